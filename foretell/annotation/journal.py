@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal, Self, get_args
+from typing import IO, Any, Literal, get_args
 
 from foretell.artifacts.replacement import sync_directory
 from foretell.errors import DataError, ForetellError, UsageError
@@ -63,23 +63,13 @@ class Answer:
 class Journal:
     """The answers about some texts. One process at a time may have a journal open.
 
-    Args:
-        path: the file; it is made where there is none.
-        labels: the names of the labels; None: those of the file. Labels that the file lacks are added to it.
-        seed: of a new journal, for the texts that are drawn at random; None: 0. Another one than that of the
-            file is an error.
+    Parameters and errors are those of `foretell.annotate`.
 
     Attributes:
         labels: the names of the labels, in the order in which they were given.
-        seed: the seed.
+        seed: of the texts that are drawn at random.
         answers: the answers that were not undone, in order.
         notes: what was dropped while the file was read, one sentence each.
-
-    Raises:
-        UsageError: a new journal without two labels or more, or another seed, or labels that the file has and
-            `labels` lacks.
-        DataError: the file is not a journal, or is damaged.
-        ForetellError: another process has it open, or it cannot be written.
     """
 
     def __init__(
@@ -122,11 +112,7 @@ class Journal:
         return written
 
     def undo(self, by: str = "") -> list[Answer]:
-        """Undo the last decision that was not undone, and return its answers; none: there is none.
-
-        Args:
-            by: who undoes it.
-        """
+        """Undo the last decision that was not undone, and return its answers; none: there is none."""
         if not self.answers:
             return []
         batch = self.answers[-1].batch
@@ -136,12 +122,6 @@ class Journal:
     def close(self) -> None:
         """Close the file. Calling it again does nothing."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _take_back(self, batch: int) -> list[Answer]:
         undone = [each for each in self.answers if each.batch == batch]
@@ -174,11 +154,8 @@ class Journal:
             os.fsync(self._file.fileno())
 
     def _check_in_place(self) -> None:
-        try:
-            is_there = os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
-        except FileNotFoundError:
-            is_there = False
-        if not is_there:
+        mine = os.fstat(self._file.fileno())
+        if not self.path.exists() or not os.path.samestat(mine, self.path.stat()):
             raise _not_written(self.path, "one that was deleted or replaced while it was open")
 
     def _read(self) -> list[dict[str, Any]]:
@@ -223,13 +200,7 @@ class Journal:
             raise self._damaged(len(lines), "a second answer about a text")
 
     def _add(self, record: dict[str, Any], previous: int, *, is_head: bool) -> int:
-        """Take up a line, and return the number of its decision; 0: it is no answer.
-
-        Args:
-            record: the line.
-            previous: what the line before returned.
-            is_head: whether it is the first line.
-        """
+        """Take up a line, and return the number of its decision (`previous` of the next); 0: no answer."""
         if "labels" in record:
             self.labels += _strings(record["labels"])
             self.seed = _whole(record["seed"]) if is_head else self.seed
@@ -286,11 +257,7 @@ class Journal:
 
 
 def checked_labels(labels: Sequence[str] | None, where: str) -> list[str]:
-    """Return the names of labels without the white space around them.
-
-    Raises:
-        UsageError: fewer than two, too many, an empty one, or one twice.
-    """
+    """Return the names of labels without the white space around them: two or more, all different."""
     names = [label.strip() for label in labels or ()]
     if not 2 <= len(names) <= _MAX_LABELS or not all(names) or len(set(names)) < len(names):
         raise UsageError(
@@ -303,7 +270,6 @@ def checked_labels(labels: Sequence[str] | None, where: str) -> list[str]:
 
 
 def _now() -> str:
-    """Return the time in UTC, as ISO 8601 with seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

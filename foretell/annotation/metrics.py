@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -76,19 +77,12 @@ class Metrics:
 
 def counts_of(answers: Sequence[Answer], labels: Sequence[str], left: int) -> Counts:
     """Count the answers."""
-    kinds = [each.kind for each in answers]
-    parts = [each.part for each in answers if each.kind == "label"]
-    given = [each.label for each in answers if each.kind == "label"]
-    return Counts(
-        answers=len(answers),
-        train=parts.count("train"),
-        test=parts.count("test"),
-        none=kinds.count("none"),
-        unclear=kinds.count("unclear"),
-        skip=kinds.count("skip"),
-        left=left,
-        labels={label: given.count(label) for label in labels},
-    )
+    kinds = Counter(each.kind for each in answers)
+    parts = Counter(each.part for each in answers if each.kind == "label")
+    given = Counter(each.label for each in answers)
+    others = {kind: kinds[kind] for kind in ("none", "unclear", "skip")}
+    each_label = {label: given[label] for label in labels}
+    return Counts(len(answers), parts["train"], parts["test"], **others, left=left, labels=each_label)
 
 
 def metrics_of(
@@ -98,14 +92,10 @@ def metrics_of(
     probabilities: Probabilities,
     changed: Estimate | None,
 ) -> Metrics:
-    """Return all metrics.
+    """Return all metrics, `changed` as it is given.
 
-    Args:
-        answers: all that were not undone.
-        labels: the names of the labels.
-        truth: the place of the label of each random text that has one, int64 [text].
-        probabilities: of each label for these texts, by a model that did not learn from them, [text, label].
-        changed: as `Metrics` has it.
+    `truth` has the place of the label of each random text that has one, int64 [text]; `probabilities` those
+    of each label for these texts, by a model that did not learn from them, [text, label].
     """
     tested = [each for each in answers if each.part == "test" and each.kind in ("label", "none")]
     given = [each.label for each in tested if each.kind == "label"]

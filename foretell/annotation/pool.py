@@ -29,12 +29,9 @@ Flags = npt.NDArray[np.bool_]
 
 
 class Pool:
-    """Different texts, of which near-duplicates are known.
+    """Different texts, of which near-duplicates are known; texts that were `answered` are always kept.
 
-    Args:
-        texts: the texts, none of them empty; texts that differ only in case and white space count once.
-        seed: of the random draws.
-        answered: texts that were answered already; they are always kept.
+    Texts that differ only in case and white space count once.
 
     Attributes:
         texts: the different texts, in the order of the first of each.
@@ -42,9 +39,6 @@ class Pool:
         is_repeat: whether each is a near-duplicate of an earlier one, [text]; it is never shown by itself.
         drawn: the reserved texts that are not repeats, in the order in which they are shown.
         notes: what was left out, one sentence each.
-
-    Raises:
-        DataError: no texts, or an answered text that is not among them.
     """
 
     def __init__(self, texts: Sequence[str], seed: int = 0, answered: Sequence[str] = ()) -> None:
@@ -52,8 +46,13 @@ class Pool:
         if not groups:
             raise DataError(expected="texts to label", found="none that is not empty")
         needed = set(map(text_key, answered))
-        if unknown := needed - groups.keys():
-            raise _unknown(len(unknown))
+        if unknown := len(needed - groups.keys()):
+            raise DataError(
+                expected="the texts that the answers are about",
+                found=f"{unknown:,} answered {'text' if unknown == 1 else 'texts'} that are not there",
+                where="the texts to label",
+                fix="give the same texts (more may be added), or choose another name for the answers",
+            )
         ranks = {key: _rank(key, seed) for key in groups}
         self.notes: list[str] = []
         kept = list(groups)
@@ -85,26 +84,10 @@ class Pool:
         return len(self.texts)
 
     def place(self, text: str) -> int:
-        """Return the place of a text.
-
-        Raises:
-            DataError: it is not among the texts.
-        """
-        place = self._place_of.get(text_key(text))
-        if place is None:
-            raise _unknown(1)
-        return place
+        """Return the place of one of the texts."""
+        return self._place_of[text_key(text)]
 
 
 def _rank(key: bytes, seed: int) -> int:
     digest = hashlib.blake2b(key + str(seed).encode(), digest_size=8).digest()
     return int.from_bytes(digest)
-
-
-def _unknown(n: int) -> DataError:
-    return DataError(
-        expected="the texts that the answers are about",
-        found="an answered text that is not there" if n == 1 else f"{n:,} answered texts that are not there",
-        where="the texts to label",
-        fix="give the same texts (more may be added), or choose another name for the answers",
-    )

@@ -49,12 +49,7 @@ _BREAKS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 
 class QuickModel:
-    """Texts and labels, whose features are counted once; `probabilities` fits to some of the texts.
-
-    Args:
-        texts: all texts, [text], at least one.
-        labels: the names of the labels, at least two.
-    """
+    """Texts and labels, whose features are counted once; `probabilities` fits to some of the texts."""
 
     def __init__(self, texts: Sequence[str], labels: Sequence[str]) -> None:
         from sklearn.feature_extraction.text import CountVectorizer
@@ -74,9 +69,7 @@ class QuickModel:
     def probabilities(self, places: Integers, targets: Integers) -> Probabilities:
         """Fit to the texts at `places` and return the probability of each label, float32 [text, label].
 
-        Args:
-            places: of the labelled texts, int64 [labelled].
-            targets: the place of the label of each, int64 [labelled].
+        `targets` has the place of the label of each, int64 [labelled], as `places`.
         """
         from sklearn.feature_extraction.text import TfidfTransformer
         from sklearn.linear_model import LogisticRegression
@@ -159,11 +152,7 @@ class Ranking:
 class Ranker:
     """Makes rankings of one pool. It keeps what does not depend on the answers.
 
-    Args:
-        pool: the texts.
-        labels: the names of the labels.
-        seed: of the decomposition's random start.
-        model: a model whose predictions count as much as the quick model's; None: there is none.
+    The predictions of `model`, where there is one, count as much as the quick model's.
     """
 
     def __init__(
@@ -173,42 +162,35 @@ class Ranker:
         self._place_of_label = {label: place for place, label in enumerate(labels)}
 
     @cached_property
-    def quick(self) -> QuickModel:
+    def _quick(self) -> QuickModel:
         """The quick model of the pool; counting its features takes seconds for thousands of texts."""
         return QuickModel(self._pool.texts, self._labels)
 
     @cached_property
     def embeddings(self) -> Float32s:
         """A vector of length 1 for each text, float32 [text, dimension]."""
-        return self.quick.embeddings(self._seed)
+        return self._quick.embeddings(self._seed)
 
     @cached_property
     def _densities(self) -> Float64s:
         return densities(self.embeddings, self._seed)
 
     def rank(self, version: int, answers: Sequence[Answer]) -> Ranking:
-        """Fit to the answers and choose the next texts.
-
-        Args:
-            version: of the answers.
-            answers: all that were not undone, in order.
-        """
-        quick = self.probabilities(answers)
+        """Fit to the answers, which have this version, and choose the next texts."""
+        quick = self._quick.probabilities(*self.labelled(answers, "train"))
         used = quick if self._model is None else _POOL(quick, log_of(self._of_model))
-        queue = self.queue(used, answers, QUEUE)
-        return Ranking(version, used, tuple(queue), self._metrics(answers, quick, used))
-
-    def probabilities(self, answers: Sequence[Answer]) -> Probabilities:
-        """Return the quick model's probability of each label for each text, float32 [text, label]."""
-        return self.quick.probabilities(*self.labelled(answers, "train"))
-
-    def queue(self, probabilities: Probabilities, answers: Sequence[Answer], count: int) -> list[int]:
-        """Return the places of the next texts to show, in order; none of them is reserved."""
         answered = np.array([self._pool.place(each.text) for each in answers], np.int64)
         is_free = ~(self._pool.reserved | self._pool.is_repeat)
         is_free[answered] = False
-        scores = information(probabilities, self._densities)
-        return select(scores, self.embeddings, np.flatnonzero(is_free), answered[-_NEAR:], count)
+        scores = information(used, self._densities)
+        queue = select(scores, self.embeddings, np.flatnonzero(is_free), answered[-_NEAR:], QUEUE)
+        places, truth = self.labelled(answers, "test")
+        changed = None
+        if len(answers) > RECENT:
+            before = self._quick.probabilities(*self.labelled(answers[:-RECENT], "train"))
+            changed = changed_share(before[self._pool.drawn], quick[self._pool.drawn])
+        metrics = metrics_of(answers, self._labels, truth, used[places], changed)
+        return Ranking(version, used, tuple(queue), metrics)
 
     def labelled(self, answers: Sequence[Answer], part: str) -> tuple[Places, Places]:
         """Return the places of the texts of one part that have a label, and of their labels."""
@@ -231,30 +213,16 @@ class Ranker:
         scaled: Probabilities = result / np.maximum(result.sum(axis=1, keepdims=True), 1e-9)
         return scaled
 
-    def _metrics(self, answers: Sequence[Answer], quick: Probabilities, used: Probabilities) -> Metrics:
-        places, truth = self.labelled(answers, "test")
-        changed = None
-        if len(answers) > RECENT:
-            before = self.probabilities(answers[:-RECENT])
-            changed = changed_share(before[self._pool.drawn], quick[self._pool.drawn])
-        return metrics_of(answers, self._labels, truth, used[places], changed)
-
 
 def opened_model(model: str | Path, labels: Sequence[str]) -> LabelsRuntime:
-    """Return a model directory that can suggest labels.
-
-    Raises:
-        ArtifactError: it cannot be trusted.
-        UsageError: it is for another job, or has none of the labels.
-    """
+    """Return the model in a directory, if it is for labels and has one of these."""
     runtime = open_model(model)
     if not isinstance(runtime, LabelsRuntime):
         raise UsageError(expected="a model for labels", found="one for words", where=str(model))
     if not set(runtime.labels) & set(labels):
+        expected, found = (", ".join(each)[:200] for each in (labels, runtime.labels))
         raise UsageError(
-            expected=f"a model with one of the labels ({', '.join(labels)[:200]})",
-            found=", ".join(runtime.labels)[:200],
-            where=str(model),
+            expected=f"a model with one of the labels ({expected})", found=found, where=str(model)
         )
     return runtime
 
@@ -291,12 +259,8 @@ def select(
 ) -> list[int]:
     """Return up to `count` candidates with high scores that are unlike each other and unlike those in `near`.
 
-    Args:
-        scores: [text], not negative.
-        embeddings: unit vectors, float32 [text, dimension].
-        candidates: places of texts.
-        near: places of texts that were labelled last or wait to be labelled.
-        count: how many.
+    `scores` are not negative, [text]; `embeddings` unit vectors, float32 [text, dimension]; `candidates` and
+    `near` places of texts.
     """
     shortlist = candidates[np.argsort(-scores[candidates], kind="stable")[:_SHORTLIST]]
     rows = embeddings[shortlist]

@@ -166,7 +166,7 @@ def _serve_until_stopped(
 
     service = create_service(places, limits, annotation)
     log_to_stderr()
-    names = [f"{served.name} ({served.loaded.card.job})" for served in service.models]
+    names = [f"{model.name} ({model.card.job})" for model in service.models]
     names += [] if annotation is None else [f"{annotation.counts().left:,} texts to label"]
     where = f"{url(listening)}{'' if annotation is None else '/#annotate'}"
     app = create_app(service, allowed, quiet=quiet)

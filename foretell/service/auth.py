@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foretell.artifacts.replacement import typed
@@ -20,6 +22,7 @@ from foretell.service.errors import ApiError
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _MIN_TOKEN = 16
+_HOST = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::[0-9]+)?")
 
 # Without a token: the page, in which a user enters it, and the probes.
 _PUBLIC = frozenset(("/", "/health/live", "/health/ready"))
@@ -80,15 +83,13 @@ def access(
             fix="give --token-file FILE, or leave out --host to listen on 127.0.0.1",
         )
     for origin in origins:
-        scheme, _, rest = origin.partition("://")
-        if scheme not in ("http", "https") or not rest or "/" in rest:
+        if not re.fullmatch("https?://[^/]+", origin):
             raise UsageError(
                 expected="an origin such as https://example.org", found=repr(origin), where="--allow-origin"
             )
     given = frozenset(host.lower().strip("[]") for host in hosts)
-    names = {*_LOOPBACK_NAMES, address.lower(), *given}
-    # Addresses to listen on, which no client sends as a Host.
-    names -= {"0.0.0.0", "::"}
+    # Without the addresses to listen on, which no client sends as a Host.
+    names = {*_LOOPBACK_NAMES, address.lower(), *given} - {"0.0.0.0", "::"}
     return Access(hosts=frozenset(names), tls_hosts=given, origins=frozenset(origins), token=token)
 
 
@@ -123,12 +124,7 @@ def read_token(path: Path) -> bytes:
 
 
 class AccessControl:
-    """Middleware: refuses requests that are not allowed, and adds the security headers to every response.
-
-    Args:
-        app: the application.
-        access: which requests are allowed.
-    """
+    """Middleware: refuses requests that are not allowed, and adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app, self._access = app, access
@@ -148,72 +144,47 @@ class AccessControl:
             await send(message)
 
         try:
-            self._check(scope)
+            self._check(scope, Headers(scope=scope))
         except ApiError as error:
             await error.response()(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
 
-    def _check(self, scope: Scope) -> None:
-        values: dict[bytes, list[bytes]] = {}
-        for name, value in scope["headers"]:
-            values.setdefault(name, []).append(value)
-        hosts = values.get(b"host", [])
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        hosts = headers.getlist("host")
         if len(hosts) != 1 or hostname(hosts[0]) not in self._access.hosts:
-            raise ApiError(
-                421,
-                f"expected a Host of this service ({', '.join(sorted(self._access.hosts))}), found another; "
-                "start the service with --allow-host NAME",
-                code="host_not_allowed",
-            )
-        for origin in values.get(b"origin", []):
-            self._check_origin(origin, hosts[0])
-        self._check_token(scope, values.get(b"authorization", []))
-
-    def _check_origin(self, origin: bytes, host: bytes) -> None:
-        text = origin.decode("latin-1")
-        scheme, _, origin_host = text.lower().partition("://")
-        # The service itself speaks HTTP: a page of this host with another scheme is not its own.
-        schemes = ("http", "https") if hostname(host) in self._access.tls_hosts else ("http",)
-        is_own = scheme in schemes and origin_host == host.decode("latin-1").lower()
-        if text not in self._access.origins and not is_own:
-            raise ApiError(
-                403,
-                "expected a request from the service's own page, found another Origin; "
-                "start the service with --allow-origin ORIGIN",
-                code="origin_not_allowed",
-            )
-
-    def _check_token(self, scope: Scope, values: list[bytes]) -> None:
-        token = self._access.token
+            names = ", ".join(sorted(self._access.hosts))
+            message = f"expected a Host of this service ({names}), found another; start it with --allow-host"
+            raise ApiError(421, f"{message} NAME", code="host_not_allowed")
+        for origin in headers.getlist("origin"):
+            scheme, _, origin_host = origin.lower().partition("://")
+            # The service itself speaks HTTP: a page of this host with another scheme is not its own.
+            is_tls = scheme == "https" and hostname(hosts[0]) in self._access.tls_hosts
+            is_own = (scheme == "http" or is_tls) and origin_host == hosts[0].lower()
+            if origin not in self._access.origins and not is_own:
+                message = (
+                    "expected a request from the service's own page, found another Origin; start it with"
+                )
+                raise ApiError(403, f"{message} --allow-origin ORIGIN", code="origin_not_allowed")
         path: str = scope["path"]
-        if token is None or path in _PUBLIC or path.startswith(_PUBLIC_FOLDER):
-            return
         # A preflight request never carries a token, and its response holds no data.
-        if scope["method"] == "OPTIONS" and self._access.origins:
+        is_preflight = scope["method"] == "OPTIONS" and self._access.origins
+        if not (is_preflight or path in _PUBLIC or path.startswith(_PUBLIC_FOLDER)):
+            self._check_token(headers.getlist("authorization"))
+
+    def _check_token(self, values: list[str]) -> None:
+        if self._access.token is None:
             return
-        given = values[0] if len(values) == 1 else b""
-        scheme, _, value = given.partition(b" ")
-        is_equal = hmac.compare_digest(value.strip(), token)
-        if not (is_equal and scheme.lower() == b"bearer"):
-            raise ApiError(
-                401,
-                "expected the service's token as Authorization: Bearer TOKEN, found "
-                + ("another" if given else "none"),
-                code="invalid_api_key" if given else "missing_api_key",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+        given = values[0] if len(values) == 1 else ""
+        scheme, _, value = given.partition(" ")
+        is_equal = hmac.compare_digest(value.strip().encode("latin-1"), self._access.token)
+        if not (is_equal and scheme.lower() == "bearer"):
+            found, code = ("another", "invalid_api_key") if given else ("none", "missing_api_key")
+            message = f"expected the service's token as Authorization: Bearer TOKEN, found {found}"
+            raise ApiError(401, message, code=code, headers={"WWW-Authenticate": "Bearer"})
 
 
-def hostname(host: bytes) -> str:
+def hostname(host: str) -> str:
     """Return the name or address in a Host header, lower case, without brackets and port; "" if invalid."""
-    text = host.decode("latin-1").strip().lower()
-    if text.startswith("["):
-        address, bracket, rest = text[1:].partition("]")
-        return address if bracket and (not rest or _is_port(rest)) else ""
-    name, colon, port = text.partition(":")
-    return name if not colon or _is_port(f":{port}") else ""
-
-
-def _is_port(text: str) -> bool:
-    return text[0] == ":" and text[1:].isascii() and text[1:].isdigit()
+    match = _HOST.fullmatch(host.strip().lower())
+    return "" if match is None else match[1] or match[2] or ""

@@ -29,39 +29,67 @@ _MESSAGES = {
 _UNION_MEMBERS = ("str", "list", "constrained")
 """What pydantic adds to the location of an error for the alternatives of a union."""
 
+_RETRY = {"Retry-After": "5"}
+_CLOSE = {"Connection": "close"}
+_KNOWN: dict[str, tuple[int, str, dict[str, str]]] = {
+    "client_closed": (499, "expected an open connection, found that the client had closed it", {}),
+    "timeout": (
+        503,
+        "expected an answer within {seconds:g} seconds, found none; send less text at once, or try later",
+        _RETRY,
+    ),
+    "stopping": (
+        503,
+        "expected an answer before the end of the service, found none; send the request again",
+        _RETRY | _CLOSE,
+    ),
+    "queue_full": (
+        429,
+        "expected at most {most} texts waiting for an answer, found {waiting} and {new} new ones; try later",
+        _RETRY,
+    ),
+    "body_too_slow": (
+        408, "expected the whole body within {seconds:g} seconds, found a part of it", _CLOSE
+    ),
+    "body_too_large": (
+        413, "expected a body of at most {most} bytes, found a larger one; send several requests", {}
+    ),
+    "not_json": (415, "expected Content-Type: application/json, found another or none", {}),
+    "not_http": (400, "expected an HTTP/1.1 request, found something else", {}),
+    "head_too_large": (431, "expected at most {most} bytes of headers, found more", {}),
+    "model_unavailable": (
+        503,
+        "expected the model's files as they were when it was opened, found them missing, changed or damaged; "
+        "the log has an entry with the request id of this response",
+        _RETRY,
+    ),
+    "not_written": (
+        503,
+        "expected an answer that can be written, found an error; check the disk of the service",
+        _RETRY,
+    ),
+    "internal": (500, "internal error; the log has an entry with the request id of this response", {}),
+}  # fmt: skip
+
 
 class ApiError(Exception):
-    """A request that is answered with an error.
+    """A request that is answered with an error, in one line: what was expected and found, and what to do.
 
-    Args:
-        status: the HTTP status.
-        message: one line: what was expected, what was found, what to do.
-        param: the field of the request that is wrong.
-        code: an identifier of the error for programs.
-        headers: more headers of the response.
+    `param` is the field of the request that is wrong, `code` identifies the error for programs.
     """
 
     def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        param: str | None = None,
-        code: str | None = None,
+        self, status: int, message: str, *, param: str | None = None, code: str | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.status, self.message, self.param, self.code = status, message, param, code
         self.headers = dict(headers or {})
 
-    @property
-    def type(self) -> ErrorType:
-        """OpenAI's type of the error, which follows from the status."""
-        return _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
-
     def to_json(self) -> str:
-        """Return the body of the response."""
-        body = ErrorBody(message=self.message, type=self.type, param=self.param, code=self.code)
+        """Return the body of the response; OpenAI's type of the error follows from the status."""
+        kind = _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
+        body = ErrorBody(message=self.message, type=kind, param=self.param, code=self.code)
         return ErrorResponse(error=body).model_dump_json()
 
     def response(self) -> Response:
@@ -71,7 +99,10 @@ class ApiError(Exception):
         )
 
 
-# ---- the errors that several modules raise
+def known(code: str, **values: float) -> ApiError:
+    """Return the error with a code of `_KNOWN`, whose message has these values."""
+    status, message, headers = _KNOWN[code]
+    return ApiError(status, message.format(**values), code=code, headers=headers)
 
 
 def invalid(
@@ -96,49 +127,6 @@ def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
     return invalid(message, param=name, code=error["type"])
 
 
-_RETRY = {"Retry-After": "5"}
-_KNOWN: dict[str, tuple[int, str, dict[str, str]]] = {
-    "client_closed": (499, "expected an open connection, found that the client had closed it", {}),
-    "timeout": (
-        503,
-        "expected an answer within {seconds:g} seconds, found none; send less text at once, or try later",
-        _RETRY,
-    ),
-    "stopping": (
-        503,
-        "expected an answer before the end of the service, found none; send the request again",
-        _RETRY | {"Connection": "close"},
-    ),
-    "body_too_slow": (
-        408,
-        "expected the whole body within {seconds:g} seconds, found a part of it",
-        {"Connection": "close"},
-    ),
-    "body_too_large": (
-        413, "expected a body of at most {most} bytes, found a larger one; send several requests", {}
-    ),
-    "not_json": (415, "expected Content-Type: application/json, found another or none", {}),
-    "not_http": (400, "expected an HTTP/1.1 request, found something else", {}),
-    "head_too_large": (431, "expected at most {most} bytes of headers, found more", {}),
-    "model_unavailable": (
-        503,
-        "expected the model's files as they were when it was opened, found them missing, changed or damaged; "
-        "the log has an entry with the request id of this response",
-        _RETRY,
-    ),
-    "internal": (500, "internal error; the log has an entry with the request id of this response", {}),
-}  # fmt: skip
-
-
-def known(code: str, **values: float) -> ApiError:
-    """Return the error with a code of `_KNOWN`, whose message has these values."""
-    status, message, headers = _KNOWN[code]
-    return ApiError(status, message.format(**values), code=code, headers=headers)
-
-
-# ---- exceptions to errors
-
-
 def from_exception(error: Exception) -> ApiError:
     """Return the error that answers an exception."""
     if isinstance(error, ApiError):
@@ -153,20 +141,14 @@ def from_exception(error: Exception) -> ApiError:
     if isinstance(error, HTTPException):
         message = _MESSAGES.get(error.status_code, str(error.detail))
         return ApiError(error.status_code, message, headers=error.headers)
-    _log.error("internal_error", extra={"fields": _location(error)})
+    # Not its message, which may quote a text.
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    at = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}:{frame.name}" for frame in frames]
+    _log.error("internal_error", extra={"fields": {"error": type(error).__name__, "at": at}})
     return known("internal")
 
 
 async def answer_exception(request: Request, error: Exception) -> Response:
-    """Answer an exception that a route raised: the application's exception handler."""
+    """Answer an unknown path or method: the application's exception handler."""
     del request
     return from_exception(error).response()
-
-
-def _location(error: BaseException) -> dict[str, object]:
-    """Return where an exception was raised, without its message, which may quote a text."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return {
-        "error": type(error).__name__,
-        "at": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}:{frame.name}" for frame in frames[-8:]],
-    }

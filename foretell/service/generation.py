@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
@@ -22,11 +22,11 @@ from starlette.types import Receive, Scope, Send
 from foretell.runtime.words.surprise import WordScore, score_words
 from foretell.runtime.words.writing import Candidate, Written
 from foretell.service.errors import from_exception
-from foretell.service.logs import add_log_fields
+from foretell.service.lanes import WRITING
 from foretell.service.models import LoadedModel
 from foretell.service.requests import lane_of
 from foretell.service.schemas import to_json
-from foretell.service.state import Service, service_in
+from foretell.service.state import Service
 
 TURN_SECONDS = 0.01
 
@@ -50,72 +50,44 @@ class Piece:
 class Generation:
     """The continuations of one request, `n` of each prompt.
 
-    Attributes:
-        service: its threads and its time limit.
-        model: the language model.
-        prompts: the prompts.
-        n: continuations of each prompt.
-        seed: of sample i of each prompt, `seed` + i; None: a different one every time.
-        options: of `WordsRuntime.write`; None: only the prompts are echoed.
-        echo: begin each continuation with its prompt.
-        logprobs: this many most probable words in the place of each word; None: no log-probabilities.
-        cache: with `echo`: words in the cache by which the prompt is scored; 0: none.
-        n_words: the words written so far.
+    `options` are those of `WordsRuntime.write`; None: only the prompts are echoed. The others are parameters
+    of the request. `n_words` are the words written so far.
     """
 
     service: Service
     model: LoadedModel
     prompts: list[str]
-    n: int = 1
-    seed: int | None = None
-    options: dict[str, Any] | None = None
-    echo: bool = False
-    logprobs: int | None = None
-    cache: int = 0
+    n: int
+    seed: int | None
+    options: dict[str, Any] | None
+    echo: bool
+    logprobs: int | None
+    cache: int
     n_words: int = 0
+    _head: dict[str, object] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lane = lane_of(self.prompts * self.n)
-        self._deadline = time.monotonic() + self.service.limits.seconds
-        self._waiting = 0
+        self.lane = self.service.lanes[lane_of(self.prompts * self.n)]
         self._head = {
             "id": f"cmpl-{secrets.token_hex(12)}",
             "object": "text_completion",
             "created": int(time.time()),
-            "model": self.model.card.id,
+            "model": self.model.name,
         }
-
-    def begin(self) -> None:
-        """Count the continuations among the texts that wait.
-
-        Raises:
-            ApiError: 429, too many texts wait.
-        """
-        n_texts = self.n * len(self.prompts)
-        self.service.models.waiting[self.lane].add(n_texts)
-        self._waiting = n_texts
-
-    def end(self) -> None:
-        """Count them no longer, whether they were written or not."""
-        name, metrics = self.model.card.id, self.service.metrics
-        self.service.models.waiting[self.lane].remove(self._waiting)
-        metrics.texts.labels(name, "completions").inc(self._waiting)
-        metrics.words.labels(name).inc(self.n_words if self._waiting else 0)
-        self._waiting = 0
 
     async def whole(self) -> bytes:
         """Return all continuations as JSON."""
         written = [
-            (index, [piece async for pieces in self._pieces(index) for piece in pieces])
+            [piece async for pieces in self._pieces(index) for piece in pieces]
             for index in range(self.n * len(self.prompts))
         ]
         usage = await self._usage()
 
         def content() -> bytes:
-            choices = [self._choice(index, pieces) for index, pieces in written]
+            choices = [self._choice(index, pieces) for index, pieces in enumerate(written)]
             return to_json({**self._head, "choices": choices, "usage": usage})
 
-        return await self.service.in_lane(self.lane, content)
+        return await self.lane.run(content)
 
     async def events(self, *, with_usage: bool) -> AsyncIterator[bytes]:
         """Yield the events of a stream, those of one turn together, one continuation after another."""
@@ -134,43 +106,34 @@ class Generation:
                     has_begun = True
             if with_usage:
                 yield event(to_json({**self._head, "choices": [], "usage": await self._usage()}))
+            yield event(b"[DONE]")
         except Exception as error:
             if not has_begun:
                 raise
             yield event(from_exception(error).to_json().encode())
-            return
-        yield event(b"[DONE]")
 
     async def _pieces(self, index: int) -> AsyncIterator[list[Piece]]:
-        """Yield the prompt if it is to be echoed, then the words of each turn, then why it ended.
-
-        Raises:
-            ApiError: 503, the time limit has passed.
-        """
+        """Yield the prompt if it is to be echoed, then the words of each turn, then why it ended."""
         row, sample = divmod(index, self.n)
-        prompt, lane = self.prompts[row], lane_of([self.prompts[row]])
+        prompt, lane = self.prompts[row], self.service.lanes[lane_of([self.prompts[row]])]
         if self.echo:
-            yield [await self.service.in_lane(lane, partial(self._echoed, prompt))]
-        finish_reason: Literal["stop", "length"] = "length"
-        if self.options is not None:
-            # Every integer is a valid seed, negative ones too.
-            seed = None if self.seed is None else (self.seed + sample) % 2**64
-            write = partial(self.model.words.write, prompt, seed=seed, **self.options)
-            writing = await self.service.in_lane(lane, write)
-            is_last = False
-            while not is_last:
-                if time.monotonic() > self._deadline:
-                    raise self.service.out_of_time()
-                words, is_last = await self.service.in_lane("completions", partial(_turn, writing))
-                self.n_words += len(words)
-                if words:
-                    yield [
-                        Piece(word.text, ((word.text, word.log_probability, word.likeliest),))
-                        for word in words
-                    ]
-            assert writing.finished
-            finish_reason = writing.finished
-        yield [Piece("", finish_reason=finish_reason)]
+            yield [await lane.run(partial(self._echoed, prompt))]
+        if self.options is None:
+            yield [Piece("", finish_reason="length")]
+            return
+        # Every integer is a valid seed, negative ones too.
+        seed = None if self.seed is None else (self.seed + sample) % 2**64
+        writing = await lane.run(partial(self.model.words.write, prompt, seed=seed, **self.options))
+        is_last = False
+        while not is_last:
+            words, is_last = await self.service.lanes[WRITING].run(partial(_turn, writing))
+            self.n_words += len(words)
+            if words:
+                yield [
+                    Piece(word.text, ((word.text, word.log_probability, word.likeliest),)) for word in words
+                ]
+        assert writing.finished
+        yield [Piece("", finish_reason=writing.finished)]
 
     def _echoed(self, prompt: str) -> Piece:
         if self.logprobs is None or not prompt:
@@ -178,7 +141,7 @@ class Generation:
         scores = score_words(self.model.words, prompt, top=self.logprobs, cache=self.cache)
         return Piece(prompt, tuple(_prompt_tokens(prompt, scores)))
 
-    def _choice(self, index: int, pieces: Sequence[Piece], offset: int = 0) -> dict[str, Any]:
+    def _choice(self, index: int, pieces: Sequence[Piece], offset: int = 0) -> dict[str, object]:
         """Return consecutive pieces of one continuation; `offset` is where the first begins."""
         tokens = [token for piece in pieces for token in piece.tokens]
         starts = [offset]
@@ -199,17 +162,9 @@ class Generation:
 
     async def _usage(self) -> dict[str, int]:
         encode = self.model.tokenizer.encode
-
-        def count() -> int:
-            counts = {prompt: len(encode(prompt)) for prompt in set(self.prompts)}
-            return sum(counts[prompt] for prompt in self.prompts)
-
-        n_read = await self.service.in_lane(self.lane, count)
-        return {
-            "prompt_tokens": n_read,
-            "completion_tokens": self.n_words,
-            "total_tokens": n_read + self.n_words,
-        }
+        n_read = await self.lane.run(lambda: sum(len(encode(prompt)) for prompt in self.prompts))
+        total = n_read + self.n_words
+        return {"prompt_tokens": n_read, "completion_tokens": self.n_words, "total_tokens": total}
 
 
 def _turn(words: Iterator[Written]) -> tuple[list[Written], bool]:
@@ -245,35 +200,27 @@ class EventStream(StreamingResponse):
 
     At the time limit and at the end of the service, the last event is an error. The time limit also holds for
     a client that has stopped reading: it gets no end, so that it does not take what it has for the whole.
-
-    Args:
-        events: the events.
-        on_end: called once at the end, whatever ended it.
+    `on_end` is called once, whatever ended them.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[bytes], *, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, events: AsyncIterator[bytes], service: Service, deadline: float, on_end: Callable[[], None]
+    ) -> None:
         super().__init__(events, headers={"X-Accel-Buffering": "no"})
-        self._on_end = on_end
+        self._service, self._deadline, self._on_end = service, deadline, on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events."""
-        service = service_in(scope)
         try:
-            async with service.time_limit():
+            async with self._service.time_limit(self._deadline):
                 await super().__call__(scope, receive, send)
         except TimeoutError:
+            last = event(self._service.out_of_time().to_json().encode())
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_SECONDS):
-                    await send(
-                        {
-                            "type": "http.response.body",
-                            "body": event(service.out_of_time().to_json().encode()),
-                        }
-                    )
-                    return
-            add_log_fields(scope, cut_off=True)
+                    await send({"type": "http.response.body", "body": last})
         finally:
             self._on_end()
 

@@ -75,11 +75,7 @@ class Limits:
             )
 
     def check_body(self, body: bytes) -> None:
-        """Refuse a body of too many JSON values, without parsing it.
-
-        Raises:
-            ApiError: 400.
-        """
+        """Refuse a body of too many JSON values (400), without parsing it."""
         # A few passes in C, each of about a millisecond for a megabyte.
         plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
         max_values = 2 * self.texts + MAX_CONTAINERS
@@ -95,15 +91,12 @@ class Limits:
             )
 
     def check_texts(self, texts: Sequence[str], *, param: str, copies: int = 1) -> None:
-        """Refuse too many texts, too many characters, and a word that is too long.
+        """Refuse too many texts, too many characters, and a word that is too long (422).
 
         Args:
             texts: the texts of a request.
-            param: the field that holds them.
+            param: the field that holds them; no message quotes a text.
             copies: how often each text is read.
-
-        Raises:
-            ApiError: naming the limit, never quoting a text.
         """
         if copies * len(texts) > self.texts:
             raise invalid(
@@ -137,17 +130,12 @@ class Limits:
     def check_tokens(
         self, tokenizer: Tokenizer, texts: Sequence[str], *, param: str, more: int = 0, copies: int = 1
     ) -> None:
-        """Refuse too many tokens. Call it on a thread: it may take a second.
+        """Refuse too many tokens (422). Call it on a thread: it may take a second.
 
         Args:
             tokenizer: the model's.
-            texts: the texts of a request, which `check_texts` has accepted.
-            param: the field that holds them.
+            texts, param, copies: as `check_texts` has accepted them.
             more: tokens that the request asks to be written.
-            copies: how often each text is read.
-
-        Raises:
-            ApiError: naming the limit.
         """
         room = (self.tokens - more) / copies
         pieces = [text[at : at + _PIECE] for text in texts for at in range(0, len(text), _PIECE)]
@@ -155,11 +143,11 @@ class Limits:
             if room >= 0:
                 room -= sum(map(len, tokenizer.encode_batch(pieces[start : start + 4])))
         if room < 0:
+            written = f", {more} as max_tokens of all continuations included" if more else ""
             raise invalid(
-                f"expected at most {self.tokens} tokens in all texts together"
-                + (f", {more} tokens to be written included" if more else "")
-                + ", found more; send several requests, or split a long text",
-                param=param,
+                f"expected at most {self.tokens} tokens in all texts together{written}, found more; "
+                "send several requests, or split a long text",
+                param="max_tokens" if more > self.tokens else param,
                 code="text_too_long",
             )
 

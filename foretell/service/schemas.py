@@ -8,9 +8,11 @@ count UTF-16 units: there it is `Array.from(text).slice(start, end).join("")`. L
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+
+Answer = TypeVar("Answer")
 
 
 class RequestBody(BaseModel):
@@ -28,12 +30,19 @@ class ResponseBody(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
-def to_json(value: object) -> bytes:
-    """Return a schema's object or a data class as JSON."""
-    return _any.dump_json(value)
+class Answers(ResponseBody, Generic[Answer]):
+    """The answer to each text, in order."""
+
+    model: str
+    answers: list[Answer]
 
 
 _any: TypeAdapter[object] = TypeAdapter(object)
+
+
+def to_json(value: object) -> bytes:
+    """Return a schema's object or a data class as JSON."""
+    return _any.dump_json(value)
 
 
 def _to_integer(value: object) -> object:
@@ -66,6 +75,18 @@ Texts = Annotated[
     str | TextList,
     Field(description="One text or a list of texts. The answers are a list in the same order in both cases."),
 ]
+
+
+class ModelRequest(RequestBody):
+    """The body of a request for one model's predictions."""
+
+    model: ModelName = None
+
+
+class TextsRequest(ModelRequest):
+    """The body of a request for predictions on one text or several."""
+
+    texts: Texts
 
 
 class Layer(ResponseBody):
@@ -117,29 +138,10 @@ class ErrorResponse(ResponseBody):
     error: ErrorBody
 
 
-Responses = dict[int | str, dict[str, Any]]
-
-ERRORS: Responses = {
-    status: {"model": ErrorResponse, "description": description}
-    for status, description in {
-        400: "the body is not JSON, has too many values, or a parameter has an unsupported value",
-        401: "the token is missing or wrong",
-        403: "the Origin is not allowed",
-        404: "no model has this name",
-        408: "the body did not arrive within the time limit",
-        413: "the body is too large",
-        415: "the Content-Type is not application/json",
-        421: "the Host is not allowed",
-        422: "a value is out of range, or the model cannot answer this text",
-        429: "too many texts are waiting; Retry-After gives the seconds to wait",
-        500: "internal error",
-        503: "no answer within the time limit, or the model's files are missing",
-    }.items()
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "default": {"model": ErrorResponse, "description": "An error; docs/serving.md lists the statuses."}
 }
-"""The errors of a route that takes texts."""
-
-ACCESS_ERRORS: Responses = {status: ERRORS[status] for status in (401, 403, 421)}
-"""The errors of every route."""
+"""How every route may fail."""
 
 
 def example(body: dict[str, Any]) -> dict[str, Any]:

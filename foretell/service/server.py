@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import ctypes
 import errno
-import os
 import signal
 import socket
 import sys
@@ -29,16 +28,16 @@ SWITCH_SECONDS = 0.0005
 GRACE_SECONDS = 8.0
 """Seconds in which accepted requests are answered once the service stops; then they get an error."""
 
-_TURNS, _TURN_SECONDS = 10, 0.01
-"""Turns of the event loop in which what has arrived is read. A new connection takes a few."""
-
 TYPED_SECONDS = 2.0
 """Seconds in which those errors must be sent."""
 
-_M_ARENA_MAX = -8
-
 THREAD_SECONDS = 1.0
 """Seconds in which threads end whose result nobody waits for; then the process ends without them."""
+
+_TURNS, _TURN_SECONDS = 10, 0.01
+"""Turns of the event loop in which what has arrived is read. A new connection takes a few."""
+
+_M_ARENA_MAX = -8
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -58,20 +57,16 @@ def bind(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise UsageError(
-            expected="an address of this machine and a port from 0 to 65535",
-            found=f"{host}, port {port}",
-            where="--host",
-        ) from error
-    try:
         # It may take the address of a service that has just ended, but not a port in use.
         return socket.create_server(address, family=family, backlog=2048)
+    except (socket.gaierror, OverflowError, UnicodeError) as error:
+        expected, found = "an address of this machine and a port from 0 to 65535", f"{host}, port {port}"
+        raise UsageError(expected=expected, found=found, where="--host") from error
     except OSError as error:
         is_used = error.errno == errno.EADDRINUSE
         raise ForetellError(
             expected="a free port" if is_used else "an address and port that may be used",
-            found=f"port {port} in use" if is_used else os.strerror(error.errno or 0),
+            found=f"port {port} in use" if is_used else error.strerror or str(error),
             where=host,
             fix="stop the program that uses it, or choose another --host or --port",
         ) from error
@@ -81,16 +76,6 @@ def url(listening: socket.socket) -> str:
     """Return the URL of the service."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _share_arenas() -> None:
-    """Let all threads allocate from two heaps, where the C library is glibc.
-
-    Otherwise each thread has a heap of its own, which keeps what its largest request needed.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 class Server(uvicorn.Server):
@@ -124,13 +109,25 @@ class Server(uvicorn.Server):
 
     def listen(self, listening: socket.socket) -> None:
         """Serve on a socket, and return once everything that was accepted is answered."""
-        _share_arenas()
+        if sys.platform == "linux":
+            # Where the C library is glibc, let all threads allocate from two heaps. Otherwise each thread has
+            # a heap of its own, which keeps what its largest request needed.
+            with contextlib.suppress(OSError, AttributeError):
+                ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
         before = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
         try:
             asyncio.run(self.serve(sockets=[listening]))
         finally:
             sys.setswitchinterval(before)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    def stop(self) -> None:
+        """Accept no more requests, answer those that were accepted, and end. Any thread may call it."""
+        self.should_exit = self._service.is_stopping = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what was accepted; what takes longer than the grace period gets a typed error."""
@@ -143,23 +140,14 @@ class Server(uvicorn.Server):
         finally:
             end.cancel()
 
-    def stop(self) -> None:
-        """Accept no more requests, answer those that were accepted, and end. Any thread may call it."""
-        self.should_exit = self._service.is_stopping = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_ready()
-
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop on a signal without raising it again: a signal is the usual end of a service."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {
-            number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._on_signal) for number in numbers}
         try:
             yield
         finally:

@@ -1,33 +1,31 @@
-"""What one running service holds: models, limits, metrics and threads. Routes get it with `service_of`."""
+"""What one running service holds: models, limits, metrics and lanes. Routes get it with `service_of`."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.types import Scope
 
 from foretell.runtime.session import check_threads
-from foretell.runtime.stopping import stops_when
 from foretell.service.errors import ApiError, known
+from foretell.service.lanes import ANNOTATION, LONG, QUICK, WRITING, Lane
 from foretell.service.limits import Limits
 from foretell.service.logs import Metrics
-from foretell.service.models import CONCURRENCY, LONG, QUICK, Models
+from foretell.service.models import Models
 
 if TYPE_CHECKING:
     from foretell.annotation.annotation import Annotation
 
-Result = TypeVar("Result")
+_QUICK_THREADS = 4
+"""Each quick request takes a fraction of a second, so more threads would only compete."""
 
-QUICK_THREADS = 4
-"""Threads of quick requests. Each takes a fraction of a second, so more of them would only compete."""
+_ANNOTATION_THREADS = 2
 
 
 @dataclass
@@ -35,10 +33,7 @@ class Service:
     """One service.
 
     Attributes:
-        models: the models it serves.
-        limits: the bounds of a request.
-        metrics: what Prometheus reads.
-        lanes: threads of quick requests, of long ones, of completions, and of texts to label.
+        lanes: the threads of each kind of requests, by name.
         annotation: the texts to label; None: the service was not started for that.
         is_stopping: whether it takes no more requests and answers those it has accepted.
         time_limits: those of the requests that are being answered.
@@ -47,15 +42,24 @@ class Service:
     models: Models
     limits: Limits
     metrics: Metrics
-    lanes: Mapping[str, ThreadPoolExecutor]
+    lanes: Mapping[str, Lane]
     annotation: Annotation | None = None
     is_stopping: bool = False
     time_limits: set[asyncio.Timeout] = field(default_factory=set)
 
+    @property
+    def waiting(self) -> int:
+        """Texts that wait for an answer, or are being answered."""
+        return sum(lane.waiting for lane in self.lanes.values())
+
+    def deadline(self) -> float:
+        """Return when the time limit of a request passes that begins now, by the event loop's clock."""
+        return asyncio.get_running_loop().time() + self.limits.seconds
+
     @contextlib.asynccontextmanager
-    async def time_limit(self) -> AsyncIterator[asyncio.Timeout]:
-        """Raise TimeoutError in the block after `limits.seconds`, or when `give_up` is called."""
-        async with asyncio.timeout(self.limits.seconds) as limit:
+    async def time_limit(self, deadline: float) -> AsyncIterator[asyncio.Timeout]:
+        """Raise TimeoutError in the block at `deadline`, by the event loop's clock, or at `give_up`."""
+        async with asyncio.timeout_at(deadline) as limit:
             self.time_limits.add(limit)
             try:
                 yield limit
@@ -66,38 +70,21 @@ class Service:
         """Return the error of an answer whose time is over, by its time limit or the end of the service."""
         return known("stopping") if self.is_stopping else known("timeout", seconds=self.limits.seconds)
 
-    async def in_lane(self, lane: str, work: Callable[[], Result]) -> Result:
-        """Return the result of `work`, which runs in a thread and stops once nobody waits for it."""
-        is_over = False
-
-        def stoppable() -> Result:
-            with stops_when(lambda: is_over):
-                return work()
-
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self.lanes[lane], stoppable)
-        finally:
-            is_over = True
-
     def give_up(self) -> None:
         """Let the time of every request that is being answered be over."""
         for limit in tuple(self.time_limits):
             if not limit.expired():
                 limit.reschedule(0)
 
+    def close(self) -> None:
+        """End the threads; those that work are not waited for."""
+        for lane in self.lanes.values():
+            lane.close()
+
     def end_threads(self, seconds: float) -> bool:
         """Wait for the threads after `close`; return whether all have ended in time."""
         deadline = time.monotonic() + seconds
-        for thread in [thread for pool in self.lanes.values() for thread in tuple(pool._threads)]:
-            thread.join(max(0.0, deadline - time.monotonic()))
-            if thread.is_alive():
-                return False
-        return True
-
-    def close(self) -> None:
-        """End the threads; those that work are not waited for."""
-        for pool in self.lanes.values():
-            pool.shutdown(wait=False, cancel_futures=True)
+        return all(lane.has_ended(deadline) for lane in self.lanes.values())
 
 
 def create_service(
@@ -114,21 +101,15 @@ def create_service(
         ArtifactError: a directory cannot be trusted.
         UsageError: two models have the same name.
     """
-    sizes = {QUICK: QUICK_THREADS, LONG: check_threads(None), "completions": check_threads(None) + 2}
-    if annotation is not None:
-        sizes["annotation"] = CONCURRENCY
-    lanes = {name: ThreadPoolExecutor(n, thread_name_prefix=f"foretell-{name}") for name, n in sizes.items()}
+    cores = check_threads(None)
+    threads = {QUICK: _QUICK_THREADS, LONG: cores, WRITING: cores + 2, ANNOTATION: _ANNOTATION_THREADS}
     metrics = Metrics()
-    served = Models(places, lanes=lanes, limits=limits, metrics=metrics)
-    return Service(models=served, limits=limits, metrics=metrics, lanes=lanes, annotation=annotation)
+    models = Models(places, metrics)
+    lanes = {name: Lane(name, count, limits.queue) for name, count in threads.items()}
+    return Service(models=models, limits=limits, metrics=metrics, lanes=lanes, annotation=annotation)
 
 
 def service_of(request: Request) -> Service:
     """Return the service that received a request."""
-    return service_in(request.scope)
-
-
-def service_in(scope: Scope) -> Service:
-    """Return the service that received the request of a scope."""
-    service: Service = scope["app"].state.service
+    service: Service = request.app.state.service
     return service

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def written(path: Path, *decisions: list[str]) -> None:
 
 
 def texts_in(path: Path) -> list[str]:
-    with Journal(path) as journal:
+    with closing(Journal(path)) as journal:
         return [each.text for each in journal.answers]
 
 
@@ -42,7 +43,7 @@ def test_an_answer_is_on_disk_when_append_returns(tmp_path: Path, monkeypatch: p
     assert line["by"] == "ada"
     assert line["at"].endswith("+00:00")
     journal.close()
-    with Journal(path) as again:
+    with closing(Journal(path)) as again:
         assert again.answers == [answer]
 
 
@@ -82,7 +83,7 @@ def test_a_torn_last_line_is_dropped_and_the_next_answer_is_whole(tmp_path: Path
     assert journal.notes == [f"{path}: dropped an incomplete last line"]
     journal.append([Answer(text="three", kind="unclear")])
     journal.close()
-    with Journal(path) as again:
+    with closing(Journal(path)) as again:
         assert [each.text for each in again.answers] == ["one", "three"]
         assert again.notes == []
 
@@ -97,7 +98,7 @@ def test_nuls_at_the_end_are_an_incomplete_line(tmp_path: Path) -> None:
 def test_half_a_first_line_is_a_new_journal(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     path.write_bytes(b'{"kind": "fore')
-    with Journal(path, LABELS, 4) as journal:
+    with closing(Journal(path, LABELS, 4)) as journal:
         assert (journal.labels, journal.seed, journal.answers) == (LABELS, 4, [])
 
 
@@ -156,7 +157,7 @@ def test_labels_can_be_added_but_none_left_out(tmp_path: Path) -> None:
     assert journal.labels == ["good", "bad", "new"]
     journal.append([Answer(text="x", kind="label", label="new")])
     journal.close()
-    with Journal(path) as again:
+    with closing(Journal(path)) as again:
         assert again.answers[-1].label == "new"
     with pytest.raises(UsageError, match=r"the seed of the journal \(3\), found 5"):
         Journal(path, [*LABELS, "new"], 5)
@@ -233,7 +234,7 @@ def test_where_cutting_off_fails_too_the_next_answer_does_it(
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_journal_that_is_deleted_meanwhile_takes_no_answer(tmp_path: Path, *, replaced: bool) -> None:
     path = tmp_path / "answers.jsonl"
-    with Journal(path, LABELS) as journal:
+    with closing(Journal(path, LABELS)) as journal:
         path.unlink()
         if replaced:
             path.write_text("")

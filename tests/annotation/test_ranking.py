@@ -138,8 +138,6 @@ def test_other_texts_than_the_answered_ones_are_one_line() -> None:
         Pool(tickets(5), answered=["one", "two", tickets(5)[0]])
     with pytest.raises(DataError, match="texts to label, found none"):
         Pool([])
-    with pytest.raises(DataError):
-        Pool(["a"]).place("b")
 
 
 AB = ["a", "b"]

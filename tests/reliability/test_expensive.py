@@ -267,7 +267,7 @@ def test_an_attacker_of_six_requests_at_once(folder: Path, count: int) -> None:
         chosen = list(_some(200, SEED + number))
         with serving(folder, *_models(folder)) as service:
             asyncio.run(_warm(service))
-            n = 640 if count == 1 else 6_400
+            n = 320 if count == 1 else 6_400
             alone = asyncio.run(
                 ask_evenly(service.address, usual, clients=CLIENTS, requests=n // 4, seconds=n / 400)
             )

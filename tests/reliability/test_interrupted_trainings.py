@@ -146,3 +146,43 @@ def interrupt_at_random(trainings: Trainings, signals: list[signal.Signals], cou
         models=n_models,
         **interrupted,
     )
+
+
+MINUTES, LOST = 0.5, 5.0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(SOAK_SECONDS)
+def test_killed_with_a_time_limit_it_ends_valid_and_in_time(tmp_path: Path, job: str) -> None:
+    """Each training is killed up to three times; all of its processes together have the time limit."""
+    count, chance = part_of(10), random.Random(10)
+    kills, took = 0, []
+    for number in range(count):
+        out = tmp_path / f"model-{number}"
+        took.append(0.0)
+        moments = [chance.uniform(0, 20 * MINUTES) for _ in range(3)]
+        while not out.exists():
+            moment = moments.pop() if moments else None
+            took[-1] += trained(job, out, moment)
+            kills += moment is not None
+        open_verified(out)
+    report(
+        f"{job} with --minutes {MINUTES:g}", kills=kills, models=count,
+        seconds=", ".join(f"{seconds:.1f}" for seconds in took),
+    )  # fmt: skip
+    # A kill loses the time since the last note, and each process starts anew.
+    assert max(took) <= 60 * MINUTES + 3 * LOST
+
+
+def trained(job: str, out: Path, kill_after: float | None) -> float:
+    """Train, or resume, and kill the process after some seconds; return how long it ran."""
+    resume = (folder_of(out) / "request.json").exists()
+    given = (job, str(out), resume, "", 0, 0, MINUTES, True)
+    began = time.monotonic()
+    child = Child("reliability.trainings:main", *given, output=out.with_name("output"))
+    if kill_after is not None:
+        time.sleep(kill_after)
+        os.kill(child.pid, signal.SIGKILL)
+    code = child.wait()
+    assert code in (0, -signal.SIGKILL), out.with_name("output").read_text()
+    return time.monotonic() - began

@@ -32,7 +32,7 @@ from foretell.runtime.open import open_model
 from foretell.service.errors import ApiError
 from foretell.service.limits import Limits
 from foretell.service.requests import parse_body
-from foretell.service.routes import completions, labels, states, words
+from foretell.service.routes import completions, predictions
 from tests.builders import TEXT, kneser_ney_parts, random_linear_model, rewrite, write_random
 
 
@@ -131,7 +131,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-@sizes(300, 100_000)
+@sizes(220, 100_000)
 def test_files(tmp_path: Path, count: int) -> None:
     valid = files(tmp_path)
     chance = random.Random(1)
@@ -162,7 +162,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [folder / "labels", folder / "words"]
 
 
-@sizes(150, 20_000)
+@sizes(100, 20_000)
 def test_model_files_with_true_hashes(models: list[Path], tmp_path: Path, count: int) -> None:
     """The hashes are corrected, so that only what a file holds can be refused."""
     chance = random.Random(2)
@@ -191,8 +191,8 @@ def test_model_files_with_true_hashes(models: list[Path], tmp_path: Path, count:
 
 
 SCHEMAS = [
-    labels.ClassifyRequest, labels.ExplainRequest, words.NextRequest, words.ScoreRequest,
-    states.StatesRequest, completions.CompletionRequest,
+    predictions.ClassifyRequest, predictions.ExplainRequest, predictions.NextRequest,
+    predictions.ScoreRequest, predictions.StatesRequest, completions.CompletionRequest,
 ]  # fmt: skip
 BODIES: list[dict[str, Any]] = [
     {"texts": ["a", "b"], "model": "reviews", "abstain_below": 0.5},
@@ -225,7 +225,7 @@ def test_bodies(count: int) -> None:
     check("bodies", inputs())
 
 
-@sizes(150, 30_000)
+@sizes(80, 30_000)
 def test_requests(models: list[Path], monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr("foretell.service.connection.HEAD_SECONDS", 0.05)
     chance = random.Random(3)
@@ -245,7 +245,7 @@ def test_requests(models: list[Path], monkeypatch: pytest.MonkeyPatch, count: in
         check("requests", (partial(ask, it, mutate(chance.choice(REQUESTS), chance)) for _ in range(count)))
 
 
-@sizes(150, 40_000)
+@sizes(80, 40_000)
 def test_texts(models: list[Path], count: int) -> None:
     """Any text has an answer, or the article's network's error; half surrogates are texts, too."""
     chance = random.Random(4)

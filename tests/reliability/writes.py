@@ -1,14 +1,8 @@
 """What foretell writes, each as an operation that can be interrupted, and a server that interrupts it.
 
-The server is a program: `python -m reliability.writes OPERATION FOLDER`. It reads a command from each line of
-standard input and answers with one line:
-
-patched KIND NUMBER   let call NUMBER of those that write fail: SIGKILL, ENOSPC or EIO
-begin                 fork a child that waits; its process id
-end                   let it go and wait for it
-
-The answers of `patched` and `end` are the exit status of the child, then what a reader finds afterwards: old,
-new or none.
+The server is a program: `python -m reliability.writes OPERATION FOLDER`. Each line of standard input has a
+KIND (SIGKILL or ENOSPC) and a NUMBER: call NUMBER of those that write fails so, in a child. Each answer is a
+line: the exit status of the child, then what a reader finds afterwards: old, new or none.
 """
 
 from __future__ import annotations
@@ -147,7 +141,7 @@ OPERATIONS = {
     ),
 }
 
-KINDS = {"SIGKILL": 0, "ENOSPC": errno.ENOSPC, "EIO": errno.EIO}
+KINDS = ("SIGKILL", "ENOSPC")
 
 
 def _patch(kind: str, number: int) -> list[int]:
@@ -163,7 +157,7 @@ def _patch(kind: str, number: int) -> list[int]:
                 if len(calls) == number:
                     if kind == "SIGKILL":
                         os.kill(os.getpid(), signal.SIGKILL)
-                    raise OSError(KINDS[kind], os.strerror(KINDS[kind]))
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return real(*given, **how)
 
         return call
@@ -190,36 +184,15 @@ class Server:
         # What the first call imports must not be part of what is counted.
         shutil.copytree(self._old, folder / "warm")
         operation.write(folder / "warm")
-        self._child, self._go = 0, -1
 
-    def patched(self, kind: str, number: str) -> str:
+    def interrupt(self, kind: str, number: str) -> str:
         """See the module."""
         shutil.copytree(self._old, self._here)
-        self._child = os.fork()
-        if self._child == 0:
+        child = os.fork()
+        if child == 0:
             _patch(kind, int(number))
             self._work()
-        return self.end()
-
-    def begin(self) -> str:
-        """See the module."""
-        shutil.copytree(self._old, self._here)
-        wait, self._go = os.pipe()
-        self._child = os.fork()
-        if self._child == 0:
-            os.close(self._go)
-            os.read(wait, 1)
-            self._work()
-        os.close(wait)
-        return str(self._child)
-
-    def end(self) -> str:
-        """See the module."""
-        if self._go >= 0:
-            os.close(self._go)
-            self._go = -1
-        status = os.waitpid(self._child, 0)[1]
-        code = os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         found = self._operation.find(self._here)
         # Whatever was left, the next attempt succeeds.
         self._operation.write(self._here)
@@ -241,14 +214,8 @@ class Server:
             os._exit(code)
 
 
-def main() -> None:
-    """Serve the commands of standard input."""
+if __name__ == "__main__":
     server = Server(OPERATIONS[sys.argv[1]], Path(sys.argv[2]))
     print("ready", flush=True)
     for line in sys.stdin:
-        command, *arguments = line.split()
-        print(getattr(server, command)(*arguments), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        print(server.interrupt(*line.split()), flush=True)

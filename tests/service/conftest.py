@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_workplace import chromium, opened
+from page_workplace import chromium, new_page, visited
 from playwright.sync_api import Browser, Page
 from service_workplace import Running, running, write_labels, write_words
 
@@ -52,9 +52,16 @@ def browser() -> Iterator[Browser]:
         yield it
 
 
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Page]:
+    """A page that the tests of a module share: a new one for each would take a second."""
+    with new_page(browser) as it:
+        yield it
+
+
 @pytest.fixture
-def page(browser: Browser, served: Running) -> Iterator[Page]:
+def page(tab: Page, served: Running) -> Iterator[Page]:
     """The view for words, once it shows next words; modules with other needs have a page of their own."""
-    with opened(browser, f"{served.url}/#words") as it:
+    with visited(tab, f"{served.url}/#words") as it:
         it.wait_for_selector(".choices button")
         yield it

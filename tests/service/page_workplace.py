@@ -50,28 +50,43 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(
-    browser: Browser, url: str, *, width: int = 1100, ready: bool = True, **options: Any
-) -> Iterator[Page]:
-    """Open the page; afterwards assert that no script failed, no CSP rule was violated, no dialog appeared.
+def new_page(browser: Browser, *, width: int = 1100, **options: Any) -> Iterator[Page]:
+    """Return an empty page.
 
     Args:
         browser: the browser.
-        url: the address of the service, with the #name of a view.
         width: width of the window in CSS pixels.
-        ready: wait until the page has loaded the list of models.
         **options: options of the browser context.
     """
-    problems: list[str] = []
     context = browser.new_context(viewport={"width": width, "height": 800}, accept_downloads=True, **options)
     context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.add_init_script(_WATCH)
-    page.on("pageerror", lambda error: problems.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    # Chromium logs each failed request. Tests let requests fail on purpose.
-    page.on("console", lambda m: m.text.startswith("Failed to load") or problems.append(m.text))
-    page.on("request", lambda r: _is_own(r.url, url) or problems.append(f"other host: {r.url}"))
+    context.add_init_script(_WATCH)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+@contextmanager
+def visited(page: Page, url: str, *, ready: bool = True) -> Iterator[Page]:
+    """Load a page; afterwards assert that no script failed, no CSP rule was violated, no dialog appeared.
+
+    Args:
+        page: the page; its routes end with the block.
+        url: the address of the service, with the #name of a view.
+        ready: wait until the page has loaded the list of models.
+    """
+    problems: list[str] = []
+    watchers: dict[Any, Any] = {
+        "pageerror": lambda error: problems.append(f"error: {error}"),
+        "dialog": lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()),
+        # Chromium logs each failed request. Tests let requests fail on purpose.
+        "console": lambda m: m.text.startswith("Failed to load") or problems.append(m.text),
+        "request": lambda r: _is_own(r.url, url) or problems.append(f"other host: {r.url}"),
+    }
+    page.goto("about:blank")
+    for name, watcher in watchers.items():
+        page.on(name, watcher)
     try:
         page.goto(url)
         if ready:
@@ -80,7 +95,31 @@ def opened(
         problems += page.evaluate("window.reports")
         assert problems == []
     finally:
-        context.close()
+        for name, watcher in watchers.items():
+            page.remove_listener(name, watcher)
+        page.unroute_all(behavior="ignoreErrors")
+
+
+@contextmanager
+def opened(browser: Browser, url: str, *, ready: bool = True, **options: Any) -> Iterator[Page]:
+    """Load a page of its own; see `visited`, and for the options `new_page`."""
+    with new_page(browser, **options) as page, visited(page, url, ready=ready):
+        yield page
+
+
+def check_with_axe(page: Page) -> None:
+    """Assert that axe-core finds no violation."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    # During a transition of colours, axe would measure a contrast that is not the final one.
+    until(page, "() => !document.getAnimations().length && !document.querySelector('[aria-busy]')")
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+def width(page: Page) -> int:
+    """Return the width that the content needs."""
+    return int(page.evaluate("document.documentElement.scrollWidth"))
 
 
 def view(page: Page, name: str) -> None:

@@ -17,13 +17,15 @@ import pytest
 
 from foretell.annotation.annotation import Annotation
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.service.app import create_app
 from foretell.service.auth import access
 from foretell.service.limits import Limits
 from foretell.service.server import Server, bind, url
 from foretell.service.state import Service, create_service
-from tests.builders import write_random
+from tests.builders import random_linear_model, write_random
+from tests.encoders import kept_teacher
 
 TEXT = "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"
 REVIEWS = ["good way", "bad mind 😀 obstacle", "", "the mind the mind nosuchword " * 12]
@@ -41,6 +43,21 @@ def write_labels(
     """Write a classifier with random weights whose vocabulary is the words of a text."""
     settings = LabelsSettings(**{"embedding_size": 6, "units": 5, "length": 30, **changes})
     return write_random(path, settings, list(labels), text=text, seed=seed)
+
+
+def write_several(path: Path) -> Path:
+    """Write a classifier whose texts may have several labels."""
+    settings = LabelsSettings(embedding_size=6, units=5, length=30, multi_label=";")
+    ensemble = LabelwiseEnsemble(network=(1.0,) * 3, offsets=(3.0, 2.0, -4.0), thresholds=(0.5, 0.5, 0.5))
+    return write_random(path, settings, ["ux", "bug", "billing"], text=TEXT, ensemble=ensemble)
+
+
+def write_teacher(path: Path) -> Path:
+    """Write a classifier that keeps its teacher."""
+    settings = LabelsSettings(embedding_size=6, units=5, length=30)
+    parts = {"linear": random_linear_model(12, 1), "teacher": kept_teacher(1)}
+    ensemble = Ensemble(network=1, linear=1)
+    return write_random(path, settings, ["neg", "pos"], text=TEXT, ensemble=ensemble, **parts)
 
 
 @dataclass
@@ -137,25 +154,6 @@ def everything(connection: socket.socket) -> bytes:
         # More had been sent than was read.
         pass
     return said
-
-
-@contextmanager
-def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Let no text be classified until the block ends; the event is set when the first one has arrived."""
-    arrived, go = threading.Event(), threading.Event()
-    classify = LabelsRuntime.classify
-
-    def wait(self: LabelsRuntime, texts: Any, **how: Any) -> Any:
-        arrived.set()
-        go.wait(10)
-        return classify(self, texts, **how)
-
-    monkeypatch.setattr(LabelsRuntime, "classify", wait)
-    try:
-        yield arrived
-    finally:
-        go.set()
-        monkeypatch.undo()
 
 
 def state_of(it: Running) -> str:

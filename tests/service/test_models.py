@@ -99,7 +99,7 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_hostile_name_is_a_name(tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)>"
     service = create_service([(name, write_labels(tmp_path / "reviews"))], Limits())
-    assert [served.card().id for served in service.models] == [name]
+    assert [model.name for model in service.models] == [name]
     service.close()
 
 

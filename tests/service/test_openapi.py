@@ -29,7 +29,7 @@ def document(served: Running) -> Any:
     return schemathesis.openapi.from_url(f"{served.url}/openapi.json")
 
 
-@sizes(8, WHOLE)
+@sizes(5, WHOLE)
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_every_answer_is_as_promised(
@@ -66,26 +66,13 @@ def test_every_route_has_an_example_that_works(served: Running) -> None:
         assert served.post(path, body).status_code == 200, path
 
 
-def test_what_a_path_names_has_an_example_that_works(served: Running) -> None:
-    found = served.http.get("/openapi.json").json()
-    named = [
-        (path, parameter)
-        for path, item in found["paths"].items()
-        for operation in item.values()
-        for parameter in operation.get("parameters", [])
-    ]
-    assert [path for path, _ in named] == ["/v1/models/{model}"]
-    for path, parameter in named:
-        (value,) = parameter["schema"]["examples"]
-        assert served.http.get(path.format(**{parameter["name"]: value})).status_code == 200
-
-
 def test_every_route_says_how_it_may_fail(served: Running) -> None:
     found = served.http.get("/openapi.json").json()
     for item in found["paths"].values():
         for operation in item.values():
             assert operation["description"]
-            assert {"401", "403", "421"} <= set(operation["responses"])
+            schema = operation["responses"]["default"]["content"]["application/json"]["schema"]
+            assert schema["$ref"].endswith("/ErrorResponse")
     assert "HTTPValidationError" not in found["components"]["schemas"]
 
 

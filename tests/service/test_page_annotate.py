@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from annotation.tickets import label_of, tickets
 from annotation.tickets import opened as opened_annotation
-from page_workplace import opened, until
+from page_workplace import check_with_axe, opened, until, visited, width
 from playwright.sync_api import Browser, Page, expect
 from service_workplace import Running, running
 
 from foretell.annotation.annotation import Annotation
-from tests.service.test_page_whole import _check_with_axe as check_with_axe
 
 HOSTILE = "\x1b[31mprinter \u202e<b>bold</b> <script>alert(1)</script> 😀"
 
@@ -39,8 +38,8 @@ def from_the_start(annotation: Annotation) -> None:
 
 
 @pytest.fixture
-def page(browser: Browser, served: Running) -> Iterator[Page]:
-    with opened(browser, served.url) as it:
+def page(tab: Page, served: Running) -> Iterator[Page]:
+    with visited(tab, served.url) as it:
         it.wait_for_selector(".to-label .labels button")
         yield it
 
@@ -190,10 +189,10 @@ def test_it_fits_360_pixels(browser: Browser, served: Running) -> None:
         page.get_by_role("button", name="Search").click()
         page.wait_for_selector(".many li")
         page.locator(".so-far summary").click()
-        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert width(page) == 360
 
 
-def test_without_texts_there_is_no_view(browser: Browser, models: tuple[Path, Path]) -> None:
-    with running(*models) as plain, opened(browser, f"{plain.url}/#annotate") as page:
+def test_without_texts_there_is_no_view(tab: Page, models: tuple[Path, Path]) -> None:
+    with running(*models) as plain, visited(tab, f"{plain.url}/#annotate") as page:
         expect(page).to_have_title("Labels · foretell")
         expect(page.get_by_role("link", name="Annotate")).to_be_hidden()

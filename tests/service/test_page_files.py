@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_workplace import opened, until
+from page_workplace import opened, until, visited
 from playwright.sync_api import Browser, Page, Route, expect
 from service_workplace import Running
 from service_workplace import until as service_until
@@ -42,14 +42,14 @@ DROP = """([content, name]) => {
 
 
 @pytest.fixture
-def page(browser: Browser, served: Running) -> Iterator[Page]:
-    with opened(browser, f"{served.url}/#labels") as page:
+def page(tab: Page, served: Running) -> Iterator[Page]:
+    with visited(tab, f"{served.url}/#labels") as page:
         yield page
 
 
 @pytest.fixture(scope="module")
 def reader(browser: Browser, served: Running) -> Iterator[Page]:
-    """One page for all tests that only read files: a new page for each would take seconds."""
+    """One page for all tests that only read files, without loading it for each."""
     with opened(browser, f"{served.url}/#labels") as page:
         yield page
 
@@ -311,7 +311,7 @@ def test_a_reload_in_the_middle_leaves_nothing_behind(page: Page, served: Runnin
     expect(page.locator(".file .problem")).to_be_hidden()
     page.locator("#labels-text").fill("good way")
     expect(page.locator(".answer")).to_be_visible()
-    service_until(lambda: served.service.models.n_waiting == 0)
+    service_until(lambda: served.service.waiting == 0)
 
 
 def _write(path: Path, rows: list[list[str]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from contextlib import ExitStack
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -11,22 +11,15 @@ from pydantic import Field
 from foretell.service.errors import invalid
 from foretell.service.generation import EventStream, Generation, with_first
 from foretell.service.logs import add_log_fields
-from foretell.service.models import LONG
-from foretell.service.requests import JsonRoute
+from foretell.service.requests import JsonRoute, check_texts
 from foretell.service.schemas import ERRORS, Cache, Integer, RequestBody, ResponseBody, TextList, example
-from foretell.service.state import service_of
+from foretell.service.state import Service, service_of
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 
 _EXAMPLE = {"model": "notes", "prompt": "What stands in the", "max_tokens": 6, "temperature": 0, "seed": 1}
 
-# OpenAI's parameters that are not supported, and the values that leave them without effect.
-_WITHOUT_EFFECT: dict[str, tuple[object, ...]] = {
-    "suffix": (None, ""),
-    "logit_bias": (None, {}),
-    "presence_penalty": (None, 0),
-    "frequency_penalty": (None, 0),
-}
+Zero = Annotated[float, Field(ge=0, le=0)]
 
 
 class StreamOptions(RequestBody):
@@ -50,7 +43,7 @@ class CompletionRequest(RequestBody):
     top_p: float | None = Field(default=1.0, gt=0, le=1)
     n: Integer | None = Field(default=1, ge=1, le=16)
     stream: bool | None = False
-    stream_options: StreamOptions | None = None
+    stream_options: StreamOptions | None = Field(default=None, description="Only with stream.")
     logprobs: Integer | None = Field(default=None, ge=0, le=5)
     echo: bool | None = False
     stop: str | Annotated[list[str], Field(max_length=4, fail_fast=True)] | None = None
@@ -62,11 +55,11 @@ class CompletionRequest(RequestBody):
     avoid_unknown: bool = True
     unfinished: bool = False
     cache: Cache = 0
-    best_of: object = Field(default=None, description="null, or the value of n.")
-    suffix: object = Field(default=None, json_schema_extra={"enum": [None, ""]})
-    logit_bias: object = Field(default=None, json_schema_extra={"enum": [None, {}]})
-    presence_penalty: object = Field(default=None, json_schema_extra={"enum": [None, 0]})
-    frequency_penalty: object = Field(default=None, json_schema_extra={"enum": [None, 0]})
+    best_of: Integer | None = Field(default=None, description="null, or the value of n.")
+    suffix: Literal[""] | None = None
+    logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
+    presence_penalty: Zero | None = None
+    frequency_penalty: Zero | None = None
 
 
 class Logprobs(ResponseBody):
@@ -110,61 +103,49 @@ class Completion(ResponseBody):
 async def completions(body: CompletionRequest, request: Request) -> Response:
     """Return continuations of one prompt or several; with `stream`, word by word as server-sent events."""
     service = service_of(request)
-    model = service.models.find(body.model, "words").loaded
-    _check_supported(body)
+    deadline = service.deadline()
+    generation = await _generation(body, service)
+    n_texts = generation.n * len(generation.prompts)
+    name = generation.model.name
+    add_log_fields(request.scope, model=name, texts=n_texts, stream=bool(body.stream))
+    generation.lane.add(n_texts)
+    with ExitStack() as stack:
+        stack.callback(generation.lane.remove, n_texts)
+        service.metrics.texts.labels(name, "completions").inc(n_texts)
+        if body.stream:
+            with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
+            events = await with_first(generation.events(with_usage=with_usage))
+            return EventStream(events, service, deadline, on_end=stack.pop_all().close)
+        return Response(await generation.whole(), media_type="application/json")
+
+
+async def _generation(body: CompletionRequest, service: Service) -> Generation:
+    """Return the continuations that a request asks for, within the limits of what it reads and writes."""
+    if body.best_of not in (None, body.n or 1):
+        raise invalid("expected best_of to be n, found another value; leave it out", param="best_of")
+    if body.stream_options is not None and not body.stream:
+        raise invalid("expected stream_options only with stream, found them without", param="stream_options")
+    max_tokens = 16 if body.max_tokens is None else body.max_tokens
     generation = Generation(
         service=service,
-        model=model,
+        model=service.models.find(body.model, "words"),
         prompts=body.prompt if isinstance(body.prompt, list) else [body.prompt or ""],
         n=body.n or 1,
         seed=body.seed,
-        options=None if body.max_tokens == 0 else _options(body),
+        options=_options(body, max_tokens) if max_tokens else None,
         echo=bool(body.echo),
         logprobs=body.logprobs,
         cache=body.cache,
     )
-    await _check_limits(generation, 16 if body.max_tokens is None else body.max_tokens)
-    n_texts = generation.n * len(generation.prompts)
-    add_log_fields(request.scope, model=model.card.id, texts=n_texts, stream=bool(body.stream))
-    generation.begin()
-    try:
-        if body.stream:
-            with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
-            events = await with_first(generation.events(with_usage=with_usage))
-            return EventStream(events, on_end=generation.end)
-        answer = await generation.whole()
-    except BaseException:
-        generation.end()
-        raise
-    generation.end()
-    return Response(answer, media_type="application/json")
-
-
-async def _check_limits(generation: Generation, max_tokens: int) -> None:
-    """Refuse too many texts, and a request that reads and writes too many tokens.
-
-    Raises:
-        ApiError: naming the limit.
-    """
-    limits, prompts, n = generation.service.limits, generation.prompts, generation.n
-    limits.check_texts(prompts, param="prompt", copies=n)
+    prompts, n = generation.prompts, generation.n
     written = max_tokens * n * len(prompts)
-    if written > limits.tokens:
-        raise invalid(
-            f"expected at most {limits.tokens} as max_tokens of all continuations together, found {written}",
-            param="max_tokens",
-        )
-    if limits.needs_count(prompts, more=written, copies=n):
-        check = partial(
-            limits.check_tokens, generation.model.tokenizer, prompts, param="prompt", more=written, copies=n
-        )
-        await generation.service.in_lane(LONG, check)
+    await check_texts(service, generation.model, prompts, param="prompt", more=written, copies=n)
+    return generation
 
 
-def _options(body: CompletionRequest) -> dict[str, Any]:
+def _options(body: CompletionRequest, max_tokens: int) -> dict[str, Any]:
     """Return the options of `WordsRuntime.write`."""
     stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
-    max_tokens = 16 if body.max_tokens is None else body.max_tokens
     same = ("top_k", "min_p", "repetition_penalty", "avoid_unknown", "unfinished", "cache")
     return {name: getattr(body, name) for name in same} | {
         "words": max_tokens,
@@ -174,17 +155,3 @@ def _options(body: CompletionRequest) -> dict[str, Any]:
         "stop": tuple(each for each in stop if each),
         "alternatives": body.logprobs or 0,
     }
-
-
-def _check_supported(body: CompletionRequest) -> None:
-    refused = [name for name, values in _WITHOUT_EFFECT.items() if getattr(body, name) not in values]
-    if body.best_of not in (None, body.n or 1):
-        refused.append("best_of")
-    if refused:
-        raise invalid(
-            f"expected no {refused[0]}, which is not supported, found one; leave it out",
-            param=refused[0],
-            code="unsupported_parameter",
-        )
-    if body.stream_options is not None and not body.stream:
-        raise invalid("expected stream_options only with stream, found them without", param="stream_options")

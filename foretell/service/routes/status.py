@@ -9,10 +9,10 @@ from pydantic import Field
 
 from foretell.service.logs import CONTENT_TYPE
 from foretell.service.requests import JsonRoute
-from foretell.service.schemas import ACCESS_ERRORS, ERRORS, ModelCard, ResponseBody
+from foretell.service.schemas import ERRORS, ModelCard, ResponseBody
 from foretell.service.state import service_of
 
-router = APIRouter(route_class=JsonRoute, responses=ACCESS_ERRORS)
+router = APIRouter(route_class=JsonRoute, responses=ERRORS)
 
 
 class ModelList(ResponseBody):
@@ -25,49 +25,42 @@ class ModelList(ResponseBody):
     )
 
 
+class Health(ResponseBody):
+    """GET /health/live and /health/ready."""
+
+    status: Literal["live", "ready", "stopping"]
+
+
 @router.get("/v1/models")
 async def models(request: Request) -> ModelList:
     """List the models that are served."""
     service = service_of(request)
-    cards = [served.card() for served in service.models]
-    return ModelList(data=cards, annotation=service.annotation is not None)
+    return ModelList(data=[each.card for each in service.models], annotation=service.annotation is not None)
 
 
-@router.get("/v1/models/{model}", responses={status: ERRORS[status] for status in (404, 422)})
+@router.get("/v1/models/{model}")
 async def model(model: Annotated[str, Path(examples=["notes"])], request: Request) -> ModelCard:
     """Return one model."""
-    return service_of(request).models.find(model).card()
-
-
-class Live(ResponseBody):
-    """GET /health/live."""
-
-    status: Literal["live"] = "live"
-
-
-class Ready(ResponseBody):
-    """GET /health/ready."""
-
-    status: Literal["ready", "stopping"]
+    return service_of(request).models.find(model).card
 
 
 @router.get("/health/live")
-async def live() -> Live:
+async def live() -> Health:
     """Answer if the process runs."""
-    return Live()
+    return Health(status="live")
 
 
 @router.get(
-    "/health/ready",
-    responses={503: {"model": Ready, "description": "the service is stopping"}},
-    response_model=Ready,
-)
-async def ready(request: Request) -> Response | Ready:
+    "/health/ready", responses={503: {"model": Health, "description": "the service is stopping"}},
+    response_model=Health,
+)  # fmt: skip
+async def ready(request: Request) -> Response:
     """Answer whether the service takes new requests."""
-    if service_of(request).is_stopping:
-        stopping = Ready(status="stopping").model_dump_json()
-        return Response(stopping, status_code=503, media_type="application/json")
-    return Ready(status="ready")
+    is_stopping = service_of(request).is_stopping
+    health = Health(status="stopping" if is_stopping else "ready")
+    return Response(
+        health.model_dump_json(), status_code=503 if is_stopping else 200, media_type="application/json"
+    )
 
 
 @router.get(
@@ -78,5 +71,5 @@ async def ready(request: Request) -> Response | Ready:
 async def metrics(request: Request) -> Response:
     """Return the metrics for Prometheus."""
     service = service_of(request)
-    service.metrics.waiting.set(service.models.n_waiting)
+    service.metrics.waiting.set(service.waiting)
     return Response(service.metrics.text(), media_type=CONTENT_TYPE)

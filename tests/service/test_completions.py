@@ -196,9 +196,9 @@ def test_a_client_that_leaves_stops_its_generation(served: Running, stream: bool
         else:
             time.sleep(0.1)
     deadline = time.monotonic() + 5
-    while served.service.models.n_waiting and time.monotonic() < deadline:
+    while served.service.waiting and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert served.service.models.n_waiting == 0
+    assert served.service.waiting == 0
     assert _written(served) - before < 20_000
     assert served.post("/v1/next", {"texts": "the"}).status_code == 200
 

@@ -1,95 +1,95 @@
-"""Micro-batching: texts that arrive while others are being answered share the next batch.
+"""Lanes: threads for short, long and other requests, which do not wait for each other; and micro-batching.
 
-A request that arrives alone is answered at once. Under load the texts that have accumulated make the next
-batch.
+Texts that arrive while others are being answered share the next batch. A request that arrives alone is
+answered at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Generic, TypeVar
 
 from foretell.runtime.stopping import stops_when
-from foretell.service.errors import ApiError
+from foretell.service.errors import known
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Weight of the newest batch in the average time of a text.
-_NEWEST = 0.1
-_MAX_RETRY_SECONDS = 60.0
+QUICK, LONG = "quick", "long"
+"""Short texts are answered in one lane, long or many texts in the other, so no short one waits for them."""
+
+WRITING, ANNOTATION = "completions", "annotation"
+"""Completions are written in a lane of their own, and so are answers about texts to label."""
 
 
-class WaitingTexts:
-    """Counts the texts that wait, and refuses more than a maximum.
+class Lane:
+    """Threads for one kind of requests, and `waiting`: the texts that wait for them or are being answered."""
 
-    Args:
-        max_texts: the maximum.
-
-    Attributes:
-        max_texts: the same.
-        count: the texts that wait now.
-    """
-
-    def __init__(self, max_texts: int) -> None:
-        self.max_texts = max_texts
-        self.count = 0
-        self._seconds_per_text = 0.001
+    def __init__(self, name: str, threads: int, max_waiting: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"foretell-{name}")
+        self._max_waiting = max_waiting
+        self.waiting = 0
 
     def add(self, count: int) -> None:
-        """Add `count` texts.
+        """Count texts among those that wait.
 
         Raises:
-            ApiError: 429, with an estimate in Retry-After of the seconds until there is room.
+            ApiError: 429, too many wait.
         """
-        if self.count + count > self.max_texts:
-            seconds = math.ceil(min(_MAX_RETRY_SECONDS, max(1.0, self.count * self._seconds_per_text)))
-            raise ApiError(
-                429,
-                f"expected at most {self.max_texts} texts waiting for an answer, found {self.count} and "
-                f"{count} new ones; try again in {seconds} s",
-                code="queue_full",
-                headers={"Retry-After": str(seconds)},
-            )
-        self.count += count
+        if self.waiting + count > self._max_waiting:
+            raise known("queue_full", most=self._max_waiting, waiting=self.waiting, new=count)
+        self.waiting += count
 
     def remove(self, count: int) -> None:
-        """Remove `count` texts, whether answered or not."""
-        self.count -= count
+        """Count texts no longer, whether answered or not."""
+        self.waiting -= count
 
-    def record(self, count: int, seconds: float) -> None:
-        """Update the average time of a text: `count` texts took `seconds`."""
-        self._seconds_per_text += _NEWEST * (seconds / count - self._seconds_per_text)
+    async def run(self, work: Callable[[], Result], is_over: Callable[[], bool] | None = None) -> Result:
+        """Return the result of `work`, which runs in a thread.
+
+        It stops at its next `check_stopped` once `is_over` holds, or by default once nobody waits for it.
+        """
+        is_left = False
+
+        def stoppable() -> Result:
+            with stops_when(is_over or (lambda: is_left)):
+                return work()
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, stoppable)
+        finally:
+            is_left = True
+
+    def close(self) -> None:
+        """Take no more work; the threads that work are not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def has_ended(self, deadline: float) -> bool:
+        """Wait after `close` until `deadline`, by `time.monotonic`; return whether all threads have ended."""
+        for thread in tuple(self._threads._threads):
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads._threads)
 
 
 class Batcher(Generic[Item, Result]):
     """Shares calls of one function among requests. Call it from one event loop.
 
     Args:
-        work: items to results, one for each and in the same order; runs in `pool`.
-        pool: the threads.
-        waiting: counts and bounds the items that wait.
+        work: items to results, one for each and in the same order.
+        lane: where it runs, and where the items wait.
         max_batch: maximum items of one batch.
         concurrency: batches that are worked on at the same time.
-        on_batch: called with the size of each batch.
     """
 
     def __init__(
-        self,
-        work: Callable[[list[Item]], list[Result]],
-        *,
-        pool: Executor,
-        waiting: WaitingTexts,
-        max_batch: int,
-        concurrency: int = 1,
-        on_batch: Callable[[int], None] = lambda _: None,
+        self, work: Callable[[list[Item]], list[Result]], lane: Lane, max_batch: int, concurrency: int = 1
     ) -> None:
-        self._work, self._pool, self._waiting, self._on_batch = work, pool, waiting, on_batch
+        self._work, self._lane = work, lane
         self._max_batch, self._concurrency = max_batch, concurrency
         self._requests: deque[deque[tuple[Item, asyncio.Future[Result]]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,15 +97,13 @@ class Batcher(Generic[Item, Result]):
     async def __call__(self, items: Sequence[Item]) -> list[Result]:
         """Return a result for each item. A cancelled call leaves the queue, and its items are skipped.
 
-        `work` of a batch whose calls are all cancelled stops at its next `check_stopped`.
-
         Raises:
             ApiError: 429, too many items wait.
             Exception: what `work` raised on one of these items alone.
         """
         if not items:
             return []
-        self._waiting.add(len(items))
+        self._lane.add(len(items))
         loop = asyncio.get_running_loop()
         answers: list[asyncio.Future[Result]] = [loop.create_future() for _ in items]
         self._requests.append(deque(zip(items, answers, strict=True)))
@@ -115,7 +113,7 @@ class Batcher(Generic[Item, Result]):
         try:
             return [await answer for answer in answers]
         finally:
-            self._waiting.remove(len(items))
+            self._lane.remove(len(items))
             for answer in answers:
                 if not answer.cancel() and not answer.cancelled():
                     # asyncio logs an exception that nobody has looked at, and its message may quote a text.
@@ -145,17 +143,10 @@ class Batcher(Generic[Item, Result]):
         return batch
 
     async def _answer(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
-        items = [item for item, _ in batch]
-        self._on_batch(len(items))
-        began = time.monotonic()
-
-        def work() -> list[Result]:
-            # A request that has ended needs no answer: the time limit has passed, or its client left.
-            with stops_when(lambda: all(answer.done() for _, answer in batch)):
-                return self._work(items)
-
+        work = partial(self._work, [item for item, _ in batch])
         try:
-            results = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            # A request that has ended needs no answer: the time limit has passed, or its client left.
+            results = await self._lane.run(work, lambda: all(answer.done() for _, answer in batch))
         except Exception as error:
             # Each item is repeated alone, so that only the request of the one that fails gets the exception.
             for each in batch if len(batch) > 1 else ():
@@ -163,7 +154,6 @@ class Batcher(Generic[Item, Result]):
             if len(batch) == 1 and not batch[0][1].done():
                 batch[0][1].set_exception(error)
             return
-        self._waiting.record(len(items), time.monotonic() - began)
         for (_, answer), result in zip(batch, results, strict=True):
             if not answer.done():
                 answer.set_result(result)

@@ -1,4 +1,4 @@
-"""/v1/annotation: texts, answers, undo, search, export, errors, and what its schema promises."""
+"""/v1/annotation: texts, answers, undo, search, export and errors."""
 
 from __future__ import annotations
 
@@ -10,23 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import schemathesis
 from annotation.tickets import label_of, opened
-from hypothesis import HealthCheck, given, settings
-from hypothesis.errors import Unsatisfiable
-from schemathesis import GenerationMode
-from schemathesis.specs.openapi.checks import positive_data_acceptance
 from service_workplace import Running, running
 
 from foretell.annotation.annotation import Annotation
-
-TOKEN = b"a-token-of-some-length"
-POSTS = ("next", "answers", "undo", "search", "similar")
-OPERATIONS = [
-    *(("POST", f"/v1/annotation/{name}") for name in POSTS),
-    ("GET", "/v1/annotation"),
-    ("GET", "/v1/annotation/export"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +41,17 @@ def post(labelling: Running, name: str, **body: Any) -> Any:
 
 
 def test_answers_are_on_disk_and_the_next_text_comes(labelling: Running, annotation: Annotation) -> None:
+    assert labelling.http.get("/v1/models").json() == {"object": "list", "data": [], "annotation": True}
     state = post(labelling, "next")
     assert [(each["name"], each["key"]) for each in state["labels"]] == [("hardware", "1"), ("billing", "2")]
-    for number in range(1, 11):
+    for number in range(1, 7):
         item = state["item"]
         label = label_of(item["text"])
         state = post(labelling, "answers", texts=[item["id"]], answer="label", label=label)
-        assert state["written"] == 1
-        assert state["counts"]["answers"] == number
+        assert (state["written"], state["counts"]["answers"]) == (1, number)
         assert annotation._journal.path.read_text().splitlines()[-1].count(f'"label": "{label}"') == 1
     assert state["counts"]["test"] == 2
-    assert sum(each["count"] for each in state["labels"]) == 10
+    assert sum(each["count"] for each in state["labels"]) == 6
     assert state["item"]["id"] == post(labelling, "next")["item"]["id"]
     status = labelling.http.get("/v1/annotation").json()
     assert status["counts"] == state["counts"]
@@ -82,14 +69,12 @@ def test_other_answers_and_undo(labelling: Running, answer: str) -> None:
 
 
 def test_search_label_many_and_undo_them(labelling: Running, annotation: Annotation) -> None:
-    texts = post(labelling, "search", query="PRINTER")["texts"]
-    assert len(texts) > 3
-    ids = [each["id"] for each in texts]
+    ids = [each["id"] for each in post(labelling, "search", query="PRINTER")["texts"]]
+    assert len(ids) > 3
     state = post(labelling, "answers", texts=ids, answer="label", label="hardware")
     assert state["written"] == len(ids)
     assert post(labelling, "search", query="printer")["texts"] == []
-    similar = post(labelling, "similar", text=ids[0], k=5)["texts"]
-    assert len(similar) == 5
+    assert len(post(labelling, "similar", text=ids[0], k=5)["texts"]) == 5
     assert post(labelling, "undo")["written"] == len(ids)
     assert annotation.answers == []
 
@@ -104,28 +89,27 @@ def test_the_export_is_csv(labelling: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "body", "status", "says"),
+    ("name", "body", "says"),
     [
-        ("answers", {"texts": [1], "answer": "label", "label": "other"}, 422, "a label (hardware, billing)"),
-        ("answers", {"texts": [10**30], "answer": "skip"}, 422, "the number of a text"),
-        ("answers", {"texts": [-1], "answer": "skip"}, 422, "the number of a text"),
-        ("answers", {"texts": [], "answer": "skip"}, 422, "texts"),
-        ("answers", {"texts": [1], "answer": "label"}, 422, "a label with the answer label"),
-        ("answers", {"texts": [1], "answer": "none", "label": "billing"}, 422, "none with the others"),
-        ("answers", {"texts": [1], "answer": "maybe"}, 422, "answer"),
-        ("answers", {"texts": list(range(1001)), "answer": "skip"}, 422, "at most 1000 texts"),
-        ("similar", {"text": 120}, 422, "the number of a text"),
-        ("search", {"query": "x", "k": 0}, 422, "k"),
-        ("next", {"who": "x"}, 422, "who"),
+        ("answers", {"texts": [1], "answer": "label", "label": "other"}, "a label (hardware, billing)"),
+        ("answers", {"texts": [10**30], "answer": "skip"}, "the number of a text"),
+        ("answers", {"texts": [-1], "answer": "skip"}, "the number of a text"),
+        ("answers", {"texts": [], "answer": "skip"}, "texts"),
+        ("answers", {"texts": [1], "answer": "label"}, "a label with the answer label"),
+        ("answers", {"texts": [1], "answer": "none", "label": "billing"}, "none with the others"),
+        ("answers", {"texts": [1], "answer": "maybe"}, "answer"),
+        ("answers", {"texts": list(range(1001)), "answer": "skip"}, "at most 1000 texts"),
+        ("similar", {"text": 120}, "the number of a text"),
+        ("search", {"query": "x", "k": 0}, "k"),
+        ("next", {"who": "x"}, "who"),
     ],
 )
 def test_what_is_wrong_gets_a_typed_error(
-    labelling: Running, annotation: Annotation, name: str, body: Any, status: int, says: str
+    labelling: Running, annotation: Annotation, name: str, body: Any, says: str
 ) -> None:
     response = labelling.post(f"/v1/annotation/{name}", body)
     error = response.json()["error"]
-    assert response.status_code == status
-    assert error["type"] == "invalid_request_error"
+    assert (response.status_code, error["type"]) == (422, "invalid_request_error")
     assert says in error["message"]
     assert annotation.answers == []
 
@@ -159,71 +143,20 @@ def test_a_full_disk_is_503_and_what_it_refuses_is_not_written_later(
         response = labelling.post("/v1/annotation/answers", body)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-    assert response.status_code == 503
-    assert response.json()["error"]["code"] == "not_written"
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "not_written")
     assert str(path) not in response.text
     assert path.stat().st_size == size
     state = post(labelling, "answers", texts=[item["id"]], answer="label", label="hardware")
     assert state["counts"]["answers"] == 1
     assert [json.loads(line)["label"] for line in path.read_bytes()[size:].splitlines()] == ["hardware"]
-    assert post(labelling, "undo")["written"] == 1
 
 
-def test_access_is_that_of_the_service(annotation: Annotation, labelling: Running) -> None:
-    other = {"Origin": "http://evil.example"}
-    assert labelling.post("/v1/annotation/next", {}, headers=other).status_code == 403
-    assert labelling.post("/v1/annotation/next", {}, headers={"Host": "evil.example"}).status_code == 421
-    plain = labelling.http.post("/v1/annotation/next", content=b"{}", headers={"Content-Type": "text/plain"})
+def test_access_is_that_of_the_service(labelling: Running, served: Running) -> None:
+    path = "/v1/annotation/next"
+    assert labelling.post(path, {}, headers={"Origin": "http://evil.example"}).status_code == 403
+    assert labelling.post(path, {}, headers={"Host": "evil.example"}).status_code == 421
+    plain = labelling.http.post(path, content=b"{}", headers={"Content-Type": "text/plain"})
     assert plain.status_code == 415
-    with running(annotation=annotation, token=TOKEN) as locked:
-        assert locked.post("/v1/annotation/next", {}).status_code == 401
-        assert locked.http.get("/v1/annotation/export").status_code == 401
-        token = {"Authorization": f"Bearer {TOKEN.decode()}"}
-        assert locked.post("/v1/annotation/next", {}, headers=token).status_code == 200
-
-
-def test_without_texts_there_are_no_such_routes(served: Running) -> None:
+    # Without texts there are no such routes.
     assert served.http.get("/v1/annotation").status_code == 404
     assert served.http.get("/v1/models").json()["annotation"] is False
-    assert not any("annotation" in path for path in served.http.get("/openapi.json").json()["paths"])
-
-
-def test_the_schema_lists_the_routes_and_its_examples_work(labelling: Running) -> None:
-    assert labelling.http.get("/v1/models").json() == {"object": "list", "data": [], "annotation": True}
-    found = labelling.http.get("/openapi.json").json()
-    paths = {path: item for path, item in found["paths"].items() if "annotation" in path}
-    assert {(method.upper(), path) for path, item in paths.items() for method in item} == set(OPERATIONS)
-    shown = post(labelling, "next")["item"]["id"]
-    for path, item in paths.items():
-        for operation in item.values():
-            assert operation["description"]
-            assert {"401", "403", "421"} <= set(operation["responses"])
-        if "post" in item:
-            body = item["post"]["requestBody"]["content"]["application/json"]["example"]
-            body = {**body, **({"texts": [shown]} if "texts" in body else {})}
-            assert labelling.post(path, body).status_code == 200, path
-
-
-@pytest.fixture(scope="module")
-def document(labelling: Running) -> Any:
-    return schemathesis.openapi.from_url(f"{labelling.url}/openapi.json")
-
-
-@pytest.mark.parametrize("mode", list(GenerationMode))
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_every_answer_is_as_promised(document: Any, method: str, path: str, mode: GenerationMode) -> None:
-    operation = document[path][method]
-
-    @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(
-        max_examples=5, deadline=None, derandomize=True, database=None,
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    def holds(case: schemathesis.Case) -> None:
-        # Not every number is that of a text, nor every string a label.
-        case.call_and_validate(excluded_checks=[positive_data_acceptance])
-
-    try:
-        holds()
-    except Unsatisfiable:
-        assert mode is GenerationMode.NEGATIVE, "nothing to get wrong in it"

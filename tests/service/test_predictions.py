@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
-from service_workplace import REVIEWS, Running
+from service_workplace import REVIEWS, Running, running, write_several, write_teacher
 
+import foretell
 from foretell.artifacts.directory import read_model
 from foretell.cli import main
+from foretell.export.model_export import export_model
+from foretell.export.source import Source
 from foretell.runtime.gates import gates_along
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
+
+Models = tuple[Path, Path]
 
 
 def test_a_service_that_stops_is_not_ready(served: Running) -> None:
@@ -25,9 +35,6 @@ def test_a_service_that_stops_is_not_ready(served: Running) -> None:
         assert (answer.status_code, answer.json()) == (503, {"status": "stopping"})
     finally:
         served.service.is_stopping = False
-
-
-Models = tuple[Path, Path]
 
 
 def test_models_are_listed_by_name(served: Running, models: Models) -> None:
@@ -79,14 +86,6 @@ def test_classify_gives_the_command_lines_numbers(
         assert found["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-5)
 
 
-def test_one_text_and_many_have_the_same_answers(served: Running) -> None:
-    together = served.post("/v1/classify", {"model": "reviews", "texts": REVIEWS}).json()["answers"]
-    for text, wanted in zip(REVIEWS, together, strict=True):
-        alone = served.post("/v1/classify", {"texts": text}).json()["answers"]
-        assert len(alone) == 1
-        assert alone[0]["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-5)
-
-
 def test_explain_gives_the_runtimes_numbers(served: Running, models: Models) -> None:
     texts = ["good way to the bad 😀 obstacle", ""]
     answers = served.post("/v1/explain", {"texts": texts}).json()["answers"]
@@ -114,12 +113,8 @@ def test_next_gives_the_command_lines_numbers(
     for word, wanted in zip(found[0]["words"], expected, strict=True):
         assert word["probability"] == pytest.approx(wanted["probability"], abs=1e-5)
     assert len(found[1]["words"]) == 4
-
-
-def test_next_ends_an_unfinished_word(served: Running, models: Models) -> None:
-    found = served.post("/v1/next", {"texts": "the obst", "unfinished": True}).json()["answers"][0]["words"]
-    assert [word["word"] for word in found] == ["obstacle"]
-    assert WordsRuntime.open(models[1]).next("the obst", unfinished=True)[0].word == "obstacle"
+    (ended,) = served.post("/v1/next", {"texts": "the obst", "unfinished": True}).json()["answers"]
+    assert [word["word"] for word in ended["words"]] == ["obstacle"]
 
 
 def test_score_gives_the_runtimes_numbers_and_each_word(served: Running, models: Models) -> None:
@@ -175,3 +170,78 @@ def test_a_cache_for_next_and_score(served: Running, models: Models) -> None:
     assert whole["log_probability"] == pytest.approx(runtime.score([text], cache=20).log_probability)
     for cache in (-1, 2001, "9"):
         assert served.post("/v1/next", {"texts": text, "cache": cache}).status_code == 422
+
+
+# ---- several labels, a kept teacher, labels that are numbers
+
+
+def test_several_labels_have_a_list_and_each_can_be_explained(tmp_path: Path) -> None:
+    path, texts = write_several(tmp_path / "tickets"), ["good way", "the mind"]
+    with running(path) as it:
+        answers = it.post("/v1/classify", {"texts": texts}).json()["answers"]
+        for answer, verdict in zip(answers, LabelsRuntime.open(path).classify(texts), strict=True):
+            assert answer["labels"] == list(verdict.labels or ()) == ["ux", "bug"]
+            assert answer["label"] == "ux;bug"
+            assert answer["probability"] == max(answer["probabilities"].values())
+        assert it.http.get("/v1/models").json()["data"][0]["multi_label"] is True
+        (most,) = it.post("/v1/explain", {"texts": "the good way"}).json()["answers"]
+        assert most["explained"] == max(most["probabilities"], key=most["probabilities"].__getitem__)
+        (other,) = it.post("/v1/explain", {"texts": "the good way", "label": "billing"}).json()["answers"]
+        assert other["explained"] == "billing"
+        assert other["explained_probability"] == pytest.approx(other["probabilities"]["billing"], abs=1e-6)
+        assert other["running"][-1] == other["explained_probability"]
+        refused = it.post("/v1/classify", {"texts": "x", "abstain_below": 0.5})
+        assert refused.status_code == 422
+        assert "threshold of its own" in refused.json()["error"]["message"]
+
+
+def test_a_kept_teacher_answers_and_explains_over_http(tmp_path: Path) -> None:
+    path = write_teacher(tmp_path / "kept")
+    runtime = LabelsRuntime.open(path)
+    with running(path) as it:
+        answers = it.post("/v1/classify", {"texts": REVIEWS}).json()["answers"]
+        rows = [[each["probabilities"][label] for label in runtime.labels] for each in answers]
+        assert rows == pytest.approx(runtime.predict_proba(REVIEWS), abs=1e-6)
+        (found,) = it.post("/v1/explain", {"texts": "a good film"}).json()["answers"]
+        wanted = [word.effect for word in runtime.explain("a good film").words]
+        assert [word["effect"] for word in found["words"]] == pytest.approx(wanted)
+
+
+def test_every_format_has_all_probabilities_in_the_order_of_the_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tensorflow")
+    texts = [f"{word} thing number {n}" for n in range(10) for word in ("good", "awful", "fair")]
+    path, text = tmp_path / "numbers", texts[11]
+    model = foretell.TextClassifier(
+        units=4, embedding_size=8, epochs=1, min_steps=1, batch_size=4, learning_rate=0.05, folds=0
+    ).fit(texts, [33, 2, 10] * 10, out=path)
+    (row,) = model.predict_proba([text]).tolist()
+    best = model.classes_[int(np.argmax(row))].item()
+
+    loaded = foretell.load(path)
+    assert model.classes_.tolist() == loaded.classes_.tolist() == [2, 10, 33]
+    assert loaded.predict([text]) == [best]
+    assert loaded.predict_proba([text]).tolist() == [row]
+
+    def check(answer: dict[str, Any]) -> None:
+        assert list(answer["probabilities"].values()) == pytest.approx(row, abs=1e-6)
+        assert list(answer["probabilities"]) == ["2", "10", "33"]
+        assert (answer["label"], type(answer["label"])) == (best, int)
+
+    assert main(["classify", str(path), "--literal", text, "--json"]) == 0
+    check(json.loads(capsys.readouterr().out))
+    assert main(["classify", str(path), "--literal", text, "--format", "csv"]) == 0
+    (line,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert line["label"] == str(best)
+    with running(path) as served:
+        for verb in ("classify", "explain"):
+            check(served.post(f"/v1/{verb}", {"texts": text}).json()["answers"][0])
+
+    export_model(path, tmp_path / "copy", "onnx")
+    assert json.loads((tmp_path / "copy" / "model.json").read_text())["labels"] == [2, 10, 33]
+    session = onnxruntime.InferenceSession(
+        tmp_path / "copy" / "model.onnx", providers=["CPUExecutionProvider"]
+    )
+    ids = np.array([Source(path).ids(text)], np.int64)
+    np.testing.assert_allclose(session.run(["probabilities"], {"ids": ids})[0][0], row, atol=1e-5)

@@ -1,0 +1,139 @@
+"""Texts that come together are answered together, in order, and nobody pays for another's failure."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from foretell.service.errors import ApiError
+from foretell.service.lanes import Batcher, Lane
+
+
+@pytest.fixture
+def lane() -> Iterator[Lane]:
+    it = Lane("test", 2, 2000)
+    yield it
+    assert it.waiting == 0
+    it.close()
+
+
+class Doubling:
+    """Work that doubles numbers, keeps its batches, and waits for `go`."""
+
+    def __init__(self, *, goes: bool = True) -> None:
+        self.batches: list[list[int]] = []
+        self.go = threading.Event()
+        if goes:
+            self.go.set()
+
+    def __call__(self, items: list[int]) -> list[int]:
+        self.batches.append(items)
+        assert self.go.wait(10)
+        if -1 in items:
+            raise ValueError("a bad item")
+        return [2 * item for item in items]
+
+
+def test_what_piles_up_is_one_batch(lane: Lane) -> None:
+    async def scene() -> None:
+        work = Doubling(goes=False)
+        call = Batcher(work, lane, 8)
+        asked = [asyncio.create_task(call([number])) for number in range(6)]
+        await asyncio.sleep(0.02)
+        work.go.set()
+        assert await asyncio.gather(*asked) == [[2 * number] for number in range(6)]
+        assert [number for batch in work.batches for number in batch] == list(range(6))
+        assert len(work.batches) <= 2
+        assert await call([]) == []
+
+    asyncio.run(scene())
+
+
+def test_a_failure_is_only_its_own_requests(lane: Lane, caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        call = Batcher(Doubling(), lane, 8)
+        good, bad, other = await asyncio.gather(
+            call([1, 2]), call([-1, -1, 5]), call([3]), return_exceptions=True
+        )
+        assert (good, other) == ([2, 4], [6])
+        assert isinstance(bad, ValueError)
+        assert await call([4]) == [8]
+
+    asyncio.run(scene())
+    # asyncio logs exceptions that nobody has looked at.
+    gc.collect()
+    assert not caplog.records
+
+
+def test_who_has_left_is_not_worked_for(lane: Lane) -> None:
+    async def scene() -> None:
+        work = Doubling(goes=False)
+        call = Batcher(work, lane, 1)
+        first = asyncio.create_task(call([1]))
+        await asyncio.sleep(0.01)
+        leaving, staying = asyncio.create_task(call([2, 3])), asyncio.create_task(call([4]))
+        await asyncio.sleep(0.01)
+        leaving.cancel()
+        await asyncio.sleep(0)
+        assert lane.waiting == 2
+        work.go.set()
+        assert (await first, await staying) == ([2], [8])
+        assert work.batches == [[1], [4]]
+
+    asyncio.run(scene())
+
+
+def test_a_full_line_refuses_and_says_when_to_come_again() -> None:
+    async def scene() -> None:
+        work, lane = Doubling(goes=False), Lane("test", 2, 3)
+        call = Batcher(work, lane, 8)
+        asked = asyncio.create_task(call([1, 2]))
+        await asyncio.sleep(0.01)
+        with pytest.raises(ApiError) as caught:
+            await call([3, 4])
+        assert caught.value.status == 429
+        assert int(caught.value.headers["Retry-After"]) >= 1
+        work.go.set()
+        assert await asyncio.gather(asked, call([3])) == [[2, 4], [6]]
+        lane.close()
+
+    asyncio.run(scene())
+
+
+def test_batches_of_one_request_that_end_in_another_order_change_nothing(lane: Lane) -> None:
+    second = threading.Event()
+
+    def work(items: list[int]) -> list[int]:
+        if items == [0]:
+            assert second.wait(10)
+        elif items == [1]:
+            second.set()
+        return [2 * item for item in items]
+
+    async def scene() -> None:
+        call = Batcher(work, lane, 1, concurrency=2)
+        assert await asyncio.gather(call([0, 1, 2, 3]), call([9])) == [[0, 2, 4, 6], [18]]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("max_batch", [1, 8])
+def test_a_request_of_many_items_does_not_delay_the_others(lane: Lane, max_batch: int) -> None:
+    async def scene() -> None:
+        work = Doubling(goes=False)
+        call = Batcher(work, lane, max_batch)
+        large = asyncio.create_task(call(range(1000)))
+        await asyncio.sleep(0.01)
+        others = [asyncio.create_task(call([5000 + number, 6000 + number])) for number in range(3)]
+        await asyncio.sleep(0.01)
+        work.go.set()
+        assert await asyncio.gather(*others) == [[10000 + 2 * n, 12000 + 2 * n] for n in range(3)]
+        assert sum(map(len, work.batches)) < 60
+        assert await large == [2 * number for number in range(1000)]
+        assert max(map(len, work.batches)) == max_batch
+
+    asyncio.run(scene())
