@@ -122,7 +122,7 @@ $(VENV)/.docs: $(VENV)/.installed $(DOCS_LOCK)
 	@touch $@
 
 lock: install  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade raises every version)
-	$(BIN)/uv pip compile $(COMPILE) --extra train --extra serve --extra excel --extra glove --extra cluster --extra hub --extra mlflow --group dev pyproject.toml -o $(LOCK)
+	$(BIN)/uv pip compile $(COMPILE) --extra train --extra serve --extra excel --extra glove --extra cluster --extra hub --group dev pyproject.toml -o $(LOCK)
 	$(BIN)/uv pip compile $(COMPILE) --constraint $(LOCK) --group bench -o $(BENCH_LOCK)
 	$(BIN)/uv pip compile $(COMPILE) --constraint $(LOCK) --group docs -o $(DOCS_LOCK)
 

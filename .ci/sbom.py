@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("", "train", "serve", "excel", "glove", "cluster", "hub", "mlflow")
+EXTRAS = ("", "train", "serve", "excel", "glove", "cluster", "hub")
 """Those that the lock file has; "": without an extra."""
 
 

@@ -12,7 +12,6 @@ TO_TRAIN = "pip install 'foretell[train]'"
 TO_SERVE = "pip install 'foretell[serve]'"
 TO_READ_EXCEL = "pip install 'foretell[excel]'"
 TO_USE_HUB = "pip install 'foretell[hub]'"
-TO_TRACK = "pip install 'foretell[mlflow]'"
 TO_READ_GLOVE = "pip install 'foretell[glove]'"
 
 _TRAINING_PACKAGES = ("tensorflow", "keras", "onnx")

@@ -88,7 +88,7 @@ def test_no_optional_dependency_is_needed_to_predict() -> None:
             [*map(Requirement, PROJECT["dependencies"]), *GROUPS["dev"]]
             + [
                 line
-                for extra in ("train", "serve", "excel", "glove", "cluster", "hub", "mlflow")
+                for extra in ("train", "serve", "excel", "glove", "cluster", "hub")
                 for line in EXTRAS[extra]
             ],
         ),

@@ -54,16 +54,14 @@ def character_ngrams(texts: Sequence[str], alphabet: Alphabet) -> tuple[NgramKey
     is_space = points == _SPACE
     # A space belongs to the word after it; the last one to none.
     text_of = np.append(text_of_word, 0)[np.cumsum(is_space) - 1]
-    parts = list(ngrams_of_points(points, alphabet))
+    parts = list(_ngrams_of(points, alphabet))
     return np.concatenate([keys for keys, _ in parts]), np.concatenate([text_of[at] for _, at in parts])
 
 
-def ngrams_of_points(points: CodePoints, alphabet: Alphabet) -> Iterator[tuple[NgramKeys, Integers]]:
+def _ngrams_of(points: CodePoints, alphabet: Alphabet) -> Iterator[tuple[NgramKeys, Integers]]:
     """Yield, for each length, the keys of the n-grams within words and where they begin.
 
-    Args:
-        points: code points [character], words between single spaces, with a space first and last.
-        alphabet: n-grams with other characters are left out.
+    `points` are words between single spaces, with a space first and last.
     """
     size = len(alphabet)
     numbers = np.minimum(np.searchsorted(alphabet, points), size - 1)

@@ -10,11 +10,11 @@ NumPy only, so that prediction imports nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from foretell.arrays import Integers, NgramKeys
+from foretell.arrays import Integers, NgramKeys, TokenIds
 
 LONGEST = 3
 """Words of the longest n-grams."""
@@ -24,6 +24,13 @@ FIRST_WORD = 2
 
 KEY_BITS = 63
 """Bits of an int64 without its sign: room for a key, or for a key and values packed with it to be sorted."""
+
+
+def flat(texts: Sequence[Sequence[int] | TokenIds]) -> tuple[NgramKeys, Integers]:
+    """Return the ids of texts one after another, int64 [word], and where each begins, [text + 1]."""
+    starts = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum([len(text) for text in texts], out=starts[1:])
+    return np.concatenate([np.zeros(0, np.int64), *(np.asarray(text, np.int64) for text in texts)]), starts
 
 
 def ngram_keys(

@@ -12,7 +12,7 @@ import numpy as np
 
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
 from foretell.ngrams.checked_arrays import checked_array, checked_keys, wrong
-from foretell.ngrams.keys import KEY_BITS, LONGEST, end_of_keys, find, keys_fit, ngram_keys
+from foretell.ngrams.keys import KEY_BITS, LONGEST, end_of_keys, find, flat, keys_fit, ngram_keys
 
 # Keys that one sort handles at a time in prediction: enough that the overhead of NumPy's calls is small.
 _KEYS_AT_ONCE = 1 << 19
@@ -48,18 +48,10 @@ class LinearModel:
         Args:
             ids: the ids of each text, unpadded or padded.
         """
-        starts = np.zeros(len(ids) + 1, np.int64)
-        np.cumsum([len(text) for text in ids], out=starts[1:])
-        flat = np.concatenate([np.asarray(text, np.int64) for text in ids]) if ids else np.zeros(0, np.int64)
-        return self.scores_of_flat(flat, starts)
+        return self.scores_of_flat(*flat(ids))
 
     def scores_of_flat(self, ids: TokenIds, starts: Integers) -> Float32s:
-        """Return `scores` of texts that lie one after another.
-
-        Args:
-            ids: [word].
-            starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
-        """
+        """Return `scores` of texts that lie one after another: text i is ids[starts[i]:starts[i + 1]]."""
         result = np.empty((len(starts) - 1, len(self.bias)), np.float32)
         for first, last in self._chunks(starts):
             result[first:last] = self._chunk_scores(
@@ -131,12 +123,7 @@ class LinearModel:
 
 
 def weighted_sum(models: Sequence[LinearModel], weights: Sequence[float]) -> LinearModel:
-    """Return the model whose scores are the weighted sum of the scores of several models.
-
-    Args:
-        models: of the same ids and columns.
-        weights: one for each model.
-    """
+    """Return the model whose scores are the weighted sum of those of models of the same ids and columns."""
     first = models[0]
     weighted = [(model, weight) for model, weight in zip(models, weights, strict=True) if weight]
     keys = np.unique(np.concatenate([np.zeros(0, np.int64), *(model.keys for model, _ in weighted)]))

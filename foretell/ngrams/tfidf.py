@@ -20,7 +20,7 @@ import numpy as np
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
 from foretell.ngrams.characters import MAX_ALPHABET, Alphabet, character_ngrams, end_of_character_keys
 from foretell.ngrams.checked_arrays import checked_array, checked_keys, wrong
-from foretell.ngrams.keys import end_of_keys, find, keys_fit, ngram_keys
+from foretell.ngrams.keys import end_of_keys, find, flat, keys_fit, ngram_keys
 
 LONGEST = 2
 """Words of the longest n-grams."""
@@ -65,13 +65,7 @@ class TfidfFeatures:
         return len(self.words) + len(self.characters)
 
     def counts(self, ids: TokenIds, starts: Integers, texts: Sequence[str]) -> Counts:
-        """Count the features of texts.
-
-        Args:
-            ids: [token], texts one after another.
-            starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
-            texts: the same texts as they are written.
-        """
+        """Count the features of texts: text i is ids[starts[i]:starts[i + 1]], and written texts[i]."""
         word_keys, word_texts = word_ngrams(ids, starts, self.size, self.longest)
         features = [find(self.words, word_keys)]
         owners = [word_texts]
@@ -107,20 +101,14 @@ class TfidfModel:
         return len(self.features)
 
     def scores(self, ids: Sequence[Sequence[int] | TokenIds], texts: Sequence[str]) -> Float32s:
-        """Return float32 [text, column]; the row of a text does not depend on the other texts.
+        """Return float32 [text, column] of texts, given as ids and as they are written.
 
-        Args:
-            ids: the ids of each text.
-            texts: the same texts as they are written.
+        The row of a text does not depend on the other texts.
         """
         rows = [np.zeros((0, len(self.bias)), np.float32)]
         for first, last in _parts(texts):
-            part = ids[first:last]
-            starts = np.zeros(len(part) + 1, np.int64)
-            np.cumsum([len(each) for each in part], out=starts[1:])
-            flat = np.concatenate([np.asarray(each, np.int64) for each in part])
-            counts = self.features.counts(flat, starts, texts[first:last])
-            rows.append(self.scores_of_counts(counts, len(part)))
+            counts = self.features.counts(*flat(ids[first:last]), texts[first:last])
+            rows.append(self.scores_of_counts(counts, last - first))
         return np.concatenate(rows)
 
     def scores_of_counts(self, counts: Counts, n_texts: int) -> Float32s:

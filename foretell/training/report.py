@@ -1,8 +1,8 @@
 """The report of a run: one self-contained HTML file.
 
 It holds no script, loads nothing and allows neither (its Content-Security-Policy allows only its own style
-sheet, by its hash), so it can be opened, mailed or put on a server whatever texts are in it. Missing data is
-left out; a run that logged nothing gets a page without curves.
+sheet, by its hash), so it can be opened, mailed or put on a server whatever texts are in it. A section whose
+data is missing or damaged is left out.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from foretell.artifacts.manifest import RUN
 from foretell.metrics.shown import count, number, remarks_on, rows_of, shown_value, tiles_of
@@ -23,14 +24,17 @@ from foretell.training.curves import Record, draw_curves, draw_reliability
 REPORT = "report.html"
 _REQUEST, _METRICS = "request.json", "metrics.jsonl"
 
+Metrics = Mapping[str, Any]
+
 _MAX_MISTAKES = 12
 _MAX_LABELS = 16
 _MAX_CHARACTERS = 700
+_MAX_NAME = 40
 
 _STYLE = files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")
 
 
-def write_report(run_dir: Path, metrics: Mapping[str, object]) -> Path:
+def write_report(run_dir: Path, metrics: Metrics) -> Path:
     """Write `report.html` into the folder of a run.
 
     Args:
@@ -51,19 +55,18 @@ def write_report(run_dir: Path, metrics: Mapping[str, object]) -> Path:
     return path
 
 
-def report_of(model_dir: Path, metrics: Mapping[str, object]) -> str:
+def report_of(model_dir: Path, metrics: Metrics) -> str:
     """Return the report of a model directory, as HTML: that of its run.
 
     A model that was saved again has no run; its report is made of `metrics` and has no curves.
     """
-    path = model_dir / RUN / REPORT
     try:
-        return path.read_text(encoding="utf-8")
+        return (model_dir / RUN / REPORT).read_text(encoding="utf-8")
     except OSError:
         return _page(model_dir.name, {}, [], metrics)
 
 
-def _request(run_dir: Path) -> Mapping[str, object]:
+def _request(run_dir: Path) -> Metrics:
     try:
         request = json.loads((run_dir / _REQUEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -74,25 +77,48 @@ def _request(run_dir: Path) -> Mapping[str, object]:
 def _records(run_dir: Path) -> list[Record]:
     """Return the logged lines by step. Of a step that a resumed run has repeated, the last line counts."""
     records: list[Record] = []
-    try:
-        lines = (run_dir / _METRICS).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return records
-    for line in lines:
+    path = run_dir / _METRICS
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for line in text.splitlines():
         try:
             record = json.loads(line)
-        except ValueError:
+            step = number(record["step"])
+        except (ValueError, LookupError, TypeError):
             continue
-        if not isinstance(record, dict) or number(record.get("step")) is None:
+        if step is None:
             continue
-        while records and records[-1]["step"] > record["step"]:
+        while records and records[-1]["step"] > step:
             records.pop()
-        known = {name: value for name, value in record.items() if value is not None}
-        if records and records[-1]["step"] == record["step"]:
-            records[-1].update(known)
-        else:
-            records.append(known)
+        if not records or records[-1]["step"] < step:
+            records.append({})
+        records[-1].update({name: value for name, value in record.items() if value is not None})
     return records
+
+
+def _page(name: str, request: Metrics, records: Sequence[Record], metrics: Metrics) -> str:
+    tables = "".join(_whole(section, metrics) for section in (_all_metrics, _confusion, _by_label))
+    parts = [
+        _heading(name, request, records),
+        _whole(_tiles, metrics),
+        draw_curves(records),
+        f'<h2>Metrics</h2><div class="pair">{tables}</div>' if tables else "",
+        _whole(_calibration, metrics),
+        _whole(_mistakes, metrics),
+        _whole(_settings, request),
+    ]
+    footer = (
+        '<footer class="soft">Written by foretell at the end of training. The data of the curves is '
+        "<code>metrics.jsonl</code> beside this file.</footer>"
+    )
+    return html_page(f"{name} · foretell", _STYLE, [*parts, footer])
+
+
+def _whole(section: Callable[[Metrics], str], values: Metrics) -> str:
+    """Return a section; "" where the values are not what it expects, such as those of another program."""
+    try:
+        return section(values)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return ""
 
 
 def _text(value: object, max_characters: int = _MAX_CHARACTERS) -> str:
@@ -103,123 +129,89 @@ def _text(value: object, max_characters: int = _MAX_CHARACTERS) -> str:
     return escape(shown)
 
 
-def _isolated(value: object, max_characters: int = _MAX_CHARACTERS) -> str:
+def _isolated(value: object, max_characters: int = _MAX_NAME) -> str:
     """Escape a text of the user's, isolated: a right-to-left text must not reorder the text around it."""
     return f"<bdi>{_text(value, max_characters)}</bdi>"
 
 
-def _page(
-    name: str, request: Mapping[str, object], records: list[Record], metrics: Mapping[str, object]
+def _table(
+    title: str, rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), caption: str = "", css: str = ""
 ) -> str:
-    parts = [
-        _heading(name, request, records),
-        _tiles(metrics),
-        draw_curves(records),
-        _tables(metrics),
-        _calibration(metrics),
-        _mistakes(metrics),
-        _settings(request),
-    ]
-    footer = (
-        '<footer class="soft">Written by foretell at the end of training. The data of the curves is '
-        "<code>metrics.jsonl</code> beside this file.</footer>"
+    """Return a table of HTML cells, the first of each row its name; "" where there is no row."""
+    body = "".join(
+        f"<tr><th>{name}</th>{''.join(c if c.startswith('<td') else f'<td>{c}</td>' for c in cells)}</tr>"
+        for name, *cells in rows
     )
-    return html_page(f"{name} · foretell", _STYLE, [*parts, footer])
+    above = title and f"<h3>{title}</h3>", caption and f"<caption>{caption}</caption>"
+    columns = "".join(f'<th scope="col">{each}</th>' for each in head)
+    columns = columns and f"<thead><tr>{columns}</tr></thead>"
+    table = f'{above[0]}<table class="{css}">{above[1]}{columns}<tbody>{body}</tbody></table>'
+    return table if body else ""
 
 
-def _heading(name: str, request: Mapping[str, object], records: list[Record]) -> str:
+def _card(content: str) -> str:
+    return f'<div class="card wide">{content}</div>' if content else ""
+
+
+def _heading(name: str, request: Metrics, records: Sequence[Record]) -> str:
     facts = [str(request[key]) for key in ("job", "preset") if request.get(key)]
     started = number(request.get("started"))
     if started is not None and 0 <= started < 1e11:
         facts.append(time.strftime("%Y-%m-%d %H:%M", time.localtime(started)))
     if records:
         facts.append(f"{count(records[-1]['step'])} steps")
-    return f'<header><h1>{_isolated(name)}</h1><p class="soft">{_text(" · ".join(facts))}</p></header>'
+    title = f"<h1>{_isolated(name, _MAX_CHARACTERS)}</h1>"
+    return f'<header>{title}<p class="soft">{_text(" · ".join(facts))}</p></header>'
 
 
-def _tiles(metrics: Mapping[str, object]) -> str:
+def _tiles(metrics: Metrics) -> str:
     tiles = "".join(
         f'<div class="tile"><b>{_text(value)}</b><span>{_text(name)}</span></div>'
         for name, value in tiles_of(metrics)
     )
     reason = metrics.get("not_measured")
-    sentences = [f"No accuracy: {reason}."] if reason else []
-    remarks = "".join(f'<p class="soft">{_text(each)}</p>' for each in [*sentences, *remarks_on(metrics)])
+    sentences = [*([f"No accuracy: {reason}."] if reason else []), *remarks_on(metrics)]
+    remarks = "".join(f'<p class="soft">{_text(each)}</p>' for each in sentences)
     return f'<section class="tiles">{tiles}</section>{remarks}' if tiles else remarks
 
 
-def _tables(metrics: Mapping[str, object]) -> str:
-    rows = rows_of(metrics)
-    every = _rows(rows, "All metrics") if rows else ""
-    cards = [every, _confusion(metrics.get("confusion")) + _per_label(metrics.get("labels"))]
-    shown = "".join(f'<div class="card wide">{card}</div>' for card in cards if card)
-    return f'<h2>Metrics</h2><div class="pair">{shown}</div>' if shown else ""
+def _all_metrics(metrics: Metrics) -> str:
+    return _card(_table("All metrics", [(_text(name), _text(value)) for name, value in rows_of(metrics)]))
 
 
-def _rows(rows: Iterable[tuple[str, str]], title: str = "", caption: str = "") -> str:
-    body = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in rows)
-    above, below = title and f"<h3>{title}</h3>", caption and f"<caption>{caption}</caption>"
-    return f"{above}<table>{below}<tbody>{body}</tbody></table>"
+def _confusion(metrics: Metrics) -> str:
+    names, counts = metrics["confusion"]["names"], metrics["confusion"]["counts"]
+    if not counts or len(names) > _MAX_LABELS:
+        return _card(_most_confused(names, counts))
+    rows = []
+    for i, (name, row) in enumerate(zip(names, counts, strict=True)):
+        total = sum(row) or 1
+        cells = [
+            f'<td class="{"good" if i == j else "bad"}{round(10 * n / total)}">{count(n)}'
+            f"<small>{100 * n / total:.1f} %</small></td>"
+            for j, n in enumerate(row)
+        ]
+        rows.append((_isolated(name), *cells))
+    caption = "rows: true label · columns: predicted label"
+    head = ["", *map(_isolated, names)]
+    return _card(_table("Confusion matrix", rows, head=head, caption=caption, css="matrix"))
 
 
-def _confusion(confusion: object) -> str:
-    if not isinstance(confusion, dict):
-        return ""
-    names, counts = confusion.get("names"), confusion.get("counts")
-    if not isinstance(names, list) or not isinstance(counts, list) or not _is_square(counts, len(names)):
-        return ""
-    if len(names) > _MAX_LABELS:
-        return _most_confused(names, counts)
-    head = "".join(f'<th scope="col">{_isolated(name, 40)}</th>' for name in names)
-    body = "".join(
-        f'<tr><th scope="row">{_isolated(name, 40)}</th>{_cells(i, counts[i])}</tr>'
-        for i, name in enumerate(names)
-    )
-    return (
-        '<h3>Confusion matrix</h3><table class="matrix"><caption>rows: true label · columns: predicted '
-        f"label</caption><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
-
-
-def _is_square(counts: list[object], size: int) -> bool:
-    rows = (row for row in counts if isinstance(row, list) and len(row) == size)
-    numbers = [row for row in rows if all(number(n) is not None for n in row)]
-    return 0 < size == len(counts) == len(numbers)
-
-
-def _cells(i: int, row: Sequence[float]) -> str:
-    total = sum(row) or 1
-    return "".join(
-        f'<td class="{"good" if i == j else "bad"}{min(10, max(0, round(10 * n / total)))}">{count(n)}'
-        f"<small>{100 * n / total:.1f} %</small></td>"
-        for j, n in enumerate(row)
-    )
-
-
-def _most_confused(names: list[object], counts: list[list[float]]) -> str:
+def _most_confused(names: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
     pairs = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
     pairs.sort(reverse=True)
-    rows = [(f"{names[i]} → {names[j]}", count(n)) for n, i, j in pairs[:_MAX_LABELS]]
-    return _rows(rows, "Most frequent confusions: true label → predicted label") if rows else ""
+    rows = [(f"{_isolated(names[i])} → {_isolated(names[j])}", count(n)) for n, i, j in pairs[:_MAX_LABELS]]
+    return _table("Most frequent confusions: true label → predicted label", rows)
 
 
-def _per_label(labels: object) -> str:
-    if not isinstance(labels, dict) or not all(isinstance(metrics, dict) for metrics in labels.values()):
-        return ""
-    has_thresholds = any("threshold" in metrics for metrics in labels.values())
-    columns = ("precision", "recall", "f1", "support", *(["threshold"] if has_thresholds else []))
-    body = "".join(
-        f'<tr><th scope="row">{_isolated(name, 40)}</th>'
-        + "".join(f"<td>{_cell(metrics.get(column))}</td>" for column in columns)
-        + "</tr>"
-        for name, metrics in labels.items()
-    )
-    head = "".join(f'<th scope="col">{column.replace("f1", "F1")}</th>' for column in columns)
-    return (
-        f"<h3>By label</h3><table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
-        if body
-        else ""
-    )
+def _by_label(metrics: Metrics) -> str:
+    labels = metrics["labels"]
+    columns = ["precision", "recall", "f1", "support"]
+    columns += ["threshold"] if any("threshold" in each for each in labels.values()) else []
+    rows = [
+        (_isolated(name), *(_cell(each.get(column)) for column in columns)) for name, each in labels.items()
+    ]
+    return _card(_table("By label", rows, head=["", *(column.replace("f1", "F1") for column in columns)]))
 
 
 def _cell(value: object) -> str:
@@ -229,55 +221,45 @@ def _cell(value: object) -> str:
     return count(finite) if isinstance(value, int) else f"{finite:.3f}"
 
 
-def _calibration(metrics: Mapping[str, object]) -> str:
+def _calibration(metrics: Metrics) -> str:
     """Return the reliability diagram, the calibration error, and accuracy by coverage."""
-    plot = draw_reliability(metrics.get("reliability"))
-    table = _calibration_error(metrics) + _coverage(metrics.get("coverage"))
+    plot = draw_reliability(metrics["reliability"])
+    table = _calibration_error(metrics) + _coverage(metrics.get("coverage") or ())
     if not plot or not table:
         return ""
     return (
         f'<h2>Calibration</h2><p class="soft">Measured on {_where(metrics)}, on which the ensemble weights '
         "were chosen too, so these metrics are a little too good. <code>foretell evaluate</code> measures on "
-        "other texts.</p>"
-        f'<div class="pair">{plot}<div class="card wide">{table}</div></div>'
+        f'other texts.</p><div class="pair">{plot}{_card(table)}</div>'
     )
 
 
-def _calibration_error(metrics: Mapping[str, object]) -> str:
+def _calibration_error(metrics: Metrics) -> str:
     before, after = (number(metrics.get(f"{part}calibration_error")) for part in ("network_", ""))
     named = [("Network alone", None if before == after else before), ("Model", after)]
     rows = [(name, str(shown_value("calibration_error", each))) for name, each in named if each is not None]
     caption = "mean difference between confidence and accuracy, in 15 bins"
-    return _rows(rows, "Expected calibration error", caption) if rows else ""
+    return _table("Expected calibration error", rows, caption=caption)
 
 
-def _coverage(coverage: object) -> str:
-    keys = ("threshold", "coverage", "accuracy")
-    rows = [row for row in coverage if isinstance(row, dict)] if isinstance(coverage, list) else []
-    body = "".join(
-        f"<tr><th>{row['threshold']:.4f}</th><td>{100 * row['coverage']:.1f} %</td>"
-        f"<td>{percent(row['accuracy'])}</td></tr>"
-        for row in rows
-        if all(number(row.get(key)) is not None for key in keys)
+def _coverage(coverage: Sequence[Metrics]) -> str:
+    rows = [
+        (f"{row['threshold']:.4f}", f"{100 * row['coverage']:.1f} %", percent(row["accuracy"]))
+        for row in coverage
+    ]
+    caption = (
+        "with <code>classify --abstain-below</code>, a text gets no label if its highest probability is "
+        "below the threshold"
     )
-    return (
-        "<h3>Abstaining</h3><table><caption>with <code>classify --abstain-below</code>, a text gets no label "
-        "if its highest probability is below the threshold</caption><thead><tr><th>Threshold</th>"
-        f"<th>Texts with a label</th><th>Accuracy</th></tr></thead><tbody>{body}</tbody></table>"
-        if body
-        else ""
-    )
+    return _table("Abstaining", rows, head=("Threshold", "Texts with a label", "Accuracy"), caption=caption)
 
 
-def _where(metrics: Mapping[str, object]) -> str:
+def _where(metrics: Metrics) -> str:
     return _text(metrics.get("measured_on") or "validation texts")
 
 
-def _mistakes(metrics: Mapping[str, object]) -> str:
-    mistakes = metrics.get("mistakes")
-    if not isinstance(mistakes, list):
-        return ""
-    cards = "".join(_mistake(mistake) for mistake in mistakes[:_MAX_MISTAKES] if isinstance(mistake, dict))
+def _mistakes(metrics: Metrics) -> str:
+    cards = "".join(_whole(_mistake, each) for each in metrics["mistakes"][:_MAX_MISTAKES])
     if not cards:
         return ""
     return (
@@ -287,30 +269,21 @@ def _mistakes(metrics: Mapping[str, object]) -> str:
     )
 
 
-def _mistake(mistake: Mapping[str, object]) -> str:
+def _mistake(mistake: Metrics) -> str:
     probability = number(mistake.get("probability"))
-    share = min(1.0, max(0.0, probability or 0.0))
-    shown = "" if probability is None else f" ({100 * share:.1f} %)"
-    bar = (
-        '<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="all" width="100" height="6"/>'
-        f'<rect class="part" width="{100 * share:.1f}" height="6"/></svg>'
-    )
+    shown = "" if probability is None else f" ({100 * probability:.1f} %)"
     return (
         f'<div class="card"><blockquote dir="auto">{_text(mistake.get("text", ""))}</blockquote>'
-        f'<p class="verdict">predicted <b>{_isolated(mistake.get("predicted", "–"), 60)}</b>{shown}, '
-        f"true label <b>{_isolated(mistake.get('label', '–'), 60)}</b></p>"
-        f"{'' if probability is None else bar}</div>"
+        f'<p class="verdict">predicted <b>{_isolated(mistake.get("predicted", "–"))}</b>{shown}, '
+        f"true label <b>{_isolated(mistake.get('label', '–'))}</b></p></div>"
     )
 
 
-def _settings(request: Mapping[str, object]) -> str:
-    settings, command = request.get("settings"), request.get("command_line")
-    parts = []
-    if isinstance(command, list) and command:
-        words = ["foretell", *map(str, command[1:])]
-        parts.append(f"<p><code>{_text(shlex.join(words), 4000)}</code></p>")
-    if isinstance(settings, dict) and settings:
-        table = _rows((str(name).replace("_", " "), str(value)) for name, value in settings.items())
-        parts.append(f"<details><summary>All settings</summary>{table}</details>")
-    return f'<h2>Command and settings</h2><div class="card">{"".join(parts)}</div>' if parts else ""
+def _settings(request: Metrics) -> str:
+    command, settings = request.get("command_line") or [], request.get("settings") or {}
+    words = shlex.join(["foretell", *map(str, command[1:])])
+    line = f"<p><code>{_text(words, 4_000)}</code></p>" if command else ""
+    rows = [(_text(name.replace("_", " ")), _text(value)) for name, value in settings.items()]
+    table = _table("", rows)
+    table = table and f"<details><summary>All settings</summary>{table}</details>"
+    return f'<h2>Command and settings</h2><div class="card">{line}{table}</div>' if line or table else ""

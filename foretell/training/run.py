@@ -3,7 +3,7 @@
 It lies beside the model directory that it will become part of, `<out>.run/` for `<out>/`, and holds::
 
     request.json    what was asked for: job, preset, settings, digest of the data, command line
-    spent.json      the seconds that the training has taken so far
+    spent.json      the seconds that the training has taken so far, noted every few seconds
     metrics.jsonl   one line for each step that was logged
     checkpoints/    what a resumed run continues from
     cache/          the corpus as token ids; deleted at the end
@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,10 +36,12 @@ from foretell.artifacts.replacement import (
     replace_file,
     sync_directory,
     take_place,
+    typed,
     write_synced,
 )
 from foretell.config import Job, Settings, to_dict
 from foretell.errors import ForetellError, Interrupted, RunError
+from foretell.hashes import sha256_of
 from foretell.metrics.shown import result_of
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoints
@@ -49,7 +51,6 @@ from foretell.training.options import TrainOptions
 from foretell.training.quiet import load_tensorflow
 from foretell.training.report import write_report
 from foretell.training.run_lock import RunLock
-from foretell.training.spent_time import SpentTime, read_spent_time
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -59,6 +60,9 @@ _CHECKPOINTS, _CACHE = "checkpoints", "cache"
 
 # What decides the result: a run is resumed only where these are the same.
 _DECISIVE = ("job", "preset", "settings", "given_settings", "data")
+
+_SECONDS_BETWEEN_NOTES = 5.0
+"""A process that is killed loses no more of the time that its training has taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,17 +99,16 @@ class Run:
 
     def __init__(self, options: TrainOptions, minutes: float, lock: RunLock) -> None:
         self.options, self.out, self.folder = options, options.out, folder_of(options.out)
-        spent = self.folder / _SPENT
-        self.budget = Budget(minutes, options.started, spent=read_spent_time(spent))
-        self._spent = SpentTime(spent, self.budget.seconds)
+        self.budget = Budget(minutes, options.started, spent=_spent_seconds(self.folder))
         self.checkpoints = Checkpoints(
             self.folder / _CHECKPOINTS,
             every=options.checkpoint_seconds,
-            request=hashlib.sha256((self.folder / _REQUEST).read_bytes()).hexdigest(),
-            after=self._spent.note,
+            request=sha256_of(self.folder / _REQUEST),
         )
         self.interrupt = Interrupt(options.stop_after_steps)
         self._lock = lock
+        self._ended = threading.Event()
+        self._noting = threading.Thread(target=self._note_on, daemon=True)
         self._writer: tf.summary.SummaryWriter | None = None
         if options.tensorboard is not None:
             import tensorflow as tf
@@ -132,7 +135,11 @@ class Run:
             "data": request.data,
             "sources": request.sources,
         }
-        lock = _lock(options)
+        check_can_begin(options)
+        folder = folder_of(options.out)
+        with typed(RunError, "a folder that can be written", folder.parent):
+            make_directories(folder.parent)
+        lock = RunLock(folder)
         try:
             options.listener(Stage(name="loading TensorFlow", done=0.01))
             load_tensorflow()
@@ -186,16 +193,12 @@ class Run:
     def rewind(self, step: int) -> None:
         """Remove what was logged after `step`: a resumed run repeats those steps."""
         path = self.folder / _METRICS
-        if not path.exists():
-            return
         kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            # The last line may be incomplete, where the process was killed.
+            with contextlib.suppress(ValueError, KeyError):
                 if json.loads(line)["step"] <= step:
                     kept.append(line + "\n")
-            # The last line may be incomplete, where the process was killed.
-            except (ValueError, KeyError):
-                continue
         replace_file(path, "".join(kept).encode())
 
     def finish(self, model: Model) -> None:
@@ -205,22 +208,36 @@ class Run:
             ArtifactError: the model directory could not be written; the run is still there to be resumed.
         """
         self.options.listener(Stage(name="writing the model", done=0.97))
+        self._stop_noting()
         write_report(self.folder, model.metrics)
         # The report stays in the run. A model is passed on, and must not hold its owner's texts.
         metrics = {name: value for name, value in model.metrics.items() if name != "mistakes"}
         try:
             write_model(dataclasses.replace(model, metrics=metrics), self.out, run=self.folder)
-            self._clean_up()
         except KeyboardInterrupt:
             # Without its folder the run is finished: the signal arrived after the model was written.
             if self.folder.exists():
                 raise
-            self._clean_up()
+        # As large as the corpus, and needed by a run in progress only.
+        shutil.rmtree(self.out / RUN / _CACHE, ignore_errors=True)
         self.options.listener(Note(text=result_of(model.metrics)))
 
-    def _clean_up(self) -> None:
-        """Delete the cache, which is as large as the corpus and needed by a run in progress only."""
-        shutil.rmtree(self.out / RUN / _CACHE, ignore_errors=True)
+    def _note_time(self) -> None:
+        """Write the seconds so far: a resumed run continues with the time that is left."""
+        # What cannot be written waits for the next time. A finished run has no folder any more.
+        with contextlib.suppress(OSError):
+            replace_file(self.folder / _SPENT, json.dumps({"seconds": self.budget.seconds()}).encode())
+
+    def _note_on(self) -> None:
+        while True:
+            self._note_time()
+            if self._ended.wait(_SECONDS_BETWEEN_NOTES):
+                return
+
+    def _stop_noting(self) -> None:
+        self._ended.set()
+        if self._noting.is_alive():
+            self._noting.join()
 
     def close(self) -> None:
         """Release the run to other processes."""
@@ -230,7 +247,7 @@ class Run:
         self._lock.close()
 
     def __enter__(self) -> Run:
-        self._spent.start()
+        self._noting.start()
         self.interrupt.__enter__()
         return self
 
@@ -238,11 +255,8 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.interrupt.__exit__(kind, error, trace)
-        self._spent.stop()
-        # A finished run has no folder any more.
-        if error is not None and self.folder.exists():
-            with contextlib.suppress(RunError):
-                self._spent.note()
+        self._stop_noting()
+        self._note_time()
         self.close()
         if error is not None and self.interrupt.requested:
             self._raise_interrupted(error)
@@ -294,7 +308,7 @@ def check_can_begin(options: TrainOptions) -> None:
 
     Raises:
         RunError: there is a finished model and not `overwrite`; an unfinished run and neither `resume` nor
-            `restart`; or none to resume.
+            `restart`; a folder that foretell did not make; or no run to resume.
         ArtifactError: `out` is something that must not be overwritten, or cannot be written.
     """
     if options.resume:
@@ -309,7 +323,13 @@ def check_can_begin(options: TrainOptions) -> None:
             fix="choose another --out, or replace the model with --overwrite (overwrite=True)",
         )
     folder = folder_of(options.out)
-    _refuse_foreign(folder)
+    if folder.exists() and any(folder.iterdir()) and not (folder / _REQUEST).is_file():
+        raise RunError(
+            expected="a free name for the run",
+            found="a folder or file that foretell did not make",
+            where=str(folder),
+            fix="choose another out",
+        )
     # Nothing is lost with a run that ended before its first checkpoint.
     if is_unfinished(options.out) and not options.restart:
         raise RunError(
@@ -320,32 +340,14 @@ def check_can_begin(options: TrainOptions) -> None:
         )
 
 
-def _lock(options: TrainOptions) -> RunLock:
-    """Hold the lock of a run that begins or is resumed."""
-    check_can_begin(options)
-    folder = folder_of(options.out)
-    try:
-        make_directories(folder.parent)
-    except OSError as error:
-        raise _not_writable(folder, error) from error
-    return RunLock(folder)
-
-
 def _make_folder(request: Mapping[str, object], options: TrainOptions) -> None:
     """Make the folder of a new run, with its request or not at all."""
     folder = folder_of(options.out)
     full = {**request, "command_line": sys.argv, "started": time.time()}
-    try:
-        with new_directory(folder) as new:
-            write_synced(new / _REQUEST, json.dumps(full, indent=1, default=str).encode())
-            sync_directory(new)
-            take_place(new, folder)
-    except OSError as error:
-        raise _not_writable(folder, error) from error
-
-
-def _not_writable(folder: Path, error: OSError) -> RunError:
-    return RunError(expected="a folder that can be written", found=str(error), where=str(folder.parent))
+    with typed(RunError, "a folder that can be written", folder.parent), new_directory(folder) as new:
+        write_synced(new / _REQUEST, json.dumps(full, indent=1, default=str).encode())
+        sync_directory(new)
+        take_place(new, folder)
 
 
 def _check_same(then: dict[str, object], now: dict[str, object], out: Path) -> None:
@@ -364,12 +366,9 @@ def _check_same(then: dict[str, object], now: dict[str, object], out: Path) -> N
             )
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """Never delete a folder that foretell did not make."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / _REQUEST).is_file():
-        raise RunError(
-            expected="a free name for the run",
-            found="a folder or file that foretell did not make",
-            where=str(folder),
-            fix="choose another out",
-        )
+def _spent_seconds(folder: Path) -> float:
+    """Return the seconds that earlier commands took for the run in a folder; 0 where none are noted."""
+    try:
+        return max(0.0, float(json.loads((folder / _SPENT).read_bytes())["seconds"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0.0

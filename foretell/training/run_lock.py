@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
+from foretell.artifacts.replacement import typed
 from foretell.errors import RunError
 
 
@@ -27,12 +28,20 @@ class RunLock:
     def __init__(self, folder: Path) -> None:
         self.path = folder.with_name(f".{folder.name}.lock")
         while True:
-            file = _locked(self.path, folder)
+            with typed(RunError, "a folder that can be written", folder.parent):
+                self._file = self.path.open("a", encoding="utf-8")
+            if not lock(self._file):
+                self._file.close()
+                raise RunError(
+                    expected="one training at a time",
+                    found="another process that trains there",
+                    where=str(folder),
+                    fix="wait for it, or choose another out",
+                )
             # Another process may have deleted the file since it was opened: its lock is worth nothing.
-            if _is_at(file, self.path):
+            if _is_at(self._file, self.path):
                 break
-            file.close()
-        self._file = file
+            self._file.close()
 
     def close(self) -> None:
         """Release the lock. Calling it again does nothing."""
@@ -40,24 +49,6 @@ class RunLock:
             # Before it is released: the file is deleted by whoever holds it, and by no one else.
             self.path.unlink(missing_ok=True)
             self._file.close()
-
-
-def _locked(path: Path, folder: Path) -> IO[str]:
-    try:
-        file = path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise RunError(
-            expected="a folder that can be written", found=str(error), where=str(folder.parent)
-        ) from error
-    if not lock(file):
-        file.close()
-        raise RunError(
-            expected="one training at a time",
-            found="another process that trains there",
-            where=str(folder),
-            fix="wait for it, or choose another out",
-        )
-    return file
 
 
 def lock(file: IO[Any]) -> bool:

@@ -29,7 +29,7 @@ from foretell.training import checkpoints
 from foretell.training.checkpoints import Checkpoints
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run, folder_of, read_request
-from foretell.training.words.token_file import is_recorded, record
+from foretell.training.sealed import sealed, sealing
 from tests.builders import write_random
 
 
@@ -91,13 +91,14 @@ def _find_request(folder: Path) -> str:
 
 
 def _write_cache(folder: Path, content: bytes) -> None:
-    replacement.replace_file(folder / "tokens.npy", content)
-    record(folder / "tokens.npy")
+    with sealing(folder, "tokens", "bin", "tokens") as path:
+        path.write_bytes(content)
 
 
 def _find_cache(folder: Path) -> str:
-    # Without a true record it is made anew.
-    return (folder / "tokens.npy").read_text().strip() if is_recorded(folder / "tokens.npy") else "none"
+    # A changed one is made anew.
+    path = sealed(folder, "tokens")
+    return "none" if path is None else path.read_text().strip()
 
 
 def _export(folder: Path) -> None:

@@ -14,8 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from foretell.training import precision
-from foretell.training.adam import Adam
-from foretell.training.gradients import clipped
+from foretell.training.optimizers import Adam, clipped
 from foretell.training.precision import precision_for
 from foretell.training.schedule import AVERAGED_FLOOR, FLOOR, learning_rate
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -114,17 +113,17 @@ class ArticleSteps:
         signature = [tf.TensorSpec([CHUNK, self.n_input + 1], tf.int32), tf.TensorSpec([], tf.int32)]
         self.compiled = tf.function(self._run, jit_compile=True, input_signature=signature)
 
-    def run(self, offsets: Sequence[int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def run(self, offsets: Sequence[int]) -> npt.NDArray[np.float32]:
         """Do one iteration at each of at most CHUNK offsets.
 
         Returns:
-            loss in nats and correctness (1 or 0) of each before its update, both float32 [iteration].
+            loss in nats and correctness (1 or 0) of each before its update, float32 [2, iteration].
         """
         # The inputs are windows, not offsets: XLA would compile a slice again for each offset.
         windows = np.zeros([CHUNK, self.n_input + 1], np.int32)
         windows[: len(offsets)] = self.windows[offsets]
         losses, right = self.compiled(windows, np.int32(len(offsets)))
-        return losses.numpy()[: len(offsets)], right.numpy()[: len(offsets)]
+        return np.stack([losses.numpy(), right.numpy()])[:, : len(offsets)]
 
     def _run(self, windows: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         """Do the first `count` of the iterations on `windows`, int32 [CHUNK, n_input + 1].
@@ -167,28 +166,6 @@ def _rmsprop(variable: tf.Variable, slot: tf.Variable, gradient: Tensor, rate: f
     variable.assign_sub(rate * gradient * tf.math.rsqrt(slot + EPSILON))
 
 
-@dataclass(frozen=True)
-class Recent:
-    """Loss and correctness of the last REPORT_EVERY iterations, the newest last; float32 [iteration]."""
-
-    losses: npt.NDArray[np.float32]
-    right: npt.NDArray[np.float32]
-
-    def and_then(self, losses: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> Recent:
-        """Return the last iterations after newer ones."""
-        return Recent(
-            np.concatenate([self.losses, losses])[-REPORT_EVERY:],
-            np.concatenate([self.right, right])[-REPORT_EVERY:],
-        )
-
-    def means(self) -> dict[str, float]:
-        """Return the averages."""
-        return {
-            "loss": float(self.losses.mean(dtype=np.float64)),
-            "accuracy": float(self.right.mean(dtype=np.float64)),
-        }
-
-
 def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSettings) -> TrainedNetwork:
     """Train, from the run's latest checkpoint where it has one.
 
@@ -214,17 +191,17 @@ def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSetting
             where="the corpus",
             fix="give more text",
         )
-    loop = ArticleLoop(run, tokens.read(0, len(tokens)), size, settings)
+    loop = _Loop(run, tokens.read(0, len(tokens)), size, settings)
     with run.interrupt.deferred():
         loop.train()
-    return TrainedNetwork(weights_of(loop.network), loop.metrics(), None)
+    return TrainedNetwork(weights_of(loop.network), loop.metrics())
 
 
-class ArticleLoop:
+class _Loop:
     """One training in memory; see `train_article`.
 
-    A checkpoint holds all that an iteration changes: the variables of `network`, the slots of `steps`, and
-    `walk`, `recent` and `step`.
+    A checkpoint holds all that an iteration changes: the variables of `network`, the slots of `steps`, the
+    step, the walk, and loss and correctness of the last REPORT_EVERY iterations, [2, iteration].
     """
 
     def __init__(self, run: Run, words: npt.NDArray[np.int32], size: int, settings: WordsSettings) -> None:
@@ -233,7 +210,7 @@ class ArticleLoop:
         self.network = ArticleNetwork(settings, size)
         self.steps = ArticleSteps(self.network, words, settings)
         self.walk = OffsetWalk(len(words), settings.window, settings.seed)
-        self.recent = Recent(np.zeros(0, np.float32), np.zeros(0, np.float32))
+        self.recent = np.zeros([2, 0], np.float32)
         self.step, seconds = 0, 0.0
         self.epochs = math.ceil(settings.iterations / REPORT_EVERY)
         self._seconds_an_iteration = _CALL_SECONDS / _FIRST_CALL
@@ -272,11 +249,10 @@ class ArticleLoop:
 
     def _call(self, count: int) -> None:
         began = time.monotonic()
-        losses, right = self.steps.run([next(self.walk) for _ in range(count)])
-        self.recent = self.recent.and_then(losses, right)
+        done = self.steps.run([next(self.walk) for _ in range(count)])
+        self.recent = np.concatenate([self.recent, done], axis=1)[:, -REPORT_EVERY:]
         self.step += count
         self._seconds_an_iteration = each = (time.monotonic() - began) / count
-        means = self.recent.means()
         progress = Progress(
             step=self.step,
             steps=self.settings.iterations,
@@ -285,17 +261,20 @@ class ArticleLoop:
             speed=1 / each,
             unit="iterations",
             seconds_left=(self.settings.iterations - self.step) * each,
-            loss=means["loss"],
-            accuracy=means["accuracy"],
+            **self._means(),
         )
         self.listener(progress)
 
+    def _means(self) -> dict[str, float]:
+        """Return the averages of the last iterations."""
+        loss, accuracy = self.recent.mean(axis=1, dtype=np.float64).tolist()
+        return {"loss": loss, "accuracy": accuracy}
+
     def _epoch(self) -> int:
-        return (self.step - 1) // REPORT_EVERY + 1
+        return math.ceil(self.step / REPORT_EVERY)
 
     def _report(self) -> None:
-        loss, accuracy = (self.recent.means()[name] for name in ("loss", "accuracy"))
-        step, epoch = self.step, self._epoch()
+        step, epoch, (loss, accuracy) = self.step, self._epoch(), self._means().values()
         self.run.log(step=step, epoch=epoch, speed=step / self._seconds(), loss=loss, accuracy=accuracy)
         self.listener(EpochDone(epoch=epoch, epochs=self.epochs, step=step, loss=loss, accuracy=accuracy))
 
@@ -304,12 +283,12 @@ class ArticleLoop:
 
     def metrics(self) -> dict[str, object]:
         """Return the metrics; accuracy and perplexity are averages of the last 1,000 iterations."""
-        means = self.recent.means()
+        means = self._means()
         return {
             "accuracy": means["accuracy"],
             "perplexity": math.exp(min(means["loss"], 700.0)),
             "valid_perplexity": None,
-            "measured_on": f"the last {len(self.recent.losses):,} iterations",
+            "measured_on": f"the last {self.recent.shape[1]:,} iterations",
             "steps": self.step,
             "words": len(self.words),
             "vocabulary": self.network.size,
@@ -319,10 +298,9 @@ class ArticleLoop:
         }
 
     def _save(self) -> None:
-        arrays: dict[str, npt.NDArray[np.generic]] = {}
+        arrays: dict[str, npt.NDArray[np.generic]] = {"recent": self.recent}
         arrays |= {f"weights/{name}": value for name, value in weights_of(self.network).items()}
         arrays |= {f"slots/{k}": np.array(slot.numpy()) for k, slot in enumerate(self.steps.slots)}
-        arrays |= {"recent/losses": self.recent.losses, "recent/right": self.recent.right}
         state = {"walk": self.walk.state(), "seconds": self._seconds()}
         path = self.run.checkpoints.save(self.step, arrays, state)
         self.listener(Checkpointed(path=path, step=self.step))
@@ -331,8 +309,7 @@ class ArticleLoop:
         set_weights(self.network, cast(Weights, saved.under("weights")))
         for k, slot in enumerate(self.steps.slots):
             slot.assign(saved.arrays[f"slots/{k}"])
-        recent = saved.under("recent")
-        self.recent = Recent(recent["losses"].astype(np.float32), recent["right"].astype(np.float32))
+        self.recent = saved.arrays["recent"].astype(np.float32)
         self.walk.restore(saved.state["walk"])
         self.step = saved.step
         self.run.rewind(saved.step)

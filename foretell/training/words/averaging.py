@@ -36,11 +36,9 @@ class Trained:
 
 
 class Workers(Protocol):
-    """Processes that train.
+    """Processes that train: `count` of them, with `average_every` steps between two averages.
 
-    Attributes:
-        count: how many.
-        average_every: steps between two averages.
+    `check` is called while a call takes time, and may raise.
     """
 
     count: int
@@ -49,7 +47,7 @@ class Workers(Protocol):
     def open(
         self, settings: WordsSettings, size: int, precision: Precision, check: Callable[[], None]
     ) -> None:
-        """Make the network in each worker; `check` is called while that takes time, and may raise."""
+        """Make the network in each worker."""
 
     def train(
         self, weights: Arrays, batches: Sequence[Sequence[Batch]], moments: Arrays, check: Callable[[], None]
@@ -60,7 +58,7 @@ class Workers(Protocol):
             weights: of the network.
             batches: of each worker.
             moments: of the optimizer, for a worker that has not trained yet.
-            check: is called while that takes time, and may raise.
+            check: see above.
 
         Returns:
             What each worker has; nothing of one that has died, in whose place a new one has been started.
@@ -87,14 +85,13 @@ class Trainer:
         _assign(self._network.trainable_variables, weights)
         if self._is_new:
             _assign(self._steps.optimizer.variables, moments)
+            self._carried = self._network.first_states(len(batches[0].ids))
+            self._is_new = False
         means = []
-        for place, batch in enumerate(batches):
-            if self._is_new and place == 0:
-                self._carried = self._network.first_states(len(batch.ids))
+        for batch in batches:
             inputs = self._steps.inputs(batch, self._carried)
             loss, accuracy, self._carried = self._steps.train(*inputs)
             means.append((loss, accuracy))
-        self._is_new = False
         return Trained(_values(self._network.trainable_variables), np.array(means, np.float64))
 
     def moments(self) -> Arrays:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
+from foretell.arrays import Float64s
 from foretell.artifacts.directory import read_model, write_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
@@ -33,7 +34,6 @@ RATE = 0.25
 _NOISE = 0.1
 _BIAS_QUANTILE = 0.1
 """New words are as probable at first as the words of this quantile of the biases."""
-
 
 MAX_LINES = 20_000
 """Lines of old text that are measured, at most."""
@@ -67,8 +67,7 @@ def read_words_ancestor(path: str | Path) -> WordsAncestor:
             where=str(path),
             fix="give a model that foretell train words made",
         )
-    settings = cast(WordsSettings, model.settings)
-    if not settings.traits.carries_state:
+    if not cast(WordsSettings, model.settings).traits.carries_state:
         raise UsageError(
             expected="a language model with embeddings",
             found="the article's, which reads raw integers",
@@ -174,8 +173,7 @@ def opened(model: str | Path | None, old: Corpus | None, old_valid: Corpus | Non
         UsageError, ArtifactError: as `read_words_ancestor`.
     """
     if model is not None:
-        ancestor = read_words_ancestor(model)
-        return ContinuedWords(ancestor=ancestor, old=old, old_valid=old_valid)
+        return ContinuedWords(ancestor=read_words_ancestor(model), old=old, old_valid=old_valid)
     if old is not None or old_valid is not None:
         raise SettingsError(
             expected="a model to continue, whose old text this is",
@@ -185,26 +183,9 @@ def opened(model: str | Path | None, old: Corpus | None, old_valid: Corpus | Non
     return None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ContinuedCorpus:
-    """The texts of a continued training.
-
-    Attributes:
-        train: the old text, without the part that is measured, and then the new text.
-        valid: of the new text, or None.
-        old_valid: old text that the training does not read, or None.
-        settings: with no `valid_fraction` where the new text is too short for validation.
-    """
-
-    train: Corpus
-    valid: Corpus | None
-    old_valid: Corpus | None
-    settings: WordsSettings
-
-
 def continued_corpus(
     new: Corpus, continued: ContinuedWords, valid: Corpus | None, settings: WordsSettings
-) -> ContinuedCorpus:
+) -> tuple[Corpus, Corpus | None, Corpus | None, WordsSettings]:
     """Return the texts of a training that continues a language model.
 
     The end of each text is set aside, a fraction `valid_fraction` of its lines: of the new text for
@@ -215,23 +196,23 @@ def continued_corpus(
         continued: what is continued.
         valid: validation text of the user's own, or None.
         settings: `valid_fraction` is read.
+
+    Returns:
+        the training text, old text first; validation text, or None; old text that the training does not read,
+        or None; the settings, with no `valid_fraction` where the new text is too short for validation.
     """
     old, old_valid = continued.old, continued.old_valid
     if old is None:
-        return ContinuedCorpus(train=new, valid=valid, old_valid=old_valid, settings=settings)
+        return new, valid, old_valid, settings
     if old_valid is None:
         old, old_valid = _cut(old, settings.valid_fraction, MIN_MEASURED)
     if valid is None:
         new, valid = _cut(new, settings.valid_fraction, MIN_VALID * _CHARACTERS_PER_WORD)
     if valid is None:
         settings = replace(settings, valid_fraction=0.0)
-    parts = (old, new)
-
-    def lines() -> Iterator[str]:
-        return itertools.chain.from_iterable(parts)
-
-    train = Corpus(f"{old.name} and {new.name}", lines, [*old.notes, *new.notes])
-    return ContinuedCorpus(train=train, valid=valid, old_valid=old_valid, settings=settings)
+    parts, notes = (old, new), [*old.notes, *new.notes]
+    train = Corpus(f"{old.name} and {new.name}", lambda: itertools.chain.from_iterable(parts), notes)
+    return train, valid, old_valid, settings
 
 
 def _cut(corpus: Corpus, fraction: float, min_characters: int) -> tuple[Corpus, Corpus | None]:
@@ -245,7 +226,7 @@ def _cut(corpus: Corpus, fraction: float, min_characters: int) -> tuple[Corpus, 
     return first, end
 
 
-def with_continued_metrics(
+def continued_metrics(
     model: Model, continued: ContinuedWords, old_valid: Corpus | None, listener: Listener
 ) -> dict[str, Any]:
     """Return `continued` of metrics.json, and report it; with a warning where the old text is forgotten.
@@ -282,16 +263,16 @@ def with_continued_metrics(
 def _beside(model: Model, ancestor: WordsAncestor, old_valid: Corpus) -> dict[str, Any]:
     """Return the metrics of both models on old text.
 
-    Perplexities per token are compared only by those who know that the tokens differ: a word that is new to
-    the old model is `<unk>` there. Bits per byte can always be compared.
+    A word that is new to the old model is `<unk>` there, so perplexities per token differ in their tokens.
+    Bits per byte can always be compared.
     """
     lines = list(itertools.islice(iter(old_valid), MAX_LINES))
     with tempfile.TemporaryDirectory() as folder:
         # The metrics are part of the model directory, so the model is written once before they are known.
         write_model(model, Path(folder) / "model")
-        scorer = WordsRuntime.open(Path(folder) / "model")
-        now, bits_now, sizes = _scored(scorer, lines)
-    before, bits_before, _ = _scored(ancestor.runtime, lines)
+        runtime = WordsRuntime.open(Path(folder) / "model")
+        now, (bits_now, sizes) = runtime.score(lines), _bits_and_bytes(runtime, lines)
+    before, (bits_before, _) = ancestor.runtime.score(lines), _bits_and_bytes(ancestor.runtime, lines)
     places = np.concatenate(list(resamples(len(sizes))))
     difference = interval((bits_now - bits_before)[places].sum(axis=1) / sizes[places].sum(axis=1))
     return {
@@ -305,10 +286,9 @@ def _beside(model: Model, ancestor: WordsAncestor, old_valid: Corpus) -> dict[st
     }
 
 
-def _scored(scorer: WordsRuntime, lines: Sequence[str]) -> tuple[Any, Any, Any]:
-    """Return the score of all lines, and bits and bytes of each block of lines, float64 [block]."""
-    cuts = np.linspace(0, len(lines), min(_BLOCKS, len(lines)) + 1).astype(int)
-    blocks = [lines[first:last] for first, last in itertools.pairwise(cuts.tolist())]
-    scores = [scorer.score(block) for block in blocks]
+def _bits_and_bytes(runtime: WordsRuntime, lines: Sequence[str]) -> tuple[Float64s, Float64s]:
+    """Return bits and bytes of each block of lines, float64 [block]."""
+    cuts = np.linspace(0, len(lines), min(_BLOCKS, len(lines)) + 1).astype(int).tolist()
+    scores = [runtime.score(lines[first:last]) for first, last in itertools.pairwise(cuts)]
     bits = np.array([score.bits_per_byte * score.bytes for score in scores])
-    return scorer.score(lines), bits, np.array([score.bytes for score in scores], np.float64)
+    return bits, np.array([score.bytes for score in scores], np.float64)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.artifacts.replacement import make_directories, replace_file
 from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
@@ -23,11 +23,11 @@ from foretell.text.tokenizer import Tokenizer
 from foretell.training.budget import InTime
 from foretell.training.events import Note
 from foretell.training.run import Run
-from foretell.training.words.token_file import TokenFile, is_recorded, no_space, record, write_tokens
+from foretell.training.sealed import sealed, sealing
+from foretell.training.words.token_file import TokenFile, write_tokens
 
 NONE = -1
 """The target of a position that is left out of the loss."""
-
 
 _TIME_SHARE = 1 / 8
 """The part of the time left that counting the words, or encoding a text, may take."""
@@ -40,7 +40,6 @@ SUGGESTED = 5_000
 """Validation words on which the suggestions of the next word are measured at the end of a training."""
 MIN_VALID = 1_000
 """With fewer validation words the perplexity depends on chance too much to choose an epoch by it."""
-
 
 _TOKENS_AT_ONCE = 1 << 20
 
@@ -87,15 +86,9 @@ class Plan:
     def batch(
         self, file: TokenFile, window: int, entry: int = 0
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Return one window of every stream.
+        """Return ids and targets of one window of every stream, int32 [stream, step].
 
-        Args:
-            file: the tokens.
-            window: number of the window, from 0.
-            entry: the token where the first stream starts.
-
-        Returns:
-            ids and targets, int32 [stream, step]; targets are NONE after the end of a stream.
+        Targets are NONE after the end of a stream; `entry` is the token where the first stream starts.
         """
         ids = np.zeros([self.streams, self.window], np.int32)
         targets = np.full_like(ids, NONE)
@@ -121,14 +114,18 @@ def plan_for(tokens: int, settings: WordsSettings) -> Plan:
         DataError: it is shorter than one window.
     """
     if tokens <= settings.window:
-        raise DataError(
-            expected=f"more words than one window ({settings.window})",
-            found=f"{tokens:,}",
-            where="the corpus",
-            fix="give more text, or a smaller window",
-        )
+        raise _too_short("words", settings.window, tokens, "the corpus", "more text")
     enough = 4 * settings.window
     return Plan(tokens, max(1, min(settings.streams, tokens // enough)), settings.window)
+
+
+def _too_short(unit: str, window: int, found: int, where: str, fix: str) -> DataError:
+    return DataError(
+        expected=f"more {unit} than one window ({window})",
+        found=f"{found:,}",
+        where=where,
+        fix=f"give {fix}, or a smaller window",
+    )
 
 
 @dataclass(frozen=True)
@@ -188,14 +185,16 @@ def tokenized(
     """
     tokenizer = _tokenizer(run, corpus, settings, known)
     with ExitStack() as files:
-        tokens = files.enter_context(_token_file(run, "tokens.npy", corpus, tokenizer))
+        tokens = files.enter_context(TokenFile(_cached(run, "tokens", corpus, tokenizer)))
         if not settings.traits.carries_state:
             yield TokenizedCorpus(tokenizer, tokens, None)
         elif valid is None:
             yield TokenizedCorpus(tokenizer, *split_tokens(tokens, settings.valid_fraction))
         else:
-            watched = files.enter_context(_token_file(run, "valid.npy", valid, tokenizer))
-            _check_long_enough(watched, settings, valid.name)
+            watched = files.enter_context(TokenFile(_cached(run, "valid", valid, tokenizer)))
+            if len(watched) <= settings.window:
+                unit = "validation tokens" if settings.has_open_vocabulary else "validation words"
+                raise _too_short(unit, settings.window, len(watched), valid.name, "more validation text")
             yield TokenizedCorpus(tokenizer, tokens, watched)
 
 
@@ -214,8 +213,7 @@ def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFi
 
 def _tokenizer(run: Run, corpus: Corpus, settings: WordsSettings, known: Tokenizer | None) -> Tokenizer:
     """Return the tokenizer of the cache; if there is no whole one, count the words and write it."""
-    path = run.cache / "tokenizer.json"
-    if is_recorded(path):
+    if (path := sealed(run.cache, "tokenizer")) is not None:
         return stored_tokenizer(path.read_text(encoding="utf-8"), settings)
     run.options.listener(Note(text="counting the words of the corpus"))
     lines = _in_time(run, corpus)
@@ -231,30 +229,24 @@ def _tokenizer(run: Run, corpus: Corpus, settings: WordsSettings, known: Tokeniz
     if tokenizer.size < 2:
         raise DataError(expected="a corpus of different words", found="fewer than two", where=corpus.name)
     _note_cut(run, lines, f"the vocabulary is that of the first {{}} lines of {corpus.name}")
-    try:
-        make_directories(path.parent)
-        replace_file(path, tokenizer.to_json().encode())
-        record(path)
-    except OSError as error:
-        raise no_space(path, error) from error
+    with sealing(run.cache, "tokenizer", "json", "the tokenizer") as new:
+        new.write_text(tokenizer.to_json(), encoding="utf-8")
     return tokenizer
 
 
-def _token_file(run: Run, name: str, corpus: Corpus, tokenizer: Tokenizer) -> TokenFile:
-    """Open a token file of the cache; if there is no whole one, encode the corpus into it."""
-    path = run.cache / name
-    if not is_recorded(path):
+def _cached(run: Run, stem: str, corpus: Corpus, tokenizer: Tokenizer) -> Path:
+    """Return a token file of the cache; if there is no whole one, encode the corpus into it."""
+    path = sealed(run.cache, stem)
+    if path is None:
         unit = "tokens" if tokenizer.is_open else "words"
         text = f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} {unit}"
         run.options.listener(Note(text=text))
         lines = _in_time(run, corpus)
-        write_tokens(path, lines, tokenizer)
+        write_tokens(run.cache, stem, lines, tokenizer)
         _note_cut(run, lines, f"only the first {{}} lines of {corpus.name} are used")
-        try:
-            record(path)
-        except OSError as error:
-            raise no_space(path, error) from error
-    return TokenFile(path)
+        path = sealed(run.cache, stem)
+        assert path is not None
+    return path
 
 
 def _in_time(run: Run, corpus: Corpus) -> InTime:
@@ -266,20 +258,9 @@ def _note_cut(run: Run, lines: InTime, text: str) -> None:
         run.options.listener(Note(text=f"the time limit is short: {text.format(f'{lines.count:,}')}"))
 
 
-def _check_long_enough(valid: TokenFile, settings: WordsSettings, name: str) -> None:
-    if len(valid) <= settings.window:
-        unit = "tokens" if settings.has_open_vocabulary else "words"
-        raise DataError(
-            expected=f"more validation {unit} than one window ({settings.window})",
-            found=f"{len(valid):,}",
-            where=name,
-            fix="give more validation text, or a smaller window",
-        )
-
-
-@dataclass(frozen=True)
+@dataclass
 class MeasuredBytes:
-    """The size of a text in three units.
+    """The size of the text that is measured, in three units.
 
     Attributes:
         tokens: its tokens, ends of lines included.
@@ -288,10 +269,10 @@ class MeasuredBytes:
         unknown_keys: the keys of its first unknown words, in order, see `foretell.text.line_encoder`.
     """
 
-    tokens: int
-    text: float
-    spelled: float
-    unknown_keys: Sequence[int] = ()
+    tokens: int = 0
+    text: float = 0.0
+    spelled: float = 0.0
+    unknown_keys: list[int] = dataclasses.field(default_factory=list)
 
     def bits_per_byte(self, mean_log_probability: float) -> float:
         """Return bits per byte by the mean log-probability of a token, in nats."""
@@ -301,72 +282,48 @@ class MeasuredBytes:
 def measured_bytes(
     tokens: TokenizedCorpus, corpus: Iterable[str], valid: Iterable[str] | None
 ) -> MeasuredBytes | None:
-    """Return the size of the validation text, or without one of the part of the training text that is
-    measured.
+    """Return the size of what is measured; None: the tokenizer has no end of line, to find lines again by.
 
     Token ids do not tell the bytes of unknown words and white space, so the lines are read again. Of a line
-    that is only in part validation text the bytes are divided as its tokens.
+    that is only in part measured the bytes are divided as its tokens.
 
     Args:
         tokens: the corpus as token ids.
         corpus: the lines of the text.
         valid: those of the user's own validation text.
-
-    Returns:
-        The size; None where the tokenizer has no end of line, so that lines are not found again.
     """
-    end = tokens.tokenizer.end_of_line
-    if end is None:
+    tokenizer = tokens.tokenizer
+    if tokenizer.end_of_line is None:
         return None
-    if valid is not None:
-        return _size(
-            valid, tokens.tokenizer, _Place(0, 0), None if tokens.valid is None else len(tokens.valid)
-        )
-    if tokens.valid is None:
-        return _size(corpus, tokens.tokenizer, _Place(0, 0), len(tokens.measured))
-    return _size(corpus, tokens.tokenizer, _end_of(tokens.train, end), len(tokens.valid))
+    lines_before = tokens_before = 0
+    if valid is None and tokens.valid is not None:
+        lines_before, tokens_before = _end_of(tokens.train, tokenizer.end_of_line)
+    size, encoder, wanted = MeasuredBytes(), LineEncoder(tokenizer), len(tokens.measured)
+    lines = chain.from_iterable(each.split("\n") for each in (corpus if valid is None else valid))
+    for number, line in enumerate(lines):
+        if number < lines_before:
+            continue
+        in_line = len(encoder.encode(line + "\n"))
+        first = tokens_before if number == lines_before else 0
+        taken = min(in_line - first, wanted - size.tokens)
+        if size.tokens <= SUGGESTED and not tokenizer.is_open:
+            words = tokenizer.words(line)[first : first + taken]
+            unknown = (word for word in words if tokenizer.id(word) in (None, tokenizer.unknown))
+            size.unknown_keys += map(keys_of, unknown)
+        size.tokens += taken
+        size.text += (utf8_bytes(line) + 1) * taken / in_line
+        size.spelled += spelled_bytes(tokenizer, line) * taken / in_line
+        if size.tokens == wanted:
+            break
+    return size
 
 
-class _Place(NamedTuple):
-    """A place in a text: whole lines before it, and tokens of its line before it."""
-
-    lines: int
-    tokens: int
-
-
-def _end_of(tokens: TokenFile, end_of_line: int) -> _Place:
+def _end_of(tokens: TokenFile, end_of_line: int) -> tuple[int, int]:
+    """Return how many lines end in a text, and how many tokens stand after the last of them."""
     lines = in_line = 0
     for start in range(0, len(tokens), _TOKENS_AT_ONCE):
         ids = tokens.read(start, min(_TOKENS_AT_ONCE, len(tokens) - start))
         ends = np.flatnonzero(ids == end_of_line)
         lines += len(ends)
         in_line = len(ids) - 1 - int(ends[-1]) if len(ends) else in_line + len(ids)
-    return _Place(lines, in_line)
-
-
-def _size(lines: Iterable[str], tokenizer: Tokenizer, start: _Place, n_tokens: int | None) -> MeasuredBytes:
-    """Return the size of the text from a place on, of so many tokens; None: of all."""
-    encoder = LineEncoder(tokenizer)
-    tokens, unknown_keys = 0, list[int]()
-    text = spelled = 0.0
-    for number, line in enumerate(_split(lines)):
-        if number < start.lines:
-            continue
-        in_line = len(encoder.encode(line + "\n"))
-        first = start.tokens if number == start.lines else 0
-        taken = in_line - first if n_tokens is None else min(in_line - first, n_tokens - tokens)
-        if tokens <= SUGGESTED and not tokenizer.is_open:
-            words = tokenizer.words(line)[first : first + taken]
-            unknown = (word for word in words if tokenizer.id(word) in (None, tokenizer.unknown))
-            unknown_keys += map(keys_of, unknown)
-        tokens += taken
-        text += (utf8_bytes(line) + 1) * taken / in_line
-        spelled += spelled_bytes(tokenizer, line) * taken / in_line
-        if tokens == n_tokens:
-            break
-    return MeasuredBytes(tokens, text, spelled, unknown_keys)
-
-
-def _split(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        yield from line.split("\n")
+    return lines, in_line

@@ -9,17 +9,17 @@ precede it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import TokenIds
 from foretell.config import WordsSettings
-from foretell.errors import DataError, SettingsError
 from foretell.metrics import perplexity_of
 from foretell.ngrams.kneser_ney import KneserNey, Level
 from foretell.ngrams.merging import merged
 from foretell.training.events import Listener, Note
+from foretell.training.words.token_file import TokenFile
 
 ORDER = 5
 """Words of the longest n-grams. Order 6 would lower the test perplexity on the Penn Treebank by 0.3 %."""
@@ -33,16 +33,6 @@ _FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 
 # Tokens, or n-grams, that are processed at a time.
 _CHUNK = 1 << 20
-
-
-class Tokens(Protocol):
-    """A text as token ids: a token file (`token_file.TokenFile`)."""
-
-    def __len__(self) -> int:
-        """Return the number of tokens."""
-
-    def read(self, start: int, count: int) -> npt.NDArray[np.int32]:
-        """Return `count` ids from `start`."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +53,8 @@ class KneserNeyFit:
 
 
 def fit_kneser_ney(
-    train: Tokens,
-    valid: Tokens,
+    train: TokenFile,
+    valid: TokenFile,
     size: int,
     settings: WordsSettings,
     listener: Listener,
@@ -74,18 +64,18 @@ def fit_kneser_ney(
     """Count the n-grams of the training text and measure the model on the validation text.
 
     Args:
-        train: the training text.
+        train: the training text, of which the first `max_words` tokens are counted.
         valid: the validation text.
         size: number of ids.
         settings: `kneser_ney` and `max_ngrams` are read.
         listener: is called with the result.
-        max_words: training tokens that are counted at most.
+        max_words: of the training text.
         old: the model of a text that is gone, to be merged with that of `train`, or None.
     """
-    counted = count(train, size, max_words=max_words)
-    model = counted.model
-    logs, lengths = log_probabilities(model, valid)
-    unigram, whole = perplexity(counted.single_words(), valid), perplexity_of(logs)
+    counted = count(train.read(0, min(len(train), max_words)), size)
+    model, watched = counted.model, valid.read(0, len(valid))
+    logs, lengths = log_probabilities(model, watched)
+    unigram, whole = perplexity(counted.single_words(), watched), perplexity_of(logs)
     text = f"Kneser–Ney model of {model.order}-grams: validation perplexity {whole:,.1f}"
     if model.words < len(train):
         text = f"{text}, from the first {model.words:,} words"
@@ -93,7 +83,7 @@ def fit_kneser_ney(
     if settings.kneser_ney:
         model = counted.pruned(settings.max_ngrams)
         model = model if old is None else merged(old, model)
-        logs, lengths = log_probabilities(model, valid)
+        logs, lengths = log_probabilities(model, watched)
     metrics = {"baseline_perplexity": whole, "unigram_perplexity": unigram}
     return KneserNeyFit(model, logs, lengths, metrics)
 
@@ -136,81 +126,18 @@ class Counted:
         return KneserNey(tuple(_kept(levels, kept, size)), size, self.model.words)
 
 
-def count(
-    train: npt.NDArray[np.integer] | Tokens, size: int, *, order: int = ORDER, max_words: int = MAX_WORDS
-) -> Counted:
-    """Count the n-grams of `train` and smooth them.
+def count(ids: npt.NDArray[np.integer], size: int, order: int = ORDER) -> Counted:
+    """Count the n-grams of a text and smooth them.
 
     Args:
-        train: int [token], or a token file.
-        size: number of ids, from 0, those that never occur included.
-        order: words of the longest n-gram; no longer than the text.
-        max_words: of a longer text, only this many tokens from its start are counted.
-
-    Raises:
-        DataError: no token to count, or an id out of range.
-        SettingsError: `order` or `max_words` is below 1.
+        ids: int [token], from 0 to `size` - 1; at least one.
+        size: number of ids, those that never occur included.
+        order: words of the longest n-gram; a shorter text has no longer ones.
     """
-    for name, value in (("order", order), ("max_words", max_words)):
-        if value < 1:
-            raise SettingsError(
-                expected="at least 1", found=str(value), where=f"the Kneser–Ney model's {name}"
-            )
-    if len(train) == 0:
-        raise DataError(expected="words to count", found="none", where="Kneser–Ney model, training")
-    ids = _read(train, 0, min(len(train), max_words), size)
-    levels, occurrences = _levels(ids, size, min(order, len(ids)))
-    return Counted(KneserNey(tuple(levels), size, len(ids)), tuple(occurrences))
-
-
-def log_probabilities(
-    model: KneserNey, text: npt.NDArray[np.integer] | Tokens
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return the log-probability of every token but the first, which is context only.
-
-    Args:
-        model: a Kneser–Ney model.
-        text: int [token], or a token file.
-
-    Returns:
-        float64 [token - 1], natural logarithms; and int64 [token - 1], the number of context words that each
-        depends on (`KneserNey.probabilities`).
-
-    Raises:
-        DataError: fewer than two tokens, or an id that is not below the model's size.
-    """
-    n = len(text)
-    if n < 2:
-        raise DataError(
-            expected="at least two words to measure on",
-            found=str(n),
-            where="Kneser–Ney model, validation",
-        )
-    logs, lengths = np.empty(n - 1), np.empty(n - 1, np.int64)
-    for start in range(1, n, _CHUNK):
-        stop = min(start + _CHUNK, n)
-        before = min(start, max(1, model.order - 1))
-        ids = _read(text, start - before, stop - start + before, model.size)
-        probabilities, contexts = model.probabilities(ids)
-        logs[start - 1 : stop - 1] = np.log(probabilities[before:])
-        lengths[start - 1 : stop - 1] = contexts[before:]
-    return logs, lengths
-
-
-def perplexity(model: KneserNey, text: npt.NDArray[np.integer] | Tokens) -> float:
-    """Return the perplexity per token. Arguments and errors: `log_probabilities`."""
-    return perplexity_of(log_probabilities(model, text)[0])
-
-
-def _levels(
-    ids: npt.NDArray[np.integer], size: int, order: int
-) -> tuple[list[Level], list[npt.NDArray[np.int32]]]:
-    """Return the levels of orders 1 to `order`, which is at most the number of tokens, and occurrences."""
     levels: list[Level] = []
     occurrences: list[npt.NDArray[np.int32]] = []
-    grams = _empty_grams(len(ids))
-    contexts = 1
-    for k in range(1, order + 1):
+    grams, contexts = _empty_grams(len(ids)), 1
+    for k in range(1, min(order, len(ids)) + 1):
         keys, counts = grams.keys, grams.counts
         grams, continuations = _lengthen(grams, ids[k - 1 :], size)
         if k > 1:
@@ -221,7 +148,36 @@ def _levels(
     keys, counts = grams.keys, grams.counts
     del grams  # frees two integers for each word before the step that needs most memory
     levels.append(_smooth(keys, counts, contexts, size))
-    return levels, [*occurrences, counts]
+    return Counted(KneserNey(tuple(levels), size, len(ids)), (*occurrences, counts))
+
+
+def log_probabilities(
+    model: KneserNey, ids: TokenIds
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return the log-probability of every token of a text but the first, which is context only.
+
+    Args:
+        model: a Kneser–Ney model.
+        ids: int [token], at least two.
+
+    Returns:
+        float64 [token - 1], natural logarithms; and int64 [token - 1], the number of context words that each
+        depends on (`KneserNey.probabilities`).
+    """
+    n = len(ids)
+    logs, lengths = np.empty(n - 1), np.empty(n - 1, np.int64)
+    for start in range(1, n, _CHUNK):
+        stop = min(start + _CHUNK, n)
+        before = min(start, max(1, model.order - 1))
+        probabilities, contexts = model.probabilities(ids[start - before : stop])
+        logs[start - 1 : stop - 1] = np.log(probabilities[before:])
+        lengths[start - 1 : stop - 1] = contexts[before:]
+    return logs, lengths
+
+
+def perplexity(model: KneserNey, ids: TokenIds) -> float:
+    """Return the perplexity per token; arguments as for `log_probabilities`."""
+    return perplexity_of(log_probabilities(model, ids)[0])
 
 
 def _gains(
@@ -291,15 +247,9 @@ def _empty_grams(words: int) -> _Grams:
 def _lengthen(
     grams: _Grams, last: npt.NDArray[np.integer], size: int
 ) -> tuple[_Grams, npt.NDArray[np.int32]]:
-    """Return the n-grams that are one word longer, and how many of those end in each of `grams`.
+    """Return the n-grams that are one word longer, and how many different words precede each of `grams`.
 
-    Args:
-        grams: those of the order below.
-        last: int [place], the last word of the longer n-gram that starts there; one place fewer than before.
-        size: number of ids.
-
-    Returns:
-        the longer n-grams; int32 [n-gram of `grams`], the number of different words that precede it.
+    `last` is the last word of the longer n-gram that starts at a place, int [place]; one place fewer.
     """
     places = grams.places[grams.places < len(last)]
     keys = grams.numbers[places].astype(np.int64)
@@ -326,14 +276,7 @@ def _lengthen(
 
 
 def _smooth(keys: npt.NDArray[np.int64], counts: npt.NDArray[np.int32], contexts: int, size: int) -> Level:
-    """Return the level of some n-grams.
-
-    Args:
-        keys: int64 [n-gram], as in `Level`.
-        counts: int32 [n-gram], how often each occurs (highest order) or how many different words precede it.
-        contexts: number of n-grams of the order below.
-        size: number of ids.
-    """
+    """Return the level of n-grams with their counts, after so many different contexts."""
     taken = np.array([0.0, *_discounts(counts)], np.float32)[np.minimum(counts, 3)]
     context = (keys // size).astype(np.int32)
     totals = np.bincount(context, counts, contexts).astype(np.float32)
@@ -348,7 +291,7 @@ def _smooth(keys: npt.NDArray[np.int64], counts: npt.NDArray[np.int32], contexts
     return Level(keys, probabilities, backoffs)
 
 
-def _discounts(counts: npt.NDArray[np.int32]) -> tuple[float, float, float]:
+def _discounts(counts: npt.NDArray[np.int32]) -> list[float]:
     """Return the discounts for counts of 1, 2 and 3 or more (Chen & Goodman 1998, section 3).
 
     With n_i, the number of `counts` that are i, and Y = n_1 / (n_1 + 2 n_2): D_i = i - (i + 1) Y n_{i+1} /
@@ -362,18 +305,4 @@ def _discounts(counts: npt.NDArray[np.int32]) -> tuple[float, float, float]:
             discount = i - (i + 1) * n[1] / (n[1] + 2 * n[2]) * n[i + 1] / n[i]
             if 0 < discount <= i:
                 discounts[i - 1] = float(discount)
-    return discounts[0], discounts[1], discounts[2]
-
-
-def _read(
-    tokens: npt.NDArray[np.integer] | Tokens, start: int, count: int, size: int
-) -> npt.NDArray[np.integer]:
-    """Return `count` ids from `start`, checked: an id out of range would give the key of another n-gram."""
-    ids = tokens[start : start + count] if isinstance(tokens, np.ndarray) else tokens.read(start, count)
-    if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >= size):
-        raise DataError(
-            expected=f"ids from 0 to {size - 1:,}",
-            found=f"{int(ids.min())} to {int(ids.max()):,}",
-            where="Kneser–Ney model",
-        )
-    return ids
+    return discounts

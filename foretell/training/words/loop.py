@@ -34,7 +34,6 @@ from foretell.training.words.step import (
     Steps,
     ending_after,
     hidden_values,
-    notes_on_softmax,
     predict,
     seed_of,
     softmax_words,
@@ -115,25 +114,29 @@ class Loop:
         self.compared = corpus.measured
         self._latest: Predictions | None = None
         self._of_best: Predictions | None = None
-        for text in self._notes():
-            self.listener(Note(text=text))
-        if saved is not None:
-            self._restore(saved)
-        elif start is not None:
+        self._note(*self._unusual())
+        if saved is None and start is not None:
             set_weights(self.network, continued_weights(weights_of(self.network), start))
         self.average = WeightAverage(self.network) if settings.weight_averaging else None
-        if self.average is not None and saved is not None:
-            self.average.restore(saved.under("average"))
+        if saved is not None:
+            self._restore(saved)
         self._began = time.monotonic() - self.state.at.seconds
         self._shown, self._shown_step = time.monotonic(), self.state.at.step
 
-    def _notes(self) -> list[str]:
+    def _note(self, *texts: str) -> None:
+        for text in texts:
+            self.listener(Note(text=text))
+
+    def _unusual(self) -> list[str]:
         """Return what is unusual about this training."""
-        settings, notes = self.settings, []
+        settings, size, notes = self.settings, self.network.size, []
         if self.corpus.valid is None and settings.valid_fraction > 0:
             notes.append("too little text for validation: the weights of the last step are kept")
         notes += self.plan.notes(settings, self.epoch_steps // self.plan.windows)
-        notes += notes_on_softmax(settings, self.network.size)
+        if (words := softmax_words(settings, size)) < size:
+            last = softmax_words(settings, size, ending=True)
+            text = f"sampled softmax: {words:,} of {size:,} words in a step, {last:,} at the end of the"
+            notes.append(f"{text} training; validation metrics use all words")
         if self.network.precision == "mixed_bfloat16":
             notes.append("matrix products of training are computed in bfloat16, validation in float32")
         return notes
@@ -157,8 +160,7 @@ class Loop:
             self.corpus, self.compared, notes = self.time.measured(
                 self.corpus, self.settings.epochs, self.unit
             )
-            for text in notes:
-                self.listener(Note(text=text))
+            self._note(*notes)
         at_end, compared = len(self.corpus.measured), len(self.compared)
         # Where epochs are compared on all of it, the end is measured with the best one.
         self.time.keep(at_end + (compared if compared < at_end else 0))
@@ -232,7 +234,7 @@ class Loop:
         if not self.state.best_weights:
             raise diverged(step, rate, self.run.out)
         text = f"the loss was not finite after step {step:,}: restored the weights of the best epoch"
-        self.listener(Note(text=f"{text}; set a lower learning rate than {rate:g}"))
+        self._note(f"{text}; set a lower learning rate than {rate:g}")
         self.state.at.stopped = True
 
     def _step(self) -> None:
@@ -269,11 +271,8 @@ class Loop:
             valid = {"valid_loss": loss, "valid_accuracy": accuracy}
         at.train_loss, at.train_accuracy = means["loss"], means["accuracy"]
         self._log(**means, **valid)
-        epoch = math.ceil(at.step / self.epoch_steps)
-        done = EpochDone(
-            epoch=epoch, epochs=self.settings.epochs, step=at.step, is_best=is_best, **means, **valid
-        )
-        self.listener(done)
+        epoch, epochs = self._epoch(), self.settings.epochs
+        self.listener(EpochDone(epoch=epoch, epochs=epochs, step=at.step, is_best=is_best, **means, **valid))
         self.state.epoch = Meter()
 
     def evaluate(self) -> tuple[float, float]:
@@ -328,16 +327,19 @@ class Loop:
         }
         weights = weights_of(self.network)
         if (valid := self.corpus.valid) is None:
-            return TrainedNetwork(weights, metrics, None)
+            return TrainedNetwork(weights, metrics)
         count = self.time.hidden_in_time(min(len(valid) - 1, MAX_TOKENS))
         part = valid.part(0, count + 1)
         hidden = hidden_values(self.steps, part, self.run.interrupt.check) if count else None
         return TrainedNetwork(weights, metrics, predictions.logs, hidden)
 
+    def _epoch(self) -> int:
+        return math.ceil(self.state.at.step / self.epoch_steps)
+
     def _log(self, **values: float) -> None:
-        at = self.state.at
-        speed = at.step * self.words_a_step / max(1e-9, time.monotonic() - self._began)
-        self.run.log(step=at.step, epoch=(at.step - 1) // self.epoch_steps + 1, speed=speed, **values)
+        step = self.state.at.step
+        speed = step * self.words_a_step / max(1e-9, time.monotonic() - self._began)
+        self.run.log(step=step, epoch=self._epoch(), speed=speed, **values)
 
     def _show(self) -> None:
         now, at = time.monotonic(), self.state.at
@@ -345,14 +347,15 @@ class Loop:
             return
         a_step = (now - self._shown) / (at.step - self._shown_step)
         self._shown, self._shown_step = now, at.step
+        steps = self.steps_in_all()
         progress = Progress(
             step=at.step,
-            steps=self.steps_in_all(),
-            epoch=(at.step - 1) // self.epoch_steps + 1,
+            steps=steps,
+            epoch=self._epoch(),
             epochs=self.settings.epochs,
             speed=self.words_a_step / a_step,
             unit=self.unit,
-            seconds_left=(self.steps_in_all() - at.step) * a_step,
+            seconds_left=(steps - at.step) * a_step,
             best=at.best,
             **self.state.means(),
         )
@@ -362,8 +365,7 @@ class Loop:
         """Return the arrays of a checkpoint."""
         arrays = self.state.arrays()
         arrays |= {f"weights/{name}": value for name, value in weights_of(self.network).items()}
-        if self.average is not None:
-            arrays |= self.average.arrays()
+        arrays |= {} if self.average is None else self.average.arrays()
         for k, variable in enumerate(self.steps.optimizer.variables):
             arrays[f"optimizer/{k}"] = np.array(variable.numpy())
         return arrays
@@ -391,8 +393,10 @@ class Loop:
         set_weights(self.network, cast(Weights, saved.under("weights")))
         for name, value in saved.under("optimizer").items():
             self.steps.optimizer.variables[int(name)].assign(value)
+        if self.average is not None:
+            self.average.restore(saved.under("average"))
         self.state = State.from_checkpoint(saved)
         self.corpus = self.corpus.measured_to(saved.state["measured"])
         self.compared = self.corpus.measured.part(0, saved.state["compared"])
         self.run.rewind(saved.step)
-        self.listener(Note(text=f"resumed after step {saved.step:,} of {self.total:,}"))
+        self._note(f"resumed after step {saved.step:,} of {self.total:,}")

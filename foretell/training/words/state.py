@@ -27,12 +27,7 @@ _ETA = 8.0
 
 @dataclass
 class Meter:
-    """A running mean of loss and accuracy.
-
-    Attributes:
-        loss, accuracy: their sums.
-        steps, judged: how many steps have a loss, and how many an accuracy.
-    """
+    """A running mean of loss and accuracy: their sums, and how many steps have a loss, and an accuracy."""
 
     loss: float = 0.0
     accuracy: float = 0.0
@@ -100,8 +95,8 @@ class State:
 
     def add(self, loss: float, accuracy: float) -> None:
         """Include one more step in both means."""
-        for meter in (self.epoch, self.logged):
-            meter.add(loss, accuracy)
+        self.epoch.add(loss, accuracy)
+        self.logged.add(loss, accuracy)
 
     def means(self) -> dict[str, float]:
         """Return loss and accuracy since the last line of metrics.jsonl: where it has none, the epoch's."""
@@ -113,15 +108,12 @@ class State:
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the arrays of a checkpoint: `states/0`, … and `best/<weight>`."""
-        arrays: dict[str, npt.NDArray[np.generic]] = {}
-        arrays |= {f"best/{name}": value for name, value in self.best_weights.items()}
-        arrays |= {f"states/{k}": np.array(tensor.numpy()) for k, tensor in enumerate(self.carried)}
-        return arrays
+        states = {f"states/{k}": np.array(tensor.numpy()) for k, tensor in enumerate(self.carried)}
+        return {**{f"best/{name}": value for name, value in self.best_weights.items()}, **states}
 
     def values(self) -> dict[str, object]:
         """Return the plain values of a checkpoint."""
-        parts = (("at", self.at), ("epoch", self.epoch), ("logged", self.logged))
-        return {name: dataclasses.asdict(part) for name, part in parts}
+        return {name: dataclasses.asdict(getattr(self, name)) for name in ("at", "epoch", "logged")}
 
     @classmethod
     def from_checkpoint(cls, saved: Checkpoint) -> State:
@@ -151,7 +143,7 @@ class TrainedNetwork:
 
     weights: Weights
     metrics: dict[str, object]
-    valid_logs: npt.NDArray[np.float32] | None
+    valid_logs: npt.NDArray[np.float32] | None = None
     valid_hidden: npt.NDArray[np.float32] | None = None
 
 
@@ -159,15 +151,8 @@ class WeightAverage:
     """A running average that forgets early steps: polynomial-decay averaging (Shamir & Zhang 2013).
 
     At a constant learning rate the weights move around a point of lower loss than their own, and their
-    average is close to it (Polyak & Juditsky 1992).
-
-    The n-th value w enters with a weight that falls as n grows: a ← a + (η + 1) / (n + η) · (w − a). So no
-    number of steps has to be known before.
-
-    >>> average = WeightAverage(network)
-    >>> average.after(step - 1, step)
-    >>> with average.in_place():
-    ...     loss = evaluate(network)
+    average is close to it (Polyak & Juditsky 1992). The n-th value w enters with a weight that falls as n
+    grows: a ← a + (η + 1) / (n + η) · (w − a). So no number of steps has to be known before.
 
     Args:
         network: training changes its weights.
@@ -179,12 +164,7 @@ class WeightAverage:
         self._update = tf.function(self._move)
 
     def after(self, before: int, step: int) -> None:
-        """Take the weights in, where it is time.
-
-        Args:
-            before: steps done when this was last called.
-            step: steps done, at least 1.
-        """
+        """Take the weights in where it is time: `step` steps are done, `before` at the last call."""
         n = step // _EVERY
         # Until the first update, the average is the weights of the last step.
         if n > before // _EVERY or n == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -15,8 +15,7 @@ from tensorflow import Tensor
 
 from foretell.config import WordsSettings
 from foretell.networks.words import LstmNetwork, States
-from foretell.training.adam import Adam
-from foretell.training.gradients import Gradient, clipped
+from foretell.training.optimizers import Adam, clipped
 from foretell.training.words.data import NONE, Plan, plan_for
 from foretell.training.words.token_file import TokenFile
 
@@ -66,24 +65,6 @@ class Batch:
     words: int
 
 
-@dataclass(frozen=True)
-class Forward:
-    """What the forward pass of a training step gives.
-
-    Attributes:
-        loss: the sum over the targets, in nats.
-        tokens: the number of targets.
-        right, judged: likeliest words that are the target, and targets that were compared.
-        states: after the window.
-    """
-
-    loss: Tensor
-    tokens: Tensor
-    right: Tensor
-    judged: Tensor
-    states: States
-
-
 class Steps:
     """The step functions of one network, and its optimiser.
 
@@ -113,40 +94,44 @@ class Steps:
     def _train(
         self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, rate: Tensor, words: int
     ) -> tuple[Tensor, Tensor, States]:
-        """Do one training step on a window of every stream.
+        """Do one training step on a window of every stream; arguments as in `Batch`.
 
-        Args:
-            ids, targets, seed, rate, words: as in `Batch`.
-            states: carried from the window before; no gradient goes back through them (truncated
-                backpropagation, Williams & Peng 1990).
+        `states` are carried from the window before; no gradient goes back through them (truncated
+        backpropagation, Williams & Peng 1990).
 
         Returns:
             mean loss in nats; accuracy (with a sampled softmax, that of a few words, and NaN in most steps);
             the states after the window.
         """
         variables = self.network.trainable_variables
+        weights = tf.cast(tf.reshape(targets, [-1]) != NONE, tf.float32)
         with tf.GradientTape() as tape:
-            done = self.forward(ids, targets, states, seed, words)
-            loss = done.loss / tf.maximum(done.tokens, 1.0)
+            losses, right, judged, states = self.forward(ids, targets, states, seed, words)
+            loss = tf.reduce_sum(losses * weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
-        self.apply(gradients, rate)
-        return loss, done.right / done.judged, done.states
+        self.optimizer.learning_rate.assign(rate)
+        # A single window with a huge gradient must not undo an hour of training.
+        self.optimizer.apply(clipped(gradients, self.settings.clip_norm), variables)
+        return loss, right / judged, states
 
-    def forward(self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, words: int) -> Forward:
-        """Compute the loss of one window of every stream; see `_train`."""
+    def forward(
+        self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, words: int
+    ) -> tuple[Tensor, Tensor, Tensor, States]:
+        """Compute one window of every stream in training; see `_train`.
+
+        Returns:
+            the loss of each target, [stream · step]; how many of the targets that are judged are the
+            likeliest word, and how many are judged; the states after the window.
+        """
         hidden, states = self.network.hidden(ids, states, seed)
         rows = tf.reshape(hidden, [-1, hidden.shape[-1]])  # [stream · step, embedding]
         wanted = tf.reshape(targets, [-1])  # [stream · step]
-        weights = tf.cast(wanted != NONE, tf.float32)
         if words < self.network.size:
-            each = sampled_loss(self.network, rows, tf.maximum(wanted, 0), words, seed)
-            judged = self._judged(hidden, targets, seed)
-        else:
-            logits = self.network.logits(rows, training=True)
-            each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.maximum(wanted, 0), logits=logits)
-            judged = _right_and_judged(logits, wanted)
-        loss, tokens = tf.reduce_sum(each * weights), tf.reduce_sum(weights)
-        return Forward(loss, tokens, *judged, states)
+            losses = sampled_loss(self.network, rows, tf.maximum(wanted, 0), words, seed)
+            return losses, *self._judged(hidden, targets, seed), states
+        logits = self.network.logits(rows, training=True)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.maximum(wanted, 0), logits=logits)
+        return losses, *_right_and_judged(logits, wanted), states
 
     def _judged(self, hidden: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         """Return how many of a few targets are the likeliest word, and how many were compared: mostly 0."""
@@ -158,12 +143,6 @@ class Steps:
             lambda: (tf.constant(0.0), tf.constant(0.0)),
         )
         return judged
-
-    def apply(self, gradients: Sequence[Gradient], rate: Tensor) -> None:
-        """Change the weights by gradients of the mean loss, at a learning rate."""
-        self.optimizer.learning_rate.assign(rate)
-        # A single window with a huge gradient must not undo an hour of training.
-        self.optimizer.apply(clipped(gradients, self.settings.clip_norm), self.network.trainable_variables)
 
     def _evaluate(self, ids: Tensor, targets: Tensor, states: States) -> tuple[Tensor, Tensor, States]:
         """Score one window of every stream, over the whole vocabulary.
@@ -221,9 +200,8 @@ def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predi
         loss, hit, states = steps.evaluate(*plan.batch(tokens, window), states)
         losses.append(loss.numpy())
         right.append(hit.numpy())
-    return Predictions(
-        -plan.in_order(np.concatenate(losses, axis=1)), plan.in_order(np.concatenate(right, axis=1))
-    )
+    logs = -plan.in_order(np.concatenate(losses, axis=1))
+    return Predictions(logs, plan.in_order(np.concatenate(right, axis=1)))
 
 
 def hidden_values(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> npt.NDArray[np.float32]:
@@ -245,10 +223,7 @@ def _plan_and_states(steps: Steps, tokens: TokenFile) -> tuple[Plan, States]:
 def softmax_words(settings: WordsSettings, size: int, *, ending: bool = False) -> int:
     """Return the number of words in the softmax of a training step: the sampled ones, or all `size`.
 
-    Args:
-        settings: negatives is read.
-        size: of the vocabulary.
-        ending: whether it is a step of the last part of the training, which samples more words.
+    The last part of the training, the `ending`, samples more words.
     """
     return min((settings.negatives or size) * (ENDING_FACTOR if ending else 1), size)
 
@@ -261,15 +236,6 @@ def _right_and_judged(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return how many targets are the likeliest word, and how many targets there are."""
     weights = tf.cast(targets != NONE, tf.float32)
     return tf.reduce_sum(_right(logits, targets) * weights), tf.reduce_sum(weights)
-
-
-def notes_on_softmax(settings: WordsSettings, size: int) -> list[str]:
-    """Return how many of the words are sampled; nothing where none are."""
-    words, last = (softmax_words(settings, size, ending=ending) for ending in (False, True))
-    if words == size:
-        return []
-    text = f"sampled softmax: {words:,} of {size:,} words in a step"
-    return [f"{text}, {last:,} at the end of the training; validation metrics use all words"]
 
 
 def ending_after(steps: int, settings: WordsSettings) -> int:
@@ -287,13 +253,7 @@ def seed_of(settings: WordsSettings, step: int) -> npt.NDArray[np.int32]:
 def drawn_words(size: int, negatives: int, seed: Tensor) -> tuple[Tensor, Tensor]:
     """Return the words that a step's softmax is sampled from, each once, and how often each was drawn.
 
-    Args:
-        size: of the vocabulary.
-        negatives: number of words to draw.
-        seed: int32 [2], of the step.
-
-    Returns:
-        words and counts, int32 [word].
+    `negatives` words are drawn of a vocabulary of `size`; both results are int32 [word].
     """
     uniform = tf.random.stateless_uniform([negatives], seed + tf.constant([0, 1_000]), alg="philox")
     ids = tf.minimum(tf.cast(tf.exp(uniform * math.log(size + 1)), tf.int32) - 1, size - 1)
@@ -339,15 +299,10 @@ def sampled_loss(
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _cross_entropy(own: Tensor, others: Tensor, is_own: Tensor) -> object:
-    """Return −log softmax of the own logit among itself and the others.
+    """Return −log softmax of the own logit [row] among itself and the others [row, word], without `is_own`.
 
     The gradient is explicit, since it needs only what the loss has computed. TensorFlow's automatic one reads
     and writes the logits more often, which takes a tenth of a step.
-
-    Args:
-        own: float [row].
-        others: float [row, word].
-        is_own: bool [row, word], those to leave out.
     """
     others = tf.where(is_own, -math.inf, others)
     largest = tf.maximum(tf.reduce_max(others, axis=1), own)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.words.data import MIN_VALID, TokenizedCorpus
-from foretell.training.words.kneser_ney_fit import MAX_WORDS, Tokens, count, log_probabilities
+from foretell.training.words.kneser_ney_fit import MAX_WORDS, count, log_probabilities
 from foretell.training.words.token_file import TokenFile
 
 _EVALUATION_SHARE, _HIDDEN_SHARE = 1 / 10, 1 / 3
@@ -16,10 +16,8 @@ _EPOCHS_SHARE, _MIN_COMPARED = 1 / 40, 10_000
 """The part of the time left that measuring all epochs may take; and, for each, so many tokens in any case."""
 
 _CACHE_SHARE, _MAX_CACHE_SECONDS = 1 / 20, 5.0
-"""The part of the time left, and the most seconds, that are reserved for the cache."""
-
 _WRITING_SHARE, _MAX_WRITING_SECONDS = 1 / 20, 10.0
-"""The part of the time left, and the most seconds, that are kept for writing; SECONDS_TO_WRITE at least."""
+"""The part of the time left, and the most seconds, that are kept for the cache, and for writing."""
 
 _MARGIN = 1.25
 """Safety factor on measuring; fitting the interpolation weights takes less than a tenth of it."""
@@ -32,7 +30,6 @@ _BYTES_PER_SECOND = 50e6
 
 _STEPS_OF_PACE = 20
 """The pace is known after so many steps."""
-
 
 _COUNTING_SHARE = 1 / 4
 """The part of the time left that the Kneser–Ney model may take."""
@@ -66,13 +63,7 @@ class LoopTime:
         self._writing = max(SECONDS_TO_WRITE, min(_MAX_WRITING_SECONDS, budget.share(_WRITING_SHARE)))
 
     def probe(self, predict: Callable[[int], object], tokens: int, checkpoint_bytes: int) -> None:
-        """Time how long a measurement takes.
-
-        Args:
-            predict: predicts the first so many tokens of the text that is measured.
-            tokens: of this text.
-            checkpoint_bytes: of the arrays of a checkpoint.
-        """
+        """Time how long `predict` takes for the first so many of the tokens that are measured."""
         count = min(tokens, self.min_tokens)
         predict(count)  # compiles
         while True:
@@ -98,13 +89,7 @@ class LoopTime:
     def measured(
         self, corpus: TokenizedCorpus, epochs: int, unit: str
     ) -> tuple[TokenizedCorpus, TokenFile, list[str]]:
-        """Return the corpus with what there is time to measure, the text for epochs, and notes on both.
-
-        Args:
-            corpus: the text.
-            epochs: of the training.
-            unit: what a token is called.
-        """
+        """Return the corpus with what there is time to measure, the text for epochs, and notes on both."""
         tokens = len(corpus.measured)
         at_end = self.tokens_in_time(tokens)
         compared = self.tokens_of_epochs(at_end, epochs)
@@ -123,8 +108,7 @@ class LoopTime:
 
     def hidden_in_time(self, tokens: int) -> int:
         """Return for how many tokens there is time to compute the hidden values; 0: for too few."""
-        allowed = self._budget.share(_HIDDEN_SHARE)
-        count = tokens if self._a_token * tokens <= allowed else int(allowed / self._a_token)
+        count = self._tokens_in(self._budget.share(_HIDDEN_SHARE), tokens, 0)
         return count if count >= min(tokens, self.min_tokens) else 0
 
     def keep(self, tokens: int) -> None:
@@ -136,8 +120,6 @@ class LoopTime:
         """Measure the pace; call after each step, or after some."""
         self._budget.step_done(steps)
         self._steps += steps
-        if self._budget.deadline is None:
-            return
         if self._steps - steps < _STEPS_OF_PACE <= self._steps:
             self._pace_then = self._budget.pace
         self._reserve()
@@ -151,8 +133,7 @@ class LoopTime:
         self._a_token = seconds / tokens
         if self._steps >= _STEPS_OF_PACE:
             self._pace_then = self._budget.pace
-        if self._budget.deadline is not None:
-            self._reserve()
+        self._reserve()
 
     def saved(self, seconds: float) -> None:
         """Note how long a checkpoint took."""
@@ -160,8 +141,7 @@ class LoopTime:
 
     def ended(self) -> None:
         """Reserve the time for writing only: the last epoch is measured."""
-        if self._budget.deadline is not None:
-            self._budget.keep(self._writing * self._slowdown())
+        self._budget.keep(self._writing * self._slowdown())
 
     def _reserve(self) -> None:
         needed = self._writing + self._save + _MARGIN * self._a_token * self._at_end
@@ -171,7 +151,7 @@ class LoopTime:
         return max(1.0, self._budget.pace / self._pace_then) if self._pace_then else 1.0
 
 
-def words_in_time(train: Tokens, valid: Tokens, size: int, budget: Budget) -> int:
+def words_in_time(train: TokenFile, valid: TokenFile, size: int, budget: Budget) -> int:
     """Return how many training tokens can be counted: those of the limit on memory, or those in time.
 
     Args:
@@ -188,7 +168,7 @@ def words_in_time(train: Tokens, valid: Tokens, size: int, budget: Budget) -> in
     seconds = budget.share(_COUNTING_SHARE)
     words, measured = min(len(train), _PROBE_WORDS), min(len(valid), _PROBE_MEASURED)
     began = budget.seconds()
-    model = count(train, size, max_words=words).model
+    model = count(train.read(0, words), size).model
     counted = budget.seconds()
     log_probabilities(model, valid.read(0, measured))
     of_valid = (budget.seconds() - counted) * _MEASUREMENTS * len(valid) / measured

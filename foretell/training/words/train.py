@@ -29,21 +29,11 @@ from foretell.training.budget import InTime
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
-from foretell.training.words.continued import (
-    ContinuedWords,
-    continued_corpus,
-    with_continued_metrics,
-)
+from foretell.training.words.continued import ContinuedWords, continued_corpus, continued_metrics
 from foretell.training.words.data import SUGGESTED, MeasuredBytes, TokenizedCorpus, measured_bytes, tokenized
 from foretell.training.words.kneser_ney_fit import KneserNeyFit, fit_kneser_ney
 from foretell.training.words.time_limit import words_in_time
-from foretell.training.words.validation_fit import (
-    CacheFit,
-    InterpolationFit,
-    fit_cache,
-    interpolate,
-    tokens_in_time,
-)
+from foretell.training.words.validation_fit import fit_cache, interpolate, tokens_in_time
 
 if TYPE_CHECKING:
     from foretell.training.words.averaging import Workers
@@ -94,41 +84,35 @@ def train_words(
     """
     require_training()
     check_valid(settings, valid, workers)
-    ancestor, old_valid = None if continued is None else continued.ancestor.model, None
     request = _request(corpus, valid, settings, options.listener, continued)
+    known = start = gone = old_valid = None
     if continued is not None:
-        texts = continued_corpus(corpus, continued, valid, settings)
-        corpus, valid, old_valid, settings = texts.train, texts.valid, texts.old_valid, texts.settings
+        ancestor = continued.ancestor.model
+        known, start = ancestor.tokenizer, ancestor.require_weights()
+        gone = ancestor.kneser_ney if continued.old is None else None
+        corpus, valid, old_valid, settings = continued_corpus(corpus, continued, valid, settings)
     with Run.open(request, options) as run:
         options.listener(Stage(name="counting words", done=0.03))
-        known = None if ancestor is None else ancestor.tokenizer
         with tokenized(run, corpus, valid, settings, known) as tokens:
-            start = None if ancestor is None else ancestor.require_weights()
             loop = _loop(run, tokens, settings, start, workers)
             tokens = tokens if loop is None else loop.corpus
             size = _size(run, tokens, corpus, valid) if settings.traits.carries_state else None
-            gone = None if continued is None or continued.old is not None else ancestor
-            kneser_ney = _kneser_ney(run, tokens, settings, None if gone is None else gone.kneser_ney)
+            kneser_ney = _kneser_ney(run, tokens, settings, gone)
             network = _network(run, tokens, settings, loop)
-            interpolation = _interpolation(run, network, kneser_ney, settings)
-            cache = _cache(run, network, kneser_ney, interpolation, tokens)
-            suggestions = _suggestions(run, network, interpolation, cache, tokens, size)
-        model = Model(
-            job="words",
-            preset=options.preset,
-            settings=settings,
-            tokenizer=tokens.tokenizer,
-            weights=network.weights,
-            kneser_ney=None if interpolation is None else interpolation.kneser_ney,
-            interpolation=None if interpolation is None else interpolation.interpolation,
-            cache=None if cache is None else cache.cache,
-            ancestors=() if continued is None else continued.ancestor.lineage,
-            metrics=_metrics(network, kneser_ney, interpolation, size)
-            | ({} if cache is None else cache.metrics)
-            | suggestions,
-        )
+            model = Model(
+                job="words",
+                preset=options.preset,
+                settings=settings,
+                tokenizer=tokens.tokenizer,
+                weights=network.weights,
+                ancestors=() if continued is None else continued.ancestor.lineage,
+                metrics=network.metrics | ({} if kneser_ney is None else kneser_ney.metrics),
+            )
+            model = _with_kneser_ney(run, model, network, kneser_ney, size)
+            model = _with_cache(run, model, network, kneser_ney, tokens)
+            model = _with_suggestions(run, model, network, tokens, size)
         if continued is not None:
-            remembered = with_continued_metrics(model, continued, old_valid, options.listener)
+            remembered = continued_metrics(model, continued, old_valid, options.listener)
             model = replace(model, metrics={**model.metrics, "continued": remembered})
         run.finish(model)
     return model
@@ -140,27 +124,21 @@ def check_valid(settings: WordsSettings, valid: object, cluster: object = None) 
     Raises:
         UsageError: there is one of them, and the article's network is to be trained.
     """
-    if cluster is not None and not settings.traits.carries_state:
-        raise UsageError(
-            expected="no cluster, since the article's network reads one window at a time",
-            found="one",
-            where="cluster",
-            fix="leave it out, or choose the preset base",
-        )
-    if valid is not None and not settings.traits.carries_state:
-        raise UsageError(
-            expected="no validation text, since the article's network has no validation",
-            found="some",
-            where="valid",
-            fix="leave it out and evaluate the model on it, or choose the preset base",
-        )
-    if settings.minutes and not settings.traits.carries_state:
-        raise UsageError(
-            expected="no time limit, since the article's network does a set number of iterations",
-            found=f"{settings.minutes:g}",
-            where="minutes",
-            fix=f"set iterations below {settings.iterations:,}, or choose the preset base",
-        )
+    if settings.traits.carries_state:
+        return
+    iterations, minutes = f"set iterations below {settings.iterations:,}", settings.minutes or None
+    for where, given, what, reason, fix in (
+        ("cluster", cluster, "cluster", "reads one window at a time", "leave it out"),
+        ("valid", valid, "validation text", "has no validation", "leave it out and evaluate the model on it"),
+        ("minutes", minutes, "time limit", "does a set number of iterations", iterations),
+    ):
+        if given is not None:
+            raise UsageError(
+                expected=f"no {what}, since the article's network {reason}",
+                found=f"{minutes:g}" if given is minutes else "one",
+                where=where,
+                fix=f"{fix}, or choose the preset base",
+            )
 
 
 def _request(
@@ -202,14 +180,13 @@ def _loop(
         return None
     run.options.listener(Stage(name="preparing the network", done=0.06))
     # Imported here, because TensorFlow takes seconds to load: errors in the text are reported before that.
-    if workers is not None:
-        from foretell.training.words.averaging import AveragedLoop
+    from foretell.training.words.averaging import AveragedLoop
+    from foretell.training.words.loop import Loop
 
-        loop: Loop = AveragedLoop(run, tokens, settings, workers, start)
-    else:
-        from foretell.training.words.loop import Loop
-
+    if workers is None:
         loop = Loop(run, tokens, settings, start)
+    else:
+        loop = AveragedLoop(run, tokens, settings, workers, start)
     loop.prepare()
     return loop
 
@@ -253,65 +230,73 @@ def _network(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, loop: L
     return train_article(run, tokens.train, tokens.tokenizer.size, settings)
 
 
-def _interpolation(
-    run: Run, network: TrainedNetwork, kneser_ney: KneserNeyFit | None, settings: WordsSettings
-) -> InterpolationFit | None:
-    """Fit the interpolation weights where the Kneser–Ney model is a part of the language model."""
-    if kneser_ney is None or network.valid_logs is None or not settings.kneser_ney:
-        return None
-    if run.budget.left() <= 0:
-        text = "no time is left for the interpolation: the model is the network alone"
-        run.options.listener(Note(text=text))
-        return None
-    return interpolate(network.valid_logs, kneser_ney, run.options.listener)
+def _with_kneser_ney(
+    run: Run, model: Model, network: TrainedNetwork, fitted: KneserNeyFit | None, size: MeasuredBytes | None
+) -> Model:
+    """Return the model with the Kneser–Ney model and interpolation weights, where they are a part of it.
+
+    The perplexity, and bits per byte, are then those of both models together.
+    """
+    assert isinstance(model.settings, WordsSettings)
+    if fitted is not None and network.valid_logs is not None and model.settings.kneser_ney:
+        if run.budget.left() <= 0:
+            text = "no time is left for the interpolation: the model is the network alone"
+            run.options.listener(Note(text=text))
+        else:
+            weights, metrics = interpolate(network.valid_logs, fitted, run.options.listener)
+            model = replace(
+                model, kneser_ney=fitted.model, interpolation=weights, metrics=model.metrics | metrics
+            )
+    if size is None:
+        return model
+    bits = size.bits_per_byte(-math.log(model.metrics["perplexity"]))
+    return replace(model, metrics={**model.metrics, "bits_per_byte": bits})
 
 
-def _cache(
+def _with_cache(
     run: Run,
+    model: Model,
     network: TrainedNetwork,
-    kneser_ney: KneserNeyFit | None,
-    interpolation: InterpolationFit | None,
+    fitted: KneserNeyFit | None,
     tokens: TokenizedCorpus,
-) -> CacheFit | None:
-    """Fit the continuous cache where there is validation text, a network with a state, and the time."""
+) -> Model:
+    """Return the model with the parameters of its continuous cache.
+
+    They are fitted where there is validation text, a network with a state, and the time.
+    """
     hidden = network.valid_hidden
     if hidden is None or network.valid_logs is None or tokens.valid is None:
-        return None
+        return model
     words = tokens.valid.read(1, len(hidden))
     n_words = tokens_in_time(hidden, words, run.budget, run.budget.share(_CACHE_SHARE))
     if not n_words:
         text = "no time is left for the continuous cache: its usual parameters are used"
         run.options.listener(Note(text=text))
-        return None
+        return model
     logs = network.valid_logs[:n_words]
-    if kneser_ney is not None and interpolation is not None:
-        of_counts = kneser_ney.logs[:n_words], kneser_ney.lengths[:n_words]
-        logs = interpolation.interpolation.logs(logs, *of_counts)
-    return fit_cache(logs, hidden[:n_words], words[:n_words], run.options.listener)
+    if fitted is not None and model.interpolation is not None:
+        logs = model.interpolation.logs(logs, fitted.logs[:n_words], fitted.lengths[:n_words])
+    cache, gain = fit_cache(logs, hidden[:n_words], words[:n_words], run.options.listener)
+    return replace(model, cache=cache, metrics={**model.metrics, "cache_gain": gain})
 
 
-def _suggestions(
-    run: Run,
-    network: TrainedNetwork,
-    interpolation: InterpolationFit | None,
-    cache: CacheFit | None,
-    tokens: TokenizedCorpus,
-    size: MeasuredBytes | None,
-) -> dict[str, object]:
-    """Return how the model suggests the first validation words, as long as there is time; {}: not measured.
+def _with_suggestions(
+    run: Run, model: Model, network: TrainedNetwork, tokens: TokenizedCorpus, size: MeasuredBytes | None
+) -> Model:
+    """Return the model with metrics of its suggestions on the first validation words, if there is time.
 
     The keys of unknown words are those of `size`; without ends of lines no word is unknown.
     """
     tokenizer, hidden = tokens.tokenizer, network.valid_hidden
     known = size is not None or tokenizer.end_of_line is None
     if hidden is None or tokens.valid is None or tokenizer.is_open or not known:
-        return {}
+        return model
     weights, vocabulary = network.weights, typed(tokenizer)
     parts = Parts(
         output=lambda rows: rows @ weights["embedding"].T + weights["output/bias"],
-        kneser_ney=None if interpolation is None else interpolation.kneser_ney,
-        interpolation=None if interpolation is None else interpolation.interpolation,
-        cache=ContinuousCache() if cache is None else cache.cache,
+        kneser_ney=model.kneser_ney,
+        interpolation=model.interpolation,
+        cache=model.cache or ContinuousCache(),
     )
     count = min(len(hidden), SUGGESTED)
     ids = tokens.valid.read(0, count + 1).astype(np.int64)
@@ -328,26 +313,8 @@ def _suggestions(
         measured.add(ids[start : stop + 1], costs[start + 1 : stop + 1], hidden[start:stop])
     found = measured.metrics()
     if not (shown := headline(found)):
-        return {}
+        return model
     text = f"next word: the first suggestion {shown['top1_accuracy']:.1%}, among three"
     text = f"{text} {shown['top3_accuracy']:.1%}, keystrokes saved {shown['keystrokes_saved']:.1%}"
     run.options.listener(Note(text=f"{text}, on {found['positions']:,} validation words"))
-    return {**shown, "suggestions": found}
-
-
-def _metrics(
-    network: TrainedNetwork,
-    kneser_ney: KneserNeyFit | None,
-    interpolation: InterpolationFit | None,
-    size: MeasuredBytes | None,
-) -> dict[str, object]:
-    """Return the metrics of the model; with interpolation, perplexity is that of both models together."""
-    metrics = dict(network.metrics)
-    if kneser_ney is not None:
-        metrics |= kneser_ney.metrics
-    if interpolation is not None:
-        metrics |= interpolation.metrics
-    perplexity = metrics["perplexity"]
-    if size is not None and isinstance(perplexity, float):
-        metrics["bits_per_byte"] = size.bits_per_byte(-math.log(perplexity))
-    return metrics
+    return replace(model, metrics={**model.metrics, **shown, "suggestions": found})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
@@ -11,7 +9,6 @@ from scipy.optimize import minimize_scalar
 from foretell.metrics import perplexity_of
 from foretell.ngrams.cache import ContinuousCache, fill, probabilities
 from foretell.ngrams.interpolation import Interpolation
-from foretell.ngrams.kneser_ney import KneserNey
 from foretell.training.budget import Budget
 from foretell.training.events import Listener, Note
 from foretell.training.words.kneser_ney_fit import KneserNeyFit
@@ -20,7 +17,6 @@ _ITERATIONS = 100
 
 _PRIOR_COUNT = 20.0
 """Predictions that the prior of a weight is worth."""
-
 
 MAX_TOKENS = 30_000
 """Validation tokens that the parameters are fitted on: about three seconds of work."""
@@ -42,42 +38,27 @@ _PRIOR = ContinuousCache().weight
 _MAX_WEIGHT = 0.95
 
 
-@dataclass(frozen=True)
-class InterpolationFit:
-    """The interpolation of network and Kneser–Ney model.
-
-    Attributes:
-        kneser_ney: the Kneser–Ney model.
-        interpolation: its weights.
-        metrics: perplexity and valid_perplexity, of both together, and network_perplexity.
-    """
-
-    kneser_ney: KneserNey
-    interpolation: Interpolation
-    metrics: dict[str, float]
-
-
 def interpolate(
     network_logs: NDArray[np.floating], kneser_ney: KneserNeyFit, listener: Listener
-) -> InterpolationFit:
+) -> tuple[Interpolation, dict[str, float]]:
     """Fit the interpolation weights and measure both models together.
 
     Args:
         network_logs: the network's log-probabilities of the tokens that `kneser_ney.logs` is about, [token].
         kneser_ney: the Kneser–Ney model and its predictions.
         listener: is called with the result.
+
+    Returns:
+        the weights; perplexity and valid_perplexity, of both together, and network_perplexity.
     """
     logs, lengths = kneser_ney.logs, kneser_ney.lengths
     fitted = fit_interpolation(network_logs, logs, lengths, kneser_ney.model.order - 1)
     both = perplexity_of(fitted.logs(network_logs, logs, lengths))
     alone = perplexity_of(network_logs)
     weight = float(np.array(fitted.weights)[lengths].mean())
-    text = (
-        f"interpolation: mean weight of the Kneser–Ney model {weight:.0%}, validation perplexity {both:,.1f}"
-    )
-    listener(Note(text=f"{text} (network alone: {alone:,.1f})"))
-    metrics = {"perplexity": both, "valid_perplexity": both, "network_perplexity": alone}
-    return InterpolationFit(kneser_ney.model, fitted, metrics)
+    text = f"interpolation: mean weight of the Kneser–Ney model {weight:.0%}, validation perplexity"
+    listener(Note(text=f"{text} {both:,.1f} (network alone: {alone:,.1f})"))
+    return fitted, {"perplexity": both, "valid_perplexity": both, "network_perplexity": alone}
 
 
 def fit_interpolation(
@@ -113,29 +94,12 @@ def _weight(odds: NDArray[np.floating], prior: float, prior_count: float) -> flo
     return weight
 
 
-@dataclass(frozen=True)
-class CacheFit:
-    """The parameters of a cache.
-
-    Attributes:
-        cache: the parameters.
-        metrics: cache_gain, the part by which a cache of 500 words lowers the perplexity of the first 30,000
-            validation tokens (negative: raises).
-    """
-
-    cache: ContinuousCache
-    metrics: dict[str, float]
-
-
 def tokens_in_time(
     hidden: NDArray[np.floating], words: NDArray[np.integer], budget: Budget, seconds: float
 ) -> int:
     """Return how many tokens the cache can be fitted on in so many seconds; 0 where MIN_TOKENS are too many.
 
-    Args:
-        hidden, words: as for `fit_cache`.
-        budget: its clock is read. Without a limit there is nothing to measure.
-        seconds: may be taken.
+    `hidden` and `words` are those for `fit_cache`. Without a time limit there is nothing to measure.
     """
     if budget.deadline is None:
         return len(words)
@@ -152,7 +116,7 @@ def fit_cache(
     hidden: NDArray[np.floating],
     words: NDArray[np.integer],
     listener: Listener,
-) -> CacheFit:
+) -> tuple[ContinuousCache, float]:
     """Return the θ of a grid and the weight that maximise the likelihood of a text.
 
     Args:
@@ -160,6 +124,9 @@ def fit_cache(
         hidden: the hidden value before each, [token, embedding].
         words: the words, [token].
         listener: is called with the result.
+
+    Returns:
+        the parameters; the part by which they lower the perplexity of the text (negative: raise).
     """
     fits = []
     for theta in _THETAS:
@@ -172,7 +139,7 @@ def fit_cache(
     text = f"continuous cache of {SIZE} words: theta {best.theta:g}, weight {best.weight:.0%}"
     text = f"{text}, validation perplexity {perplexity:,.1f} with --cache {SIZE}"
     listener(Note(text=f"{text} (without: {before:,.1f})"))
-    return CacheFit(best, {"cache_gain": 1 - perplexity / before})
+    return best, 1 - perplexity / before
 
 
 def fit_weight(

@@ -532,7 +532,6 @@ def test_one_text_for_each_of_three_labels_is_learned() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_examples_of_the_docs_answer_rightly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("mlflow")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(python_of(DOCS / "tracking.md")[0], names)

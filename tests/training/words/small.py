@@ -19,17 +19,16 @@ SMALL = WordsSettings(
 )  # fmt: skip
 
 
-def trained(
-    corpus: Corpus, settings: WordsSettings, out: Path, *, valid: Corpus | None = None, **options: Any
-) -> Model:
-    """Train a language model; the options are those of `TrainOptions`."""
-    return train_words(corpus, settings, TrainOptions(out=out, **options), valid=valid)
+def trained(corpus: Corpus, settings: WordsSettings, out: Path, **options: Any) -> Model:
+    """Train a language model; the options are those of `train_words` and of `TrainOptions`."""
+    given = {name: options.pop(name) for name in ("valid", "workers", "continued") if name in options}
+    return train_words(corpus, settings, TrainOptions(out=out, **options), **given)
 
 
-def noisy_corpus(seed: int = 0) -> Corpus:
+def noisy_corpus(seed: int = 0, words: int = 4_000) -> Corpus:
     rng = np.random.default_rng(seed)
-    words = [f"w{int(k)}" for k in rng.zipf(1.5, 4_000) % 60]
-    return Corpus.from_texts([" ".join(words[k : k + 20]) for k in range(0, 4_000, 20)])
+    drawn = [f"w{int(k)}" for k in rng.zipf(1.5, words) % 60]
+    return Corpus.from_texts([" ".join(drawn[k : k + 20]) for k in range(0, words, 20)])
 
 
 def phrases() -> Corpus:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from foretell.errors import DataError
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
+from foretell.training.sealed import sealed
 from foretell.training.words.data import (
     NONE,
     Plan,
@@ -31,28 +33,35 @@ from tests.text.texts import ALL
 from tests.training.words.small import SMALL, noisy_corpus
 
 
-def test_tokens_are_written_as_a_numpy_file(tmp_path: Path) -> None:
+def token_file(folder: Path, ids: np.ndarray) -> TokenFile:
+    path = folder / "tokens.uint16"
+    path.write_bytes(ids.astype(np.uint16).tobytes())
+    return TokenFile(path)
+
+
+@pytest.mark.parametrize(("vocabulary", "kind"), [(100, "uint16"), (70_000, "uint32")])
+def test_a_text_becomes_a_row_of_ids(tmp_path: Path, vocabulary: int, kind: str) -> None:
     lines = ["the cat", "the dog sat"] * 50
-    tokenizer = Tokenizer.train(lines, "words", lowercase=True, vocabulary=100, min_count=1)
-    count = write_tokens(tmp_path / "t.npy", lines, tokenizer)
-    ids = np.load(tmp_path / "t.npy", mmap_mode="r")
-    assert ids.dtype == np.uint16
-    assert len(ids) == count == 350
+    more = [" ".join(f"w{i}" for i in range(vocabulary))] if kind == "uint32" else []
+    tokenizer = Tokenizer.train([*lines, *more], "words", lowercase=True, vocabulary=vocabulary, min_count=1)
+    write_tokens(tmp_path, "t", lines, tokenizer)
+    path = sealed(tmp_path, "t")
+    assert path is not None
+    assert path.suffix == f".{kind}"
     expected = [id for line in lines for id in [*tokenizer.encode(line), tokenizer.end_of_line]]
-    assert ids.tolist() == expected
-    with TokenFile(tmp_path / "t.npy") as file:
+    with TokenFile(path) as file:
+        assert len(file) == 350
+        assert file.read(0, 350).tolist() == expected
         assert file.read(348, 5).tolist() == expected[348:] + expected[:3]
         assert file.part(10, 20).read(9, 2).tolist() == [expected[19], expected[10]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 120), st.integers(1, 7), st.integers(1, 9), st.integers(0, 200))
 def test_a_pass_predicts_every_token_once(tmp_path_factory, tokens, streams, window, entry) -> None:
-    path = tmp_path_factory.mktemp("t") / "t.npy"
-    np.save(path, np.arange(tokens, dtype=np.uint16))
     plan = Plan(tokens, min(streams, tokens), window)
     predicted = []
-    with TokenFile(path) as file:
+    with token_file(tmp_path_factory.mktemp("t"), np.arange(tokens)) as file:
         for w in range(plan.windows):
             ids, targets = plan.batch(file, w, entry)
             taken = targets != NONE
@@ -62,31 +71,23 @@ def test_a_pass_predicts_every_token_once(tmp_path_factory, tokens, streams, win
 
 
 def test_streams_are_fewer_where_text_is_short() -> None:
-    assert plan_for(100_000, SMALL).streams == 4
-    assert plan_for(90, SMALL).streams == 2
-    assert plan_for(11, SMALL).streams == 1
+    assert [plan_for(tokens, SMALL).streams for tokens in (100_000, 90, 11)] == [4, 2, 1]
     with pytest.raises(DataError, match="smaller window"):
         plan_for(10, SMALL)
 
 
-@pytest.mark.parametrize(("tokens", "n_valid"), [(3_000, 0), (10_000, 3_000)])
-def test_the_end_is_for_validation_unless_the_text_is_short(tmp_path, tokens, n_valid) -> None:
-    np.save(tmp_path / "t.npy", np.arange(tokens, dtype=np.uint16))
-    with TokenFile(tmp_path / "t.npy") as file:
-        train, valid = split_tokens(file, 0.3)
+@pytest.mark.parametrize(
+    ("tokens", "fraction", "n_valid"), [(3_000, 0.3, 0), (10_000, 0.3, 3_000), (10_000_000, 0.05, 200_000)]
+)
+def test_the_end_is_for_validation_unless_the_text_is_short(
+    tmp_path: Path, tokens: int, fraction: float, n_valid: int
+) -> None:
+    with token_file(tmp_path, np.arange(tokens)) as file:
+        train, valid = split_tokens(file, fraction)
         assert len(train) == tokens - n_valid
-        assert (valid is None) == (n_valid == 0)
+        assert (0 if valid is None else len(valid)) == n_valid
         if valid is not None:
-            assert len(valid) == n_valid
-            assert valid.read(0, 1).tolist() == [tokens - n_valid]
-
-
-def test_validation_has_a_maximum(tmp_path: Path) -> None:
-    np.save(tmp_path / "t.npy", np.zeros(10_000_000, np.uint16))
-    with TokenFile(tmp_path / "t.npy") as file:
-        train, valid = split_tokens(file, 0.05)
-        assert valid is not None
-        assert (len(train), len(valid)) == (9_800_000, 200_000)
+            assert valid.read(0, 1).tolist() == [(tokens - n_valid) % 65_536]
 
 
 class CountedCorpus(Corpus):
@@ -94,26 +95,9 @@ class CountedCorpus(Corpus):
 
     reads = 0
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         type(self).reads += 1
         return super().__iter__()
-
-
-def test_what_is_cached_is_not_read_again(tmp_path: Path) -> None:
-    lines = list(noisy_corpus())
-    corpus = CountedCorpus("lines", lambda: iter(lines), [])
-    request = Request(job="words", settings=SMALL, data="")
-    with Run.open(request, TrainOptions(out=tmp_path / "m")) as run:
-        found = []
-        for _ in range(2):
-            with tokenized(run, corpus, None, SMALL) as tokens:
-                assert tokens.valid is not None
-                found.append((tokens.tokenizer.to_json(), len(tokens.train), len(tokens.valid)))
-        assert found[0] == found[1]
-        assert CountedCorpus.reads == 2
-        (run.cache / "tokens.npy").unlink()
-        with tokenized(run, corpus, None, SMALL):
-            assert CountedCorpus.reads == 3
 
 
 def test_a_corpus_needs_two_different_words(tmp_path: Path) -> None:
@@ -127,11 +111,15 @@ def test_a_corpus_needs_two_different_words(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "no record", "another record"])
-@pytest.mark.parametrize("name", ["tokens.npy", "tokenizer.json"])
-def test_a_damaged_cache_is_made_anew(tmp_path: Path, name: str, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+@pytest.mark.parametrize("stem", ["tokens", "tokenizer"])
+def test_what_is_cached_is_not_read_again_and_a_damaged_cache_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stem: str, damage: str
+) -> None:
     """Used unchecked, a token file with a flipped bit trains another model, without an error."""
-    corpus = noisy_corpus(9_000)
+    monkeypatch.setattr(CountedCorpus, "reads", 0)
+    lines = list(noisy_corpus(9_000))
+    corpus = CountedCorpus("lines", lambda: iter(lines), [])
     request = Request(job="words", settings=SMALL, data="x")
 
     def read(resume: bool) -> tuple[str, bytes]:
@@ -140,82 +128,71 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path, name: str, damage: str) ->
             return tokens.tokenizer.to_json(), tokens.train.read(0, len(tokens.train)).tobytes()
 
     before = read(resume=False)
-    path = tmp_path / "m.run" / "cache" / name
+    assert CountedCorpus.reads == 2
+    path = sealed(tmp_path / "m.run" / "cache", stem)
+    assert path is not None
     content = path.read_bytes()
-    if damage == "flip":
-        path.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
-    elif damage == "cut":
-        path.write_bytes(content[: len(content) // 2])
-    elif damage == "no record":
-        path.write_bytes(content[:-2])
-        path.with_name(f"{name}.sha256.json").unlink()
+    if damage == "gone":
+        path.unlink()
     else:
-        path.with_name(f"{name}.sha256.json").write_text("[]")
-        path.write_bytes(content[:-2])
-    assert read(resume=True) == before
-    assert path.read_bytes() == content
-    # A whole one is used.
-    written = path.stat().st_mtime_ns
-    assert read(resume=True) == before
-    assert path.stat().st_mtime_ns == written
+        half = len(content) // 2
+        path.write_bytes(content[:half] if damage == "cut" else content[:-1] + bytes([content[-1] ^ 1]))
+    for _ in range(2):
+        assert read(resume=True) == before
+        assert path.read_bytes() == content
+        assert CountedCorpus.reads == 3
 
 
 LINES = ALL * 40
 
 
 @contextmanager
-def text_tokens(path: Path, style: str, fraction: float) -> Iterator[TokenizedCorpus]:
-    tokenizer = Tokenizer.train(LINES, style, lowercase=False, vocabulary=30)  # type: ignore[arg-type]
-    write_tokens(path, LINES, tokenizer)
+def text_tokens(folder: Path, style: Any, fraction: float) -> Iterator[TokenizedCorpus]:
+    tokenizer = Tokenizer.train(LINES, style, lowercase=False, vocabulary=30)
+    write_tokens(folder, "tokens", LINES, tokenizer)
+    path = sealed(folder, "tokens")
+    assert path is not None
     with TokenFile(path) as file:
         yield TokenizedCorpus(tokenizer, *split_tokens(file, fraction))
 
 
 @pytest.mark.parametrize("style", ["words", "subword", "char"])
-def test_the_bytes_of_the_validation_part(tmp_path: Path, style: str) -> None:
-    with text_tokens(tmp_path / "tokens.npy", style, 0.4) as tokens:
+@pytest.mark.parametrize("count", [10**9, 60])
+def test_the_bytes_of_the_validation_part(tmp_path: Path, style: str, count: int) -> None:
+    with text_tokens(tmp_path, style, 0.4) as tokens:
         assert tokens.valid is not None
-        size = measured_bytes(tokens, Corpus.from_texts(LINES), None)
+        few = tokens.measured_to(count)
+        assert few.measured is few.valid
+        size = measured_bytes(few, Corpus.from_texts(LINES), None)
         assert size is not None
-        assert size.tokens == len(tokens.valid)
-        ids = tokens.valid.read(0, len(tokens.valid)).tolist()
+        assert size.tokens == len(few.measured) == min(count, len(tokens.valid))
+        ids = few.measured.read(0, size.tokens).tolist()
+        assert ids == tokens.valid.read(0, size.tokens).tolist()
     if style != "words":
-        # Decoded, these tokens are the text; only the share of the line that is cut is an estimate.
+        # Decoded, these tokens are the text; only the share of a line that is cut is an estimate.
         assert size.text == pytest.approx(len(tokens.tokenizer.decode(ids).encode()), abs=90)
         assert size.spelled == 0
-    else:
+    elif count != 60:
         assert size.text == pytest.approx(0.4 * sum(len(line.encode()) + 1 for line in LINES), rel=0.1)
         assert size.spelled > ids.count(1)
 
 
-def test_of_less_to_measure_the_bytes_are_fewer(tmp_path: Path) -> None:
-    with text_tokens(tmp_path / "tokens.npy", "char", 0.4) as tokens:
-        assert tokens.valid is not None
-        few = tokens.measured_to(60)
-        assert few.measured is few.valid
-        ids = few.measured.read(0, 60).tolist()
-        assert ids == tokens.valid.read(0, 60).tolist()
-        size = measured_bytes(few, Corpus.from_texts(LINES), None)
-        assert size is not None
-        assert size.tokens == 60
-        assert size.text == pytest.approx(len(tokens.tokenizer.decode(ids).encode()), abs=60)
-        of_users = measured_bytes(few, Corpus.from_texts(LINES), LINES)
-    assert of_users is not None
-    assert of_users.tokens == 60
-
-
 @pytest.mark.parametrize("style", ["words", "char"])
 def test_the_bytes_of_the_users_validation_text(tmp_path: Path, style: str) -> None:
-    valid = Corpus.from_texts(["ab", "é"])
-    with text_tokens(tmp_path / "tokens.npy", style, 0.0) as tokens:
-        size = measured_bytes(tokens, Corpus.from_texts(LINES), valid)
+    lines = ["ab", "é"]
+    with text_tokens(tmp_path, style, 0.0) as tokens:
+        write_tokens(tmp_path, "valid", lines, tokens.tokenizer)
+        path = sealed(tmp_path, "valid")
+        assert path is not None
+        with TokenFile(path) as valid:
+            size = measured_bytes(TokenizedCorpus(tokens.tokenizer, tokens.train, valid), LINES, lines)
     assert size is not None
     # The é is not one of the thirty characters: it has two bytes, which are two tokens.
     assert (size.tokens, size.text) == ({"words": 4, "char": 6}[style], 6)
 
 
 def test_without_validation_the_beginning_is_measured(tmp_path: Path) -> None:
-    with text_tokens(tmp_path / "tokens.npy", "char", 0.0) as tokens:
+    with text_tokens(tmp_path, "char", 0.0) as tokens:
         size = measured_bytes(tokens.measured_to(50), Corpus.from_texts(LINES), None)
     assert size is not None
     assert size.tokens == 50
@@ -223,5 +200,5 @@ def test_without_validation_the_beginning_is_measured(tmp_path: Path) -> None:
 
 
 def test_tokens_split_at_white_space_have_no_lines(tmp_path: Path) -> None:
-    with text_tokens(tmp_path / "tokens.npy", "white-space", 0.4) as tokens:
+    with text_tokens(tmp_path, "white-space", 0.4) as tokens:
         assert measured_bytes(tokens, Corpus.from_texts(LINES), None) is None

@@ -22,7 +22,15 @@ from foretell.training.checkpoints import Checkpoints
 from foretell.training.words.data import NONE
 from foretell.training.words.loop import Loop
 from foretell.training.words.state import Meter, Position, State, WeightAverage
-from foretell.training.words.step import Steps, drawn_words, predict, sampled_loss, seed_of, softmax_words
+from foretell.training.words.step import (
+    Steps,
+    drawn_words,
+    ending_after,
+    predict,
+    sampled_loss,
+    seed_of,
+    softmax_words,
+)
 from foretell.training.words.token_file import TokenFile
 from tests.training.words.small import SMALL, noisy_corpus, trained
 
@@ -41,9 +49,10 @@ def test_a_sampled_softmax_judges_a_few_words_of_every_eighth_step(streams: int)
     # Of more than eight streams the first ones are judged.
     count = min(streams, 8)
     for step in range(17):
-        done = steps.forward(ids, targets, network.first_states(streams), seed_of(settings, step), 20)
-        assert float(done.judged) == (0 if step % 8 else count)
-        assert step != 8 or float(done.right) == count
+        states, seed = network.first_states(streams), seed_of(settings, step)
+        _, right, judged, _ = steps.forward(ids, targets, states, seed, 20)
+        assert float(judged) == (0 if step % 8 else count)
+        assert step != 8 or float(right) == count
 
 
 def test_pads_take_no_part_in_the_loss() -> None:
@@ -69,8 +78,6 @@ def test_the_loss_of_a_step_is_the_mean_over_the_targets_without_padding() -> No
     losses, _, _ = steps.evaluate(ids, targets, states)
     loss, _, _ = steps.train(ids, targets, states, seed, tf.constant(0.0), 9)
     assert float(loss) == pytest.approx(float(tf.reduce_sum(losses)) / 4, rel=1e-5)
-    # A sampled softmax too: the targets alone count.
-    assert float(steps.forward(ids, targets, states, seed, 5).tokens) == 4
 
 
 def test_a_step_is_no_longer_than_the_clipped_gradient() -> None:
@@ -87,9 +94,9 @@ def test_a_step_is_no_longer_than_the_clipped_gradient() -> None:
 def test_every_token_but_the_first_is_predicted_in_the_order_of_the_text(tmp_path: Path) -> None:
     network = LstmNetwork(SMALL, 9)
     ids = np.random.default_rng(0).integers(0, 9, 150).astype(np.uint16)
-    np.save(tmp_path / "t.npy", ids)
+    (tmp_path / "t.uint16").write_bytes(ids.tobytes())
     checked = []
-    with TokenFile(tmp_path / "t.npy") as file:
+    with TokenFile(tmp_path / "t.uint16") as file:
         predictions = predict(Steps(network, SMALL), file, lambda: checked.append(1))
     # Three streams of 50, 50 and 49 words, in windows of 10; each stream begins with an empty state.
     assert len(checked) == 5
@@ -105,17 +112,21 @@ def test_every_token_but_the_first_is_predicted_in_the_order_of_the_text(tmp_pat
     assert accuracy == predictions.right.mean()
 
 
-def test_the_softmax_is_over_the_sampled_words_or_all() -> None:
-    assert softmax_words(with_changes(SMALL, {"negatives": 100}), 5_000) == 100
-    assert softmax_words(with_changes(SMALL, {"negatives": 100}), 50) == 50
-    assert softmax_words(with_changes(SMALL, {"negatives": 0}), 5_000) == 5_000
+@pytest.mark.parametrize(
+    ("negatives", "size", "words", "at_the_end"),
+    [(100, 5_000, 100, 800), (100, 500, 100, 500), (100, 50, 50, 50), (0, 5_000, 5_000, 5_000)],
+)
+def test_the_softmax_is_over_the_sampled_words_or_all(
+    negatives: int, size: int, words: int, at_the_end: int
+) -> None:
+    settings = with_changes(SMALL, {"negatives": negatives})
+    assert softmax_words(settings, size) == words
+    assert softmax_words(settings, size, ending=True) == at_the_end
 
 
-def test_the_end_of_a_training_samples_eight_times_as_many_words() -> None:
-    settings = with_changes(SMALL, {"negatives": 100})
-    assert softmax_words(settings, 5_000, ending=True) == 800
-    assert softmax_words(settings, 500, ending=True) == 500
-    assert softmax_words(with_changes(SMALL, {"negatives": 0}), 5_000, ending=True) == 5_000
+@pytest.mark.parametrize(("averages", "steps"), [(False, 70), (True, 60)])
+def test_the_end_of_a_training_is_an_eighth_or_with_averaging_a_quarter(averages: bool, steps: int) -> None:
+    assert ending_after(80, with_changes(SMALL, {"weight_averaging": averages})) == steps
 
 
 def test_no_two_steps_have_one_seed() -> None:
@@ -246,7 +257,14 @@ def test_it_is_the_papers_average_of_each_eighth_step() -> None:
     average, variable = average_of(values)
     with average.in_place():
         np.testing.assert_allclose(variable.numpy(), wanted, rtol=1e-5)
+    with pytest.raises(ZeroDivisionError), average.in_place():
+        variable.assign(values[0] / np.float64(1 // 0))
     np.testing.assert_array_equal(variable.numpy(), values[-1])
+    # It comes back from a checkpoint.
+    again, variable = average_of([])
+    again.restore({name.removeprefix("average/"): value for name, value in average.arrays().items()})
+    again.put()
+    np.testing.assert_array_equal(variable.numpy(), average.arrays()["average/0"])
 
 
 def test_after_a_few_steps_it_is_the_weights() -> None:
@@ -254,22 +272,6 @@ def test_after_a_few_steps_it_is_the_weights() -> None:
     average, variable = average_of(values)
     average.put()
     np.testing.assert_allclose(variable.numpy(), values[-1], rtol=1e-6)
-
-
-def test_the_weights_come_back_after_an_error() -> None:
-    values = walk(20)
-    average, variable = average_of(values)
-    with pytest.raises(KeyboardInterrupt), average.in_place():
-        raise KeyboardInterrupt
-    np.testing.assert_array_equal(variable.numpy(), values[-1])
-
-
-def test_it_comes_back_from_a_checkpoint() -> None:
-    average, _ = average_of(walk(40))
-    again, variable = average_of([])
-    again.restore({name.removeprefix("average/"): value for name, value in average.arrays().items()})
-    again.put()
-    np.testing.assert_array_equal(variable.numpy(), average.arrays()["average/0"])
 
 
 @pytest.mark.parametrize("valid_fraction", [0.2, 0.0])
