@@ -54,13 +54,13 @@ def main() -> None:
 
 def _show(model: Path, paths: dict[str, Path]) -> None:
     """Show the whole Kneser-Ney model, the network alone, both interpolated, and these with caches."""
-    from foretell.artifacts.directory import open_verified
+    from foretell.artifacts.directory import read_model
     from foretell.runtime.words.predictor import WordsRuntime
 
     columns = ["model", "validation perplexity", "test perplexity", "microseconds a word"]
     results = Results("penn_treebank", columns)
     results.add("Kneser-Ney, up to 5 words, all n-grams", *map(_shown, _kneser_ney(paths)), "")
-    opened = open_verified(model)
+    opened = read_model(model)
     both = WordsRuntime(opened)
     ways: dict[str, Scorer] = {
         "the network alone": WordsRuntime(dataclasses.replace(opened, interpolation=None)).score,

@@ -30,10 +30,9 @@ _LIMITS_OF_LABELS = """\
 - It reproduces the bias of its training labels. Do not make decisions about people by it alone.
 """
 _FILES = f"""\
-`{manifest.WEIGHTS}` has the weights of the network. `{manifest.ONNX}` is derived from them, was compared with
-a reference, and is used for prediction. Where the model has these parts, `{manifest.LINEAR}` has the n-gram
-linear model, `{manifest.TFIDF}` linear models of TF-IDF values, `{manifest.KNESER_NEY}` the Kneser–Ney model,
-`{manifest.TEACHER_GRAPH}` the kept teacher. `{manifest.CONFIG}`, `{manifest.TOKENIZER}` and
+`{manifest.WEIGHTS}` has the weights of the network. Where the model has these parts, `{manifest.LINEAR}` has
+the n-gram linear model, `{manifest.TFIDF}` linear models of TF-IDF values, `{manifest.KNESER_NEY}` the
+Kneser–Ney model, `{manifest.TEACHER_GRAPH}` the kept teacher. `{manifest.CONFIG}`, `{manifest.TOKENIZER}` and
 `{manifest.METRICS}` are JSON. `{manifest.MANIFEST}` has the size and SHA-256 of each file, which are checked
 before the first prediction. No file in this directory can execute code.
 """
@@ -70,7 +69,7 @@ def _is_multi_label(settings: Settings) -> bool:
 
 
 def _what_it_is(model: Model) -> str:
-    n_weights = sum(weight.size for weight in model.require_weights().values())
+    n_weights = sum(weight.size for weight in model.weights.values())
     unit = _unit(model.settings)
     facts = f"{_network(model.settings)}; {n_weights:,} weights, {model.tokenizer.size:,} {unit} ids.\n"
     if model.job == "words":

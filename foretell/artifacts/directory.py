@@ -1,20 +1,19 @@
 """The model directory: written completely or not at all, and verified before it is used.
 
-Its files have the names that Hugging Face uses. None can execute code: JSON, Markdown, safetensors and an
-ONNX graph of standard operators.
+Its files have the names that Hugging Face uses. None can execute code: JSON, Markdown and safetensors; and of
+a kept teacher an ONNX graph.
 
 ====================== ===================================================================================
 config.json            format version, job, preset, every setting, labels, ensemble or interpolation weights,
                        parameters of a language model's cache
 tokenizer.json         the tokenizer
-model.safetensors      the weights of the network: the source of model.onnx
+model.safetensors      the weights of the network
 linear.safetensors     the n-gram linear model of a classifier, where it has one
 tfidf.safetensors      linear models of TF-IDF values of a classifier, where it has some
 teacher.safetensors    the linear model of a kept teacher's embeddings, where a classifier keeps one
 teacher.onnx           the kept teacher: the graph of a sentence encoder from outside, as it was given; its
                        tokenizer is teacher_tokenizer.json, its licence, if there is one, teacher_LICENSE
 kneser_ney.safetensors the Kneser–Ney model of a language model, where it has one
-model.onnx             the network for prediction, derived from the weights and compared with a reference
 metrics.json           metrics of the training
 README.md              a model card
 manifest.json          size and SHA-256 of each of the above
@@ -36,11 +35,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as save_safetensors
 
-from foretell.artifacts import manifest, onnx_graph, reference, replacement
+from foretell.artifacts import manifest, replacement
 from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.model import Model, check_model
-from foretell.artifacts.stored_model import read_stored, shapes_of, weights_of
-from foretell.artifacts.weights import Weights, check_size, check_weights, network_size
+from foretell.artifacts.stored_model import read_stored, shapes_of
+from foretell.artifacts.weights import check_size, check_weights, network_size
 from foretell.config import to_dict
 from foretell.errors import ArtifactError
 from foretell.ngrams.tfidf import tfidf_arrays
@@ -75,8 +74,7 @@ def check_writable(path: str | Path) -> None:
 def write_model(model: Model, path: str | Path, *, run: Path | None = None) -> None:
     """Write `model` as a model directory at `path`, completely or not at all.
 
-    The ONNX graph is derived from the weights and compared with a reference before anything is replaced. At
-    every moment `path` is either the old directory or the new one (see `replacement` for file systems that
+    At every moment `path` is either the old directory or the new one (see `replacement` for file systems that
     cannot exchange two names).
 
     Args:
@@ -85,9 +83,9 @@ def write_model(model: Model, path: str | Path, *, run: Path | None = None) -> N
         run: a directory that becomes run/ in it, by renaming.
 
     Raises:
-        ArtifactError: the weights are not those of the network or not finite, the graph differs from the
-            reference, `path` is not a model directory, or it cannot be written (disk full, no permission).
-            The old directory at `path` is unchanged.
+        ArtifactError: the weights are not those of the network or not finite, `path` is not a model
+            directory, or it cannot be written (disk full, no permission). The old directory at `path` is
+            unchanged.
     """
     target = Path(path).resolve()
     check_writable(target)
@@ -113,35 +111,16 @@ def write_files(contents: dict[str, bytes], path: str | Path) -> None:
         replacement.take_place(new, target)
 
 
-def open_verified(path: str | Path) -> Model:
-    """Verify every file of a model directory and read all but its weights.
+def read_model(path: str | Path) -> Model:
+    """Read a model, also while its directory is being replaced, and verify every file.
 
     Raises:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
         ArtifactError: it cannot be read, or its parts do not fit each other.
     """
-    return _consistently(Path(path), with_weights=False)
-
-
-def read_model(path: str | Path) -> Model:
-    """Read a whole model, weights included, and verify every file.
-
-    Raises:
-        NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
-        ArtifactError: it cannot be read, or its weights are not those of its network.
-    """
-    return _consistently(Path(path), with_weights=True)
-
-
-def read_weights_of(model: Model) -> Weights:
-    """Return the weights of a model that was opened before.
-
-    Raises:
-        MissingFileError, ChangedFileError: the file is gone, or is no longer the one of this model.
-        OSError: it cannot be read.
-    """
-    content = manifest.read_verified(model.directory, manifest.WEIGHTS, model.files[manifest.WEIGHTS])
-    return weights_of(model.directory, content, shapes_of(model.settings, model.tokenizer, model.labels))
+    path = Path(path)
+    with replacement.typed(ArtifactError, "a readable model", path):
+        return manifest.read_consistently(path, lambda listed: read_stored(path, listed))
 
 
 def _take_in(run: Path, target: Path) -> None:
@@ -154,25 +133,24 @@ def _take_in(run: Path, target: Path) -> None:
 
 def _contents(model: Model, name: str) -> dict[str, bytes]:
     """Return every file of the directory, name to content, in the order of writing."""
-    # Imported here: reading a model does not need the card.
+    # Imported here: reading a model does not need them.
+    from importlib import metadata
+
     from foretell.artifacts import card
 
-    weights = model.require_weights()
+    weights = model.weights
     metrics = _json(model.metrics)
     model = replace(model, metrics=json.loads(metrics))
     check_model(model)
     check_size(model.settings, network_size(model.settings, model.tokenizer), len(model.labels or ()))
     check_weights(weights, shapes_of(model.settings, model.tokenizer, model.labels))
-    onnx = onnx_graph.build_onnx(model.settings, weights)
-    reference.check_onnx(onnx, model.settings, weights)
-    version = _version()
+    version = metadata.version("foretell")
     contents = {
         manifest.CONFIG: _json(_config(model, version)),
         manifest.TOKENIZER: model.tokenizer.to_json().encode(),
         manifest.WEIGHTS: save_safetensors(
             {key: np.ascontiguousarray(weight) for key, weight in weights.items()}
         ),
-        manifest.ONNX: onnx,
         manifest.METRICS: metrics,
         manifest.CARD: card.model_card(model, name, version).encode(errors="replace"),
     }
@@ -220,14 +198,6 @@ def _config(model: Model, version: str) -> dict[str, object]:
     }
 
 
-def _consistently(path: Path, *, with_weights: bool) -> Model:
-    """Return the model of one manifest, also while the directory is being replaced."""
-    with replacement.typed(ArtifactError, "a readable model", path):
-        return manifest.read_consistently(
-            path, lambda listed: read_stored(path, listed, with_weights=with_weights)
-        )
-
-
 def _check_ours(target: Path) -> None:
     expected, fix = "a model directory, or no such path", "choose another --out, or move it away"
     if not target.is_dir():
@@ -256,15 +226,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("foretell")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def pack(path: Path) -> dict[str, bytes]:

@@ -19,12 +19,11 @@ FORMAT_VERSION = 1
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS = "model.safetensors"
-ONNX = "model.onnx"
 METRICS = "metrics.json"
 CARD = "README.md"
 MANIFEST = "manifest.json"
 RUN = "run"
-FILES = (CONFIG, TOKENIZER, WEIGHTS, ONNX, METRICS, CARD)
+FILES = (CONFIG, TOKENIZER, WEIGHTS, METRICS, CARD)
 LINEAR = "linear.safetensors"
 """The n-gram linear model: only where a classifier has one."""
 TFIDF = "tfidf.safetensors"

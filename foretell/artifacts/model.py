@@ -29,15 +29,14 @@ _MAX_ENSEMBLE_WEIGHT = 1e12
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
-    """A trained model. One that was opened for prediction is a `Model` without weights.
+    """A trained model.
 
     Attributes:
         job: "words" or "labels".
         preset: the name of the preset that the settings started from.
         settings: every setting of the training.
         tokenizer: the tokenizer.
-        weights: name to float32 array, named as in `artifacts.weights`; None where the model was opened for
-            prediction, which needs `graph` only.
+        weights: name to float32 array, named as in `artifacts.weights`.
         labels: the labels, sorted as their type is, in the order of the output; None for words.
         label_type: the type of the values that the labels stand for.
         linear: the n-gram linear model of a classifier; None: it has none.
@@ -56,14 +55,13 @@ class Model:
         sha256: the SHA-256 of its manifest.json when it was read; "" for a model in memory.
         written_by: the version of foretell that wrote the directory; "" where config.json has none.
         files: size and SHA-256 of each file of the directory when it was read.
-        onnx: the verified ONNX graph, until a session was made of it; None: `graph` reads it again.
     """
 
     job: Job
     preset: str
     settings: Settings
     tokenizer: Tokenizer
-    weights: Weights | None = None
+    weights: Weights = field(default_factory=dict, repr=False)
     labels: list[str] | None = None
     label_type: LabelType = "text"
     linear: LinearModel | None = None
@@ -79,7 +77,6 @@ class Model:
     sha256: str = ""
     written_by: str = ""
     files: Mapping[str, manifest.Entry] = field(default_factory=dict)
-    onnx: bytes | None = field(default=None, repr=False)
 
     @property
     def directory(self) -> Path:
@@ -95,37 +92,6 @@ class Model:
                 fix="write it first",
             )
         return self.path
-
-    @property
-    def onnx_path(self) -> Path:
-        """The ONNX graph in the model directory."""
-        return self.directory / manifest.ONNX
-
-    def graph(self) -> bytes:
-        """Return the verified ONNX graph: the one that was read with the other files.
-
-        Raises:
-            MissingFileError, ChangedFileError: it is read again, and is gone or no longer this model's.
-            OSError: it cannot be read again.
-        """
-        if self.onnx is not None:
-            return self.onnx
-        return manifest.read_verified(self.directory, manifest.ONNX, self.files[manifest.ONNX])
-
-    def require_weights(self) -> Weights:
-        """Return the weights.
-
-        Raises:
-            ArtifactError: the model was opened without them.
-        """
-        if self.weights is None:
-            raise ArtifactError(
-                expected="a model with its weights",
-                found="one that was opened for prediction",
-                where="" if self.path is None else str(self.path),
-                fix="read it with read_model",
-            )
-        return self.weights
 
 
 def check_model(model: Model) -> None:

@@ -1,22 +1,17 @@
-"""The ONNX graph of each network, written from the shapes of its weights with LSTM operators, and its check.
+"""The ONNX graph of each network, made of its weights, with LSTM operators.
 
-ONNX Runtime allocates what a graph asks for, opens files that it names and computes its constant parts at
-once. So a model's graph is opened only where it is, but for the numbers of the weights, what is written here.
-Neither writing nor checking it needs `onnx` or TensorFlow.
+A model directory holds no graph: it is made when a model is opened, and when it is exported. That needs
+neither `onnx` nor TensorFlow.
 """
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from foretell.arrays import Array
-from foretell.artifacts import reference
-from foretell.artifacts.weights import Shapes, Weights
+from foretell.arrays import Array, Float32s
+from foretell.artifacts.weights import Weights, lstm_weights
 from foretell.config import LabelsSettings, Settings, WordsSettings
 
 FLOAT, INT32, INT64 = 1, 6, 7
@@ -25,9 +20,13 @@ _INT, _STRING, _INTS = 2, 3, 7
 _OPSET = 17
 _IR_VERSION = 8
 
+Part = bytes | memoryview
+"""A piece of a file: the numbers of a weight are not copied before the pieces are joined."""
+Attribute = int | str | list[int]
 
-def graph_parts(settings: Settings, shapes: Shapes) -> list[Part]:
-    """Return the file of a network's graph in parts: its bytes, and the places of the weights.
+
+def build_onnx(settings: Settings, weights: Weights) -> bytes:
+    """Return the ONNX graph of a network, a whole file.
 
     ======================== ======================================= ================================
     network                  inputs                                  outputs
@@ -47,55 +46,29 @@ def graph_parts(settings: Settings, shapes: Shapes) -> list[Part]:
 
     Args:
         settings: of the model.
-        shapes: of its weights; see `weights.weight_shapes`.
+        weights: name to float32 array; see `weights.weight_shapes`.
     """
-    graph = _Graph(shapes)
+    return _built(settings, weights, shares=False).file()
+
+
+def shared_graph(settings: Settings, weights: Weights) -> tuple[bytes, Weights]:
+    """Return the graph without the weights that it uses as they are, and these weights, by their names.
+
+    ONNX Runtime then shares their memory instead of copying it: a model opens faster, in less memory.
+    """
+    graph = _built(settings, weights, shares=True)
+    return graph.file(), graph.shared
+
+
+def _built(settings: Settings, weights: Weights, *, shares: bool) -> _Graph:
+    graph = _Graph(weights, shares=shares)
     if isinstance(settings, WordsSettings):
         (_words if settings.traits.carries_state else _article_words)(graph, settings)
-        return graph.file()
-    assert isinstance(settings, LabelsSettings)
-    features = _bilstm(graph) if settings.traits.is_bidirectional else _lstm_dense(graph, settings)
-    (_sigmoids if settings.is_multi_label else _probabilities)(graph, features)
-    return graph.file()
-
-
-def build_onnx(settings: Settings, weights: Weights) -> bytes:
-    """Return model.onnx of a network; see `graph_parts`."""
-    parts = graph_parts(settings, {name: weight.shape for name, weight in weights.items()})
-    return b"".join(
-        part if isinstance(part, bytes) else part.of(weights).astype("<f4").tobytes() for part in parts
-    )
-
-
-def check_graph(content: bytes, settings: Settings, shapes: Shapes) -> None:
-    """Check that model.onnx is the network's graph with some weights.
-
-    Raises:
-        ValueError: it differs in anything else.
-    """
-    at = 0
-    for part in graph_parts(settings, shapes):
-        if isinstance(part, bytes) and content[at : at + len(part)] != part:
-            raise ValueError(f"another graph than its settings give, from byte {at} on")
-        at += len(part)
-    if at != len(content):
-        raise ValueError(f"a graph of {len(content)} bytes where its settings give {at}")
-
-
-@dataclass(frozen=True)
-class Weight:
-    """The place of a float32 array in the file of a graph: its shape, and what makes it of the weights."""
-
-    shape: tuple[int, ...]
-    of: Callable[[Weights], Array]
-
-    def __len__(self) -> int:
-        """Return its bytes."""
-        return 4 * math.prod(self.shape)
-
-
-Part = bytes | Weight
-Attribute = int | str | list[int]
+    else:
+        assert isinstance(settings, LabelsSettings)
+        features = _bilstm(graph) if settings.traits.is_bidirectional else _lstm_dense(graph, settings)
+        (_sigmoids if settings.is_multi_label else _probabilities)(graph, features)
+    return graph
 
 
 def _varint(value: int) -> bytes:
@@ -123,8 +96,9 @@ class _Graph:
     https://protobuf.dev/programming-guides/encoding).
     """
 
-    def __init__(self, shapes: Shapes) -> None:
-        self.shapes = shapes
+    def __init__(self, weights: Weights, *, shares: bool) -> None:
+        self.weights, self._shares = weights, shares
+        self.shared: Weights = {}
         self._count = 0
         self._initializers: dict[str, list[Part]] = {}
         self._nodes, self._inputs, self._outputs = list[Part](), list[Part](), list[Part]()
@@ -147,23 +121,26 @@ class _Graph:
         self._count += 1
         return outputs
 
-    def _tensor(self, name: str, shape: Sequence[int], kind: int, content: Part) -> str:
-        if name not in self._initializers:
-            dims = [_field(1, size) for size in shape]
-            fields = [*dims, _field(2, kind), _field(8, name), _field(9, [content])]
-            self._initializers[name] = _field(5, _joined(fields))
-        return name
-
     def constant(self, name: str, value: Array) -> str:
         """Add an array, unless there is one of this name already."""
-        return self._tensor(name, value.shape, _KINDS[value.dtype.name], value.tobytes())
+        content = np.ascontiguousarray(value).data.cast("B") if value.size else b""
+        return self._tensor(name, value, _field(9, [content]))
 
-    def weight(
-        self, name: str, shape: tuple[int, ...] = (), of: Callable[[Weights], Array] | None = None
-    ) -> str:
-        """Add one of the model's weights, or what is made of them."""
-        place = Weight(shape or self.shapes[name], of or operator.itemgetter(name))
-        return self._tensor(name, place.shape, FLOAT, place)
+    def weight(self, name: str) -> str:
+        """Add one of the model's weights."""
+        if not self._shares:
+            return self.constant(name, self.weights[name])
+        self.shared[name] = np.ascontiguousarray(self.weights[name])
+        # The array takes the place of an external file, which ONNX Runtime does not look for.
+        file = _joined([_field(1, "location"), _field(2, "memory")])
+        return self._tensor(name, self.weights[name], [*_field(13, file), *_field(14, 1)])
+
+    def _tensor(self, name: str, value: Array, content: list[Part]) -> str:
+        if name not in self._initializers:
+            dims = [_field(1, size) for size in value.shape]
+            fields = [*dims, _field(2, _KINDS[value.dtype.name]), _field(8, name), content]
+            self._initializers[name] = _field(5, _joined(fields))
+        return name
 
     def ints(self, *values: int) -> str:
         """Add an array of int64."""
@@ -207,38 +184,31 @@ class _Graph:
         x is [step, batch, in], state [direction, batch, units]; the outputs are [step, direction, batch,
         units] and the last h and c, each [direction, batch, units].
         """
-        layers, directions = layers or (name,), len(layers) or 1
-        width, gates = self.shapes[f"{layers[0]}/kernel"]
-        units = gates // 4
-        if f"{layers[0]}/recurrent_kernel" not in self.shapes:
-            # The article's kernel is over input and state.
-            width -= units
-
-        def stacked(part: int) -> Callable[[Weights], Array]:
-            return lambda weights: np.stack(
-                [_gates(reference.lstm_weights(weights, layer)[part]).T for layer in layers]
-            )
-
-        def biases(weights: Weights) -> Array:
-            rows = [_gates(reference.lstm_weights(weights, layer)[2]) for layer in layers]
-            return np.stack([np.concatenate([row, np.zeros_like(row)]) for row in rows])
-
+        parts = [lstm_weights(self.weights, layer) for layer in layers or (name,)]
+        kernels, recurrent, biases = (
+            _gates(each) for each in zip(*((w, r, b[None]) for w, r, b in parts), strict=True)
+        )
+        directions, gates, units = recurrent.shape
+        # A second bias, which Keras does not have.
+        biases = np.concatenate([biases[:, :, 0], np.zeros((directions, gates), np.float32)], axis=1)
         weights = (
-            self.weight(f"{name}/W", (directions, gates, width), stacked(0)),
-            self.weight(f"{name}/R", (directions, gates, units), stacked(1)),
-            self.weight(f"{name}/B", (directions, 2 * gates), biases),
+            self.constant(f"{name}/W", kernels),
+            self.constant(f"{name}/R", recurrent),
+            self.constant(f"{name}/B", biases),
         )
         direction = "bidirectional" if directions == 2 else "forward"
         outputs = [f"lstm_{self._count}_{i}" for i in range(3)]
         attributes: dict[str, Attribute] = {"hidden_size": units, "direction": direction}
         return self.node("LSTM", [x, *weights, lengths, *state], outputs, attributes)
 
-    def file(self) -> list[Part]:
-        """Return the parts of the file."""
+    def file(self) -> bytes:
+        """Return the file."""
         weights = _joined(self._initializers.values())
         graph = [*self._nodes, *_field(2, "foretell"), *weights, *self._inputs, *self._outputs]
         opset = _joined([_field(1, ""), _field(2, _OPSET)])
-        return _joined([_field(1, _IR_VERSION), _field(2, "foretell"), _field(7, graph), _field(8, opset)])
+        return b"".join(
+            _joined([_field(1, _IR_VERSION), _field(2, "foretell"), _field(7, graph), _field(8, opset)])
+        )
 
 
 def _joined(fields: Iterable[Sequence[Part]]) -> list[Part]:
@@ -252,10 +222,17 @@ def _value(name: str, kind: int, axes: Sequence[str | int]) -> list[Part]:
     return _joined([_field(1, name), _field(2, _field(1, tensor))])
 
 
-def _gates(array: Array) -> Array:
-    """Reorder the last axis from Keras's gates i, f, c, o to ONNX's i, o, f, c."""
-    i, f, c, o = np.split(array, 4, axis=-1)
-    return np.concatenate([i, o, f, c], axis=-1)
+def _gates(kernels: Sequence[Float32s]) -> Float32s:
+    """Return kernels [in, 4 * units] with Keras's gates i, f, c, o as ONNX's, with i, o, f, c.
+
+    These are [direction, 4 * units, in].
+    """
+    width, units = kernels[0].shape[0], kernels[0].shape[1] // 4
+    turned = np.empty((len(kernels), 4, units, width), np.float32)
+    for direction, kernel in enumerate(kernels):
+        for place, gate in enumerate((0, 3, 1, 2)):
+            turned[direction, place] = kernel[:, gate * units : (gate + 1) * units].T
+    return turned.reshape(len(kernels), 4 * units, width)
 
 
 def _article_words(graph: _Graph, settings: WordsSettings) -> None:
@@ -269,7 +246,7 @@ def _article_words(graph: _Graph, settings: WordsSettings) -> None:
 
 
 def _words(graph: _Graph, settings: WordsSettings) -> None:
-    units, size = settings.units, graph.shapes["embedding"][0]
+    units, size = settings.units, graph.weights["embedding"].shape[0]
     ids = graph.input("ids", INT64, ["stream", "step"])
     x = graph.embed(ids)
     lasts: list[tuple[str, str]] = []
@@ -280,8 +257,8 @@ def _words(graph: _Graph, settings: WordsSettings) -> None:
         x = graph.op("Squeeze", y, graph.ints(1))
         lasts += [(f"h_{k}_out", h), (f"c_{k}_out", c)]
     x = graph.op("Transpose", x, perm=[1, 0, 2])
-    width = graph.shapes["embedding"][1]
-    if "projection/kernel" in graph.shapes:
+    width = graph.weights["embedding"].shape[1]
+    if "projection/kernel" in graph.weights:
         flat = graph.dense(graph.op("Reshape", x, graph.ints(-1, units)), "projection")
         shape = graph.op("Concat", graph.op("Shape", x, end=2), graph.ints(width), axis=0)
         x = graph.op("Reshape", flat, shape)
@@ -311,8 +288,7 @@ def _lstm_dense(graph: _Graph, settings: LabelsSettings) -> str:
     if settings.traits.has_convolution:
         x = graph.op("Transpose", x, perm=[1, 2, 0])
         # Keras's kernel is [step, in, filter], ONNX's [filter, in, step].
-        shape = graph.shapes["conv/kernel"][::-1]
-        kernel = graph.weight("conv/kernel", shape, lambda weights: weights["conv/kernel"].transpose(2, 1, 0))
+        kernel = graph.constant("conv/kernel", graph.weights["conv/kernel"].transpose(2, 1, 0))
         x = graph.op("Relu", graph.op("Conv", x, kernel, graph.weight("conv/bias")))
         x = graph.op("MaxPool", x, kernel_shape=[settings.pool_size], strides=[settings.pool_size])
         x = graph.op("Transpose", x, perm=[2, 0, 1])
@@ -321,7 +297,7 @@ def _lstm_dense(graph: _Graph, settings: LabelsSettings) -> str:
 
 
 def _bilstm(graph: _Graph) -> str:
-    units = graph.shapes["lstm_forward/bias"][0] // 4
+    units = len(graph.weights["lstm_forward/bias"]) // 4
     ids = graph.input("ids", INT64, ["batch", "step"])
     lengths = graph.input("lengths", INT32, ["batch"])
     layers = ["lstm_forward", "lstm_backward"]
@@ -329,8 +305,8 @@ def _bilstm(graph: _Graph) -> str:
     # [step, direction, batch, units] to [batch, step, both directions' units]
     y = graph.op("Reshape", graph.op("Transpose", y, perm=[2, 0, 1, 3]), graph.ints(0, 0, 2 * units))
     last = graph.op("Reshape", graph.op("Transpose", h, perm=[1, 0, 2]), graph.ints(0, 2 * units))
-    # An LSTM's outputs are between -1 and 1, and ONNX Runtime's are 0 after the end of a text (`check_onnx`
-    # verifies it): 0 does not change the sum, and 0 - 1 is never the maximum.
+    # An LSTM's outputs are between -1 and 1, and ONNX Runtime's are 0 after the end of a text: 0 does not
+    # change the sum, and 0 - 1 is never the maximum.
     one = graph.constant("one float", np.ones(1, np.float32))
     is_word = graph.op("Cast", _mask(graph, ids, lengths), to=FLOAT)
     below = graph.op("Sub", is_word, one)
@@ -353,7 +329,7 @@ def _mask(graph: _Graph, ids: str, lengths: str) -> str:
 
 def _probabilities(graph: _Graph, features: str) -> None:
     logits = graph.dense(features, "output")
-    n_outputs = graph.shapes["output/bias"][0]
+    n_outputs = len(graph.weights["output/bias"])
     if n_outputs == 1:
         # A softmax over [0, x] is [1 - sigmoid(x), sigmoid(x)]. ONNX Runtime's own sigmoid is approximate,
         # and 0 for small probabilities.
@@ -369,4 +345,4 @@ def _sigmoids(graph: _Graph, features: str) -> None:
     pairs = graph.op("Concat", graph.op("Sub", logits, logits), logits, axis=2)
     both = graph.op("Softmax", pairs, axis=2)
     probabilities = graph.op("Squeeze", graph.op("Gather", both, graph.ints(1), axis=2), graph.ints(2))
-    graph.output("probabilities", probabilities, ["batch", graph.shapes["output/bias"][0]])
+    graph.output("probabilities", probabilities, ["batch", len(graph.weights["output/bias"])])

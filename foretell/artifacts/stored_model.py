@@ -1,7 +1,7 @@
 """The files of a model directory to a `Model`: each is checked against the others before it is used.
 
 Hashes detect damage. What was written on purpose, hashes included, is checked here: sizes and types before
-anything large is read; settings, tokenizer, labels, weights and graph against each other.
+anything large is read; settings, tokenizer, labels and weights against each other.
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from safetensors import safe_open
 from safetensors.numpy import load as load_safetensors
 
 from foretell.arrays import Array
 from foretell.artifacts import manifest
 from foretell.artifacts.kept_teacher import KeptTeacher, check_encoder_tokenizer
 from foretell.artifacts.model import Model, check_model, wrong_weights
-from foretell.artifacts.onnx_graph import check_graph
 from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import Shapes, Weights, check_size, check_weights, network_size, weight_shapes
 from foretell.config import LabelsSettings, Settings, from_dict
@@ -59,13 +57,12 @@ _MAX_UNCHECKED = 256 * _MEGABYTE
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) -> Model:
+def read_stored(path: Path, listed: manifest.Manifest) -> Model:
     """Verify every file that a manifest lists, and return the model of them.
 
     Args:
         path: the model directory.
         listed: its manifest.
-        with_weights: whether the model gets its weights; they are verified in any case.
 
     Raises:
         MissingFileError: a file is not there.
@@ -75,8 +72,8 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
     """
     # Hashing takes most of the time of a large model and building the tokenizer most of a small one's.
     with ThreadPoolExecutor(1, thread_name_prefix="foretell-verify") as other:
-        files = _Files(path, listed, () if with_weights else (manifest.WEIGHTS,))
-        files.begin(other, manifest.ONNX, manifest.WEIGHTS)
+        files = _Files(path, listed)
+        files.begin(other, manifest.WEIGHTS)
         config = files.json(manifest.CONFIG)
         with reading(path / manifest.CONFIG):
             settings, labels = _described(config)
@@ -85,7 +82,14 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
         with reading(path / manifest.CONFIG):
             shapes = shapes_of(settings, tokenizer, labels)
             check_size(settings, network_size(settings, tokenizer), len(labels or ()))
-        graph, weights = _network(path, files, settings, shapes, with_weights=with_weights)
+        # Names and shapes take up to a megabyte more.
+        n_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
+        files.check_size(manifest.WEIGHTS, n_bytes, n_bytes + _MEGABYTE)
+        content = files.read(manifest.WEIGHTS)
+        with reading(path / manifest.WEIGHTS):
+            weights: Weights = load_safetensors(content)
+            del content
+            check_weights(weights, shapes)
     model = Model(
         job=config["job"],
         preset=config["preset"],
@@ -104,33 +108,11 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
         sha256=hashlib.sha256(listed.content).hexdigest(),
         written_by=str(config.get("foretell", ""))[:100],
         files=listed.entries,
-        onnx=graph,
     )
     files.verify_others()
     model = _combined(model, config)
     check_model(model)
     return model
-
-
-def _network(
-    path: Path, files: _Files, settings: Settings, shapes: Shapes, *, with_weights: bool
-) -> tuple[bytes, Weights | None]:
-    """Return the graph, and the weights where they are asked for; sizes are checked before they are read."""
-    n_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
-    # Names and shapes; and the graph has each bias of an LSTM layer twice.
-    files.check_size(manifest.WEIGHTS, n_bytes, n_bytes + _MEGABYTE)
-    files.check_size(manifest.ONNX, n_bytes, 2 * n_bytes + _MEGABYTE)
-    graph, content = files.read(manifest.ONNX), files.read(manifest.WEIGHTS)
-    with reading(path / manifest.ONNX):
-        check_graph(graph, settings, shapes)
-    if with_weights:
-        return graph, weights_of(path, content, shapes)
-    with reading(path / manifest.WEIGHTS), safe_open(path / manifest.WEIGHTS, "np") as stored:
-        slices = {name: stored.get_slice(name) for name in stored.keys()}  # noqa: SIM118
-        found = {name: (each.get_dtype(), tuple(each.get_shape())) for name, each in slices.items()}
-    if found != {name: ("F32", shape) for name, shape in shapes.items()}:
-        raise manifest.changed(path / manifest.WEIGHTS, "the weights of its network", "others")
-    return graph, None
 
 
 def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
@@ -156,19 +138,6 @@ def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
     )
 
 
-def weights_of(path: Path, content: bytes, shapes: Shapes) -> Weights:
-    """Return the weights in model.safetensors.
-
-    Raises:
-        ChangedFileError: it is no safetensors file.
-        ArtifactError: the weights are not those of the network.
-    """
-    with reading(path / manifest.WEIGHTS):
-        weights: Weights = load_safetensors(content)
-    check_weights(weights, shapes)
-    return weights
-
-
 def shapes_of(settings: Settings, tokenizer: Tokenizer, labels: list[str] | None) -> Shapes:
     """Return the shape of each weight of a model."""
     return weight_shapes(settings, network_size(settings, tokenizer), len(labels or ()))
@@ -186,7 +155,7 @@ def reading(path: Path) -> Iterator[None]:
         raise
     # Libraries raise bare exceptions of their own, and a value of a wrong type fails in any way.
     except Exception as error:
-        found = error.found if isinstance(error, ForetellError) else str(error)
+        found = f"{error.where} {error.found}".strip() if isinstance(error, ForetellError) else str(error)
         raise ChangedFileError(
             expected="a file that foretell writes for this model",
             found=found[:200] or type(error).__name__,
@@ -201,14 +170,13 @@ class _Files:
     Args:
         path: the model directory.
         listed: its manifest.
-        only_verified: files whose content is not needed; `read` returns nothing of them.
 
     Raises:
         ChangedFileError: a file is listed with a size that none has.
     """
 
-    def __init__(self, path: Path, listed: manifest.Manifest, only_verified: Sequence[str]) -> None:
-        self._path, self._entries, self._only_verified = path, listed.entries, only_verified
+    def __init__(self, path: Path, listed: manifest.Manifest) -> None:
+        self._path, self._entries = path, listed.entries
         self._left = set(self._entries)
         if len(listed.entries) > _MAX_FILES:
             raise manifest.changed(path / manifest.MANIFEST, f"{_MAX_FILES} files", str(len(listed.entries)))
@@ -242,8 +210,7 @@ class _Files:
         return self._read(name) if begun is None else begun.result()
 
     def _read(self, name: str) -> bytes:
-        is_kept = name not in self._only_verified
-        return manifest.read_verified(self._path, name, self._entries[name], keep=is_kept)
+        return manifest.read_verified(self._path, name, self._entries[name])
 
     def json(self, name: str) -> dict[str, Any]:
         """Return the JSON object in a file."""

@@ -7,10 +7,11 @@ which the article's language model uses, has i, j, f, o in one kernel over input
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
-from foretell.arrays import Float32s
+from foretell.arrays import Array, Float32s
 from foretell.config import LabelsSettings, Settings, WordsSettings
 from foretell.errors import ArtifactError, SettingsError
 from foretell.text.tokenizer import Tokenizer
@@ -89,6 +90,26 @@ def check_weights(weights: Weights, shapes: Shapes) -> None:
                 where=f"weight {name}",
                 fix="training has diverged: train again with a lower --learning-rate",
             )
+
+
+def from_basic_lstm_cell(kernel: Array, bias: Array) -> tuple[Array, Array, Array]:
+    """Convert BasicLSTMCell's weights to Keras's: (kernel, recurrent_kernel, bias) with gates i, f, c, o.
+
+    Its kernel [in + units, 4 * units] multiplies input and state together, its gates are i, j, f, o with j
+    the candidate c, and the cell adds 1 to the forget gate.
+    """
+    units = bias.shape[0] // 4
+    i, j, f, o = np.split(kernel, 4, axis=1)
+    bias_i, bias_j, bias_f, bias_o = np.split(bias, 4)
+    both = np.concatenate([i, f, j, o], axis=1)
+    return both[:-units], both[-units:], np.concatenate([bias_i, bias_f + 1, bias_j, bias_o])
+
+
+def lstm_weights(weights: Mapping[str, Array], name: str) -> tuple[Array, Array, Array]:
+    """Return kernel, recurrent kernel and bias of a layer as `lstm` takes them, also of a BasicLSTMCell."""
+    if f"{name}/recurrent_kernel" in weights:
+        return weights[f"{name}/kernel"], weights[f"{name}/recurrent_kernel"], weights[f"{name}/bias"]
+    return from_basic_lstm_cell(weights[f"{name}/kernel"], weights[f"{name}/bias"])
 
 
 def _article_words(settings: WordsSettings, size: int) -> Shapes:

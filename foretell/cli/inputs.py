@@ -213,9 +213,9 @@ def name_of(model: str) -> str:
 
 def open_model(model: str) -> Model:
     """Open and verify a model directory for either job."""
-    from foretell.artifacts.directory import open_verified
+    from foretell.artifacts.directory import read_model
 
-    return open_verified(local_model(model))
+    return read_model(local_model(model))
 
 
 def open_words(model: str) -> WordsRuntime:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from foretell.artifacts.directory import open_verified, pack
+from foretell.artifacts.directory import pack, read_model
 from foretell.artifacts.manifest import MANIFEST
 from foretell.artifacts.model import Model
 from foretell.artifacts.replacement import typed
@@ -190,7 +190,7 @@ def evaluate_files(
         MissingExtraError, UsageError, RunError, ArtifactError: as `classify_files`.
         DataError: as there, or no row has a label.
     """
-    opened = open_verified(local_path(model))
+    opened = read_model(local_path(model))
     if opened.job == "words" and label is not None:
         raise UsageError(expected="no --label with a model for words", found=label, fix="leave it out")
     check_one_label(opened.settings, "evaluate --cluster")
@@ -342,7 +342,7 @@ def _result(ref: object, shard: Shard) -> Done | Failed:
 
 
 def _opened(path: Path, job: str, task: Task) -> Model:
-    opened = open_verified(path)
+    opened = read_model(path)
     if opened.job != job:
         fix = "use foretell score with it" if job == "labels" else "use foretell classify with it"
         raise UsageError(

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as save_safetensors
 
 from foretell.arrays import Array, Float32s
+from foretell.artifacts.onnx_graph import build_onnx
 from foretell.errors import ArtifactError
 from foretell.export.source import KNESER_NEY, TFIDF, Rows, Source
 from foretell.export.whole_graph import TFIDF_SCORES, parsed, whole_graph
@@ -70,7 +71,7 @@ def model_bytes(source: Source, *, int8: bool = False) -> bytes:
     """
     import onnx
 
-    network = onnx.load_from_string(source.model.graph())
+    network = onnx.load_from_string(build_onnx(source.model.settings, source.model.weights))
     if source.kind == "stateful":
         network = _next_words_only(network)
     if int8:
@@ -189,7 +190,8 @@ def read_back(folder: Path, source: Source) -> Answer:
     kneser_ney = None
     if source.model.kneser_ney is not None:
         kneser_ney = expanded(load_file(folder / KNESER_NEY), source.model.tokenizer.size)
-    return session_answer(Session(folder / FILE), source, kneser_ney)
+    path = folder / FILE
+    return session_answer(Session(path, lambda: (path.read_bytes(), {})), source, kneser_ney)
 
 
 def session_answer(session: Session, source: Source, kneser_ney: KneserNey | None) -> Answer:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.arrays import Float32s
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.label_types import json_value, values_of_names
@@ -67,7 +67,7 @@ class Source:
 
     Attributes:
         path: the same.
-        model: the verified model, without weights and without a kept teacher.
+        model: the verified model, without a kept teacher.
         has_teacher: whether the model keeps a teacher, which no export holds.
         kind: what a copy takes and gives.
         tfidf: the linear models of TF-IDF values whose scores a copy takes as `tfidf_scores`; (): none.
@@ -84,7 +84,7 @@ class Source:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(local_path(path))
-        model = open_verified(self.path)
+        model = read_model(self.path)
         self.has_teacher = model.teacher is not None and bool(model.ensemble.linear)
         self.model: Model = replace(model, teacher=None)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if model.ensemble.linear else ()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from foretell.artifacts.directory import read_weights_of
 from foretell.artifacts.model import Model
-from foretell.artifacts.reference import lstm_weights
+from foretell.artifacts.weights import lstm_weights
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.networks import set_weights
 from foretell.networks.labels import labels_network
@@ -17,17 +16,14 @@ def keras_model(model: Model) -> keras.Model:
     """Return the network alone, without linear models, a Kneser–Ney model or a kept teacher.
 
     Args:
-        model: an opened model.
+        model: a model.
 
     Returns:
         For labels the network of `labels_network`. For words a model of Keras's own layers from ids, int32
         [batch, step] (article: float32 [batch, window, 1]), to logits [batch, step, word] (article: [batch,
         word]); its state starts at zero, so ids begin with an end of line.
-
-    Raises:
-        ArtifactError: the weights are gone, or no longer those of this model.
     """
-    weights = read_weights_of(model)
+    weights = model.weights
     if isinstance(model.settings, LabelsSettings):
         network = labels_network(model.settings, len(weights["embedding"]), len(model.labels or ()))
         set_weights(network, weights)

@@ -11,7 +11,7 @@ its output, and the cell state c. At each step, with σ the logistic function an
     h ← o ⊙ tanh(c)
 
 (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000). W is `kernel`, U `recurrent_kernel`, b `bias`,
-each with the four gates side by side. `foretell.artifacts.reference.lstm` is the same in ten lines of NumPy.
+each with the four gates side by side. `lstm` in tests/reference.py is the same in ten lines of NumPy.
 
 `FastLSTM` has the weights, the random numbers and, but for rounding, the results of `keras.layers.LSTM`. It
 computes the recurrence (h U, the gates and the states) in `lstm_kernel.py` if possible, otherwise in Keras.

@@ -27,9 +27,10 @@ from foretell.arrays import Array, Float32s
 from foretell.artifacts import manifest
 from foretell.artifacts.kept_teacher import TOKENIZER, EncoderFiles, check_encoder_tokenizer, graph_of
 from foretell.artifacts.model import Model
+from foretell.artifacts.weights import Weights
 from foretell.errors import ArtifactError
 from foretell.hub.client import folder_name
-from foretell.runtime.session import NOTHING, Session, Threads, check_threads
+from foretell.runtime.session import Session, Threads, check_threads
 
 POOLED = "sentence_embedding"
 """An output [text, dimension]."""
@@ -279,9 +280,9 @@ class SentenceEncoder:
         inputs = {name: values[name].astype(dtype) for name, dtype in self._inputs.items()}
         try:
             return self._session.run(self._outputs, inputs)
-        except Exception as error:  # ONNX Runtime's exceptions share no public base class.
+        except ArtifactError as error:
             expected = f"an encoder that accepts {ids.shape[1]:,} tokens"
-            raise self._error(expected, f"{error!s:.160}", fix) from error
+            raise self._error(expected, f"{error.found:.160}", fix) from error
 
     def _checked_inputs(self) -> dict[str, type[np.integer]]:
         inputs = self._session.get_inputs()
@@ -314,8 +315,14 @@ def _opened(
     path: Path, content: bytes, entry: manifest.Entry | None = None, *, tried: bool = False
 ) -> Session:
     """Open the graph of an encoder; one of a model directory, which anybody may have made, is tried first."""
+
+    def read() -> tuple[bytes, Weights]:
+        if entry is None:
+            return path.read_bytes(), {}
+        return manifest.read_verified(path.parent, path.name, entry), {}
+
     try:
-        return Session(path, content, entry=entry, log_level=NOTHING, tried=tried or entry is not None)
+        return Session(path, read, (content, {}), tried=tried or entry is not None)
     except ArtifactError as error:
         raise ArtifactError(
             expected="a sentence encoder that ONNX Runtime can open",

@@ -11,8 +11,7 @@ import numpy as np
 
 from foretell.arrays import Float64s
 from foretell.artifacts.model import Model
-from foretell.artifacts.reference import convolved, lstm_values, lstm_weights
-from foretell.artifacts.weights import Weights, network_size
+from foretell.artifacts.weights import Weights, lstm_weights, network_size
 from foretell.config import LabelsSettings, Settings, WordsSettings
 from foretell.errors import SettingsError
 from foretell.runtime.stopping import check_stopped
@@ -108,9 +107,23 @@ def run_layer(x: Float64s, cell: Cell) -> Float64s:
     Returns:
         [value, step, unit]; the values are input, forget, candidate and output gate, cell and hidden.
     """
-    zeros = np.zeros((1, len(cell[2]) // 4))
-    values: Float64s = lstm_values(x[None], *cell, zeros, zeros, check_stopped)[:, 0]
+    kernel, recurrent_kernel, bias = cell
+    h = c = np.zeros(len(bias) // 4)
+    values = np.empty((len(_VALUES), len(x), len(h)))
+    for step, row in enumerate(x):
+        check_stopped()
+        i, f, candidate, o = np.split(row @ kernel + h @ recurrent_kernel + bias, 4)
+        i, f, o, candidate = _sigmoid(i), _sigmoid(f), _sigmoid(o), np.tanh(candidate)
+        c = f * c + i * candidate
+        h = o * np.tanh(c)
+        values[:, step] = i, f, candidate, o, c, h
     return values
+
+
+def _sigmoid(x: Float64s) -> Float64s:
+    # 1 / (1 + exp(-x)) overflows, tanh does not.
+    half: Float64s = 0.5 * (1 + np.tanh(0.5 * x))
+    return half
 
 
 def _stream(model: Model, text: str, layers: list[str]) -> tuple[Places, Float64s]:
@@ -118,7 +131,7 @@ def _stream(model: Model, text: str, layers: list[str]) -> tuple[Places, Float64
     spans = word_spans(model.tokenizer, text, last_ends=False)
     check_known(spans, text)
     before = [] if model.tokenizer.end_of_line is None else [(model.tokenizer.end_of_line, 0, 0)]
-    weights = model.require_weights()
+    weights = model.weights
     x = _embed(weights, before + spans)
     for name in layers:
         values = run_layer(x, _cell(weights, name))
@@ -131,7 +144,7 @@ def _windows(model: Model, text: str, layers: list[str]) -> tuple[Places, Float6
     assert isinstance(model.settings, WordsSettings)
     spans, window = word_spans(model.tokenizer, text, last_ends=False), model.settings.window
     check_known(spans, text)
-    weights = model.require_weights()
+    weights = model.weights
     cells = [_cell(weights, name) for name in layers]
     ends = range(window, len(spans) + 1)
     at_ends = np.zeros((len(_VALUES), len(ends), model.settings.units))
@@ -145,7 +158,7 @@ def _windows(model: Model, text: str, layers: list[str]) -> tuple[Places, Float6
 
 
 def _labels(model: Model, settings: LabelsSettings, text: str, name: str) -> tuple[Places, Float64s]:
-    weights, tokenizer = model.require_weights(), model.tokenizer
+    weights, tokenizer = model.weights, model.tokenizer
     known = network_size(settings, tokenizer)
     unknown = tokenizer.unknown or 0
     spans = [
@@ -170,10 +183,13 @@ def _pooled(
     weights: Weights, settings: LabelsSettings, x: Float64s, places: Places
 ) -> tuple[Float64s, Places]:
     """Convolve and pool x [step, in]; return [position, filter], and the words under each position."""
-    kernel, size = _exact(weights, "conv/kernel"), settings.pool_size
-    pooled: Float64s = convolved(x[None], kernel, _exact(weights, "conv/bias"), size)[0]
-    n_positions, width = len(pooled), len(kernel)
-    under = [places[size * p : size * (p + 1) + width - 1] for p in range(n_positions)]
+    kernel, bias = (weights[f"conv/{name}"].astype(np.float64) for name in ("kernel", "bias"))
+    width, _, filters = kernel.shape
+    windows = np.stack([x[start : start + width].ravel() for start in range(len(x) - width + 1)])
+    y = np.maximum(windows @ kernel.reshape(-1, filters) + bias, 0)
+    size = settings.pool_size
+    pooled: Float64s = y[: len(y) // size * size].reshape(-1, size, filters).max(1)
+    under = [places[size * p : size * (p + 1) + width - 1] for p in range(len(pooled))]
     written = [[(start, end) for start, end in part if end > start] for part in under]
     return pooled, [(part[0][0], part[-1][1]) if part else (0, 0) for part in written]
 
@@ -191,7 +207,3 @@ def _places(spans: list[Span]) -> Places:
 def _cell(weights: Weights, name: str) -> Cell:
     kernel, recurrent_kernel, bias = lstm_weights(weights, name)
     return kernel.astype(np.float64), recurrent_kernel.astype(np.float64), bias.astype(np.float64)
-
-
-def _exact(weights: Weights, name: str) -> Float64s:
-    return weights[name].astype(np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.hub.models import local_path
 
@@ -19,7 +19,7 @@ def open_model(model: str | Path | Model, *, threads: int | None = None) -> Labe
 
     Args:
         model: a model directory, an address `hf://owner/name[@revision]` on the Hugging Face Hub, or what
-            `open_verified` returned.
+            `read_model` returned.
         threads: threads that compute; None: the processors that this process may use, at most 4.
 
     Raises:
@@ -28,7 +28,7 @@ def open_model(model: str | Path | Model, *, threads: int | None = None) -> Labe
         MissingExtraError: an address without huggingface_hub.
         SettingsError: `threads` below 1.
     """
-    opened = model if isinstance(model, Model) else open_verified(local_path(model))
+    opened = model if isinstance(model, Model) else read_model(local_path(model))
     # Only the runtime of the job is imported: a command answers tens of milliseconds earlier.
     if opened.job == "labels":
         from foretell.runtime.labels.classifier import LabelsRuntime

@@ -7,28 +7,28 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import onnxruntime
 
 from foretell.arrays import Array
-from foretell.artifacts import manifest
 from foretell.artifacts.model import Model
+from foretell.artifacts.onnx_graph import shared_graph
+from foretell.artifacts.weights import Weights
 from foretell.errors import ArtifactError, SettingsError
 from foretell.machine import usable_processors
 from foretell.runtime.stopping import check_stopped
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Graph = tuple[bytes, Weights]
+"""An ONNX graph, and the weights that it has the names of."""
 
-# Memory bandwidth limits more threads than this.
 MAX_THREADS = 4
-ERRORS_ONLY = 3
-NOTHING = 4
-
+"""Memory bandwidth limits more threads than this."""
 MAX_TRIAL_BYTES, MAX_TRIAL_SECONDS = 3 << 30, 20.0
 """Memory and time in which a graph of unknown origin is tried: its file has at most 2 GiB."""
 
@@ -48,69 +48,58 @@ class Session:
     little from more threads and lose much on busy processors, so work is distributed in whole batches.
 
     A forked child opens the graph again at its first `run`: another thread of the parent may have held one of
-    ONNX Runtime's locks at the moment of the fork. Where the file has changed or is gone by then, the child
-    uses the session that it inherited.
+    ONNX Runtime's locks at the moment of the fork. Where that fails, since a file has changed or is gone, the
+    child uses the session that it inherited.
 
     Args:
-        path: the ONNX file.
-        content: its verified content; None: it is read.
-        entry: its size and SHA-256; None: a child opens whatever is at `path`.
-        log_level: what ONNX Runtime writes to standard error: `ERRORS_ONLY`, or `NOTHING` where the caller
-            expects that a run may fail.
-        tried: whether a graph of unknown origin is run once, in bounded memory and time, before it is opened.
+        path: where the graph comes from, for errors.
+        read: returns the verified graph; called again in each forked child.
+        graph: the graph; None: `read` is called now, too. It is never opened by a name, which another file
+            could have since it was verified.
+        tried: whether it is of unknown origin, and so first run once in bounded memory and time.
 
     Raises:
         ArtifactError: ONNX Runtime cannot open the graph, or the run failed.
-        OSError: the file cannot be read.
     """
 
     def __init__(
-        self,
-        path: Path,
-        content: bytes | None = None,
-        *,
-        entry: manifest.Entry | None = None,
-        log_level: int = ERRORS_ONLY,
-        tried: bool = False,
+        self, path: Path, read: Callable[[], Graph], graph: Graph | None = None, *, tried: bool = False
     ) -> None:
-        self.path, self._entry, self._log_level = path, entry, log_level
-        # Never by its name: another file could have it since it was verified.
-        content = path.read_bytes() if content is None else content
+        self.path, self._read = path, read
+        graph = read() if graph is None else graph
         if tried:
-            _try_out(content, path)
-        self._session = _open(content, path, log_level)
-        self._pid = os.getpid()
+            _try_out(graph, path)
+        self._open(graph)
 
     @classmethod
     def of_model(cls, model: Model) -> Session:
-        """Open the graph of a model that was read from a directory.
+        """Open the network of a model that was read from a directory.
 
         Raises:
-            ArtifactError: ONNX Runtime cannot open it, or the files have changed since they were read.
+            ArtifactError: ONNX Runtime cannot open it.
         """
-        return cls(model.onnx_path, model.graph(), entry=model.files.get(manifest.ONNX))
+        return cls(model.directory, partial(shared_graph, model.settings, model.weights))
+
+    def _open(self, graph: Graph) -> None:
+        # ONNX Runtime does not hold the shared weights itself.
+        self._session, self._weights, self._pid = _open(graph, self.path), graph[1], os.getpid()
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Array]) -> list[Array]:
         """Run the graph and return the named outputs (None: all).
 
         Raises:
             StoppedError: see `runtime.stopping`.
-            ArtifactError: the graph cannot be computed. With `NOTHING`, ONNX Runtime's own exception.
+            ArtifactError: the graph cannot be computed.
         """
         check_stopped()
         if os.getpid() != self._pid:
-            self._open_again()
+            with suppress(ArtifactError, OSError):
+                self._open(self._read())
+            self._pid = os.getpid()
         try:
             results: list[Array] = self._session.run(outputs, inputs)
-        except Exception as error:
-            if self._log_level == NOTHING:
-                raise
-            raise ArtifactError(
-                expected="a graph that ONNX Runtime can compute",
-                found=str(error).partition("\n")[0][:300],
-                where=str(self.path),
-                fix="train the model again",
-            ) from error
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class.
+            raise _error("a graph that ONNX Runtime can compute", error, self.path) from error
         return results
 
     def get_inputs(self) -> list[GraphValue]:
@@ -123,15 +112,6 @@ class Session:
         outputs: list[GraphValue] = self._session.get_outputs()
         return outputs
 
-    def _open_again(self) -> None:
-        with suppress(ArtifactError, OSError):
-            if self._entry is None:
-                content = self.path.read_bytes()
-            else:
-                content = manifest.read_verified(self.path.parent, self.path.name, self._entry)
-            self._session = _open(content, self.path, self._log_level)
-        self._pid = os.getpid()
-
 
 class Threads:
     """A pool of threads that a forked child, which inherits none of them, makes again.
@@ -142,9 +122,7 @@ class Threads:
     """
 
     def __init__(self, count: int, name: str) -> None:
-        self.count = count
-        self._name = name
-        self._pid = 0
+        self.count, self._name, self._pid = count, name, 0
         self._pool: ThreadPoolExecutor
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -162,51 +140,59 @@ class Threads:
         return self._pool
 
 
-def _open(content: bytes, path: Path, log_level: int, *, trial: bool = False) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = log_level
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    if trial:
+def check_threads(threads: int | None) -> int:
+    """Return the number of threads; None: the processors that this process may use, at most 4.
+
+    Raises:
+        SettingsError: `threads` below 1.
+    """
+    if threads is None:
+        return min(usable_processors(), MAX_THREADS)
+    if threads < 1:
+        raise SettingsError(expected="at least 1", found=repr(threads), where="threads")
+    return threads
+
+
+def _open(graph: Graph, path: Path, *, is_trial: bool = False) -> onnxruntime.InferenceSession:
+    options, more = onnxruntime.SessionOptions(), dict[str, Any]()
+    # An error is raised; nothing is written to standard error, too.
+    options.log_severity_level = 4
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    content, weights = graph
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
+    options.add_external_initializers(list(weights), values)
+    if is_trial:
         options.add_session_config_entry("session.use_env_allocators", "1")
-    left_out = {"disabled_optimizers": ["ConstantFolding"]} if trial else {}
+        more["disabled_optimizers"] = ["ConstantFolding"]
     try:
-        return onnxruntime.InferenceSession(
-            content, sess_options=options, providers=["CPUExecutionProvider"], **left_out
-        )
-    except Exception as error:  # ONNX Runtime's exceptions share no public base class.
-        raise _cannot_open(path, error) from error
+        return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"], **more)
+    except Exception as error:
+        raise _error("a graph that ONNX Runtime can open", error, path) from error
 
 
-def _cannot_open(path: Path, error: Exception) -> ArtifactError:
-    return ArtifactError(
-        expected="a graph that ONNX Runtime can open",
-        found=str(error),
-        where=str(path),
-        fix="upgrade onnxruntime, or train the model again",
-    )
+def _error(expected: str, error: Exception, path: Path) -> ArtifactError:
+    found = str(error).partition("\n")[0][:300]
+    fix = "upgrade onnxruntime, or train the model again"
+    return ArtifactError(expected=expected, found=found, where=str(path), fix=fix)
 
 
-def _try_out(content: bytes, path: Path) -> None:
+def _try_out(graph: Graph, path: Path) -> None:
     """Run a graph of unknown origin once, in bounded memory and time, with inputs of 1 x 2 zeros.
 
     Opening a graph computes all that depends on no input. So it is opened first with nothing computed, and
     the run, which can be stopped between two operators, computes the same in an arena of bounded size.
-
-    Raises:
-        ArtifactError: ONNX Runtime cannot open the graph, or the run failed.
     """
     _bounded_arena()
-    session, options = _open(content, path, NOTHING, trial=True), onnxruntime.RunOptions()
+    session, options = _open(graph, path, is_trial=True), onnxruntime.RunOptions()
     timer = threading.Timer(MAX_TRIAL_SECONDS, setattr, (options, "terminate", True))
     timer.start()
     try:
         types = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
         inputs = {each.name: np.zeros((1, 2), types[each.type]) for each in session.get_inputs()}
         session.run(None, inputs, options)
-    # A name of an axis that is no text is a UnicodeDecodeError; ONNX Runtime has types of its own.
+    # A name of an axis that is no text is a UnicodeDecodeError.
     except Exception as error:
-        raise _cannot_open(path, error) from error
+        raise _error("a graph that ONNX Runtime can open", error, path) from error
     finally:
         timer.cancel()
 
@@ -220,16 +206,3 @@ def _bounded_arena() -> None:
     sizes = {"initial_chunk_size_bytes": -1, "max_dead_bytes_per_chunk": -1}
     arena = onnxruntime.OrtArenaCfg({"max_mem": MAX_TRIAL_BYTES, "arena_extend_strategy": 1, **sizes})
     onnxruntime.create_and_register_allocator(memory, arena)
-
-
-def check_threads(threads: int | None) -> int:
-    """Return the number of threads; None: the processors that this process may use, at most 4.
-
-    Raises:
-        SettingsError: `threads` below 1.
-    """
-    if threads is None:
-        return min(usable_processors(), MAX_THREADS)
-    if threads < 1:
-        raise SettingsError(expected="at least 1", found=repr(threads), where="threads")
-    return threads

@@ -6,13 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from foretell.artifacts import manifest
-from foretell.artifacts.directory import read_weights_of
-from foretell.artifacts.model import Model
 from foretell.config import Job
 from foretell.errors import ForetellError, UsageError
 from foretell.runtime.gates import layer_units
@@ -50,8 +47,7 @@ class LoadedModel:
         self.retry_at = 0.0
         self.batchers: dict[tuple[str, str], Batcher[Any, bytes]] = {}
         self._runtime = open_model(path)
-        self._weights: Model | None = None
-        model = self._runtime.model
+        self.model = model = self._runtime.model
         self.tokenizer = model.tokenizer
         layers = layer_units(model.settings).items()
         self.card = ModelCard(
@@ -79,17 +75,6 @@ class LoadedModel:
         """The language model."""
         assert isinstance(self._runtime, WordsRuntime)
         return self._runtime
-
-    def with_weights(self) -> Model:
-        """Return the model with its weights, which are read the first time.
-
-        Raises:
-            ArtifactError: the files are missing, or are no longer those of this model.
-        """
-        if self._weights is None:
-            model = self._runtime.model
-            self._weights = replace(model, weights=read_weights_of(model))
-        return self._weights
 
 
 def fingerprint(path: Path) -> Fingerprint | None:

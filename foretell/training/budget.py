@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 SECONDS_TO_WRITE = 3.0
-"""The time reserved for writing a model: its ONNX graph is run and compared."""
+"""The time reserved for writing a model."""
 
 STAGES = {"teacher": 0.25, "members": 0.33, "pseudo-labels": 0.4, "text vectors": 0.33, "embeddings": 0.33}
 """The part of the time left that each stage before the training of a classifier's network may take."""

@@ -3,11 +3,14 @@
 import dataclasses
 import shutil
 
+import numpy as np
 import pytest
 
 from foretell.artifacts.directory import write_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
+from foretell.ngrams.kneser_ney import KneserNey, Level
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 from tests.builders import MANY, random_model
 
 TEXT = "The mind, the body, the soul: all things pass away like smoke and like a dream in the night."
@@ -39,6 +42,7 @@ NETWORKS = {
     "labels-cnn-lstm": (CNN_LSTM, TWO),
     "labels-bilstm": (BILSTM, TWO),
     "labels-bilstm-3": (BILSTM, THREE),
+    "several": (dataclasses.replace(BILSTM, multi_label=";"), ["ux", "bug", "billing"]),
 }
 
 
@@ -47,6 +51,9 @@ def build(name, **changes):
     fields = {field.name for field in dataclasses.fields(Model)}
     how = {"seed": 0, **{name: changes.pop(name) for name in changes.keys() - fields}}
     model = random_model(settings, labels, text=TEXT, vocabulary=MANY, **how)
+    if name == "several":
+        alone = {"network": (1.0,) * 3, "offsets": (0.0,) * 3, "thresholds": (0.5,) * 3}
+        changes = {"ensemble": LabelwiseEnsemble(**alone), **changes}
     return dataclasses.replace(model, **{"metrics": {"accuracy": 0.875, "steps": 12}, **changes})
 
 
@@ -80,3 +87,13 @@ def written(tmp_path_factory):
 def directory(written, tmp_path):
     """A copy of `written` that a test may change."""
     return shutil.copytree(written, tmp_path / "model")
+
+
+@pytest.fixture(scope="session")
+def kneser_ney():
+    """The function that makes a Kneser–Ney model of order 2 over ids below a size."""
+    levels = (
+        Level(np.arange(3), np.full(3, 0.2, np.float32), np.array([0.4], np.float32)),
+        Level(np.array([1]), np.array([0.5], np.float32), np.array([0.5, 1, 1], np.float32)),
+    )
+    return lambda size: KneserNey(levels, size, 10)

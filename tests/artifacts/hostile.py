@@ -9,14 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from artifacts.hostile_graphs import Change, graphs, linear_models, weights
+from artifacts.hostile_graphs import Change, linear_models, weights
 
 from foretell.artifacts.manifest import seal
 from tests.builders import rewrite, rewrite_json, rewrite_manifest
 
 FILES = (
-    "config.json", "tokenizer.json", "model.safetensors", "model.onnx", "metrics.json", "README.md",
-    "linear.safetensors",
+    "config.json", "tokenizer.json", "model.safetensors", "metrics.json", "README.md", "linear.safetensors",
 )  # fmt: skip
 _HUGE = 30 * 10**9
 _BOMB = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}
@@ -30,7 +29,6 @@ def cases() -> dict[str, Change]:
         **_no_objects(),
         **_configs(),
         **_tokenizers(),
-        **graphs(),
         **weights(),
         **linear_models(),
         **_manifests(),

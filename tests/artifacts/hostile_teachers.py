@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from artifacts.hostile_graphs import Change, unnamed_axis
+from artifacts.hostile_graphs import Change
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load, save
 
@@ -28,6 +28,15 @@ HARMLESS = (
     f"{TOKENIZER}: post_processor = {{'type': 'TemplateProcessing', 'single': [],",
 )
 """Beginnings of the names of cases that may be answered as if they were not there."""
+
+
+def unnamed_axis(directory: Path, name: str) -> None:
+    """Add an axis to the first output of a graph, whose name is no UTF-8."""
+    model = onnx.load(directory / name)
+    model.graph.output[0].type.tensor_type.shape.dim.add().dim_param = "axis"
+    content = model.SerializeToString()
+    assert b"axis" in content
+    rewrite(directory, name, content.replace(b"axis", b"axi\xc7"))
 
 
 def teachers() -> dict[str, Change]:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from foretell.artifacts import manifest
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import read_model
 from foretell.errors import ChangedFileError, MissingFileError
 from tests.builders import rewrite_manifest
 
@@ -16,7 +16,7 @@ from tests.builders import rewrite_manifest
 def test_a_damaged_manifest(directory, text):
     (directory / "manifest.json").write_text(text)
     with pytest.raises(ChangedFileError, match=r"manifest\.json"):
-        open_verified(directory)
+        read_model(directory)
 
 
 @pytest.mark.parametrize(
@@ -27,16 +27,16 @@ def test_a_manifest_that_names_a_file_outside(directory, name):
     entry = {"size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
     rewrite_manifest(directory, lambda listed: listed["files"].update({name: entry}))
     with pytest.raises(ChangedFileError, match="names of files in this directory"):
-        open_verified(directory)
+        read_model(directory)
 
 
 @pytest.mark.parametrize(
     "entry", [None, 3, {}, {"size": -1}, {"size": "1", "sha256": "0" * 64}, {"size": 1, "sha256": "x"}]
 )
 def test_a_manifest_with_a_wrong_entry(directory, entry):
-    rewrite_manifest(directory, lambda listed: listed["files"].update({"model.onnx": entry}))
-    with pytest.raises(ChangedFileError, match=r"the size and SHA-256 of model\.onnx"):
-        open_verified(directory)
+    rewrite_manifest(directory, lambda listed: listed["files"].update({"model.safetensors": entry}))
+    with pytest.raises(ChangedFileError, match=r"the size and SHA-256 of model\.safetensors"):
+        read_model(directory)
 
 
 # README.md may be edited on the Hub: its entry is optional.
@@ -44,12 +44,12 @@ def test_a_manifest_with_a_wrong_entry(directory, entry):
 def test_a_manifest_without_an_entry(directory, name):
     rewrite_manifest(directory, lambda listed: listed["files"].pop(name))
     with pytest.raises(ChangedFileError, match=f"an entry for {name}"):
-        open_verified(directory)
+        read_model(directory)
 
 
 def test_the_names_of_the_files_are_part_of_the_format():
     assert manifest.FILES == (
-        "config.json", "tokenizer.json", "model.safetensors", "model.onnx", "metrics.json", "README.md",
+        "config.json", "tokenizer.json", "model.safetensors", "metrics.json", "README.md",
     )  # fmt: skip
     assert manifest.PARTS == (
         "linear.safetensors", "tfidf.safetensors", "teacher.safetensors", "teacher.onnx",
@@ -69,19 +69,19 @@ def test_a_manifest_has_a_maximum_size(directory, monkeypatch):
 
 
 def test_what_is_no_regular_file_is_not_opened(directory, monkeypatch):
-    entry = manifest.read_manifest(directory).entries["model.onnx"]
-    (directory / "model.onnx").unlink()
+    entry = manifest.read_manifest(directory).entries["model.safetensors"]
+    (directory / "model.safetensors").unlink()
     with pytest.raises(MissingFileError):
-        manifest.read_verified(directory, "model.onnx", entry)
-    os.mkfifo(directory / "model.onnx")
+        manifest.read_verified(directory, "model.safetensors", entry)
+    os.mkfifo(directory / "model.safetensors")
     for keep in (False, True):
         with pytest.raises(ChangedFileError, match="a regular file"):
-            manifest.read_verified(directory, "model.onnx", entry, keep=keep)
+            manifest.read_verified(directory, "model.safetensors", entry, keep=keep)
     # It took the place of a regular file after that was looked at.
     answers = iter([True, False])
     monkeypatch.setattr(manifest, "stat", SimpleNamespace(S_ISREG=lambda _: next(answers)))
     with pytest.raises(ChangedFileError, match="a regular file"):
-        manifest.read_verified(directory, "model.onnx", entry)
+        manifest.read_verified(directory, "model.safetensors", entry)
 
 
 def test_a_replaced_directory_is_read_again_but_not_for_ever(directory):

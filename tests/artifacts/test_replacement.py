@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from foretell.artifacts import manifest, replacement
-from foretell.artifacts.directory import open_verified, read_model, write_model
+from foretell.artifacts.directory import read_model, write_model
 from foretell.errors import ArtifactError, ForetellError
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -99,7 +99,7 @@ def test_a_full_disk_leaves_the_run_for_resume(old, model, tmp_path, monkeypatch
 def test_a_run_that_cannot_move_leaves_the_new_model_whole(old, model, tmp_path):
     with pytest.raises(ArtifactError, match=r"expected to move the run .* the model itself is complete"):
         write_model(model, old, run=tmp_path / "nowhere")
-    open_verified(old)
+    read_model(old)
 
 
 def test_the_new_replaces_the_old(old, model):
@@ -112,7 +112,7 @@ def test_the_new_replaces_the_old(old, model):
 
 def test_a_long_name(model, tmp_path):
     write_model(model, tmp_path / ("n" * 250))
-    open_verified(tmp_path / ("n" * 250))
+    read_model(tmp_path / ("n" * 250))
 
 
 @pytest.fixture
@@ -391,7 +391,7 @@ def seen_between_steps(monkeypatch, old, model):
     seen = []
 
     def look():
-        open_verified(old)
+        read_model(old)
         seen.append((old / manifest.MANIFEST).read_bytes())
 
     watch(monkeypatch, look)
@@ -431,7 +431,7 @@ _KILLED = """
 import dataclasses, os, shutil, signal, sys
 from pathlib import Path
 from foretell.artifacts import manifest, replacement
-from foretell.artifacts.directory import open_verified, read_model, write_model
+from foretell.artifacts.directory import read_model, write_model
 
 old = Path(sys.argv[1])
 model = read_model(old)
@@ -461,7 +461,7 @@ for kill_at in range(1, 100):
         finally:
             os._exit(1)
     status = os.waitpid(pid, 0)[1]
-    open_verified(old)
+    read_model(old)
     print("old" if (old / manifest.MANIFEST).read_bytes() == before else "new", flush=True)
     if status == 0:
         sys.exit(0)

@@ -149,11 +149,11 @@ def test_a_closed_pipe_stops_the_printing_and_not_the_training(workplace: Path, 
 
 def test_a_damaged_model_is_refused(run: Run, tmp_path: Path) -> None:
     assert run("train", "words", "notes.txt", "--out", str(tmp_path / "m")).code == 0
-    weights = tmp_path / "m" / "model.onnx"
+    weights = tmp_path / "m" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     answer = run("next", str(tmp_path / "m"), "the")
     assert answer.code == 1
-    assert "model.onnx" in answer.err
+    assert "model.safetensors" in answer.err
 
 
 def test_a_missing_extra_gives_the_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from builders import write_random
 from cli_workplace import Run
 
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import read_model
 from foretell.cli.info import model_record, model_text
 from foretell.config import LabelsSettings, WordsSettings, with_changes
 from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
@@ -40,7 +40,7 @@ def test_a_model_for_programs(run: Run) -> None:
 
 def test_the_models_that_a_model_continues_are_named(tmp_path: Path) -> None:
     tiny = with_changes(LABELS_PRESETS["base"], {"units": 2, "embedding_size": 2, "linear": False})
-    opened = open_verified(write_random(tmp_path / "m", tiny, ["a", "b"], ancestors=("a" * 64, "b" * 64)))
+    opened = read_model(write_random(tmp_path / "m", tiny, ["a", "b"], ancestors=("a" * 64, "b" * 64)))
     assert model_record(opened)["ancestors"] == ["a" * 64, "b" * 64]
     assert "continues   aaaaaaaaaaaa, bbbbbbbbbbbb\n" in model_text(opened)
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import foretell
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import read_model
 from foretell.config import LabelsSettings
 from foretell.data.examples import read_examples
 from foretell.data.label_types import LabelType, classes_of_names, common_type, json_value, ordered, type_of
@@ -84,4 +84,4 @@ def test_a_directory_whose_labels_are_not_of_their_type_is_refused(
         tmp_path / "m", "config.json", lambda config: config.update(label_type=label_type, labels=labels)
     )
     with pytest.raises(ArtifactError):
-        open_verified(tmp_path / "m")
+        read_model(tmp_path / "m")

@@ -30,7 +30,7 @@ from export_workplace import (
 )
 
 from foretell import machine
-from foretell.artifacts.directory import open_verified, read_model
+from foretell.artifacts.directory import read_model
 from foretell.cli.export import Target
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
@@ -71,8 +71,7 @@ def test_a_copy_is_compared_on_200_texts(copies: Copies, name: str) -> None:
 
 
 def test_a_model_that_was_read_is_exported_too(models: dict[str, Path], tmp_path: Path) -> None:
-    for read in (open_verified, read_model):
-        assert export_model(read(models["labels"]), tmp_path / "out").difference is not None
+    assert export_model(read_model(models["labels"]), tmp_path / "out").difference is not None
     in_memory = dataclasses.replace(read_model(models["labels"]), path=None)
     with pytest.raises(ArtifactError, match="read from a directory"):
         export_model(in_memory, tmp_path / "other")
@@ -321,7 +320,7 @@ def test_an_older_export_is_replaced_and_nothing_else(models: dict[str, Path], t
     shutil.copytree(models["labels"], tmp_path / "model")
     with pytest.raises(ArtifactError, match="which is not part of an export"):
         export_model(models["words"], tmp_path / "model")
-    assert open_verified(tmp_path / "model").job == "labels"
+    assert read_model(tmp_path / "model").job == "labels"
     (tmp_path / "file").write_text("")
     with pytest.raises(ArtifactError, match="found a file"):
         export_model(models["words"], tmp_path / "file")
@@ -374,7 +373,7 @@ def test_the_graph_answers_as_the_whole_classifier(
 
 
 def test_the_scores_of_the_tfidf_models_can_be_left_out(models: dict[str, Path], copies: Copies) -> None:
-    without = LabelsRuntime(dataclasses.replace(open_verified(models["labels-tfidf"]), tfidf=()))
+    without = LabelsRuntime(dataclasses.replace(read_model(models["labels-tfidf"]), tfidf=()))
     session = onnxruntime.InferenceSession(str(copies["labels-tfidf"].path / "model.onnx"))
     assert [each.name for each in session.get_inputs()] == ["ids"]
     assert [each.name for each in session.get_overridable_initializers()] == ["tfidf_scores"]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import foretell
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import read_model
 from foretell.cli import main
 from foretell.errors import ChangedFileError, HubError, UsageError
 from foretell.hub.push import push
@@ -86,7 +86,7 @@ def test_a_damaged_model_is_refused_before_any_request(hub: Hub, labels_model: P
 
 def test_objects_are_pushed_as_directories_are(hub: Hub, words_model: Path) -> None:
     push(foretell.load(words_model), "ada/notes", yes=True)
-    assert open_verified(words_model).files.keys() - {"README.md"} <= set(hub.repositories["ada/notes"].files)
+    assert read_model(words_model).files.keys() - {"README.md"} <= set(hub.repositories["ada/notes"].files)
 
 
 def test_another_push_replaces_the_model_and_drops_old_parts(

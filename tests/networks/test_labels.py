@@ -11,14 +11,14 @@ import pytest
 from export_workplace import MODELS, write
 
 import foretell
-from foretell.artifacts.directory import open_verified, read_weights_of
-from foretell.artifacts.reference import random_inputs
+from foretell.artifacts.directory import read_model
 from foretell.config import with_changes
 from foretell.errors import ArtifactError, SettingsError
 from foretell.networks import set_weights, weights_of
 from foretell.networks.labels import labels_network
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.session import Session
+from tests.reference import random_inputs
 
 ARTICLE = LABELS_PRESETS["article"]
 SMALL = {"units": 5, "embedding_size": 4, "dense_units": 6, "length": 24}
@@ -191,8 +191,8 @@ def test_weights_are_copies_and_those_of_another_network_are_refused():
 def test_the_network_alone_gives_what_its_graph_gives(name: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="needs the extra train")
     path = write(tmp_path / name, name)
-    model = open_verified(path)
-    inputs = random_inputs(model.settings, read_weights_of(model))
+    model = read_model(path)
+    inputs = random_inputs(model.settings, model.weights)
     if "lengths" in inputs:
         # 0 is padding to the Keras model wherever it stands.
         steps = np.arange(inputs["ids"].shape[1])

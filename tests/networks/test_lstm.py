@@ -20,9 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from foretell.artifacts.reference import lstm
 from foretell.networks import amx, avx512, lstm_cell, lstm_kernel, lstm_layer, tiles
 from foretell.networks.lstm_layer import FastLSTM
+from tests.reference import lstm
 
 pytestmark = pytest.mark.skipif(not lstm_layer.kernel_is_usable(), reason="there is no kernel here")
 

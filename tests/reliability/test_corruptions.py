@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from reliability.sizes import report, sizes
 
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import read_model
 from foretell.config import LabelsSettings
 from foretell.errors import ArtifactError
 from foretell.ngrams.ensemble import Ensemble
@@ -51,9 +51,9 @@ def test_every_corruption_is_caught(tmp_path: Path, count: int) -> None:
         changed = corrupt(content, chance)
         (copy / name).write_bytes(changed)
         with pytest.raises(ArtifactError):
-            open_verified(copy)
+            read_model(copy)
         (copy / name).write_bytes(content)
-    open_verified(copy)
+    read_model(copy)
     report("corruptions", caught=count)
 
 
@@ -65,4 +65,4 @@ def test_every_bit_of_the_manifest_is_caught(tmp_path: Path) -> None:
         changed[at] ^= 1 << (at % 8)
         (path / "manifest.json").write_bytes(changed)
         with pytest.raises(ArtifactError):
-            open_verified(path)
+            read_model(path)

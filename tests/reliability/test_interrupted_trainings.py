@@ -16,7 +16,7 @@ from forked import Child
 from reliability.sizes import SOAK_SECONDS, part_of, report, sizes
 from reliability.trainings import STAGES
 
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import read_model
 from foretell.training.checkpoints import Checkpoints
 from foretell.training.run import folder_of
 
@@ -32,7 +32,6 @@ EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 # What may differ: metrics of the time that a training took.
 COMPARED = (
     "model.safetensors",
-    "model.onnx",
     "tokenizer.json",
     "linear.safetensors",
     "tfidf.safetensors",
@@ -91,7 +90,7 @@ class Trainings:
 
     def is_same(self, out: Path) -> bool:
         """Return whether a model is, bit for bit, the one of the training that was not interrupted."""
-        open_verified(out)
+        read_model(out)
         names = [name for name in COMPARED if (self.whole / name).exists()]
         weights = [
             json.loads((each / "config.json").read_bytes()).get("ensemble") for each in (self.whole, out)
@@ -165,7 +164,7 @@ def test_killed_with_a_time_limit_it_ends_valid_and_in_time(tmp_path: Path, job:
             moment = moments.pop() if moments else None
             took[-1] += trained(job, out, moment)
             kills += moment is not None
-        open_verified(out)
+        read_model(out)
     report(
         f"{job} with --minutes {MINUTES:g}", kills=kills, models=count,
         seconds=", ".join(f"{seconds:.1f}" for seconds in took),

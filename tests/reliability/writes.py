@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from foretell.artifacts import replacement
-from foretell.artifacts.directory import open_verified, read_model, write_model
+from foretell.artifacts.directory import read_model, write_model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.errors import ForetellError
 from foretell.training import checkpoints
@@ -59,7 +59,7 @@ def _new_model(folder: Path) -> None:
 
 
 def _find_model(folder: Path) -> str:
-    return str(open_verified(folder / "m").metrics["is"])
+    return str(read_model(folder / "m").metrics["is"])
 
 
 def _save_checkpoint(folder: Path, step: int) -> None:

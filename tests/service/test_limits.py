@@ -13,8 +13,8 @@ import onnxruntime
 import pytest
 from service_workplace import Running, held_up, running, until, write_labels, write_words
 
-from foretell.artifacts import reference
 from foretell.errors import SettingsError
+from foretell.runtime import gates
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.limits import MAX_WORD, Limits
 from foretell.service.requests import CONCURRENCY
@@ -303,7 +303,7 @@ def test_threads_stop_when_the_time_has_passed(
 
         return slow
 
-    for owner, name in ((reference, "_sigmoid"), (onnxruntime.InferenceSession, "run")):
+    for owner, name in ((gates, "_sigmoid"), (onnxruntime.InferenceSession, "run")):
         monkeypatch.setattr(owner, name, slowly(getattr(owner, name)))
     with ThreadPoolExecutor(2) as clients:
         asked = [clients.submit(refused, impatient, path, body) for path, body in expensive]

@@ -75,7 +75,7 @@ def test_what_was_saved_is_resumed(tmp_path: Path, job: str, stage: str) -> None
     assert run(job, stage, signal.SIGINT, tmp_path / "m")[0] == 130
     assert any((tmp_path / "m.run" / "checkpoints").iterdir())
     assert run(job, "", signal.SIGINT, tmp_path / "m", resume=True)[0] == 0
-    assert (tmp_path / "m" / "model.onnx").exists()
+    assert (tmp_path / "m" / "model.safetensors").exists()
     assert not (tmp_path / "m.run").exists()
 
 

@@ -78,4 +78,4 @@ def test_the_listener_for_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert {"loss", "accuracy"} <= names
     assert logged["params"][0]["preset"] == "quick"  # type: ignore[index]
     assert logged["artifacts"] == [(out, "model")]
-    assert (tmp_path / "model" / "model.onnx").is_file()
+    assert (tmp_path / "model" / "model.safetensors").is_file()

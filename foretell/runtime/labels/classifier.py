@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float32s, LogProbabilities, Probabilities
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.label_types import values_of_names
@@ -60,7 +60,7 @@ class LabelsRuntime:
     """
 
     def __init__(self, model: Model, *, threads: int | None = None) -> None:
-        """Open a model that `open_verified` returned; see `open`."""
+        """Open a model that `read_model` returned; see `open`."""
         settings = model.settings
         if not isinstance(settings, LabelsSettings):
             raise UsageError(
@@ -77,9 +77,9 @@ class LabelsRuntime:
         self._threads = Threads(check_threads(threads), "foretell")
         self._network = LabelsNetwork(model, settings, self._threads)
         self._teacher = _teacher(model, self._threads.count)
-        # The sessions have their own copies of the weights.
+        # The encoder's session has its own copy of the files.
         kept = None if model.teacher is None else model.teacher.without_files()
-        self.model = replace(model, onnx=None, teacher=kept)
+        self.model = replace(model, teacher=kept)
         self._lengths = Lengths.of_training(model.metrics)
         self.separator = settings.multi_label
 
@@ -97,7 +97,7 @@ class LabelsRuntime:
             UsageError: it holds a model for words.
             SettingsError: `threads` below 1.
         """
-        return cls(open_verified(local_path(path)), threads=threads)
+        return cls(read_model(local_path(path)), threads=threads)
 
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Return the probability of each label for each text, [text, label].

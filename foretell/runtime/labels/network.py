@@ -32,7 +32,7 @@ class LabelsNetwork:
 
     def __init__(self, model: Model, settings: LabelsSettings, threads: Threads) -> None:
         self.length = settings.length
-        self._where = str(model.onnx_path)
+        self._where = str(model.directory)
         self._session = Session.of_model(model)
         self._threads = threads
         self._pads_front = settings.traits.pads_front

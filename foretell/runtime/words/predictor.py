@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from foretell.arrays import TokenIds
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
 from foretell.errors import DataError, SettingsError, UsageError
@@ -58,7 +58,7 @@ class WordsRuntime:
     """
 
     def __init__(self, model: Model, *, threads: int | None = None) -> None:
-        """Open a model that `open_verified` returned; see `open`."""
+        """Open a model that `read_model` returned; see `open`."""
         settings = model.settings
         if not isinstance(settings, WordsSettings):
             raise UsageError(
@@ -67,8 +67,7 @@ class WordsRuntime:
                 where=str(model.path),
                 fix="use foretell classify with it",
             )
-        # The session has its own copy of the weights.
-        self.model = replace(model, onnx=None)
+        self.model = model
         self.path: Path = model.directory
         self.tokenizer = model.tokenizer
         self.metrics = model.metrics
@@ -94,7 +93,7 @@ class WordsRuntime:
             UsageError: it holds a model for labels.
             SettingsError: `threads` below 1.
         """
-        return cls(open_verified(local_path(path)), threads=threads)
+        return cls(read_model(local_path(path)), threads=threads)
 
     def network_for(self, cache: int) -> StreamNetwork | ArticleNetwork:
         """Return the network with a continuous cache of so many words; 0: the network without one.

@@ -336,7 +336,7 @@ def _states(model: LoadedModel, items: Sequence[Item[StatesRequest]]) -> list[by
 
 
 def _state(model: LoadedModel, body: StatesRequest, text: str) -> StatesResponse:
-    gates = gates_along(model.with_weights(), text, body.layer)
+    gates = gates_along(model.model, text, body.layer)
     layers = model.card.layers
     name = body.layer or layers[0].name
     n_units = next(layer.units for layer in layers if layer.name == name)

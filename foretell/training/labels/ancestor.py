@@ -144,7 +144,7 @@ def take_over_classifier(network: Any, settings: LabelsSettings, labels: Sequenc
     """
     from foretell.networks import set_weights, weights_of
 
-    weights, theirs = weights_of(network), old.require_weights()
+    weights, theirs = weights_of(network), old.weights
     first = old.tokenizer.specials
     shared = min(len(theirs["embedding"]), len(weights["embedding"]))
     embedding = weights["embedding"].copy()

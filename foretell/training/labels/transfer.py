@@ -79,7 +79,7 @@ def weights_to_start_from(model: Model, name: str) -> LanguageModelWeights:
             where=name,
             fix="train one with foretell train words --preset base",
         )
-    parts, weights = ("kernel", "recurrent_kernel", "bias"), model.require_weights()
+    parts, weights = ("kernel", "recurrent_kernel", "bias"), model.weights
     return LanguageModelWeights(
         name=name,
         tokenizer=model.tokenizer,

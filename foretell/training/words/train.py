@@ -88,7 +88,7 @@ def train_words(
     known = start = gone = old_valid = None
     if continued is not None:
         ancestor = continued.ancestor.model
-        known, start = ancestor.tokenizer, ancestor.require_weights()
+        known, start = ancestor.tokenizer, ancestor.weights
         gone = ancestor.kneser_ney if continued.old is None else None
         corpus, valid, old_valid, settings = continued_corpus(corpus, continued, valid, settings)
     with Run.open(request, options) as run:

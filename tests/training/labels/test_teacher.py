@@ -149,8 +149,8 @@ def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again
     monkeypatch.setattr(SentenceEncoder, "encode_counted", None)
     resumed = train_taught(tmp_path / "cut", encoder, resume=True, **options)
     assert resumed.metrics["teacher"] == whole.metrics["teacher"]
-    for name, weight in whole.require_weights().items():
-        np.testing.assert_array_equal(resumed.require_weights()[name], weight, err_msg=name)
+    for name, weight in whole.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name], weight, err_msg=name)
     first, second = read_model(tmp_path / "whole"), read_model(tmp_path / "cut")
     for one, two in zip(first.tfidf, second.tfidf, strict=True):
         np.testing.assert_array_equal(one.weights, two.weights)

@@ -387,7 +387,7 @@ def test_words_of_the_vectors_alone_count_in_new_texts(vectors: Path, tmp_path: 
     assert f"glove.6B.4d.txt (licence: PDDL-1.0; SHA-256 `{metrics['sha256']}`)" in card.replace("\\", "")
     # The network has embeddings of the words of the texts only.
     assert model.settings.vocabulary == 60
-    assert model.require_weights()["embedding"].shape[0] == model.tokenizer.size - 20
+    assert model.weights["embedding"].shape[0] == model.tokenizer.size - 20
 
 
 @pytest.mark.soak
@@ -401,8 +401,8 @@ def test_a_resumed_training_is_as_if_never_interrupted(vectors: Path, tmp_path: 
         with pytest.raises(RunError, match="the data"):
             train(examples(), SETTINGS, out=tmp_path / "cut", vectors=changed, resume=True)
     resumed = train(examples(), SETTINGS, out=tmp_path / "cut", vectors=vectors, resume=True)
-    for name, weight in whole.require_weights().items():
-        np.testing.assert_array_equal(resumed.require_weights()[name], weight, err_msg=name)
+    for name, weight in whole.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name], weight, err_msg=name)
     first, second = read_model(tmp_path / "whole"), read_model(tmp_path / "cut")
     assert first.tfidf
     assert second.tfidf
