@@ -82,14 +82,7 @@ def read_stored(path: Path, listed: manifest.Manifest) -> Model:
         with reading(path / manifest.CONFIG):
             shapes = shapes_of(settings, tokenizer, labels)
             check_size(settings, network_size(settings, tokenizer), len(labels or ()))
-        # Names and shapes take up to a megabyte more.
-        n_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
-        files.check_size(manifest.WEIGHTS, n_bytes, n_bytes + _MEGABYTE)
-        content = files.read(manifest.WEIGHTS)
-        with reading(path / manifest.WEIGHTS):
-            weights: Weights = load_safetensors(content)
-            del content
-            check_weights(weights, shapes)
+        weights = _weights(path, files, shapes)
     model = Model(
         job=config["job"],
         preset=config["preset"],
@@ -113,6 +106,18 @@ def read_stored(path: Path, listed: manifest.Manifest) -> Model:
     model = _combined(model, config)
     check_model(model)
     return model
+
+
+def _weights(path: Path, files: _Files, shapes: Shapes) -> Weights:
+    """Return the weights of the network; the size of their file is checked before it is read."""
+    # Names and shapes take up to a megabyte more.
+    n_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
+    files.check_size(manifest.WEIGHTS, n_bytes, n_bytes + _MEGABYTE)
+    content = files.read(manifest.WEIGHTS)
+    with reading(path / manifest.WEIGHTS):
+        weights: Weights = load_safetensors(content)
+        check_weights(weights, shapes)
+    return weights
 
 
 def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
