@@ -92,12 +92,11 @@ def test_the_reference_has_every_command_and_option(
     for words, command in COMMANDS.items():
         capsys.readouterr()
         assert main([*words.split(), "--help-all"]) == 0
-        options = re.findall(r"^  (?:-\w, )?(--[\w\[\]-]+)", capsys.readouterr().out, re.MULTILINE)
-        shown = re.findall(r"^`(?:-\w, )?(--[\w\[\]-]+)[^`]*`$", sections[words], re.MULTILINE)
+        options = re.findall(r"^│ (?:[* ]  )?(--[\w-]+)", capsys.readouterr().out, re.MULTILINE)
+        shown = re.findall(r"^`(--[\w-]+)[^`]*`$", sections[words], re.MULTILINE)
         assert sorted(shown) == sorted(options), words
         for example in command.examples:
-            joined = re.sub(r" \\\n +", " ", sections[words])
-            assert example in joined
+            assert example in sections[words]
 
 
 def test_the_table_of_settings_has_every_setting(extensions: dict[str, ModuleType]) -> None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from foretell.cli.app import COMMANDS, Command, make_app
-from foretell.cli.help import examples_text, row
+from foretell.cli.app import COMMANDS, Command, help_entries, make_app
 from foretell.cli.options import RARE
 
 if TYPE_CHECKING:
-    from cyclopts.help import HelpPanel
+    from cyclopts.help import HelpEntry, HelpPanel
     from rich.console import Console, ConsoleOptions
     from rich.text import Text
     from sphinx.application import Sphinx
 
 MARK = "<!-- commands -->"
-_EXAMPLE_WIDTH = 90
 
 
 class MarkdownFormatter:
@@ -28,7 +26,7 @@ class MarkdownFormatter:
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
         """Add one group of arguments or options."""
         del console, options
-        rows = [row(entry) for entry in panel.entries if "--help" not in entry.positive_names]
+        rows = [_row(entry) for entry in help_entries(panel)]
         if rows:
             title = str(panel.title).removesuffix(RARE).strip()
             # The less common options of a group follow the common ones, under the same title.
@@ -58,7 +56,7 @@ def _section(words: str, command: Command) -> str:
     # The formatter of a command is that of the app, unless it has its own.
     app.help_formatter = formatter
     app.help_print(words.split(), console=Console(quiet=True))
-    examples = examples_text(command.examples, _EXAMPLE_WIDTH).removeprefix("Examples\n")
+    examples = "\n".join(command.examples)
     usage, *groups = formatter.blocks
     return "\n\n".join(
         [
@@ -66,9 +64,18 @@ def _section(words: str, command: Command) -> str:
             *(escaped(text) for text in (command.help, *command.more)),
             usage,
             *groups,
-            f"```sh\n{re.sub('^  ', '', examples, flags=re.MULTILINE)}\n```",
+            f"```sh\n{examples}\n```",
         ]
     )
+
+
+def _row(entry: HelpEntry) -> tuple[str, str]:
+    """Return an option or an argument as its name with its value, and its description."""
+    facts = [entry.description]
+    facts += [f"[{', '.join(entry.choices)}]"] if entry.choices else []
+    facts += [f"[default: {entry.default}]"] if entry.default is not None else []
+    facts += ["[required]"] if entry.required and entry.positional_label is None else []
+    return " ".join(entry.display_labels_with_metavar), " ".join(filter(None, facts))
 
 
 def escaped(text: str) -> str:

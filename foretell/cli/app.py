@@ -5,13 +5,18 @@ The module of a command is imported only when the command runs: `foretell --help
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cyclopts import App, Group
+from cyclopts import App, Group, Parameter
+from cyclopts.help import DefaultFormatter, HelpEntry, HelpPanel
 
 import foretell
-from foretell.cli.help import HelpFormatter, examples_text, paragraphs
-from foretell.cli.options import from_environment, from_toml
+from foretell.cli.options import RARE, from_environment, from_toml
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
 
 TRAIN = Group("Train", sort_key=1)
 LABELS = Group("Predict with a model for labels", sort_key=2)
@@ -26,7 +31,6 @@ class Command:
 
     Attributes:
         code: "module:function" under foretell.cli; "": both have the name of the command.
-        arguments: what follows the command, as the usage line shows it.
         help: one sentence, verb first, for the list of commands and for the command's own help.
         more: paragraphs for the command's own help.
         examples: shell commands that work as they are; a test runs each.
@@ -36,7 +40,6 @@ class Command:
     help: str
     examples: tuple[str, ...]
     code: str = ""
-    arguments: str = ""
     more: tuple[str, ...] = ()
     group: Group = TRAIN
 
@@ -70,7 +73,6 @@ _ON_CLUSTER = (
 
 COMMANDS: dict[str, Command] = {
     "train words": Command(
-        arguments="TEXT... --out DIR",
         help="Train a language model on plain text.",
         more=(
             "It predicts the next word, continues texts, and measures how probable a text is.",
@@ -86,7 +88,6 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "train labels": Command(
-        arguments="DATA --out DIR",
         help="Train a text classifier on texts with labels.",
         more=(
             "It predicts the label of a text, with a calibrated probability.",
@@ -97,12 +98,11 @@ COMMANDS: dict[str, Command] = {
         examples=(
             "foretell train labels reviews.csv --out reviews-model",
             "foretell train labels tickets.csv --text body --label team --out tickets-model",
-            "foretell train labels reviews.csv --out reviews-model --config settings.toml --epochs 2",
-            "foretell train labels reviews.csv --unlabelled notes.txt --minutes 1 --out reviews-model",
+            "foretell train labels reviews.csv --out reviews-model --config settings.toml",
+            "foretell train labels reviews.csv --unlabelled notes.txt --out reviews-model",
         ),
     ),
     "data": Command(
-        arguments="DATA",
         help="Show what is in labelled texts, and what is wrong with them.",
         more=(
             "Columns, encoding, scripts, labels, lengths, duplicates and near-duplicates, equal texts with "
@@ -120,7 +120,6 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "label": Command(
-        arguments="TEXTS --labels NAMES --out FILE",
         help="Label texts that have no labels, the most informative first.",
         more=(
             "A model learns from each answer and chooses the next text: an uncertain one that is like many "
@@ -132,10 +131,9 @@ COMMANDS: dict[str, Command] = {
             "similar, metrics, quit).",
         ),
         examples=(
-            "foretell label reviews.csv --labels positive,negative --out answers.jsonl",
-            "foretell label reviews.csv --labels positive,negative --out answers.jsonl --page",
-            "printf '1\\n2\\nskip\\n' | foretell label reviews.csv --labels positive,negative "
-            "--out piped.jsonl --export labels.csv",
+            "foretell label reviews.csv --labels good,bad --out answers.jsonl",
+            "foretell label reviews.csv --labels good,bad --out answers.jsonl --page",
+            "printf '1\\nskip\\n' | foretell label notes.txt --labels a,b --out piped.jsonl",
         ),
     ),
     "demo": Command(
@@ -144,7 +142,6 @@ COMMANDS: dict[str, Command] = {
         examples=("foretell demo --out demo-models",),
     ),
     "classify": Command(
-        arguments="MODEL [TEXT...]",
         help="Predict the label of each text, with its probability.",
         more=(
             "There is one answer for each text, in the order of the texts, and each is written as soon as "
@@ -162,7 +159,6 @@ COMMANDS: dict[str, Command] = {
         group=LABELS,
     ),
     "explain": Command(
-        arguments="MODEL [TEXT...]",
         help="Show the effect of each word on the predicted label.",
         more=(
             "The effect of a word (leave-one-out) is the change of the label's log-odds when the word is "
@@ -179,7 +175,6 @@ COMMANDS: dict[str, Command] = {
     ),
     "next": Command(
         code="words:next_words",
-        arguments="MODEL TEXT",
         help="List the most probable next words of a text.",
         more=(_ONE_TEXT,),
         examples=(
@@ -191,7 +186,6 @@ COMMANDS: dict[str, Command] = {
     ),
     "complete": Command(
         code="words:complete",
-        arguments="MODEL TEXT",
         help="Continue a text, word by word.",
         more=(
             _ONE_TEXT,
@@ -200,7 +194,7 @@ COMMANDS: dict[str, Command] = {
         ),
         examples=(
             'foretell complete notes-model "The mind" --words 20',
-            'foretell complete notes-model "The mind" --temperature 0.7 --top-p 0.9 --seed 1',
+            'foretell complete notes-model "The mind" --temperature 0.7 --top-p 0.9',
             'foretell complete notes-model "The mind" -n 3 --stop . --seed 1 --format jsonl',
             'foretell complete notes-model "the obsta" --unfinished',
         ),
@@ -208,7 +202,6 @@ COMMANDS: dict[str, Command] = {
     ),
     "score": Command(
         code="words:score",
-        arguments="MODEL TEXT",
         help="Measure how probable a text is: perplexity, bits per character, unknown words.",
         more=(
             _ONE_TEXT,
@@ -223,7 +216,6 @@ COMMANDS: dict[str, Command] = {
         group=WORDS,
     ),
     "evaluate": Command(
-        arguments="MODEL DATA",
         help="Measure a model on test data: accuracy, F1, confusion and calibration, or perplexity.",
         more=(
             "A model for labels takes DATA as train labels does, a model for words plain text as train "
@@ -242,7 +234,6 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "compare": Command(
-        arguments="A B DATA",
         help="Compare two models for labels on the same test data.",
         more=(
             "It shows the accuracy and macro F1 of both, the difference with a 95 % confidence interval "
@@ -256,7 +247,6 @@ COMMANDS: dict[str, Command] = {
         group=LABELS,
     ),
     "serve": Command(
-        arguments="MODEL...",
         help="Serve models over HTTP: labels, explanations, completions (OpenAI's protocol), and a web page.",
         more=(
             "It listens on this machine only; for other addresses give --host and --token-file. Ctrl-C "
@@ -269,7 +259,6 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "export": Command(
-        arguments="MODEL",
         help="Write a model for use without foretell: ONNX, or the browser.",
         more=(
             "The exported folder holds the model, its tokenizer and labels, and a README with code for "
@@ -278,13 +267,12 @@ COMMANDS: dict[str, Command] = {
         ),
         examples=(
             "foretell export reviews-model",
-            "foretell export reviews-model --to onnx --int8 --data reviews.csv --max-loss 0.02",
+            "foretell export reviews-model --int8 --data reviews.csv --max-loss 0.02",
             "foretell export notes-model --to onnx --out notes-onnx",
         ),
         group=USE,
     ),
     "push": Command(
-        arguments="MODEL OWNER/NAME",
         help="Push a model to the Hugging Face Hub.",
         more=(
             "Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a model. The "
@@ -299,7 +287,6 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "info": Command(
-        arguments="[MODEL]",
         help="Show a model directory or the presets.",
         examples=(
             "foretell info reviews-model",
@@ -317,7 +304,38 @@ COMMANDS: dict[str, Command] = {
 }
 """Every command by its words, as they follow `foretell`."""
 
-_WIDTH = 80
+
+class HelpFormatter(DefaultFormatter):
+    """cyclopts' own help, without the groups of less common options unless `--help-all` asks for them."""
+
+    all_options = False
+
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        """Print one group of options, arguments or commands."""
+        if self.all_options or not str(panel.title).endswith(RARE):
+            super().__call__(console, options, panel.copy(entries=help_entries(panel)))
+
+
+def help_entries(panel: HelpPanel) -> list[HelpEntry]:
+    """Return what a panel of help lists, but --help, with each description on one line."""
+    return [
+        entry.copy(description=_one_line(entry.description))
+        for entry in panel.entries
+        if "--help" not in entry.positive_names
+    ]
+
+
+def _one_line(description: object) -> str:
+    # cyclopts wraps each text into an object that holds a rich Text.
+    text = getattr(description, "primary_renderable", description)
+    return " ".join(str(getattr(text, "plain", text or "")).split())
+
+
+def _default(value: object) -> str | None:
+    """Return the default of an option as help shows it; None: it needs no mention."""
+    if isinstance(value, bool):
+        return "on" if value else None
+    return None if value in (None, (), "") else str(value).removesuffix(".0")
 
 
 def make_app(*, all_options: bool = False) -> App:
@@ -326,6 +344,8 @@ def make_app(*, all_options: bool = False) -> App:
     Args:
         all_options: whether help shows the less common options too.
     """
+    formatter = HelpFormatter()
+    formatter.all_options = all_options
     app = App(
         name="foretell",
         help=(
@@ -334,51 +354,41 @@ def make_app(*, all_options: bool = False) -> App:
             "trained on texts with labels."
         ),
         help_format="plaintext",
-        help_formatter=HelpFormatter(all_options=all_options),
-        help_epilogue=paragraphs(
-            "Start with: foretell demo. Every command has --help, with examples. --debug shows the "
-            "traceback of an error.",
-            _WIDTH,
+        help_formatter=formatter,
+        help_epilogue=(
+            "Start with: foretell demo. Every command has --help, with examples. --debug shows the traceback "
+            "of an error."
         ),
         version=lambda: foretell.__version__,
         version_flags=("--version",),
         config=(from_environment, from_toml),
+        # A flag has a --no- form only where it says so.
+        default_parameter=Parameter(negative=(), show_default=_default),
         group_commands=LOOK,
         group_parameters=Group("Options", sort_key=0),
     )
     train = App(
         name="train",
         help="Train a model: words on plain text, or labels on texts with labels.",
-        help_epilogue=_epilogue((), [COMMANDS[f"train {job}"].examples[0] for job in ("words", "labels")]),
+        help_epilogue=_examples([COMMANDS[f"train {job}"].examples[0] for job in ("words", "labels")]),
         group=TRAIN,
         group_commands=TRAIN,
     )
     app.command(train)
     for words, command in COMMANDS.items():
-        hides_options = words.startswith("train ") and not all_options
-        _add(train if words.startswith("train ") else app, words, command, hides_options=hides_options)
+        is_train = words.startswith("train ")
+        name = words.replace(" ", "_")
+        more = ("More options: --help-all shows every one.",) if is_train and not all_options else ()
+        (train if is_train else app).command(
+            f"foretell.cli.{command.code or f'{name}:{name}'}",
+            name=words.split()[-1],
+            help="\n\n".join((command.help, *command.more[:1])),
+            help_epilogue="\n\n".join((*command.more[1:], _examples(command.examples), *more)),
+            group=command.group,
+        )
     app.register_install_completion_command(help="Install completion for your shell.", group=LOOK)
     return app
 
 
-def _add(parent: App, words: str, command: Command, *, hides_options: bool) -> None:
-    name = words.replace(" ", "_")
-    parent.command(
-        f"foretell.cli.{command.code or f'{name}:{name}'}",
-        name=words.split()[-1],
-        help="\n\n".join((command.help, *command.more[:1])),
-        usage=" ".join(filter(None, ("foretell", words, command.arguments, "[OPTIONS]"))),
-        help_epilogue=_epilogue(command.more[1:], command.examples, hides_options=hides_options),
-        group=command.group,
-    )
-
-
-def _epilogue(
-    notes: tuple[str, ...], examples: list[str] | tuple[str, ...], *, hides_options: bool = False
-) -> str:
-    """Return what follows the options: notes, examples, and where to find more."""
-    blocks = [paragraphs(note, _WIDTH) for note in notes]
-    blocks.append(examples_text(examples, _WIDTH))
-    if hides_options:
-        blocks.append("More options: --help-all shows every one.")
-    return "\n\n".join(blocks)
+def _examples(examples: Sequence[str]) -> str:
+    return "\n".join(["Examples", *(f"  {example}" for example in examples)])

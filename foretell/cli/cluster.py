@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from foretell.cli.inputs import local_model, show_notes
+from foretell.cli.inputs import local_model
 from foretell.cli.options import LabelledInput, Output, TextInput, Whole
-from foretell.cli.output import Format, Writer, listed, note
+from foretell.cli.output import Format, Writer, listed, note, show_notes
 from foretell.errors import UsageError
 from foretell.progress import view
 from foretell.readable import duration
@@ -42,7 +42,7 @@ class ClusterOptions:
     cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
     out: Annotated[str | None, Parameter(metavar="DIR")] = None
     out_format: Literal["parquet", "jsonl"] = "parquet"
-    workers: Annotated[Whole | None, Parameter(metavar="N")] = None
+    workers: Whole | None = None
     shard_mb: Annotated[float | None, Parameter(metavar="N")] = None
 
     def check(self, *, needs_out: bool) -> bool:
@@ -125,7 +125,7 @@ def run(
 
         report = job(
             local_model(model), list(sources), cluster=files.cluster, workers=files.workers,
-            text=reading.text, format=reading.input_format, shard_mb=files.shard_mb, listener=listener, **how,
+            text=reading.text, format=reading.format, shard_mb=files.shard_mb, listener=listener, **how,
         )  # fmt: skip
     return write_report(report, format, metrics)
 
@@ -138,12 +138,11 @@ def write_report(
     """Write the report of a run, and return its exit code: 1 where shards failed."""
     show_notes(report.notes)
     if metrics is not None and report.metrics is not None:
-        note(report_text(report))
+        note(_text(report))
         metrics(report.metrics, format)
     else:
         # One object: a run has no rows for csv.
-        kind: Format = "text" if format == "text" else "jsonl"
-        Writer(kind, ()).write(report.to_dict(), report_text(report))
+        Writer("text" if format == "text" else "jsonl", ()).write(report.to_dict(), _text(report))
     for name, reason in list(report.failed.items())[:_FAILED_SHOWN]:
         note(f"failed: {name}: {reason}")
     if report.failed:
@@ -154,21 +153,16 @@ def write_report(
     return int(bool(report.failed))
 
 
-def report_text(report: ClusterReport) -> str:
+def _text(report: ClusterReport) -> str:
     """Return the report of a run for people."""
     rows: list[tuple[str, object]] = [
         ("rows", report.rows),
         ("rows/s", f"{report.rows_per_second:,.0f}"),
         ("time", f"{duration(report.seconds)}, and {duration(report.start_seconds)} to start"),
+        ("finished before", report.resumed_rows or None),
+        ("without an answer", "; ".join(f"{n:,} {why}" for why, n in report.skipped.items()) or "none"),
+        *(("one shard", f"{file} ({why}: not divided)") for file, why in report.whole_files.items()),
+        ("failed shards", f"{len(report.failed):,} of {report.shards:,}" if report.failed else None),
+        ("output", report.out),
     ]
-    if report.resumed_rows:
-        rows.append(("finished before", report.resumed_rows))
-    skipped = "; ".join(f"{count:,} {reason}" for reason, count in report.skipped.items())
-    rows.append(("without an answer", skipped or "none"))
-    for file, why in report.whole_files.items():
-        rows.append(("one shard", f"{file} ({why}: it cannot be divided)"))
-    if report.failed:
-        rows.append(("failed shards", f"{len(report.failed):,} of {report.shards:,}"))
-    if report.out is not None:
-        rows.append(("output", report.out))
-    return listed(rows)
+    return listed((name, value) for name, value in rows if value is not None)

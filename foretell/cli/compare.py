@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from foretell.cli.evaluate import predict
-from foretell.cli.inputs import local_model, open_labels, show_notes
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, LabelledInput, Output, Whole
-from foretell.cli.output import aligned, excerpt, note, write_report
-from foretell.cli.reports import Shown, interval_text
-from foretell.errors import UsageError
-from foretell.readable import percent
+from foretell.cli.inputs import local_model
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, Count, LabelledInput, Output
+from foretell.cli.output import aligned, excerpt, note, show_notes, write_report
+from foretell.cli.reports import ends_text
+from foretell.metrics.shown import name_of, shown_value
 
 if TYPE_CHECKING:
     from foretell.comparison import Comparison
@@ -30,7 +29,7 @@ def compare(
     data: Annotated[str, Parameter(name="DATA")],
     /,
     *,
-    show: Annotated[Whole, Parameter(metavar="N")] = 10,
+    show: Count = 10,
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
 ) -> None:
@@ -44,31 +43,27 @@ def compare(
     """
     from foretell.comparison import answering, comparison, same_labels
 
-    if show < 0:
-        raise UsageError(expected="0 or more", found=str(show), where="--show")
     format = output.chosen()
-    first, second = (answering(open_labels(path), path) for path in (a, b))
+    paths = [local_model(each) for each in (a, b)]
+    first, second = (answering(path, name) for path, name in zip(paths, (a, b), strict=True))
     names = same_labels(first, second)
-    if Path(local_model(a)).resolve() == Path(local_model(b)).resolve():
+    if Path(paths[0]).resolve() == Path(paths[1]).resolve():
         note("A and B are the same model")
     examples = reading.read(data, part="test")
     show_notes(examples.notes)
     rows = [predict(each.classifier, examples.texts)[:, each.order(names)] for each in (first, second)]
     found = comparison(examples, rows[0], rows[1], names)
-    record, rows_of_csv = {"models": [a, b], **found.to_dict()}, map(dataclasses.asdict, found.differ)
-    write_report(format, record, comparison_text(found, (a, b), show), _COLUMNS, rows_of_csv)
+    record, differ = {"models": [a, b], **found.to_dict()}, map(dataclasses.asdict, found.differ)
+    write_report(format, record, _text(found, (a, b), show), _COLUMNS, differ)
 
 
-def comparison_text(found: Comparison, models: tuple[str, str], show: int) -> str:
+def _text(found: Comparison, models: tuple[str, str], show: int) -> str:
     """Return a comparison for people, with up to `show` texts."""
     rows: list[tuple[object, ...]] = [("", "A", "B", "B - A", "95 % interval"), ("model", *models)]
-    shown: tuple[tuple[str, str, Shown], ...] = (
-        ("accuracy", "accuracy", percent), ("macro_f1", "macro F1", "{:.4f}".format)
-    )  # fmt: skip
-    for key, name, as_text in shown:
-        change = found.differences[key]
+    for key, change in found.differences.items():
         values = (found.a[key], found.b[key], change["difference"])
-        rows.append((name, *map(as_text, values), interval_text(change["interval"], as_text)))
+        shown = (shown_value(key, value) for value in values)
+        rows.append((name_of(key, {}), *shown, ends_text(key, change["interval"])))
     test, how = found.mcnemar, found.interval_method
     differ = "differ" if test["p_value"] < _SIGNIFICANT else "do not differ"
     blocks = [
@@ -79,20 +74,12 @@ def comparison_text(found: Comparison, models: tuple[str, str], show: int) -> st
         f"Intervals: paired bootstrap over texts ({how['resamples']:,} resamples, seed {how['seed']}).",
     ]
     if found.differ and show:
-        blocks.append(_differ(found, show))
+        texts = [
+            (each.label, f"{each.a} {each.probability_a:.2f}", f"{each.b} {each.probability_b:.2f}",
+             excerpt(each.text))
+            for each in found.differ[:show]
+        ]  # fmt: skip
+        more = f", the first {show}" if len(found.differ) > show else ""
+        head = f"{len(found.differ):,} texts with different labels{more}"
+        blocks.append(f"{head}:\n{aligned([('true', 'A', 'B', 'text'), *texts])}")
     return "\n\n".join(blocks)
-
-
-def _differ(found: Comparison, show: int) -> str:
-    rows = [
-        (
-            each.label,
-            f"{each.a} {each.probability_a:.2f}",
-            f"{each.b} {each.probability_b:.2f}",
-            excerpt(each.text),
-        )
-        for each in found.differ[:show]
-    ]
-    shown = f"{len(found.differ):,} texts with different labels"
-    more = f", the first {show}" if len(found.differ) > show else ""
-    return f"{shown}{more}:\n{aligned([('true', 'A', 'B', 'text'), *rows])}"

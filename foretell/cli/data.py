@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.inputs import show_notes
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, OUTPUT, LabelledInput, Output, Switch, Whole
-from foretell.cli.output import aligned, excerpt, listed, note, write_report
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, OUTPUT, Count, LabelledInput, Output
+from foretell.cli.output import aligned, excerpt, note, show_notes, write_report
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Checked:
         accept_above: Accept every correction whose label has at least this out-of-fold probability, 0 to 1.
     """
 
-    check_labels: Switch = False
+    check_labels: bool = False
     out: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None
     accept: Annotated[str | None, Parameter(metavar="FILE")] = None
     accept_above: Annotated[float | None, Parameter(metavar="P")] = None
@@ -47,11 +46,11 @@ class Checked:
         """
         accepts = self.accept is not None or self.accept_above is not None
         if accepts != (self.out is not None):
-            raise UsageError(
-                expected="--out together with --accept or --accept-above",
-                found="--out alone" if self.out is not None else "no --out",
-                fix="add --accept FILE or --accept-above P" if self.out is not None else "add --out FILE",
-            )
+            expected = "--out together with --accept or --accept-above"
+            found, fix = ("no --out", "add --out FILE")
+            if self.out is not None:
+                found, fix = ("--out alone", "add --accept FILE or --accept-above P")
+            raise UsageError(expected=expected, found=found, fix=fix)
         if self.accept_above is not None and not self.check_labels:
             raise UsageError(
                 expected="--check-labels with --accept-above", found="none", fix="add --check-labels"
@@ -69,7 +68,7 @@ def data(
     test: Annotated[str | None, Parameter(metavar="DATA")] = None,
     checked: Checked = UNCHECKED,
     html: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
-    show: Annotated[Whole, Parameter(metavar="N")] = 20,
+    show: Count = 20,
     multi_label: Annotated[str, Parameter(metavar="SEPARATOR")] = "",
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
@@ -86,14 +85,12 @@ def data(
     """
     checked.check()
     format = output.chosen()
-    if show < 0:
-        raise UsageError(expected="0 or more", found=str(show), where="--show")
     from foretell.surveying.survey import survey as survey_of
 
     how: Reading = {**reading.how(), "multi_label": multi_label}
     survey = survey_of(data, valid=valid, test=test, check_labels=checked.check_labels, listener=note, **how)
     show_notes(survey.notes)
-    write_report(format, survey.to_dict(), survey_text(survey, show), _COLUMNS, findings(survey))
+    write_report(format, survey.to_dict(), _text(survey, show), _COLUMNS, _findings(survey))
     if html is not None:
         survey.save_html(html)
         note(f"page: {html}")
@@ -113,24 +110,21 @@ def _correct(survey: DataSurvey, checked: Checked, out: str) -> None:
     note(f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")
 
 
-def survey_text(survey: DataSurvey, show: int) -> str:
+def _text(survey: DataSurvey, show: int) -> str:
     """Return a survey for people, with up to `show` likely label errors."""
-    from foretell.surveying.result import summary_rows
-
-    blocks = [f"{survey.name}\n{listed(summary_rows(survey), indent=2)}"]
-    check = survey.label_check
-    if check is not None and check.errors and show:
-        rows = [
-            (each.row, each.label, f"{each.suggested} {each.suggested_probability:.2f}", excerpt(each.text))
-            for each in check.errors[:show]
-        ]
-        head = ("row", "label", "more likely", "text")
-        first = f", the first {show}" if len(check.errors) > show else ""
-        blocks.append(f"likely label errors{first}:\n{aligned([head, *rows])}")
-    return "\n\n".join(blocks)
+    errors = () if survey.label_check is None else survey.label_check.errors
+    if not errors or not show:
+        return str(survey)
+    rows = [
+        (each.row, each.label, f"{each.suggested} {each.suggested_probability:.2f}", excerpt(each.text))
+        for each in errors[:show]
+    ]
+    first = f", the first {show}" if len(errors) > show else ""
+    head = ("row", "label", "more likely", "text")
+    return f"{survey}\n\nlikely label errors{first}:\n{aligned([head, *rows])}"
 
 
-def findings(survey: DataSurvey) -> Iterator[dict[str, object]]:
+def _findings(survey: DataSurvey) -> Iterator[dict[str, object]]:
     """Yield a row for each text that something was found about: label errors, conflicts, repeated texts."""
     for error in survey.label_check.errors if survey.label_check is not None else ():
         yield {

@@ -12,25 +12,19 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from itertools import groupby
 from pathlib import Path
 
-from foretell.cli.options import AS_TEXT, Output, Switch
+from foretell.cli.options import AS_TEXT, Output
 from foretell.cli.output import aligned, listed, write_report
-from foretell.machine import require, usable_processors
+from foretell.machine import require, require_training, usable_processors
 
 PACKAGE = "foretell"
-REQUIRED = ""
-"""The name of the extra of a dependency that is always needed."""
-
 _EXTRA = re.compile(r"""extra == ['"]([\w.-]+)['"]""")
+_REINSTALL = f"pip install --force-reinstall {PACKAGE}"
 
 # One package in two builds: either will do.
 _SAME = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
 
 
-def doctor(
-    *,
-    train: Switch = False,
-    output: Output = AS_TEXT,
-) -> int:
+def doctor(*, train: bool = False, output: Output = AS_TEXT) -> int:
     """List what is installed and what the machine has; return 1 where predictions cannot work.
 
     Args:
@@ -39,9 +33,9 @@ def doctor(
     format = output.chosen()
     needed, found = dependencies(), machine(train=train)
     rows = [asdict(each) for each in needed]
-    text = f"{machine_text(found)}\n\n{dependencies_text(needed)}"
+    text = f"{_machine_text(found)}\n\n{dependencies_text(needed)}"
     write_report(format, {**found, "dependencies": rows}, text, list(rows[0]), rows)
-    return int(any(each.extra == REQUIRED and not each.is_good for each in needed))
+    return int(any(not each.extra and not each.is_good for each in needed))
 
 
 def machine(*, train: bool) -> dict[str, object]:
@@ -52,13 +46,15 @@ def machine(*, train: bool) -> dict[str, object]:
     """
     from platformdirs import user_cache_path
 
+    # Windows has no sysconf.
+    has_sysconf = hasattr(os, "sysconf")
     return {
         "foretell": version(PACKAGE),
         "python": platform.python_version(),
         "executable": sys.executable,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processors": usable_processors(),
-        "memory_bytes": _memory(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if has_sysconf else None,
         "blas": _blas(),
         "onnxruntime_providers": _providers(),
         "tensorflow_devices": _devices() if train else None,
@@ -67,34 +63,26 @@ def machine(*, train: bool) -> dict[str, object]:
     }
 
 
-def machine_text(found: dict[str, object]) -> str:
+def _machine_text(found: dict[str, object]) -> str:
     """Return what `machine` found for people."""
-    memory, devices, folder = found["memory_bytes"], found["tensorflow_devices"], found["data"]
+    memory, folder = found["memory_bytes"], found["data"]
     where = "" if folder is None or Path(str(folder)).is_dir() else " (no such folder)"
+
+    def joined(key: str, otherwise: str) -> str:
+        return "; ".join(map(str, found[key] if isinstance(found[key], list) else ())) or otherwise  # type: ignore[call-overload]
+
     return listed([
         ("foretell", f"v{found['foretell']}"),
         ("python", f"v{found['python']} ({found['executable']})"),
         ("system", found["system"]),
         ("processors", f"{found['processors']} for this process"),
         ("memory", f"{memory / 2**30:.1f} GiB" if isinstance(memory, int) else "unknown"),
-        ("BLAS", _joined(found["blas"]) or "unknown"),
-        ("ONNX Runtime", _joined(found["onnxruntime_providers"]) or "not installed"),
-        ("TensorFlow", _joined(devices) or "doctor --train lists its devices"),
+        ("BLAS", joined("blas", "unknown")),
+        ("ONNX Runtime", joined("onnxruntime_providers", "not installed")),
+        ("TensorFlow", joined("tensorflow_devices", "doctor --train lists its devices")),
         ("cache folder", found["cache"]),
         ("FORETELL_DATA", "not set" if folder is None else f"{folder}{where}"),
     ])  # fmt: skip
-
-
-def _joined(found: object) -> str:
-    return "; ".join(found) if isinstance(found, list) else ""
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    # Windows has no sysconf.
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def _blas() -> list[str]:
@@ -105,11 +93,11 @@ def _blas() -> list[str]:
         from threadpoolctl import threadpool_info
     except ImportError:
         return []
-    found = [each for each in threadpool_info() if each["user_api"] == "blas"]
     names = (
         f"{each['internal_api']} {each['version']}, {each['num_threads']} threads "
         f"({each.get('architecture', '?')})"
-        for each in found
+        for each in threadpool_info()
+        if each["user_api"] == "blas"
     )
     return list(dict.fromkeys(names))
 
@@ -125,7 +113,6 @@ def _providers() -> list[str]:
 
 def _devices() -> list[str]:
     """Return the devices that TensorFlow trains on."""
-    from foretell.machine import require_training
     from foretell.training.quiet import load_tensorflow
 
     require_training()
@@ -141,7 +128,7 @@ class Dependency:
 
     Attributes:
         name: of the package, with its own extras: "tensorflow[and-cuda]".
-        extra: of foretell that needs it; `REQUIRED` where foretell always does.
+        extra: of foretell that needs it; "" where foretell always does.
         versions: the versions that will do, such as ">=1.22".
         installed: the installed version; None: it is missing.
         is_good: whether an installed version will do.
@@ -156,7 +143,7 @@ class Dependency:
 
 def dependencies() -> tuple[Dependency, ...]:
     """Return every dependency that applies to this machine: the required ones, then those of each extra."""
-    require(("packaging",), "foretell doctor", install_command(REQUIRED))
+    require(("packaging",), "foretell doctor", _REINSTALL)
     found = [each for line in requires(PACKAGE) or () if (each := _dependency(line)) is not None]
     return tuple(sorted(found, key=lambda each: (each.extra, each.name)))
 
@@ -166,12 +153,11 @@ def _dependency(line: str) -> Dependency | None:
     from packaging.requirements import Requirement
 
     needed = Requirement(line)
-    extra = (_EXTRA.findall(str(needed.marker)) or [REQUIRED])[0]
+    extra = (_EXTRA.findall(str(needed.marker)) or [""])[0]
     if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
         return None
     parts = f"[{','.join(sorted(needed.extras))}]" if needed.extras else ""
-    same = "" if parts else _SAME.get(needed.name, "")
-    installed = _version(needed.name) or (_version(same) if same else None)
+    installed = _version(needed.name) or (None if parts else _version(_SAME.get(needed.name, "")))
     return Dependency(
         name=needed.name + parts,
         extra=extra,
@@ -183,29 +169,27 @@ def _dependency(line: str) -> Dependency | None:
 
 def _version(package: str) -> str | None:
     try:
-        return version(package)
+        return version(package) if package else None
     except PackageNotFoundError:
         return None
-
-
-def install_command(extra: str) -> str:
-    """Return the command that installs an extra, or what foretell always needs."""
-    return f"pip install '{PACKAGE}[{extra}]'" if extra else f"pip install --force-reinstall {PACKAGE}"
 
 
 def dependencies_text(needed: Sequence[Dependency]) -> str:
     """Return the dependencies for people, a block for each extra, then what to install and for what."""
     blocks, advice = [], []
     for extra, group in groupby(needed, key=lambda each: each.extra):
-        title, rows, missing = f"extra {extra}" if extra else "required", [], []
+        title = f"extra {extra} (optional)" if extra else "required"
+        rows, missing = [], []
         for each in group:
             state = f"v{each.installed}" if each.installed else "missing"
-            is_old = each.installed is not None and not each.is_good
-            rows.append((each.name, f"{state} (needs another)" if is_old else state, each.versions))
             if not each.is_good:
-                old = f" {each.versions} (installed: {each.installed})" if is_old else ""
+                state += " (needs another)" if each.installed else ""
+                old = f" {each.versions} (installed: {each.installed})" if each.installed else ""
                 missing.append(each.name + old)
-        blocks.append(f"{title}{' (optional)' if extra else ''}\n{aligned(rows, indent=2)}")
+            rows.append((each.name, state, each.versions))
+        blocks.append(f"{title}\n{aligned(rows, indent=2)}")
         if missing:
-            advice.append(f"{title}: missing {', '.join(missing)}; install with: {install_command(extra)}")
+            install = f"pip install '{PACKAGE}[{extra}]'" if extra else _REINSTALL
+            what = title.removesuffix(" (optional)")
+            advice.append(f"{what}: missing {', '.join(missing)}; install with: {install}")
     return "\n\n".join([*blocks, "\n".join(advice) or "Everything is installed. Start with: foretell demo"])

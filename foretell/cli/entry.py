@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shlex
 import signal
@@ -10,16 +11,16 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.cli import stop
-from foretell.cli.output import drop_stdout, note
+from foretell.cli.output import note
 from foretell.errors import ForetellError, Interrupted, SettingsError, UsageError
 from foretell.readable import did_you_mean
 
 if TYPE_CHECKING:
-    from cyclopts import CycloptsError, UnknownCommandError
+    from cyclopts import CycloptsError
 
 FAILED = 1
 
@@ -34,6 +35,7 @@ _ON_DEVICES = (
     "leave it out: a GPU is used wherever TensorFlow finds one, foretell doctor --train lists what it finds, "
     "and docs/devices.md explains it"
 )
+_SWITCHES = frozenset({"--debug", "--help-all"})
 
 
 class StandardInput(str):
@@ -46,34 +48,19 @@ class StandardInput(str):
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user asked for.
+def read_tokens(argv: Iterable[str]) -> tuple[list[str], frozenset[str]]:
+    """Return the command and its arguments, and which of --debug and --help-all stand among them.
 
-    Attributes:
-        tokens: the command and its arguments; without arguments "--help".
-        debug: whether --debug was given.
-        all_options: whether --help-all was given; `tokens` then hold "--help".
+    Without arguments, and with --help-all, the command is --help. What stands after "--" is text and stays as
+    it is.
     """
-
-    tokens: tuple[str, ...]
-    debug: bool = False
-    all_options: bool = False
-
-
-def read_tokens(argv: Iterable[str]) -> Request:
-    """Return the request that `argv` makes. What stands after "--" is text and stays as it is."""
     tokens = list(argv) or ["--help"]
     end = tokens.index("--") if "--" in tokens else len(tokens)
-    options = [token for token in tokens[:end] if token not in ("--debug", "--help-all")]
-    all_options = "--help-all" in tokens[:end]
-    if all_options:
-        options.append("--help")
-    return Request(
-        tokens=tuple(StandardInput(token) if token == "-" else token for token in options + tokens[end:]),
-        debug="--debug" in tokens[:end],
-        all_options=all_options,
-    )
+    switches = _SWITCHES.intersection(tokens[:end])
+    kept = [token for token in tokens[:end] if token not in _SWITCHES]
+    if "--help-all" in switches:
+        kept.append("--help")
+    return [StandardInput(token) if token == "-" else token for token in kept + tokens[end:]], switches
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,31 +69,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # An argument that is not valid text must not fail when it is printed.
         sys.stdout.reconfigure(errors="replace")
-    request = read_tokens(sys.argv[1:] if argv is None else argv)
+    tokens, switches = read_tokens(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(request, started)
+        code = _run(tokens, started, all_options="--help-all" in switches)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
         # No error; but Python would complain when it closes stdout.
-        drop_stdout()
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return 0
     except (Exception, KeyboardInterrupt) as error:
-        if request.debug:
+        if "--debug" in switches:
             note(traceback.format_exc().rstrip())
         # An extension module makes an ImportError of an exception in its import.
         if stop.signal is not None and not isinstance(error, ForetellError):
             error = KeyboardInterrupt(stop.signal)
-        line, code = describe(error, request.tokens)
+        line, code = describe(error, tokens)
         note(f"foretell: {line}")
         return code
 
 
-def _run(request: Request, started: float) -> int:
+def _run(tokens: Sequence[str], started: float, *, all_options: bool) -> int:
     from foretell.cli.app import make_app
 
-    app = make_app(all_options=request.all_options)
-    action, bound, injected = app.parse_args(list(request.tokens), exit_on_error=False, print_error=False)
+    app = make_app(all_options=all_options)
+    action, bound, injected = app.parse_args(tokens, exit_on_error=False, print_error=False)
     if "started" in injected:
         # --minutes counts from here, for every command anew.
         bound.arguments["started"] = started
@@ -117,7 +105,8 @@ def _run(request: Request, started: float) -> int:
 def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     """Return the line and the exit code for `error`, which the command `tokens` raised."""
     if isinstance(error, Interrupted):
-        return f"interrupted; resume with: {resume_command(tokens)}", error.exit_code
+        kept = [token for token in tokens if token not in ("--resume", "--restart", "--overwrite")]
+        return f"interrupted; resume with: {shlex.join(['foretell', *kept, '--resume'])}", error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", 128 + (error.args[0] if error.args else signal.SIGINT)
     if isinstance(error, ForetellError):
@@ -132,27 +121,6 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     return f"unexpected error: {type(error).__name__}: {message}; --debug shows the traceback", FAILED
 
 
-def resume_command(tokens: Sequence[str]) -> str:
-    """Return the shell command that resumes the interrupted training `tokens`."""
-    kept = [token for token in tokens if token not in ("--resume", "--restart", "--overwrite")]
-    return shlex.join(["foretell", *kept, "--resume"])
-
-
-def help_command(tokens: Sequence[str]) -> str:
-    """Return the command that shows the help of the command that `tokens` name, as far as there is one."""
-    return " ".join(["foretell", *_command_of(tokens), "--help"])
-
-
-def _command_of(tokens: Sequence[str]) -> list[str]:
-    """Return the words that name a command, as far as there is one."""
-    from foretell.cli.app import COMMANDS
-
-    words = list(tokens[:2] if "train" in tokens[:1] else tokens[:1])
-    while words and " ".join(words) not in (*COMMANDS, "train"):
-        words.pop()
-    return words
-
-
 def _with_flag(error: ForetellError, tokens: Sequence[str]) -> ForetellError:
     """Return `error` with its option as it is spelled here: `--learning-rate`, where Python has a keyword."""
     name = error.where.replace("_", "-")
@@ -165,52 +133,28 @@ def _with_flag(error: ForetellError, tokens: Sequence[str]) -> ForetellError:
 
 
 def _wrong_usage(error: CycloptsError, tokens: Sequence[str]) -> str:
-    """Return the line for arguments that cyclopts does not take."""
+    """Return the line for arguments that cyclopts does not take: its message, and what to do."""
     import cyclopts
 
-    see = f"see {help_command(tokens)}"
+    words = [word for word in tokens[: 2 if tokens[:1] == ["train"] else 1] if not word.startswith("-")]
     if isinstance(error, cyclopts.UnknownCommandError):
-        return _unknown_command(error, tokens)
-    if isinstance(error, cyclopts.UnknownOptionError):
-        word = error.token.keyword or error.token.value
-        known = [name for each in error.argument_collection for name in each.names if name.startswith("--")]
-        where = ""
-        if word.startswith("["):
-            # A key of the file of --config.
-            word, where = word[1:-1].replace("][", "."), error.token.source
-            known = [name.removeprefix("--") for name in known]
-        fix = _ON_DEVICES if _DEVICES.match(word) else _instead_of(word, known) or see
-        what = f"an option of foretell {' '.join(_command_of(tokens))}"
-        return str(UsageError(expected=what.rstrip(), found=f"'{word}'", where=where, fix=fix))
-    if isinstance(error, cyclopts.UnusedCliTokensError) and error.unused_tokens:
-        found, fix = f"'{error.unused_tokens[0]}' too", f"put a text in quotes, or {see}"
-        return str(UsageError(expected="no further argument", found=found, fix=fix))
-    missing = isinstance(error, cyclopts.MissingArgumentError) and not error.keyword
-    if missing and error.argument is not None:
-        name = error.argument.name
-        other = next((token for token in tokens if _HABITS.get(token) == name), None)
-        fix = see if other is None else f"did you mean {name}?"
-        return str(UsageError(expected=name, found=f"'{other}'" if other else "nothing", fix=fix))
+        words = words[:-1]
+    see = " ".join(["see foretell", *words, "--help"])
+    token = getattr(error, "token", None)
+    word = str(token.keyword or token.value if token else (error.unused_tokens or [""])[0])
+    if isinstance(error, cyclopts.MissingArgumentError) and error.argument is not None:
+        # Another name of the option that is missing.
+        word = next((each for each in tokens if _HABITS.get(each) == error.argument.name), "")
+    fix = f"did you mean {_HABITS[word]}?" if word in _HABITS else see
+    if _DEVICES.match(word):
+        fix = _ON_DEVICES
+    elif isinstance(error, cyclopts.UnusedCliTokensError):
+        fix = f"put a text in quotes, or {see}"
+    elif isinstance(error, cyclopts.UnknownOptionError) and word.startswith("["):
+        # A key of the file of --config.
+        known = [name.lstrip("-") for each in error.argument_collection for name in each.names]
+        fix = did_you_mean(word.strip("[]"), known) or see
     message = " ".join(str(error).split()).replace("into float", "into a number")
-    return f"{message.removesuffix('.')}; {see}"
-
-
-def _unknown_command(error: UnknownCommandError, tokens: Sequence[str]) -> str:
-    from foretell.cli.app import COMMANDS
-
-    word = str((error.unused_tokens or tokens)[0])
-    jobs = [name.removeprefix("train ") for name in COMMANDS if name.startswith("train ")]
-    if _command_of(tokens) == ["train"]:
-        fix = did_you_mean(word, jobs) or "say what to train: foretell train labels, or foretell train words"
-        return str(UsageError(expected=" or ".join(jobs), found=f"'{word}'", where="train", fix=fix))
-    names = ["train", *(name for name in COMMANDS if " " not in name), "--help", "--version"]
-    fix = _instead_of(word, names) or "foretell --help lists them"
-    return str(UsageError(expected="a command of foretell", found=f"'{word}'", fix=fix))
-
-
-def _instead_of(word: str, known: Iterable[str]) -> str:
-    usual = _HABITS.get(word)
-    names = list(known)
-    if usual is not None and (usual in names or " " in usual):
-        return f"did you mean {usual}?"
-    return did_you_mean(word, names)
+    # A list that is cut off helps less than what was meant.
+    message = re.sub(r" Available commands: .* \.\.\.?$", "", message)
+    return f"{message.removesuffix('.')}; {fix}"

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.inputs import bytes_of, open_model, show_notes
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
-from foretell.cli.output import Format, Writer, counted, counter, listed, note
+from foretell.cli.inputs import open_model
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output, Whole
+from foretell.cli.output import Format, Writer, counted, listed, note, show_notes
 from foretell.cli.reports import Report, suggestions_text, write_labels_report
 from foretell.cli.words import score_rows
 from foretell.config import LabelsSettings
 from foretell.errors import SettingsError, UsageError
-from foretell.text.line_encoder import utf8_bytes
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from foretell.artifacts.model import Model
-    from foretell.data.examples import Column, Examples
     from foretell.data.records import Reading
     from foretell.metrics.costs import Costs
     from foretell.runtime.labels.classifier import LabelsRuntime
@@ -46,7 +43,7 @@ class Breakdown:
             alphabetical order.
     """
 
-    folds: Annotated[int | None, Parameter(metavar="N")] = None
+    folds: Whole | None = None
     by: Annotated[str | None, Parameter(metavar="COLUMN")] = None
     cost: Annotated[str | None, Parameter(metavar="fp=X,fn=Y")] = None
     positive: Annotated[str | None, Parameter(metavar="LABEL")] = None
@@ -58,10 +55,7 @@ class Breakdown:
             UsageError: --cost that is not like fp=5,fn=1, or --positive without --cost.
         """
         if self.cost is None:
-            if self.positive is not None:
-                raise UsageError(
-                    expected="--cost with --positive", found="no --cost", fix="add --cost fp=X,fn=Y"
-                )
+            _refuse(self.positive is not None, "--positive without --cost", "add --cost fp=X,fn=Y")
             return None
         from foretell.metrics.costs import costs_of
 
@@ -75,6 +69,12 @@ class Breakdown:
 
 
 WHOLE = Breakdown()
+
+
+def _refuse(is_given: bool, what: str, fix: str = "leave it out") -> None:
+    """Raise `UsageError` where options were given that do not go together."""
+    if is_given:
+        raise UsageError(expected=f"no {what}", found="one", fix=fix)
 
 
 def evaluate(
@@ -94,80 +94,61 @@ def evaluate(
         model: Model directory.
         data: Texts with labels for a model for labels, plain text for a model for words; - is standard input.
     """
-    costs = breakdown.costs()
-    if files.check(needs_out=False):
-        return _on_cluster(model, data, reading, breakdown, cache, output, files)
-    opened = open_model(model)
-    format = output.chosen()
-    if opened.job == "words":
-        if breakdown != WHOLE:
-            raise UsageError(
-                expected="--folds, --by and --cost with a model for labels",
-                found="a model for words",
-                where=model,
-                fix="leave them out",
-            )
-        _write_score(_score(opened, data, reading, cache), opened, format)
-        return 0
-    if cache:
-        raise UsageError(
-            expected="no --cache with a model for labels",
-            found=f"--cache {cache}",
-            fix="leave it out, or give a model for words",
+    costs, on_many = breakdown.costs(), files.check(needs_out=False)
+    if on_many:
+        _refuse(breakdown != WHOLE, "--folds, --by or --cost with evaluate --cluster")
+        out = files.out is not None
+        _refuse(out, "--out with evaluate --cluster", "foretell classify --cluster writes the rows")
+    opened, format = open_model(model), output.chosen()
+    is_words = opened.job == "words"
+    write: Callable[[Report, Format], None] = write_labels_report
+    if is_words:
+        _refuse(breakdown != WHOLE, "--folds, --by or --cost with a model for words")
+        write = _words_writer(opened)
+    else:
+        _refuse(cache != 0, "--cache with a model for labels", "leave it out, or give a model for words")
+    if on_many:
+        from foretell.cluster.files import evaluate_files
+
+        return on_cluster.run(
+            "evaluating",
+            evaluate_files,
+            [data],
+            reading,
+            files,
+            output,
+            model=model,
+            metrics=write,
+            cache=cache,
         )
-    write_labels_report(_labels_report(opened, data, reading, breakdown, costs), format)
+    if is_words:
+        _refuse(reading != ANY_RECORDS, "--text, --label or --input-format with a model for words")
+        write(_words_report(opened, data, cache), format)
+    else:
+        write(_labels_report(opened, data, reading, breakdown, costs), format)
     return 0
 
 
-def _on_cluster(
-    model: str, data: str, reading: LabelledInput, breakdown: Breakdown, cache: int, output: Output,
-    files: ClusterOptions,
-) -> int:  # fmt: skip
-    from foretell.cluster.files import evaluate_files
-
-    for is_given, what, fix in (
-        (breakdown != WHOLE, "--folds, --by or --cost", "evaluate without --cluster"),
-        (files.out is not None, "--out", "foretell classify --cluster writes the rows"),
-    ):
-        if is_given:
-            raise UsageError(
-                expected=f"no {what} with evaluate --cluster", found="one", fix=f"leave it out: {fix}"
-            )
-    opened = open_model(model)
-
-    def write(metrics: Report, format: Format) -> None:
-        if opened.job == "words":
-            _write_score(metrics, opened, format)
-        else:
-            write_labels_report(metrics, format)
-
-    return on_cluster.run(
-        "evaluating", evaluate_files, [data], reading, files, output, model=model, metrics=write, cache=cache
-    )
-
-
-def _write_score(report: Report, opened: Model, format: Format) -> None:
-    flat = {key: value for key, value in report.items() if key != "suggestions"}
-    score = listed(score_rows(flat, is_open=opened.tokenizer.is_open))
-    blocks = [score, suggestions_text(report.get("suggestions"))]
-    Writer(format, list(flat)).write(report, "\n\n".join(filter(None, blocks)))
-
-
-def _score(opened: Model, data: str, reading: LabelledInput, cache: int) -> Report:
+def _words_report(opened: Model, data: str, cache: int) -> Report:
     """Return the score of a language model on plain text, and how it suggests the next word."""
-    if reading != ANY_RECORDS:
-        raise UsageError(
-            expected="plain text for a model for words",
-            found="an option for records (--text, --label or --input-format)",
-            fix="leave it out",
-        )
     from foretell.data.corpus import open_corpus
     from foretell.runtime.words.evaluation import evaluate_words
     from foretell.runtime.words.predictor import WordsRuntime
 
-    with counter("evaluating", bytes_of([data])) as advance:
-        lines = counted(open_corpus(data, part="test"), advance, lambda line: utf8_bytes(line) + 1)
-        return evaluate_words(WordsRuntime(opened), lines, cache=cache)
+    lines = counted(open_corpus(data, part="test"), "evaluating")
+    return evaluate_words(WordsRuntime(opened), lines, cache=cache)
+
+
+def _words_writer(opened: Model) -> Callable[[Report, Format], None]:
+    """Return what writes the report of a language model."""
+
+    def write(report: Report, format: Format) -> None:
+        flat = {key: value for key, value in report.items() if key != "suggestions"}
+        score = listed(score_rows(flat, is_open=opened.tokenizer.is_open))
+        blocks = [score, suggestions_text(report.get("suggestions"))]
+        Writer(format, list(flat)).write(report, "\n\n".join(filter(None, blocks)))
+
+    return write
 
 
 def _labels_report(
@@ -179,22 +160,29 @@ def _labels_report(
     from foretell.runtime.labels import evaluation
     from foretell.runtime.labels.classifier import LabelsRuntime
 
-    separator, by = getattr(opened.settings, "multi_label", ""), None
+    settings = cast(LabelsSettings, opened.settings)
+    separator, by, notes = settings.multi_label, None, list[str]()
     if breakdown.by is None:
         examples = reading.read(data, part="test", multi_label=separator)
     else:
         how: Reading = {**reading.how(), "multi_label": separator}
         examples, by = read_with_column(data, breakdown.by, **how)
     show_notes(examples.notes)
-    if breakdown.folds is None:
-        show_notes(seen_notes(examples.texts, opened.path))
     if separator:
         evaluation.check_no_costs(costs, breakdown.folds)
-        runtime = LabelsRuntime(opened)
-        return evaluation.multi_label_report(runtime, examples, predict(runtime, examples.texts), by=by)
     if breakdown.folds is not None:
-        return _folds_report(opened, examples, by, breakdown, costs)
+        from foretell.cross_validation import cross_validate
+
+        report = cross_validate(
+            examples, settings, breakdown.folds, preset=opened.preset, by=by, costs=costs,
+            positive=breakdown.positive, progress=lambda done, of: note(f"{done} of {of} folds"), notes=notes,
+        )  # fmt: skip
+        show_notes(notes)
+        return report
+    show_notes(seen_notes(examples.texts, opened.path))
     runtime = LabelsRuntime(opened)
+    if separator:
+        return evaluation.multi_label_report(runtime, examples, predict(runtime, examples.texts), by=by)
     evaluation.check_any_known(examples.labels, runtime.labels, examples.name)
     return evaluation.evaluation_report(
         examples.labels, predict(runtime, examples.texts), runtime.labels, by=by, costs=costs,
@@ -202,37 +190,10 @@ def _labels_report(
     )  # fmt: skip
 
 
-def _folds_report(
-    opened: Model, examples: Examples, by: Column | None, breakdown: Breakdown, costs: Costs | None
-) -> Report:
-    from foretell.cross_validation import cross_validate
-
-    assert breakdown.folds is not None
-    assert isinstance(opened.settings, LabelsSettings)
-    began = time.monotonic()
-    notes: list[str] = []
-
-    def progress(done: int, of: int) -> None:
-        seconds = f", {time.monotonic() - began:.0f} s" if done else ""
-        note(f"{done} of {of} folds{seconds}")
-
-    report = cross_validate(
-        examples, opened.settings, breakdown.folds, preset=opened.preset, by=by, costs=costs,
-        positive=breakdown.positive, progress=progress, notes=notes,
-    )  # fmt: skip
-    show_notes(notes)
-    return report
-
-
 def predict(runtime: LabelsRuntime, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     """Return the probability of each label for each text, [text, label], and count the texts on stderr."""
     import numpy as np
 
-    with counter("evaluating", len(texts)) as advance:
-        if advance is None:
-            return runtime.predict_proba(texts)
-        rows = []
-        for verdict in runtime.classify(texts):
-            rows.append(list(verdict.probabilities.values()))
-            advance(1)
-        return np.array(rows, np.float32).reshape(len(rows), len(runtime.labels))
+    verdicts = counted(runtime.classify(texts), "evaluating", len(texts))
+    rows = [list(verdict.probabilities.values()) for verdict in verdicts]
+    return np.array(rows, np.float32).reshape(len(rows), len(runtime.labels))

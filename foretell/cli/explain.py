@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.inputs import names_source, open_labels, open_records
+from foretell.cli.inputs import local_model, names_source, read_records
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
 from foretell.cli.output import Writer, aligned, excerpt, on_one_line, show
 from foretell.data.label_types import json_value
@@ -19,18 +19,16 @@ from foretell.errors import UsageError
 from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
-    from foretell.data.records import Record
     from foretell.runtime.labels.explanation import Explanation
 
-
-BARS = "▁▂▃▄▅▆▇█"
-MAX_BARS = 60
-COLUMNS = ("record", "word", "start", "end", "effect", "without", "running")
+_BARS = "▁▂▃▄▅▆▇█"
+_MAX_BARS = 60
+_COLUMNS = ("record", "word", "start", "end", "effect", "without", "running")
 
 
 def explain(
     model: str,
-    texts: Annotated[tuple[str, ...], Parameter(name="TEXT", negative=(), show_default=False)] = (),
+    texts: Annotated[tuple[str, ...], Parameter(name="TEXT")] = (),
     /,
     *,
     reading: TextInput = ANY_TEXTS,
@@ -49,70 +47,64 @@ def explain(
         html: Also write the explanation of one text to this file, as a page.
         label: Explain this label instead of the most probable one.
     """
-    runtime, format = open_labels(model), output.chosen()
+    from foretell.runtime.labels.classifier import LabelsRuntime
+    from foretell.runtime.labels.explanation import write_html
+
+    runtime, format = LabelsRuntime.open(local_model(model)), output.chosen()
+    records = read_records("explaining", texts, reading, literal=literal)
+    if html is not None:
+        first = list(itertools.islice(records, 2))
+        if len(first) > 1:
+            raise UsageError(
+                expected="one text with --html, which writes one page",
+                found="more than one",
+                fix="give one text, or use --format jsonl",
+            )
+        records = iter(first)
     has_title = len(texts) != 1 or names_source(texts[0], literal=literal)
-    writer = Writer(format, COLUMNS)
-    with open_records("explaining", texts, reading, literal=literal) as records:
-        for number, each in enumerate(records if html is None else _only(records), start=1):
-            explanation = runtime.explain(each.text, label)
-            if html is not None:
-                from foretell.runtime.labels.explanation import write_html
-
-                write_html(explanation, html)
-            if format == "text":
-                _show(explanation, k, number, has_title=has_title)
-            elif format == "jsonl":
-                record = {**dataclasses.asdict(explanation), "label": json_value(explanation.label)}
-                writer.write(record, "")
-            else:
-                for row in word_rows(explanation, number):
-                    writer.write(row, "")
+    writer = Writer(format, _COLUMNS)
+    for number, record in enumerate(records, start=1):
+        explanation = runtime.explain(record.text, label)
+        if html is not None:
+            write_html(explanation, html)
+        if format == "text":
+            _show(explanation, k, number, has_title=has_title)
+        elif format == "jsonl":
+            writer.write({**dataclasses.asdict(explanation), "label": json_value(explanation.label)})
+        else:
+            for row in _word_rows(explanation, number):
+                writer.write(row)
 
 
-def _only(records: Iterator[Record]) -> Iterator[Record]:
-    """Return the one record there is.
-
-    Raises:
-        UsageError: there are more.
-    """
-    first = list(itertools.islice(records, 2))
-    if len(first) > 1:
-        raise UsageError(
-            expected="one text with --html, which writes one page",
-            found="more than one",
-            fix="give one text, or use --format jsonl",
-        )
-    return iter(first)
+def _word_rows(explanation: Explanation, number: int) -> Iterator[dict[str, object]]:
+    """Yield one row for each word of the explanation of record `number`, in the order of the text."""
+    running, stride = explanation.running, explanation.stride
+    last = len(explanation.words) - 1
+    for i, word in enumerate(explanation.words):
+        row: dict[str, object] = dataclasses.asdict(word)
+        # A long text has a probability after every few words only, and after the last one.
+        point, between = divmod(i + 1, stride)
+        at = running[-1] if i == last else None if between else running[point - 1]
+        row |= {"record": number, "word": row.pop("text"), "running": at}
+        yield {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _show(explanation: Explanation, k: int, number: int, *, has_title: bool) -> None:
     """Write an explanation for people."""
+    from foretell.runtime.labels.explanation import by_strength
+
     if number > 1:
         show("")
+    rows = [
+        [word.text, f"{word.effect:+7.3f}", percent(word.without)] for word in by_strength(explanation)[:k]
+    ]
+    table = aligned([["word", " effect", "without it"], *rows]) if rows else "no words"
     if sys.stdout.isatty():
-        _show_coloured(explanation, k)
+        _show_coloured(explanation, table)
         return
     if has_title:
         show(excerpt(explanation.text))
-    show(f"{_head(explanation)}\n{_table(explanation, k)}")
-
-
-def word_rows(explanation: Explanation, number: int) -> Iterator[dict[str, object]]:
-    """Yield one row for each word of an explanation, in the order of the text.
-
-    Args:
-        explanation: of one text.
-        number: the number of its record, from 1.
-    """
-    last = len(explanation.words) - 1
-    for i, word in enumerate(explanation.words):
-        point, between = divmod(i + 1, explanation.stride)
-        running = None if between else explanation.running[point - 1]
-        row: dict[str, object] = dataclasses.asdict(word)
-        row |= {"record": number, "word": row.pop("text"), "running": running}
-        if i == last:
-            row["running"] = explanation.running[-1]
-        yield {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}
+    show(f"{_head(explanation)}\n{table}")
 
 
 def _head(explanation: Explanation) -> str:
@@ -121,23 +113,13 @@ def _head(explanation: Explanation) -> str:
     head = f"{on_one_line(str(explanation.label))}  {explanation.probability:.4f}"
     if len(running) <= 1:
         return head
-    n = min(len(running), MAX_BARS)
+    n = min(len(running), _MAX_BARS)
     picked = (running[(i + 1) * len(running) // n - 1] for i in range(n))
-    bars = "".join(BARS[min(int(p * len(BARS)), len(BARS) - 1)] for p in picked)
+    bars = "".join(_BARS[min(int(p * len(_BARS)), len(_BARS) - 1)] for p in picked)
     return f"{head}\nprobability along the text  {bars}"
 
 
-def _table(explanation: Explanation, k: int) -> str:
-    """Return the words with the largest effects as aligned columns."""
-    from foretell.runtime.labels.explanation import by_strength
-
-    rows = [
-        [word.text, f"{word.effect:+7.3f}", percent(word.without)] for word in by_strength(explanation)[:k]
-    ]
-    return aligned([["word", " effect", "without it"], *rows]) if rows else "no words"
-
-
-def _show_coloured(explanation: Explanation, k: int) -> None:
+def _show_coloured(explanation: Explanation, table: str) -> None:
     """Print for a terminal: the text with its words coloured by their effect, then the table."""
     from rich.console import Console
     from rich.text import Text
@@ -158,4 +140,4 @@ def _show_coloured(explanation: Explanation, k: int) -> None:
     console.print(Text(_head(explanation), "bold"), end="\n\n")
     console.print(coloured, end="\n\n")
     console.print(Text("Green words raise the probability; red, underlined words lower it.", "dim"))
-    console.print(Text(_table(explanation, k)))
+    console.print(Text(table))

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from foretell.cli.inputs import name_of, open_model, show_notes
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
-from foretell.cli.output import Writer, megabytes, note
+from foretell.cli.inputs import name_of, open_model
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output
+from foretell.cli.output import Writer, megabytes, note, show_notes
 from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
     from foretell.data.corpus import Corpus
     from foretell.data.examples import Examples
-    from foretell.export.check import Change
     from foretell.export.model_export import Exported
 
 Target = Literal["onnx", "web"]
@@ -42,7 +41,7 @@ class Exporting:
 
     to: Target = "onnx"
     out: Annotated[Path | None, Parameter(metavar="DIR")] = None
-    int8: Switch = False
+    int8: bool = False
     max_loss: float = 0.01
     runtime: Annotated[Path | None, Parameter(metavar="FILE")] = None
 
@@ -69,26 +68,25 @@ def export(
     opened = open_model(model)
     from foretell.export.model_export import export_model
 
-    target = how.out or Path(f"{name_of(model)}-{how.to}")
-    examples = None if data is None else _data(opened, data, reading)
     exported = export_model(
-        opened.directory, target, how.to, int8=how.int8, data=examples, max_loss=how.max_loss,
+        opened.directory,
+        how.out or Path(f"{name_of(model)}-{how.to}"),
+        how.to,
+        int8=how.int8,
+        data=None if data is None else _data(opened, data, reading),
+        max_loss=how.max_loss,
         runtime=how.runtime,
-    )  # fmt: skip
+    )
     record = _record(exported)
     Writer(format, list(record)).write(record, _line(exported))
-    if exported.without_teacher is not None:
-        note(_without_teacher(exported.without_teacher))
-
-
-def _without_teacher(without: Change) -> str:
-    text = (
-        f"the export leaves the kept teacher out: {percent(without.changed)} of {without.count:,} texts get "
-        "another label"
-    )
-    if without.loss is None:
-        return f"{text}; give --data to measure its accuracy"
-    return f"{text}; accuracy {percent(without.loss.after)} instead of {percent(without.loss.before)}"
+    if (without := exported.without_teacher) is not None:
+        text = (
+            f"the export leaves the kept teacher out: {percent(without.changed)} of {without.count:,} texts"
+        )
+        accuracy = "give --data to measure its accuracy"
+        if without.loss is not None:
+            accuracy = f"accuracy {percent(without.loss.after)} instead of {percent(without.loss.before)}"
+        note(f"{text} texts get another label; {accuracy}")
 
 
 def _data(model: Model, data: str, reading: LabelledInput) -> Examples | Corpus:
@@ -102,26 +100,23 @@ def _data(model: Model, data: str, reading: LabelledInput) -> Examples | Corpus:
 
 
 def _record(exported: Exported) -> dict[str, object]:
-    loss = exported.loss
+    loss, without = exported.loss, exported.without_teacher
     return {
         "out": str(exported.path),
         "format": exported.format,
         "bytes": exported.size,
         "whole": exported.whole,
-        "changed_without_teacher": None
-        if exported.without_teacher is None
-        else exported.without_teacher.changed,
+        "changed_without_teacher": without and without.changed,
         "difference": exported.difference,
-        "accuracy": None if loss is None else loss.before,
-        "accuracy_int8": None if loss is None else loss.after,
-        "measured_on": None if loss is None else loss.count,
+        "accuracy": loss and loss.before,
+        "accuracy_int8": loss and loss.after,
+        "measured_on": loss and loss.count,
     }
 
 
 def _line(exported: Exported) -> str:
     shown = f"{exported.path}: {megabytes(exported.size)}; "
-    if exported.loss is not None:
-        loss = exported.loss
-        before = f"{percent(loss.before)} before, on {loss.count:,} answers"
-        return f"{shown}accuracy {percent(loss.after)} by --int8, {before}"
-    return f"{shown}its probabilities differ by at most {exported.difference:.1g} on 200 texts"
+    if (loss := exported.loss) is None:
+        return f"{shown}its probabilities differ by at most {exported.difference:.1g} on 200 texts"
+    before = f"{percent(loss.before)} before, on {loss.count:,} answers"
+    return f"{shown}accuracy {percent(loss.after)} by --int8, {before}"

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from foretell.artifacts import manifest
 from foretell.cli.inputs import open_model
-from foretell.cli.options import AS_TEXT, Output, Switch
+from foretell.cli.options import AS_TEXT, Output
 from foretell.cli.output import Format, Writer, aligned, listed, megabytes, show
 from foretell.cli.setting_flags import SettingInfo, plain, setting_infos
 from foretell.config import Job, to_dict
@@ -27,7 +27,7 @@ def info(
     model: Annotated[str | None, Parameter(name="MODEL")] = None,
     /,
     *,
-    presets: Switch = False,
+    presets: bool = False,
     output: Output = AS_TEXT,
 ) -> None:
     """Show a model directory or the presets.
@@ -48,15 +48,15 @@ def info(
         columns = [name for name, value in record.items() if not isinstance(value, dict)]
         Writer(format, columns).write(record, model_text(opened))
     elif format == "text":
-        show("\n\n".join(map(presets_text, JOBS)))
+        show("\n\n".join(map(_presets_text, JOBS)))
     else:
         _write_settings(format)
 
 
-def presets_text(job: Job) -> str:
+def _presets_text(job: Job) -> str:
     """Return a table of the presets of a job: a row for each setting, a column for each preset."""
     infos = setting_infos(job)
-    rows = [(each.flag.removeprefix("--"), *map(plain, each.presets.values())) for each in infos]
+    rows = [(each.name.replace("_", "-"), *map(plain, each.presets.values())) for each in infos]
     return aligned([(job, *infos[0].presets), *rows])
 
 
@@ -67,9 +67,7 @@ def _write_settings(format: Format) -> None:
     writer = Writer(format, [*columns, "choices", *names])
     for each in infos:
         record = dataclasses.asdict(each)
-        if format != "jsonl":
-            record |= record.pop("presets")
-        writer.write(record, "")
+        writer.write(record if format == "jsonl" else {**record, **each.presets})
 
 
 def model_record(opened: Model) -> dict[str, object]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import getpass
+import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from cyclopts import Group, Parameter
 
 from foretell.annotation.keys import COMMANDS, keys_of
-from foretell.cli.inputs import STDIN, local_model, show_notes
-from foretell.cli.keyboard import Lines, keyboard
+from foretell.cli.inputs import STDIN, local_model
 from foretell.cli.options import ANY_TEXTS, OUTPUT, TextInput, Whole
-from foretell.cli.output import excerpt, listed, note, show
+from foretell.cli.output import excerpt, listed, note, show, show_notes
 from foretell.errors import DataError, UsageError
 from foretell.readable import percent, visible
 
@@ -29,9 +30,7 @@ PAGE = Group("Page", sort_key=5)
 _OTHERS = ("skip", "none", "unclear")
 """The answers that are no labels."""
 
-_HELP = "  ".join(f"{key} {what}" for key, what in COMMANDS.items())
-_FOUND = 50
-_LISTED = 70
+_FOUND, _LISTED = 50, 70
 _SHORT = 12
 """Labels up to which all of them are listed below each text."""
 
@@ -46,7 +45,7 @@ def label(
     seed: Whole | None = None,
     suggest: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     export: Annotated[Path | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
-    page: Annotated[bool, Parameter(negative=(), group=PAGE)] = False,
+    page: Annotated[bool, Parameter(group=PAGE)] = False,
     port: Annotated[Whole, Parameter(group=PAGE)] = 8000,
     reading: TextInput = ANY_TEXTS,
 ) -> None:
@@ -70,50 +69,32 @@ def label(
             where="TEXTS",
             fix="save the texts as a file first",
         )
-    names = None if labels is None else labels.split(",")
-    with opened(texts, reading, names, out, by=by, seed=seed, suggest=suggest) as annotation:
-        show_notes(annotation.notes)
-        try:
-            if page:
-                from foretell.cli.serve import serve_annotation
-
-                serve_annotation(annotation, port)
-            else:
-                with keyboard() as keys:
-                    LabelSession(annotation, keys).run()
-        except KeyboardInterrupt:
-            note("")
-        finally:
-            _end(annotation, texts, out, export)
-
-
-def opened(
-    texts: str,
-    reading: TextInput,
-    labels: Sequence[str] | None,
-    out: Path,
-    *,
-    by: str | None = None,
-    seed: int | None = None,
-    suggest: str | None = None,
-) -> Annotation:
-    """Read the texts and open the journal of answers; errors are those of `foretell.annotate`."""
     from foretell.annotation.annotation import annotate
     from foretell.data.examples import iter_records
 
     notes: list[str] = []
-    records = iter_records(texts, notes=notes, **reading.how())
-    read = [record.text for record in records if record.text.strip()]
+    read = [each.text for each in iter_records(texts, notes=notes, **reading.how()) if each.text.strip()]
     if not read:
         raise DataError(expected="texts to label", found="none that is not empty", where=texts)
     if by is None:
         # The system may have no name of the user.
         with suppress(ImportError, KeyError, OSError):
             by = getpass.getuser()
-    model = None if suggest is None else local_model(suggest)
-    annotation = annotate(read, labels, out=out, by=by or "", seed=seed, suggest=model)
-    annotation.notes[:0] = notes
-    return annotation
+    model, names = suggest and local_model(suggest), None if labels is None else labels.split(",")
+    with annotate(read, names, out=out, by=by or "", seed=seed, suggest=model) as annotation:
+        show_notes([*notes, *annotation.notes])
+        try:
+            if page:
+                from foretell.cli.serve import serve_annotation
+
+                serve_annotation(annotation, port)
+            else:
+                with Keyboard() as keyboard:
+                    LabelSession(annotation, keyboard).run()
+        except KeyboardInterrupt:
+            note("")
+        finally:
+            _end(annotation, texts, out, export)
 
 
 def _end(annotation: Annotation, texts: str, out: Path, export: Path | None) -> None:
@@ -121,34 +102,31 @@ def _end(annotation: Annotation, texts: str, out: Path, export: Path | None) -> 
     sys.stdout.flush()
     count = annotation.counts().answers
     note(f"{count:,} {'answer' if count == 1 else 'answers'} in {out}; the same command continues")
-    if export is None:
-        return
-    annotation.export(export)
-    train = shlex.join(["foretell", "train", "labels", str(export), "--unlabelled", texts, "--out", "model"])
-    note(f"wrote {export}; to train a model: {train}")
+    if export is not None:
+        annotation.export(export)
+        train = ["foretell", "train", "labels", str(export), "--unlabelled", texts, "--out", "model"]
+        note(f"wrote {export}; to train a model: {shlex.join(train)}")
 
 
-def estimate_text(found: Estimate | None) -> str:
+def _estimate(found: Estimate | None) -> str:
     """Return an estimate as "83.33 % (68.64 % to 93.03 %)"."""
     if found is None:
         return "no random texts yet"
     return f"{percent(found.value)} ({percent(found.low)} to {percent(found.high)})"
 
 
-def status_text(annotation: Annotation) -> str:
+def _status(annotation: Annotation) -> str:
     """Return one line on how far the annotation is."""
     counts, metrics = annotation.counts(), annotation.metrics()
     parts = [f"{counts.answers:,} answered", f"{counts.left:,} left"]
     if metrics.accuracy is not None:
-        texts = metrics.accuracy.texts
-        what = "random text" if texts == 1 else "random texts"
-        parts.append(f"accuracy {estimate_text(metrics.accuracy)} on {texts:,} {what}")
+        parts.append(f"accuracy {_estimate(metrics.accuracy)} on {metrics.accuracy.texts:,} random texts")
     if metrics.changes_little:
         parts.append("50 more labels would change little")
     return " · ".join(parts)
 
 
-def metrics_text(annotation: Annotation) -> str:
+def _metrics(annotation: Annotation) -> str:
     """Return the counts and all metrics."""
     counts, metrics = annotation.counts(), annotation.metrics(fresh=True)
     answers: list[tuple[str, object]] = [
@@ -156,18 +134,87 @@ def metrics_text(annotation: Annotation) -> str:
         ("none", counts.none), ("unclear", counts.unclear), ("skipped", counts.skip), ("left", counts.left),
         *((f"label {label}", count) for label, count in counts.labels.items()),
     ]  # fmt: skip
-    measured = [("accuracy of the suggestions", estimate_text(metrics.accuracy))]
+    measured = [("accuracy of the suggestions", _estimate(metrics.accuracy))]
     if (f1 := metrics.macro_f1) is not None:
         measured.append(("macro F1 of the suggestions", f"{f1.value:.4f} ({f1.low:.4f} to {f1.high:.4f})"))
-    measured.append(("texts without any of the labels", estimate_text(metrics.none)))
-    measured += [(f"share of {label}", estimate_text(share)) for label, share in metrics.shares.items()]
-    remark = "Metrics are measured on the texts that were drawn at random, with 95 % confidence intervals."
+    measured.append(("texts without any of the labels", _estimate(metrics.none)))
+    measured += [(f"share of {label}", _estimate(share)) for label, share in metrics.shares.items()]
     if metrics.changed is not None:
-        measured.append(("predictions that the last 50 changed", estimate_text(metrics.changed)))
-        if metrics.changes_little:
-            most = f"at most {percent(metrics.changed.high)} of the predictions"
-            remark += f"\n\n50 more labels would change little: the last 50 changed {most}."
+        measured.append(("predictions that the last 50 changed", _estimate(metrics.changed)))
+    remark = "Metrics are measured on the texts that were drawn at random, with 95 % confidence intervals."
+    if metrics.changes_little:
+        remark += "\n50 more labels would change little."
     return "\n\n".join([listed(answers), listed(measured), remark])
+
+
+# What a key sends that stands for no character, such as an arrow (ECMA-48).
+_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|)")
+
+
+class Keyboard:
+    """Where answers come from: keys of a terminal, or lines of a pipe or a file. A context manager.
+
+    A key of a terminal needs no Enter. Ctrl-C stays Ctrl-C.
+    """
+
+    def __init__(self) -> None:
+        self.is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        self._typed = ""
+        self._before: list[Any] | None = None
+
+    def __enter__(self) -> Self:
+        if self.is_terminal and sys.platform != "win32":
+            import termios
+            import tty
+
+            self._before = termios.tcgetattr(sys.stdin.fileno())
+            # Now, not once the input is read: a key that was pressed early must not be lost.
+            tty.setcbreak(sys.stdin.fileno(), termios.TCSANOW)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if sys.platform != "win32" and self._before is not None:
+            import termios
+
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._before)
+
+    def key(self) -> str | None:
+        """Return the next command: a line, or a key of a terminal; None: the input has ended."""
+        if not self.is_terminal:
+            return self._line()
+        while not self._typed:
+            if not (sent := self._sent()):
+                return None
+            self._typed = _SEQUENCE.sub("", sent)
+        key, self._typed = self._typed[0], self._typed[1:]
+        # Ctrl-D, and Ctrl-Z of Windows, end the input.
+        return None if key in "\x04\x1a" else key.strip("\r\n")
+
+    def _sent(self) -> str:
+        if os.name != "nt":
+            return os.read(sys.stdin.fileno(), 1024).decode("utf-8", "replace")
+        import msvcrt
+
+        pressed: str = msvcrt.getwch()  # type: ignore[attr-defined,unused-ignore]
+        if pressed == "\x03":
+            raise KeyboardInterrupt
+        # An arrow sends two characters.
+        return "\x1bO" + msvcrt.getwch() if pressed in "\x00\xe0" else pressed  # type: ignore[attr-defined,unused-ignore]
+
+    def line(self, prompt: str) -> str | None:
+        """Return the next line; None: the input has ended. A terminal shows the prompt."""
+        if not self.is_terminal:
+            return self._line()
+        show(prompt, end="", flush=True)
+        self.__exit__()
+        try:
+            return self._line()
+        finally:
+            self.__enter__()
+
+    def _line(self) -> str | None:
+        line = sys.stdin.readline()
+        return line.rstrip("\r\n") if line else None
 
 
 class LabelSession:
@@ -178,7 +225,7 @@ class LabelSession:
         keyboard: where the answers come from.
     """
 
-    def __init__(self, annotation: Annotation, keyboard: Lines) -> None:
+    def __init__(self, annotation: Annotation, keyboard: Keyboard) -> None:
         self._annotation, self._keyboard = annotation, keyboard
         self._keys = keys_of(annotation.labels)
         self._shown: int | None = None
@@ -195,12 +242,12 @@ class LabelSession:
             if item.id != self._shown:
                 self._show(item)
             command = self._keyboard.key()
-            if command is None or self._is_quit(command):
+            if command is None or self._is_quit(command.strip()):
                 return
             self._do(command.strip(), item)
 
     def _is_quit(self, command: str) -> bool:
-        return command.strip() in ("q", "quit") and command.strip() not in self._annotation.labels
+        return command in ("q", "quit") and command not in self._annotation.labels
 
     def _do(self, command: str, item: Item) -> None:
         """Do what one command asks for."""
@@ -215,11 +262,12 @@ class LabelSession:
             note(f"undone: {len(undone)}" if undone else "nothing to undo")
             self._shown = None
         elif verb == "search":
-            self._search(rest.strip())
+            if words := rest.strip() or (self._keyboard.line("search: ") or "").strip():
+                self._label_many(self._annotation.search(words, k=_FOUND))
         elif verb == "similar":
             self._label_many(self._annotation.similar(item))
         elif verb == "metrics":
-            show(metrics_text(self._annotation))
+            show(_metrics(self._annotation))
         elif verb == "help":
             self._show_help()
         else:
@@ -227,46 +275,34 @@ class LabelSession:
 
     def _answer(self, command: str, items: Sequence[Item], *, suggested: str | None = None) -> bool:
         """Record an answer about texts; return whether the command was one."""
-        label = self._label(command, suggested)
-        if label is not None:
-            self._annotation.answer(items, label)
-            self._told(label, len(items))
-            return True
-        verb = COMMANDS.get(command, command)
-        if verb not in _OTHERS:
-            return False
-        getattr(self._annotation, verb)(items)
-        self._told(verb, len(items))
+        answer = self._label(command, suggested)
+        if answer is not None:
+            self._annotation.answer(items, answer)
+        else:
+            answer = COMMANDS.get(command, command)
+            if answer not in _OTHERS:
+                return False
+            getattr(self._annotation, answer)(items)
+        if len(items) > 1:
+            note(f"{answer} ({len(items)} texts)")
+        elif self._keyboard.is_terminal:
+            note(answer)
         return True
 
     def _label(self, command: str, suggested: str | None) -> str | None:
         """Return the label that a command means: its name, its key, or Enter for the suggested one."""
-        if command in self._annotation.labels:
+        labels = self._annotation.labels
+        if command in labels:
             return command
-        if not command:
-            return suggested
         if command.startswith(":") and self._keyboard.is_terminal:
-            return self._typed_label()
-        return self._keys.get(command)
-
-    def _typed_label(self) -> str | None:
-        """Ask for a label by the beginning of its name."""
-        typed = (self._keyboard.line("label: ") or "").strip()
-        found = [label for label in self._annotation.labels if label.startswith(typed)] if typed else []
-        if typed in found or len(found) == 1:
-            return typed if typed in found else found[0]
-        if typed:
-            note("no label begins so" if not found else f"several: {', '.join(found)[:300]}")
-        return None
-
-    def _told(self, what: str, count: int) -> None:
-        if count > 1 or self._keyboard.is_terminal:
-            note(f"{what}{f' ({count} texts)' if count > 1 else ''}")
-
-    def _search(self, query: str) -> None:
-        words = query or (self._keyboard.line("search: ") or "").strip()
-        if words:
-            self._label_many(self._annotation.search(words, k=_FOUND))
+            # By the beginning of its name.
+            typed = (self._keyboard.line("label: ") or "").strip()
+            found = [each for each in labels if typed and each.startswith(typed)]
+            if typed in found or len(found) == 1:
+                return typed if typed in found else found[0]
+            note(f"expected the beginning of one label, found that of {', '.join(found)[:300] or 'none'}")
+            return None
+        return self._keys.get(command) if command else suggested
 
     def _label_many(self, items: list[Item]) -> None:
         """List texts, and label all of them at once if asked to."""
@@ -286,12 +322,10 @@ class LabelSession:
             note("no text without an answer found")
         self._shown = None
 
-    # ---- what is shown
-
     def _show(self, item: Item) -> None:
         self._shown = item.id
         if self._keyboard.is_terminal:
-            note(f"\n{status_text(self._annotation)}")
+            note(f"\n{_status(self._annotation)}")
         show(f"\n{item.text}\n")
         if item.suggested is not None and item.probability is not None:
             show(f"suggested: {item.suggested} ({item.probability:.2f}), Enter accepts")
@@ -302,4 +336,5 @@ class LabelSession:
         keyed = [f"{key} {label}" for key, label in self._keys.items()]
         rest = [f": {label}" for label in self._annotation.labels[len(keyed) :]]
         note("labels: " + "  ".join([*keyed, *rest]))
-        note(f"others: {_HELP}  : label by name" if self._keyboard.is_terminal else f"others: {_HELP}")
+        others = [f"{key} {what}" for key, what in COMMANDS.items()]
+        note("others: " + "  ".join([*others, *([": label by name"] if self._keyboard.is_terminal else [])]))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from cyclopts import ArgumentCollection, Group, Parameter, Token
+from cyclopts.validators import Number
 
 from foretell.cli.output import Format
 from foretell.errors import UsageError
@@ -30,20 +31,6 @@ def rare(group: Group) -> Group:
     return Group(group.name + RARE, sort_key=group.sort_key)
 
 
-InputFormat = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "excel", "fasttext"]
-Switch = Annotated[bool, Parameter(negative=())]
-"""A flag without a value and without a `--no-` form."""
-
-Literally = Annotated[
-    bool,
-    Parameter(
-        name="--literal", negative=(), group=DATA,
-        help="Take every argument as a text, also where a file has this name.",
-    ),
-]  # fmt: skip
-"""The flag of the commands that take texts or files; see `foretell.cli.inputs`."""
-
-
 def whole_number(hint: object, tokens: Sequence[Token]) -> int:
     """Convert an option to an int; cyclopts alone would round 1.5."""
     del hint
@@ -53,15 +40,28 @@ def whole_number(hint: object, tokens: Sequence[Token]) -> int:
         raise ValueError(f'unable to convert "{tokens[0].value}" into a whole number') from None
 
 
-Whole = Annotated[int, Parameter(converter=whole_number)]
+InputFormat = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "excel", "fasttext"]
+Whole = Annotated[int, Parameter(converter=whole_number, metavar="N")]
+Count = Annotated[Whole, Parameter(validator=Number(gte=0))]
+Several = Annotated[tuple[str, ...], Parameter(show_default=False)]
+"""An option that may be given several times."""
+
+Literally = Annotated[
+    bool,
+    Parameter(
+        name="--literal", group=DATA, help="Take every argument as a text, also where a file has this name."
+    ),
+]
+"""The flag of the commands that take texts or files; see `foretell.cli.inputs`."""
+
 Cache = Annotated[
     Whole,
     Parameter(
-        name="--cache", metavar="N",
+        name="--cache",
         help="Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits "
         "most texts): a continuous cache. Only for models for words, except those of the preset article.",
     ),
-]  # fmt: skip
+]
 """The option of the commands that predict words; see `foretell.ngrams.cache`."""
 
 
@@ -71,13 +71,13 @@ class Output:
     """How the answer is written to stdout.
 
     Attributes:
-        format: Write text (for people), jsonl (one JSON object a line), csv, or csv-raw. csv puts an
-            apostrophe before texts that a spreadsheet would run as a formula; csv-raw does not.
+        format: Write text (for people), jsonl (one JSON object a line) or csv, which has an apostrophe before
+            texts that a spreadsheet would run as a formula.
         json: Short for --format jsonl.
     """
 
     format: Format = "text"
-    json: Switch = False
+    json: bool = False
 
     def chosen(self) -> Format:
         """Return the format that was asked for.
@@ -85,15 +85,11 @@ class Output:
         Raises:
             UsageError: --json and another --format than jsonl.
         """
-        if not self.json:
-            return self.format
-        if self.format not in ("text", "jsonl"):
+        if self.json and self.format == "csv":
             raise UsageError(
-                expected="one output format",
-                found=f"--json and --format {self.format}",
-                fix="leave one of them out",
+                expected="one output format", found="--json and --format csv", fix="leave one of them out"
             )
-        return "jsonl"
+        return "jsonl" if self.json else self.format
 
 
 AS_TEXT = Output()
@@ -103,32 +99,23 @@ ColumnName = Annotated[str | None, Parameter(metavar="COLUMN")]
 @Parameter(name="*", group=DATA)
 @dataclass(frozen=True, kw_only=True)
 class TextInput:
-    """Which texts a source of records holds.
+    """Which texts a source of records holds. The names are those of `Reading`.
 
     Attributes:
         text: Name the column with the texts, where it is not clear.
-        input_format: Name the format of the data, where its name does not show it.
+        format: Name the format of the data, where its name does not show it.
         header_row: Read the names of the columns from row N of a table, where a title stands above it.
         sheet: Read this sheet of a spreadsheet, instead of the first with records.
     """
 
     text: ColumnName = None
-    input_format: InputFormat | None = None
-    header_row: Annotated[Whole | None, Parameter(metavar="N")] = None
+    format: Annotated[InputFormat | None, Parameter(name="--input-format")] = None
+    header_row: Annotated[Whole | None, Parameter(validator=Number(gte=1))] = None
     sheet: Annotated[str | None, Parameter(metavar="NAME")] = None
 
     def how(self) -> Reading:
-        """Return the options of reading.
-
-        Raises:
-            UsageError: --header-row below 1.
-        """
-        if self.header_row is not None and self.header_row < 1:
-            raise UsageError(expected="1 or more", found=str(self.header_row), where="--header-row")
-        return {
-            "text": self.text, "format": self.input_format, "header_row": self.header_row,
-            "sheet": self.sheet,
-        }  # fmt: skip
+        """Return the options of reading."""
+        return cast("Reading", asdict(self))
 
 
 @Parameter(name="*", group=DATA)
@@ -141,10 +128,6 @@ class LabelledInput(TextInput):
     """
 
     label: ColumnName = None
-
-    def how(self) -> Reading:
-        """Return the options of reading, with the label column."""
-        return {**super().how(), "label": self.label}
 
     def read(self, source: str, *, part: Part, multi_label: str = "") -> Examples:
         """Read the texts and labels of a source.
@@ -169,16 +152,14 @@ ANY_RECORDS = LabelledInput()
 # Folders of the full data sets and of downloads: they are not the values of --data and --cache.
 _RESERVED = frozenset({"FORETELL_DATA", "FORETELL_CACHE"})
 
-# FORETELL_FOLDS is the setting of a training; here the flag asks for several trainings.
-_FLAG_ONLY = frozenset({("evaluate", "--folds")})
-
 
 def from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Give every option without a value that of its FORETELL_* variable: FORETELL_UNITS is --units."""
     del app
     for argument in _options(arguments):
         variable = f"FORETELL_{argument.name.lstrip('-').upper().replace('-', '_')}"
-        is_free = variable not in _RESERVED and (" ".join(commands), argument.name) not in _FLAG_ONLY
+        # FORETELL_FOLDS is the setting of a training; evaluate --folds asks for several trainings.
+        is_free = variable not in _RESERVED and (commands, variable) != (("evaluate",), "FORETELL_FOLDS")
         if variable in os.environ and is_free and not argument.tokens:
             argument.append(Token(keyword=variable, value=os.environ[variable], source="environment"))
 

@@ -7,22 +7,19 @@ for people is always sanitised, JSON escapes them, and CSV is sanitised where st
 from __future__ import annotations
 
 import csv
-import os
+import io
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from foretell.progress import write_stderr
 from foretell.readable import UNSAFE, json_line, visible
 
-Format = Literal["text", "jsonl", "csv", "csv-raw"]
+Format = Literal["text", "jsonl", "csv"]
+Item = TypeVar("Item")
 
 # The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-_AS_TEXT = "'"
-_ROW_END = "\r\n"
 
 
 def show(text: str, *, end: str = "\n", flush: bool = False) -> None:
@@ -35,11 +32,10 @@ def note(text: str, *, end: str = "\n") -> None:
     write_stderr(visible(text) + end)
 
 
-def drop_stdout() -> None:
-    """Drop what is written to stdout from now on: its reader has closed the pipe."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def show_notes(notes: Iterable[str]) -> None:
+    """Write what was chosen or guessed while data was read to stderr."""
+    for each in notes:
+        note(each)
 
 
 def on_one_line(text: str) -> str:
@@ -52,21 +48,6 @@ def as_json(value: object) -> str:
     return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json_line(value))
 
 
-def _one_cell(value: object) -> str:
-    return value if isinstance(value, str) else as_json(value)
-
-
-class _Rows:
-    """Takes rows of CSV from Python's writer, which quotes a lone \\r only where a row ends with one."""
-
-    def __init__(self, *, sanitised: bool) -> None:
-        self._sanitised = sanitised
-
-    def write(self, row: str) -> None:
-        row = row.removesuffix(_ROW_END)
-        sys.stdout.write((visible(row) if self._sanitised else row) + "\n")
-
-
 class Writer:
     """Writes records to stdout, one after another, in one output format.
 
@@ -76,35 +57,40 @@ class Writer:
     the,0.5
 
     Args:
-        format: text writes the line for people, jsonl the whole record, csv and csv-raw the `columns` of the
-            record. csv puts an apostrophe before a text that a spreadsheet would run as a formula, as
-            spreadsheets mark a text; csv-raw leaves every text as it is.
+        format: text writes the line for people, jsonl the whole record, csv the `columns` of the record, with
+            an apostrophe before a text that a spreadsheet would run as a formula.
         columns: the keys of a record that are columns of CSV, in order.
     """
 
     def __init__(self, format: Format, columns: Sequence[str]) -> None:
         self._format, self._columns = format, columns
-        self._csv = csv.writer(_Rows(sanitised=sys.stdout.isatty()), lineterminator=_ROW_END)
-        if format in ("csv", "csv-raw"):
-            self._csv.writerow([self._cell(column) for column in columns])
+        if format == "csv":
+            self._write_row(columns)
 
-    def write(self, record: Mapping[str, object], text: str) -> None:
+    def write(self, record: Mapping[str, object], text: str = "") -> None:
         """Write `record`, or `text`, which shows it to people; several lines for several values."""
         if self._format == "jsonl":
             print(as_json(record))
-        elif self._format in ("csv", "csv-raw"):
-            self._csv.writerow([self._cell(record.get(column, "")) for column in self._columns])
+        elif self._format == "csv":
+            self._write_row([record.get(column, "") for column in self._columns])
         else:
             show(text)
 
-    def _cell(self, value: object) -> object:
-        """Return a value as one cell of a table."""
-        cell = "; ".join(map(_one_cell, value)) if isinstance(value, list | tuple) else value
-        if isinstance(cell, bool | dict):
-            cell = as_json(cell)
-        # Numbers stay what they are: -1.5 is no formula.
-        is_formula = self._format == "csv" and isinstance(cell, str) and cell.startswith(_FORMULA)
-        return f"{_AS_TEXT}{cell}" if is_formula else cell
+    def _write_row(self, values: Iterable[object]) -> None:
+        # Python's writer quotes a lone \r only where a row ends with one.
+        row = io.StringIO(newline="")
+        csv.writer(row, lineterminator="\r\n").writerow(map(_cell, values))
+        text = row.getvalue().removesuffix("\r\n")
+        print(visible(text) if sys.stdout.isatty() else text)
+
+
+def _cell(value: object) -> object:
+    """Return a value as one cell of CSV. Numbers stay what they are: -1.5 is no formula."""
+    if isinstance(value, list | tuple):
+        value = "; ".join(each if isinstance(each, str) else as_json(each) for each in value)
+    if isinstance(value, bool | dict):
+        value = as_json(value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def write_report(
@@ -116,18 +102,18 @@ def write_report(
 ) -> None:
     """Write a report: `text` for people, `record` as one JSON object, or its `rows` as CSV."""
     writer = Writer(format, columns)
-    for row in [record] if format in ("text", "jsonl") else rows:
+    for row in rows if format == "csv" else [record]:
         writer.write(row, text)
 
 
 def aligned(rows: Iterable[Sequence[object]], *, indent: int = 0) -> str:
     """Return rows as columns of equal width: text to the left, numbers to the right."""
     cells = [[_shown(value) for value in row] for row in rows]
-    if not cells:
-        return ""
-    widths = [max(len(row[i]) if i < len(row) else 0 for row in cells) for i in range(max(map(len, cells)))]
+    width: dict[int, int] = {}
+    for row in cells:
+        width |= {i: max(width.get(i, 0), len(cell)) for i, cell in enumerate(row)}
     lines = (
-        "  ".join(f"{c:>{w}}" if _is_number(c) else f"{c:<{w}}" for c, w in zip(row, widths, strict=False))
+        "  ".join(f"{c:{'>' if c.lstrip('-')[:1].isdigit() else '<'}{width[i]}}" for i, c in enumerate(row))
         for row in cells
     )
     return "\n".join(" " * indent + line.rstrip() for line in lines)
@@ -160,66 +146,25 @@ def _shown(value: object) -> str:
     return on_one_line(cell) if "\n" in cell or UNSAFE.search(cell) else cell
 
 
-def _is_number(cell: str) -> bool:
-    return cell[:1].isdigit() or cell[:2].lstrip("-")[:1].isdigit()
-
-
-_SECONDS = 0.1
-"""Between two changes of the line."""
-
-Item = TypeVar("Item")
-Advance = Callable[[int], None]
-
-
-@contextmanager
-def counter(what: str, total: int | None, *, streams: bool = False) -> Iterator[Advance | None]:
-    """Show how far a command is on stderr while the context is open, where stderr is a terminal.
+def counted(
+    items: Iterable[Item], what: str, total: int | None = None, *, streams: bool = False
+) -> Iterator[Item]:
+    """Yield the items, and show on stderr how many were used, where it is a terminal.
 
     Args:
+        items: anything.
         what: the work, such as "classifying".
-        total: how much there is to do; None: unknown, so that no time remaining is shown.
+        total: how many there are; None: unknown, so that no time remaining is shown.
         streams: whether stdout is written meanwhile; on a terminal it shows by itself how far the command is.
-
-    Yields:
-        A function that takes how much was done since it was last called; None where nothing is shown, so that
-        callers need not even count.
     """
     if not sys.stderr.isatty() or (streams and sys.stdout.isatty()):
-        yield None
+        yield from items
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    known = (
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
-    unknown = (BarColumn(bar_width=24), TimeElapsedColumn())
+    columns = ("{task.description}", BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True, highlight=False)
-    columns = (TextColumn("{task.description}", markup=False), *(unknown if total is None else known))
-    # The answers are on their way to stdout meanwhile: they are no part of what is shown.
+    # The answers on stdout are no part of what is shown.
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bars:
-        task = bars.add_task(what, total=total)
-        waiting, shown = 0, time.monotonic()
-
-        def advance(done: int) -> None:
-            nonlocal waiting, shown
-            waiting += done
-            if time.monotonic() - shown >= _SECONDS:
-                bars.advance(task, waiting)
-                waiting, shown = 0, time.monotonic()
-
-        yield advance
-
-
-def counted(items: Iterable[Item], advance: Advance | None, size: Callable[[Item], int]) -> Iterable[Item]:
-    """Return the items, each counted with its size when the next one is asked for."""
-    return items if advance is None else _counted(items, advance, size)
-
-
-def _counted(items: Iterable[Item], advance: Advance, size: Callable[[Item], int]) -> Iterator[Item]:
-    for item in items:
-        yield item
-        advance(size(item))
+        yield from bars.track(items, total=total, description=what)

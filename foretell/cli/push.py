@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, open_model
-from foretell.cli.options import AS_TEXT, Output, Switch
+from foretell.cli.options import AS_TEXT, Output
 from foretell.cli.output import Writer, megabytes, note
 from foretell.errors import UsageError
 
@@ -19,8 +19,8 @@ def push(
     repository: Annotated[str, Parameter(name="OWNER/NAME")],
     /,
     *,
-    public: Switch = False,
-    yes: Annotated[Switch, Parameter(name=["-y", "--yes"])] = False,
+    public: bool = False,
+    yes: Annotated[bool, Parameter(name=["-y", "--yes"])] = False,
     language: Annotated[str | None, Parameter(metavar="CODE")] = None,
     output: Output = AS_TEXT,
 ) -> int:

@@ -48,18 +48,11 @@ class SettingInfo:
     high: float | None
     presets: dict[str, bool | int | float | str]
 
-    @property
-    def flag(self) -> str:
-        """The option of `foretell train`."""
-        return f"--{self.name.replace('_', '-')}"
-
     def range(self) -> str:
         """Return the range in words, or "" where every value is allowed."""
         if self.choices or self.low is None:
             return ""
-        return (
-            f"{plain(self.low)} or more" if self.high is None else f"{plain(self.low)} to {plain(self.high)}"
-        )
+        return f"{plain(self.low)} or more" if self.high is None else f"{self.low:.12g} to {self.high:.12g}"
 
     def preset_values(self) -> str:
         """Return the values of the presets: "quick 1.5 · base 15"; "default 1" where all have one value."""
@@ -70,15 +63,34 @@ class SettingInfo:
             return f"default {next(iter(names))}"
         return " · ".join(f"{', '.join(presets)} {value}" for value, presets in names.items())
 
-    def flag_help(self) -> str:
-        """Return the help text of the flag: the sentence, the range and the values of the presets."""
-        return f"{self.help} [{'; '.join(filter(None, (self.range(), self.preset_values())))}]"
+    def flag(self) -> Parameter:
+        """Return the flag of `foretell train`."""
+        name, group = self.name.replace("_", "-"), _GROUPS[self.purpose]
+        return Parameter(
+            help=f"{self.help} [{'; '.join(filter(None, (self.range(), self.preset_values())))}]",
+            group=group if self.common else rare(group),
+            negative=f"--no-{name}" if self.type == "bool" else (),
+            show_default=False,
+            metavar="N" if self.type in ("int", "float") else None,
+            converter=whole_number if self.type == "int" else None,
+        )
 
 
 def setting_infos(job: Job) -> tuple[SettingInfo, ...]:
     """Return every setting of a job, in the order of their purposes, the common ones of each first."""
-    hints = get_type_hints(_KINDS[job])
-    infos = [_info(job, f, hints[f.name]) for f in dataclasses.fields(_KINDS[job])]
+    hints, presets = get_type_hints(_KINDS[job]), _PRESETS[job]
+    order = dict.fromkeys([*(name for name in _FIRST if name in presets), *presets])
+    infos = [
+        SettingInfo(
+            job=job,
+            name=f.name,
+            type="choice" if get_args(hints[f.name]) else hints[f.name].__name__,
+            choices=get_args(hints[f.name]),
+            presets={name: getattr(presets[name], f.name) for name in order},
+            **f.metadata,
+        )
+        for f in dataclasses.fields(_KINDS[job])
+    ]
     return tuple(sorted(infos, key=lambda info: (PURPOSES.index(info.purpose), not info.common)))
 
 
@@ -89,31 +101,13 @@ def plain(value: bool | int | float | str) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def _info(job: Job, f: dataclasses.Field[object], hint: type) -> SettingInfo:
-    presets, choices = _PRESETS[job], get_args(hint)
-    order = dict.fromkeys([*(name for name in _FIRST if name in presets), *presets])
-    return SettingInfo(
-        job=job,
-        name=f.name,
-        type="choice" if choices else hint.__name__,
-        choices=choices,
-        presets={name: getattr(presets[name], f.name) for name in order},
-        **f.metadata,
-    )
-
-
 def _options_of(job: Job) -> type:
     """Return a dataclass with the settings of a job, each a flag that is None where it is not given."""
-    hints, fields = get_type_hints(_KINDS[job]), []
-    for info in setting_infos(job):
-        flag = Parameter(
-            help=info.flag_help(),
-            group=_GROUPS[info.purpose] if info.common else rare(_GROUPS[info.purpose]),
-            show_default=False,
-            metavar="N" if info.type in ("int", "float") else None,
-            converter=whole_number if info.type == "int" else None,
-        )
-        fields.append((info.name, Annotated[hints[info.name] | None, flag], dataclasses.field(default=None)))
+    hints = get_type_hints(_KINDS[job])
+    fields = [
+        (info.name, Annotated[hints[info.name] | None, info.flag()], dataclasses.field(default=None))
+        for info in setting_infos(job)
+    ]
     # Without a module of our own, the class would count as one of Python's, which have no flags.
     options = dataclasses.make_dataclass(
         f"{job.capitalize()}Options", fields, namespace={"__module__": __name__}, frozen=True, kw_only=True

@@ -1,17 +1,17 @@
-"""The command `train labels`: a text classifier from texts with labels."""
+"""The command `train labels`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Several
 from foretell.cli.output import note
 from foretell.cli.setting_flags import LabelsOptions, given
-from foretell.cli.train_words import RUN, Started, Training, check_possible, finish, show_survey
+from foretell.cli.train_words import Started, Training, finish, show_survey
 from foretell.config import LabelsSettings, with_changes
 from foretell.errors import SettingsError
 from foretell.presets import DEFAULT_PRESET, labels_preset_for, preset
@@ -19,8 +19,10 @@ from foretell.progress import view
 
 if TYPE_CHECKING:
     from foretell.data.examples import Examples
+    from foretell.data.records import Part
     from foretell.data.soft import Answering
     from foretell.data.split import Split
+    from foretell.training.labels.ancestor import Ancestor
     from foretell.training.labels.continued import Continued
 
 
@@ -52,28 +54,46 @@ class Sources:
         old: Old examples of the model to continue, learned from again. May be given several times. Without
             them the old model labels the --unlabelled texts and made-up texts instead.
         old_valid: Old examples to measure on only. The old model must not have learned from them.
-        baseline: Also fit an n-gram linear model, to compare with.
     """
 
     valid: Annotated[str | None, Parameter(metavar="DATA")] = None
-    unlabelled: Annotated[tuple[str, ...], Parameter(negative=(), metavar="TEXTS", show_default=False)] = ()
+    unlabelled: Annotated[Several, Parameter(metavar="TEXTS")] = ()
     vectors: Annotated[str | None, Parameter(metavar="FILE|glove")] = None
     teacher: Annotated[str | None, Parameter(metavar="DIR")] = None
     soft: Annotated[str | None, Parameter(metavar="FILE")] = None
-    keep_teacher: Switch = False
+    keep_teacher: bool = False
     label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
     from_: Annotated[str | None, Parameter(name="--from", metavar="MODEL")] = None
     continue_: Annotated[str | None, Parameter(name="--continue", metavar="MODEL")] = None
-    old: Annotated[tuple[str, ...], Parameter(negative=(), metavar="DATA", show_default=False)] = ()
+    old: Annotated[Several, Parameter(metavar="DATA")] = ()
     old_valid: Annotated[str | None, Parameter(metavar="DATA")] = None
-    baseline: Annotated[bool, Parameter(group=RUN)] = True
+
+    def check(self, data: str | None) -> None:
+        """Check that the options go together.
+
+        Raises:
+            SettingsError: two teachers, nothing to learn from, or old examples of no classifier.
+        """
+        expected, found, where = "", "none", "train labels"
+        other = "--label-hints" if self.label_hints else "--soft" if self.soft else "none" if not data else ""
+        if self.teacher and self.soft:
+            expected, found = "one teacher", "--teacher and --soft"
+        elif self.continue_ and other:
+            expected, found = "DATA, new texts with labels, with --continue", other
+        elif not data and other == "none":
+            expected = "DATA, texts with labels, or --label-hints FILE, or --soft FILE"
+        elif (self.old or self.old_valid) and not self.continue_:
+            expected = "--continue MODEL, whose old examples these are"
+            where = "--old" if self.old else "--old-valid"
+        if expected:
+            raise SettingsError(expected=expected, found=found, where=where)
 
 
 _NOTHING_MORE = Sources()
 
 
 def train_labels(
-    data: Annotated[str | None, Parameter(name="DATA", show_default=False)] = None,
+    data: Annotated[str | None, Parameter(name="DATA")] = None,
     /,
     *,
     training: Training,
@@ -91,35 +111,32 @@ def train_labels(
             data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
     """
     from foretell.artifacts.kept_teacher import check_encoder_folder
+    from foretell.data.word_vectors import vector_files
     from foretell.hub.models import local_encoder
 
     # Before the data is read and TensorFlow is imported, which takes minutes and seconds.
+    more.check(data)
     encoder = None
-    if more.teacher is not None and more.soft is not None:
-        raise SettingsError(expected="one teacher", found="--teacher and --soft", where="train labels")
     if more.teacher is not None:
         folder = local_encoder(more.teacher, listener=lambda address: note(f"teacher: {address}"))
         encoder = check_encoder_folder(folder)
     if more.vectors is not None:
-        from foretell.data.word_vectors import vector_files
-
         vector_files(more.vectors)
     changes = given(options)
-    check_possible(training)
-    what = _to_continue if more.continue_ is not None else _to_begin
-    split, continued, soft, settings, name = what(data, more, reading, training.preset, changes)
+    training.check()
+    settings, name, ancestor = _settings(training.preset, changes, more.continue_)
+    split, continued, soft = _read(data, more, reading, settings, ancestor)
+    if ancestor is None and training.preset is None and changes.get("minutes"):
+        note(f"--preset {name}, for {settings.minutes:g} minutes\n")
     from foretell.runtime.encoder import SentenceEncoder
     from foretell.training.labels.train import train_labels as train
     from foretell.training.labels.transfer import read_language_model
 
     with view() as listener:
-        how = training.options(
-            preset=name, baseline=more.baseline, listener=listener, started=started, given=frozenset(changes)
-        )
         model = train(
             split,
             settings,
-            how,
+            training.options(preset=name, listener=listener, started=started, given=frozenset(changes)),
             start=None if more.from_ is None else read_language_model(local_model(more.from_)),
             continued=continued,
             vectors=more.vectors,
@@ -129,103 +146,68 @@ def train_labels(
     finish(model, training, output)
 
 
-Begun: TypeAlias = "tuple[Split, Continued | None, Answering | None, LabelsSettings, str]"
-"""The data of a training, what it continues, a teacher's answers, the settings and the name of the preset."""
-
-
-def _to_continue(
-    data: str | None, more: Sources, reading: LabelledInput, preset: str | None, changes: dict[str, Any]
-) -> Begun:
-    """Read the data of a training that continues a classifier, and show the survey of it."""
+def _settings(
+    name: str | None, changes: dict[str, Any], model: str | None
+) -> tuple[LabelsSettings, str, Ancestor | None]:
+    """Return the settings, the name of their preset, and the classifier that is continued."""
     from foretell.training.labels.ancestor import continued_settings, read_ancestor
-    from foretell.training.labels.continued import continued_split, joined
 
-    if data is None or more.label_hints is not None or more.soft is not None:
-        raise SettingsError(
-            expected="DATA, new texts with labels, with --continue",
-            found="none" if data is None else "--label-hints" if more.soft is None else "--soft",
-            where="train labels",
-        )
-    assert more.continue_ is not None
-    ancestor = read_ancestor(local_model(more.continue_))
-    settings = continued_settings(ancestor.model, preset, changes)
-    new, old = reading.read(data, part="train"), [reading.read(each, part="train") for each in more.old]
-    for examples in (new, *old):
-        _show_survey(examples, settings)
-    split, continued = continued_split(
-        new,
-        ancestor,
-        old=joined(old, ", ".join(each.name for each in old)) if old else None,
-        old_valid=None if more.old_valid is None else reading.read(more.old_valid, part="test"),
-        valid=None if more.valid is None else reading.read(more.valid, part="test"),
-        unlabelled=_unlabelled(more, reading),
-        settings=settings,
-    )
-    return split, continued, None, settings, preset or ancestor.model.preset
+    if model is not None:
+        ancestor = read_ancestor(local_model(model))
+        return continued_settings(ancestor.model, name, changes), name or ancestor.model.preset, ancestor
+    minutes = changes.get("minutes")
+    name = name or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)
+    return with_changes(cast(LabelsSettings, preset("labels", name)), changes), name, None
 
 
-def _to_begin(
-    data: str | None, more: Sources, reading: LabelledInput, name: str | None, changes: dict[str, Any]
-) -> Begun:
-    """Read the data of a training that begins, split it, and show the survey of it.
+def _read(
+    data: str | None, more: Sources, reading: LabelledInput, settings: LabelsSettings,
+    ancestor: Ancestor | None,
+) -> tuple[Split, Continued | None, Answering | None]:  # fmt: skip
+    """Read and show the data of a training; return it with what is continued and a teacher's answers.
 
     Raises:
-        SettingsError: old examples of no classifier, or nothing to learn from.
         DataError: the data cannot be read, or there is nothing to learn from it.
     """
     from foretell.data.checks import check_learnable
     from foretell.data.examples import Examples
     from foretell.data.soft import read_soft
     from foretell.data.split import make_split
-    from foretell.data.unlabelled import read_label_hints
+    from foretell.data.unlabelled import read_label_hints, unlabelled_texts
+    from foretell.training.labels.continued import continued_split, joined
 
-    if more.old or more.old_valid is not None:
-        raise SettingsError(
-            expected="--continue MODEL, whose old examples these are",
-            found="none",
-            where="--old" if more.old else "--old-valid",
-        )
-    minutes = changes.get("minutes")
-    chosen = name or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)
-    settings = with_changes(cast(LabelsSettings, preset("labels", chosen)), changes)
-    separator = settings.multi_label
+    def read(source: str | None, part: Part) -> Examples | None:
+        return None if source is None else reading.read(source, part=part, multi_label=settings.multi_label)
+
     hints = None if more.label_hints is None else read_label_hints(more.label_hints)
-    if data is not None:
-        examples = reading.read(data, part="train", multi_label=separator)
+    examples = read(data, "train") or hints or Examples([], [])
+    if data is not None and ancestor is None:
         check_learnable(examples)
-    elif hints is not None or more.soft is not None:
-        examples = Examples([], []) if hints is None else hints
+    soft = None if more.soft is None else read_soft(more.soft, examples.label_names, text=reading.text)
+    unlabelled = [text for each in more.unlabelled for text in unlabelled_texts(each, text=reading.text)]
+    valid, continued = read(more.valid, "test"), None
+    if ancestor is None:
+        split = make_split(
+            examples, valid=valid, fraction=settings.fraction_for(len(examples)), seed=settings.seed,
+            unlabelled=[*unlabelled, *(() if soft is None else soft.texts)], hints=hints,
+        )  # fmt: skip
+        if len(examples):
+            _show(examples, settings, split)
     else:
-        expected = "DATA, texts with labels, or --label-hints FILE, or --soft FILE"
-        raise SettingsError(expected=expected, found="neither", where="train labels")
-    names, text = examples.label_names, reading.text
-    soft = None if more.soft is None else read_soft(more.soft, names, text=text)
-    split = make_split(
-        examples,
-        valid=None if more.valid is None else reading.read(more.valid, part="test", multi_label=separator),
-        fraction=settings.fraction_for(len(examples)),
-        seed=settings.seed,
-        unlabelled=[*_unlabelled(more, reading), *(() if soft is None else soft.texts)],
-        hints=hints,
-    )
-    if len(examples):
-        _show_survey(examples, settings, split)
-    if name is None and minutes:
-        note(f"--preset {chosen}, for {settings.minutes:g} minutes\n")
-    return split, None, soft, settings, chosen
+        olds = [reading.read(each, part="train") for each in more.old]
+        for each in (examples, *olds):
+            _show(each, settings, make_split(each, fraction=0.0, seed=settings.seed))
+        split, continued = continued_split(
+            examples, ancestor, old=joined(olds, ", ".join(each.name for each in olds)) if olds else None,
+            old_valid=read(more.old_valid, "test"), valid=valid, unlabelled=unlabelled, settings=settings,
+        )  # fmt: skip
+    return split, continued, soft
 
 
-def _show_survey(examples: Examples, settings: LabelsSettings, split: Split | None = None) -> None:
-    from foretell.data.split import make_split
+def _show(examples: Examples, settings: LabelsSettings, split: Split) -> None:
     from foretell.surveying.counts import survey_examples
     from foretell.text.splitting import splitter
 
-    split = split or make_split(examples, fraction=0.0, seed=settings.seed)
     tokens = splitter(settings.tokens, lowercase=settings.lowercase)
-    show_survey(survey_examples(examples, split, tokens=tokens))
-
-
-def _unlabelled(more: Sources, reading: LabelledInput) -> list[str]:
-    from foretell.data.unlabelled import unlabelled_texts
-
-    return [text for each in more.unlabelled for text in unlabelled_texts(each, text=reading.text)]
+    survey = survey_examples(examples, split, tokens=tokens)
+    show_survey(survey, survey.notes)

@@ -1,4 +1,4 @@
-"""The command `train words`, and what it shares with `train labels`: options, the survey, the end."""
+"""The command `train words`, and what it shares with `train labels`: how a training is run, and its end."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model
-from foretell.cli.options import AS_TEXT, DATA, Output, Switch, Whole, rare
+from foretell.cli.options import AS_TEXT, DATA, Output, Several, Whole, rare
 from foretell.cli.output import Writer, listed, note
 from foretell.cli.setting_flags import WordsOptions, given
 from foretell.config import WordsSettings, with_changes
-from foretell.metrics.shown import number, remarks_on
+from foretell.metrics.shown import remarks_on
 from foretell.presets import DEFAULT_PRESET, preset, words_preset_for
 from foretell.progress import view
-from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
     from foretell.data.corpus import Corpus
     from foretell.surveying.counts import Survey
-    from foretell.training.events import Listener
     from foretell.training.options import TrainOptions
-    from foretell.training.words.continued import ContinuedWords
 
 RUN = Group("Run", sort_key=1)
 
@@ -47,17 +44,19 @@ class Training:
         restart: Delete the unfinished training of --out and start again.
         overwrite: Replace the finished model in --out.
         config: Read options from this TOML file.
+        baseline: Also fit a simple model to compare with: an n-gram linear model, or a Kneser–Ney model.
         checkpoint_seconds: Save a checkpoint every N seconds.
         tensorboard: Write TensorBoard event files to this folder.
     """
 
     out: Annotated[Path, Parameter(metavar="DIR")]
     preset: Annotated[str | None, Parameter(metavar="NAME")] = None
-    resume: Switch = False
-    restart: Switch = False
-    overwrite: Switch = False
+    resume: bool = False
+    restart: bool = False
+    overwrite: bool = False
     config: Annotated[Path | None, Parameter(metavar="FILE")] = None
-    checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN))] = 60.0
+    baseline: Annotated[bool, Parameter(negative="--no-baseline")] = True
+    checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN), metavar="N")] = 60.0
     tensorboard: Annotated[Path | None, Parameter(group=rare(RUN), metavar="DIR")] = None
 
     def options(self, **how: Any) -> TrainOptions:
@@ -68,43 +67,32 @@ class Training:
         """
         from foretell.training.options import TrainOptions
 
-        names = ("out", "resume", "restart", "overwrite", "checkpoint_seconds", "tensorboard")
-        return TrainOptions(**{name: getattr(self, name) for name in names}, **how)
+        return TrainOptions(
+            out=self.out, resume=self.resume, restart=self.restart, overwrite=self.overwrite,
+            checkpoint_seconds=self.checkpoint_seconds, tensorboard=self.tensorboard, baseline=self.baseline,
+            **how,
+        )  # fmt: skip
+
+    def check(self) -> None:
+        """Raise now what would otherwise only fail after the training.
+
+        Raises:
+            MissingExtraError: TensorFlow, Keras or onnx is not installed.
+            ArtifactError: `out` cannot be written.
+            RunError: a finished model or an unfinished training is there, or none to resume.
+            SettingsError: an option is out of range, or two exclude each other.
+        """
+        from foretell.machine import require_training
+        from foretell.training.run import check_can_begin
+
+        require_training()
+        check_can_begin(self.options())
 
 
-def check_possible(training: Training) -> None:
-    """Raise now what would otherwise only fail after the training.
-
-    Raises:
-        MissingExtraError: TensorFlow, Keras or onnx is not installed.
-        ArtifactError: `training.out` cannot be written.
-        RunError: a finished model or an unfinished training is there, or none to resume.
-        SettingsError: an option is out of range, or two exclude each other.
-    """
-    from foretell.machine import require_training
-    from foretell.training.run import check_can_begin
-
-    require_training()
-    check_can_begin(training.options())
-
-
-def show_survey(survey: Survey) -> None:
+def show_survey(survey: Survey, notes: Iterable[str]) -> None:
     """Write a survey of the data to stderr."""
-    notes = "".join(f"  · {each}\n" for each in survey.notes)
-    note(f"{survey.name}\n{listed(survey.rows, indent=2)}\n{notes}")
-
-
-def without_notes(listener: Listener, shown: Iterable[str]) -> Listener:
-    """Return a listener that leaves out the notes which were already shown."""
-    from foretell.training.events import Event, Note
-
-    known = set(shown)
-
-    def listen(event: Event) -> None:
-        if not (isinstance(event, Note) and event.text in known):
-            listener(event)
-
-    return listen
+    lines = "".join(f"  · {each}\n" for each in notes)
+    note(f"{survey.name}\n{listed(survey.rows, indent=2)}\n{lines}")
 
 
 def finish(model: Model, training: Training, output: Output) -> None:
@@ -112,7 +100,7 @@ def finish(model: Model, training: Training, output: Output) -> None:
 
     The training itself has shown the result.
     """
-    for remark in filter(None, [*remarks_on(model.metrics), advice(model)]):
+    for remark in remarks_on(model.metrics):
         note(remark)
     out, name = training.out, shlex.quote(str(training.out))
     commands = {
@@ -126,27 +114,7 @@ def finish(model: Model, training: Training, output: Output) -> None:
     if format != "text":
         record = {"job": model.job, "preset": model.preset, "out": str(out), **model.metrics}
         columns = [name for name, value in record.items() if isinstance(value, int | float | str)]
-        Writer(format, columns).write(record, "")
-
-
-def advice(model: Model) -> str:
-    """Return what to try where the baseline is better on the validation data, else ""."""
-    metrics, settings = model.metrics, model.settings
-    ours, baseline = number(metrics.get("accuracy")), number(metrics.get("baseline_accuracy"))
-    if ours is not None and baseline is not None and ours < baseline:
-        add = "" if getattr(settings, "linear", False) else "add it to the ensemble with --linear, "
-        return (
-            f"The n-gram linear model alone is more accurate here ({percent(baseline)} against "
-            f"{percent(ours)}): {add}add texts with --unlabelled, or label more texts."
-        )
-    ours, baseline = number(metrics.get("valid_perplexity")), number(metrics.get("baseline_perplexity"))
-    if ours is not None and baseline is not None and ours > baseline:
-        add = "" if getattr(settings, "kneser_ney", False) else "interpolate it with --kneser-ney, "
-        return (
-            f"The Kneser-Ney model alone has a lower perplexity here ({baseline:,.1f} against {ours:,.1f}): "
-            f"{add}allow more --epochs or --minutes, or add text."
-        )
-    return ""
+        Writer(format, columns).write(record)
 
 
 _SURVEY_SHARE = 1 / 16
@@ -167,24 +135,23 @@ class TrainCluster:
     """
 
     cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
-    workers: Annotated[Whole | None, Parameter(metavar="N")] = None
-    average_every: Annotated[Whole | None, Parameter(metavar="N")] = None
+    workers: Whole | None = None
+    average_every: Whole | None = None
 
 
-ALONE = TrainCluster()
+_ALONE = TrainCluster()
 
 
 def train_words(
-    sources: Annotated[tuple[str, ...], Parameter(name="TEXT", negative=())],
+    sources: Annotated[tuple[str, ...], Parameter(name="TEXT")],
     /,
     *,
     training: Training,
-    valid: Annotated[tuple[str, ...], Parameter(group=DATA, negative=(), show_default=False)] = (),
+    valid: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
     continue_: Annotated[str | None, Parameter(name="--continue", group=DATA, metavar="MODEL")] = None,
-    old: Annotated[tuple[str, ...], Parameter(group=DATA, negative=(), show_default=False)] = (),
-    old_valid: Annotated[tuple[str, ...], Parameter(group=DATA, negative=(), show_default=False)] = (),
-    baseline: Annotated[bool, Parameter(group=RUN)] = True,
-    cluster: TrainCluster = ALONE,
+    old: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
+    old_valid: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
+    cluster: TrainCluster = _ALONE,
     output: Output = AS_TEXT,
     options: WordsOptions | None = None,
     started: Started,
@@ -199,70 +166,56 @@ def train_words(
             stay, unless they are given; the learning rate is a quarter. See docs/continue.md.
         old: Old text of the model to continue, learned from again. May be given several times.
         old_valid: Old text to measure on only. Without it: the end of --old. May be given several times.
-        baseline: Also measure a Kneser–Ney model, to compare with.
     """
-    changes = given(options)
-    continued = _continued(continue_, old, old_valid)
-    if continued is None:
-        name = training.preset or DEFAULT_PRESET
-        settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
-    else:
-        from foretell.training.words.continued import continued_words_settings
-
-        model = continued.ancestor.model
-        name = training.preset or model.preset
-        settings = continued_words_settings(model, training.preset, changes)
-    check_possible(training)
     from foretell.cluster.averaging import training_workers
     from foretell.data.corpus import open_corpus
+    from foretell.training.words.continued import continued_words_settings, opened
+
+    changes = given(options)
+    continued = opened(
+        None if continue_ is None else local_model(continue_),
+        open_corpus(old) if old else None,
+        open_corpus(old_valid, part="test") if old_valid else None,
+    )
+    name = training.preset or DEFAULT_PRESET
+    if continued is None:
+        settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
+    else:
+        name = training.preset or continued.ancestor.model.preset
+        settings = continued_words_settings(continued.ancestor.model, training.preset, changes)
+    training.check()
     from foretell.training.words.train import check_valid
     from foretell.training.words.train import train_words as train
 
     check_valid(settings, valid or None, cluster.cluster)
     corpus, valid_corpus = open_corpus(sources), open_corpus(valid, part="test") if valid else None
-    surveys = [_survey(each, settings, started) for each in (corpus, valid_corpus) if each is not None]
-    for survey in surveys:
-        show_survey(survey)
+    words = _survey(corpus, settings, started)
+    if valid_corpus is not None:
+        _survey(valid_corpus, settings, started)
     if training.preset is None and changes.get("minutes") and continued is None:
-        words = surveys[0].tokens
         name = words_preset_for(settings.minutes, words)
         settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
         note(f"--preset {name}, for {settings.minutes:g} minutes for {words:,} words\n")
-    with training_workers(**asdict(cluster)) as workers, view() as shown:
-        listener = without_notes(shown, [each for survey in surveys for each in survey.notes])
-        how = training.options(
-            preset=name, baseline=baseline, listener=listener, started=started, given=frozenset(changes)
-        )
+    with training_workers(**asdict(cluster)) as workers, view() as listener:
+        how = training.options(preset=name, listener=listener, started=started, given=frozenset(changes))
         model = train(corpus, settings, how, valid=valid_corpus, workers=workers, continued=continued)
     finish(model, training, output)
 
 
-def _continued(model: str | None, old: tuple[str, ...], old_valid: tuple[str, ...]) -> ContinuedWords | None:
-    """Return what --continue names, or None.
+def _survey(corpus: Corpus, settings: WordsSettings, started: float) -> int:
+    """Show the counts of a text, and return its tokens; the training itself shows the notes on it.
 
-    Raises:
-        SettingsError: --old or --old-valid without it.
+    With a time limit, only the lines are counted that can be in a sixteenth of the time left.
     """
-    from foretell.data.corpus import open_corpus
-    from foretell.training.words.continued import opened
-
-    return opened(
-        None if model is None else local_model(model),
-        open_corpus(old) if old else None,
-        open_corpus(old_valid, part="test") if old_valid else None,
-    )
-
-
-def _survey(corpus: Corpus, settings: WordsSettings, started: float) -> Survey:
-    """Count a text; with a time limit, the lines that can be counted in a sixteenth of the time left."""
     from foretell.surveying.counts import survey_corpus
     from foretell.text.splitting import splitter
     from foretell.training.budget import Budget, InTime
 
     budget = Budget(settings.minutes, started)
     lines = InTime(corpus, budget, budget.share(_SURVEY_SHARE))
-    tokens = splitter(settings.tokens, lowercase=settings.lowercase)
-    survey = survey_corpus(corpus, tokens=tokens, lines=lines)
-    if lines.is_cut:
-        survey.notes.append(f"the time limit is short: only the first {lines.count:,} lines are counted here")
-    return survey
+    survey = survey_corpus(
+        corpus, tokens=splitter(settings.tokens, lowercase=settings.lowercase), lines=lines
+    )
+    cut = f"the time limit is short: only the first {lines.count:,} lines are counted here"
+    show_survey(survey, [cut] if lines.is_cut else [])
+    return survey.tokens

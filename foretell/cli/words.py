@@ -11,21 +11,32 @@ from cyclopts import Group, Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.inputs import (
-    bytes_of,
-    names_source,
-    note_unknown,
-    open_lines,
-    open_words,
-    read_text,
-)
-from foretell.cli.options import ANY_TEXTS, AS_TEXT, Cache, Literally, Output, Switch, TextInput, Whole
-from foretell.cli.output import Format, Writer, counted, counter, listed, on_one_line, show
+from foretell.cli.inputs import local_model, open_lines, read_text
+from foretell.cli.options import ANY_TEXTS, AS_TEXT, Cache, Literally, Output, Several, TextInput, Whole
+from foretell.cli.output import Writer, counted, listed, note, on_one_line, show
 from foretell.errors import UsageError
-from foretell.text.line_encoder import utf8_bytes
+from foretell.readable import listed as named
 
 if TYPE_CHECKING:
-    from foretell.runtime.words.predictor import Continuation
+    from foretell.runtime.words.predictor import WordsRuntime
+
+_MAX_UNKNOWN = 10
+
+
+def _opened(model: str, text: str, *, literal: bool) -> tuple[WordsRuntime, str]:
+    """Open a language model, and read the text that it goes on from; note words that it does not know."""
+    from foretell.runtime.words.predictor import WordsRuntime
+
+    runtime, prompt = WordsRuntime.open(local_model(model)), read_text(text, literal=literal)
+    tokenizer = runtime.tokenizer
+    if not prompt.strip():
+        note("the text is empty: these words begin a text")
+    if not tokenizer.is_open and tokenizer.unknown is not None:
+        spans = tokenizer.encode_with_offsets(prompt)
+        unknown = dict.fromkeys(prompt[start:end] for i, start, end in spans if i == tokenizer.unknown)
+        if unknown:
+            note(f"unknown to the model: {named(unknown, _MAX_UNKNOWN)}")
+    return runtime, prompt
 
 
 def next_words(
@@ -34,7 +45,7 @@ def next_words(
     /,
     *,
     k: Annotated[Whole, Parameter(name=["-k", "--count"])] = 5,
-    unfinished: Switch = False,
+    unfinished: bool = False,
     cache: Cache = 0,
     literal: Literally = False,
     output: Output = AS_TEXT,
@@ -48,8 +59,7 @@ def next_words(
         unfinished: Take the last word for the beginning of a word, and list the words that begin with it.
             Their probabilities are relative to one another.
     """
-    runtime, prompt = open_words(model), read_text(text, literal=literal)
-    note_unknown(runtime, prompt)
+    runtime, prompt = _opened(model, text, literal=literal)
     candidates = runtime.next(prompt, k=k, unfinished=unfinished, cache=cache)
     writer = Writer(output.chosen(), ["word", "probability"])
     # The white space that belongs to a token.
@@ -81,8 +91,8 @@ class Extent:
     words: Whole = 20
     max_tokens: Whole = 0
     n: Annotated[Whole, Parameter(name=["-n", "--samples"])] = 1
-    stop: Annotated[tuple[str, ...], Parameter(negative=())] = ()
-    unfinished: Switch = False
+    stop: Several = ()
+    unfinished: bool = False
 
 
 @Parameter(name="*", group=CHOICE)
@@ -108,7 +118,7 @@ class Choice:
     min_p: Annotated[float, Parameter(metavar="P")] = 0.0
     repetition_penalty: float = 1.0
     seed: Whole | None = None
-    avoid_unknown: bool = True
+    avoid_unknown: Annotated[bool, Parameter(negative="--no-avoid-unknown")] = True
     alternatives: Whole = 0
     cache: Cache = 0
 
@@ -133,34 +143,29 @@ def complete(
         model: Model directory for words.
         text: The text to continue: a text, a file, or - for standard input.
     """
-    runtime = open_words(model)
-    prompt = read_text(text, literal=literal)
-    note_unknown(runtime, prompt)
+    runtime, prompt = _opened(model, text, literal=literal)
     plan: dict[str, Any] = {**dataclasses.asdict(choice), **dataclasses.asdict(extent)}
     format, n = output.chosen(), plan.pop("n")
-    if format != "text":
-        _write(runtime.continuations(prompt, n, **plan), format)
-    elif n != 1:
-        show("\n\n".join(prompt + each.text for each in runtime.continuations(prompt, n, **plan)))
-    else:
+    if format == "text" and n == 1:
         pieces = runtime.complete(prompt, **plan)
         # The first piece is chosen before anything is shown: a bad option must not leave half a line.
         show(prompt + next(pieces, ""), end="", flush=True)
         for piece in pieces:
             show(piece, end="", flush=True)
         show("")
-
-
-def _write(continuations: list[Continuation], format: Format) -> None:
-    columns = ["continuation", "word", "text", "log_probability"]
-    writer = Writer(format, columns)
+        return
+    continuations = runtime.continuations(prompt, n, **plan)
+    if format == "text":
+        show("\n\n".join(prompt + each.text for each in continuations))
+        return
+    writer = Writer(format, ["continuation", "word", "text", "log_probability"])
     for number, continuation in enumerate(continuations, start=1):
         if format == "jsonl":
-            writer.write(dataclasses.asdict(continuation), "")
+            writer.write(dataclasses.asdict(continuation))
             continue
-        for written in continuation.words:
-            values = (number, written.word, written.text, round(written.log_probability, 6))
-            writer.write(dict(zip(columns, values, strict=True)), "")
+        for each in continuation.words:
+            row = {"continuation": number, "word": each.word, "text": each.text}
+            writer.write({**row, "log_probability": round(each.log_probability, 6)})
 
 
 def score(
@@ -192,15 +197,11 @@ def score(
             found="one of them",
             fix="leave it out: without --cluster the text is one stream",
         )
-    runtime = open_words(model)
-    is_file = names_source(text, literal=literal, folders=False)
-    with (
-        open_lines(text, literal=literal) as lines,
-        counter("scoring", bytes_of([text]) if is_file else None) as advance,
-    ):
-        counts = counted(lines, advance, lambda line: utf8_bytes(line) + 1)
-        result = runtime.score(counts, cache=cache)
-    record = dataclasses.asdict(result)
+    from foretell.runtime.words.predictor import WordsRuntime
+
+    runtime = WordsRuntime.open(local_model(model))
+    with open_lines(text, literal=literal) as lines:
+        record = dataclasses.asdict(runtime.score(counted(lines, "scoring"), cache=cache))
     shown = listed(score_rows(record, is_open=runtime.tokenizer.is_open))
     Writer(output.chosen(), list(record)).write(record, shown)
     return 0

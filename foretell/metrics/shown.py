@@ -138,7 +138,8 @@ def result_of(metrics: Metrics) -> str:
 def remarks_on(metrics: Metrics) -> list[str]:
     """Return what the metrics mean, as sentences: how far they can be trusted, and what each part adds."""
     caution = metrics.get("caution")
-    sentences = [str(each) for each in (caution, _parts_of_classifier(metrics)) if each]
+    found = (caution, _parts_of_classifier(metrics), _better_baseline(metrics))
+    sentences = [str(each) for each in found if each]
     return [each[0].upper() + each[1:] + ("" if each.endswith(".") else ".") for each in sentences]
 
 
@@ -153,3 +154,20 @@ def _parts_of_classifier(metrics: Metrics) -> str:
         "here the linear models decide. The network has the weight that gives the smallest log loss; it "
         "gains with more texts."
     )
+
+
+def _better_baseline(metrics: Metrics) -> str:
+    """Return what to try where the baseline is better on the validation data, else ""."""
+    ours, baseline = number(metrics.get("accuracy")), number(metrics.get("baseline_accuracy"))
+    if ours is not None and baseline is not None and ours < baseline:
+        return (
+            f"The n-gram linear model alone is more accurate here ({percent(baseline)} against "
+            f"{percent(ours)}): try the setting linear, texts without labels, or more labelled texts"
+        )
+    ours, baseline = number(metrics.get("valid_perplexity")), number(metrics.get("baseline_perplexity"))
+    if ours is not None and baseline is not None and ours > baseline:
+        return (
+            f"The Kneser–Ney model alone has a lower perplexity here ({baseline:,.1f} against {ours:,.1f}): "
+            "try the setting kneser_ney, more epochs or minutes, or more text"
+        )
+    return ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 TINY = {
     "FORETELL_UNITS": "8",
@@ -53,3 +56,22 @@ def reviews() -> Iterator[str]:
 def tickets() -> Iterator[tuple[str, str]]:
     for number in range(30):
         yield (("prints", "hardware"), ("crashes", "software"), ("bills", "finance"))[number % 3]
+
+
+def rows_of(answer: Answer) -> list[dict[str, Any]]:
+    """Return what a command wrote as JSON Lines or as CSV."""
+    assert answer.code == 0, answer.err
+    if answer.out.startswith("{"):
+        return [json.loads(line) for line in answer.out.splitlines()]
+    return list(csv.DictReader(io.StringIO(answer.out, newline="")))
+
+
+def report_of(answer: Answer) -> dict[str, Any]:
+    """Return the one JSON object that a command wrote."""
+    (row,) = rows_of(answer)
+    return row
+
+
+def as_stdin(text: str | bytes) -> io.TextIOWrapper:
+    """Return a stand-in for standard input."""
+    return io.TextIOWrapper(io.BytesIO(text if isinstance(text, bytes) else text.encode()), encoding="utf-8")

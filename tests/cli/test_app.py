@@ -10,16 +10,36 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from cli_workplace import TINY, Run
 
 from foretell.cli.app import COMMANDS
+from foretell.cli.options import InputFormat
+from foretell.cli.setting_flags import PURPOSES, setting_infos
+from foretell.config import Job
+from foretell.data.formats import FORMATS
 
 EXAMPLES = [example for command in COMMANDS.values() for example in command.examples]
 VERBS = {
-    "compare", "continue", "export", "label", "list", "measure", "predict", "push", "search", "serve", "show",
-    "train", "write",
+    "compare",
+    "continue",
+    "export",
+    "label",
+    "list",
+    "measure",
+    "predict",
+    "push",
+    "serve",
+    "show",
+    "train",
+    "write",
+}
+# serve answers over HTTP, demo shows what it does, label asks.
+WITHOUT_OUTPUT = {"serve", "demo", "label"}
+READS_RECORDS = {
+    "train labels", "classify", "explain", "evaluate", "export", "score", "data", "compare", "label",
 }  # fmt: skip
 
 
@@ -37,76 +57,118 @@ def fresh(workplace: Path, tmp_path: Path) -> Path:
 
 
 def shown(text: str) -> str:
-    """Return help as one line: wherever lines are broken, a continued command is one again."""
-    return " ".join(text.replace("\\\n", " ").split())
+    """Return help as one line, without the boxes."""
+    return " ".join(re.sub("[│╭╮╰╯─]", " ", text).split())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_shows_its_help_and_its_examples(run: Run, command: str) -> None:
-    answer = run(*command.split(), "--help")
+def test_each_command_shows_its_help_and_its_examples(
+    run: Run, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    answer, every = run(*command.split(), "--help"), run(*command.split(), "--help-all").out
     assert (answer.code, answer.err) == (0, "")
+    assert max(map(len, every.splitlines())) <= 80
+    assert "\x1b" not in every
     text = shown(answer.out)
-    assert COMMANDS[command].help in text
-    for more in COMMANDS[command].more:
-        assert " ".join(more.split()) in text
-    assert COMMANDS[command].examples
-    for example in COMMANDS[command].examples:
-        assert example in text
-
-
-@pytest.mark.parametrize("width", [80, 120])
-@pytest.mark.parametrize("command", ["", "train", *COMMANDS])
-def test_help_fits_the_terminal(run: Run, command: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", str(width))
-    for flag in ("--help", "--help-all"):
-        answer = run(*command.split(), flag)
-        assert answer.code == 0
-        assert max(map(len, answer.out.splitlines())) <= width
-        assert "\x1b" not in answer.out
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_begins_with_a_verb(command: str) -> None:
-    first = COMMANDS[command].help.split()[0].lower()
-    assert first in VERBS
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_a_function_is_that_of_no_other(run: Run, command: str) -> None:
-    name = command.replace(" ", "_")
-    module, function = (COMMANDS[command].code or f"{name}:{name}").split(":")
-    assert callable(getattr(import_module(f"foretell.cli.{module}"), function))
-    options = re.findall(
-        r"^  (?:-\w, )?(--[\w\[\]-]+)", run(*command.split(), "--help-all").out, re.MULTILINE
-    )
+    of = COMMANDS[command]
+    assert of.help.split()[0].lower() in VERBS
+    for paragraph in (of.help, *of.more):
+        assert " ".join(paragraph.split()) in text
+    # So that it can be copied, no example is broken.
+    assert of.examples
+    assert {f"  {example}" for example in of.examples} <= set(answer.out.splitlines())
+    options = re.findall(r"^│ (?:[* ]  )?(--[\w-]+)", every, re.MULTILINE)
     assert len(options) == len(set(options))
+    assert ("--format" in options) == ("--json" in options) == (command not in WITHOUT_OUTPUT)
+    assert ("--input-format" in options) == (command in READS_RECORDS)
+    name = command.replace(" ", "_")
+    module, function = (of.code or f"{name}:{name}").split(":")
+    assert callable(getattr(import_module(f"foretell.cli.{module}"), function))
 
 
 def test_the_first_page_lists_every_command_in_groups(run: Run) -> None:
-    lines = run("--help").out.splitlines()
+    text = run("--help").out
     titles = [
-        "Train",
-        "Predict with a model for labels",
-        "Predict with a model for words",
-        "Use any model",
+        "Train", "Predict with a model for labels", "Predict with a model for words", "Use any model",
         "Look up",
-    ]
-    assert [line for line in lines if line in titles] == titles
+    ]  # fmt: skip
+    assert [title for title in re.findall(r"╭─ ([\w ]+?) ─", text) if title in titles] == titles
     for command in COMMANDS:
-        assert any(line.split()[:1] == [command.split()[0]] for line in lines)
+        assert re.search(rf"^│ {command.split()[0]} ", text, re.MULTILINE)
+    assert run("--version").out[0].isdigit()
+    assert run().out == text
 
 
-def test_version(run: Run) -> None:
-    answer = run("--version")
-    assert answer.code == 0
-    assert answer.out[0].isdigit()
+def test_every_format_of_the_data_layer_can_be_named() -> None:
+    # A folder is seen to be one.
+    assert set(get_args(InputFormat)) == set(FORMATS) - {"folder"}
+
+
+@pytest.mark.parametrize("command", ["classify", "explain", "next", "complete", "score"])
+def test_the_rule_of_texts_and_files_is_in_the_help(run: Run, command: str) -> None:
+    text = shown(run(command, "--help").out)
+    assert "an argument that names an existing file" in text
+    assert "- is standard input" in text
+    assert "--literal" in text
+
+
+def flags(text: str) -> dict[str, str]:
+    """Return the options that a help text lists, each with the title of its group."""
+    listed, title = {}, ""
+    for line in text.splitlines():
+        if match := re.match(r"╭─ (.+?) ─", line):
+            title = match[1]
+        elif match := re.match(r"│ (?:[* ]  )?--([\w-]+)", line):
+            listed[match[1]] = title
+    return listed
+
+
+@pytest.mark.parametrize("job", get_args(Job))
+def test_help_shows_the_common_settings_and_help_all_every_one(
+    run: Run, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    common, every = (run("train", job, flag).out for flag in ("--help", "--help-all"))
+    text = re.sub(r"--no-[\w-]+ ", "", shown(every))
+    for info in setting_infos(job):
+        flag = info.name.replace("_", "-")
+        assert flags(every)[flag].removesuffix(" (more)") == info.purpose.capitalize()
+        assert (flag in flags(common)) == info.common
+        assert info.help in text
+        assert f"{info.preset_values()}]" in text
+        assert info.help.endswith(".")
+        # Verbs and sentences, in the words of the field.
+        assert not re.search(r"\b(held|mixture|most_|believe|tells)\b", info.help)
+    titles = [title.lower() for title in dict.fromkeys(flags(common).values())]
+    assert [title for title in titles if title in PURPOSES] == list(PURPOSES)
+
+
+def test_values_of_presets_are_shown_where_they_differ() -> None:
+    labels = {info.name: info for info in setting_infos("labels")}
+    assert labels["minutes"].preset_values() == "quick 1.5 · base 15 · best 60 · article, cnn-lstm 0"
+    assert labels["seed"].preset_values() == "default 1"
+    assert labels["linear"].preset_values() == "quick, base, best on · article, cnn-lstm off"
+    ranges = [labels[name].range() for name in ("minutes", "dropout", "optimizer")]
+    assert ranges == ["0 or more", "0 to 0.95", ""]
+
+
+def test_a_switch_shows_both_forms_a_choice_its_values_and_a_default_its_value(run: Run) -> None:
+    text = shown(run("train", "labels", "--help-all").out)
+    assert "--lowercase" in text
+    assert "--no-lowercase" in text
+    assert "[choices: adam, sgd]" in text
+    assert "--checkpoint-seconds N Save a checkpoint every N seconds. [default: 60]" in text
+    assert "--out DIR Write the model directory DIR. [required]" in text
+    assert "False" not in text
+    assert "None" not in text
 
 
 # foretell serve runs until it is stopped: test_serve.py runs its examples. A push needs the Hub: tests/hub/.
-# foretell label asks for answers: test_label.py.
+# foretell label asks for answers: test_label.py. The demo has test_demo.py.
 @pytest.mark.parametrize(
     "example",
-    [e for e in EXAMPLES if "|" not in e and e.split()[1] not in ("serve", "push", "label")],
+    [e for e in EXAMPLES if "|" not in e and e.split()[1] not in ("serve", "push", "label", "demo")],
 )
 def test_example(run: Run, example: str, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, *argv = shlex.split(example)
@@ -117,13 +179,12 @@ def test_example(run: Run, example: str, fresh: Path, monkeypatch: pytest.Monkey
     assert answer.out or argv[0] == "train"
 
 
-@pytest.mark.parametrize("example", [example for example in EXAMPLES if "|" in example])
-def test_example_with_a_pipe(workplace: Path, fresh: Path, example: str) -> None:
-    folder = fresh if "train" in example else workplace
+def test_examples_with_pipes(workplace: Path, fresh: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        example, shell=True, cwd=folder, env={**os.environ, **TINY, "PATH": path}, capture_output=True,
-        text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+    for example in (example for example in EXAMPLES if "|" in example):
+        done = subprocess.run(
+            example, shell=True, cwd=fresh if "train" in example else workplace,
+            env={**os.environ, **TINY, "PATH": path}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 import subprocess
@@ -16,24 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cli_workplace import Run
+from cli_workplace import Run, as_stdin, rows_of
 
 from foretell.cluster.rows import ANSWER, free_names
-
-
-def test_classify_answers_each_record_once_newlines_inside_and_all(run: Run) -> None:
-    text = run("classify", "reviews-model", "reviews.csv").out.splitlines()
-    rows = [
-        json.loads(line)
-        for line in run("classify", "reviews-model", "reviews.csv", "--format", "jsonl").out.splitlines()
-    ]
-    table = list(
-        csv.DictReader(io.StringIO(run("classify", "reviews-model", "reviews.csv", "--format", "csv").out))
-    )
-    assert len(text) == len(rows) == len(table) == 40
-    assert "\n" in rows[0]["text"]
-    assert rows[0]["text"] == table[0]["text"]
-    assert sum(rows[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
 def test_classify_takes_texts_files_and_several_of_them(run: Run) -> None:
@@ -44,28 +28,30 @@ def test_classify_takes_texts_files_and_several_of_them(run: Run) -> None:
 
 def test_classify_reads_standard_input(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     for arguments in (["-"], []):
-        stdin = io.TextIOWrapper(io.BytesIO(b"good\n\nbad"), encoding="utf-8")
-        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(sys, "stdin", as_stdin("good\n\nbad"))
         assert len(run("classify", "reviews-model", *arguments).out.splitlines()) == 3
-
-
-def rows_of(run: Run, format: str, *argv: str) -> list[dict[str, Any]]:
-    answer = run("classify", "reviews-model", *argv, "--format", format)
-    assert answer.code == 0, answer.err
-    if format == "jsonl":
-        return [json.loads(line) for line in answer.out.splitlines()]
-    return list(csv.DictReader(io.StringIO(answer.out, newline="")))
 
 
 def test_an_answer_keeps_the_columns_of_its_record(run: Run, workplace: Path) -> None:
     with (workplace / "tickets.csv").open(newline="") as file:
         records = list(csv.DictReader(file))
     for format in ("jsonl", "csv"):
-        rows = rows_of(run, format, "tickets.csv", "--text", "body")
+        rows = rows_of(run("classify", "reviews-model", "--format", format, "tickets.csv", "--text", "body"))
         assert [{name: row[name] for name in records[0]} for row in rows] == records
         extra = ["probabilities"] if format == "jsonl" else []
         assert list(rows[0]) == ["body", "team", "subject", "label", "probability", *extra, "reason", "flags"]
-    alone = rows_of(run, "csv", "tickets.csv", "--text", "body", "--no-keep-columns")
+    alone = rows_of(
+        run(
+            "classify",
+            "reviews-model",
+            "--format",
+            "csv",
+            "tickets.csv",
+            "--text",
+            "body",
+            "--no-keep-columns",
+        )
+    )
     assert list(alone[0]) == ["text", "label", "probability", "reason", "flags"]
     assert [row["text"] for row in alone] == [record["body"] for record in records]
 
@@ -74,13 +60,13 @@ def test_columns_keep_their_types(run: Run, tmp_path: Path) -> None:
     record = {"text": "good", "id": 7, "score": 1.5, "tags": ["a", "b"], "nothing": None, "is": True}
     source = tmp_path / "typed.jsonl"
     source.write_text(json.dumps(record) + "\n")
-    (row,) = rows_of(run, "jsonl", str(source))
+    (row,) = rows_of(run("classify", "reviews-model", "--json", str(source)))
     assert {name: row[name] for name in record} == record
-    (cells,) = rows_of(run, "csv", str(source))
+    (cells,) = rows_of(run("classify", "reviews-model", "--format", "csv", str(source)))
     assert [cells[name] for name in record] == ["good", "7", "1.5", "a; b", "", "true"]
     table = pa.table({"text": ["good"], "when": [date(2026, 1, 2)], "n": [float("nan")]})
     pq.write_table(table, tmp_path / "typed.parquet")
-    (row,) = rows_of(run, "jsonl", str(tmp_path / "typed.parquet"))
+    (row,) = rows_of(run("classify", "reviews-model", "--json", str(tmp_path / "typed.parquet")))
     assert (row["when"], row["n"]) == ("2026-01-02", None)
 
 
@@ -88,7 +74,7 @@ def test_a_column_keeps_its_name_and_the_answer_gets_another(run: Run, workplace
     with (workplace / "reviews.csv").open(newline="") as file:
         truth = [row["label"] for row in csv.DictReader(file)]
     for format in ("jsonl", "csv"):
-        rows = rows_of(run, format, "reviews.csv")
+        rows = rows_of(run("classify", "reviews-model", "--format", format, "reviews.csv"))
         assert [row["label"] for row in rows] == truth
         assert {row["foretell_label"] for row in rows} == {"negative", "positive"}
     names = free_names({"label": "", "foretell_label": "", "flags": ""}, ANSWER)
@@ -110,24 +96,16 @@ def test_columns_that_the_first_record_lacks(run: Run, tmp_path: Path) -> None:
     source = tmp_path / "mixed.jsonl"
     records = [{"text": "good", "a": 1}, {"text": "bad", "b": 2}, {"text": "dull", "label": "mine", "a": 3}]
     source.write_text("".join(json.dumps(record) + "\n" for record in records))
-    first, second, third = rows_of(run, "jsonl", str(source))
+    first, second, third = rows_of(run("classify", "reviews-model", "--json", str(source)))
     assert first["a"] == 1
     assert second["b"] == 2
     # The name of an answer means the same in every line.
     assert third["label"] in ("negative", "positive")
     table = run("classify", "reviews-model", str(source), "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(table.out)))
+    rows = rows_of(table)
     assert [row["a"] for row in rows] == ["1", "", "3"]
     assert list(rows[0]) == ["text", "a", "label", "probability", "reason", "flags"]
     assert "left out columns that the first record does not have: 'b'" in table.err
-
-
-def test_the_format_of_the_input_can_be_named(run: Run, workplace: Path) -> None:
-    (workplace / "records.data").write_text('{"body": "good"}\n{"body": "bad"}\n')
-    rows = rows_of(run, "jsonl", "records.data", "--input-format", "jsonl", "--text", "body")
-    assert [row["body"] for row in rows] == ["good", "bad"]
-    wrong = run("classify", "reviews-model", "records.data", "--input-format", "docx")
-    assert (wrong.code, wrong.out) == (2, "")
 
 
 def test_labels_and_texts_bring_no_control_sequence(run: Run) -> None:
@@ -135,7 +113,7 @@ def test_labels_and_texts_bring_no_control_sequence(run: Run) -> None:
     out = run("classify", "reviews-model", text).out
     assert not set("\x1b\x07") & set(out)
     assert "good \u241b]0;x\u2407 thing" in out
-    (row,) = rows_of(run, "jsonl", text)
+    (row,) = rows_of(run("classify", "reviews-model", "--json", text))
     assert row["text"] == text
 
 
@@ -154,15 +132,12 @@ def test_an_answer_comes_before_the_next_text_is_asked_for(workplace: Path) -> N
     assert process.returncode == 0
 
 
-FORMATS = ("text", "jsonl", "csv")
-
-
 def answers(run: Run, *argv: str) -> dict[str, list[Any]]:
     """Return the answers alone in each format: lines of text, records, rows."""
     command = ("classify", "reviews-model", *argv, "--no-keep-columns")
-    text, jsonl, table = (run(*command, "--format", name).out for name in FORMATS)
-    records = [json.loads(line) for line in jsonl.splitlines()]
-    return {"text": text.splitlines(), "jsonl": records, "csv": list(csv.DictReader(io.StringIO(table)))}
+    text = run(*command).out.splitlines()
+    records, table = (rows_of(run(*command, "--format", name)) for name in ("jsonl", "csv"))
+    return {"text": text, "jsonl": records, "csv": table}
 
 
 def test_classify_abstains_below_a_probability_in_every_format(run: Run) -> None:
@@ -192,23 +167,6 @@ def test_classify_flags_odd_texts_in_every_format(run: Run) -> None:
     for line, record, row in zip(*found.values(), strict=True):
         assert row["flags"] == "; ".join(record["flags"])
         assert line.endswith(f"  [{row['flags']}]") == bool(row["flags"])
-
-
-def test_classify_refuses_a_threshold_that_is_no_probability(run: Run) -> None:
-    for value in ("80", "-0.5", "nan", "much"):
-        answer = run("classify", "reviews-model", "good", f"--abstain-below={value}", "--format", "csv")
-        assert (answer.code, answer.out) == (2, "")
-        assert "--abstain-below" in answer.err or "abstain-below" in answer.err
-
-
-def test_classify_writes_both(run: Run) -> None:
-    texts = ["=good thing", "-bad thing"]
-    for format, mark in (("csv", "'"), ("csv-raw", "")):
-        answer = run("classify", "reviews-model", "--format", format, "--", *texts)
-        assert answer.code == 0, answer.err
-        rows = list(csv.DictReader(io.StringIO(answer.out)))
-        assert [row["text"] for row in rows] == [mark + text for text in texts]
-        assert rows[0]["flags"] == "far shorter than any seen in training"
 
 
 # A child is said to have had at least the memory of the process that started it, and a test's is large.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import subprocess
 import sys
@@ -13,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from cli_workplace import Run
+from cli_workplace import Run, report_of, rows_of
 
 from foretell.cli import doctor
 from foretell.cli.doctor import Dependency, dependencies, dependencies_text
@@ -35,13 +33,12 @@ def test_doctor_shows_the_machine_and_every_dependency(run: Run, monkeypatch: py
 
 
 def test_doctor_for_programs(run: Run) -> None:
-    (line,) = run("doctor", "--format", "jsonl").out.splitlines()
-    record = json.loads(line)
+    record = report_of(run("doctor", "--json"))
     assert record["processors"] >= 1
     assert record["memory_bytes"] > 2**30
     assert record["tensorflow_devices"] is None
     assert record["dependencies"] == [dataclasses.asdict(each) for each in dependencies()]
-    rows = list(csv.DictReader(io.StringIO(run("doctor", "--format", "csv").out)))
+    rows = rows_of(run("doctor", "--format", "csv"))
     assert [row["name"] for row in rows] == [each.name for each in dependencies()]
 
 

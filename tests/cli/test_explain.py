@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
-import json
 import sys
 from pathlib import Path
 
 import pytest
-from cli_workplace import Answer, Run, tickets
+from cli_workplace import Answer, Run, as_stdin, report_of, rows_of, tickets
 
 from foretell.runtime.labels.classifier import LabelsRuntime
 
@@ -34,11 +32,10 @@ def test_explain_shows_the_label_and_the_words(run: Run, workplace: Path) -> Non
 
 def test_explain_in_formats_for_programs(run: Run, workplace: Path) -> None:
     found = LabelsRuntime.open(workplace / "reviews-model").explain(TEXT)
-    whole = json.loads(run("explain", "reviews-model", TEXT, "--json").out)
+    whole = report_of(run("explain", "reviews-model", TEXT, "--json"))
     assert (whole["text"], whole["label"]) == (TEXT, found.label)
     assert whole["running"] == pytest.approx(found.running)
-    assert json.loads(run("explain", "reviews-model", TEXT, "--format", "jsonl").out) == whole
-    table = list(csv.DictReader(io.StringIO(run("explain", "reviews-model", TEXT, "--format", "csv").out)))
+    table = rows_of(run("explain", "reviews-model", TEXT, "--format", "csv"))
     assert len(table) == len(whole["words"]) == len(found.words)
     for row, word, running in zip(table, found.words, found.running, strict=True):
         assert row["record"] == "1"
@@ -47,36 +44,23 @@ def test_explain_in_formats_for_programs(run: Run, workplace: Path) -> None:
         assert float(row["running"]) == pytest.approx(running, abs=1e-6)
 
 
-def test_explain_writes_no_formula_into_a_table(run: Run) -> None:
-    text = "=1 +good @thing -bad"
-    for format, mark in (("csv", "'"), ("csv-raw", "")):
-        table = csv.DictReader(
-            io.StringIO(run("explain", "reviews-model", "--format", format, "--", text).out)
-        )
-        words = [mark + sign for sign in "=+@-"]
-        assert [row["word"] for row in table] == [
-            words[0], "1", words[1], "good", words[2], "thing", words[3], "bad"
-        ]  # fmt: skip
-
-
 def test_of_a_long_text_each_point_stands_at_its_word(run: Run) -> None:
     answer = run("explain", "reviews-model", "good thing " * 250, "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(answer.out)))
+    rows = rows_of(answer)
     assert len(rows) == 500
     assert [row["running"] == "" for row in rows] == ([True] * 4 + [False]) * 100
 
 
 def texts_of(answer: Answer) -> list[str]:
-    assert answer.code == 0, answer.err
-    return [json.loads(line)["text"] for line in answer.out.splitlines()]
+    return [row["text"] for row in rows_of(answer)]
 
 
 def test_explain_explains_the_texts_of_a_file_and_not_its_name(run: Run, workplace: Path) -> None:
     with (workplace / "reviews.csv").open(newline="") as file:
         wanted = [row["text"] for row in csv.DictReader(file)]
     assert texts_of(run("explain", "reviews-model", "reviews.csv", "--json")) == wanted
-    table = run("explain", "reviews-model", "reviews.csv", "--format", "csv").out
-    assert {int(row["record"]) for row in csv.DictReader(io.StringIO(table))} == set(range(1, 41))
+    table = rows_of(run("explain", "reviews-model", "reviews.csv", "--format", "csv"))
+    assert {int(row["record"]) for row in table} == set(range(1, 41))
     shown = run("explain", "reviews-model", "tickets.csv", "--text", "body", "-k", "1").out
     blocks = shown.split("\n\n")
     assert [block.splitlines()[0] for block in blocks] == [f"it {word} again" for word, _ in tickets()]
@@ -84,15 +68,10 @@ def test_explain_explains_the_texts_of_a_file_and_not_its_name(run: Run, workpla
 
 def test_explain_takes_texts_files_and_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for arguments in (["-"], []):
-        stdin = io.TextIOWrapper(io.BytesIO(b"good\n\nbad\n"), encoding="utf-8")
-        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(sys, "stdin", as_stdin("good\n\nbad\n"))
         assert texts_of(run("explain", "reviews-model", *arguments, "--json")) == ["good", "", "bad"]
     assert texts_of(run("explain", "reviews-model", "good", "bad\nthing", "--json")) == ["good", "bad\nthing"]
     assert texts_of(run("explain", "reviews-model", "reviews.csv", "--literal", "--json")) == ["reviews.csv"]
-    missing = run("explain", "reviews-model", "missing.csv")
-    assert (missing.code, missing.out) == (1, "")
-    assert "missing.csv: expected a file that exists" in missing.err
-    assert "--literal" in missing.err
 
 
 def test_a_page_is_of_one_text(run: Run, tmp_path: Path) -> None:
@@ -133,9 +112,3 @@ def test_explain_has_an_answer_for_odd_texts(run: Run) -> None:
         answer = run("explain", "reviews-model", text)
         assert answer.code == 0, answer.err
     assert "no words" in run("explain", "reviews-model", "").out
-
-
-def test_explain_wants_a_model_for_labels(run: Run) -> None:
-    answer = run("explain", "notes-model", "good")
-    assert (answer.code, answer.out) == (2, "")
-    assert "expected a model for labels" in answer.err

@@ -127,33 +127,6 @@ def test_suggestions_are_accepted_by_enter(tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().out.count(", Enter accepts") >= 3
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "says"),
-    [
-        ("label texts.csv --out new.jsonl", 2, "2 to 1,000 labels, all different, found none"),
-        ("label texts.csv --out new.jsonl --labels one", 2, "all different, found 'one'"),
-        ("label texts.csv --out texts.csv --labels a,b", 1, "a journal of answers, found another file"),
-        ("label none.csv --out new.jsonl --labels a,b", 1, "none.csv"),
-        ("label - --out new.jsonl --labels a,b", 2, "standard input"),
-        ("label texts.csv --out no/new.jsonl --labels a,b", 1, "a journal that can be written"),
-        ("label texts.csv --out new.jsonl --labels a,b --text nosuch", 1, "--text"),
-        ("label texts.csv --out new.jsonl --labels a,b --suggest missing", 1, "missing"),
-        ("label texts.csv --labels a,b", 2, "--out"),
-    ],
-)
-def test_what_cannot_be_labelled_is_one_line(
-    label: Run, run: Run, folder: Path, arguments: str, code: int, says: str
-) -> None:
-    del label
-    before = (folder / "texts.csv").read_bytes()
-    answer = run(*arguments.split())
-    assert (answer.code, answer.out) == (code, "")
-    assert says in answer.err
-    assert answer.err.startswith("foretell: ")
-    assert answer.err.count("\n") == 1
-    assert (folder / "texts.csv").read_bytes() == before
-
-
 def test_other_texts_and_other_labels_are_refused(label: Run, run: Run, folder: Path) -> None:
     assert label("1\n1\n").code == 0
     (folder / "other.csv").write_text("text\nsomething else\n")

@@ -14,7 +14,6 @@ import tempfile
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -24,7 +23,6 @@ from foretell.cli.output import (
     aligned,
     as_json,
     counted,
-    counter,
     excerpt,
     listed,
     megabytes,
@@ -37,50 +35,31 @@ NASTY = "\x1b]0;title\x07\x1b[31mred\x9b0m \x7f\r \u202eback\u202c \u2066i\u2069
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "＝1"]
 
 
-def table(capsys: pytest.CaptureFixture[str], format: str) -> list[dict[str, str]]:
-    capsys.readouterr()
-    writer = Writer(format, ["text", "number", "flags"])  # type: ignore[arg-type]
-    for text in [*FORMULAS, "a=1", "'=1", ""]:
-        writer.write({"text": text, "number": -1.5, "flags": ["=a", "b"]}, "")
-    return list(csv.DictReader(io.StringIO(capsys.readouterr().out, newline="")))
-
-
 def test_csv_holds_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = table(capsys, "csv")
+    writer = Writer("csv", ["text", "number", "flags", "=cmd"])
+    for text in [*FORMULAS, "a=1", "'=1", ""]:
+        writer.write({"text": text, "number": -1.5, "flags": ["=a", "b"], "=cmd": None})
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out, newline="")))
     assert [row["text"] for row in rows] == [*(f"'{text}" for text in FORMULAS), "a=1", "'=1", ""]
     assert {row["number"] for row in rows} == {"-1.5"}
     assert {row["flags"] for row in rows} == {"'=a; b"}
+    assert {row["'=cmd"] for row in rows} == {""}
 
 
-def test_csv_raw_leaves_texts_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = table(capsys, "csv-raw")
-    assert [row["text"] for row in rows] == [*FORMULAS, "a=1", "'=1", ""]
-    assert {row["flags"] for row in rows} == {"=a; b"}
-
-
-def test_columns_are_aligned() -> None:
+def test_rows_are_aligned_and_listed() -> None:
     assert aligned([("a", 1), ("bcd", 2000)]) == "a        1\nbcd  2,000"
-    assert aligned([("x", 0.5)], indent=2) == "  x  0.5000"
-    assert aligned([]) == ""
-
-
-def test_names_and_values_are_listed_in_two_columns() -> None:
     assert listed([("a", 1), ("bcd", 2000), ("e", "text")]) == "a    1\nbcd  2,000\ne    text"
-    assert listed([("x", 0.5)], indent=2) == "  x  0.5000"
-    assert listed([]) == ""
+    assert aligned([("x", 0.5)], indent=2) == listed([("x", 0.5)], indent=2) == "  x  0.5000"
+    assert aligned([]) == listed([]) == ""
+    # No control sequence, and no line end.
+    assert aligned([("a\x1b[0m\nb", 1)]) == listed([("a\x1b[0m\nb", 1)]) == "a\u241b[0m b  1"
 
 
-def test_excerpt_is_one_line() -> None:
+def test_texts_for_one_line() -> None:
     assert excerpt("a\n b") == "a b"
     assert len(excerpt("word " * 1000, 20)) <= 20
     assert excerpt("word " * 1000, 20).endswith("…")
-
-
-def test_a_text_on_one_line() -> None:
     assert on_one_line(" a\n\x1b  b\t") == "a \u241b b"
-
-
-def test_sizes_for_people() -> None:
     assert [megabytes(size) for size in (43_210, 12_345_678)] == ["43 kB", "12.3 MB"]
 
 
@@ -93,10 +72,6 @@ def test_text_for_people_holds_no_control_sequence(capsys: pytest.CaptureFixture
         )
 
 
-def test_cells_hold_no_control_sequence_and_no_line_end() -> None:
-    assert aligned([("a\x1b[0m\nb", 1)]) == listed([("a\x1b[0m\nb", 1)]) == "a\u241b[0m b  1"
-
-
 def test_json_escapes_control_sequences_and_loses_nothing() -> None:
     line = as_json({"text": NASTY + "\ud800 é"})
     assert not set(NASTY) & set("\x1b\x07\x9b\x7f\r\u202e") & set(line)
@@ -107,17 +82,11 @@ def test_json_escapes_control_sequences_and_loses_nothing() -> None:
 def test_csv_is_sanitised_on_a_terminal_alone(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Writer("csv", ["text"]).write({"text": NASTY}, "")
+    Writer("csv", ["text"]).write({"text": NASTY})
     assert "\x1b" in capsys.readouterr().out
     monkeypatch.setattr(output.sys.stdout, "isatty", lambda: True)
-    Writer("csv", ["text"]).write({"text": NASTY}, "")
+    Writer("csv", ["text"]).write({"text": NASTY})
     assert "\x1b" not in capsys.readouterr().out
-
-
-def test_a_column_that_is_a_formula_is_marked_too(capsys: pytest.CaptureFixture[str]) -> None:
-    Writer("csv", ["=cmd"]).write({"=cmd": "x"}, "")
-    Writer("csv-raw", ["=cmd"]).write({"=cmd": "x"}, "")
-    assert capsys.readouterr().out == "'=cmd\nx\n=cmd\nx\n"
 
 
 def test_values_of_any_type_have_a_cell_and_are_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,53 +94,53 @@ def test_values_of_any_type_have_a_cell_and_are_json(capsys: pytest.CaptureFixtu
         "a": True, "b": ["x", 1, None], "c": {"y": 2}, "d": date(2026, 1, 2), "e": Decimal("1.5"), "f": b"z"
     }  # fmt: skip
     assert json.loads(as_json(value)) == {**value, "d": "2026-01-02", "e": 1.5, "f": "b'z'"}
-    Writer("csv", list(value)).write(value, "")
+    Writer("csv", list(value)).write(value)
     assert capsys.readouterr().out == 'a,b,c,d,e,f\ntrue,x; 1; null,"{""y"": 2}",2026-01-02,1.5,b\'z\'\n'
-
-
-def test_a_value_that_is_not_there_is_an_empty_cell(capsys: pytest.CaptureFixture[str]) -> None:
-    Writer("csv", ["a", "b", "c"]).write({"a": 1, "c": None}, "")
-    assert capsys.readouterr().out == "a,b,c\n1,,\n"
 
 
 pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 
 
-def test_answers_on_a_terminal_are_progress_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_counted_is_the_same_and_answers_on_a_terminal_are_progress_enough(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert list(counted("abc", "scoring", 3)) == ["a", "b", "c"]
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    with counter("classifying", 3, streams=True) as advance:
-        assert advance is None
-    with counter("scoring", 3) as advance:
-        assert advance is not None
+    capsys.readouterr()
+    assert list(counted("abc", "classifying", streams=True)) == ["a", "b", "c"]
+    assert capsys.readouterr().err == ""
 
 
-def test_items_are_counted_when_the_next_one_is_asked_for() -> None:
-    seen: list[int] = []
-    items = iter(counted(["a", "bcd"], seen.append, len))
-    assert next(items) == "a"
-    assert seen == []
-    assert list(items) == ["bcd"]
-    assert seen == [1, 3]
-
-
-def on_a_terminal(
-    workplace: Path, *argv: str, stdin: int | IO[bytes] = subprocess.DEVNULL
-) -> tuple[str, str]:
-    """Run a command with a terminal for stderr and a file for stdout; return what each got."""
+@pytest.mark.parametrize(
+    ("argv", "what"),
+    [
+        (("classify", "reviews-model", "big.csv", "--format", "jsonl"), r"classifying .*\d+/\? "),
+        (
+            ("evaluate", "reviews-model", "big.csv", "--json"),
+            r"evaluating .*\d+/1500 +[\d-]:",
+        ),
+    ],
+)
+def test_a_terminal_shows_how_much_is_done(workplace: Path, argv: tuple[str, ...], what: str) -> None:
+    """Stderr is a terminal, and stdout a file, which gets what it gets without one."""
+    lines = (f"good and bad thing {i} {'so so ' * 100},positive\n" for i in range(1500))
+    (workplace / "big.csv").write_text("text,label\n" + "".join(lines))
+    command = [sys.executable, "-m", "foretell", *argv]
     leader, follower = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
     environment.pop("NO_COLOR", None)
     with tempfile.TemporaryFile() as answers:
         with subprocess.Popen(
-            [sys.executable, "-m", "foretell", *argv], cwd=workplace, env=environment,
-            stdin=stdin, stdout=answers, stderr=follower,
-        ) as process:  # fmt: skip
+            command, cwd=workplace, env=environment, stdin=subprocess.DEVNULL, stdout=answers, stderr=follower
+        ) as process:
             os.close(follower)
-            shown = _all_of(leader)
+            shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", _all_of(leader))
         assert process.returncode == 0, shown
+        assert re.search(what, shown), shown
         answers.seek(0)
-        return answers.read().decode(), shown
+        alone = subprocess.run(command, cwd=workplace, capture_output=True, check=True)
+        assert answers.read() == alone.stdout
 
 
 def _all_of(terminal: int) -> str:
@@ -187,50 +156,3 @@ def _all_of(terminal: int) -> str:
     finally:
         os.close(terminal)
     return shown.decode()
-
-
-@pytest.fixture(scope="module")
-def big(workplace: Path) -> Path:
-    """Files that take long enough to show how far a command is."""
-    (workplace / "big.csv").write_text(
-        "text,label\n" + "".join(f"good and bad thing {i} {'so so ' * 100},positive\n" for i in range(3000))
-    )
-    (workplace / "big.txt").write_text(
-        "The mind adapts and converts to its own purposes the obstacle .\n" * 80_000
-    )
-    return workplace
-
-
-@pytest.mark.parametrize(
-    ("argv", "what"),
-    [
-        (("classify", "reviews-model", "big.csv", "--format", "jsonl"), "classifying"),
-        (("evaluate", "reviews-model", "big.csv", "--json"), "evaluating"),
-        (("score", "notes-model", "big.txt", "--json"), "scoring"),
-        pytest.param(("evaluate", "notes-model", "big.txt", "--json"), "evaluating", marks=pytest.mark.soak),
-        pytest.param(
-            ("export", "reviews-model", "--int8", "--data", "big.csv", "--max-loss", "1", "--json"),
-            "comparing",
-            marks=pytest.mark.soak,
-        ),
-    ],
-)
-def test_a_terminal_shows_how_much_is_done_and_the_time_left(
-    big: Path, argv: tuple[str, ...], what: str
-) -> None:
-    out, shown = on_a_terminal(big, *argv)
-    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown)
-    assert re.search(rf"{what} .*\d+ % +(\d+:\d\d:\d\d|-:--:--) left", plain)
-    percents = [int(each) for each in re.findall(r"(\d+) %", plain)]
-    assert percents == sorted(percents)
-    assert percents[-1] > 0
-    assert out == subprocess.run(
-        [sys.executable, "-m", "foretell", *argv], cwd=big, capture_output=True, text=True, check=True
-    ).stdout  # fmt: skip
-
-
-def test_of_standard_input_the_end_is_not_known(big: Path) -> None:
-    with (big / "big.txt").open("rb") as source:
-        _, shown = on_a_terminal(big, "score", "notes-model", "-", "--json", stdin=source)
-    assert "scoring" in shown
-    assert "left" not in shown

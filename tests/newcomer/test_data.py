@@ -81,7 +81,7 @@ REFUSED = {
     "tickets.csv --text body --label date": "found 60 different labels for 60 texts (dates); name another",
     "tickets.csv --text bdy": "did you mean --text body ",
     "messy.xlsx --sheet Sumary": "expected a sheet named 'Sumary', found Tickets Q1, Summary",
-    "messy.xlsx --header-row 0": "--header-row: expected 1 or more, found 0",
+    "messy.xlsx --header-row 0": 'Invalid value "0" for --header-row. Must be >= 1',
     "title.csv": "name the row of the header with --header-row N",
     "onelabel.csv": "expected two labels or more, found only 'billing', 30 times",
     "empty.csv": "found nothing: it is empty",

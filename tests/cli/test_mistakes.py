@@ -1,0 +1,225 @@
+"""Mistakes: each command with its exit code, and words of the one line that answers it."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from cli_workplace import Run
+
+TEXTS = [("the parcel is late", "shipping"), ("the invoice is wrong", "billing")]
+
+
+@pytest.fixture(scope="module")
+def folder(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a newcomer, and a model for each job: w for words, m for labels."""
+    here = tmp_path_factory.mktemp("mistakes")
+    for name, model in (("w", "notes-model"), ("m", "reviews-model")):
+        shutil.copytree(workplace / model, here / name)
+    for name in ("notes.txt", "reviews.csv"):
+        shutil.copy(workplace / name, here)
+    rows = [f"{text} {number},{label}\n" for number in range(40) for text, label in TEXTS]
+    (here / "tickets.csv").write_text("body,team\n" + "".join(rows))
+    (here / "stars.csv").write_text(
+        "body,stars\n" + "".join(f"{t} {i},{i % 3}\n" for i, (t, _) in enumerate(TEXTS * 20))
+    )
+    (here / "folder").mkdir()
+    (here / "folder" / "mine.txt").write_text("x")
+    return here
+
+
+NEW = "train labels tickets.csv --out new"
+COMMANDS = [
+    # The nearest name.
+    ("--verison", 2, "see foretell --help"),
+    ("version", 2, "did you mean --version?"),
+    ("help", 2, "did you mean foretell --help?"),
+    ("trian labels tickets.csv --out new", 2, 'Did you mean "train"?'),
+    ("train lables tickets.csv --out new", 2, 'Did you mean "labels"?'),
+    ("train tickets.csv --out new", 2, "Available commands: words, labels; see foretell train --help"),
+    ("predict m text", 2, "did you mean classify?"),
+    ("clasify m text", 2, 'Did you mean "classify"?'),
+    (f"{NEW} --preset bset", 2, "found 'bset'; did you mean best?"),
+    (f"{NEW} --epoch 3", 2, "Unknown option: --epoch. Did you mean --epochs?"),
+    (f"{NEW} --lr 0.1", 2, "did you mean --learning-rate?"),
+    (f"{NEW} --batch 8", 2, "did you mean --batch-size?"),
+    ("train labels tickets.csv --output new", 2, "did you mean --out?"),
+    ("export m --to onxx", 2, 'Did you mean "onnx"?'),
+    ("explain m text --label positiv", 2, "found positiv; did you mean positive?"),
+    ("train labels tickets.csv --out new --text bdy", 1, "did you mean"),
+    # No option, but where it is explained.
+    (f"{NEW} --gpu", 2, "a GPU is used wherever TensorFlow finds one"),
+    (f"{NEW} --device cuda", 2, "docs/devices.md"),
+    ("demo --cuda", 2, "foretell doctor --train"),
+    # Before anything is read.
+    ("train labels tickets.csv --out m", 1, "found a finished model; choose another --out, or replace"),
+    ("train words notes.txt --out w", 1, "--overwrite"),
+    ("train labels tickets.csv --out folder", 1, "found another file in it: mine.txt"),
+    ("train labels tickets.csv --out tickets.csv/x", 1, "expected a directory to write in, found a file"),
+    ("train labels tickets.csv --out /dev/null/x", 1, "expected a directory to write in, found a file"),
+    (f"{NEW} --resume", 1, "expected an unfinished run, found none"),
+    (f"{NEW} --resume --restart", 2, "found both"),
+    # Before TensorFlow is imported.
+    (f"{NEW} --vectors nope.txt", 1, "nope.txt: expected a file or folder that exists"),
+    (f"{NEW} --unlabelled notes.txt --teacher nope", 1, "nope: expected"),
+    (f"{NEW} --from nope", 1, "nope: expected a foretell model directory"),
+    (f"{NEW} --continue nope", 1, "nope: expected a foretell model directory"),
+    (f"{NEW} --valid nope.csv", 1, "nope.csv: expected"),
+    (f"{NEW} --unlabelled nope.csv", 1, "nope.csv: expected"),
+    (f"{NEW} --config nope.toml", 2, "nope.toml: expected a TOML file"),
+    (f"{NEW} --continue w", 2, "expected a classifier to continue, found a language model"),
+    ("train words notes.txt --out new --continue m", 2, "found a classifier"),
+    (f"{NEW} --old tickets.csv", 2, "--old: expected --continue MODEL"),
+    # Values out of range.
+    (f"{NEW} --minutes -1", 2, "--minutes: expected at least 0"),
+    (f"{NEW} --units 0", 2, "--units: expected a number from 1 to 8192, found 0"),
+    (f"{NEW} --units abc", 2, "whole number"),
+    (f"{NEW} --seed 1.5", 2, "whole number"),
+    ("next w the -k 0", 2, "-k: expected"),
+    ("next w the --format xml", 2, "xml"),
+    ("complete w the --words 0", 2, "--words: expected"),
+    ("next w the -k 1.5", 2, "whole number"),
+    (f"{NEW} --network transformer", 2, "transformer"),
+    ("export m --to pickle", 2, "pickle"),
+    # Arguments that are missing, or too many.
+    ("info", 2, "expected a model directory or --presets, found neither"),
+    ("info m --presets", 2, "found both"),
+    ("classify m good --json --format csv", 2, "--json and --format csv"),
+    ("evaluate w notes.txt --label team", 2, "--label or --input-format with a model for words"),
+    ("score", 2, "parameter MODEL requires an argument; see foretell score --help"),
+    ("train labels tickets.csv", 2, "parameter --out requires an argument; see foretell train labels --help"),
+    ("classify", 2, "parameter MODEL requires"),
+    ("evaluate m", 2, "parameter DATA requires"),
+    ("train labels tickets.csv stars.csv --out new", 2, "['stars.csv']; put a text in quotes"),
+    ("next w What stands", 2, "put a text in quotes"),
+    # Files and columns that are not there.
+    ("score w missing.txt", 1, "missing.txt: expected a file or folder that exists"),
+    ("complete w missing.gz", 1, "missing.gz: expected a file or folder that exists"),
+    ("explain m ticket.csv", 1, "did you mean tickets.csv?"),
+    ("classify m tickets.csv --text nosuch", 1, "the columns body, team"),
+    ("train labels tickets.csv --label nosuch --out new", 1, "the columns body, team"),
+    # Models of the other job, and what is no model.
+    ("classify nope text", 1, "nope: expected a foretell model directory, found nothing there"),
+    ("classify folder text", 1, "found a directory that foretell did not write"),
+    ("classify w text", 2, "use foretell next, complete or score with it"),
+    ("next m the", 2, "use foretell classify with it"),
+    ("complete m the", 2, "use foretell classify with it"),
+    ("evaluate m stars.csv --text body --label stars", 1, "labels of the model (negative, positive)"),
+    ("compare m w tickets.csv", 2, "expected a model for labels, found one for words"),
+    ("push m 'not a name' --yes", 2, "expected a repository like owner/name, found 'not a name'"),
+    ("push m a/b", 2, "add --yes to agree"),
+    ("serve", 2, "expected a model directory, found none"),
+    ("serve m --port 99999", 2, "a port from 0 to 65535"),
+    ("label notes.txt --out a.jsonl", 2, "--labels good,bad"),
+    ("classify m reviews.csv --text body --input-format docx", 2, "docx"),
+    ("classify m good --abstain-below 2", 2, "--abstain-below: expected a probability from 0 to 1"),
+    ("classify m good --abstain-below=nan", 2, "--abstain-below"),
+    ("complete w the --temperature -1", 2, "--temperature: expected "),
+    ("complete w the --stop ''", 2, "stop"),
+    ("complete w the --max-tokens -1", 2, "--max-tokens: expected"),
+    ("train words notes.txt --out new --preset article --valid notes.txt", 2, "--valid: expected no "),
+    (f"{NEW} --checkpoint-seconds 0", 2, "--checkpoint-seconds: expected more than 0"),
+    ("score w notes.txt --cache 10001", 2, "10001"),
+    ("evaluate m reviews.csv --cache 5", 2, "--cache with a model for labels"),
+    # Several workers.
+    ("classify m reviews.csv --cluster local", 2, "expected --out DIR with --cluster, found none"),
+    ("classify m reviews.csv --out x", 2, "expected --cluster with --out"),
+    ("classify m reviews.csv --workers 2", 2, "add --cluster local"),
+    ("classify m 'a text' --literal --cluster local --out x", 2, "found --literal"),
+    ("classify m --cluster local --out x", 2, "expected files, folders or bucket paths"),
+    ("classify m - --cluster local --out x", 2, "found standard input"),
+    ("classify m a.csv --cluster local --out x --header-row 3", 2, "no --header-row and no --sheet"),
+    ("classify m reviews.csv --cluster ray://here:1 --out x", 2, "--cluster: expected local, auto"),
+    ("score w notes.txt --text body", 2, "--text and --input-format with --cluster"),
+    ("evaluate m reviews.csv --cluster local --out x", 2, "foretell classify --cluster writes the rows"),
+    # The survey.
+    ("data reviews.csv --label nosuch", 1, "text, label"),
+    ("data missing.csv", 1, "missing.csv"),
+    ("data reviews.csv --test missing.csv", 1, "missing.csv"),
+    ("data reviews.csv --out clean.csv", 2, "add --accept FILE or --accept-above P"),
+    ("data reviews.csv --accept-above 0.9 --check-labels", 2, "add --out FILE"),
+    ("data reviews.csv --accept-above 0.9 --out clean.csv", 2, "add --check-labels"),
+    ("data reviews.csv --show -1", 2, "--show. Must be >= 0"),
+    # Evaluation, comparison, export.
+    ("evaluate m reviews.csv --by team", 1, "named 'team', found the columns text, label"),
+    ("evaluate m reviews.csv --cost 5", 2, "--cost: expected costs like fp=5,fn=1, found 5"),
+    ("evaluate m reviews.csv --cost fp=a,fn=1", 2, "found fp=a,fn=1"),
+    ("evaluate m reviews.csv --cost fp=0,fn=1", 2, "cost, fp: expected a number above 0, found 0.0"),
+    ("evaluate m reviews.csv --positive negative", 2, "no --positive without --cost"),
+    ("evaluate m reviews.csv --cost fp=1,fn=1 --positive odd", 2, "found odd"),
+    ("evaluate m reviews.csv --folds 1", 2, "expected 2 folds or more, found 1"),
+    ("evaluate w notes.txt --by source", 2, "--by or --cost with a model for words"),
+    ("evaluate w notes.txt --input-format csv", 2, "--input-format with a model for words"),
+    ("compare m m reviews.csv --label nosuch", 1, "text, label"),
+    ("compare m m stars.csv --text body --label stars", 1, "found 0, 1, 2"),
+    ("compare m m reviews.csv --show -1", 2, "--show. Must be >= 0"),
+    ("compare m m", 2, "DATA"),
+    ("export m --out new --int8", 2, "--data"),
+    ("export m --out new --format pickle", 2, "pickle"),
+    ("export m --out new --to web --runtime missing.tgz", 1, "missing.tgz"),
+    ("export m --out new --int8 --data missing.csv", 1, "missing.csv"),
+    # Annotation.
+    ("label notes.txt --out a.jsonl --labels one", 2, "all different, found 'one'"),
+    ("label notes.txt --out reviews.csv --labels a,b", 1, "a journal of answers, found another file"),
+    ("label none.csv --out a.jsonl --labels a,b", 1, "none.csv"),
+    ("label - --out a.jsonl --labels a,b", 2, "standard input"),
+    ("label notes.txt --out no/a.jsonl --labels a,b", 1, "a journal that can be written"),
+    ("label reviews.csv --out a.jsonl --labels a,b --text nosuch", 1, "--text"),
+    ("label notes.txt --out a.jsonl --labels a,b --suggest missing", 1, "missing"),
+    ("label notes.txt --labels a,b", 2, "--out"),
+    # The service.
+    ("serve w w", 2, "NAME=DIRECTORY"),
+    ("serve w --host 0.0.0.0", 2, "--token-file"),
+    ("serve w --token-file missing", 2, "openssl rand"),
+    ("serve w --allow-origin '*'", 2, "--allow-origin"),
+    ("serve w --limit-texts 0", 2, "limit-texts"),
+    ("serve missing-model", 1, "missing-model"),
+    ("serve folder --port 0", 1, "did not write"),
+]
+
+
+@pytest.mark.parametrize(("command", "code", "words"), COMMANDS, ids=[command for command, _, _ in COMMANDS])
+def test_a_mistake_is_one_line(
+    run: Run, folder: Path, command: str, code: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("foretell.training.run.load_tensorflow", _too_late)
+    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    answer = run(*shlex.split(command))
+    line = answer.err.splitlines()[-1]
+    assert (answer.code, answer.out) == (code, "")
+    assert line.startswith("foretell: ")
+    assert words in line
+    assert "unexpected error" not in answer.err
+    assert not (folder / "new").exists()
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def _too_late() -> None:
+    raise AssertionError("TensorFlow was loaded first")
+
+
+ANSWERED = [
+    ("classify m ''", "", "empty"),
+    ("classify m '😀'", "", "mostly unknown words"),
+    ("explain m ''", "", "no words"),
+    ("next w 'Quantum computers'", "unknown to the model: Quantum, computers", "mind"),
+    ("next w ''", "the text is empty", ""),
+    ("complete w '' --seed 1", "the text is empty", ""),
+    ("compare m m reviews.csv", "A and B are the same model", "do not differ by more than chance"),
+    ("info m", "", "Accuracy"),
+]
+
+
+@pytest.mark.parametrize(("command", "noted", "answered"), ANSWERED, ids=[each[0] for each in ANSWERED])
+def test_what_is_unusual_is_answered_with_a_note(
+    run: Run, folder: Path, command: str, noted: str, answered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    answer = run(*shlex.split(command))
+    assert answer.code == 0
+    assert noted in answer.err
+    assert answered in answer.out
+    assert answer.out
