@@ -46,13 +46,10 @@ class Command:
 
 _ORDER = (
     "An option has its value from its flag (--units 64), else from an environment variable "
-    "(FORETELL_UNITS=64), else from the file of --config (units = 64), else from the preset."
-)
-
-_CTRL_C = "Ctrl-C saves a checkpoint and prints the command that resumes the training."
-_METRICS = (
+    "(FORETELL_UNITS=64), else from the file of --config (units = 64), else from the preset.",
+    "Ctrl-C saves a checkpoint and prints the command that resumes the training.",
     "The metrics and the path of the report go to stderr. With --format jsonl or csv, the metrics also go to "
-    "stdout."
+    "stdout.",
 )
 
 _TEXTS = (
@@ -76,25 +73,16 @@ COMMANDS: dict[str, Command] = {
         help="Train a language model on plain text.",
         more=(
             "It predicts the next word, continues texts, and measures how probable a text is.",
-            "With --cluster, several workers train one model. It needs pip install 'foretell[cluster]'.",
-            _ORDER,
-            _CTRL_C,
-            _METRICS,
+            *_ORDER,
         ),
         examples=(
             "foretell train words notes.txt --out notes-model",
-            "foretell train words meditations --out meditations-model --units 64 --seed 7",
             "gzip -dc notes.txt.gz | foretell train words - --out notes-model --json",
         ),
     ),
     "train labels": Command(
         help="Train a text classifier on texts with labels.",
-        more=(
-            "It predicts the label of a text, with a calibrated probability.",
-            _ORDER,
-            _CTRL_C,
-            _METRICS,
-        ),
+        more=("It predicts the label of a text, with a calibrated probability.", *_ORDER),
         examples=(
             "foretell train labels reviews.csv --out reviews-model",
             "foretell train labels tickets.csv --text body --label team --out tickets-model",
@@ -105,10 +93,8 @@ COMMANDS: dict[str, Command] = {
     "data": Command(
         help="Show what is in labelled texts, and what is wrong with them.",
         more=(
-            "Columns, encoding, scripts, labels, lengths, duplicates and near-duplicates, equal texts with "
-            "different labels, labels that are too rare or differ only in case, texts that a validation or "
-            "test set shares with DATA, and with --check-labels likely label errors. DATA itself is never "
-            "changed.",
+            "Labels, lengths, duplicates, equal texts with different labels, texts that a validation or test "
+            "set shares with DATA, and with --check-labels likely label errors. DATA itself is never changed.",
             "jsonl is one object with everything; csv is one row for each text that something was found "
             "about. To correct labels, write the csv, put yes into its column accept where you agree, and "
             "give it to --accept.",
@@ -122,13 +108,11 @@ COMMANDS: dict[str, Command] = {
     "label": Command(
         help="Label texts that have no labels, the most informative first.",
         more=(
-            "A model learns from each answer and chooses the next text: an uncertain one that is like many "
-            "others. At least one text in five is drawn at random and never trained on; all metrics are "
-            "measured on these, with 95 % confidence intervals.",
-            "Each label has a key. Other answers: skip, none (no label applies), unclear. Each answer is on "
-            "disk before the next text is shown. Search and similar list texts to label at once. Where stdin "
-            "is no terminal, each line is a key, the name of a label, or a command (undo, search WORDS, "
-            "similar, metrics, quit).",
+            "A model learns from each answer and chooses the next text. At least one text in five is drawn "
+            "at random and never trained on; all metrics are measured on these.",
+            "Each label has a key. Other answers: skip, none (no label applies), unclear. Search and similar "
+            "list texts to label at once. Where stdin is no terminal, each line is a key, the name of a "
+            "label, or a command (undo, search WORDS, similar, metrics, quit).",
         ),
         examples=(
             "foretell label reviews.csv --labels good,bad --out answers.jsonl",
@@ -169,7 +153,6 @@ COMMANDS: dict[str, Command] = {
         examples=(
             'foretell explain reviews-model "Cold soup, rude waiter, lovely wine."',
             'foretell explain reviews-model "Well worth the money." --html explanation.html',
-            "cat notes.txt | foretell explain reviews-model - --json",
         ),
         group=LABELS,
     ),
@@ -179,7 +162,6 @@ COMMANDS: dict[str, Command] = {
         more=(_ONE_TEXT,),
         examples=(
             'foretell next notes-model "What stands in the"',
-            'foretell next notes-model "the" -k 3 --format jsonl',
             'foretell next notes-model "the obsta" --unfinished',
         ),
         group=WORDS,
@@ -189,28 +171,20 @@ COMMANDS: dict[str, Command] = {
         help="Continue a text, word by word.",
         more=(
             _ONE_TEXT,
-            "jsonl is one object for each continuation, with the log-probability of each word; csv is one "
-            "row for each word.",
+            "jsonl is one object for each continuation, csv one row for each of its words.",
         ),
         examples=(
-            'foretell complete notes-model "The mind" --words 20',
             'foretell complete notes-model "The mind" --temperature 0.7 --top-p 0.9',
             'foretell complete notes-model "The mind" -n 3 --stop . --seed 1 --format jsonl',
-            'foretell complete notes-model "the obsta" --unfinished',
         ),
         group=WORDS,
     ),
     "score": Command(
         code="words:score",
         help="Measure how probable a text is: perplexity, bits per character, unknown words.",
-        more=(
-            _ONE_TEXT,
-            "A file may be of any size, and compressed (.gz).",
-            f"{_ON_CLUSTER} Each row is then a text of its own.",
-        ),
+        more=(_ONE_TEXT, f"{_ON_CLUSTER} Each row is then a text of its own."),
         examples=(
             "foretell score notes-model notes.txt",
-            'foretell score notes-model "What stands in the way becomes the way ."',
             "echo 'the mind' | foretell score notes-model - --format jsonl",
         ),
         group=WORDS,
@@ -221,7 +195,6 @@ COMMANDS: dict[str, Command] = {
             "A model for labels takes DATA as train labels does, a model for words plain text as train "
             "words does. Of imdb, and of a folder with train and test, it reads the test part.",
             "Metrics of a model for labels have a 95 % confidence interval, by the bootstrap over texts. "
-            "--cost chooses its threshold on DATA itself, and shows the cost at 0.5 beside it.",
             "jsonl is one object with every metric; csv is one row for each label, or with --by one row for "
             "each value of the column.",
             _ON_CLUSTER,
@@ -238,12 +211,8 @@ COMMANDS: dict[str, Command] = {
         more=(
             "It shows the accuracy and macro F1 of both, the difference with a 95 % confidence interval "
             "(paired bootstrap), McNemar's exact test, and the texts that get different labels.",
-            "jsonl is one object with everything; csv is one row for each text that gets different labels.",
         ),
-        examples=(
-            "foretell compare reviews-model reviews-model reviews.csv",
-            "foretell compare reviews-model reviews-model reviews.csv --show 3 --json",
-        ),
+        examples=("foretell compare reviews-model reviews-model reviews.csv --show 3",),
         group=LABELS,
     ),
     "serve": Command(
@@ -268,31 +237,22 @@ COMMANDS: dict[str, Command] = {
         examples=(
             "foretell export reviews-model",
             "foretell export reviews-model --int8 --data reviews.csv --max-loss 0.02",
-            "foretell export notes-model --to onnx --out notes-onnx",
         ),
         group=USE,
     ),
     "push": Command(
         help="Push a model to the Hugging Face Hub.",
         more=(
-            "Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a model. The "
-            "repository is private without --public. Pushed are the files that a prediction needs, the "
-            "metrics and the model card, no training text. It needs pip install 'foretell[hub]' and a token "
-            "(hf auth login, or HF_TOKEN).",
+            "Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a model. Pushed are "
+            "the files that a prediction needs, the metrics and the model card, no training text. It needs "
+            "pip install 'foretell[hub]' and a token (hf auth login, or HF_TOKEN).",
         ),
-        examples=(
-            "foretell push reviews-model ada/reviews",
-            "foretell push reviews-model ada/reviews --public --yes --language en",
-        ),
+        examples=("foretell push reviews-model ada/reviews --public --yes --language en",),
         group=USE,
     ),
     "info": Command(
         help="Show a model directory or the presets.",
-        examples=(
-            "foretell info reviews-model",
-            "foretell info --presets",
-            "foretell info --presets --format jsonl",
-        ),
+        examples=("foretell info reviews-model", "foretell info --presets --format jsonl"),
         group=LOOK,
     ),
     "doctor": Command(

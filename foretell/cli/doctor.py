@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
-from itertools import groupby
 from pathlib import Path
 
 from foretell.cli.options import AS_TEXT, Output
@@ -33,7 +32,8 @@ def doctor(*, train: bool = False, output: Output = AS_TEXT) -> int:
     format = output.chosen()
     needed, found = dependencies(), machine(train=train)
     rows = [asdict(each) for each in needed]
-    text = f"{_machine_text(found)}\n\n{dependencies_text(needed)}"
+    facts = ((name.replace("_", " "), _plain(value)) for name, value in found.items())
+    text = f"{listed(facts)}\n\n{dependencies_text(needed)}"
     write_report(format, {**found, "dependencies": rows}, text, list(rows[0]), rows)
     return int(any(not each.extra and not each.is_good for each in needed))
 
@@ -46,8 +46,12 @@ def machine(*, train: bool) -> dict[str, object]:
     """
     from platformdirs import user_cache_path
 
+    try:
+        import onnxruntime
+    except ImportError:
+        onnxruntime = None
     # Windows has no sysconf.
-    has_sysconf = hasattr(os, "sysconf")
+    has_sysconf, data = hasattr(os, "sysconf"), os.environ.get("FORETELL_DATA")
     return {
         "foretell": version(PACKAGE),
         "python": platform.python_version(),
@@ -55,60 +59,15 @@ def machine(*, train: bool) -> dict[str, object]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processors": usable_processors(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if has_sysconf else None,
-        "blas": _blas(),
-        "onnxruntime_providers": _providers(),
+        "onnxruntime_providers": onnxruntime and list(onnxruntime.get_available_providers()),
         "tensorflow_devices": _devices() if train else None,
         "cache": str(user_cache_path(PACKAGE)),
-        "data": os.environ.get("FORETELL_DATA"),
+        "data": data if data is None or Path(data).is_dir() else f"{data} (no such folder)",
     }
 
 
-def _machine_text(found: dict[str, object]) -> str:
-    """Return what `machine` found for people."""
-    memory, folder = found["memory_bytes"], found["data"]
-    where = "" if folder is None or Path(str(folder)).is_dir() else " (no such folder)"
-
-    def joined(key: str, otherwise: str) -> str:
-        return "; ".join(map(str, found[key] if isinstance(found[key], list) else ())) or otherwise  # type: ignore[call-overload]
-
-    return listed([
-        ("foretell", f"v{found['foretell']}"),
-        ("python", f"v{found['python']} ({found['executable']})"),
-        ("system", found["system"]),
-        ("processors", f"{found['processors']} for this process"),
-        ("memory", f"{memory / 2**30:.1f} GiB" if isinstance(memory, int) else "unknown"),
-        ("BLAS", joined("blas", "unknown")),
-        ("ONNX Runtime", joined("onnxruntime_providers", "not installed")),
-        ("TensorFlow", joined("tensorflow_devices", "doctor --train lists its devices")),
-        ("cache folder", found["cache"]),
-        ("FORETELL_DATA", "not set" if folder is None else f"{folder}{where}"),
-    ])  # fmt: skip
-
-
-def _blas() -> list[str]:
-    """Return the BLAS libraries that NumPy and SciPy use, with their threads."""
-    try:
-        import numpy as np  # noqa: F401 - loads its library
-        import scipy.linalg  # noqa: F401 - likewise
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return []
-    names = (
-        f"{each['internal_api']} {each['version']}, {each['num_threads']} threads "
-        f"({each.get('architecture', '?')})"
-        for each in threadpool_info()
-        if each["user_api"] == "blas"
-    )
-    return list(dict.fromkeys(names))
-
-
-def _providers() -> list[str]:
-    """Return the execution providers of ONNX Runtime, the preferred one first."""
-    try:
-        import onnxruntime
-    except ImportError:
-        return []
-    return list(onnxruntime.get_available_providers())
+def _plain(value: object) -> object:
+    return "; ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else value
 
 
 def _devices() -> list[str]:
@@ -157,7 +116,8 @@ def _dependency(line: str) -> Dependency | None:
     if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
         return None
     parts = f"[{','.join(sorted(needed.extras))}]" if needed.extras else ""
-    installed = _version(needed.name) or (None if parts else _version(_SAME.get(needed.name, "")))
+    same = "" if parts else _SAME.get(needed.name, "")
+    installed = _version(needed.name) or (_version(same) if same else None)
     return Dependency(
         name=needed.name + parts,
         extra=extra,
@@ -169,27 +129,27 @@ def _dependency(line: str) -> Dependency | None:
 
 def _version(package: str) -> str | None:
     try:
-        return version(package) if package else None
+        return version(package)
     except PackageNotFoundError:
         return None
 
 
 def dependencies_text(needed: Sequence[Dependency]) -> str:
-    """Return the dependencies for people, a block for each extra, then what to install and for what."""
-    blocks, advice = [], []
-    for extra, group in groupby(needed, key=lambda each: each.extra):
-        title = f"extra {extra} (optional)" if extra else "required"
-        rows, missing = [], []
-        for each in group:
-            state = f"v{each.installed}" if each.installed else "missing"
-            if not each.is_good:
-                state += " (needs another)" if each.installed else ""
-                old = f" {each.versions} (installed: {each.installed})" if each.installed else ""
-                missing.append(each.name + old)
-            rows.append((each.name, state, each.versions))
-        blocks.append(f"{title}\n{aligned(rows, indent=2)}")
-        if missing:
-            install = f"pip install '{PACKAGE}[{extra}]'" if extra else _REINSTALL
-            what = title.removesuffix(" (optional)")
-            advice.append(f"{what}: missing {', '.join(missing)}; install with: {install}")
-    return "\n\n".join([*blocks, "\n".join(advice) or "Everything is installed. Start with: foretell demo"])
+    """Return the dependencies for people as a table, then what to install and for what."""
+    rows, missing = [("package", "installed", "needs", "for")], dict[str, list[str]]()
+    for each in needed:
+        use = f"extra {each.extra}" if each.extra else "required"
+        if not each.is_good:
+            found = f" {each.versions} (installed: {each.installed})" if each.installed else ""
+            missing.setdefault(use, []).append(each.name + found)
+        state = f"v{each.installed}" if each.installed else "missing"
+        rows.append((each.name, state if each.is_good or not each.installed else f"{state}, too old",
+                     each.versions, use))  # fmt: skip
+    advice = [
+        f"{use}: missing {', '.join(names)}; install with: "
+        + (f"pip install '{PACKAGE}[{use.removeprefix('extra ')}]'" if use != "required" else _REINSTALL)
+        for use, names in missing.items()
+    ]
+    return f"{aligned(rows)}\n\n" + (
+        "\n".join(advice) or "Everything is installed. Start with: foretell demo"
+    )

@@ -118,12 +118,10 @@ def _estimate(found: Estimate | None) -> str:
 def _status(annotation: Annotation) -> str:
     """Return one line on how far the annotation is."""
     counts, metrics = annotation.counts(), annotation.metrics()
-    parts = [f"{counts.answers:,} answered", f"{counts.left:,} left"]
+    line = f"{counts.answers:,} answered · {counts.left:,} left"
     if metrics.accuracy is not None:
-        parts.append(f"accuracy {_estimate(metrics.accuracy)} on {metrics.accuracy.texts:,} random texts")
-    if metrics.changes_little:
-        parts.append("50 more labels would change little")
-    return " · ".join(parts)
+        line += f" · accuracy {_estimate(metrics.accuracy)} on {metrics.accuracy.texts:,} random texts"
+    return line + (" · 50 more labels would change little" if metrics.changes_little else "")
 
 
 def _metrics(annotation: Annotation) -> str:
@@ -154,16 +152,16 @@ _SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|)")
 class Keyboard:
     """Where answers come from: keys of a terminal, or lines of a pipe or a file. A context manager.
 
-    A key of a terminal needs no Enter. Ctrl-C stays Ctrl-C.
+    A key of a terminal needs no Enter, except on Windows. Ctrl-C stays Ctrl-C.
     """
 
     def __init__(self) -> None:
-        self.is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        self.is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and sys.platform != "win32"
         self._typed = ""
-        self._before: list[Any] | None = None
+        self._before: list[Any] = []
 
     def __enter__(self) -> Self:
-        if self.is_terminal and sys.platform != "win32":
+        if self.is_terminal:
             import termios
             import tty
 
@@ -173,7 +171,7 @@ class Keyboard:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if sys.platform != "win32" and self._before is not None:
+        if self.is_terminal:
             import termios
 
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._before)
@@ -181,39 +179,24 @@ class Keyboard:
     def key(self) -> str | None:
         """Return the next command: a line, or a key of a terminal; None: the input has ended."""
         if not self.is_terminal:
-            return self._line()
+            return self.line("")
         while not self._typed:
-            if not (sent := self._sent()):
+            if not (sent := os.read(sys.stdin.fileno(), 1024)):
                 return None
-            self._typed = _SEQUENCE.sub("", sent)
+            self._typed = _SEQUENCE.sub("", sent.decode("utf-8", "replace"))
         key, self._typed = self._typed[0], self._typed[1:]
-        # Ctrl-D, and Ctrl-Z of Windows, end the input.
-        return None if key in "\x04\x1a" else key.strip("\r\n")
-
-    def _sent(self) -> str:
-        if os.name != "nt":
-            return os.read(sys.stdin.fileno(), 1024).decode("utf-8", "replace")
-        import msvcrt
-
-        pressed: str = msvcrt.getwch()  # type: ignore[attr-defined,unused-ignore]
-        if pressed == "\x03":
-            raise KeyboardInterrupt
-        # An arrow sends two characters.
-        return "\x1bO" + msvcrt.getwch() if pressed in "\x00\xe0" else pressed  # type: ignore[attr-defined,unused-ignore]
+        # Ctrl-D ends the input.
+        return None if key == "\x04" else key.strip("\r\n")
 
     def line(self, prompt: str) -> str | None:
         """Return the next line; None: the input has ended. A terminal shows the prompt."""
-        if not self.is_terminal:
-            return self._line()
-        show(prompt, end="", flush=True)
+        if self.is_terminal:
+            show(prompt, end="", flush=True)
         self.__exit__()
         try:
-            return self._line()
+            line = sys.stdin.readline()
         finally:
             self.__enter__()
-
-    def _line(self) -> str | None:
-        line = sys.stdin.readline()
         return line.rstrip("\r\n") if line else None
 
 
