@@ -23,13 +23,11 @@ def test_doctor_shows_the_machine_and_every_dependency(run: Run, monkeypatch: py
     answer = run("doctor")
     assert answer.code == 0
     for each in dependencies():
-        assert f"  {each.name} " in answer.out
+        assert f"\n{each.name} " in answer.out
     for extra in ("train", "serve"):
-        assert f"extra {extra} (optional)\n" in answer.out
+        assert f"  extra {extra}\n" in answer.out
     assert "/nowhere (no such folder)" in answer.out
     assert "CPUExecutionProvider" in answer.out
-    assert "openblas" in answer.out.lower()
-    assert "GiB" in answer.out
 
 
 def test_doctor_for_programs(run: Run) -> None:
@@ -67,8 +65,8 @@ def test_what_predictions_lack_is_a_failure(run: Run, monkeypatch: pytest.Monkey
 
 def test_tensorflow_is_imported_only_when_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_devices", lambda: ["CPU /physical_device:CPU:0"])
-    assert "TensorFlow     CPU /physical_device:CPU:0\n" in run("doctor", "--train").out
-    assert "doctor --train lists its devices" in run("doctor").out
+    assert "tensorflow devices     CPU /physical_device:CPU:0\n" in run("doctor", "--train").out
+    assert "tensorflow devices     -\n" in run("doctor").out
 
 
 def test_the_devices_of_tensorflow() -> None:
