@@ -94,7 +94,7 @@ COMMANDS: dict[str, Command] = {
         help="Show what is in labelled texts, and what is wrong with them.",
         more=(
             "Labels, lengths, duplicates, equal texts with different labels, texts that a validation or test "
-            "set shares with DATA, and with --check-labels likely label errors. DATA itself is never changed.",
+            "set shares with DATA, and with --check-labels likely label errors. DATA never changes.",
             "jsonl is one object with everything; csv is one row for each text that something was found "
             "about. To correct labels, write the csv, put yes into its column accept where you agree, and "
             "give it to --accept.",
