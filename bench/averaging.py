@@ -15,8 +15,8 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from bench.data import imdb, texts_of
 from bench.harness import Results, environment, execute, mean_and_range, rows_in
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=600_000, help="of the training text")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--every", type=int, default=32, help="steps between two averages")
-    parser.add_argument("--text", type=Path, help="plain text instead of IMDB's reviews")
+
     options = parser.parse_args()
     found: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory(prefix="foretell-bench-") as folder:
@@ -51,12 +51,7 @@ def main() -> None:
 
 def written(folder: Path, options: argparse.Namespace) -> tuple[Path, Path]:
     """Write the training text and the validation text, a tenth as long."""
-    if options.text is None:
-        from foretell.data.named import imdb
-
-        texts: Any = iter(imdb("train").texts)
-    else:
-        texts = iter(options.text.read_text(encoding="utf-8").splitlines())
+    texts = iter(texts_of(imdb("train")))
     paths = folder / "text.txt", folder / "valid.txt"
     for path, words in zip(paths, (options.words, options.words // 10), strict=True):
         with path.open("w", encoding="utf-8") as file:

@@ -26,6 +26,9 @@ from bench.harness import Results, train
 from foretell.cluster import classify_files
 from foretell.data.examples import read_examples
 
+ALONE = 50
+"""Megabytes for the one process."""
+
 # One thread in every library, as a worker has.
 _ONE_THREAD = {"RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _ALONE = """
@@ -59,24 +62,21 @@ def main() -> None:
     """Measure, and add a row for each run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, nargs="+", default=[250, 1000], help="sizes of the file")
-    parser.add_argument("--alone", type=int, default=50, help="megabytes for the one process")
-    parser.add_argument("--model", type=Path, help="a model for labels; without it, `quick` on the sample")
     options = parser.parse_args()
     results = Results(
         "cluster", ["run", "MB", "rows", "rows/s", "of twice one process", "start", "PSS", "PSS of Ray"]
     )
     with tempfile.TemporaryDirectory(prefix="foretell-bench-") as folder:
-        model = options.model or Path(folder) / "model"
-        if options.model is None:
-            train("labels", "reviews", model, preset="quick")
-        part = written(Path(folder) / "part.jsonl", options.alone)
+        model = Path(folder) / "model"
+        train("labels", "reviews", model, preset="quick")
+        part = written(Path(folder) / "part.jsonl", ALONE)
         before = alone(model, part)
         for megabytes in options.megabytes:
             with_workers(results, model, Path(folder), megabytes, before)
         # Once more at the end: the speed of a shared machine changes.
         after = alone(model, part)
         for name, speed in (("one process, before", before), ("one process, after", after)):
-            results.add(name, options.alone, "", f"{speed:,.0f}", "", "", "", "", speed=speed)
+            results.add(name, ALONE, "", f"{speed:,.0f}", "", "", "", "", speed=speed)
 
 
 def written(path: Path, megabytes: int) -> Path:

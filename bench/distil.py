@@ -15,7 +15,7 @@ import csv
 import math
 import time
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import NamedTuple
 
 import numpy as np
@@ -23,9 +23,10 @@ import numpy as np
 from bench.classifiers import embedded
 from bench.data import DataSet, accuracy, few_labels, labels_of, texts_of, write, write_csv
 from bench.encoders import PACKAGES, minilm
-from bench.few_labels import DRAWS, draw, prediction_time
-from bench.harness import OUT, Results, archive, evaluate, foretell, mean_and_range, require
+from bench.few_labels import DRAWS, draw
+from bench.harness import OUT, Results, archive, evaluate, foretell, mean_and_range, require, times
 from bench.sentence_models import setfit_model
+from foretell.runtime.labels.classifier import LabelsRuntime
 
 SETS = ("TREC", "CR", "MR", "banking77")
 MINILM, SETFIT, PEOPLE = "MiniLM", "SetFit", "all labels"
@@ -88,9 +89,15 @@ def one_draw(name: str, teacher: str, seed: int, options: argparse.Namespace) ->
         given = [files.train, *more, *vectors, "--seed", str(seed), "--out", out, "--restart", "--overwrite"]
         foretell("train", "labels", *given)
         size = sum(each.stat().st_size for each in out.iterdir() if each.is_file()) / 1e6
-        milliseconds = prediction_time(out, texts_of(data.test))
+        milliseconds = _prediction_time(out, texts_of(data.test)[:100])
         found_all.append(Measured(evaluate(out, files.test)["accuracy"], milliseconds, size))
     return found_all
+
+
+def _prediction_time(model: Path, texts: list[str]) -> float:
+    """Return the median milliseconds of a prediction of one text."""
+    runtime, rest = LabelsRuntime.open(model), iter(texts)
+    return 1000 * median(times(lambda: runtime.predict_proba([next(rest)]), len(texts), warm=0))
 
 
 def _setfit(name: str, data: DataSet, seed: int, path: Path, options: argparse.Namespace) -> Measured:

@@ -7,8 +7,7 @@ The settings of the other classifiers are chosen on each draw, by cross-validati
 the draws with its range. With all labels nothing is left for unlabelled texts. The teacher is
 all-MiniLM-L6-v2 with int8 weights, in training only; "MiniLM" and "kept teacher" have it in each prediction.
 Both it and the vectors, GloVe, know English only, so they are left out of the other sets, as are SetFit,
-model2vec and WordLlama, which are measured where they are installed (see bench/sentence_models.py). --times
-adds the milliseconds of a prediction, one text at a time, as a second line for each set and size.
+model2vec and WordLlama, which are measured where they are installed (see bench/sentence_models.py).
 
 python -m bench few_labels --sets TREC MR --sizes 100 300      some sets and sizes, in minutes
 python -m bench few_labels --sets IMDB --sizes 300 --systems TF-IDF foretell "foretell, + unlabelled"
@@ -29,7 +28,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
 from bench.classifiers import Peer, Settings, choose, embedded, fasttext, nb_weighted, tfidf
@@ -37,7 +36,6 @@ from bench.data import FEW_LABELS, IMDB, DataSet, accuracy, few_labels, texts_of
 from bench.encoders import PACKAGES, minilm
 from bench.harness import OUT, Results, archive, evaluate, foretell, mean_and_range, require
 from bench.sentence_models import SETFIT_BATCH, SETFIT_ITERATIONS, model2vec, setfit, wordllama
-from foretell.runtime.labels.classifier import LabelsRuntime
 
 ENGLISH = ("TREC", "MR", "CR", "banking77", IMDB)
 SIZES = ("100", "300", "1000", "all")
@@ -140,11 +138,10 @@ def main() -> None:
         "--systems", nargs="+", default=installed, choices=systems,
         help=f"(default: all; of {', '.join(OPTIONAL)} those that are installed)",
     )  # fmt: skip
-    parser.add_argument("--preset", default="base", help="of foretell (default: base)")
     parser.add_argument(
         "--tokens", default="words", help="of foretell (default: words); subword:4000 sets the vocabulary"
     )
-    parser.add_argument("--times", action="store_true", help="measure a prediction of one text too")
+
     parser.add_argument("--development", action="store_true", help="leave the test part alone")
     options = parser.parse_args()
     require(_packages(options.systems))
@@ -160,8 +157,6 @@ def main() -> None:
             rows.append(_row(name, size, options))
             cells = [mean_and_range([each.accuracy for each in draws], ".1%") for draws in rows[-1].values()]
             results.add(name, size, *cells, draws=_plain(rows[-1]))
-            if options.times:
-                results.add(f"{name}, ms", size, *map(_milliseconds, rows[-1].values()))
         if len(rows) > 1:
             means = _means(rows)
             results.add("mean", size, *("" if each is None else f"{each:.1%}" for each in means), means=means)
@@ -194,14 +189,12 @@ class Tested:
         accuracy: on the test part.
         seconds: of training and test.
         settings: that were chosen.
-        milliseconds: of a prediction, one text at a time; None: not measured.
     """
 
     seed: int
     accuracy: float
     seconds: float
     settings: Settings
-    milliseconds: float | None = None
 
 
 Row = dict[str, list[Tested]]
@@ -278,32 +271,14 @@ def _of_foretell(system: str, name: str, data: DataSet, seed: int, asked: argpar
     others = FORETELL[system]
     files = write(folder, data if UNLABELLED in others else DataSet(data.train, data.test))
     tokens, _, vocabulary = asked.tokens.partition(":")
-    options = ["--preset", asked.preset, "--seed", str(seed), "--tokens", tokens]
+    options = ["--preset", "base", "--seed", str(seed), "--tokens", tokens]
     options += ["--vocabulary", vocabulary] if vocabulary else []
     options += ["--vectors", "glove"] if VECTORS in others else []
     options += ["--teacher", str(minilm())] if {TEACHER, KEPT} & set(others) else []
     options += ["--keep-teacher"] if KEPT in others else []
     foretell("train", "labels", *files.options, *options, "--out", folder / "model", "--restart")
     tested = evaluate(folder / "model", files.test)["accuracy"]
-    seconds = time.perf_counter() - start
-    milliseconds = prediction_time(folder / "model", texts_of(data.test)) if asked.times else None
-    settings = {"preset": asked.preset, "tokens": asked.tokens}
-    return Tested(seed, tested, seconds, settings, milliseconds)
-
-
-def prediction_time(model: Path, texts: Sequence[str], count: int = 100) -> float:
-    """Return the median milliseconds of a prediction of one text, of up to `count` texts."""
-    runtime, times = LabelsRuntime.open(model), []
-    for text in texts[:count]:
-        begin = time.perf_counter()
-        runtime.predict_proba([text])
-        times.append(1000 * (time.perf_counter() - begin))
-    return median(times)
-
-
-def _milliseconds(draws: Sequence[Tested]) -> str:
-    times = [each.milliseconds for each in draws if each.milliseconds is not None]
-    return f"{mean(times):.1f}" if times else ""
+    return Tested(seed, tested, time.perf_counter() - start, {"tokens": asked.tokens})
 
 
 def _mean(draws: Sequence[Tested]) -> float:

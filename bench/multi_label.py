@@ -43,7 +43,7 @@ def main() -> None:
         "--texts", nargs="+", type=int, default=[800, 3_000], help="numbers of training texts"
     )
     parser.add_argument("--seeds", type=int, default=2, help="train with the seeds 1 to N (default: 2)")
-    parser.add_argument("--preset", default="quick")
+
     options = parser.parse_args()
     columns = ["set", "labels", "texts", "classifier", "micro F1", "macro F1", "exact", "log loss", "seconds"]
     results = Results("multi_label", columns)
@@ -52,7 +52,7 @@ def main() -> None:
             by_name: dict[str, list[dict[str, float]]] = {}
             for seed in range(1, options.seeds + 1):
                 train, test = joined(name, "train", n, seed), joined(name, "test", 1_000, 0)
-                for title, found in measure(train, test, options.preset, seed).items():
+                for title, found in measure(train, test, seed).items():
                     by_name.setdefault(title, []).append(found)
             n_labels = len({label for labels in train.labels for label in labels})
             for title, runs in by_name.items():
@@ -63,7 +63,7 @@ def main() -> None:
                 )
 
 
-def measure(train: Joined, test: Joined, preset: str, seed: int) -> dict[str, dict[str, float]]:
+def measure(train: Joined, test: Joined, seed: int) -> dict[str, dict[str, float]]:
     """Return the metrics of foretell, of it at thresholds of 0.5, and of scikit-learn."""
     from sklearn.preprocessing import MultiLabelBinarizer
 
@@ -74,7 +74,7 @@ def measure(train: Joined, test: Joined, preset: str, seed: int) -> dict[str, di
     began = time.monotonic()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = TextClassifier(preset=preset, seed=seed).fit(train.texts, y)
+        model = TextClassifier("quick", seed=seed).fit(train.texts, y)
     seconds = time.monotonic() - began
     rows = model.predict_proba(test.texts)
     began = time.monotonic()

@@ -176,13 +176,13 @@ def main() -> None:
     """Show one batch, the full load and half of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="duration of each load (default: 10)")
-    parser.add_argument("--preset", default="base", help="of the classifier (default: base)")
+
     options = parser.parse_args()
     results = Results("serve", ["what", "reviews/s", "median", "99 % within", "errors", "target"])
     texts = sample_reviews(REVIEWS)
     with tempfile.TemporaryDirectory() as name:
         model = Path(name) / "model"
-        train("labels", "reviews", model, preset=options.preset, epochs=1)
+        train("labels", "reviews", model, preset="base", epochs=1)
         rates, full = [], []
         with service(model) as port:
             asyncio.run(load(port, texts, seconds=1))
@@ -192,15 +192,8 @@ def main() -> None:
             best = max(full, key=lambda each: each.rate)
             half = asyncio.run(load(port, texts, seconds=options.seconds, rate=best.rate / 2))
     alone = max(rates)
-    results.add(
-        f"{options.preset}, one batch in one process, no service",
-        f"{alone:,.0f}",
-        "",
-        "",
-        "",
-        "",
-        rates=rates,
-    )
+    what = "base, one batch in one process, no service"
+    results.add(what, f"{alone:,.0f}", "", "", "", "", rates=rates)
     share = f"{best.rate / alone:.0%} of the batch (≥ 60 %)"
     rates = [each.rate for each in full]
     _show(results, f"{CLIENTS} clients, one review per request", best, share, rates=rates)
@@ -209,14 +202,8 @@ def main() -> None:
 
 def _show(results: Results, what: str, measured: Load, target: str, **metrics: object) -> None:
     median, late = statistics.median(measured.seconds), measured.within(0.99)
-    cells = (
-        f"{measured.rate:,.0f}",
-        f"{1e3 * median:.1f} ms",
-        f"{1e3 * late:.1f} ms",
-        measured.errors,
-        target,
-    )
-    results.add(what, *cells, rate=measured.rate, median=median, p99=late, **metrics)
+    cells = f"{measured.rate:,.0f}", f"{1e3 * median:.1f} ms", f"{1e3 * late:.1f} ms", measured.errors
+    results.add(what, *cells, target, rate=measured.rate, median=median, p99=late, **metrics)
 
 
 if __name__ == "__main__":

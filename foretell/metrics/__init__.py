@@ -69,13 +69,8 @@ def perplexity_of(logs: Floats) -> float:
 def bits_per_byte(log_probability: float, n_bytes: float, n_spelled: float = 0) -> float:
     """Return a language model's bits for each byte of a text, which do not depend on what its tokens are.
 
-    Source: the bits per byte of Gao et al. 2020, "The Pile", section 3.1, with a cost for unknown words,
-    since `<unk>` alone does not determine the word.
-
-    Args:
-        log_probability: natural logarithm of the probability of the text.
-        n_bytes: bytes of the text in UTF-8.
-        n_spelled: bytes of its unknown words, which cost 8 bits each.
+    Source: the bits per byte of Gao et al. 2020, "The Pile", section 3.1. `log_probability` is a natural
+    logarithm. The `n_spelled` bytes of unknown words cost 8 bits each: `<unk>` does not determine the word.
     """
     return (-log_probability / math.log(2) + 8 * n_spelled) / n_bytes
 
@@ -83,8 +78,7 @@ def bits_per_byte(log_probability: float, n_bytes: float, n_spelled: float = 0) 
 def ratios(hits: Integers, support: Integers, predicted: Integers) -> tuple[Float64s, Float64s, Float64s]:
     """Return precision, recall and F1 of each label, each [label]; 0 where the divisor is 0.
 
-    Args:
-        hits, support, predicted: [label], true positives, texts of the label, and texts that got it.
+    They are made of true positives, texts of the label, and texts that got it, [label] each.
     """
     hit = hits.astype(np.float64)
     return ratio(hit, predicted), ratio(hit, support), ratio(2 * hit, predicted + support)
@@ -110,13 +104,10 @@ def mean_loss(targets: Integers, probabilities: Floats) -> float:
 
 
 def log_loss(true_ids: Integers, probabilities: Floats, min_probability: float = MIN_PROBABILITY) -> float:
-    """Return the mean -log of the probability given to the true label, in nats.
+    """Return the mean -log of the probability [text, label] given to the true label [text], in nats.
 
-    Args:
-        true_ids: the true label of each text, [text].
-        probabilities: [text, label].
-        min_probability: lower probabilities are raised to it. A float32 probability can round to 0, and one
-            text must not make the mean infinite.
+    Probabilities below `min_probability` are raised to it: a float32 probability can round to 0, and one text
+    must not make the mean infinite.
     """
     given = probabilities[np.arange(len(true_ids)), true_ids].astype(np.float64)
     return float(-np.log(np.clip(given, min_probability, 1.0)).mean())
@@ -128,12 +119,8 @@ def calibration_error(
     """Return the expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
 
     Guo et al. 2017, equation 3: `bins` equally wide bins of confidence (each open below, closed above), the
-    gap of each weighted by its share of the texts.
-
-    Args:
-        confidence: probability given to the predicted label, [text].
-        correct: whether that label was right, [text].
-        bins: how many bins.
+    gap of each weighted by its share of the texts. `confidence` is the probability given to the predicted
+    label, `correct` whether that was right, [text] both.
     """
     gaps = np.bincount(calibration_bins(confidence, bins), weights=confidence.astype(np.float64) - correct)
     return float(np.abs(gaps).sum() / len(confidence))
@@ -143,11 +130,6 @@ def reliability_bins(
     confidence: Floats, correct: npt.NDArray[np.bool_], bins: int = CALIBRATION_BINS
 ) -> list[dict[str, float]]:
     """Compare confidence with accuracy in each of the bins that `calibration_error` is made of.
-
-    Args:
-        confidence: probability given to the predicted label, [text].
-        correct: whether that label was right, [text].
-        bins: how many bins.
 
     Returns:
         For each bin that holds a text, in order: `low` and `high`, its edges; `texts`, how many it holds;
@@ -170,14 +152,7 @@ def reliability_bins(
 
 
 def calibration_bins(confidence: Floats, bins: int = CALIBRATION_BINS) -> Integers:
-    """Return each text's bin of confidence, [text]: equally wide, open below, closed above.
-
-    The first bin holds 0 too.
-
-    Args:
-        confidence: probability given to the predicted label, [text].
-        bins: how many bins.
-    """
+    """Return each text's bin of confidence, [text]: equally wide, closed above, open below but the first."""
     which: Integers = np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], confidence, side="left")
     return which
 
@@ -187,10 +162,7 @@ def coverage_curve(
 ) -> list[dict[str, float]]:
     """Return the accuracy of the most probable answers: gain and cost of abstaining below a threshold.
 
-    Args:
-        confidence: probability given to the predicted label, [text].
-        correct: whether that label was right, [text].
-        coverages: the fractions of the texts to answer, in decreasing order; 1 means all.
+    `coverages` are the fractions of the texts to answer, falling; the others as for `calibration_error`.
 
     Returns:
         For each fraction: `threshold`, the probability (rounded down to four digits) at or above which at

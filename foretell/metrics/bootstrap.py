@@ -65,13 +65,7 @@ def interval(values: Floats) -> Interval | None:
 
 @dataclass(frozen=True, eq=False)
 class LabelCounts:
-    """What precision, recall and F1 of resamples are made of, each float64 [resample, label].
-
-    Attributes:
-        hits: texts of the label that got it.
-        support: texts of the label.
-        predicted: texts that got the label.
-    """
+    """Texts of a label that got it, texts of it, and texts that got it; each float64 [resample, label]."""
 
     hits: Float64s
     support: Float64s
@@ -105,11 +99,7 @@ class LabelCounts:
 
 
 def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence[str]) -> dict[str, Any]:
-    """Return the intervals of what `foretell.metrics.label_metrics` gives.
-
-    Args:
-        true_ids, predicted_ids: [text], places in `names`.
-        names: the labels.
+    """Return the intervals of what `foretell.metrics.label_metrics` gives, for the same arguments.
 
     Returns:
         `accuracy`, `macro_f1` and `labels` (precision, recall and f1 of each; None where a metric is
@@ -215,9 +205,6 @@ def mcnemar(correct_a: Flags, correct_b: Flags) -> dict[str, Any]:
     Only the texts that one of them alone gets right count. Under the null hypothesis each of these is a fair
     coin (McNemar 1947; exact binomial, two-sided: Dietterich 1998).
 
-    Args:
-        correct_a, correct_b: whether each text is right, [text].
-
     Returns:
         `only_a_right` and `only_b_right`, numbers of texts, and `p_value`, 1 where both are 0.
     """
@@ -234,11 +221,8 @@ def differences(
 ) -> dict[str, dict[str, Any]]:
     """Return how much higher the metrics of B are, with intervals of the paired bootstrap.
 
-    Both classifiers are measured on the same resamples of the texts, so that hard texts count for both.
-
-    Args:
-        true_ids, predicted_a, predicted_b: [text], below `n_labels`.
-        n_labels: number of labels.
+    Both classifiers are measured on the same resamples of the texts, so that hard texts count for both. Ids
+    are [text], below `n_labels`.
 
     Returns:
         `accuracy` and `macro_f1`, each with `difference` (B minus A) and its `interval`.
@@ -258,13 +242,7 @@ def differences(
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A metric that was measured on a random sample.
-
-    Attributes:
-        value: the metric.
-        low, high: its 95 % confidence interval.
-        texts: number of texts in the sample.
-    """
+    """A metric that was measured on a random sample of texts, and its 95 % confidence interval."""
 
     value: float
     low: float

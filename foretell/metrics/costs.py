@@ -61,15 +61,10 @@ def costs_of(given: Mapping[str, float]) -> Costs:
 
 
 def cost_report(is_positive: Flags, probability: Array, costs: Costs) -> dict[str, Any]:
-    """Choose the threshold with the lowest cost on the given texts.
+    """Choose the threshold with the lowest cost on texts of which the label, [text], is known.
 
     A text is positive from the threshold on. Of thresholds that cost the same, the one nearest to 0.5 is
     chosen.
-
-    Args:
-        is_positive: whether the text has the positive label, [text].
-        probability: of the positive label, [text].
-        costs: of the two mistakes.
 
     Returns:
         `costs`; `chosen`, `at_half` and `by_probability` (at 0.5, and at the threshold that follows from

@@ -53,12 +53,9 @@ def available() -> bool:
 
 
 def _instruction(name: str, arguments: str, *registers: int) -> Any:
-    """Return a function of Numba for one instruction with fixed registers.
+    """Return a function of Numba for one instruction, by the name of LLVM's intrinsic, with fixed registers.
 
-    Args:
-        name: of LLVM's intrinsic.
-        arguments: those after the registers: none, "p" for an address, "pi" for an address and a stride.
-        registers: numbers of tile registers.
+    The arguments after the registers are none, "p" for an address, or "pi" for an address and a stride.
     """
 
     def call(context: Any, builder: Any, _: Any, values: Any) -> Any:
@@ -109,13 +106,10 @@ def _set_up(configuration, height):  # type: ignore[no-untyped-def]
 
 @njit(inline="always", **OPTIONS)
 def multiply(rows, tiles, memory, result):  # type: ignore[no-untyped-def]
-    """Write rows times a packed matrix to `result`. Call it only where this is `available`.
+    """Write rows [row, inner] times a packed matrix to `result` [row, column], where this is `available`.
 
-    Args:
-        rows: float32 [row, inner].
-        tiles: uint16 [column tile, inner tile, 16, 32].
-        memory: to work in, uint16 [row + 1, inner]: for the rows in bfloat16, and for the configuration.
-        result: out, float32 [row, column].
+    `tiles` are uint16 [column tile, inner tile, 16, 32]; `memory` is uint16 [row + 1, inner], for the rows in
+    bfloat16 and for the configuration.
     """
     n, inner = rows.shape
     round_rows(rows, memory)

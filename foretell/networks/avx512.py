@@ -103,15 +103,9 @@ def _blocks(height: int, width: int) -> Any:
             column_tile = min(c, column_tiles - width)
             for r in range(0, n, height):
                 row = min(r, n - height)
-                block(
-                    memory.ctypes.data + 2 * inner * row,
-                    2 * inner,
-                    tiles.ctypes.data + below * column_tile,
-                    below,
-                    inner // 2,
-                    result.ctypes.data + 4 * (columns * row + COLUMNS * column_tile),
-                    4 * columns,
-                )
+                left, right = memory.ctypes.data + 2 * inner * row, tiles.ctypes.data + below * column_tile
+                out = result.ctypes.data + 4 * (columns * row + COLUMNS * column_tile)
+                block(left, 2 * inner, right, below, inner // 2, out, 4 * columns)
 
     return multiply_blocks
 
@@ -122,13 +116,10 @@ _in_eights, _in_fours, _in_twos, _one_by_one = _blocks(8, 2), _blocks(4, 4), _bl
 
 @njit(inline="always", **OPTIONS)
 def multiply(rows, tiles, memory, result):  # type: ignore[no-untyped-def]
-    """Write rows times a packed matrix to `result`. Call it only where this is `available`.
+    """Write rows [row, inner] times a packed matrix to `result` [row, column], where this is `available`.
 
-    Args:
-        rows: float32 [row, inner].
-        tiles: uint32 [column tile, inner tile, 16, 16], pairs of bfloat16 values.
-        memory: to work in, uint16 [at least row, inner]: for the rows in bfloat16.
-        result: out, float32 [row, column].
+    `tiles` are pairs of bfloat16 values, uint32 [column tile, inner tile, 16, 16]; `memory` is uint16 [at
+    least row, inner], for the rows in bfloat16.
     """
     n = rows.shape[0]
     round_rows(rows, memory)

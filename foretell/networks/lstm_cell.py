@@ -33,15 +33,11 @@ _IN_BLOCKS: _Kinds = {"m": (types.float32, 4), "w": (types.float32, 3)}
 
 
 def _signature(arrays: str, kinds: _Kinds = _IN_BLOCKS) -> Any:
-    """Return the signature of a function of arrays.
+    """Return the signature of a function of arrays: those that it reads, a space, those that it writes.
 
-    It is declared, not inferred from the first call: TensorFlow's arrays are read-only in some steps, and
-    each combination would be compiled again.
-
-    Args:
-        arrays: those that the function reads, a space, those that it writes: a digit for the number of axes
-            of a float32 array, or a letter of `kinds`.
-        kinds: how the matrices are cut.
+    A digit is the number of axes of a float32 array, a letter one of `kinds`. The signature is declared, not
+    inferred from the first call: TensorFlow's arrays are read-only in some steps, and each combination would
+    be compiled again.
     """
     read, written = (
         [kinds.get(each) or (types.float32, int(each)) for each in part] for part in arrays.split()
@@ -111,12 +107,8 @@ def _put_together(products, whole):  # type: ignore[no-untyped-def]
 def _multiply(rows: Any, matrix: Any, memory: Any, result: Any) -> None:
     """Write rows [row, inner] times a matrix to `result`, [row, column].
 
-    Args:
-        rows: [row, inner].
-        matrix: cut by `lstm_kernel` into blocks [block, inner, column], or by `tiles`: uint16 for `amx`,
-            uint32 for `avx512`.
-        memory: to work in: float32 [block, row, column], or as for `amx.multiply`.
-        result: out, [row, column].
+    The matrix is cut by `lstm_kernel` into blocks [block, inner, column], or by `tiles`: uint16 for `amx`,
+    uint32 for `avx512`. `memory` is float32 [block, row, column], or as for `amx.multiply`.
     """
     raise NotImplementedError  # Numba compiles the function that the kind of matrix selects
 
@@ -143,13 +135,10 @@ def _multiply_blocks(rows, matrix, memory, result):  # type: ignore[no-untyped-d
 
 @njit(inline="always", **OPTIONS)
 def _cell_forward(i, f, g, o, inputs, before, after, h):  # type: ignore[no-untyped-def]
-    """Compute one LSTM cell for one row.
+    """Compute one LSTM cell for one row; all are [unit], but inputs [4 · unit].
 
-    Args:
-        i, f, g, o: in, the recurrent part of the pre-activations; out, the gates; [unit] each.
-        inputs: the part of the inputs, bias included: [4 · unit].
-        before: the cell state before the step, [unit].
-        after, h: out, the cell state and the hidden state after it, [unit].
+    i, f, g and o are the recurrent part of the pre-activations and become the gates; `inputs` are the part of
+    the inputs, bias included. The cell state goes from `before` to `after`, and h is written.
     """
     units = len(h)
     for j in range(units):
@@ -168,13 +157,10 @@ def _cell_forward(i, f, g, o, inputs, before, after, h):  # type: ignore[no-unty
 
 @njit(inline="always", **OPTIONS)
 def _cell_backward(i, f, g, o, before, after, d_h, d_c):  # type: ignore[no-untyped-def]
-    """Compute the gradients of one LSTM cell for one row.
+    """Compute the gradients of one LSTM cell for one row; all are [unit].
 
-    Args:
-        i, f, g, o: in, the gates; out, the gradients of their pre-activations; [unit] each.
-        before, after: the cell states before and after the step, [unit].
-        d_h: the gradient of the hidden state after the step, [unit].
-        d_c: in, the gradient of the cell state after the step; out, of the one before; [unit].
+    The gates i, f, g and o become the gradients of their pre-activations, and the gradient d_c of the cell
+    state after the step that of the one before; d_h is the gradient of the hidden state after the step.
     """
     for j in range(len(d_h)):
         squashed = _tanh(after[j])
@@ -259,11 +245,13 @@ def backward_steps(d_hidden, matrices, masks, cells, d_h, d_c, gates, d_inputs, 
 
 
 @cache
-def steps_in_tiles(kind: npt.DTypeLike) -> tuple[Any, Any]:
-    """Return `forward_steps` and `backward_steps` for matrices in tiles of a kind, as for `_multiply`.
+def steps_for(kind: npt.DTypeLike) -> tuple[Any, Any]:
+    """Return `forward_steps` and `backward_steps` for matrices of a kind, as for `_multiply`.
 
-    They are compiled here: classifiers never need them, and it takes seconds once on each machine.
+    Those for tiles are compiled here: classifiers never need them, and it takes seconds once on each machine.
     """
+    if kind == np.float32:
+        return forward_steps, backward_steps
     kinds = {"m": (from_dtype(np.dtype(kind)), 5), "w": (types.uint16, 2)}
     return (
         njit(_signature(_FORWARD, kinds), **OPTIONS)(forward_steps.py_func),

@@ -17,7 +17,6 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,7 @@ from threadpoolctl import ThreadpoolController
 
 from foretell.machine import usable_processors
 from foretell.networks import amx, avx512, tiles
-from foretell.networks.lstm_cell import backward_steps, forward_steps, steps_in_tiles
+from foretell.networks.lstm_cell import steps_for
 
 Array = npt.NDArray[np.float32]
 
@@ -65,8 +64,7 @@ class Pass:
 def _columns(matrices: Array, rows: int) -> Array:
     """Cut matrices [matrix, inner, column] into blocks of columns, [matrix, block, inner, column].
 
-    OpenBLAS multiplies `rows` rows with one block without copying. The last block is filled with zeros. Where
-    blocks would be too narrow, there is one block.
+    OpenBLAS multiplies `rows` rows with a block without copying. Zeros fill the last one.
     """
     n, inner, columns = matrices.shape
     max_width = min(_MAX_MULTIPLICATIONS // (rows * inner), columns)
@@ -120,24 +118,13 @@ class Buffers:
             self._free.setdefault(array.shape, []).append(array)
 
 
-def multiplies_tiles() -> bool:
-    """Whether the processor can multiply matrices in tiles, in bfloat16."""
-    return amx.available() or avx512.available()
-
-
 def _cut(matrices: Array, rows: int, in_bfloat16: bool) -> Array | tiles.Tiles:
     """Cut matrices [matrix, inner, column] for the products of a step with at most so many rows."""
-    if not (in_bfloat16 and multiplies_tiles() and tiles.fit(*matrices.shape[1:])):
+    has_tiles = in_bfloat16 and (amx.available() or avx512.available())
+    if not (has_tiles and tiles.fit(*matrices.shape[1:])):
         return _columns(matrices, rows)
     packed = tiles.packed(matrices, _POOL.map, _THREADS)
     return packed if amx.available() else packed.view(np.uint32)
-
-
-def _steps(matrices: Array | tiles.Tiles) -> tuple[Any, Any]:
-    """Return the forward and the backward steps for matrices that `_cut` has cut."""
-    if matrices.dtype == np.float32:
-        return forward_steps, backward_steps
-    return steps_in_tiles(matrices.dtype)
 
 
 def _memory(matrices: Array | tiles.Tiles, rows: int, inner: int) -> Array | tiles.Tiles:
@@ -176,7 +163,7 @@ def forward(
     by_group = recurrent.reshape(units, groups, -1)  # [unit, group, 4 / group · unit]
     matrices = _cut(by_group.transpose(1, 0, 2), _max_rows(shares), in_bfloat16)
     hidden = np.empty((batch, steps, units), np.float32)
-    run, _ = _steps(matrices)
+    run, _ = steps_for(matrices.dtype)
 
     def go(ends: tuple[int, int]) -> Part:
         first, last = ends
@@ -221,7 +208,7 @@ def backward(
     matrices = _cut(transposed, rows, done.in_bfloat16)
     d_inputs = np.empty((len(d_h), steps, 4 * units), np.float32)
     d_h, d_c = d_h.copy(), d_c.copy()
-    _, run = _steps(matrices)
+    _, run = steps_for(matrices.dtype)
 
     def go(part: Part) -> None:
         rows = slice(part.first, part.last)

@@ -101,13 +101,7 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
     def inner_loop(
         self, sequences: Tensor, initial_state: Sequence[Tensor], mask: Tensor | None, training: bool = False
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Run all steps; see `keras.layers.RNN.inner_loop`.
-
-        Args:
-            sequences: [batch, step, input].
-            initial_state: h and c, [batch, unit] each.
-            mask: [batch, step] or None.
-            training: whether dropout is applied.
+        """Run all steps of sequences [batch, step, input]; see `keras.layers.RNN.inner_loop`.
 
         Returns:
             the last h; h of all steps, [batch, step, unit]; and the last h and c.

@@ -94,12 +94,9 @@ def _packing() -> Any:
 def packed(
     matrices: npt.NDArray[np.float32], run: Callable[..., Iterable[None]], parts: int
 ) -> npt.NDArray[np.uint16]:
-    """Cut matrices into tiles.
+    """Cut matrices [matrix, inner, column] of a size that fits into tiles.
 
-    Args:
-        matrices: [matrix, inner, column], of a size that fits.
-        run: runs a function on each item of two lists, as `map` does.
-        parts: number of parts that each matrix is packed in, by one call each.
+    Each is packed in some parts, which `run` runs as `map` does.
 
     Returns:
         [matrix, column tile, inner tile, 16, 32], the bits of bfloat16 values.

@@ -116,13 +116,7 @@ class LstmNetwork:
     def logits_of(self, hidden: Tensor, ids: Tensor, added: Tensor) -> Tensor:
         """Return the logits of chosen words, in training, each plus a constant for its word.
 
-        Args:
-            hidden: float [row, embedding].
-            ids: int [chosen].
-            added: float [chosen].
-
-        Returns:
-            float [row, chosen].
+        [row, embedding], int [chosen] and float [chosen] to [row, chosen].
         """
         weights = self._embedded(ids)
         # Added to the biases first: there are far fewer of them than logits.

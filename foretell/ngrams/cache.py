@@ -59,10 +59,8 @@ class ContinuousCache:
     def add(self, logp: LogProbabilities, products: Floats, words: TokenIds) -> LogProbabilities:
         """Return the log-probabilities [word] of model and cache together.
 
-        Args:
-            logp: the model's, [word], of probabilities that sum to 1.
-            products: h_t · h_i of the hidden value at this place and each in the cache, [pair].
-            words: the word after each, [pair]; `NONE` or `PENDING`: an empty place.
+        `products` are h_t · h_i of the hidden value at this place and each in the cache, [pair], `words` the
+        word after each; `NONE` or `PENDING`: an empty place.
         """
         is_pair = words >= 0
         if not is_pair.any() or self.weight == 0:
@@ -77,13 +75,7 @@ class ContinuousCache:
         return both
 
     def logs(self, model: LogProbabilities, cached: Floats, pairs: Integers) -> LogProbabilities:
-        """Return the log-probabilities [prediction] of model and cache together.
-
-        Args:
-            model: the model's, [prediction].
-            cached: the probability that the cache gives, [prediction], of `probabilities`.
-            pairs: the number of pairs in the cache, [prediction].
-        """
+        """Return log-probabilities [prediction] of model and cache, with the results of `probabilities`."""
         weights = self.weights(pairs)
         with np.errstate(divide="ignore"):  # the cache gives most words no probability
             logs: LogProbabilities = np.logaddexp(model + np.log1p(-weights), np.log(weights * cached))

@@ -14,14 +14,7 @@ from foretell.errors import ArtifactError
 def checked_array(
     arrays: Mapping[str, Array], name: str, kind: type[np.generic], dimensions: int, length: int = -1
 ) -> Array:
-    """Return a named array.
-
-    Args:
-        arrays: the arrays of a file.
-        name: which one.
-        kind: the type of its numbers, which are finite.
-        dimensions: the number of its axes.
-        length: of the first axis; -1: any.
+    """Return a named array: finite numbers of a kind, so many axes, and a length of the first (-1: any).
 
     Raises:
         ArtifactError: it is missing, or another.

@@ -115,11 +115,8 @@ def _distinct(
 ) -> tuple[_Features, Integers]:
     """Find the distinct values that occur in `min_texts` texts or more.
 
-    Args:
-        values: int64 [occurrence], one number for each different n-gram.
-        at: int32 [occurrence], ascending, its position among the ids.
-        text_of: int32 [position].
-        min_texts: leave out values in fewer texts.
+    `values`, int64 [occurrence], has one number for each different n-gram; `at`, int32 [occurrence], its
+    ascending position among the ids; `text_of` is int32 [position].
 
     Returns:
         The features by value; int32 [position], the rank of the feature there, -1 where there is none.

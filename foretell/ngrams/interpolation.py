@@ -30,26 +30,14 @@ class Interpolation:
     def logs(
         self, network: LogProbabilities, kneser_ney: LogProbabilities, lengths: Integers
     ) -> LogProbabilities:
-        """Return log-probabilities [prediction] of the interpolation.
-
-        Args:
-            network: the network's log-probability of each word, [prediction].
-            kneser_ney: the Kneser–Ney model's, [prediction].
-            lengths: words of the Kneser–Ney model's contexts, [prediction].
-        """
+        """Return log-probabilities of both, by the lengths of the contexts; all [prediction]."""
         weights = np.array(self.weights)[lengths]
         with np.errstate(divide="ignore"):  # a weight of 0 or 1 leaves one of the models out
             logs: LogProbabilities = np.logaddexp(np.log1p(-weights) + network, np.log(weights) + kneser_ney)
         return logs
 
     def distribution(self, network: Float32s, kneser_ney: Float32s, length: int) -> Float32s:
-        """Return the probabilities [word] of the interpolation at one place; both arrays are overwritten.
-
-        Args:
-            network: the network's probability of each word, [word].
-            kneser_ney: the Kneser–Ney model's, [word].
-            length: words of the Kneser–Ney model's context.
-        """
+        """Return the probabilities [word] at one place, by the length of its context; overwrites both."""
         weight = np.float32(self.weights[length])
         network *= 1 - weight
         kneser_ney *= weight

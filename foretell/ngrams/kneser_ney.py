@@ -95,9 +95,7 @@ class KneserNey:
     def distribution(self, before: TokenIds) -> tuple[Float32s, int]:
         """Return the probability of each id as the next one, float32 [id], and the length of the context.
 
-        Args:
-            before: int [token], the text so far, of which the last `order - 1` tokens are the context; may be
-                empty.
+        `before`, int [token], is the text so far; its last `order - 1` tokens are the context, or fewer.
         """
         probabilities, longest = self._unigram_distribution.copy(), 0
         for length in range(1, min(self.order, len(before) + 1)):
@@ -188,10 +186,6 @@ def compact(model: KneserNey, *, in_8_bits: bool) -> dict[str, Array]:
     The n-grams of all orders stand one after another, in the order of their keys. An n-gram is its last word;
     of each context the number of n-grams is stored, so no key is needed. In 8 bits a probability is the place
     of the nearest value in a table, whose values have equal ratios: it changes by a few per cent at most.
-
-    Args:
-        model: the model.
-        in_8_bits: round probabilities and backoffs to 8 bits.
 
     Returns:
         `levels` int64 [order], the n-grams of each order; of all n-grams their last `words` (16 or 32 bits)

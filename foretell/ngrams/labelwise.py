@@ -43,16 +43,16 @@ class LabelwiseEnsemble:
     thresholds: tuple[float, ...]
 
     def __call__(self, network: Probabilities | None, linear: Floats | None = None) -> Probabilities:
-        """Return the probability of each label, [text, label].
+        """Return the probability of each label, [text, label]; arguments as for `logits`."""
+        return sigmoid(self.logits(network, linear))
+
+    def logits(self, network: Probabilities | None, linear: Floats | None = None) -> Logits:
+        """Return the log-odds of each label, [text, label], in float64.
 
         Args:
             network: the network's probabilities, [text, label]; None where it has no weights.
             linear: the linear model's scores, [text, label]; None where it has no weights.
         """
-        return sigmoid(self.logits(network, linear))
-
-    def logits(self, network: Probabilities | None, linear: Floats | None = None) -> Logits:
-        """Return the log-odds of each label, [text, label], in float64; arguments as for a call."""
         logits: Logits | Float64s = np.array(self.offsets)
         if self.network:
             assert network is not None

@@ -18,12 +18,7 @@ from foretell.ngrams.kneser_ney import KneserNey, Level
 
 
 def merged(old: KneserNey, new: KneserNey) -> KneserNey:
-    """Return one model of two.
-
-    Args:
-        old: its ids have the same meaning in `new`.
-        new: may have more ids, and must not have fewer.
-    """
+    """Return one model of two; the ids of `old` have the same meaning in `new`, which may have more."""
     share, levels = old.words / max(old.words + new.words, 1), list[Level]()
     # The number of each model's contexts among those of the merged model.
     of_old = of_new = np.zeros(1, np.int64)
@@ -42,14 +37,7 @@ def merged(old: KneserNey, new: KneserNey) -> KneserNey:
 
 
 class _Part(NamedTuple):
-    """One order of one model, numbered as the merged one.
-
-    Attributes:
-        keys: int64 [n-gram], ascending.
-        probabilities: float32 [n-gram].
-        contexts: int64 [context], their numbers.
-        backoffs: float32 [context].
-    """
+    """One order of one model, numbered as the merged one: two arrays of n-grams, two of contexts."""
 
     keys: NgramKeys
     probabilities: Float32s

@@ -44,13 +44,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 class Keyboard:
-    """The words of a vocabulary as somebody types them.
-
-    Args:
-        words: the vocabulary, [id].
-        keys: what each word costs without suggestions, [id].
-        hidden: ids that are never suggested.
-    """
+    """The words of a vocabulary as somebody types them; see `foretell.text.line_encoder.Typed`."""
 
     def __init__(self, words: Sequence[str], keys: Sequence[int], hidden: Collection[int]) -> None:
         self.size = len(words)
@@ -65,14 +59,9 @@ class Keyboard:
             self._letters[id, : len(points)] = points
 
     def suggested(self, probabilities: Floats, targets: TokenIds, costs: Integers) -> Suggested:
-        """Return how the words that followed were suggested by probabilities [position, word].
+        """Return how the words that followed, [position], were suggested by probabilities [position, word].
 
-        Of equally probable words the lower ids come first.
-
-        Args:
-            probabilities: of each word.
-            targets: the words that followed, [position].
-            costs: their keys without suggestions, [position].
+        Of equally probable words the lower ids come first. `costs` are their keys without suggestions.
         """
         given = np.take_along_axis(probabilities, targets[:, None], axis=1)
         better = probabilities > given
@@ -117,13 +106,7 @@ class Suggested(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a language model consists of.
-
-    Attributes:
-        output: returns the logits [row, word] of the network's hidden values [row, embedding].
-        kneser_ney, interpolation: the Kneser–Ney model and its weights, or None.
-        cache: the parameters of the cache.
-    """
+    """A language model; `output` gives logits [row, word] of hidden values [row, embedding]."""
 
     output: Callable[[Floats], Logits]
     kneser_ney: KneserNey | None
@@ -132,13 +115,7 @@ class Parts:
 
 
 class Measurement:
-    """Measures each part of a language model on a text that is read in order, in bounded memory.
-
-    Args:
-        keyboard: the vocabulary.
-        parts: the model.
-        cache: words in the cache.
-    """
+    """Measures each part of a model on a text that is read in order, with so many words in the cache."""
 
     def __init__(self, keyboard: Keyboard, parts: Parts, cache: int = CACHE) -> None:
         self._keyboard, self._parts, self._size = keyboard, parts, cache
@@ -198,10 +175,7 @@ class Measurement:
         return with_cache
 
     def metrics(self) -> dict[str, Any]:
-        """Return the metrics of each part, with intervals: those of a report, ready for JSON.
-
-        They are empty where nothing was measured.
-        """
+        """Return the metrics of each part, with intervals, ready for JSON; empty: nothing was measured."""
         if not self._costs or not sum(map(len, self._costs)):
             return {}
         costs = np.concatenate(self._costs)

@@ -95,13 +95,7 @@ def spelled_bytes(tokenizer: Tokenizer, text: str) -> int:
 
 
 class Typed(NamedTuple):
-    """A vocabulary whose tokens are words.
-
-    Attributes:
-        words: the words, [id].
-        keys: what each costs, `keys_of`, [id].
-        hidden: ids that are never suggested: of no word of a text, and of unknown words.
-    """
+    """A vocabulary whose tokens are words: what each costs (`keys_of`), and ids that are never suggested."""
 
     words: list[str]
     keys: list[int]

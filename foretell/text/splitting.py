@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain
+from functools import lru_cache
 
 from foretell.text.styles import Style
 from foretell.text.tokenizer import Tokenizer
@@ -24,22 +24,13 @@ def splitter(style: Style, *, lowercase: bool) -> Callable[[str], list[str]]:
         style: the tokenizer's style.
         lowercase: convert letters to lower case first.
     """
-    tokenizer = Tokenizer.without_words(style, lowercase=lowercase)
-    if tokenizer.is_open:
-        return tokenizer.runs
-    pieces = _Pieces(tokenizer)
-    return lambda text: list(chain.from_iterable(map(pieces.__getitem__, text.split(" "))))
+    split = Tokenizer.without_words(style, lowercase=lowercase)
+    if split.is_open:
+        return split.runs
+    once = lru_cache(_MAX_PIECES)(split.runs)
 
+    def tokens(text: str) -> list[str]:
+        pieces = text.split(" ")
+        return [token for each in pieces for token in (once if len(each) <= _MAX_PIECE else split.runs)(each)]
 
-class _Pieces(dict[str, list[str]]):
-    """The tokens of each piece so far; looking up a new one adds it."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        super().__init__()
-        self._tokenizer = tokenizer
-
-    def __missing__(self, piece: str) -> list[str]:
-        tokens = self._tokenizer.runs(piece)
-        if len(piece) <= _MAX_PIECE and len(self) < _MAX_PIECES:
-            self[piece] = tokens
-        return tokens
+    return tokens

@@ -108,8 +108,7 @@ class Tokenizer:
             texts: any number of texts.
             style: how to split; see the table above.
             lowercase: convert letters to lower case first.
-            vocabulary: maximum number of words, of other tokens with an open vocabulary; specials and bytes
-                are not counted.
+            vocabulary: maximum number of words, or tokens, specials and bytes not counted.
             min_count: leave out words with fewer occurrences; of "char", characters; of "subword", characters
                 and pairs of tokens to join.
 
@@ -138,13 +137,15 @@ class Tokenizer:
         empty = cls._empty(style, lowercase, vocabulary, min_count)
         if empty.is_open:
             texts = list(texts)
-            tokenizer = empty._with_words(
-                learned.count_runs(empty.runs, texts), lowercase, vocabulary, min_count
-            )[0]
-            return tokenizer, *learned.flat_ids(tokenizer.encode_batch(texts))
+            tokenizer = cls.train(
+                texts, style, lowercase=lowercase, vocabulary=vocabulary, min_count=min_count
+            )
+            of_texts = tokenizer.encode_batch(texts)
+            flat = np.fromiter(itertools.chain.from_iterable(of_texts), np.int32)
+            return tokenizer, flat, np.cumsum([0, *map(len, of_texts)])
         place = learned.Places()
         by_text = [np.array([place[word] for word in empty.words(text)], np.int32) for text in texts]
-        flat = np.concatenate(by_text) if by_text else np.zeros(0, np.int32)
+        flat = np.concatenate([np.zeros(0, np.int32), *by_text])
         counts = Counter(dict(zip(place, np.bincount(flat, minlength=len(place)).tolist(), strict=True)))
         tokenizer, words = empty._with_words(counts, lowercase, vocabulary, min_count)
         unknown = -1 if tokenizer.unknown is None else tokenizer.unknown

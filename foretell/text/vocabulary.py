@@ -6,14 +6,11 @@ Hugging Face library learns the pairs.
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, trainers
 
 from foretell.errors import DataError
@@ -31,8 +28,7 @@ _MAX_COUNTED = 4_000_000
 
 
 def learn_characters(counts: Counter[str], vocabulary: int, min_count: int) -> list[str]:
-    """Return the most frequent characters, at most `vocabulary`, each with at least `min_count`
-    occurrences."""
+    """Return the most frequent characters that occur `min_count` times, at most `vocabulary`."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [character for character, n in ordered if n >= min_count][:vocabulary]
 
@@ -111,12 +107,6 @@ def nothing_left(counts: Counter[str], what: str, min_count: int) -> DataError:
         found="none" if not counts else f"no {what} that occurs {min_count} times or more",
         fix="give other texts" if not counts else "lower --min-count",
     )
-
-
-def flat_ids(ids: list[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the ids of texts one after another, and where each text begins."""
-    starts = np.cumsum([0, *map(len, ids)])
-    return np.fromiter(itertools.chain.from_iterable(ids), np.int32, starts[-1]), starts
 
 
 def count_runs(runs: Callable[[str], list[str]], texts: Iterable[str]) -> Counter[str]:

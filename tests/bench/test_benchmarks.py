@@ -29,7 +29,7 @@ def test_predict(bench: Bench) -> None:
 
 def test_serve(bench: Bench) -> None:
     sizes = {"CLIENTS": 4, "REVIEWS": 16, "ROUNDS": 1}
-    rows = bench("serve", "--seconds", "0.2", "--preset", "article", **sizes)["serve"]
+    rows = bench("serve", "--seconds", "0.2", **sizes)["serve"]
     assert first(rows)[1:] == ["4 clients, one review per request", "half of that load"]
     assert [row[4] for row in rows] == ["", "0", "0"]
 

@@ -7,7 +7,6 @@ import pytest
 pytest.importorskip("numba")
 
 import ctypes
-import gc
 import os
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from tests.reference import lstm
 pytestmark = pytest.mark.skipif(not lstm_layer.kernel_is_usable(), reason="there is no kernel here")
 
 
-def outcome(kind, shape, *, units=17, training=True, states=False, **options):
+def outcome(kind, shape, *, units=17, training=True, states=False, traced=False, **options):
     """Return outputs and gradients of a layer with given weights on given input, all from one seed."""
     rng = np.random.default_rng(0)
     keras.utils.set_random_seed(3)
@@ -40,7 +39,6 @@ def outcome(kind, shape, *, units=17, training=True, states=False, **options):
         [tf.constant(rng.normal(size=(shape[0], units)), tf.float32) for _ in range(2)] if states else None
     )
 
-    @tf.function
     def run(x):
         watched = [x, *(given or [])]
         with tf.GradientTape() as tape:
@@ -49,7 +47,7 @@ def outcome(kind, shape, *, units=17, training=True, states=False, **options):
             loss = tf.add_n([tf.reduce_sum(tf.sin(3.0 * y)) for y in outputs])
         return outputs + tape.gradient(loss, watched + [w.value for w in layer.trainable_weights])
 
-    return [np.array(value) for value in run(x)]
+    return [np.array(value) for value in (tf.function(run) if traced else run)(x)]
 
 
 def assert_like_keras(shape, **options):
@@ -62,11 +60,9 @@ def assert_like_keras(shape, **options):
     "options",
     [
         {},
-        {"return_sequences": True},
-        {"return_sequences": True, "return_state": True, "states": True},
+        {"return_sequences": True, "return_state": True, "states": True, "traced": True},
         {"dropout": 0.3},
-        {"dropout": 0.2, "recurrent_dropout": 0.2},
-        {"recurrent_dropout": 0.4, "return_sequences": True},
+        {"dropout": 0.2, "recurrent_dropout": 0.4, "return_sequences": True},
         {"dropout": 0.2, "recurrent_dropout": 0.2, "training": False},
         {"go_backwards": True},
         {"use_bias": False},
@@ -78,18 +74,13 @@ def test_values_and_gradients_are_keras_own(options):
     assert_like_keras((6, 9, 7), **options)
 
 
-@settings(max_examples=5, deadline=None)
-@given(st.integers(1, 9), st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
-def test_any_size(batch, steps, inputs, units):
-    assert_like_keras((batch, steps, inputs), units=units, return_sequences=True)
-
-
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.integers(1, 9), st.integers(1, 12), st.integers(1, 20), st.integers(1, 20), st.integers(300, 20_000),
     st.booleans(),
 )  # fmt: skip
-def test_any_blocks(batch, steps, inputs, units, most, with_masks):
+def test_any_size(batch, steps, inputs, units, most, with_masks):
+    """Whatever the blocks that the products are cut into."""
     masks = {"dropout": 0.2, "recurrent_dropout": 0.2} if with_masks else {}
     with (
         mock.patch.object(lstm_kernel, "_MAX_MULTIPLICATIONS", most),
@@ -123,13 +114,6 @@ def test_two_passes_may_be_open_at_once():
     assert not np.allclose(of_first, of_second)
 
 
-def test_passes_without_a_backward_pass_do_not_pile_up():
-    layer = FastLSTM(4)
-    for _ in range(2 * lstm_layer._MAX_OPEN_PASSES):
-        layer(tf.zeros((2, 3, 2)))
-    assert len(layer._passes._open) == lstm_layer._MAX_OPEN_PASSES
-
-
 def test_the_same_step_gives_the_same_bits():
     shape = (8, 30, 12)
     for ours, again in zip(outcome(FastLSTM, shape), outcome(FastLSTM, shape), strict=True):
@@ -152,36 +136,27 @@ def test_mixed_precision_rounds_and_no_more(options):
     np.testing.assert_array_equal(*predicted)
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        "import sys; sys.modules['numba'] = None",
-        pytest.param("import os; os.environ['FORETELL_LSTM_KERNEL'] = '0'", marks=pytest.mark.soak),
-    ],
-)
-def test_without_the_kernel_keras_computes(how):
-    code = f"{how}\n" + (
-        "import numpy as np\n"
-        "from foretell.networks.lstm_layer import FastLSTM, kernel_is_usable\n"
+@pytest.mark.parametrize("how", ["no kernel", "switched off"])
+def test_without_the_kernel_keras_computes(how, monkeypatch):
+    if how == "no kernel":
+        monkeypatch.setattr(lstm_layer, "lstm_kernel", None)
+    else:
+        monkeypatch.setenv("FORETELL_LSTM_KERNEL", "0")
+    assert not lstm_layer.kernel_is_usable()
+    assert_like_keras((2, 4, 3), units=3)
+
+
+@pytest.mark.soak
+def test_without_numba_there_is_no_kernel():
+    code = (
+        "import sys; sys.modules['numba'] = None\n"
+        "from foretell.networks.lstm_layer import kernel_is_usable\n"
         "assert not kernel_is_usable()\n"
-        "print(FastLSTM(3)(np.ones((2, 4, 2), 'float32')).shape)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "(2, 3)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_buffers_are_used_again_and_bounded():
-    buffers = lstm_kernel.Buffers()
-    array = buffers.take(2, 3)
-    buffers.give(array)
-    assert buffers.take(2, 3) is array
-    for k in range(500):
-        buffers.give(np.empty(k, np.float32))
-    gc.collect()
-    assert sum(len(free) for free in buffers._free.values()) <= 64
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("threads", [2, 8])
 def test_the_number_of_threads_changes_nothing_but_rounding(threads):
     rng = np.random.default_rng(0)
     batch, steps, units = 7, 5, 6
@@ -263,23 +238,23 @@ def test_tiny_gradients_are_zero_and_not_denormal():
         assert (small > np.finfo(np.float32).tiny).all()
 
 
-@pytest.mark.parametrize("scale", [1e-6, 1e-12, 1e-18])
-def test_small_gradients_are_kept(scale):
+def test_small_gradients_are_kept():
     rng = np.random.default_rng(0)
     inputs, zeros = rng.normal(size=(2, 3, 20)).astype("f"), np.zeros((2, 5), np.float32)
     recurrent, masks = rng.normal(size=(5, 20)).astype("f"), np.ones((1, 2, 5), np.float32)
     none = np.zeros((2, 0, 5), np.float32)
     found = []
-    for each in (1.0, scale):
+    for each in (1.0, SMALL):
         buffers = lstm_kernel.Buffers()
         _, _, done = lstm_kernel.forward(inputs, recurrent, zeros, zeros, masks, buffers)
         found.append(lstm_kernel.backward(none, zeros + np.float32(each), zeros, done, buffers))
     for whole, small in zip(*found, strict=True):
-        np.testing.assert_allclose(small / np.float32(scale), whole, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(small / np.float32(SMALL), whole, rtol=1e-3, atol=1e-4)
 
 
-ROWS = (1, 2, 3, 4, 7, 8, 16, 17, 19, 32, 45)
-SIZES = ((32, 64), (64, 80), (96, 256))
+SMALL = 1e-18
+ROWS = (1, 2, 3, 4, 7, 8, 17, 45)
+SIZES = ((32, 64), (64, 80))
 """Inner values and columns of matrices."""
 
 
@@ -324,7 +299,7 @@ def unpacked(packed):
 
 
 @given(st.integers(1, 3), st.integers(1, 4), st.integers(4, 9), st.integers(1, 3), st.booleans())
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 def test_packing_rounds_and_loses_nothing(n, inner, columns, parts, transposed):
     whole = np.random.default_rng(0).normal(size=(n, 32 * inner, 16 * columns)).astype(np.float32)
     if transposed:
@@ -337,7 +312,7 @@ def test_packing_rounds_and_loses_nothing(n, inner, columns, parts, transposed):
 
 @pytest.mark.parametrize(
     ("inner", "columns", "fits"),
-    [(64, 256, True), (32, 64, True), (48, 64, False), (64, 48, False), (64, 72, False), (100, 400, False)],
+    [(64, 256, True), (32, 64, True), (48, 64, False), (64, 48, False), (64, 72, False)],
 )
 def test_the_sizes_that_fit(inner, columns, fits):
     assert tiles.fit(inner, columns) == fits
@@ -368,8 +343,8 @@ def test_another_processor_that_numba_compiles_for_is_respected(name, text, expe
 def test_a_process_that_compiles_for_any_processor_does_not_end(tmp_path):
     code = """
 import numpy as np
-from foretell.networks import lstm_kernel
-assert not lstm_kernel.multiplies_tiles()
+from foretell.networks import amx, avx512, lstm_kernel
+assert not amx.available() and not avx512.available()
 h = np.ones((2, 64), np.float32)
 lstm_kernel.forward(
     np.ones((2, 1, 256), np.float32), np.ones((64, 256), np.float32), h, h, np.ones((1, 2, 64), np.float32),
@@ -381,28 +356,17 @@ lstm_kernel.forward(
     assert done.returncode == 0, done.stderr
 
 
-def test_not_every_machine_has_tiles():
-    amx.available.cache_clear()
-    with mock.patch.object(amx.platform, "system", return_value="Darwin"):
-        assert not amx.available()
-    amx.available.cache_clear()
-    with mock.patch.object(tiles.llvm, "get_host_cpu_features", return_value={"avx2": True}):
-        assert not amx.available()
-    amx.available.cache_clear()
-    refused = mock.Mock(syscall=mock.Mock(return_value=-1))
+@pytest.mark.parametrize(
+    ("system", "features", "refusal"),
+    [("Darwin", {}, 0), ("Linux", {"avx2": True}, 0), ("Linux", {"amx-tile": True, "amx-bf16": True}, -1)],
+)
+def test_not_every_machine_has_tiles(system, features, refusal):
+    """Another system, another processor, a system that does not allow it."""
+    refused = mock.Mock(syscall=mock.Mock(return_value=refusal))
     with (
-        mock.patch.object(
-            tiles.llvm, "get_host_cpu_features", return_value={"amx-tile": True, "amx-bf16": True}
-        ),
+        mock.patch.object(amx.platform, "system", return_value=system),
+        mock.patch.object(tiles.llvm, "get_host_cpu_features", return_value=features),
         mock.patch.object(ctypes, "CDLL", return_value=refused),
     ):
-        assert not amx.available()
-    amx.available.cache_clear()
-
-
-@pytest.mark.parametrize("features", [{}, {"avx512f": True}, {"avx512f": True, "avx512bf16": False}])
-def test_not_every_processor_has_the_instructions(features):
-    avx512.available.cache_clear()
-    with mock.patch.object(tiles.llvm, "get_host_cpu_features", return_value=features):
-        assert not avx512.available()
-    avx512.available.cache_clear()
+        assert not amx.available.__wrapped__()
+        assert not avx512.available.__wrapped__()

@@ -104,15 +104,6 @@ def test_a_state_carried_over_equals_one_long_window() -> None:
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_dropout_depends_on_the_seed_alone() -> None:
-    network = LstmNetwork(SMALL, 9)
-    ids = np.ones([2, 4], int)
-    seeds = [tf.constant([1, step]) for step in (0, 0, 2_000)]
-    one, same, other = (network.hidden(ids, network.first_states(2), seed)[0].numpy() for seed in seeds)
-    assert (one == same).all()
-    assert (one != other).any()
-
-
 @pytest.mark.parametrize("rate", ["dropout", "recurrent_dropout", "word_dropout"])
 def test_each_dropout_drops_in_training_alone(rate: str) -> None:
     none = with_changes(SMALL, {"dropout": 0.0})

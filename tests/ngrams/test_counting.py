@@ -25,7 +25,7 @@ from foretell.ngrams.keys import keys_fit, ngram_keys
 from tests.ngrams.definitions import SIZE, flat, held, key, texts_lists
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(texts_lists, st.integers(1, 3))
 def test_keys_and_positions_are_those_of_the_definition(texts, longest):
     ids, starts = flat(texts)
@@ -49,7 +49,7 @@ def test_ngrams_without_end_do_not_fit_and_cost_nothing_to_refuse(size):
     assert not keys_fit(size, 2**62)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(texts_lists, st.integers(1, 3), st.integers(1, 4))
 def test_counting_finds_which_texts_hold_which_ngrams(texts, least, longest):
     ids, starts = flat(texts)
@@ -66,7 +66,7 @@ def test_counting_finds_which_texts_hold_which_ngrams(texts, least, longest):
     assert counted.n_words == sum(each < SIZE for each in expected)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(texts_lists, st.integers(0, 12))
 def test_the_most_frequent_are_kept(texts, most):
     ids, starts = flat(texts)
@@ -122,7 +122,7 @@ def key_of_characters(ngram: str, alphabet: list[str]) -> int:
     return number
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(TEXTS)
 def test_ngrams_are_those_of_the_definition(texts: list[str]) -> None:
     alphabet = make_alphabet(texts)

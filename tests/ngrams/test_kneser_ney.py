@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from foretell.errors import ArtifactError
-from foretell.ngrams.kneser_ney import KneserNey, Level
+from foretell.ngrams import kneser_ney as module
+from foretell.ngrams.kneser_ney import KneserNey, Level, compact, expanded
 from foretell.ngrams.merging import merged
 from foretell.training.words.kneser_ney_fit import count
 
@@ -69,15 +70,6 @@ def test_a_text_has_the_probabilities_of_its_distributions(model):
         assert lengths[place] == length
 
 
-def test_arrays_come_back(model):
-    again = KneserNey.from_arrays(model.to_arrays())
-    assert (again.size, again.words, again.order) == (model.size, model.words, model.order)
-    for one, other in zip(again.levels, model.levels, strict=True):
-        np.testing.assert_array_equal(one.keys, other.keys)
-        np.testing.assert_array_equal(one.probabilities, other.probabilities)
-        np.testing.assert_array_equal(one.backoffs, other.backoffs)
-
-
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
@@ -128,3 +120,19 @@ def test_a_context_of_one_model_is_taken_from_it() -> None:
     # Single words are weighted by the numbers of tokens: a quarter of them is old.
     of_both, of_old, of_new = (float(model.levels[0].backoffs[0]) for model in (both, old, new))
     np.testing.assert_allclose(of_both, 0.25 * of_old + 0.75 * of_new, rtol=1e-5)
+
+
+@pytest.mark.parametrize("many", [255, 3])
+def test_it_is_the_same_model_or_nearly(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MANY", many)
+    text = np.random.default_rng(1).zipf(1.4, 4_000).astype(np.int32) % 40
+    model = count(text, 41).pruned(1_500)
+    same = expanded(compact(model, in_8_bits=False), 41)
+    near = expanded(compact(model, in_8_bits=True), 41)
+    for level, other, rounded in zip(model.levels, same.levels, near.levels, strict=True):
+        np.testing.assert_array_equal(level.keys, other.keys)
+        np.testing.assert_array_equal(level.probabilities, other.probabilities)
+        np.testing.assert_array_equal(level.backoffs, other.backoffs)
+        np.testing.assert_allclose(rounded.probabilities, level.probabilities, rtol=0.03)
+        np.testing.assert_allclose(rounded.backoffs, level.backoffs, rtol=0.03)
+    assert sum(each.nbytes for each in compact(model, in_8_bits=True).values()) < 8 * len(model) + 2_100
