@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -212,12 +213,9 @@ class Annotation:
         Reserved texts are not among them: a text that was searched for is not drawn at random.
         """
         words = query.casefold().split()
-        found: list[Item] = []
-        for place in self._selectable().tolist() if words else ():
-            folded = self._pool.texts[place].casefold()
-            if len(found) < k and all(word in folded for word in words):
-                found.append(Item(place, self._pool.texts[place]))
-        return found
+        texts = ((place, self._pool.texts[place]) for place in self._selectable().tolist() if words)
+        found = (each for each in texts if all(word in each[1].casefold() for word in words))
+        return [Item(*each) for each in islice(found, k)]
 
     def similar(self, item: Item | int, k: int = 20) -> list[Item]:
         """Return up to `k` texts without an answer, those most similar to a text first.
@@ -300,19 +298,18 @@ class Annotation:
         given = [items] if isinstance(items, Item | int) else items
         with self._lock:
             places = list(dict.fromkeys(map(self._checked_open, given)))
-            answers = self._journal.append(self._answer(each, kind, label, self._name(by)) for each in places)
+            # The name of the person may have changed since the text was shown.
+            suggested = {item.id: item.suggested for item in self._shown.values()}
+            answers = self._journal.append(
+                Answer(
+                    text=self._pool.texts[place], kind=kind, label=label, by=self._name(by),
+                    part="test" if self._pool.reserved[place] else "train", suggested=suggested.get(place),
+                )
+                for place in places
+            )  # fmt: skip
             self._is_open[places] = False
             self._changed()
             return answers
-
-    def _answer(self, place: int, kind: Kind, label: str | None, by: str) -> Answer:
-        # The name may have changed since the text was shown.
-        shown = next((item for item in self._shown.values() if item.id == place), None)
-        return Answer(
-            text=self._pool.texts[place], kind=kind, label=label,
-            part="test" if self._pool.reserved[place] else "train",
-            suggested=None if shown is None else shown.suggested, by=by,
-        )  # fmt: skip
 
     def _checked(self, item: Item | int) -> int:
         place = item.id if isinstance(item, Item) else item
@@ -335,11 +332,7 @@ class Annotation:
         return place
 
     def _selectable(self, *, repeats: bool = True) -> Places:
-        """Return the places of the texts without an answer that are not reserved.
-
-        Args:
-            repeats: whether near-duplicates of other texts are among them.
-        """
+        """Return the places of texts without an answer that are not reserved."""
         with self._lock:
             kept = self._is_open & ~self._pool.reserved
             return np.flatnonzero(kept if repeats else kept & ~self._pool.is_repeat)
@@ -377,11 +370,7 @@ class Annotation:
         return ranking
 
     def _ranking(self, *, fresh: bool = False) -> Ranking:
-        """Return the last ranking.
-
-        Raises:
-            BaseException: what a fit raised.
-        """
+        """Return the last ranking, or raise what a fit raised."""
         with self._lock:
             fit, latest = self._fit, self._latest
         return fit.result() if fresh or latest is None or fit.done() else latest

@@ -1,4 +1,4 @@
-"""The application: its routes, the middleware around them, and the page."""
+"""The application: its routes, the middleware around them, and the page; models, probes and metrics."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path as FilePath
+from typing import Annotated, Literal
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.middleware.cors import CORSMiddleware
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -17,16 +19,81 @@ from starlette.types import ASGIApp
 
 from foretell.service.auth import Access, AccessControl
 from foretell.service.errors import answer_exception
-from foretell.service.logs import RequestLog
-from foretell.service.routes import completions, predictions, status
-from foretell.service.state import Service
+from foretell.service.logs import CONTENT_TYPE, RequestLog
+from foretell.service.requests import JsonRoute
+from foretell.service.routes import completions, predictions
+from foretell.service.schemas import ERRORS, ModelCard, ResponseBody
+from foretell.service.state import Service, service_of
 
-PAGE = Path(__file__).parent / "page"
+PAGE = FilePath(__file__).parent / "page"
 
 DESCRIPTION = (
     "Predictions of text models that were trained with foretell. Every response that is not 2xx has OpenAI's "
     "error format. Every response has the header X-Request-ID, which is also in the log."
 )
+
+
+router = APIRouter(route_class=JsonRoute, responses=ERRORS)
+
+
+class ModelList(ResponseBody):
+    """GET /v1/models."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelCard]
+    annotation: bool = Field(
+        default=False, description="Whether the service has texts to label, at /v1/annotation."
+    )
+
+
+class Health(ResponseBody):
+    """GET /health/live and /health/ready."""
+
+    status: Literal["live", "ready", "stopping"]
+
+
+@router.get("/v1/models")
+async def models(request: Request) -> ModelList:
+    """List the models that are served."""
+    service = service_of(request)
+    return ModelList(data=[each.card for each in service.models], annotation=service.annotation is not None)
+
+
+@router.get("/v1/models/{model}")
+async def model(model: Annotated[str, Path(examples=["notes"])], request: Request) -> ModelCard:
+    """Return one model."""
+    return service_of(request).models.find(model).card
+
+
+@router.get("/health/live")
+async def live() -> Health:
+    """Answer if the process runs."""
+    return Health(status="live")
+
+
+@router.get(
+    "/health/ready", responses={503: {"model": Health, "description": "the service is stopping"}},
+    response_model=Health,
+)  # fmt: skip
+async def ready(request: Request) -> Response:
+    """Answer whether the service takes new requests."""
+    is_stopping = service_of(request).is_stopping
+    health = Health(status="stopping" if is_stopping else "ready")
+    return Response(
+        health.model_dump_json(), status_code=503 if is_stopping else 200, media_type="application/json"
+    )
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"description": "Prometheus's text format", "content": {"text/plain": {}}}},
+)
+async def metrics(request: Request) -> Response:
+    """Return the metrics for Prometheus."""
+    service = service_of(request)
+    service.metrics.waiting.set(service.waiting)
+    return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
 
 def create_app(service: Service, access: Access, *, quiet: bool = False) -> ASGIApp:
@@ -49,8 +116,8 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> ASGI
         separate_input_output_schemas=False,
     )
     routes.state.service = service
-    for module in (predictions, completions, status):
-        routes.include_router(module.router)
+    for each in (predictions.router, completions.router, router):
+        routes.include_router(each)
     if service.annotation is not None:
         # Imported here: it needs what a service of models does not.
         from foretell.service.routes import annotation

@@ -154,15 +154,9 @@ async def predict(
 ) -> tuple[LoadedModel, list[bytes]]:
     """Return the model that a request names, and its answer to each of the texts, in JSON.
 
-    Args:
-        request: the request.
-        verb: the last part of the path, such as "classify".
-        body: the body.
-        texts: the text or the texts in it.
-        work: items to answers, one for each and in the same order. It runs in a thread, and shares its call
-            with other requests for this verb of the model.
-        job: the job that the model must have; None: any.
-        param: the field that holds the texts.
+    `work` turns items into answers, one for each and in the same order. It runs in a thread, and shares its
+    call with other requests for this verb of the model. `job` is what the model must be for (None: any job),
+    `param` the field of the body that holds the texts.
     """
     service = service_of(request)
     model = service.models.find(body.model, job)

@@ -37,7 +37,7 @@ def corrupt(content: bytes, chance: random.Random) -> bytes:
             return bytes(changed)
 
 
-@sizes(150, 2_000)
+@sizes(100, 2_000)
 def test_every_corruption_is_caught(tmp_path: Path, count: int) -> None:
     settings = LabelsSettings(units=5, embedding_size=6, length=30)
     parts = {"ensemble": Ensemble(network=1, linear=1), "linear": random_linear_model(size=20, n_columns=1)}

@@ -227,7 +227,7 @@ def test_bodies(count: int) -> None:
 
 @sizes(80, 30_000)
 def test_requests(models: list[Path], monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr("foretell.service.connection.HEAD_SECONDS", 0.05)
+    monkeypatch.setattr("foretell.service.server.HEAD_SECONDS", 0.05)
     chance = random.Random(3)
 
     def ask(it: Running, content: bytes) -> None:

@@ -114,7 +114,7 @@ def _note(out: str, stage: str) -> None:
 
 def _words(options: TrainOptions, minutes: float, epochs: int) -> None:
     rng = np.random.default_rng(0)
-    drawn = [f"w{k}" for k in rng.zipf(1.3, 15_000) % 2_000]
+    drawn = [f"w{k}" for k in rng.zipf(1.3, 6_000) % 2_000]
     corpus = Corpus.from_texts([" ".join(drawn[k : k + 20]) for k in range(0, len(drawn), 20)])
     settings = WordsSettings(
         embedding_size=16, units=16, streams=8, window=20, epochs=epochs or 2, min_steps=1,
@@ -133,13 +133,13 @@ def _labels(options: TrainOptions, minutes: float, epochs: int) -> None:
         ]
         return " ".join([*drawn, f"n{chance.random()}"])
 
-    names = ["bad", "good"] * 150
+    names = ["bad", "good"] * 80
     examples = Examples([text(name) for name in names], names, name="made up")
     changes = {
-        "units": 8, "embedding_size": 8, "length": 20, "batch_size": 8, "epochs": epochs or 4,
-        "minutes": minutes, "folds": 0 if epochs else 5,
+        "units": 8, "embedding_size": 8, "length": 20, "batch_size": 8, "epochs": epochs or 2,
+        "minutes": minutes, "folds": 0 if epochs else 3,
     }  # fmt: skip
     settings = with_changes(LABELS_PRESETS["base"], changes)
-    unlabelled = [text(chance.choice(["bad", "good"])) for _ in range(200)]
-    split = make_split(examples, fraction=settings.fraction_for(300), seed=1, unlabelled=unlabelled)
+    unlabelled = [text(chance.choice(["bad", "good"])) for _ in range(60)]
+    split = make_split(examples, fraction=settings.fraction_for(160), seed=1, unlabelled=unlabelled)
     labels.train_labels(split, settings, options)

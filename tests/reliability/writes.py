@@ -2,7 +2,8 @@
 
 The server is a program: `python -m reliability.writes OPERATION FOLDER`. Each line of standard input has a
 KIND (SIGKILL or ENOSPC) and a NUMBER: call NUMBER of those that write fails so, in a child. Each answer is a
-line: the exit status of the child, then what a reader finds afterwards: old, new or none.
+line: the exit status of the child (0: done all the same, 4: there are fewer calls, 1: an error of foretell's,
+2: one of the system's), then what a reader finds afterwards: old, new or none.
 """
 
 from __future__ import annotations
@@ -191,8 +192,7 @@ class Server:
         shutil.copytree(self._old, self._here)
         child = os.fork()
         if child == 0:
-            _patch(kind, int(number))
-            self._work()
+            self._work(_patch(kind, int(number)), int(number))
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         found = self._operation.find(self._here)
         # Whatever was left, the next attempt succeeds.
@@ -201,11 +201,11 @@ class Server:
         shutil.rmtree(self._here)
         return f"{code} {found}"
 
-    def _work(self) -> None:
+    def _work(self, calls: list[int], number: int) -> None:
         code = 3
         try:
             self._operation.write(self._here)
-            code = 0
+            code = 0 if len(calls) >= number else 4
         except ForetellError:
             code = 1
         except OSError:

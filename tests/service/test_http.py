@@ -23,10 +23,9 @@ from foretell.errors import ForetellError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.writing import Writing
-from foretell.service.connection import HEAD_BYTES, MAX_WAITING, Connection
 from foretell.service.limits import Limits
 from foretell.service.routes import predictions
-from foretell.service.server import bind, url
+from foretell.service.server import HEAD_BYTES, MAX_WAITING, Connection, bind, url
 
 SECONDS = 2.0
 LITTLE = 4096
@@ -165,14 +164,6 @@ def test_an_upgrade_is_answered_as_any_request_and_is_the_last(served: Running) 
         assert _statuses(connection) == [200]
 
 
-def test_who_waits_for_100_continue_is_told(served: Running) -> None:
-    with served.connect() as connection:
-        connection.sendall(CLASSIFY + LENGTH + b"Expect: 100-Continue\r\nConnection: close\r\n\r\n")
-        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
-        connection.sendall(BODY)
-        assert _statuses(connection) == [200]
-
-
 def test_nonsense_after_an_answer_that_did_not_wait_for_it_is_no_second_answer(served: Running) -> None:
     with served.connect() as connection:
         connection.sendall(LIVE + HOST + CHUNKED + b"\r\n")
@@ -205,7 +196,7 @@ def test_what_does_not_come_closes_the_connection(
     served: Running, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     """Nothing, a part of a head, and a part of a body whose answer has been sent."""
-    monkeypatch.setattr("foretell.service.connection.HEAD_SECONDS", 0.1)
+    monkeypatch.setattr("foretell.service.server.HEAD_SECONDS", 0.1)
     with served.connect() as connection:
         connection.sendall(begun)
         assert everything(connection).count(b"HTTP/1.1") == begun.count(b"Length")
@@ -214,7 +205,7 @@ def test_what_does_not_come_closes_the_connection(
 def test_quick_requests_on_one_connection_are_not_cut(
     served: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("foretell.service.connection.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("foretell.service.server.HEAD_SECONDS", 0.2)
     with served.connect() as connection:
         for _ in range(4):
             connection.sendall(GET)
@@ -278,18 +269,6 @@ def test_who_leaves_before_the_work_begins_is_not_worked_for(served: Running) ->
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     until(lambda: served.service.waiting == 0)
     assert served.post("/v1/classify", {"texts": "good"}).status_code == 200
-
-
-def test_a_second_request_on_the_connection_is_watched_as_the_first(
-    served: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with _ask(served, "/v1/classify", {"texts": "first"}) as connection:
-        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
-        with held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
-            connection.sendall(_request("/v1/classify", json.dumps({"texts": "second"})))
-            assert come.acquire(timeout=5)
-            connection.close()
-            until(lambda: served.service.waiting == 0)
 
 
 def test_who_leaves_with_requests_waiting_stops_the_one_that_is_answered(served: Running) -> None:

@@ -136,8 +136,10 @@ def test_a_broken_model_is_tried_again_now_and_then(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(
         models, "open_model", lambda place: (tries.append(time.monotonic()), really(place))[1]
     )
+    # Exchanged at once: half a file is another change.
+    (tmp_path / "broken").write_text("{}")
     with running(path) as it:
-        (path / "manifest.json").write_text("{}")
+        (tmp_path / "broken").replace(path / "manifest.json")
         until(lambda: len(tries) >= 4)
         assert state_of(it) == "stale"
         # The first time it was opened well.

@@ -202,47 +202,25 @@ def test_three_suggestions_are_narrowed_by_letters_and_accepted_by_keys_and_taps
     expect(field).to_have_value("the 1")
 
 
-def test_a_word_gets_the_same_white_space_as_from_the_service(page: Page) -> None:
-    cases = [
-        ("the mind", ".", "."),
-        ("the mind", "way", " way"),
-        ("the mind ", "way", "way"),
-        ("(", "way", "way"),
-        ("the", "-", "-"),
-        ("the-", "way", "way"),
-        ('say "', "way", "way"),
-        ('say "way', '"', '"'),
-        ('"way"', "is", " is"),
-        ("way", "<eos>", "\n"),
-        ("😀", "way", " way"),
-        ("", "way", "way"),
-        ("我很", "高", "高"),
-        ("我用", "Python", "Python"),
-        ("好", "，", "，"),
-        ("，", "好", "好"),
-        ("メー", "ル", "ル"),
-        ("ภา", "ษา", "ษา"),
-        ("ภาษา", "way", " way"),
-        ("way", "ษา", " ษา"),
-        ("한국", "어", " 어"),
-    ]
-    script = """async (cases) => {
-      const { following } = await import("/page/spacing.js");
-      return cases.map(([text, word]) => following(text, word));
-    }"""
-    assert page.evaluate(script, [case[:2] for case in cases]) == [case[2] for case in cases]
-
-
-def test_the_last_word_of_a_text(page: Page) -> None:
-    cases = [
+def test_white_space_before_a_word_and_the_last_word_of_a_text_are_those_of_the_service(page: Page) -> None:
+    following = [
+        ("the mind", ".", "."), ("the mind", "way", " way"), ("the mind ", "way", "way"),
+        ("(", "way", "way"), ("the", "-", "-"), ("the-", "way", "way"), ('say "', "way", "way"),
+        ('say "way', '"', '"'), ('"way"', "is", " is"), ("way", "<eos>", "\n"), ("😀", "way", " way"),
+        ("", "way", "way"), ("我很", "高", "高"), ("我用", "Python", "Python"), ("好", "，", "，"),
+        ("，", "好", "好"), ("メー", "ル", "ル"), ("ภา", "ษา", "ษา"), ("ภาษา", "way", " way"),
+        ("way", "ษา", " ษา"), ("한국", "어", " 어"),
+    ]  # fmt: skip
+    last = [
         ("the mi", "mi"), ("don'", "don'"), ("way.", ""), ("我很高", "高"), ("用Python", "Python"),
         ("Python好", "好"), ("メー", "ー"), ("กำลั", "ลั"), ("ปี๒๕", "๒๕"), ("हिन्दी", "हिन्दी"), ("好 ", ""),
     ]  # fmt: skip
-    script = """async (texts) => {
-      const { lastWord } = await import("/page/spacing.js");
-      return texts.map((text) => lastWord(text));
+    script = """async ([cases, texts]) => {
+      const { following, lastWord } = await import("/page/spacing.js");
+      return [cases.map(([text, word]) => following(text, word)), texts.map((text) => lastWord(text))];
     }"""
-    assert page.evaluate(script, [case[0] for case in cases]) == [case[1] for case in cases]
+    found = page.evaluate(script, [[case[:2] for case in following], [case[0] for case in last]])
+    assert found == [[case[2] for case in following], [case[1] for case in last]]
 
 
 def test_a_continuation_is_that_of_the_service_and_can_be_undone(page: Page, served: Running) -> None:

@@ -294,13 +294,6 @@ def test_a_file_of_100_mb_that_is_dropped_is_refused_at_once(page: Page) -> None
     expect(page.locator(".texts tbody tr")).to_have_count(1)
 
 
-def test_a_json_array_is_as_many_records_as_it_has(page: Page) -> None:
-    records = [{"id": n, "text": f"good {n}"} for n in range(400)]
-    page.evaluate(DROP, [json.dumps(records), "records.json"])
-    expect(page.locator(".filename")).to_have_text("records.json 400 records, 2 columns")
-    expect(page.get_by_label("Text column")).to_have_value("text")
-
-
 def test_a_reload_in_the_middle_leaves_nothing_behind(page: Page, served: Running) -> None:
     page.evaluate(DROP, ["text\n" + "good mind\n" * 5000, "a.csv"])
     page.get_by_role("button", name="Classify 5,000 texts").click()

@@ -1,23 +1,53 @@
-"""POST /v1/completions in OpenAI's format: continuations of prompts, whole or as a stream of words."""
+"""POST /v1/completions in OpenAI's format: continuations of prompts, whole or as a stream of words.
+
+Each continuation is written in turns of a few milliseconds, so that many share the threads fairly, and only
+as long as a client reads it.
+"""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import asyncio
+import math
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from foretell.service.errors import invalid
-from foretell.service.generation import EventStream, Generation, with_first
+from foretell.runtime.words.surprise import WordScore, score_words
+from foretell.runtime.words.writing import Candidate, Written
+from foretell.service.errors import from_exception, invalid
+from foretell.service.lanes import WRITING
 from foretell.service.logs import add_log_fields
-from foretell.service.requests import JsonRoute, check_texts
-from foretell.service.schemas import ERRORS, Cache, Integer, RequestBody, ResponseBody, TextList, example
+from foretell.service.models import LoadedModel
+from foretell.service.requests import JsonRoute, check_texts, lane_of
+from foretell.service.schemas import (
+    ERRORS,
+    Cache,
+    Integer,
+    RequestBody,
+    ResponseBody,
+    TextList,
+    example,
+    to_json,
+)
 from foretell.service.state import Service, service_of
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 
 _EXAMPLE = {"model": "notes", "prompt": "What stands in the", "max_tokens": 6, "temperature": 0, "seed": 1}
+
+TURN_SECONDS = 0.01
+
+LAST_SECONDS = 0.2
+"""Seconds in which a client must read the rest of a stream whose time has passed."""
 
 Zero = Annotated[float, Field(ge=0, le=0)]
 
@@ -102,56 +132,240 @@ class Completion(ResponseBody):
 @router.post("/completions", response_model=Completion, openapi_extra=example(_EXAMPLE))
 async def completions(body: CompletionRequest, request: Request) -> Response:
     """Return continuations of one prompt or several; with `stream`, word by word as server-sent events."""
-    service = service_of(request)
-    deadline = service.deadline()
-    generation = await _generation(body, service)
-    n_texts = generation.n * len(generation.prompts)
-    name = generation.model.name
-    add_log_fields(request.scope, model=name, texts=n_texts, stream=bool(body.stream))
-    generation.lane.add(n_texts)
-    with ExitStack() as stack:
-        stack.callback(generation.lane.remove, n_texts)
-        service.metrics.texts.labels(name, "completions").inc(n_texts)
-        if body.stream:
-            with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
-            events = await with_first(generation.events(with_usage=with_usage))
-            return EventStream(events, service, deadline, on_end=stack.pop_all().close)
-        return Response(await generation.whole(), media_type="application/json")
-
-
-async def _generation(body: CompletionRequest, service: Service) -> Generation:
-    """Return the continuations that a request asks for, within the limits of what it reads and writes."""
     if body.best_of not in (None, body.n or 1):
         raise invalid("expected best_of to be n, found another value; leave it out", param="best_of")
     if body.stream_options is not None and not body.stream:
         raise invalid("expected stream_options only with stream, found them without", param="stream_options")
-    max_tokens = 16 if body.max_tokens is None else body.max_tokens
-    generation = Generation(
-        service=service,
-        model=service.models.find(body.model, "words"),
-        prompts=body.prompt if isinstance(body.prompt, list) else [body.prompt or ""],
-        n=body.n or 1,
-        seed=body.seed,
-        options=_options(body, max_tokens) if max_tokens else None,
-        echo=bool(body.echo),
-        logprobs=body.logprobs,
-        cache=body.cache,
+    service = service_of(request)
+    deadline = service.deadline()
+    it = Generation(body, service)
+    await check_texts(
+        service, it.model, it.prompts, param="prompt", more=it.max_tokens * it.count, copies=it.n
     )
-    prompts, n = generation.prompts, generation.n
-    written = max_tokens * n * len(prompts)
-    await check_texts(service, generation.model, prompts, param="prompt", more=written, copies=n)
-    return generation
+    add_log_fields(request.scope, model=it.model.name, texts=it.count, stream=bool(body.stream))
+    it.lane.add(it.count)
+    with ExitStack() as stack:
+        stack.callback(it.lane.remove, it.count)
+        service.metrics.texts.labels(it.model.name, "completions").inc(it.count)
+        if body.stream:
+            return EventStream(await with_first(it.events()), service, deadline, stack.pop_all().close)
+        return Response(await it.whole(), media_type="application/json")
 
 
-def _options(body: CompletionRequest, max_tokens: int) -> dict[str, Any]:
-    """Return the options of `WordsRuntime.write`."""
-    stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
-    same = ("top_k", "min_p", "repetition_penalty", "avoid_unknown", "unfinished", "cache")
-    return {name: getattr(body, name) for name in same} | {
-        "words": max_tokens,
-        "max_tokens": max_tokens,
-        "temperature": 1.0 if body.temperature is None else body.temperature,
-        "top_p": 1.0 if body.top_p is None else body.top_p,
-        "stop": tuple(each for each in stop if each),
-        "alternatives": body.logprobs or 0,
-    }
+Token = tuple[str, float | None, Sequence[Candidate]]
+"""A word: its text, its log-probability in nats, and the most probable words in its place."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a continuation: its text, the words in it, and in the last part why it ended."""
+
+    text: str
+    tokens: tuple[Token, ...] = ()
+    finish_reason: Literal["stop", "length"] | None = None
+
+
+class Generation:
+    """The continuations that a request asks for, `n` of each prompt."""
+
+    def __init__(self, body: CompletionRequest, service: Service) -> None:
+        self._body, self._service = body, service
+        self.model: LoadedModel = service.models.find(body.model, "words")
+        self.prompts = body.prompt if isinstance(body.prompt, list) else [body.prompt or ""]
+        self.n = body.n or 1
+        self.count = self.n * len(self.prompts)
+        self.max_tokens = 16 if body.max_tokens is None else body.max_tokens
+        self.lane = service.lanes[lane_of(self.prompts * self.n)]
+        self._n_words = 0
+        self._head: dict[str, object] = {
+            "id": f"cmpl-{secrets.token_hex(12)}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": self.model.name,
+        }
+
+    def _options(self) -> dict[str, Any]:
+        """Return the options of `WordsRuntime.write`."""
+        body = self._body
+        stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
+        same = ("top_k", "min_p", "repetition_penalty", "avoid_unknown", "unfinished", "cache")
+        return {name: getattr(body, name) for name in same} | {
+            "words": self.max_tokens,
+            "max_tokens": self.max_tokens,
+            "temperature": 1.0 if body.temperature is None else body.temperature,
+            "top_p": 1.0 if body.top_p is None else body.top_p,
+            "stop": tuple(each for each in stop if each),
+            "alternatives": body.logprobs or 0,
+        }
+
+    async def whole(self) -> bytes:
+        """Return all continuations as JSON."""
+        written = [
+            [piece async for pieces in self._pieces(index) for piece in pieces] for index in range(self.count)
+        ]
+        usage = await self._usage()
+
+        def content() -> bytes:
+            choices = [self._choice(index, pieces) for index, pieces in enumerate(written)]
+            return to_json({**self._head, "choices": choices, "usage": usage})
+
+        return await self.lane.run(content)
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Yield the events of a stream, those of one turn together, one continuation after another."""
+        options = self._body.stream_options
+        with_usage = options is not None and bool(options.include_usage)
+        usage = {"usage": None} if with_usage else {}
+        has_begun = False
+        try:
+            for index in range(self.count):
+                offset = 0
+                async for pieces in self._pieces(index):
+                    events = []
+                    for piece in pieces:
+                        choice = self._choice(index, [piece], offset)
+                        offset += len(piece.text)
+                        events.append(event(to_json({**self._head, "choices": [choice], **usage})))
+                    yield b"".join(events)
+                    has_begun = True
+            if with_usage:
+                yield event(to_json({**self._head, "choices": [], "usage": await self._usage()}))
+            yield event(b"[DONE]")
+        except Exception as error:
+            if not has_begun:
+                raise
+            yield event(from_exception(error).to_json().encode())
+
+    async def _pieces(self, index: int) -> AsyncIterator[list[Piece]]:
+        """Yield the prompt if it is to be echoed, then the words of each turn, then why it ended."""
+        row, sample = divmod(index, self.n)
+        prompt, lanes = self.prompts[row], self._service.lanes
+        lane = lanes[lane_of([prompt])]
+        if self._body.echo:
+            yield [await lane.run(partial(self._echoed, prompt))]
+        if not self.max_tokens:
+            yield [Piece("", finish_reason="length")]
+            return
+        # Every integer is a valid seed, negative ones too.
+        seed = None if self._body.seed is None else (self._body.seed + sample) % 2**64
+        writing = await lane.run(partial(self.model.words.write, prompt, seed=seed, **self._options()))
+        is_last = False
+        while not is_last:
+            words, is_last = await lanes[WRITING].run(partial(_turn, writing))
+            self._n_words += len(words)
+            if words:
+                yield [
+                    Piece(word.text, ((word.text, word.log_probability, word.likeliest),)) for word in words
+                ]
+        assert writing.finished
+        yield [Piece("", finish_reason=writing.finished)]
+
+    def _echoed(self, prompt: str) -> Piece:
+        top = self._body.logprobs
+        if top is None or not prompt:
+            return Piece(prompt)
+        scores = score_words(self.model.words, prompt, top=top, cache=self._body.cache)
+        return Piece(prompt, tuple(_prompt_tokens(prompt, scores)))
+
+    def _choice(self, index: int, pieces: Sequence[Piece], offset: int = 0) -> dict[str, object]:
+        """Return consecutive pieces of one continuation; `offset` is where the first begins."""
+        tokens = [token for piece in pieces for token in piece.tokens]
+        starts = [offset]
+        for text, _, _ in tokens:
+            starts.append(starts[-1] + len(text))
+        logprobs = {
+            "tokens": [text for text, _, _ in tokens],
+            "token_logprobs": [log_probability for _, log_probability, _ in tokens],
+            "top_logprobs": [_top(candidates) for _, _, candidates in tokens],
+            "text_offset": starts[:-1],
+        }
+        return {
+            "text": "".join(piece.text for piece in pieces),
+            "index": index,
+            "logprobs": None if self._body.logprobs is None else logprobs,
+            "finish_reason": pieces[-1].finish_reason,
+        }
+
+    async def _usage(self) -> dict[str, int]:
+        encode = self.model.tokenizer.encode
+        n_read = await self.lane.run(lambda: sum(len(encode(prompt)) for prompt in self.prompts))
+        total = n_read + self._n_words
+        return {"prompt_tokens": n_read, "completion_tokens": self._n_words, "total_tokens": total}
+
+
+def _turn(words: Iterator[Written]) -> tuple[list[Written], bool]:
+    """Return the words of one turn, at least one if any is left, and whether they are the last."""
+    turn: list[Written] = []
+    deadline = time.monotonic() + TURN_SECONDS
+    for word in words:
+        turn.append(word)
+        if time.monotonic() >= deadline:
+            return turn, False
+    return turn, True
+
+
+def _prompt_tokens(prompt: str, scores: list[WordScore]) -> Iterator[Token]:
+    """Yield the words of a prompt, each with the white space before it."""
+    if scores and scores[-1].start == scores[-1].end == len(prompt):
+        # The last line of a prompt has not ended.
+        scores = scores[:-1]
+    # The text of an end of a line is its line break.
+    ends = [max(score.end, score.start + 1) for score in scores]
+    cuts = [0, *ends[:-1], len(prompt)]
+    for score, start, end in zip(scores, cuts, cuts[1:], strict=False):
+        yield prompt[start:end], score.log_probability, score.top
+
+
+def _top(candidates: Sequence[Candidate]) -> dict[str, float] | None:
+    top = {each.word: math.log(each.probability) for each in candidates if each.probability > 0}
+    return top or None
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events. They end with the last event, the time limit, the service or the client.
+
+    At the time limit and at the end of the service, the last event is an error. The time limit also holds for
+    a client that has stopped reading: it gets no end, so that it does not take what it has for the whole.
+    `on_end` is called once, whatever ended them.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, events: AsyncIterator[bytes], service: Service, deadline: float, on_end: Callable[[], None]
+    ) -> None:
+        super().__init__(events, headers={"X-Accel-Buffering": "no"})
+        self._service, self._deadline, self._on_end = service, deadline, on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events."""
+        try:
+            async with self._service.time_limit(self._deadline):
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            last = event(self._service.out_of_time().to_json().encode())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SECONDS):
+                    await send({"type": "http.response.body", "body": last})
+        finally:
+            self._on_end()
+
+
+def event(data: bytes) -> bytes:
+    """Return one server-sent event."""
+    return b"data: %s\n\n" % data
+
+
+async def with_first(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Wait for the first event, and return an iterator that begins with it.
+
+    An error before the first event can then still be answered with its status.
+    """
+    first = await anext(events)
+
+    async def all_events() -> AsyncIterator[bytes]:
+        yield first
+        async for each in events:
+            yield each
+
+    return all_events()
