@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from foretell.arrays import Array
 from foretell.artifacts.directory import Home
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.estimator_inputs import (
@@ -22,6 +23,7 @@ from foretell.data.estimator_inputs import (
     text_chunks,
     texts_of,
     training_data,
+    validation_data,
 )
 from foretell.data.examples import read_examples
 from foretell.data.label_types import classes_of_names
@@ -42,10 +44,9 @@ from foretell.runtime.labels.evaluation import (
 )
 from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.summary import Trained, directory_of, summary_html
+from foretell.training.events import Listener, Note
 
 if TYPE_CHECKING:
-    from foretell.language_model import LanguageModel
-    from foretell.training.events import Listener
     from foretell.training.labels.ancestor import Ancestor
 
 __all__ = ["Explanation", "TextClassifier", "Verdict", "Word"]
@@ -130,7 +131,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         teacher: Any = None,
         keep_teacher: bool = False,
         label_hints: str | Path | Mapping[Any, str | Sequence[str]] | None = None,
-        start: str | Path | LanguageModel | None = None,
         continue_from: str | Path | TextClassifier | None = None,
         old: Any = None,
         old_valid: Any = None,
@@ -169,7 +169,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
                 out of fold. The model is larger and takes milliseconds for a text. Needs no unlabelled texts.
             label_hints: words that say what each label means, `{label: words}` or a file with labels and
                 words. Where no text has a label, the model learns from them alone.
-            start: a language model (or its model directory) to start from.
             continue_from: a classifier (or its model directory) to continue with `X`, which may have new
                 words and new labels. Its settings stay, unless a parameter is given.
             old: old examples of that classifier, of the kinds of `valid`, learned from again. None: they are
@@ -204,11 +203,9 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         started = time.monotonic()
         ancestor, settings, name = self._beginning(continue_from, old, old_valid)
         from foretell.teachers import with_teacher
-        from foretell.training.events import Note
         from foretell.training.interrupt import nothing_to_resume
-        from foretell.training.labels.estimator_split import split_of
+        from foretell.training.labels.continued import split_of
         from foretell.training.labels.train import train_labels
-        from foretell.training.labels.transfer import read_language_model
         from foretell.training.options import TrainOptions
 
         how = Reading(
@@ -217,26 +214,28 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         data = training_data(X, y, sample_weight, label_hints, teacher, **how)
         data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
         if data.examples.sets is not None and not settings.multi_label:
-            settings = with_changes(settings, {"multi_label": SEPARATOR})
-        split, continued, classes = split_of(
-            data, texts, settings, ancestor, how, valid=valid, old=old, old_valid=old_valid
-        )
+            settings, how["multi_label"] = with_changes(settings, {"multi_label": SEPARATOR}), SEPARATOR
+        names = None if data.examples.sets is None else data.examples.sets.names
+        split, continued = split_of(
+            data.examples, settings, ancestor, unlabelled=texts, hints=data.hints,
+            valid=validation_data(valid, names, **how), old=validation_data(old, **how),
+            old_valid=validation_data(old_valid, **how),
+        )  # fmt: skip
         home = Home(out)
         with shown(self.verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
             for note in (*data.notes, *split.notes):
                 show(Note(text=note))
             options = TrainOptions(
                 out=home.path, preset=name, resume=resume, restart=restart, overwrite=overwrite,
-                checkpoint_seconds=checkpoint_seconds, baseline=baseline, listener=show, started=started,
-                tensorboard=None if tensorboard is None else Path(tensorboard),
-                given=frozenset(self._changes()),
+                checkpoint_seconds=checkpoint_seconds, listener=show, started=started, baseline=baseline,
+                given=frozenset(self._changes()), tensorboard=Path(tensorboard) if tensorboard else None,
             )  # fmt: skip
-            begin = None if start is None else read_language_model(directory_of(start))
             train_labels(
-                split, settings, options, start=begin, continued=continued, vectors=vectors, teacher=teacher,
+                split, settings, options, continued=continued, vectors=vectors, teacher=teacher,
                 keep_teacher=keep_teacher,
             )  # fmt: skip
-        self._open(home, classes)
+        # A classifier that is continued has labels that its new examples lack.
+        self._open(home, data.classes if continued is None else None)
         if reason := self.metrics_.get("not_measured"):
             warnings.warn(str(reason), TooFewTextsWarning, stacklevel=2)
         return self
@@ -246,7 +245,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     @overload
     def predict(self, X: Iterator[str]) -> Iterator[Any]: ...  # noqa: N803
     @overload
-    def predict(self, X: Any) -> npt.NDArray[Any]: ...  # noqa: N803
+    def predict(self, X: Any) -> Array: ...  # noqa: N803
     def predict(self, X: Any) -> Any:  # noqa: N803
         """Return the likeliest label of each text, [text]: a list for a list, an iterator for an iterator.
 
@@ -420,8 +419,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         model, settings = runtime.model, cast(LabelsSettings, runtime.model.settings)
         names = changed("labels", settings, model.preset) if model.preset in LABELS_PRESETS else SETTINGS
         made = cls(preset=model.preset, **{name: getattr(settings, name) for name in names})
-        classes = classes_of_names(runtime.labels, runtime.model.label_type)
-        made._open(Home(runtime.path), classes, runtime)
+        made._open(Home(runtime.path), None, runtime)
         return made
 
     def set_params(self, **params: Any) -> Self:
@@ -465,14 +463,15 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     def _changes(self) -> dict[str, Any]:
         return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}
 
-    def _open(self, home: Home, classes: npt.NDArray[Any], runtime: LabelsRuntime | None = None) -> None:
+    def _open(self, home: Home, classes: Array | None, runtime: LabelsRuntime | None = None) -> None:
         self._home = home
-        self._runtime = LabelsRuntime.open(home.path) if runtime is None else runtime
-        self.classes_ = classes
+        self._runtime = opened = LabelsRuntime.open(home.path) if runtime is None else runtime
+        stored = classes_of_names(opened.labels, opened.model.label_type)
+        self.classes_ = stored if classes is None else classes
         self.metrics_ = self._runtime.metrics
 
-    def _labels_of(self, texts: list[str]) -> npt.NDArray[Any]:
-        labels: npt.NDArray[Any] = self.classes_[self._runtime.predict_proba(texts).argmax(axis=1)]
+    def _labels_of(self, texts: list[str]) -> Array:
+        labels: Array = self.classes_[self._runtime.predict_proba(texts).argmax(axis=1)]
         return labels
 
     def _with_classes(self, verdict: Verdict) -> Verdict:

@@ -307,19 +307,6 @@ def test_out_resume_and_listener_are_those_of_the_command_line(tmp_path: Path) -
         tiny().fit(TEXTS, LABELS, out=tmp_path / "n", resume=True)
 
 
-def test_it_starts_from_a_language_model(tmp_path: Path) -> None:
-    sizes = {"units": 4, "embedding_size": 8}
-    lm = foretell.LanguageModel.train(
-        TEXTS * 30, out=tmp_path / "lm", epochs=1, min_steps=2, min_count=1, **sizes
-    )
-    notes: list[str] = []
-    for start in (lm, tmp_path / "lm"):
-        tiny().fit(
-            TEXTS, LABELS, start=start, listener=lambda event: notes.append(getattr(event, "text", ""))
-        )
-    assert sum("have their embedding from" in note for note in notes) == 2
-
-
 def test_the_report_is_html_that_can_be_saved(fitted: TextClassifier, tmp_path: Path) -> None:
     report = fitted.report()
     assert report.html.startswith("<!doctype html>")

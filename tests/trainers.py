@@ -13,7 +13,6 @@ from foretell.data.split import make_split
 from foretell.training.events import Event, Note
 from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.train import train_labels
-from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.options import TrainOptions
 
 
@@ -32,7 +31,6 @@ def train(
     *,
     valid: Examples | None = None,
     unlabelled: Sequence[str] = (),
-    start: LanguageModelWeights | None = None,
     vectors: str | Path | None = None,
     teacher: Encoder | None = None,
     keep_teacher: bool = False,
@@ -46,7 +44,6 @@ def train(
         split,
         settings,
         TrainOptions(**options),
-        start=start,
         vectors=vectors,
         teacher=teacher,
         keep_teacher=keep_teacher,

@@ -48,7 +48,6 @@ class Sources:
             of fold. The model is larger and takes milliseconds for a text. Needs no --unlabelled texts.
         label_hints: Words that say what each label means: a file with labels and words, in any format of
             DATA. They help with the first few labels. Without DATA the model learns from them alone.
-        from_: Start from this model directory for words, made by foretell train words.
         continue_: Continue this model directory for labels with DATA, which may have new words and new
             labels. Its settings stay, unless they are given. See docs/continue.md.
         old: Old examples of the model to continue, learned from again. May be given several times. Without
@@ -63,7 +62,6 @@ class Sources:
     soft: Annotated[str | None, Parameter(metavar="FILE")] = None
     keep_teacher: bool = False
     label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
-    from_: Annotated[str | None, Parameter(name="--from", metavar="MODEL")] = None
     continue_: Annotated[str | None, Parameter(name="--continue", metavar="MODEL")] = None
     old: Annotated[Several, Parameter(metavar="DATA")] = ()
     old_valid: Annotated[str | None, Parameter(metavar="DATA")] = None
@@ -130,14 +128,12 @@ def train_labels(
         note(f"--preset {name}, for {settings.minutes:g} minutes\n")
     from foretell.runtime.encoder import SentenceEncoder
     from foretell.training.labels.train import train_labels as train
-    from foretell.training.labels.transfer import read_language_model
 
     with view() as listener:
         model = train(
             split,
             settings,
             training.options(preset=name, listener=listener, started=started, given=frozenset(changes)),
-            start=None if more.from_ is None else read_language_model(local_model(more.from_)),
             continued=continued,
             vectors=more.vectors,
             teacher=soft if encoder is None else SentenceEncoder.open(encoder),
@@ -174,7 +170,7 @@ def _read(
     from foretell.data.soft import read_soft
     from foretell.data.split import make_split
     from foretell.data.unlabelled import read_label_hints, unlabelled_texts
-    from foretell.training.labels.continued import continued_split, joined
+    from foretell.training.labels.continued import joined, split_of
 
     def read(source: str | None, part: Part) -> Examples | None:
         return None if source is None else reading.read(source, part=part, multi_label=settings.multi_label)
@@ -185,22 +181,16 @@ def _read(
         check_learnable(examples)
     soft = None if more.soft is None else read_soft(more.soft, examples.label_names, text=reading.text)
     unlabelled = [text for each in more.unlabelled for text in unlabelled_texts(each, text=reading.text)]
-    valid, continued = read(more.valid, "test"), None
-    if ancestor is None:
-        split = make_split(
-            examples, valid=valid, fraction=settings.fraction_for(len(examples)), seed=settings.seed,
-            unlabelled=[*unlabelled, *(() if soft is None else soft.texts)], hints=hints,
-        )  # fmt: skip
-        if len(examples):
-            _show(examples, settings, split)
-    else:
-        olds = [reading.read(each, part="train") for each in more.old]
-        for each in (examples, *olds):
-            _show(each, settings, make_split(each, fraction=0.0, seed=settings.seed))
-        split, continued = continued_split(
-            examples, ancestor, old=joined(olds, ", ".join(each.name for each in olds)) if olds else None,
-            old_valid=read(more.old_valid, "test"), valid=valid, unlabelled=unlabelled, settings=settings,
-        )  # fmt: skip
+    olds = [reading.read(each, part="train") for each in more.old]
+    split, continued = split_of(
+        examples, settings, ancestor, valid=read(more.valid, "test"), hints=hints,
+        unlabelled=[*unlabelled, *(() if soft is None else soft.texts)],
+        old=joined(olds, ", ".join(each.name for each in olds)) if olds else None,
+        old_valid=read(more.old_valid, "test"),
+    )  # fmt: skip
+    for each in filter(len, (examples, *olds)):
+        of_one = split if ancestor is None else make_split(each, fraction=0.0, seed=settings.seed)
+        _show(each, settings, of_one)
     return split, continued, soft
 
 

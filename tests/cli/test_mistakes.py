@@ -64,7 +64,6 @@ COMMANDS = [
     # Before TensorFlow is imported.
     (f"{NEW} --vectors nope.txt", 1, "nope.txt: expected a file or folder that exists"),
     (f"{NEW} --unlabelled notes.txt --teacher nope", 1, "nope: expected"),
-    (f"{NEW} --from nope", 1, "nope: expected a foretell model directory"),
     (f"{NEW} --continue nope", 1, "nope: expected a foretell model directory"),
     (f"{NEW} --valid nope.csv", 1, "nope.csv: expected"),
     (f"{NEW} --unlabelled nope.csv", 1, "nope.csv: expected"),

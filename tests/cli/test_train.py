@@ -139,10 +139,10 @@ def test_the_format_of_the_data_can_be_named_and_metrics_as_csv_are_one_row(
     assert (row["epochs"], row["steps"]) == ("2", "2")
 
 
-def test_texts_without_labels_and_a_language_model_can_be_given(run: Run, tmp_path: Path) -> None:
+def test_texts_without_labels_can_be_given(run: Run, tmp_path: Path) -> None:
     more = tmp_path / "more.txt"
     more.write_text("".join(f"a good and bad thing, number {number}\n" for number in range(20)))
-    options = ("--unlabelled", str(more), "--from", "notes-model", "--no-baseline", "--json")
+    options = ("--unlabelled", str(more), "--no-baseline", "--json")
     answer = run("train", "labels", "reviews.csv", *options, "--out", str(tmp_path / "m"))
     assert report_of(answer)["unlabelled_texts"] == 20
 

@@ -35,7 +35,7 @@ STAGES: dict[str, dict[str, tuple[Any, str, float]]] = {
         "vectors": (one_member, "label_by_vectors", 0.3),
         "embeddings": (network, "cooccurrence_embeddings", 0.1),
         "network": (Fitting, "fit", 2.0),
-        "refit": (one_member, "_refitted", 0.05),
+        "refit": (one_member._Fitted, "refitted", 0.05),
         "members": (decide, "choose_all", 0.5),
         "folds": (decide, "fold_probabilities", 1.0),
     },

@@ -17,7 +17,7 @@ import numpy as np
 from foretell.arrays import Float32s, NgramKeys, Probabilities
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
-from foretell.artifacts.weights import Weights
+from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings, with_changes
 from foretell.errors import SettingsError, UsageError
 from foretell.ngrams.ensemble import linear_log_probabilities
@@ -25,24 +25,17 @@ from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.presets import preset
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.text.tokenizer import Tokenizer
 from foretell.training.ancestry import ContinuedModel, check_unchanged
-from foretell.training.labels.members import Candidate, Chosen
-from foretell.training.labels.rows import Mask, Rows
+from foretell.training.labels.members import Candidate, Chosen, scores_of
+from foretell.training.labels.rows import Rows
 from foretell.training.labels.tokens import Tokens
 
 _SHAPE = (
-    "network",
-    "tokens",
-    "lowercase",
-    "embedding_size",
-    "units",
-    "dense_units",
-    "filters",
-    "kernel_size",
+    "network", "tokens", "lowercase", "embedding_size", "units", "dense_units", "filters", "kernel_size",
     "pool_size",
-)
+)  # fmt: skip
 """Settings that the weights and the tokens of a model depend on: they stay as they are."""
-
 
 Part = LinearModel | TfidfModel
 
@@ -59,15 +52,22 @@ class Ancestor(ContinuedModel[LabelsRuntime]):
         return self.runtime.labels
 
     def probabilities(self, texts: Sequence[str], labels: Sequence[str]) -> Probabilities:
-        """Return its probabilities of other labels, [text, label]; 0 for a label that it does not know.
+        """Return its probabilities of other labels, sorted, its own among them, [text, label].
 
-        Args:
-            texts: any number of texts.
-            labels: sorted, its own among them.
+        A label that it does not know has 0.
         """
         found = np.zeros((len(texts), len(labels)), np.float32)
         found[:, [labels.index(label) for label in self.labels]] = self.runtime.predict_proba(texts)
         return found
+
+    def new_words(self, tokenizer: Tokenizer, settings: LabelsSettings) -> str:
+        """Return a note on the words of a larger tokenizer that it does not have."""
+        added, full = tokenizer.size - self.model.tokenizer.size, tokenizer.size
+        full -= network_size(settings, tokenizer)
+        text = f"{added:,} words are new"
+        if added and full:
+            text += f", {min(added, full):,} of them for the linear models only (--vocabulary)"
+        return text
 
 
 def read_ancestor(path: str | Path) -> Ancestor:
@@ -83,12 +83,12 @@ def read_ancestor(path: str | Path) -> Ancestor:
             expected="a classifier to continue",
             found="a language model",
             where=str(path),
-            fix="give a model that foretell train labels made, or start from this one with --from",
+            fix="give a model that foretell train labels made",
         )
     return Ancestor(name=Path(path).resolve().name, model=model, runtime=LabelsRuntime.open(path))
 
 
-def opened_ancestor(directory: Path | None, *old: object) -> Ancestor | None:
+def opened_ancestor(directory: str | Path | None, *old: object) -> Ancestor | None:
     """Return the classifier to continue; None: there is none.
 
     Args:
@@ -101,8 +101,8 @@ def opened_ancestor(directory: Path | None, *old: object) -> Ancestor | None:
     if directory is not None:
         return read_ancestor(directory)
     if any(given is not None for given in old):
-        expected = "continue_from, the classifier whose old examples these are"
-        raise SettingsError(expected=expected, found="None", where="old, old_valid")
+        expected = "the classifier whose old examples these are (--continue, continue_from)"
+        raise SettingsError(expected=expected, found="none", where="old or old-valid")
     return None
 
 
@@ -126,57 +126,37 @@ def continued_settings(model: Model, name: str | None, changes: Mapping[str, Any
     return settings
 
 
-def take_over_classifier(network: Any, settings: LabelsSettings, labels: Sequence[str], old: Model) -> int:
-    """Give a new classifier the weights of the one that it continues.
+def take_over_classifier(network: Any, labels: Sequence[str], old: Model) -> int:
+    """Give a new network, of `labels_network`, the weights of the classifier that it continues.
 
     The embeddings of words that both have, the layers, and the weights of labels that both have are copied.
     Embeddings of new words stay random, with the spread of the old ones. A new label starts from the mean of
-    the old labels' weights.
-
-    Args:
-        network: of `labels_network`; changed in place.
-        settings: the network's; those of `continued_settings`.
-        labels: the labels of the new classifier, sorted.
-        old: the classifier to continue, with its weights.
-
-    Returns:
-        How many embeddings were copied.
+    the old labels' weights. Returned is how many embeddings were copied.
     """
     from foretell.networks import set_weights, weights_of
 
     weights, theirs = weights_of(network), old.weights
-    first = old.tokenizer.specials
+    first, had = old.tokenizer.specials, list(old.labels or [])
     shared = min(len(theirs["embedding"]), len(weights["embedding"]))
     embedding = weights["embedding"].copy()
     spread = float(theirs["embedding"][first:].std()) / max(float(embedding[first:].std()), 1e-9)
     embedding *= spread
     embedding[:shared] = theirs["embedding"][:shared]
-    merged: Weights = {**theirs, "embedding": embedding}
-    merged |= _output(theirs, list(old.labels or []), labels)
-    assert {name: value.shape for name, value in merged.items()} == {
-        name: value.shape for name, value in weights.items()
-    }, settings.network
+    merged: Weights = {
+        **theirs,
+        "embedding": embedding,
+        "output/kernel": columns_for(theirs["output/kernel"], had, labels),
+        "output/bias": columns_for(theirs["output/bias"][None], had, labels)[0],
+    }
     set_weights(network, merged)
     return shared - first
 
 
-def _output(weights: Weights, old: Sequence[str], labels: Sequence[str]) -> Weights:
-    """Return the output layer for new labels."""
-    return {
-        "output/kernel": columns_for(weights["output/kernel"], old, labels),
-        "output/bias": columns_for(weights["output/bias"][None], old, labels)[0],
-    }
-
-
 def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> Float32s:
-    """Return scores, or weights of scores, [row, column], for other labels.
+    """Return scores, or weights of scores, [row, column], for other labels, sorted, the old ones among them.
 
-    Two labels have one column, the log-odds of the second. A new label has the mean of the old ones.
-
-    Args:
-        values: one column for each label of `old`, or one for two labels.
-        old: the labels of the columns, sorted.
-        labels: the labels of the result, sorted, those of `old` among them.
+    There is one column for each label, or one for two labels, the log-odds of the second. A new label has the
+    mean of the old ones.
     """
     if len(labels) == len(old):
         return values.copy()
@@ -190,10 +170,7 @@ def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> 
 def linear_parts(ancestor: Ancestor, size: int, labels: Sequence[str]) -> tuple[Part, ...]:
     """Return the linear models of a classifier for a larger tokenizer and other labels; () if it has none.
 
-    Args:
-        ancestor: the classifier.
-        size: ids of the new tokenizer, whose first ones are those of the old.
-        labels: the new labels, sorted, the old ones among them.
+    The first of the `size` ids are those of its own tokenizer, and its labels are among the new ones, sorted.
     """
     model, old = ancestor.model, ancestor.labels
     if model.linear is None:
@@ -234,38 +211,33 @@ def ids_of_keys(keys: NgramKeys, size: int) -> NgramKeys:
     return np.concatenate(columns[::-1]).T
 
 
+class _Nothing:
+    """A `Fit` that has nothing to fit."""
+
+    def fit(self, *_: object) -> None:
+        """Do nothing."""
+
+    def scores(self, *_: object) -> Float32s:
+        """Return no scores: they are known."""
+        return np.zeros(0, np.float32)
+
+
 def ancestor_members(ancestor: Ancestor | None, rows: Rows, tokens: Tokens) -> list[Chosen]:
     """Return the linear models of a classifier as one member in a list, which is empty where there is none.
 
     They keep what the old examples taught about n-grams that no replayed text has. Out-of-fold predictions
     give their weight beside those of the members that are fitted now.
-
-    Args:
-        ancestor: the classifier that is continued, or None.
-        rows: the texts whose held-out predictions weigh the members.
-        tokens: the tokenized split.
     """
     parts = () if ancestor is None else linear_parts(ancestor, tokens.tokenizer.size, tokens.labels)
-    return [_member(parts, rows)] if parts else []
-
-
-def _member(parts: tuple[Part, ...], rows: Rows) -> Chosen:
-    tokens, scores = rows.tokenized, np.zeros(1, np.float32)
-    for part in parts:
-        if isinstance(part, LinearModel):
-            scores = scores + part.scores_of_flat(tokens.ids, tokens.starts)
-        else:
-            counts = part.features.counts(tokens.ids, tokens.starts, rows.texts)
-            scores = scores + part.scores_of_counts(counts, len(rows.texts))
-    candidate = Candidate(name=NAME, on=_Fitted, finished=lambda _, __: parts, strengths=(1.0,), first=0)
-    return Chosen(candidate=candidate, strength=1.0, logs=linear_log_probabilities(scores))
-
-
-class _Fitted:
-    """A `Fit` that has nothing to fit."""
-
-    def __init__(self, rows: Mask) -> None:
-        del rows
-
-    def fit(self, *_: Any) -> None:
-        """Do nothing."""
+    if not parts:
+        return []
+    scores = scores_of(parts, rows.tokenized.ids, rows.tokenized.starts, rows.texts)
+    member = Candidate(
+        name=NAME,
+        fit=lambda *_: _Nothing(),
+        finished=lambda *_: parts,
+        learned=rows.labelled,
+        strengths=(1.0,),
+        first=0,
+    )
+    return [Chosen(candidate=member, strength=1.0, logs=linear_log_probabilities(scores))]

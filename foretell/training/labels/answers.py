@@ -7,9 +7,8 @@ their log loss decides whether the answers are used, how sharp they are taken, a
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import compress
 from typing import Any, NamedTuple
@@ -17,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foretell.arrays import Float32s, Float64s
-from foretell.artifacts.replacement import replace_file
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.label_sets import LabelSets
@@ -27,13 +25,15 @@ from foretell.data.split import Split, make_split, text_key
 from foretell.errors import DataError, ForetellError, RunError
 from foretell.readable import listed
 from foretell.training.events import Note, Stage
-from foretell.training.labels.candidates import sparse_kinds
+from foretell.training.labels.candidates import alone, students
 from foretell.training.labels.folds import folds_to_decide
 from foretell.training.labels.members import Candidate, choose, nested_logs
 from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
 from foretell.training.labels.rows import rows_of
+from foretell.training.labels.stages import Stages
 from foretell.training.labels.tokens import tokenize_split
-from foretell.training.run import Run
+
+_STAGE, _ASKED = "answers", "asked"
 
 NO_LABELS = "no text has a label: all labels are the teacher's"
 CAUTION = (
@@ -73,12 +73,12 @@ def sharpened(values: Float32s, power: float) -> Float32s:
 
 
 def with_answers(
-    split: Split, teacher: Answering, settings: LabelsSettings, run: Run
+    split: Split, teacher: Answering, settings: LabelsSettings, stages: Stages
 ) -> tuple[Split, dict[str, Any]]:
     """Return the split with a teacher's answers as training rows, and metrics ready for JSON.
 
     Where labelled texts show that the answers are of no use, the split is returned as it is. Without any
-    labelled text the teacher's labels are all. The run's cache keeps the answers, so that a resumed training
+    labelled text the teacher's labels are all. Checkpoints contain the answers, so that a resumed training
     does not ask again.
 
     Raises:
@@ -92,7 +92,7 @@ def with_answers(
         raise DataError(expected=expected, found=found, where=teacher.name)
     if split.has_only_hints:
         split = replace(split, train=split.train.select(()))
-    asked = _asked(teacher, split.unlabelled, run)[:, [teacher.labels.index(label) for label in labels]]
+    asked = _asked(teacher, split.unlabelled, stages)[:, [teacher.labels.index(label) for label in labels]]
     known = np.asarray(np.isfinite(asked).all(axis=1), bool)
     values, texts = asked[known], list(compress(split.unlabelled, known))
     others = tuple(compress(split.unlabelled, ~known))
@@ -102,7 +102,7 @@ def with_answers(
     metrics: dict[str, Any] = {"name": teacher.name, "texts": len(texts), "kept": False}
     split, how = replace(split, unlabelled=(*texts, *others)), How()
     if len(split.train):
-        chosen, losses = _decided(split, values, settings, run)
+        chosen, losses = _decided(split, values, settings, stages)
         metrics |= losses
         if chosen is None:
             return split, {**metrics, "used": False}
@@ -155,27 +155,27 @@ def _together(labelled: Examples, taught: Examples) -> Examples:
     )
 
 
-def _asked(teacher: Answering, texts: Sequence[str], run: Run) -> Float32s:
-    """Return the answers to texts, [text, label]; NaN where there is none. Answers are kept in the run."""
+def _asked(teacher: Answering, texts: tuple[str, ...], stages: Stages) -> Float32s:
+    """Return the answers to texts, [text, label]; NaN where there is none."""
     if teacher.texts:
         return np.asarray(teacher.ask(texts), np.float32)
-    path, n_labels = run.cache / "answers.npy", len(teacher.labels)
-    parts = [np.load(path)] if path.exists() else [np.zeros((0, n_labels), np.float32)]
-    n, began, seconds = len(parts[0]), time.monotonic(), run.budget.share(_MAX_TIME_SHARE)
-    listener, first = run.options.listener, n
+    none = np.zeros((0, len(teacher.labels)), np.float32)
+    parts, run = [stages.found(_STAGE).get(_ASKED, none)], stages.run
+    n = first = len(parts[0])
+    began, seconds, listener = time.monotonic(), run.budget.share(_MAX_TIME_SHARE), run.options.listener
     listener(Note(text=f"the teacher ({teacher.name}) is asked for {len(texts) - n:,} texts"))
     try:
         while n < len(texts):
             if n > first and time.monotonic() - began > seconds:
                 listener(Note(text=f"the time limit leaves the teacher time for {n:,} unlabelled texts"))
                 # Kept too, so that a resumed training has the same rows.
-                parts.append(np.full((len(texts) - n, n_labels), np.nan, np.float32))
+                parts.append(np.full((len(texts) - n, len(teacher.labels)), np.nan, np.float32))
                 break
             batch = list(texts[n : n + _BATCH])
             parts.append(checked(teacher.ask(batch), len(batch), teacher.labels, teacher.name, n))
             n += len(batch)
             if run.checkpoints.due():
-                _keep(np.concatenate(parts), run)
+                stages.keep(_STAGE, {_ASKED: np.concatenate(parts)})
             listener(Stage(name=f"teacher: {n:,} of {len(texts):,} texts", done=0.02 + 0.02 * n / len(texts)))
             run.interrupt.check()
     except ForetellError:
@@ -188,46 +188,38 @@ def _asked(teacher: Answering, texts: Sequence[str], run: Run) -> Float32s:
         ) from error  # fmt: skip
     finally:
         if n > first:
-            _keep(np.concatenate(parts), run)
+            stages.keep(_STAGE, {_ASKED: np.concatenate(parts)}, now=True)
     return np.concatenate(parts)
 
 
-def _keep(answers: Float32s, run: Run) -> None:
-    """Write answers to the run's cache, and a checkpoint, so that another training does not delete them."""
-    run.cache.mkdir(exist_ok=True)
-    content = io.BytesIO()
-    np.save(content, answers)
-    replace_file(run.cache / "answers.npy", content.getvalue())
-    run.checkpoints.save(0, {"teacher/asked": np.array([len(answers)])}, {})
-
-
 def _decided(
-    split: Split, values: Float32s, settings: LabelsSettings, run: Run
+    split: Split, values: Float32s, settings: LabelsSettings, stages: Stages
 ) -> tuple[How | None, dict[str, float]]:
     """Return how answers are taken, by the log loss of held-out labelled texts; None: not at all."""
-    n, listener = min(len(values), _MAX_DECIDING), run.options.listener
+    n, run = min(len(values), _MAX_DECIDING), stages.run
     small = replace(split, unlabelled=split.unlabelled[:n], hints=None)
     tokens = tokenize_split(small, settings)
     rows = rows_of(tokens, small, OneLabel(len(tokens.labels)), with_valid=True)
     folds = folds_to_decide(rows.texts, rows.targets, settings.folds or 5, settings.seed)
     if not folds.held.any():
-        listener(Note(text="too few labels to judge the teacher: its answers are taken as they are"))
+        text = "too few labels to judge the teacher: its answers are taken as they are"
+        run.options.listener(Note(text=text))
         return How(), {}
-    size, both = (tokens.tokenizer.size, len(tokens.labels)), rows.tokenized.followed_by(tokens.unlabelled)
-    *_, alone = sparse_kinds(rows.texts, rows.tokenized, *size)
-    *_, longer = sparse_kinds([*rows.texts, *small.unlabelled], both, *size)
+    size = tokens.tokenizer.size
+    *_, without_answers = alone(rows, size)
+    *_, student = students(rows, small.unlabelled, tokens.unlabelled, size, lambda _: values[:n])
 
-    def losses(candidate: Candidate) -> Float64s:
-        logs = choose(candidate, rows, folds, run.interrupt.check).logs[None, folds.held]
+    def losses(member: Candidate) -> Float64s:
+        logs = choose(member, rows, folds, run.interrupt.check).logs[None, folds.held]
         nested = np.maximum(nested_logs(rows, logs, folds), -MAX_LOGIT)
-        found: Float64s = -nested[np.arange(len(nested)), rows.targets[folds.held]]
-        return found
+        each: Float64s = -nested[np.arange(len(nested)), rows.targets[folds.held]]
+        return each
 
     def taught(how: How) -> Float64s:
         soft = sharpened(values[:n], how.power)
-        return losses(longer.student(rows, n, lambda _: soft, how.weight))
+        return losses(replace(student, learned=rows.with_teacher(n, lambda _: soft, how.weight)))
 
-    best, without = How(), losses(alone.candidate(rows))
+    best, without = How(), losses(without_answers)
     least = taught(best)
     for name, others, margin in (("power", _POWERS[1:], _SHARP_MARGIN), ("weight", _WEIGHTS[1:], _MARGIN)):
         for how in [best._replace(**{name: value}) for value in others]:
@@ -236,7 +228,7 @@ def _decided(
     is_used, metrics = _is_less(least, without, _USED_MARGIN), {"log_loss": float(least.mean())}
     metrics["log_loss_without"] = float(without.mean())
     text = "out-of-fold log loss {:.3f} with the teacher's answers, {:.3f} without".format(*metrics.values())
-    listener(Note(text=text if is_used else f"{text}: they are not used"))
+    run.options.listener(Note(text=text if is_used else f"{text}: they are not used"))
     return best if is_used else None, metrics
 
 

@@ -11,21 +11,18 @@ biases of the network and of each linear model.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Float32s, Float64s, Probabilities
+from foretell.arrays import Float32s, Float64s, Integers, Probabilities
 from foretell.ngrams.ensemble import log_of, softmax
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.labels.logistic import Fitted
+from foretell.training.labels.tokenized import Soft, Weights
 
 AnyLinear = TypeVar("AnyLinear", bound=LinearModel | TfidfModel | Fitted)
-
-Weights = npt.NDArray[np.float64]
-Soft = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +36,11 @@ class Balance:
     weights: Float64s
 
     @classmethod
-    def of(cls, targets: npt.NDArray[np.integer], weights: Weights | None, n_labels: int) -> Balance:
+    def of(cls, targets: Integers, weights: Weights | None, n_labels: int) -> Balance:
         """Return the weights with which all labels count the same, and the texts as much as before together.
 
-        Args:
-            targets: [text], the place of each label.
-            weights: [text], how much each text counts without them; None: 1 each.
-            n_labels: number of labels.
+        `targets` [text] are the places of the labels; `weights` [text] say how much each text counts without
+        class weights (None: 1 each).
         """
         mass = np.bincount(targets, weights, n_labels)
         occurs = mass > 0
@@ -59,11 +54,6 @@ class Balance:
         logs = np.log(self.weights)
         centred: Float64s = logs - logs.mean()
         return centred
-
-    def of_texts(self, targets: npt.NDArray[np.integer], weights: Weights | None) -> Weights:
-        """Return how much each text of a label counts, [text]."""
-        balanced: Weights = self.weights[targets]
-        return balanced if weights is None else weights * balanced
 
     def of_soft(self, soft: Soft, weights: Weights) -> tuple[Soft, Weights]:
         """Return soft labels [text, label] and weights [text], times the class weights together."""
@@ -83,20 +73,3 @@ class Balance:
     def corrected_model(self, model: AnyLinear) -> AnyLinear:
         """Return a linear model that was fitted with the weights, for the true shares of the labels."""
         return replace(model, bias=model.bias + self.bias(len(model.bias)))
-
-
-@dataclass(frozen=True)
-class BalancedFit:
-    """A `Fit` with class weights, whose scores are for the true shares of the labels."""
-
-    inner: Any
-    balance: Balance
-
-    def fit(self, strength: float, start: Any = None, check: Any = None) -> Any:
-        """Fit the model, without the correction."""
-        return self.inner.fit(strength, start, check)
-
-    def scores(self, model: Any, rows: npt.NDArray[np.bool_]) -> Float32s:
-        """Return the corrected scores [text, column]."""
-        scores: Float32s = self.inner.scores(model, rows)
-        return scores + self.balance.bias(scores.shape[1])

@@ -7,15 +7,15 @@ pipeline of TensorFlow's takes longer to build than an epoch of few texts.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import Array
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.tokenized import TokenizedTexts, Weights
+from foretell.training.labels.tokenized import LabelledTokens
 
 # Batches of similar length are made within pools of this many batches: large enough for little padding, small
 # enough that batches differ from epoch to epoch.
@@ -40,7 +40,7 @@ class EncodedTexts:
 
     ids: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int64]
-    targets: npt.NDArray[Any]
+    targets: Array
     n_labels: int
     length: int | None
     soft: npt.NDArray[np.float32] | None = None
@@ -52,17 +52,14 @@ class EncodedTexts:
 
     def first(self, count: int) -> EncodedTexts:
         """Return the first `count` texts only."""
-        return self._part(0, min(count, len(self)))
-
-    def _part(self, first: int, last: int) -> EncodedTexts:
-        starts = self.starts[first : last + 1]
+        starts = self.starts[: count + 1]
         return replace(
             self,
-            ids=self.ids[starts[0] : starts[-1]],
-            starts=starts - starts[0],
-            targets=self.targets[first:last],
-            soft=None if self.soft is None else self.soft[first:last],
-            weights=None if self.weights is None else self.weights[first:last],
+            ids=self.ids[: starts[-1]],
+            starts=starts,
+            targets=self.targets[:count],
+            soft=None if self.soft is None else self.soft[:count],
+            weights=None if self.weights is None else self.weights[:count],
         )
 
     @property
@@ -77,29 +74,15 @@ class EncodedTexts:
 
 
 def as_read(
-    texts: TokenizedTexts,
-    targets: npt.NDArray[Any],
-    n_labels: int,
-    tokenizer: Tokenizer,
-    settings: LabelsSettings,
-    soft: npt.NDArray[np.float32] | None = None,
-    weights: Weights | None = None,
+    part: LabelledTokens, n_labels: int, tokenizer: Tokenizer, settings: LabelsSettings
 ) -> EncodedTexts:
     """Return texts as the network reads them.
 
     The last `settings.length` ids of a text are kept. Words outside the network's vocabulary, which the
-    linear model may have, become the unknown word; so does a text without any word.
-
-    Args:
-        texts: the texts.
-        targets: the place of each label, [text]; of texts that may have several, float32 [text, label].
-        n_labels: number of labels.
-        tokenizer: the tokenizer of the ids.
-        settings: network, length and vocabulary are read.
-        soft: probabilities to learn instead of `targets`, [text, label], or None.
-        weights: how much each text counts, [text]; only their proportions have an effect. None: 1 each.
+    linear model may have, become the unknown word; so does a text without any word. Of the weights only the
+    proportions have an effect.
     """
-    ids, starts = texts.ids, texts.starts
+    ids, starts, weights = part.texts.ids, part.texts.starts, part.weights
     unknown = tokenizer.unknown if tokenizer.unknown is not None else 1
     kept = np.minimum(np.diff(starts), settings.length)
     read = np.maximum(kept, 1)
@@ -111,11 +94,11 @@ def as_read(
     return EncodedTexts(
         ids=np.where(chosen < network_size(settings, tokenizer), chosen, unknown).astype(np.int32),
         starts=firsts,
-        targets=targets if settings.is_multi_label else targets.astype(np.int32),
+        targets=part.targets if settings.is_multi_label else part.targets.astype(np.int32),
         several=settings.is_multi_label,
         n_labels=n_labels,
         length=settings.length if settings.traits.pads_front else None,
-        soft=soft,
+        soft=part.soft,
         # With a mean of 1 the learning rate keeps its meaning.
         weights=None if weights is None else (weights / weights.mean()).astype(np.float32),
     )
@@ -140,13 +123,13 @@ def epoch_order(texts: EncodedTexts, batch_size: int, *, seed: int, epoch: int) 
     return np.concatenate([shuffled.ravel(), order[full * batch_size :]])
 
 
-def batch(texts: EncodedTexts, places: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], ...]:
+def batch(texts: EncodedTexts, places: npt.NDArray[np.int64]) -> tuple[Array, ...]:
     """Return ids and targets of some texts, and with `texts.weights` their weights.
 
     ids are int32 [batch, step], padded with 0; targets float32 [batch, 1] for two labels, else int32 [batch],
     or float32 [batch, label] where they are soft or texts may have several labels; weights float32 [batch].
     """
-    targets: npt.NDArray[Any] = (texts.targets if texts.soft is None else texts.soft)[places]
+    targets: Array = (texts.targets if texts.soft is None else texts.soft)[places]
     if texts.is_binary:
         targets = (targets if texts.soft is None else targets[:, 1])[:, None].astype(np.float32)
     found = (padded(texts, places), targets)

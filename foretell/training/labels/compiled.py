@@ -33,13 +33,11 @@ class CompactNetwork:
     Args:
         whole: a network of `labels_network` for all words, with the weights that training begins with.
         words: int32 [word], the ids that texts have, ascending; 0, the padding, among them.
-        settings: the network and its training.
-        n_labels: number of labels.
-        soft: whether texts have soft labels.
+        settings, n_labels: of the network; `soft`: whether texts have soft labels.
         balance: the class weights of the texts, for which predictions and weights are corrected, or None.
 
     Attributes:
-        model: the compiled network.
+        model: the Keras network.
         embeddings: float32 [id, dimension], those that training begins with, of all words.
     """
 
@@ -123,14 +121,7 @@ class CompactNetwork:
 
 
 def new_network(settings: LabelsSettings, n_words: int, n_labels: int, *, soft: bool = False) -> Any:
-    """Return a compiled network whose values are still to be set.
-
-    Args:
-        settings: the network and its training.
-        n_words: ids that it knows.
-        n_labels: number of labels.
-        soft: whether texts have soft labels.
-    """
+    """Return a compiled network for `n_words` ids, whose values are still to be set."""
     from foretell.networks.labels import labels_network
 
     network = labels_network(settings, n_words, n_labels)
@@ -159,11 +150,7 @@ def compile_network(model: Any, settings: LabelsSettings, n_labels: int, *, soft
         optimizer = keras.optimizers.Adam(rate, global_clipnorm=clip_norm)
     else:
         optimizer = keras.optimizers.SGD(rate, settings.momentum, nesterov=True, global_clipnorm=clip_norm)
-    model.compile(
-        optimizer=optimizer,
-        loss=loss,
-        metrics=[accuracy],
-    )
+    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
     model.optimizer.build(model.trainable_variables)
     _build_metrics(model, settings, n_labels, soft=soft)
 

@@ -1,6 +1,7 @@
-"""A training that continues a classifier: new examples beside old ones, or beside what stands in for them.
+"""From examples to the split of a training, whether it begins or continues a classifier.
 
-Its metrics on the old data stand beside those on the new.
+A training that continues learns from new examples beside old ones, or beside what stands in for them. Its
+metrics on the old data stand beside those on the new.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from foretell.metrics.bootstrap import differences, mcnemar, method
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
+from foretell.training.labels.logistic import Mask
 from foretell.training.labels.metrics import Measured
 from foretell.training.labels.replay import made_up_texts, replayed_unlabelled
 from foretell.training.labels.tokens import targets_of
@@ -38,7 +40,7 @@ _P_VALUE = 0.05
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Continued:
-    """What a training continues. Make one with `continued_split`.
+    """What a training continues. Made by `split_of`.
 
     Attributes:
         ancestor: the classifier.
@@ -60,36 +62,46 @@ class Continued:
         return [f"continues {self.ancestor.model.sha256}, {self.has_old}", *others]
 
 
-def continued_split(
+def split_of(
     new: Examples,
-    ancestor: Ancestor,
+    settings: LabelsSettings,
+    ancestor: Ancestor | None = None,
     *,
-    old: Examples | None = None,
-    old_valid: Examples | None = None,
     valid: Examples | None = None,
     unlabelled: Iterable[str] = (),
-    settings: LabelsSettings,
-) -> tuple[Split, Continued]:
-    """Return the data of a training that continues a classifier.
+    hints: Examples | None = None,
+    old: Examples | None = None,
+    old_valid: Examples | None = None,
+) -> tuple[Split, Continued | None]:
+    """Return the data of a training, and what it continues.
 
-    With the old examples, these are trained on again. Without them, unlabelled and made-up texts are trained
-    on with the old model's probabilities as soft labels (`training.labels.replay`). No metric is measured on
-    these.
+    Where a classifier is continued with its old examples, these are trained on again. Without them,
+    unlabelled and made-up texts are trained on with the old model's probabilities as soft labels
+    (`training.labels.replay`). No metric is measured on these.
 
     Args:
-        new: the new examples.
-        ancestor: the classifier to continue.
-        old: the old examples; None: they are gone.
-        old_valid: old data to measure on only. Its texts are removed from `new` and `old`.
-        valid: validation set of new examples; None: a fraction of the examples.
-        unlabelled: texts without labels.
+        new: the examples.
         settings: of the classifier.
+        ancestor: the classifier to continue; None: the training begins.
+        valid: validation set; None: a fraction of the examples.
+        unlabelled: texts without labels.
+        hints: words for each label, or None.
+        old: the old examples of the classifier; None: they are gone.
+        old_valid: old data to measure on only. Its texts are removed from `new` and `old`.
 
     Raises:
-        DataError: no new examples, one label in all, an unknown label in `old_valid`; as `make_split`.
+        DataError: no new examples of a classifier, labels of another type, an unknown label in `old_valid`,
+            or hints beside a classifier; as `make_split`.
     """
-    if not len(new):
-        raise DataError(expected="new examples", found="none", where=new.name)
+    if ancestor is None:
+        fraction = settings.fraction_for(len(new))
+        split = make_split(
+            new, valid=valid, fraction=fraction, seed=settings.seed, unlabelled=unlabelled, hints=hints
+        )
+        return split, None
+    if hints is not None or not len(new):
+        expected, found = ("new examples", "none") if hints is None else ("no label hints", "some")
+        raise DataError(expected=f"{expected} to continue a classifier", found=found, where=new.name)
     more, replayed = list(unlabelled), dict[str, int]()
     if old is not None:
         parts = [new, old]
@@ -97,9 +109,8 @@ def continued_split(
     else:
         known = set(map(text_key, new.texts))
         kept = [text for text in more if text_key(text) not in known]
-        made = made_up_texts(ancestor, new.texts, settings)
-        parts = [new, made]
-        replayed["made_up_texts"] = len(set(made.texts))
+        parts = [new, made_up_texts(ancestor, new.texts, settings)]
+        replayed["made_up_texts"] = len(set(parts[1].texts))
         if kept:
             parts.append(replayed_unlabelled(ancestor, kept))
             replayed["unlabelled_texts"] = len(set(parts[-1].texts))
@@ -109,32 +120,31 @@ def continued_split(
     if old_valid is not None:
         examples = _without(examples, old_valid)
         _check_labels(old_valid, {*ancestor.labels, *examples.labels})
-    split = make_split(
-        examples,
-        valid=valid,
-        fraction=settings.fraction_for(len(examples)),
-        seed=settings.seed,
-        unlabelled=more,
-    )
+    fraction = settings.fraction_for(len(examples))
+    split = make_split(examples, valid=valid, fraction=fraction, seed=settings.seed, unlabelled=more)
     own = set(map(text_key, new.texts))
     others = parts[1:] if old is None else []
     not_measured = frozenset(text_key(text) for part in others for text in part.texts) - own
-    continued = Continued(
+    return replace(split, not_measured=not_measured), Continued(
         ancestor=ancestor,
         has_old=old is not None,
         old_keys=frozenset(map(text_key, () if old is None else old.texts)) - own,
         old_valid=old_valid,
         replayed=replayed,
     )
-    return replace(split, not_measured=not_measured), continued
 
 
 def _label_type(new: Examples, ancestor: Ancestor) -> LabelType:
-    """Return the type of the new labels, where the old ones can have it too; else they are text."""
+    """Return the type of the labels, which the names of the old ones must allow."""
     try:
         ordered([*new.labels, *ancestor.labels], new.label_type)
-    except ValueError:
-        return "text"
+    except ValueError as error:
+        raise DataError(
+            expected=f"labels of the type of those of {ancestor.name} ({ancestor.labels[0]!r} is one)",
+            found=f"the type {new.label_type}",
+            where=new.name,
+            fix="give labels of the same type",
+        ) from error
     return new.label_type
 
 
@@ -173,16 +183,9 @@ def continued_metrics(
 ) -> dict[str, Any]:
     """Return `continued` of metrics.json, and report it; with a warning where the old data lose accuracy.
 
-    Args:
-        model: the new classifier, in memory.
-        continued: what it continues.
-        measured: its answers to texts that they have not seen, or None.
-        listener: is called with notes.
-
-    Returns:
-        `sha256` of the ancestors, `replayed`, `new_words`, `new_labels`; `old` and `new`, the metrics on old
-        and new examples, each None where there are none; `agreement`, the share of the measured new examples
-        with an old label that get the same label as from the old model; and `measured_on`, one sentence.
+    `measured` are the answers of the new classifier, in memory, to texts that it has not seen. `old` and
+    `new` are the metrics on old and new examples, each None where there are none, and `agreement` is the
+    share of the new ones with an old label that get the same label as from the old model.
     """
     ancestor, labels = continued.ancestor, list(model.labels or [])
     result: dict[str, Any] = {
@@ -195,25 +198,25 @@ def continued_metrics(
     }
     if measured is not None:
         is_old = np.array([text_key(text) in continued.old_keys for text in measured.texts], bool)
-        result["new"] = _metrics(measured, labels, ~is_old)
+        result["new"] = _metrics(measured, labels, ~is_old) or None
         result["agreement"] = _agreement(measured, ancestor, labels, ~is_old)
         if is_old.any():
             result["old"] = _beside_stored(_metrics(measured, labels, is_old), ancestor)
     if continued.old_valid is not None:
-        result["old"] = _paired(model, continued, labels)
+        result["old"] = _paired(model, ancestor, continued.old_valid, labels)
     result["measured_on"] = _sentence(result, continued)
     _report(result, listener)
     return result
 
 
-def _metrics(measured: Measured, labels: list[str], rows: Any) -> dict[str, Any] | None:
+def _metrics(measured: Measured, labels: list[str], rows: Mask) -> dict[str, Any]:
     if not rows.any():
-        return None
+        return {}
     found = label_metrics(measured.targets[rows], measured.answers[rows].argmax(axis=1), labels)
     return {"texts": int(rows.sum()), "accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
 
 
-def _agreement(measured: Measured, ancestor: Ancestor, labels: list[str], rows: Any) -> float | None:
+def _agreement(measured: Measured, ancestor: Ancestor, labels: list[str], rows: Mask) -> float | None:
     """Return how often the old and the new model agree on new texts whose label the old model knows."""
     known = np.array([label in ancestor.labels for label in labels])
     chosen = np.flatnonzero(rows & known[measured.targets])
@@ -224,47 +227,35 @@ def _agreement(measured: Measured, ancestor: Ancestor, labels: list[str], rows: 
     return float((before == measured.answers[chosen].argmax(axis=1)).mean())
 
 
-def _beside_stored(new: dict[str, Any] | None, ancestor: Ancestor) -> dict[str, Any] | None:
+def _stored(ancestor: Ancestor) -> tuple[float, int] | None:
+    """Return the old model's own validation accuracy and its number of texts, where both are known."""
+    accuracy, confusion = (ancestor.model.metrics.get(name) for name in ("accuracy", "confusion"))
+    n = int(np.sum(confusion.get("counts", 0))) if isinstance(confusion, dict) else 0
+    return (accuracy, n) if n and isinstance(accuracy, float) else None
+
+
+def _beside_stored(new: dict[str, Any], ancestor: Ancestor) -> dict[str, Any]:
     """Add the old model's own validation metrics, on other texts of the old data.
 
     The old model has learned from these texts, so its accuracy on them would be far too high. The difference
     of two accuracies on different texts is noise up to 1.96 standard errors.
     """
-    if new is None:
-        return None
-    metrics, n = ancestor.model.metrics, _measured_texts(ancestor)
-    before = metrics.get("accuracy")
-    if not n or not isinstance(before, float):
+    if (stored := _stored(ancestor)) is None:
         return new
-    variance = sum(
-        max(p * (1 - p), 1 / (4 * k)) / k for p, k in ((before, n), (new["accuracy"], new["texts"]))
-    )
-    lost = before - new["accuracy"]
-    return {
-        **new,
-        "accuracy_before": before,
-        "texts_before": n,
-        "has_dropped": lost > _Z * math.sqrt(variance),
-    }
+    both = (stored, (new["accuracy"], new["texts"]))
+    variance = sum(max(p * (1 - p), 1 / (4 * n)) / n for p, n in both)
+    has_dropped = stored[0] - new["accuracy"] > _Z * math.sqrt(variance)
+    return {**new, "accuracy_before": stored[0], "texts_before": stored[1], "has_dropped": has_dropped}
 
 
-def _measured_texts(ancestor: Ancestor) -> int:
-    """Return on how many texts the old model was measured; 0: on its training texts, or unknown."""
-    confusion = ancestor.model.metrics.get("confusion")
-    if not isinstance(confusion, dict):
-        return 0
-    return int(np.sum(confusion.get("counts", 0)))
-
-
-def _paired(model: Model, continued: Continued, labels: list[str]) -> dict[str, Any]:
+def _paired(model: Model, ancestor: Ancestor, old_valid: Examples, labels: list[str]) -> dict[str, Any]:
     """Return the metrics on the old data that neither model has trained on, of both models."""
-    assert continued.old_valid is not None
-    texts, true = continued.old_valid.texts, targets_of(continued.old_valid.labels, labels)
+    texts, true = old_valid.texts, targets_of(old_valid.labels, labels)
     with tempfile.TemporaryDirectory() as folder:
         # The metrics are part of the model directory, so the model is written once before they are known.
         write_model(model, Path(folder) / "model")
         now = LabelsRuntime.open(Path(folder) / "model").predict_proba(texts).argmax(axis=1)
-    before = continued.ancestor.probabilities(texts, labels).argmax(axis=1)
+    before = ancestor.probabilities(texts, labels).argmax(axis=1)
     after = label_metrics(true, now, labels)
     test = mcnemar(before == true, now == true)
     accuracy = differences(true, before, now, len(labels))["accuracy"]
@@ -284,11 +275,9 @@ def _paired(model: Model, continued: Continued, labels: list[str]) -> dict[str, 
 
 def _sentence(result: dict[str, Any], continued: Continued) -> str:
     """Return what is known of the old data, as one sentence."""
-    old, metrics = result["old"], continued.ancestor.model.metrics
+    old, stored, agreement = result["old"], _stored(continued.ancestor), result.get("agreement")
     if old is None:
-        stored, n = metrics.get("accuracy"), _measured_texts(continued.ancestor)
-        known = f"; the old model had {stored:.2%} on {n:,} texts" if n and isinstance(stored, float) else ""
-        agreement = result.get("agreement")
+        known = "" if stored is None else f"; the old model had {stored[0]:.2%} on {stored[1]:,} texts"
         same = "" if agreement is None else f"; old and new model agree on {agreement:.2%} of the new texts"
         return f"not measured, because no old examples were given{known}{same}"
     where = "old data that neither model has trained on" if continued.old_valid else "old examples"

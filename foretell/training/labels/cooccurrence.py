@@ -1,11 +1,11 @@
-"""Embeddings from co-occurrence statistics: what a network's embedding is initialised with.
+"""Float32s from co-occurrence statistics: what a network's embedding is initialised with.
 
 Words that occur near the same words get similar embeddings, without any label. The positive pointwise mutual
 information of two words near each other makes a sparse matrix [word, context]; its truncated singular value
 decomposition gives the embeddings. Skip-gram with negative sampling factorises the same matrix implicitly
 (Levy and Goldberg, 2014, "Neural Word Embedding as Implicit Matrix Factorization"). Window weights, smoothed
 contexts and U √S follow Levy, Goldberg and Dagan (2015, "Improving Distributional Similarity with Lessons
-Learned from Word Embeddings").
+Learned from Word Float32s").
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-Ids = npt.NDArray[np.int32]
-Starts = npt.NDArray[np.int64]
-Embeddings = npt.NDArray[np.float32]
+from foretell.arrays import Float32s, Integers, TokenIds
 
 WINDOW = 5
 """Words on each side that count as near: the next one with weight 1, the farthest with 1 / WINDOW."""
@@ -38,8 +36,8 @@ _WORDS_AT_ONCE = 1 << 22
 
 
 def cooccurrence_embeddings(
-    ids: Ids,
-    starts: Starts,
+    ids: TokenIds,
+    starts: Integers,
     *,
     first: int,
     size: int,
@@ -49,23 +47,14 @@ def cooccurrence_embeddings(
     by_distance: bool = True,
     power: float = 0.5,
     seconds: float = math.inf,
-) -> tuple[Embeddings, npt.NDArray[np.bool_]]:
-    """Return embeddings of the words of some texts.
+) -> tuple[Float32s, npt.NDArray[np.bool_]]:
+    """Return embeddings of the words of some texts, float32 [size, width], and which have one, bool [size].
 
-    Args:
-        ids: [token], the texts one after another, the more frequent words with the lower ids.
-        starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]]. Words of two texts are not near.
-        first, size: words are the ids from `first` to `size` - 1; other ids are ignored.
-        width: dimensions of an embedding.
-        seed: of the decomposition's random start.
-        window: words on each side that count as near.
-        by_distance: the next word counts 1 and the farthest 1 / window; otherwise all count 1.
-        power: exponent of the singular values.
-        seconds: time for counting; where it ends, the words counted so far are used, four million at least.
-
-    Returns:
-        float32 [size, width], and bool [size]: which words have an embedding. The others, which occur near no
-        word, have zeros. With fewer words than `width`, the last dimensions are zero.
+    The texts lie one after another, text i as ids[starts[i]:starts[i + 1]]; words of two texts are not near.
+    Words are the ids from `first` to `size` - 1, the more frequent ones first. Within `window` words on each
+    side the next one counts 1 and the farthest 1 / window, or all count 1. `power` is the exponent of the
+    singular values, and `seed` of the decomposition's random start. Where the `seconds` for counting end, the
+    words counted so far are used, four million at least.
     """
     matrix = _associations(_near(ids, starts, first, size, window, seconds, by_distance=by_distance))
     rank = min(width, *matrix.shape)
@@ -82,7 +71,7 @@ def cooccurrence_embeddings(
 
 def truncated_svd(
     matrix: sparse.csr_array, rank: int, *, n_iter: int, seed: int
-) -> tuple[Embeddings, Embeddings, Embeddings]:
+) -> tuple[Float32s, Float32s, Float32s]:
     """Return left vectors [row, rank], values [rank] and right vectors [rank, column] of a random SVD.
 
     BLAS computes in one thread. These matrices gain nothing from a second one, and where other programs
@@ -91,21 +80,14 @@ def truncated_svd(
     from sklearn.utils.extmath import randomized_svd
 
     with threadpool_limits(1):
-        found: tuple[Embeddings, Embeddings, Embeddings] = randomized_svd(
+        found: tuple[Float32s, Float32s, Float32s] = randomized_svd(
             matrix, rank, n_oversamples=10, n_iter=n_iter, random_state=seed
         )
     return found
 
 
 def _near(
-    ids: Ids,
-    starts: Starts,
-    first: int,
-    size: int,
-    window: int,
-    seconds: float = math.inf,
-    *,
-    by_distance: bool,
+    ids: TokenIds, starts: Integers, first: int, size: int, window: int, seconds: float, *, by_distance: bool
 ) -> sparse.csr_array:
     """Return how often each word has each context near it: [word, context]."""
     is_word = (ids >= first) & (ids < size)

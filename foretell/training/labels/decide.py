@@ -14,77 +14,45 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Logits, Probabilities
+from foretell.arrays import Array, Integers, Logits, Probabilities
 from foretell.artifacts.kept_teacher import EncoderFiles, KeptTeacher
-from foretell.artifacts.weights import Weights
+from foretell.artifacts.model import Model
 from foretell.config import MAX_CHARACTERS, MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSettings
 from foretell.data.split import Split
-from foretell.ngrams.linear import LinearModel
-from foretell.ngrams.tfidf import TfidfModel
-from foretell.training.events import Note
-from foretell.training.labels.ancestor import ancestor_members
+from foretell.training.labels.ancestor import Ancestor, ancestor_members
 from foretell.training.labels.candidates import candidates
-from foretell.training.labels.fold_networks import NETWORK, fixed_schedule, fold_probabilities
-from foretell.training.labels.folds import Folds, folds_to_decide, validation_fold
-from foretell.training.labels.members import Members, choose_all, fit_members, saved
+from foretell.training.labels.fold_networks import fixed_schedule, fold_probabilities
+from foretell.training.labels.folds import Folds, folds_to_decide, other_folds, validation_fold
+from foretell.training.labels.logistic import Mask
+from foretell.training.labels.members import Members, choose_all, fit_members
 from foretell.training.labels.metrics import Measured, metrics_of, shared_metrics, unmeasured
-from foretell.training.labels.network import TrainedNetwork, labelled_texts, make_network, train_network
+from foretell.training.labels.network import TrainedNetwork, make_network, read_by_network, train_network
 from foretell.training.labels.one_member import LinearPart, baseline, fit_one_member
 from foretell.training.labels.outputs import AnyEnsemble, Decided, OneLabel, Outputs, SeveralLabels
 from foretell.training.labels.rows import Rows, rows_of
+from foretell.training.labels.stages import Training
 from foretell.training.labels.teacher import Encoder, choose_teacher
-from foretell.training.labels.tokens import Tokens
-from foretell.training.labels.transfer import Start, added_ancestor
-from foretell.training.run import Run
 
 _MIN_NETWORK_SHARE = 0.02
 """The network's part of the weights after two folds below which it is left out (docs/experiments.md)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
-    """The parts of a classifier.
-
-    Attributes:
-        weights: the network's, by name.
-        linear: the n-gram linear model, or None.
-        tfidf: the linear models whose scores are added to those of `linear`.
-        teacher: a sentence encoder that is kept, whose scores are added too; None: none.
-        ensemble: how network and linear models are combined.
-        metrics: what metrics.json holds.
-        measured: the answers to texts that the classifier has not seen; None: there are none.
-    """
-
-    weights: Weights
-    linear: LinearModel | None
-    tfidf: tuple[TfidfModel, ...]
-    teacher: KeptTeacher | None
-    ensemble: AnyEnsemble
-    metrics: dict[str, Any]
-    measured: Measured | None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """Predictions of texts by members that have not seen them.
+    """Predictions of texts by members that have not seen them: the network and the linear ones together.
 
-    Attributes:
-        targets: of the texts, as `Rows` has them.
-        network: the network's probabilities [text, label]; None: there are none.
-        linear: logits [text, label] of the linear members together, or None.
-        fold_of: int32 [text].
-        outputs: how weights are fitted.
+    Targets are as `Rows` has them, the network's predictions probabilities [text, label], the others logits
+    [text, label], and None where there are none. `fold_of` is int32 [text].
     """
 
-    targets: npt.NDArray[Any]
+    targets: Array
     network: Probabilities | None
     linear: Logits | None
-    fold_of: npt.NDArray[np.int32]
+    fold_of: Integers
     outputs: Outputs
 
-    def of(self, rows: npt.NDArray[np.bool_]) -> Evidence:
+    def of(self, rows: Mask) -> Evidence:
         """Return the predictions of some of the texts."""
         network, linear = (None if each is None else each[rows] for each in (self.network, self.linear))
         targets, fold_of = self.targets[rows], self.fold_of[rows]
@@ -101,11 +69,8 @@ class Evidence:
         """
         shape = (len(self.targets), self.outputs.n_labels)
         rows, decided = np.zeros(shape, np.float32), np.zeros(shape, bool)
-        several = self.fold_of.min(initial=0) < self.fold_of.max(initial=0)
-        for fold in np.unique(self.fold_of):
-            inside = self.fold_of == fold
-            ensemble = self.of(~inside if several else inside).ensemble()
-            own = self.of(inside)
+        for others, inside in other_folds(self.fold_of):
+            ensemble, own = self.of(others).ensemble(), self.of(inside)
             rows[inside] = ensemble(own.network, own.linear)
             decided[inside] = self.outputs.decide(ensemble, rows[inside])
         return rows, decided
@@ -119,76 +84,120 @@ def has_many_members(split: Split, settings: LabelsSettings) -> bool:
 
 
 def decide(
-    tokens: Tokens,
-    split: Split,
-    settings: LabelsSettings,
-    run: Run,
-    start: Start | None,
+    training: Training,
+    ancestor: Ancestor | None,
     encoder: Encoder | None = None,
     kept: EncoderFiles | None = None,
-) -> Outcome:
-    """Train the parts of a classifier.
+) -> tuple[Model, Measured | None]:
+    """Train a classifier; return it, and its answers to texts that it has not seen, where there are any.
 
-    Args:
-        tokens: the tokenized split.
-        split: its texts.
-        settings: the configuration.
-        run: the training in progress.
-        start: a language model or classifier that the network starts from, or None.
-        encoder: what becomes the teacher of the unlabelled texts, or None.
-        kept: its files, where it may be a member too; None: it is used in training only.
+    It starts from the weights of `ancestor`. The encoder becomes the teacher of the unlabelled texts; with
+    its files, `kept`, it may be a member too.
     """
+    tokens, split, settings = training.tokens, training.split, training.settings
     few = settings.has_members and len(split.train) <= MAX_WITHOUT_VALIDATION
-    rows = rows_of(tokens, split, _outputs(tokens, settings), with_valid=not few)
-    folds = _folds(rows, split, settings, run)
-    linear = _linear(rows, folds, tokens, split, settings, run, start, encoder, kept)
-    network, unseen = _network(linear.tokens or tokens, rows, linear, folds, settings, run, start, few=few)
+    rows = rows_of(tokens, split, _outputs(training), with_valid=not few)
+    folds = _folds(rows, training)
+    linear = _linear(rows, folds, training, ancestor, encoder, kept is not None)
+    network, unseen = _network(rows, linear, folds, training, ancestor, few=few)
     evidence = _evidence(rows, linear.members, folds, unseen)
     ensemble = evidence.ensemble()
-    measured = _measured(tokens, split, linear.members, network, ensemble, evidence, folds, encoder, few=few)
-    measured = None if measured is None else measured.without(split.not_measured)
+    if few and split.valid is not None:
+        found = _of_valid(training, linear.members, network, ensemble, evidence.outputs, encoder)
+    else:
+        found = _of_evidence(evidence, folds, split, few=few)
+    measured = None if found is None else found.without(split.not_measured)
     # Of one label a text, a linear model of weight 0 stays: training can be continued from it.
     stays = linear.members is not None and (bool(ensemble.linear) or not settings.is_multi_label)
     members = linear.members if stays else None
-    teacher = None if kept is None else _kept(kept, members, ensemble, run)
-    return Outcome(
-        measured=measured,
+    teacher = None if kept is None else _kept(kept, members, ensemble, training)
+    model = Model(
+        job="labels",
+        preset=training.run.options.preset,
+        settings=settings,
+        tokenizer=tokens.tokenizer,
         weights=network.weights,
+        labels=tokens.labels,
+        label_type=split.train.label_type,
         linear=None if members is None else members.linear,
         tfidf=() if members is None else members.tfidf,
         teacher=teacher,
         ensemble=ensemble,
         metrics={
+            **_metrics(training, linear, network, teacher),
             **(
-                metrics_of(measured, tokens.labels, ensemble)
-                if measured is not None
-                else unmeasured(network.standing, folds.not_measured)
+                unmeasured(network.standing, folds.not_measured)
+                if measured is None
+                else metrics_of(measured, tokens.labels, ensemble)
             ),
-            **linear.metrics,
-            **_teacher_metrics(linear.metrics, teacher),
-            **({} if tokens.vectors is None else {"vectors": tokens.vectors.metrics}),
-            **tokens.lengths(),
-            **shared_metrics(split, network.standing, settings),
             "decided_by": _rule(folds, evidence, ensemble),
         },
     )
+    return model, measured
+
+
+def _outputs(training: Training) -> Outputs:
+    settings, n_labels = training.settings, len(training.tokens.labels)
+    if settings.is_multi_label:
+        return SeveralLabels(n_labels)
+    # The article's probabilities stay as its network gives them.
+    return OneLabel(n_labels, training.tokens.balance, settings.linear or not settings.traits.follows_article)
+
+
+def _folds(rows: Rows, training: Training) -> Folds:
+    """Return the folds of the rows; hints and a teacher's answers are never held out."""
+    split, settings = training.split, training.settings
+    n, n_train = len(rows.texts) - rows.hints, len(split.train)
+    if settings.has_members and n_train <= MAX_FOLDED_TEXTS and not 0 < n_train == split.taught:
+        places = np.r_[0 : n_train - split.taught, n_train:n]
+        texts = [rows.texts[place] for place in places.tolist()]
+        folds = folds_to_decide(texts, rows.targets[places], settings.folds, settings.seed)
+        fold_of = np.full(n, -1, np.int32)
+        fold_of[places] = folds.fold_of
+        folds = replace(folds, fold_of=fold_of)
+    else:
+        folds = validation_fold(n_train, n - n_train)
+    for note in folds.notes:
+        training.note(note)
+    return replace(folds, fold_of=np.append(folds.fold_of, np.full(rows.hints, -1, np.int32)))
+
+
+def _linear(
+    rows: Rows,
+    folds: Folds,
+    training: Training,
+    ancestor: Ancestor | None,
+    encoder: Encoder | None,
+    keep_teacher: bool,
+) -> LinearPart:
+    """Return the linear members, fitted to all labelled texts."""
+    tokens, settings = training.tokens, training.settings
+    if not settings.linear:
+        return LinearPart(members=None, metrics=baseline(training))
+    if not has_many_members(training.split, settings):
+        return fit_one_member(training, ancestor)
+    chosen_teacher = None if encoder is None else choose_teacher(encoder, rows, folds, training)
+    teacher, of_teacher = chosen_teacher or (None, None)
+    found = candidates(rows, tokens, seed=settings.seed, minutes=settings.minutes, teacher=teacher)
+    chosen = choose_all(found, rows, folds, training)
+    pool = [*chosen, *ancestor_members(ancestor, rows, tokens)] if settings.folds else chosen[:1]
+    if teacher is not None and keep_teacher:
+        pool.append(teacher.chosen)
+    members = fit_members(rows, pool, folds, training.check, training.split.not_measured)
+    _report_members(members, folds, training)
+    metrics = {**members.metrics, **({} if of_teacher is None else {"teacher": of_teacher})}
+    return LinearPart(members=members, metrics=metrics)
 
 
 def _network(
-    tokens: Tokens,
-    rows: Rows,
-    linear: LinearPart,
-    folds: Folds,
-    settings: LabelsSettings,
-    run: Run,
-    start: Start | None,
-    *,
-    few: bool,
+    rows: Rows, linear: LinearPart, folds: Folds, training: Training, ancestor: Ancestor | None, *, few: bool
 ) -> tuple[TrainedNetwork, Probabilities | None]:
     """Return the network, and its predictions of texts that it has not seen; see `_evidence`."""
-    schedule = fixed_schedule(settings, run.options.given) if few else settings
-    train = labelled_texts(tokens, schedule) if linear.pseudo is None else linear.pseudo
-    compiled, also_saved = make_network(tokens, train, schedule, run, start), dict(linear.saved)
+    asked, tokens = training.settings, linear.tokens or training.tokens
+    settings = fixed_schedule(asked, training.run.options.given) if few else asked
+    training = replace(training, tokens=tokens, settings=settings)
+    train = read_by_network(linear.pseudo or tokens.train, training)
+    compiled, of_folds = make_network(train, training, ancestor), None
     if few:
         of_texts = replace(folds, fold_of=folds.fold_of[: len(tokens.train.targets)])
 
@@ -196,11 +205,13 @@ def _network(
             evidence = _evidence(rows, linear.members, folds, found)
             return _network_share(evidence.of(evidence.fold_of < n_folds).ensemble()) >= _MIN_NETWORK_SHARE
 
-        of_folds = fold_probabilities(compiled, tokens, of_texts, schedule, run, pays)
-        also_saved[NETWORK] = of_folds
-        _report_network(of_folds, tokens, of_texts, run)
-    network = train_network(compiled, tokens, train, schedule, run, also_saved=also_saved, asked=settings)
-    if few:
+        of_folds = fold_probabilities(compiled, of_texts, training, pays)
+        targets, held = tokens.train.targets, of_texts.held
+        if len(of_folds) and targets.ndim == 1:
+            right = of_folds.argmax(axis=1)[held] == targets[held]
+            training.note(f"network: out-of-fold accuracy {right.mean():.2%}")
+    network = train_network(compiled, train, training, asked)
+    if of_folds is not None:
         return network, of_folds if len(of_folds) else None
     if network.valid is not None or folds.held.any() or folds.not_measured:
         return network, network.valid
@@ -217,69 +228,11 @@ def _network_share(ensemble: AnyEnsemble) -> float:
     return float((network / np.maximum(network + linear, 1e-9)).max())
 
 
-def _outputs(tokens: Tokens, settings: LabelsSettings) -> Outputs:
-    if settings.is_multi_label:
-        return SeveralLabels(len(tokens.labels))
-    # The article's probabilities stay as its network gives them.
-    calibrated = settings.linear or not settings.traits.follows_article
-    return OneLabel(len(tokens.labels), tokens.balance, calibrated)
-
-
-def _folds(rows: Rows, split: Split, settings: LabelsSettings, run: Run) -> Folds:
-    """Return the folds of the rows; hints and a teacher's answers are never held out."""
-    n, n_train = len(rows.texts) - rows.hints, len(split.train)
-    if settings.has_members and n_train <= MAX_FOLDED_TEXTS and not 0 < n_train == split.taught:
-        places = np.r_[0 : n_train - split.taught, n_train:n]
-        texts = [rows.texts[place] for place in places.tolist()]
-        folds = folds_to_decide(texts, rows.targets[places], settings.folds, settings.seed)
-        fold_of = np.full(n, -1, np.int32)
-        fold_of[places] = folds.fold_of
-        folds = replace(folds, fold_of=fold_of)
-    else:
-        folds = validation_fold(n_train, n - n_train)
-    for note in folds.notes:
-        run.options.listener(Note(text=note))
-    return replace(folds, fold_of=np.append(folds.fold_of, np.full(rows.hints, -1, np.int32)))
-
-
-def _linear(
-    rows: Rows,
-    folds: Folds,
-    tokens: Tokens,
-    split: Split,
-    settings: LabelsSettings,
-    run: Run,
-    start: Start | None,
-    encoder: Encoder | None,
-    kept: EncoderFiles | None,
-) -> LinearPart:
-    """Return the linear members, fitted to all labelled texts."""
-    if not settings.linear:
-        return LinearPart(members=None, metrics=baseline(split, tokens, run.options))
-    if not has_many_members(split, settings):
-        return fit_one_member(tokens, settings, run, start)
-    teacher = None if encoder is None else choose_teacher(encoder, rows, split.unlabelled, folds, run)
-    of_teacher = {} if teacher is None else teacher.saved
-    found = candidates(rows, tokens, seed=settings.seed, minutes=settings.minutes, teacher=teacher)
-    chosen = choose_all(found, rows, folds, run, of_teacher)
-    pool = [*chosen, *ancestor_members(added_ancestor(start), rows, tokens)] if settings.folds else chosen[:1]
-    if teacher is not None and kept is not None:
-        pool.append(teacher.chosen)
-    members = fit_members(rows, pool, folds, run.interrupt.check, split.not_measured)
-    _report_members(members, folds, run)
-    metrics = {**members.metrics, **({} if teacher is None else {"teacher": teacher.metrics})}
-    return LinearPart(members=members, metrics=metrics, saved={**saved(chosen), **of_teacher})
-
-
 def _evidence(rows: Rows, members: Members | None, folds: Folds, network: Probabilities | None) -> Evidence:
     """Return the predictions of the texts that no member has seen.
 
-    Args:
-        rows: the texts.
-        members: the linear members, or None.
-        folds: of the texts.
-        network: probabilities [text, label] of all training texts, or of the validation texts, the last ones
-            before the hints; None: there are none.
+    The network's probabilities [text, label] are of all training texts, or of the validation texts, the last
+    ones before the hints; None: there are none.
     """
     unseen, n = folds.held.copy(), len(rows.texts) - rows.hints
     if network is not None:
@@ -294,57 +247,69 @@ def _evidence(rows: Rows, members: Members | None, folds: Folds, network: Probab
     )
 
 
-def _measured(
-    tokens: Tokens,
-    split: Split,
+def _of_valid(
+    training: Training,
     members: Members | None,
     network: TrainedNetwork,
     ensemble: AnyEnsemble,
-    evidence: Evidence,
-    folds: Folds,
+    outputs: Outputs,
     encoder: Encoder | None,
-    *,
-    few: bool,
 ) -> Measured | None:
-    """Return the answers that the metrics are of: those of validation texts, or out-of-fold ones."""
-    valid, outputs = tokens.valid, evidence.outputs
-    if few and split.valid is not None and valid is not None:
-        texts, linear, embeddings = split.valid.texts, None, None
-        if members is not None:
-            if members.teacher is not None and encoder is not None:
-                embeddings = encoder.encode_counted(texts, check=tuple).features()
-            linear = outputs.of_scores(members.scores(valid.texts.ids, valid.texts.starts, texts, embeddings))
-        answers = ensemble(network.valid, linear)
-        decided, name = outputs.decide(ensemble, answers), f"validation texts ({split.valid.name})"
-        return Measured(texts, valid.targets, answers, decided, network.valid, name)
+    """Return the answers to the validation texts by the finished classifier: nothing was decided on them."""
+    valid, given = training.tokens.valid, training.split.valid
+    assert valid is not None
+    assert given is not None
+    linear, embeddings = None, None
+    if members is not None:
+        if members.teacher is not None and encoder is not None:
+            embeddings = encoder.encode_counted(given.texts, check=tuple).features()
+        scores = members.scores(valid.texts.ids, valid.texts.starts, given.texts, embeddings)
+        linear = outputs.of_scores(scores)
+    answers = ensemble(network.valid, linear)
+    decided, name = outputs.decide(ensemble, answers), f"validation texts ({given.name})"
+    return Measured(given.texts, valid.targets, answers, decided, network.valid, name)
+
+
+def _of_evidence(evidence: Evidence, folds: Folds, split: Split, *, few: bool) -> Measured | None:
+    """Return the answers to validation texts or out of fold, by weights of other folds, or None."""
     if not len(evidence.targets):
         return None
+    n_train = len(split.train)
     if few or split.valid is None:
-        source, held = split.train, folds.held[: len(split.train)]
+        source, held = split.train, folds.held[:n_train]
         name = f"out-of-fold predictions of {folds.count} folds ({source.name})"
     else:
-        source, held = split.valid, folds.held[len(split.train) :]
+        source, held = split.valid, folds.held[n_train:]
         name = f"validation texts ({source.name})"
-    answers, decided = evidence.answers()
     texts = list(compress(source.texts, held))
-    return Measured(texts, evidence.targets, answers, decided, evidence.network, name)
+    return Measured(texts, evidence.targets, *evidence.answers(), evidence.network, name)
 
 
 def _kept(
-    files: EncoderFiles, members: Members | None, ensemble: AnyEnsemble, run: Run
+    files: EncoderFiles, members: Members | None, ensemble: AnyEnsemble, training: Training
 ) -> KeptTeacher | None:
     """Return the teacher that the classifier keeps; None, with a note, where it has no weight."""
     if members is None or members.teacher is None or not ensemble.linear:
-        run.options.listener(Note(text="the teacher has weight 0 out of fold: it is not kept"))
+        training.note("the teacher has weight 0 out of fold: it is not kept")
         return None
     return KeptTeacher(members.teacher.weights, members.teacher.bias, files)
 
 
-def _teacher_metrics(metrics: dict[str, Any], kept: KeptTeacher | None) -> dict[str, Any]:
-    if "teacher" not in metrics:
-        return {}
-    size = {} if kept is None else {"bytes": len(kept.files.graph) + len(kept.files.tokenizer)}
-    return {"teacher": {**metrics["teacher"], "kept": kept is not None, **size}}
+def _metrics(
+    training: Training, linear: LinearPart, network: TrainedNetwork, kept: KeptTeacher | None
+) -> dict[str, Any]:
+    """Return the metrics of the parts of a classifier."""
+    tokens, found = training.tokens, dict(linear.metrics)
+    if "teacher" in found:
+        size = {} if kept is None else {"bytes": len(kept.files.graph) + len(kept.files.tokenizer)}
+        found["teacher"] = {**found["teacher"], "kept": kept is not None, **size}
+    return {
+        **found,
+        **({} if tokens.vectors is None else {"vectors": tokens.vectors.metrics}),
+        **tokens.lengths(),
+        **shared_metrics(training.split, network.standing, training.settings),
+        "seconds": training.run.budget.seconds(),
+    }
 
 
 def _rule(folds: Folds, evidence: Evidence, ensemble: AnyEnsemble) -> str:
@@ -363,20 +328,10 @@ def _rule(folds: Folds, evidence: Evidence, ensemble: AnyEnsemble) -> str:
     return f"{members}; weight of the network and calibration: {n:,} predictions, {offsets}"
 
 
-def _report_network(of_folds: Probabilities, tokens: Tokens, folds: Folds, run: Run) -> None:
-    targets = tokens.train.targets
-    if len(of_folds) and targets.ndim == 1:
-        right = of_folds.argmax(axis=1)[folds.held] == targets[folds.held]
-        run.options.listener(Note(text=f"network: out-of-fold accuracy {right.mean():.2%}"))
-
-
-def _report_members(members: Members, folds: Folds, run: Run) -> None:
+def _report_members(members: Members, folds: Folds, training: Training) -> None:
     names = ", ".join(name for name, each in members.metrics.get("members", {}).items() if each["weight"])
     where = "out-of-fold" if folds.count > 1 else "validation"
     if (accuracy := members.metrics.get("linear_accuracy")) is not None:
-        found = f"{where} accuracy {accuracy:.2%}"
+        training.note(f"linear models ({names}): {where} accuracy {accuracy:.2%}")
     elif (loss := members.metrics.get("linear_log_loss")) is not None:
-        found = f"{where} log loss {loss:.4f} per label"
-    else:
-        return
-    run.options.listener(Note(text=f"linear models ({names}): {found}"))
+        training.note(f"linear models ({names}): {where} log loss {loss:.4f} per label")

@@ -15,18 +15,15 @@ import numpy as np
 from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings, with_changes
 from foretell.training.budget import SECONDS_TO_WRITE
-from foretell.training.events import Note, Stage
 from foretell.training.labels.batches import EncodedTexts, epoch_order
 from foretell.training.labels.compiled import CompactNetwork
 from foretell.training.labels.folds import Folds
-from foretell.training.labels.network import labelled_texts
+from foretell.training.labels.network import read_by_network
 from foretell.training.labels.plan import make_plan
-from foretell.training.labels.tokens import Tokens
-from foretell.training.run import Run
+from foretell.training.labels.stages import Training
 from foretell.training.schedule import learning_rate
 
-NETWORK = "folds/network"
-"""Where a checkpoint has the answers of all folds."""
+_STAGE, _ANSWERS = "folds", "network"
 
 _EPOCHS, _STEPS, _MAX_BATCH = 10, 150, 32
 """The fixed schedule: at least so many epochs and steps, and batches of so many texts at most.
@@ -62,88 +59,63 @@ def fixed_schedule(settings: LabelsSettings, given: frozenset[str]) -> LabelsSet
 
 
 def fold_probabilities(
-    network: CompactNetwork,
-    tokens: Tokens,
-    folds: Folds,
-    settings: LabelsSettings,
-    run: Run,
-    pays: Callable[[Probabilities, int], bool],
+    network: CompactNetwork, folds: Folds, training: Training, pays: Callable[[Probabilities, int], bool]
 ) -> Probabilities:
     """Return the probabilities [text, label] of the labelled texts by networks that have not seen them.
 
-    Those of an interrupted run are returned as they are.
-
-    Args:
-        network: the network; each fold begins with its first values, which it has at the end again.
-        tokens: the tokenized split.
-        folds: of its training texts. A text that is never held out has the same probability for each label.
-        settings: the network, with a fixed schedule.
-        run: the training in progress.
-        pays: whether the network has a weight in the ensemble, by the probabilities of the first folds, and
-            their number.
-
-    Returns:
-        The probabilities; [0, label] where no text is held out, the time limit leaves no time for all folds
-        and the network itself, or the first folds show that it has no weight.
+    Each fold begins with the network's first values, which it has at the end again. A text that is never held
+    out has the same probability for each label. There are none, [0, label], where no text is held out, the
+    time limit leaves no time for all folds and the network itself, or `pays`, given the probabilities of the
+    first folds and their number, tells that the network has no weight in the ensemble.
     """
-    checkpoint = run.checkpoints.latest()
-    if checkpoint is not None and NETWORK in checkpoint.arrays:
-        return checkpoint.arrays[NETWORK].astype(np.float32, copy=False)
-    nothing = np.zeros((0, len(tokens.labels)), np.float32)
+    if before := training.stages.found(_STAGE):
+        return before[_ANSWERS]
+    found = _trained(network, folds, training, pays)
+    training.stages.keep(_STAGE, {_ANSWERS: found})
+    return found
+
+
+def _trained(
+    network: CompactNetwork, folds: Folds, training: Training, pays: Callable[[Probabilities, int], bool]
+) -> Probabilities:
+    tokens, count = training.tokens, folds.count
+    n_labels = len(tokens.labels)
+    nothing = np.zeros((0, n_labels), np.float32)
     if not folds.held.any():
         return nothing
-    run.options.listener(Note(text=f"training the network on {folds.count} folds"))
-    result = np.full((len(tokens.train.targets), len(tokens.labels)), 1 / len(tokens.labels), np.float32)
+    training.note(f"training the network on {count} folds")
+    result = np.full((len(tokens.train.targets), n_labels), 1 / n_labels, np.float32)
     steps = math.inf
     try:
         for fold, (rows, held) in enumerate(folds):
-            name = f"network on folds: {fold} of {folds.count}"
-            run.options.listener(Stage(name=name, done=0.4 + 0.3 * fold / folds.count))
+            training.begin(f"network on folds: {fold} of {count}", 0.4 + 0.3 * fold / count)
             network.restart()
             # The other folds, and the network of all texts.
-            texts = labelled_texts(tokens, settings, rows)
-            steps = _train(network, texts, settings, run, steps, after=folds.count - fold)
+            texts = read_by_network(tokens.train.select(rows), training)
+            steps = _train(network, texts, training, steps, count - fold)
             if not steps:
-                run.options.listener(Note(text=_TOO_SHORT))
+                training.note(_TOO_SHORT)
                 return nothing
-            result[held] = network.predict(labelled_texts(tokens, settings, held), settings.batch_size)
-            if fold + 1 == GIVE_UP_AFTER < folds.count and not pays(result, GIVE_UP_AFTER):
-                text = f"the network has next to no weight after {GIVE_UP_AFTER} of {folds.count} folds"
-                run.options.listener(Note(text=f"{text}: the linear models decide"))
+            of_fold = read_by_network(tokens.train.select(held), training)
+            result[held] = network.predict(of_fold, training.settings.batch_size)
+            if fold + 1 == GIVE_UP_AFTER < count and not pays(result, GIVE_UP_AFTER):
+                text = f"the network has next to no weight after {GIVE_UP_AFTER} of {count} folds"
+                training.note(f"{text}: the linear models decide")
                 return nothing
     finally:
         network.restart()
     return result
 
 
-def _train(
-    network: CompactNetwork,
-    texts: EncodedTexts,
-    settings: LabelsSettings,
-    run: Run,
-    limit: float,
-    *,
-    after: int,
-) -> int:
-    """Train a network from its first step to its last.
+def _train(network: CompactNetwork, texts: EncodedTexts, training: Training, limit: float, after: int) -> int:
+    """Train a network for `limit` steps at most; return its steps, 0 where there is time for too few.
 
-    Where this network and those after it would not fit in the time limit, all of them have fewer steps.
-
-    Args:
-        network: the network.
-        texts: to train on.
-        settings: the network and its schedule.
-        run: its time limit.
-        limit: maximum number of steps.
-        after: how many networks are trained after this one.
-
-    Returns:
-        The steps of the training; 0: the time limit leaves time for too few.
+    Where this network and the `after` ones that follow would not fit in the time limit, all of them have
+    fewer steps.
     """
-    epochs, size = make_plan(settings, len(texts)).epochs, settings.batch_size
-    order = np.concatenate(
-        [epoch_order(texts, size, seed=settings.seed, epoch=epoch) for epoch in range(epochs)]
-    )
+    settings, run = training.settings, training.run
+    size, epochs = settings.batch_size, range(make_plan(settings, len(texts)).epochs)
+    order = np.concatenate([epoch_order(texts, size, seed=settings.seed, epoch=epoch) for epoch in epochs])
     planned = math.ceil(len(order) / size)
     steps, done, began = int(min(planned, limit)), 0, 0.0
     while done < steps:
@@ -159,6 +131,7 @@ def _train(
             steps = int(min(steps, (done + fitting) / (1 + after)))
             steps = steps if steps >= _MIN_SHARE * planned else 0
     if 0 < steps < min(planned, limit):
-        text = f"the time limit shortens the networks of the folds: {steps} instead of {planned} steps"
-        run.options.listener(Note(text=text))
+        training.note(
+            f"the time limit shortens the networks of the folds: {steps} instead of {planned} steps"
+        )
     return steps

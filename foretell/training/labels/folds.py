@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import Array, Integers
 from foretell.data.label_sets import parts_of_groups
 from foretell.data.split import MIN_TEXTS, places_of_equal, text_key
 from foretell.training.labels.tokenized import Targets
@@ -51,17 +51,23 @@ class Folds:
             yield self.fold_of != fold, self.fold_of == fold
 
 
-def folds_to_decide(texts: Sequence[str], targets: npt.NDArray[Any], n_folds: int, seed: int) -> Folds:
+def other_folds(fold_of: Integers) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    """Yield the texts of the other folds and those of each fold, bool [text]; twice the same of a single one.
+
+    What is fitted to the first answers the second. A single fold is a validation set, where that is the same.
+    """
+    folds = np.unique(fold_of)
+    for fold in folds:
+        inside = fold_of == fold
+        yield ~inside if len(folds) > 1 else inside, inside
+
+
+def folds_to_decide(texts: Sequence[str], targets: Array, n_folds: int, seed: int) -> Folds:
     """Return the folds on which a training decides and is measured: none where different texts are too few.
 
     Of a few sentences, each held-out one is unlike all others. Its answer shows nothing, and weights and
-    temperature fitted on such answers would flatten all probabilities.
-
-    Args:
-        texts: the labelled texts.
-        targets: int32 [text]; or float32 [text, label] where texts may have several labels.
-        n_folds: number of folds.
-        seed: of the random choice.
+    temperature fitted on such answers would flatten all probabilities. The targets are int32 [text], or
+    float32 [text, label] where texts may have several labels.
     """
     if reason := too_few(texts, targets):
         return Folds(fold_of=np.full(len(texts), -1, np.int32), notes=(reason,), not_measured=reason)
@@ -72,7 +78,7 @@ def folds_to_decide(texts: Sequence[str], targets: npt.NDArray[Any], n_folds: in
     return Folds(fold_of=parts_of_groups(groups, targets, [1 / n] * n, seed))
 
 
-def too_few(texts: Sequence[str], targets: npt.NDArray[Any]) -> str:
+def too_few(texts: Sequence[str], targets: Array) -> str:
     """Return why these labelled texts are too few to measure on, or "" where they are not.
 
     Args:
@@ -109,30 +115,13 @@ def make_folds(texts: Sequence[str], targets: Targets, n_folds: int, seed: int) 
     for group in groups.values():
         by_label[Counter(targets[group].tolist()).most_common(1)[0][0]].append(group)
     n_folds = min(n_folds, len(groups))
-    held = {label: members for label, members in by_label.items() if len(members) > 1}
-    return Folds(fold_of=spread(held, len(texts), n_folds, seed), notes=_notes(by_label, n_folds))
-
-
-def spread(
-    by_label: Mapping[int, Sequence[list[int]]], n_texts: int, n_folds: int, seed: int
-) -> npt.NDArray[np.int32]:
-    """Return the fold of each text, [text]; -1 for a text of no group.
-
-    Args:
-        by_label: the groups of texts of each label, as their places; a group stays together.
-        n_texts: number of texts.
-        n_folds: number of folds.
-        seed: of the random choice.
-    """
-    generator = np.random.default_rng(seed)
-    fold_of = np.full(n_texts, -1, np.int32)
-    next_fold = 0
-    for label in sorted(by_label):
+    generator, fold_of, next_fold = np.random.default_rng(seed), np.full(len(texts), -1, np.int32), 0
+    for label in sorted(label for label, members in by_label.items() if len(members) > 1):
         # The next label begins where this one ends: rare labels fill the folds evenly.
         for place in generator.permutation(len(by_label[label])):
             fold_of[by_label[label][place]] = next_fold % n_folds
             next_fold += 1
-    return fold_of
+    return Folds(fold_of=fold_of, notes=_notes([len(members) for members in by_label.values()], n_folds))
 
 
 def validation_fold(n_train: int, n_valid: int) -> Folds:
@@ -140,10 +129,10 @@ def validation_fold(n_train: int, n_valid: int) -> Folds:
     return Folds(fold_of=np.repeat(np.array([-1, 0], np.int32), [n_train, n_valid]))
 
 
-def _notes(by_label: dict[int, list[list[int]]], n_folds: int) -> tuple[str, ...]:
-    notes = []
-    single = sum(len(groups) == 1 for groups in by_label.values())
-    few = sum(1 < len(groups) < n_folds for groups in by_label.values())
+def _notes(sizes: Sequence[int], n_folds: int) -> tuple[str, ...]:
+    """Return sentences on labels with few different texts; `sizes` are their numbers."""
+    notes, single = [], sizes.count(1)
+    few = sum(1 < size < n_folds for size in sizes)
     if single:
         what, they = ("1 label has", "it is") if single == 1 else (f"{single:,} labels have", "they are")
         notes.append(

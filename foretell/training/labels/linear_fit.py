@@ -16,15 +16,12 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from foretell.arrays import Float32s, NgramKeys, TokenIds
+from foretell.arrays import Float32s, Float64s, Floats, Integers, NgramKeys, TokenIds
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.linear import LinearModel
-from foretell.training.labels.logistic import Check, bias_scale, goal_of, ignore
-
-Floats = npt.NDArray[np.float64]
+from foretell.training.labels.logistic import Check, Mask, bias_scale, goal_of, ignore
 
 # Measured on validation parts of IMDB's training reviews (other films) and of small sets: texts of ten words
 # to hundreds, two to fifty labels, even and uneven. Any from a third to three times these does nearly as
@@ -43,15 +40,7 @@ _FEW_ENTRIES = 1 << 20
 
 
 def fit_ngrams(
-    ids: TokenIds,
-    starts: npt.NDArray[np.integer],
-    targets: npt.NDArray[np.floating],
-    size: int,
-    weights: npt.NDArray[np.floating] | None = None,
-    *,
-    max_ngrams: int | None = None,
-    penalty: float = PENALTY,
-    count_penalty: float = COUNT_PENALTY,
+    ids: TokenIds, starts: Integers, targets: Floats, size: int, weights: Floats | None = None
 ) -> LinearModel:
     """Count the n-grams of texts and fit the model.
 
@@ -62,17 +51,12 @@ def fit_ngrams(
         size: ids from 0 to size - 1 are known.
         weights: [text], how much each text counts; None: 1 each. Or [text, label], 0 where a label is
             unknown: each label is fitted for itself, and texts may have several.
-        max_ngrams: maximum number of n-grams, the most frequent ones; None: two million weights.
-        penalty: strength of the L2 penalty.
-        count_penalty: strength of the penalty in proportion to the number of texts.
 
     Raises:
         SettingsError: more words than keys have room for.
     """
-    counted = count_ngrams(
-        ids, starts, size, max_ngrams=max_ngrams or default_max_ngrams(np.shape(targets)[-1])
-    )
-    return fit_counted(counted, targets, weights, penalty=penalty, count_penalty=count_penalty)
+    counted = count_ngrams(ids, starts, size, max_ngrams=default_max_ngrams(np.shape(targets)[-1]))
+    return fit_counted(counted, targets, np.ones(len(starts) - 1) if weights is None else weights)
 
 
 def default_max_ngrams(n_labels: int) -> int:
@@ -81,31 +65,24 @@ def default_max_ngrams(n_labels: int) -> int:
 
 
 def fit_counted(
-    counted: CountedTexts,
-    targets: npt.NDArray[np.floating],
-    weights: npt.NDArray[np.floating] | None = None,
-    *,
-    penalty: float = PENALTY,
-    count_penalty: float = COUNT_PENALTY,
-    check: Check = ignore,
+    counted: CountedTexts, targets: Floats, weights: Floats, penalty: float = PENALTY, check: Check = ignore
 ) -> LinearModel:
     """Fit the model to texts whose n-grams are counted; as `fit_ngrams` otherwise.
 
     Texts of weight 0 have no part in it, so one count serves several fits.
     """
-    weights = np.ones(counted.n_texts) if weights is None else np.asarray(weights, np.float64)
     rows = (weights if weights.ndim == 1 else weights.max(axis=1)) > 0
     counted, goal = select_texts(counted, rows), goal_of(targets[rows], weights[rows])
     design = _Design(counted)
     mass, counts = design.sums(goal.weights * goal.targets), design.sums(goal.weights)
-    scale = _scale(mass, counts, goal.share, penalty, count_penalty)
+    scale = _scale(mass, counts, goal.share, penalty)
     fitted: Float32s = scale * goal.problem(design, scale, check).minimum()
     fitted[-1:] += goal.offset
     kept = influential(fitted[:-1], np.diff(counted.starts))
     return LinearModel(counted.keys[kept], fitted[kept], fitted[-1], counted.size, counted.longest)
 
 
-def select_texts(counted: CountedTexts, rows: npt.NDArray[np.bool_]) -> CountedTexts:
+def select_texts(counted: CountedTexts, rows: Mask) -> CountedTexts:
     """Leave out all texts but `rows` [text], and the n-grams that too few of those hold."""
     if rows.all():
         return counted
@@ -120,7 +97,13 @@ def select_texts(counted: CountedTexts, rows: npt.NDArray[np.bool_]) -> CountedT
     return dataclasses.replace(counted, keys=keys, starts=starts, texts=texts, n_texts=n_texts)
 
 
-def influential(weights: Float32s, counts: NgramKeys) -> NgramKeys:
+def matrix_of(counted: CountedTexts) -> sparse.csc_array:
+    """Return the matrix [text, feature] of zeros and ones."""
+    entries = (np.ones(len(counted.texts), np.float32), counted.texts, counted.starts)
+    return sparse.csc_array(entries, shape=(counted.n_texts, len(counted.keys)))
+
+
+def influential(weights: Float32s, counts: Integers) -> NgramKeys:
     """Return the features, ascending, without which the scores of the texts would be noticeably different."""
     variance = (weights.astype(np.float64) ** 2).sum(axis=1) * counts
     order = np.argsort(variance, kind="stable")
@@ -129,10 +112,7 @@ def influential(weights: Float32s, counts: NgramKeys) -> NgramKeys:
 
 
 class _Design:
-    """The sparse matrix [text, feature] of zeros and ones, and its two products.
-
-    A last feature is added that every text has: the bias.
-    """
+    """The matrix of `matrix_of`, and its two products; a last feature that every text has is the bias."""
 
     def __init__(self, counted: CountedTexts) -> None:
         starts, texts, n_texts = counted.starts, counted.texts, counted.n_texts
@@ -152,30 +132,27 @@ class _Design:
         result: Float32s = functools.reduce(np.add, sums) + values[-1]
         return result
 
-    def sums(self, values: npt.NDArray[np.floating]) -> Float32s:
+    def sums(self, values: Floats) -> Float32s:
         """Return [feature + 1, column]: the sum of `values` [text, column] over the texts of each feature."""
         single = values.astype(np.float32)
         sums = self._map(lambda block: block[1].T @ single, self._blocks)
         return np.concatenate([*sums, values.sum(axis=0, keepdims=True, dtype=np.float64)], dtype=np.float32)
 
-    def squares(self, values: npt.NDArray[np.floating]) -> Float32s:
+    def squares(self, values: Floats) -> Float32s:
         """Return `sums`: zeros and ones are their own squares."""
         return self.sums(values)
 
 
-def _scale(mass: Float32s, counts: Float32s, share: Floats, penalty: float, count_penalty: float) -> Float32s:
+def _scale(mass: Float32s, counts: Float32s, share: Float64s, penalty: float) -> Float32s:
     """Return the scale [feature + 1, column] of the parameters.
 
-    Args:
-        mass: weight of the texts of each label that hold a feature, last of all texts: [feature + 1, column].
-        counts: the same of all labels together, [feature + 1, 1 or column].
-        share: of each label, [1, column].
-        penalty, count_penalty: of the two penalties.
+    `mass` is the weight of the texts of each label that hold a feature, last of all texts, [feature + 1,
+    column]; `counts` the same of all labels together; `share` that of each label, [1, column].
     """
     label = mass[:-1] + _SMOOTHING * share
     others = np.maximum(counts[:-1] - mass[:-1], 0) + _SMOOTHING * (1 - share)
     ratio = np.log(label / label.sum(axis=0)) - np.log(others / others.sum(axis=0))
-    scale = ratio / np.sqrt(penalty + count_penalty * counts[:-1] * ratio**2)
+    scale = ratio / np.sqrt(penalty + COUNT_PENALTY * counts[:-1] * ratio**2)
     whole: Float32s = np.append(scale, bias_scale(mass.shape[1]), axis=0).astype(np.float32)
     return whole
 
@@ -183,29 +160,18 @@ def _scale(mass: Float32s, counts: Float32s, share: Floats, penalty: float, coun
 class NgramFit:
     """The n-gram linear model of some of the counted texts, for one penalty after another."""
 
-    def __init__(
-        self,
-        counted: CountedTexts,
-        rows: npt.NDArray[np.bool_],
-        targets: npt.NDArray[np.floating],
-        weights: npt.NDArray[np.floating],
-    ) -> None:
-        """Prepare a fit; `TfidfFit` has the same arguments."""
-        # Weights are [text], or [text, label].
+    def __init__(self, counted: CountedTexts, rows: Mask, targets: Floats, weights: Floats) -> None:
+        """Prepare a fit; `MatrixFit` has the same arguments."""
         self._counted, self._targets, self._weights = counted, targets, (weights.T * rows).T
 
     def fit(self, strength: float, start: LinearModel | None = None, check: Check = ignore) -> LinearModel:
         """Fit the model with a penalty of 1 / `strength`; `check` may raise to stop it."""
         del start
-        return fit_counted(self._counted, self._targets, self._weights, penalty=1 / strength, check=check)
+        return fit_counted(self._counted, self._targets, self._weights, 1 / strength, check)
 
-    def scores(self, model: LinearModel, rows: npt.NDArray[np.bool_]) -> Float32s:
+    def scores(self, model: LinearModel, rows: Mask) -> Float32s:
         """Return the scores [text, column] of a fitted model for some of the counted texts."""
-        counted = self._counted
-        places = np.searchsorted(counted.keys, model.keys)
-        ones = np.ones(len(counted.texts), np.float32)
-        shape = (counted.n_texts, len(counted.keys))
-        matrix = sparse.csc_array((ones, counted.texts, counted.starts), shape=shape)[:, places]
+        matrix = matrix_of(self._counted)[:, np.searchsorted(self._counted.keys, model.keys)]
         scores: Float32s = np.zeros((int(rows.sum()), len(model.bias)), np.float32)
         scores += matrix.tocsr()[rows] @ model.weights + model.bias
         return scores

@@ -12,15 +12,16 @@ Two labels have one column, the log-odds of the second; more labels have one col
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse, special
 
-from foretell.arrays import Float32s, Float64s
+from foretell.arrays import Float32s, Float64s, Floats
 
 # Of the gradient's norm at the end, as a part of its norm where u is zero. A smaller value gains nothing on
 # validation texts.
@@ -33,6 +34,9 @@ _BIAS_PENALTY = 0.01
 
 _FREE = _BIAS_PENALTY**-0.5
 
+Mask = npt.NDArray[np.bool_]
+Matrix: TypeAlias = sparse.csr_array | Float32s
+"""Features [text, feature], sparse or dense."""
 
 Check = Callable[[], None]
 
@@ -42,15 +46,18 @@ def ignore() -> None:
 
 
 class Design(Protocol):
-    """The features of the texts, a matrix [text, feature], and its products."""
+    """The features of the texts, a matrix [text, feature], and its products.
+
+    The last feature is one that every text has: the bias.
+    """
 
     def scores(self, values: Float32s) -> Float32s:
         """Return [text, column]: the matrix times `values` [feature, column]."""
 
-    def sums(self, values: npt.NDArray[np.floating]) -> Float32s:
+    def sums(self, values: Floats) -> Float32s:
         """Return [feature, column]: the transposed matrix times `values` [text, column]."""
 
-    def squares(self, values: npt.NDArray[np.floating]) -> Float32s:
+    def squares(self, values: Floats) -> Float32s:
         """Return `sums` with every entry of the matrix squared."""
 
 
@@ -58,19 +65,14 @@ class Design(Protocol):
 class Problem:
     """The objective, of the parameters u [feature, column].
 
-    Attributes:
-        design: the features.
-        scale: [feature, column].
-        offset: [1, column], the scores where u is zero.
-        targets: [text, column].
-        weights: [text, 1].
-        check: is called between two products, and may raise to stop the fit.
+    Scale is [feature, column]; offset [1, column], the scores where u is zero; targets [text, column];
+    weights [text, 1]. The check is called between two products, and may raise to stop the fit.
     """
 
     design: Design
     scale: Float32s
     offset: Float64s
-    targets: npt.NDArray[np.floating]
+    targets: Floats
     weights: Float64s
     check: Check = ignore
 
@@ -124,13 +126,9 @@ class Problem:
     ) -> tuple[Float32s, Float64s]:
         """Solve Hessian · step = -gradient by conjugate gradients with a diagonal preconditioner.
 
-        Args:
-            gradient: [feature, column].
-            probabilities: [text, column], those that the Hessian is of.
-            accuracy: of the solution: the norm of what is left, as a part of that of the gradient.
-
-        Returns:
-            The step, and what it adds to the scores [text, column].
+        The Hessian is that of the `probabilities` [text, column]. What is left of the gradient [feature,
+        column] at the end has at most the part `accuracy` of its norm. Returned are the step and what it adds
+        to the scores [text, column].
         """
         variance = self.weights * probabilities * (1 - probabilities)
         diagonal = self.scale**2 * self.design.squares(variance) + 1
@@ -208,72 +206,30 @@ def _dot(first: Float32s, second: Float32s) -> float:
 
 
 class MatrixDesign:
-    """A matrix [text, feature], sparse or dense, with a last feature that every text has: the bias."""
+    """A matrix [text, feature], sparse or dense, with the bias as a last feature."""
 
-    def __init__(self, matrix: sparse.csr_array | Float32s) -> None:
+    def __init__(self, matrix: Matrix) -> None:
         # Products with the transposed matrix are faster row by row too.
         transposed: Any = matrix.T if isinstance(matrix, np.ndarray) else matrix.tocsc().T
         self._matrix, self._transposed, self._squared = matrix, transposed, transposed * transposed
+        self.n_features = int(matrix.shape[1])
 
     def scores(self, values: Float32s) -> Float32s:
-        """Return [text, column]; the last row of `values` [feature + 1, column] is the bias."""
+        """Return [text, column]; the last row of `values` is the bias."""
         result: Float32s = self._matrix @ values[:-1] + values[-1]
         return result
 
-    def sums(self, values: npt.NDArray[np.floating]) -> Float32s:
+    def sums(self, values: Floats) -> Float32s:
         """Return [feature + 1, column]."""
         return self._with_total(self._transposed, values)
 
-    def squares(self, values: npt.NDArray[np.floating]) -> Float32s:
+    def squares(self, values: Floats) -> Float32s:
         """Return [feature + 1, column]."""
         return self._with_total(self._squared, values)
 
-    def _with_total(self, matrix: Any, values: npt.NDArray[np.floating]) -> Float32s:
+    def _with_total(self, matrix: Any, values: Floats) -> Float32s:
         total = values.sum(axis=0, keepdims=True, dtype=np.float64)
         return np.concatenate([matrix @ values.astype(np.float32), total], dtype=np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """The weights of a fitted model.
-
-    Attributes:
-        weights: float32 [feature, column].
-        bias: float32 [column].
-    """
-
-    weights: Float32s
-    bias: Float32s
-
-
-def fit_logistic(
-    design: Design,
-    n_features: int,
-    targets: npt.NDArray[np.floating],
-    weights: npt.NDArray[np.floating],
-    strength: float,
-    start: Fitted | None = None,
-    check: Check = ignore,
-) -> Fitted:
-    """Fit logistic regression with one L2 penalty for all features.
-
-    Args:
-        design: [text, feature + 1], the last feature is the bias.
-        n_features: number of features, the bias not counted.
-        targets: [text, label], each row the probabilities of the labels.
-        weights: [text], how much each text counts. Or [text, label]: each label is fitted for itself.
-        strength: the inverse of the penalty, scikit-learn's C.
-        start: the result of a similar problem, from which fewer steps are needed.
-        check: is called often, and may raise to stop the fit.
-    """
-    goal = goal_of(targets, weights)
-    scale = np.full((n_features + 1, goal.targets.shape[1]), strength**0.5, np.float32)
-    scale[-1] = _FREE
-    begun = None
-    if start is not None:
-        begun = np.vstack([start.weights, start.bias[None] - goal.offset]).astype(np.float32) / scale
-    fitted = scale * goal.problem(design, scale, check).minimum(begun)
-    return Fitted(fitted[:-1], (fitted[-1] + goal.offset[0]).astype(np.float32))
 
 
 class Goal(NamedTuple):
@@ -283,12 +239,11 @@ class Goal(NamedTuple):
         kind: the objective.
         targets: [text, column].
         weights: [text, 1], or [text, column] where each label is fitted for itself.
-        share: the smoothed share of the texts of each label, [1, column].
-        offset: the scores of a model that knows these shares only, [1, column].
+        share, offset: [1, column], the smoothed share of the texts of each label, and its score.
     """
 
     kind: type[Problem]
-    targets: npt.NDArray[np.floating]
+    targets: Floats
     weights: Float64s
     share: Float64s
     offset: Float64s
@@ -298,7 +253,7 @@ class Goal(NamedTuple):
         return self.kind(design, scale, self.offset, self.targets, self.weights, check)
 
 
-def goal_of(targets: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]) -> Goal:
+def goal_of(targets: Floats, weights: Floats) -> Goal:
     """Return what is learned of targets [text, label] and weights [text] or [text, label]."""
     if weights.ndim > 1:
         by_column = weights.astype(np.float64)
@@ -317,3 +272,59 @@ def goal_of(targets: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]
 def bias_scale(n_columns: int) -> Float32s:
     """Return the scale [1, column] of a bias that is nearly free."""
     return np.full((1, n_columns), _FREE, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The weights of a fitted model: float32 [feature, column], and the bias [column]."""
+
+    weights: Float32s
+    bias: Float32s
+
+
+class MatrixFit(ABC):
+    """A linear model of features, fitted to some texts, for one strength after another.
+
+    Attributes:
+        values: gives the features of some of the texts, [text, feature].
+        features: those of the texts to fit to.
+        targets: [text, label] of these texts, each row the probabilities of the labels.
+        weights: [text] of these texts, how much each counts; or [text, label].
+    """
+
+    def __init__(
+        self, values: Callable[[Mask], Matrix], rows: Mask, targets: Floats, weights: Floats
+    ) -> None:
+        """Prepare a fit to `rows` [text]; targets [text, label] and weights [text] are of all texts."""
+        self.values, self.features = values, values(rows)
+        self.targets, self.weights = targets[rows], weights[rows]
+        self._scored = rows, self.features
+
+    @abstractmethod
+    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
+        """Fit the model, from `start` on; `check` may raise to stop it."""
+
+    def scores(self, model: Fitted, rows: Mask) -> Float32s:
+        """Return the scores [text, column] of a fitted model for some of the texts."""
+        if not np.array_equal(self._scored[0], rows):
+            self._scored = rows, self.values(rows)
+        scores: Float32s = self._scored[1] @ model.weights + model.bias
+        return scores
+
+
+class LogisticFit(MatrixFit):
+    """Logistic regression with one L2 penalty for all features: 1 / strength, scikit-learn's C."""
+
+    _design: MatrixDesign | None = None
+
+    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
+        """Fit the model; from the result of a similar problem, `start`, fewer steps are needed."""
+        self._design = self._design or MatrixDesign(self.features)
+        goal = goal_of(self.targets, self.weights)
+        scale = np.full((self._design.n_features + 1, goal.targets.shape[1]), strength**0.5, np.float32)
+        scale[-1] = _FREE
+        begun = None
+        if start is not None:
+            begun = np.vstack([start.weights, start.bias[None] - goal.offset]).astype(np.float32) / scale
+        fitted = scale * goal.problem(self._design, scale, check).minimum(begun)
+        return Fitted(fitted[:-1], (fitted[-1] + goal.offset[0]).astype(np.float32))

@@ -8,25 +8,24 @@ opinion pool. A weighted sum of linear models is a linear model: the members tha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from foretell.arrays import Float32s, Integers, Logits, TokenIds
+from foretell.arrays import Array, Float32s, Float64s, Floats, Integers, Logits, TokenIds
 from foretell.data.split import text_key
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.ngrams.tfidf import TfidfModel, merged
-from foretell.training.events import Note, Stage
-from foretell.training.labels.balance import Balance, BalancedFit
-from foretell.training.labels.folds import Folds
+from foretell.training.labels.balance import Balance
+from foretell.training.labels.folds import Folds, other_folds
 from foretell.training.labels.logistic import Check, Fitted, ignore
-from foretell.training.labels.rows import Mask, Rows
-from foretell.training.run import Run
+from foretell.training.labels.rows import Lesson, Mask, Rows
+from foretell.training.labels.stages import Training
+from foretell.training.labels.tokenized import Soft
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Inverse penalties, from the strongest penalty to the weakest."""
@@ -34,10 +33,10 @@ STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 _THREADS = 2
 """Folds that are fitted at a time."""
 
-_PREFIX, _STRENGTHS = "folds/logs/", "folds/strengths"
+_STAGE, _STRENGTHS = "members", "strengths"
 
-Finished = LinearModel | TfidfModel | Fitted | tuple[LinearModel | TfidfModel, ...]
-"""A model for predictions; of a kept teacher the fitted one; or several models whose scores are added."""
+Model = LinearModel | TfidfModel | Fitted
+"""A model for predictions; of a kept teacher the fitted one."""
 
 
 class Fit(Protocol):
@@ -56,60 +55,64 @@ class Candidate:
 
     Attributes:
         name: of the member; of a student it begins with "taught_", of hints alone with "hinted_".
-        on: makes its `Fit` to some of the rows.
-        finished: makes the model for predictions of a fit and its fitted model.
+        fit: makes a `Fit` to some of the texts, with soft targets and weights.
+        finished: makes the models for predictions, whose scores are added, of a fit and its fitted model.
+        learned: what there is to learn where the labelled texts of a mask [text] may be seen.
         strengths: the penalties to choose among, as their inverse, ascending.
         first: the place of the one that the search begins with.
+        more: how many texts beside those of the rows there are to learn from.
+        balance: class weights for which scores and models are corrected; None: there are none.
     """
 
     name: str
-    on: Callable[[Mask], Any]
-    finished: Callable[[Any, Any], Finished]
+    fit: Callable[[Mask, Soft, Float64s], Fit]
+    finished: Callable[[Any, Any], Sequence[Model]]
+    learned: Callable[[Mask], Lesson]
     strengths: tuple[float, ...] = STRENGTHS
     first: int = 4
+    more: int = 0
+    balance: Balance | None = None
 
-    def balanced(self, balance: Balance) -> Candidate:
-        """Return the member of texts with class weights, corrected to the true shares of the labels."""
+    def on(self, inside: Mask) -> Fit:
+        """Return the `Fit` to the labelled texts `inside` and to whatever else there is to learn."""
+        return self.fit(*self.learned(inside))
 
-        def finished(fit: BalancedFit, model: Any) -> Finished:
-            made = self.finished(fit.inner, model)
-            # The scores of several models are added: one of them has the correction.
-            if isinstance(made, tuple):
-                return (balance.corrected_model(made[0]), *made[1:])
-            return balance.corrected_model(made)
+    def scores(self, fit: Fit, model: object, rows: Mask) -> Float32s:
+        """Return the scores [text, column] of some of the texts, for the true shares of the labels."""
+        scores = fit.scores(model, np.pad(rows, (0, self.more)))
+        return scores if self.balance is None else scores + self.balance.bias(scores.shape[1])
 
-        return replace(self, on=lambda rows: BalancedFit(self.on(rows), balance), finished=finished)
+    def models(self, fit: Fit, model: object) -> list[Model]:
+        """Return the models for predictions, whose scores are added; one of them has the correction."""
+        first, *others = self.finished(fit, model)
+        return [first if self.balance is None else self.balance.corrected_model(first), *others]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chosen:
-    """A candidate with its penalty.
-
-    Attributes:
-        candidate: the candidate.
-        strength: the inverse of the penalty.
-        logs: its logits [text, label] of held-out texts; zeros for texts that are never held out.
-    """
+    """A candidate with its penalty, 1 / `strength`, and logits [text, label]: of held-out texts, else 0."""
 
     candidate: Candidate
     strength: float
     logs: Logits
 
-    def path(self) -> tuple[float, ...]:
-        """Return the strengths that led to this one, each the start of the next.
+    def fitted_to(self, inside: Mask, check: Check = ignore) -> tuple[Fit, Any]:
+        """Fit the member to the labelled texts `inside`; return the fit and the fitted model.
 
-        A weak penalty alone takes far more steps, and may not be minimised to the end.
+        The strengths that led to this one are fitted before, each the start of the next. A weak penalty alone
+        takes far more steps, and may not be minimised to the end.
         """
         strengths, first = self.candidate.strengths, self.candidate.first
         last = strengths.index(self.strength)
-        return strengths[first : last + 1] if last >= first else strengths[last : first + 1][::-1]
-
-    def fitted(self, check: Check) -> Finished:
-        """Return the member, fitted to all rows."""
-        fit, model = self.candidate.on(np.ones(len(self.logs), bool)), None
-        for strength in self.path():
+        path = strengths[first : last + 1] if last >= first else strengths[last : first + 1][::-1]
+        fit, model = self.candidate.on(inside), None
+        for strength in path:
             model = fit.fit(strength, model, check)
-        return self.candidate.finished(fit, model)
+        return fit, model
+
+    def models(self, check: Check = ignore) -> list[Model]:
+        """Return the models for predictions, fitted to all rows."""
+        return self.candidate.models(*self.fitted_to(np.ones(len(self.logs), bool), check))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,8 +122,8 @@ class Members:
     Attributes:
         linear: the weighted sum of the members that are linear models of n-grams.
         tfidf: the others, times their weights; one for each kind of values.
-        teacher: the linear model of a kept teacher's embeddings, times its weight; None: it has none.
         logs: logits [held-out text, label] of all together, each by models and weights of other folds.
+        teacher: the linear model of a kept teacher's embeddings, times its weight; None: it has none.
         metrics: ready for JSON.
     """
 
@@ -135,93 +138,82 @@ class Members:
     ) -> Float32s:
         """Return the scores [text, column] of all members together.
 
-        Args:
-            ids: [token], texts one after another.
-            starts: [text + 1].
-            texts: the same texts as they are written.
-            embeddings: [text, number], those of a kept teacher, which may read the first ones alone; None: it
-                has no weight.
+        The texts are given as ids, one text after another, with `starts` [text + 1], and as they are written.
+        `embeddings` [text, number] are those of a kept teacher, which may read the first ones alone.
         """
-        scores = self.linear.scores_of_flat(ids, starts)
-        for model in self.tfidf:
-            scores = scores + model.scores_of_counts(model.features.counts(ids, starts, texts), len(texts))
+        scores = scores_of([self.linear, *self.tfidf], ids, starts, texts)
         if self.teacher is not None and embeddings is not None:
             read = embeddings[:, : len(self.teacher.weights)]
             scores = scores + read @ self.teacher.weights + self.teacher.bias
         return scores
 
 
-def choose_all(
-    found: Iterator[Candidate],
-    rows: Rows,
-    folds: Folds,
-    run: Run,
-    also_saved: Mapping[str, npt.NDArray[Any]] | None = None,
-) -> list[Chosen]:
+def scores_of(
+    models: Sequence[LinearModel | TfidfModel], ids: TokenIds, starts: Integers, texts: Sequence[str]
+) -> Float32s:
+    """Return the sum of the scores [text, column] of models for predictions."""
+    scores = np.zeros(1, np.float32)
+    for model in models:
+        if isinstance(model, LinearModel):
+            scores = scores + model.scores_of_flat(ids, starts)
+        else:
+            scores = scores + model.scores_of_counts(model.features.counts(ids, starts, texts), len(texts))
+    return scores
+
+
+def choose_all(found: Iterator[Candidate], rows: Rows, folds: Folds, training: Training) -> list[Chosen]:
     """Choose the penalty of each member; those for which the time limit leaves no time are left out.
 
-    Args:
-        found: the members; the features of each are counted when it is asked for.
-        rows: the texts.
-        folds: of the texts.
-        run: its latest checkpoint has the choice, or it is saved in a new one where it took long.
-        also_saved: arrays of earlier steps that the checkpoint contains.
+    The features of a candidate are counted when it is asked for.
     """
-    began, seconds = time.monotonic(), run.budget.for_stage("members")
-    checkpoint = run.checkpoints.latest()
-    if checkpoint is not None and _STRENGTHS in checkpoint.arrays:
-        return _restored(found, checkpoint.arrays)
+    began, seconds = time.monotonic(), training.run.budget.for_stage("members")
+    if before := training.stages.found(_STAGE):
+        strengths = before.pop(_STRENGTHS).tolist()
+        there = [candidate for candidate in found if candidate.name in before]
+        pairs = zip(there, strengths, strict=True)
+        return [Chosen(candidate=each, strength=by, logs=before[each.name]) for each, by in pairs]
     chosen: list[Chosen] = []
     for candidate in found:
         # How many members there will be is not known: each has a share of what is left.
-        done = 0.4 - 0.32 * 0.75 ** len(chosen)
-        run.options.listener(Stage(name=f"linear models: {candidate.name}", done=done))
-        chosen.append(choose(candidate, rows, folds, run.interrupt.check))
+        training.begin(f"linear models: {candidate.name}", 0.4 - 0.32 * 0.75 ** len(chosen))
+        chosen.append(choose(candidate, rows, folds, training.check))
         if time.monotonic() - began > seconds:
             names = ", ".join(each.candidate.name for each in chosen)
-            run.options.listener(Note(text=f"the time limit ended the choice of linear models after {names}"))
+            training.note(f"the time limit ended the choice of linear models after {names}")
             break
-    if run.checkpoints.due():
-        run.checkpoints.save(0, {**saved(chosen), **(also_saved or {})}, {})
+    logs = {each.candidate.name: each.logs for each in chosen}
+    training.stages.keep(_STAGE, {**logs, _STRENGTHS: np.array([each.strength for each in chosen])})
     return chosen
 
 
-def saved(chosen: Sequence[Chosen]) -> dict[str, npt.NDArray[Any]]:
-    """Return the choice as arrays for a checkpoint; `choose_all` reads them."""
-    arrays: dict[str, npt.NDArray[Any]] = {_PREFIX + each.candidate.name: each.logs for each in chosen}
-    return {**arrays, _STRENGTHS: np.array([each.strength for each in chosen])}
-
-
-def _restored(found: Iterable[Candidate], arrays: dict[str, npt.NDArray[Any]]) -> list[Chosen]:
-    there = [candidate for candidate in found if _PREFIX + candidate.name in arrays]
-    return [
-        Chosen(candidate=candidate, strength=strength, logs=arrays[_PREFIX + candidate.name])
-        for candidate, strength in zip(there, arrays[_STRENGTHS].tolist(), strict=True)
-    ]
-
-
 def choose(candidate: Candidate, rows: Rows, folds: Folds, check: Check = ignore) -> Chosen:
-    """Choose a member's penalty by the loss of its out-of-fold predictions.
+    """Choose a member's penalty by the loss of its out-of-fold predictions; `check` may raise to stop it.
 
     From the first penalty the search goes on in the direction that is better, until it is not.
-
-    Args:
-        candidate: the member.
-        rows: the texts.
-        folds: of the texts.
-        check: may raise to stop it.
     """
     targets, held = rows.targets[folds.held], folds.held
-    fits: list[Fit] = [candidate.on(inside) for inside, _ in folds]
+    fits = [candidate.on(inside) for inside, _ in folds]
     tried: dict[int, tuple[float, Logits, list[Any]]] = {}
 
     def loss(place: int) -> float:
         if place not in tried:
             near = min(tried, key=lambda other: abs(other - place), default=None)
-            starts: Sequence[Any] = [None] * len(fits) if near is None else tried[near][2]
-            logs, models = _out_of_fold(fits, folds, candidate.strengths[place], starts, rows, check)
+            starts: list[Any] = [None] * len(fits) if near is None else tried[near][2]
+            logs, models = out_of_fold(candidate.strengths[place], starts)
             tried[place] = rows.outputs.loss(targets, logs[held]), logs, models
         return tried[place][0]
+
+    def out_of_fold(strength: float, starts: list[Any]) -> tuple[Logits, list[Any]]:
+        logs = np.zeros((len(rows.targets), rows.outputs.n_labels))
+
+        def work(fit: Fit, fold: Mask, start: Any) -> Any:
+            model = fit.fit(strength, start, check)
+            logs[fold] = rows.outputs.of_scores(candidate.scores(fit, model, fold))
+            return model
+
+        # Each on one thread: threads of a matrix product would wait for each other.
+        with threadpool_limits(1), ThreadPoolExecutor(_THREADS) as pool:
+            return logs, list(pool.map(work, fits, [fold for _, fold in folds], starts))
 
     best = candidate.first
     while len(targets):
@@ -232,23 +224,6 @@ def choose(candidate: Candidate, rows: Rows, folds: Folds, check: Check = ignore
         best = better
     logs = tried[best][1] if tried else np.zeros((len(rows.targets), rows.outputs.n_labels))
     return Chosen(candidate=candidate, strength=candidate.strengths[best], logs=logs)
-
-
-def _out_of_fold(
-    fits: Sequence[Fit], folds: Folds, strength: float, starts: Sequence[Any], rows: Rows, check: Check
-) -> tuple[Logits, list[Any]]:
-    """Return the logits of held-out texts, [text, label], and the model of each fold."""
-    logs = np.zeros((len(rows.targets), rows.outputs.n_labels))
-
-    def work(fit: Fit, held: Mask, start: Any) -> Any:
-        model = fit.fit(strength, start, check)
-        logs[held] = rows.outputs.of_scores(fit.scores(model, held))
-        return model
-
-    # Each on one thread: threads of a matrix product would wait for each other.
-    with threadpool_limits(1), ThreadPoolExecutor(_THREADS) as pool:
-        models = list(pool.map(work, fits, [held for _, held in folds], starts))
-    return logs, models
 
 
 def fit_members(
@@ -262,28 +237,27 @@ def fit_members(
 
     The metrics leave out the texts whose `text_key` is among `not_measured`.
     """
-    held, outputs = folds.held, rows.outputs
+    held = folds.held
     targets, logs = rows.targets[held], np.stack([each.logs[held] for each in chosen])
-    weights = outputs.fit_pool(targets, logs)
+    weights = rows.outputs.fit_pool(targets, logs)
     sums: list[tuple[LinearModel, float]] = []
     others: list[TfidfModel] = []
     kept: Fitted | None = None
     for each, weight in zip(chosen, weights.tolist(), strict=True):
-        finished = each.fitted(check) if weight else ()
-        for part in finished if isinstance(finished, tuple) else (finished,):
-            if isinstance(part, LinearModel):
-                sums.append((part, weight))
-            elif isinstance(part, Fitted):
-                kept = Fitted(np.float32(weight) * part.weights, np.float32(weight) * part.bias)
+        for model in each.models(check) if weight else ():
+            if isinstance(model, LinearModel):
+                sums.append((model, weight))
+            elif isinstance(model, Fitted):
+                kept = Fitted(np.float32(weight) * model.weights, np.float32(weight) * model.bias)
             else:
-                others.append(part.times(weight))
-    nested = nested_logs(rows, logs, folds, weights)
+                others.append(model.times(weight))
+    nested = nested_logs(rows, logs, folds)
     measured = np.ones(len(targets), bool)
     if not_measured:
         keys = [text_key(rows.texts[place]) for place in np.flatnonzero(held).tolist()]
         measured = np.array([key not in not_measured for key in keys], bool)
     return Members(
-        linear=_sum(sums, outputs.n_labels, others),
+        linear=_sum(sums, rows.outputs.n_labels, others),
         tfidf=merged(others),
         logs=nested,
         teacher=kept,
@@ -291,19 +265,11 @@ def fit_members(
     )
 
 
-def nested_logs(
-    rows: Rows, logs: Logits, folds: Folds, weights: npt.NDArray[np.float64] | None = None
-) -> Logits:
-    """Return the logits [held-out text, label] of the pool of `logs`, each by weights of the other folds.
-
-    `weights` are those where there are no other folds.
-    """
-    targets, fold_of = rows.targets[folds.held], folds.fold_of[folds.held]
-    weights = np.ones(len(logs)) if weights is None else weights
-    nested = np.zeros(logs.shape[1:])
-    for fold in range(folds.count):
-        inside, outside = fold_of == fold, fold_of != fold
-        share = rows.outputs.fit_pool(targets[outside], logs[:, outside]) if outside.any() else weights
+def nested_logs(rows: Rows, logs: Logits, folds: Folds) -> Logits:
+    """Return the logits [held-out text, label] of the pool of `logs`, each by weights of the other folds."""
+    targets, nested = rows.targets[folds.held], np.zeros(logs.shape[1:])
+    for others, inside in other_folds(folds.fold_of[folds.held]):
+        share = rows.outputs.fit_pool(targets[others], logs[:, others])
         nested[inside] = rows.outputs.pooled(np.tensordot(share, logs[:, inside], 1))
     return nested
 
@@ -321,12 +287,12 @@ def _sum(
 
 def _metrics(
     chosen: Sequence[Chosen],
-    weights: npt.NDArray[np.float64],
+    weights: Floats,
     rows: Rows,
-    targets: npt.NDArray[Any],
+    targets: Array,
     logs: Logits,
     nested: Logits,
-    measured: npt.NDArray[np.bool_],
+    measured: Mask,
 ) -> dict[str, Any]:
     targets, metrics_of = targets[measured], rows.outputs.metrics
     members: Mapping[str, Any] = {

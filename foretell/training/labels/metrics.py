@@ -8,18 +8,11 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Probabilities
+from foretell.arrays import Array, Probabilities
 from foretell.config import LabelsSettings
 from foretell.data.split import Split, text_key
-from foretell.metrics import (
-    calibration_error,
-    coverage_curve,
-    label_metrics,
-    mean_loss,
-    reliability_bins,
-)
+from foretell.metrics import calibration_error, coverage_curve, label_metrics, mean_loss, reliability_bins
 from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.training.labels.outputs import AnyEnsemble, Decided
@@ -50,7 +43,7 @@ class Measured:
     """
 
     texts: Sequence[str]
-    targets: npt.NDArray[Any]
+    targets: Array
     answers: Probabilities
     decided: Decided
     network: Probabilities | None
@@ -71,10 +64,8 @@ class Measured:
 def metrics_of(measured: Measured, labels: Sequence[str], ensemble: AnyEnsemble) -> dict[str, Any]:
     """Return the metrics of answers, ready for JSON.
 
-    Returns:
-        What `label_metrics` or `multi_label_metrics` gives; `valid_loss` in nats; `mistakes`, the wrong
-        answers with the highest probability, highest first: text (cut), label, predicted, probability; and
-        how reliable the probabilities are.
+    They are what `label_metrics` or `multi_label_metrics` gives; `valid_loss` in nats; `mistakes`, the wrong
+    answers with the highest probability, highest first; and how reliable the probabilities are.
     """
     targets, answers = measured.targets, measured.answers
     caution = {"caution": _CAUTION} if "fold" in measured.name else {}
@@ -99,11 +90,7 @@ def unmeasured(standing: Standing, reason: str = "") -> dict[str, Any]:
 
 def shared_metrics(split: Split, standing: Standing, settings: LabelsSettings) -> dict[str, Any]:
     """Return the metrics that every training has: losses, sizes and steps."""
-    measured = (
-        {}
-        if standing.best_loss is None
-        else {"best_epoch": standing.best_epoch if settings.keep == "best" else standing.epoch}
-    )
+    best = standing.best_epoch if settings.keep == "best" else standing.epoch
     return {
         "loss": standing.loss,
         "texts": len(split.train),
@@ -112,28 +99,23 @@ def shared_metrics(split: Split, standing: Standing, settings: LabelsSettings) -
         "epochs": standing.epoch,
         "steps": standing.step,
         "texts_per_second": standing.step * settings.batch_size / max(standing.seconds, 1e-9),
-        **measured,
+        **({} if standing.best_loss is None else {"best_epoch": best}),
     }
 
 
-def _reliability(
-    targets: npt.NDArray[Any], network: Probabilities | None, answers: Probabilities
-) -> dict[str, Any]:
+def _reliability(targets: Array, network: Probabilities | None, answers: Probabilities) -> dict[str, Any]:
     """Return how reliable the answers' probabilities [text, label] are, and the network's alone."""
     confidence, right = answers.max(axis=1), answers.argmax(axis=1) == targets
-    found = {
+    found: dict[str, Any] = {
         "calibration_error": calibration_error(confidence, right),
         "reliability": reliability_bins(confidence, right),
         "coverage": coverage_curve(confidence, right),
     }
-    if network is None:
-        return found
-    network_right = network.argmax(axis=1) == targets
-    return {
-        **found,
-        "network_calibration_error": calibration_error(network.max(axis=1), network_right),
-        "network_accuracy": float(network_right.mean()),
-    }
+    if network is not None:
+        network_right = network.argmax(axis=1) == targets
+        found["network_calibration_error"] = calibration_error(network.max(axis=1), network_right)
+        found["network_accuracy"] = float(network_right.mean())
+    return found
 
 
 def _mistakes(measured: Measured, labels: Sequence[str]) -> list[dict[str, Any]]:

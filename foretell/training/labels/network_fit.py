@@ -13,10 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from foretell.arrays import Probabilities
+from foretell.arrays import Array, Probabilities
 from foretell.config import LabelsSettings
 from foretell.metrics import mean_accuracy, mean_loss
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, label_accuracy, mean_log_loss, micro_f1
@@ -27,10 +24,8 @@ from foretell.training.interrupt import diverged, interrupted
 from foretell.training.labels.batches import EncodedTexts, epoch_order
 from foretell.training.labels.compiled import CompactNetwork, Means
 from foretell.training.labels.plan import Plan, Standing
-from foretell.training.run import Run
+from foretell.training.labels.stages import Stages
 from foretell.training.schedule import learning_rate
-
-Arrays = dict[str, npt.NDArray[Any]]
 
 EMBEDDINGS = "embeddings"
 """Where a checkpoint has the embeddings that training began with, of all words."""
@@ -39,34 +34,16 @@ EMBEDDINGS = "embeddings"
 _PROGRESS_SECONDS, _LOGGED_LINES = 0.2, 200
 
 
-class Window:
-    """Keras's metrics are means since an epoch began; this makes them means since the last `move`."""
-
-    def __init__(self) -> None:
-        self._texts, self._loss, self._accuracy = 0, 0.0, 0.0
-
-    def start(self, texts: int, means: Means) -> None:
-        """Begin after `texts` texts of the epoch, over which `means` were taken."""
-        self._texts = texts
-        self._loss = texts * means.get("loss", 0.0)
-        self._accuracy = texts * means.get("accuracy", 0.0)
-
-    def move(self, texts: int, means: Means) -> tuple[float, float]:
-        """Return mean loss and accuracy since the last call, and begin again here."""
-        loss, accuracy, since = self._loss, self._accuracy, texts - self._texts
-        self.start(texts, means)
-        return (self._loss - loss) / since, (self._accuracy - accuracy) / since
-
-
 @dataclass
 class Fitting:
     """One classifier in training; `fit` brings it to its end or raises `Interrupted`.
 
     Attributes:
         network: the compiled network.
+        settings: the network and its training.
+        plan: how long it is trained.
         train, valid: encoded texts; no valid, no early stopping and no best epoch.
-        run: its checkpoints, its time limit, its listener and whether it has to stop.
-        also_saved: arrays of earlier steps that every checkpoint contains.
+        stages: the arrays of earlier stages, which every checkpoint contains, and the run.
         standing: its state between two steps.
     """
 
@@ -75,21 +52,18 @@ class Fitting:
     plan: Plan
     train: EncodedTexts
     valid: EncodedTexts | None
-    run: Run
-    also_saved: Arrays = field(default_factory=dict)
+    stages: Stages
     standing: Standing = field(default_factory=Standing)
-    _best: list[npt.NDArray[Any]] = field(default_factory=list)
-    _metric_sums: list[npt.NDArray[Any]] = field(default_factory=list)
+    _best: list[Array] = field(default_factory=list)
+    _metric_sums: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._model = self.network.model
-        self._began = time.perf_counter()
+        self.run, self._model, self._began = self.stages.run, self.network.model, time.perf_counter()
         self._seconds_before, self._step_before = 0.0, 0
         self._shown, self._log_every = 0.0, max(1, self.plan.steps // _LOGGED_LINES)
-        self._since_shown, self._since_logged = Window(), Window()
 
     def fit(self) -> None:
-        """Train on to the end, then leave the weights in `model` that `settings.keep` names.
+        """Train on to the end, then leave the weights in the network that `settings.keep` names.
 
         Raises:
             Interrupted: Ctrl-C, or `stop_after_steps`; a checkpoint is on disk.
@@ -112,7 +86,11 @@ class Fitting:
         """Do the steps of an epoch that are left, and return the means over the epoch."""
         here, size = self.standing, self.settings.batch_size
         order = epoch_order(self.train, size, seed=self.settings.seed, epoch=here.epoch)
-        means = self._begin_epoch()
+        self._model.reset_metrics()
+        # In a resumed epoch Keras's metrics go on from the sums that they had.
+        for variable, value in zip(self._model.metrics_variables, self._metric_sums, strict=False):
+            variable.assign(value)
+        self._metric_sums, means = [], Means()
         while here.batch < self.plan.steps_per_epoch:
             places = order[here.batch * size : (here.batch + 1) * size]
             rate = learning_rate(here.step, self.steps(), self.settings.learning_rate)
@@ -127,25 +105,13 @@ class Fitting:
             self._save_or_stop()
         return means
 
-    def _begin_epoch(self) -> Means:
-        """Zero the means of Keras's metrics; in a resumed epoch, restore the sums that they had."""
-        self._model.reset_metrics()
-        for variable, value in zip(self._model.metrics_variables, self._metric_sums, strict=False):
-            variable.assign(value)
-        self._metric_sums, means = [], Means()
-        if self.standing.batch:
-            means = {name: float(value) for name, value in self._model.get_metrics_result().items()}
-        for window in (self._since_shown, self._since_logged):
-            window.start(self._texts_seen(), means)
-        return means
-
     def _save_or_stop(self) -> None:
         """Between two steps, write a checkpoint when it is time for one, and stop when that was asked for."""
         here = self.standing
         stop = self.run.interrupt.at(here.step)
         if stop or self.run.checkpoints.due():
             here.seconds = self._seconds()
-            self.save()
+            self._save()
         if stop and not self._is_over():
             raise interrupted(here.step, self.run.out)
 
@@ -187,26 +153,16 @@ class Fitting:
         here.epoch, here.batch = here.epoch + 1, 0
         is_best = self._measure()
         here.seconds = self._seconds()
-        done = EpochDone(
-            epoch=here.epoch,
-            epochs=self.plan.epochs,
-            step=here.step,
-            loss=here.loss,
-            accuracy=here.accuracy,
-            valid_loss=here.valid_loss,
-            valid_accuracy=here.valid_accuracy,
-            is_best=is_best,
-        )
-        self.run.options.listener(done)
-        self.run.log(
-            step=done.step,
-            epoch=done.epoch,
-            loss=done.loss,
-            accuracy=done.accuracy,
-            valid_loss=done.valid_loss,
-            valid_accuracy=done.valid_accuracy,
-            speed=self._speed(),
-        )
+        measured = {
+            "epoch": here.epoch,
+            "loss": here.loss,
+            "accuracy": here.accuracy,
+            "valid_loss": here.valid_loss,
+            "valid_accuracy": here.valid_accuracy,
+        }
+        done: Any = {**measured, "epochs": self.plan.epochs, "step": here.step, "is_best": is_best}
+        self.run.options.listener(EpochDone(**done))
+        self.run.log(step=here.step, **measured, speed=self._speed())
         self._save_or_stop()
 
     def predict(self, texts: EncodedTexts) -> Probabilities:
@@ -232,7 +188,7 @@ class Fitting:
         self._best = [variable.numpy() for variable in self._model.trainable_variables]
         return True
 
-    def _metrics(self, targets: npt.NDArray[Any], probabilities: Probabilities) -> float:
+    def _metrics(self, targets: Array, probabilities: Probabilities) -> float:
         """Set loss and accuracy on the validation texts; return what the best epoch is chosen by."""
         here = self.standing
         if self.settings.is_multi_label:
@@ -245,43 +201,36 @@ class Fitting:
         here.valid_accuracy = mean_accuracy(targets, probabilities)
         return here.valid_accuracy
 
-    def save(self) -> None:
+    def _save(self) -> None:
         """Write a checkpoint of everything that decides what comes next."""
-        arrays: Arrays = {**self.also_saved, EMBEDDINGS: self.network.embeddings}
-        for part, values in self._parts().items():
-            arrays.update(
-                {
-                    f"{part}/{i:03d}": value if isinstance(value, np.ndarray) else value.numpy()
-                    for i, value in enumerate(values)
-                }
-            )
+        arrays = {**self.stages.arrays, EMBEDDINGS: self.network.embeddings}
+        # Between two epochs the metrics hold nothing that the next one needs.
+        metric = self._model.metrics_variables if self.standing.batch else []
+        of_model = {
+            "model": self._model.variables,
+            "optimizer": self._model.optimizer.variables,
+            "metric": metric,
+        }
+        for part, variables in of_model.items():
+            arrays |= {f"{part}/{i:03d}": variable.numpy() for i, variable in enumerate(variables)}
+        arrays |= {f"best/{i:03d}": value for i, value in enumerate(self._best)}
         path = self.run.checkpoints.save(self.standing.step, arrays, dataclasses.asdict(self.standing))
         self.run.options.listener(Checkpointed(path=path, step=self.standing.step))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to where `checkpoint` was saved."""
         self.standing = Standing(**checkpoint.state)
-        found: dict[str, list[npt.NDArray[Any]]] = {}
-        for name in sorted(checkpoint.arrays):
-            found.setdefault(name.split("/")[0], []).append(checkpoint.arrays[name])
+
+        def saved(part: str) -> list[Array]:
+            return [value for _, value in sorted(checkpoint.under(part).items())]
+
         for part, variables in (
             ("model", self._model.variables),
             ("optimizer", self._model.optimizer.variables),
         ):
-            for variable, value in zip(variables, found[part], strict=True):
+            for variable, value in zip(variables, saved(part), strict=True):
                 variable.assign(value)
-        self._best = found.get("best", [])
-        self._metric_sums = found.get("metric", [])
-
-    def _parts(self) -> dict[str, list[Any]]:
-        # Between two epochs the metrics hold nothing that the next one needs.
-        metric = self._model.metrics_variables if self.standing.batch else []
-        return {
-            "model": self._model.variables,
-            "optimizer": self._model.optimizer.variables,
-            "metric": metric,
-            "best": self._best,
-        }
+        self._best, self._metric_sums = saved("best"), saved("metric")
 
     def _seconds(self) -> float:
         """Return the seconds of the whole training, those before it was resumed included."""
@@ -292,31 +241,23 @@ class Fitting:
         texts = (self.standing.step - self._step_before) * self.settings.batch_size
         return texts / max(time.perf_counter() - self._began, 1e-9)
 
-    def _texts_seen(self) -> int:
-        """Return how many texts of this epoch are done; its last batch may be short."""
-        return min(self.standing.batch * self.settings.batch_size, len(self.train))
-
     def _report(self, means: Means) -> None:
-        here, plan, now = self.standing, self.plan, time.perf_counter()
-        steps = self.steps()
+        """Report loss and accuracy, means since the epoch began, as Keras has them."""
+        here, now = self.standing, time.perf_counter()
         if here.step % self._log_every == 0:
-            loss, accuracy = self._since_logged.move(self._texts_seen(), means)
-            self.run.log(
-                step=here.step, epoch=here.epoch + 1, loss=loss, accuracy=accuracy, speed=self._speed()
-            )
+            self.run.log(step=here.step, epoch=here.epoch + 1, **means, speed=self._speed())
         if now - self._shown < _PROGRESS_SECONDS:
             return
-        self._shown = now
-        loss, accuracy = self._since_shown.move(self._texts_seen(), means)
+        self._shown, steps = now, self.steps()
         per_step = (now - self._began) / (here.step - self._step_before)
         self.run.options.listener(
             Progress(
                 step=here.step,
                 steps=steps,
                 epoch=here.epoch + 1,
-                epochs=plan.epochs,
-                loss=loss,
-                accuracy=accuracy,
+                epochs=self.plan.epochs,
+                loss=means["loss"],
+                accuracy=means["accuracy"],
                 speed=self._speed(),
                 unit="texts",
                 seconds_left=per_step * (steps - here.step),

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.arrays import Float64s, Floats, Logits, LogProbabilities, Probabilities
+from foretell.arrays import Array, Float64s, Floats, Logits, LogProbabilities, Probabilities
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.metrics.multi_label import (
     DEFAULT_THRESHOLD,
@@ -30,18 +30,13 @@ from foretell.ngrams.labelwise import LabelwiseEnsemble, logit, sigmoid
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.tokenized import Soft, one_hot
 
-Targets = npt.NDArray[Any]
+Targets = Array
 Decided = npt.NDArray[np.bool_]
 AnyEnsemble = Ensemble | LabelwiseEnsemble
 
 
 class Prior(NamedTuple):
-    """A Gaussian prior on the weights of two members.
-
-    Attributes:
-        weights: the means.
-        strength: how many texts each mean is worth.
-    """
+    """A Gaussian prior on the weights of two members: its means, and how many texts each is worth."""
 
     weights: tuple[float, float]
     strength: tuple[float, float]
@@ -91,9 +86,8 @@ class OneLabel:
         """Return the labels as probabilities, float32 [text, label]: rows with a 1."""
         return one_hot(targets, self.n_labels)
 
-    def row_weights(self, targets: Targets, weights: Float64s) -> Float64s:
+    def row_weights(self, _: Targets, weights: Float64s) -> Float64s:
         """Return how much each text counts, [text]: the weights as they are."""
-        del targets
         return weights
 
     def of_scores(self, scores: Floats) -> LogProbabilities:
@@ -111,9 +105,7 @@ class OneLabel:
     def fit_pool(self, targets: Targets, members: Logits) -> Float64s:
         """Return the weights [member] of a logarithmic opinion pool; the prior is equal weights.
 
-        Args:
-            targets: of texts that no member has learned from.
-            members: logits [member, text, label].
+        The logits [member, text, label] are of texts that no member has learned from.
         """
         return _pool_weights(np.maximum(members, -MAX_LOGIT), self.soft(targets))
 
@@ -130,9 +122,8 @@ class OneLabel:
         logs = None if network is None else np.maximum(log_of(network), -MAX_LOGIT)
         return fit_ensemble(targets, [logs, linear], LINEAR, balance=self.balance)
 
-    def decide(self, ensemble: AnyEnsemble, probabilities: Probabilities) -> Decided:
+    def decide(self, _: AnyEnsemble, probabilities: Probabilities) -> Decided:
         """Return which labels each text gets, bool [text, label]: the most probable one."""
-        del ensemble
         return self.soft(probabilities.argmax(axis=1)) > 0
 
     def metrics(self, targets: Targets, logits: Logits) -> dict[str, float]:
@@ -142,11 +133,7 @@ class OneLabel:
 
 @dataclass(frozen=True)
 class SeveralLabels:
-    """Each label is a decision of its own: logits are log-odds, targets [text, label], NaN unknown.
-
-    Attributes:
-        n_labels: number of labels.
-    """
+    """Each label is a decision of its own: logits are log-odds, targets [text, label], NaN unknown."""
 
     n_labels: int
 
@@ -225,12 +212,9 @@ def fit_ensemble(
 ) -> Ensemble:
     """Return the ensemble of two members with the smallest cross-entropy.
 
-    Args:
-        targets: int32 [text].
-        members: log-probabilities [text, label] of the network and of the linear model, of texts that neither
-            has learned from. None for a missing member; the other one then has the prior mean 1.
-        prior: of the two weights.
-        balance: as in `OneLabel`.
+    The log-probabilities [text, label] of the network and of the linear model are of texts that neither has
+    learned from. A member may be missing: None; the other one then has the prior mean 1. The `balance` is as
+    in `OneLabel`.
     """
     present = [member for member in members if member is not None]
     n_labels = present[0].shape[1]
@@ -252,7 +236,7 @@ def fit_ensemble(
     return Ensemble(network=network, linear=linear, offsets=offsets)
 
 
-def _pool_weights(members: Logits, true: npt.NDArray[np.floating]) -> Float64s:
+def _pool_weights(members: Logits, true: Floats) -> Float64s:
     means = np.full(len(members), 1 / len(members))
     if not len(true):
         return means
@@ -290,7 +274,7 @@ def _clipped(logits: Logits) -> Logits:
 
 def _minimum(
     members: Logits,
-    true: npt.NDArray[np.floating],
+    true: Floats,
     means: Float64s,
     strength: Float64s,
     basis: Float64s | None = None,
@@ -298,12 +282,9 @@ def _minimum(
 ) -> Float64s:
     """Return the weights [member], none below 0, and offsets [offset] with the smallest cross-entropy.
 
-    Args:
-        members: logits [member, text, label].
-        true: [text, label], one-hot.
-        means, strength: [member], the prior; its strength in texts.
-        basis: [label, offset], what each offset adds to the logits; None: there are none.
-        offset_strength: how many texts the mean of 0 is worth for each offset.
+    Members are logits [member, text, label], and `true` is one-hot [text, label]. The prior of the weights
+    has the means and the strength, in texts, [member]. `basis` [label, offset] is what each offset adds to
+    the logits; its mean of 0 is worth `offset_strength` texts.
     """
     from scipy.optimize import minimize
 

@@ -37,13 +37,8 @@ def make_plan(settings: LabelsSettings, n_texts: int, given: frozenset[str] = fr
     """Return the plan for `n_texts` texts.
 
     There are at least `settings.min_steps` steps, in whole epochs, and no epoch after the first ends after
-    more than `settings.max_steps` steps. Patience keeps its proportion to the number of epochs.
-
-    Args:
-        settings: of the training.
-        n_texts: number of texts.
-        given: the names of the settings that the user gave: the default of a bound does not change the
-            epochs that were given, and patience that was given stays.
+    more than `settings.max_steps` steps. Patience keeps its proportion to the number of epochs. Of `given`,
+    the settings that the user gave, epochs are not changed by the default of a bound, and patience stays.
     """
     steps, epochs, patience = math.ceil(n_texts / settings.batch_size), settings.epochs, settings.patience
     if "epochs" not in given or "min_steps" in given:

@@ -58,14 +58,7 @@ Piece = list[str]
 def soft_examples(
     texts: Sequence[str], probabilities: Probabilities, labels: Sequence[str], name: str
 ) -> Examples:
-    """Return examples with soft labels.
-
-    Args:
-        texts: the texts.
-        probabilities: of their labels, [text, label].
-        labels: the names of the columns.
-        name: of the examples.
-    """
+    """Return examples with soft labels: the probabilities [text, label] of the named labels."""
     kept = probabilities >= MIN_PROBABILITY
     kept[np.arange(len(texts)), probabilities.argmax(axis=1)] = True
     shares = np.where(kept, probabilities, 0)
@@ -86,13 +79,7 @@ def replayed_unlabelled(ancestor: Ancestor, texts: Sequence[str]) -> Examples:
 
 
 def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettings) -> Examples:
-    """Return made-up texts with the soft labels of the old model.
-
-    Args:
-        ancestor: the old model.
-        new: the new texts, at least one.
-        settings: `seed` of every random choice, the tokens, and the length of texts are read.
-    """
+    """Return texts made up from the new ones, at least one, with the soft labels of the old model."""
     rng = np.random.default_rng(settings.seed)
     words = splitter(settings.tokens, lowercase=settings.lowercase)
     pieces, prior = _pieces(ancestor)
@@ -120,13 +107,9 @@ def _counts(ancestor: Ancestor) -> list[int]:
 
 
 def _replaced(template: Sequence[str], pieces: Sequence[Piece], draw: Float64s, rng: Generator) -> Piece:
-    """Return a text with most of its words replaced.
+    """Return a text, given as its words, with most of them replaced by pieces.
 
-    Args:
-        template: the words of a text.
-        pieces: what is drawn.
-        draw: the cumulative probability of each, [piece].
-        rng: makes the random choices.
+    `draw` is the cumulative probability of each piece.
     """
     words: list[str] = []
     while len(words) < max(len(template), 1):

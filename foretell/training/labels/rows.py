@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.arrays import Float64s
+from foretell.arrays import Array, Float64s
 from foretell.data.split import Split
 from foretell.training.labels.outputs import Outputs
 from foretell.training.labels.tokenized import LabelledTokens, Soft, TokenizedTexts
 from foretell.training.labels.tokens import Tokens
 
 Mask = npt.NDArray[np.bool_]
+
+Lesson = tuple[Mask, Soft, Float64s]
+"""What a member learns: a mask of texts, soft targets [text, label], weights [text] or [text, label]."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,7 +39,7 @@ class Rows:
 
     texts: Sequence[str]
     tokenized: TokenizedTexts
-    targets: npt.NDArray[Any]
+    targets: Array
     counts: Float64s
     unlabelled: TokenizedTexts
     outputs: Outputs
@@ -60,16 +62,33 @@ class Rows:
         """How much each text counts, [text]; [text, label] where texts may have several labels."""
         return self.outputs.row_weights(self.targets, self.counts)
 
+    def labelled(self, inside: Mask) -> Lesson:
+        """Return what there is to learn from the labelled texts `inside`."""
+        return inside & self.is_labelled, self.soft, self.weights
+
+    def hinted(self, _: Mask) -> Lesson:
+        """Return what there is to learn from the hints alone: the same for every fold."""
+        return ~self.is_labelled, self.soft, np.ones(len(self.texts))
+
+    def with_teacher(
+        self, n: int, answers: Callable[[Mask], Soft], weight: float = 1.0
+    ) -> Callable[[Mask], Lesson]:
+        """Return what there is to learn from the labelled texts and from a teacher of `n` texts that follow.
+
+        `answers` are its probabilities of these, [text, label], after learning from some of the labelled
+        ones; each counts `weight`.
+        """
+
+        def learned(inside: Mask) -> Lesson:
+            labelled, soft, weights = self.labelled(inside)
+            rows = np.append(labelled, np.ones(n, bool))
+            return rows, np.concatenate([soft, answers(inside)]), np.append(weights, np.full(n, weight))
+
+        return learned
+
 
 def rows_of(tokens: Tokens, split: Split, outputs: Outputs, *, with_valid: bool) -> Rows:
-    """Return the training texts, the validation texts and then the hints on labels as rows.
-
-    Args:
-        tokens: the tokenized split.
-        split: its texts.
-        outputs: what scores mean.
-        with_valid: whether the validation texts are among them, where there are any.
-    """
+    """Return the training texts, with `with_valid` the validation texts, and then the hints on labels."""
     parts: list[tuple[Sequence[str], LabelledTokens]] = [(split.train.texts, tokens.train)]
     if with_valid and split.valid is not None and tokens.valid is not None:
         parts.append((split.valid.texts, tokens.valid))
@@ -78,12 +97,11 @@ def rows_of(tokens: Tokens, split: Split, outputs: Outputs, *, with_valid: bool)
     tokenized = parts[0][1].texts
     for _, part in parts[1:]:
         tokenized = tokenized.followed_by(part.texts)
-    counts = [np.ones(len(part.targets)) if part.weights is None else part.weights for _, part in parts]
     return Rows(
         texts=[text for texts, _ in parts for text in texts],
         tokenized=tokenized,
         targets=np.concatenate([part.targets for _, part in parts]),
-        counts=np.concatenate(counts),
+        counts=np.concatenate([part.counts for _, part in parts]),
         unlabelled=tokens.unlabelled,
         outputs=outputs,
         hints=0 if tokens.hints is None else len(tokens.hints.targets),

@@ -11,29 +11,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Float32s
+from foretell.arrays import Array, Float32s
 from foretell.artifacts.kept_teacher import EncoderFiles
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.ngrams.ensemble import linear_log_probabilities
-from foretell.training.events import Note
-from foretell.training.labels.dense_fit import DenseFit
 from foretell.training.labels.folds import Folds
+from foretell.training.labels.logistic import LogisticFit
 from foretell.training.labels.members import Candidate, Chosen, choose
 from foretell.training.labels.rows import Mask, Rows
+from foretell.training.labels.stages import Training
 from foretell.training.labels.tokenized import Soft, TokenizedTexts
-from foretell.training.run import Run
 
 MAX_TAUGHT = 10_000
 """Unlabelled texts that a teacher labels, at most: 20 seconds on two processors for short ones."""
 
-_LABELLED, _TAUGHT, _SPLIT = "teacher/labelled", "teacher/taught", "teacher/split_texts"
+_STAGE = "teacher"
 
 _CHUNK = 256
 """Texts between two looks at the time."""
@@ -70,166 +69,116 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Embedded:
-    """Embeddings of the labelled texts and of those that the teacher labels.
-
-    Attributes:
-        labelled: float32 [labelled text, number].
-        taught: float32 [taught text, number].
-        split_texts: how many texts were longer than the encoder's window.
-    """
-
-    labelled: Float32s
-    taught: Float32s
-    split_texts: int
-
-    def first(self, count: int) -> Embedded:
-        """Return the first `count` numbers of each text."""
-        return replace(self, labelled=self.labelled[:, :count], taught=self.taught[:, :count])
-
-    def saved(self) -> dict[str, npt.NDArray[Any]]:
-        """Return arrays for a checkpoint, with which nothing is encoded again."""
-        return {_LABELLED: self.labelled, _TAUGHT: self.taught, _SPLIT: np.array([self.split_texts])}
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Teacher:
     """What students learn from.
 
     Attributes:
         texts: the texts that it labels, as they are written.
         tokenized: the same texts.
-        embedded: the embeddings that it uses.
-        rows: the labelled texts.
+        embeddings: float32 [text, number], those of these texts.
         chosen: its penalty, and its logits of held-out labelled texts: it can be a member itself.
-        saved: arrays for a checkpoint.
-        metrics: ready for JSON.
     """
 
     texts: Sequence[str]
     tokenized: TokenizedTexts
-    embedded: Embedded
-    rows: Rows
+    embeddings: Float32s
     chosen: Chosen
-    saved: dict[str, npt.NDArray[Any]]
-    metrics: dict[str, Any] = field(default_factory=dict)
     _known: dict[bytes, Soft] = field(default_factory=dict)
     _lock: Any = field(default_factory=Lock)
 
-    @property
-    def n_taught(self) -> int:
-        """Number of texts that it labels."""
-        return len(self.texts)
-
     def answers(self, inside: Mask) -> Soft:
-        """Return probabilities [taught text, label] after learning from the labelled texts `inside`."""
+        """Return probabilities [text, label] of its texts after learning from the labelled ones `inside`."""
         with self._lock:
             key = inside.tobytes()
             if key not in self._known:
-                fit: DenseFit = self.chosen.candidate.on(inside)
-                model = None
-                for strength in self.chosen.path():
-                    model = fit.fit(strength, model)
-                assert model is not None
-                scores = self.embedded.taught @ model.weights + model.bias
+                _, model = self.chosen.fitted_to(inside)
+                scores = self.embeddings @ model.weights + model.bias
                 self._known[key] = np.exp(linear_log_probabilities(scores)).astype(np.float32)
             return self._known[key]
 
 
 def choose_teacher(
-    encoder: Encoder, rows: Rows, unlabelled: Sequence[str], folds: Folds, run: Run
-) -> Teacher | None:
-    """Return the teacher that an encoder becomes; None where the time limit leaves no time for it.
+    encoder: Encoder, rows: Rows, folds: Folds, training: Training
+) -> tuple[Teacher, dict[str, Any]] | None:
+    """Return the teacher that an encoder becomes, and its metrics, ready for JSON.
 
-    Args:
-        encoder: the encoder.
-        rows: the labelled texts.
-        unlabelled: the texts of `rows.unlabelled` as they are written.
-        folds: of the labelled texts.
-        run: its latest checkpoint may have the embeddings.
+    None: the time limit leaves no time for it.
 
     Raises:
         ArtifactError: the encoder fails.
         Interrupted: training was stopped.
     """
-    embedded = _embed(encoder, rows.texts, unlabelled, run)
+    embedded = _embed(encoder, rows.texts, training)
     if embedded is None:
         return None
+    labelled, taught, held = embedded["labelled"], embedded["taught"], folds.held
     # Means over all tokens alone, and with those of the beginning and of the end of each text.
-    widths = sorted({encoder.dimension, embedded.labelled.shape[1]})
-    parts = [embedded.first(width) for width in widths]
-    choices = [choose(_candidate(part.labelled, rows), rows, folds, run.interrupt.check) for part in parts]
-    held = folds.held
+    widths = sorted({encoder.dimension, labelled.shape[1]})
+    choices = [choose(member(labelled[:, :width], rows), rows, folds, training.check) for width in widths]
     losses = [
         rows.outputs.loss(rows.targets[held], each.logs[held]) if held.any() else 0.0 for each in choices
     ]
     best = int(np.argmin(losses))
-    n_taught = len(embedded.taught)
     teacher = Teacher(
-        texts=unlabelled[:n_taught],
-        tokenized=rows.unlabelled.part(0, n_taught),
-        embedded=parts[best],
-        rows=rows,
+        texts=training.split.unlabelled[: len(taught)],
+        tokenized=rows.unlabelled.part(0, len(taught)),
+        embeddings=taught[:, : widths[best]],
         chosen=choices[best],
-        saved=embedded.saved(),
     )
-    metrics = _metrics(encoder, teacher, folds)
-    _report(metrics, run)
-    return replace(teacher, metrics=metrics)
+    metrics = _metrics(encoder, teacher, rows, held)
+    metrics |= {
+        "split_texts": int(embedded["split_texts"][0]),
+        "reads_ends": widths[best] > encoder.dimension,
+    }
+    _report(metrics, training)
+    return teacher, metrics
 
 
-def _embed(encoder: Encoder, labelled: Sequence[str], unlabelled: Sequence[str], run: Run) -> Embedded | None:
+def member(embeddings: Float32s, rows: Rows) -> Candidate:
+    """Return logistic regression on the embeddings [text, number] of the rows as a member."""
+    return Candidate(
+        name="teacher",
+        fit=partial(LogisticFit, lambda inside: embeddings[inside]),
+        finished=lambda _, model: [model],
+        learned=rows.labelled,
+    )
+
+
+def _embed(encoder: Encoder, labelled: Sequence[str], training: Training) -> dict[str, Array] | None:
     """Return the embeddings of all labelled texts, and of as many unlabelled ones as the time limit allows.
 
-    Those of an interrupted run are returned as they are; None where the time limit leaves no time for all
-    labelled texts.
+    None where the time limit leaves no time for all labelled texts.
     """
-    checkpoint = run.checkpoints.latest()
-    if checkpoint is not None and _LABELLED in checkpoint.arrays:
-        parts = [checkpoint.arrays[name].astype(np.float32, copy=False) for name in (_LABELLED, _TAUGHT)]
-        return Embedded(labelled=parts[0], taught=parts[1], split_texts=int(checkpoint.arrays[_SPLIT][0]))
-    listener, n, texts = run.options.listener, len(labelled), [*labelled, *unlabelled[:MAX_TAUGHT]]
-    listener(
-        Note(text=f"the teacher ({encoder.name}) reads {n:,} labelled and {len(texts) - n:,} other texts")
-    )
-    began, seconds = time.monotonic(), run.budget.for_stage("teacher")
+    if before := training.stages.found(_STAGE):
+        return before
+    n, texts = len(labelled), [*labelled, *training.split.unlabelled[:MAX_TAUGHT]]
+    training.note(f"the teacher ({encoder.name}) reads {n:,} labelled and {len(texts) - n:,} other texts")
+    began, seconds = time.monotonic(), training.run.budget.for_stage("teacher")
     parts, split_texts = [np.zeros((0, encoder.n_features), np.float32)], 0
     for first in range(0, len(texts), _CHUNK):
         if first and time.monotonic() - began > seconds:
             if first < n:
-                listener(Note(text="the time limit leaves no time for the teacher: it is left out"))
+                training.note("the time limit leaves no time for the teacher: it is left out")
                 return None
-            listener(Note(text=f"the time limit leaves the teacher time for {first - n:,} unlabelled texts"))
+            training.note(f"the time limit leaves the teacher time for {first - n:,} unlabelled texts")
             break
-        encoded = encoder.encode_counted(texts[first : first + _CHUNK], check=run.interrupt.check)
+        encoded = encoder.encode_counted(texts[first : first + _CHUNK], check=training.check)
         parts.append(encoded.features())
         split_texts += encoded.split_texts
     vectors = np.concatenate(parts)
-    embedded = Embedded(labelled=vectors[:n], taught=vectors[n:], split_texts=split_texts)
-    if run.checkpoints.due():
-        run.checkpoints.save(0, embedded.saved(), {})
-    return embedded
+    found = {"labelled": vectors[:n], "taught": vectors[n:], "split_texts": np.array([split_texts])}
+    training.stages.keep(_STAGE, found)
+    return found
 
 
-def _candidate(embeddings: Float32s, rows: Rows) -> Candidate:
-    return Candidate(
-        name="teacher",
-        on=lambda inside: DenseFit(embeddings, inside & rows.is_labelled, rows.soft, rows.weights),
-        finished=lambda _, model: model,
-    )
-
-
-def _metrics(encoder: Encoder, teacher: Teacher, folds: Folds) -> dict[str, Any]:
-    held, rows = folds.held, teacher.rows
+def _metrics(encoder: Encoder, teacher: Teacher, rows: Rows, held: Mask) -> dict[str, Any]:
     probabilities, targets = np.exp(teacher.chosen.logs[held]), rows.targets[held]
     taught = teacher.answers(np.ones(len(rows.texts), bool))
     return {
         "name": encoder.name,
         "sha256": encoder.sha256,
         "strength": teacher.chosen.strength,
-        "texts": teacher.n_taught,
-        "split_texts": teacher.embedded.split_texts,
-        "reads_ends": teacher.embedded.labelled.shape[1] > encoder.dimension,
+        "texts": len(teacher.texts),
         "accuracy": mean_accuracy(targets, probabilities) if len(targets) else None,
         "log_loss": log_loss(targets, probabilities) if len(targets) else None,
         "certainty": float(probabilities.max(axis=1).mean()) if len(targets) else None,
@@ -237,8 +186,7 @@ def _metrics(encoder: Encoder, teacher: Teacher, folds: Folds) -> dict[str, Any]
     }
 
 
-def _report(metrics: dict[str, Any], run: Run) -> None:
-    listener = run.options.listener
+def _report(metrics: dict[str, Any], training: Training) -> None:
     accuracy, certainty, unlabelled = (
         metrics[name] for name in ("accuracy", "certainty", "unlabelled_certainty")
     )
@@ -247,10 +195,10 @@ def _report(metrics: dict[str, Any], run: Run) -> None:
         known.append("it uses where texts begin and end")
     if unlabelled is not None:
         known.append(f"it labels {metrics['texts']:,} texts with {unlabelled:.0%} certainty")
-    listener(Note(text=f"teacher ({metrics['name']}): {', '.join(known)}"))
+    training.note(f"teacher ({metrics['name']}): {', '.join(known)}")
     if metrics["split_texts"]:
         text = f"{metrics['split_texts']:,} texts are longer than the teacher reads at once"
-        listener(Note(text=f"{text}: they were split, and the embeddings averaged"))
+        training.note(f"{text}: they were split, and the embeddings averaged")
     if certainty is not None and unlabelled is not None and unlabelled < certainty - _OTHER_KIND:
         text = f"the teacher is less certain of the unlabelled texts than of labelled ones ({certainty:.0%})"
-        listener(Note(text=f"{text}: are they of the same kind?"))
+        training.note(f"{text}: are they of the same kind?")

@@ -23,19 +23,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy import sparse
 
 from foretell.arrays import LogProbabilities
 from foretell.machine import usable_processors
 from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
-from foretell.training.labels.linear_fit import influential
+from foretell.training.labels.linear_fit import influential, matrix_of
 from foretell.training.labels.logistic import Check, ignore
 
 Array = npt.NDArray[np.float32]
@@ -100,13 +99,8 @@ def make_vectors(
 ) -> Vectors:
     """Make the vectors of the counted texts and of their n-grams.
 
-    Args:
-        counted: which texts contain which n-grams.
-        soft: what is known of the labels, probabilities [text, label].
-        seed: of every random choice.
-        width: dimensions of a vector.
-        seconds: time for it; the duration of the passes decides how many fit, 1 to `PASSES`.
-        check: is called after each pass, and may raise to stop.
+    What is known of the labels are probabilities `soft` [text, label]. The duration of the passes decides how
+    many fit into the `seconds`, 1 to `PASSES`; `check` is called after each, and may raise to stop.
     """
     began = time.monotonic()
     rng = np.random.default_rng(seed)
@@ -143,12 +137,9 @@ def _orders(rng: np.random.Generator, n_texts: int) -> list[npt.NDArray[np.int64
 
 
 def label(vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int) -> LogProbabilities:
-    """Return what logistic regression on their vectors says of all texts: log-probabilities [text, label].
+    """Return the log-probabilities [text, label] of all texts by logistic regression on their vectors.
 
-    Args:
-        vectors: of the texts.
-        targets: the labels' places of the first texts, which it learns from.
-        n_labels: number of labels.
+    It learns from the first texts, whose labels have the places `targets`.
     """
     # Numbers of about 1, or the penalty would mean another thing for each width.
     scaled = vectors.texts * F(vectors.texts.shape[1] ** 0.5)
@@ -159,18 +150,13 @@ def label(vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int) -> Lo
 def to_linear_model(
     counted: CountedTexts, vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int
 ) -> LinearModel:
-    """Return what the n-grams' vectors say of texts to come, which have none of their own: a linear model.
+    """Return a linear model for texts to come, which have no vector of their own.
 
-    It is logistic regression on the sum of the vectors of a text's n-grams, each as much as it is drawn.
-
-    Args:
-        counted: the texts that the vectors were made of.
-        vectors: of the n-grams.
-        targets: the labels' places of the first texts, which it learns from.
-        n_labels: number of labels.
+    It is logistic regression on the sum of the vectors of a text's n-grams, each as much as it is drawn. It
+    learns from the first of the counted texts, whose labels have the places `targets`.
     """
     weighted = vectors.ngrams * vectors.drawn[:, None]
-    sums = (_matrix(counted).tocsr()[: len(targets)] @ weighted).astype(np.float32)
+    sums = (matrix_of(counted).tocsr()[: len(targets)] @ weighted).astype(np.float32)
     scale = F(1 / max(float(sums.std()), 1e-9))
     coefficients, bias = _regression(scale * sums, targets, n_labels)
     weights = weighted @ (scale * coefficients)
@@ -200,7 +186,7 @@ def drawn(counted: CountedTexts, soft: Array) -> Array:
     It is the square of the log-count ratio, how much oftener texts of a label hold the n-gram than others do:
     the largest over the labels.
     """
-    mass = np.asarray(_matrix(counted).T @ soft, np.float64)  # [feature, label]
+    mass = np.asarray(matrix_of(counted).T @ soft, np.float64)  # [feature, label]
     others = np.diff(counted.starts)[:, None] - mass
     ratio = _log_shares(mass) - _log_shares(others)
     found = np.minimum(1.0, np.abs(ratio).max(axis=1) ** 2).astype(np.float32)
@@ -219,8 +205,7 @@ def _random_units(rng: np.random.Generator, n: int, width: int) -> Array:
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
+class _Part(NamedTuple):
     """A part of the n-grams.
 
     Attributes:
@@ -240,7 +225,7 @@ class _Part:
 def _learn_part(
     texts: Array, rate: np.float32, part: _Part, order: npt.NDArray[np.int64], seed: np.uint64
 ) -> None:
-    _learn(texts, part.vectors, part.drawn, part.starts, part.held, part.table, order, rate, seed)
+    _learn(texts, *part, order, rate, seed)
 
 
 def _cut(
@@ -252,7 +237,7 @@ def _cut(
     width: int,
 ) -> list[_Part]:
     """Cut the n-grams `order`, the most used first, into `_PARTS` parts of about equal `use`."""
-    held, parts = _matrix(counted), []
+    held, parts = matrix_of(counted), []
     for first in range(_PARTS):
         mine = order[first::_PARTS]
         rows = held[:, mine].tocsr()
@@ -267,12 +252,6 @@ def _cut(
             )
         )
     return parts
-
-
-def _matrix(counted: CountedTexts) -> sparse.csc_array:
-    """Return the matrix [text, feature] of zeros and ones."""
-    entries = (np.ones(len(counted.texts), np.float32), counted.texts, counted.starts)
-    return sparse.csc_array(entries, shape=(counted.n_texts, len(counted.keys)))
 
 
 @njit(**_OPTIONS)

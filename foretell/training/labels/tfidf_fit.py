@@ -1,4 +1,4 @@
-"""Fit linear models of TF-IDF values of words and of characters within words.
+"""Linear models of TF-IDF values of words and of characters within words.
 
 There are three: logistic regression, complement naive Bayes and the centroids of the labels. The last two
 have no weights to search for. With few labels such generative models are near their best sooner (Ng and
@@ -8,21 +8,19 @@ features, so in a classifier they are one model.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from foretell.arrays import Float32s, Float64s, Integers, NgramKeys
+from foretell.arrays import Float64s, Integers, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, word_ngrams
 from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
-from foretell.training.labels.logistic import Check, Fitted, MatrixDesign, fit_logistic, ignore
+from foretell.training.labels.logistic import Check, Fitted, Mask, MatrixFit, ignore
 from foretell.training.labels.tokenized import TokenizedTexts
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.
@@ -45,13 +43,9 @@ class CountedFeatures:
 def count_features(
     tokenized: TokenizedTexts, texts: Sequence[str], size: int, *, n_columns: int
 ) -> CountedFeatures:
-    """Choose the features of some texts and count them.
+    """Choose the features of some texts, tokenized and as they are written, and count them.
 
-    Args:
-        tokenized: the texts as token ids.
-        texts: the same texts as they are written.
-        size: ids from 0 to `size` - 1 are known.
-        n_columns: columns of the weights; more of them leave room for fewer features.
+    Ids from 0 to `size` - 1 are known. More columns of weights leave room for fewer features.
     """
     min_texts, max_features = 2 if len(texts) >= _MANY_TEXTS else 1, MAX_WEIGHTS // n_columns
     alphabet = make_alphabet(texts)
@@ -75,88 +69,40 @@ def _distinct(keys: NgramKeys, texts: Integers, min_texts: int) -> tuple[NgramKe
     return distinct[counts >= min_texts], counts[counts >= min_texts]
 
 
-class ValuesFit(ABC):
-    """A linear model of the TF-IDF values of some of the counted texts, for one strength after another.
+class TfidfValues:
+    """The TF-IDF values of the counted texts, whose vocabulary and idf are those of some of them.
 
-    Its vocabulary, idf and norms are those of these texts alone: with those of all texts, out-of-fold
-    probabilities are too confident.
-
-    Attributes:
-        values: float32 [text, feature], each row of length 1, of the texts to fit to.
-        targets: [text, label] of these texts, each row the probabilities of the labels.
-        weights: [text] or [text, label] of these texts, how much each counts.
+    With those of all texts, out-of-fold probabilities are too confident.
     """
 
-    def __init__(
-        self,
-        counted: CountedFeatures,
-        rows: npt.NDArray[np.bool_],
-        targets: npt.NDArray[np.floating],
-        weights: npt.NDArray[np.floating],
-    ) -> None:
-        """Prepare a fit.
-
-        Args:
-            counted: the texts.
-            rows: [text], which of them to fit to.
-            targets: [text, label] of all texts, each row the probabilities of the labels.
-            weights: [text] of all texts, how much each counts.
-        """
-        self._counted = counted
+    def __init__(self, counted: CountedFeatures, rows: Mask) -> None:
         chosen = counted.matrix[rows]
         in_texts = np.bincount(chosen.indices, minlength=chosen.shape[1])
-        self._kept = np.flatnonzero(in_texts)
+        self._counted, self._kept = counted, np.flatnonzero(in_texts)
         idf = np.log((1 + chosen.shape[0]) / (1 + in_texts[self._kept])) + 1
         self._idf = idf.astype(np.float32)
-        self.values = self._values(chosen)
-        self.targets, self.weights = targets[rows], weights[rows]
-        self._scored: tuple[npt.NDArray[np.bool_], sparse.csr_array] | None = None
 
-    @abstractmethod
-    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
-        """Fit the model, from `start` on; `check` may raise to stop it."""
+    def __call__(self, rows: Mask) -> sparse.csr_array:
+        """Return the values of some texts, float32 [text, feature], each row of length 1."""
+        return unit_rows(self._counted.matrix[rows][:, self._kept] @ sparse.diags_array(self._idf), 2)
 
-    def scores(self, model: Fitted, rows: npt.NDArray[np.bool_]) -> Float32s:
-        """Return the scores [text, column] of a fitted model for some of the counted texts."""
-        if self._scored is None or not np.array_equal(self._scored[0], rows):
-            self._scored = rows, self._values(self._counted.matrix[rows])
-        scores: Float32s = self._scored[1] @ model.weights + model.bias
-        return scores
-
-    def to_tfidf(self, model: Fitted) -> TfidfModel:
+    def model(self, fitted: Fitted) -> TfidfModel:
         """Return a fitted model for predictions."""
         features, kept = self._counted.features, self._kept
         n_words = int(np.searchsorted(kept, len(features.words)))
         words = features.words[kept[:n_words]]
         characters = features.characters[kept[n_words:] - len(features.words)]
         chosen = TfidfFeatures(words, characters, features.alphabet, features.size)
-        return TfidfModel(chosen, self._idf, model.weights, model.bias)
-
-    def _values(self, counts: sparse.csr_array) -> sparse.csr_array:
-        """Return the TF-IDF values of the kept features, each row of length 1."""
-        return unit_rows(counts[:, self._kept] @ sparse.diags_array(self._idf), 2)
+        return TfidfModel(chosen, self._idf, fitted.weights, fitted.bias)
 
 
-class TfidfFit(ValuesFit):
-    """Logistic regression on TF-IDF values; the penalty is 1 / strength."""
-
-    @cached_property
-    def _design(self) -> MatrixDesign:
-        return MatrixDesign(self.values)
-
-    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
-        """Fit the model, from `start` on; `check` may raise to stop it."""
-        n_features = self.values.shape[1]
-        return fit_logistic(self._design, n_features, self.targets, self.weights, strength, start, check)
-
-
-class _GenerativeFit(ValuesFit):
+class _GenerativeFit(MatrixFit):
     """A model that follows from sums over the texts of each label, which are the same for every strength."""
 
     @cached_property
     def _label_sums(self) -> Float64s:
         """The values of each label's texts together, [label, feature]."""
-        sums: Float64s = self.values.T.dot(self.weights[:, None] * self.targets).T.astype(np.float64)
+        sums: Float64s = (self.features.T @ (self.weights[:, None] * self.targets)).T.astype(np.float64)
         return sums
 
 

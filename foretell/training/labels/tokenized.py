@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from foretell.arrays import Array
 
 Targets = npt.NDArray[np.int32]
 Soft = npt.NDArray[np.float32]
@@ -59,9 +60,23 @@ class LabelledTokens:
     """
 
     texts: TokenizedTexts
-    targets: npt.NDArray[Any]
+    targets: Array
     weights: Weights | None = None
     soft: Soft | None = None
+
+    @property
+    def counts(self) -> Weights:
+        """How much each text counts, [text]."""
+        return np.ones(len(self.targets)) if self.weights is None else self.weights
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> LabelledTokens:
+        """Return the texts where `rows` [text] is true."""
+        return LabelledTokens(
+            texts=self.texts.select(rows),
+            targets=self.targets[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            soft=None if self.soft is None else self.soft[rows],
+        )
 
 
 def one_hot(targets: Targets, n_labels: int) -> Soft:

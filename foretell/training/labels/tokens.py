@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import Array
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
@@ -61,23 +61,14 @@ class Tokens:
         soft = self.train.soft
         return one_hot(self.train.targets, len(self.labels)) if soft is None else soft
 
-    def weights_of(self, n_texts: int) -> Weights | None:
-        """Return how much each of the first texts of `all_texts` counts, [text]; None: 1 each.
+    def learned(self, soft: Soft) -> tuple[Soft, Weights]:
+        """Return what a model learns of the first texts of `all_texts`: soft labels, and weights [text].
 
-        Unlabelled texts always count 1.
+        `soft` [text, label] are the labels of the training texts, then pseudo-labels, which always count 1.
         """
-        if self.train.weights is None:
-            return None
-        return np.concatenate([self.train.weights, np.ones(n_texts - len(self.train.weights))])
-
-    def learned(self, soft: Soft) -> tuple[Soft, Weights | None]:
-        """Return what a model learns of the first texts of `all_texts`: soft labels, and weights.
-
-        Args:
-            soft: float32 [text, label], the labels of the training texts, then pseudo-labels.
-        """
-        weights, n = self.weights_of(len(soft)), len(self.train.targets)
-        if self.balance is None or weights is None or len(soft) == n:
+        n = len(self.train.targets)
+        weights = np.append(self.train.counts, np.ones(len(soft) - n))
+        if self.balance is None:
             return soft, weights
         pseudo, of_pseudo = self.balance.of_soft(soft[n:], weights[n:])
         return np.concatenate([soft[:n], pseudo]), np.concatenate([weights[:n], of_pseudo])
@@ -91,10 +82,7 @@ class Tokens:
 def tokenize_split(split: Split, settings: LabelsSettings, continued: Model | None = None) -> Tokens:
     """Learn the vocabulary of the training and unlabelled texts, and encode every part of the split.
 
-    Args:
-        split: the texts.
-        settings: of the classifier.
-        continued: a classifier whose words keep their ids, and whose labels stay, or None.
+    The words of a `continued` classifier keep their ids, and its labels stay.
     """
     labels = split.train.label_names
     if continued is not None:
@@ -125,7 +113,7 @@ def _balanced(tokens: Tokens) -> Tokens:
     balance = Balance.of(tokens.train.targets, tokens.train.weights, len(tokens.labels))
 
     def weighed(part: LabelledTokens) -> LabelledTokens:
-        return replace(part, weights=balance.of_texts(part.targets, part.weights))
+        return replace(part, weights=part.counts * balance.weights[part.targets])
 
     valid = None if tokens.valid is None else weighed(tokens.valid)
     return replace(tokens, train=weighed(tokens.train), valid=valid, balance=balance)
@@ -172,7 +160,7 @@ def _encoded(texts: Sequence[str], tokenizer: Tokenizer) -> TokenizedTexts:
     return TokenizedTexts(ids=np.concatenate(parts), starts=np.cumsum(lengths, dtype=np.int64))
 
 
-def _targets(examples: Examples, labels: Sequence[str]) -> npt.NDArray[Any]:
+def _targets(examples: Examples, labels: Sequence[str]) -> Array:
     return targets_of(examples.labels, labels) if examples.sets is None else examples.sets.aligned(labels)
 
 
@@ -187,16 +175,10 @@ def targets_of(names: Sequence[str], labels: Sequence[str]) -> Targets:
 
 
 def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listener: Listener) -> Tokens:
-    """Return the tokenized split with `vectors`, and with a tokenizer that has the vectors' words too.
+    """Return the tokenized split with the vectors of a file, or of "glove", and a tokenizer with their words.
 
-    Args:
-        tokens: the tokenized split.
-        split: its texts. The validation texts are encoded again: their words may be among the new ones.
-        path_or_name: a file, or "glove".
-        listener: is called with notes on what was read, and with warnings.
-
-    Raises:
-        DataError, MissingExtraError: as `read_word_vectors` does.
+    The validation texts are encoded again: their words may be among the new ones. The listener is called with
+    notes on what was read. Raises as `read_word_vectors` does.
     """
     old = tokens.tokenizer
     words = [old.word(id) for id in range(old.specials, old.size)]

@@ -19,14 +19,14 @@ from foretell.data.split import Split, write_seen
 from foretell.errors import SettingsError
 from foretell.presets import changed
 from foretell.training.events import Listener, Note, Stage
+from foretell.training.labels import one_member
 from foretell.training.labels.answers import taught_metrics, with_answers
 from foretell.training.labels.continued import Continued, continued_metrics
-from foretell.training.labels.decide import Outcome, decide, has_many_members
-from foretell.training.labels.many_labels import memory_note, without_linear
+from foretell.training.labels.decide import decide, has_many_members
 from foretell.training.labels.outside_vectors import digest_of
+from foretell.training.labels.stages import Stages, Training
 from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
-from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings, new_words
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 
@@ -42,7 +42,6 @@ def train_labels(
     settings: LabelsSettings,
     options: TrainOptions,
     *,
-    start: LanguageModelWeights | None = None,
     continued: Continued | None = None,
     vectors: str | Path | None = None,
     teacher: Encoder | Answering | None = None,
@@ -51,12 +50,11 @@ def train_labels(
     """Train a classifier and write its model directory.
 
     Args:
-        split: training, validation and unlabelled texts; step 1, made by `data.split.make_split`.
+        split: training, validation and unlabelled texts, made by `split_of` or `data.split.make_split`.
         settings: the configuration, a preset or one made from it.
         options: where the model is written, and how the training is run.
-        start: a language model to start from; the network then has its sizes.
-        continued: the classifier to continue, as `continued_split` returned it with the split; the settings
-            are those of `continued_settings`.
+        continued: the classifier to continue, as `split_of` returned it with the split; the settings are
+            those of `continued_settings`.
         vectors: a file of word vectors, or "glove" (see `read_word_vectors`); None: no vectors.
         teacher: what helps to label the unlabelled texts: a sentence encoder, a classifier or its answers.
             Where no text has a label, the model learns from these answers alone. None: no teacher.
@@ -64,13 +62,11 @@ def train_labels(
             weight: the model then contains it and runs it for each text.
 
     Returns:
-        The model as it was written. Its metrics hold accuracy, macro_f1, valid_loss, confusion and mistakes
-        on the validation texts, and baseline_accuracy, the linear model's. Without validation texts they hold
-        accuracy and loss of the last epoch on training texts, as `measured_on` states.
+        The model as it was written; `measured_on` of its metrics states what they were measured on.
 
     Raises:
-        DataError: the training texts cannot be learned from.
-            Word vectors that cannot be read, or of another language.
+        DataError: texts that cannot be learned from; word vectors that cannot be read or are of another
+            language.
         SettingsError: unlabelled texts, word vectors or a teacher for a network that cannot use them; a
             teacher without unlabelled texts that is not kept; one to keep without a teacher.
         MissingExtraError: the vectors "glove" without their package.
@@ -78,15 +74,13 @@ def train_labels(
         ArtifactError: `options.out` cannot be written, or the teacher fails.
         Interrupted: training was stopped; `options.resume` continues it.
     """
-    if start is not None:
-        settings = fitting_settings(settings, start)
     # A setting of one's own that a continued or loaded classifier has was given once.
     options = replace(options, given=options.given | changed("labels", settings, options.preset))
     answering = teacher if isinstance(teacher, Answering) else None
     if not split.has_only_hints and (answering is None or len(split.train)):
         check_learnable(split.train)
     outside = {"vectors": vectors, "teacher": teacher, "label_hints": split.hints}
-    _check(split, settings, start, continued, outside, keep_teacher=keep_teacher)
+    _check(split, settings, continued, outside, keep_teacher=keep_teacher)
     split, settings = _fitting(split, settings, options.listener)
     encoder = None if isinstance(teacher, Answering) else teacher
     if answering is None and not _uses_outside(split, settings, outside, options.listener):
@@ -94,27 +88,29 @@ def train_labels(
     kept = encoder.files() if encoder is not None and keep_teacher else None
     _report(split, settings, continued, options.listener)
     used = answering or encoder
-    digests = "" if vectors is None else digest_of(vectors), "" if used is None else used.sha256
+    digests = ["" if vectors is None else digest_of(vectors), "" if used is None else used.sha256]
     more = ["keep_teacher" if kept is not None else "", *([] if continued is None else continued.digests())]
-    digest = _digest(split, start, *digests, *more)
-    request = Request(job="labels", settings=settings, data=digest, sources=_sources(split))
+    sources = [part.name for part in (split.train, split.valid) if part is not None]
+    request = Request(job="labels", settings=settings, data=_digest(split, *digests, *more), sources=sources)
     # With the old examples the network starts anew: the old one has seen those that are held out, would seem
     # better than it is and get too large a weight (docs/experiments.md).
-    beginning = None if continued is not None and continued.has_old else start or continued
+    ancestor = None if continued is None or continued.has_old else continued.ancestor
     with Run.open(request, options) as run:
         write_seen(split, run.folder)
-        labelled = split
+        labelled, stages = split, Stages(run)
         if answering is not None:
-            split, taught = with_answers(split, answering, settings, run)
+            split, taught = with_answers(split, answering, settings, stages)
             split, settings = _fitting(split, settings, options.listener)
         tokens, settings = _tokens(split, settings, continued, vectors, options.listener)
-        outcome = decide(tokens, split, settings, run, beginning, encoder, kept)
-        model = _model(outcome, tokens, split, settings, run, continued)
+        training = Training(tokens=tokens, split=split, settings=settings, run=run, stages=stages)
+        model, measured = decide(training, ancestor, encoder, kept)
+        metrics = {**model.metrics, **(_ONLY_HINTS if split.has_only_hints else {})}
         if answering is not None:
-            model = replace(model, metrics=taught_metrics(model.metrics, labelled, taught))
+            metrics = taught_metrics(metrics, labelled, taught)
         if continued is not None:
-            remembered = continued_metrics(model, continued, outcome.measured, options.listener)
-            model = replace(model, metrics={**model.metrics, "continued": remembered})
+            model = replace(model, ancestors=continued.ancestor.lineage)
+            metrics["continued"] = continued_metrics(model, continued, measured, options.listener)
+        model = replace(model, metrics=metrics)
         run.finish(model)
     return model
 
@@ -130,7 +126,7 @@ def _tokens(
     listener(Stage(name="counting words", done=0.05))
     tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
     if continued is not None and continued.has_old:
-        text = new_words(continued.ancestor, tokens.tokenizer, settings)
+        text = continued.ancestor.new_words(tokens.tokenizer, settings)
         listener(Note(text=f"continued from {continued.ancestor.name}: {text}"))
     if vectors is not None:
         # The network reads the words of the texts only.
@@ -138,32 +134,6 @@ def _tokens(
         settings = replace(settings, vocabulary=min(settings.vocabulary, words))
         tokens = with_vectors(tokens, split, vectors, listener)
     return tokens, settings
-
-
-def _model(
-    outcome: Outcome,
-    tokens: Tokens,
-    split: Split,
-    settings: LabelsSettings,
-    run: Run,
-    continued: Continued | None,
-) -> Model:
-    only_hints = _ONLY_HINTS if split.has_only_hints else {}
-    return Model(
-        job="labels",
-        preset=run.options.preset,
-        settings=settings,
-        tokenizer=tokens.tokenizer,
-        weights=outcome.weights,
-        labels=tokens.labels,
-        label_type=split.train.label_type,
-        linear=outcome.linear,
-        tfidf=outcome.tfidf,
-        teacher=outcome.teacher,
-        ensemble=outcome.ensemble,
-        ancestors=() if continued is None else continued.ancestor.lineage,
-        metrics={**outcome.metrics, **only_hints, "seconds": run.budget.seconds()},
-    )
 
 
 def _uses_outside(
@@ -181,17 +151,23 @@ def _uses_outside(
 
 
 def _fitting(split: Split, settings: LabelsSettings, listener: Listener) -> tuple[Split, LabelsSettings]:
-    """Return a split and settings that fit the number of labels, and state the memory that they need."""
-    split, settings, left_out = without_linear(split, settings)
-    for note in filter(None, (left_out, memory_note(split, settings))):
-        listener(Note(text=note))
-    return split, settings
+    """Return a split and settings without linear models where there are too many labels for them.
+
+    Unlabelled texts are left out too: a linear model would label them.
+    """
+    n, n_labels = len(split.train), len(split.train.label_names)
+    if not settings.linear or n * n_labels <= one_member.MAX_CELLS:
+        return split, settings
+    unlabelled = " and no texts without labels" if split.unlabelled else ""
+    text = f"{n_labels:,} labels and {n:,} texts are too many for linear models: the network learns alone"
+    listener(Note(text=f"{text}{unlabelled}"))
+    alone = replace(settings, linear=False, folds=0, refit=False, text_vectors=False)
+    return replace(split, unlabelled=()), alone
 
 
 def _check(
     split: Split,
     settings: LabelsSettings,
-    start: LanguageModelWeights | None,
     continued: Continued | None,
     outside: Mapping[str, object],
     *,
@@ -202,7 +178,7 @@ def _check(
     given = [name for name, value in outside.items() if value is not None]
     base, has_teacher = "choose --preset base, or set --linear", "teacher" in given
     no_encoder = "a teacher that is no encoder" if isinstance(outside["teacher"], Answering) else ""
-    other = "from" if start is not None else "label-hints alone" if split.has_only_hints else no_encoder
+    other = "label-hints alone" if split.has_only_hints else no_encoder
     rules: list[tuple[bool, str, str, str, str]] = [
         (
             bool(split.unlabelled) and not settings.linear,
@@ -250,24 +226,20 @@ def _report(split: Split, settings: LabelsSettings, continued: Continued | None,
         listener(Note(text=f"{len(split.unlabelled):,} unlabelled texts to learn from"))
 
 
-def _sources(split: Split) -> list[str]:
-    return [part.name for part in (split.train, split.valid) if part is not None]
-
-
-def _digest(split: Split, start: LanguageModelWeights | None, *more: str) -> str:
+def _digest(split: Split, *more: str) -> str:
     """Return the SHA-256 of all texts and labels, each with its length so that none can run into the next.
 
     Empty strings among `more`, digests of other files, change nothing.
     """
     digest = hashlib.sha256()
-    for text in chain(_strings(split, start), filter(None, more)):
+    for text in chain(_strings(split), filter(None, more)):
         encoded = text.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "little"))
         digest.update(encoded)
     return digest.hexdigest()
 
 
-def _strings(split: Split, start: LanguageModelWeights | None) -> Iterator[str]:
+def _strings(split: Split) -> Iterator[str]:
     for part in (split.train, split.valid):
         if part is not None:
             yield f"{len(part)} examples"
@@ -281,5 +253,3 @@ def _strings(split: Split, start: LanguageModelWeights | None) -> Iterator[str]:
         yield f"{len(split.hints)} hints"
         yield from split.hints.texts
         yield from split.hints.labels
-    if start is not None:
-        yield start.digest()

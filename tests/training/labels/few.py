@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from foretell.data.split import Split
 from foretell.presets import LABELS_PRESETS
 from foretell.text.tokenizer import Tokenizer
+from foretell.training.checkpoints import Checkpoint
 from foretell.training.labels.outputs import OneLabel
 from foretell.training.labels.rows import Rows
+from foretell.training.labels.stages import Stages
 from foretell.training.labels.tokens import tokenize
 
 
@@ -41,3 +45,25 @@ def few_rows(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> tuple[Ro
 def few_tokens(tokenizer: Tokenizer) -> Any:
     """Return what `candidates` reads of `Tokens`."""
     return SimpleNamespace(tokenizer=tokenizer, vectors=None, balance=None)
+
+
+class FewTraining:
+    """A training without a run: its notes, the seconds of each stage, and what a checkpoint had before."""
+
+    def __init__(
+        self, split: Split | None = None, left: float = float("inf"), before: dict[str, Any] | None = None
+    ) -> None:
+        checkpoint = None if before is None else Checkpoint(0, before, {}, Path())
+        kept = SimpleNamespace(latest=lambda: checkpoint, due=lambda: False)
+        self.run: Any = SimpleNamespace(budget=SimpleNamespace(for_stage=lambda _: left), checkpoints=kept)
+        self.split, self.stages, self.notes = split, Stages(self.run), list[str]()
+        self.settings = LABELS_PRESETS["base"]
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def begin(self, *_: object) -> None:
+        pass
+
+    def check(self) -> None:
+        pass

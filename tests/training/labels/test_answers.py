@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import warnings
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,19 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from foretell import TextClassifier
+from foretell.config import with_changes
+from foretell.data.examples import Examples
+from foretell.data.soft import answered
+from foretell.data.split import Split, text_key
 from foretell.errors import DataError, ForetellError, RunError, SettingsError, TooFewTextsWarning
-from foretell.training.events import Note
-from foretell.training.labels import answers, fold_networks
+from foretell.presets import LABELS_PRESETS
+from foretell.training.labels import answers
+from foretell.training.labels.answers import with_answers
+from foretell.training.labels.stages import Stages
+from foretell.training.options import TrainOptions
+from foretell.training.run import Request, Run
 
-SMALL: dict[str, Any] = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3, "verbose": 0}
+SMALL: dict[str, Any] = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3}
 FILLERS = ["the", "film", "was", "plot", "actor", "scene", "story", "end"]
 KNOWN, NEW = range(6), range(6, 20)
 LABELS = ("bad", "good", "so")
@@ -29,12 +35,6 @@ WORDS = {
 }
 """Words of each label that have nothing in common."""
 KIND = {word: label for label, words in WORDS.items() for word in words}
-
-
-@pytest.fixture(autouse=True)
-def short_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fold_networks, "_EPOCHS", 1)
-    monkeypatch.setattr(fold_networks, "_STEPS", 6)
 
 
 def texts_of(words: range, n: int, seed: int, labels: Sequence[str] = LABELS) -> tuple[list[str], list[str]]:
@@ -80,26 +80,36 @@ def accuracy(classifier: TextClassifier, test: tuple[list[str], list[str]] = TES
     return float(np.mean(np.array(classifier.predict(test[0])) == np.array(test[1])))
 
 
-def fitted(teacher: Any, notes: list[str] | None = None, **more: Any) -> TextClassifier:
+def fitted(teacher: Any, **more: Any) -> TextClassifier:
     given = {"unlabelled": MORE[0], **more}
-    kept = notes if notes is not None else []
-    listener = lambda event: kept.append(event.text) if isinstance(event, Note) else None  # noqa: E731
-    return TextClassifier(**SMALL).fit(*LABELLED, teacher=teacher, listener=listener, **given)
+    return TextClassifier(**SMALL, verbose=0).fit(*LABELLED, teacher=teacher, **given)
+
+
+@pytest.fixture
+def stages(tmp_path: Path) -> Iterator[Stages]:
+    """A training that has begun."""
+    settings = with_changes(LABELS_PRESETS["base"], SMALL)
+    with Run.open(Request(job="labels", settings=settings, data=""), TrainOptions(out=tmp_path / "m")) as run:
+        yield Stages(run)
+
+
+BLANK = [*MORE[0][:40], " ", *MORE[0][40:]]
+"""Unlabelled texts, of which an empty one is left out, with its row."""
 
 
 @pytest.mark.parametrize(
-    "teacher", [Oracle(), Oracle(LABELS[::-1]), certain(MORE[1])], ids=["asked", "order", "soft"]
+    ("teacher", "unlabelled"),
+    [(Oracle(LABELS[::-1]), MORE[0]), (certain([*MORE[1][:40], "so", *MORE[1][40:]]), BLANK)],
+    ids=["asked, labels in another order", "soft"],
 )
-def test_words_that_only_the_teacher_knows_are_learned(teacher: Any) -> None:
-    notes: list[str] = []
-    classifier = fitted(teacher, notes)
-    assert accuracy(classifier) > 0.8 > 0.6 > accuracy(TextClassifier(**SMALL).fit(*LABELLED))
+def test_words_that_only_the_teacher_knows_are_learned(teacher: Any, unlabelled: list[str]) -> None:
+    classifier = fitted(teacher, unlabelled=unlabelled)
+    assert accuracy(classifier) > 0.8
     found = classifier.metrics_["teacher"]
     assert (found["used"], found["texts"]) == (True, 150)
     assert found["log_loss"] < found["log_loss_without"]
     assert classifier.metrics_["texts"] == 60
     assert "a teacher that has learned from these labels" in classifier.metrics_["caution"]
-    assert any("with the teacher's answers" in note for note in notes)
 
 
 def useless() -> dict[str, Callable[[np.random.Generator], np.ndarray]]:
@@ -118,16 +128,12 @@ def useless() -> dict[str, Callable[[np.random.Generator], np.ndarray]]:
 
 @pytest.mark.parametrize("kind", useless())
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_useless_teacher_changes_nothing(kind: str, seed: int) -> None:
-    classifier = fitted(useless()[kind](np.random.default_rng(seed)))
-    assert classifier.metrics_["teacher"]["used"] is False
-    texts = [*TEST[0], *LABELLED[0]]
-    np.testing.assert_allclose(classifier.predict_proba(texts), without().predict_proba(texts), atol=1e-5)
-
-
-@cache
-def without() -> TextClassifier:
-    return TextClassifier(**SMALL).fit(*LABELLED, unlabelled=MORE[0])
+def test_the_answers_of_a_useless_teacher_are_no_rows(kind: str, seed: int, stages: Stages) -> None:
+    teacher = answered(MORE[0], useless()[kind](np.random.default_rng(seed)), list(LABELS), "teacher")
+    split = Split(train=Examples(*LABELLED), valid=None, unlabelled=tuple(MORE[0]))
+    found, metrics = with_answers(split, teacher, with_changes(LABELS_PRESETS["base"], SMALL), stages)
+    assert metrics["used"] is False
+    assert (found.train, found.taught, sorted(found.unlabelled)) == (split.train, 0, sorted(MORE[0]))
 
 
 def test_a_teacher_is_asked_once_a_text_and_a_resumed_training_asks_for_the_rest(
@@ -150,7 +156,6 @@ def test_a_teacher_is_asked_once_a_text_and_a_resumed_training_asks_for_the_rest
     resumed = fitted(rest, out=tmp_path / "cut", resume=True)
     assert sorted(failing.asked + rest.asked) == sorted(MORE[0])
     np.testing.assert_array_equal(resumed.predict_proba(TEST[0]), expected.predict_proba(TEST[0]))
-    assert not list((tmp_path / "cut").rglob("answers.npy"))
 
 
 class Wrong:
@@ -170,13 +175,11 @@ class Wrong:
     ("answer", "message"),
     [
         (lambda texts: certain(["bad"] * (len(texts) - 1)), r"shape \(32, 3\), found the shape \(31, 3\)"),
-        (lambda texts: np.ones(len(texts)), r"found the shape \(32,\)"),
         (
             lambda texts: np.ones((len(texts), 3)),
             "text 33: expected probabilities from 0 to 1 with a sum of 1, found a sum of 3",
         ),
         (lambda texts: np.full((len(texts), 3), np.nan), "found a number that is not finite"),
-        (lambda texts: np.tile([-0.5, 1, 0.5], (len(texts), 1)), "found a negative number"),
         (lambda _: "none", "found 'none'"),
     ],
 )
@@ -186,7 +189,12 @@ def test_wrong_answers_are_one_line_and_lose_nothing(
     with pytest.raises(DataError, match=message) as error:
         fitted(Wrong(answer), out=tmp_path / "m")
     assert "\n" not in str(error.value)
-    assert len(np.load(tmp_path / "m.run" / "cache" / "answers.npy")) == 32
+    rest = Wrong(answer)
+    # The first batch of 32 is kept: the second one is asked for first.
+    rest.calls = 1
+    with pytest.raises(DataError, match=message):
+        fitted(rest, out=tmp_path / "m", resume=True)
+    assert rest.calls == 2
 
 
 @pytest.mark.parametrize(
@@ -207,29 +215,19 @@ def test_teachers_that_cannot_teach(teacher: Any, more: dict[str, Any], message:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("numbers", [False, True])
-def test_without_any_label_the_teacher_is_all_and_answers_are_not_evaluated(numbers: bool) -> None:
-    teacher = Oracle()
-    if numbers:
-        teacher = type(
-            "Numbers", (), {"classes_": [7, 10, 8], "predict_proba": staticmethod(teacher.predict_proba)}
-        )()
+def test_without_any_label_the_teacher_is_all_and_answers_are_not_evaluated() -> None:
+    class Numbers:
+        classes_ = (7, 10, 8)
+        predict_proba = staticmethod(Oracle().predict_proba)
+
     with pytest.warns(TooFewTextsWarning, match="no text has a label"):
-        classifier = TextClassifier(**SMALL).fit(MORE[0], teacher=teacher)
-    names = {"bad": 7, "good": 10, "so": 8} if numbers else {label: label for label in LABELS}
-    assert classifier.classes_.tolist() == sorted(names.values())
+        classifier = TextClassifier(**SMALL, verbose=0).fit(MORE[0], teacher=Numbers())
+    names = {"bad": 7, "good": 10, "so": 8}
+    assert classifier.classes_.tolist() == [7, 8, 10]
     assert accuracy(classifier, (TEST[0], [names[label] for label in TEST[1]])) > 0.8
     assert classifier.metrics_["not_measured"].startswith("no text has a label")
     assert "accuracy" not in classifier.metrics_
     assert "unevaluated" in classifier.classify(TEST[0][:1])[0].flags
-
-
-def test_rows_of_empty_texts_are_left_out_with_them() -> None:
-    texts, rows = [*MORE[0][:40], " ", *MORE[0][40:]], certain([*MORE[1][:40], "so", *MORE[1][40:]])
-    assert fitted(rows, unlabelled=texts).metrics_["teacher"]["texts"] == 150
-
-
-def test_without_labels_an_array_is_refused() -> None:
     with pytest.raises(SettingsError, match="a teacher that names its labels"):
         TextClassifier(**SMALL).fit(MORE[0], teacher=certain(MORE[1]))
 
@@ -240,18 +238,21 @@ def test_an_object_that_encodes_is_a_teacher() -> None:
             near = [[any(word in text for word in WORDS[name]) for name in LABELS] for text in texts]
             return np.array(near, np.float32) + 0.1
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", TooFewTextsWarning)
-        classifier = fitted(Encoder())
+    classifier = fitted(Encoder())
     assert accuracy(classifier) > 0.8
     assert classifier.metrics_["teacher"]["name"] == "Encoder"
     with pytest.raises(SettingsError, match="which can be kept"):
         fitted(Encoder(), keep_teacher=True)
 
 
-def test_many_rows_leave_all_labelled_texts_to_validate_on() -> None:
+def test_many_rows_leave_all_labelled_texts_to_validate_on(stages: Stages) -> None:
     texts, labels = texts_of(range(20), 1200, 5)
-    classifier = fitted(certain(labels), unlabelled=texts)
-    assert accuracy(classifier) > 0.85
-    assert classifier.metrics_["valid_texts"] == 60 + 120
-    assert classifier.metrics_["teacher"]["used"]
+    split = Split(train=Examples(*LABELLED), valid=None, unlabelled=tuple(texts))
+    teacher = answered(texts, certain(labels), list(LABELS), "teacher")
+    found, metrics = with_answers(split, teacher, with_changes(LABELS_PRESETS["base"], SMALL), stages)
+    assert metrics["used"]
+    assert found.valid is not None
+    assert found.valid.texts[:60] == LABELLED[0]
+    assert found.taught == len(found.train) == 1200 - (len(found.valid) - 60)
+    # No metric is measured on labels of the teacher.
+    assert found.not_measured == {text_key(text) for text in found.valid.texts[60:]}

@@ -1,4 +1,4 @@
-"""Classifiers that continue a classifier, or begin with a language model."""
+"""Classifiers that continue a classifier."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from typing import Any, cast
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from trainers import Notes, train
+from trainers import Notes
 
+from foretell import TextClassifier
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import with_changes
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
-from foretell.data.split import text_key
+from foretell.data.label_types import LabelType
+from foretell.data.split import make_split, text_key
 from foretell.errors import DataError, Interrupted, RunError, SettingsError, UsageError
-from foretell.networks.labels import labels_network
 from foretell.ngrams.keys import ngram_keys
-from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
+from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Note
@@ -38,16 +39,16 @@ from foretell.training.labels.ancestor import (
     continued_settings,
     ids_of_keys,
     keys_for,
+    opened_ancestor,
     read_ancestor,
 )
-from foretell.training.labels.continued import Continued, continued_metrics, continued_split
-from foretell.training.labels.estimator_split import _typed
+from foretell.training.labels.continued import Continued, _label_type, continued_metrics, split_of
 from foretell.training.labels.metrics import Measured
 from foretell.training.labels.replay import made_up_texts
 from foretell.training.labels.train import train_labels
-from foretell.training.labels.transfer import fitting_settings, read_language_model, take_over
 from foretell.training.options import TrainOptions
 from foretell.training.words.train import train_words
+from tests.training.words.small import SMALL
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -98,24 +99,35 @@ def ancestor(*labels: str) -> Ancestor:
 
 
 @pytest.mark.parametrize(
-    ("names", "new", "expected"),
+    ("old", "new", "kind"),
     [
-        ({"1", "2", "10"}, [2, 10], [1, 2, 10]),
-        ({"0.5", "2.0"}, [0.5], [0.5, 2.0]),
-        ({"True", "False"}, [True], [False, True]),
-        ({"b", "a"}, ["b"], ["a", "b"]),
+        (["1", "2", "10"], ["2", "10"], "integer"),
+        (["0.5", "2.0"], ["0.5"], "number"),
+        (["True", "False"], ["True"], "boolean"),
+        (["good"], ["1", "2"], None),
+        (["1.0"], ["1", "2"], None),
+        (["1"], ["True", "False"], None),
     ],
 )
-def test_old_labels_get_the_type_of_the_new(names: set[str], new: list[Any], expected: list[Any]) -> None:
-    found = _typed(names, np.array(new), ancestor(*sorted(names)))
-    assert found.tolist() == expected
-    assert [type(value) for value in found.tolist()] == [type(value) for value in expected]
+def test_old_labels_have_the_type_of_the_new_or_are_refused(
+    old: list[str], new: list[str], kind: LabelType | None
+) -> None:
+    given = Examples(["text"] * len(new), new, label_type=kind or ("boolean" if "True" in new else "integer"))
+    if kind is not None:
+        assert _label_type(given, ancestor(*old)) == kind
+        return
+    with pytest.raises(DataError, match=f"labels of the type of those of old-model .'{old[0]}'"):
+        _label_type(given, ancestor(*old))
 
 
-@pytest.mark.parametrize(("old", "new"), [("good", [1, 2]), ("1.0", [1, 2]), ("1", [True, False])])
-def test_labels_of_another_type_are_refused(old: str, new: list[Any]) -> None:
-    with pytest.raises(DataError, match=f"as which '{old}' cannot be written"):
-        _typed({old, *map(str, new)}, np.array(new), ancestor(old))
+def test_labels_keep_their_type_in_python(old: Ancestor, tmp_path: Path) -> None:
+    texts, labels = examples("ab", 40).texts, [1, 2] * 20
+    TextClassifier("quick", **SIZES).fit(texts[:30], labels[:30], out=tmp_path / "numbers")
+    clf = TextClassifier("quick", **SIZES).fit(texts, [1, 7] * 20, continue_from=tmp_path / "numbers")
+    assert clf.classes_.tolist() == [1, 2, 7]
+    assert {type(label) for label in clf.predict(texts[:4])} == {int}
+    with pytest.raises(DataError, match="labels of the type of those of january"):
+        TextClassifier("quick", **SIZES).fit(texts, labels, continue_from=old.model.directory)
 
 
 LABELS = ["a", "b", "c"]
@@ -201,9 +213,8 @@ def test_what_cannot_be_measured() -> None:
     assert (found["new"], found["old"]) == (None, None)
 
 
-TINY = with_changes(
-    LABELS_PRESETS["quick"], {"units": 4, "embedding_size": 6, "folds": 2, "length": 30, "seed": 3}
-)
+SIZES: dict[str, Any] = {"units": 4, "embedding_size": 6, "folds": 2, "length": 30, "seed": 3}
+TINY = with_changes(LABELS_PRESETS["quick"], SIZES)
 
 
 def examples(labels: str, n: int, seed: int = 0, name: str = "made up") -> Examples:
@@ -221,8 +232,6 @@ def examples(labels: str, n: int, seed: int = 0, name: str = "made up") -> Examp
 def short() -> Iterator[None]:
     """Trainings of a second."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("foretell.training.labels.fold_networks._STEPS", 20)
-        patch.setattr("foretell.training.labels.fold_networks._EPOCHS", 2)
         patch.setattr("foretell.training.labels.replay.MIN_TEXTS", 60)
         yield
 
@@ -230,8 +239,6 @@ def short() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Ancestor:
     out = tmp_path_factory.mktemp("models") / "january"
-    from foretell.data.split import make_split
-
     split = make_split(examples("ab", 60), fraction=0, seed=1)
     train_labels(split, TINY, TrainOptions(out=out, preset="quick"))
     return read_ancestor(out)
@@ -239,7 +246,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Ancestor:
 
 def continued(ancestor: Ancestor, new: Examples, out: Path, settings=TINY, notes=None, **more):
     options = {name: more.pop(name) for name in ("resume", "stop_after_steps") if name in more}
-    split, what = continued_split(new, ancestor, settings=settings, **more)
+    split, what = split_of(new, settings, ancestor, **more)
     listener = lambda event: notes is not None and isinstance(event, Note) and notes.append(event.text)  # noqa: E731
     how = TrainOptions(out=out, preset="quick", listener=listener, **options)
     return train_labels(split, settings, how, continued=what)
@@ -319,15 +326,15 @@ def test_it_resumes_bit_for_bit_and_only_with_the_same_ancestor(
 
 def test_old_examples_are_measured_beside_the_new(old: Ancestor) -> None:
     new, before = examples("ac", 30, seed=4), examples("ab", 40)
-    split, what = continued_split(new, old, old=before, settings=TINY)
+    split, what = split_of(new, TINY, old, old=before)
     assert len(split.train) == 70
     assert what.old_keys == set(map(text_key, before.texts))
     assert not split.not_measured
     test = Examples(before.texts[:5], before.labels[:5], name="test")
-    split, _ = continued_split(new, old, old=before, old_valid=test, settings=TINY)
+    split, _ = split_of(new, TINY, old, old=before, old_valid=test)
     assert len(split.train) == 65
     with pytest.raises(DataError, match="found z"):
-        continued_split(new, old, old_valid=Examples(["x"], ["z"], name="test"), settings=TINY)
+        split_of(new, TINY, old, old_valid=Examples(["x"], ["z"], name="test"))
 
 
 def test_made_up_texts_depend_on_the_seed_alone(old: Ancestor) -> None:
@@ -339,125 +346,17 @@ def test_made_up_texts_depend_on_the_seed_alone(old: Ancestor) -> None:
     assert set(made.labels) == {"a", "b"}
 
 
-def test_what_cannot_be_continued(old: Ancestor, tmp_path: Path) -> None:
-    split, what = continued_split(examples("ab", 20), old, settings=TINY)
-    with pytest.raises(SettingsError, match="from too"):
-        train_labels(split, TINY, TrainOptions(out=tmp_path / "x"), start=start_of_words(), continued=what)
-    with pytest.raises(DataError, match="new examples, found none"):
-        continued_split(Examples([], []), old, settings=TINY)
+def test_what_cannot_be_continued(old: Ancestor) -> None:
+    with pytest.raises(DataError, match=r"new examples to continue a classifier.*found none"):
+        split_of(Examples([], []), TINY, old)
+    with pytest.raises(DataError, match="no label hints to continue a classifier"):
+        split_of(examples("ab", 20), TINY, old, hints=examples("ab", 2))
+    with pytest.raises(SettingsError, match="the classifier whose old examples these are"):
+        opened_ancestor(None, None, examples("ab", 2))
 
 
 def test_a_language_model_is_no_classifier_to_continue(tmp_path: Path) -> None:
-    from foretell.data.corpus import Corpus
-    from foretell.training.words.train import train_words
-    from tests.training.words.small import SMALL
-
     tiny = with_changes(SMALL, {"units": 2, "embedding_size": 2, "epochs": 1, "valid_fraction": 0.0})
     train_words(Corpus.from_texts(["a b c d e f g"] * 20), tiny, TrainOptions(out=tmp_path / "words"))
     with pytest.raises(UsageError, match="a classifier to continue, found a language model"):
         read_ancestor(tmp_path / "words")
-
-
-def start_of_words():
-    from foretell.training.labels.transfer import LanguageModelWeights
-
-    rng = np.random.default_rng(0)
-    parts = {"kernel": (6, 16), "recurrent_kernel": (4, 16), "bias": (16,)}
-    from foretell.text.tokenizer import Tokenizer
-
-    return LanguageModelWeights(
-        name="start",
-        tokenizer=Tokenizer.train(["a1 b2"], "words", lowercase=True, vocabulary=9),
-        embedding=rng.normal(size=(5, 6)).astype(np.float32),
-        lstm={name: rng.normal(size=shape).astype(np.float32) for name, shape in parts.items()},
-    )
-
-
-WORDS_SETTINGS = with_changes(
-    WORDS_PRESETS["base"],
-    {"units": 6, "embedding_size": 5, "epochs": 1, "min_steps": 3, "valid_fraction": 0.0},
-)
-
-LABELS_SETTINGS = with_changes(
-    LABELS_PRESETS["base"],
-    {
-        "units": 9,
-        "embedding_size": 8,
-        "epochs": 2,
-        "min_steps": 1,
-        "batch_size": 8,
-        "valid_fraction": 0.2,
-        "folds": 0,
-    },
-)
-
-
-def reviews(n=40):
-    rng = random.Random(0)
-    texts = [
-        " ".join(rng.choice(["film", "plot", "good", "bad", f"w{i}"]) for _ in range(9)) for i in range(n)
-    ]
-    return Examples(
-        [f"{text} n{i}" for i, text in enumerate(texts)], ["neg", "pos"] * (n // 2), name="made up"
-    )
-
-
-@pytest.fixture(scope="module")
-def language_model(tmp_path_factory):
-    out = tmp_path_factory.mktemp("models") / "words"
-    corpus = Corpus.from_texts(["a film with a plot, a good film"] * 40)
-    train_words(corpus, WORDS_SETTINGS, TrainOptions(out=out))
-    return out
-
-
-def test_words_in_common_keep_their_vectors_and_the_lstm_is_taken_over(language_model):
-    model = read_model(language_model)
-    start = read_language_model(language_model)
-    settings = fitting_settings(LABELS_SETTINGS, start)
-    assert (settings.embedding_size, settings.units) == (5, 6)
-    tokenizer = Tokenizer.train(["good film zzz"], "words", lowercase=True, vocabulary=100, min_count=1)
-    network = labels_network(settings, tokenizer.size, 2)
-    assert take_over(network, tokenizer, settings, start) == 2
-    vectors = network.get_layer("embedding").embeddings.numpy()
-    for word in ("good", "film"):
-        theirs = model.weights["embedding"][model.tokenizer.id(word)]
-        np.testing.assert_array_equal(vectors[tokenizer.id(word)], theirs)
-    new = vectors[tokenizer.id("zzz")]
-    assert np.isfinite(new).all()
-    assert new.any()
-    for direction in ("lstm_forward", "lstm_backward"):
-        cell = network.get_layer(direction).cell
-        np.testing.assert_array_equal(cell.recurrent_kernel, model.weights["lstm_1/recurrent_kernel"])
-
-
-def test_it_is_said_and_changes_what_is_learned(language_model, tmp_path):
-    said = []
-    start = read_language_model(language_model)
-    options = {"start": start, "listener": lambda e: said.append(e.text) if isinstance(e, Note) else None}
-    with_start = train(reviews(), LABELS_SETTINGS, out=tmp_path / "a", **options)
-    assert any("have their embedding from" in text for text in said)
-    assert with_start.settings.units == 6
-    plain = with_changes(LABELS_SETTINGS, {"units": 6, "embedding_size": 5})
-    without = train(reviews(), plain, out=tmp_path / "b")
-    assert not np.allclose(with_start.weights["embedding"], without.weights["embedding"])
-
-
-def test_a_start_resumes_bit_for_bit_and_only_from_the_same_model(language_model, tmp_path):
-    start = read_language_model(language_model)
-    whole = train(reviews(), LABELS_SETTINGS, out=tmp_path / "whole", start=start)
-    with pytest.raises(Interrupted):
-        train(reviews(), LABELS_SETTINGS, out=tmp_path / "cut", start=start, stop_after_steps=3)
-    plain = fitting_settings(LABELS_SETTINGS, start)
-    with pytest.raises(RunError):
-        train(reviews(), plain, out=tmp_path / "cut", resume=True)
-    resumed = train(reviews(), LABELS_SETTINGS, out=tmp_path / "cut", start=start, resume=True)
-    for name, weight in whole.weights.items():
-        np.testing.assert_array_equal(weight, resumed.weights[name])
-
-
-def test_the_articles_language_model_is_refused(tmp_path):
-    settings = with_changes(WORDS_PRESETS["article"], {"units": 4, "iterations": 3})
-    options = TrainOptions(out=tmp_path / "words", preset="article")
-    train_words(Corpus.from_texts(["a b c d e f g h i j"]), settings, options)
-    with pytest.raises(UsageError, match="word vectors"):
-        read_language_model(tmp_path / "words")

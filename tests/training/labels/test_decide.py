@@ -58,10 +58,17 @@ def train_few(out: Path, *, n: int = 60, settings: LabelsSettings = SETTINGS, **
     return train_labels(split, settings, TrainOptions(out=out, **given))
 
 
-def test_a_few_labels_are_all_learned_from_and_metrics_are_out_of_fold(tmp_path: Path) -> None:
-    notes = Notes()
-    model = train_few(tmp_path / "m", listener=notes)
-    metrics = model.metrics
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path, Notes]:
+    """Return a model of a few labelled texts and others without labels, its directory and the notes."""
+    out, notes = tmp_path_factory.mktemp("few") / "m", Notes()
+    return train_few(out, unlabelled=True, listener=notes), out, notes
+
+
+def test_a_few_labels_are_all_learned_from_and_measured_out_of_fold(
+    few: tuple[Model, Path, Notes],
+) -> None:
+    (model, out, notes), metrics = few, few[0].metrics
     assert metrics["texts"] == 60
     assert metrics["valid_texts"] == 0
     assert metrics["measured_on"].startswith("out-of-fold predictions of 2 folds")
@@ -70,22 +77,22 @@ def test_a_few_labels_are_all_learned_from_and_metrics_are_out_of_fold(tmp_path:
     assert metrics["accuracy"] > 0.8
     assert any("linear models (" in note for note in notes)
     assert any("out-of-fold accuracy" in note and note.startswith("network") for note in notes)
-    card = (tmp_path / "m" / "README.md").read_text()
-    assert "out-of-fold predictions of 2 folds" in card
-    runtime, texts = LabelsRuntime.open(tmp_path / "m"), few_rows(n=20)[0]
+    assert "out-of-fold predictions of 2 folds" in (out / "README.md").read_text()
+    runtime, texts = LabelsRuntime.open(out), few_rows(n=20)[0]
     answers = runtime.predict_proba(texts.texts)
     assert (answers.argmax(axis=1) == texts.targets).mean() > 0.8
-    one = runtime.explain(texts.texts[0])
-    assert one.probability == pytest.approx(answers[0].max(), abs=1e-6)
+    assert runtime.explain(texts.texts[0]).probability == pytest.approx(answers[0].max(), abs=1e-6)
+    assert model.labels == ["bad", "good"]
 
 
-def test_interrupted_and_resumed_it_is_as_if_never(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = train_few(tmp_path / "whole", unlabelled=True)
+def test_interrupted_and_resumed_it_is_as_if_never(
+    few: tuple[Model, Path, Notes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(Interrupted):
         train_few(tmp_path / "m", unlabelled=True, stop_after_steps=3, checkpoint_seconds=1e-9)
     monkeypatch.setattr(fold_networks, "_train", None)
     resumed = train_few(tmp_path / "m", unlabelled=True, resume=True)
-    check_same(whole, resumed)
+    check_same(few[0], resumed)
 
 
 def test_a_validation_set_is_for_the_metrics(tmp_path: Path) -> None:
@@ -199,10 +206,8 @@ def check_mixture(model: Model, out: Path, data: Examples) -> None:
     assert right.mean() > 0.9
 
 
-def test_the_answer_is_the_mixture_that_was_measured(plain: tuple[Model, Path], tmp_path: Path) -> None:
+def test_the_answer_is_the_mixture_that_was_measured(plain: tuple[Model, Path]) -> None:
     check_mixture(*plain, examples())
-    three = examples(("a", "b", "c"))
-    check_mixture(train(three, ONE_MEMBER, out=tmp_path / "m"), tmp_path / "m", three)
 
 
 @pytest.mark.parametrize("settings", [ONE_MEMBER, FEW], ids=["many labels", "few labels"])
@@ -231,9 +236,6 @@ def test_vectors_of_texts_help_to_label(tmp_path: Path) -> None:
     model = train(examples(), ONE_MEMBER, out=tmp_path / "a", unlabelled=MORE, listener=notes)
     assert any("pseudo-labels with text vectors" in text for text in notes)
     assert model.metrics["linear_accuracy"] > 0.9
-    alone = with_changes(ONE_MEMBER, {"text_vectors": False})
-    without = train(examples(), alone, out=tmp_path / "b", unlabelled=MORE)
-    assert not np.array_equal(model.linear.weights, without.linear.weights)
 
 
 @pytest.mark.usefixtures("enough_words")
@@ -252,23 +254,13 @@ def test_without_valid_texts_time_or_numba_there_are_no_vectors(
         monkeypatch.setattr(one_member, "can_make_vectors", lambda: False)
     notes, settings = Notes(), with_changes(ONE_MEMBER, {"epochs": 1, **change})
     late = time.monotonic() - 60 * change.get("minutes", 0.0)
-    train(examples(), settings, out=tmp_path / "m", unlabelled=MORE, listener=notes, started=late)
+    model = train(examples(), settings, out=tmp_path / "m", unlabelled=MORE, listener=notes, started=late)
     assert any(expected in text for text in notes)
     assert not any("pseudo-labels with text vectors" in text for text in notes)
-
-
-@pytest.mark.usefixtures("enough_words")
-def test_vectors_have_a_third_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given, label = [], one_member.label_by_vectors
-
-    def noted(*arguments: Any, seconds: float, **named: Any) -> Any:
-        given.append(seconds)
-        return label(*arguments, seconds=1.0, **named)
-
-    monkeypatch.setattr(one_member, "label_by_vectors", noted)
-    settings = with_changes(ONE_MEMBER, {"minutes": 60.0, "epochs": 1})
-    train(examples(), settings, out=tmp_path / "m", unlabelled=MORE)
-    assert given == [pytest.approx(1200, rel=0.1)]
+    if "valid_fraction" in change:
+        # Without validation texts both weigh the same.
+        assert (model.ensemble.network, model.ensemble.linear) == (0.5, 0.5)
+        assert model.linear is not None
 
 
 @pytest.mark.soak
@@ -303,25 +295,17 @@ def test_the_linear_model_can_be_switched_off_and_is_still_compared_with(tmp_pat
     assert (model.linear, model.ensemble.linear) == (None, 0)
     assert model.metrics["baseline_accuracy"] > 0.9
     assert not (tmp_path / "m" / "linear.safetensors").exists()
-    silent = train(examples(), settings, out=tmp_path / "n", baseline=False)
-    assert "baseline_accuracy" not in silent.metrics
     with pytest.raises(SettingsError, match="unlabelled"):
         train(examples(), settings, out=tmp_path / "o", unlabelled=["a text"])
 
 
-def test_without_a_held_out_part_both_weigh_the_same(tmp_path: Path) -> None:
-    settings = with_changes(ONE_MEMBER, {"valid_fraction": 0.0, "epochs": 1})
-    model = train(examples(), settings, out=tmp_path / "m")
-    assert (model.ensemble.network, model.ensemble.linear) == (0.5, 0.5)
-    assert read_model(tmp_path / "m").linear is not None
-
-
 def test_a_time_limit_ends_it_early_with_a_whole_model(tmp_path: Path) -> None:
-    settings = with_changes(ONE_MEMBER, {"epochs": 10_000, "minutes": 0.1})
-    model = train(examples(), settings, out=tmp_path / "m")
+    settings = with_changes(ONE_MEMBER, {"epochs": 10_000, "minutes": 1.0})
+    # Some seconds are left.
+    model = train(examples(), settings, out=tmp_path / "m", started=time.monotonic() - 56)
     assert model.metrics["epochs"] < 10_000
     # Ten seconds of patience with a machine that other programs use.
-    assert model.metrics["seconds"] < 16
+    assert model.metrics["seconds"] < 70
     assert read_model(tmp_path / "m").metrics["steps"] == model.metrics["steps"]
 
 
@@ -362,7 +346,7 @@ def test_the_weights_are_those_of_scikit_learn_and_respect_sample_weights() -> N
     np.testing.assert_allclose(Balance.of(targets, None, 3).weights, expected)
     given = np.arange(1.0, 11.0)
     balance = Balance.of(targets, given, 3)
-    mass = np.bincount(targets, balance.of_texts(targets, given))
+    mass = np.bincount(targets, given * balance.weights[targets])
     np.testing.assert_allclose(mass, given.sum() / 3)
     # A label without texts changes nothing.
     np.testing.assert_allclose(Balance.of(targets, None, 4).weights, [*expected, 1.0])
@@ -375,7 +359,7 @@ def test_a_corrected_linear_model_knows_the_true_shares(n_labels: int) -> None:
     texts = [f"{'abc'[t] if rng.random() < 0.6 else 'x'} y" for t in targets]
     tokenizer, tokenized = tokenize(texts, LABELS_PRESETS["base"])
     balance = Balance.of(targets, None, n_labels)
-    weights = balance.of_texts(targets, None)
+    weights = balance.weights[targets]
     model = fit_ngrams(tokenized.ids, tokenized.starts, one_hot(targets, n_labels), tokenizer.size, weights)
     before, after = (
         np.exp(linear_log_probabilities(each.scores_of_flat(tokenized.ids, tokenized.starts)))
@@ -509,9 +493,9 @@ SENTENCES = {
 }  # fmt: skip
 
 
-def fitted(texts: list[str], labels: object) -> foretell.TextClassifier:
+def fitted(texts: list[str], labels: object, **more: Any) -> foretell.TextClassifier:
     with pytest.warns(foretell.TooFewTextsWarning, match=r"too few different texts to measure \("):
-        clf = foretell.TextClassifier("quick", units=4, embedding_size=4).fit(texts, labels)
+        clf = foretell.TextClassifier("quick", units=4, embedding_size=4).fit(texts, labels, **more)
     assert clf.metrics_["not_measured"].startswith("too few different texts to measure (")
     assert not {"accuracy", "macro_f1", "measured_on", "linear_accuracy", "members"} & set(clf.metrics_)
     return clf
@@ -530,16 +514,6 @@ def test_one_text_for_each_of_three_labels_is_learned() -> None:
     assert fitted(texts, labels).predict(texts) == labels
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_the_examples_of_the_docs_answer_rightly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    exec(python_of(DOCS / "tracking.md")[0], names)
-    clf, texts, labels = names["clf"], names["texts"], names["labels"]
-    assert clf.predict(texts) == labels  # type: ignore[attr-defined]
-    assert clf.predict_proba(texts).max(axis=1).min() > 0.8  # type: ignore[attr-defined]
-
-
 def test_the_example_of_several_labels_answers_rightly() -> None:
     names: dict[str, object] = {}
     exec(python_of(DOCS / "multi-label.md")[0], names)
@@ -551,18 +525,13 @@ def test_the_example_of_several_labels_answers_rightly() -> None:
     assert "accuracy" not in clf.metrics_
 
 
-def test_thousands_of_repetitions_are_no_evidence() -> None:
+def test_thousands_of_repetitions_are_no_evidence_and_report_and_card_claim_nothing(tmp_path: Path) -> None:
     texts, labels = (
         ["good food", "kind people", "bad food", "a long wait"] * 300,
         ["pos", "pos", "neg", "neg"] * 300,
     )
-    assert fitted(texts, labels).predict(texts[:4]) == labels[:4]
-
-
-def test_report_and_card_claim_nothing(tmp_path: Path) -> None:
-    texts, labels = ["good food", "kind people", "bad food", "a long wait"], ["pos", "pos", "neg", "neg"]
-    with pytest.warns(foretell.TooFewTextsWarning):
-        clf = foretell.TextClassifier("quick", units=4).fit(texts, labels, out=tmp_path / "m")
+    clf = fitted(texts, labels, out=tmp_path / "m")
+    assert clf.predict(texts[:4]) == labels[:4]
     for page in (tmp_path / "m" / "README.md", tmp_path / "m" / "run" / "report.html"):
         assert "too few different texts to measure (4" in page.read_text()
     assert "too few different texts" in clf._repr_html_()

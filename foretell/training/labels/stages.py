@@ -1,0 +1,72 @@
+"""One training on its way: its texts, its settings, its run, and what its finished stages found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from foretell.arrays import Array
+from foretell.config import LabelsSettings
+from foretell.data.split import Split
+from foretell.training.checkpoints import Checkpoint
+from foretell.training.events import Note, Stage
+from foretell.training.labels.tokens import Tokens
+from foretell.training.run import Run
+
+
+class Stages:
+    """What finished stages found. Every checkpoint contains it, and a resumed training takes it from there.
+
+    Attributes:
+        run: its checkpoints.
+        arrays: by name, for the next checkpoint.
+        network: the checkpoint that the training of the network continues from; None: it begins.
+    """
+
+    def __init__(self, run: Run) -> None:
+        before = run.checkpoints.latest()
+        self.run, self._before, self.arrays = run, before, dict[str, Array]()
+        self.network: Checkpoint | None = before if before is not None and "epoch" in before.state else None
+
+    def found(self, name: str) -> dict[str, Array]:
+        """Return the arrays of a stage that an interrupted run has finished; {}: it has not."""
+        arrays: dict[str, Array] = {} if self._before is None else dict(self._before.under(name))
+        self.arrays |= {f"{name}/{key}": value for key, value in arrays.items()}
+        return arrays
+
+    def keep(self, name: str, arrays: Mapping[str, Array], *, now: bool = False) -> None:
+        """Keep the arrays of a stage; they are written `now`, or where it is time for a checkpoint."""
+        self.arrays |= {f"{name}/{key}": value for key, value in arrays.items()}
+        if now or self.run.checkpoints.due():
+            self.run.checkpoints.save(0, self.arrays, {})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Training:
+    """What every step of a training reads.
+
+    Attributes:
+        tokens: the tokenized split.
+        split: its texts.
+        settings: the configuration.
+        run: the training in progress.
+        stages: what its finished stages found.
+    """
+
+    tokens: Tokens
+    split: Split
+    settings: LabelsSettings
+    run: Run
+    stages: Stages
+
+    def note(self, text: str) -> None:
+        """Report one sentence."""
+        self.run.options.listener(Note(text=text))
+
+    def begin(self, stage: str, done: float) -> None:
+        """Report that a stage has begun, and the part of the training that is done, 0 to 1."""
+        self.run.options.listener(Stage(name=stage, done=done))
+
+    def check(self) -> None:
+        """Raise `Interrupted` where the training has to stop."""
+        self.run.interrupt.check()
