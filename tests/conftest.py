@@ -17,7 +17,7 @@ import hypothesis
 import pytest
 
 # A deadline for each example fails on a busy machine.
-hypothesis.settings.register_profile("foretell", deadline=None)
+hypothesis.settings.register_profile("foretell", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("foretell")
 
 # `nohup` and shells without job control start a process with signals ignored, and its children inherit
