@@ -58,11 +58,7 @@ class Columns:
         return f"{where}: texts from the column '{self.text}'{labels}"
 
     def record(self, row: Mapping[str, object], where: str, unit: str = "", number: int = 0) -> Record:
-        """Return the record of a mapping from column to value; `unit` and `number` are its place.
-
-        Raises:
-            DataError: the text or the label is a list or an object.
-        """
+        """Return the record of a mapping from column to value; `unit` and `number` are its place."""
         text = row.get(self.text)
         label = None if self.label is None else row.get(self.label)
         fields = {str(key): cell for key, cell in row.items()}

@@ -110,9 +110,6 @@ def estimator_data(
             label (`labelled_rows` has the rule).
         sample_weight: how much each text counts, [text], at least 0; None: 1 each.
         multi_label: what separates labels where a text may have several; "": `y` shows whether it may.
-
-    Raises:
-        DataError: something that is not a text or a label, or lengths that differ.
     """
     y = list(y) if isinstance(y, Iterator) else values_of(y)
     texts = texts_of(x)
@@ -275,11 +272,7 @@ def _one_column(source: Any, where: str) -> Iterable[Any]:
 
 
 def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
-    """Return sample weights as floats, [text]; None where there are none.
-
-    Raises:
-        DataError: not one finite weight of at least 0 for each text, or all of them 0.
-    """
+    """Return sample weights as floats, [text]; None where there are none."""
     if sample_weight is None:
         return None
     weights = np.asarray(sample_weight, np.float64)

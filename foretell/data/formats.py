@@ -18,9 +18,9 @@ from pathlib import Path
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.decode import PARQUET, is_spreadsheet, open_text
 from foretell.data.frames import parquet_records
-from foretell.data.records import Record, is_nested, label_of, spelled, text_of
+from foretell.data.records import Record, label_of, spelled, text_of
 from foretell.data.source import Source
-from foretell.data.tables import csv_records, row_records, workbook_records
+from foretell.data.tables import csv_records, workbook_records
 from foretell.errors import DataError, UsageError
 
 MAX_ARRAY = 1 << 28
@@ -29,6 +29,7 @@ _FIX = "write one object a line, without brackets around them"
 _SAMPLE = 100
 _PREFIX = "__label__"
 _PARTS = ("train", "test")
+_NAMES: dict[type, str] = {list: "a list", str: "a string"}
 # An array of objects, lists or strings, at its very beginning; a plain text may well begin with a bracket.
 _ARRAY = re.compile(r"""\s*\[\s*($|[{\[]\s*["\[{}\]]|[{\[]\s*$|"(\\.|[^"\\])*"\s*(,|\]?\s*$))""")
 
@@ -41,7 +42,8 @@ class Format:
 
     Attributes:
         name: by which the user can ask for it.
-        read: reads the records of a source, in constant memory where the format allows.
+        read: reads the records of a source, in constant memory where the format allows. DataError: it is
+            damaged, or its columns are not clear, with the place. MissingExtraError: it needs an extra.
         recognise: whether a source has this format, by its beginning.
         endings: of file names in this format (before .gz).
     """
@@ -55,64 +57,29 @@ class Format:
 def json_records(source: Source) -> Iterator[Record]:
     """Read the records of JSON Lines, or of a JSON array.
 
-    Each value is an object with a member for each column, a string (a text without a label), or a list with a
-    cell for each column, where the first list may be a header.
-
-    Raises:
-        DataError: a value that is not JSON, or not one of these; no clear columns.
+    Each value is an object with a member for each column, or a string (a text without a label).
     """
-    values, unit = (_array(source), "item") if _is_array(source) else (_lines(source), "line")
+    is_array = source.first_line.lstrip().startswith("[")
+    values, unit = (_array(source), "item") if is_array else (_lines(source), "line")
     # Labels are judged by several records; without them each record is given as soon as it is read.
     first = list(itertools.islice(values, _SAMPLE if source.options.need_label else 1))
     if not first:
         raise DataError(expected="records", found="none", where=source.name)
-    values = itertools.chain(first, values)
-    if isinstance(first[0][1], list):
-        return row_records(_rows(values, source.name, unit), source, unit)
-    return _object_records(values, [value for _, value in first], source, unit)
-
-
-def _is_array(source: Source) -> bool:
-    """Whether a source is one array, and not lists on lines of their own."""
-    first = source.first_line
-    if not first.lstrip().startswith("["):
-        return False
-    try:
-        json.loads(first)
-    except (ValueError, RecursionError):
-        return True
-    return not source.second_line.strip()
-
-
-def _object_records(
-    values: Iterator[Numbered], sample: list[object], source: Source, unit: str
-) -> Iterator[Record]:
     columns: Columns | None = None
-    for number, value in values:
+    for number, value in itertools.chain(first, values):
         row = {"text": value} if isinstance(value, str) else value
         if not isinstance(row, dict):
-            raise _wrong_value(value, "an object or a string", f"{source.name}, {unit} {number}")
+            found = _NAMES.get(type(value)) or f"the value {value!r:.40}"
+            where = f"{source.name}, {unit} {number}"
+            raise DataError(expected="an object or a string", found=found, where=where)
         if columns is None:
-            objects = [each for each in sample if isinstance(each, dict)] or [row]
+            objects = [each for _, each in first if isinstance(each, dict)] or [row]
             names = list(dict.fromkeys(itertools.chain(row, *objects)))
             cells = [[text_of(each.get(name)) for name in names] for each in objects]
             columns = choose_columns(names, cells, source.options, source.name)
             if names != ["text"]:
                 source.note_columns(columns)
         yield columns.record(row, source.name, unit, number)
-
-
-def _rows(values: Iterator[Numbered], name: str, unit: str) -> Iterator[tuple[int, list[str]]]:
-    for number, value in values:
-        if not isinstance(value, list) or any(map(is_nested, value)):
-            raise _wrong_value(value, "a list of single values, as the first one", f"{name}, {unit} {number}")
-        yield number, [text_of(cell) for cell in value]
-
-
-def _wrong_value(value: object, expected: str, where: str) -> DataError:
-    names: dict[type, str] = {list: "a list", dict: "an object", str: "a string"}
-    found = names.get(type(value)) or f"the value {value!r:.40}"
-    return DataError(expected=expected, found=found, where=where)
 
 
 def finite_number(text: str) -> float:
@@ -172,11 +139,7 @@ def _array(source: Source) -> Iterator[Numbered]:
 
 
 def fasttext_records(source: Source) -> Iterator[Record]:
-    """Read fastText lines: `__label__positive the text`. A line without a label has none.
-
-    Raises:
-        DataError: a line with two labels, where labels are needed.
-    """
+    """Read fastText lines: `__label__positive the text`. A line without a label has none."""
     for number, line in enumerate(source.plain_lines(), start=1):
         words, labels = line, []
         while (words := words.lstrip()).startswith(_PREFIX):
@@ -195,11 +158,7 @@ def fasttext_records(source: Source) -> Iterator[Record]:
 
 
 def line_records(source: Source) -> Iterator[Record]:
-    """Read one text a line. Every line is a record, an empty one too, so that answers can be lined up.
-
-    Raises:
-        DataError: labels are needed.
-    """
+    """Read one text a line. Every line is a record, an empty one too, so that answers can be lined up."""
     if source.options.need_label:
         raise DataError(
             expected="texts with labels (csv, tsv, jsonl, parquet, fastText lines or a folder per label)",
@@ -216,9 +175,6 @@ def folder_records(source: Source) -> Iterator[Record]:
 
     If the folder has the folders `train` and `test`, that of `options.part` is read, or else `test`. Where
     labels are not needed, files directly in the folder are texts without a label.
-
-    Raises:
-        DataError: no files, or no folders where labels are needed.
     """
     path, part, need_label = Path(source.path), source.options.part, source.options.need_label
     parts = [name for name in _PARTS if (path / name).is_dir()]

@@ -36,12 +36,7 @@ class _Frame:
 
 
 def parquet_records(source: Source) -> Iterator[Record]:
-    """Read the records of a Parquet file; a class of a Hugging Face ClassLabel is its name.
-
-    Raises:
-        MissingExtraError: polars is not installed.
-        DataError: not a Parquet file, a damaged one, or no clear columns.
-    """
+    """Read the records of a Parquet file; a class of a Hugging Face ClassLabel is its name."""
     require(("polars",), "Parquet", TO_TRAIN)
     return _records(_parquet(source.file(), source.name), source.options, source.note_columns)
 
@@ -50,10 +45,6 @@ def frame_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterat
     """Read the records of a table.
 
     A label of a Hugging Face ClassLabel is its name; -1, which stands for none there, is None.
-
-    Raises:
-        DataError: no clear columns, columns of the same name, or several splits.
-        MissingExtraError: an Arrow stream, and polars is not installed.
     """
     frame = _frame(source)
 
@@ -224,9 +215,6 @@ def sequence_records(source: Any, options: ReadOptions) -> Iterator[Record]:
             texts; a Series or an Arrow array of texts, where a missing value is an empty text; or a tuple of
             two of these, or of two lists: texts and labels.
         options: what to read.
-
-    Raises:
-        DataError: something else, or columns of different lengths.
     """
     may_miss = hasattr(source, "dtype") or hasattr(source, "to_pylist")
     items = values_of(source)

@@ -105,9 +105,6 @@ def sets_of(y: Any, names: Sequence[str] | None = None) -> tuple[LabelSets, Labe
             an array, a sparse matrix, a table whose columns are the labels, or lists of numbers. Or the
             labels of each text, as a list, tuple or set (None: unknown).
         names: the labels of a matrix without names; None: the numbers of its columns.
-
-    Raises:
-        DataError: other numbers than 0 and 1, or a matrix of another width than there are names.
     """
     matrix = _matrix(y)
     if matrix is None:

@@ -65,11 +65,6 @@ class Source:
             raise DataError(expected="records", found="nothing: it is empty", where=self.name)
         return line
 
-    @cached_property
-    def second_line(self) -> str:
-        """What follows `first_line`, up to the next line end or 64 Ki characters; "" at the end."""
-        return self._text.readline(_PEEKED) if self.first_line else ""
-
     def file(self) -> Path:
         """Return a file with the bytes; of a compressed file or a stream a temporary copy."""
         if str(self.path) != STDIN and self._raw.seekable():
@@ -82,7 +77,7 @@ class Source:
 
     def lines(self) -> Iterator[str]:
         """Return the lines of text as they are, with their line ends."""
-        peeked = self._peeked()
+        peeked = self.first_line
         if not peeked.endswith("\n"):
             peeked += self._text.readline()
         return itertools.chain(io.StringIO(peeked, newline=""), self._text)
@@ -93,7 +88,7 @@ class Source:
 
     def whole(self, limit: int) -> str:
         """Return the text, and of more than `limit` characters so many that it is longer."""
-        return self._peeked() + self._text.read(limit)
+        return self.first_line + self._text.read(limit)
 
     def add_note(self, text: str) -> None:
         """Add a note for the user, which begins with the source's short name."""
@@ -103,11 +98,6 @@ class Source:
         """Add the note on which columns were chosen, unless the user named the text column."""
         if self.options.text is None:
             note(self.notes, columns.note(self.short))
-
-    def _peeked(self) -> str:
-        # A cached property is stored under its name once it has been read.
-        second: str = vars(self).get("second_line", "")
-        return self.first_line + second
 
     @cached_property
     def _raw(self) -> io.BufferedReader:

@@ -101,11 +101,7 @@ def _regularity(rows: list[list[str]]) -> float:
 
 
 def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
-    """Read the records of a CSV file one by one. Without a header the columns are called "1", "2", ….
-
-    Raises:
-        DataError: no clear columns, a row of another width, or broken quoting (with the line).
-    """
+    """Read the records of a CSV file one by one. Without a header the columns are called "1", "2", …."""
     first = source.options.header_row or 1
     lines = itertools.islice(source.lines(), first - 1, None)
     sample, size = [], 0
@@ -156,9 +152,6 @@ def row_records(
 
     The numbers of the rows count `unit`, and `fix` is the advice for a row of another width. `sample` has the
     first rows, if they are known.
-
-    Raises:
-        DataError: no rows, no clear columns, or rows of different widths.
     """
     if not sample:
         numbered = list(itertools.islice(rows, _SAMPLE_ROWS))
@@ -223,10 +216,6 @@ def workbook_records(source: Source) -> Iterator[Record]:
     Of several sheets the first that has records is read, and a note names the others. Hidden sheets, charts,
     empty rows and a title above the header are left out. The sheet is held in memory: its text, and about 32
     bytes for each cell of the smallest rectangle around the data.
-
-    Raises:
-        MissingExtraError: python-calamine is not installed.
-        DataError: not a spreadsheet, a damaged or encrypted one, or one without records; no clear columns.
     """
     require(("python_calamine",), "a spreadsheet", TO_READ_EXCEL)
     calamine: Any = importlib.import_module("python_calamine")
