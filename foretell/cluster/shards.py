@@ -135,7 +135,7 @@ class _FilePlan:
         if format != "jsonl":
             return self._whole(f"the format {format}")
         if self._beginning.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b'"'):
-            return self._whole("lists or one JSON array")
+            return self._whole("one JSON array")
         sample = self._first_records(format)
         columns = self._columns(sample)
         return self._ranges(format, _line_cuts(self._file, self._size), **columns), _names(sample), sample

@@ -144,7 +144,6 @@ def test_parquet_is_cut_between_row_groups(tmp_path: Path) -> None:
         ("a.json", b'[{"text":"a"},\n{"text":"b"}]'),
         ("a.txt", "a\nb\n".encode("utf-16")),
         ("a.csv", b'text,n\n"say \\"a\\"",1\nb,2\n'),
-        ("a.jsonl", b'["text","n"]\n["a",1]\n["b",2]\n'),
     ],
 )
 def test_what_cannot_be_divided_is_one_shard(tmp_path: Path, name: str, content: bytes) -> None:
