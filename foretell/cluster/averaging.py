@@ -76,9 +76,6 @@ class RayWorkers:
 
     Attributes:
         processes: the process of each worker, on its node.
-
-    Raises:
-        UsageError: more workers than processors.
     """
 
     def __init__(self, cluster: Cluster, workers: int | None, average_every: int) -> None:
@@ -180,7 +177,7 @@ def training_workers(
     Raises:
         MissingExtraError: Ray is not installed.
         UsageError: a number below 1, one without a cluster, more workers than processors, or not an address.
-        RunError: the cluster does not start or answer, or may not be used; see `connected`.
+        RunError: the cluster does not start or answer, or may not be used.
     """
     for name, value in (("workers", workers), ("average-every", average_every)):
         if value is not None and value < 1:

@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -18,7 +18,7 @@ from foretell.cluster.output import Done, Failed, Json, Output, Task, open_outpu
 from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names, schema_of
 from foretell.cluster.session import Cluster, connected, require_cluster
 from foretell.cluster.shards import Shard, plan
-from foretell.cluster.storage import absolute, input_files
+from foretell.cluster.storage import StoredFile, absolute, input_files
 from foretell.cluster.worker import process, together
 from foretell.config import check_one_label
 from foretell.data.records import ReadOptions
@@ -132,14 +132,9 @@ def classify_files(
         raise SettingsError(
             expected="a probability from 0 to 1", found=repr(abstain_below), where="abstain-below"
         )
-    task = Task(
-        command="classify",
-        model="",
-        out=absolute(out),
-        keep_columns=keep_columns,
-        abstain_below=abstain_below,
-    )
-    return _Job(task, model, "labels", sources, where).run()
+    how = Task(command="classify", model="", out=absolute(out), keep_columns=keep_columns)
+    task = replace(how, abstain_below=abstain_below)
+    return _run(task, model, "labels", sources, where)
 
 
 def score_files(
@@ -164,7 +159,7 @@ def score_files(
         MissingExtraError, UsageError, DataError, RunError, ArtifactError: as `classify_files`.
     """
     task = Task(command="score", model="", out=absolute(out), keep_columns=keep_columns, cache=cache)
-    return _Job(task, model, "words", sources, where).run()
+    return _run(task, model, "words", sources, where)
 
 
 def evaluate_files(
@@ -197,34 +192,20 @@ def evaluate_files(
     if opened.job == "labels" and cache:
         raise UsageError(expected="no --cache with a model for labels", found=f"--cache {cache}")
     task = Task(command="evaluate", model="", cache=cache)
-    return _Job(task, model, opened.job, sources, where, label).run()
+    return _run(task, model, opened.job, sources, where, label)
 
 
+@dataclass(kw_only=True)
 class _Job:
-    """One run: plan, shards, report."""
+    """One run over files; see `classify_files`."""
 
-    def __init__(
-        self,
-        task: Task,
-        model: str | Path,
-        job: str,
-        sources: Sources,
-        where: Where,
-        label: str | None = None,
-    ) -> None:
-        require_cluster()
-        for name in ("workers", "shard_mb"):
-            value = where.get(name)
-            if value is not None and not (isinstance(value, int | float) and value > 0):
-                raise SettingsError(expected="more than 0", found=repr(value), where=name.replace("_", "-"))
-        self._path = Path(local_path(model))
-        self._model = _opened(self._path, job, task)
-        out_format = where.get("out_format", "parquet")
-        self._task = replace(task, model=sha256_of(self._path / MANIFEST), out_format=out_format)
-        self._files = input_files([sources] if isinstance(sources, str | Path) else list(sources))
-        self._where, self._label = where, label
-        self._listener: Listener = where.get("listener", lambda *_: None)
-        self._failed: dict[str, str] = {}
+    task: Task
+    path: Path
+    model: Model
+    files: list[StoredFile]
+    where: Where
+    label: str | None
+    failed: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> ClusterReport:
         """Do every shard that is not finished, and return the report."""
@@ -232,52 +213,47 @@ class _Job:
         notes: tuple[str, ...] = ()
         with self._output() as output:
             if output.waiting:
-                with connected(self._where.get("cluster", "local")) as cluster:
-                    notes, workers = cluster.notes, cluster.workers(self._where.get("workers"))
+                with connected(self.where.get("cluster", "local")) as cluster:
+                    notes, workers = cluster.notes, cluster.workers(self.where.get("workers"))
                     cluster.wait_for_worker()
                     began = time.monotonic()
                     self._do(cluster, output, workers)
-            if not self._failed:
+            if not self.failed:
                 output.finish()
             return self._report(output, time.monotonic() - began, began - started, notes)
 
     @contextmanager
     def _output(self) -> Iterator[Output]:
-        out, expected = self._task.out, "an output folder that can be read and written"
-        fix = "free some space or check the permissions; the same command continues"
+        out, fix = self.task.out, "free some space or check the permissions; the same command continues"
         if out is None:
             yield Output(*self._plan(), {})
             return
         with (
-            typed(RunError, expected, out, fix),
-            open_output(out, self._task, self._files, self._plan) as made,
+            typed(RunError, "an output folder that can be read and written", out, fix),
+            open_output(out, self.task, self.files, self._plan) as made,
         ):
             yield made
 
     def _plan(self) -> tuple[Task, list[Shard]]:
-        where, need_label = self._where, self._task.command == "evaluate" and self._model.job == "labels"
-        options = ReadOptions(text=where.get("text"), label=self._label, need_label=need_label)
+        where, need_label = self.where, self.task.command == "evaluate" and self.model.job == "labels"
+        options = ReadOptions(text=where.get("text"), label=self.label, need_label=need_label)
         shard_mb = where.get("shard_mb")
         size = None if shard_mb is None else max(1, int(shard_mb * (1 << 20)))
-        made = plan(self._files, options, where.get("format"), size)
-        columns = list(made.columns) if self._task.keep_columns else ["text"]
-        schema = schema_of(made.sample, columns) if self._task.out_format == "parquet" else ""
-        names = free_names(columns, SCORE if self._task.command == "score" else ANSWER)
-        return replace(self._task, names=names, schema=schema), made.shards
+        made = plan(self.files, options, where.get("format"), size)
+        columns = list(made.columns) if self.task.keep_columns else ["text"]
+        schema = schema_of(made.sample, columns) if self.task.out_format == "parquet" else ""
+        names = free_names(columns, SCORE if self.task.command == "score" else ANSWER)
+        return replace(self.task, names=names, schema=schema), made.shards
 
     def _do(self, cluster: Cluster, output: Output, workers: int) -> None:
         """Hand out the shards, each at most `ATTEMPTS` times, and commit what comes back.
 
         Ray itself tries nothing again: the manifest has one writer.
-
-        Raises:
-            RunError: the cluster lost its head.
-            OSError: the manifest cannot be written.
         """
         import ray
 
         task: Any = ray.remote(num_cpus=1, max_retries=0)(process)
-        model = [ray.put(pack(self._path))]
+        model, listener = [ray.put(pack(self.path))], self.where.get("listener")
         queue, busy = deque(output.waiting), dict[object, Shard]()
         attempts: Counter[int] = Counter()
         began, rows = time.monotonic(), 0
@@ -293,10 +269,11 @@ class _Job:
                 if isinstance(result, Done):
                     output.add(result)
                     rows += result.rows
-                    finished = len(output.done), len(output.shards)
-                    self._listener(result, finished, rows / max(time.monotonic() - began, 1e-9))
+                    if listener is not None:
+                        finished = len(output.done), len(output.shards)
+                        listener(result, finished, rows / max(time.monotonic() - began, 1e-9))
                 elif result.is_final or attempts[shard.ordinal] >= ATTEMPTS:
-                    self._failed[shard.name] = result.reason
+                    self.failed[shard.name] = result.reason
                 else:
                     queue.append(shard)
             if not ready:
@@ -308,21 +285,44 @@ class _Job:
         lines = list(output.done.values())
         rows = sum(line.rows for line in lines)
         skipped = sum((Counter(line.skipped) for line in lines), Counter[str]())
-        is_evaluated = self._task.command == "evaluate" and not self._failed
+        is_evaluated = self.task.command == "evaluate" and not self.failed
         return ClusterReport(
             out=output.address,
             rows=rows,
             resumed_rows=output.resumed,
             skipped=dict(sorted(skipped.items())),
             shards=len(output.shards),
-            failed=self._failed,
+            failed=self.failed,
             seconds=seconds,
             start_seconds=start_seconds,
             rows_per_second=(rows - output.resumed) / max(seconds, 1e-9),
             whole_files={shard.file: shard.why_whole for shard in output.shards if shard.why_whole},
             notes=tuple(dict.fromkeys([*notes, *(note for line in lines for note in line.notes)])),
-            metrics=together(output, self._model) if is_evaluated else None,
+            metrics=together(output, self.model) if is_evaluated else None,
         )
+
+
+def _run(
+    task: Task, model: str | Path, job: str, sources: Sources, where: Where, label: str | None = None
+) -> ClusterReport:
+    """Check the arguments and the model, and run a job over files."""
+    require_cluster()
+    for name in ("workers", "shard_mb"):
+        value = where.get(name)
+        if value is not None and not (isinstance(value, int | float) and value > 0):
+            raise SettingsError(expected="more than 0", found=repr(value), where=name.replace("_", "-"))
+    path = Path(local_path(model))
+    opened = read_model(path)
+    if opened.job != job:
+        fix = "use foretell score with it" if job == "labels" else "use foretell classify with it"
+        expected, found = f"a model for {job}", f"one for {opened.job}"
+        raise UsageError(expected=expected, found=found, where=str(path), fix=fix)
+    if task.cache and opened.cache is None:
+        expected, fix = "a model with a continuous cache", "leave --cache out"
+        raise UsageError(expected=expected, found="one without", where=str(path), fix=fix)
+    task = replace(task, model=sha256_of(path / MANIFEST), out_format=where.get("out_format", "parquet"))
+    files = input_files([sources] if isinstance(sources, str | Path) else list(sources))
+    return _Job(task=task, path=path, model=opened, files=files, where=where, label=label).run()
 
 
 def _result(ref: object, shard: Shard) -> Done | Failed:
@@ -339,18 +339,3 @@ def _result(ref: object, shard: Shard) -> Done | Failed:
         )
         return Failed(reason=f"{shard.name}: expected a finished shard, found {why}")
     return result
-
-
-def _opened(path: Path, job: str, task: Task) -> Model:
-    opened = read_model(path)
-    if opened.job != job:
-        fix = "use foretell score with it" if job == "labels" else "use foretell classify with it"
-        raise UsageError(
-            expected=f"a model for {job}", found=f"one for {opened.job}", where=str(path), fix=fix
-        )
-    if task.cache and opened.cache is None:
-        raise UsageError(
-            expected="a model with a continuous cache", found="one without", where=str(path),
-            fix="leave --cache out",
-        )  # fmt: skip
-    return opened

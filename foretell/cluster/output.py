@@ -118,12 +118,7 @@ class Output:
         return [shard for shard in self.shards if shard.ordinal not in self.done]
 
     def add(self, line: Done) -> None:
-        """Commit a shard: check that its part is there, then write its line.
-
-        Raises:
-            RunError: the part is not where the worker wrote it.
-            OSError: the line cannot be written.
-        """
+        """Commit a shard: check that its part is there, then write its line."""
         if self.address:
             if not _has_part(self.address, line):
                 raise RunError(
@@ -136,11 +131,7 @@ class Output:
         self.done[line.ordinal] = line
 
     def finish(self) -> None:
-        """Write the manifest and delete the parts of attempts that do not count.
-
-        Raises:
-            OSError: it cannot be written.
-        """
+        """Write the manifest and delete the parts of attempts that do not count."""
         if not self.address:
             return
         lines = [self.done[shard.ordinal] for shard in self.shards]
@@ -170,11 +161,6 @@ def open_output(
         task: what is done with each shard, without the names and types of columns.
         files: the input.
         make_plan: returns the whole task and the shards; not called where a run is continued.
-
-    Raises:
-        RunError: the folder holds other files, or a run with another model, input or options; or another
-            command works there, on this machine's file systems.
-        OSError: it cannot be read or written.
     """
     start = join(out, "").partition("?")[0].rstrip("/") + "/"
     if inside := [name_of(each.file) for each in files if each.file.startswith(start)]:
@@ -212,11 +198,7 @@ def _has_part(out: str, line: Done) -> bool:
 
 
 def _check_same(out: str, run: Json, task: Task, files: list[Json]) -> None:
-    """Check that a run is of the same format, model, options and input.
-
-    Raises:
-        RunError: it is not.
-    """
+    """Check that a run is of the same format, model, options and input."""
     found, names = run.get("files", []), [each["file"] for each in files]
     now = {"format_version": FORMAT_VERSION, **_listed(task), "files": names}
     before = {**run, **run.get("task", {}), "files": [each["file"] for each in found]}

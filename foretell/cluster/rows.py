@@ -84,8 +84,12 @@ def schema_of(sample: Sequence[Record], names: Sequence[str]) -> str:
     return base64.b64encode(pa.schema(fields).serialize()).decode()
 
 
-class JsonWriter:
-    """Writes one JSON object a line. A column that only some rows have is written where it is there."""
+class Writer:
+    """Writes rows, one JSON object a line; a column that only some rows have is written where it is there.
+
+    Attributes:
+        left_out: columns that were left out.
+    """
 
     def __init__(self, path: Path, names: Mapping[str, str]) -> None:
         self.left_out: set[str] = set()
@@ -104,16 +108,21 @@ class JsonWriter:
         self._file.close()
 
 
-class ParquetWriter:
-    """Writes Parquet with the same columns for every shard, batch by batch.
+def writer_of(path: Path, names: Mapping[str, str], schema: str, labels: Sequence[str], where: str) -> Writer:
+    """Return what writes the rows of a shard.
 
     Args:
         path: the new file.
         names: the name of each part of the answer.
-        schema: of the kept columns; see `schema_of`.
+        schema: of the kept columns in Parquet, see `schema_of`; "": JSON Lines.
         labels: of the model; () for a model for words.
         where: the shard, for errors.
     """
+    return ParquetWriter(path, names, schema, labels, where) if schema else Writer(path, names)
+
+
+class ParquetWriter(Writer):
+    """Writes Parquet with the same columns for every shard, batch by batch; see `writer_of`."""
 
     def __init__(
         self, path: Path, names: Mapping[str, str], schema: str, labels: Sequence[str], where: str
@@ -121,8 +130,8 @@ class ParquetWriter:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self.left_out: set[str] = set()
-        self._names, self._where = names, where
+        super().__init__(path, names)
+        self._where = where
         columns = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(schema)))
         self._kept, self._strings = columns.names, {x.name for x in columns if x.type == pa.string()}
         types: dict[str, Any] = dict.fromkeys(SCORE[:5], pa.int64())
@@ -131,16 +140,11 @@ class ParquetWriter:
         types["flags"] = pa.list_(pa.string())
         answer = [(name, types.get(part, pa.string())) for part, name in names.items()]
         self._schema = pa.schema([*columns, *answer])
-        self._file: IO[bytes] = path.open("xb")
         self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
         self._rows: list[dict[str, object]] = []
 
     def write(self, columns: Mapping[str, object], answer: Mapping[str, object]) -> None:
-        """Write one row.
-
-        Raises:
-            DataError: a value of another type than in the first records.
-        """
+        """Write one row."""
         self.left_out |= columns.keys() - set(self._kept)
         named = {self._names[part]: value for part, value in answer.items()}
         if answer.get("label") is not None:
@@ -161,10 +165,9 @@ class ParquetWriter:
         import pyarrow as pa
 
         rows, self._rows = self._rows, []
-        if not rows:
-            return
         try:
-            self._writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=self._schema))
+            if rows:
+                self._writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=self._schema))
         except (pa.ArrowException, TypeError, OverflowError) as error:
             raise DataError(
                 expected="values of the types that the columns have in the first records",

@@ -8,13 +8,10 @@ that is killed. Every other cluster must check tokens: whoever may connect to Ra
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -29,33 +26,13 @@ from foretell.machine import require, usable_processors
 OBJECT_STORE_BYTES = 96 << 20
 """Shared memory of a local cluster. Rows never pass through it; a model that is sent to workers does."""
 _LOOPBACK = "127.0.0.1"
-_ANSWER_SECONDS, _PROBE_SECONDS, _STOP_SECONDS, _START_SECONDS = 5.0, 30.0, 20.0, 120.0
+_ANSWER_SECONDS, _STOP_SECONDS, _START_SECONDS = 5.0, 20.0, 120.0
 # A path of a Unix socket has at most 107 bytes, of which Ray's names need about 65.
 _MAX_FOLDER = 38
 # Ray knows an option for a cluster that stays on its machine, under the name of the systems that need it.
 _ON_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+_WRONG_TOKEN = "a wrong one, or none"
 _GIVE_TOKEN = "set RAY_AUTH_TOKEN_PATH to the file with the token of the cluster"
-
-_PROBE = """
-import json, os, secrets, sys
-import ray
-from ray.exceptions import AuthenticationError
-def look():
-    ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
-    try:
-        client = ray._raylet.GcsClient(address=sys.argv[1])
-        return "ok" if client.internal_kv_get(b"CLUSTER_METADATA", b"cluster", timeout=5) else "no metadata"
-    except AuthenticationError:
-        return "wrong token"
-    except Exception as error:
-        return " ".join(str(error).split())[:200]
-found = [look()]
-os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-print(json.dumps([*found, look()]), flush=True)
-os._exit(0)
-"""
-"""What answers with the user's token, and what with one that nobody can know. Another process looks, because
-Ray waits for minutes where nobody answers, and its threads go on trying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +50,12 @@ class Cluster:
     notes: tuple[str, ...] = ()
 
     def workers(self, asked: int | None) -> int:
-        """Return the number of workers, one for each processor where none is asked for.
-
-        Raises:
-            UsageError: more than processors, so that one would wait for ever.
-        """
+        """Return the number of workers, one for each processor where none is asked for."""
         check_processors(asked, int(self.processors))
         return asked or max(1, int(self.processors))
 
     def wait_for_worker(self) -> None:
-        """Wait until a processor is free.
-
-        Raises:
-            RunError: none is for two minutes, or a worker does not start.
-        """
+        """Wait until a processor is free."""
         import ray
         from ray.exceptions import RayError
 
@@ -105,11 +74,7 @@ class Cluster:
             )
 
     def check_alive(self) -> None:
-        """Check that the head is still there.
-
-        Raises:
-            RunError: nothing answers at its address.
-        """
+        """Check that the head is still there."""
         if not _answers(*host_and_port(self.address)):
             raise RunError(
                 expected="the head of the cluster", found="nothing that answers any more", where=self.address,
@@ -127,11 +92,7 @@ def require_cluster() -> None:
 
 
 def check_processors(workers: int | None, processors: int) -> None:
-    """Check that no worker would wait for a processor for ever.
-
-    Raises:
-        UsageError: there are more workers than processors.
-    """
+    """Check that no worker would wait for a processor for ever."""
     if workers is not None and workers > processors:
         raise UsageError(
             expected=f"at most {processors} workers, one for each processor of the cluster",
@@ -146,11 +107,6 @@ def connected(where: str) -> Iterator[Cluster]:
     Args:
         where: "local" starts one on this machine; "auto" is the one that Ray finds (RAY_ADDRESS, or the one
             that was started on this machine); anything else is the HOST:PORT of a head.
-
-    Raises:
-        MissingExtraError: Ray is not installed.
-        UsageError: not an address, no token, or this process is connected to another cluster.
-        RunError: the cluster does not start or answer, or may not be used.
     """
     require_cluster()
     import ray
@@ -226,10 +182,7 @@ def _loopback() -> Iterator[None]:
 def _init(**options: Any) -> dict[str, Any]:
     import ray
 
-    # Ray keeps the mode and the token of this process's cluster before: it has to read them anew.
-    raylet: Any = ray._raylet
-    raylet.Config.initialize("")
-    raylet.AuthenticationTokenLoader.instance().reset_cache()
+    _without_old_token()
     # Ray writes the death of a worker to stdout, which is for data; the log of the run has it.
     internal: Any = ray._private.worker
     internal.print_to_stdstream = lambda *_, **__: None
@@ -256,55 +209,53 @@ def _shutdown() -> None:
 
 
 def _check_cluster(address: str) -> tuple[str, ...]:
-    """Check that this process may use a cluster, and return notes on it.
-
-    Raises:
-        UsageError: not an address, or no token.
-        RunError: nothing answers there, the token is wrong, or the cluster takes any token.
-    """
+    """Check that this process may use a cluster, and return notes on it."""
     is_there = _answers(*host_and_port(address))
     names, default = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"), Path.home() / ".ray" / "auth_token"
     if not any(map(os.environ.get, names)) and not default.is_file():
-        fix = _GIVE_TOKEN
-        raise UsageError(
-            expected="a token, which every cluster but local needs", found="none", where="cluster", fix=fix
-        )
-    found, of_any = _look(address) if is_there else ("nothing that answers", "")
-    if found == "ok" != of_any:
-        is_encrypted = os.environ.get("RAY_USE_TLS", "").lower() in ("1", "true")
-        return (
-            () if is_encrypted else ("the connection is not encrypted: Ray's TLS is off (docs/cluster.md)",)
-        )
+        expected, fix = "a token, which every cluster but local needs", _GIVE_TOKEN
+        raise UsageError(expected=expected, found="none", where="cluster", fix=fix)
+    found = _found_at(address, {}) if is_there else "nothing that answers"
     expected, fix = "the head of a Ray cluster", "check the address, or start one (docs/cluster.md)"
-    if found == "wrong token":
-        expected, found, fix = "the token of the cluster", "a wrong one, or none", _GIVE_TOKEN
-    elif found == "ok":
+    if found == _WRONG_TOKEN:
+        expected, fix = "the token of the cluster", _GIVE_TOKEN
+    elif not found and not _found_at(address, {"RAY_AUTH_TOKEN": secrets.token_hex(32)}):
         expected, found = "a cluster that checks tokens", "one that anybody who reaches it can run code on"
         fix = "start it again with RAY_AUTH_MODE=token (docs/cluster.md)"
-    raise RunError(expected=expected, found=found, where=address, fix=fix)
+    if found:
+        raise RunError(expected=expected, found=found, where=address, fix=fix)
+    is_encrypted = os.environ.get("RAY_USE_TLS", "").lower() in ("1", "true")
+    return () if is_encrypted else ("the connection is not encrypted: Ray's TLS is off (docs/cluster.md)",)
 
 
-def _look(address: str) -> tuple[str, str]:
-    """Return what `_PROBE` finds at an address."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _PROBE, address], env={**os.environ, "RAY_AUTH_MODE": "token"},
-            capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False,
-        )  # fmt: skip
-        found, of_any = json.loads(done.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        return "something else, or a head that does not answer", ""
-    except (ValueError, IndexError):
-        return f"an error: {' '.join(done.stderr.split())[-200:]}", ""
-    return found, of_any
+def _found_at(address: str, token: Mapping[str, str]) -> str:
+    """Return what is there in place of a head that takes the user's token, or this one; "": it is a head."""
+    from ray.exceptions import AuthenticationError
+
+    with environment({"RAY_AUTH_MODE": "token", **token}):
+        raylet = _without_old_token()
+        try:
+            client = raylet.GcsClient(address=address)
+            metadata = client.internal_kv_get(b"CLUSTER_METADATA", b"cluster", timeout=_ANSWER_SECONDS)
+        except AuthenticationError:
+            return _WRONG_TOKEN
+        except Exception as error:
+            return f"something else ({' '.join(str(error).split()):.200})"
+    return "" if metadata else "a head without metadata"
+
+
+def _without_old_token() -> Any:
+    """Let Ray read the mode and the token anew, which it keeps from the cluster before; return its module."""
+    import ray
+
+    raylet: Any = ray._raylet
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
+    return raylet
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """Return the parts of HOST:PORT.
-
-    Raises:
-        UsageError: it is something else.
-    """
+    """Return the parts of HOST:PORT."""
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
         raise UsageError(
@@ -336,11 +287,7 @@ def _stays_here(address: str) -> bool:
 
 
 def _found_address() -> str:
-    """Return the HOST:PORT of the cluster that Ray finds by itself.
-
-    Raises:
-        RunError: it finds none, or several.
-    """
+    """Return the HOST:PORT of the cluster that Ray finds by itself."""
     from ray._private import services
 
     try:

@@ -91,10 +91,6 @@ def plan(
         options: the columns that the caller named, and whether labels are needed.
         format: the format of every file; None: by its name or its content.
         shard_bytes: bytes of a shard; None: 8 MiB, less for small inputs and more for very large ones.
-
-    Raises:
-        DataError: a file that cannot be read, or whose columns are not clear.
-        UsageError: no such format.
     """
     total = sum(each.size for each in files)
     size = shard_bytes or max(MIN_BYTES, min(MAX_BYTES, total // _SHARDS), -(-total // _MAX_SHARDS))

@@ -49,8 +49,7 @@ class StoredFile:
 def absolute(address: str | Path) -> str:
     """Return an address that is the same in every process: an absolute path, or the bucket path as it is.
 
-    Raises:
-        UsageError: a bucket path with a user name or a key in it, which logs and manifests would show.
+    A key in a bucket path is refused.
     """
     match = _SCHEME.fullmatch(str(address))
     if match is None:
@@ -200,10 +199,6 @@ def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
 
     A file without content holds no record and is left out. Of a folder, files with an ending of `ENDINGS` are
     read, at any depth; those whose name, or whose folder's name, begins with "." or "_" are not.
-
-    Raises:
-        DataError: a source that is not there, cannot be read or holds nothing; a file that is named twice.
-        UsageError: no source, or standard input, which a worker cannot read.
     """
     if not sources or "-" in map(str, sources):
         raise UsageError(

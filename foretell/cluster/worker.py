@@ -11,7 +11,7 @@ import socket
 import tempfile
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from foretell.artifacts.model import Model
 from foretell.artifacts.replacement import typed
 from foretell.cluster.output import Done, Failed, Output, Task
-from foretell.cluster.rows import ANSWER, SCORE, JsonWriter, ParquetWriter, kept, no_answer, verdict_parts
+from foretell.cluster.rows import ANSWER, SCORE, Writer, kept, no_answer, verdict_parts, writer_of
 from foretell.cluster.shards import Shard, beginning_of
 from foretell.cluster.storage import find, join, local_copy, new_file, open_file, read_range
 from foretell.data.columns import Columns
@@ -51,8 +51,8 @@ _models: dict[str, Runtime] = {}
 
 Row = tuple[Record, str]
 """A record, and why it could not be read: "" where it was."""
-Answer = tuple[Row, dict[str, object], str, Sequence[float]]
-"""A row, its answer, why it has none ("" where it has one), and the probability of each label."""
+Answer = tuple[Record, dict[str, object], str, Sequence[float]]
+"""A record, its answer, why it has none ("" where it has one), and the probability of each label."""
 
 
 def process(task: Task, model: Sequence[object], shard: Shard) -> Done | Failed:
@@ -93,24 +93,18 @@ def _opened(sha256: str, files: object) -> Runtime:
 
 def _process(task: Task, model: Runtime, shard: Shard) -> Done:
     notes: list[str] = []
-    rows = open_shard(shard, notes)
     counts: Counter[str] = Counter(rows=0)
+    rows = open_shard(shard, notes)
     part: dict[str, Any] = {}
     if task.out is None:
-        evaluated = _answered(task, model, rows, counts, None)
+        part["evaluated"] = _evaluated(task, model, rows, counts)
     else:
         # A new name for each attempt: one that was given up cannot change what another has committed.
         name = f"part-{shard.ordinal:05d}-{secrets.token_hex(4)}.{task.out_format}"
         with new_file(join(task.out, name)) as path:
-            with ExitStack() as stack:
-                labels = getattr(model, "labels", ())
-                writer: JsonWriter | ParquetWriter
-                if task.out_format == "jsonl":
-                    writer = JsonWriter(path, task.names)
-                else:
-                    writer = ParquetWriter(path, task.names, task.schema, labels, shard.name)
-                stack.callback(writer.close)
-                evaluated = _answered(task, model, rows, counts, writer)
+            labels = getattr(model, "labels", ())
+            with closing(writer_of(path, task.names, task.schema, labels, shard.name)) as writer:
+                _write(task, _answers(task, model, rows), counts, writer)
             part = {"part": name, "size": path.stat().st_size, "sha256": sha256_of(path)}
         if writer.left_out:
             names = ", ".join(f"'{name}'" for name in sorted(writer.left_out))
@@ -120,82 +114,73 @@ def _process(task: Task, model: Runtime, shard: Shard) -> Done:
         rows=counts.pop("rows"),
         skipped=dict(counts),
         worker=f"{socket.gethostname()}:{os.getpid()}",
-        evaluated=evaluated,
         notes=notes,
         **part,
     )
 
 
-def _answered(
-    task: Task,
-    model: Runtime,
-    rows: Iterator[Row],
-    counts: Counter[str],
-    writer: JsonWriter | ParquetWriter | None,
-) -> Evaluated:
-    """Answer and write every row, in order; return what an evaluation needs; see `Done.evaluated`."""
+def _write(task: Task, answers: Iterator[Answer], counts: Counter[str], writer: Writer) -> None:
+    """Write every row, in order, and count those without an answer."""
+    for record, answer, skipped, _ in answers:
+        counts.update(["rows", *([skipped] if skipped else [])])
+        only_text = {"text": None if skipped == UNREADABLE else record.text}
+        writer.write(kept(record) if task.keep_columns else only_text, answer)
+
+
+def _evaluated(task: Task, model: Runtime, rows: Iterator[Row], counts: Counter[str]) -> Evaluated:
+    """Return what an evaluation needs of a shard; see `Done.evaluated`."""
     from foretell.runtime.words.predictor import WordsRuntime
 
     if isinstance(model, WordsRuntime):
-        if task.command == "evaluate":
-            return _score_stream(task, model, rows, counts)
-        answers = _scored(task, model, rows)
-    else:
-        answers = _classified(task, model, rows)
-    labels: list[str] = []
-    probabilities: list[Sequence[float]] = []
-    for (record, problem), answer, skipped, raw in answers:
-        if task.command == "evaluate" and not skipped:
-            if record.label is None:
-                skipped = NO_LABEL
-            else:
-                labels.append(record.label)
-                probabilities.append(raw)
-        counts.update(["rows", *([skipped] if skipped else [])])
-        if writer is not None:
-            only_text = {"text": None if problem else record.text}
-            writer.write(kept(record) if task.keep_columns else only_text, answer)
-    if task.command != "evaluate" or isinstance(model, WordsRuntime):
-        return None
+        return _score_stream(task, model, rows, counts)
     import numpy as np
 
+    labels: list[str] = []
+    probabilities: list[Sequence[float]] = []
+    for record, _, skipped, raw in _answers(task, model, rows):
+        if not skipped and record.label is None:
+            skipped = NO_LABEL
+        if not skipped and record.label is not None:
+            labels.append(record.label)
+            probabilities.append(raw)
+        counts.update(["rows", *([skipped] if skipped else [])])
     return labels, np.array(probabilities, np.float32).reshape(len(labels), len(model.labels))
 
 
-def _classified(task: Task, model: LabelsRuntime, rows: Iterator[Row]) -> Iterator[Answer]:
+def _answers(task: Task, model: Runtime, rows: Iterator[Row]) -> Iterator[Answer]:
+    """Yield the answer of each row, in order."""
+    from foretell.runtime.words.predictor import WordsRuntime
+
+    if isinstance(model, WordsRuntime):
+        for record, problem in rows:
+            yield (
+                (record, no_answer(SCORE, problem), UNREADABLE, ())
+                if problem
+                else _scored(task, model, record)
+            )
+        return
     waiting: deque[Row] = deque()
 
     def texts() -> Iterator[str]:
         for row in rows:
             waiting.append(row)
-            if not row[1]:
-                yield row[0].text
-
-    def unread() -> Iterator[Answer]:
-        while waiting and waiting[0][1]:
-            row = waiting.popleft()
-            yield row, no_answer(ANSWER, row[1]), UNREADABLE, ()
+            yield row[0].text
 
     for verdict in model.classify(texts(), abstain_below=task.abstain_below, chunk=_CHUNK):
-        yield from unread()
-        row = waiting.popleft()
-        skipped = "" if row[0].text.strip() else EMPTY
-        yield row, verdict_parts(verdict), skipped, list(verdict.probabilities.values())
-    yield from unread()
-
-
-def _scored(task: Task, model: WordsRuntime, rows: Iterator[Row]) -> Iterator[Answer]:
-    for record, problem in rows:
+        record, problem = waiting.popleft()
         if problem:
-            yield (record, problem), no_answer(SCORE, problem), UNREADABLE, ()
-            continue
-        try:
-            answer = {**asdict(model.score([record.text], cache=task.cache)), "reason": ""}
-        except DataError as error:
-            reason = f"expected {error.expected}, found {error.found}"
-            yield (record, ""), no_answer(SCORE, reason), NO_WORDS, ()
+            yield record, no_answer(ANSWER, problem), UNREADABLE, ()
         else:
-            yield (record, ""), answer, "", ()
+            skipped = "" if record.text.strip() else EMPTY
+            yield record, verdict_parts(verdict), skipped, list(verdict.probabilities.values())
+
+
+def _scored(task: Task, model: WordsRuntime, record: Record) -> Answer:
+    try:
+        return record, {**asdict(model.score([record.text], cache=task.cache)), "reason": ""}, "", ()
+    except DataError as error:
+        reason = f"expected {error.expected}, found {error.found}"
+        return record, no_answer(SCORE, reason), NO_WORDS, ()
 
 
 def _score_stream(task: Task, model: WordsRuntime, rows: Iterator[Row], counts: Counter[str]) -> Score | None:
@@ -235,11 +220,7 @@ def together(output: Output, model: Model) -> dict[str, object]:
 
 
 def open_shard(shard: Shard, notes: list[str]) -> Iterator[Row]:
-    """Return the records of a shard, in order; what was guessed while reading is added to `notes`.
-
-    Raises:
-        DataError: the file has changed since the run was planned, or cannot be read.
-    """
+    """Return the records of a shard, in order; what was guessed while reading is added to `notes`."""
     with typed(DataError, "a file that can be read", shard.file):
         stored = find(shard.file)
         if stored is None:

@@ -36,9 +36,6 @@ def runtime_files(archive: Path | None = None) -> dict[str, bytes]:
 
     Args:
         archive: the package as `npm pack` writes it; None: the one in the cache, else from the registry.
-
-    Raises:
-        ArtifactError: it is not the pinned package, or it cannot be read or downloaded.
     """
     cache = cached()
     if archive is not None or cache.is_file():

@@ -87,11 +87,7 @@ def change(source: Source, before: Rows, after: Rows, data: Examples | None = No
 
 
 def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
-    """Compare the answers of an exported model with foretell's, and return the largest difference.
-
-    Raises:
-        ArtifactError: a probability differs by more than 1e-4.
-    """
+    """Compare the answers of an exported model with foretell's, and return the largest difference."""
     rows = source.answers(texts)
     copied = np.stack([_last_row(source, answer, text) for text in texts])
     # Not of the words that foretell never predicts. NaN in the copy's answer is not below the tolerance.
@@ -140,9 +136,6 @@ def words_loss(source: Source, before: Answer, after: Answer, lines: Iterable[st
         before: the exported model in float32.
         after: the exported model in 8 bits.
         lines: lines of text; about 20,000 words are used.
-
-    Raises:
-        DataError: no word of the text can be predicted.
     """
     hits = [0, 0]
     count = 0

@@ -182,11 +182,7 @@ def _unpacked(name: str, shape: tuple[int, ...]) -> list[str]:
 
 
 def read_back(folder: Path, source: Source) -> Answer:
-    """Return the function that answers ids by the exported graph.
-
-    Raises:
-        ArtifactError: ONNX Runtime cannot open or run it.
-    """
+    """Return the function that answers ids by the exported graph."""
     kneser_ney = None
     if source.model.kneser_ney is not None:
         kneser_ney = expanded(load_file(folder / KNESER_NEY), source.model.tokenizer.size)

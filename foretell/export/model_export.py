@@ -170,11 +170,7 @@ def _checked_loss(source: Source, answer: Answer, data: Examples | Iterable[str]
 
 
 def check_free(path: Path) -> None:
-    """Check that `path` is free for an exported model: nothing is there, or an older export.
-
-    Raises:
-        ArtifactError: something else is there.
-    """
+    """Check that `path` is free for an exported model: nothing is there, or an older export."""
     fix = "choose another folder, or move this one away"
     where, expected = str(path), "an exported model, or nothing"
     if not path.exists():
@@ -197,9 +193,6 @@ def write_export(
         description: the content of model.json; the size and SHA-256 of each file are added.
         target: the folder; an older export there is replaced.
         check: called with the folder before it gets its name; raises if the export is wrong.
-
-    Raises:
-        ArtifactError: `target` holds something else, or it cannot be written. What was there is unchanged.
     """
     check_free(target)
     fix = "free some space or choose another place; what was there is unchanged"

@@ -77,9 +77,6 @@ class Source:
         states: the LSTM states of a stateful model, name to number of units, in the order of the layers.
         window: the number of words that a windowed model reads; 0 for the others.
         length: the maximum number of words that a classifier's network reads; 0 for words.
-
-    Raises:
-        ArtifactError: the directory cannot be trusted.
     """
 
     def __init__(self, path: str | Path) -> None:

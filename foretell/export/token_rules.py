@@ -19,6 +19,15 @@ from foretell.text.styles import MAX_RUN
 from foretell.text.tokenizer import Tokenizer
 
 _SURROGATES = range(0xD800, 0xE000)
+_SCRIPTS = {
+    "character": styles.CHARACTER,
+    "unspaced": styles.UNSPACED,
+    "extending": styles.EXTENDING,
+    "regional": styles.REGIONAL,
+    "joining": styles.JOINING,
+    "southeast_asian": styles.SOUTHEAST_ASIAN,
+}
+"""The parts of `foretell.text.styles`: `character` is a pattern, the others are insides of classes."""
 
 
 class TokenRules(TypedDict):
@@ -43,18 +52,7 @@ class TokenRules(TypedDict):
     max_run: int
     letters: str
     spaces: str
-    scripts: ScriptRules | None
-
-
-class ScriptRules(TypedDict):
-    """The parts of `foretell.text.styles`: `character` is a pattern, the others are insides of classes."""
-
-    character: str
-    unspaced: str
-    extending: str
-    regional: str
-    joining: str
-    southeast_asian: str
+    scripts: dict[str, str] | None
 
 
 def token_rules(tokenizer: Tokenizer) -> TokenRules:
@@ -71,18 +69,7 @@ def token_rules(tokenizer: Tokenizer) -> TokenRules:
         "max_run": MAX_RUN,
         "letters": _class_of(r"\w+"),
         "spaces": _class_of(r"\s+"),
-        "scripts": _script_rules() if tokenizer.style == "words" else None,
-    }
-
-
-def _script_rules() -> ScriptRules:
-    return {
-        "character": styles.CHARACTER,
-        "unspaced": styles.UNSPACED,
-        "extending": styles.EXTENDING,
-        "regional": styles.REGIONAL,
-        "joining": styles.JOINING,
-        "southeast_asian": styles.SOUTHEAST_ASIAN,
+        "scripts": _SCRIPTS if tokenizer.style == "words" else None,
     }
 
 

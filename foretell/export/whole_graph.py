@@ -14,7 +14,6 @@ value of zeros, [1, column], so that a program may leave it out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,13 +65,13 @@ def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
         nodes += parsed(_linear(model.linear, has_tfidf=bool(model.tfidf), is_labelwise=is_labelwise))
         arrays += _linear_arrays(model.linear)
         if model.tfidf:
-            inputs.append(_tfidf_input(len(model.linear.bias)))
-            zeros = np.zeros((1, len(model.linear.bias)), np.float32)
+            n_columns = len(model.linear.bias)
+            # The first axis has a name of its own: one row serves a batch of any size.
+            axes: list[str | int | None] = ["batch_or_one", n_columns]
+            inputs.append(onnx.helper.make_tensor_value_info(TFIDF_SCORES, onnx.TensorProto.FLOAT, axes))
+            zeros = np.zeros((1, n_columns), np.float32)
             arrays.append(onnx.numpy_helper.from_array(zeros, TFIDF_SCORES))
-    if isinstance(ensemble, LabelwiseEnsemble):
-        nodes += parsed(_labelwise(ensemble))
-    else:
-        nodes += parsed(_combined(ensemble))
+    nodes += parsed(_combined(ensemble))
     shape: list[str | int | None] = ["batch", len(model.labels or ())]
     probabilities = onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, shape)
     graph = onnx.helper.make_graph(nodes, "foretell", inputs, [probabilities], arrays)
@@ -81,14 +80,6 @@ def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
     )
     onnx.checker.check_model(whole)
     return whole
-
-
-def _tfidf_input(n_columns: int) -> onnx.ValueInfoProto:
-    import onnx
-
-    # The first axis has a name of its own: one row serves a batch of any size.
-    shape: list[str | int | None] = ["batch_or_one", n_columns]
-    return onnx.helper.make_tensor_value_info(TFIDF_SCORES, onnx.TensorProto.FLOAT, shape)
 
 
 def parsed(lines: list[str]) -> list[onnx.NodeProto]:
@@ -101,6 +92,10 @@ def parsed(lines: list[str]) -> list[onnx.NodeProto]:
 
 def _constant(name: str, *values: int) -> str:
     return f"{name} = Constant <value = int64[{len(values)}] {{{', '.join(map(str, values))}}}> ()"
+
+
+def _doubles(name: str, *values: float) -> str:
+    return f"{name} = Constant <value = double[{len(values)}] {{{', '.join(map(repr, values))}}}> ()"
 
 
 def _words_read(model: Model) -> list[str]:
@@ -276,66 +271,48 @@ def _linear_arrays(linear: LinearModel) -> list[onnx.TensorProto]:
     return [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
 
 
-def _labelwise(ensemble: LabelwiseEnsemble) -> list[str]:
-    """Return the lines of `probabilities`, as `foretell.ngrams.labelwise.LabelwiseEnsemble` computes them."""
-
-    def numbers(name: str, values: Sequence[float]) -> str:
-        return f"{name} = Constant <value = double[{len(values)}] {{{', '.join(map(repr, values))}}}> ()"
-
-    lines, parts = [numbers("offsets", ensemble.offsets)], ["offsets"]
+def _combined(ensemble: Ensemble | LabelwiseEnsemble) -> list[str]:
+    """Return the lines of `probabilities`, as the two ensembles of `foretell.ngrams` compute them."""
+    if ensemble == NETWORK_ALONE:
+        return [f"probabilities = Identity ({_PREFIX}probabilities)"]
+    is_labelwise = isinstance(ensemble, LabelwiseEnsemble)
+    lines, parts = [_doubles("offsets", *(ensemble.offsets or (0.0,)))], ["offsets"]
+    weights = {"network": ensemble.network, "linear": ensemble.linear}
     if ensemble.network:
-        lines += [
-            numbers("network_weight", ensemble.network),
-            numbers("lowest", [MIN_PROBABILITY]),
-            numbers("highest", [1 - MIN_PROBABILITY]),
-            numbers("certain", [1.0]),
-            f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)",
-            "not_low = Max (of_network, lowest)",
-            "clipped = Min (not_low, highest)",
-            "otherwise = Sub (certain, clipped)",
-            "log_for = Log (clipped)",
-            "log_against = Log (otherwise)",
-            "network_odds = Sub (log_for, log_against)",
-            "network_part = Mul (network_odds, network_weight)",
-        ]
-        parts.append("network_part")
-    if ensemble.linear:
-        lines += [numbers("linear_weight", ensemble.linear), "linear_part = Mul (linear_log, linear_weight)"]
-        parts.append("linear_part")
+        lines.append(f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)")
+        lines += _log_odds() if is_labelwise else _log()
+    for name, weight in weights.items():
+        if weight:
+            lines += [
+                _doubles(f"{name}_weight", *(weight if isinstance(weight, tuple) else (weight,))),
+                f"{name}_part = Mul ({name}_log, {name}_weight)",
+            ]
+            parts.append(f"{name}_part")
     return [
         *lines,
         f"combined = Sum ({', '.join(parts)})",
-        "sigmoid = Sigmoid (combined)",
-        f"probabilities = Cast <to = {_FLOAT}> (sigmoid)",
+        "answer = Sigmoid (combined)" if is_labelwise else "answer = Softmax <axis = 1> (combined)",
+        f"probabilities = Cast <to = {_FLOAT}> (answer)",
     ]
 
 
-def _combined(ensemble: Ensemble) -> list[str]:
-    """Return the lines of `probabilities`, as `foretell.ngrams.ensemble.Ensemble` computes them."""
-    if ensemble == NETWORK_ALONE:
-        return [f"probabilities = Identity ({_PREFIX}probabilities)"]
-    offsets = ensemble.offsets or (0.0,)
-    listed = ", ".join(map(repr, offsets))
-    lines, parts = [f"offsets = Constant <value = double[{len(offsets)}] {{{listed}}}> ()"], ["offsets"]
-    if ensemble.network:
-        lines += [
-            f"smallest = Constant <value = double {{{float(np.finfo(np.float32).tiny)!r}}}> ()",
-            f"network_weight = Constant <value = double {{{ensemble.network!r}}}> ()",
-            f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)",
-            "positive = Max (of_network, smallest)",
-            "network_log = Log (positive)",
-            "network_part = Mul (network_log, network_weight)",
-        ]
-        parts.append("network_part")
-    if ensemble.linear:
-        lines += [
-            f"linear_weight = Constant <value = double {{{ensemble.linear!r}}}> ()",
-            "linear_part = Mul (linear_log, linear_weight)",
-        ]
-        parts.append("linear_part")
+def _log() -> list[str]:
     return [
-        *lines,
-        f"combined = Sum ({', '.join(parts)})",
-        "softmax = Softmax <axis = 1> (combined)",
-        f"probabilities = Cast <to = {_FLOAT}> (softmax)",
+        _doubles("smallest", float(np.finfo(np.float32).tiny)),
+        "positive = Max (of_network, smallest)",
+        "network_log = Log (positive)",
+    ]
+
+
+def _log_odds() -> list[str]:
+    return [
+        _doubles("lowest", MIN_PROBABILITY),
+        _doubles("highest", 1 - MIN_PROBABILITY),
+        _doubles("certain", 1.0),
+        "not_low = Max (of_network, lowest)",
+        "clipped = Min (not_low, highest)",
+        "otherwise = Sub (certain, clipped)",
+        "log_for = Log (clipped)",
+        "log_against = Log (otherwise)",
+        "network_log = Sub (log_for, log_against)",
     ]

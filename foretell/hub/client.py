@@ -109,12 +109,7 @@ def require_hub() -> None:
 
 
 def pinned(kind: Kind, address: Address) -> Address:
-    """Return the address with the commit hash of its revision; without an answer, the one in the cache.
-
-    Raises:
-        HubError: no such repository or revision, or no access to it.
-        NoAnswerError: the Hub does not answer, and the cache has no commit of this revision.
-    """
+    """Return the address with the commit hash of its revision; without an answer, the one in the cache."""
     from huggingface_hub import HfApi
 
     where, revision = str(address), address.revision
@@ -128,11 +123,7 @@ def pinned(kind: Kind, address: Address) -> Address:
 
 
 def file_names(kind: Kind, address: Address) -> list[str]:
-    """Return the names of all files of a commit, in the cache or not.
-
-    Raises:
-        HubError: as `pinned`.
-    """
+    """Return the names of all files of a commit, in the cache or not."""
     from huggingface_hub import HfApi, get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
@@ -151,9 +142,6 @@ def download(kind: Kind, address: Address, names: Iterable[str]) -> Path:
         kind: of the repository.
         address: with the commit hash.
         names: those that the repository does not have are left out.
-
-    Raises:
-        HubError: as `pinned`, or a file that cannot be downloaded or written.
     """
     from huggingface_hub import snapshot_download
 

@@ -137,11 +137,7 @@ def _split_of(path: PurePosixPath) -> Split:
 
 
 def choose_split(splits: Mapping[Split, object], address: DatasetAddress, part: Part | None) -> Split:
-    """Return the configuration and split that an address means.
-
-    Raises:
-        DataError: there is none, or several.
-    """
+    """Return the configuration and split that an address means."""
     configurations = sorted({configuration for configuration, _ in splits})
     expected, found, like = f"files that foretell reads ({', '.join(_ENDINGS)})", configurations, ""
     if configurations:

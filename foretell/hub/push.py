@@ -131,9 +131,6 @@ def prepare(source: Path, folder: Path, repository: str, *, language: str | None
         source: the model directory. It is verified whole, weights included.
         folder: an empty folder.
         repository, language: for the card.
-
-    Raises:
-        ArtifactError: the model cannot be trusted (each reason has its own subclass).
     """
     model = read_model(source)
     contents = {
@@ -152,11 +149,7 @@ def prepare(source: Path, folder: Path, repository: str, *, language: str | None
 
 
 def _repository(api: HfApi, repository: str, *, private: bool) -> ModelInfo:
-    """Return the repository, which is made where there is none.
-
-    Raises:
-        HubError: it is public, or holds another program's files.
-    """
+    """Return the repository, which is made where there is none."""
     if not api.repo_exists(repository):
         api.create_repo(repository, private=private)
     info = api.model_info(repository)

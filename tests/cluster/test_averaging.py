@@ -77,9 +77,10 @@ def test_two_workers_of_which_one_is_killed(tmp_path: Path, monkeypatch: pytest.
     model = LanguageModel.train(
         texts(), out=tmp_path / "m", cluster="local", workers=2, average_every=8, listener=kill, **TINY
     )
-    alone = LanguageModel.train(texts(), out=tmp_path / "alone", **TINY)
     assert model.metrics["workers"] == 2
-    assert model.metrics["steps"] == pytest.approx(alone.metrics["steps"] / 2, rel=0.1)
-    assert model.metrics["perplexity"] == pytest.approx(alone.metrics["perplexity"], rel=0.25)
+    # 3 epochs of 95 % of 300 lines of 13 tokens, by 2 workers with 4 streams of windows of 5.
+    assert model.metrics["steps"] == pytest.approx(278, rel=0.1)
+    # It has learned: there are 40 words and the end of a line.
+    assert model.metrics["perplexity"] < 25
     # The token and the number of threads were for the training alone.
     assert not [name for name in os.environ if name.startswith(("RAY_AUTH", "TF_NUM", "NUMBA_NUM"))]

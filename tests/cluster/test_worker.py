@@ -40,7 +40,8 @@ def work(
     task = Task(**{"command": "classify", "model": str(model), "out": str(out), **options})
     made = plan(input_files([path]), ReadOptions(), None, size)
     names = free_names(list(made.columns), SCORE if task.command == "score" else ANSWER)
-    task = replace(task, names=names, schema=schema_of(made.sample, list(made.columns)))
+    schema = schema_of(made.sample, list(made.columns)) if task.out_format == "parquet" else ""
+    task = replace(task, names=names, schema=schema)
     files = [pack(model)]
     return [lambda shard=shard: process(task, files, shard) for shard in made.shards]  # type: ignore[misc]
 

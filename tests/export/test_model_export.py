@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import onnx
@@ -31,7 +31,6 @@ from export_workplace import (
 
 from foretell import machine
 from foretell.artifacts.directory import read_model
-from foretell.cli.export import Target
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, DataError, MissingExtraError, SettingsError, UsageError
@@ -39,7 +38,6 @@ from foretell.export import check, formats, model_export
 from foretell.export.formats import (
     FILE,
     FORMATS,
-    Format,
     files_of,
     model_bytes,
     read_back,
@@ -75,14 +73,6 @@ def test_a_model_that_was_read_is_exported_too(models: dict[str, Path], tmp_path
     in_memory = dataclasses.replace(read_model(models["labels"]), path=None)
     with pytest.raises(ArtifactError, match="read from a directory"):
         export_model(in_memory, tmp_path / "other")
-
-
-def test_a_language_model_is_exported_with_its_kneser_ney_model(copies: Copies) -> None:
-    description = json.loads((copies["words-counted"].path / "model.json").read_text())
-    assert description["answer"] == "whole"
-    assert description["interpolation"] == [0.1, 0.3, 0.6, 0.8]
-    assert set(description["cache"]) == {"theta", "weight", "half"}
-    assert description["kneser_ney"] in description["files"]
 
 
 def test_a_linear_model_alone_is_exported(tmp_path: Path) -> None:
@@ -175,19 +165,6 @@ def test_onnx_needs_no_tensorflow(models: dict[str, Path], tmp_path: Path) -> No
 SENTENCE = "the mind adapts and converts"
 
 
-def test_every_format_can_be_chosen() -> None:
-    assert set(FORMATS) == set(get_args(Target))
-
-
-@pytest.mark.parametrize("format", FORMATS)
-def test_the_files_of_a_format(models: dict[str, Path], format: Format) -> None:
-    files = files_of(Source(models["labels"]), format, int8=False)
-    assert files["model.onnx"]
-    assert "foretell.js" in files
-    assert json.loads(files["package.json"]) == {"type": "module"}
-    assert ("index.html" in files) == (format == "web")
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_of_8_bits_are_read_back(models: dict[str, Path], name: str, tmp_path: Path) -> None:
     source = Source(models[name])
@@ -213,35 +190,6 @@ def test_a_graph_that_does_not_run_is_an_error(models: dict[str, Path], tmp_path
     (tmp_path / FILE).write_bytes(model_bytes(Source(models["words"])))
     with pytest.raises(ArtifactError, match="an exported model that runs"):
         read_back(tmp_path, source)([1, 2], None)
-
-
-def test_its_answers_are_the_runtimes(models: dict[str, Path]) -> None:
-    texts = ["the mind", "action"]
-    expected = LabelsRuntime.open(models["labels"]).predict_proba(texts)
-    np.testing.assert_array_equal(Source(models["labels"]).answers(texts), expected)
-    words = Source(models["words"])
-    rows = words.answers(texts)
-    assert rows.shape == (2, words.model.tokenizer.size)
-    # The padding and the unknown word are never predicted.
-    assert np.isnan(rows).sum() == 4
-    np.testing.assert_allclose(np.nansum(rows, axis=1), 1, atol=0.2)
-
-
-def test_a_directory_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError):
-        Source(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["labels", "words", "words-article"])
-def test_sample_texts_are_the_same_each_time_and_can_be_read(models: dict[str, Path], name: str) -> None:
-    source = Source(models[name])
-    texts = check.sample_texts(source)
-    assert len(texts) == check.N_TEXTS
-    assert texts == check.sample_texts(Source(models[name]))
-    assert min(len(text.split()) for text in texts) >= source.window
-    assert len(source.answers(texts)) == len(texts)
-    # A language model of the article's has no id for unknown words.
-    assert any("xyzzy" in text for text in texts) == (name != "words-article")
 
 
 def test_what_changes_without_a_teacher_is_that_of_the_answers(models: dict[str, Path]) -> None:
