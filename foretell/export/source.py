@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.label_types import json_value, values_of_names
-from foretell.export.token_rules import TokenRules, token_rules
+from foretell.export.token_rules import token_rules
 from foretell.hub.models import local_path
 from foretell.ngrams.cache import HALF, ContinuousCache
 from foretell.ngrams.labelwise import LabelwiseEnsemble
@@ -36,27 +36,6 @@ Precision = Literal["float32", "int8"]
 Kind = Literal["classifier", "stateful", "windowed"]
 """What a copy takes and gives. classifier: the ids of a text to the probability of each label; stateful: ids
 and LSTM states to logits and states; windowed: the article's windows of raw integers to logits."""
-
-
-class Description(TypedDict):
-    """The content of model.json about an exported model."""
-
-    foretell: str
-    format: str
-    precision: Precision
-    answer: Literal["whole", "without teacher"]
-    job: str
-    preset: str
-    labels: list[Any] | None
-    thresholds: list[float] | None
-    length: int | None
-    states: dict[str, int] | None
-    window: int | None
-    tfidf: str | None
-    kneser_ney: str | None
-    interpolation: list[float] | None
-    cache: dict[str, float] | None
-    tokens: TokenRules
 
 
 class Source:
@@ -139,7 +118,7 @@ class Source:
             return self._runtime.predict_proba(texts)
         return np.stack([_next_words(self._runtime, text) for text in texts])
 
-    def description(self, format: str, precision: Precision) -> Description:
+    def description(self, format: str, precision: Precision) -> dict[str, object]:
         """Return the content of model.json about the model."""
         model, cache = self.model, self.model.cache or ContinuousCache()
         return {

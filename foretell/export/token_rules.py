@@ -10,7 +10,6 @@ import functools
 import itertools
 import json
 import sys
-from typing import TypedDict
 
 from tokenizers import Regex, pre_tokenizers
 
@@ -30,8 +29,8 @@ _SCRIPTS = {
 """The parts of `foretell.text.styles`: `character` is a pattern, the others are insides of classes."""
 
 
-class TokenRules(TypedDict):
-    """The rules of a tokenizer, ready for JSON.
+def token_rules(tokenizer: Tokenizer) -> dict[str, object]:
+    """Return the rules of a tokenizer, ready for JSON.
 
     `letters` and `spaces` are the insides of a character class of JavaScript's regular expressions with the
     flag u: the characters that `\\w` and `\\s` match in foretell's tokenizer. `scripts` has the other parts
@@ -40,23 +39,6 @@ class TokenRules(TypedDict):
     where the vocabulary is not open. `max_run` is the length of the longest run of letters or signs of
     "subword".
     """
-
-    style: str
-    lowercase: bool
-    size: int
-    pad: int | None
-    start: int | None
-    unknown: int | None
-    end_of_line: int | None
-    first_byte: int | None
-    max_run: int
-    letters: str
-    spaces: str
-    scripts: dict[str, str] | None
-
-
-def token_rules(tokenizer: Tokenizer) -> TokenRules:
-    """Return the rules of a tokenizer."""
     return {
         "style": tokenizer.style,
         "lowercase": lowercases(tokenizer),
