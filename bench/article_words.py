@@ -20,7 +20,7 @@ from bench.harness import Results, train
 
 UNITS, WINDOW = 512, 3
 TURNS, WARM, TIMED = 2, 100, 300
-# Several calls of the compiled loop, which does 250 iterations at a time.
+# Several calls of the compiled loop, which does 100 iterations at a time.
 LOOP = 900
 
 

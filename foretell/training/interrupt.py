@@ -42,14 +42,8 @@ class Interrupt:
     ...         interrupt.check()
 
     Off the main thread, where Python allows no signal handler, only `request` and `stop_after_steps` have an
-    effect. A signal that was ignored before (`nohup`) stays ignored.
-
-    Args:
-        stop_after_steps: `at(step)` answers as after a signal once so many steps are done over the whole run;
-            None: never. Tests interrupt at set points with it.
-
-    Attributes:
-        signal: the first signal that arrived, or None.
+    effect: once so many steps are done over the whole run, `at` answers as after a signal. A signal that was
+    ignored before (`nohup`) stays ignored. `signal` is the first one that arrived, or None.
     """
 
     def __init__(self, stop_after_steps: int | None = None) -> None:
@@ -112,15 +106,12 @@ class Interrupt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._put_back()
-
-    def _put_back(self) -> None:
         while self._previous:
             signal.signal(*self._previous.popitem())
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.signal is not None:
-            self._put_back()
+            self.__exit__(None, None, None)
             signal.raise_signal(number)
             return
         self.signal = signal.Signals(number)

@@ -11,14 +11,13 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.manifest import RUN
 from foretell.metrics.shown import count, number, remarks_on, rows_of, shown_value, tiles_of
-from foretell.readable import html_page, percent
+from foretell.readable import html_page, html_text, percent
 from foretell.training.curves import Record, draw_curves, draw_reliability
 
 REPORT = "report.html"
@@ -121,19 +120,6 @@ def _whole(section: Callable[[Metrics], str], values: Metrics) -> str:
         return ""
 
 
-def _text(value: object, max_characters: int = _MAX_CHARACTERS) -> str:
-    """Escape for HTML; control characters become visible, and a long text is cut."""
-    shown = "".join(c if c >= " " or c == "\n" else "\ufffd" for c in str(value))
-    if len(shown) > max_characters:
-        shown = shown[:max_characters].rstrip() + " …"
-    return escape(shown)
-
-
-def _isolated(value: object, max_characters: int = _MAX_NAME) -> str:
-    """Escape a text of the user's, isolated: a right-to-left text must not reorder the text around it."""
-    return f"<bdi>{_text(value, max_characters)}</bdi>"
-
-
 def _table(
     title: str, rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), caption: str = "", css: str = ""
 ) -> str:
@@ -149,6 +135,10 @@ def _table(
     return table if body else ""
 
 
+def _label(name: object) -> str:
+    return html_text(name, _MAX_NAME)
+
+
 def _card(content: str) -> str:
     return f'<div class="card wide">{content}</div>' if content else ""
 
@@ -160,23 +150,24 @@ def _heading(name: str, request: Metrics, records: Sequence[Record]) -> str:
         facts.append(time.strftime("%Y-%m-%d %H:%M", time.localtime(started)))
     if records:
         facts.append(f"{count(records[-1]['step'])} steps")
-    title = f"<h1>{_isolated(name, _MAX_CHARACTERS)}</h1>"
-    return f'<header>{title}<p class="soft">{_text(" · ".join(facts))}</p></header>'
+    title = f"<h1>{html_text(name)}</h1>"
+    return f'<header>{title}<p class="soft">{html_text(" · ".join(facts))}</p></header>'
 
 
 def _tiles(metrics: Metrics) -> str:
     tiles = "".join(
-        f'<div class="tile"><b>{_text(value)}</b><span>{_text(name)}</span></div>'
+        f'<div class="tile"><b>{html_text(value)}</b><span>{html_text(name)}</span></div>'
         for name, value in tiles_of(metrics)
     )
     reason = metrics.get("not_measured")
     sentences = [*([f"No accuracy: {reason}."] if reason else []), *remarks_on(metrics)]
-    remarks = "".join(f'<p class="soft">{_text(each)}</p>' for each in sentences)
+    remarks = "".join(f'<p class="soft">{html_text(each)}</p>' for each in sentences)
     return f'<section class="tiles">{tiles}</section>{remarks}' if tiles else remarks
 
 
 def _all_metrics(metrics: Metrics) -> str:
-    return _card(_table("All metrics", [(_text(name), _text(value)) for name, value in rows_of(metrics)]))
+    rows = [(html_text(name), html_text(value)) for name, value in rows_of(metrics)]
+    return _card(_table("All metrics", rows))
 
 
 def _confusion(metrics: Metrics) -> str:
@@ -191,16 +182,16 @@ def _confusion(metrics: Metrics) -> str:
             f"<small>{100 * n / total:.1f} %</small></td>"
             for j, n in enumerate(row)
         ]
-        rows.append((_isolated(name), *cells))
+        rows.append((_label(name), *cells))
     caption = "rows: true label · columns: predicted label"
-    head = ["", *map(_isolated, names)]
+    head = ["", *map(_label, names)]
     return _card(_table("Confusion matrix", rows, head=head, caption=caption, css="matrix"))
 
 
 def _most_confused(names: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
     pairs = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
     pairs.sort(reverse=True)
-    rows = [(f"{_isolated(names[i])} → {_isolated(names[j])}", count(n)) for n, i, j in pairs[:_MAX_LABELS]]
+    rows = [(f"{_label(names[i])} → {_label(names[j])}", count(n)) for n, i, j in pairs[:_MAX_LABELS]]
     return _table("Most frequent confusions: true label → predicted label", rows)
 
 
@@ -208,9 +199,7 @@ def _by_label(metrics: Metrics) -> str:
     labels = metrics["labels"]
     columns = ["precision", "recall", "f1", "support"]
     columns += ["threshold"] if any("threshold" in each for each in labels.values()) else []
-    rows = [
-        (_isolated(name), *(_cell(each.get(column)) for column in columns)) for name, each in labels.items()
-    ]
+    rows = [(_label(name), *(_cell(each.get(column)) for column in columns)) for name, each in labels.items()]
     return _card(_table("By label", rows, head=["", *(column.replace("f1", "F1") for column in columns)]))
 
 
@@ -255,7 +244,7 @@ def _coverage(coverage: Sequence[Metrics]) -> str:
 
 
 def _where(metrics: Metrics) -> str:
-    return _text(metrics.get("measured_on") or "validation texts")
+    return html_text(metrics.get("measured_on") or "validation texts")
 
 
 def _mistakes(metrics: Metrics) -> str:
@@ -272,18 +261,19 @@ def _mistakes(metrics: Metrics) -> str:
 def _mistake(mistake: Metrics) -> str:
     probability = number(mistake.get("probability"))
     shown = "" if probability is None else f" ({100 * probability:.1f} %)"
+    text = html_text(mistake.get("text", ""), _MAX_CHARACTERS)
     return (
-        f'<div class="card"><blockquote dir="auto">{_text(mistake.get("text", ""))}</blockquote>'
-        f'<p class="verdict">predicted <b>{_isolated(mistake.get("predicted", "–"))}</b>{shown}, '
-        f"true label <b>{_isolated(mistake.get('label', '–'))}</b></p></div>"
+        f'<div class="card"><blockquote dir="auto">{text}</blockquote>'
+        f'<p class="verdict">predicted <b>{_label(mistake.get("predicted", "–"))}</b>{shown}, '
+        f"true label <b>{_label(mistake.get('label', '–'))}</b></p></div>"
     )
 
 
 def _settings(request: Metrics) -> str:
     command, settings = request.get("command_line") or [], request.get("settings") or {}
     words = shlex.join(["foretell", *map(str, command[1:])])
-    line = f"<p><code>{_text(words, 4_000)}</code></p>" if command else ""
-    rows = [(_text(name.replace("_", " ")), _text(value)) for name, value in settings.items()]
+    line = f"<p><code>{html_text(words, 4_000)}</code></p>" if command else ""
+    rows = [(html_text(name.replace("_", " ")), html_text(value)) for name, value in settings.items()]
     table = _table("", rows)
     table = table and f"<details><summary>All settings</summary>{table}</details>"
     return f'<h2>Command and settings</h2><div class="card">{line}{table}</div>' if line or table else ""

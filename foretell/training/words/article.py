@@ -41,14 +41,8 @@ DECAY, EPSILON = 0.9, 1e-10
 REPORT_EVERY = 1_000
 """Number of iterations of which the averages are reported."""
 
-CHUNK = 250
-"""Iterations in one call of the compiled function at most."""
-
-_CALL_SECONDS = 0.5
-"""Calls are made this long, by the speed of the one before: a signal is answered after a call."""
-
-_FIRST_CALL = 25
-"""Iterations of the first call of a process, when the speed is not known."""
+CHUNK = 100
+"""Iterations in one call of the compiled function at most: a signal is answered after a call."""
 
 
 class OffsetWalk:
@@ -213,7 +207,6 @@ class _Loop:
         self.recent = np.zeros([2, 0], np.float32)
         self.step, seconds = 0, 0.0
         self.epochs = math.ceil(settings.iterations / REPORT_EVERY)
-        self._seconds_an_iteration = _CALL_SECONDS / _FIRST_CALL
         saved = run.checkpoints.latest()
         if saved is None:
             run.log_graph(self.steps.compiled.get_concrete_function().graph)
@@ -244,15 +237,14 @@ class _Loop:
         ends = [self.step // REPORT_EVERY * REPORT_EVERY + REPORT_EVERY, self.settings.iterations]
         if stop is not None and stop > self.step:
             ends.append(stop)
-        in_time = max(1, int(_CALL_SECONDS / self._seconds_an_iteration))
-        return min(CHUNK, in_time, min(ends) - self.step)
+        return min(CHUNK, min(ends) - self.step)
 
     def _call(self, count: int) -> None:
         began = time.monotonic()
         done = self.steps.run([next(self.walk) for _ in range(count)])
         self.recent = np.concatenate([self.recent, done], axis=1)[:, -REPORT_EVERY:]
         self.step += count
-        self._seconds_an_iteration = each = (time.monotonic() - began) / count
+        each = (time.monotonic() - began) / count
         progress = Progress(
             step=self.step,
             steps=self.settings.iterations,
@@ -283,7 +275,7 @@ class _Loop:
 
     def metrics(self) -> dict[str, object]:
         """Return the metrics; accuracy and perplexity are averages of the last 1,000 iterations."""
-        means = self._means()
+        means, seconds = self._means(), self._seconds()
         return {
             "accuracy": means["accuracy"],
             "perplexity": math.exp(min(means["loss"], 700.0)),
@@ -292,9 +284,9 @@ class _Loop:
             "steps": self.step,
             "words": len(self.words),
             "vocabulary": self.network.size,
-            "seconds": self._seconds(),
-            "iterations_per_second": self.step / self._seconds(),
-            "words_per_second": self.step * self.settings.window / self._seconds(),
+            "seconds": seconds,
+            "iterations_per_second": self.step / seconds,
+            "words_per_second": self.step * self.settings.window / seconds,
         }
 
     def _save(self) -> None:

@@ -52,7 +52,7 @@ _SHOW_SECONDS = 0.25
 def train_lstm(loop: Loop) -> TrainedNetwork:
     """Train, from the run's latest checkpoint where it has one.
 
-    A step or a window of validation is at most a second of work; between two of them an interruption saves a
+    Between two steps or two windows of validation, at most a second of work each, an interruption saves a
     checkpoint and stops. The metrics at the end are measured again where they were interrupted.
 
     Raises:
@@ -172,11 +172,7 @@ class Loop:
             self.run.log_graph(graph)
 
     def train(self) -> None:
-        """Continue to the last step, or until validation has not improved for `patience` epochs.
-
-        Raises:
-            Interrupted: a signal, or `stop_after_steps`; a checkpoint is saved.
-        """
+        """Continue to the last step, or until validation has not improved for `patience` epochs."""
         try:
             if self.state.at.unmeasured:
                 self._end_epoch()
@@ -217,15 +213,14 @@ class Loop:
 
     def _begin_ending(self) -> None:
         """Sample more words from now on, and measure the pace anew."""
-        words = self.softmax_words()
+        words = self._softmax_words()
         self.state.at.ending = True
-        if self.softmax_words() > words:
+        if self._softmax_words() > words:
             # The first of these steps is compiled, which does not count for the pace.
             self.run.budget.pause()
             self.time.pace_changes()
 
-    def softmax_words(self) -> int:
-        """Return the number of words in the softmax of the next step."""
+    def _softmax_words(self) -> int:
         return softmax_words(self.settings, self.network.size, ending=self.state.at.ending)
 
     def _diverged(self) -> None:
@@ -256,7 +251,7 @@ class Loop:
         ids, targets = self.plan.batch(share, window, entry)
         floor = FLOOR if self.average is None else AVERAGED_FLOOR
         rate = learning_rate(step, self.steps_in_all(), settings.learning_rate, floor)
-        return Batch(ids, targets, window == 0, seed_of(settings, number), rate, self.softmax_words())
+        return Batch(ids, targets, window == 0, seed_of(settings, number), rate, self._softmax_words())
 
     def _end_epoch(self) -> None:
         at, means = self.state.at, self.state.epoch_means()
@@ -363,12 +358,13 @@ class Loop:
 
     def _arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the arrays of a checkpoint."""
-        arrays = self.state.arrays()
-        arrays |= {f"weights/{name}": value for name, value in weights_of(self.network).items()}
-        arrays |= {} if self.average is None else self.average.arrays()
-        for k, variable in enumerate(self.steps.optimizer.variables):
-            arrays[f"optimizer/{k}"] = np.array(variable.numpy())
-        return arrays
+        slots = enumerate(self.steps.optimizer.variables)
+        return {
+            **self.state.arrays(),
+            **{f"weights/{name}": value for name, value in weights_of(self.network).items()},
+            **({} if self.average is None else self.average.arrays()),
+            **{f"optimizer/{k}": np.array(variable.numpy()) for k, variable in slots},
+        }
 
     def _save(self) -> None:
         self.state.at.seconds = time.monotonic() - self._began

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from foretell.metrics import perplexity_of
-from foretell.ngrams.cache import HALF, ContinuousCache, probabilities
+from foretell.ngrams.cache import HALF, probabilities
 from foretell.ngrams.kneser_ney import KneserNey
 from foretell.training.events import Note
 from foretell.training.words import kneser_ney_fit
@@ -138,39 +138,23 @@ def test_the_unigram_is_the_frequency_of_the_words():
     assert (found.order, found.words) == (5, 40_000)
 
 
-def test_contexts_help_where_they_tell_the_next_word():
-    text = np.tile(np.arange(50, dtype=np.int32), 40)
-    found = measured(text[:1_500], text[1_500:], 50)
-    assert found.unigram == pytest.approx(50, rel=0.01)
-    assert found.kneser_ney < 1.2
-
-
 @pytest.mark.parametrize(
     ("text", "size"),
     [
         ([0], 1),
-        ([0, 0], 1),
-        ([0] * 500, 1),
         ([0] * 500, 7),
-        (list(range(89)), 89),
         (list(range(89)), 20_000),
         ([3, 1, 3, 1, 3, 1, 3, 1], 4),
         (np.random.default_rng(4).integers(0, 69, 89).tolist(), 69),
     ],
 )
-@pytest.mark.parametrize("order", [1, 2, 5, 9])
+@pytest.mark.parametrize("order", [1, 9])
 def test_a_degenerate_text_gives_a_finite_perplexity_that_is_no_worse_than_guessing(text, size, order):
     ids = np.array(text, np.int32)
     found = measured(ids, ids if len(ids) > 1 else np.zeros(2, np.int32), size, order=order)
     for metric in (found.unigram, found.kneser_ney):
         assert 1 - 1e-6 <= metric <= size + 1e-3
     assert found.order == min(order, len(text))
-
-
-def test_words_that_training_never_showed_cost_much_but_not_everything():
-    found = measured(np.arange(89, dtype=np.int32), np.arange(89, 200, dtype=np.int32), 200)
-    assert 200 < found.kneser_ney < 10_000
-    assert 200 < found.unigram < 10_000
 
 
 @pytest.mark.parametrize(("most", "bound"), [(None, 116), (100_000, 150)])
@@ -302,20 +286,6 @@ def test_the_share_that_texts_were_drawn_with_is_found(share, seed):
     assert found.weights == pytest.approx([share], abs=0.05)
 
 
-def test_no_other_share_makes_the_text_likelier():
-    network, ngrams = drawn(0.3, 5_000, 1)
-    lengths = np.arange(5_000) % 2
-    ngrams[lengths == 1] -= 0.5
-    best = fit_interpolation(network, ngrams, lengths, 1)
-    of_best = best.logs(network, ngrams, lengths).mean()
-    for change in (0.97, 1.03):
-        for place in (0, 1):
-            weights = list(best.weights)
-            weights[place] *= change
-            other = type(best)(tuple(weights))
-            assert other.logs(network, ngrams, lengths).mean() <= of_best + 1e-5
-
-
 def test_a_length_that_was_hardly_seen_has_about_the_share_of_all():
     network, ngrams = drawn(0.3, 5_000, 2)
     lengths = np.zeros(5_000, int)
@@ -358,16 +328,6 @@ def test_the_parameters_that_a_text_was_drawn_with_are_fitted() -> None:
     assert gain == pytest.approx(1 - perplexity_of(cache.logs(logs, cached, pairs)) / 50)
     assert gain > 0.05
     assert "--cache 500" in notes[0].text
-
-
-def test_no_other_weight_makes_the_text_more_probable() -> None:
-    logs, hidden, words = bursty(3_000, 0.3, 0.5)
-    cached, pairs = probabilities(0.5, hidden, words, SIZE, first=0)
-    weight = fit_weight(logs, cached, pairs / (pairs + HALF))
-    best, *others = (
-        ContinuousCache(0.5, weight * factor).logs(logs, cached, pairs).sum() for factor in (1, 0.8, 1.25)
-    )
-    assert best > max(others)
 
 
 def test_a_cache_that_does_not_help_gets_hardly_any_weight() -> None:
