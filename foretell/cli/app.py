@@ -126,6 +126,7 @@ COMMANDS: dict[str, Command] = {
         examples=("foretell demo --out demo-models",),
     ),
     "classify": Command(
+        code="labels:classify",
         help="Predict the label of each text, with its probability.",
         more=(
             "There is one answer for each text, in the order of the texts, and each is written as soon as "
@@ -143,6 +144,7 @@ COMMANDS: dict[str, Command] = {
         group=LABELS,
     ),
     "explain": Command(
+        code="labels:explain",
         help="Show the effect of each word on the predicted label.",
         more=(
             "The effect of a word (leave-one-out) is the change of the label's log-odds when the word is "
@@ -207,6 +209,7 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "compare": Command(
+        code="evaluate:compare",
         help="Compare two models for labels on the same test data.",
         more=(
             "It shows the accuracy and macro F1 of both, the difference with a 95 % confidence interval "
@@ -298,6 +301,17 @@ def _default(value: object) -> str | None:
     return None if value in (None, (), "") else str(value).removesuffix(".0")
 
 
+_ABOUT = (
+    "Train LSTM models on your own text, on your own machine, and predict with them.\n\n"
+    "There are two jobs. words: a language model, trained on plain text. labels: a text classifier, trained "
+    "on texts with labels."
+)
+_START = (
+    "Start with: foretell demo. Every command has --help, with examples. --debug shows the traceback of an "
+    "error."
+)
+
+
 def make_app(*, all_options: bool = False) -> App:
     """Return the command line as a cyclopts app.
 
@@ -308,17 +322,10 @@ def make_app(*, all_options: bool = False) -> App:
     formatter.all_options = all_options
     app = App(
         name="foretell",
-        help=(
-            "Train LSTM models on your own text, on your own machine, and predict with them.\n\n"
-            "There are two jobs. words: a language model, trained on plain text. labels: a text classifier, "
-            "trained on texts with labels."
-        ),
+        help=_ABOUT,
         help_format="plaintext",
         help_formatter=formatter,
-        help_epilogue=(
-            "Start with: foretell demo. Every command has --help, with examples. --debug shows the traceback "
-            "of an error."
-        ),
+        help_epilogue=_START,
         version=lambda: foretell.__version__,
         version_flags=("--version",),
         config=(from_environment, from_toml),

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model
-from foretell.cli.options import LabelledInput, Output, TextInput, Whole
+from foretell.cli.options import LabelledInput, Output, TextInput, Whole, expect
 from foretell.cli.output import Format, Writer, listed, note, show_notes
-from foretell.errors import UsageError
 from foretell.progress import view
 from foretell.readable import duration
 from foretell.training.events import Stage
@@ -19,11 +18,10 @@ from foretell.training.events import Stage
 if TYPE_CHECKING:
     from foretell.cluster.files import ClusterReport
 
-CLUSTER = Group("Cluster (files of any size, on several processes or machines)", sort_key=6)
 _FAILED_SHOWN = 3
 
 
-@Parameter(name="*", group=CLUSTER)
+@Parameter(name="*", group=Group("Cluster (files of any size, on several processes)", sort_key=6))
 @dataclass(frozen=True, kw_only=True)
 class ClusterOptions:
     """Where files are processed, and where the answers go.
@@ -46,25 +44,13 @@ class ClusterOptions:
     shard_mb: Annotated[float | None, Parameter(metavar="N")] = None
 
     def check(self, *, needs_out: bool) -> bool:
-        """Return whether a cluster was asked for.
-
-        Args:
-            needs_out: whether the command writes rows, so that a cluster needs --out.
-
-        Raises:
-            UsageError: one of the options without the other.
-        """
-        if self.cluster is None:
-            if self != NO_CLUSTER:
-                raise UsageError(
-                    expected="--cluster with --out, --out-format, --workers and --shard-mb",
-                    found="none",
-                    fix="add --cluster local",
-                )
-            return False
-        if needs_out and self.out is None:
-            raise UsageError(expected="--out DIR with --cluster", found="none", fix="name a new folder")
-        return True
+        """Return whether a cluster was asked for; `needs_out`: the command writes rows, with --out."""
+        options = "--cluster with --out, --out-format, --workers and --shard-mb"
+        is_asked = self.cluster is not None
+        expect(is_asked or self == NO_CLUSTER, options, "none", "add --cluster local")
+        has_out = not is_asked or not needs_out or self.out is not None
+        expect(has_out, "--out DIR with --cluster", "none", "name a new folder")
+        return is_asked
 
 
 NO_CLUSTER = ClusterOptions()
@@ -87,31 +73,19 @@ def run(
 
     Args:
         what: the work, such as "classifying".
-        job: a function of `foretell.cluster.files`.
+        job: a function of `foretell.cluster.files`; `how` are more arguments of it.
         sources: files, folders, globs and bucket paths.
-        reading: which column holds the texts, and the format of the data.
-        files: where the files are processed.
-        output: how the report is written.
-        model: the model.
-        literal: whether the user said that all arguments are texts.
         metrics: writes the metrics of an evaluation to stdout; the report then goes to stderr.
-        **how: more arguments of the job.
-
-    Raises:
-        UsageError: options or sources that a cluster does not take.
     """
-    if literal or not sources:
-        raise UsageError(
-            expected="files, folders or bucket paths with --cluster",
-            found="--literal" if literal else "none",
-            fix="name a file, or leave --cluster out",
-        )
-    if reading.header_row is not None or reading.sheet is not None:
-        raise UsageError(
-            expected="no --header-row and no --sheet with --cluster, which reads parts of files",
-            found="one of them",
-            fix="save the table as a .csv whose first row has the names of the columns",
-        )
+    expect(
+        bool(sources) and not literal, "files, folders or bucket paths with --cluster",
+        "--literal" if literal else "none", "name a file, or leave --cluster out",
+    )  # fmt: skip
+    expect(
+        reading.header_row is None and reading.sheet is None,
+        "no --header-row and no --sheet with --cluster, which reads parts of files", "one of them",
+        "save the table as a .csv whose first row has the names of the columns",
+    )  # fmt: skip
     format = output.chosen()
     if files.out is not None:
         how |= {"out": files.out, "out_format": files.out_format}

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, OUTPUT, Count, LabelledInput, Output
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, OUTPUT, Count, LabelledInput, Output, expect
 from foretell.cli.output import aligned, excerpt, note, show_notes, write_report
-from foretell.errors import UsageError
 
 if TYPE_CHECKING:
     from foretell.data.records import Reading
@@ -39,22 +38,14 @@ class Checked:
     accept_above: Annotated[float | None, Parameter(metavar="P")] = None
 
     def check(self) -> None:
-        """Check that the options go together.
-
-        Raises:
-            UsageError: they do not.
-        """
-        accepts = self.accept is not None or self.accept_above is not None
-        if accepts != (self.out is not None):
-            expected = "--out together with --accept or --accept-above"
-            found, fix = ("no --out", "add --out FILE")
-            if self.out is not None:
-                found, fix = ("--out alone", "add --accept FILE or --accept-above P")
-            raise UsageError(expected=expected, found=found, fix=fix)
-        if self.accept_above is not None and not self.check_labels:
-            raise UsageError(
-                expected="--check-labels with --accept-above", found="none", fix="add --check-labels"
-            )
+        """Check that the options go together."""
+        is_written, both = self.out is not None, "--out together with --accept or --accept-above"
+        if self.accept is None and self.accept_above is None:
+            expect(not is_written, both, "--out alone", "add --accept FILE or --accept-above P")
+        else:
+            expect(is_written, both, "no --out", "add --out FILE")
+        is_checked = self.check_labels or self.accept_above is None
+        expect(is_checked, "--check-labels with --accept-above", "none", "add --check-labels")
 
 
 UNCHECKED = Checked()

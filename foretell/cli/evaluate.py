@@ -1,28 +1,41 @@
-"""The command `evaluate`: the metrics of a model on test data."""
+"""The commands `evaluate` and `compare`: the metrics of a model, or of two, on test data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.inputs import open_model
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output, Whole
-from foretell.cli.output import Format, Writer, counted, listed, note, show_notes
-from foretell.cli.reports import Report, suggestions_text, write_labels_report
+from foretell.cli.inputs import local_model, open_model
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, Count, LabelledInput, Output, Whole, expect
+from foretell.cli.output import (
+    Format,
+    Writer,
+    aligned,
+    counted,
+    excerpt,
+    listed,
+    note,
+    show_notes,
+    write_report,
+)
+from foretell.cli.reports import Report, ends_text, suggestions_text, write_labels_report
 from foretell.cli.words import score_rows
 from foretell.config import LabelsSettings
 from foretell.errors import SettingsError, UsageError
+from foretell.metrics.shown import name_of, shown_value
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from foretell.artifacts.model import Model
+    from foretell.comparison import Comparison
     from foretell.data.records import Reading
     from foretell.metrics.costs import Costs
     from foretell.runtime.labels.classifier import LabelsRuntime
@@ -49,13 +62,9 @@ class Breakdown:
     positive: Annotated[str | None, Parameter(metavar="LABEL")] = None
 
     def costs(self) -> Costs | None:
-        """Return the costs that were given.
-
-        Raises:
-            UsageError: --cost that is not like fp=5,fn=1, or --positive without --cost.
-        """
+        """Return the costs that were given."""
         if self.cost is None:
-            _refuse(self.positive is not None, "--positive without --cost", "add --cost fp=X,fn=Y")
+            expect(self.positive is None, "--cost with --positive", "no --cost", "add --cost fp=X,fn=Y")
             return None
         from foretell.metrics.costs import costs_of
 
@@ -69,12 +78,7 @@ class Breakdown:
 
 
 WHOLE = Breakdown()
-
-
-def _refuse(is_given: bool, what: str, fix: str = "leave it out") -> None:
-    """Raise `UsageError` where options were given that do not go together."""
-    if is_given:
-        raise UsageError(expected=f"no {what}", found="one", fix=fix)
+_COLUMNS = "--text, --label or --input-format"
 
 
 def evaluate(
@@ -95,34 +99,25 @@ def evaluate(
         data: Texts with labels for a model for labels, plain text for a model for words; - is standard input.
     """
     costs, on_many = breakdown.costs(), files.check(needs_out=False)
-    if on_many:
-        _refuse(breakdown != WHOLE, "--folds, --by or --cost with evaluate --cluster")
-        out = files.out is not None
-        _refuse(out, "--out with evaluate --cluster", "foretell classify --cluster writes the rows")
-    opened, format = open_model(model), output.chosen()
-    is_words = opened.job == "words"
-    write: Callable[[Report, Format], None] = write_labels_report
-    if is_words:
-        _refuse(breakdown != WHOLE, "--folds, --by or --cost with a model for words")
-        write = _words_writer(opened)
-    else:
-        _refuse(cache != 0, "--cache with a model for labels", "leave it out, or give a model for words")
+    opened, format, out = open_model(model), output.chosen(), files.out is not None
+    is_words, leave = opened.job == "words", "leave it out"
+    for is_wrong, what, fix in (
+        (on_many and breakdown != WHOLE, "--folds, --by or --cost with evaluate --cluster", leave),
+        (out, "--out with evaluate --cluster", "foretell classify --cluster writes the rows"),
+        (is_words and breakdown != WHOLE, "--folds, --by or --cost with a model for words", leave),
+        (is_words and not on_many and reading != ANY_RECORDS, f"{_COLUMNS} with a model for words", leave),
+        (not is_words and cache, "--cache with a model for labels", "leave it out, or give one for words"),
+    ):
+        expect(not is_wrong, f"no {what}", "one", fix)
+    write = _words_writer(opened) if is_words else write_labels_report
     if on_many:
         from foretell.cluster.files import evaluate_files
 
         return on_cluster.run(
-            "evaluating",
-            evaluate_files,
-            [data],
-            reading,
-            files,
-            output,
-            model=model,
-            metrics=write,
+            "evaluating", evaluate_files, [data], reading, files, output, model=model, metrics=write,
             cache=cache,
-        )
+        )  # fmt: skip
     if is_words:
-        _refuse(reading != ANY_RECORDS, "--text, --label or --input-format with a model for words")
         write(_words_report(opened, data, cache), format)
     else:
         write(_labels_report(opened, data, reading, breakdown, costs), format)
@@ -197,3 +192,66 @@ def predict(runtime: LabelsRuntime, texts: Sequence[str]) -> npt.NDArray[np.floa
     verdicts = counted(runtime.classify(texts), "evaluating", len(texts))
     rows = [list(verdict.probabilities.values()) for verdict in verdicts]
     return np.array(rows, np.float32).reshape(len(rows), len(runtime.labels))
+
+
+_DIFFER = ("text", "label", "a", "b", "probability_a", "probability_b", "right")
+# The usual level of significance.
+_SIGNIFICANT = 0.05
+
+
+def compare(
+    a: Annotated[str, Parameter(name="A")],
+    b: Annotated[str, Parameter(name="B")],
+    data: Annotated[str, Parameter(name="DATA")],
+    /,
+    *,
+    show: Count = 10,
+    reading: LabelledInput = ANY_RECORDS,
+    output: Output = AS_TEXT,
+) -> None:
+    """Compare two classifiers.
+
+    Args:
+        a: Model directory for labels.
+        b: Model directory for labels, with the same labels.
+        data: Texts with labels; - is standard input.
+        show: Show up to N texts with different labels; jsonl and csv have all of them.
+    """
+    from foretell.comparison import compare as compare_models
+
+    format, first, second = output.chosen(), local_model(a), local_model(b)
+    if Path(first).resolve() == Path(second).resolve():
+        note("A and B are the same model")
+    examples = reading.read(data, part="test")
+    show_notes(examples.notes)
+    found = compare_models(first, second, examples)
+    record, differ = {"models": [a, b], **found.to_dict()}, map(asdict, found.differ)
+    write_report(format, record, _comparison(found, (a, b), show), _DIFFER, differ)
+
+
+def _comparison(found: Comparison, models: tuple[str, str], show: int) -> str:
+    """Return a comparison for people, with up to `show` texts."""
+    rows: list[tuple[object, ...]] = [("", "A", "B", "B - A", "95 % interval"), ("model", *models)]
+    for key, change in found.differences.items():
+        values = (found.a[key], found.b[key], change["difference"])
+        shown = (shown_value(key, value) for value in values)
+        rows.append((name_of(key, {}), *shown, ends_text(key, change["interval"])))
+    test, how = found.mcnemar, found.interval_method
+    differ = "differ" if test["p_value"] < _SIGNIFICANT else "do not differ"
+    blocks = [
+        aligned(rows),
+        f"{found.texts:,} texts. A alone is right on {test['only_a_right']:,}, B alone on "
+        f"{test['only_b_right']:,}. McNemar's exact test: p = {test['p_value']:.4f}, the accuracies {differ} "
+        f"by more than chance at the level {_SIGNIFICANT}.",
+        f"Intervals: paired bootstrap over texts ({how['resamples']:,} resamples, seed {how['seed']}).",
+    ]
+    if found.differ and show:
+        texts = [
+            (each.label, f"{each.a} {each.probability_a:.2f}", f"{each.b} {each.probability_b:.2f}",
+             excerpt(each.text))
+            for each in found.differ[:show]
+        ]  # fmt: skip
+        more = f", the first {show}" if len(found.differ) > show else ""
+        head = f"{len(found.differ):,} texts with different labels{more}"
+        blocks.append(f"{head}:\n{aligned([('true', 'A', 'B', 'text'), *texts])}")
+    return "\n\n".join(blocks)

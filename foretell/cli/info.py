@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Annotated, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from foretell.artifacts import manifest
 from foretell.cli.inputs import open_model
-from foretell.cli.options import AS_TEXT, Output
-from foretell.cli.output import Format, Writer, aligned, listed, megabytes, show
+from foretell.cli.options import AS_TEXT, Output, expect
+from foretell.cli.output import Writer, aligned, listed, show
 from foretell.cli.setting_flags import SettingInfo, plain, setting_infos
 from foretell.config import Job, to_dict
-from foretell.errors import UsageError
 from foretell.hub.client import address_of
 from foretell.metrics.shown import rows_of
 
@@ -34,43 +33,37 @@ def info(
 
     Args:
         model: Model directory.
-        presets: Show the value of each setting in each preset; jsonl and csv also have its range and what it
-            does.
+        presets: Show the value of each setting in each preset; jsonl and csv also say what it does.
     """
     format = output.chosen()
-    if (model is not None) == presets:
-        raise UsageError(
-            expected="a model directory or --presets", found="both" if presets else "neither", where="MODEL"
-        )
+    found = "both" if presets else "neither"
+    expect((model is None) == presets, "a model directory or --presets", found, where="MODEL")
     if model is not None:
-        opened = open_model(model)
-        record = model_record(opened)
+        record = model_record(open_model(model))
         columns = [name for name, value in record.items() if not isinstance(value, dict)]
-        Writer(format, columns).write(record, model_text(opened))
+        Writer(format, columns).write(record, model_text(record))
     elif format == "text":
-        show("\n\n".join(map(_presets_text, JOBS)))
+        tables = ((job, setting_infos(job)) for job in JOBS)
+        show("\n\n".join(aligned(_presets(job, infos)) for job, infos in tables))
     else:
-        _write_settings(format)
+        records = [
+            {"job": job, "name": each.name, "help": each.help, "range": each.range(), **each.presets}
+            for job in JOBS
+            for each in setting_infos(job)
+        ]
+        writer = Writer(format, list(dict.fromkeys(name for record in records for name in record)))
+        for record in records:
+            writer.write(record)
 
 
-def _presets_text(job: Job) -> str:
-    """Return a table of the presets of a job: a row for each setting, a column for each preset."""
-    infos = setting_infos(job)
-    rows = [(each.name.replace("_", "-"), *map(plain, each.presets.values())) for each in infos]
-    return aligned([(job, *infos[0].presets), *rows])
-
-
-def _write_settings(format: Format) -> None:
-    infos = [each for job in JOBS for each in setting_infos(job)]
-    names = list(dict.fromkeys(name for each in infos for name in each.presets))
-    columns = [f.name for f in dataclasses.fields(SettingInfo) if f.name not in ("choices", "presets")]
-    writer = Writer(format, [*columns, "choices", *names])
+def _presets(job: Job, infos: Sequence[SettingInfo]) -> Iterator[Sequence[str]]:
+    """Yield a row for each setting of a job, with a column for each preset."""
+    yield (job, *infos[0].presets)
     for each in infos:
-        record = dataclasses.asdict(each)
-        writer.write(record if format == "jsonl" else {**record, **each.presets})
+        yield (each.name.replace("_", "-"), *map(plain, each.presets.values()))
 
 
-def model_record(opened: Model) -> dict[str, object]:
+def model_record(opened: Model) -> dict[str, Any]:
     """Return what is in a model directory: its job, vocabulary, size, labels, metrics and settings."""
     teacher = (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER, manifest.TEACHER)
     sizes = [opened.files[name].size for name in teacher if name in opened.files]
@@ -83,6 +76,7 @@ def model_record(opened: Model) -> dict[str, object]:
         "foretell": opened.written_by,
         "vocabulary": opened.tokenizer.size,
         "bytes": sum(file.stat().st_size for file in opened.directory.iterdir() if file.is_file()),
+        "teacher": (opened.metrics.get("teacher") or {}).get("name", "an encoder") if sizes else None,
         "teacher_bytes": sum(sizes) or None,
         "ancestors": list(opened.ancestors),
         "labels": list(opened.labels or ()),
@@ -91,28 +85,15 @@ def model_record(opened: Model) -> dict[str, object]:
     }
 
 
-def model_text(opened: Model) -> str:
-    """Return what is in a model directory, for people."""
-    record = model_record(opened)
-    unit = "tokens" if opened.tokenizer.is_open else "words"
-    head: list[tuple[str, object]] = [
-        ("job", opened.job),
-        ("preset", opened.preset),
-        ("made by", f"foretell {record['foretell'] or '(unknown version)'}"),
-        ("vocabulary", f"{opened.tokenizer.size:,} {unit}"),
-        ("files", f"{megabytes(cast(int, record['bytes']))}, verified"),
+def model_text(record: Mapping[str, Any]) -> str:
+    """Return what `model_record` has, for people."""
+    head = [
+        (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
+        for name, value in record.items()
+        if value and not isinstance(value, dict)
     ]
-    if record["hub"]:
-        head.append(("from the Hub", record["hub"]))
-    if size := record["teacher_bytes"]:
-        name = (opened.metrics.get("teacher") or {}).get("name", "an encoder")
-        head.append(("kept teacher", f"{name}, {megabytes(cast(int, size))}: reads each text"))
-    if opened.ancestors:
-        head.append(("continues", ", ".join(each[:12] for each in opened.ancestors)))
-    if opened.labels:
-        head.append(("labels", ", ".join(opened.labels)))
-    settings = [(name.replace("_", "-"), plain(value)) for name, value in to_dict(opened.settings).items()]
+    settings = [(name.replace("_", "-"), plain(value)) for name, value in record["settings"].items()]
     blocks = [listed(head), f"settings\n{listed(settings, indent=2)}"]
-    if rows := rows_of(opened.metrics):
+    if rows := rows_of(record["metrics"]):
         blocks.insert(1, f"metrics\n{listed(rows, indent=2)}")
     return "\n\n".join(blocks)

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foretell.cli.options import TextInput
+from foretell.cli.options import TextInput, expect
 from foretell.cli.output import counted, note, show_notes
-from foretell.errors import DataError, UsageError
+from foretell.errors import DataError
 from foretell.hub.client import is_address, parse
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ def names_source(argument: str, *, literal: bool = False, folders: bool = True) 
         argument: an argument of the command line.
         literal: whether the user said that all arguments are texts.
         folders: whether the path of an existing folder is read too.
-
-    Raises:
-        DataError: the argument can only be meant as a file, and there is none.
     """
     if literal:
         return False
@@ -77,13 +74,8 @@ def read_records(
         texts: texts, files, folders, or "-"; none: standard input.
         how: which column holds the texts, and the format of the data.
         literal: whether all arguments are texts.
-
-    Raises:
-        UsageError: no argument, and standard input is a terminal.
-        DataError: a source that cannot be read.
     """
-    if not texts and sys.stdin.isatty():
-        raise UsageError(expected="a text, a file or -", found="nothing", where="TEXT")
+    expect(bool(texts) or not sys.stdin.isatty(), "a text, a file or -", "nothing", where="TEXT")
     notes: list[str] = []
     shown = 0
     for record in counted(_records(texts or (STDIN,), how, literal, notes), what, streams=True):
@@ -109,9 +101,6 @@ def read_text(argument: str, *, literal: bool = False) -> str:
     """Return the one text that an argument gives: a file is read whole, without its last line end.
 
     An address on the Hub, which has many texts, is a text itself.
-
-    Raises:
-        DataError: a file that cannot be read.
     """
     if is_address(argument) or not names_source(argument, literal=literal, folders=False):
         return argument
@@ -126,11 +115,7 @@ def read_text(argument: str, *, literal: bool = False) -> str:
 
 @contextmanager
 def open_lines(argument: str, *, literal: bool = False) -> Iterator[Iterator[str]]:
-    """Open the one text that an argument gives, for reading line by line in constant memory.
-
-    Raises:
-        DataError: a file that cannot be read.
-    """
+    """Open the one text that an argument gives, for reading line by line in constant memory."""
     if not names_source(argument, literal=literal, folders=False):
         yield iter([argument])
         return
@@ -149,12 +134,7 @@ def open_lines(argument: str, *, literal: bool = False) -> Iterator[Iterator[str
 
 
 def local_model(model: str) -> str:
-    """Return the directory of a model: of hf://owner/name the one in the cache, whose commit is shown.
-
-    Raises:
-        HubError: the Hub has no such model, or cannot be reached.
-        MissingExtraError: huggingface_hub is not installed.
-    """
+    """Return the directory of a model: of hf://owner/name the one in the cache, whose commit is shown."""
     if not is_address(model):
         return model
     from foretell.hub.models import local_path

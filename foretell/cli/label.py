@@ -10,15 +10,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
 from foretell.annotation.keys import COMMANDS, keys_of
 from foretell.cli.inputs import STDIN, local_model
-from foretell.cli.options import ANY_TEXTS, OUTPUT, TextInput, Whole
+from foretell.cli.options import ANY_TEXTS, OUTPUT, TextInput, Whole, expect
 from foretell.cli.output import excerpt, listed, note, show, show_notes
-from foretell.errors import DataError, UsageError
+from foretell.errors import DataError
 from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
@@ -62,13 +62,8 @@ def label(
         page: Serve a page for the answers on this machine, until Ctrl-C.
         port: Serve the page on this port (0: a free one, which is printed).
     """
-    if texts == STDIN:
-        raise UsageError(
-            expected="a file of texts, since the answers are read from standard input",
-            found="-",
-            where="TEXTS",
-            fix="save the texts as a file first",
-        )
+    what = "a file of texts, since the answers are read from standard input"
+    expect(texts != STDIN, what, "-", "save the texts as a file first", where="TEXTS")
     from foretell.annotation.annotation import annotate
     from foretell.data.examples import iter_records
 
@@ -89,8 +84,7 @@ def label(
 
                 serve_annotation(annotation, port)
             else:
-                with Keyboard() as keyboard:
-                    LabelSession(annotation, keyboard).run()
+                LabelSession(annotation).run()
         except KeyboardInterrupt:
             note("")
         finally:
@@ -108,10 +102,8 @@ def _end(annotation: Annotation, texts: str, out: Path, export: Path | None) -> 
         note(f"wrote {export}; to train a model: {shlex.join(train)}")
 
 
-def _estimate(found: Estimate | None) -> str:
+def _estimate(found: Estimate) -> str:
     """Return an estimate as "83.33 % (68.64 % to 93.03 %)"."""
-    if found is None:
-        return "no random texts yet"
     return f"{percent(found.value)} ({percent(found.low)} to {percent(found.high)})"
 
 
@@ -132,102 +124,80 @@ def _metrics(annotation: Annotation) -> str:
         ("none", counts.none), ("unclear", counts.unclear), ("skipped", counts.skip), ("left", counts.left),
         *((f"label {label}", count) for label, count in counts.labels.items()),
     ]  # fmt: skip
-    measured = [("accuracy of the suggestions", _estimate(metrics.accuracy))]
-    if (f1 := metrics.macro_f1) is not None:
-        measured.append(("macro F1 of the suggestions", f"{f1.value:.4f} ({f1.low:.4f} to {f1.high:.4f})"))
-    measured.append(("texts without any of the labels", _estimate(metrics.none)))
-    measured += [(f"share of {label}", _estimate(share)) for label, share in metrics.shares.items()]
-    if metrics.changed is not None:
-        measured.append(("predictions that the last 50 changed", _estimate(metrics.changed)))
+    measured = [
+        ("accuracy of the suggestions", metrics.accuracy), ("macro F1 of the suggestions", metrics.macro_f1),
+        ("texts without any of the labels", metrics.none),
+        *((f"share of {label}", share) for label, share in metrics.shares.items()),
+        ("predictions that the last 50 changed", metrics.changed),
+    ]  # fmt: skip
     remark = "Metrics are measured on the texts that were drawn at random, with 95 % confidence intervals."
     if metrics.changes_little:
         remark += "\n50 more labels would change little."
-    return "\n\n".join([listed(answers), listed(measured), remark])
+    shown = listed((name, _estimate(found)) for name, found in measured if found is not None)
+    return "\n\n".join(filter(None, [listed(answers), shown, remark]))
 
 
 # What a key sends that stands for no character, such as an arrow (ECMA-48).
 _SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|)")
 
 
-class Keyboard:
-    """Where answers come from: keys of a terminal, or lines of a pipe or a file. A context manager.
+def _sent_by_keys() -> str:
+    """Wait for keys of the terminal, and return what they send, without Enter. Ctrl-C stays Ctrl-C."""
+    import termios
+    import tty
 
-    A key of a terminal needs no Enter, except on Windows. Ctrl-C stays Ctrl-C.
-    """
-
-    def __init__(self) -> None:
-        self.is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and sys.platform != "win32"
-        self._typed = ""
-        self._before: list[Any] = []
-
-    def __enter__(self) -> Self:
-        if self.is_terminal:
-            import termios
-            import tty
-
-            self._before = termios.tcgetattr(sys.stdin.fileno())
-            # Now, not once the input is read: a key that was pressed early must not be lost.
-            tty.setcbreak(sys.stdin.fileno(), termios.TCSANOW)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.is_terminal:
-            import termios
-
-            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._before)
-
-    def key(self) -> str | None:
-        """Return the next command: a line, or a key of a terminal; None: the input has ended."""
-        if not self.is_terminal:
-            return self.line("")
-        while not self._typed:
-            if not (sent := os.read(sys.stdin.fileno(), 1024)):
-                return None
-            self._typed = _SEQUENCE.sub("", sent.decode("utf-8", "replace"))
-        key, self._typed = self._typed[0], self._typed[1:]
-        # Ctrl-D ends the input.
-        return None if key == "\x04" else key.strip("\r\n")
-
-    def line(self, prompt: str) -> str | None:
-        """Return the next line; None: the input has ended. A terminal shows the prompt."""
-        if self.is_terminal:
-            show(prompt, end="", flush=True)
-        self.__exit__()
-        try:
-            line = sys.stdin.readline()
-        finally:
-            self.__enter__()
-        return line.rstrip("\r\n") if line else None
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    # Now, not once the input is read: a key that was pressed early must not be lost.
+    tty.setcbreak(terminal, termios.TCSANOW)
+    try:
+        return os.read(terminal, 1024).decode("utf-8", "replace")
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 class LabelSession:
     """Shows texts and takes answers until the input ends, `quit` is asked for, or no text is left.
 
-    Args:
-        annotation: the texts and answers.
-        keyboard: where the answers come from.
+    Answers are keys of a terminal (on Windows with Enter), or lines of a pipe or a file.
     """
 
-    def __init__(self, annotation: Annotation, keyboard: Keyboard) -> None:
-        self._annotation, self._keyboard = annotation, keyboard
-        self._keys = keys_of(annotation.labels)
+    def __init__(self, annotation: Annotation) -> None:
+        self._annotation, self._keys = annotation, keys_of(annotation.labels)
+        self._is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and sys.platform != "win32"
+        self._typed = ""
         self._shown: int | None = None
 
     def run(self) -> None:
         """Take answers."""
         self._show_help()
-        while True:
-            # Who answers by hand does not wait for a fit; a program gets the same texts each time.
-            item = self._annotation.next(fresh=not self._keyboard.is_terminal)
-            if item is None:
-                note("no text is left")
-                return
+        # Who answers by hand does not wait for a fit; a program gets the same texts each time.
+        while (item := self._annotation.next(fresh=not self._is_terminal)) is not None:
             if item.id != self._shown:
                 self._show(item)
-            command = self._keyboard.key()
+            command = self._command()
             if command is None or self._is_quit(command.strip()):
                 return
             self._do(command.strip(), item)
+        note("no text is left")
+
+    def _command(self) -> str | None:
+        """Return the next key or line; None: the input has ended."""
+        if not self._is_terminal:
+            return self._line("")
+        while not self._typed:
+            if not (sent := _sent_by_keys()):
+                return None
+            self._typed = _SEQUENCE.sub("", sent)
+        key, self._typed = self._typed[0], self._typed[1:]
+        # Ctrl-D ends the input.
+        return None if key == "\x04" else key
+
+    def _line(self, prompt: str) -> str | None:
+        if self._is_terminal:
+            show(prompt, end="", flush=True)
+        line = sys.stdin.readline()
+        return line.rstrip("\r\n") if line else None
 
     def _is_quit(self, command: str) -> bool:
         return command in ("q", "quit") and command not in self._annotation.labels
@@ -245,7 +215,7 @@ class LabelSession:
             note(f"undone: {len(undone)}" if undone else "nothing to undo")
             self._shown = None
         elif verb == "search":
-            if words := rest.strip() or (self._keyboard.line("search: ") or "").strip():
+            if words := rest.strip() or (self._line("search: ") or "").strip():
                 self._label_many(self._annotation.search(words, k=_FOUND))
         elif verb == "similar":
             self._label_many(self._annotation.similar(item))
@@ -268,7 +238,7 @@ class LabelSession:
             getattr(self._annotation, answer)(items)
         if len(items) > 1:
             note(f"{answer} ({len(items)} texts)")
-        elif self._keyboard.is_terminal:
+        elif self._is_terminal:
             note(answer)
         return True
 
@@ -277,9 +247,9 @@ class LabelSession:
         labels = self._annotation.labels
         if command in labels:
             return command
-        if command.startswith(":") and self._keyboard.is_terminal:
+        if command.startswith(":") and self._is_terminal:
             # By the beginning of its name.
-            typed = (self._keyboard.line("label: ") or "").strip()
+            typed = (self._line("label: ") or "").strip()
             found = [each for each in labels if typed and each.startswith(typed)]
             if typed in found or len(found) == 1:
                 return typed if typed in found else found[0]
@@ -293,7 +263,7 @@ class LabelSession:
             for number, item in enumerate(items, start=1):
                 show(f"{number:>4}  {excerpt(item.text, _LISTED)}")
             prompt = f"label all {len(items)} (key or name; -2 5 leaves out 2 and 5; Enter: go back): "
-            command = (self._keyboard.line(prompt) or "").strip()
+            command = (self._line(prompt) or "").strip()
             if not command or self._answer(command, items):
                 break
             numbers = {int(word) for word in command.lstrip("-").split() if word.isdecimal()}
@@ -307,12 +277,12 @@ class LabelSession:
 
     def _show(self, item: Item) -> None:
         self._shown = item.id
-        if self._keyboard.is_terminal:
+        if self._is_terminal:
             note(f"\n{_status(self._annotation)}")
         show(f"\n{item.text}\n")
         if item.suggested is not None and item.probability is not None:
             show(f"suggested: {item.suggested} ({item.probability:.2f}), Enter accepts")
-        if len(self._annotation.labels) <= _SHORT and self._keyboard.is_terminal:
+        if len(self._annotation.labels) <= _SHORT and self._is_terminal:
             show("  ".join(f"{key} {label}" for key, label in self._keys.items()))
 
     def _show_help(self) -> None:
@@ -320,4 +290,4 @@ class LabelSession:
         rest = [f": {label}" for label in self._annotation.labels[len(keyed) :]]
         note("labels: " + "  ".join([*keyed, *rest]))
         others = [f"{key} {what}" for key, what in COMMANDS.items()]
-        note("others: " + "  ".join([*others, *([": label by name"] if self._keyboard.is_terminal else [])]))
+        note("others: " + "  ".join([*others, *([": label by name"] if self._is_terminal else [])]))

@@ -31,6 +31,12 @@ def rare(group: Group) -> Group:
     return Group(group.name + RARE, sort_key=group.sort_key)
 
 
+def expect(is_so: bool, expected: str, found: str, fix: str = "", where: str = "") -> None:
+    """Raise `UsageError` unless something is as it is expected of the arguments."""
+    if not is_so:
+        raise UsageError(expected=expected, found=found, fix=fix, where=where)
+
+
 def whole_number(hint: object, tokens: Sequence[Token]) -> int:
     """Convert an option to an int; cyclopts alone would round 1.5."""
     del hint
@@ -80,15 +86,9 @@ class Output:
     json: bool = False
 
     def chosen(self) -> Format:
-        """Return the format that was asked for.
-
-        Raises:
-            UsageError: --json and another --format than jsonl.
-        """
-        if self.json and self.format == "csv":
-            raise UsageError(
-                expected="one output format", found="--json and --format csv", fix="leave one of them out"
-            )
+        """Return the format that was asked for."""
+        is_one = not self.json or self.format != "csv"
+        expect(is_one, "one output format", "--json and --format csv", "leave one of them out")
         return "jsonl" if self.json else self.format
 
 
@@ -136,9 +136,6 @@ class LabelledInput(TextInput):
             source: a file, a folder, "-" for standard input, or a named set.
             part: of a source that is divided into parts.
             multi_label: what separates the labels of a text; "": each text has one.
-
-        Raises:
-            DataError: the source cannot be read, or its columns are not clear.
         """
         from foretell.data.examples import read_examples
 
@@ -168,10 +165,6 @@ def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
     """Give every option without a value that of the file which --config names.
 
     Keys are the names of the flags, with - or _.
-
-    Raises:
-        UsageError: no such file, or not TOML.
-        CycloptsError: a key that is no option of this command, or a value that it does not take.
     """
     options = _options(arguments)
     config = next((each for each in options if each.name == "--config"), None)

@@ -9,9 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, open_model
-from foretell.cli.options import AS_TEXT, Output
+from foretell.cli.options import AS_TEXT, Output, expect
 from foretell.cli.output import Writer, megabytes, note
-from foretell.errors import UsageError
 
 
 def push(
@@ -38,19 +37,15 @@ def push(
     from foretell.hub.push import push as push_model
 
     format = output.chosen()
-    if not is_repository(repository):
-        raise UsageError(expected="a repository like owner/name", found=f"'{repository}'", where="OWNER/NAME")
+    is_name = is_repository(repository)
+    expect(is_name, "a repository like owner/name", f"'{repository}'", where="OWNER/NAME")
     require_hub()
     directory = local_model(model)
     open_model(directory)
     note(f"note: {DISCLOSES}")
     if not yes:
-        if not sys.stdin.isatty():
-            raise UsageError(
-                expected="agreement to what the model discloses",
-                found="no terminal to ask at",
-                fix="add --yes to agree",
-            )
+        what = "agreement to what the model discloses"
+        expect(sys.stdin.isatty(), what, "no terminal to ask at", "add --yes to agree")
         note(f"Push to {repository}, {'public' if public else 'private'}? [y/N] ", end="")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             note("nothing was pushed")

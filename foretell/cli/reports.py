@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from foretell.cli.output import Format, aligned, listed, on_one_line, write_report
@@ -71,15 +71,23 @@ def labels_text(report: Report) -> str:
     blocks = [listed([*head, *macro]), warning]
     if unknown := report.get("unknown_labels"):
         blocks.append(f"The model lacks these labels of the data: {', '.join(map(on_one_line, unknown))}.")
-    if "slices" in report:
-        blocks.append(aligned(_slices(report)))
-    blocks.append(aligned(_per_label(report["labels"], intervals.get("labels"))))
+    if slices := report.get("slices"):
+        keys = ["texts", *(key for key in _HEAD if key in report)]
+        rows = ((row["value"], row, row.get("intervals", {})) for row in slices["values"])
+        blocks.append(_table(slices["column"], keys, "accuracy", rows))
+    labels, of_labels = report["labels"], intervals.get("labels", {})
+    keys = [key for key in _PER_LABEL if key in next(iter(labels.values()))]
+    rows = ((name, row, of_labels.get(name, {})) for name, row in labels.items())
+    blocks.append(_table("label", keys, "f1", rows))
     if "confusion" in report and len(report["confusion"]["names"]) <= MAX_CONFUSION:
         names, counts = report["confusion"]["names"], report["confusion"]["counts"]
-        rows = [(name, *map(int, row)) for name, row in zip(names, counts, strict=True)]
-        blocks.append(aligned([("true \\ predicted", *names), *rows]))
+        lines = [(name, *map(int, row)) for name, row in zip(names, counts, strict=True)]
+        blocks.append(aligned([("true \\ predicted", *names), *lines]))
     if "coverage" in report:
-        blocks.append(aligned(_coverage(report["coverage"], intervals["coverage"])))
+        both = zip(report["coverage"], intervals["coverage"], strict=True)
+        # The threshold is what --abstain-below takes, digit for digit.
+        rows = ((f"{row['threshold']:g}", row, ends) for row, ends in both)
+        blocks.append(_table("abstain below", ("coverage", "accuracy"), "accuracy", rows))
     if "threshold" in report:
         blocks.append(_threshold(report["threshold"]))
     if "interval_method" in report:
@@ -102,31 +110,23 @@ def _majority(labels: dict[str, dict[str, float]]) -> tuple[str, list[tuple[str,
     return warning, [("Macro precision", precision), ("Macro recall (balanced accuracy)", recall)]
 
 
-def _slices(report: Report) -> list[Row]:
-    keys = [key for key in _HEAD if key in report]
-    rows = [
-        (row["value"], row["texts"], *(shown_value(key, row[key]) or "" for key in keys),
-         ends_text("accuracy", row.get("intervals", {}).get("accuracy")))
-        for row in report["slices"]["values"]
-    ]  # fmt: skip
-    names = (name_of(key, report) for key in keys)
-    return [(report["slices"]["column"], "texts", *names, "interval of accuracy"), *rows]
+def _table(first: str, keys: Sequence[str], ends: str, rows: Iterable[tuple[object, Report, Report]]) -> str:
+    """Return a row for each name with its metrics and their intervals; one of these is shown.
 
-
-def _per_label(labels: dict[str, dict[str, float]], intervals: Mapping[str, Report] | None) -> list[Row]:
-    columns = [key for key in _PER_LABEL if key in next(iter(labels.values()))]
-    ends = {name: (ends_text("f1", row["f1"]),) for name, row in (intervals or {}).items()}
-    rows = [(name, *map(row.get, columns), *ends.get(name, ())) for name, row in labels.items()]
-    return [("label", *columns, *(["interval of f1"] if ends else [])), *rows]
-
-
-def _coverage(rows: list[dict[str, float]], intervals: list[Report]) -> list[Row]:
-    # The threshold is what --abstain-below takes, digit for digit.
-    shown = [
-        (row["threshold"], percent(row["coverage"]), percent(row["accuracy"]), ends_text("accuracy", ends))
-        for row, ends in zip(rows, (each["accuracy"] for each in intervals), strict=True)
+    Args:
+        first: the title of the names.
+        keys: of the metrics.
+        ends: of the metric whose interval is shown, where there is one.
+    """
+    lines = [
+        (name, *(shown_value(key, row[key]) or "" for key in keys), ends_text(ends, intervals.get(ends)))
+        for name, row, intervals in rows
     ]
-    return [("abstain below", "texts with a label", "accuracy", "interval"), *shown]
+    return aligned([(first, *map(_name, keys), f"interval of {_name(ends)}"), *lines])
+
+
+def _name(key: str) -> str:
+    return key.replace("_", " ")
 
 
 def _threshold(report: Report) -> str:

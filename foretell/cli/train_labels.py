@@ -67,11 +67,7 @@ class Sources:
     old_valid: Annotated[str | None, Parameter(metavar="DATA")] = None
 
     def check(self, data: str | None) -> None:
-        """Check that the options go together.
-
-        Raises:
-            SettingsError: two teachers, nothing to learn from, or old examples of no classifier.
-        """
+        """Check that the options go together."""
         expected, found, where = "", "none", "train labels"
         other = "--label-hints" if self.label_hints else "--soft" if self.soft else "none" if not data else ""
         if self.teacher and self.soft:
@@ -160,11 +156,7 @@ def _read(
     data: str | None, more: Sources, reading: LabelledInput, settings: LabelsSettings,
     ancestor: Ancestor | None,
 ) -> tuple[Split, Continued | None, Answering | None]:  # fmt: skip
-    """Read and show the data of a training; return it with what is continued and a teacher's answers.
-
-    Raises:
-        DataError: the data cannot be read, or there is nothing to learn from it.
-    """
+    """Read and show the data of a training; return it with what is continued and a teacher's answers."""
     from foretell.data.checks import check_learnable
     from foretell.data.examples import Examples
     from foretell.data.soft import read_soft

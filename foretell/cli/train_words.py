@@ -60,11 +60,7 @@ class Training:
     tensorboard: Annotated[Path | None, Parameter(group=rare(RUN), metavar="DIR")] = None
 
     def options(self, **how: Any) -> TrainOptions:
-        """Return the options for the trainer, with `how`, the other fields of `TrainOptions`.
-
-        Raises:
-            SettingsError: an option is out of range, or two exclude each other.
-        """
+        """Return the options for the trainer, with `how`, the other fields of `TrainOptions`."""
         from foretell.training.options import TrainOptions
 
         return TrainOptions(
@@ -74,14 +70,7 @@ class Training:
         )  # fmt: skip
 
     def check(self) -> None:
-        """Raise now what would otherwise only fail after the training.
-
-        Raises:
-            MissingExtraError: TensorFlow, Keras or onnx is not installed.
-            ArtifactError: `out` cannot be written.
-            RunError: a finished model or an unfinished training is there, or none to resume.
-            SettingsError: an option is out of range, or two exclude each other.
-        """
+        """Raise now what would otherwise only fail after the training."""
         from foretell.machine import require_training
         from foretell.training.run import check_can_begin
 

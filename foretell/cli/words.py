@@ -12,9 +12,18 @@ from cyclopts import Group, Parameter
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.inputs import local_model, open_lines, read_text
-from foretell.cli.options import ANY_TEXTS, AS_TEXT, Cache, Literally, Output, Several, TextInput, Whole
+from foretell.cli.options import (
+    ANY_TEXTS,
+    AS_TEXT,
+    Cache,
+    Literally,
+    Output,
+    Several,
+    TextInput,
+    Whole,
+    expect,
+)
 from foretell.cli.output import Writer, counted, listed, note, on_one_line, show
-from foretell.errors import UsageError
 from foretell.readable import listed as named
 
 if TYPE_CHECKING:
@@ -71,14 +80,10 @@ def next_words(
         writer.write(record, f"{word:<{width}}  {candidate.probability:.4f}")
 
 
-CHOICE = Group("Choice of words", sort_key=1)
-EXTENT = Group("Extent", sort_key=0)
-
-
-@Parameter(name="*", group=EXTENT)
+@Parameter(name="*", group=Group("Continuation", sort_key=0))
 @dataclass(frozen=True, kw_only=True)
-class Extent:
-    """How much is written.
+class Writing:
+    """How much is written, and how each next word is chosen.
 
     Attributes:
         words: Add at most N words.
@@ -86,21 +91,6 @@ class Extent:
         n: Write N continuations: samples with the seeds SEED, SEED + 1 and so on.
         stop: Stop before this text. May be given several times.
         unfinished: Take the last word for the beginning of a word, and complete it first.
-    """
-
-    words: Whole = 20
-    max_tokens: Whole = 0
-    n: Annotated[Whole, Parameter(name=["-n", "--samples"])] = 1
-    stop: Several = ()
-    unfinished: bool = False
-
-
-@Parameter(name="*", group=CHOICE)
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """How each next word is chosen.
-
-    Attributes:
         temperature: Sample at this temperature: below 1 prefers probable words, above 1 improbable ones. 0
             always takes the most probable word.
         top_k: Sample from the K most probable words (0: all).
@@ -112,6 +102,11 @@ class Choice:
         alternatives: List the N most probable words at each place, too (jsonl).
     """
 
+    words: Whole = 20
+    max_tokens: Whole = 0
+    n: Annotated[Whole, Parameter(name=["-n", "--samples"])] = 1
+    stop: Several = ()
+    unfinished: bool = False
     temperature: float = 1.0
     top_k: Annotated[Whole, Parameter(metavar="K")] = 0
     top_p: Annotated[float, Parameter(metavar="P")] = 1.0
@@ -123,8 +118,7 @@ class Choice:
     cache: Cache = 0
 
 
-_SHORT = Extent()
-_SAMPLED = Choice()
+_USUAL = Writing()
 
 
 def complete(
@@ -132,8 +126,7 @@ def complete(
     text: str,
     /,
     *,
-    extent: Extent = _SHORT,
-    choice: Choice = _SAMPLED,
+    how: Writing = _USUAL,
     literal: Literally = False,
     output: Output = AS_TEXT,
 ) -> None:
@@ -144,7 +137,7 @@ def complete(
         text: The text to continue: a text, a file, or - for standard input.
     """
     runtime, prompt = _opened(model, text, literal=literal)
-    plan: dict[str, Any] = {**dataclasses.asdict(choice), **dataclasses.asdict(extent)}
+    plan: dict[str, Any] = dataclasses.asdict(how)
     format, n = output.chosen(), plan.pop("n")
     if format == "text" and n == 1:
         pieces = runtime.complete(prompt, **plan)
@@ -191,12 +184,9 @@ def score(
         return on_cluster.run(
             "scoring", score_files, [text], reading, files, output, model=model, literal=literal, cache=cache
         )
-    if reading != ANY_TEXTS:
-        raise UsageError(
-            expected="--text and --input-format with --cluster, which scores each row",
-            found="one of them",
-            fix="leave it out: without --cluster the text is one stream",
-        )
+    what = "--text and --input-format with --cluster, which scores each row"
+    is_stream = reading == ANY_TEXTS
+    expect(is_stream, what, "one of them", "leave it out: without --cluster the text is one stream")
     from foretell.runtime.words.predictor import WordsRuntime
 
     runtime = WordsRuntime.open(local_model(model))

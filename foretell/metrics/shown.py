@@ -59,6 +59,9 @@ _TILES = (
     *("accuracy", "perplexity", "top1_accuracy", "keystrokes_saved", "micro_f1", "macro_f1"),
     *("valid_accuracy", "valid_perplexity", "bits_per_byte", "calibration_error", "valid_loss"),
 )
+_SHARES = ("accuracy", "coverage", "calibration_error", "_saved")
+"""The ends of the keys of metrics that are shown in percent."""
+
 _ON_TRAINING_TEXT = ("training", "label hints", "the last")
 
 _FAR_BEHIND = 0.02
@@ -103,7 +106,11 @@ def shown_value(key: str, value: object) -> str | None:
         return "not a number" if value != value else "too large to show"
     if key == "seconds":
         return duration(value)
-    return percent(value) if key.endswith(("accuracy", "calibration_error", "_saved")) else count(value)
+    return (
+        percent(value)
+        if key.endswith(("accuracy", "coverage", "calibration_error", "_saved"))
+        else count(value)
+    )
 
 
 def count(value: float) -> str:

@@ -28,7 +28,7 @@ def test_evaluate_labels(run: Run) -> None:
     shown_rows = lines[1 : 1 + len(report["coverage"])]
     for line, row in zip(shown_rows, report["coverage"], strict=True):
         assert line.split()[:5] == [
-            f"{row['threshold']:.4f}",
+            f"{row['threshold']:g}",
             *(f"{100 * row['coverage']:.2f} %".split()),
             *(f"{100 * row['accuracy']:.2f} %".split()),
         ]

@@ -146,7 +146,7 @@ COMMANDS = [
     ("evaluate m reviews.csv --cost 5", 2, "--cost: expected costs like fp=5,fn=1, found 5"),
     ("evaluate m reviews.csv --cost fp=a,fn=1", 2, "found fp=a,fn=1"),
     ("evaluate m reviews.csv --cost fp=0,fn=1", 2, "cost, fp: expected a number above 0, found 0.0"),
-    ("evaluate m reviews.csv --positive negative", 2, "no --positive without --cost"),
+    ("evaluate m reviews.csv --positive negative", 2, "expected --cost with --positive"),
     ("evaluate m reviews.csv --cost fp=1,fn=1 --positive odd", 2, "found odd"),
     ("evaluate m reviews.csv --folds 1", 2, "expected 2 folds or more, found 1"),
     ("evaluate w notes.txt --by source", 2, "--by or --cost with a model for words"),

@@ -33,23 +33,20 @@ def test_the_space_of_a_token_is_shown(run: Run, tmp_path: Path) -> None:
     assert all(row["word"].startswith(" ") for row in rows)
 
 
-def test_next_reads_a_file_and_standard_input_as_one_text(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["next", "complete --words 5 --seed 2", "score"])
+def test_a_text_a_file_and_standard_input_are_one_text(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    prompt = "The mind adapts .\nWhat stands in the"
-    literal = run("next", "notes-model", prompt).out
-    file = tmp_path / "prompt.txt"
-    file.write_text(prompt + "\n")
-    assert run("next", "notes-model", str(file)).out == literal
-    monkeypatch.setattr(sys, "stdin", as_stdin(prompt))
-    assert run("next", "notes-model", "-").out == literal
-
-
-def test_literal_takes_the_name_of_a_file_as_a_text(run: Run) -> None:
-    there = run("next", "notes-model", "notes.txt").out
-    literal = run("next", "notes-model", "notes.txt", "--literal")
-    assert literal.code == 0
-    assert literal.out != there
+    name, *options = command.split()
+    prompt, file = "\n".join(NOTES), tmp_path / "prompt.txt"
+    file.write_text(f"{prompt}\n")
+    literal = run(name, "notes-model", prompt, *options)
+    assert (literal.code, literal.err) == (0, "")
+    assert run(name, "notes-model", str(file), *options).out == literal.out
+    monkeypatch.setattr(sys, "stdin", as_stdin(f"{prompt}\n"))
+    assert run(name, "notes-model", "-", *options).out == literal.out
+    files = [run(name, "notes-model", "notes.txt", *options, *more).out for more in ((), ("--literal",))]
+    assert files[0] != files[1]
 
 
 def test_next_finishes_an_unfinished_word(run: Run) -> None:
@@ -145,28 +142,11 @@ def test_complete_may_write_unknown_words(run: Run) -> None:
     assert "<unk>" in run("complete", "notes-model", "The mind", *options, "--no-avoid-unknown").out
 
 
-def test_complete_continues_the_text_of_a_file(run: Run, tmp_path: Path) -> None:
-    prompt = tmp_path / "prompt.txt"
-    prompt.write_text("The mind\n")
-    options = ("--words", "5", "--seed", "2")
-    literal = run("complete", "notes-model", "The mind", *options).out
-    assert run("complete", "notes-model", str(prompt), *options).out == literal
-
-
 def test_a_prompt_brings_no_control_sequence_to_the_terminal(run: Run) -> None:
     out = run("complete", "notes-model", "\x1b]0;x\x07 The mind", "--words", "2", "--seed", "1").out
     assert out.startswith("\u241b]0;x\u2407 The mind")
     many = run("complete", "notes-model", "\x1b[31m The mind", "--words", "2", "-n", "2").out
     assert "\x1b" not in many
-
-
-def test_complete_with_a_cache(run: Run) -> None:
-    options = ("--words", "6", "--seed", "3", "--format", "jsonl")
-    plain, cached = (
-        report_of(run("complete", "notes-model", "The mind the mind", *argv, *options))
-        for argv in ((), ("--cache", "9"))
-    )
-    assert plain["log_probability"] != cached["log_probability"]
 
 
 def score(run: Run, *argv: str) -> dict[str, Any]:
@@ -178,18 +158,6 @@ def test_score_counts_the_file(run: Run) -> None:
     assert record["perplexity"] > 1
     assert record["unknown"] == 0
     assert score(run, "notes.txt.gz") == record
-
-
-def test_a_literal_text_has_the_score_of_a_file_with_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "\n".join(NOTES)
-    literal = score(run, text)
-    assert literal["words"] == 12 + 9
-    monkeypatch.setattr(sys, "stdin", as_stdin(f"{text}\n"))
-    assert score(run, "-") == literal
-
-
-def test_the_name_of_a_file_can_be_scored_as_a_text(run: Run) -> None:
-    assert score(run, "notes.txt", "--literal")["tokens"] < 10 < score(run, "notes.txt")["tokens"]
 
 
 def test_score_for_people_is_one_metric_a_line(run: Run) -> None:

@@ -1,0 +1,223 @@
+"""The commands of a classifier: `classify` and `explain`."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from foretell.cli import cluster as on_cluster
+from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
+from foretell.cli.inputs import local_model, names_source, read_records
+from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole, expect
+from foretell.cli.output import Format, Writer, aligned, excerpt, note, on_one_line, show
+from foretell.cluster.rows import ANSWER, LABELS, free_names, kept, verdict_parts
+from foretell.data.label_types import json_value
+from foretell.readable import percent, visible
+
+if TYPE_CHECKING:
+    from foretell.data.records import Record
+    from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
+    from foretell.runtime.labels.explanation import Explanation
+
+Texts = Annotated[tuple[str, ...], Parameter(name="TEXT")]
+
+
+def classify(
+    model: str,
+    texts: Texts = (),
+    /,
+    *,
+    reading: TextInput = ANY_TEXTS,
+    literal: Literally = False,
+    keep_columns: Annotated[bool, Parameter(group=OUTPUT, negative="--no-keep-columns")] = True,
+    abstain_below: Annotated[float | None, Parameter(group=OUTPUT, metavar="P")] = None,
+    output: Output = AS_TEXT,
+    files: ClusterOptions = NO_CLUSTER,
+) -> int:
+    """Write the label of each text, with its probability.
+
+    Args:
+        model: Model directory for labels.
+        texts: Texts, files, folders, or - for standard input; without any, standard input.
+        keep_columns: Keep the other columns of each record in jsonl and csv.
+        abstain_below: Give no label where its probability is below P, 0 to 1. foretell evaluate shows how
+            much accuracy that gains.
+    """
+    if files.check(needs_out=True):
+        from foretell.cluster.files import classify_files
+
+        return on_cluster.run(
+            "classifying", classify_files, texts, reading, files, output, model=model, literal=literal,
+            keep_columns=keep_columns, abstain_below=abstain_below,
+        )  # fmt: skip
+    from foretell.runtime.labels.classifier import LabelsRuntime
+
+    runtime = LabelsRuntime.open(local_model(model))
+    answers = _Answers(output.chosen(), runtime, keep_columns=keep_columns)
+    waiting: deque[Record] = deque()
+
+    def read() -> Iterator[str]:
+        for record in read_records("classifying", texts, reading, literal=literal):
+            waiting.append(record)
+            yield record.text
+            # The next record may take a while to come: what is answered must not wait for it in a buffer.
+            sys.stdout.flush()
+
+    for verdict in runtime.classify(read(), abstain_below=abstain_below):
+        answers.write(waiting.popleft(), verdict)
+    answers.finish()
+    return 0
+
+
+class _Answers:
+    """Writes one answer for each record, all under the names that the first record leaves free."""
+
+    def __init__(self, format: Format, runtime: LabelsRuntime, *, keep_columns: bool) -> None:
+        self._format, self._keep_columns = format, keep_columns
+        self._parts = (*ANSWER, LABELS) if runtime.separator else ANSWER
+        self._width = max(len(on_one_line(label)) for label in runtime.labels)
+        self._writer: Writer | None = None
+        self._columns: frozenset[str] = frozenset()
+        self._names: dict[str, str] = {}
+        self._has_dropped = False
+
+    def write(self, record: Record, verdict: Verdict) -> None:
+        columns = kept(record) if self._keep_columns else {"text": record.text}
+        writer = self._writer or self._open(columns)
+        parts = verdict_parts(verdict)
+        if verdict.labels is not None:
+            parts[LABELS] = list(verdict.plain().labels or ())
+        answer = {self._names[part]: value for part, value in parts.items()}
+        # The names mean the same in every line, and a table has the columns of its first record.
+        lost = columns.keys() & answer.keys() if self._format == "jsonl" else columns.keys() - self._columns
+        if lost and self._format != "text" and not self._has_dropped:
+            self._has_dropped = True
+            left_out = ", ".join(f"'{name}'" for name in columns if name in lost)
+            note(f"left out columns that the first record does not have: {left_out}")
+        writer.write({**columns, **answer}, _line(verdict, excerpt(record.text), self._width))
+
+    def finish(self) -> None:
+        """Write the header of a table without records."""
+        if self._writer is None:
+            self._open({"text": ""})
+
+    def _open(self, columns: Mapping[str, object]) -> Writer:
+        self._columns = frozenset(columns)
+        self._names = free_names(columns, self._parts)
+        # csv has no column of `probabilities`.
+        answers = (self._names[part] for part in ANSWER if part != "probabilities")
+        self._writer = Writer(self._format, [*columns, *answers])
+        return self._writer
+
+
+def _line(verdict: Verdict, beginning: str, width: int) -> str:
+    """Return a verdict for people; the column of labels is `width` wide."""
+    notes = "; ".join(filter(None, (verdict.reason, *verdict.flags)))
+    line = f"{on_one_line(str(verdict.label)):<{width}}  {verdict.probability:.4f}  {beginning}"
+    return f"{line.rstrip()}  [{notes}]" if notes else line
+
+
+_COLUMNS = ("record", "word", "start", "end", "effect", "without")
+
+
+def explain(
+    model: str,
+    texts: Texts = (),
+    /,
+    *,
+    reading: TextInput = ANY_TEXTS,
+    literal: Literally = False,
+    k: Annotated[Whole, Parameter(name=["-k", "--count"], group=OUTPUT)] = 10,
+    html: Annotated[Path | None, Parameter(group=OUTPUT, metavar="FILE")] = None,
+    label: Annotated[str | None, Parameter(group=OUTPUT, metavar="LABEL")] = None,
+    output: Output = AS_TEXT,
+) -> None:
+    """Write the effect of each word on the label of a text.
+
+    Args:
+        model: Model directory for labels.
+        texts: Texts, files, folders, or - for standard input; without any, standard input.
+        k: List N words in the table, those with the largest effects. jsonl and csv hold every word.
+        html: Also write the explanation of one text to this file, as a page.
+        label: Explain this label instead of the most probable one.
+    """
+    from foretell.runtime.labels.classifier import LabelsRuntime
+    from foretell.runtime.labels.explanation import write_html
+
+    runtime, format = LabelsRuntime.open(local_model(model)), output.chosen()
+    records = read_records("explaining", texts, reading, literal=literal)
+    if html is not None:
+        first = list(itertools.islice(records, 2))
+        what = "one text with --html, which writes one page"
+        expect(len(first) < 2, what, "more than one", "give one text, or use --format jsonl")
+        records = iter(first)
+    has_title = len(texts) != 1 or names_source(texts[0], literal=literal)
+    writer = Writer(format, _COLUMNS)
+    for number, record in enumerate(records, start=1):
+        explanation = runtime.explain(record.text, label)
+        if html is not None:
+            write_html(explanation, html)
+        if format == "text":
+            _show(explanation, k, number, has_title=has_title)
+        elif format == "jsonl":
+            writer.write({**dataclasses.asdict(explanation), "label": json_value(explanation.label)})
+        else:
+            for row in _word_rows(explanation, number):
+                writer.write(row)
+
+
+def _word_rows(explanation: Explanation, number: int) -> Iterator[dict[str, object]]:
+    """Yield one row for each word of the explanation of record `number`, in the order of the text."""
+    for word in explanation.words:
+        row = {"record": number, "word": word.text, "start": word.start, "end": word.end}
+        yield {**row, "effect": round(word.effect, 6), "without": round(word.without, 6)}
+
+
+def _show(explanation: Explanation, k: int, number: int, *, has_title: bool) -> None:
+    """Write an explanation for people."""
+    from foretell.runtime.labels.explanation import by_strength
+
+    if number > 1:
+        show("")
+    rows = [
+        [word.text, f"{word.effect:+7.3f}", percent(word.without)] for word in by_strength(explanation)[:k]
+    ]
+    table = aligned([["word", " effect", "without it"], *rows]) if rows else "no words"
+    head = f"{on_one_line(str(explanation.label))}  {explanation.probability:.4f}"
+    if sys.stdout.isatty():
+        _show_coloured(explanation, head, table)
+        return
+    if has_title:
+        show(excerpt(explanation.text))
+    show(f"{head}\n{table}")
+
+
+def _show_coloured(explanation: Explanation, head: str, table: str) -> None:
+    """Print for a terminal: the text with its words coloured by their effect, then the table."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from foretell.runtime.labels.explanation import LEVELS, level, strongest_effect
+
+    coloured, at, strongest = Text(), 0, strongest_effect(explanation)
+    for word in explanation.words:
+        coloured.append(visible(explanation.text[at : word.start]))
+        strength = level(word, strongest)
+        colour = "green" if word.effect > 0 else "red"
+        # Not by colour alone: words against the label are underlined.
+        style = f"{colour}{' bold' if 2 * strength > LEVELS else ''}{'' if word.effect > 0 else ' underline'}"
+        coloured.append(visible(word.text), style if strength else "" if word.is_read else "dim")
+        at = word.end
+    coloured.append(visible(explanation.text[at:]))
+    console = Console(highlight=False)
+    console.print(Text(head, "bold"), end="\n\n")
+    console.print(coloured, end="\n\n")
+    console.print(Text("Green words raise the probability; red, underlined words lower it.", "dim"))
+    console.print(Text(table))
