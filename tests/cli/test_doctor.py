@@ -44,10 +44,6 @@ def test_doctor_for_programs(run: Run) -> None:
     ("package", "code", "says"),
     [
         ("tensorflow", 0, r"\nextra train: missing tensorflow.*: pip install 'foretell\[train\]'\n"),
-            "tensorflow",
-            0,
-            r"\nextra train: missing tensorflow.*; install with: pip install 'foretell\[train\]'\n",
-        ),
         ("safetensors", 1, r"\nrequired: missing safetensors; .*: pip install --force-reinstall foretell\n"),
     ],
 )
