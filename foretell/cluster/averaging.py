@@ -93,7 +93,12 @@ class RayWorkers:
         threads = max(1, int(self._cluster.processors) // self.count)
         remote: Any = ray.remote
         made = remote(num_cpus=threads, max_restarts=0, max_task_retries=0)(Member)
-        self._make = lambda: _opened(made.remote(), threads, settings, size, precision)
+
+        def make() -> tuple[Any, Any]:
+            actor = made.remote()
+            return actor, actor.open.remote(threads, settings, size, precision)
+
+        self._make = make
         self._actors, refs = map(list, zip(*(self._make() for _ in range(self.count)), strict=True))
         found = self._results(refs, check, _START_SECONDS)
         if None in found or {each[0] for each in found if each} != {version("foretell")}:
@@ -196,11 +201,6 @@ def training_workers(
             yield made
         finally:
             made.end()
-
-
-def _opened(actor: Any, *given: Any) -> tuple[Any, Any]:
-    """Return an actor, and the reference to what it will have opened."""
-    return actor, actor.open.remote(*given)
 
 
 def _leave_arrow_out() -> bool:

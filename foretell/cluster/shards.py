@@ -8,7 +8,7 @@ import io
 import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -111,6 +111,9 @@ class _FilePlan:
         self._file, self._options, self._size, self._named = file, options, size, format
         self._name = name_of(file.file)
         self._beginning = b""
+        self._undivided = Shard(
+            ordinal=0, file=file.file, size=file.size, stamp=file.stamp, start=0, stop=file.size, format=""
+        )
 
     def divided(self) -> tuple[list[Shard], Sequence[str], list[Record]]:
         """Return the shards, the names of the columns and the first records."""
@@ -124,8 +127,8 @@ class _FilePlan:
         if self._beginning.startswith(_WIDE) or b"\0" in self._beginning[:_SAMPLE]:
             return self._whole("not in UTF-8")
         if format in ("text", "fasttext"):
-            sample = self._first_records(format)
-            return self._ranges(format, _line_cuts(self._file, self._size)), ("text", "label"), sample
+            shard, cuts = replace(self._undivided, format=format), _line_cuts(self._file, self._size)
+            return _ranges(shard, cuts), ("text", "label"), self._first_records(format)
         if format in ("csv", "tsv"):
             return self._csv(format)
         if format != "jsonl":
@@ -133,8 +136,8 @@ class _FilePlan:
         if self._beginning.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b'"'):
             return self._whole("one JSON array")
         sample = self._first_records(format)
-        columns = self._columns(sample)
-        return self._ranges(format, _line_cuts(self._file, self._size), **columns), _names(sample), sample
+        shard = self._with_columns(format, sample)
+        return _ranges(shard, _line_cuts(self._file, self._size)), _names(sample), sample
 
     def _csv(self, format: str) -> tuple[list[Shard], Sequence[str], list[Record]]:
         lines = self._beginning.decode("utf-8", "replace").removeprefix("\ufeff").splitlines(keepends=True)
@@ -153,7 +156,7 @@ class _FilePlan:
         if names[: len(rows[0])] != [str(number + 1) for number in range(len(rows[0]))]:
             head = next(_record_ends(self._file, dialect.delimiter))
         cuts = _csv_cuts(self._file, dialect.delimiter, self._size, head)
-        return self._ranges(format, cuts, head, **self._columns(sample)), names, sample
+        return _ranges(replace(self._with_columns(format, sample), head=head), cuts), names, sample
 
     def _parquet(self) -> tuple[list[Shard], Sequence[str], list[Record]]:
         import pyarrow as pa
@@ -172,16 +175,14 @@ class _FilePlan:
         rows = [] if batch is None else batch.to_pylist()
         cells = [[text_of(value) for value in row.values()] for row in rows]
         columns = choose_columns(names, cells, self._options, self._name)
-        shards, first = [], 0
+        undivided = replace(self._undivided, format="parquet", text=columns.text, label=columns.label)
+        shards, first = list[Shard](), 0
         while first < len(groups):
             last = first + 1
             while last < len(groups) and groups[last][1] - groups[first][0] <= self._size:
                 last += 1
             start, stop = groups[first][0], groups[last - 1][1]
-            names_of = {"text": columns.text, "label": columns.label}
-            shards.append(
-                self._shard("parquet", start=start, stop=stop, row_groups=[first, last], **names_of)
-            )
+            shards.append(replace(undivided, start=start, stop=stop, row_groups=[first, last]))
             first = last
         return shards, names, [columns.record(row, self._file.file) for row in rows]
 
@@ -191,23 +192,17 @@ class _FilePlan:
             named = format or self._named
             chosen = format_of(source) if named is None else format_named(named)
             sample = list(itertools.islice(chosen.read(source), _SAMPLE))
-        columns = {} if chosen.name in ("text", "fasttext") or not sample else self._columns(sample)
-        return [self._shard(chosen.name, why_whole=why, **columns)], _names(sample), sample
+        shard = replace(self._undivided, format=chosen.name)
+        if sample and chosen.name not in ("text", "fasttext"):
+            shard = self._with_columns(chosen.name, sample)
+        return [replace(shard, why_whole=why)], _names(sample), sample
 
-    def _shard(self, format: str, **values: Any) -> Shard:
-        place = {"ordinal": 0, "start": 0, "stop": self._file.size, "format": format}
-        return Shard(**{**asdict(self._file), **place, **values})
-
-    def _ranges(self, format: str, cuts: Iterator[int], head: int = 0, **columns: Any) -> list[Shard]:
-        ends = itertools.pairwise([head, *cuts, self._file.size])
-        whole = self._shard(format, head=head, **columns)
-        return [replace(whole, start=start, stop=stop) for start, stop in ends if stop > start]
-
-    def _columns(self, sample: list[Record]) -> dict[str, Any]:
+    def _with_columns(self, format: str, sample: list[Record]) -> Shard:
+        """Return the file as one shard, with the columns that its first records show."""
         names = _names(sample)
         rows = [[text_of(record.fields.get(name)) for name in names] for record in sample]
         columns = choose_columns(names, rows, self._options, self._name)
-        return {"text": columns.text, "label": columns.label}
+        return replace(self._undivided, format=format, text=columns.text, label=columns.label)
 
     def _first_records(self, format: str) -> list[Record]:
         """Return the first records; a last one that the end of the first MiB cuts is left out."""
@@ -232,6 +227,11 @@ def beginning_of(
         with Source(path, options, [] if notes is None else notes) as source:
             source.name = source.short = name
             yield source
+
+
+def _ranges(whole: Shard, cuts: Iterator[int]) -> list[Shard]:
+    ends = itertools.pairwise([whole.head, *cuts, whole.size])
+    return [replace(whole, start=start, stop=stop) for start, stop in ends if stop > start]
 
 
 def _names(sample: list[Record]) -> list[str]:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from foretell.artifacts import manifest
 from foretell.artifacts.directory import read_model
@@ -61,7 +61,7 @@ class Pushed:
 
 
 def push(
-    model: Any,
+    model: object,
     repository: str,
     *,
     private: bool = True,
@@ -190,11 +190,11 @@ def _upload(api: HfApi, info: ModelInfo, folder: Path, message: str) -> Pushed:
     )
 
 
-def _public_metrics(model: Model) -> dict[str, Any]:
+def _public_metrics(model: Model) -> dict[str, object]:
     """Return the metrics of a model without texts of its training data."""
     labels = frozenset(model.labels or ())
 
-    def public(value: Any, key: str) -> Any:
+    def public(value: object, key: str) -> object:
         if isinstance(value, Mapping):
             return {name: public(item, name) for name, item in value.items()}
         if isinstance(value, list | tuple):

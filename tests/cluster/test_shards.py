@@ -25,10 +25,8 @@ from foretell.data.records import ReadOptions
 from foretell.errors import DataError, UsageError
 
 
-def shards_of(
-    path: Path, size: int, options: ReadOptions | None = None, format: str | None = None
-) -> list[Shard]:
-    return plan(input_files([path]), options or ReadOptions(), format, size).shards
+def shards_of(path: Path, size: int, options: ReadOptions | None = None) -> list[Shard]:
+    return plan(input_files([path]), options or ReadOptions(), None, size).shards
 
 
 def texts_of(shards: list[Shard]) -> list[str]:
@@ -51,13 +49,27 @@ def test_json_lines(tmp_path: Path) -> None:
     assert [shards[0].start, *(shard.stop for shard in shards)][-1] == path.stat().st_size
     assert all(a.stop == b.start for a, b in itertools.pairwise(shards))
     assert texts_of(shards) == whole(path)
+    for shard in shards:
+        assert Shard(**json.loads(json.dumps(dataclasses.asdict(shard)))) == shard
 
 
-def test_json_lines_with_a_byte_order_mark_blank_lines_and_no_line_end(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(b'\xef\xbb\xbf{"text":"a"}\n\n  \r\n{"text":"b"}\r\n{"text":"c"}')
-    for size in (1, 5, 20, 1000):
-        assert texts_of(shards_of(path, size)) == ["a", "b", "c"]
+@pytest.mark.parametrize(
+    ("name", "content", "texts"),
+    [
+        # A byte order mark, blank lines and no line end at the end.
+        ("a.jsonl", b'\xef\xbb\xbf{"text":"a"}\n\n  \r\n{"text":"b"}\r\n{"text":"c"}', ["a", "b", "c"]),
+        ("a.txt", "one\n\ntwo\r\nthree é\n\nfour".encode(), ["one", "", "two", "three é", "", "four"]),
+        ("a.ft", b"__label__a one\n__label__b two\n__label__a three\n", ["one", "two", "three"]),
+        # A quote in the middle of a field opens nothing.
+        ("a.csv", b'text,size\npipe 1,5" wide\npipe 2,5" wide\n', ["pipe 1", "pipe 2"]),
+    ],
+)
+def test_cuts_are_at_line_ends(tmp_path: Path, name: str, content: bytes, texts: list[str]) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    for size in (1, 4, 9, 20, 1000):
+        assert texts_of(shards_of(path, size)) == texts
+    assert len(shards_of(path, 1)) > 1
 
 
 def test_a_line_that_is_no_json_is_a_row_with_a_problem(tmp_path: Path) -> None:
@@ -67,19 +79,6 @@ def test_a_line_that_is_no_json_is_a_row_with_a_problem(tmp_path: Path) -> None:
     rows = rows_of(shard)
     assert [record.text for record, _ in rows] == ["a", "", "", "", "", "b"]
     assert [bool(problem) for _, problem in rows] == [False, True, True, True, True, False]
-
-
-def test_plain_text_keeps_empty_lines(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("one\n\ntwo\r\nthree é\n\nfour")
-    for size in (1, 4, 9, 1000):
-        assert texts_of(shards_of(path, size)) == ["one", "", "two", "three é", "", "four"]
-
-
-def test_fasttext_lines(tmp_path: Path) -> None:
-    path = tmp_path / "a.ft"
-    path.write_text("".join(f"__label__{'ab'[i % 2]} text {i}\n" for i in range(50)))
-    assert texts_of(shards_of(path, 100)) == whole(path)
 
 
 FIELDS = st.text(st.sampled_from('ab"\n,é '), max_size=12)
@@ -98,13 +97,6 @@ def test_csv_is_cut_between_records_only(tmp_path: Path, rows: list[tuple[str, s
     ] == expected
 
 
-def test_a_header_without_rows_is_no_shard(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("id,text,label\n")
-    (tmp_path / "b.csv").write_text("id,text,label\n1,a,x\n")
-    assert texts_of(shards_of(tmp_path, 1)) == ["a"]
-    assert shards_of(tmp_path / "a.csv", 1) == []
-
-
 def test_csv_with_line_ends_in_quotes_with_a_header_and_without(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     rows = [(f'text "{i}",\nsecond line', ("x", "y")[i % 2]) for i in range(60)]
@@ -115,16 +107,11 @@ def test_csv_with_line_ends_in_quotes_with_a_header_and_without(tmp_path: Path) 
         shards = shards_of(path, 200)
         assert len(shards) > 5
         assert texts_of(shards) == [text for text, _ in rows] == whole(path)
-        fields = rows_of(shards[-1])[0][0].fields
-        assert list(fields) == (["text", "label"] if header else ["1", "2"])
-
-
-def test_a_quote_in_the_middle_of_a_field_opens_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("text,size\n" + "".join(f'pipe {i},5" wide\n' for i in range(40)))
-    shards = shards_of(path, 50)
-    assert len(shards) > 3
-    assert texts_of(shards) == [f"pipe {i}" for i in range(40)]
+        assert list(rows_of(shards[-1])[0][0].fields) == (["text", "label"] if header else ["1", "2"])
+    # A header without rows is no shard.
+    path.write_text("id,text,label\n")
+    write_jsonl(tmp_path / "b.jsonl", 1)
+    assert len(shards_of(tmp_path, 1)) == 1
 
 
 def test_parquet_is_cut_between_row_groups(tmp_path: Path) -> None:
@@ -160,13 +147,10 @@ def test_the_columns_of_the_first_rows_hold_for_every_shard(tmp_path: Path) -> N
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     shards = shards_of(path, 100, ReadOptions(text="body"))
     assert texts_of(shards) == [f"t{i}" for i in range(20)] + [""] * 20
-
-
-def test_unclear_columns_are_an_error_before_anything_runs(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("alpha,beta,gamma\n1,2,3\n")
+    # Unclear columns are an error before anything runs.
+    (tmp_path / "b.csv").write_text("alpha,beta,gamma\n1,2,3\n")
     with pytest.raises(DataError, match="one column that is clearly the text"):
-        shards_of(path, 100)
+        shards_of(tmp_path / "b.csv", 100)
 
 
 def test_a_file_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:
@@ -180,67 +164,54 @@ def test_a_file_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:
         open_shard(shard, [])
 
 
-def test_a_shard_survives_json(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"text": ["a"]}), tmp_path / "a.parquet")
-    write_jsonl(tmp_path / "b.jsonl", 3)
-    for shard in shards_of(tmp_path, 1):
-        assert Shard(**json.loads(json.dumps(dataclasses.asdict(shard)))) == shard
+NAMES = ("b.jsonl", "a/c.csv.gz", "a/d.txt", "notes.md", ".x.txt", "_foretell/run.json", "a/.y/z.txt")
 
 
-def fill(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("a text\n")
-
-
-def named(folder: Path, *sources: str | Path) -> list[str]:
-    return [str(Path(each.file).relative_to(folder)) for each in input_files(sources)]
-
-
-def test_a_folder_is_every_file_with_records_below_it_sorted(tmp_path: Path) -> None:
-    fill(
-        tmp_path, "b.jsonl", "a/c.csv.gz", "a/d.txt", "notes.md", ".x.txt", "_foretell/run.json", "a/.y/z.txt"
-    )
-    assert named(tmp_path, tmp_path) == ["a/c.csv.gz", "a/d.txt", "b.jsonl"]
-
-
-def test_globs_are_sorted_and_sources_keep_their_order(tmp_path: Path) -> None:
-    fill(tmp_path, "2.jsonl", "1.jsonl", "x/3.jsonl")
-    assert named(tmp_path, tmp_path / "*.jsonl") == ["1.jsonl", "2.jsonl"]
-    assert named(tmp_path, f"{tmp_path}/**/*.jsonl") == ["1.jsonl", "2.jsonl", "x/3.jsonl"]
-    assert named(tmp_path, tmp_path / "2.jsonl", tmp_path / "1.jsonl") == ["2.jsonl", "1.jsonl"]
-
-
-def test_an_empty_file_is_left_out(tmp_path: Path) -> None:
-    fill(tmp_path, "1.txt")
-    (tmp_path / "0.txt").touch()
-    assert named(tmp_path, tmp_path) == ["1.txt"]
-    with pytest.raises(DataError, match="expected files with records, found only empty ones"):
-        input_files([tmp_path / "0.txt"])
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """A folder with files to read, hidden ones, and an empty one."""
+    for name in NAMES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("a text\n")
+    (tmp_path / "a" / "0.txt").touch()
+    return tmp_path
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("sources", "names"),
     [
-        ("nothing.jsonl", "expected a file or folder that exists, found nothing"),
-        ("*.csv", "expected a file that matches, found none"),
-        ("empty", "expected files with records"),
+        ([""], ["a/c.csv.gz", "a/d.txt", "b.jsonl"]),
+        (["a/*"], ["a/c.csv.gz", "a/d.txt"]),
+        (["**/*.txt"], ["a/d.txt"]),
+        # Sources keep their order.
+        (["b.jsonl", "a/d.txt"], ["b.jsonl", "a/d.txt"]),
     ],
 )
-def test_a_source_that_gives_nothing_is_an_error(tmp_path: Path, source: str, message: str) -> None:
-    (tmp_path / "empty").mkdir()
+def test_the_files_of_folders_and_globs(filled: Path, sources: list[str], names: list[str]) -> None:
+    found = input_files([f"{filled}/{source}".rstrip("/") for source in sources])
+    assert [Path(each.file).relative_to(filled).as_posix() for each in found] == names
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        (["nothing.jsonl"], "expected a file or folder that exists, found nothing"),
+        (["*.csv"], "expected a file that matches, found none"),
+        (["_foretell"], "expected files with records"),
+        (["a/0.txt"], "expected files with records, found only empty ones"),
+        (["a", "a/d.txt"], "named twice"),
+    ],
+)
+def test_a_source_that_gives_nothing_is_an_error(filled: Path, sources: list[str], message: str) -> None:
+    (filled / "_foretell" / "run.json").unlink()
     with pytest.raises(DataError, match=message):
-        input_files([tmp_path / source])
+        input_files([filled / source for source in sources])
 
 
-def test_standard_input_and_a_file_named_twice_are_errors(tmp_path: Path) -> None:
-    fill(tmp_path, "1.txt")
-    with pytest.raises(UsageError, match="found standard input"):
-        input_files(["-"])
-    with pytest.raises(UsageError, match="found none"):
-        input_files([])
-    with pytest.raises(DataError, match="named twice"):
-        input_files([tmp_path, tmp_path / "1.txt"])
+def test_standard_input_and_no_source_are_errors() -> None:
+    for sources, found in ((["-"], "standard input"), ([], "none")):
+        with pytest.raises(UsageError, match=f"found {found}"):
+            input_files(sources)
 
 
 def test_addresses() -> None:
@@ -250,10 +221,6 @@ def test_addresses() -> None:
     assert is_bucket(bucket)
     assert not is_bucket("folder/file.txt")
     assert absolute("x.txt") == str(Path("x.txt").absolute())
-    assert absolute("file:///x.txt") == "/x.txt"
-
-
-def test_a_key_in_a_bucket_path_is_refused_and_not_repeated() -> None:
     with pytest.raises(UsageError, match="a key before @") as caught:
         absolute("s3://id:verysecret@bucket/folder")
     assert "verysecret" not in str(caught.value)
