@@ -121,7 +121,7 @@ class Annotation:
         model = None if suggest is None else opened_model(suggest, self.labels)
         self._ranker = Ranker(self._pool, self.labels, journal.seed, model)
         self._lock = threading.RLock()
-        self._shown: dict[str, Item] = {}
+        self._shown: Item | None = None
         self._is_open: Flags = np.ones(len(self._pool), bool)
         self._is_open[[self._pool.place(each.text) for each in journal.answers]] = False
         self._version = 1
@@ -133,28 +133,26 @@ class Annotation:
 
     # ---- the next text
 
-    def next(self, *, by: str | None = None, fresh: bool = False) -> Item | None:
+    def next(self, *, fresh: bool = False) -> Item | None:
         """Return the text to label next; the same one until it is answered. None: all are answered.
 
         At least one in five was drawn at random; the others are the most informative, by the last fit.
 
         Args:
-            by: persons who answer at the same time get different texts.
             fresh: wait until the model has learned from all answers.
         """
-        name = self._name(by)
         with self._lock:
-            item = self._shown.get(name)
-            if item is not None and self._is_open[item.id]:
-                return item
+            if self._shown is not None and self._is_open[self._shown.id]:
+                return self._shown
         ranking = self._ranking(fresh=fresh)
         with self._lock:
-            place = self._next_place(ranking.queue, name)
-            if place is None:
-                self._shown.pop(name, None)
-                return None
-            self._shown[name] = self._item(place, ranking)
-            return self._shown[name]
+            parts = [each.part for each in self._journal.answers]
+            is_random_due = RANDOM_EVERY * parts.count("test") < len(parts) + 1
+            drawn, rest = self._pool.drawn.tolist(), self._selectable(repeats=False).tolist()
+            order = [*drawn, *ranking.queue, *rest] if is_random_due else [*ranking.queue, *rest, *drawn]
+            place = next((each for each in order if self._is_open[each]), None)
+            self._shown = None if place is None else self._item(place, ranking)
+            return self._shown
 
     # ---- answers
 
@@ -190,12 +188,11 @@ class Annotation:
         A single text is shown again next.
         """
         with self._lock:
-            undone = self._journal.undo(self._name(by))
+            undone = self._journal.undo(self._by if by is None else by)
             places = [self._pool.place(each.text) for each in undone]
             self._is_open[places] = True
             if len(undone) == 1:
-                item = Item(places[0], self._pool.texts[places[0]], undone[0].suggested)
-                self._shown[self._name(by)] = item
+                self._shown = Item(places[0], self._pool.texts[places[0]], undone[0].suggested)
             self._changed()
             return undone
 
@@ -291,19 +288,16 @@ class Annotation:
 
     # ---- texts and answers
 
-    def _name(self, by: str | None) -> str:
-        return self._by if by is None else by
-
     def _record(self, items: Items, kind: Kind, label: str | None, by: str | None) -> list[Answer]:
         given = [items] if isinstance(items, Item | int) else items
         with self._lock:
             places = list(dict.fromkeys(map(self._checked_open, given)))
-            # The name of the person may have changed since the text was shown.
-            suggested = {item.id: item.suggested for item in self._shown.values()}
+            shown, who = self._shown, self._by if by is None else by
             answers = self._journal.append(
                 Answer(
-                    text=self._pool.texts[place], kind=kind, label=label, by=self._name(by),
-                    part="test" if self._pool.reserved[place] else "train", suggested=suggested.get(place),
+                    text=self._pool.texts[place], kind=kind, label=label, by=who,
+                    part="test" if self._pool.reserved[place] else "train",
+                    suggested=shown.suggested if shown is not None and shown.id == place else None,
                 )
                 for place in places
             )  # fmt: skip
@@ -318,17 +312,14 @@ class Annotation:
         return place
 
     def _checked_open(self, item: Item | int) -> int:
-        place = self._checked(item)
+        place, expected = self._checked(item), "a text that is shown, or that a search has found"
         if not self._is_open[place]:
-            raise UsageError(
-                expected="a text without an answer", found="one that was answered", where="items",
-                fix="undo its answer first",
-            )  # fmt: skip
-        if self._pool.reserved[place] and all(place != item.id for item in self._shown.values()):
-            raise UsageError(
-                expected="a text that is shown, or that a search has found",
-                found="one that is reserved for the random sample", where="items",
-            )  # fmt: skip
+            fix = "undo its answer first"
+            expected, found = "a text without an answer", "one that was answered"
+            raise UsageError(expected=expected, found=found, where="items", fix=fix)
+        if self._pool.reserved[place] and (self._shown is None or place != self._shown.id):
+            found = "one that is reserved for the random sample"
+            raise UsageError(expected=expected, found=found, where="items")
         return place
 
     def _selectable(self, *, repeats: bool = True) -> Places:
@@ -336,15 +327,6 @@ class Annotation:
         with self._lock:
             kept = self._is_open & ~self._pool.reserved
             return np.flatnonzero(kept if repeats else kept & ~self._pool.is_repeat)
-
-    def _next_place(self, queue: Sequence[int], name: str) -> int | None:
-        """Return the place of the text to show next to a person; None: others have all that are left."""
-        others = {item.id for who, item in self._shown.items() if who != name}
-        parts = [each.part for each in self._journal.answers]
-        is_random_due = RANDOM_EVERY * parts.count("test") < len(parts) + 1
-        drawn, rest = self._pool.drawn.tolist(), self._selectable(repeats=False).tolist()
-        order = [*drawn, *queue, *rest] if is_random_due else [*queue, *rest, *drawn]
-        return next((place for place in order if self._is_open[place] and place not in others), None)
 
     def _item(self, place: int, ranking: Ranking) -> Item:
         text, row = self._pool.texts[place], ranking.probabilities[place]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -69,10 +68,6 @@ class Metrics:
     macro_f1: Estimate | None = None
     changed: Estimate | None = None
     changes_little: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the metrics, ready for JSON."""
-        return asdict(self)
 
 
 def counts_of(answers: Sequence[Answer], labels: Sequence[str], left: int) -> Counts:

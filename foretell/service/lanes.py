@@ -7,7 +7,6 @@ answered at once.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,15 +22,15 @@ Result = TypeVar("Result")
 QUICK, LONG = "quick", "long"
 """Short texts are answered in one lane, long or many texts in the other, so no short one waits for them."""
 
-WRITING, ANNOTATION = "completions", "annotation"
-"""Completions are written in a lane of their own, and so are answers about texts to label."""
+WRITING = "completions"
+"""Completions are written in a lane of their own."""
 
 
 class Lane:
     """Threads for one kind of requests, and `waiting`: the texts that wait for them or are being answered."""
 
     def __init__(self, name: str, threads: int, max_waiting: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"foretell-{name}")
+        self.threads = ThreadPoolExecutor(threads, thread_name_prefix=f"foretell-{name}")
         self._max_waiting = max_waiting
         self.waiting = 0
 
@@ -61,19 +60,9 @@ class Lane:
                 return work()
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, stoppable)
+            return await asyncio.get_running_loop().run_in_executor(self.threads, stoppable)
         finally:
             is_left = True
-
-    def close(self) -> None:
-        """Take no more work; the threads that work are not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def has_ended(self, deadline: float) -> bool:
-        """Wait after `close` until `deadline`, by `time.monotonic`; return whether all threads have ended."""
-        for thread in tuple(self._threads._threads):
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads._threads)
 
 
 class Batcher(Generic[Item, Result]):

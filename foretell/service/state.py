@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from foretell.runtime.session import check_threads
 from foretell.service.errors import ApiError, known
-from foretell.service.lanes import ANNOTATION, LONG, QUICK, WRITING, Lane
+from foretell.service.lanes import LONG, QUICK, WRITING, Lane
 from foretell.service.limits import Limits
 from foretell.service.logs import Metrics
 from foretell.service.models import Models
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 _QUICK_THREADS = 4
 """Each quick request takes a fraction of a second, so more threads would only compete."""
-
-_ANNOTATION_THREADS = 2
 
 
 @dataclass
@@ -79,12 +77,15 @@ class Service:
     def close(self) -> None:
         """End the threads; those that work are not waited for."""
         for lane in self.lanes.values():
-            lane.close()
+            lane.threads.shutdown(wait=False, cancel_futures=True)
 
     def end_threads(self, seconds: float) -> bool:
         """Wait for the threads after `close`; return whether all have ended in time."""
         deadline = time.monotonic() + seconds
-        return all(lane.has_ended(deadline) for lane in self.lanes.values())
+        threads = [thread for lane in self.lanes.values() for thread in tuple(lane.threads._threads)]
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
 
 
 def create_service(
@@ -102,7 +103,7 @@ def create_service(
         UsageError: two models have the same name.
     """
     cores = check_threads(None)
-    threads = {QUICK: _QUICK_THREADS, LONG: cores, WRITING: cores + 2, ANNOTATION: _ANNOTATION_THREADS}
+    threads = {QUICK: _QUICK_THREADS, LONG: cores, WRITING: cores + 2}
     metrics = Metrics()
     models = Models(places, metrics)
     lanes = {name: Lane(name, count, limits.queue) for name, count in threads.items()}

@@ -153,19 +153,6 @@ def test_what_cannot_be_answered_is_one_line_and_not_written(tmp_path: Path) -> 
                 annotation.skip(item)
 
 
-def test_two_persons_get_different_texts(tmp_path: Path) -> None:
-    with opened(tmp_path) as annotation:
-        for _ in range(6):
-            one, other = annotation.next(by="ada"), annotation.next(by="bob")
-            assert one is not None
-            assert other is not None
-            assert one.id != other.id
-            assert annotation.next(by="bob") == other
-            annotation.answer(one, label_of(one.text), by="ada")
-            annotation.answer(other, label_of(other.text), by="bob")
-        assert [each.by for each in annotation.answers] == ["ada", "bob"] * 6
-
-
 def test_all_texts_can_be_answered(tmp_path: Path) -> None:
     with opened(tmp_path, texts=tickets(23)) as annotation:
         assert annotation.counts().left == 23

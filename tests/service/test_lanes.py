@@ -18,7 +18,7 @@ def lane() -> Iterator[Lane]:
     it = Lane("test", 2, 2000)
     yield it
     assert it.waiting == 0
-    it.close()
+    it.threads.shutdown()
 
 
 class Doubling:
@@ -99,7 +99,7 @@ def test_a_full_line_refuses_and_says_when_to_come_again() -> None:
         assert int(caught.value.headers["Retry-After"]) >= 1
         work.go.set()
         assert await asyncio.gather(asked, call([3])) == [[2, 4], [6]]
-        lane.close()
+        lane.threads.shutdown()
 
     asyncio.run(scene())
 

@@ -5,6 +5,7 @@ An answer is on disk when the response to it arrives.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Literal, TypeVar
@@ -16,7 +17,6 @@ from foretell.annotation.annotation import Annotation
 from foretell.annotation.keys import keys_of
 from foretell.errors import ForetellError, UsageError
 from foretell.service.errors import invalid, known
-from foretell.service.lanes import ANNOTATION
 from foretell.service.logs import add_log_fields
 from foretell.service.requests import JsonRoute
 from foretell.service.schemas import Integer, RequestBody, to_json
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class NextRequest(RequestBody):
-    """Who answers: persons with different names get different texts. None: who started the service."""
+    """Who answers; None: who started the service."""
 
     by: str | None = Field(default=None, max_length=100)
 
@@ -64,7 +64,8 @@ async def status(request: Request) -> Response:
 @router.post("/next")
 async def next_text(body: NextRequest, request: Request) -> Response:
     """Return the same, and the text to label next: the same one until it is answered; null: none is left."""
-    return await _answer(request, lambda it: _next(it, body.by, 0))
+    del body
+    return await _answer(request, lambda it: _next(it, 0))
 
 
 @router.post("/answers")
@@ -84,7 +85,7 @@ async def answers(body: AnswersRequest, request: Request) -> Response:
             written = annotation.answer(body.texts, body.label, by=body.by)
         else:
             written = getattr(annotation, body.answer)(body.texts, by=body.by)
-        return _next(annotation, body.by, len(written))
+        return _next(annotation, len(written))
 
     return await _answer(request, write)
 
@@ -92,7 +93,7 @@ async def answers(body: AnswersRequest, request: Request) -> Response:
 @router.post("/undo")
 async def undo(body: NextRequest, request: Request) -> Response:
     """Undo the last decision, of one text or of several; a single text is returned to be labelled again."""
-    return await _answer(request, lambda it: _next(it, body.by, len(it.undo(by=body.by))))
+    return await _answer(request, lambda it: _next(it, len(it.undo(by=body.by))))
 
 
 @router.post("/search")
@@ -121,19 +122,18 @@ async def _answer(request: Request, work: Callable[[Annotation], dict[str, objec
 
 async def _in_thread(request: Request, work: Callable[[Annotation], T]) -> T:
     """Return what a function of the annotation returns; it syncs files, so it runs in a thread."""
-    service = service_of(request)
-    annotation = service.annotation
+    annotation = service_of(request).annotation
     assert annotation is not None, "the routes are there only with an annotation"
     try:
-        return await service.lanes[ANNOTATION].run(lambda: work(annotation))
+        return await asyncio.to_thread(work, annotation)
     except UsageError as error:
         raise invalid(str(error), param=error.where or None, code="cannot_answer") from error
     except ForetellError as error:
         raise known("not_written") from error
 
 
-def _next(annotation: Annotation, by: str | None, written: int) -> dict[str, object]:
-    return {"item": annotation.next(by=by), "written": written, **_status(annotation)}
+def _next(annotation: Annotation, written: int) -> dict[str, object]:
+    return {"item": annotation.next(), "written": written, **_status(annotation)}
 
 
 def _status(annotation: Annotation) -> dict[str, object]:
@@ -146,6 +146,6 @@ def _status(annotation: Annotation) -> dict[str, object]:
     return {
         "labels": labels,
         "counts": asdict(counts),
-        "metrics": annotation.metrics().to_dict(),
+        "metrics": asdict(annotation.metrics()),
         "is_fitted": annotation.is_fitted,
     }
