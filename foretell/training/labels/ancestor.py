@@ -107,12 +107,7 @@ def opened_ancestor(directory: str | Path | None, *old: object) -> Ancestor | No
 
 
 def continued_settings(model: Model, name: str | None, changes: Mapping[str, Any]) -> LabelsSettings:
-    """Return the settings of a training that continues a model.
-
-    Args:
-        model: the classifier; its own settings are where the others start from.
-        name: of a preset to start from instead; None: the model's settings.
-        changes: fields to change.
+    """Return the settings of a training that continues a model: those of a preset, or its own, with changes.
 
     Raises:
         SettingsError: no such preset or setting; or another network, other tokens or other sizes than the

@@ -27,11 +27,7 @@ AnyLinear = TypeVar("AnyLinear", bound=LinearModel | TfidfModel | Fitted)
 
 @dataclass(frozen=True, eq=False)
 class Balance:
-    """The class weights.
-
-    Attributes:
-        weights: float64 [label], how much a text of each label counts.
-    """
+    """The class weights: how much a text of each label counts, float64 [label]."""
 
     weights: Float64s
 

@@ -42,12 +42,9 @@ _P_VALUE = 0.05
 class Continued:
     """What a training continues. Made by `split_of`.
 
-    Attributes:
-        ancestor: the classifier.
-        has_old: whether the old examples are there, and are trained on again.
-        old_keys: the `text_key` of each old example.
-        old_valid: old data that is only measured on, or None.
-        replayed: what is replayed and how many texts each, ready for JSON.
+    `has_old` tells whether the old examples are there, and are trained on again; `old_keys` are the
+    `text_key` of each. `old_valid` is old data that is only measured on. `replayed` is what is replayed and
+    how many texts each, ready for JSON.
     """
 
     ancestor: Ancestor

@@ -22,12 +22,18 @@ from foretell.config import MAX_CHARACTERS, MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDA
 from foretell.data.split import Split
 from foretell.training.labels.ancestor import Ancestor, ancestor_members
 from foretell.training.labels.candidates import candidates
-from foretell.training.labels.fold_networks import fixed_schedule, fold_probabilities
 from foretell.training.labels.folds import Folds, folds_to_decide, other_folds, validation_fold
 from foretell.training.labels.logistic import Mask
 from foretell.training.labels.members import Members, choose_all, fit_members
 from foretell.training.labels.metrics import Measured, metrics_of, shared_metrics, unmeasured
-from foretell.training.labels.network import TrainedNetwork, make_network, read_by_network, train_network
+from foretell.training.labels.network import (
+    TrainedNetwork,
+    fixed_schedule,
+    fold_probabilities,
+    make_network,
+    read_by_network,
+    train_network,
+)
 from foretell.training.labels.one_member import LinearPart, baseline, fit_one_member
 from foretell.training.labels.outputs import AnyEnsemble, Decided, OneLabel, Outputs, SeveralLabels
 from foretell.training.labels.rows import Rows, rows_of

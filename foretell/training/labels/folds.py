@@ -25,10 +25,8 @@ MANY_TEXTS = 100
 class Folds:
     """Which texts are held out together.
 
-    Attributes:
-        fold_of: int32 [text], from 0; -1: the text is in training always.
-        notes: what a user should know, one sentence each.
-        not_measured: why no text is held out, so that nothing can be measured; "" where texts are.
+    `fold_of` is int32 [text], from 0; -1: the text is in training always. Notes are what a user should know.
+    Where no text is held out, so that nothing can be measured, `not_measured` says why.
     """
 
     fold_of: npt.NDArray[np.int32]
@@ -81,9 +79,7 @@ def folds_to_decide(texts: Sequence[str], targets: Array, n_folds: int, seed: in
 def too_few(texts: Sequence[str], targets: Array) -> str:
     """Return why these labelled texts are too few to measure on, or "" where they are not.
 
-    Args:
-        texts: the labelled texts.
-        targets: int32 [text]; or float32 [text, label] where texts may have several labels.
+    The targets are int32 [text], or float32 [text, label] where texts may have several labels.
     """
     different = np.array([places[0] for places in places_of_equal(map(text_key, texts)).values()], int)
     found = targets[different]
@@ -102,13 +98,8 @@ def make_folds(texts: Sequence[str], targets: Targets, n_folds: int, seed: int) 
 
     Each label is spread evenly over the folds. Texts that differ only in case and white space stay together,
     so no fold is tested on a text that it was fitted to. A label with one such group of texts is never held
-    out: without it, the model of its fold would not know the label.
-
-    Args:
-        texts: the labelled texts.
-        targets: int32 [text], the place of each label.
-        n_folds: number of folds.
-        seed: of the random choice.
+    out: without it, the model of its fold would not know the label. The targets, int32 [text], are the places
+    of the labels.
     """
     groups = places_of_equal(map(text_key, texts))
     by_label: dict[int, list[list[int]]] = defaultdict(list)

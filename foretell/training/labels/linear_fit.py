@@ -45,8 +45,7 @@ def fit_ngrams(
     """Count the n-grams of texts and fit the model.
 
     Args:
-        ids: int32 [word], texts one after another.
-        starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
+        ids, starts: int32 [word] and [text + 1], text i is ids[starts[i]:starts[i + 1]].
         targets: [text, label], each row the probabilities of the labels.
         size: ids from 0 to size - 1 are known.
         weights: [text], how much each text counts; None: 1 each. Or [text, label], 0 where a label is

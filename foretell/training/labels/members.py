@@ -270,7 +270,7 @@ def nested_logs(rows: Rows, logs: Logits, folds: Folds) -> Logits:
     targets, nested = rows.targets[folds.held], np.zeros(logs.shape[1:])
     for others, inside in other_folds(folds.fold_of[folds.held]):
         share = rows.outputs.fit_pool(targets[others], logs[:, others])
-        nested[inside] = rows.outputs.pooled(np.tensordot(share, logs[:, inside], 1))
+        nested[inside] = rows.outputs.of_scores(np.tensordot(share, logs[:, inside], 1))
     return nested
 
 

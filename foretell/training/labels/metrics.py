@@ -15,8 +15,8 @@ from foretell.data.split import Split, text_key
 from foretell.metrics import calibration_error, coverage_curve, label_metrics, mean_loss, reliability_bins
 from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.training.labels.network_fit import Standing
 from foretell.training.labels.outputs import AnyEnsemble, Decided
-from foretell.training.labels.plan import Standing
 
 NONE = "(none)"
 """What stands for no label in a mistake."""
@@ -31,15 +31,10 @@ _CAUTION = (
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Answers of a classifier, or of its parts, to texts that they have not seen.
+    """Answers of a classifier, or of its parts, to texts that they have not seen; `name` says what these are.
 
-    Attributes:
-        texts: the texts.
-        targets: int32 [text]; float32 [text, label], NaN unknown, where texts may have several labels.
-        answers: the classifier's probabilities [text, label].
-        decided: which labels each text gets, bool [text, label].
-        network: the network's probabilities alone, or None.
-        name: what the texts are.
+    Targets are int32 [text], or float32 [text, label], NaN unknown, where texts may have several labels. The
+    answers are probabilities [text, label], and `network` those of the network alone, or None.
     """
 
     texts: Sequence[str]

@@ -23,7 +23,6 @@ from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
 from foretell.training.labels.batches import EncodedTexts, epoch_order
 from foretell.training.labels.compiled import CompactNetwork, Means
-from foretell.training.labels.plan import Plan, Standing
 from foretell.training.labels.stages import Stages
 from foretell.training.schedule import learning_rate
 
@@ -34,17 +33,69 @@ EMBEDDINGS = "embeddings"
 _PROGRESS_SECONDS, _LOGGED_LINES = 0.2, 200
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How long to train; after `patience` epochs without a better validation result it ends (0: never)."""
+
+    steps_per_epoch: int
+    epochs: int
+    patience: int
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.epochs * self.steps_per_epoch
+
+
+def enough_labels(settings: LabelsSettings, n_texts: int) -> bool:
+    """Return whether `n_texts` texts make `settings.min_steps` steps in `settings.epochs` epochs or fewer."""
+    return math.ceil(n_texts / settings.batch_size) * settings.epochs >= settings.min_steps
+
+
+def make_plan(settings: LabelsSettings, n_texts: int, given: frozenset[str] = frozenset()) -> Plan:
+    """Return the plan for `n_texts` texts.
+
+    There are at least `settings.min_steps` steps, in whole epochs, and no epoch after the first ends after
+    more than `settings.max_steps` steps. Patience keeps its proportion to the number of epochs. Of `given`,
+    the settings that the user gave, epochs are not changed by the default of a bound, and patience stays.
+    """
+    steps, epochs, patience = math.ceil(n_texts / settings.batch_size), settings.epochs, settings.patience
+    if "epochs" not in given or "min_steps" in given:
+        epochs = max(epochs, math.ceil(settings.min_steps / steps))
+    if settings.max_steps and ("epochs" not in given or "max_steps" in given):
+        epochs = min(epochs, max(1, settings.max_steps // steps))
+    if "patience" not in given:
+        patience = math.ceil(patience * epochs / settings.epochs)
+    return Plan(steps, epochs, patience)
+
+
+@dataclass
+class Standing:
+    """The state of a training between two steps; every field is saved in checkpoints.
+
+    Epochs, batches and steps are those done, batches in the current epoch. Loss and accuracy are of the last
+    whole epoch. The best epoch, from 1, has the highest validation accuracy; of equal ones the lowest loss.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    loss: float = math.nan
+    accuracy: float = math.nan
+    valid_loss: float | None = None
+    valid_accuracy: float | None = None
+    best_loss: float | None = None
+    best_accuracy: float = 0.0
+    best_epoch: int = 0
+
+
 @dataclass
 class Fitting:
     """One classifier in training; `fit` brings it to its end or raises `Interrupted`.
 
-    Attributes:
-        network: the compiled network.
-        settings: the network and its training.
-        plan: how long it is trained.
-        train, valid: encoded texts; no valid, no early stopping and no best epoch.
-        stages: the arrays of earlier stages, which every checkpoint contains, and the run.
-        standing: its state between two steps.
+    Without validation texts there is no early stopping and no best epoch. Every checkpoint contains what
+    earlier stages found. `standing` is the state between two steps.
     """
 
     network: CompactNetwork

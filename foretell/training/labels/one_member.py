@@ -27,8 +27,8 @@ from foretell.training.labels.linear_fit import default_max_ngrams, fit_ngrams, 
 from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.members import Members
 from foretell.training.labels.network import MIN_TOKENS
+from foretell.training.labels.network_fit import enough_labels
 from foretell.training.labels.outputs import fit_ensemble
-from foretell.training.labels.plan import enough_labels
 from foretell.training.labels.stages import Training
 from foretell.training.labels.tokenized import LabelledTokens, Soft, TokenizedTexts, one_hot
 from foretell.training.labels.tokens import Tokens, encode_examples, tokenize
@@ -48,13 +48,10 @@ _MIN_FITS = 3.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LinearPart:
-    """The linear members of a classifier, fitted to all labelled texts.
+    """The linear members of a classifier, fitted to all labelled texts; None: it is a network alone.
 
-    Attributes:
-        members: the members; None: the classifier is a network alone.
-        metrics: ready for JSON.
-        pseudo: texts with pseudo-labels for the network; None: it is trained on the labelled texts.
-        tokens: the tokenized split with as many unlabelled texts as there is time for; None: with all.
+    `pseudo` are texts with pseudo-labels for the network (None: it is trained on the labelled texts), and
+    `tokens` the tokenized split with as many unlabelled texts as there is time for (None: with all).
     """
 
     members: Members | None
@@ -67,12 +64,8 @@ class LinearPart:
 class _Fitted:
     """The linear model so far.
 
-    Attributes:
-        tokens: the texts.
-        soft: what it was fitted to, [text, label]: training texts first, then unlabelled ones.
-        own: the model that was fitted.
-        seconds: what the fit took.
-        added: a model that is added to it, and the weights of the two; None: there is none.
+    `own` was fitted to `soft` [text, label], the labels of the training texts and then of unlabelled ones, in
+    some seconds. `added` is a model that is added to it, with the weights of the two; None: there is none.
     """
 
     tokens: Tokens
@@ -177,11 +170,6 @@ def baseline(training: Training) -> dict[str, Any]:
     return metrics
 
 
-def can_make_vectors() -> bool:
-    """Return whether text vectors can be made here: Numba has no wheel for every machine."""
-    return find_spec("numba") is not None
-
-
 def _fit(tokens: Tokens, soft: Soft) -> _Fitted:
     """Return the linear model of the first texts, which have these probabilities [text, label]."""
     began, texts = time.monotonic(), tokens.all_texts.part(0, len(soft))
@@ -268,7 +256,8 @@ def _vectors_pay(training: Training, fitted: _Fitted, seconds: float) -> bool:
         return False
     if len(tokens.all_texts.ids) < MIN_TOKENS or seconds < _MIN_FITS * fitted.seconds:
         return False
-    if not can_make_vectors():
+    # Numba has no wheel for every machine.
+    if find_spec("numba") is None:
         training.note("text vectors, which improve pseudo-labels, need Numba: pip install numba")
         return False
     return True

@@ -91,12 +91,8 @@ class OneLabel:
         return weights
 
     def of_scores(self, scores: Floats) -> LogProbabilities:
-        """Return the log-probabilities that the scores [text, column] of a linear model stand for."""
+        """Return the log-probabilities of scores [text, column], or of a weighted sum of members."""
         return linear_log_probabilities(scores)
-
-    def pooled(self, logits: Logits) -> LogProbabilities:
-        """Return the log-probabilities of a weighted sum of members."""
-        return linear_log_probabilities(logits)
 
     def loss(self, targets: Targets, logits: Logits) -> float:
         """Return the cross-entropy of clipped probabilities, by which a penalty is chosen."""
@@ -147,12 +143,8 @@ class SeveralLabels:
         return known
 
     def of_scores(self, scores: Floats) -> Logits:
-        """Return log-odds."""
+        """Return log-odds, which scores and sums of members are."""
         return scores.astype(np.float64)
-
-    def pooled(self, logits: Logits) -> Logits:
-        """Return the same: sums of log-odds are log-odds."""
-        return logits
 
     def loss(self, targets: Targets, logits: Logits) -> float:
         """Return the mean binary cross-entropy of clipped probabilities."""

@@ -17,10 +17,8 @@ from foretell.training.run import Run
 class Stages:
     """What finished stages found. Every checkpoint contains it, and a resumed training takes it from there.
 
-    Attributes:
-        run: its checkpoints.
-        arrays: by name, for the next checkpoint.
-        network: the checkpoint that the training of the network continues from; None: it begins.
+    `arrays`, by name, are for the next checkpoint. The training of the network continues from the checkpoint
+    `network`; None: it begins.
     """
 
     def __init__(self, run: Run) -> None:
@@ -43,15 +41,7 @@ class Stages:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Training:
-    """What every step of a training reads.
-
-    Attributes:
-        tokens: the tokenized split.
-        split: its texts.
-        settings: the configuration.
-        run: the training in progress.
-        stages: what its finished stages found.
-    """
+    """What every step of a training reads: the tokenized split, its texts, the settings and the run."""
 
     tokens: Tokens
     split: Split

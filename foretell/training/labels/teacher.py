@@ -70,13 +70,9 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Teacher:
-    """What students learn from.
+    """What students learn from: it labels texts, which have the embeddings [text, number].
 
-    Attributes:
-        texts: the texts that it labels, as they are written.
-        tokenized: the same texts.
-        embeddings: float32 [text, number], those of these texts.
-        chosen: its penalty, and its logits of held-out labelled texts: it can be a member itself.
+    `chosen` has its penalty, and its logits of held-out labelled texts: it can be a member itself.
     """
 
     texts: Sequence[str]

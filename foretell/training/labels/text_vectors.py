@@ -75,12 +75,9 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "num
 
 @dataclass(frozen=True, kw_only=True)
 class Vectors:
-    """Vectors of length 1, but for n-grams that are never drawn, which have zeros.
+    """Vectors of texts and of n-grams, [.., width], of length 1; n-grams that are never drawn have zeros.
 
-    Attributes:
-        texts: float32 [text, width].
-        ngrams: float32 [n-gram, width].
-        drawn: float32 [n-gram], how often each is drawn where a text holds it.
+    `drawn`, float32 [n-gram], is how often each is drawn where a text holds it.
     """
 
     texts: Array

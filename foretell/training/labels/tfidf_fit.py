@@ -29,12 +29,7 @@ _MANY_TEXTS = 1_000
 
 @dataclass(frozen=True, eq=False)
 class CountedFeatures:
-    """The features of some texts.
-
-    Attributes:
-        features: which n-grams are features.
-        matrix: float32 [text, feature], 1 + log of how often the text has the feature.
-    """
+    """The features of some texts; the matrix [text, feature] has 1 + log of how often a text has each."""
 
     features: TfidfFeatures
     matrix: sparse.csr_array

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from foretell.training.labels import fold_networks
+from foretell.training.labels import network
 
 
 @pytest.fixture(autouse=True, scope="module")
 def short_folds():
     """The networks of the folds have six steps."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fold_networks, "_EPOCHS", 2)
-        patch.setattr(fold_networks, "_STEPS", 6)
+        patch.setattr(network, "_EPOCHS", 2)
+        patch.setattr(network, "_STEPS", 6)
         yield

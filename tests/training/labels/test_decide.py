@@ -14,7 +14,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from docs_blocks import DOCS, python_of
 from sklearn.utils.class_weight import compute_class_weight
 from trainers import Notes, train
 
@@ -31,7 +30,7 @@ from foretell.ngrams.ensemble import NETWORK_ALONE, linear_log_probabilities
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.budget import Budget
-from foretell.training.labels import decide, fold_networks, one_member
+from foretell.training.labels import decide, network, one_member
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.folds import MANY_TEXTS, folds_to_decide, too_few
 from foretell.training.labels.linear_fit import fit_ngrams
@@ -90,7 +89,7 @@ def test_interrupted_and_resumed_it_is_as_if_never(
 ) -> None:
     with pytest.raises(Interrupted):
         train_few(tmp_path / "m", unlabelled=True, stop_after_steps=3, checkpoint_seconds=1e-9)
-    monkeypatch.setattr(fold_networks, "_train", None)
+    monkeypatch.setattr(network, "_train", None)
     resumed = train_few(tmp_path / "m", unlabelled=True, resume=True)
     check_same(few[0], resumed)
 
@@ -124,7 +123,7 @@ def test_with_more_labels_validation_texts_stop_the_network(
 def test_without_time_for_the_folds_the_network_has_no_weight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold_networks, "_MARGIN", 1e9)
+    monkeypatch.setattr(network, "_MARGIN", 1e9)
     notes = Notes()
     settings = with_changes(SETTINGS, {"minutes": 5.0})
     model = train_few(tmp_path / "m", settings=settings, listener=notes)
@@ -149,7 +148,7 @@ def test_with_less_time_the_networks_of_the_folds_have_fewer_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = itertools.count()
-    monkeypatch.setattr(fold_networks, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    monkeypatch.setattr(network, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
     monkeypatch.setattr(Budget, "left", lambda _: 33.0)
     monkeypatch.setattr(decide, "_MIN_NETWORK_SHARE", 0.0)
     notes = Notes()
@@ -251,7 +250,7 @@ def test_without_valid_texts_time_or_numba_there_are_no_vectors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], expected: str
 ) -> None:
     if not change:
-        monkeypatch.setattr(one_member, "can_make_vectors", lambda: False)
+        monkeypatch.setattr(one_member, "find_spec", lambda _: None)
     notes, settings = Notes(), with_changes(ONE_MEMBER, {"epochs": 1, **change})
     late = time.monotonic() - 60 * change.get("minutes", 0.0)
     model = train(examples(), settings, out=tmp_path / "m", unlabelled=MORE, listener=notes, started=late)
@@ -512,17 +511,6 @@ def test_twenty_sentences_of_four_labels_are_learned() -> None:
 def test_one_text_for_each_of_three_labels_is_learned() -> None:
     texts, labels = ["a red apple", "a green pear", "a yellow banana"], ["x", "y", "z"]
     assert fitted(texts, labels).predict(texts) == labels
-
-
-def test_the_example_of_several_labels_answers_rightly() -> None:
-    names: dict[str, object] = {}
-    exec(python_of(DOCS / "multi-label.md")[0], names)
-    clf, texts = names["clf"], names["texts"]
-    assert isinstance(clf, foretell.TextClassifier)
-    assert clf.predict(texts).tolist() == [[0, 1], [1, 0], [1, 1], [0, 0]] * 25
-    assert clf.predict(["no refund, and a crash"]).tolist() == [[1, 1]]
-    assert np.abs(clf.predict_proba(texts) - 0.5).min() > 0.3
-    assert "accuracy" not in clf.metrics_
 
 
 def test_thousands_of_repetitions_are_no_evidence_and_report_and_card_claim_nothing(tmp_path: Path) -> None:

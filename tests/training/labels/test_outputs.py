@@ -15,11 +15,11 @@ from foretell.metrics.multi_label import mean_log_loss
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, log_of, softmax
 from foretell.ngrams.labelwise import sigmoid
 from foretell.presets import LABELS_PRESETS
-from foretell.training.labels.fold_networks import fixed_schedule
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.metrics import Measured, metrics_of
+from foretell.training.labels.network import fixed_schedule
+from foretell.training.labels.network_fit import Plan, enough_labels, make_plan
 from foretell.training.labels.outputs import EQUAL, LINEAR, OneLabel, Prior, SeveralLabels, fit_ensemble
-from foretell.training.labels.plan import Plan, enough_labels, make_plan
 
 SEVERAL = SeveralLabels(3)
 

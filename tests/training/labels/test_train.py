@@ -37,16 +37,9 @@ from foretell.training.labels.tokens import Tokens, encode_examples, tokenize_sp
 from tests.text.texts import ALL, TEXTS
 
 SMALL = {
-    "units": 6,
-    "embedding_size": 5,
-    "dense_units": 7,
-    "filters": 4,
-    "length": 12,
-    "batch_size": 8,
-    "epochs": 2,
-    "min_steps": 1,
-    "folds": 0,
-}
+    "units": 6, "embedding_size": 5, "dense_units": 7, "filters": 4, "length": 12, "batch_size": 8,
+    "epochs": 2, "min_steps": 1, "folds": 0,
+}  # fmt: skip
 
 N_TEXTS = 44
 
@@ -259,16 +252,9 @@ def test_a_large_gradient_is_clipped(optimizer: str) -> None:
     assert sum(float((step**2).sum()) for step in steps) ** 0.5 == pytest.approx(1.0, rel=0.02)
 
 
-WITHOUT_TIME = {
-    "units": 4, "embedding_size": 4, "length": 8, "batch_size": 8, "epochs": 3, "min_steps": 1, "folds": 0,
-    "valid_fraction": 0.2, "linear": False, "minutes": 10.0,
-}  # fmt: skip
-
-
 def test_without_time_a_resumed_training_measures_and_writes_what_it_has(tmp_path: Path) -> None:
-    settings = with_changes(LABELS_PRESETS["base"], WITHOUT_TIME)
-    names = ["bad", "good"] * 22
-    examples = Examples([f"{name} text n{k}" for k, name in enumerate(names)], names, name="made up")
+    settings = small("base", epochs=3, valid_fraction=0.2, linear=False, minutes=10.0)
+    examples = made_up()
     with pytest.raises(Interrupted):
         train(examples, settings, out=tmp_path / "m", stop_after_steps=2)
     (tmp_path / "m.run" / "spent.json").write_text('{"seconds": 600}')
@@ -280,22 +266,10 @@ def test_without_time_a_resumed_training_measures_and_writes_what_it_has(tmp_pat
     read_model(tmp_path / "m")
 
 
-WEIGHTED = with_changes(
-    LABELS_PRESETS["base"],
-    {"units": 4, "embedding_size": 4, "epochs": 3, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2,
-     "folds": 0,
-     "learning_rate": 0.5},
-)  # fmt: skip
-
-FILMS = [f"{'good' if i % 2 else 'bad'} film number{i}" for i in range(40)]
-
-MOODS = ["pos" if i % 2 else "neg" for i in range(40)]
-
-
 def test_weights_of_texts_move_the_network_and_the_linear_model(tmp_path: Path) -> None:
-    examples = Examples(FILMS, MOODS, name="made up")
+    examples, settings = made_up(40), small("base", valid_fraction=0.2, learning_rate=0.5)
     uneven = dataclasses.replace(examples, weights=[5.0 if i % 2 else 1.0 for i in range(40)])
-    plain, other = (train(data, WEIGHTED, out=tmp_path / f"{i}") for i, data in enumerate((examples, uneven)))
+    plain, other = (train(data, settings, out=tmp_path / f"{i}") for i, data in enumerate((examples, uneven)))
     # The label with the larger weights is more probable a priori.
     assert other.linear.bias[0] > plain.linear.bias[0] + 0.5
     assert not np.array_equal(plain.weights["output/bias"], other.weights["output/bias"])
@@ -402,17 +376,11 @@ def test_an_open_vocabulary_is_one_for_both_models(style: str) -> None:
         assert made.tokenizer.decode(ids) == low
 
 
-OPEN = {
-    "units": 6, "embedding_size": 5, "length": 60, "batch_size": 8, "epochs": 2, "min_steps": 1, "folds": 0,
-    "vocabulary": 200, "valid_fraction": 0.25, "text_vectors": False,
-}  # fmt: skip
-
-
 def test_texts_in_every_script(tmp_path: Path) -> None:
     """The label is the script: a linear model of characters finds it."""
     texts = [f"{text} {number}" for number in range(8) for text in TEXTS.values()]
     labels = [name for _ in range(8) for name in TEXTS]
-    settings = with_changes(LABELS_PRESETS["base"], {**OPEN, "tokens": "char"})
+    settings = small("base", tokens="char", length=60, vocabulary=200, valid_fraction=0.25)
     train(Examples(texts, labels, name="scripts"), settings, out=tmp_path / "m")
     runtime = LabelsRuntime.open(tmp_path / "m")
     found = [verdict.label for verdict in runtime.classify(list(TEXTS.values()))]
@@ -425,27 +393,11 @@ def test_texts_in_every_script(tmp_path: Path) -> None:
     assert any("unknown" in flag for flag in verdict.flags)
 
 
-MANY_LABELS = with_changes(
-    LABELS_PRESETS["base"],
-    {"units": 4, "embedding_size": 4, "epochs": 1, "min_steps": 1, "folds": 0, "valid_fraction": 0.2},
-)
-
-
-def numbered(n_texts: int, n_labels: int) -> Examples:
-    rng = random.Random(1)
-    labels = [f"label {i % n_labels}" for i in range(n_texts)]
-    texts = [
-        f"word{i % n_labels} {' '.join(f'w{rng.randint(0, 500)}' for _ in range(8))}" for i in range(n_texts)
-    ]
-    return Examples(texts, labels, name="made up")
-
-
 def test_too_many_labels_leave_linear_models_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foretell.training.labels.one_member.MAX_CELLS", 100)
     notes = Notes()
-    model = train(
-        numbered(60, 6), MANY_LABELS, out=tmp_path / "m", unlabelled=["a text more"], listener=notes
-    )
+    settings, data = small("base", valid_fraction=0.2), made_up(60, tuple("abcdef"))
+    model = train(data, settings, out=tmp_path / "m", unlabelled=["a text more"], listener=notes)
     assert any("too many for linear models" in note and "no texts without labels" in note for note in notes)
     assert model.linear is None
     assert "baseline_accuracy" not in model.metrics
