@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -84,7 +85,7 @@ class SentenceEncoder:
     """A sentence encoder: a folder with model.onnx and tokenizer.json. Make one with `open`.
 
     Attributes:
-        name: of the folder; of one from the Hub NAME@COMMIT.
+        name: of the folder.
         sha256: of model.onnx followed by tokenizer.json.
         dimension: length of an embedding.
         n_features: numbers that a text has with the embeddings of its beginning and its end.
@@ -97,34 +98,26 @@ class SentenceEncoder:
     """
 
     name = sha256 = ""
+    _files: EncoderFiles
 
     def __init__(self, session: Session, tokenizer: Path, files: EncoderFiles, *, threads: int) -> None:
-        """Check the tokenizer, and the inputs, the outputs and the embeddings of a graph; see `open`."""
+        """Check the tokenizer, and the inputs, the outputs and an embedding of a graph; see `open`."""
         self._session, self._path, self.window = session, session.path, files.window
-        self._threads, self._folder, self._together = Threads(threads, "encoder"), tokenizer.parent, False
+        self._threads, self._together = Threads(threads, "encoder"), False
         try:
             self._tokenizer = Tokenizer.from_buffer(files.tokenizer)
         except Exception as error:  # The library raises plain Exception.
+            expected, fix = "a tokenizer that the tokenizers library reads", "export the encoder again"
             raise ArtifactError(
-                expected="a tokenizer that the tokenizers library reads",
-                found=f"{error!s:.100}",
-                where=str(tokenizer),
-                fix="export the encoder again, or upgrade tokenizers",
+                expected=expected, found=f"{error!s:.100}", where=str(tokenizer), fix=fix
             ) from error
         self._tokenizer.no_padding()
         special = self._tokenizer.num_special_tokens_to_add(False)
         self._tokenizer.enable_truncation(max(self.window, special + 1))
         self._inputs, self._outputs = self._checked_inputs(), self._checked_outputs()
-        mean, start, _ = self._pooled(np.zeros((1, 2), np.int64))
-        largest_id = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
-        try:
-            self._run(np.full((1, 2), largest_id, np.int64))
-        except ArtifactError as error:
-            found, fix = f"none for the id {largest_id:,}", "use the tokenizer.json exported with model.onnx"
-            raise self._error("an embedding for each id of the tokenizer", found, fix) from error
         # Not of zeros: RoBERTa gives padding, which may have the id 0, no position of its own.
-        state = "state max_seq_length in sentence_bert_config.json"
-        self._run(np.full((1, self.window), largest_id, np.int64), state)
+        largest_id = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+        mean, start, _ = self._pooled(np.full((1, self.window), largest_id, np.int64))
         self.dimension, self._end_dimension = mean.shape[1], start.shape[1]
         self.n_features = self.dimension + 2 * self._end_dimension
 
@@ -146,9 +139,9 @@ class SentenceEncoder:
             SettingsError: `threads` below 1.
         """
         files, folder = EncoderFiles.read(path), Path(path).expanduser()
-        session = _opened(graph_of(folder), files.graph)
+        session = _opened(graph_of(folder), lambda: files.graph)
         encoder = cls(session, folder / TOKENIZER, files, threads=check_threads(threads))
-        encoder.name, encoder.sha256 = folder_name(folder), files.sha256()
+        encoder.name, encoder.sha256, encoder._files = folder_name(folder), files.sha256(), files
         # Dynamic quantisation takes the range of its numbers from the whole batch.
         encoder._together = files.graph.find(_DYNAMIC_QUANTISATION) < 0
         return encoder
@@ -162,10 +155,11 @@ class SentenceEncoder:
         Raises:
             ArtifactError: its graph or tokenizer cannot be used, or its embeddings do not fit the classifier.
         """
-        kept, folder = model.teacher, model.directory
+        kept, folder, name = model.teacher, model.directory, manifest.TEACHER_GRAPH
         assert kept is not None
-        entry = model.files.get(manifest.TEACHER_GRAPH)
-        session = _opened(folder / manifest.TEACHER_GRAPH, kept.files.graph, entry)
+        # The files are not kept in memory: a forked child reads them again.
+        read = partial(manifest.read_verified, folder, name, model.files[name])
+        session = _opened(folder / name, read, kept.files.graph, tried=True)
         encoder = cls(session, folder / manifest.TEACHER_TOKENIZER, kept.files, threads=threads)
         if len(kept.weights) not in (encoder.dimension, encoder.n_features):
             expected = f"an encoder with embeddings of {len(kept.weights)} numbers"
@@ -176,20 +170,16 @@ class SentenceEncoder:
         """Return the encoder's files and its licence, to be kept in a classifier.
 
         Raises:
-            ArtifactError: they have changed since the encoder was opened, or the tokenizer cannot be kept.
-            OSError: they cannot be read.
+            ArtifactError: the tokenizer or the graph cannot be kept.
         """
-        files = EncoderFiles.read(self._folder)
-        if files.sha256() != self.sha256:
-            raise self._error("the encoder's files as they were opened", "others", "train again")
         try:
-            check_encoder_tokenizer(files.tokenizer)
+            check_encoder_tokenizer(self._files.tokenizer)
         except ValueError as error:
             expected = "an encoder whose tokenizer has usual parts alone, since it is kept"
             fix = "export it with optimum-cli, or use it in training only, without --keep-teacher"
             raise self._error(expected, f"{error!s:.200}", fix) from error
-        _opened(self._path, files.graph, tried=True)
-        return files
+        _opened(self._path, lambda: self._files.graph, tried=True)
+        return self._files
 
     def encode(self, texts: Sequence[str]) -> Float32s:
         """Return the embedding of each text, [text, dimension]; see `encode_counted`."""
@@ -275,17 +265,18 @@ class SentenceEncoder:
             raise self._error("embeddings of finite numbers", "NaN or infinity", fix)
         return mean, start, end
 
-    def _run(self, ids: NDArray[np.int64], fix: str = _EXPORT) -> list[Array]:
+    def _run(self, ids: NDArray[np.int64]) -> list[Array]:
         values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         inputs = {name: values[name].astype(dtype) for name, dtype in self._inputs.items()}
         try:
             return self._session.run(self._outputs, inputs)
         except ArtifactError as error:
-            expected = f"an encoder that accepts {ids.shape[1]:,} tokens"
+            expected = f"an encoder that accepts {ids.shape[1]:,} tokens with ids of up to {ids.max():,}"
+            fix = "use the tokenizer.json exported with it; state max_seq_length in sentence_bert_config.json"
             raise self._error(expected, f"{error.found:.160}", fix) from error
 
     def _checked_inputs(self) -> dict[str, type[np.integer]]:
-        inputs = self._session.get_inputs()
+        inputs = self._session.inputs
         is_open = all(not isinstance(size, int) for each in inputs for size in each.shape)
         if {each.name for each in inputs} not in _INPUTS or not is_open:
             shown = ", ".join(f"{each.name} {each.shape}" for each in inputs)
@@ -298,7 +289,7 @@ class SentenceEncoder:
 
     def _checked_outputs(self) -> list[str]:
         """Return the names of the outputs to ask for: one that is pooled, one of tokens, or both."""
-        outputs = self._session.get_outputs()
+        outputs = self._session.outputs
         types = {each.name: each.type for each in outputs}
         usable = [name for name in (POOLED, *OF_TOKENS) if types.get(name) in _FLOATS]
         if not usable:
@@ -312,23 +303,16 @@ class SentenceEncoder:
 
 
 def _opened(
-    path: Path, content: bytes, entry: manifest.Entry | None = None, *, tried: bool = False
+    path: Path, read: Callable[[], bytes], content: bytes | None = None, *, tried: bool = False
 ) -> Session:
     """Open the graph of an encoder; one of a model directory, which anybody may have made, is tried first."""
-
-    def read() -> tuple[bytes, Weights]:
-        if entry is None:
-            return path.read_bytes(), {}
-        return manifest.read_verified(path.parent, path.name, entry), {}
-
+    graph = None if content is None else (content, Weights())
     try:
-        return Session(path, read, (content, {}), tried=tried or entry is not None)
+        return Session(path, lambda: (read(), {}), graph, tried=tried)
     except ArtifactError as error:
+        expected, fix = "a sentence encoder that ONNX Runtime can open", "export it again"
         raise ArtifactError(
-            expected="a sentence encoder that ONNX Runtime can open",
-            found=f"{error.found:.160}",
-            where=str(path),
-            fix="export it again, or upgrade onnxruntime",
+            expected=expected, found=f"{error.found:.160}", where=str(path), fix=fix
         ) from error
 
 

@@ -19,7 +19,7 @@ from foretell.runtime.words.surprise import check_known, word_spans
 from foretell.text.tokenizer import Span
 
 Cell = tuple[Float64s, Float64s, Float64s]
-"""A layer's kernel [in, 4 * units], recurrent kernel [units, 4 * units], bias [4 * units]: i, f, c, o."""
+"""A layer's kernel [in, 4 * units], recurrent kernel [units, 4 * units] and bias [4 * units]."""
 Places = list[tuple[int, int]]
 """(start, end) of each step in the text, in code points."""
 
@@ -98,15 +98,7 @@ def gates_along(model: Model, text: str, layer: str | None = None) -> Gates:
 
 
 def run_layer(x: Float64s, cell: Cell) -> Float64s:
-    """Run one LSTM layer from the zero state.
-
-    Args:
-        x: [step, in].
-        cell: the layer's weights.
-
-    Returns:
-        [value, step, unit]; the values are input, forget, candidate and output gate, cell and hidden.
-    """
+    """Run one LSTM layer from the zero state along x [step, in]; return [value, step, unit]."""
     kernel, recurrent_kernel, bias = cell
     h = c = np.zeros(len(bias) // 4)
     values = np.empty((len(_VALUES), len(x), len(h)))
@@ -131,10 +123,9 @@ def _stream(model: Model, text: str, layers: list[str]) -> tuple[Places, Float64
     spans = word_spans(model.tokenizer, text, last_ends=False)
     check_known(spans, text)
     before = [] if model.tokenizer.end_of_line is None else [(model.tokenizer.end_of_line, 0, 0)]
-    weights = model.weights
-    x = _embed(weights, before + spans)
+    x = _embed(model.weights, before + spans)
     for name in layers:
-        values = run_layer(x, _cell(weights, name))
+        values = run_layer(x, _cell(model.weights, name))
         x = values[_HIDDEN]
     return _places(spans), values[:, len(before) :]
 
@@ -144,8 +135,7 @@ def _windows(model: Model, text: str, layers: list[str]) -> tuple[Places, Float6
     assert isinstance(model.settings, WordsSettings)
     spans, window = word_spans(model.tokenizer, text, last_ends=False), model.settings.window
     check_known(spans, text)
-    weights = model.weights
-    cells = [_cell(weights, name) for name in layers]
+    cells = [_cell(model.weights, name) for name in layers]
     ends = range(window, len(spans) + 1)
     at_ends = np.zeros((len(_VALUES), len(ends), model.settings.units))
     for row, end in enumerate(ends):

@@ -58,6 +58,9 @@ class Session:
             could have since it was verified.
         tried: whether it is of unknown origin, and so first run once in bounded memory and time.
 
+    Attributes:
+        inputs, outputs: those of the graph.
+
     Raises:
         ArtifactError: ONNX Runtime cannot open the graph, or the run failed.
     """
@@ -70,6 +73,8 @@ class Session:
         if tried:
             _try_out(graph, path)
         self._open(graph)
+        self.inputs: list[GraphValue] = self._session.get_inputs()
+        self.outputs: list[GraphValue] = self._session.get_outputs()
 
     @classmethod
     def of_model(cls, model: Model) -> Session:
@@ -101,16 +106,6 @@ class Session:
         except Exception as error:  # ONNX Runtime's exceptions share no public base class.
             raise _error("a graph that ONNX Runtime can compute", error, self.path) from error
         return results
-
-    def get_inputs(self) -> list[GraphValue]:
-        """Return the graph's inputs."""
-        inputs: list[GraphValue] = self._session.get_inputs()
-        return inputs
-
-    def get_outputs(self) -> list[GraphValue]:
-        """Return the graph's outputs."""
-        outputs: list[GraphValue] = self._session.get_outputs()
-        return outputs
 
 
 class Threads:

@@ -93,6 +93,12 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Labels:
     return make
 
 
+@pytest.fixture(scope="session")
+def classifier(labels_model: Labels) -> LabelsRuntime:
+    """A network alone, of the preset base."""
+    return labels_model()
+
+
 @pytest.fixture(scope="session", params=["base", "article", "cnn-lstm"])
 def any_labels(request: pytest.FixtureRequest, labels_model: Labels) -> LabelsRuntime:
     return labels_model(request.param)

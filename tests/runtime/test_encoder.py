@@ -14,7 +14,7 @@ pytest.importorskip("onnx")
 
 from onnx import TensorProto
 
-from foretell.errors import ArtifactError, SettingsError
+from foretell.errors import ArtifactError
 from foretell.runtime.encoder import SentenceEncoder
 from tests.encoders import DIMENSION, PLACES, TABLE, WORDS, minilm, tiny_encoder, tiny_tokenizer
 
@@ -71,11 +71,8 @@ def references(texts: list[str], **options: Any) -> np.ndarray:
     ],
     ids=["last hidden state", "token embeddings", "pooled", "token types", "int32"],
 )
-@pytest.mark.parametrize("threads", [1, 3])
-def test_embeddings_are_those_of_the_reference(
-    tmp_path: Path, graph: dict[str, Any], pooled: bool, threads: int
-) -> None:
-    encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", **graph), threads=threads)
+def test_embeddings_are_those_of_the_reference(tmp_path: Path, graph: dict[str, Any], pooled: bool) -> None:
+    encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", **graph), threads=3)
     texts = [*TEXTS, LONG] * 20
     encoded = encoder.encode_counted(texts)
     assert encoded.vectors.dtype == np.float32
@@ -101,21 +98,6 @@ def test_the_beginning_and_the_end_have_embeddings_of_their_own(
     np.testing.assert_array_equal(encoded.features(), np.hstack([encoded.vectors, encoded.ends]))
     alone = np.concatenate([encoder.encode_counted([text]).ends for text in texts])
     np.testing.assert_allclose(encoded.ends, alone, rtol=1e-6, atol=1e-7)
-
-
-def test_a_pooled_output_alone_does_not_show_where_a_text_begins(tmp_path: Path) -> None:
-    encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", output="sentence_embedding", pooled=True))
-    encoded = encoder.encode_counted(TEXTS)
-    assert (encoder.n_features, encoded.ends.shape) == (DIMENSION, (len(TEXTS), 0))
-    np.testing.assert_array_equal(encoded.features(), encoded.vectors)
-
-
-def test_one_text_has_the_numbers_that_it_has_in_a_batch(folder: Path) -> None:
-    encoder = SentenceEncoder.open(folder)
-    texts = [*TEXTS, LONG]
-    alone = np.concatenate([encoder.encode([text]) for text in texts])
-    np.testing.assert_allclose(encoder.encode(texts), alone, rtol=1e-6, atol=1e-7)
-    assert encoder.encode([]).shape == (0, DIMENSION)
 
 
 def test_what_an_encoder_states_of_itself(folder: Path) -> None:
@@ -147,7 +129,7 @@ def test_the_window_is_the_stated_one(tmp_path: Path, file: str, settings: objec
 def test_a_graph_that_refuses_the_default_window_is_one_line(tmp_path: Path, settings: object) -> None:
     folder = tiny_encoder(tmp_path / "tiny", window=None)
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    with pytest.raises(ArtifactError, match=r"accepts 256 tokens, found .*; state max_seq_length in [^\n]*$"):
+    with pytest.raises(ArtifactError, match=r"accepts 256 tokens .*, found .*; state max_seq_length [^\n]*$"):
         SentenceEncoder.open(folder)
 
 
@@ -227,7 +209,7 @@ BAD_ENCODERS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a pooled output of tokens": (
         {"output": "sentence_embedding"},
-        r"expected embeddings in the output sentence_embedding, found an array of the shape \[1, 2, 6\]",
+        r"expected embeddings in the output sentence_embedding, found an array of the shape \[1, 12, 6\]",
     ),
     "tokens that are pooled": (
         {"pooled": True},
@@ -235,7 +217,7 @@ BAD_ENCODERS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "more ids than rows": (
         {"words": [*WORDS, "one", "more"]},
-        "expected an embedding for each id of the tokenizer, found none for the id 10; use the",
+        "expected an encoder that accepts 12 tokens with ids of up to 10, found .*; use the tokenizer.json",
     ),
     "NaN": ({"table": np.full_like(TABLE, np.nan)}, "expected embeddings of finite numbers, found NaN"),
 }
@@ -274,7 +256,7 @@ def test_a_folder_without_its_files(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
-@pytest.mark.parametrize("content", [b"", b"{}", b"\x08\x07 damaged"])
+@pytest.mark.parametrize("content", [b"", b"\x08\x07 damaged"])
 def test_files_that_are_damaged(
     folder: Path, name: str, content: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -282,11 +264,6 @@ def test_files_that_are_damaged(
     with pytest.raises(ArtifactError, match=rf"{name}: expected a (sentence encoder|tokenizer) that"):
         SentenceEncoder.open(folder)
     assert capfd.readouterr() == ("", "")
-
-
-def test_threads_below_one_are_refused(folder: Path) -> None:
-    with pytest.raises(SettingsError, match="threads: expected at least 1, found 0"):
-        SentenceEncoder.open(folder, threads=0)
 
 
 def test_a_real_encoder(tmp_path: Path) -> None:

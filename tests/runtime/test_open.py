@@ -122,14 +122,14 @@ def test_a_directory_that_is_exchanged_all_the_time(two, tmp_path: Path) -> None
     exchanging = threading.Thread(target=work)
     exchanging.start()
     try:
-        until = time.monotonic() + 1.5
+        until = time.monotonic() + 0.7
         answers = []
         while time.monotonic() < until:
             answers.append(open_model(one).predict_proba(TEXTS).tolist())
     finally:
         ends.set()
         exchanging.join()
-    assert len(answers) > 20
+    assert len(answers) > 8
     assert all(each in wanted for each in answers)
     assert all(each in answers for each in wanted)
 

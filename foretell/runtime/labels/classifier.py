@@ -1,9 +1,8 @@
 """`LabelsRuntime`: classify texts with a model directory, without TensorFlow.
 
-The way of a text: it is cut to the part that is read, the tokenizer turns it into ids, the network
-(`labels.network`) and the linear models (`ngrams.linear`, `ngrams.tfidf`, and of a kept teacher's embeddings,
-`artifacts.kept_teacher`) give probabilities, the ensemble (`ngrams.ensemble`) combines them, and a `Verdict`
-has the result.
+The way of a text: the tokenizer turns it into ids, the network (`labels.network`) and the linear models
+(`ngrams.linear`, `ngrams.tfidf`, and of a kept teacher's embeddings, `artifacts.kept_teacher`) give
+probabilities, the ensemble (`ngrams.ensemble`) combines them, and a `Verdict` has the result.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.readable import did_you_mean
 from foretell.runtime.labels.network import BATCH, LabelsNetwork
-from foretell.runtime.labels.verdict import NONE_APPLIES, UNEVALUATED, Lengths, Verdict, flags_of
+from foretell.runtime.labels.verdict import NONE_APPLIES, UNEVALUATED, Lengths, Verdict
 from foretell.runtime.session import Threads, check_threads
 from foretell.runtime.stopping import check_stopped
 
@@ -40,17 +39,18 @@ __all__ = ["LabelsRuntime", "Verdict"]
 # Bounds on the memory; none of them changes an answer.
 TEXTS_AT_ONCE = 512
 CHARACTERS_AT_ONCE = 1 << 21
-# A text much longer than the part that is read is cut to this many characters per word before tokenization.
-CHARACTERS_PER_WORD = 64
 
 _NAMES_SHOWN = 20
+
+_Answers = tuple[list[list[int]], Probabilities]
+"""The ids of texts, and their probabilities [text, label]."""
 
 
 class LabelsRuntime:
     """A classifier, opened for prediction. Threads may share it, and forked children may use it.
 
     Attributes:
-        model: the opened model: its settings, parts and ensemble weights.
+        model: the opened model.
         path: the model directory.
         labels: the labels as text, sorted as their type is; columns of `predict_proba` are in this order.
         classes: the values that the labels stand for, in the same order.
@@ -107,17 +107,8 @@ class LabelsRuntime:
         Args:
             texts: any number of texts, none included.
         """
-        if len(texts) <= TEXTS_AT_ONCE:
-            read = self._parts_read(texts)
-            return self._probabilities(self.tokenizer.encode_batch(read), read)
-        parts = (texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE))
-        # The texts of the next part are tokenized while the network computes this one.
-        with ThreadPoolExecutor(1) as network:
-            rows = []
-            for part in parts:
-                read = self._parts_read(part)
-                rows.append(network.submit(self._probabilities, self.tokenizer.encode_batch(read), read))
-            return np.concatenate([each.result() for each in rows])
+        parts = (texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts) or 1, TEXTS_AT_ONCE))
+        return np.concatenate([rows for _, rows in self._computed(parts)])
 
     def classify(
         self, texts: Iterable[str], *, abstain_below: float | None = None, chunk: int = TEXTS_AT_ONCE
@@ -150,12 +141,11 @@ class LabelsRuntime:
             raise SettingsError(
                 expected="a probability from 0 to 1", found=repr(abstain_below), where="abstain-below"
             )
-        if isinstance(texts, str):
-            texts = [texts]
+        texts = [texts] if isinstance(texts, str) else texts
         chunks: Iterable[list[str]] = _chunks(texts, chunk)
         if isinstance(texts, list) and 0 < len(texts) <= chunk:
             chunks = [texts]
-        return self._answers(chunks, threshold)
+        return (verdict for each in self._computed(chunks) for verdict in self._verdicts(each, threshold))
 
     def decide(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
         """Return which labels texts with these probabilities [text, label] get, bool [text, label].
@@ -170,15 +160,15 @@ class LabelsRuntime:
     def explain(self, text: str, label: Any = None) -> Explanation:
         """Return the effect of each word of a text on a label; see `Explanation`.
 
+        Computes one answer for each word, at most 400, and one for each point of the running verdict, at most
+        100.
+
         Args:
             text: the text.
             label: the label, as in `classes` or as text; None: the most probable one.
 
         Raises:
             UsageError: the model has no such label, or the text has more than 100,000 characters.
-
-        Computes one answer for each word, at most 400, and one for each point of the running verdict, at most
-        100.
         """
         # Imported here: predictions need neither this nor the page of an explanation.
         from foretell.runtime.labels.leave_one_out import MAX_CHARACTERS, explain
@@ -189,6 +179,13 @@ class LabelsRuntime:
                 found=f"{len(text):,}",
                 fix="explain a part of it",
             )
+        if label is not None and str(label) not in self.labels:
+            raise UsageError(
+                expected=f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
+                found=str(label)[:60],
+                where="label",
+                fix=did_you_mean(str(label), self.labels),
+            )
         return explain(
             text,
             self.tokenizer.encode_with_offsets(text),
@@ -196,50 +193,23 @@ class LabelsRuntime:
             self.classes,
             length=self._network.length,
             first=0 if self.tokenizer.start is None else 1,
-            label=None if label is None else self._place(label),
+            label=None if label is None else self.labels.index(str(label)),
             labelwise=isinstance(self.model.ensemble, LabelwiseEnsemble),
         )
-
-    def _place(self, label: Any) -> int:
-        if str(label) not in self.labels:
-            raise UsageError(
-                expected=f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
-                found=str(label)[:60],
-                where="label",
-                fix=did_you_mean(str(label), self.labels),
-            )
-        return self.labels.index(str(label))
-
-    def _parts_read(self, texts: Sequence[str]) -> Sequence[str]:
-        """Return the part of each text that is read."""
-        # The linear model reads whole texts.
-        return texts if self.model.ensemble.linear else [self._last_words(text) for text in texts]
-
-    def _last_words(self, text: str) -> str:
-        """Return the end of a very long text, with at least as many words as the network reads."""
-        size = CHARACTERS_PER_WORD * self._network.length
-        while len(text) > 2 * size:
-            # From a white space on: both tokenizer styles start a new word there.
-            _, space, end = text[-size:].partition(" ")
-            if space and len(self.tokenizer.encode(end)) > self._network.length:
-                return end
-            size *= 2
-        return text
 
     def _probabilities(self, ids: list[list[int]], texts: Sequence[str]) -> Probabilities:
         """Return the ensemble's probabilities [text, label] for the ids of each text, and the texts."""
         ensemble = self.model.ensemble
         if ensemble == NETWORK_ALONE:
             return self._network(ids)
-        if not ensemble.linear:
-            return ensemble(self._network(ids))
-        if not ensemble.network:
-            return ensemble(None, self._linear(ids, texts))
-        # Of many texts the linear models are computed on another thread while the network is.
-        if len(ids) <= BATCH:
-            return ensemble(self._network(ids), self._linear(ids, texts))
-        linear = self._threads.submit(lambda some: self._linear(some, texts), ids)
-        return ensemble(self._network(ids), linear.result())
+        if ensemble.network and ensemble.linear and len(ids) > BATCH:
+            # Of many texts the linear models are computed on another thread while the network is.
+            linear = self._threads.submit(lambda some: self._linear(some, texts), ids)
+            return ensemble(self._network(ids), linear.result())
+        return ensemble(
+            self._network(ids) if ensemble.network else None,
+            self._linear(ids, texts) if ensemble.linear else None,
+        )
 
     def _linear(self, ids: list[list[int]], texts: Sequence[str]) -> LogProbabilities:
         """Return what the linear models together say of each label, [text, label]: the ensemble's input."""
@@ -251,63 +221,56 @@ class LabelsRuntime:
             scores = scores + self._teacher(texts)
         return self.model.ensemble.of_scores(scores)
 
-    def _answers(self, chunks: Iterable[list[str]], threshold: float) -> Iterator[Verdict]:
-        """Yield the verdicts of each chunk; while a large one is in the network, the next one is read."""
-        pending: Iterator[Verdict] | None = None
+    def _computed(self, chunks: Iterable[Sequence[str]]) -> Iterator[_Answers]:
+        """Yield the answers of each chunk; while a large one is in the network, the next one is read."""
+        pending: tuple[list[list[int]], Future[Probabilities]] | None = None
+
+        def ended() -> Iterator[_Answers]:
+            if pending is not None:
+                yield pending[0], pending[1].result()
+
         with ThreadPoolExecutor(1) as network:
             try:
                 for texts in chunks:
-                    parts = self._parts_read(texts)
-                    ids = self.tokenizer.encode_batch(parts)
+                    ids = self.tokenizer.encode_batch(texts)
                     if len(texts) < TEXTS_AT_ONCE:
                         # A caller that gives few texts waits for their answers before it gives more.
-                        yield from pending or ()
+                        yield from ended()
                         pending = None
-                        yield from self._verdicts(
-                            texts, parts, ids, self._probabilities(ids, parts), threshold
-                        )
-                        continue
-                    rows = network.submit(self._probabilities, ids, parts)
-                    yield from pending or ()
-                    pending = self._verdicts(texts, parts, ids, rows, threshold)
+                        yield ids, self._probabilities(ids, texts)
+                    else:
+                        later = network.submit(self._probabilities, ids, texts)
+                        yield from ended()
+                        pending = ids, later
             except Exception:
                 # Where the source of the texts fails, the texts before are still answered.
-                yield from pending or ()
+                yield from ended()
                 raise
-            yield from pending or ()
+            yield from ended()
 
-    def _verdicts(
-        self,
-        texts: list[str],
-        parts: Sequence[str],
-        ids: list[list[int]],
-        probabilities: Probabilities | Future[Probabilities],
-        threshold: float,
-    ) -> Iterator[Verdict]:
-        rows = probabilities.result() if isinstance(probabilities, Future) else probabilities
+    def _verdicts(self, answers: _Answers, threshold: float) -> Iterator[Verdict]:
+        ids, rows = answers
         decided, best = self.decide(rows), rows.argmax(axis=1).tolist()
         for i, row in enumerate(rows.tolist()):
             labels: tuple[Any, ...] | None = None
+            label, reason = self.classes[best[i]], ""
             if self.separator:
                 labels = tuple(self.classes[place] for place in np.flatnonzero(decided[i]))
                 label, reason = self.separator.join(map(str, labels)), "" if labels else NONE_APPLIES
-            elif row[best[i]] >= threshold:
-                label, reason = self.classes[best[i]], ""
-            else:
+            elif row[best[i]] < threshold:
                 label, reason = "", f"below {threshold:g}"
             yield Verdict(
                 label=label,
                 probability=row[best[i]],
                 probabilities=dict(zip(self.classes, row, strict=True)),
                 reason=reason,
-                flags=self._flags(ids[i], texts[i], parts[i]),
+                flags=self._flags(ids[i]),
                 labels=labels,
             )
 
-    def _flags(self, ids: list[int], text: str, part: str) -> tuple[str, ...]:
+    def _flags(self, ids: list[int]) -> tuple[str, ...]:
         n_words = len(ids) - (self.tokenizer.start is not None)
-        n_unknown = self.tokenizer.count_unknown(ids)
-        flags = flags_of(n_words, n_unknown, self._lengths, characters=len(text), encoded=len(part))
+        flags = self._lengths.flags(n_words, self.tokenizer.count_unknown(ids))
         return (*flags, UNEVALUATED) if {"only_hints", "only_teacher"} & self.metrics.keys() else flags
 
 

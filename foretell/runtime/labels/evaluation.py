@@ -43,9 +43,10 @@ def classification_report(
         `log_loss` (nats; None where a true label is not among the model's).
 
     Raises:
-        DataError: no texts, or sequences of different lengths.
+        DataError: no texts.
     """
-    _check(labels, predicted, probabilities)
+    if not len(labels):
+        raise DataError(expected="at least one text with a label", found="none")
     all_names = [*names, *sorted(set(labels) - set(names))]
     true_ids, predicted_ids = ids_of(labels, all_names), ids_of(predicted, all_names)
     report: Report = {"texts": len(labels), **label_metrics(true_ids, predicted_ids, all_names)}
@@ -80,19 +81,26 @@ def evaluation_report(
         `threshold`.
 
     Raises:
-        DataError: no texts, or sequences of different lengths.
+        DataError: no texts.
         UsageError: `costs` with a model of more than two labels, or a positive label that it lacks.
     """
-    best = probabilities.argmax(axis=1)
+    best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     report = classification_report(labels, [names[each] for each in best], probabilities, names)
     all_names = report["confusion"]["names"]
-    true_ids, confidence = ids_of(labels, all_names), probabilities.max(axis=1)
+    true_ids = ids_of(labels, all_names)
     report["coverage"] = coverage_curve(confidence, best == true_ids)
     thresholds = [row["threshold"] for row in report["coverage"]]
     report["interval_method"] = method()
-    report["intervals"] = _intervals(true_ids, probabilities, all_names, thresholds)
+    report["intervals"] = {
+        **label_intervals(true_ids, best, all_names),
+        **probability_intervals(true_ids, probabilities, thresholds),
+    }
     if by is not None:
-        report["slices"] = _slices(by, lambda places: _head_metrics(labels, probabilities, names, places))
+
+        def measured(places: Integers) -> Report:
+            return evaluation_report([labels[place] for place in places], probabilities[places], names)
+
+        report["slices"] = _slices(by, measured, ("accuracy", "macro_f1", "calibration_error", "log_loss"))
     if costs is not None:
         report["threshold"] = _threshold(labels, probabilities, names, costs, positive)
     return report
@@ -104,39 +112,16 @@ def ids_of(labels: Sequence[str], names: Sequence[str]) -> Integers:
     return np.array([index[label] for label in labels])
 
 
-def _intervals(
-    true_ids: Integers, probabilities: Array, names: Sequence[str], thresholds: Sequence[float] = ()
-) -> Report:
-    return {
-        **label_intervals(true_ids, probabilities.argmax(axis=1), names),
-        **probability_intervals(true_ids, probabilities, thresholds),
-    }
-
-
-def _slices(by: Column, metrics: Callable[[Integers], Report]) -> Report:
-    """Return the metrics of each value's texts, by their places, of the most frequent value first."""
+def _slices(by: Column, measured: Callable[[Integers], Report], keys: Sequence[str]) -> Report:
+    """Return some metrics of each value's texts, by their places, of the most frequent value first."""
     counts, values = Counter(by.values), np.array(by.values)
-    ordered = sorted(counts, key=lambda value: (-counts[value], value))
-    rows = [{"value": value, **metrics(np.flatnonzero(values == value))} for value in ordered]
+    rows = []
+    for value in sorted(counts, key=lambda value: (-counts[value], value)):
+        found = measured(np.flatnonzero(values == value))
+        intervals = {key: found["intervals"].get(key) for key in keys}
+        row = {"value": value, "texts": counts[value], **{key: found[key] for key in keys}}
+        rows.append({**row, "intervals": intervals})
     return {"column": by.name, "values": rows}
-
-
-def _head_metrics(
-    labels: Sequence[str], probabilities: Array, names: Sequence[str], places: Integers
-) -> Report:
-    """Return the metrics that are one number, and their intervals, for the texts at `places`."""
-    chosen, rows = [labels[place] for place in places], probabilities[places]
-    best = rows.argmax(axis=1)
-    report = classification_report(chosen, [names[each] for each in best], rows, names)
-    all_names = report["confusion"]["names"]
-    intervals = _intervals(ids_of(chosen, all_names), rows, all_names)
-    return _head(report, intervals, ("accuracy", "macro_f1", "calibration_error", "log_loss"), len(chosen))
-
-
-def _head(report: Report, intervals: Report, keys: Sequence[str], n_texts: int) -> Report:
-    """Return some metrics of texts, and their intervals where there are some."""
-    shown = {key: intervals.get(key) for key in keys}
-    return {"texts": n_texts, **{key: report[key] for key in keys}, "intervals": shown}
 
 
 def _threshold(
@@ -184,16 +169,6 @@ def check_any_known(labels: Sequence[str], names: Sequence[str], where: str) -> 
         )
 
 
-def _check(labels: Sequence[str], predicted: Sequence[str], probabilities: Floats | None) -> None:
-    if not len(labels):
-        raise DataError(expected="at least one text with a label", found="none")
-    rows = len(predicted) if probabilities is None else len(probabilities)
-    if len(predicted) != len(labels) or rows != len(labels):
-        raise DataError(
-            expected=f"{len(labels)} predictions, one per label", found=f"{len(predicted)} and {rows} rows"
-        )
-
-
 HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "log_loss", "calibration_error")
 """The metrics that are one number; `accuracy` is the subset accuracy."""
 
@@ -225,22 +200,18 @@ def multi_label_report(
     targets = sets.aligned(names)
     rows = np.pad(probabilities, ((0, 0), (0, len(others))))
     decided = np.pad(runtime.decide(probabilities), ((0, 0), (0, len(others))))
-    thresholds = (*_thresholds(runtime), *[DEFAULT_THRESHOLD] * len(others))
-    report: Report = {
-        "texts": len(examples),
-        **multi_label_metrics(targets, decided, rows, names, thresholds),
-        "unknown_labels": others,
-        "interval_method": method(),
-        "intervals": multi_label_intervals(targets, decided, names),
-    }
+    own = getattr(runtime.model.ensemble, "thresholds", (DEFAULT_THRESHOLD,) * len(runtime.labels))
+    thresholds = (*own, *[DEFAULT_THRESHOLD] * len(others))
 
-    def head(places: Integers) -> Report:
+    def measured(places: Integers) -> Report:
         found = multi_label_metrics(targets[places], decided[places], rows[places], names, thresholds)
         intervals = multi_label_intervals(targets[places], decided[places], names)
-        return _head(found, intervals, HEAD, len(places))
+        return {"texts": len(places), **found, "intervals": intervals}
 
+    report = measured(np.arange(len(examples)))
+    report |= {"unknown_labels": others, "interval_method": method()}
     if by is not None:
-        report["slices"] = _slices(by, head)
+        report["slices"] = _slices(by, measured, HEAD)
     return report
 
 
@@ -251,7 +222,3 @@ def check_no_costs(costs: object, folds: object) -> None:
             raise UsageError(
                 expected=f"no {name} where texts may have several labels", found=name, fix=f"leave out {name}"
             )
-
-
-def _thresholds(runtime: LabelsRuntime) -> tuple[float, ...]:
-    return getattr(runtime.model.ensemble, "thresholds", (DEFAULT_THRESHOLD,) * len(runtime.labels))

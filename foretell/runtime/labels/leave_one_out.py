@@ -50,16 +50,13 @@ def explain(
 
     Args:
         text: the text.
-        spans: (id, start, end) of each of its tokens.
+        spans: of each of its tokens; the `first` ones are no words of the text.
         answer: the classifier.
         labels: its labels.
         length: ids of a text that the network reads, at most: its last ones.
-        first: how many of the first ids are no words of the text.
+        first: see `spans`.
         label: the place of the label; None: the most probable one.
         labelwise: whether a text may have several labels, each with odds of its own.
-
-    Raises:
-        StoppedError: see `runtime.stopping`.
     """
     ids, words = [id for id, _, _ in spans], spans[first:]
     (whole,) = answer([ids], [text])

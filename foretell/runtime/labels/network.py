@@ -32,15 +32,11 @@ class LabelsNetwork:
 
     def __init__(self, model: Model, settings: LabelsSettings, threads: Threads) -> None:
         self.length = settings.length
-        self._where = str(model.directory)
-        self._session = Session.of_model(model)
-        self._threads = threads
-        self._pads_front = settings.traits.pads_front
+        self._where, self._session = str(model.directory), Session.of_model(model)
+        self._threads, self._pads_front = threads, settings.traits.pads_front
         self._n_labels = len(model.labels or ())
         self._unknown = model.tokenizer.unknown or 0
-        size = network_size(settings, model.tokenizer)
-        # Words above this id are known to the linear model only.
-        self._size = size if size < model.tokenizer.size else None
+        self._size = network_size(settings, model.tokenizer)
 
     def __call__(self, ids: Sequence[list[int]]) -> Probabilities:
         """Return probabilities [text, label] for the ids of each text.
@@ -63,23 +59,18 @@ class LabelsNetwork:
             # What the other threads have not begun is then cancelled.
             check_stopped()
         if np.isnan(probabilities).any():
-            raise ArtifactError(
-                expected="probabilities of the network",
-                found="NaN",
-                where=self._where,
-                fix="train the model again",
-            )
+            expected, fix = "probabilities of the network", "train the model again"
+            raise ArtifactError(expected=expected, found="NaN", where=self._where, fix=fix)
         return probabilities
 
     def _inputs(self, ids: list[list[int]]) -> dict[str, Array]:
+        inputs: dict[str, Array] = {}
         if self._pads_front:
-            return {"ids": self._known(pad_front(ids, self.length))}
-        padded, lengths = pad_end(ids, self.length, empty=self._unknown)
-        return {"ids": self._known(padded), "lengths": lengths}
-
-    def _known(self, ids: TokenIds) -> TokenIds:
-        """Return ids with the unknown id in place of those that only the linear model has."""
-        return ids if self._size is None else np.where(ids < self._size, ids, self._unknown)
+            padded = pad_front(ids, self.length)
+        else:
+            padded, inputs["lengths"] = pad_end(ids, self.length, empty=self._unknown)
+        # The unknown id takes the place of those that only the linear model has.
+        return {"ids": np.where(padded < self._size, padded, self._unknown), **inputs}
 
 
 def pad_front(ids_list: Sequence[Sequence[int]], length: int) -> TokenIds:
@@ -95,13 +86,8 @@ def pad_front(ids_list: Sequence[Sequence[int]], length: int) -> TokenIds:
 def pad_end(ids_list: Sequence[Sequence[int]], length: int, *, empty: int = 1) -> tuple[TokenIds, Integers]:
     """Return (ids int64 [text, step], lengths int32 [text]): each text's last `length` ids, then 0.
 
-    There are as many steps as the longest of these texts has ids, at most `length`.
-
-    Args:
-        ids_list: the ids of each text.
-        length: ids of a text to keep, at most: its last ones.
-        empty: the id that replaces a text without ids: pooling needs at least one step. 1 is the unknown word
-            of the style "words".
+    There are as many steps as the longest of these texts has ids, at most `length`. A text without ids has
+    the id `empty`, since pooling needs at least one step; 1 is the unknown word of the style "words".
     """
     kept = [list(ids[-length:]) or [empty] for ids in ids_list]
     lengths = np.array([len(ids) for ids in kept], np.int32)

@@ -76,43 +76,25 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Lengths:
-    """The numbers of words between which a text is not flagged.
-
-    Attributes:
-        shortest: fewer words are flagged as far shorter.
-        longest: more words are flagged as far longer.
-    """
+    """The numbers of words of a training's texts; a text far outside of them is flagged."""
 
     shortest: float = -math.inf
     longest: float = math.inf
 
     @classmethod
     def of_training(cls, metrics: Mapping[str, object]) -> Lengths:
-        """Return the bounds that follow from the metrics of a training; without metrics, none."""
+        """Return those that the metrics of a training have; without metrics, no text is flagged."""
         shortest, longest = metrics.get("shortest_text"), metrics.get("longest_text")
         return cls(
-            shortest / _FAR if isinstance(shortest, int) else -math.inf,
-            longest * _FAR if isinstance(longest, int) else math.inf,
+            shortest if isinstance(shortest, int) else -math.inf,
+            longest if isinstance(longest, int) else math.inf,
         )
 
-
-def flags_of(
-    n_words: int, n_unknown: int, lengths: Lengths, *, characters: int, encoded: int
-) -> tuple[str, ...]:
-    """Return the flags of a text.
-
-    Args:
-        n_words: how many words were encoded.
-        n_unknown: how many of them are not in the vocabulary.
-        lengths: the bounds of the model.
-        characters: characters of the text.
-        encoded: how many of them were encoded; the rest is assumed to have as many words per character.
-    """
-    if n_words == 0:
-        return (EMPTY,)
-    flags = (UNKNOWN_WORDS,) if 2 * n_unknown > n_words else ()
-    if encoded < characters:
-        n_words = round(n_words * characters / encoded)
-    if n_words > lengths.longest:
-        return (*flags, LONG)
-    return (*flags, SHORT) if n_words < lengths.shortest else flags
+    def flags(self, n_words: int, n_unknown: int) -> tuple[str, ...]:
+        """Return the flags of a text with so many words, of which so many are not in the vocabulary."""
+        if n_words == 0:
+            return (EMPTY,)
+        flags = (UNKNOWN_WORDS,) if 2 * n_unknown > n_words else ()
+        if n_words > self.longest * _FAR:
+            return (*flags, LONG)
+        return (*flags, SHORT) if n_words < self.shortest / _FAR else flags

@@ -20,15 +20,10 @@ from foretell.runtime.words.networks import (
     ArticleNetwork,
     InterpolatedNetwork,
     LstmNetwork,
-    ReadStates,
     State,
     StreamNetwork,
-    keys_of,
 )
 from foretell.runtime.words.sampling import log_softmax
-
-# The state of a cache of 500 pairs is half a megabyte.
-_MAX_STATES = 8
 
 
 class CachedNetwork(StreamNetwork):
@@ -38,15 +33,13 @@ class CachedNetwork(StreamNetwork):
     after each, [stream, size + 1], `NONE` or `PENDING`; then the network's state.
 
     Args:
-        network: the network, whose state begins with the hidden values of the words read last, [stream, step,
-            embedding].
+        network: the network, whose state begins with hidden values as that of `LstmNetwork` does.
         cache: the parameters.
         size: pairs in the cache, at most.
     """
 
     def __init__(self, network: StreamNetwork, cache: ContinuousCache, size: int) -> None:
         self._network, self._cache, self._size = network, cache, size
-        self._states: ReadStates = ReadStates(_MAX_STATES)
 
     def zero_state(self) -> State:
         """See `StreamNetwork.zero_state`."""
@@ -82,20 +75,11 @@ class CachedNetwork(StreamNetwork):
         return logps, (*self._kept(hidden, words), *after)
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
-        """See `WordNetwork.read`; at least one id. Continues from a kept state, as `LstmNetwork` does."""
-        prompt = np.array(ids, np.int64)
-        # The last word is read by itself, for its logits.
-        keys = keys_of(prompt, PROMPT_CHUNK)
-        done, kept = self._states.find(keys)
-        state = self.zero_state() if kept is None else kept
-        for place in range(done, len(keys) + 1):
-            start, stop = place * PROMPT_CHUNK, min((place + 1) * PROMPT_CHUNK, len(ids) - 1)
-            if stop > start:
-                # Up to the word after the chunk; the log-probabilities are not computed.
-                _, state = self.score_later(prompt[start : stop + 1], state)
-            # More states than are kept would be copied in vain.
-            if len(keys) - _MAX_STATES <= place < len(keys):
-                self._states.keep(keys[place], tuple(part.copy() for part in state))
+        """See `WordNetwork.read`; at least one id."""
+        prompt, state = np.array(ids, np.int64), self.zero_state()
+        # The last word is read by itself, for its logits; those of the others are not computed.
+        for start in range(0, len(ids) - 1, PROMPT_CHUNK):
+            _, state = self.score_later(prompt[start : min(start + PROMPT_CHUNK + 1, len(ids))], state)
         logits, state = self.advance(prompt[None, -1:], state)
         return logits[:, 0], state
 
@@ -131,16 +115,16 @@ def network_of(
         raise SettingsError(
             expected=f"a number of words from 0 to {MAX_SIZE:,}", found=f"{cache}", where="cache"
         )
-    if cache and not settings.traits.carries_state:
-        raise UsageError(
-            expected="no cache, since the article's network reads a window of words only",
-            found=f"{cache}",
-            where="cache",
-            fix="leave it out, or train with --preset base",
-        )
     if not settings.traits.carries_state:
+        if cache:
+            raise UsageError(
+                expected="no cache, since the article's network reads a window of words only",
+                found=f"{cache}",
+                where="cache",
+                fix="leave it out, or train with --preset base",
+            )
         return ArticleNetwork(session, settings.window)
-    network: StreamNetwork = LstmNetwork(session, keeps_hidden=bool(cache))
+    network: StreamNetwork = (lstm := LstmNetwork(session))
     if model.kneser_ney is not None and model.interpolation is not None:
-        network = InterpolatedNetwork(network, model.kneser_ney, model.interpolation)
+        network = InterpolatedNetwork(lstm, model.kneser_ney, model.interpolation)
     return CachedNetwork(network, model.cache or ContinuousCache(), cache) if cache else network

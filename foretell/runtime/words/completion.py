@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
@@ -89,7 +89,6 @@ class Prompt:
         logits: of the next word, [1, word].
         state: the network's state after the prompt.
         max_tokens: tokens to add, at most.
-        words: where a word may have several tokens: words to add, at most; otherwise None.
         banned: ids that are never chosen.
         first: the ids that the first word may have; None: any.
     """
@@ -98,9 +97,8 @@ class Prompt:
     logits: Logits
     state: State
     max_tokens: int
-    words: int | None = None
-    banned: list[int] = field(default_factory=list)
-    first: TokenIds | None = None
+    banned: list[int]
+    first: TokenIds | None
 
     def allowed(
         self, logp: LogProbabilities, seen: TokenIds, options: CompletionOptions, *, is_first: bool
@@ -121,16 +119,15 @@ class Prompt:
 
 def sample(network: WordNetwork, prompt: Prompt, options: CompletionOptions) -> Iterator[Chosen]:
     """Yield words, each as soon as it is chosen, in constant time per word, however long the text is."""
-    random = np.random.default_rng(options.seed)
-    seen = _Seen(prompt.ids)
+    random, seen = np.random.default_rng(options.seed), _Seen(prompt.ids)
     logits, state = prompt.logits, prompt.state
-    for tokens_left in range(prompt.max_tokens - 1, -1, -1):
+    for place in range(prompt.max_tokens):
         logp = sampling.log_softmax(logits[0], np.float32)
-        is_first = tokens_left == prompt.max_tokens - 1
-        word = sampling.sample_id(prompt.allowed(logp, seen.ids, options, is_first=is_first), options, random)
+        allowed = prompt.allowed(logp, seen.ids, options, is_first=not place)
+        word = sampling.sample_id(allowed, options, random)
         yield prompt.chosen(word, logp, options)
         seen.add(word)
-        if tokens_left:
+        if place + 1 < prompt.max_tokens:
             logits, state = network.follow(np.array([word]), state)
 
 
@@ -138,20 +135,16 @@ class _Seen:
     """The distinct words read and written so far, in a buffer that doubles: constant time per word."""
 
     def __init__(self, prompt: list[int]) -> None:
-        distinct = list(dict.fromkeys(prompt))
-        self._known = set(distinct)
-        self._buffer = np.array(distinct, np.int64)
-        self._size = len(distinct)
+        self._known = dict.fromkeys(prompt)
+        self._buffer = np.array(list(self._known), np.int64)
 
     @property
     def ids(self) -> TokenIds:
-        return self._buffer[: self._size]
+        return self._buffer[: len(self._known)]
 
     def add(self, word: int) -> None:
-        if word in self._known:
-            return
-        self._known.add(word)
-        if self._size == len(self._buffer):
-            self._buffer = np.concatenate([self._buffer, np.zeros(self._size + 1, np.int64)])
-        self._buffer[self._size] = word
-        self._size += 1
+        if word not in self._known:
+            if len(self._known) == len(self._buffer):
+                self._buffer = np.concatenate([self._buffer, np.zeros(len(self._buffer) + 1, np.int64)])
+            self._buffer[len(self._known)] = word
+            self._known[word] = None

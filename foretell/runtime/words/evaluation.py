@@ -40,7 +40,7 @@ def evaluate_words(runtime: WordsRuntime, lines: Iterable[str], *, cache: int = 
     """
     beginning: list[str] = []
     score = asdict(runtime.score(_kept([lines] if isinstance(lines, str) else lines, beginning), cache=cache))
-    network = runtime.network_with_hidden
+    network = runtime.lstm
     if runtime.tokenizer.is_open or network is None:
         return score
     model, vocabulary = runtime.model, typed(runtime.tokenizer)

@@ -21,12 +21,12 @@ from foretell.runtime.session import Session
 from foretell.runtime.words.sampling import log_probabilities_of
 
 State = tuple[Array, ...]
-OutputLayer = Callable[[Floats], Logits]
-"""Returns the logits [row, word] of hidden values [row, embedding]."""
 
 PROMPT_CHUNK = 128
 """Words of a long prompt that one call reads. With fewer, more calls compute the softmax layer of a word that
 is not needed; with more, more words are read again after the last state that was kept."""
+MAX_STATES = 32
+"""States that are kept. One of a base model is 2 KB; none contains the text that it comes from."""
 
 # The last state may be after a word that is deleted next, or read as unfinished; the one before it is not.
 STATES_KEPT = 2
@@ -66,39 +66,31 @@ class StreamNetwork(WordNetwork, Protocol):
 
 
 class LstmNetwork(StreamNetwork):
-    """Embeddings and LSTM layers; the state is h and c of each layer, [stream, units].
+    """Embeddings and LSTM layers.
+
+    State: the hidden values of the words that were read last, [stream, step, embedding], which no step needs;
+    then h and c of each layer, [stream, units].
 
     Args:
-        session: a graph with inputs `ids` int64 [stream, step], `h_k`, `c_k` [stream, units_k] and outputs
-            `logits` [stream, step, word], `h_k_out`, `c_k_out`; the optional input `skip`, int64 [1], is the
-            number of first steps whose logits are left out. Further outputs are `hidden` [stream, step,
-            embedding], and `row_logits` [row, word] of the optional input `rows`.
-        keeps_hidden: begin the state with the hidden values of the words that were read last, [stream, step,
-            embedding].
-        output: logits [row, word] of hidden values [row, embedding] for `score_later`; None: the graph's.
+        session: of a graph of `artifacts.onnx_graph`.
 
     Attributes:
         states: the states after beginnings of the prompts, at multiples of `PROMPT_CHUNK` words.
-        output: logits [row, word] of hidden values [row, embedding].
     """
 
-    def __init__(
-        self, session: Session, *, keeps_hidden: bool = False, output: OutputLayer | None = None
-    ) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self.states: ReadStates = ReadStates()
-        states = [entry for entry in session.get_inputs() if entry.name != "ids"]
+        states = [entry for entry in session.inputs if entry.name != "ids"]
         self._names = [entry.name for entry in states]
-        self._widths = [int(entry.shape[-1]) for entry in states]
-        outputs = {entry.name: entry.shape for entry in session.get_outputs()}
-        self._keeps_hidden, self._hidden_width = keeps_hidden, int(outputs["hidden"][-1])
-        self._outputs = [*(["hidden"] if keeps_hidden else []), *(f"{name}_out" for name in self._names)]
-        self.output: OutputLayer = output or self._row_logits
+        (width,) = (entry.shape[-1] for entry in session.outputs if entry.name == "hidden")
+        layers = [np.zeros((1, int(entry.shape[-1])), np.float32) for entry in states]
+        self._zero: State = (np.zeros((1, 0, int(width)), np.float32), *layers)
+        self._outputs = ["hidden", *(f"{name}_out" for name in self._names)]
 
     def zero_state(self) -> State:
         """See `StreamNetwork.zero_state`."""
-        hidden = (np.zeros((1, 0, self._hidden_width), np.float32),) if self._keeps_hidden else ()
-        return (*hidden, *(np.zeros((1, width), np.float32) for width in self._widths))
+        return self._zero
 
     def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
         """See `StreamNetwork.advance`."""
@@ -107,19 +99,13 @@ class LstmNetwork(StreamNetwork):
 
     def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
         """See `StreamNetwork.score_later`."""
-        outputs = self._outputs if self._keeps_hidden else ["hidden", *self._outputs]
-        inputs = {**self._inputs(ids[None, :-1], state), "skip": np.array([len(ids) - 1])}
-        hidden, *states = self._session.run(outputs, inputs)
-        after = (hidden, *states) if self._keeps_hidden else tuple(states)
-        return lambda: log_probabilities_of(self.output(hidden[0]), ids[1:]), after
+        inputs = self._inputs(ids[None, :-1], state, skip=len(ids) - 1)
+        hidden, *layers = self._session.run(self._outputs, inputs)
+        return lambda: log_probabilities_of(self.output(hidden[0]), ids[1:]), (hidden, *layers)
 
-    def _row_logits(self, rows: Floats) -> Logits:
+    def output(self, rows: Floats) -> Logits:
         """Return the logits [row, word] of hidden values [row, embedding]; the states take no part."""
-        inputs: dict[str, Array] = {
-            name: np.zeros((1, width), np.float32)
-            for name, width in zip(self._names, self._widths, strict=True)
-        }
-        inputs |= {"ids": np.zeros((1, 1), np.int64), "skip": np.array([1]), "rows": rows}
+        inputs = {**self._inputs(np.zeros((1, 1), np.int64), self._zero, skip=1), "rows": rows}
         return self._session.run(["row_logits"], inputs)[0]
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
@@ -131,40 +117,32 @@ class LstmNetwork(StreamNetwork):
         prompt, logits = np.array(ids, np.int64), np.zeros((1, 1, 0), np.float32)
         keys = keys_of(prompt, PROMPT_CHUNK)
         done, kept = self.states.find(keys)
-        state = self.zero_state() if kept is None else kept
+        state = self._zero if kept is None else kept
         for place in range(done, len(keys) + 1):
             chunk = prompt[None, place * PROMPT_CHUNK : (place + 1) * PROMPT_CHUNK]
-            inputs = {**self._inputs(chunk, state), "skip": np.array([chunk.shape[1] - 1])}
+            inputs = self._inputs(chunk, state, skip=chunk.shape[1] - 1)
             logits, *after = self._session.run(["logits", *self._outputs], inputs)
             state = tuple(after)
             if len(keys) - STATES_KEPT <= place < len(keys):
                 # Copies: the arrays that ONNX Runtime returns are views of its own memory.
-                self.states.keep(keys[place], tuple(part.copy() for part in state))
+                self.states.keep(keys[place], (self._zero[0], *(part.copy() for part in state[1:])))
         return logits[:, 0], state
 
-    def _inputs(self, ids: TokenIds, state: State) -> dict[str, Array]:
-        # Hidden values may stand before h and c.
-        of_layers = state[len(state) - len(self._names) :]
-        inputs: dict[str, Array] = dict(zip(self._names, of_layers, strict=True))
-        inputs["ids"] = ids.astype(np.int64, copy=False)
-        return inputs
+    def _inputs(self, ids: TokenIds, state: State, skip: int = 0) -> dict[str, Array]:
+        """Return the inputs of the graph; the logits of the first `skip` steps are left out."""
+        inputs: dict[str, Array] = dict(zip(self._names, state[1:], strict=True))
+        return {**inputs, "ids": ids.astype(np.int64, copy=False), "skip": np.array([skip])}
 
 
 class InterpolatedNetwork(StreamNetwork):
     """A network interpolated with a Kneser–Ney model; its logits are log-probabilities.
 
     State: the network's, and the last ids read, [stream, order - 1], -1 where there were none.
-
-    Args:
-        network: the network.
-        kneser_ney: the Kneser–Ney model.
-        interpolation: its weights.
     """
 
-    def __init__(self, network: StreamNetwork, kneser_ney: KneserNey, interpolation: Interpolation) -> None:
+    def __init__(self, network: LstmNetwork, kneser_ney: KneserNey, interpolation: Interpolation) -> None:
         self.network = network
-        self._kneser_ney = kneser_ney
-        self._interpolation = interpolation
+        self._kneser_ney, self._interpolation = kneser_ney, interpolation
         self._longest = kneser_ney.order - 1
 
     def zero_state(self) -> State:
@@ -215,16 +193,10 @@ class InterpolatedNetwork(StreamNetwork):
 
 
 class ArticleNetwork:
-    """The article's network: the next word from a window of raw integers, its state [stream, step].
-
-    Args:
-        session: a graph with input `ids` float [batch, step, 1] and output `logits` [batch, word].
-        window: words in a window.
-    """
+    """The article's network: the next word from a window of raw integers, its state [stream, step]."""
 
     def __init__(self, session: Session, window: int) -> None:
-        self._session = session
-        self.window = window
+        self._session, self.window = session, window
 
     def advance(self, windows: TokenIds) -> Logits:
         """Return logits [batch, word] of the word after each window [batch, step]."""
@@ -241,22 +213,15 @@ class ArticleNetwork:
         return self.advance(windows), (windows,)
 
 
-MAX_STATES = 32
-"""States that are kept. One of a base model is 2 KB; none contains the text that it comes from."""
-
-
 class ReadStates:
     """A few states, each under the key of the ids that it comes from; several threads may use it at once.
 
-    There is no lock, which a forked child could inherit locked: each operation of the dictionary is atomic.
-
-    Args:
-        max_states: how many are kept; the least recently used one is dropped first.
+    The least recently used one is dropped first. There is no lock, which a forked child could inherit locked:
+    each operation of the dictionary is atomic.
     """
 
     def __init__(self, max_states: int = MAX_STATES) -> None:
-        self._max_states = max_states
-        self._states: OrderedDict[bytes, State] = OrderedDict()
+        self._max_states, self._states = max_states, OrderedDict[bytes, State]()
 
     def __len__(self) -> int:
         return len(self._states)

@@ -1,8 +1,7 @@
 """`WordsRuntime`: predict words with a model directory, without TensorFlow: next word, completion, score.
 
 The way of a prompt: the tokenizer turns it into ids, the network (`words.networks`) reads them and gives the
-logits of the next word, `words.sampling` chooses words by these, and `words.writing` turns
-them into text.
+logits of the next word, `words.sampling` chooses words by these, and `words.writing` turns them into text.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
 from foretell.runtime.words.cached import network_of
 from foretell.runtime.words.completion import CompletionOptions, Prompt, sample
-from foretell.runtime.words.networks import ArticleNetwork, LstmNetwork, StreamNetwork
+from foretell.runtime.words.networks import ArticleNetwork, InterpolatedNetwork, LstmNetwork, StreamNetwork
 from foretell.runtime.words.scoring import Score, score_article, score_lstm
 from foretell.runtime.words.writing import (
     MAX_TOKENS_A_WORD,
@@ -38,9 +36,6 @@ from foretell.runtime.words.writing import (
 )
 from foretell.text.styles import UNKNOWN, in_unspaced_script
 from foretell.text.tokenizer import Tokenizer
-
-# Networks with a cache that a runtime keeps, each of another size.
-_MAX_CACHES = 4
 
 __all__ = ["Candidate", "CompletionOptions", "Continuation", "WordsRuntime", "Writing", "Written"]
 
@@ -54,7 +49,6 @@ class WordsRuntime:
         tokenizer: the model's tokenizer.
         metrics: metrics of the training.
         network: the network, with the Kneser–Ney model where there is one.
-        network_with_hidden: the network alone, its hidden values in its state; None: it has no state.
     """
 
     def __init__(self, model: Model, *, threads: int | None = None) -> None:
@@ -67,17 +61,12 @@ class WordsRuntime:
                 where=str(model.path),
                 fix="use foretell classify with it",
             )
-        self.model = model
+        self.model, self._settings = model, settings
         self.path: Path = model.directory
-        self.tokenizer = model.tokenizer
-        self.metrics = model.metrics
+        self.tokenizer, self.metrics = model.tokenizer, model.metrics
         self._threads = check_threads(threads)
-        session = Session.of_model(model)
-        self.network = network_of(model, settings, session)
-        carries = settings.traits.carries_state
-        self.network_with_hidden = LstmNetwork(session, keeps_hidden=True) if carries else None
-        # A cache of another size is another network; a service is asked for few sizes at a time.
-        self._cached = lru_cache(maxsize=_MAX_CACHES)(partial(network_of, model, settings, session))
+        self._session = Session.of_model(model)
+        self.network = network_of(model, settings, self._session)
         self._endings: Endings | None = None
 
     @classmethod
@@ -95,6 +84,12 @@ class WordsRuntime:
         """
         return cls(read_model(local_path(path)), threads=threads)
 
+    @property
+    def lstm(self) -> LstmNetwork | None:
+        """The network alone; None: it has no state."""
+        network = self.network.network if isinstance(self.network, InterpolatedNetwork) else self.network
+        return network if isinstance(network, LstmNetwork) else None
+
     def network_for(self, cache: int) -> StreamNetwork | ArticleNetwork:
         """Return the network with a continuous cache of so many words; 0: the network without one.
 
@@ -102,7 +97,7 @@ class WordsRuntime:
             SettingsError: `cache` is negative or above 10,000.
             UsageError: the article's network, which reads three words only, cannot have one.
         """
-        return self._cached(cache) if cache else self.network
+        return network_of(self.model, self._settings, self._session, cache) if cache else self.network
 
     def next(self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0) -> list[Candidate]:
         """Return the `k` most probable next words after `text`, the most probable first.
@@ -145,8 +140,7 @@ class WordsRuntime:
     def complete(self, text: str, **options: Any) -> Iterator[str]:
         """Continue `text`, yielding one piece per word, with its spaces: joined they are the continuation.
 
-        Each piece comes as soon as its word is chosen, in constant time. Options: see
-        `write`; the pieces are the texts of its words.
+        Each piece comes as soon as its word is chosen, in constant time. Options: see `write`.
         """
         return (written.text for written in self.write(text, **options))
 
@@ -168,11 +162,6 @@ class WordsRuntime:
         """Return `n` whole continuations of `text`, with the log-probability of each word.
 
         They are samples with the seeds `seed`, `seed` + 1 and so on; each is what its seed alone gives.
-
-        Args:
-            text: as for `write`.
-            n: how many.
-            **options: as for `write`.
 
         Raises:
             SettingsError: as `write`, or `n` below 1.
@@ -209,13 +198,12 @@ class WordsRuntime:
             before, begun = text, ""
         ids = self._prompt_ids(before)
         pieces = Pieces(self.tokenizer, ids, before, begun)
-        banned = self._banned(options.avoid_unknown)
         network = self.network_for(options.cache)
         max_tokens, words = options.words, None
         if self.tokenizer.is_open:
             max_tokens, words = options.max_tokens or MAX_TOKENS_A_WORD * options.words, options.words
-        first = endings if begun else None
-        prompt = Prompt(ids, *network.read(ids), max_tokens, words, banned, first)
+        banned, first = self._banned(options.avoid_unknown), endings if begun else None
+        prompt = Prompt(ids, *network.read(ids), max_tokens, banned, first)
         seeds = (None if options.seed is None else options.seed + i for i in range(n))
         chosen = (sample(network, prompt, replace(options, seed=seed)) for seed in seeds)
         return (Writing(each, pieces.copy(), self.tokenizer, options.stops, words) for each in chosen)
@@ -304,8 +292,7 @@ class Endings:
         A text that ends in white space or a punctuation mark has no unfinished word, except that "don'" is
         unfinished where "don't" is in the vocabulary. A character of a script without spaces is a word of its
         own: it is unfinished only where the vocabulary has it with further marks. A subword is unfinished
-            where
-        longer ones begin with it and the space before it; otherwise, as with characters, the next token
+        where longer ones begin with it and the space before it; otherwise, as with characters, the next token
         continues the word.
 
         Returns:
@@ -317,16 +304,22 @@ class Endings:
         if not text or text[-1].isspace():
             return text, "", NO_IDS
         run = text.split()[-1]
-        starts, ends_in_word = self._starts(run)
-        place = len(text) - len(run)
-        if ends_in_word and self._is_character(run[starts[-1]]):
-            return self._at_character(text, place + starts[-1])
-        for start in starts:
-            before, beginning = text[: place + start], self._as_known(run[start:])
+        tokens = [start for _, start, _ in self._tokenizer.encode_with_offsets(run)[-MAX_TOKENS:]]
+        of_words = self._tokenizer.style == "words"
+        starts = [at for at in tokens if not of_words or run[at].isalnum() or run[at] == "_"]
+        ends_in_word = bool(starts) and starts[-1] == tokens[-1]
+        is_character = ends_in_word and of_words and in_unspaced_script(run[starts[-1]])
+        for start in starts[-1:] if is_character else starts:
+            before = text[: len(text) - len(run) + start]
+            beginning = "".join(self._tokenizer.words(run[start:]))
             ids = self.ids(beginning)
-            if len(ids):
+            # A character alone, without marks, is finished.
+            if len(ids) and not (is_character and self._are_all(beginning, ids)):
                 return before, beginning, ids
-        return (before, beginning, NO_IDS) if ends_in_word else (text, "", NO_IDS)
+        return (before, beginning, NO_IDS) if ends_in_word and not is_character else (text, "", NO_IDS)
+
+    def _are_all(self, word: str, ids: TokenIds) -> bool:
+        return all(self._tokenizer.word(id) == word for id in ids.tolist())
 
     def _split_subword(self, text: str) -> tuple[str, str, TokenIds]:
         if self._tokenizer.style != "subword":
@@ -334,29 +327,8 @@ class Endings:
         line = text.rpartition("\n")[2]
         begun = (self._tokenizer.runs(line) or [""])[-1]
         ids = self.ids(begun) if begun == " " or begun.strip() else NO_IDS
-        if all(self._tokenizer.word(id) == begun for id in ids.tolist()):
+        if self._are_all(begun, ids):
             return text, "", NO_IDS
         n_tokens = len(self._tokenizer.encode(begun))
         _, start, _ = self._tokenizer.encode_with_offsets(line)[-n_tokens]
         return text[: len(text) - len(line) + start], begun, ids
-
-    def _is_character(self, letter: str) -> bool:
-        """Return whether the tokenizer makes a word of this letter and its marks."""
-        return self._tokenizer.style == "words" and in_unspaced_script(letter)
-
-    def _at_character(self, text: str, start: int) -> tuple[str, str, TokenIds]:
-        """Return `split` of a text whose last word is the character from `start` on."""
-        beginning = self._as_known(text[start:])
-        ids = self.ids(beginning)
-        with_marks = any(self._tokenizer.word(id) != beginning for id in ids.tolist())
-        return (text[:start], beginning, ids) if with_marks else (text, "", NO_IDS)
-
-    def _as_known(self, text: str) -> str:
-        return "".join(self._tokenizer.words(text))
-
-    def _starts(self, run: str) -> tuple[list[int], bool]:
-        """Return where words begin at the end of a run of letters, and whether its last token is a word."""
-        tokens = [start for _, start, _ in self._tokenizer.encode_with_offsets(run)[-MAX_TOKENS:]]
-        splits_punctuation = self._tokenizer.style == "words"
-        starts = [at for at in tokens if not splits_punctuation or run[at].isalnum() or run[at] == "_"]
-        return starts, bool(starts) and starts[-1] == tokens[-1]

@@ -14,12 +14,6 @@ import numpy as np
 from foretell.arrays import Floats, Logits, LogProbabilities, TokenIds
 from foretell.errors import ArtifactError, SettingsError
 
-# Words whose sum or maximum is computed first, so that only a few of these blocks are examined word by word.
-BLOCK = 128
-# Bins of log-probability, 1 / BINS_PER_NAT wide, in which the edge of a nucleus is located; the last is open.
-BINS = 512
-BINS_PER_NAT = 16
-COUNTED_AT_ONCE = 4096
 # The sum of exponentials below which float32 loses digits.
 MIN_SUM = 1e-30
 
@@ -158,9 +152,13 @@ def keep_only(logp: LogProbabilities, words: TokenIds) -> LogProbabilities:
 
 def keep_top_k(logp: LogProbabilities, k: int) -> LogProbabilities:
     """Keep the `k` most probable words; of equally probable ones, those with the lower ids. 0 keeps all."""
-    if k == 0 or k >= len(logp):
+    if k == 0:
         return logp
-    return _keep_best(logp, k, _kth_largest(logp, k))
+    # np.partition is very slow with thousands of equal values, such as minus infinity.
+    values = logp[logp > -np.inf]
+    if k >= len(values):
+        return logp
+    return _keep_best(logp, k, np.partition(values, -k)[-k])
 
 
 def keep_top_p(logp: LogProbabilities, p: float) -> LogProbabilities:
@@ -170,23 +168,10 @@ def keep_top_p(logp: LogProbabilities, p: float) -> LogProbabilities:
     """
     if p >= 1.0:
         return logp
-    highest = logp.max()
-    weights = _exp(logp, highest)
-    enough = p * weights.sum(dtype=np.float64)
-    # Half the vocabulary can be in the set, which takes long to sort: only the bin at its edge is sorted.
-    depths = highest - logp
-    np.minimum(depths, (BINS - 1) / BINS_PER_NAT, out=depths)
-    depths *= BINS_PER_NAT
-    bins = depths.astype(np.int16)
-    # In parts: bincount converts each number to int64 and float64, and these should stay in the cache.
-    starts = range(0, len(logp), COUNTED_AT_ONCE)
-    counted = (slice(start, start + COUNTED_AT_ONCE) for start in starts)
-    mass = np.cumsum(np.sum([np.bincount(bins[part], weights[part], BINS) for part in counted], axis=0))
-    edge = min(int(np.searchsorted(mass, enough)), BINS - 1)
-    ordered = np.sort(logp[bins == edge])[::-1]
-    cumulative = (mass[edge - 1] if edge else 0.0) + np.cumsum(_exp(ordered, highest), dtype=np.float64)
-    last = min(int(np.searchsorted(cumulative, enough)), len(ordered) - 1)
-    return _keep_best(logp, int((bins < edge).sum()) + last + 1, ordered[last])
+    ordered = np.sort(logp)[::-1]
+    cumulative = np.cumsum(_exp(ordered), dtype=np.float64)
+    last = min(int(np.searchsorted(cumulative, p * cumulative[-1])), len(ordered) - 1)
+    return _keep_best(logp, last + 1, ordered[last])
 
 
 def keep_min_p(logp: LogProbabilities, p: float) -> LogProbabilities:
@@ -195,19 +180,6 @@ def keep_min_p(logp: LogProbabilities, p: float) -> LogProbabilities:
         return logp
     kept: LogProbabilities = np.where(logp >= logp.max() + math.log(p), logp, logp.dtype.type(-np.inf))
     return kept
-
-
-def _kth_largest(logp: LogProbabilities, k: int) -> np.floating:
-    """Return the `k`-th largest value; where fewer are finite, the smallest of these."""
-    values = logp
-    if k <= len(logp) // BLOCK:
-        # At least k words have the k-th largest of the blocks' maxima or more, and few more than k.
-        maxima = np.maximum.reduceat(logp, np.arange(0, len(logp), BLOCK))
-        values = logp[logp >= np.partition(maxima, -k)[-k]]
-    # np.partition is very slow with thousands of equal values, such as minus infinity.
-    values = values[values > -np.inf]
-    kth: np.floating = values.min() if k >= len(values) else np.partition(values, -k)[-k]
-    return kth
 
 
 def _keep_best(logp: LogProbabilities, size: int, threshold: np.floating) -> LogProbabilities:
@@ -247,23 +219,13 @@ def sample_id(logp: LogProbabilities, sampling: Sampling, random: np.random.Gene
 
 def draw(logp: LogProbabilities, random: np.random.Generator) -> int:
     """Draw one word id from the distribution whose log-probabilities are `logp` [word] plus a constant."""
-    weights = _exp(logp, logp.max())
-    # A cumulative sum over blocks, then inside one block: over all words it would take most of the time.
-    sums = np.cumsum(np.add.reduceat(weights, np.arange(0, len(weights), BLOCK), dtype=np.float64))
-    drawn = random.random() * sums[-1]
-    block = _place(sums, drawn)
-    inside = np.cumsum(weights[block * BLOCK : (block + 1) * BLOCK], dtype=np.float64)
-    return block * BLOCK + _place(inside, drawn - (sums[block - 1] if block else 0.0))
-
-
-def _exp(logp: LogProbabilities, highest: np.floating) -> Floats:
-    # In one array: allocating another takes as long as the rest.
-    weights: Floats = logp - highest
-    return np.exp(weights, out=weights)
-
-
-def _place(cumulative: Floats, drawn: float) -> int:
-    """Return the first place whose cumulative sum is above `drawn`."""
-    # Rounding can move the draw to the end of the sum: then the last place with a weight is taken.
+    cumulative = np.cumsum(_exp(logp), dtype=np.float64)
+    # Rounding can move the draw to the end of the sum: then the last word with a weight is taken.
     last = int(cumulative.searchsorted(cumulative[-1]))
-    return min(int(cumulative.searchsorted(drawn, side="right")), last)
+    return min(int(cumulative.searchsorted(random.random() * cumulative[-1], side="right")), last)
+
+
+def _exp(logp: LogProbabilities) -> Floats:
+    # In one array: allocating another takes as long as the rest.
+    weights: Floats = logp - logp.max()
+    return np.exp(weights, out=weights)

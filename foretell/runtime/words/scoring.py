@@ -123,15 +123,6 @@ def score_lstm(network: StreamNetwork, tokenizer: Tokenizer, lines: Iterable[str
     Blank lines are skipped, as in training. Time is linear in the text, memory constant. This thread
     tokenizes and runs the network, chunk after chunk; the softmax of a chunk, which takes about as long with
     a small network, runs on the other threads.
-
-    Args:
-        network: the network.
-        tokenizer: the model's tokenizer.
-        lines: the text.
-        threads: for the softmax.
-
-    Raises:
-        DataError: no word can be predicted, or one has no id.
     """
     tally = Tally()
     state = network.zero_state()
@@ -153,7 +144,8 @@ def _chunks(stream: Iterable[TokenIds], tokenizer: Tokenizer) -> Iterator[TokenI
     end = tokenizer.end_of_line
     left: TokenIds = np.array([] if end is None else [end], np.int64)
     for ids in stream:
-        _check_known(ids)
+        if (ids < 0).any():
+            raise unknown_word("another word")
         left = np.concatenate([left, ids])
         start = 0
         while len(left) - start > steps:
@@ -168,10 +160,7 @@ def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable
     """Score the word after each window of a text; its lines are one stream of words."""
     tally = Tally()
     words = [tokenizer.word(word) for word in range(tokenizer.size)]
-    lengths, of_bytes = (
-        np.array([len(word) for word in words]),
-        np.array([utf8_bytes(word) for word in words]),
-    )
+    lengths, of_bytes = np.array([*map(len, words)]), np.array([*map(utf8_bytes, words)])
     size = network.window + 1
     batch = max(1, min(MAX_STEPS, LOGITS_AT_ONCE // tokenizer.size))
     waiting: TokenIds = np.array([], np.int64)
@@ -190,23 +179,19 @@ def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable
     return tally.score()
 
 
-def _check_known(ids: TokenIds) -> None:
-    if (ids < 0).any():
-        raise DataError(
-            expected="words of the vocabulary: tokens split at white space have no unknown word",
-            found="another word",
-            fix="train with --tokens words",
-        )
+def unknown_word(found: str) -> DataError:
+    """Return the error of a word without an id."""
+    return DataError(
+        expected="words of the vocabulary: tokens split at white space have no unknown word",
+        found=found,
+        fix="train with --tokens words",
+    )
 
 
 def _stream(tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: bool) -> Iterator[TokenIds]:
-    """Yield ids [token] of the text, and add its counts to `tally`.
+    """Yield ids [token] of the text, -1 for a word without one, and add its counts to `tally`.
 
-    Args:
-        tokenizer: the tokenizer; a word without an id has -1.
-        lines: the text.
-        tally: counts words, unknown words and, with `ends`, characters.
-        ends: whether each line is followed by an end of line, where the tokenizer has one.
+    With `ends` each line is followed by an end of line, where the tokenizer has one, and characters count.
     """
     encoder = LineEncoder(tokenizer)
     unknown = -1 if tokenizer.unknown is None else tokenizer.unknown

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from foretell.arrays import Logits, TokenIds
-from foretell.errors import DataError
 from foretell.runtime.words import sampling
 from foretell.runtime.words.networks import ArticleNetwork, StreamNetwork
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.sampling import log_probabilities_of
-from foretell.runtime.words.scoring import LOGITS_AT_ONCE, MAX_STEPS, Score, Tally
+from foretell.runtime.words.scoring import LOGITS_AT_ONCE, MAX_STEPS, Score, Tally, unknown_word
 from foretell.runtime.words.writing import Candidate
 from foretell.text.line_encoder import spelled_bytes, utf8_bytes
 from foretell.text.splitting import splitter
@@ -75,37 +74,39 @@ def score_words(
         DataError: a word without an id, for an lstm with tokens split at white space.
     """
     network, tokenizer = runtime.network_for(cache), runtime.tokenizer
-    is_article = isinstance(network, ArticleNetwork)
     spans = word_spans(tokenizer, text, last_ends=True)
     first = bisect_left(spans, start, key=lambda each: each[1])
     # Of a character in several tokens only the first has a span.
     while tokenizer.is_open and first < len(spans) and _continues(spans[first], tokenizer):
         first += 1
+    unknown = tokenizer.unknown
     if isinstance(network, ArticleNetwork):
         scored = _after_windows(network, spans, top, first)
         written: Iterator[tuple[str, int]] = ((tokenizer.word(word), 1) for word, _, _ in spans[first:])
+        unknown = None
     else:
         check_known(spans, text)
         scored = _after_all(network, tokenizer, spans, top, first)
         written = _written(spans, text, first)
-    scores = [
-        WordScore(
+    scores: list[WordScore] = []
+    for span, (logp, best), (covered, ends) in zip(spans[first:], scored, written, strict=True):
+        word, begin, end = span
+        # The article's network predicts no word after an unknown one.
+        counts = logp is not None or not isinstance(network, ArticleNetwork)
+        score = WordScore(
             start=begin,
             end=end,
             log_probability=logp,
-            known=word not in (-1, tokenizer.unknown),
-            characters=0 if is_article and logp is None else len(covered) + ends,
-            bytes=0 if is_article and logp is None else utf8_bytes(covered) + ends,
-            spelled=0
-            if is_article or word != tokenizer.unknown
-            else spelled_bytes(tokenizer, text[begin:end]),
+            known=word not in (-1, unknown),
+            characters=len(covered) + ends if counts else 0,
+            bytes=utf8_bytes(covered) + ends if counts else 0,
+            spelled=spelled_bytes(tokenizer, text[begin:end]) if word == unknown else 0,
             top=tuple(Candidate(tokenizer.word(i), p) for i, p in best),
         )
-        for (word, begin, end), (logp, best), (covered, ends) in zip(
-            spans[first:], scored, written, strict=True
-        )
-    ]
-    return _joined(scores, spans[first:], tokenizer) if tokenizer.is_open else scores
+        if scores and tokenizer.is_open and _continues(span, tokenizer):
+            score = _joined(scores.pop(), score)
+        scores.append(score)
+    return scores
 
 
 def _continues(span: Span, tokenizer: Tokenizer) -> bool:
@@ -114,23 +115,17 @@ def _continues(span: Span, tokenizer: Tokenizer) -> bool:
     return start == end and token != tokenizer.end_of_line
 
 
-def _joined(scores: list[WordScore], spans: list[Span], tokenizer: Tokenizer) -> list[WordScore]:
-    """Return the scores with the tokens of one character together: only the first of them has a span."""
-    joined: list[WordScore] = []
-    for score, span in zip(scores, spans, strict=True):
-        if joined and _continues(span, tokenizer):
-            before = joined.pop()
-            assert before.log_probability is not None
-            assert score.log_probability is not None
-            score = replace(
-                before,
-                log_probability=before.log_probability + score.log_probability,
-                tokens=before.tokens + 1,
-                characters=before.characters + score.characters,
-                bytes=before.bytes + score.bytes,
-            )
-        joined.append(score)
-    return joined
+def _joined(first: WordScore, more: WordScore) -> WordScore:
+    """Return the score of two tokens of one character: only the first of them has a span."""
+    assert first.log_probability is not None
+    assert more.log_probability is not None
+    return replace(
+        first,
+        log_probability=first.log_probability + more.log_probability,
+        tokens=first.tokens + 1,
+        characters=first.characters + more.characters,
+        bytes=first.bytes + more.bytes,
+    )
 
 
 def total(words: Sequence[WordScore], text: str | None = None) -> Score:
@@ -143,18 +138,15 @@ def total(words: Sequence[WordScore], text: str | None = None) -> Score:
     Raises:
         DataError: none of them could be predicted.
     """
-    logps = [word.log_probability for word in words if word.log_probability is not None]
     tally = Tally()
     tally.tokens = sum(word.tokens for word in words if word.log_probability is not None)
-    tally.log_probability = math.fsum(logps)
-    if text is None:
-        tally.words = sum(word.start < word.end for word in words)
-    else:
+    tally.log_probability = math.fsum(word.log_probability or 0 for word in words)
+    tally.words = sum(word.start < word.end for word in words)
+    if text is not None:
         tally.words = len(splitter("words", lowercase=False)(text[words[0].start :] if words else ""))
     tally.unknown = sum(not word.known for word in words)
-    tally.characters = sum(word.characters for word in words)
-    tally.bytes = sum(word.bytes for word in words)
-    tally.spelled = sum(word.spelled for word in words)
+    for name in ("characters", "bytes", "spelled"):
+        setattr(tally, name, sum(getattr(word, name) for word in words))
     return tally.score()
 
 
@@ -173,31 +165,20 @@ def word_spans(tokenizer: Tokenizer, text: str, *, last_ends: bool) -> list[Span
     at = 0
     for line in text.split("\n"):
         stop = at + len(line)
-        ends = last_ends or stop < len(text)
         if line.strip():
             read = line.rstrip("\r") if tokenizer.is_open else line
-            spans += [
-                (word, at + start, at + end) for word, start, end in tokenizer.encode_with_offsets(read)
-            ]
-            if ends:
+            spans += [(id, at + start, at + end) for id, start, end in tokenizer.encode_with_offsets(read)]
+            if last_ends or stop < len(text):
                 spans.append((end_of_line, stop, stop))
         at = stop + 1
     return spans
 
 
 def check_known(spans: list[Span], text: str) -> None:
-    """Refuse words without an id.
-
-    Raises:
-        DataError: naming the first of them.
-    """
+    """Raise DataError for the first word without an id."""
     for word, start, end in spans:
         if word < 0:
-            raise DataError(
-                expected="words of the vocabulary: tokens split at white space have no unknown word",
-                found=f"'{text[start:end]}'",
-                fix="train with --tokens words",
-            )
+            raise unknown_word(f"'{text[start:end]}'")
 
 
 def _written(spans: list[Span], text: str, first: int) -> Iterator[tuple[str, int]]:

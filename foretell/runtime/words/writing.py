@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from foretell.text.spacing import Spacing
@@ -73,16 +74,12 @@ class Chosen(NamedTuple):
 class Pieces:
     """Returns the piece of text that each further id adds. A copy serves another continuation.
 
-    Args:
-        tokenizer: the tokenizer; its style determines the spaces.
-        prompt: the ids of the prompt, which affect the spaces (an open quotation mark).
-        text: the prompt itself: after white space no space is added.
-        begun: the letters of the first word that the prompt already has.
+    The ids of the prompt affect the spaces (an open quotation mark); after white space at the end of its text
+    no space is added. `begun` are the letters of the first word that the prompt already has.
     """
 
     def __init__(self, tokenizer: Tokenizer, prompt: Iterable[int], text: str, begun: str = "") -> None:
-        self._tokenizer = tokenizer
-        self._spacing = Spacing(tokenizer.style)
+        self._tokenizer, self._spacing = tokenizer, Spacing(tokenizer.style)
         for id in prompt:
             self._spacing.piece(self._visible(id))
         self._spaced = bool(begun) or not text or text[-1].isspace()
@@ -110,13 +107,8 @@ class Pieces:
 class Writing(Iterator[Written]):
     """A continuation in progress: an iterator over its words, each given as soon as no stop can begin in it.
 
-    Args:
-        chosen: the words, in order.
-        pieces: turns them into text.
-        tokenizer: the tokenizer.
-        stop: texts that end the continuation: it ends before the first of them.
-        words: where a word may have several tokens: words after which the continuation ends; None: it ends
-            with `chosen`.
+    It ends with the chosen words, before the first of the texts `stop`, or, where a word may have several
+    tokens, after so many `words`.
 
     Attributes:
         finished: "" while the continuation is in progress, then "stop" or "length", as in `Continuation`.
@@ -133,7 +125,9 @@ class Writing(Iterator[Written]):
         self.finished: Literal["", "stop", "length"] = ""
         self._word = tokenizer.word
         written = ((each, pieces.add(each.id)) for each in chosen)
-        self._words = self._until(written if words is None else up_to_words(written, words), stop)
+        count = WordCount(words) if words is not None else None
+        whole = takewhile(lambda item: count is None or not count.is_complete_before(item[1]), written)
+        self._words = self._until(whole, stop)
 
     def __next__(self) -> Written:
         return next(self._words)
@@ -171,15 +165,6 @@ class Writing(Iterator[Written]):
         return Written(self._word(chosen.id), text, chosen.log_probability, likeliest)
 
 
-def up_to_words(chosen: Iterable[tuple[Chosen, str]], words: int) -> Iterator[tuple[Chosen, str]]:
-    """Yield tokens with their texts up to the end of so many words."""
-    count = WordCount(words)
-    for each, piece in chosen:
-        if count.is_complete_before(piece):
-            return
-        yield each, piece
-
-
 def stops_at(text: str, stop: Sequence[str]) -> int | None:
     """Return where the first of the texts `stop` begins in `text`; None where it contains none."""
     return min((at for each in stop if (at := text.find(each)) >= 0), default=None)
@@ -187,11 +172,8 @@ def stops_at(text: str, stop: Sequence[str]) -> int | None:
 
 def begun_at_end(text: str, stop: Sequence[str]) -> int:
     """Return how many characters at the end of `text` may be the beginning of one of `stop`."""
-    longest = min(len(text), max(map(len, stop)) - 1)
-    return next(
-        (n for n in range(longest, 0, -1) if any(each.startswith(text[-n:]) for each in stop)),
-        0,
-    )
+    lengths = range(min(len(text), max(map(len, stop)) - 1), 0, -1)
+    return next((n for n in lengths if any(each.startswith(text[-n:]) for each in stop)), 0)
 
 
 def _up_to(words: list[Written], end: int) -> Iterator[Written]:
@@ -213,15 +195,10 @@ _MAX_WORDS_OPEN = 8
 
 
 class WordCount:
-    """Counts words as the style "words" splits them, of text that comes in pieces.
-
-    Args:
-        words: how many words the text may have.
-    """
+    """Counts words as the style "words" splits them, of text that comes in pieces and may have so many."""
 
     def __init__(self, words: int) -> None:
-        self._words_left = words
-        self._run = ""
+        self._words_left, self._run = words, ""
 
     def is_complete_before(self, piece: str) -> bool:
         """Add a piece of text; return whether the text before had all its words.

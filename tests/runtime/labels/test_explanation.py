@@ -9,17 +9,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
 from foretell.readable import visible
 from foretell.runtime.labels.explanation import (
-    LEVELS,
     Explanation,
     Word,
     by_strength,
-    level,
     to_html,
     write_html,
 )
@@ -89,6 +87,7 @@ def made(text: str, label: str = "positive") -> Explanation:
     return Explanation(text, label, 0.9, words, running, 1)
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.one_of(st.sampled_from(HOSTILE), st.text(), st.lists(st.sampled_from(HOSTILE)).map(" ".join)),
     st.one_of(st.sampled_from(HOSTILE), st.text()),
@@ -121,12 +120,6 @@ def test_it_shows_the_words_that_did_most_first() -> None:
     assert 'class="against' in html
 
 
-def test_weak_effects_are_not_made_to_look_strong() -> None:
-    word = made("a b").words[1]
-    assert level(word, abs(word.effect)) < LEVELS
-    assert level(word, 0.0) == level(word, 0.5) > level(word, 9.0)
-
-
 def test_a_text_without_words_has_a_page() -> None:
     html = to_html(made(""))
     assert "no words" in html
@@ -149,13 +142,6 @@ def test_it_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.M
         write_html(made("third"), path)
     assert "second" in path.read_text(encoding="utf-8")
     assert [each.name for each in tmp_path.iterdir()] == ["why.html"]
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    for path in (tmp_path / "nowhere" / "why.html", tmp_path):
-        with pytest.raises(ForetellError, match="expected a file that can be written"):
-            write_html(made("text"), path)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_notebook_shows_the_page_in_a_frame() -> None:

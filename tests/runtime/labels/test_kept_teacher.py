@@ -20,7 +20,6 @@ from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, ChangedFileError
 from foretell.export.check import change
 from foretell.export.source import Source
-from foretell.hub.push import prepare
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.runtime import session
 from foretell.runtime.encoder import SentenceEncoder
@@ -82,19 +81,6 @@ def log_odds(row: Any, label: int) -> float:
     return float(np.log(row[label]) - np.log(np.delete(row, label).astype(float).sum()))
 
 
-@pytest.mark.parametrize("text", [*TEXTS, "good\tfilm  dull , bad"])
-def test_an_explanation_is_what_the_whole_classifier_answers(kept: LabelsRuntime, text: str) -> None:
-    found, (row,) = kept.explain(text), kept.predict_proba([text])
-    label = kept.labels.index(found.label)
-    assert found.probability == pytest.approx(row[label], abs=1e-6)
-    for word, running in zip(found.words, found.running, strict=True):
-        (other,) = kept.predict_proba([text[: word.start] + text[word.end :]])
-        assert word.without == pytest.approx(other[label], abs=1e-5)
-        assert word.effect == pytest.approx(log_odds(row, label) - log_odds(other, label), abs=1e-4)
-        (upto,) = kept.predict_proba([text[: word.end]])
-        assert running == pytest.approx(upto[label], abs=1e-5)
-
-
 def test_the_encoder_is_opened_from_the_bytes_that_were_verified(
     kept: LabelsRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,23 +109,6 @@ def test_a_model_that_is_saved_or_pickled_keeps_its_teacher(kept: LabelsRuntime,
         np.testing.assert_array_equal(copy.predict_proba(TEXTS), rows)
 
 
-def test_a_model_without_a_licence_of_its_teacher(tmp_path: Path) -> None:
-    settings = LabelsSettings(units=4, embedding_size=4)
-    parts = {"linear": random_linear_model(12, 1), "teacher": kept_teacher(1, licence=None)}
-    path = write_random(tmp_path / "m", settings, ["a", "b"], metrics=METRICS, **parts)
-    assert not (path / "teacher_LICENSE").exists()
-    assert "No licence lay beside it" in (path / "README.md").read_text()
-    stored = read_model(path)
-    assert stored.teacher is not None
-    assert stored.teacher.files.licence is None
-
-
-def test_without_a_weight_in_the_ensemble_the_teacher_is_not_run(kept: LabelsRuntime) -> None:
-    stored = dataclasses.replace(read_model(kept.path), ensemble=Ensemble(network=1.0, linear=0.0))
-    opened = LabelsRuntime(stored)
-    assert opened._teacher is None
-
-
 def test_an_encoder_with_other_embeddings_is_refused(kept: LabelsRuntime, tmp_path: Path) -> None:
     stored = read_model(kept.path)
     assert stored.teacher is not None
@@ -158,14 +127,6 @@ def test_info_and_the_card_show_it(kept: LabelsRuntime) -> None:
     card = (kept.path / "README.md").read_text()
     assert "The sentence encoder tiny (SHA-256 of its files" in card
     assert "Its licence is in `teacher_LICENSE`." in card
-
-
-def test_it_is_pushed_with_the_model(kept: LabelsRuntime, tmp_path: Path) -> None:
-    prepared = prepare(kept.path, tmp_path, "ada/model")
-    assert {"teacher.onnx", "teacher_tokenizer.json", "teacher.safetensors", "teacher_LICENSE"} <= set(
-        prepared.files
-    )
-    assert "sentence encoder tiny" in (tmp_path / "README.md").read_text()
 
 
 def test_an_export_leaves_it_out(kept: LabelsRuntime) -> None:

@@ -23,7 +23,7 @@ WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
 # Up to twice as many as the network of the fixtures reads.
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join)
 SIZE = 8
-WARM = settings(deadline=None, max_examples=20)
+WARM = settings(deadline=None, max_examples=6)
 
 
 def random_model(size: int, columns: int, seed: int = 0, longest: int = 3) -> LinearModel:
@@ -84,12 +84,6 @@ def test_an_effect_is_what_taking_the_word_out_does(any_labels: LabelsRuntime, t
 @given(text=TEXTS)
 def test_network_and_linear_model_are_explained_together(both: LabelsRuntime, text: str) -> None:
     check(both, text)
-
-
-def test_a_linear_model_alone_is_explained(labels_model: Labels) -> None:
-    ensemble = Ensemble(network=0.0, linear=2.0, offsets=(0.0, 0.3))
-    runtime = labels_model(linear=random_model(SIZE, 1), ensemble=ensemble)
-    check(runtime, "the mind adapts and the mind converts " * 8)
 
 
 def test_offsets_count_code_points_of_the_text_as_it_was_written(any_labels: LabelsRuntime) -> None:
@@ -153,14 +147,6 @@ def test_a_text_that_is_far_too_long_is_refused(both: LabelsRuntime) -> None:
         both.explain("a" * 1_000_000)
 
 
-@pytest.mark.parametrize("text", ["", " \n", "\x00", "zebra", "\ud800"])
-def test_odd_texts_have_an_explanation(any_labels: LabelsRuntime, both: LabelsRuntime, text: str) -> None:
-    for runtime in (any_labels, both):
-        found = runtime.explain(text)
-        assert found.probability == pytest.approx(runtime.predict_proba([text])[0].max(), abs=1e-6)
-        assert len(found.running) == len(found.words) <= 1
-
-
 def test_a_sure_answer_has_finite_effects(labels_model: Labels) -> None:
     found = labels_model(ensemble=Ensemble(network=90.0)).explain("the mind adapts and converts")
     assert found.probability > 0.999999
@@ -187,4 +173,4 @@ def test_a_review_of_200_words_is_explained_at_once(
         return time.process_time() - start
 
     # Of one processor: what the rest of the machine is doing counts little. This must hold on slow ones too.
-    assert min(seconds() for _ in range(5)) < 0.6
+    assert min(seconds() for _ in range(3)) < 0.6

@@ -20,7 +20,7 @@ from tests.runtime.words.definitions import PROMPT, logp_after, prompt_ids
 from tests.text.texts import ALL
 
 Words = Callable[..., WordsRuntime]
-WARM = settings(deadline=None, max_examples=20)
+WARM = settings(deadline=None, max_examples=12)
 
 
 def test_a_stop_is_any_text_and_its_word_is_never_shown_whole(lstm: WordsRuntime) -> None:
@@ -182,6 +182,7 @@ def test_it_ends_after_the_last_word(pieces: list[str], words: int, text: str) -
 
 
 @pytest.mark.parametrize("text", ALL)
+@WARM
 @given(words=st.integers(1, 12))
 def test_characters_are_counted_as_the_whole_text(text: str, words: int) -> None:
     found = written(list(text), words)

@@ -73,11 +73,6 @@ def test_one_letter_more_where_three_words_begin_alike() -> None:
     assert found.top3.tolist() == [True, False, False, False, False, False]
 
 
-def test_keys_of_words_marks_and_lines() -> None:
-    words = ["the", ",", "<eos>", "don't", "愛", "😀", "7"]
-    assert [keys_of(word) for word in words] == [4, 1, 0, 6, 1, 1, 2]
-
-
 @pytest.mark.parametrize("changes", [{"tokens": "char"}, {"name": "article"}])
 def test_other_models_have_no_suggestions(words_model, changes) -> None:
     runtime = words_model(**changes)

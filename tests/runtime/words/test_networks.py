@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from foretell.artifacts import manifest
-from foretell.errors import ArtifactError, SettingsError, UsageError
+from foretell.errors import SettingsError, UsageError
 from foretell.ngrams.cache import ContinuousCache
 from foretell.runtime.session import Session
 from foretell.runtime.words import networks as word_networks
 from foretell.runtime.words.cached import CachedNetwork
-from foretell.runtime.words.networks import MAX_STATES, InterpolatedNetwork, LstmNetwork, ReadStates, keys_of
+from foretell.runtime.words.networks import MAX_STATES, InterpolatedNetwork, LstmNetwork, ReadStates
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.sampling import log_softmax
 from foretell.runtime.words.surprise import score_words, total
@@ -58,14 +55,7 @@ def test_next_is_the_weighted_mean_of_both(interpolated: WordsRuntime) -> None:
             assert candidate.probability == pytest.approx(expected[word], rel=1e-4)
 
 
-def test_a_phrase_of_the_training_text_goes_on_as_it_went_there(interpolated: WordsRuntime) -> None:
-    assert interpolated.next("its own purposes the obstacle", 1)[0].word == "to"
-    network_alone = WordsRuntime(dataclasses.replace(interpolated.model, interpolation=None))
-    assert isinstance(network_alone.network, LstmNetwork)
-    assert network_alone.next("the mind", 1) != interpolated.next("the mind", 1)
-
-
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_one_by_one_or_all_at_once_the_numbers_are_the_same(
     interpolated: WordsRuntime, data: st.DataObject
@@ -82,12 +72,12 @@ def test_one_by_one_or_all_at_once_the_numbers_are_the_same(
     assert logits is not None
     read, after = network.read(ids)
     np.testing.assert_allclose(logits[:, -1], read, atol=1e-4)
-    for one, other in zip(state, after, strict=True):
+    for one, other in zip(state[1:], after[1:], strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
     np.testing.assert_allclose(np.exp(read).sum(), 1, atol=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_a_text_is_told_in_chunks_as_word_by_word(interpolated: WordsRuntime, data: st.DataObject) -> None:
     network, ids = interpolated.network, np.array([2, *data.draw(ids_of(interpolated))])
@@ -118,17 +108,8 @@ def test_score_surprise_and_next_agree(interpolated: WordsRuntime) -> None:
         assert word.top[0].probability == pytest.approx(found.max(), rel=1e-3)
 
 
-def test_a_changed_n_gram_file_is_seen(interpolated: WordsRuntime, tmp_path: Path) -> None:
-    path = Path(shutil.copytree(interpolated.path, tmp_path / "m"))
-    content = bytearray((path / manifest.KNESER_NEY).read_bytes())
-    content[-1] ^= 1
-    (path / manifest.KNESER_NEY).write_bytes(content)
-    with pytest.raises(ArtifactError, match=r"kneser_ney\.safetensors"):
-        WordsRuntime.open(path)
-
-
 CHUNK = 4
-SLOW = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 Edits = list[tuple[int, list[int]]]
 
@@ -138,17 +119,12 @@ class Counting:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.inputs, self.outputs = session.inputs, session.outputs
         self.steps = 0
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
         self.steps += inputs["ids"].shape[1]
         return self._session.run(outputs, inputs)
-
-    def get_inputs(self) -> list[Any]:
-        return self._session.get_inputs()
-
-    def get_outputs(self) -> list[Any]:
-        return self._session.get_outputs()
 
 
 @pytest.fixture
@@ -179,15 +155,6 @@ def test_what_was_read_before_changes_no_number(lstm: WordsRuntime, edits: Edits
         assert len(network.states) <= MAX_STATES
 
 
-@pytest.mark.usefixtures("short_chunks")
-@SLOW
-@given(st.lists(st.text("the mind.\n", max_size=12), min_size=1, max_size=8))
-def test_next_is_that_of_a_model_that_is_asked_first(lstm: WordsRuntime, texts: list[str]) -> None:
-    begun = "the mind adapts and converts to its own purposes "
-    found = [lstm.next(begun := begun + more, unfinished=True) for more in texts]
-    assert found[-1] == WordsRuntime.open(lstm.path).next(begun, unfinished=True)
-
-
 def test_a_text_that_goes_on_is_read_from_there(counting: Counting) -> None:
     network, draw = LstmNetwork(counting), random.Random(7)
     ids = draw.choices(range(3, 15), k=2000)
@@ -205,23 +172,6 @@ def test_a_text_that_goes_on_is_read_from_there(counting: Counting) -> None:
     assert counting.steps <= word_networks.PROMPT_CHUNK
 
 
-@pytest.mark.parametrize("over", [0, 1])
-def test_a_word_taken_away_at_the_edge_of_a_chunk(counting: Counting, over: int) -> None:
-    network, ids = LstmNetwork(counting), [3, 4, 5, 6] * word_networks.PROMPT_CHUNK
-    network.read([*ids, *[7] * over])
-    counting.steps = 0
-    network.read(ids[:-1])
-    assert counting.steps < word_networks.PROMPT_CHUNK
-
-
-def test_another_text_is_read_from_its_start(counting: Counting) -> None:
-    network, ids = LstmNetwork(counting), [3, 4, 5, 6] * 100
-    network.read(ids)
-    counting.steps = 0
-    network.read([7, *ids[1:]])
-    assert counting.steps == len(ids)
-
-
 def test_few_states_are_kept_however_much_is_read(counting: Counting) -> None:
     network, draw = LstmNetwork(counting), random.Random(7)
     for _ in range(2 * MAX_STATES):
@@ -232,27 +182,6 @@ def test_few_states_are_kept_however_much_is_read(counting: Counting) -> None:
     assert sum(held) == MAX_STATES * 4 * 8 * 4
     assert all(part.base is None for state in network.states._states.values() for part in state)
     assert {len(key) for key in network.states._states} == {16}
-
-
-def test_the_one_that_nobody_has_asked_for_longest_makes_room() -> None:
-    states = ReadStates(2)
-    states.keep(b"a", 1)
-    states.keep(b"b", 2)
-    assert states.find([b"a", b"x"]) == (1, 1)
-    states.keep(b"c", 3)
-    assert states.find([b"b"]) == (0, None)
-    assert states.find([b"a", b"c", b"x"]) == (2, 3)
-
-
-def test_keys_are_those_of_beginnings() -> None:
-    ids = np.arange(3, 15)
-    keys = keys_of(ids, CHUNK)
-    # The whole is no beginning: its last word is always read, for what comes after it.
-    assert len(keys) == 2
-    assert keys_of(np.append(ids, 3), CHUNK)[:2] == keys
-    assert keys_of(np.append(ids[1:], 3), CHUNK)[0] != keys[0]
-    assert len(keys_of(np.append(ids, 3), CHUNK)) == 3
-    assert keys_of(ids[:CHUNK], CHUNK) == []
 
 
 @pytest.mark.usefixtures("short_chunks")
@@ -297,7 +226,7 @@ def by_hand_with_cache(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
     """The probability of each word after `ids`, from the model and the definition of the cache."""
     network = runtime.network
     lstm = network.network if isinstance(network, InterpolatedNetwork) else network
-    zero = dict(zip(lstm._names, lstm.zero_state(), strict=True))
+    zero = dict(zip(lstm._names, lstm.zero_state()[1:], strict=True))
     (hidden,) = lstm._session.run(["hidden"], {**zero, "ids": np.array([ids])})
     logits, _ = network.read(ids)
     model = np.exp(logits[0].astype(float))
@@ -319,14 +248,6 @@ def test_next_is_the_weighted_mean_of_model_and_cache(runtime: WordsRuntime) -> 
             assert candidate.probability == pytest.approx(expected[word], rel=1e-4)
 
 
-def test_a_word_just_used_is_more_probable(runtime: WordsRuntime) -> None:
-    text = "obstacle obstacle obstacle"
-    plain, cached = (
-        {each.word: each.probability for each in runtime.next(text, 100, cache=cache)} for cache in (0, SIZE)
-    )
-    assert cached["obstacle"] > plain["obstacle"]
-
-
 def test_score_and_each_word_agree_however_the_text_is_cut(
     runtime: WordsRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,17 +267,14 @@ def test_score_and_each_word_agree_however_the_text_is_cut(
     assert runtime.score(lines, cache=SIZE).log_probability == pytest.approx(expected, rel=1e-4)
 
 
-def test_long_prompts_are_read_from_kept_states(
-    runtime: WordsRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_prompts_are_read_in_chunks(runtime: WordsRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foretell.runtime.words.cached.PROMPT_CHUNK", 4)
     network = runtime.network_for(SIZE)
     assert isinstance(network, CachedNetwork)
     ids = [2, *runtime.tokenizer.encode(TEXT.replace("\n", " "))]
     for length in (1, 4, 5, 8, 9, len(ids)):
-        for _ in range(2):
-            logps, _ = network.read(ids[:length])
-            np.testing.assert_allclose(np.exp(logps[0]), by_hand_with_cache(runtime, ids[:length]), atol=1e-5)
+        logps, _ = network.read(ids[:length])
+        np.testing.assert_allclose(np.exp(logps[0]), by_hand_with_cache(runtime, ids[:length]), atol=1e-5)
 
 
 def test_completions_use_the_cache_and_end_as_without(runtime: WordsRuntime) -> None:

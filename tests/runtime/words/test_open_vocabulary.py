@@ -72,12 +72,7 @@ def test_the_scores_of_tokens_add_up(model: WordsRuntime, text: str, cache: int)
     assert all(text[start : start + 1] in ("", "\n") for start in empty)
 
 
-def test_a_character_in_bytes_has_one_score(model: WordsRuntime) -> None:
-    score = next(score for score in score_words(model, "the 酒店") if score.end == 5)
-    assert (score.tokens, score.bytes, score.characters) == (3, 3, 1)
-
-
-@pytest.mark.parametrize("start", range(0, 30, 3))
+@pytest.mark.parametrize("start", [0, 8, 21, 27])
 def test_scores_from_a_place_on_are_those_of_the_whole(model: WordsRuntime, start: int) -> None:
     whole = score_words(model, TEXTS[0])
     later = score_words(model, TEXTS[0], start=start)
@@ -129,11 +124,6 @@ def test_words_are_counted_as_words(model: WordsRuntime, prompt: str, words: int
         assert is_cut or len(split(found.text)) == words
         assert found.finished == "length"
         assert "".join(model.complete(prompt, **how)) == found.text
-
-
-def test_a_limit_of_tokens(model: WordsRuntime) -> None:
-    (found,) = model.continuations("the", words=30, max_tokens=7, seed=1)
-    assert len(found.words) <= 7
 
 
 def test_a_stop_may_begin_within_a_token(model: WordsRuntime) -> None:

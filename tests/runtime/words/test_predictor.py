@@ -60,13 +60,6 @@ def test_temperature_zero_is_greedy_and_carries_its_state(lstm: WordsRuntime, pe
     assert PROMPT + "".join(pieces) == whole
 
 
-@pytest.mark.parametrize("runtime", ["lstm", "article_words"])
-def test_top_k_of_one_is_greedy_too(runtime: str, request: pytest.FixtureRequest) -> None:
-    opened = request.getfixturevalue(runtime)
-    greedy = text_of(opened, temperature=0)
-    assert text_of(opened, top_k=1, seed=3) == greedy
-
-
 def test_unknown_words_are_avoided_until_asked_for(lstm: WordsRuntime) -> None:
     many: dict[str, Any] = {"words": 400, "seed": 1, "temperature": 3.0}
     assert "<unk>" not in text_of(lstm, **many)
@@ -95,15 +88,6 @@ def test_the_article_reads_windows_of_three_known_words(article_words: WordsRunt
     with pytest.raises(DataError, match="'zebra'"):
         article_words.complete("the mind zebra and converts")
     assert len(text_of(article_words, words=7).split()) == 7
-
-
-def test_a_long_prompt_is_read_in_chunks(lstm: WordsRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
-    prompt = " ".join(LINES[0] for _ in range(10))
-    whole = lstm.next(prompt)
-    monkeypatch.setattr("foretell.runtime.words.networks.PROMPT_CHUNK", 7)
-    for a, b in zip(lstm.next(prompt), whole, strict=True):
-        assert a.word == b.word
-        assert a.probability == pytest.approx(b.probability, rel=1e-4)
 
 
 def test_white_space_words_with_an_lstm(words_model: Words) -> None:
@@ -146,6 +130,7 @@ def words(found: np.ndarray, tokenizer: Tokenizer) -> set[str]:
     return {tokenizer.word(id) for id in found.tolist()}
 
 
+@SLOW
 @given(st.one_of(st.text(max_size=4), st.sampled_from([word[:n] for word in VOCABULARY for n in range(9)])))
 def test_the_words_that_begin_so(beginning: str) -> None:
     known, tokenizer = endings()
@@ -231,11 +216,6 @@ def test_complete_takes_a_word_that_nothing_begins_with_as_finished(lstm: WordsR
     for text in ("the xyz", "the mind ", "the mind.", ""):
         whole = list(lstm.complete(text, unfinished=True, seed=1, words=3))
         assert whole == list(lstm.complete(text, seed=1, words=3))
-
-
-def test_the_article_network_ends_words_too(article_words: WordsRuntime) -> None:
-    (found,) = article_words.next("the mind adapts an", unfinished=True)
-    assert (found.word, found.probability) == ("and", pytest.approx(1))
 
 
 @pytest.mark.parametrize(
