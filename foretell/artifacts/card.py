@@ -64,10 +64,6 @@ def _unit(settings: Settings) -> str:
     return "token" if settings.has_open_vocabulary else "word"
 
 
-def _is_multi_label(settings: Settings) -> bool:
-    return isinstance(settings, LabelsSettings) and settings.is_multi_label
-
-
 def _what_it_is(model: Model) -> str:
     n_weights = sum(weight.size for weight in model.weights.values())
     unit = _unit(model.settings)
@@ -76,7 +72,8 @@ def _what_it_is(model: Model) -> str:
         return f"A language model: it predicts the next {unit} of a text. {facts}{_kneser_ney(model, unit)}"
     labels = model.labels or []
     shown = listed((f"`{_code(label)}`" for label in labels), _MAX_LABELS_SHOWN)
-    how_many = "none, one or several of" if _is_multi_label(model.settings) else "one of"
+    several = isinstance(model.settings, LabelsSettings) and model.settings.is_multi_label
+    how_many = "none, one or several of" if several else "one of"
     what = f"A text classifier: it gives a text {how_many} {len(labels):,} labels, {shown}. {facts}"
     return what + ("" if model.linear is None else _linear(model, unit) + _vectors(model) + _teacher(model))
 
@@ -84,10 +81,11 @@ def _what_it_is(model: Model) -> str:
 def _network(settings: Settings) -> str:
     units = f"{settings.units:,} units"
     if isinstance(settings, WordsSettings):
-        stacked = "One LSTM layer" if settings.layers == 1 else f"{settings.layers} stacked LSTM layers"
-        if not settings.traits.carries_state:
-            return f"{stacked} of {units} over {settings.window} words"
-        return f"{stacked} of {units}, embeddings of {settings.embedding_size:,} tied to the output"
+        layers = "One LSTM layer" if settings.layers == 1 else f"{settings.layers} stacked LSTM layers"
+        more = f" over {settings.window} words"
+        if settings.traits.carries_state:
+            more = f", embeddings of {settings.embedding_size:,} tied to the output"
+        return f"{layers} of {units}{more}"
     assert isinstance(settings, LabelsSettings)
     if settings.traits.is_bidirectional:
         return f"An LSTM of {units} in each direction, pooled over max, mean and last"
@@ -98,18 +96,15 @@ def _network(settings: Settings) -> str:
 
 def _kneser_ney(model: Model, unit: str) -> str:
     """Return the paragraph on the Kneser–Ney model and its weights."""
-    kneser_ney, interpolation = model.kneser_ney, model.interpolation
-    if kneser_ney is None:
+    kneser_ney = model.kneser_ney
+    if kneser_ney is None or model.interpolation is None:
         return ""
-    n_grams = f"{len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} {unit}s"
-    text = f"\nA Kneser–Ney model ({n_grams}) is a part of it."
-    if interpolation is not None:
-        weights = ", ".join(f"{weight:.0%}" for weight in interpolation.weights)
-        text += (
-            f" A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney model's. The "
-            f"latter's weight is {weights} for contexts of 0 to {kneser_ney.order - 1} counted {unit}s."
-        )
-    return f"{text}\n"
+    weights = ", ".join(f"{weight:.0%}" for weight in model.interpolation.weights)
+    return (
+        f"\nA Kneser–Ney model ({len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} {unit}s) is a part of "
+        f"it. A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney model's. The "
+        f"latter's weight is {weights} for contexts of 0 to {kneser_ney.order - 1} counted {unit}s.\n"
+    )
 
 
 def _linear(model: Model, unit: str) -> str:
@@ -122,9 +117,7 @@ def _linear(model: Model, unit: str) -> str:
         text += f" The scores of TF-IDF linear models ({sizes}) are added to its scores."
     ensemble = model.ensemble
     if not isinstance(ensemble, Ensemble):
-        text += (
-            " For each label the log-odds of network and linear model are added, with weights of the label."
-        )
+        text += " For each label the log-odds of network and linear model are added, with its own weights."
     elif ensemble.linear:
         offsets = ", with an offset for each label" if ensemble.offsets else ""
         text += (
@@ -179,13 +172,11 @@ def _teacher(model: Model) -> str:
 
 
 def _usage(model: Model, name: str) -> str:
-    if not name.isprintable() or "`" in name:
-        name = "MODEL"
+    name = name if name.isprintable() and "`" not in name else "MODEL"
     path, python_path = shlex.quote(name), json.dumps(name, ensure_ascii=False)
-    if model.job == "labels":
-        shell = f'foretell classify {path} "a text"\nforetell evaluate {path} DATA.csv'
-        python = 'model.predict(["a text"])\nmodel.predict_proba(["a text"])'
-    else:
+    shell = f'foretell classify {path} "a text"\nforetell evaluate {path} DATA.csv'
+    python = 'model.predict(["a text"])\nmodel.predict_proba(["a text"])'
+    if model.job == "words":
         shell = f'foretell next {path} "some words"\nforetell complete {path} "some words" --words 20'
         python = 'model.next("some words", k=5)\nmodel.complete("some words", words=20)'
     return (
@@ -217,11 +208,9 @@ def _training(model: Model, version: str) -> str:
     differences = "with these settings of its own:\n\n" + changed if changed else "unchanged."
     calibrated = ""
     if (model.interpolation or model.ensemble != NETWORK_ALONE) and valid_texts is not None:
-        calibrated = (
-            f"Its probabilities are calibrated on {valid_texts:,.0f} validation texts.\n"
-            if valid_texts
-            else "Its probabilities are not calibrated: there were no validation texts.\n"
-        )
+        calibrated = "Its probabilities are not calibrated: there were no validation texts.\n"
+        if valid_texts:
+            calibrated = f"Its probabilities are calibrated on {valid_texts:,.0f} validation texts.\n"
     return (
         f"By foretell {version}, preset `{_code(model.preset)}`, seed {model.settings.seed}, {differences}\n"
         f"{calibrated}{_ancestors(model)}`{manifest.CONFIG}` has every setting.\n"
@@ -255,19 +244,14 @@ def _changes(model: Model) -> str:
 
 
 def _limits(model: Model) -> str:
-    settings = model.settings
-    unknown = (
-        "No word is unknown to it. It has learned nothing of characters that its training text lacks."
-        if settings.has_open_vocabulary
-        else "All words outside its vocabulary are one unknown word."
-    )
-    limits = _LIMITS_OF_WORDS
+    settings, limits = model.settings, _LIMITS_OF_WORDS
+    unknown = "All words outside its vocabulary are one unknown word."
+    if settings.has_open_vocabulary:
+        unknown = "No word is unknown to it. It has learned nothing of characters that no training text has."
     if isinstance(settings, LabelsSettings):
-        labels = (
-            "A text gets each label whose probability is at least the label's threshold, and may get none."
-            if settings.is_multi_label
-            else "Every text gets one of the labels above, whatever it is about."
-        )
+        labels = "Every text gets one of the labels above, whatever it is about."
+        if settings.is_multi_label:
+            labels = "A text gets each label whose probability is at least its threshold, and may get none."
         limits = _LIMITS_OF_LABELS.format(labels=labels, length=settings.length, unit=_unit(settings))
     return f"{limits}- {unknown}\n"
 

@@ -36,7 +36,6 @@ import numpy as np
 from safetensors.numpy import save as save_safetensors
 
 from foretell.artifacts import manifest, replacement
-from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.model import Model, check_model
 from foretell.artifacts.stored_model import read_stored, shapes_of
 from foretell.artifacts.weights import check_size, check_weights, network_size
@@ -89,13 +88,17 @@ def write_model(model: Model, path: str | Path, *, run: Path | None = None) -> N
     """
     target = Path(path).resolve()
     check_writable(target)
-    write_files(_contents(model, target.name), target)
+    unpack(_contents(model, target.name), target)
     if run is not None:
-        _take_in(run, target)
+        # After the model: if the process ends before this, --resume still finds the run in its place.
+        fix = "the model itself is complete: move or delete the run by hand"
+        with replacement.typed(ArtifactError, "to move the run into the model", run, fix):
+            shutil.move(run, target / manifest.RUN)
+            replacement.sync_directory(target)
 
 
-def write_files(contents: dict[str, bytes], path: str | Path) -> None:
-    """Write the files of a model directory, name to content, completely or not at all.
+def unpack(contents: dict[str, bytes], path: str | Path) -> None:
+    """Write the files of a model directory, name to content, completely or not at all; see `pack`.
 
     Raises:
         ArtifactError: `path` is not a model directory, or cannot be written; it is unchanged.
@@ -121,14 +124,6 @@ def read_model(path: str | Path) -> Model:
     path = Path(path)
     with replacement.typed(ArtifactError, "a readable model", path):
         return manifest.read_consistently(path, lambda listed: read_stored(path, listed))
-
-
-def _take_in(run: Path, target: Path) -> None:
-    # After the model: if the process ends before this, --resume still finds the run in its place.
-    fix = "the model itself is complete: move or delete the run by hand"
-    with replacement.typed(ArtifactError, "to move the run into the model", run, fix):
-        shutil.move(run, target / manifest.RUN)
-        replacement.sync_directory(target)
 
 
 def _contents(model: Model, name: str) -> dict[str, bytes]:
@@ -159,43 +154,37 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     if model.tfidf:
         contents[manifest.TFIDF] = save_safetensors(tfidf_arrays(model.tfidf))
     if model.teacher is not None:
-        contents |= _teacher(model.teacher)
+        files = model.teacher.files
+        contents |= {
+            manifest.TEACHER: save_safetensors(model.teacher.to_arrays()),
+            manifest.TEACHER_GRAPH: files.graph,
+            manifest.TEACHER_TOKENIZER: files.tokenizer,
+            **({} if files.licence is None else {manifest.TEACHER_LICENCE: files.licence}),
+        }
     if model.kneser_ney is not None:
         contents[manifest.KNESER_NEY] = save_safetensors(model.kneser_ney.to_arrays())
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, version)
     return contents
 
 
-def _teacher(kept: KeptTeacher) -> dict[str, bytes]:
-    """Return the files of a kept teacher."""
-    licence = kept.files.licence
-    return {
-        manifest.TEACHER: save_safetensors(kept.to_arrays()),
-        manifest.TEACHER_GRAPH: kept.files.graph,
-        manifest.TEACHER_TOKENIZER: kept.files.tokenizer,
-        **({} if licence is None else {manifest.TEACHER_LICENCE: licence}),
-    }
-
-
 def _config(model: Model, version: str) -> dict[str, object]:
     """Return what config.json holds."""
-    interpolation = None if model.interpolation is None else model.interpolation.to_dict()
-    cache = None if model.cache is None else model.cache.to_dict()
-    return {
+    config = {
         "format_version": manifest.FORMAT_VERSION,
         "foretell": version,
         "job": model.job,
         "preset": model.preset,
         "settings": to_dict(model.settings),
         "labels": model.labels,
-        **({} if model.label_type == "text" else {"label_type": model.label_type}),
-        **({"ancestors": list(model.ancestors)} if model.ancestors else {}),
-        **(
-            {"ensemble": model.ensemble.to_dict()}
-            if model.job == "labels"
-            else {"interpolation": interpolation, "cache": cache}
-        ),
     }
+    if model.label_type != "text":
+        config["label_type"] = model.label_type
+    if model.ancestors:
+        config["ancestors"] = list(model.ancestors)
+    if model.job == "labels":
+        return {**config, "ensemble": model.ensemble.to_dict()}
+    parts = {"interpolation": model.interpolation, "cache": model.cache}
+    return {**config, **{name: None if part is None else part.to_dict() for name, part in parts.items()}}
 
 
 def _check_ours(target: Path) -> None:
@@ -240,16 +229,6 @@ def pack(path: Path) -> dict[str, bytes]:
         return {**files, manifest.MANIFEST: listed.content}
 
     return manifest.read_consistently(path, read)
-
-
-def unpack(files: dict[str, bytes], path: str | Path) -> None:
-    """Write the files of `pack` as a model directory at `path`, completely or not at all.
-
-    Raises:
-        ArtifactError: `path` is not a model directory, or cannot be written; it is unchanged.
-    """
-    check_writable(path)
-    write_files(files, path)
 
 
 class Home:

@@ -29,8 +29,7 @@ MAX_LICENCE = 1 << 20
 
 # The position embeddings of these begin after those of the padding.
 _POSITIONS_BEFORE_FIRST = {"roberta": 2, "xlm-roberta": 2, "camembert": 2, "mpnet": 2}
-# Those of GPT-2 and of tokenizers after it, which take time in proportion to the text. Any other one may take
-# hours on some texts.
+# Those of GPT-2 and later tokenizers, which take time in proportion to the text; others may take hours.
 _EXPRESSIONS = frozenset(
     [
         " {2,}",
@@ -78,8 +77,8 @@ def _objects(part: object) -> Iterator[dict[str, object]]:
     """Yield every JSON object in a part of a tokenizer."""
     if isinstance(part, dict):
         yield part
-    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-    for each in inner:
+        part = list(part.values())
+    for each in part if isinstance(part, list) else ():
         yield from _objects(each)
 
 
@@ -164,8 +163,7 @@ class KeptTeacher:
         """Rebuild what `to_arrays` returned, with the encoder's files.
 
         Raises:
-            ArtifactError: an array is missing, or has another type or shape, or a number that is not finite
-                or out of its range.
+            ArtifactError: an array or a number is missing or out of its range.
         """
         weights = checked_array(arrays, "teacher/weights", np.float32, 2)
         bias = checked_array(arrays, "teacher/bias", np.float32, 1)

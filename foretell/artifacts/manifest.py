@@ -97,15 +97,8 @@ def is_model(path: Path) -> bool:
 def read_consistently(path: Path, read: Callable[[Manifest], Value]) -> Value:
     """Return what `read` makes of the files of one manifest, also while the directory is being replaced.
 
-    Files of the directory that took its place differ from the manifest that was read before. So an error is
-    raised only if the same manifest gives it twice in succession.
-
-    Args:
-        path: the model directory.
-        read: reads files and compares each with its entry.
-
-    Raises:
-        Whatever `read_manifest` and `read` raise.
+    Files of the directory that took its place differ from the manifest that was read before. So an error of
+    `read_manifest` or `read` is raised only if the same manifest gives it twice in succession.
     """
     before: bytes | None = None
     attempts = 0
@@ -138,7 +131,14 @@ def read_manifest(path: Path) -> Manifest:
     if found:
         fix = "check the path: it is the directory that --out named in training"
         raise NotAModelError(expected="a foretell model directory", found=found, where=str(path), fix=fix)
-    _check_version(path)
+    version = (_object(path / CONFIG) or {}).get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise NewerFormatError(
+            expected=f"format version {FORMAT_VERSION} or older",
+            found=f"version {version}",
+            where=str(path / CONFIG),
+            fix="pip install --upgrade foretell",
+        )
     content = _read(path / MANIFEST, MAX_MANIFEST)
     entries = _entries(path / MANIFEST, content)
     for name in FILES:
@@ -149,13 +149,9 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def read_verified(path: Path, name: str, entry: Entry, *, keep: bool = True) -> bytes:
-    """Return the content of one file, after a check against the manifest.
+    """Return the content of one file, after a check against its entry in the manifest.
 
-    Args:
-        path: the model directory.
-        name: of the file.
-        entry: its size and SHA-256.
-        keep: False checks the file without reading it into memory, and returns nothing of it.
+    Without `keep` the file is not read into memory, and nothing of it is returned.
 
     Raises:
         MissingFileError, ChangedFileError
@@ -170,17 +166,6 @@ def read_verified(path: Path, name: str, entry: Entry, *, keep: bool = True) -> 
     return content
 
 
-def _check_version(path: Path) -> None:
-    version = (_object(path / CONFIG) or {}).get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise NewerFormatError(
-            expected=f"format version {FORMAT_VERSION} or older",
-            found=f"version {version}",
-            where=str(path / CONFIG),
-            fix="pip install --upgrade foretell",
-        )
-
-
 def _entries(path: Path, content: bytes) -> dict[str, Entry]:
     manifest = _parsed(content)
     sealed = {name: value for name, value in (manifest or {}).items() if name != "sha256"}
@@ -191,9 +176,7 @@ def _entries(path: Path, content: bytes) -> dict[str, Entry]:
     for name, values in files.items():
         if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST:
             raise changed(path, "names of files in this directory", repr(name))
-        size, sha256 = (
-            (values.get("size"), values.get("sha256")) if isinstance(values, dict) else (None, None)
-        )
+        size, sha256 = map(values.get, ("size", "sha256")) if isinstance(values, dict) else (None, None)
         if type(size) is not int or not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
             raise changed(path, f"the size and SHA-256 of {name}", repr(values)[:100])
         entries[name] = Entry(size, sha256)
@@ -222,11 +205,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
 
 
 def _open(path: Path) -> BufferedReader:
-    """Open a regular file, or a link to one. Anything else, such as a device, is not opened at all.
-
-    Raises:
-        MissingFileError, ChangedFileError
-    """
+    """Open a regular file, or a link to one. Anything else, such as a device, is not opened at all."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise changed(path, "a regular file", "something else")

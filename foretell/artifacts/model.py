@@ -103,10 +103,7 @@ def check_model(model: Model) -> None:
     """
     if isinstance(model.settings, WordsSettings) != (model.job == "words"):
         raise ArtifactError(expected=f"settings for {model.job}", found=type(model.settings).__name__)
-    if model.job == "words":
-        _check_words(model)
-    else:
-        _check_labels(model)
+    (_check_words if model.job == "words" else _check_labels)(model)
 
 
 def _check_labels(model: Model) -> None:

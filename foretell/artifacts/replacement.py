@@ -93,19 +93,13 @@ def replacing(path: Path, name: str = "") -> Iterator[Path]:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Do the same as `replacing`, with a typed error.
-
-    Raises:
-        ForetellError: the file cannot be written.
-    """
+    """Do the same as `replacing`, with a ForetellError where the file cannot be written."""
     with typed(ForetellError, "a file that can be written", path), replacing(path) as new:
         yield new
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file that one process writes, completely or not at all; see `replacing`.
-
-    What a killed process left is replaced.
+    """Write a file that one process writes, completely or not at all; what a killed process left is replaced.
 
     Raises:
         OSError: it cannot be written; the old file is unchanged.
@@ -143,8 +137,7 @@ def sync_directory(path: Path) -> None:
 def take_place(new: Path, target: Path) -> None:
     """Give `new` the name `target`; a directory that had this name then has the name `new`.
 
-    Raises:
-        OSError: the renaming failed; `target` is unchanged.
+    After an OSError `target` is unchanged.
     """
     try:
         # Succeeds where `target` does not exist or is an empty directory.

@@ -58,11 +58,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_stored(path: Path, listed: manifest.Manifest) -> Model:
-    """Verify every file that a manifest lists, and return the model of them.
-
-    Args:
-        path: the model directory.
-        listed: its manifest.
+    """Verify every file that the manifest of a model directory lists, and return the model of them.
 
     Raises:
         MissingFileError: a file is not there.
@@ -121,14 +117,7 @@ def _weights(path: Path, files: _Files, shapes: Shapes) -> Weights:
 
 
 def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
-    """Return the kept teacher of a classifier; None where it keeps none.
-
-    Its graph is checked where it is opened (`runtime.encoder`).
-
-    Raises:
-        MissingFileError: a file of it is not listed.
-        ChangedFileError: a file is none that could be kept.
-    """
+    """Return a classifier's kept teacher; its graph is checked where it is opened (`runtime.encoder`)."""
     if not files.has(manifest.TEACHER):
         return None
     for name in (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER):
@@ -170,15 +159,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 class _Files:
-    """The files of one manifest; each is read or verified once.
-
-    Args:
-        path: the model directory.
-        listed: its manifest.
-
-    Raises:
-        ChangedFileError: a file is listed with a size that none has.
-    """
+    """The files of one manifest; each is read or verified once."""
 
     def __init__(self, path: Path, listed: manifest.Manifest) -> None:
         self._path, self._entries = path, listed.entries
@@ -228,7 +209,7 @@ class _Files:
 
     def part(self, name: str, make: Callable[[dict[str, Array]], Part]) -> Part | None:
         """Return a part that only some models have; None where there is no such file."""
-        if name not in self._entries:
+        if not self.has(name):
             return None
         content = self.read(name)
         with reading(self._path / name):
@@ -241,11 +222,7 @@ class _Files:
 
 
 def _described(config: dict[str, Any]) -> tuple[Settings, list[str] | None]:
-    """Return the settings and the labels of config.json.
-
-    Raises:
-        ValueError, KeyError, TypeError, SettingsError: it is not what foretell writes.
-    """
+    """Return the settings and the labels of config.json, if it is what foretell writes."""
     job, version = config["job"], config["format_version"]
     if job not in ("words", "labels"):
         raise ValueError(f"the job {str(job)[:40]!r}")

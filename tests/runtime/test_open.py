@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import load
 
 from foretell.artifacts import manifest
-from foretell.artifacts.directory import pack, read_model, write_files
+from foretell.artifacts.directory import pack, read_model, unpack
 from foretell.config import LabelsSettings
 from foretell.errors import ChangedFileError, NotAModelError, SettingsError
 from foretell.ngrams.ensemble import Ensemble
@@ -66,8 +66,8 @@ def copies(two: tuple[LabelsRuntime, LabelsRuntime], to: Path) -> tuple[Path, Pa
 def exchange(one: Path, other: Path) -> None:
     """Exchange the files of two model directories, as two writers would."""
     contents = pack(one), pack(other)
-    write_files(contents[1], one)
-    write_files(contents[0], other)
+    unpack(contents[1], one)
+    unpack(contents[0], other)
 
 
 TEXTS = ["the mind adapts", "the obstacle to action", "its own purposes"]
