@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cyclopts import App, Group, Parameter
-from cyclopts.help import DefaultFormatter, HelpEntry, HelpPanel
 
 import foretell
 from foretell.cli.options import RARE, from_environment, from_toml
 
 if TYPE_CHECKING:
+    from cyclopts.help import HelpEntry, HelpPanel
     from rich.console import Console, ConsoleOptions
+    from rich.text import Text
 
 TRAIN = Group("Train", sort_key=1)
 LABELS = Group("Predict with a model for labels", sort_key=2)
@@ -268,15 +269,23 @@ COMMANDS: dict[str, Command] = {
 """Every command by its words, as they follow `foretell`."""
 
 
-class HelpFormatter(DefaultFormatter):
+class HelpFormatter:
     """cyclopts' own help, without the groups of less common options unless `--help-all` asks for them."""
 
-    all_options = False
+    def __init__(self, *, all_options: bool) -> None:
+        self._all_options = all_options
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
         """Print one group of options, arguments or commands."""
-        if self.all_options or not str(panel.title).endswith(RARE):
-            super().__call__(console, options, panel.copy(entries=help_entries(panel)))
+        from cyclopts.help import DefaultFormatter
+
+        if self._all_options or not str(panel.title).endswith(RARE):
+            DefaultFormatter()(console, options, panel.copy(entries=help_entries(panel)))
+
+    def render_usage(self, console: Console, options: ConsoleOptions, usage: Text) -> None:
+        """Print the usage line."""
+        del options
+        console.print(f"Usage: {str(usage).strip()}\n", markup=False, highlight=False)
 
 
 def help_entries(panel: HelpPanel) -> list[HelpEntry]:
@@ -318,13 +327,11 @@ def make_app(*, all_options: bool = False) -> App:
     Args:
         all_options: whether help shows the less common options too.
     """
-    formatter = HelpFormatter()
-    formatter.all_options = all_options
     app = App(
         name="foretell",
         help=_ABOUT,
         help_format="plaintext",
-        help_formatter=formatter,
+        help_formatter=HelpFormatter(all_options=all_options),
         help_epilogue=_START,
         version=lambda: foretell.__version__,
         version_flags=("--version",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -18,46 +18,16 @@ if TYPE_CHECKING:
 _COLUMNS = ("finding", "row", "text", "label", "suggested", "probability", "suggested_probability", "accept")
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Checked:
-    """The check of the labels, and what to do with its result.
-
-    Attributes:
-        check_labels: Search for likely label errors: texts for which a linear model, fitted to other texts,
-            predicts another label. Takes the time of five fits.
-        out: Write a copy of DATA as CSV with the accepted corrections. Needs --accept or --accept-above.
-        accept: Accept the corrections whose column accept is yes in this table, which --check-labels
-            --format csv has written and you have edited.
-        accept_above: Accept every correction whose label has at least this out-of-fold probability, 0 to 1.
-    """
-
-    check_labels: bool = False
-    out: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None
-    accept: Annotated[str | None, Parameter(metavar="FILE")] = None
-    accept_above: Annotated[float | None, Parameter(metavar="P")] = None
-
-    def check(self) -> None:
-        """Check that the options go together."""
-        is_written, both = self.out is not None, "--out together with --accept or --accept-above"
-        if self.accept is None and self.accept_above is None:
-            expect(not is_written, both, "--out alone", "add --accept FILE or --accept-above P")
-        else:
-            expect(is_written, both, "no --out", "add --out FILE")
-        is_checked = self.check_labels or self.accept_above is None
-        expect(is_checked, "--check-labels with --accept-above", "none", "add --check-labels")
-
-
-UNCHECKED = Checked()
-
-
 def data(
     data: Annotated[str, Parameter(name="DATA")],
     /,
     *,
     valid: Annotated[str | None, Parameter(metavar="DATA")] = None,
     test: Annotated[str | None, Parameter(metavar="DATA")] = None,
-    checked: Checked = UNCHECKED,
+    check_labels: bool = False,
+    out: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
+    accept: Annotated[str | None, Parameter(metavar="FILE")] = None,
+    accept_above: Annotated[float | None, Parameter(metavar="P")] = None,
     html: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
     show: Count = 20,
     multi_label: Annotated[str, Parameter(metavar="SEPARATOR")] = "",
@@ -70,35 +40,41 @@ def data(
         data: Texts with labels, as for train labels; - is standard input.
         valid: Count the texts that this validation set shares with DATA.
         test: Count the texts that this test set shares with DATA.
+        check_labels: Search for likely label errors: texts for which a linear model, fitted to other texts,
+            predicts another label. Takes the time of five fits.
+        out: Write a copy of DATA as CSV with the accepted corrections. Needs --accept or --accept-above.
+        accept: Accept the corrections whose column accept is yes in this table, which --check-labels
+            --format csv has written and you have edited.
+        accept_above: Accept every correction whose label has at least this out-of-fold probability, 0 to 1.
         html: Write the survey as a web page with plots. It quotes texts.
         show: Show up to N likely label errors.
         multi_label: Count each label of texts that may have several, separated by this text, such as ";".
     """
-    checked.check()
+    both = "--out together with --accept or --accept-above"
+    if accept is None and accept_above is None:
+        expect(out is None, both, "--out alone", "add --accept FILE or --accept-above P")
+    else:
+        expect(out is not None, both, "no --out", "add --out FILE")
+    is_checked = check_labels or accept_above is None
+    expect(is_checked, "--check-labels with --accept-above", "none", "add --check-labels")
     format = output.chosen()
     from foretell.surveying.survey import survey as survey_of
 
     how: Reading = {**reading.how(), "multi_label": multi_label}
-    survey = survey_of(data, valid=valid, test=test, check_labels=checked.check_labels, listener=note, **how)
+    survey = survey_of(data, valid=valid, test=test, check_labels=check_labels, listener=note, **how)
     show_notes(survey.notes)
     write_report(format, survey.to_dict(), _text(survey, show), _COLUMNS, _findings(survey))
     if html is not None:
         survey.save_html(html)
         note(f"page: {html}")
-    if checked.out is not None:
-        _correct(survey, checked, checked.out)
+    if out is not None:
+        from foretell.surveying.corrections import accepted_above, accepted_in_file, write_corrected
 
-
-def _correct(survey: DataSurvey, checked: Checked, out: str) -> None:
-    from foretell.surveying.corrections import accepted_above, accepted_in_file, write_corrected
-
-    corrections: dict[int, str] = {}
-    if checked.accept_above is not None and survey.label_check is not None:
-        corrections |= accepted_above(survey.label_check.errors, checked.accept_above)
-    if checked.accept is not None:
-        corrections |= accepted_in_file(checked.accept, survey)
-    changed = write_corrected(survey, corrections, out)
-    note(f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")
+        found = () if survey.label_check is None else survey.label_check.errors
+        corrections = {} if accept_above is None else accepted_above(found, accept_above)
+        corrections |= {} if accept is None else accepted_in_file(accept, survey)
+        changed = write_corrected(survey, corrections, out)
+        note(f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")
 
 
 def _text(survey: DataSurvey, show: int) -> str:
@@ -117,12 +93,8 @@ def _text(survey: DataSurvey, show: int) -> str:
 
 def _findings(survey: DataSurvey) -> Iterator[dict[str, object]]:
     """Yield a row for each text that something was found about: label errors, conflicts, repeated texts."""
-    for error in survey.label_check.errors if survey.label_check is not None else ():
-        yield {
-            "finding": "likely label error", "row": error.row, "text": error.text, "label": error.label,
-            "suggested": error.suggested, "probability": error.probability,
-            "suggested_probability": error.suggested_probability,
-        }  # fmt: skip
+    for error in () if survey.label_check is None else survey.label_check.errors:
+        yield {"finding": "likely label error", **asdict(error)}
     repeats = survey.repeats
     groups = [("different labels", each.places) for each in survey.conflicts]
     groups += [("duplicate", group[1:]) for group in repeats.equal]

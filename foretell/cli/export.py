@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from foretell.cli.inputs import name_of, open_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output
@@ -21,39 +20,16 @@ if TYPE_CHECKING:
 
 Target = Literal["onnx", "web"]
 
-MODEL = Group("Exported model", sort_key=1)
-
-
-@Parameter(name="*", group=MODEL)
-@dataclass(frozen=True, kw_only=True)
-class Exporting:
-    """What is written.
-
-    Attributes:
-        to: Export to onnx (ONNX Runtime, any language) or web (a static folder that runs in the browser).
-        out: Write the folder DIR. Without it, its name is that of the model with the format.
-        int8: Store the weights in 8 bits (language models: 12), with a small loss of accuracy, which is
-            measured on --data.
-        max_loss: Fail if --int8 loses more accuracy than this, 0 to 1.
-        runtime: Use this file for the npm package onnxruntime-web (--to web). Without it, the package is
-            downloaded once.
-    """
-
-    to: Target = "onnx"
-    out: Annotated[Path | None, Parameter(metavar="DIR")] = None
-    int8: bool = False
-    max_loss: float = 0.01
-    runtime: Annotated[Path | None, Parameter(metavar="FILE")] = None
-
-
-_AS_ONNX = Exporting()
-
 
 def export(
     model: str,
     /,
     *,
-    how: Exporting = _AS_ONNX,
+    to: Target = "onnx",
+    out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    int8: bool = False,
+    max_loss: float = 0.01,
+    runtime: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     data: Annotated[str | None, Parameter(group=DATA, metavar="DATA")] = None,
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
@@ -62,20 +38,26 @@ def export(
 
     Args:
         model: Model directory.
+        to: Export to onnx (ONNX Runtime, any language) or web (a static folder that runs in the browser).
+        out: Write the folder DIR. Without it, its name is that of the model with the format.
+        int8: Store the weights in 8 bits (language models: 12), with a small loss of accuracy, which is
+            measured on --data.
+        max_loss: Fail if --int8 loses more accuracy than this, 0 to 1.
+        runtime: Use this file for the npm package onnxruntime-web (--to web). Without it, the package is
+            downloaded once.
         data: Measure on this data: texts with labels for a model for labels, plain text for one for words.
     """
-    format = output.chosen()
-    opened = open_model(model)
     from foretell.export.model_export import export_model
 
+    format, opened = output.chosen(), open_model(model)
     exported = export_model(
         opened.directory,
-        how.out or Path(f"{name_of(model)}-{how.to}"),
-        how.to,
-        int8=how.int8,
+        out or Path(f"{name_of(model)}-{to}"),
+        to,
+        int8=int8,
         data=None if data is None else _data(opened, data, reading),
-        max_loss=how.max_loss,
-        runtime=how.runtime,
+        max_loss=max_loss,
+        runtime=runtime,
     )
     record = _record(exported)
     Writer(format, list(record)).write(record, _line(exported))

@@ -112,11 +112,12 @@ def aligned(rows: Iterable[Sequence[object]], *, indent: int = 0) -> str:
     width: dict[int, int] = {}
     for row in cells:
         width |= {i: max(width.get(i, 0), len(cell)) for i, cell in enumerate(row)}
-    lines = (
-        "  ".join(f"{c:{'>' if c.lstrip('-')[:1].isdigit() else '<'}{width[i]}}" for i, c in enumerate(row))
-        for row in cells
-    )
+    lines = ("  ".join(_padded(cell, width[i]) for i, cell in enumerate(row)) for row in cells)
     return "\n".join(" " * indent + line.rstrip() for line in lines)
+
+
+def _padded(cell: str, width: int) -> str:
+    return cell.rjust(width) if cell.lstrip("-")[:1].isdigit() else cell.ljust(width)
 
 
 def listed(rows: Iterable[tuple[str, object]], *, indent: int = 0) -> str:

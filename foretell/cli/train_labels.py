@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Several
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Several, expect
 from foretell.cli.output import note
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.train_words import Started, Training, finish, show_survey
 from foretell.config import LabelsSettings, with_changes
-from foretell.errors import SettingsError
 from foretell.presets import DEFAULT_PRESET, labels_preset_for, preset
 from foretell.progress import view
 
@@ -68,19 +67,15 @@ class Sources:
 
     def check(self, data: str | None) -> None:
         """Check that the options go together."""
-        expected, found, where = "", "none", "train labels"
-        other = "--label-hints" if self.label_hints else "--soft" if self.soft else "none" if not data else ""
-        if self.teacher and self.soft:
-            expected, found = "one teacher", "--teacher and --soft"
-        elif self.continue_ and other:
-            expected, found = "DATA, new texts with labels, with --continue", other
-        elif not data and other == "none":
-            expected = "DATA, texts with labels, or --label-hints FILE, or --soft FILE"
-        elif (self.old or self.old_valid) and not self.continue_:
-            expected = "--continue MODEL, whose old examples these are"
-            where = "--old" if self.old else "--old-valid"
-        if expected:
-            raise SettingsError(expected=expected, found=found, where=where)
+        other = "--label-hints" if self.label_hints else "--soft" if self.soft else "" if data else "none"
+        what = "DATA, texts with labels, or --label-hints FILE, or --soft FILE"
+        where = "--old" if self.old else "--old-valid"
+        has_old = bool(self.old) or self.old_valid is not None
+        expect(not (self.teacher and self.soft), "one teacher", "--teacher and --soft")
+        expect(not (self.continue_ and other), "DATA, new texts with labels, with --continue", other)
+        expect(other != "none", what, "none")
+        whose = "--continue MODEL, whose old examples these are"
+        expect(not has_old or self.continue_ is not None, whose, "none", where=where)
 
 
 _NOTHING_MORE = Sources()
