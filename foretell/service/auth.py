@@ -155,7 +155,7 @@ class AccessControl:
         if len(hosts) != 1 or hostname(hosts[0]) not in self._access.hosts:
             names = ", ".join(sorted(self._access.hosts))
             message = f"expected a Host of this service ({names}), found another; start it with --allow-host"
-            raise ApiError(421, f"{message} NAME", code="host_not_allowed")
+            raise ApiError(f"{message} NAME", status=421, code="host_not_allowed")
         for origin in headers.getlist("origin"):
             scheme, _, origin_host = origin.lower().partition("://")
             # The service itself speaks HTTP: a page of this host with another scheme is not its own.
@@ -165,7 +165,7 @@ class AccessControl:
                 message = (
                     "expected a request from the service's own page, found another Origin; start it with"
                 )
-                raise ApiError(403, f"{message} --allow-origin ORIGIN", code="origin_not_allowed")
+                raise ApiError(f"{message} --allow-origin ORIGIN", status=403, code="origin_not_allowed")
         path: str = scope["path"]
         # A preflight request never carries a token, and its response holds no data.
         is_preflight = scope["method"] == "OPTIONS" and self._access.origins
@@ -181,7 +181,7 @@ class AccessControl:
         if not (is_equal and scheme.lower() == "bearer"):
             found, code = ("another", "invalid_api_key") if given else ("none", "missing_api_key")
             message = f"expected the service's token as Authorization: Bearer TOKEN, found {found}"
-            raise ApiError(401, message, code=code, headers={"WWW-Authenticate": "Bearer"})
+            raise ApiError(message, status=401, code=code, headers={"WWW-Authenticate": "Bearer"})
 
 
 def hostname(host: str) -> str:

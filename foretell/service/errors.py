@@ -26,50 +26,14 @@ _MESSAGES = {
     404: "expected a path that GET /openapi.json lists, found another",
     405: "expected a method that GET /openapi.json lists for this path, found another",
 }
+CLIENT_CLOSED = 499
+"""nginx's status for a request whose client closed the connection before the response began."""
+
 _UNION_MEMBERS = ("str", "list", "constrained")
 """What pydantic adds to the location of an error for the alternatives of a union."""
 
-_RETRY = {"Retry-After": "5"}
-_CLOSE = {"Connection": "close"}
-_KNOWN: dict[str, tuple[int, str, dict[str, str]]] = {
-    "client_closed": (499, "expected an open connection, found that the client had closed it", {}),
-    "timeout": (
-        503,
-        "expected an answer within {seconds:g} seconds, found none; send less text at once, or try later",
-        _RETRY,
-    ),
-    "stopping": (
-        503,
-        "expected an answer before the end of the service, found none; send the request again",
-        _RETRY | _CLOSE,
-    ),
-    "queue_full": (
-        429,
-        "expected at most {most} texts waiting for an answer, found {waiting} and {new} new ones; try later",
-        _RETRY,
-    ),
-    "body_too_slow": (
-        408, "expected the whole body within {seconds:g} seconds, found a part of it", _CLOSE
-    ),
-    "body_too_large": (
-        413, "expected a body of at most {most} bytes, found a larger one; send several requests", {}
-    ),
-    "not_json": (415, "expected Content-Type: application/json, found another or none", {}),
-    "not_http": (400, "expected an HTTP/1.1 request, found something else", {}),
-    "head_too_large": (431, "expected at most {most} bytes of headers, found more", {}),
-    "model_unavailable": (
-        503,
-        "expected the model's files as they were when it was opened, found them missing, changed or damaged; "
-        "the log has an entry with the request id of this response",
-        _RETRY,
-    ),
-    "not_written": (
-        503,
-        "expected an answer that can be written, found an error; check the disk of the service",
-        _RETRY,
-    ),
-    "internal": (500, "internal error; the log has an entry with the request id of this response", {}),
-}  # fmt: skip
+RETRY = {"Retry-After": "5"}
+CLOSE = {"Connection": "close"}
 
 
 class ApiError(Exception):
@@ -79,11 +43,11 @@ class ApiError(Exception):
     """
 
     def __init__(
-        self, status: int, message: str, *, param: str | None = None, code: str | None = None,
+        self, message: str, *, status: int = 422, param: str | None = None, code: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(message)
-        self.status, self.message, self.param, self.code = status, message, param, code
+        self.message, self.status, self.param, self.code = message, status, param, code
         self.headers = dict(headers or {})
 
     def to_json(self) -> str:
@@ -99,17 +63,9 @@ class ApiError(Exception):
         )
 
 
-def known(code: str, **values: float) -> ApiError:
-    """Return the error with a code of `_KNOWN`, whose message has these values."""
-    status, message, headers = _KNOWN[code]
-    return ApiError(status, message.format(**values), code=code, headers=headers)
-
-
-def invalid(
-    message: str, *, param: str | None = None, code: str | None = None, status: int = 422
-) -> ApiError:
-    """Return the error of a value that cannot be used."""
-    return ApiError(status, message, param=param, code=code)
+def client_closed() -> ApiError:
+    """Return the error of a client that has closed the connection, for the log."""
+    return ApiError("the client closed the connection", status=CLIENT_CLOSED, code="client_closed")
 
 
 def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
@@ -117,14 +73,14 @@ def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
     # Of the alternatives of a union, the one that matched furthest.
     error = max(errors, key=lambda each: len(each["loc"]))
     if error["type"] == "json_invalid":
-        return invalid(f"expected JSON, found invalid JSON: {error['msg']}", code="json_invalid", status=400)
+        return ApiError(f"expected JSON, found invalid JSON: {error['msg']}", code="json_invalid", status=400)
     parts = [str(part) for part in error["loc"] if isinstance(part, int) or part.isidentifier()]
     name = ".".join(part for part in parts if part not in _UNION_MEMBERS) or None
     if error["type"] == "extra_forbidden":
         message = f"expected a known parameter, found {name}; leave it out"
-        return invalid(message, param=name, code="unknown_parameter")
+        return ApiError(message, param=name, code="unknown_parameter")
     message = f"{name or 'the body'}: {error['msg'][:1].lower()}{error['msg'][1:]}"
-    return invalid(message, param=name, code=error["type"])
+    return ApiError(message, param=name, code=error["type"])
 
 
 def from_exception(error: Exception) -> ApiError:
@@ -134,18 +90,25 @@ def from_exception(error: Exception) -> ApiError:
     if isinstance(error, ArtifactError):
         # Where the files are is for the log alone.
         _log.warning("model_unavailable", extra={"fields": {"reason": str(error)}})
-        return known("model_unavailable")
+        return ApiError(
+            "expected the model's files as they were when it was opened, found them missing, changed or "
+            "damaged; the log has an entry with the request id of this response",
+            status=503,
+            code="model_unavailable",
+            headers=RETRY,
+        )
     if isinstance(error, ForetellError):
         # Such a message quotes at most one unknown word, to the client that sent it.
-        return invalid(str(error), param=error.where or None, code="cannot_answer")
+        return ApiError(str(error), param=error.where or None, code="cannot_answer")
     if isinstance(error, HTTPException):
         message = _MESSAGES.get(error.status_code, str(error.detail))
-        return ApiError(error.status_code, message, headers=error.headers)
+        return ApiError(message, status=error.status_code, headers=error.headers)
     # Not its message, which may quote a text.
     frames = traceback.extract_tb(error.__traceback__)[-8:]
     at = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}:{frame.name}" for frame in frames]
     _log.error("internal_error", extra={"fields": {"error": type(error).__name__, "at": at}})
-    return known("internal")
+    message = "internal error; the log has an entry with the request id of this response"
+    return ApiError(message, status=500, code="internal")
 
 
 async def answer_exception(request: Request, error: Exception) -> Response:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from foretell.runtime.stopping import stops_when
-from foretell.service.errors import known
+from foretell.service.errors import RETRY, ApiError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -41,7 +41,9 @@ class Lane:
             ApiError: 429, too many wait.
         """
         if self.waiting + count > self._max_waiting:
-            raise known("queue_full", most=self._max_waiting, waiting=self.waiting, new=count)
+            found = f"{self.waiting} and {count} new ones; try again later"
+            message = f"expected at most {self._max_waiting} texts waiting for an answer, found {found}"
+            raise ApiError(message, status=429, code="queue_full", headers=RETRY)
         self.waiting += count
 
     def remove(self, count: int) -> None:

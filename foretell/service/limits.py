@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from foretell.errors import SettingsError
-from foretell.service.errors import invalid
+from foretell.service.errors import ApiError
 from foretell.text.tokenizer import Tokenizer
 
 MAX_CONTAINERS = 64
@@ -26,6 +26,7 @@ _WITHOUT_SPACES = re.compile(
 )
 """Letters of scripts that have no spaces between words: Thai, Lao, Myanmar, Khmer, Kana, Han."""
 
+_SPLIT = "; send several requests, or split a long text"
 _PIECE = 1 << 12
 """Characters of a text that are counted together. Tokenizing them does not hold Python's lock."""
 
@@ -83,12 +84,9 @@ class Limits:
         outside = b"" if n_strings > max_values else b"".join(plain.split(b'"')[::2])
         n_containers = outside.count(b"[") + outside.count(b"{")
         if max(n_strings, outside.count(b",")) > max_values or n_containers > MAX_CONTAINERS:
-            raise invalid(
-                f"expected a body of at most {max_values} JSON values, {MAX_CONTAINERS} of them objects and "
-                "arrays, found more; send several requests",
-                code="too_many_values",
-                status=400,
-            )
+            most = f"{max_values} JSON values, {MAX_CONTAINERS} of them objects and arrays"
+            message = f"expected a body of at most {most}, found more; send several requests"
+            raise ApiError(message, status=400, code="too_many_values")
 
     def check_texts(self, texts: Sequence[str], *, param: str, copies: int = 1) -> None:
         """Refuse too many texts, too many characters, and a word that is too long (422).
@@ -99,26 +97,22 @@ class Limits:
             copies: how often each text is read.
         """
         if copies * len(texts) > self.texts:
-            raise invalid(
-                f"expected at most {self.texts} texts, found {copies * len(texts)}; send several requests",
-                param=param,
-                code="too_many_texts",
+            message = (
+                f"expected at most {self.texts} texts, found {copies * len(texts)}; send several requests"
             )
+            raise ApiError(message, param=param, code="too_many_texts")
         characters = copies * sum(map(len, texts))
         if characters > self.characters:
-            raise invalid(
-                f"expected at most {self.characters} characters in all texts together, found {characters}; "
-                "send several requests, or split a long text",
-                param=param,
-                code="text_too_long",
+            message = (
+                f"expected at most {self.characters} characters in all texts together, found {characters}"
             )
+            raise ApiError(message + _SPLIT, param=param, code="text_too_long")
         for index, text in enumerate(texts):
             if len(text) > MAX_WORD and any(map(_is_too_long, text.split())):
-                raise invalid(
-                    f"expected words of at most {MAX_WORD} characters, found a longer one in text {index}",
-                    param=param,
-                    code="word_too_long",
+                message = (
+                    f"expected words of at most {MAX_WORD} characters, found a longer one in text {index}"
                 )
+                raise ApiError(message, param=param, code="word_too_long")
 
     def needs_count(self, texts: Sequence[str], *, more: int = 0, copies: int = 1) -> bool:
         """Return whether `check_tokens` might refuse; it need not be called otherwise."""
@@ -144,12 +138,9 @@ class Limits:
                 room -= sum(map(len, tokenizer.encode_batch(pieces[start : start + 4])))
         if room < 0:
             written = f", {more} as max_tokens of all continuations included" if more else ""
-            raise invalid(
-                f"expected at most {self.tokens} tokens in all texts together{written}, found more; "
-                "send several requests, or split a long text",
-                param="max_tokens" if more > self.tokens else param,
-                code="text_too_long",
-            )
+            message = f"expected at most {self.tokens} tokens in all texts together{written}, found more"
+            name = "max_tokens" if more > self.tokens else param
+            raise ApiError(message + _SPLIT, param=name, code="text_too_long")
 
 
 def _is_too_long(word: str) -> bool:

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from foretell.service.errors import CLIENT_CLOSED
+
 _log = logging.getLogger("foretell.service")
 
 # Request ids that a client may choose: nothing that could forge a line of a log or a header.
@@ -27,9 +29,6 @@ _COUNT = itertools.count()
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _OTHER = "other"
 _FIELDS = "foretell.log_fields"
-
-CLIENT_CLOSED = 499
-"""nginx's status for a request whose client closed the connection before the response began."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of the metrics."""

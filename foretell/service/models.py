@@ -119,10 +119,10 @@ class Models:
         if model is None:
             names = _names(candidates if name is None else self)
             message = f"expected the name of a model ({names}), found another or none"
-            raise ApiError(404, message, param="model", code="model_not_found")
+            raise ApiError(message, status=404, param="model", code="model_not_found")
         if model not in candidates:
             message = f"expected a model for {job} ({_names(candidates)}), found {name}, for {model.card.job}"
-            raise ApiError(400, message, param="model", code="wrong_job")
+            raise ApiError(message, status=400, param="model", code="wrong_job")
         return model
 
     async def keep_fresh(self) -> None:

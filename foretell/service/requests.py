@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from foretell.config import Job
-from foretell.service.errors import from_exception, invalid_body, known
+from foretell.service.errors import CLOSE, ApiError, client_closed, from_exception, invalid_body
 from foretell.service.lanes import LONG, QUICK, Batcher
 from foretell.service.limits import Limits
 from foretell.service.logs import add_log_fields
@@ -68,7 +68,7 @@ class JsonRoute(APIRoute):
                     arguments[BODY] = parse_body(schema, await read_body(request, service.limits))
                 result = await _within(service, request, self.endpoint(**arguments))
             except ClientDisconnect:
-                return known("client_closed").response()
+                return client_closed().response()
             except Exception as error:
                 answer = from_exception(error)
                 # OpenAI's clients expect 400 for every error in a completion's parameters.
@@ -85,16 +85,21 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     """Return the body, unless it is not called JSON, is too large, late, or has too many values."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (media_type.startswith("application/") and media_type.endswith(("/json", "+json"))):
-        raise known("not_json")
+        message = "expected Content-Type: application/json, found another or none"
+        raise ApiError(message, status=415, code="not_json")
     body = bytearray()
     try:
         async with asyncio.timeout(limits.seconds):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limits.body:
-                    raise known("body_too_large", most=limits.body)
+                    message = (
+                        f"expected at most {limits.body} bytes, found a larger body; send several requests"
+                    )
+                    raise ApiError(message, status=413, code="body_too_large")
     except TimeoutError:
-        raise known("body_too_slow", seconds=limits.seconds) from None
+        message = f"expected the whole body within {limits.seconds:g} seconds, found a part of it"
+        raise ApiError(message, status=408, code="body_too_slow", headers=CLOSE) from None
     limits.check_body(bytes(body))
     return bytes(body)
 
@@ -128,7 +133,7 @@ async def _within(service: Service, request: Request, work: Awaitable[Result]) -
             finally:
                 watcher.cancel()
     except TimeoutError:
-        raise (known("client_closed") if has_left else service.out_of_time()) from None
+        raise (client_closed() if has_left else service.out_of_time()) from None
 
 
 async def check_texts(

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from foretell.errors import ForetellError, UsageError
-from foretell.service.errors import ApiError, known
+from foretell.service.errors import ApiError
 from foretell.service.state import Service
 
 _log = logging.getLogger("foretell.service")
@@ -99,7 +99,8 @@ class Connection(HttpToolsProtocol):
         self._unended += len(data)
         super().data_received(data)
         if self._unended > HEAD_BYTES and not self._is_refused:
-            self._refuse(known("head_too_large", most=HEAD_BYTES))
+            message = f"expected at most {HEAD_BYTES} bytes of headers, found more"
+            self._refuse(ApiError(message, status=431, code="head_too_large"))
 
     def pause_writing(self) -> None:
         """asyncio: send no more, and give the client a time to read what was sent."""
@@ -147,7 +148,8 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """uvicorn: refuse what is not HTTP/1.1."""
         del msg
-        self._refuse(known("not_http"))
+        message = "expected an HTTP/1.1 request, found something else"
+        self._refuse(ApiError(message, status=400, code="not_http"))
 
     def _is_unambiguous(self) -> bool:
         names = [name for name, _ in self.headers]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from foretell.runtime.session import check_threads
-from foretell.service.errors import ApiError, known
+from foretell.service.errors import CLOSE, RETRY, ApiError
 from foretell.service.lanes import LONG, QUICK, WRITING, Lane
 from foretell.service.limits import Limits
 from foretell.service.logs import Metrics
@@ -66,7 +66,12 @@ class Service:
 
     def out_of_time(self) -> ApiError:
         """Return the error of an answer whose time is over, by its time limit or the end of the service."""
-        return known("stopping") if self.is_stopping else known("timeout", seconds=self.limits.seconds)
+        if self.is_stopping:
+            message = "expected an answer before the end of the service, found none; send the request again"
+            return ApiError(message, status=503, code="stopping", headers=RETRY | CLOSE)
+        message = f"expected an answer within {self.limits.seconds:g} seconds, found none"
+        message += "; send less text at once, or try later"
+        return ApiError(message, status=503, code="timeout", headers=RETRY)
 
     def give_up(self) -> None:
         """Let the time of every request that is being answered be over."""

@@ -239,7 +239,7 @@ def test_requests(models: list[Path], monkeypatch: pytest.MonkeyPatch, count: in
             except OSError:
                 answer = b""
             if not answer.startswith(b"HTTP/1.1 2"):
-                raise ApiError(400, "refused")
+                raise ApiError("refused")
 
     with running(*models) as it:
         check("requests", (partial(ask, it, mutate(chance.choice(REQUESTS), chance)) for _ in range(count)))

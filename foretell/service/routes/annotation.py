@@ -16,7 +16,7 @@ from pydantic import Field
 from foretell.annotation.annotation import Annotation
 from foretell.annotation.keys import keys_of
 from foretell.errors import ForetellError, UsageError
-from foretell.service.errors import invalid, known
+from foretell.service.errors import RETRY, ApiError
 from foretell.service.logs import add_log_fields
 from foretell.service.requests import JsonRoute
 from foretell.service.schemas import Integer, RequestBody, to_json
@@ -74,11 +74,9 @@ async def answers(body: AnswersRequest, request: Request) -> Response:
     add_log_fields(request.scope, texts=len(body.texts))
     service_of(request).limits.check_texts([""] * len(body.texts), param="texts")
     if (body.answer == "label") != (body.label is not None):
-        raise invalid(
-            "expected a label with the answer label and none with the others, found "
-            + ("none" if body.label is None else "one"),
-            param="label",
-        )
+        found = "none" if body.label is None else "one"
+        message = f"expected a label with the answer label and none with the others, found {found}"
+        raise ApiError(message, param="label")
 
     def write(annotation: Annotation) -> dict[str, object]:
         if body.label is not None:
@@ -127,9 +125,10 @@ async def _in_thread(request: Request, work: Callable[[Annotation], T]) -> T:
     try:
         return await asyncio.to_thread(work, annotation)
     except UsageError as error:
-        raise invalid(str(error), param=error.where or None, code="cannot_answer") from error
+        raise ApiError(str(error), param=error.where or None, code="cannot_answer") from error
     except ForetellError as error:
-        raise known("not_written") from error
+        message = "expected an answer that can be written, found an error; check the disk of the service"
+        raise ApiError(message, status=503, code="not_written", headers=RETRY) from error
 
 
 def _next(annotation: Annotation, written: int) -> dict[str, object]:

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from foretell.runtime.words.surprise import WordScore, score_words
 from foretell.runtime.words.writing import Candidate, Written
-from foretell.service.errors import from_exception, invalid
+from foretell.service.errors import ApiError, from_exception
 from foretell.service.lanes import WRITING
 from foretell.service.logs import add_log_fields
 from foretell.service.models import LoadedModel
@@ -133,9 +133,9 @@ class Completion(ResponseBody):
 async def completions(body: CompletionRequest, request: Request) -> Response:
     """Return continuations of one prompt or several; with `stream`, word by word as server-sent events."""
     if body.best_of not in (None, body.n or 1):
-        raise invalid("expected best_of to be n, found another value; leave it out", param="best_of")
+        raise ApiError("expected best_of to be n, found another value; leave it out", param="best_of")
     if body.stream_options is not None and not body.stream:
-        raise invalid("expected stream_options only with stream, found them without", param="stream_options")
+        raise ApiError("expected stream_options only with stream, found them without", param="stream_options")
     service = service_of(request)
     deadline = service.deadline()
     it = Generation(body, service)

@@ -18,7 +18,7 @@ from foretell.runtime.labels.explanation import Word
 from foretell.runtime.words.scoring import Score
 from foretell.runtime.words.surprise import WordScore, score_words, total
 from foretell.runtime.words.writing import Candidate
-from foretell.service.errors import ApiError, invalid
+from foretell.service.errors import ApiError
 from foretell.service.models import LoadedModel
 from foretell.service.requests import Item, JsonRoute, predict
 from foretell.service.schemas import (
@@ -51,7 +51,7 @@ async def _respond(
                 answers.append(to_json(answer(model, body, text)))
             except DataError as error:
                 name = f"texts.{index}"
-                raise invalid(f"text {index}: {error}", param=name, code="cannot_answer") from error
+                raise ApiError(f"text {index}: {error}", param=name, code="cannot_answer") from error
         return answers
 
     return _joined(*await predict(request, verb, body, body.texts, work, job=job))
@@ -108,11 +108,8 @@ def _classify(model: LoadedModel, items: Sequence[Item[ClassifyRequest]]) -> lis
     answers = [b""] * len(items)
     for threshold, group in indices.items():
         if threshold is not None and model.labels.separator:
-            raise invalid(
-                "expected no abstain_below: each label of this model has a threshold of its own, found "
-                f"{threshold:g}",
-                param="abstain_below",
-            )
+            message = "expected no abstain_below: each label of this model has a threshold of its own, found"
+            raise ApiError(f"{message} {threshold:g}", param="abstain_below")
         verdicts = model.labels.classify([items[index][2] for index in group], abstain_below=threshold)
         for index, verdict in zip(group, verdicts, strict=True):
             answers[index] = to_json(Verdict.model_validate(verdict.plain()))
@@ -155,7 +152,7 @@ async def explain(body: ExplainRequest, request: Request) -> Response:
 def _explain(model: LoadedModel, body: ExplainRequest, text: str) -> ExplainedVerdict:
     if body.label is not None and body.label not in model.labels.labels:
         message = f"expected a label of the model, found {body.label[:60]!r}"
-        raise ApiError(404, message, param="label", code="label_not_found")
+        raise ApiError(message, status=404, param="label", code="label_not_found")
     (verdict,) = model.labels.classify([text])
     found = model.labels.explain(text, body.label)
     return ExplainedVerdict(
@@ -341,7 +338,7 @@ def _state(model: LoadedModel, body: StatesRequest, text: str) -> StatesResponse
     name = body.layer or layers[0].name
     n_units = next(layer.units for layer in layers if layer.name == name)
     if body.unit is not None and body.unit >= n_units:
-        raise invalid(f"expected a unit from 0 to {n_units - 1}, found {body.unit}", param="unit")
+        raise ApiError(f"expected a unit from 0 to {n_units - 1}, found {body.unit}", param="unit")
     active = gates.most_active(MAX_ACTIVE_UNITS)
     unit = body.unit if body.unit is not None else (active or [0])[0]
     values = {value: getattr(gates, value)[:, unit].tolist() for value in GateValues.model_fields}
