@@ -25,9 +25,7 @@ _MAX_RADIUS = 14
 def draw_curves(records: Sequence[Record]) -> str:
     """Return the charts of loss and accuracy as HTML, or a sentence if there are none.
 
-    Args:
-        records: the logged lines in the order of their steps; step, loss, accuracy, valid_loss and
-            valid_accuracy are read. What is missing or not finite is left out.
+    `records` are in the order of their steps. What is missing or not finite is left out.
     """
     drawn = _curves("Loss, in nats", records, "loss") + _curves("Accuracy", records, "accuracy")
     if not drawn:
@@ -38,14 +36,11 @@ def draw_curves(records: Sequence[Record]) -> str:
 def draw_reliability(bins: Sequence[Mapping[str, float]]) -> str:
     """Return the reliability diagram as HTML: accuracy by confidence, the probability of the predicted label.
 
-    It has a point for each bin of confidence, whose area is its share of the texts. On the dashed line
-    accuracy and confidence are equal.
-
-    Args:
-        bins: what `foretell.metrics.reliability_bins` gives; none are not drawn ("").
+    It has a point for each bin of `foretell.metrics.reliability_bins`, whose area is its share of the texts.
+    On the dashed line accuracy and confidence are equal. Without bins there is no diagram ("").
 
     Raises:
-        ValueError, LookupError, TypeError: it is something else.
+        ValueError, LookupError, TypeError: these are no bins.
     """
     points = [(each["confidence"], each["accuracy"]) for each in bins]
     if not all(0 <= value <= 1 for point in points for value in point):

@@ -49,12 +49,8 @@ class OffsetWalk:
     """The offset of each iteration's window: the article's walk, with a seeded generator.
 
     It starts at a random offset in [0, n_input + 1], both included, moves on by n_input + 1 words, and
-    restarts at such a random offset when fewer than n_input + 1 words are left.
-
-    Args:
-        words: number of words of the text.
-        n_input: words of a window; its target is the word after it.
-        seed: seed of NumPy's default generator.
+    restarts at such a random offset when fewer than n_input + 1 of all `words` are left. The target of a
+    window is the word after it.
     """
 
     def __init__(self, words: int, n_input: int, seed: int) -> None:
@@ -85,16 +81,10 @@ class OffsetWalk:
 
 
 class ArticleSteps:
-    """The compiled iterations of one network, and its RMSProp slots.
+    """The compiled iterations of one network on a text as integers, and its RMSProp slots.
 
-    Args:
-        network: the network to train, in place.
-        words: int32 [word of the text], the text as integers.
-        settings: window and learning_rate are read.
-
-    Attributes:
-        slots: the running mean square of each weight, in the order of `network.trainable_variables`;
-            TensorFlow 1 starts them at one, not at zero, which makes its first steps small.
+    Those are the running mean square of each weight, in the order of `network.trainable_variables`.
+    TensorFlow 1 starts them at one, not at zero, which makes its first steps small.
     """
 
     def __init__(
@@ -161,16 +151,7 @@ def _rmsprop(variable: tf.Variable, slot: tf.Variable, gradient: Tensor, rate: f
 
 
 def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSettings) -> TrainedNetwork:
-    """Train, from the run's latest checkpoint where it has one.
-
-    Args:
-        run: the training.
-        tokens: the text.
-        size: number of different words.
-        settings: every setting.
-
-    Returns:
-        the last weights; the metrics' accuracy and perplexity are averages of the last 1,000 iterations.
+    """Train on a text of `size` different words, from the run's latest checkpoint where it has one.
 
     Raises:
         DataError: too few words for the walk.
@@ -215,11 +196,7 @@ class _Loop:
         self._began = time.monotonic() - seconds
 
     def train(self) -> None:
-        """Continue to the last iteration.
-
-        Raises:
-            Interrupted: a signal, or `stop_after_steps`; a checkpoint is saved.
-        """
+        """Continue to the last iteration, or save a checkpoint and stop."""
         last = self.settings.iterations
         while self.step < last:
             self._call(self._next_count())

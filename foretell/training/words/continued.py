@@ -121,15 +121,11 @@ def settings_for(
 
 
 def continued_weights(fresh: Weights, old: Weights) -> Weights:
-    """Return the weights that a continued training starts from.
+    """Return the weights that a continued training starts from, of a fresh network and the old one.
 
-    Rows of old words are copied. The embedding of a new word is the mean of the old ones with a little noise,
-    so that no new word is more probable than all old ones (Hewitt 2021, "Initializing New Word Embeddings for
-    Pretrained Language Models").
-
-    Args:
-        fresh: of the new network, with a row for every word.
-        old: of the model to continue, whose words are the first.
+    Rows of old words, the first ones, are copied. The embedding of a new word is the mean of the old ones
+    with a little noise, so that no new word is more probable than all old ones (Hewitt 2021, "Initializing
+    New Word Embeddings for Pretrained Language Models").
     """
     n = len(old["embedding"])
     embedding, bias = fresh["embedding"].copy(), fresh["output/bias"].copy()
@@ -191,12 +187,6 @@ def continued_corpus(
     The end of each text is set aside, a fraction `valid_fraction` of its lines: of the new text for
     validation, of the old text to measure what the model has forgotten.
 
-    Args:
-        new: the new text.
-        continued: what is continued.
-        valid: validation text of the user's own, or None.
-        settings: `valid_fraction` is read.
-
     Returns:
         the training text, old text first; validation text, or None; old text that the training does not read,
         or None; the settings, with no `valid_fraction` where the new text is too short for validation.
@@ -229,14 +219,7 @@ def _cut(corpus: Corpus, fraction: float, min_characters: int) -> tuple[Corpus, 
 def continued_metrics(
     model: Model, continued: ContinuedWords, old_valid: Corpus | None, listener: Listener
 ) -> dict[str, Any]:
-    """Return `continued` of metrics.json, and report it; with a warning where the old text is forgotten.
-
-    Args:
-        model: the new language model, in memory.
-        continued: what it continues.
-        old_valid: old text to measure on, or None.
-        listener: is called with notes.
-    """
+    """Return `continued` of metrics.json, and report it; with a warning where the old text is forgotten."""
     ancestor = continued.ancestor
     old = None if old_valid is None else _beside(model, ancestor, old_valid)
     sentence = "not measured, because no old text was given"

@@ -170,14 +170,7 @@ def tokenized(
 
     The vocabulary is cached, then each text. An interruption repeats the part in progress, which takes about
     a minute for a corpus of a gigabyte. With a time limit each part takes at most an eighth of the time that
-    is left; what is not read by then is left out.
-
-    Args:
-        run: the training; it holds the cache.
-        corpus: the text.
-        valid: validation text; None: the end of `corpus`, a fraction `settings.valid_fraction` of it.
-        settings: every setting.
-        known: a tokenizer whose ids keep their meaning; the new words of the text follow. None: a new one.
+    is left; what is not read by then is left out. The ids of a tokenizer that is `known` keep their meaning.
 
     Raises:
         DataError: fewer than two different words, or a validation text no longer than one window.
@@ -286,11 +279,6 @@ def measured_bytes(
 
     Token ids do not tell the bytes of unknown words and white space, so the lines are read again. Of a line
     that is only in part measured the bytes are divided as its tokens.
-
-    Args:
-        tokens: the corpus as token ids.
-        corpus: the lines of the text.
-        valid: those of the user's own validation text.
     """
     tokenizer = tokens.tokenizer
     if tokenizer.end_of_line is None:

@@ -61,16 +61,9 @@ def fit_kneser_ney(
     max_words: int = MAX_WORDS,
     old: KneserNey | None = None,
 ) -> KneserNeyFit:
-    """Count the n-grams of the training text and measure the model on the validation text.
+    """Count the first `max_words` tokens of the training text and measure the model on the validation text.
 
-    Args:
-        train: the training text, of which the first `max_words` tokens are counted.
-        valid: the validation text.
-        size: number of ids.
-        settings: `kneser_ney` and `max_ngrams` are read.
-        listener: is called with the result.
-        max_words: of the training text.
-        old: the model of a text that is gone, to be merged with that of `train`, or None.
+    `old` is the model of a text that is gone, to be merged with that of `train`, or None.
     """
     counted = count(train.read(0, min(len(train), max_words)), size)
     model, watched = counted.model, valid.read(0, len(valid))
@@ -127,13 +120,7 @@ class Counted:
 
 
 def count(ids: npt.NDArray[np.integer], size: int, order: int = ORDER) -> Counted:
-    """Count the n-grams of a text and smooth them.
-
-    Args:
-        ids: int [token], from 0 to `size` - 1; at least one.
-        size: number of ids, those that never occur included.
-        order: words of the longest n-gram; a shorter text has no longer ones.
-    """
+    """Count the n-grams of a text, int [token], of at least one token, with ids from 0 to `size` - 1."""
     levels: list[Level] = []
     occurrences: list[npt.NDArray[np.int32]] = []
     grams, contexts = _empty_grams(len(ids)), 1
@@ -154,15 +141,9 @@ def count(ids: npt.NDArray[np.integer], size: int, order: int = ORDER) -> Counte
 def log_probabilities(
     model: KneserNey, ids: TokenIds
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return the log-probability of every token of a text but the first, which is context only.
+    """Return the log-probability of every token but the first, which is context only, float64 [token - 1].
 
-    Args:
-        model: a Kneser–Ney model.
-        ids: int [token], at least two.
-
-    Returns:
-        float64 [token - 1], natural logarithms; and int64 [token - 1], the number of context words that each
-        depends on (`KneserNey.probabilities`).
+    And the number of context words that each depends on (`KneserNey.probabilities`), int64 [token - 1].
     """
     n = len(ids)
     logs, lengths = np.empty(n - 1), np.empty(n - 1, np.int64)

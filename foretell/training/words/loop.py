@@ -65,13 +65,7 @@ def train_lstm(loop: Loop) -> TrainedNetwork:
 
 
 class Loop:
-    """One training in memory.
-
-    Args:
-        run: the training.
-        corpus: the text; without validation the weights of the last step are kept.
-        settings: every setting.
-        start: the weights of a language model to continue, or None.
+    """One training in memory, which begins with the weights `start` of a language model, or with new ones.
 
     Attributes:
         corpus: the text; with a time limit, with less to measure.
@@ -79,9 +73,6 @@ class Loop:
             metrics are of.
         average: of the weights, which is measured and kept in their place; None: `weight_averaging` is off.
         workers: processes that train, each on a share of the text.
-
-    Raises:
-        DataError: fewer tokens than one window.
     """
 
     def __init__(

@@ -66,15 +66,7 @@ class Batch:
 
 
 class Steps:
-    """The step functions of one network, and its optimiser.
-
-    Args:
-        network: the network to train, in place.
-        settings: optimizer and clip_norm are read.
-
-    Attributes:
-        optimizer: its `variables` belong in a checkpoint.
-    """
+    """The step functions of one network, and its optimizer, whose `variables` belong in a checkpoint."""
 
     def __init__(self, network: LstmNetwork, settings: WordsSettings) -> None:
         self.network, self.settings = network, settings
@@ -186,13 +178,7 @@ class Predictions:
 
 
 def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predictions:
-    """Predict every token but the first with the whole softmax.
-
-    Args:
-        steps: the network's functions.
-        tokens: the text, more than one window of it.
-        check: is called before each window; an exception ends the work.
-    """
+    """Predict every token but the first with the whole softmax; `check` is called before each window."""
     plan, states = _plan_and_states(steps, tokens)
     losses, right = [], []
     for window in range(plan.windows):
@@ -273,15 +259,7 @@ def sampled_loss(
     (importance sampling, Bengio & Senécal 2008; shared draws, Jozefowicz et al. 2016). The target itself is
     always included.
 
-    Args:
-        network: gives the logits.
-        hidden: float [row, embedding].
-        targets: int32 [row].
-        negatives: number of words to draw.
-        seed: int32 [2].
-
-    Returns:
-        The loss of each row in nats, float [row].
+    Hidden values [row, embedding] and targets, int32 [row], to losses in nats, float [row].
     """
     words, counts = drawn_words(network.size, negatives, seed)
     # The padding has a count of 0: it adds nothing to the sum.

@@ -48,10 +48,7 @@ class LoopTime:
     """What measuring, saving and writing take, kept free in the budget.
 
     Where a step takes longer than when these were measured, the machine has become slower, and more is kept.
-
-    Args:
-        budget: the time limit.
-        min_tokens: fewer are never measured; the shape of a window is the same with more.
+    Fewer than `min_tokens` are never measured; the shape of a window is the same with more.
     """
 
     def __init__(self, budget: Budget, min_tokens: int) -> None:
@@ -152,16 +149,9 @@ class LoopTime:
 
 
 def words_in_time(train: TokenFile, valid: TokenFile, size: int, budget: Budget) -> int:
-    """Return how many training tokens can be counted: those of the limit on memory, or those in time.
+    """Return how many training tokens can be counted: MAX_WORDS, or those in a quarter of the time left.
 
-    Args:
-        train: the training text.
-        valid: the text to measure on.
-        size: number of ids.
-        budget: a quarter of the time that is left may be taken.
-
-    Returns:
-        At most MAX_WORDS; 0 where there is no time for any useful number.
+    0: there is no time for any useful number.
     """
     if budget.deadline is None:
         return MAX_WORDS

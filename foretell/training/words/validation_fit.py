@@ -41,12 +41,7 @@ _MAX_WEIGHT = 0.95
 def interpolate(
     network_logs: NDArray[np.floating], kneser_ney: KneserNeyFit, listener: Listener
 ) -> tuple[Interpolation, dict[str, float]]:
-    """Fit the interpolation weights and measure both models together.
-
-    Args:
-        network_logs: the network's log-probabilities of the tokens that `kneser_ney.logs` is about, [token].
-        kneser_ney: the Kneser–Ney model and its predictions.
-        listener: is called with the result.
+    """Fit the interpolation weights to the network's log-probabilities of the tokens of `kneser_ney.logs`.
 
     Returns:
         the weights; perplexity and valid_perplexity, of both together, and network_perplexity.
@@ -69,13 +64,8 @@ def fit_interpolation(
 ) -> Interpolation:
     """Return the weights that maximise the likelihood of a text, by expectation-maximisation.
 
-    The prior of the weight of each context length is the weight over all lengths.
-
-    Args:
-        network: the network's log-probability of each word, [prediction].
-        kneser_ney: the Kneser–Ney model's.
-        lengths: number of context words that the Kneser–Ney model used, [prediction].
-        max_length: the greatest possible length.
+    They are of context lengths up to `max_length`. The prior of each is the weight over all lengths. The
+    arrays are [prediction]: log-probabilities of both models, and the lengths.
     """
     odds = np.exp(np.clip(kneser_ney - network, -50, 50))
     of_all = _weight(odds, 0.5, 2.0)
@@ -117,16 +107,10 @@ def fit_cache(
     words: NDArray[np.integer],
     listener: Listener,
 ) -> tuple[ContinuousCache, float]:
-    """Return the θ of a grid and the weight that maximise the likelihood of a text.
+    """Return the θ of a grid and the weight that maximise the likelihood of a text of words [token].
 
-    Args:
-        model_logs: log-probability of each word by the model without a cache, [token].
-        hidden: the hidden value before each, [token, embedding].
-        words: the words, [token].
-        listener: is called with the result.
-
-    Returns:
-        the parameters; the part by which they lower the perplexity of the text (negative: raise).
+    It is given by the log-probabilities without a cache, [token], and the hidden values before the words,
+    [token, embedding]. The second result is the part by which the cache lowers the perplexity.
     """
     fits = []
     for theta in _THETAS:
@@ -147,10 +131,7 @@ def fit_weight(
 ) -> float:
     """Return the λ that maximises the likelihood of a text, with a prior.
 
-    Args:
-        model_logs: log-probability of each word by the model without a cache, [token].
-        cached: the probability by the cache, [token].
-        filled: the part of λ that each cache has, [token].
+    All are [token]: log-probabilities without a cache, probabilities by it, and the part of λ that it has.
     """
     # log((1 - λ n) p + λ n c) = log p + log(1 + λ n (c / p - 1)), which is concave in λ.
     slopes = filled * (cached * np.exp(-np.maximum(model_logs, -50.0)) - 1)

@@ -24,6 +24,7 @@ from foretell.training.words.continued import (
     opened,
     read_words_ancestor,
 )
+from tests.builders import write_random
 from tests.training.words.small import SMALL, phrases, trained
 
 SETTINGS = with_changes(SMALL, {"kneser_ney": True, "valid_fraction": 0.3, "epochs": 1})
@@ -104,6 +105,6 @@ def test_settings_and_models_that_do_not_fit(old: WordsAncestor, tmp_path: Path)
         continued_words_settings(old.model, "base", {})
     assert continued_words_settings(old.model, None, {"learning_rate": 0.05}).learning_rate == 0.05
     article = with_changes(SMALL, {"network": "article", "iterations": 3, "window": 3, "valid_fraction": 0.0})
-    trained(Corpus.from_texts(["a b c d e f g h i j"]), article, tmp_path / "m")
+    write_random(tmp_path / "m", article)
     with pytest.raises(UsageError, match="raw integers"):
         read_words_ancestor(tmp_path / "m")
