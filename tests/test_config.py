@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pytest
 
@@ -70,14 +71,10 @@ def test_the_article_reads_words(tokens: str) -> None:
         with_changes(WORDS_PRESETS["article"], {"tokens": tokens})
 
 
-@pytest.mark.parametrize("name", WORDS_PRESETS)
-def test_words_presets_survive_json(name: str) -> None:
-    assert from_dict("words", to_dict(WORDS_PRESETS[name])) == WORDS_PRESETS[name]
-
-
-@pytest.mark.parametrize("name", LABELS_PRESETS)
-def test_labels_presets_survive_json(name: str) -> None:
-    assert from_dict("labels", to_dict(LABELS_PRESETS[name])) == LABELS_PRESETS[name]
+@pytest.mark.parametrize(("job", "presets"), [("words", WORDS_PRESETS), ("labels", LABELS_PRESETS)])
+def test_presets_survive_json(job: Job, presets: Mapping[str, WordsSettings | LabelsSettings]) -> None:
+    for settings in presets.values():
+        assert from_dict(job, to_dict(settings)) == settings
 
 
 def test_the_articles_words_are_pinned() -> None:

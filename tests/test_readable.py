@@ -36,9 +36,6 @@ def test_no_control_character_is_left(text: str) -> None:
     assert len(shown) == len(text)
     controls = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), "\u202e"} - {"\t", "\n"}
     assert not controls & set(shown)
-
-
-def test_a_control_character_becomes_its_picture() -> None:
     assert visible("a\x1b[31m\tb\nc\x7f\x9b") == "a\u241b[31m\tb\nc\u2421\ufffd"
 
 
@@ -84,9 +81,6 @@ def test_a_card_escapes_every_text() -> None:
 def test_an_error_reads_as_one_line() -> None:
     error = DataError(expected="a\ncolumn", found="none", where="a.csv", fix="name it")
     assert str(error) == "a.csv: expected a column, found none; name it"
-
-
-def test_parts_that_are_empty_leave_no_trace() -> None:
     assert str(ForetellError(expected="this", found="that")) == "expected this, found that"
 
 
@@ -155,10 +149,6 @@ def test_files_are_hashed_one_after_another(tmp_path: Path) -> None:
     assert sha256_of(second, first) != sha256_of(first, second)
 
 
-def test_there_is_at_least_one() -> None:
-    assert 1 <= usable_processors() <= (os.cpu_count() or 1)
-
-
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds a process to processors")
 def test_a_process_that_is_bound_to_one_may_use_one() -> None:
     code = (
@@ -166,3 +156,4 @@ def test_a_process_that_is_bound_to_one_may_use_one() -> None:
         "from foretell.machine import usable_processors; print(usable_processors())"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"1\n"
+    assert 1 <= usable_processors() <= (os.cpu_count() or 1)

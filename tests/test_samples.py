@@ -20,33 +20,17 @@ def reviews() -> list[dict[str, str]]:
 def test_meditations_is_the_articles_text() -> None:
     words = (SAMPLES / "meditations.txt").read_text(encoding="utf-8").split()
     assert (len(words), len(set(words))) == (89, 69)
+    # No three words are followed by two different words, so that an accuracy of 100 % can be reached.
+    followers = {(*words[i : i + 3],): words[i + 3] for i in range(len(words) - 3)}
+    assert all(followers[*words[i : i + 3],] == words[i + 3] for i in range(len(words) - 3))
 
 
-def test_no_three_words_of_meditations_are_followed_by_two_different_words() -> None:
-    """So that an accuracy of 100 % can be reached."""
-    words = (SAMPLES / "meditations.txt").read_text(encoding="utf-8").split()
-    followers: dict[tuple[str, ...], set[str]] = {}
-    for i in range(len(words) - 3):
-        followers.setdefault(tuple(words[i : i + 3]), set()).add(words[i + 3])
-    assert all(len(words) == 1 for words in followers.values())
-
-
-def test_reviews_are_balanced_and_none_is_there_twice(reviews: list[dict[str, str]]) -> None:
+def test_reviews_are_balanced_short_and_exercise_csv(reviews: list[dict[str, str]]) -> None:
     assert Counter(review["label"] for review in reviews) == {"positive": 160, "negative": 160}
-    assert len({" ".join(review["text"].casefold().split()) for review in reviews}) == 320
-
-
-def test_reviews_exercise_csv_quoting(reviews: list[dict[str, str]]) -> None:
     texts = [review["text"] for review in reviews]
-    assert any("\n" in text for text in texts)
-    assert any('"' in text for text in texts)
-    assert any("," in text for text in texts)
-
-
-def test_reviews_are_short_and_free_of_stray_space(reviews: list[dict[str, str]]) -> None:
-    for review in reviews:
-        assert review["text"] == review["text"].strip()
-        assert 2 <= len(review["text"].split()) <= 60
+    assert len({" ".join(text.casefold().split()) for text in texts}) == 320
+    assert all(any(mark in text for text in texts) for mark in '\n",')
+    assert all(text == text.strip() and 2 <= len(text.split()) <= 60 for text in texts)
 
 
 def test_a_bag_of_words_learns_reviews_but_not_perfectly(reviews: list[dict[str, str]]) -> None:
