@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
-import numpy.typing as npt
 
+from foretell.arrays import Array
 from foretell.data.examples import Column, Examples, read_examples, read_with_column, value_of
 from foretell.data.frames import has_columns
 from foretell.data.label_sets import has_several_labels, sets_of
@@ -40,17 +40,17 @@ class EstimatorData:
     """
 
     examples: Examples
-    classes: npt.NDArray[Any]
+    classes: Array
     unlabelled: tuple[str, ...] = ()
     hints: Examples | None = None
     notes: tuple[str, ...] = ()
 
 
 def training_data(
-    x: Any,
-    y: Any,
-    sample_weight: Any = None,
-    hints: Any = None,
+    x: object,
+    y: object,
+    sample_weight: object = None,
+    hints: str | Path | Mapping[object, object] | None = None,
     teacher: object = None,
     **how: Unpack[Reading],
 ) -> EstimatorData:
@@ -65,7 +65,8 @@ def training_data(
     """
     is_source = isinstance(x, str | Path) or has_columns(x)
     if teacher is not None and y is None and not is_source:
-        y = [None] * len(x := texts_of(x))
+        x = texts_of(x)
+        y = [None] * len(x)
     if y is not None:
         data = estimator_data(x, y, sample_weight, how.get("multi_label", ""))
     elif is_source:
@@ -86,7 +87,7 @@ def training_data(
     return replace(data, examples=words, classes=np.unique(names), hints=words)
 
 
-def _read(source: Any, sample_weight: object, how: Reading) -> EstimatorData:
+def _read(source: object, sample_weight: object, how: Reading) -> EstimatorData:
     """Return a file or a table with texts and labels."""
     examples = read_examples(source, **how)
     if sample_weight is not None and examples.dropped:
@@ -177,7 +178,7 @@ def _check_length(texts: list[str], n_labels: int) -> None:
         raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{n_labels}")
 
 
-def _check_not_swapped(texts: list[str], values: list[Any]) -> None:
+def _check_not_swapped(texts: list[str], values: list[object]) -> None:
     n_texts, n_labels = len(set(texts)), len({str(value) for value in values})
     if 2 * n_texts < len(values) < 2 * n_labels and all(isinstance(value, str) for value in values):
         expected, found = "texts in X and labels in y", "the other way round"
@@ -185,7 +186,7 @@ def _check_not_swapped(texts: list[str], values: list[Any]) -> None:
 
 
 def validation_data(
-    valid: Any, names: Sequence[str] | None = None, **how: Unpack[Reading]
+    valid: object, names: Sequence[str] | None = None, **how: Unpack[Reading]
 ) -> Examples | None:
     """Return the validation set that was given; None: there is none."""
     if valid is None:
@@ -197,7 +198,7 @@ def validation_data(
     return read_examples(valid, **how)
 
 
-def _given(x: Any, y: Any, multi_label: str, names: Sequence[str] | None, *, where: str) -> Examples:
+def _given(x: object, y: object, multi_label: str, names: Sequence[str] | None, *, where: str) -> Examples:
     """Return texts to measure on, with the labels `y`."""
     texts = texts_of(x, where=where)
     if not multi_label:
@@ -207,7 +208,7 @@ def _given(x: Any, y: Any, multi_label: str, names: Sequence[str] | None, *, whe
 
 
 def evaluation_data(
-    source: Any, y: Any, by: Any, names: Sequence[str] = (), **how: Unpack[Reading]
+    source: object, y: object, by: object, names: Sequence[str] = (), **how: Unpack[Reading]
 ) -> tuple[Examples, Column | None]:
     """Return what `TextClassifier.evaluate` was given: examples, and the column of `by`.
 
@@ -236,7 +237,7 @@ def evaluation_data(
     return examples, Column(str(getattr(by, "name", None) or "by"), values)
 
 
-def texts_of(source: Any, *, where: str = "X") -> list[str]:
+def texts_of(source: object, *, where: str = "X") -> list[str]:
     """Return texts as a list of strings, whatever contains them.
 
     Raises:
@@ -288,7 +289,7 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
     return listed
 
 
-def _label_values(y: object) -> list[Any]:
+def _label_values(y: object) -> list[object]:
     """Return the labels as a list, [text], each with its own type."""
     y = list(y) if isinstance(y, Iterator) else values_of(y)
     shape = np.shape(y) if hasattr(y, "shape") else None
@@ -301,7 +302,7 @@ def _label_values(y: object) -> list[Any]:
     return list(y)
 
 
-def _typed(values: list[Any]) -> npt.NDArray[Any]:
+def _typed(values: Sequence[object]) -> Array:
     """Return labels as an array [text] of one type; scikit-learn's ValueError: they are no classes."""
     from sklearn.utils.multiclass import check_classification_targets
 
@@ -316,9 +317,9 @@ def _typed(values: list[Any]) -> npt.NDArray[Any]:
     return labels
 
 
-def text_chunks(texts: Iterator[Any]) -> Iterator[list[str]]:
+def text_chunks(texts: Iterator[object]) -> Iterator[list[str]]:
     """Read an iterator in chunks: small ones first, so that the first answers come at once."""
-    size, chunk = 1, []
+    size, chunk = 1, list[object]()
     for text in texts:
         chunk.append(text)
         if len(chunk) == size:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
@@ -110,7 +110,7 @@ class Column:
 
 
 def iter_records(
-    source: Any, *, need_label: bool = False, notes: list[str] | None = None, **how: Unpack[Reading]
+    source: object, *, need_label: bool = False, notes: list[str] | None = None, **how: Unpack[Reading]
 ) -> Iterator[Record]:
     """Read records one by one, in constant memory, in the order of the source.
 
@@ -184,7 +184,7 @@ def hub_records(files: SplitFiles, options: ReadOptions, notes: list[str]) -> It
         yield from read_source(source)
 
 
-def read_examples(source: Any, **how: Unpack[Reading]) -> Examples:
+def read_examples(source: object, **how: Unpack[Reading]) -> Examples:
     """Read all examples of a source; drop records without a text or a label, with a note.
 
     Args:
@@ -202,7 +202,7 @@ def read_examples(source: Any, **how: Unpack[Reading]) -> Examples:
     return gather(records, name_of(source), notes, separator=how.get("multi_label", ""))
 
 
-def read_with_column(source: Any, column: str, **how: Unpack[Reading]) -> tuple[Examples, Column]:
+def read_with_column(source: object, column: str, **how: Unpack[Reading]) -> tuple[Examples, Column]:
     """Read all examples of a source, with the value of `column` for each.
 
     Args:
@@ -276,7 +276,7 @@ def gather(
     return Examples(texts, joined, notes, name, dict(dropped), label_type=label_type, sets=sets)
 
 
-def name_of(source: Any) -> str:
+def name_of(source: object) -> str:
     """Return the name of a source, for messages."""
     if isinstance(source, (str, Path)):
         if str(source) == STDIN:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
+
+from foretell.arrays import Array
 
 LabelType = Literal["text", "integer", "number", "boolean"]
 
@@ -39,7 +40,7 @@ def common_type(types: Iterable[LabelType]) -> LabelType:
     return "number" if found == {"integer", "number"} else "text"
 
 
-def dtype_type(values: npt.NDArray[Any]) -> LabelType:
+def dtype_type(values: Array) -> LabelType:
     """Return the type of an array of labels."""
     return _OF_KIND.get(values.dtype.kind, "text")
 
@@ -55,7 +56,7 @@ def values_of_names(names: Sequence[str], label_type: LabelType) -> list[Any]:
     return [int(name) if label_type == "integer" else float(name) for name in names]
 
 
-def classes_of_names(names: Sequence[str], label_type: LabelType) -> npt.NDArray[Any]:
+def classes_of_names(names: Sequence[str], label_type: LabelType) -> Array:
     """Return the values that names stand for, as an array [label]."""
     values = values_of_names(names, label_type)
     is_large = label_type == "integer" and any(abs(value) >= 1 << 63 for value in values)

@@ -6,7 +6,6 @@ import hashlib
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -104,7 +103,7 @@ def checked(values: object, n_texts: int, labels: Sequence[str], where: str, fir
     return rows
 
 
-def read_soft(source: Any, labels: Sequence[str] = (), *, text: str | None = None) -> Answering:
+def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = None) -> Answering:
     """Read a teacher's answers: a column for each label, or a label and perhaps its probability.
 
     A label without a probability is certain. With one, the other labels share the rest equally.

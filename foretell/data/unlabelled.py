@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from foretell.data import named
 from foretell.data.examples import Examples, iter_records, read_examples
@@ -14,7 +13,7 @@ from foretell.errors import DataError
 HINTS = "label hints"
 
 
-def unlabelled_texts(source: Any, *, text: str | None = None, notes: list[str] | None = None) -> list[str]:
+def unlabelled_texts(source: object, *, text: str | None = None, notes: list[str] | None = None) -> list[str]:
     """Return texts without their labels, if they have any; without empty ones.
 
     Args:
@@ -37,7 +36,7 @@ def unlabelled_texts(source: Any, *, text: str | None = None, notes: list[str] |
     return texts
 
 
-def read_label_hints(source: str | Path | Mapping[Any, object]) -> Examples:
+def read_label_hints(source: str | Path | Mapping[object, object]) -> Examples:
     """Return a few words for each label as examples.
 
     >>> read_label_hints({"pos": ["good", "great"], "neg": "bad awful"}).texts

@@ -68,7 +68,7 @@ class DataSurvey:
     label_check: LabelCheck | None
     notes: list[str]
     label_column: str | None
-    source: tuple[Any, Reading] = field(repr=False)
+    source: tuple[object, Reading] = field(repr=False)
 
     @property
     def texts(self) -> int:
@@ -150,7 +150,7 @@ class DataSurvey:
         """Return the record numbers of places in `examples`."""
         return [self.rows[place] for place in places]
 
-    def _groups(self, texts: int, groups: tuple[tuple[int, ...], ...]) -> dict[str, Any]:
+    def _groups(self, texts: int, groups: tuple[tuple[int, ...], ...]) -> dict[str, object]:
         return {"texts": texts, "groups": [self.rows_of(group) for group in groups[:_SHOWN]]}
 
 

@@ -32,8 +32,8 @@ def survey(
     data: Any,
     y: Any = None,
     *,
-    valid: Any = None,
-    test: Any = None,
+    valid: object = None,
+    test: object = None,
     check_labels: bool = False,
     listener: Listener | None = None,
     **how: Unpack[Reading],
@@ -67,7 +67,7 @@ def survey(
         )
     source, how["part"] = data if y is None else (list(data), list(y)), "train"
     examples, rows, columns = _read(source, how)
-    others: dict[Part, Any] = {"valid": valid, "test": test}
+    others: dict[Part, object] = {"valid": valid, "test": test}
     overlaps = tuple(
         overlap(examples, read_examples(other, **(how | Reading(part=part))), part)
         for part, other in others.items()
@@ -99,7 +99,7 @@ def survey(
     )
 
 
-def _read(source: Any, how: Reading) -> tuple[Examples, list[int], ColumnCounter]:
+def _read(source: object, how: Reading) -> tuple[Examples, list[int], ColumnCounter]:
     """Return the examples of a source, the record number of each, and the counts of the columns."""
     columns, notes, rows = ColumnCounter(), list[str](), list[int]()
     watched = columns.watch(iter_records(source, need_label=True, notes=notes, **how))
