@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -257,11 +256,15 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             DataError: something in `X` is not a text.
         """
         check_is_fitted(self, "classes_")
-        if self._runtime.separator:
-            return _answers(X, self._indicators)
-        if isinstance(X, Iterator | list | tuple):
-            return _answers(X, lambda texts: self._labels_of(texts).tolist())
-        return self._labels_of(texts_of(X))
+
+        def answer(texts: list[str]) -> Iterable[Any]:
+            rows = self._runtime.predict_proba(texts)
+            if self._runtime.separator:
+                return self._runtime.decide(rows).astype(np.int64)
+            labels: Array = self.classes_[rows.argmax(axis=1)]
+            return labels.tolist() if isinstance(X, Iterator | list | tuple) else labels
+
+        return _answers(X, answer)
 
     def predict_proba(self, X: Any) -> Any:  # noqa: N803
         """Return the probability of each label, [text, label] as in `classes_`; for an iterator, its rows.
@@ -296,7 +299,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         check_is_fitted(self, "classes_")
         lazy = isinstance(X, Iterator)
         texts = (text for chunk in text_chunks(X) for text in chunk) if lazy else texts_of(X)
-        verdicts = map(self._with_classes, self._runtime.classify(texts, abstain_below=abstain_below))
+        verdicts = self._runtime.classify(texts, abstain_below=abstain_below)
         return verdicts if lazy else list(verdicts)
 
     @overload
@@ -327,8 +330,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """
         check_is_fitted(self, "classes_")
         if isinstance(X, str):
-            return self._explanation(X, label)
-        return _answers(X, lambda texts: [self._explanation(text, label) for text in texts])
+            return self._runtime.explain(X, label)
+        return _answers(X, lambda texts: [self._runtime.explain(text, label) for text in texts])
 
     def evaluate(
         self,
@@ -374,19 +377,13 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         if folds is None:
             check_is_fitted(self, "classes_")
         costs = None if cost is None else costs_of(cost)
-        separator = self._separator()
+        separator = self._runtime.separator if hasattr(self, "classes_") else self.multi_label or ""
         if separator:
             check_no_costs(costs, folds)
         names = list(map(str, self.classes_.tolist())) if separator else []
         examples, column = evaluation_data(
             X, y, by, names, text=text, label=label, header_row=header_row, sheet=sheet, multi_label=separator
         )
-        if folds is None:
-            for reason in seen_notes(examples.texts, self._runtime.model.path):
-                warnings.warn(reason, SeenTextsWarning, stacklevel=2)
-        if separator:
-            rows = self._runtime.predict_proba(examples.texts)
-            return multi_label_report(self._runtime, examples, rows, by=column)
         side = None if positive is None else str(positive)
         if folds is not None:
             from foretell.cross_validation import cross_validate
@@ -394,7 +391,11 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             return cross_validate(
                 examples, self._settings(), folds, preset=self.preset, by=column, costs=costs, positive=side
             )
+        for reason in seen_notes(examples.texts, self._runtime.model.path):
+            warnings.warn(reason, SeenTextsWarning, stacklevel=2)
         known, rows = self._runtime.labels, self._runtime.predict_proba(examples.texts)
+        if separator:
+            return multi_label_report(self._runtime, examples, rows, by=column)
         check_any_known(examples.labels, known, examples.name)
         return evaluation_report(examples.labels, rows, known, by=column, costs=costs, positive=side)
 
@@ -436,10 +437,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     def _test_data(self, data: Any) -> Any:
         return read_examples(data, part="test", multi_label=self._runtime.separator)
 
-    def _separator(self) -> str:
-        """Return what separates labels, of the fitted model or else the parameters; "": one label a text."""
-        return self._runtime.separator if hasattr(self, "classes_") else self.multi_label or ""
-
     def _settings(self) -> LabelsSettings:
         return with_changes(cast(LabelsSettings, preset("labels", self.preset)), self._changes())
 
@@ -470,43 +467,17 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         self.classes_ = stored if classes is None else classes
         self.metrics_ = self._runtime.metrics
 
-    def _labels_of(self, texts: list[str]) -> Array:
-        labels: Array = self.classes_[self._runtime.predict_proba(texts).argmax(axis=1)]
-        return labels
-
-    def _with_classes(self, verdict: Verdict) -> Verdict:
-        """Return a verdict whose labels are of the type that `fit` was given, in the order of `classes_`."""
-        by_name = {str(label): value for label, value in verdict.probabilities.items()}
-        found = {label: by_name[str(label)] for label in self.classes_.tolist()}
-        if verdict.labels is not None:
-            given = set(map(str, verdict.labels))
-            labels = tuple(label for label in found if str(label) in given)
-            return dataclasses.replace(verdict, labels=labels, probabilities=found)
-        label = "" if verdict.reason else max(found, key=found.__getitem__)
-        return dataclasses.replace(verdict, label=label, probabilities=found)
-
-    def _indicators(self, texts: list[str]) -> npt.NDArray[np.int64]:
-        return self._runtime.decide(self._runtime.predict_proba(texts)).astype(np.int64)
-
-    def _explanation(self, text: str, label: Any = None) -> Explanation:
-        found = self._runtime.explain(text, label)
-        labels = {str(label): label for label in self.classes_.tolist()}
-        return dataclasses.replace(found, label=labels[str(found.label)])
-
     def _repr_html_(self) -> str:
         """Return a summary for notebooks; before `fit`, scikit-learn's own."""
         if not hasattr(self, "classes_"):
-            unfitted: str = super()._repr_html_inner()
-            return unfitted
+            return str(super()._repr_html_inner())
         names = listed(map(str, self.classes_.tolist()), _LABELS_SHOWN)
         measured = str(self.metrics_.get("measured_on") or self.metrics_.get("not_measured", "–"))
         facts = [("labels", names), ("measured on", measured)]
         return summary_html("TextClassifier", self._runtime.model, facts)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        state.pop("_runtime", None)
-        return state
+        return {name: value for name, value in super().__getstate__().items() if name != "_runtime"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
