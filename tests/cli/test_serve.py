@@ -9,8 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -20,38 +18,27 @@ from cli_workplace import Run
 from foretell.cli.app import COMMANDS
 
 
-@contextmanager
-def served(workplace: Path, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run the command on a free port: where it listens, and its process."""
-    command = [sys.executable, "-m", "foretell", "serve", *arguments, "--port", "0"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
-    with subprocess.Popen(
-        command, cwd=workplace, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        # Notes on the data come first.
-        first = next((line for line in process.stderr if " at http://" in line), "")
-        try:
-            assert " at http://" in first
-            yield first.partition(" at ")[2].partition(";")[0], process
-        finally:
-            process.kill()
-
-
 @pytest.mark.parametrize(
     ("example", "stop"), list(zip(COMMANDS["serve"].examples, [signal.SIGTERM, signal.SIGINT], strict=True))
 )
 def test_each_example_serves_and_stops_when_asked(workplace: Path, example: str, stop: int) -> None:
-    words = shlex.split(example)[2:]
-    models = words[: words.index("--port")] if "--port" in words else words
-    with served(workplace, *models) as (url, process):
-        names = [model["id"] for model in httpx.get(f"{url}/v1/models").json()["data"]]
-        assert names == [model.partition("=")[0] for model in models]
-        assert httpx.post(f"{url}/v1/classify", json={"texts": "good"}).status_code == 200
-        process.send_signal(stop)
-        assert process.wait(20) == 0
-        assert process.stderr is not None
-        lines = [json.loads(line) for line in process.stderr.read().splitlines()]
+    models = shlex.split(example.partition(" --port")[0])[2:]
+    command = [sys.executable, "-m", "foretell", "serve", *models, "--port", "0"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+    with subprocess.Popen(
+        command, cwd=workplace, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            url = process.stderr.readline().partition(" at ")[2].partition(";")[0]
+            names = [model["id"] for model in httpx.get(f"{url}/v1/models").json()["data"]]
+            assert names == [model.partition("=")[0] for model in models]
+            assert httpx.post(f"{url}/v1/classify", json={"texts": "good"}).status_code == 200
+            process.send_signal(stop)
+            assert process.wait(20) == 0
+            lines = [json.loads(line) for line in process.stderr.read().splitlines()]
+        finally:
+            process.kill()
     assert [line["route"] for line in lines] == ["/v1/models", "/v1/classify"]
     assert all(line["request_id"] and line["time"] for line in lines)
 
