@@ -199,21 +199,19 @@ def _has_part(out: str, line: Done) -> bool:
 
 def _check_same(out: str, run: Json, task: Task, files: list[Json]) -> None:
     """Check that a run is of the same format, model, options and input."""
-    found, names = run.get("files", []), [each["file"] for each in files]
-    now = {"format_version": FORMAT_VERSION, **_listed(task), "files": names}
+    found = run.get("files", [])
+    now = {"format_version": FORMAT_VERSION, **_listed(task), "files": [each["file"] for each in files]}
     before = {**run, **run.get("task", {}), "files": [each["file"] for each in found]}
-    for name, value in now.items():
-        if name not in ("names", "schema") and before.get(name) != value:
-            has_value = name not in ("model", "files")
-            expected = f"a run with {name} {value!r}" if has_value else f"the {name} of the run that is there"
-            other = repr(before.get(name)) if has_value else f"another {name.removesuffix('s')}"
+    for name in now.keys() - {"names", "schema"}:
+        if before.get(name) != now[name]:
+            expected, other = f"the {name} of the run that is there", "another"
+            if name not in ("model", "files"):
+                expected, other = f"{expected}, {before.get(name)!r}", repr(now[name])
             raise RunError(expected=expected, found=other, where=out, fix=_OTHER_OUT)
     for old, new in zip(found, files, strict=True):
         if old != new:
-            raise RunError(
-                expected="the input as it was when the run began", found="a file that has changed since",
-                where=new["file"], fix=_OTHER_OUT,
-            )  # fmt: skip
+            expected, other = "the input as it was when the run began", "a file that has changed since"
+            raise RunError(expected=expected, found=other, where=new["file"], fix=_OTHER_OUT)
 
 
 def _check_empty(out: str) -> None:

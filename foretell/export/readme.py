@@ -94,8 +94,10 @@ def example(source: Source) -> str:
 def _about(source: Source, precision: Precision) -> str:
     output = "the probability of each label" if source.kind == "classifier" else "the logits of the next word"
     bits = 12 if source.kind == "stateful" else 8
-    equal = f"rounded to {bits} bits" if precision == "int8" else "compared when this folder was written"
-    text = f"`model.onnx` returns {output}, as foretell computes it ({equal})."
+    equal = "compared with foretell's when this folder was written"
+    if precision == "int8":
+        equal = f"equal to foretell's apart from rounding to {bits} bits"
+    text = f"`model.onnx` returns {output}, {equal}."
     if source.model.kneser_ney is None:
         return text
     return (

@@ -70,9 +70,9 @@ def test_the_same_task_continues_with_what_is_missing(folder: Path) -> None:
 
 def test_another_model_other_options_or_other_input_are_refused(folder: Path) -> None:
     begin(folder)
-    with pytest.raises(RunError, match="found another model"):
+    with pytest.raises(RunError, match="expected the model of the run that is there, found another"):
         begin(folder, replace(TASK, model="n" * 64))
-    with pytest.raises(RunError, match=r"abstain_below 0\.5, found None"):
+    with pytest.raises(RunError, match=r"the abstain_below of the run that is there, None, found 0\.5"):
         begin(folder, replace(TASK, abstain_below=0.5))
     write_jsonl(folder / "in.jsonl", 20, first=1)
     with pytest.raises(RunError, match="a file that has changed since; choose another --out"):
