@@ -54,6 +54,8 @@ def absolute(address: str | Path) -> str:
     match = _SCHEME.fullmatch(str(address))
     if match is None:
         return str(Path(address).expanduser().absolute())
+    if match["scheme"].lower() == "file":
+        return str(Path(match["rest"]).absolute())
     if "@" in match["rest"].partition("/")[0]:
         raise UsageError(
             expected="a bucket path without a key",

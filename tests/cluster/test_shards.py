@@ -221,6 +221,7 @@ def test_addresses() -> None:
     assert is_bucket(bucket)
     assert not is_bucket("folder/file.txt")
     assert absolute("x.txt") == str(Path("x.txt").absolute())
+    assert absolute("file:///x.txt") == "/x.txt"
     with pytest.raises(UsageError, match="a key before @") as caught:
         absolute("s3://id:verysecret@bucket/folder")
     assert "verysecret" not in str(caught.value)
