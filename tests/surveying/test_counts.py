@@ -46,20 +46,15 @@ def test_counting_words_stops_at_a_million(monkeypatch: pytest.MonkeyPatch) -> N
     assert ("distinct tokens", "more than 3") in survey.rows
 
 
-def test_warnings_about_the_data_are_among_the_notes() -> None:
-    examples = Examples(["one", "two", "three words here"], ["x", "X", "x"])
-    notes = survey_examples(examples, tokens=WORDS).notes
-    assert [note.split(":")[0] for note in notes] == [
-        "labels that differ only in case or white space",
-        "67 % of the texts consist of a single token",
-    ]
-
-
 def test_tokens_are_counted_as_the_model_reads_them() -> None:
     examples = Examples(["很好吃，下次再来", "很难吃！", "don't go"], ["good", "bad", "bad"])
     survey = survey_examples(examples, tokens=WORDS)
     assert {("tokens", "14"), ("distinct tokens", "12")} <= set(survey.rows)
     assert not survey.notes
+    notes = survey_examples(Examples(["one", "two", "x y"], ["x", "X", "x"]), tokens=WORDS).notes
+    assert [note.split(":")[0] for note in notes] == [
+        "labels that differ only in case or white space", "67 % of the texts consist of a single token",
+    ]  # fmt: skip
     assert ("tokens in a text", "median 4, 95th percentile 8, maximum 8") in survey.rows
 
 
