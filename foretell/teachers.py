@@ -13,10 +13,10 @@ import numpy as np
 from foretell.arrays import Float32s
 from foretell.artifacts.kept_teacher import EncoderFiles
 from foretell.data.estimator_inputs import EstimatorData
+from foretell.data.examples import unlabelled_texts
 from foretell.data.frames import has_columns
 from foretell.data.label_types import classes_of_names, dtype_type, ordered
 from foretell.data.soft import Answering, answered, read_soft
-from foretell.data.unlabelled import unlabelled_texts
 from foretell.errors import DataError, SettingsError
 from foretell.hub.models import local_encoder
 from foretell.runtime.encoder import SentenceEncoder

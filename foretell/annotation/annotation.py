@@ -19,7 +19,7 @@ from foretell.annotation.metrics import Counts, Metrics, counts_of
 from foretell.annotation.pool import Flags, Places, Pool
 from foretell.annotation.ranking import Ranker, Ranking, opened_model
 from foretell.artifacts.replacement import new_file
-from foretell.data.unlabelled import unlabelled_texts
+from foretell.data.examples import unlabelled_texts
 from foretell.errors import UsageError
 
 RANDOM_EVERY = 5

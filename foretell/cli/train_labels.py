@@ -153,10 +153,9 @@ def _read(
 ) -> tuple[Split, Continued | None, Answering | None]:  # fmt: skip
     """Read and show the data of a training; return it with what is continued and a teacher's answers."""
     from foretell.data.checks import check_learnable
-    from foretell.data.examples import Examples
+    from foretell.data.examples import Examples, read_label_hints, unlabelled_texts
     from foretell.data.soft import read_soft
     from foretell.data.split import make_split
-    from foretell.data.unlabelled import read_label_hints, unlabelled_texts
     from foretell.training.labels.continued import joined, split_of
 
     def read(source: str | None, part: Part) -> Examples | None:

@@ -12,12 +12,18 @@ from typing import Any, Unpack
 import numpy as np
 
 from foretell.arrays import Array
-from foretell.data.examples import Column, Examples, read_examples, read_with_column, value_of
+from foretell.data.examples import (
+    Column,
+    Examples,
+    read_examples,
+    read_label_hints,
+    read_with_column,
+    value_of,
+)
 from foretell.data.frames import has_columns
 from foretell.data.label_sets import has_several_labels, sets_of
 from foretell.data.label_types import classes_of_names, dtype_type
 from foretell.data.records import Reading, is_missing, values_of
-from foretell.data.unlabelled import read_label_hints
 from foretell.errors import DataError, SettingsError
 
 SEPARATOR = ";"

@@ -14,9 +14,17 @@ import pytest
 
 from foretell.data import named
 from foretell.data.estimator_inputs import evaluation_data, labelled_rows
-from foretell.data.examples import EMPTY, Column, Examples, iter_records, read_examples, read_with_column
+from foretell.data.examples import (
+    EMPTY,
+    Column,
+    Examples,
+    iter_records,
+    read_examples,
+    read_label_hints,
+    read_with_column,
+    unlabelled_texts,
+)
 from foretell.data.split import make_split
-from foretell.data.unlabelled import read_label_hints, unlabelled_texts
 from foretell.errors import DataError, ForetellError, UsageError
 
 

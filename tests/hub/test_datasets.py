@@ -13,8 +13,7 @@ from huggingface_hub import constants
 
 from foretell.cli.inputs import names_source, open_lines, read_text
 from foretell.data.corpus import open_corpus
-from foretell.data.examples import iter_records, read_examples
-from foretell.data.unlabelled import unlabelled_texts
+from foretell.data.examples import iter_records, read_examples, unlabelled_texts
 from foretell.errors import DataError, HubError, MissingExtraError, NoAnswerError, UsageError
 from foretell.hub.client import Address
 from foretell.hub.datasets import CONVERTED, DatasetAddress, choose_split, parse_dataset, splits_of

@@ -12,8 +12,7 @@ import pytest
 
 from foretell import TextClassifier
 from foretell.cli import main
-from foretell.data.examples import read_examples
-from foretell.data.unlabelled import unlabelled_texts
+from foretell.data.examples import read_examples, unlabelled_texts
 from foretell.errors import DataError, SeenTextsWarning
 from tests.data.spreadsheets import write_xlsx
 
