@@ -138,18 +138,17 @@ def dependencies_text(needed: Sequence[Dependency]) -> str:
     """Return the dependencies for people as a table, then what to install and for what."""
     rows, missing = [("package", "installed", "needs", "for")], dict[str, list[str]]()
     for each in needed:
-        use = f"extra {each.extra}" if each.extra else "required"
+        state = f"v{each.installed}" if each.installed else "missing"
         if not each.is_good:
             found = f" {each.versions} (installed: {each.installed})" if each.installed else ""
-            missing.setdefault(use, []).append(each.name + found)
-        state = f"v{each.installed}" if each.installed else "missing"
-        rows.append((each.name, state if each.is_good or not each.installed else f"{state}, too old",
-                     each.versions, use))  # fmt: skip
-    advice = [
-        f"{use}: missing {', '.join(names)}; install with: "
-        + (f"pip install '{PACKAGE}[{use.removeprefix('extra ')}]'" if use != "required" else _REINSTALL)
-        for use, names in missing.items()
-    ]
-    return f"{aligned(rows)}\n\n" + (
-        "\n".join(advice) or "Everything is installed. Start with: foretell demo"
-    )
+            missing.setdefault(each.extra, []).append(each.name + found)
+            state += ", too old" if each.installed else ""
+        rows.append((each.name, state, each.versions, f"extra {each.extra}" if each.extra else "required"))
+    advice = []
+    for extra, names in missing.items():
+        what, install = "required", _REINSTALL
+        if extra:
+            what, install = f"extra {extra}", f"pip install '{PACKAGE}[{extra}]'"
+        advice.append(f"{what}: missing {', '.join(names)}; install with: {install}")
+    end = "\n".join(advice) or "Everything is installed. Start with: foretell demo"
+    return f"{aligned(rows)}\n\n{end}"

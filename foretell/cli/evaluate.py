@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -109,7 +110,9 @@ def evaluate(
         (not is_words and cache, "--cache with a model for labels", "leave it out, or give one for words"),
     ):
         expect(not is_wrong, f"no {what}", "one", fix)
-    write = _words_writer(opened) if is_words else write_labels_report
+    write = write_labels_report
+    if is_words:
+        write = partial(_write_words_report, is_open=opened.tokenizer.is_open)
     if on_many:
         from foretell.cluster.files import evaluate_files
 
@@ -118,32 +121,22 @@ def evaluate(
             cache=cache,
         )  # fmt: skip
     if is_words:
-        write(_words_report(opened, data, cache), format)
+        from foretell.data.corpus import open_corpus
+        from foretell.runtime.words.evaluation import evaluate_words
+        from foretell.runtime.words.predictor import WordsRuntime
+
+        lines = counted(open_corpus(data, part="test"), "evaluating")
+        write(evaluate_words(WordsRuntime(opened), lines, cache=cache), format)
     else:
         write(_labels_report(opened, data, reading, breakdown, costs), format)
     return 0
 
 
-def _words_report(opened: Model, data: str, cache: int) -> Report:
-    """Return the score of a language model on plain text, and how it suggests the next word."""
-    from foretell.data.corpus import open_corpus
-    from foretell.runtime.words.evaluation import evaluate_words
-    from foretell.runtime.words.predictor import WordsRuntime
-
-    lines = counted(open_corpus(data, part="test"), "evaluating")
-    return evaluate_words(WordsRuntime(opened), lines, cache=cache)
-
-
-def _words_writer(opened: Model) -> Callable[[Report, Format], None]:
-    """Return what writes the report of a language model."""
-
-    def write(report: Report, format: Format) -> None:
-        flat = {key: value for key, value in report.items() if key != "suggestions"}
-        score = listed(score_rows(flat, is_open=opened.tokenizer.is_open))
-        blocks = [score, suggestions_text(report.get("suggestions"))]
-        Writer(format, list(flat)).write(report, "\n\n".join(filter(None, blocks)))
-
-    return write
+def _write_words_report(report: Report, format: Format, *, is_open: bool) -> None:
+    """Write the report of a language model; `is_open`: its tokens are not words."""
+    flat = {key: value for key, value in report.items() if key != "suggestions"}
+    blocks = [listed(score_rows(flat, is_open=is_open)), suggestions_text(report.get("suggestions"))]
+    Writer(format, list(flat)).write(report, "\n\n".join(filter(None, blocks)))
 
 
 def _labels_report(

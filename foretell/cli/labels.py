@@ -22,7 +22,6 @@ from foretell.data.label_types import json_value
 from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
-    from foretell.data.records import Record
     from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
     from foretell.runtime.labels.explanation import Explanation
 
@@ -60,61 +59,57 @@ def classify(
     from foretell.runtime.labels.classifier import LabelsRuntime
 
     runtime = LabelsRuntime.open(local_model(model))
-    answers = _Answers(output.chosen(), runtime, keep_columns=keep_columns)
-    waiting: deque[Record] = deque()
+    answers = _Answers(output.chosen(), runtime)
+    waiting: deque[tuple[str, Mapping[str, object]]] = deque()
 
     def read() -> Iterator[str]:
         for record in read_records("classifying", texts, reading, literal=literal):
-            waiting.append(record)
+            waiting.append((record.text, kept(record) if keep_columns else {"text": record.text}))
             yield record.text
             # The next record may take a while to come: what is answered must not wait for it in a buffer.
             sys.stdout.flush()
 
     for verdict in runtime.classify(read(), abstain_below=abstain_below):
-        answers.write(waiting.popleft(), verdict)
-    answers.finish()
+        answers.write(verdict, *waiting.popleft())
+    # A table without records has a header too.
+    answers.open({"text": ""})
     return 0
 
 
 class _Answers:
     """Writes one answer for each record, all under the names that the first record leaves free."""
 
-    def __init__(self, format: Format, runtime: LabelsRuntime, *, keep_columns: bool) -> None:
-        self._format, self._keep_columns = format, keep_columns
-        self._parts = (*ANSWER, LABELS) if runtime.separator else ANSWER
+    def __init__(self, format: Format, runtime: LabelsRuntime) -> None:
+        self._format, self._parts = format, (*ANSWER, LABELS) if runtime.separator else ANSWER
         self._width = max(len(on_one_line(label)) for label in runtime.labels)
         self._writer: Writer | None = None
         self._columns: frozenset[str] = frozenset()
         self._names: dict[str, str] = {}
-        self._has_dropped = False
+        self._has_dropped = format == "text"
 
-    def write(self, record: Record, verdict: Verdict) -> None:
-        columns = kept(record) if self._keep_columns else {"text": record.text}
-        writer = self._writer or self._open(columns)
-        parts = verdict_parts(verdict)
+    def open(self, columns: Mapping[str, object]) -> Writer:
+        """Return the writer; the first time with the columns of the first record."""
+        if self._writer is None:
+            self._columns = frozenset(columns)
+            self._names = free_names(columns, self._parts)
+            # csv has no column of `probabilities`.
+            answers = (self._names[part] for part in ANSWER if part != "probabilities")
+            self._writer = Writer(self._format, [*columns, *answers])
+        return self._writer
+
+    def write(self, verdict: Verdict, text: str, columns: Mapping[str, object]) -> None:
+        """Write the answer to a text, with columns of its record."""
+        writer, parts = self.open(columns), verdict_parts(verdict)
         if verdict.labels is not None:
             parts[LABELS] = list(verdict.plain().labels or ())
         answer = {self._names[part]: value for part, value in parts.items()}
         # The names mean the same in every line, and a table has the columns of its first record.
         lost = columns.keys() & answer.keys() if self._format == "jsonl" else columns.keys() - self._columns
-        if lost and self._format != "text" and not self._has_dropped:
+        if lost and not self._has_dropped:
             self._has_dropped = True
             left_out = ", ".join(f"'{name}'" for name in columns if name in lost)
             note(f"left out columns that the first record does not have: {left_out}")
-        writer.write({**columns, **answer}, _line(verdict, excerpt(record.text), self._width))
-
-    def finish(self) -> None:
-        """Write the header of a table without records."""
-        if self._writer is None:
-            self._open({"text": ""})
-
-    def _open(self, columns: Mapping[str, object]) -> Writer:
-        self._columns = frozenset(columns)
-        self._names = free_names(columns, self._parts)
-        # csv has no column of `probabilities`.
-        answers = (self._names[part] for part in ANSWER if part != "probabilities")
-        self._writer = Writer(self._format, [*columns, *answers])
-        return self._writer
+        writer.write({**columns, **answer}, _line(verdict, excerpt(text), self._width))
 
 
 def _line(verdict: Verdict, beginning: str, width: int) -> str:
@@ -169,15 +164,9 @@ def explain(
         elif format == "jsonl":
             writer.write({**dataclasses.asdict(explanation), "label": json_value(explanation.label)})
         else:
-            for row in _word_rows(explanation, number):
-                writer.write(row)
-
-
-def _word_rows(explanation: Explanation, number: int) -> Iterator[dict[str, object]]:
-    """Yield one row for each word of the explanation of record `number`, in the order of the text."""
-    for word in explanation.words:
-        row = {"record": number, "word": word.text, "start": word.start, "end": word.end}
-        yield {**row, "effect": round(word.effect, 6), "without": round(word.without, 6)}
+            for word in explanation.words:
+                row = {"record": number, "word": word.text, "start": word.start, "end": word.end}
+                writer.write({**row, "effect": round(word.effect, 6), "without": round(word.without, 6)})
 
 
 def _show(explanation: Explanation, k: int, number: int, *, has_title: bool) -> None:
