@@ -204,7 +204,7 @@ def _with_pseudo_labels(training: Training, first: _Fitted) -> _Fitted:
         fitted = _fit(tokens, soft)
         if by_vectors is not None:
             fitted, arrays = fitted.plus(by_vectors), by_vectors.to_arrays()
-    training.stages.keep(_STAGE, {**arrays, _SOFT: fitted.soft})
+    training.stages.keep(_STAGE, {**arrays, _SOFT: fitted.soft}, now=True)
     return fitted
 
 
