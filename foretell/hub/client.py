@@ -6,6 +6,7 @@ huggingface_hub does the work, with its cache, its token and its offline mode; i
 from __future__ import annotations
 
 import glob
+import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -157,7 +158,7 @@ def download(kind: Kind, address: Address, names: Iterable[str]) -> Path:
 
 @contextmanager
 def asking(where: str, *, token: str | None = None) -> Iterator[None]:
-    """Raise whatever huggingface_hub fails with as one HubError; show its progress on a terminal only.
+    """Raise whatever huggingface_hub fails with as one HubError; show progress on a terminal, no warnings.
 
     Args:
         where: the address that was asked for.
@@ -174,6 +175,10 @@ def asking(where: str, *, token: str | None = None) -> Iterator[None]:
     hides = not (sys.stderr.isatty() or are_progress_bars_disabled())
     if hides:
         disable_progress_bars()
+    # Where the cache replaces an answer it writes the server's message, which may quote the token.
+    library = logging.getLogger("huggingface_hub")
+    level = library.level
+    library.setLevel(logging.ERROR)
     try:
         yield
     except ForetellError:
@@ -187,6 +192,7 @@ def asking(where: str, *, token: str | None = None) -> Iterator[None]:
         # Not chained: a message of the server may quote the token, and --debug would show it.
         raise known from None
     finally:
+        library.setLevel(level)
         if hides:
             enable_progress_bars()
 

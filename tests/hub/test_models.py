@@ -108,7 +108,7 @@ def test_a_revision_is_asked_for_again(pushed: Repository) -> None:
 )
 @pytest.mark.usefixtures("pushed")
 def test_what_is_in_the_cache_opens_without_an_answer(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, how: str, message: str
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], how: str, message: str
 ) -> None:
     first = local_path(REVIEWS)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", how == "offline")
@@ -116,6 +116,7 @@ def test_what_is_in_the_cache_opens_without_an_answer(
         monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     hub.failure = (503, "maintenance") if how == "failing" else None
     assert local_path(REVIEWS) == first
+    assert capfd.readouterr().err == ""
     with pytest.raises(NoAnswerError, match=message):
         local_path("hf://ada/another")
 
