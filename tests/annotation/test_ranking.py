@@ -11,19 +11,11 @@ from foretell.annotation import ranking
 from foretell.annotation.journal import Answer
 from foretell.annotation.metrics import changed_share, changes_little, counts_of, metrics_of
 from foretell.annotation.pool import Pool
-from foretell.annotation.ranking import QuickModel, densities, information, select, words_of_name
+from foretell.annotation.ranking import QuickModel, densities, information, select
 from foretell.errors import DataError
 from foretell.metrics.bootstrap import Estimate, share_of
 
 NOTHING = np.zeros(0, np.int64)
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("card_arrival", "card arrival"), ("cardArrival-late", "card Arrival late"), ("HUM", "HUM"), ("?", "?")],
-)
-def test_the_words_of_a_name(name: str, words: str) -> None:
-    assert words_of_name(name) == words
 
 
 def test_names_alone_suggest_labels() -> None:

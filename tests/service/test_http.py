@@ -25,7 +25,7 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.writing import Writing
 from foretell.service.limits import Limits
 from foretell.service.routes import predictions
-from foretell.service.server import HEAD_BYTES, MAX_WAITING, Connection, bind, url
+from foretell.service.server import HEAD_BYTES, MAX_WAITING, Connection, bind
 
 SECONDS = 2.0
 LITTLE = 4096
@@ -381,11 +381,6 @@ def test_what_cannot_be_listened_on_is_told() -> None:
     for host, number in (("no such host", 80), ("127.0.0.1", 1_000_000)):
         with pytest.raises(UsageError):
             bind(host, number)
-
-
-def test_where_it_listens() -> None:
-    with bind("localhost", 0) as listening:
-        assert url(listening).startswith(("http://127.0.0.1:", "http://[::1]:"))
 
 
 def test_what_was_accepted_is_answered_before_the_end(
