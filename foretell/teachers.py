@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from foretell.data.estimator_inputs import EstimatorData
 from foretell.data.examples import unlabelled_texts
 from foretell.data.frames import has_columns
 from foretell.data.label_types import classes_of_names, dtype_type, ordered
-from foretell.data.soft import Answering, answered, read_soft
+from foretell.data.soft import Answering, Ask, answered, read_soft
 from foretell.errors import DataError, SettingsError
 from foretell.hub.models import local_encoder
 from foretell.runtime.encoder import SentenceEncoder
@@ -61,12 +62,38 @@ def teacher_of(
         return answered(texts, given, names, "teacher")
     if answers:
         digest = hashlib.sha256("\n".join([name, *names]).encode()).hexdigest()
-        return Answering(name, names, given.predict_proba, digest, dtype_type(classes))
+        is_estimator = hasattr(given, "get_params") and hasattr(given, "fit")
+        refit = partial(_fitted_copy, given, dict(zip(names, classes.tolist(), strict=True)))
+        return Answering(
+            name,
+            names,
+            given.predict_proba,
+            digest,
+            dtype_type(classes),
+            refit=refit if is_estimator else None,
+        )
     encode = getattr(given, "encode", None) or getattr(given, "embed", None)
     if encode is None:
         expected = "a teacher: a folder, an array [text, label], or what has predict_proba or encode"
         raise SettingsError(expected=expected, found=name, where="teacher")
     return OutsideEncoder(name, encode)
+
+
+def _fitted_copy(
+    estimator: Any, values: Mapping[str, object], texts: Sequence[str], labels: Sequence[str]
+) -> Ask:
+    """Return what answers by a copy of a scikit-learn estimator; `values` are its classes, by their names."""
+    from sklearn.base import clone
+
+    copy = clone(estimator).fit(list(texts), np.array([values[label] for label in labels]))
+    columns = [list(values).index(str(each)) for each in np.asarray(copy.classes_).tolist()]
+
+    def ask(texts: Sequence[str]) -> Float32s:
+        found = np.zeros((len(texts), len(values)), np.float32)
+        found[:, columns] = copy.predict_proba(list(texts))
+        return found
+
+    return ask
 
 
 def with_teacher(

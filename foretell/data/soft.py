@@ -27,6 +27,10 @@ _TOLERANCE = 0.02
 """How far a sum of probabilities may be from 1: programs round them."""
 
 
+Ask = Callable[[Sequence[str]], object]
+"""What returns the probabilities [text, label] of texts."""
+
+
 @dataclass(frozen=True, eq=False)
 class Answering:
     """A classifier from outside, or its answers.
@@ -38,14 +42,17 @@ class Answering:
         sha256: what a resumed training must find again.
         label_type: the type of the values that the labels stand for.
         texts: those that it has answered; NaN is its answer to others. Empty: it answers all.
+        refit: returns `ask` of a copy that has learned from some texts and their labels alone; None: it
+            cannot be copied.
     """
 
     name: str
     labels: list[str]
-    ask: Callable[[Sequence[str]], object]
+    ask: Ask
     sha256: str
     label_type: LabelType = "text"
     texts: tuple[str, ...] = ()
+    refit: Callable[[Sequence[str], Sequence[str]], Ask] | None = None
 
 
 def answered(texts: Sequence[str], values: object, labels: Sequence[str], name: str) -> Answering:

@@ -8,7 +8,7 @@ their log loss decides whether the answers are used, how sharp they are taken, a
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import compress
 from typing import Any, NamedTuple
@@ -21,15 +21,16 @@ from foretell.data.examples import Examples
 from foretell.data.label_sets import LabelSets
 from foretell.data.label_types import ordered
 from foretell.data.soft import Answering, checked
-from foretell.data.split import Split, make_split, text_key
+from foretell.data.split import MIN_TEXTS, Split, make_split, text_key
 from foretell.errors import DataError, ForetellError, RunError
 from foretell.readable import listed
 from foretell.training.events import Note, Stage
 from foretell.training.labels.candidates import alone, students
 from foretell.training.labels.folds import folds_to_decide
+from foretell.training.labels.logistic import Mask
 from foretell.training.labels.members import Candidate, choose, nested_logs
 from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
-from foretell.training.labels.rows import rows_of
+from foretell.training.labels.rows import Rows, rows_of
 from foretell.training.labels.stages import Stages
 from foretell.training.labels.tokens import tokenize_split
 
@@ -52,6 +53,9 @@ counts beside a labelled text. The first of each unless held-out labels show tha
 _MAX_DECIDING, _USED_MARGIN, _MARGIN, _SHARP_MARGIN = 3_000, 1.0, 2.0, 4.0
 """Rows that the decision is made on, at most; standard errors by which answers, and other ways to take them,
 must lower the log loss: most for probabilities, which tell more of the labels that a teacher has learned."""
+
+_KNOWS_LABELS = 0.95
+"""The part of the labelled texts from which on a teacher that is right has learned from them."""
 
 _MANY_ROWS = 4
 """With so many rows for each labelled text, all of these validate, and a part of the rows."""
@@ -102,7 +106,7 @@ def with_answers(
     metrics: dict[str, Any] = {"name": teacher.name, "texts": len(texts), "kept": False}
     split, how = replace(split, unlabelled=(*texts, *others)), How()
     if len(split.train):
-        chosen, losses = _decided(split, values, settings, stages)
+        chosen, losses = _decided(split, teacher, values, settings, stages)
         metrics |= losses
         if chosen is None:
             return split, {**metrics, "used": False}
@@ -192,8 +196,46 @@ def _asked(teacher: Answering, texts: tuple[str, ...], stages: Stages) -> Float3
     return np.concatenate(parts)
 
 
+def _unseen_answers(
+    teacher: Answering, values: Float32s, rows: Rows, split: Split, stages: Stages
+) -> Callable[[Mask], Float32s]:
+    """Return the answers to the texts without labels, by the labelled texts that may have been learned from.
+
+    A teacher that knows nearly all labels has learned from them, and its answers tell those of held-out texts
+    too: they are always the same, `values`. Where it can be copied, a copy learns from the others alone.
+    """
+    names, listener = split.train.label_names, stages.run.options.listener
+    columns = [teacher.labels.index(name) for name in names]
+    refit, found = teacher.refit, dict[bytes, Float32s]()
+    if refit is None:
+        return lambda _: values
+    known = checked(teacher.ask(rows.texts), len(rows.texts), teacher.labels, teacher.name)[:, columns]
+    if (known.argmax(axis=1) == rows.targets).mean() < _KNOWS_LABELS:
+        return lambda _: values
+    listener(Note(text="the teacher knows the labels: copies of it learn from the other folds alone"))
+
+    def answers(inside: Mask) -> Float32s:
+        if (key := inside.tobytes()) not in found:
+            stages.run.interrupt.check()
+            places, texts = np.flatnonzero(inside).tolist(), split.unlabelled
+            labels = [names[rows.targets[place]] for place in places]
+            try:
+                answered = refit([rows.texts[place] for place in places], labels)(texts)
+                found[key] = checked(answered, len(texts), teacher.labels, teacher.name)[:, columns]
+            # Whatever another program raises: the teacher is then judged as one that cannot be copied.
+            except Exception as error:
+                if not any(each is values for each in found.values()):
+                    listener(
+                        Note(text=f"a copy of the teacher did not learn: {type(error).__name__}: {error}")
+                    )
+                found[key] = values
+        return found[key]
+
+    return answers
+
+
 def _decided(
-    split: Split, values: Float32s, settings: LabelsSettings, stages: Stages
+    split: Split, teacher: Answering, values: Float32s, settings: LabelsSettings, stages: Stages
 ) -> tuple[How | None, dict[str, float]]:
     """Return how answers are taken, by the log loss of held-out labelled texts; None: not at all."""
     n, run = min(len(values), _MAX_DECIDING), stages.run
@@ -207,17 +249,21 @@ def _decided(
         return How(), {}
     size = tokens.tokenizer.size
     *_, without_answers = alone(rows, size)
-    *_, student = students(rows, small.unlabelled, tokens.unlabelled, size, lambda _: values[:n])
+    answers = _unseen_answers(teacher, values[:n], rows, small, stages)
+    *_, student = students(rows, small.unlabelled, tokens.unlabelled, size, answers)
+    # A teacher may have learned from the training texts; validation texts are for measuring.
+    deciding = np.flatnonzero(folds.held) >= len(split.train)
+    deciding |= deciding.sum() < MIN_TEXTS
 
     def losses(member: Candidate) -> Float64s:
         logs = choose(member, rows, folds, run.interrupt.check).logs[None, folds.held]
         nested = np.maximum(nested_logs(rows, logs, folds), -MAX_LOGIT)
         each: Float64s = -nested[np.arange(len(nested)), rows.targets[folds.held]]
-        return each
+        return each[deciding]
 
     def taught(how: How) -> Float64s:
-        soft = sharpened(values[:n], how.power)
-        return losses(replace(student, learned=rows.with_teacher(n, lambda _: soft, how.weight)))
+        learned = rows.with_teacher(n, lambda inside: sharpened(answers(inside), how.power), how.weight)
+        return losses(replace(student, learned=learned))
 
     best, without = How(), losses(without_answers)
     least = taught(best)

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier
 
 pytest.importorskip("tensorflow")
 
 from foretell import TextClassifier
 from foretell.config import with_changes
 from foretell.data.examples import Examples
-from foretell.data.soft import answered
+from foretell.data.soft import Answering, answered
 from foretell.data.split import Split, text_key
 from foretell.errors import DataError, ForetellError, RunError, SettingsError, TooFewTextsWarning
 from foretell.presets import LABELS_PRESETS
+from foretell.teachers import teacher_of
 from foretell.training.labels import answers
 from foretell.training.labels.answers import with_answers
 from foretell.training.labels.stages import Stages
@@ -134,6 +141,46 @@ def test_the_answers_of_a_useless_teacher_are_no_rows(kind: str, seed: int, stag
     found, metrics = with_answers(split, teacher, with_changes(LABELS_PRESETS["base"], SMALL), stages)
     assert metrics["used"] is False
     assert (found.train, found.taught, sorted(found.unlabelled)) == (split.train, 0, sorted(MORE[0]))
+
+
+def by_heart(n: int) -> tuple[list[str], list[str]]:
+    """Return texts whose words say nothing of their labels."""
+    rng = random.Random(n)
+    return [" ".join(rng.choices(FILLERS, k=4)) for _ in range(n)], [rng.choice("12") for _ in range(n)]
+
+
+@pytest.mark.parametrize("estimator", [KNeighborsClassifier(1), DecisionTreeClassifier(random_state=1)])
+@pytest.mark.parametrize("kind", ["text", "number", "answers, with validation texts"])
+def test_labels_that_a_teacher_has_learned_by_heart_do_no_harm(
+    estimator: Any, kind: str, stages: Stages
+) -> None:
+    texts, labels = by_heart(400)
+    train, more = Examples(texts[:100], labels[:100]), texts[160:]
+    teacher = make_pipeline(CountVectorizer(), estimator)
+    teacher.fit(train.texts, np.array(train.labels, int if kind == "number" else str))
+    given, valid = teacher_of(teacher, more, ["1", "2"], None), None
+    if kind.startswith("answers"):
+        given = teacher_of(teacher.predict_proba(more), more, ["1", "2"], None)
+        valid = Examples(texts[100:160], labels[100:160])
+    assert isinstance(given, Answering)
+    split = Split(train=train, valid=valid, unlabelled=tuple(more))
+    _, metrics = with_answers(split, given, with_changes(LABELS_PRESETS["base"], SMALL), stages)
+    assert metrics["used"] is False
+
+
+def test_a_teacher_that_no_copy_can_replace_is_judged_as_it_is(stages: Stages) -> None:
+    class Learned(BaseEstimator, Oracle):
+        def fit(self, *_: object) -> None:
+            raise ValueError("no time")
+
+    notes: list[str] = []
+    stages.run.options = replace(stages.run.options, listener=lambda event: notes.append(str(event)))
+    given = teacher_of(Learned(), MORE[0], sorted(LABELS), None)
+    assert isinstance(given, Answering)
+    split = Split(train=Examples(*LABELLED), valid=None, unlabelled=tuple(MORE[0]))
+    _, metrics = with_answers(split, given, with_changes(LABELS_PRESETS["base"], SMALL), stages)
+    assert metrics["used"] is True
+    assert sum("a copy of the teacher did not learn" in note for note in notes) == 1
 
 
 def test_a_teacher_is_asked_once_a_text_and_a_resumed_training_asks_for_the_rest(
