@@ -49,9 +49,11 @@ class Evidence:
     """Predictions of texts by members that have not seen them: the network and the linear ones together.
 
     Targets are as `Rows` has them, the network's predictions probabilities [text, label], the others logits
-    [text, label], and None where there are none. `fold_of` is int32 [text].
+    [text, label], and None where there are none. `fold_of` is int32 [text]. `held`, [row], tells which of
+    all rows the texts are.
     """
 
+    held: Mask
     targets: Array
     network: Probabilities | None
     linear: Logits | None
@@ -111,7 +113,7 @@ def decide(
     if few and split.valid is not None:
         found = _of_valid(training, linear.members, network, ensemble, evidence.outputs, encoder)
     else:
-        found = _of_evidence(evidence, folds, split, few=few)
+        found = _of_evidence(evidence, split, few=few)
     measured = None if found is None else found.without(split.not_measured)
     # Of one label a text, a linear model of weight 0 stays: training can be continued from it.
     stays = linear.members is not None and (bool(ensemble.linear) or not settings.is_multi_label)
@@ -212,8 +214,9 @@ def _network(
             return _network_share(evidence.of(evidence.fold_of < n_folds).ensemble()) >= _MIN_NETWORK_SHARE
 
         of_folds = fold_probabilities(compiled, of_texts, training, pays)
-        targets, held = tokens.train.targets, of_texts.held
+        targets = tokens.train.targets
         if len(of_folds) and targets.ndim == 1:
+            held = of_texts.held & np.isfinite(of_folds).all(axis=1)
             right = of_folds.argmax(axis=1)[held] == targets[held]
             training.note(f"network: out-of-fold accuracy {right.mean():.2%}")
     network = train_network(compiled, train, training, asked)
@@ -243,8 +246,10 @@ def _evidence(rows: Rows, members: Members | None, folds: Folds, network: Probab
     unseen, n = folds.held.copy(), len(rows.texts) - rows.hints
     if network is not None:
         unseen[: n - len(network)] = False
+        unseen[n - len(network) : n] &= np.isfinite(network).all(axis=1)
         network = network[unseen[n - len(network) : n]]
     return Evidence(
+        held=unseen,
         targets=rows.targets[unseen],
         network=network,
         linear=None if members is None else members.logs[unseen[folds.held]],
@@ -276,16 +281,16 @@ def _of_valid(
     return Measured(given.texts, valid.targets, answers, decided, network.valid, name)
 
 
-def _of_evidence(evidence: Evidence, folds: Folds, split: Split, *, few: bool) -> Measured | None:
+def _of_evidence(evidence: Evidence, split: Split, *, few: bool) -> Measured | None:
     """Return the answers to validation texts or out of fold, by weights of other folds, or None."""
     if not len(evidence.targets):
         return None
     n_train = len(split.train)
     if few or split.valid is None:
-        source, held = split.train, folds.held[:n_train]
-        name = f"out-of-fold predictions of {folds.count} folds ({source.name})"
+        source, held = split.train, evidence.held[:n_train]
+        name = f"out-of-fold predictions of {len(np.unique(evidence.fold_of))} folds ({source.name})"
     else:
-        source, held = split.valid, folds.held[n_train:]
+        source, held = split.valid, evidence.held[n_train:]
         name = f"validation texts ({source.name})"
     texts = list(compress(source.texts, held))
     return Measured(texts, evidence.targets, *evidence.answers(), evidence.network, name)

@@ -144,6 +144,18 @@ def test_a_network_without_weight_on_the_first_folds_is_given_up(
     assert model.metrics["steps"] > 0
 
 
+def test_of_many_texts_three_folds_weigh_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = Notes()
+    monkeypatch.setattr(network, "_MANY_TEXTS", 60)
+    monkeypatch.setattr(decide, "_MIN_NETWORK_SHARE", 0.0)
+    model = train_few(tmp_path / "m", settings=with_changes(SETTINGS, {"folds": 5}), listener=notes)
+    assert "training the network on 3 of 5 folds" in notes
+    assert model.metrics["measured_on"].startswith("out-of-fold predictions of 3 folds")
+    assert sum(each["support"] for each in model.metrics["labels"].values()) == 36
+    assert "36 predictions" in model.metrics["decided_by"]
+    assert model.metrics["accuracy"] > 0.8
+
+
 def test_with_less_time_the_networks_of_the_folds_have_fewer_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
