@@ -132,10 +132,9 @@ class KeptTeacher:
     files: EncoderFiles
 
     def scores(self, embeddings: Float32s) -> Float32s:
-        """Return float32 [text, column], each row as if it were alone.
+        """Return float32 [text, column] for embeddings [text, number], each row as if it were alone.
 
-        Args:
-            embeddings: [text, number]; more numbers than `weights` has rows are left out.
+        More numbers than `weights` has rows are left out.
         """
         rows = [row[: len(self.weights)] @ self.weights + self.bias for row in embeddings]
         return np.array(rows, np.float32).reshape(len(rows), len(self.bias))

@@ -86,11 +86,8 @@ class Model:
             ArtifactError: the model is only in memory.
         """
         if self.path is None:
-            raise ArtifactError(
-                expected="a model that was read from a directory",
-                found="a model in memory",
-                fix="write it first",
-            )
+            expected = "a model that was read from a directory"
+            raise ArtifactError(expected=expected, found="a model in memory", fix="write it first")
         return self.path
 
 
@@ -98,8 +95,7 @@ def check_model(model: Model) -> None:
     """Check that the parts of a model fit each other; weights are checked by `weights.check_weights`.
 
     Raises:
-        ArtifactError: settings of the other job, labels that are not sorted, or weights of an ensemble or
-            interpolation that belong to another model.
+        ArtifactError: they do not.
     """
     if isinstance(model.settings, WordsSettings) != (model.job == "words"):
         raise ArtifactError(expected=f"settings for {model.job}", found=type(model.settings).__name__)

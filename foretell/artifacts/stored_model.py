@@ -139,10 +139,7 @@ def shapes_of(settings: Settings, tokenizer: Tokenizer, labels: list[str] | None
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Raise whatever the content of a file leads to as ChangedFileError.
-
-    Missing files, and errors of the system, stay what they are.
-    """
+    """Raise whatever the content of a file leads to as ChangedFileError, but for errors of the system."""
     try:
         yield
     except (OSError, MissingFileError, ChangedFileError):

@@ -245,9 +245,7 @@ class SentenceEncoder:
 
         The last two have the dimension 0 where the graph has no output for each token.
 
-        Args:
-            ids: [text, token], at least one token.
-            own: the tokens of the texts themselves; special ones are in the first mean alone.
+        `own` are the tokens of the texts themselves; special ones are in the first mean alone.
         """
         outputs = self._run(ids)
         for name, output in zip(self._outputs, outputs, strict=True):

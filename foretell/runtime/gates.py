@@ -75,10 +75,7 @@ def gates_along(model: Model, text: str, layer: str | None = None) -> Gates:
     a step is a pooled position with the words under it. The article's language model reads separate windows:
     the values are those at the end of each.
 
-    Args:
-        model: the model with its weights.
-        text: the text.
-        layer: a name from `layer_units`; None: the first.
+    The layer is named as in `layer_units`; None: the first.
 
     Raises:
         SettingsError: no such layer.

@@ -60,24 +60,6 @@ def test_without_valid_texts_the_card_claims_no_calibration(make_model):
     assert "calibrat" not in model_card(make_model("labels-bilstm"), "m", "1").lower()
 
 
-def test_words_card(make_model):
-    card = model_card(make_model("words-article"), "my model", "1")
-    assert "2 stacked LSTM layers of 9 units over 3 words" in card
-    assert "foretell next 'my model'" in card
-    assert "keep the model private" in card
-
-
-def test_held_out_perplexity_is_not_called_the_training_texts(make_model):
-    metrics = {"perplexity": 90.5, "valid_perplexity": 90.5, "network_perplexity": 99.25}
-    card = model_card(make_model("words-1", metrics=metrics), "m", "1")
-    assert "| Validation perplexity | 90.5 |" in card
-    assert "| Perplexity, network alone | 99.25 |" in card
-    assert "| Perplexity |" not in card
-    learned_by_heart = {"perplexity": 1.25, "valid_perplexity": None, "measured_on": "the training text"}
-    card = model_card(make_model("words-1", metrics=learned_by_heart), "m", "1")
-    assert "| Perplexity | 1.25 |\n| Measured on | the training text |" in card
-
-
 def test_a_kneser_ney_model_is_described(make_model):
     levels = (
         Level(np.arange(3), np.full(3, 0.2, np.float32), np.array([0.4], np.float32)),
@@ -114,11 +96,6 @@ def test_names_and_labels_cannot_break_the_page(make_model, name):
         *("## Usage", "## Metrics", "## Training", "## Limits", "## Files")
     ]
     assert "\n<script>" not in card
-
-
-def test_many_labels_are_cut(make_model):
-    labels = [f"l{i:03}" for i in range(150)]
-    assert "and 130 more" in model_card(make_model("labels-bilstm", labels=labels), "m", "1")
 
 
 def test_ancestors_are_named_by_hash(make_model):

@@ -12,13 +12,6 @@ from foretell.errors import ChangedFileError, MissingFileError
 from tests.builders import rewrite_manifest
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": []}', '{"files": {}}', "\x00"])
-def test_a_damaged_manifest(directory, text):
-    (directory / "manifest.json").write_text(text)
-    with pytest.raises(ChangedFileError, match=r"manifest\.json"):
-        read_model(directory)
-
-
 @pytest.mark.parametrize(
     "name", ["../outside", "/etc/hosts", "run/../../outside", "..", ".", "", "C:\\x", "a\x00b"]
 )
@@ -27,15 +20,6 @@ def test_a_manifest_that_names_a_file_outside(directory, name):
     entry = {"size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
     rewrite_manifest(directory, lambda listed: listed["files"].update({name: entry}))
     with pytest.raises(ChangedFileError, match="names of files in this directory"):
-        read_model(directory)
-
-
-@pytest.mark.parametrize(
-    "entry", [None, 3, {}, {"size": -1}, {"size": "1", "sha256": "0" * 64}, {"size": 1, "sha256": "x"}]
-)
-def test_a_manifest_with_a_wrong_entry(directory, entry):
-    rewrite_manifest(directory, lambda listed: listed["files"].update({"model.safetensors": entry}))
-    with pytest.raises(ChangedFileError, match=r"the size and SHA-256 of model\.safetensors"):
         read_model(directory)
 
 

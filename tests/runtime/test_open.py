@@ -17,7 +17,7 @@ from safetensors.numpy import load
 from foretell.artifacts import manifest
 from foretell.artifacts.directory import pack, read_model, unpack
 from foretell.config import LabelsSettings
-from foretell.errors import ChangedFileError, NotAModelError, SettingsError
+from foretell.errors import ChangedFileError
 from foretell.ngrams.ensemble import Ensemble
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
@@ -142,13 +142,6 @@ def test_a_damaged_directory_is_read_twice_and_refused(two, tmp_path: Path, monk
     with pytest.raises(ChangedFileError, match=r"model\.safetensors: expected \d+ bytes, found 0"):
         open_model(one)
     assert len(reads) == 2
-
-
-def test_errors_are_those_of_the_directory_and_of_the_threads(lstm: WordsRuntime, tmp_path) -> None:
-    with pytest.raises(NotAModelError):
-        open_model(tmp_path)
-    with pytest.raises(SettingsError, match="threads: expected at least 1"):
-        open_model(lstm.path, threads=0)
 
 
 def test_only_the_runtime_of_the_job_is_imported(lstm: WordsRuntime, two) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foretell.artifacts.directory import read_model
 from foretell.errors import ArtifactError, SettingsError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.session import MAX_THREADS, Session, Threads, check_threads
@@ -143,22 +142,6 @@ def test_a_child_uses_no_other_model_that_has_taken_the_place(
         path,
         other.path,
     )
-
-
-def test_a_session_runs_a_graph_and_names_its_inputs(classifier: LabelsRuntime) -> None:
-    session = Session.of_model(read_model(classifier.path))
-    assert "ids" in [each.name for each in session.inputs]
-    assert [each.name for each in session.outputs] == ["probabilities"]
-    ids = np.array([[2, 3, *[0] * 28]])
-    inputs = {"ids": ids, "lengths": np.array([2], np.int32)}
-    named = {each.name: inputs[each.name] for each in session.inputs}
-    (probabilities,) = session.run(["probabilities"], named)
-    assert probabilities.sum() == pytest.approx(1, abs=1e-5)
-
-
-def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"model\.onnx: expected a graph that ONNX Runtime can open"):
-        Session(tmp_path / "model.onnx", lambda: (b"no graph", {}))
 
 
 def test_threads_keep_the_order_and_pass_errors_on() -> None:

@@ -63,11 +63,9 @@ class LabelsRuntime:
         """Open a model that `read_model` returned; see `open`."""
         settings = model.settings
         if not isinstance(settings, LabelsSettings):
+            fix = "use foretell next, complete or score with it"
             raise UsageError(
-                expected="a model for labels",
-                found="one for words",
-                where=str(model.path),
-                fix="use foretell next, complete or score with it",
+                expected="a model for labels", found="one for words", where=str(model.path), fix=fix
             )
         self.path: Path = model.directory
         self.labels: list[str] = list(model.labels or [])
@@ -85,17 +83,10 @@ class LabelsRuntime:
 
     @classmethod
     def open(cls, path: str | Path, *, threads: int | None = None) -> LabelsRuntime:
-        """Verify a model directory and open it.
-
-        Args:
-            path: the model directory.
-            threads: batches that are computed at once; None: the processors that this process may use, at
-                most 4.
+        """Open a model directory, as `runtime.open.open_model` does.
 
         Raises:
-            ArtifactError: the directory cannot be trusted (each reason has its own subclass).
             UsageError: it holds a model for words.
-            SettingsError: `threads` below 1.
         """
         return cls(read_model(local_path(path)), threads=threads)
 

@@ -24,38 +24,6 @@ Report = dict[str, Any]
 _NAMES_SHOWN = 10
 
 
-def classification_report(
-    labels: Sequence[str],
-    predicted: Sequence[str],
-    probabilities: Floats | None,
-    names: Sequence[str],
-) -> Report:
-    """Compare predicted labels with the true ones.
-
-    Args:
-        labels, predicted: the true and the predicted label of each text.
-        probabilities: [text, label], columns in the order of `names`; None leaves out what needs them.
-        names: the labels of the model. Other true labels are added at the end, sorted; the model is always
-            wrong about them.
-
-    Returns:
-        `texts`, what `foretell.metrics.label_metrics` gives, and with probabilities `calibration_error` and
-        `log_loss` (nats; None where a true label is not among the model's).
-
-    Raises:
-        DataError: no texts.
-    """
-    if not len(labels):
-        raise DataError(expected="at least one text with a label", found="none")
-    all_names = [*names, *sorted(set(labels) - set(names))]
-    true_ids, predicted_ids = ids_of(labels, all_names), ids_of(predicted, all_names)
-    report: Report = {"texts": len(labels), **label_metrics(true_ids, predicted_ids, all_names)}
-    if probabilities is not None:
-        report["calibration_error"] = calibration_error(probabilities.max(axis=1), true_ids == predicted_ids)
-        report["log_loss"] = log_loss(true_ids, probabilities) if len(all_names) == len(names) else None
-    return report
-
-
 def evaluation_report(
     labels: Sequence[str],
     probabilities: Floats,
@@ -70,24 +38,31 @@ def evaluation_report(
     Args:
         labels: the true label of each text.
         probabilities: [text, label], columns in the order of `names`.
-        names: the model's labels.
+        names: the model's labels. Other true labels are added at the end, sorted; the model is always wrong
+            about them.
         by: a column with a value for each text: adds the metrics of each value's texts.
         costs: of the two mistakes of a model with two labels: adds the threshold that costs least.
         positive: the positive label of `costs`; None: the second of `names`.
 
     Returns:
-        What `classification_report` gives; `coverage`; `intervals`, of the same shape, with the ends of the
-        95 % confidence interval of every metric; `interval_method`; with `by`, `slices`; with `costs`,
-        `threshold`.
+        `texts`, what `foretell.metrics.label_metrics` gives, `calibration_error`, `log_loss` (nats; None
+        where a true label is not among the model's), `coverage`; `intervals`, of the same shape, with the
+        ends of the 95 % confidence interval of every metric; `interval_method`; with `by`, `slices`; with
+        `costs`, `threshold`.
 
     Raises:
         DataError: no texts.
         UsageError: `costs` with a model of more than two labels, or a positive label that it lacks.
     """
+    if not len(labels):
+        raise DataError(expected="at least one text with a label", found="none")
     best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    report = classification_report(labels, [names[each] for each in best], probabilities, names)
-    all_names = report["confusion"]["names"]
-    true_ids = ids_of(labels, all_names)
+    all_names = [*names, *sorted(set(labels) - set(names))]
+    index = {name: i for i, name in enumerate(all_names)}
+    true_ids = np.array([index[label] for label in labels])
+    report: Report = {"texts": len(labels), **label_metrics(true_ids, best, all_names)}
+    report["calibration_error"] = calibration_error(confidence, true_ids == best)
+    report["log_loss"] = log_loss(true_ids, probabilities) if len(all_names) == len(names) else None
     report["coverage"] = coverage_curve(confidence, best == true_ids)
     thresholds = [row["threshold"] for row in report["coverage"]]
     report["interval_method"] = method()
@@ -104,12 +79,6 @@ def evaluation_report(
     if costs is not None:
         report["threshold"] = _threshold(labels, probabilities, names, costs, positive)
     return report
-
-
-def ids_of(labels: Sequence[str], names: Sequence[str]) -> Integers:
-    """Return the place of each label in `names`, [text]."""
-    index = {name: i for i, name in enumerate(names)}
-    return np.array([index[label] for label in labels])
 
 
 def _slices(by: Column, measured: Callable[[Integers], Report], keys: Sequence[str]) -> Report:
@@ -129,11 +98,8 @@ def _threshold(
 ) -> Report:
     """Return the threshold that costs least, and what it costs."""
     if len(names) != 2:
-        raise UsageError(
-            expected="a model with two labels, for costs",
-            found=f"{len(names)} labels",
-            fix="leave out the costs",
-        )
+        found, fix = f"{len(names)} labels", "leave out the costs"
+        raise UsageError(expected="a model with two labels, for costs", found=found, fix=fix)
     chosen = names[1] if positive is None else positive
     if chosen not in names:
         raise UsageError(
@@ -151,22 +117,11 @@ def _threshold(
 
 
 def check_any_known(labels: Sequence[str], names: Sequence[str], where: str) -> None:
-    """Check that a model has a label of the texts that it is measured on.
-
-    Args:
-        labels: the true label of each text.
-        names: the labels of the model.
-        where: the texts, for the error.
-
-    Raises:
-        DataError: it has none.
-    """
+    """Raise DataError where a model with the labels `names` has none of the true `labels` of some texts."""
     if labels and not set(labels) & set(names):
         shown = (", ".join(sorted(set(each))[:_NAMES_SHOWN]) for each in (names, labels))
-        expected, found = (f"the labels of the model ({next(shown)})", next(shown))
-        raise DataError(
-            expected=expected, found=found, where=where, fix="name their column, or another model"
-        )
+        expected, fix = f"the labels of the model ({next(shown)})", "name their column, or another model"
+        raise DataError(expected=expected, found=next(shown), where=where, fix=fix)
 
 
 HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "log_loss", "calibration_error")

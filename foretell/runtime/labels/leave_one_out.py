@@ -51,8 +51,7 @@ def explain(
     Args:
         text: the text.
         spans: of each of its tokens; the `first` ones are no words of the text.
-        answer: the classifier.
-        labels: its labels.
+        answer, labels: the classifier, and its labels.
         length: ids of a text that the network reads, at most: its last ones.
         first: see `spans`.
         label: the place of the label; None: the most probable one.

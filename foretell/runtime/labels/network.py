@@ -19,16 +19,7 @@ BATCH = 4
 
 
 class LabelsNetwork:
-    """The network of an opened classifier.
-
-    Args:
-        model: the opened model.
-        settings: its settings.
-        threads: batches that are computed at once.
-
-    Attributes:
-        length: words of a text that are read, at most: its last ones.
-    """
+    """The network of an opened classifier, which reads the last `length` words of a text."""
 
     def __init__(self, model: Model, settings: LabelsSettings, threads: Threads) -> None:
         self.length = settings.length

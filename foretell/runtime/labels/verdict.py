@@ -67,11 +67,9 @@ class Verdict:
 
         by_probability = sorted(self.probabilities.items(), key=lambda item: -item[1])
         rows = [(str(label), percent(probability)) for label, probability in by_probability[:_ROWS_SHOWN]]
-        notes = "; ".join(filter(None, (self.reason, *self.flags)))
-        return card(
-            f"{self.label if self.label != '' else '(no label)'}",
-            [*rows, *([("note", notes)] if notes else [])],
-        )
+        if notes := "; ".join(filter(None, (self.reason, *self.flags))):
+            rows.append(("note", notes))
+        return card(f"{self.label if self.label != '' else '(no label)'}", rows)
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,7 @@ class CachedNetwork(StreamNetwork):
     State: hidden values, [stream, size + 1, embedding], the last of them of the last word read; the word
     after each, [stream, size + 1], `NONE` or `PENDING`; then the network's state.
 
-    Args:
-        network: the network, whose state begins with hidden values as that of `LstmNetwork` does.
-        cache: the parameters.
-        size: pairs in the cache, at most.
+    The network's state begins with hidden values, as that of `LstmNetwork` does.
     """
 
     def __init__(self, network: StreamNetwork, cache: ContinuousCache, size: int) -> None:
@@ -99,13 +96,7 @@ class CachedNetwork(StreamNetwork):
 def network_of(
     model: Model, settings: WordsSettings, session: Session, cache: int = 0
 ) -> StreamNetwork | ArticleNetwork:
-    """Return the network of a model's graph, with its Kneser–Ney model where it has one.
-
-    Args:
-        model: the model.
-        settings: its settings.
-        session: of its graph.
-        cache: words in a continuous cache; 0: none.
+    """Return the network of a model, with its Kneser–Ney model, and a continuous cache of so many words.
 
     Raises:
         SettingsError: `cache` is negative or above 10,000.
@@ -117,12 +108,9 @@ def network_of(
         )
     if not settings.traits.carries_state:
         if cache:
-            raise UsageError(
-                expected="no cache, since the article's network reads a window of words only",
-                found=f"{cache}",
-                where="cache",
-                fix="leave it out, or train with --preset base",
-            )
+            expected = "no cache, since the article's network reads a window of words only"
+            fix = "leave it out, or train with --preset base"
+            raise UsageError(expected=expected, found=f"{cache}", where="cache", fix=fix)
         return ArticleNetwork(session, settings.window)
     network: StreamNetwork = (lstm := LstmNetwork(session))
     if model.kneser_ney is not None and model.interpolation is not None:

@@ -71,11 +71,7 @@ class LstmNetwork(StreamNetwork):
     State: the hidden values of the words that were read last, [stream, step, embedding], which no step needs;
     then h and c of each layer, [stream, units].
 
-    Args:
-        session: of a graph of `artifacts.onnx_graph`.
-
-    Attributes:
-        states: the states after beginnings of the prompts, at multiples of `PROMPT_CHUNK` words.
+    `states` are those after beginnings of the prompts, at multiples of `PROMPT_CHUNK` words.
     """
 
     def __init__(self, session: Session) -> None:

@@ -55,11 +55,9 @@ class WordsRuntime:
         """Open a model that `read_model` returned; see `open`."""
         settings = model.settings
         if not isinstance(settings, WordsSettings):
+            fix = "use foretell classify with it"
             raise UsageError(
-                expected="a model for words",
-                found="one for labels",
-                where=str(model.path),
-                fix="use foretell classify with it",
+                expected="a model for words", found="one for labels", where=str(model.path), fix=fix
             )
         self.model, self._settings = model, settings
         self.path: Path = model.directory
@@ -71,16 +69,10 @@ class WordsRuntime:
 
     @classmethod
     def open(cls, path: str | Path, *, threads: int | None = None) -> WordsRuntime:
-        """Verify a model directory and open it.
-
-        Args:
-            path: the model directory.
-            threads: threads for `score`; None: the processors that this process may use, at most 4.
+        """Open a model directory, as `runtime.open.open_model` does.
 
         Raises:
-            ArtifactError: the directory cannot be trusted (each reason has its own subclass).
             UsageError: it holds a model for labels.
-            SettingsError: `threads` below 1.
         """
         return cls(read_model(local_path(path)), threads=threads)
 
@@ -107,15 +99,9 @@ class WordsRuntime:
         that belongs to them, and leaves out single bytes; after a space, subwords that begin with one, with
         their probabilities among one another.
 
-        Args:
-            text: the text so far.
-            k: number of words.
-            unfinished: the last word of `text` may be unfinished: return the words that begin with it ("the
-                obsta": obstacle), including itself if it is a word, with their probabilities among one
-                another. None where no word begins with it; after white space or a punctuation mark the next
-                words as usual.
-            cache: words of the text in a continuous cache (`foretell.ngrams.cache`), which makes words just
-                used more probable; 0: none.
+        With `unfinished` the last word of the text may be unfinished: the words that begin with it ("the
+        obsta": obstacle), including itself if it is a word, with their probabilities among one another; none
+        where no word begins with it; after white space or a punctuation mark the next words as usual.
 
         Raises:
             SettingsError: `k` below 1, or `cache` out of range.
@@ -176,8 +162,7 @@ class WordsRuntime:
         """Return the probability of a text; see `Score` for the conventions.
 
         Args:
-            lines: lines of text, read once and never in memory together; a string with line breaks counts as
-                several.
+            lines: lines of text, read once and never in memory together, or a string.
             cache: words of the text in a continuous cache; 0: none.
 
         Raises:

@@ -92,11 +92,7 @@ class Tally:
         self.log_probability += float(log_probabilities.sum(dtype=np.float64))
 
     def score(self) -> Score:
-        """Return the score.
-
-        Raises:
-            DataError: there was no prediction.
-        """
+        """Return the score; raise DataError where there was no prediction."""
         if not self.tokens:
             raise DataError(
                 expected="a text with at least one word that the model can predict",

@@ -131,9 +131,7 @@ def _joined(first: WordScore, more: WordScore) -> WordScore:
 def total(words: Sequence[WordScore], text: str | None = None) -> Score:
     """Return the score of these words together; for all words of a text it is `runtime.score`.
 
-    Args:
-        words: the scores.
-        text: with an open vocabulary, whose tokens are not words: the text that they are of.
+    With an open vocabulary, whose tokens are not words, the text that they are of is needed.
 
     Raises:
         DataError: none of them could be predicted.
@@ -153,10 +151,8 @@ def total(words: Sequence[WordScore], text: str | None = None) -> Score:
 def word_spans(tokenizer: Tokenizer, text: str, *, last_ends: bool) -> list[Span]:
     """Return the words of a text as a language model reads them, each line followed by its end.
 
-    Args:
-        tokenizer: the tokenizer; where it has no end of line, line breaks are white space.
-        text: the text; blank lines are left out.
-        last_ends: whether the last line has an end without a line break after it.
+    Blank lines are left out. Where the tokenizer has no end of line, line breaks are white space. With
+    `last_ends` the last line has an end without a line break after it.
     """
     end_of_line = tokenizer.end_of_line
     if end_of_line is None:

@@ -8,7 +8,7 @@ import pytest
 from foretell.data.examples import Column
 from foretell.errors import DataError, UsageError
 from foretell.metrics.costs import Costs
-from foretell.runtime.labels.evaluation import classification_report, evaluation_report
+from foretell.runtime.labels.evaluation import evaluation_report
 
 NAMES = ["anger", "joy", "none"]
 
@@ -19,14 +19,13 @@ def test_log_loss_equals_scikit_learn_and_all_is_json() -> None:
     random = np.random.default_rng(0)
     probabilities = random.dirichlet([1, 1, 1], 50)
     true = random.choice(NAMES, 50).tolist()
-    predicted = [NAMES[i] for i in probabilities.argmax(axis=1)]
-    report = classification_report(true, predicted, probabilities, NAMES)
+    report = evaluation_report(true, probabilities, NAMES)
     assert report["log_loss"] == pytest.approx(metrics.log_loss(true, probabilities, labels=NAMES))
     assert json.loads(json.dumps(report)) == report
 
 
 def test_a_label_that_the_model_does_not_know_counts_as_an_error() -> None:
-    report = classification_report(["b", "z"], ["b", "b"], np.array([[0.1, 0.9], [0.2, 0.8]]), ["a", "b"])
+    report = evaluation_report(["b", "z"], np.array([[0.1, 0.9], [0.2, 0.8]]), ["a", "b"])
     assert report["accuracy"] == 0.5
     assert report["labels"]["z"] == {"precision": 0, "recall": 0, "f1": 0, "support": 1}
     assert report["confusion"]["names"] == ["a", "b", "z"]
@@ -35,7 +34,7 @@ def test_a_label_that_the_model_does_not_know_counts_as_an_error() -> None:
 
 def test_nothing_to_evaluate_is_an_error() -> None:
     with pytest.raises(DataError, match="at least one text"):
-        classification_report([], [], None, NAMES)
+        evaluation_report([], np.zeros((0, 3)), NAMES)
 
 
 LABELS = ["neg", "pos", "pos", "neg", "pos", "neg"]

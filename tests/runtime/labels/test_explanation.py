@@ -120,12 +120,6 @@ def test_it_shows_the_words_that_did_most_first() -> None:
     assert 'class="against' in html
 
 
-def test_a_text_without_words_has_a_page() -> None:
-    html = to_html(made(""))
-    assert "no words" in html
-    assert "<svg" not in html
-
-
 def test_it_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "why.html"
     write_html(made("first"), path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import pytest
 
 from foretell.artifacts.directory import read_model, write_model
 from foretell.artifacts.model import Model
-from foretell.cli.info import model_record, model_text
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, ChangedFileError
@@ -116,17 +114,6 @@ def test_an_encoder_with_other_embeddings_is_refused(kept: LabelsRuntime, tmp_pa
     write_model(dataclasses.replace(stored, teacher=other), tmp_path / "m")
     with pytest.raises(ArtifactError, match="expected an encoder with embeddings of 5 numbers, found 6"):
         LabelsRuntime.open(tmp_path / "m")
-
-
-def test_info_and_the_card_show_it(kept: LabelsRuntime) -> None:
-    stored = read_model(kept.path)
-    size = model_record(stored)["teacher_bytes"]
-    names = ("teacher.onnx", "teacher_tokenizer.json", "teacher.safetensors")
-    assert size == sum((kept.path / name).stat().st_size for name in names)
-    assert re.search("^teacher +tiny$", model_text(model_record(stored)), re.MULTILINE)
-    card = (kept.path / "README.md").read_text()
-    assert "The sentence encoder tiny (SHA-256 of its files" in card
-    assert "Its licence is in `teacher_LICENSE`." in card
 
 
 def test_an_export_leaves_it_out(kept: LabelsRuntime) -> None:

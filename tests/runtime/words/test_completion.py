@@ -102,11 +102,6 @@ def test_values_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
         CompletionOptions(**wrong)
 
 
-def test_an_option_that_does_not_exist_is_an_error(lstm: WordsRuntime) -> None:
-    with pytest.raises(TypeError, match="temprature"):
-        lstm.complete(PROMPT, temprature=0.5)
-
-
 STOPS = st.lists(st.text(" amnidthe.,\n", min_size=1, max_size=6), min_size=1, max_size=3)
 
 

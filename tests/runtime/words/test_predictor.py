@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -38,11 +37,6 @@ def test_next_gives_the_likeliest_words_with_their_probabilities(lstm: WordsRunt
     assert len(everything) == lstm.tokenizer.size - 2
 
 
-def test_an_empty_prompt_asks_for_a_first_word(lstm: WordsRuntime) -> None:
-    assert lstm.next("") == lstm.next(" \n\n ")
-    assert lstm.next(f"{PROMPT}\n") != lstm.next(PROMPT)
-
-
 @pytest.mark.parametrize("penalty", [1.0, 1.8])
 def test_temperature_zero_is_greedy_and_carries_its_state(lstm: WordsRuntime, penalty: float) -> None:
     tokenizer = lstm.tokenizer
@@ -71,11 +65,6 @@ def test_spacing_follows_the_prompt(lstm: WordsRuntime) -> None:
     joined = text_of(lstm, "the mind", seed=5, temperature=0)
     assert text_of(lstm, "the mind ", seed=5, temperature=0) == joined.lstrip(" ")
     assert not text_of(lstm, "", temperature=0, words=1).startswith(" ")
-
-
-def test_pieces_stream_one_by_one(lstm: WordsRuntime) -> None:
-    endless = lstm.complete(PROMPT, words=10**7, seed=1)
-    assert len(list(itertools.islice(endless, 5))) == 5
 
 
 LINES = ["the mind adapts , and converts .", "to zebra acting", "", "   ", "the obstacle to our purposes"]
@@ -192,12 +181,6 @@ def test_next_weighs_the_endings_by_the_model(lstm: WordsRuntime) -> None:
         assert candidate.probability == pytest.approx(all_next[candidate.word] / total, rel=1e-6)
     assert found == sorted(found, key=lambda candidate: -candidate.probability)
     assert len(lstm.next("the mind a", k=1, unfinished=True)) == 1
-
-
-def test_next_without_an_unfinished_word(lstm: WordsRuntime) -> None:
-    assert lstm.next("the mind xyz", unfinished=True) == []
-    for text in ("the mind ", "the mind.", ""):
-        assert lstm.next(text, unfinished=True) == lstm.next(text)
 
 
 def test_complete_goes_on_within_the_word(lstm: WordsRuntime) -> None:

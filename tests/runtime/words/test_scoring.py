@@ -114,15 +114,6 @@ TEXTS = [
 ]
 
 
-def test_offsets_are_code_points_of_the_text(lstm: WordsRuntime) -> None:
-    text = TEXTS[1]
-    shown = [text[word.start : word.end] for word in score_words(lstm, text)]
-    assert shown == [
-        "the", "mind", "adapts", ".", "", "the", "obstacle", ",", "to", "ünknown", "e\u0301", "😀",
-        "acting", "",
-    ]  # fmt: skip
-
-
 def test_the_likeliest_are_those_of_next(lstm: WordsRuntime) -> None:
     last = score_words(lstm, "the mind adapts", top=3)[2]
     after = lstm.next("the mind", k=3)
@@ -176,13 +167,6 @@ def test_the_total_is_the_score(request: pytest.FixtureRequest, name: str, text:
     assert found.perplexity == pytest.approx(whole.perplexity, rel=1e-6)
     counts = ("tokens", "words", "characters", "unknown")
     assert [getattr(found, each) for each in counts] == [getattr(whole, each) for each in counts]
-
-
-def test_the_total_is_the_score_where_lines_have_no_end(words_model: type) -> None:
-    runtime: WordsRuntime = words_model(tokens="white-space")
-    text = " the  mind \r\n\nadapts\n and "
-    whole, found = runtime.score([text]), total(score_words(runtime, text))
-    assert (found.tokens, found.words, found.characters) == (whole.tokens, whole.words, whole.characters)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
