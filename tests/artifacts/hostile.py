@@ -159,69 +159,49 @@ def _set_setting(directory: Path, name: str, value: Any) -> None:
 
 
 def _tokenizers() -> dict[str, Change]:
+    padding = {"strategy": {"Fixed": 400_000_000}, "direction": "Right", "pad_to_multiple_of": None}
     parts: dict[str, list[Any]] = {
         "normalizer": [_BOMB, {"type": "Sequence", "normalizers": [_BOMB] * 40}, None, {"type": "Nosuch"}, 1],
-        "padding": [
-            {
-                "strategy": {"Fixed": 400_000_000},
-                "direction": "Right",
-                "pad_to_multiple_of": None,
-                "pad_id": 0,
-                "pad_type_id": 0,
-                "pad_token": "<pad>",
-            }
-        ],
+        "padding": [{**padding, "pad_id": 0, "pad_type_id": 0, "pad_token": "<pad>"}],
         "truncation": [{"max_length": 0, "stride": 9, "strategy": "LongestFirst", "direction": "Right"}],
         "pre_tokenizer": [
-            _SLOW,
-            None,
-            {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Removed"},
-            [],
+            _SLOW, None, {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Removed"}, [],
         ],
         "post_processor": [{"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}],
         "decoder": [{"type": "WordPiece", "prefix": "##", "cleanup": True}],
         "added_tokens": [[{"id": 10**12, "content": "x", "special": True}], [{"id": 0}], None],
         "version": ["2.0", None],
         "more": [1],
-    }
-    models: list[dict[str, Any]] = [
-        {"type": "BPE", "vocab": {}, "merges": [], "byte_fallback": True},
-        {"unk_token": "the"},
-        {"unk_token": None},
-        {"vocab": {}},
-        {"vocab": []},
-        {"vocab": None},
-        {"vocab": {"<pad>": 0, "<unk>": 1, "<eos>": 2}},
-        {"vocab": {"<pad>": 0, "<unk>": 1, "<eos>": 2, "the": 3, "a": 3}},
-        {"vocab": {"<pad>": 0, "<unk>": 1, "<eos>": 2, "the": 4}},
-        {"vocab": {"<pad>": 0, "<unk>": 1, "<eos>": 2, "the": 2**32 + 3}},
-        {"vocab": {"<pad>": 0, "<unk>": 1, "<eos>": 2, "the": -1}},
-        {"vocab": {"<pad>": 0, "<unk>": 1, "<eos>": 2, "the": 3.0}},
-        {"vocab": {"<pad>": 0, "<unk>": 1, "<eos>": 2, "the": "3"}},
-        {"vocab": {"<pad>": False, "<unk>": True, "<eos>": 2, "the": 3}},
-        {"vocab": {"<pad>": 0, "<unk>": 1, "<eos>": 2, "the": None}},
-        {"vocab": {"<pad>": 0, "<unk>": 1, "<eos>": 2, **{str(i): 3 + i for i in range(7)}}},
-        {"vocab": {"<unk>": 0, "<pad>": 1, "<eos>": 2, "the": 3}},
-        {"vocab": {"the": 0, "a": 1, "of": 2, "mind": 3}},
-    ]
-    changes: dict[str, Change] = {
-        f"tokenizer.json: {name} = {str(value)[:60]}": partial(
-            rewrite_json,
-            name="tokenizer.json",
-            change=lambda stored, name=name, value=value: stored.update({name: value}),
+    }  # fmt: skip
+    known = {"<pad>": 0, "<unk>": 1, "<eos>": 2}
+    vocabularies: list[Any] = [
+        {}, [], None, known, {**known, "the": 3, "a": 3}, {**known, "the": 4}, {**known, "the": 2**32 + 3},
+        {**known, "the": -1}, {**known, "the": 3.0}, {**known, "the": "3"}, {**known, "the": None},
+        {"<pad>": False, "<unk>": True, "<eos>": 2, "the": 3},
+        {**known, **{str(i): 3 + i for i in range(7)}}, {"<unk>": 0, "<pad>": 1, "<eos>": 2, "the": 3},
+        {"the": 0, "a": 1, "of": 2, "mind": 3},
+    ]  # fmt: skip
+    models = [
+        {"type": "BPE", "vocab": {}, "merges": [], "byte_fallback": True}, {"unk_token": "the"},
+        {"unk_token": None}, *({"vocab": each} for each in vocabularies),
+    ]  # fmt: skip
+
+    def change(work: Callable[[Any], object]) -> Change:
+        return partial(rewrite_json, name="tokenizer.json", change=work)
+
+    changes = {
+        f"tokenizer.json: {name} = {str(value)[:60]}": change(
+            lambda stored, name=name, value=value: stored.update({name: value})
         )
         for name, values in parts.items()
         for value in values
     }
-    changes |= {
-        f"tokenizer.json: model {i} {str(value)[:60]}": partial(
-            rewrite_json,
-            name="tokenizer.json",
-            change=lambda stored, value=value: stored["model"].update(value),
+    return changes | {
+        f"tokenizer.json: model {i} {str(value)[:60]}": change(
+            lambda stored, value=value: stored["model"].update(value)
         )
         for i, value in enumerate(models)
     }
-    return changes
 
 
 # ---- Manifests

@@ -9,7 +9,6 @@ import pytest
 from foretell.artifacts.card import model_card
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.interpolation import Interpolation
-from foretell.ngrams.kneser_ney import KneserNey, Level
 from foretell.ngrams.linear import LinearModel
 from foretell.presets import LABELS_PRESETS
 
@@ -60,32 +59,19 @@ def test_without_valid_texts_the_card_claims_no_calibration(make_model):
     assert "calibrat" not in model_card(make_model("labels-bilstm"), "m", "1").lower()
 
 
-def test_a_kneser_ney_model_is_described(make_model):
-    levels = (
-        Level(np.arange(3), np.full(3, 0.2, np.float32), np.array([0.4], np.float32)),
-        Level(np.array([1]), np.array([0.5], np.float32), np.array([0.5, 1, 1], np.float32)),
-    )
-    parts = {"kneser_ney": KneserNey(levels, 3, 10), "interpolation": Interpolation((0.125, 0.75))}
-    model = make_model("words-1", **parts)
+def test_a_kneser_ney_model_is_described(make_model, kneser_ney):
+    model = make_model("words-1", kneser_ney=kneser_ney(3), interpolation=Interpolation((0.125, 0.75)))
     card = model_card(model, "m", "1")
-    assert "A Kneser–Ney model (4 n-grams of 1 to 2 words) is a part of it" in card
+    assert "A Kneser–Ney model (4 n-grams of 1 to 2 words) is a part of it" in " ".join(card.split())
     assert "weight is 12%, 75% for contexts of 0 to 1 counted words" in card
+    assert "keep the model private" in card
     assert "n-gram" not in model_card(make_model("words-1"), "m", "1").split("## Usage")[0]
 
 
 def test_metrics(make_model):
-    metrics = {
-        "accuracy": 0.875,
-        "perplexity": math.inf,
-        "valid_loss": 0.25,
-        "note": "x",
-        "steps": True,
-    }
+    metrics = {"accuracy": 0.875, "perplexity": math.inf, "valid_loss": 0.25, "note": "x", "steps": True}
     card = model_card(make_model("labels-bilstm", metrics=metrics), "m", "1")
-    assert "| Accuracy | 87.50 % |" in card
-    assert "| Log loss (nats) | 0.25 |" in card
-    assert "Perplexity" not in card
-    assert "steps" not in card.lower().split("## limits")[0].split("## metrics")[1].split("## training")[0]
+    assert "| Accuracy | 87.50 % |\n| Log loss (nats) | 0.25 |\n\n" in card
     assert "None were recorded" in model_card(make_model("labels-bilstm", metrics={}), "m", "1")
 
 

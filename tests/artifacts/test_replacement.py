@@ -137,58 +137,41 @@ def test_what_a_killed_process_left_goes_after_a_day(tmp_path, model):
 # ---- One file
 
 
-def test_a_file_is_replaced_whole(tmp_path):
-    path = tmp_path / "file"
-    for content in (b"old", b"new"):
-        replacement.replace_file(path, content)
-        assert path.read_bytes() == content
-    (tmp_path / ".file.tmp").write_bytes(b"what a killed process left")
-    replacement.replace_file(path, b"newer")
-    assert path.read_bytes() == b"newer"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("name", ["sync_file", "sync_directory"])
-def test_a_file_that_cannot_be_replaced_is_as_it_was(tmp_path, monkeypatch, name):
-    path = tmp_path / "file"
-    replacement.replace_file(path, b"old")
-    fail_at(monkeypatch, replacement, name, 0)
-    with pytest.raises(OSError, match="No space left"):
-        replacement.replace_file(path, b"new")
-    assert path.read_bytes() == (b"old" if name == "sync_file" else b"new")
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_new_file_takes_the_name_at_the_end(tmp_path, monkeypatch):
-    path = tmp_path / ("n" * 200)
-    with replacement.new_file(path) as new:
-        assert new.parent == tmp_path
-        assert new.name.startswith("." + "n" * 40 + ".")
-        assert len(new.name) < 80
-        new.write_bytes(b"new")
-        assert not path.exists()
-    assert path.read_bytes() == b"new"
-    broken(path, ValueError("a bug"))
-    fail_at(monkeypatch, replacement, "sync_directory", 0)
-    with pytest.raises(ForetellError, match="expected a file that can be written, found No space left"):
-        write_new(path)
-    monkeypatch.undo()
-    with pytest.raises(ForetellError, match="nothing to see"):
-        write_new(path, OSError("nothing to see"))
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def write_new(path, error=None):
     with replacement.new_file(path) as new:
-        new.write_bytes(b"newer")
+        new.write_bytes(b"new")
         if error is not None:
             raise error
 
 
-def broken(path, error):
-    with pytest.raises(type(error)):
-        write_new(path, error)
+def replace_file(path):
+    replacement.replace_file(path, b"new")
+
+
+@pytest.mark.parametrize(("write", "kind"), [(replace_file, OSError), (write_new, ForetellError)])
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch, write, kind):
+    path = tmp_path / ("n" * 200)
+    path.write_bytes(b"old")
+    (tmp_path / f".{path.name}.tmp").write_bytes(b"what a killed process left")
+    fail_at(monkeypatch, replacement, "sync_file", 0)
+    with pytest.raises(kind, match="No space left"):
+        write(path)
+    assert path.read_bytes() == b"old"
+    monkeypatch.undo()
+    fail_at(monkeypatch, replacement, "sync_directory", 0)
+    with pytest.raises(kind, match="No space left"):
+        write(path)
+    monkeypatch.undo()
+    write(path)
     assert path.read_bytes() == b"new"
+    assert {each.name for each in tmp_path.iterdir()} <= {path.name, f".{path.name}.tmp"}
+
+
+def test_a_new_file_that_is_not_finished_is_not_there(tmp_path):
+    for error, kind in ((ValueError("a bug"), ValueError), (OSError("nothing to see"), ForetellError)):
+        with pytest.raises(kind):
+            write_new(tmp_path / "file", error)
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_writers_of_a_file_do_not_meet(tmp_path):
@@ -197,19 +180,16 @@ def test_two_writers_of_a_file_do_not_meet(tmp_path):
     with new(path) as one, new(path) as other, new(beside) as third:
         for name, text in ((one, "one"), (other, "other"), (third, "third")):
             name.write_text(text)
-    assert path.read_text() == "one"
-    assert beside.read_text() == "third"
+    assert (path.read_text(), beside.read_text()) == ("one", "third")
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_directories_are_made_with_their_parents_and_synced(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(replacement, "sync_directory", synced.append)
-    replacement.make_directories(tmp_path / "a" / "b")
-    assert (tmp_path / "a" / "b").is_dir()
-    assert synced == [tmp_path, tmp_path / "a"]
-    replacement.make_directories(tmp_path / "a" / "b")
-    assert len(synced) == 2
+    for _ in range(2):
+        replacement.make_directories(tmp_path / "a" / "b")
+        assert synced == [tmp_path, tmp_path / "a"]
 
 
 def test_a_file_system_that_cannot_sync_directories_is_used_as_it_is(tmp_path, monkeypatch):
@@ -219,9 +199,6 @@ def test_a_file_system_that_cannot_sync_directories_is_used_as_it_is(tmp_path, m
     fail_at(monkeypatch, os, "fsync", 0, OSError(errno.EIO, "broken"))
     with pytest.raises(OSError, match="broken"):
         replacement.sync_directory(tmp_path)
-    monkeypatch.undo()
-    with pytest.raises(FileNotFoundError):
-        replacement.sync_directory(tmp_path / "nowhere")
     # Windows cannot open a directory.
     monkeypatch.setattr(replacement, "os", SimpleNamespace(name="nt"))
     replacement.sync_directory(tmp_path / "nowhere")
@@ -243,20 +220,6 @@ class Libc:
         return -1 if self.code else 0
 
 
-@pytest.fixture
-def libc(monkeypatch):
-    """Return a function that sets the system and its library."""
-
-    def use(platform, code, *names):
-        library = Libc(code, *names)
-        monkeypatch.setattr(replacement.sys, "platform", platform)
-        monkeypatch.setattr(replacement.ctypes, "CDLL", lambda *_, **__: library)
-        monkeypatch.setattr(replacement.ctypes, "get_errno", lambda: code)
-        return library
-
-    return use
-
-
 @pytest.mark.parametrize(
     ("platform", "name", "arguments"),
     [
@@ -264,24 +227,22 @@ def libc(monkeypatch):
         ("linux", "renameat2", (-100, b"one", -100, b"other", 2)),
     ],
 )
-def test_the_call_of_each_system(libc, platform, name, arguments):
-    library = libc(platform, 0, name)
-    assert replacement._exchange(Path("one"), Path("other"))
-    assert library.calls == [arguments]
+def test_the_call_of_each_system(monkeypatch, platform, name, arguments):
+    def exchange(code, *names):
+        library = Libc(code, *names)
+        monkeypatch.setattr(replacement.sys, "platform", platform)
+        monkeypatch.setattr(replacement.ctypes, "CDLL", lambda *_, **__: library)
+        monkeypatch.setattr(replacement.ctypes, "get_errno", lambda: code)
+        return replacement._exchange(Path("one"), Path("other")), library.calls
+
+    assert exchange(0, name) == (True, [arguments])
     for code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV):
-        libc(platform, code, name)
-        assert not replacement._exchange(Path("one"), Path("other"))
-    libc(platform, errno.EACCES, name)
+        assert exchange(code, name)[0] is False
     with pytest.raises(PermissionError, match="other"):
-        replacement._exchange(Path("one"), Path("other"))
-
-
-def test_a_system_without_such_a_call(libc, monkeypatch):
-    libc("linux", 0, "renamex_np")
-    assert not replacement._exchange(Path("one"), Path("other"))
-    monkeypatch.setattr(replacement, "os", SimpleNamespace(name="nt", fsencode=os.fsencode))
-    monkeypatch.setattr(replacement.ctypes, "CDLL", None)
-    assert not replacement._exchange(Path("one"), Path("other"))
+        exchange(errno.EACCES, name)
+    assert exchange(0) == (False, [])
+    monkeypatch.setattr(replacement, "os", SimpleNamespace(name="nt"))
+    assert exchange(0, name) == (False, [])
 
 
 def test_the_new_name_is_on_disk_at_the_end(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -100,13 +99,6 @@ def test_the_beginning_and_the_end_have_embeddings_of_their_own(
     np.testing.assert_allclose(encoded.ends, alone, rtol=1e-6, atol=1e-7)
 
 
-def test_what_an_encoder_states_of_itself(folder: Path) -> None:
-    encoder = SentenceEncoder.open(folder)
-    assert (encoder.name, encoder.dimension, encoder.window) == ("tiny", DIMENSION, 12)
-    both = (folder / "model.onnx").read_bytes() + (folder / "tokenizer.json").read_bytes()
-    assert encoder.sha256 == hashlib.sha256(both).hexdigest()
-
-
 @pytest.mark.parametrize(
     ("file", "settings", "window"),
     [
@@ -150,16 +142,6 @@ def test_a_text_of_any_length_keeps_all_of_its_tokens(folder: Path) -> None:
     encoded = SentenceEncoder.open(folder).encode_counted([text, text.replace(" ", "\ud800 ")])
     assert encoded.split_texts == 2
     np.testing.assert_allclose(encoded.vectors[0], reference(text), rtol=1e-3, atol=1e-3)
-
-
-def test_a_text_without_any_token_has_zeros(folder: Path) -> None:
-    tokenizer = tiny_tokenizer()
-    content = json.loads(tokenizer.to_str())
-    content["post_processor"] = None
-    (folder / "tokenizer.json").write_text(json.dumps(content))
-    vectors = SentenceEncoder.open(folder).encode(["", "good"])
-    assert not vectors[0].any()
-    assert vectors[1].any()
 
 
 def test_what_check_raises_ends_the_encoding(folder: Path) -> None:

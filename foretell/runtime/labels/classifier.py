@@ -98,8 +98,14 @@ class LabelsRuntime:
         Args:
             texts: any number of texts, none included.
         """
-        parts = (texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts) or 1, TEXTS_AT_ONCE))
-        return np.concatenate([rows for _, rows in self._computed(parts)])
+        if len(texts) <= TEXTS_AT_ONCE:
+            return self._probabilities(self.tokenizer.encode_batch(texts), texts)
+        parts = [texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE)]
+        # The texts of the next part are tokenized while the network computes this one.
+        with ThreadPoolExecutor(1) as network:
+            encoded = ((self.tokenizer.encode_batch(part), part) for part in parts)
+            rows = [network.submit(self._probabilities, *each) for each in encoded]
+            return np.concatenate([each.result() for each in rows])
 
     def classify(
         self, texts: Iterable[str], *, abstain_below: float | None = None, chunk: int = TEXTS_AT_ONCE

@@ -14,6 +14,8 @@ import numpy as np
 from foretell.arrays import Floats, Logits, LogProbabilities, TokenIds
 from foretell.errors import ArtifactError, SettingsError
 
+# Words whose maximum is computed first, so that few blocks are examined word by word.
+BLOCK = 128
 # The sum of exponentials below which float32 loses digits.
 MIN_SUM = 1e-30
 
@@ -152,13 +154,16 @@ def keep_only(logp: LogProbabilities, words: TokenIds) -> LogProbabilities:
 
 def keep_top_k(logp: LogProbabilities, k: int) -> LogProbabilities:
     """Keep the `k` most probable words; of equally probable ones, those with the lower ids. 0 keeps all."""
-    if k == 0:
+    if k == 0 or k >= len(logp):
         return logp
+    values = logp
+    if k <= len(logp) // BLOCK:
+        # At least k words have the k-th largest of the blocks' maxima or more, and few more than k.
+        maxima = np.maximum.reduceat(logp, np.arange(0, len(logp), BLOCK))
+        values = logp[logp >= np.partition(maxima, -k)[-k]]
     # np.partition is very slow with thousands of equal values, such as minus infinity.
-    values = logp[logp > -np.inf]
-    if k >= len(values):
-        return logp
-    return _keep_best(logp, k, np.partition(values, -k)[-k])
+    values = values[values > -np.inf]
+    return _keep_best(logp, k, values.min() if k >= len(values) else np.partition(values, -k)[-k])
 
 
 def keep_top_p(logp: LogProbabilities, p: float) -> LogProbabilities:

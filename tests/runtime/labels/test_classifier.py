@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from foretell.errors import ArtifactError, SettingsError, UsageError
-from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
+from tests.builders import random_linear_model
 
 WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
 SENTENCE = "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment"
@@ -90,16 +90,6 @@ def test_only_the_last_words_are_read_of_any_length(any_labels: LabelsRuntime) -
     np.testing.assert_allclose(padded, any_labels.predict_proba(["the mind adapts"]), atol=1e-6)
 
 
-def linear_model(runtime: LabelsRuntime, n_columns: int) -> LinearModel:
-    """Return a linear model of random weights over the n-grams of one sentence."""
-    ids = np.array(runtime.tokenizer.encode(SENTENCE), np.int32)
-    counted = count_ngrams(ids, np.array([0, len(ids)]), runtime.tokenizer.size, min_texts=1)
-    random = np.random.default_rng(3)
-    weights = random.normal(0, 0.5, (len(counted.keys), n_columns)).astype(np.float32)
-    bias = random.normal(0, 0.1, n_columns).astype(np.float32)
-    return LinearModel(counted.keys, weights, bias, counted.size)
-
-
 def scores_of(model: LinearModel, ids: list[int]) -> NDArray[np.float64]:
     """Return what `LinearModel.scores` should, one n-gram after another."""
     grams = {tuple(ids[i : i + n]) for n in (1, 2, 3) for i in range(len(ids) - n + 1)}
@@ -119,7 +109,7 @@ def test_the_ensemble_weights_combine_network_and_linear_model(
     labels_model: Callable[..., LabelsRuntime], labels: tuple[str, ...], network: float
 ) -> None:
     plain = labels_model(labels=labels)
-    linear = linear_model(plain, 1 if len(labels) == 2 else 3)
+    linear = random_linear_model(plain.tokenizer.size, 1 if len(labels) == 2 else 3)
     offsets = tuple(0.1 * i for i in range(len(labels)))
     ensemble = Ensemble(network=network, linear=1.3, offsets=offsets)
     runtime = labels_model(labels=labels, linear=linear, ensemble=ensemble)
@@ -145,7 +135,7 @@ def test_words_that_only_the_linear_model_knows_are_unknown_to_the_network(
     labels_model: Callable[..., LabelsRuntime],
 ) -> None:
     knows_all = labels_model()
-    linear = linear_model(knows_all, 1)
+    linear = random_linear_model(knows_all.tokenizer.size, 1)
     runtime = labels_model(linear=linear, vocabulary=3)
     known = {runtime.tokenizer.word(i) for i in range(3, 6)}
     text = "the mind adapts and converts"

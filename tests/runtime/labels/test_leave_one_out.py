@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from foretell.errors import UsageError
 from foretell.ngrams.ensemble import Ensemble
-from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.leave_one_out import MAX_CHARACTERS, MAX_LEFT_OUT, MAX_POINTS
 from foretell.runtime.stopping import StoppedError, stops_when
+from tests.builders import random_linear_model
 
 Labels = Callable[..., LabelsRuntime]
 WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
@@ -26,27 +26,11 @@ SIZE = 8
 WARM = settings(deadline=None, max_examples=6)
 
 
-def random_model(size: int, columns: int, seed: int = 0, longest: int = 3) -> LinearModel:
-    """Return a linear model over most of the n-grams of a few words."""
-    random = np.random.default_rng(seed)
-    keys, end = [], sum(size**n for n in range(1, longest + 1))
-    for key in range(2, end):
-        rest, ids = key, []
-        while rest >= 0:
-            ids.append(rest % size)
-            rest = rest // size - 1
-        if min(ids) >= 2 and random.random() < 0.8:
-            keys.append(key)
-    weights = random.normal(0, 0.5, (len(keys), columns)).astype(np.float32)
-    bias = random.normal(0, 0.3, columns).astype(np.float32)
-    return LinearModel(np.array(keys, np.int64), weights, bias, size, longest)
-
-
 @pytest.fixture(scope="module", params=[2, 3])
 def both(request: pytest.FixtureRequest, labels_model: Labels) -> LabelsRuntime:
     """A network and a linear model of the first few words, both, for two labels and for three."""
     labels = ("neg", "pos", "so-so")[: request.param]
-    linear = random_model(SIZE, 1 if request.param == 2 else 3)
+    linear = random_linear_model(SIZE, 1 if request.param == 2 else 3)
     ensemble = Ensemble(network=0.7, linear=1.3, offsets=tuple(0.1 * i for i in range(request.param)))
     return labels_model(labels=labels, linear=linear, ensemble=ensemble)
 
