@@ -30,6 +30,7 @@ LIGHT = (
     "foretell.cluster",
     "foretell.cluster.files",
     "foretell.service.app",
+    "foretell.service.server",
     "foretell.hub.models",
     "foretell.hub.push",
     "foretell.metrics",

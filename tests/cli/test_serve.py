@@ -54,11 +54,3 @@ def test_a_port_in_use_is_one_line(run: Run) -> None:
         f"foretell: 127.0.0.1: expected a free port, found port {port} in use; "
         "stop the program that uses it, or choose another --host or --port\n"
     )
-
-
-def test_serving_loads_nothing_heavy() -> None:
-    heavy = ("tensorflow", "keras", "onnx", "sklearn", "pandas", "pyarrow")
-    modules = "foretell.service.app, foretell.service.server"
-    code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

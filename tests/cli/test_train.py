@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -73,18 +74,18 @@ def interrupted(workplace: Path, out: Path, number: int) -> tuple[int, str]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
-def test_ctrl_c_saves_a_checkpoint_and_the_printed_command_resumes(workplace: Path, tmp_path: Path) -> None:
+def test_ctrl_c_saves_a_checkpoint_and_the_printed_command_resumes(
+    run: Run, workplace: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "long model"
     code, said = interrupted(workplace, out, signal.SIGINT)
     assert code == 130, said
-    match = re.search(r"resume with: (foretell train words .*--resume)$", said.splitlines()[-1])
+    match = re.search(r"resume with: foretell (train words .*--resume)$", said.splitlines()[-1])
     assert match, said
     assert f"'{out}'" in match[1]
     assert "Traceback" not in said
-    command = match[1].replace("foretell", f"{sys.executable} -m foretell", 1)
-    environment = {**os.environ, **TINY}
-    done = subprocess.run(command, shell=True, cwd=workplace, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    answer = run(*shlex.split(match[1]))
+    assert answer.code == 0, answer.err
     assert from_dict("words", dict(settings_of(out))).epochs == 30
 
 
