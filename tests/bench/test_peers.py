@@ -108,6 +108,7 @@ def test_each_epoch_has_every_text_once_and_predictions_keep_their_order(
 BOTH = {"keras": keras_bilstm, "torch": torch_bilstm}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("package", [package for package in BOTH if installed(package)])
 def test_the_order_of_words_is_learned(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels are in the order of two words, which no bag of words can tell."""

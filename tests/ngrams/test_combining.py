@@ -37,7 +37,7 @@ def slowly(
     return [value / sum(pooled) for value in pooled]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(st.integers(2, 5), WEIGHTS, WEIGHTS, st.booleans(), st.integers(0, 10_000))
 def test_it_is_the_weighted_geometric_mean(
     n_labels: int, network: float, linear: float, has_offsets: bool, seed: int
@@ -60,14 +60,6 @@ def test_a_part_that_weighs_nothing_may_be_missing() -> None:
     # It is left out altogether: even a NaN of its cannot reach the answer.
     spoilt = np.full_like(of_network, np.nan)
     np.testing.assert_array_equal(Ensemble(network=0.0, linear=1.0)(spoilt, log_of(of_linear)), alone)
-
-
-def test_certainty_and_impossibility_stay_finite() -> None:
-    certain = np.array([[1.0, 0.0]], np.float32)
-    for ensemble in (Ensemble(network=0.5, linear=0.5), Ensemble(network=40.0, linear=40.0)):
-        found = ensemble(certain, np.array([[-800.0, 0.0]]))
-        assert np.isfinite(found).all()
-        assert found.sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -194,21 +186,7 @@ def test_an_empty_cache_changes_nothing() -> None:
     assert (cached[0], pairs[0]) == (0, 0)
 
 
-@pytest.mark.parametrize("size", [1, 5, 1000])
-def test_a_text_at_once_is_each_place_by_itself(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foretell.ngrams.cache._ROWS", 7)
-    hidden, words = cached_text(30)
-    words[:2] = NONE
-    cached, pairs = cached_probabilities(0.7, hidden, words, size, first=4)
-    for place in range(4, 30):
-        held = slice(max(0, place - size), place)
-        n = int((words[held] >= 0).sum())
-        assert pairs[place - 4] == n
-        expected = by_definition(0.7, hidden[place], hidden[held], words[held], 6)[words[place]] if n else 0.0
-        assert cached[place - 4] == pytest.approx(expected, rel=1e-5)
-
-
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 40), st.integers(1, 12), st.floats(0, 3), st.floats(0, 0.95), st.integers(0, 1000))
 def test_the_scores_of_all_words_in_a_place_are_the_definitions_and_sum_to_1(
     before: int, size: int, theta: float, weight: float, seed: int

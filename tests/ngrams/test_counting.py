@@ -88,14 +88,6 @@ def test_counting_in_parts_does_not_show(monkeypatch, bits):
     assert len(counted.texts) == sum(len(held(text, 50)) for text in texts)
 
 
-def test_ids_of_a_large_vocabulary():
-    rng = np.random.default_rng(1)
-    size = 1_048_575
-    texts = [rng.choice([2, 3, 500_000, size - 1, size], 40).tolist() for _ in range(50)]
-    counted = count_ngrams(*flat(texts), size, min_texts=1)
-    assert counted.keys.tolist() == sorted({each for text in texts for each in held(text, size)})
-
-
 def test_a_vocabulary_too_large_for_the_keys_is_refused():
     with pytest.raises(SettingsError, match="vocabulary"):
         count_ngrams(np.zeros(0, np.int32), np.zeros(1, np.int64), 1 << 21)

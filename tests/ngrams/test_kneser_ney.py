@@ -39,6 +39,11 @@ def test_without_a_context_it_is_the_unigram_and_the_uniform_distribution(model)
     found, length = model.distribution(np.zeros(0, np.int64))
     np.testing.assert_allclose(found, UNIGRAMS, rtol=1e-6)
     assert (length, found.sum()) == (0, pytest.approx(1))
+    # So is an uncounted context.
+    for before in ([3], [0], [3, 3]):
+        found, length = model.distribution(np.array(before))
+        np.testing.assert_allclose(found, UNIGRAMS, rtol=1e-6)
+        assert length == 0
 
 
 def test_a_counted_context_is_interpolated_with_the_order_below(model):
@@ -52,13 +57,6 @@ def test_a_counted_context_is_interpolated_with_the_order_below(model):
         found, [0.125 * p + (0.75 if word == 0 else 0) for word, p in enumerate(UNIGRAMS)]
     )
     assert length == 2
-
-
-def test_an_uncounted_context_is_the_order_below(model):
-    for before in ([3], [0], [3, 3]):
-        found, length = model.distribution(np.array(before))
-        np.testing.assert_allclose(found, UNIGRAMS, rtol=1e-6)
-        assert length == 0
 
 
 def test_a_text_has_the_probabilities_of_its_distributions(model):

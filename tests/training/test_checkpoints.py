@@ -132,3 +132,7 @@ def test_a_sealed_file_is_whole_or_not_there(tmp_path: Path) -> None:
     assert sealed(tmp_path, "tex") is None
     found.write_bytes(b"Whole")
     assert sealed(tmp_path, "text") is None
+    # A newer one takes its place.
+    with sealing(tmp_path, "text", "bin", "a text") as path:
+        path.write_bytes(b"newer")
+    assert list(tmp_path.iterdir()) == [sealed(tmp_path, "text")]

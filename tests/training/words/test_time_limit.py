@@ -20,7 +20,6 @@ from foretell.training import budget as budget_module
 from foretell.training import run
 from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.checkpoints import Checkpoints
-from foretell.training.events import Event, Note
 from foretell.training.words import kneser_ney_fit, loop, time_limit, train, validation_fit
 from foretell.training.words.loop import Loop
 from foretell.training.words.time_limit import LoopTime, words_in_time
@@ -99,12 +98,7 @@ def test_it_ends_in_time(
     clock = Clock(slowness)
     costly(monkeypatch, clock)
     notes = Notes()
-
-    def listen(event: Event) -> None:
-        if isinstance(event, Note):
-            notes.append(event.text)
-
-    model = trained(corpus_of(clock), SETTINGS, tmp_path / "m", started=clock.now, listener=listen)
+    model = trained(corpus_of(clock), SETTINGS, tmp_path / "m", started=clock.now, listener=notes)
     took = clock.now - 1_000
     assert 0.8 * 60 * MINUTES < took <= 60 * MINUTES
     assert model.metrics["seconds"] <= took
