@@ -66,7 +66,8 @@ def candidates(
     if teacher is not None and teacher.texts:
         yield from students(rows, teacher.texts, teacher.tokenized, size, teacher.answers)
     most = min(_MAX_TOKENS, int(_TOKENS_PER_MINUTE * minutes)) if minutes else _MAX_TOKENS
-    everything = rows.tokenized.followed_by(_bounded(rows.unlabelled, most))
+    n_read = int(np.searchsorted(rows.unlabelled.starts, most, side="right")) - 1
+    everything = rows.tokenized.followed_by(rows.unlabelled.part(0, n_read))
     for name, basis in _bases(everything, len(rows.texts), tokens, n_labels, seed):
         member = _of_basis(name, basis, size, rows)
         yield replace(member, balance=tokens.balance)
@@ -155,8 +156,3 @@ def _of_basis(name: str, basis: Basis, size: int, rows: Rows) -> Candidate:
         finished=lambda _, model: [basis.model(model, size)],
         learned=rows.labelled,
     )
-
-
-def _bounded(texts: TokenizedTexts, max_tokens: int) -> TokenizedTexts:
-    """Return the first texts, `max_tokens` tokens at most."""
-    return texts.part(0, int(np.searchsorted(texts.starts, max_tokens, side="right")) - 1)

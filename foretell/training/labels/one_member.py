@@ -30,7 +30,7 @@ from foretell.training.labels.network import MIN_TOKENS
 from foretell.training.labels.network_fit import enough_labels
 from foretell.training.labels.outputs import fit_ensemble
 from foretell.training.labels.stages import Training
-from foretell.training.labels.tokenized import LabelledTokens, Soft, TokenizedTexts, one_hot
+from foretell.training.labels.tokenized import LabelledTokens, Soft, TokenizedTexts, Weights, one_hot
 from foretell.training.labels.tokens import Tokens, encode_examples, tokenize
 
 MAX_CELLS = 20_000_000
@@ -107,8 +107,7 @@ class _Fitted:
         texts = tokens.all_texts.part(0, len(soft)).followed_by(valid.texts)
         targets = np.concatenate([soft, one_hot(valid.targets, len(tokens.labels))])
         weights = np.append(weights, valid.counts)
-        fitted = fit_ngrams(texts.ids, texts.starts, targets, tokens.tokenizer.size, weights)
-        return self.with_added(fitted if tokens.balance is None else tokens.balance.corrected_model(fitted))
+        return self.with_added(_linear_model(tokens, texts, targets, weights))
 
     def metrics(self, prefix: str) -> dict[str, Any]:
         """Return accuracy and log loss on the validation texts; {}: there are none."""
@@ -174,10 +173,14 @@ def _fit(tokens: Tokens, soft: Soft) -> _Fitted:
     """Return the linear model of the first texts, which have these probabilities [text, label]."""
     began, texts = time.monotonic(), tokens.all_texts.part(0, len(soft))
     learned, weights = tokens.learned(soft)
-    model = fit_ngrams(texts.ids, texts.starts, learned, tokens.tokenizer.size, weights)
-    # With class weights, corrected to the true shares of the labels.
-    model = model if tokens.balance is None else tokens.balance.corrected_model(model)
+    model = _linear_model(tokens, texts, learned, weights)
     return _Fitted(tokens=tokens, soft=soft, own=model, seconds=time.monotonic() - began)
+
+
+def _linear_model(tokens: Tokens, texts: TokenizedTexts, soft: Soft, weights: Weights) -> LinearModel:
+    """Return the linear model of texts; with class weights, corrected to the true shares of the labels."""
+    model = fit_ngrams(texts.ids, texts.starts, soft, tokens.tokenizer.size, weights)
+    return model if tokens.balance is None else tokens.balance.corrected_model(model)
 
 
 def _log_probabilities(model: LinearModel, texts: TokenizedTexts) -> LogProbabilities:

@@ -201,18 +201,6 @@ def test_without_old_examples_it_is_stated_that_nothing_is_known() -> None:
     assert notes[-1] == f"old data: {text}"
 
 
-def test_what_cannot_be_measured() -> None:
-    what = Continued(
-        ancestor=Ancestor(name="old", model=old_model(["a", "b"]), runtime=Known()),
-        has_old=False,
-        old_keys=frozenset(),
-        old_valid=None,
-        replayed={},
-    )
-    found = continued_metrics(old_model(LABELS), what, None, lambda _: None)
-    assert (found["new"], found["old"]) == (None, None)
-
-
 SIZES: dict[str, Any] = {"units": 4, "embedding_size": 6, "folds": 2, "length": 30, "seed": 3}
 TINY = with_changes(LABELS_PRESETS["quick"], SIZES)
 

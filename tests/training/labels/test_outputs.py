@@ -119,16 +119,13 @@ def test_one_text_that_the_network_is_sure_about_and_wrong_does_not_decide_its_w
     after = OneLabel(2).fit_ensemble(targets, network, linear)
     assert before.network > 0.7
     assert after.network > 0.8 * before.network
-
-
-def test_of_several_labels_too_no_single_text_decides_the_weight_of_the_network() -> None:
+    # Of several labels neither.
     rng = np.random.default_rng(1)
-    targets = (rng.random((400, 1)) < 0.5).astype(np.float64)
-    network = sigmoid(4 * targets - 2 + 1.5 * rng.normal(size=(400, 1)))
-    before = SeveralLabels(1).fit_ensemble(targets, network, np.zeros((400, 1)))
-    network[0] = 1 - targets[0]
-    after = SeveralLabels(1).fit_ensemble(targets, network, np.zeros((400, 1)))
-    assert after.network[0] > 0.87 * before.network[0]
+    several = (rng.random((400, 1)) < 0.5).astype(np.float64)
+    rows, none = sigmoid(4 * several - 2 + 1.5 * rng.normal(size=(400, 1))), np.zeros((400, 1))
+    first = SeveralLabels(1).fit_ensemble(several, rows, none)
+    rows[0] = 1 - several[0]
+    assert SeveralLabels(1).fit_ensemble(several, rows, none).network[0] > 0.87 * first.network[0]
 
 
 def evidence(n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

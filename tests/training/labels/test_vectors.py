@@ -109,14 +109,6 @@ def test_words_used_alike_have_vectors_alike() -> None:
     assert min(alike[0, 1], alike[2, 3]) > 0.8 > 0.3 > max(alike[0, 2], alike[1, 3])
 
 
-def test_the_same_texts_and_seed_give_the_same_vectors_of_one_spread() -> None:
-    ids, starts = flat([np.random.default_rng(2).integers(2, 60, size=500).tolist()])
-    one, known = cooccurrence_embeddings(ids, starts, first=2, size=60, width=16, seed=3)
-    other, _ = cooccurrence_embeddings(ids, starts, first=2, size=60, width=16, seed=3)
-    np.testing.assert_array_equal(one, other)
-    assert one[known].std() == pytest.approx(0.3, rel=1e-3)
-
-
 FIRST_WORD, TOPIC, N_WORDS = 2, 20, 42
 
 
