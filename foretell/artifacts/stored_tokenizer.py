@@ -19,11 +19,7 @@ _NO_PARTS = frozenset([*SPECIALS["subword"], *BYTES])
 
 
 def stored_tokenizer(text: str, settings: Settings) -> Tokenizer:
-    """Return the tokenizer of a model.
-
-    Args:
-        text: tokenizer.json.
-        settings: of the model.
+    """Return the tokenizer of a model, from its tokenizer.json and its settings.
 
     Raises:
         ValueError: it is not the tokenizer that foretell writes with these settings.

@@ -12,6 +12,16 @@ from foretell.errors import ChangedFileError, MissingFileError
 from tests.builders import rewrite_manifest
 
 
+def test_a_damaged_manifest(directory):
+    entry = {"size": 1, "sha256": "x"}
+    rewrite_manifest(directory, lambda listed: listed["files"].update({"model.safetensors": entry}))
+    with pytest.raises(ChangedFileError, match=r"the size and SHA-256 of model\.safetensors"):
+        read_model(directory)
+    (directory / "manifest.json").write_text('{"files": {}}')
+    with pytest.raises(ChangedFileError, match=r"manifest\.json: expected a manifest as it was written"):
+        read_model(directory)
+
+
 @pytest.mark.parametrize(
     "name", ["../outside", "/etc/hosts", "run/../../outside", "..", ".", "", "C:\\x", "a\x00b"]
 )

@@ -253,6 +253,8 @@ def test_the_new_name_is_on_disk_at_the_end(tmp_path, monkeypatch):
         replacement.take_place(tmp_path / "new", tmp_path / "target")
         (tmp_path / "target" / "file").write_text("x")
     assert synced == [tmp_path, tmp_path]
+    with pytest.raises(OSError, match="Not a directory"):
+        replacement.take_place(tmp_path / "new", tmp_path / "target" / "file")
 
 
 # ---- Between any two steps

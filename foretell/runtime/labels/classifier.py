@@ -94,9 +94,6 @@ class LabelsRuntime:
         """Return the probability of each label for each text, [text, label].
 
         The row of a text does not depend on the other texts. An empty text is read as one unknown word.
-
-        Args:
-            texts: any number of texts, none included.
         """
         if len(texts) <= TEXTS_AT_ONCE:
             return self._probabilities(self.tokenizer.encode_batch(texts), texts)

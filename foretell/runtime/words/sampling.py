@@ -57,11 +57,9 @@ def _require(holds: bool, expected: str, where: str, value: float) -> None:
 
 
 def log_softmax(logits: Logits, kind: type[np.floating] = np.float64) -> LogProbabilities:
-    """Return the log-probabilities of `logits` over the last axis: x - log Σ exp x.
+    """Return the log-probabilities of `logits` [..., word]: x - log Σ exp x.
 
-    Args:
-        logits: [..., word].
-        kind: type of the result. For float32 logits, a float32 result loses nothing and is processed faster.
+    For float32 logits, a float32 result loses nothing and is processed faster.
 
     Raises:
         ArtifactError: a logit is NaN, or the largest one infinite.
