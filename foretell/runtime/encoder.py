@@ -189,10 +189,7 @@ class SentenceEncoder:
         """Return the embedding of each text, and how many texts were split.
 
         A text alone and in a batch has the same embedding but for rounding. A text without tokens has zeros.
-
-        Args:
-            texts: the texts.
-            check: called after each batch; what it raises, at an interrupt or a deadline, ends the encoding.
+        `check` is called after each batch; what it raises, at an interrupt or a deadline, ends the encoding.
 
         Raises:
             ArtifactError: the graph fails, or returns numbers that are not finite.

@@ -54,9 +54,8 @@ class StreamNetwork(WordNetwork, Protocol):
     def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
         """Read all but the last of ids [step + 1] of one stream.
 
-        Returns:
-            A function, for any thread, that returns the log-probability of each id but the first, [step]; and
-            the new state.
+        Returns a function, for any thread, of the log-probability of each id but the first, [step]; and the
+        new state.
         """
 
     def follow(self, words: TokenIds, state: State) -> tuple[Logits, State]:

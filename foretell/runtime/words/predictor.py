@@ -280,9 +280,8 @@ class Endings:
         where longer ones begin with it and the space before it; otherwise, as with characters, the next token
         continues the word.
 
-        Returns:
-            the text before the unfinished word, the word as the tokenizer writes it, and the ids of the words
-            that begin with it, possibly none. Without an unfinished word: the text, "" and no ids.
+        Returns the text before the unfinished word, the word as the tokenizer writes it, and the ids of the
+        words that begin with it, possibly none. Without an unfinished word: the text, "" and no ids.
         """
         if self._tokenizer.is_open:
             return self._split_subword(text)
