@@ -167,6 +167,7 @@ def test_the_python_api_by_example(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("The mind adapts and converts the obstacle .\n" * 40)
     names = run_page("python.md", SIZES, without)
     printed = capsys.readouterr().out
     assert "units: expected a number from 1 to 8192, found -1" in printed
