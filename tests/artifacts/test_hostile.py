@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from artifacts.hostile import cases
 from artifacts.hostile_graphs import Change
-from artifacts.hostile_teachers import GRAPH, HARMLESS, TOKENIZER, teachers
+from artifacts.hostile_teachers import HARMLESS, teachers
 
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import Ensemble
@@ -28,7 +28,6 @@ MAX_MEGABYTES = 600
 _OPEN = """
 import difflib, json, os, resource, sys, time
 from pathlib import Path
-from foretell.artifacts.directory import read_model
 from foretell.errors import ForetellError
 from foretell.runtime.open import open_model
 import foretell.runtime.labels.classifier, foretell.runtime.words.predictor
@@ -51,32 +50,29 @@ def watch(event, arguments):
         touched.append((event, str(arguments)[:200]))
 
 def attempt(directory):
-    answers = []
-    for reader in (open_model, read_model):
-        began = time.process_time()
-        try:
-            opened = reader(directory)
-            kind = "answered"
-            if reader is open_model and not 0 <= opened.predict_proba(["a good aaaaaaaaab" * 9]).min() <= 1:
-                kind = "answered with no probability"
-        except ForetellError as error:
-            kind, text = "typed", str(error)
-            if "\\n" in text or len(text) > 1500:
-                kind = "not one line"
-        except BaseException as error:
-            kind = f"{type(error).__name__}: {error}"[:300]
-        answers.append([kind, time.process_time() - began])
-    return answers
+    began = time.process_time()
+    try:
+        opened = open_model(directory)
+        kind = "answered"
+        if not 0 <= opened.predict_proba(["a good aaaaaaaaab" * 9]).min() <= 1:
+            kind = "answered with no probability"
+    except ForetellError as error:
+        kind, text = "typed", str(error)
+        if "\\n" in text or len(text) > 1500:
+            kind = "not one line"
+    except BaseException as error:
+        kind = f"{type(error).__name__}: {error}"[:300]
+    return kind, time.process_time() - began
 
 attempt(root / "0")
 sys.addaudithook(watch)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for directory in sorted(root.iterdir(), key=lambda path: int(path.name)):
     current, touched[:] = directory, []
-    answers = attempt(directory)
+    answer = attempt(directory)
     current = None
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(json.dumps([directory.name, answers, touched, grown]), flush=True)
+    print(json.dumps([*answer, touched, grown]), flush=True)
 """
 
 
@@ -123,12 +119,8 @@ def _check_refused(
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(results) == len(changes)
     wrong = []
-    for name, (number, answers, touched, grown) in zip(changes, results, strict=True):
-        del number
-        kinds, seconds = [kind for kind, _ in answers], max(taken for _, taken in answers)
-        # A teacher is checked where it is opened, so reading its files alone may succeed.
-        refused = kinds[0] == "typed" and (kinds[1] == "typed" or name.startswith((GRAPH, TOKENIZER)))
-        refused = refused or (name.startswith(harmless) and kinds[0] == "answered")
+    for name, (kind, seconds, touched, grown) in zip(changes, results, strict=True):
+        refused = kind == "typed" or (name.startswith(harmless) and kind == "answered")
         if not refused or touched or seconds > MAX_CPU_SECONDS or grown > MAX_MEGABYTES:
-            wrong.append((name, kinds, touched, seconds, grown))
+            wrong.append((name, kind, touched, seconds, grown))
     assert not wrong, "\n".join(map(str, wrong))
