@@ -204,6 +204,7 @@ def test_weights_of_an_ensemble_are_of_other_folds(outputs: Any, n_folds: int) -
         network, linear = (each - np.logaddexp.reduce(each, axis=1)[:, None] for each in (network, linear))
         several = isinstance(outputs, SeveralLabels)
         evidence = Evidence(
+            held=np.ones(n, bool),
             targets=one_hot(hard, 2)[:, 1:] if several else hard,
             network=np.exp(network[:, 1:] if several else network).astype(np.float32),
             linear=linear[:, 1:] if several else linear,
