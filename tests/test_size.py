@@ -33,7 +33,7 @@ PARTS = {
     "foretell/training/labels": Budget(6_000, 5_000),
     "foretell/training/words": Budget(2_950, 2_700),
     "foretell/training/*.py": Budget(1_860, 1_700),
-    "foretell/runtime": Budget(3_700, 3_700),
+    "foretell/runtime": Budget(3_710, 3_700),
     "foretell/networks": Budget(1_640, 1_600),
     "foretell/artifacts": Budget(2_200, 2_200),
     "foretell/data": Budget(4_220, 3_600),
