@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import foretell
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("tensorflow", "keras", "onnx", "sklearn", "pandas", "pyarrow", "optuna", "huggingface_hub")
@@ -54,6 +57,16 @@ LIGHT = (
     "foretell.data.word_vectors",
 )
 
+_TRAINING = [f"foretell.training.{name}" for name in ("optimizers", "precision")] + [
+    f"foretell.training.words.{name}" for name in ("article", "averaging", "loop", "state", "step")
+]
+EVERY = tuple(
+    each.name
+    for each in pkgutil.walk_packages(foretell.__path__, "foretell.")
+    if each.name not in (*_TRAINING, "foretell.__main__") and not each.name.startswith("foretell.networks")
+)
+"""All modules but those that define or train a network in TensorFlow: `load_tensorflow` comes before them."""
+
 
 def test_imports_only_go_down() -> None:
     lint = Path(sys.executable).parent / "lint-imports"
@@ -72,7 +85,9 @@ for module in modules:
 
 
 @pytest.mark.parametrize(
-    ("modules", "heavy"), [(LIGHT, HEAVY), (("foretell",), ("numpy", "onnxruntime", "rich"))]
+    ("modules", "heavy"),
+    [(LIGHT, HEAVY), (("foretell",), ("numpy", "onnxruntime", "rich")), (EVERY, ("tensorflow", "keras"))],
+    ids=["light", "foretell", "every"],
 )
 def test_importing_loads_nothing_heavy(modules: tuple[str, ...], heavy: tuple[str, ...]) -> None:
     """One process imports all: the first module that loads something heavy is named."""
@@ -82,8 +97,6 @@ def test_importing_loads_nothing_heavy(modules: tuple[str, ...], heavy: tuple[st
 
 
 def test_names_of_the_package() -> None:
-    import foretell
-
     assert foretell.__version__
     assert foretell.errors.ForetellError
     assert set(foretell.__all__) <= set(dir(foretell))

@@ -24,7 +24,7 @@ from foretell.machine import usable_processors
 if TYPE_CHECKING:
     from foretell.networks.lstm_layer import Precision
     from foretell.training.words.averaging import Arrays, Trained
-from foretell.training.words.step import Batch
+    from foretell.training.words.step import Batch
 
 AVERAGE_EVERY = 32
 """Steps between two averages: the exchange takes a few percent of them."""
