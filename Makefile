@@ -51,7 +51,7 @@ predict: wheel
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PREDICT)
 	@$(BIN)/uv pip install --quiet --python $(PREDICT)/bin/python --constraint $(LOCK) dist/*.whl
 
-test: predict  ## all tests (about eleven minutes on two cores)
+test: predict  ## all tests (about seven minutes on two cores)
 	FORETELL_PREDICT_PYTHON=$(abspath $(PREDICT))/bin/python $(BIN)/pytest -n 2 --dist worksteal
 
 lint: install  ## ruff, mypy, README's code under mypy --strict, the layer check, actionlint

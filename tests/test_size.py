@@ -39,11 +39,11 @@ PARTS = {
     "foretell/data": Budget(4_220, 3_600),
     "foretell/hub": Budget(740, 450),
     "foretell/*.py": Budget(2_810, 2_100),
-    "foretell": Budget(42_340, 37_000),
-    "tests": Budget(35_350, 28_000),
+    "foretell": Budget(42_350, 37_000),
+    "tests": Budget(35_370, 28_000),
     "bench": Budget(3_260, 3_000),
 }
-MODULES, ANY = Budget(241, 250), Budget(403, 250)
+MODULES, ANY = Budget(241, 250), Budget(404, 250)
 LINES_OF_A_MODULE, LINES_OF_A_FUNCTION = 400, 40
 LONGER = {
     "foretell/config.py": Budget(500, 500),

@@ -62,9 +62,7 @@ def export(
     record = _record(exported)
     Writer(format, list(record)).write(record, _line(exported))
     if (without := exported.without_teacher) is not None:
-        text = (
-            f"the export leaves the kept teacher out: {percent(without.changed)} of {without.count:,} texts"
-        )
+        text = f"the export leaves the kept teacher out: {percent(without.changed)} of {without.count:,}"
         accuracy = "give --data to measure its accuracy"
         if without.loss is not None:
             accuracy = f"accuracy {percent(without.loss.after)} instead of {percent(without.loss.before)}"

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from foretell.artifacts import manifest
 from foretell.cli.inputs import open_model
 from foretell.cli.options import AS_TEXT, Output, expect
-from foretell.cli.output import Writer, aligned, listed, show
+from foretell.cli.output import Writer, aligned, listed, megabytes, show
 from foretell.cli.setting_flags import SettingInfo, plain, setting_infos
 from foretell.config import Job, to_dict
 from foretell.hub.client import address_of
@@ -85,10 +85,16 @@ def model_record(opened: Model) -> dict[str, Any]:
     }
 
 
+def _value(name: str, value: Any) -> object:
+    if name.endswith("bytes"):
+        return megabytes(value)
+    return ", ".join(value) if isinstance(value, list) else value
+
+
 def model_text(record: Mapping[str, Any]) -> str:
     """Return what `model_record` has, for people."""
     head = [
-        (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else value)
+        (name.replace("_", " ").replace("bytes", "size"), _value(name, value))
         for name, value in record.items()
         if value and not isinstance(value, dict)
     ]

@@ -126,7 +126,7 @@ def _table(first: str, keys: Sequence[str], ends: str, rows: Iterable[tuple[obje
 
 
 def _name(key: str) -> str:
-    return key.replace("_", " ")
+    return key.replace("_", " ").replace(" f1", " F1")
 
 
 def _threshold(report: Report) -> str:

@@ -111,7 +111,7 @@ def export_model(
     write_export(content, source.description(format, precision), target, measure)
     (result,) = measured
     return Exported(
-        path=target,
+        path=Path(out),
         job=source.model.job,
         format=format,
         size=sum(map(len, content.values())),

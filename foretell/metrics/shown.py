@@ -62,6 +62,9 @@ _TILES = (
 _SHARES = ("accuracy", "coverage", "calibration_error", "_saved")
 """The ends of the keys of metrics that are shown in percent."""
 
+_FRACTIONS = ("f1", "precision", "recall", "loss")
+"""The ends of the keys of metrics that have four decimal places, so that they stand under each other."""
+
 _ON_TRAINING_TEXT = ("training", "label hints", "the last")
 
 _FAR_BEHIND = 0.02
@@ -106,11 +109,9 @@ def shown_value(key: str, value: object) -> str | None:
         return "not a number" if value != value else "too large to show"
     if key == "seconds":
         return duration(value)
-    return (
-        percent(value)
-        if key.endswith(("accuracy", "coverage", "calibration_error", "_saved"))
-        else count(value)
-    )
+    if key.endswith(_SHARES):
+        return percent(value)
+    return f"{value:.4f}" if key.endswith(_FRACTIONS) and abs(value) < 1000 else count(value)
 
 
 def count(value: float) -> str:
@@ -169,7 +170,7 @@ def _better_baseline(metrics: Metrics) -> str:
     if ours is not None and baseline is not None and ours < baseline:
         return (
             f"The n-gram linear model alone is more accurate here ({percent(baseline)} against "
-            f"{percent(ours)}): try the setting linear, texts without labels, or more labelled texts"
+            f"{percent(ours)}): add texts without labels, or label more texts"
         )
     ours, baseline = number(metrics.get("valid_perplexity")), number(metrics.get("baseline_perplexity"))
     if ours is not None and baseline is not None and ours > baseline:

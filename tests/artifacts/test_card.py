@@ -71,7 +71,7 @@ def test_a_kneser_ney_model_is_described(make_model, kneser_ney):
 def test_metrics(make_model):
     metrics = {"accuracy": 0.875, "perplexity": math.inf, "valid_loss": 0.25, "note": "x", "steps": True}
     card = model_card(make_model("labels-bilstm", metrics=metrics), "m", "1")
-    assert "| Accuracy | 87.50 % |\n| Log loss (nats) | 0.25 |\n\n" in card
+    assert "| Accuracy | 87.50 % |\n| Log loss (nats) | 0.2500 |\n\n" in card
     assert "None were recorded" in model_card(make_model("labels-bilstm", metrics={}), "m", "1")
 
 

@@ -160,7 +160,7 @@ def test_rows_and_tiles_begin_with_the_most_important() -> None:
         "caution": "x",
     }
     assert rows_of(metrics) == [
-        ("Accuracy", "50.00 %"), ("Training loss (nats)", "0.01"), ("Time", "1 min 01 s"), ("Own", "3")
+        ("Accuracy", "50.00 %"), ("Training loss (nats)", "0.0100"), ("Time", "1 min 01 s"), ("Own", "3")
     ]  # fmt: skip
     assert tiles_of(metrics) == [("Accuracy", "50.00 %"), ("Time", "1 min 01 s")]
     assert rows_of({"accuracy": float("nan"), "steps": 10**400}) == [
