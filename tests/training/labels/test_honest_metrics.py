@@ -5,7 +5,8 @@ A metric that is better than the truth by more than two standard errors fails.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -64,9 +65,16 @@ def assert_at_chance(shares: Sequence[float], n: int, chance: float = 0.5) -> No
     assert np.mean(shares) <= chance + (2 if len(shares) == 10 else 3) * error, shares
 
 
+def chance_of(labels: Iterable[Sequence[object]]) -> float:
+    """Return the mean accuracy of the most frequent label, which no text is needed for: of 200, 52.8 %."""
+    return float(np.mean([max(Counter(each).values()) / len(each) for each in labels]))
+
+
 def metrics_of(examples: Examples, out: Path, settings: LabelsSettings = SETTINGS) -> dict[str, Any]:
     split = make_split(examples, fraction=settings.fraction_for(len(examples)), seed=1)
-    return train_labels(split, settings, TrainOptions(out=out, preset="quick", restart=True)).metrics
+    return train_labels(
+        split, settings, TrainOptions(out=out, preset="quick", restart=True, overwrite=True)
+    ).metrics
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
@@ -76,10 +84,11 @@ def test_ensemble_members_and_network_are_at_chance(
     # It would be given up.
     monkeypatch.setattr(decide, "_MIN_NETWORK_SHARE", 0.0)
     found = [metrics_of(texts_and_random_labels(seed), tmp_path / "m") for seed in seeds]
+    chance = chance_of(texts_and_random_labels(seed).labels for seed in seeds)
     for key in ("accuracy", "network_accuracy", "linear_accuracy", "baseline_accuracy"):
-        assert_at_chance([each[key] for each in found], N)
+        assert_at_chance([each[key] for each in found], N, chance)
     for name in found[0]["members"]:
-        assert_at_chance([each["members"][name]["accuracy"] for each in found], N)
+        assert_at_chance([each["members"][name]["accuracy"] for each in found], N, chance)
     # Two labels, each as probable as the other: no loss below ln 2.
     assert np.mean([each["valid_loss"] for each in found]) > np.log(2) - 0.02
     assert np.mean([each["coverage"][-1]["accuracy"] for each in found]) < 0.75
@@ -93,26 +102,29 @@ def test_a_planted_duplicate_does_not_help(seeds: Sequence[int], tmp_path: Path)
         return Examples([*half.texts, *others], [*half.labels, *half.labels], name="twice")
 
     found = [metrics_of(twice(seed), tmp_path / "m") for seed in seeds]
-    assert_at_chance([each["accuracy"] for each in found], N // 2)
-    assert_at_chance([each["linear_accuracy"] for each in found], N // 2)
+    chance = chance_of(texts_and_random_labels(seed, N // 2).labels for seed in seeds)
+    assert_at_chance([each["accuracy"] for each in found], N // 2, chance)
+    assert_at_chance([each["linear_accuracy"] for each in found], N // 2, chance)
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_several_labels_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
-    settings, found = with_changes(SETTINGS, {"multi_label": ";"}), []
+    settings, found, applies = with_changes(SETTINGS, {"multi_label": ";"}), [], list[list[bool]]()
     for seed in seeds:
         rng = np.random.default_rng(seed)
         names = [";".join(name for name in "abc" if rng.random() < 0.5) or ";" for _ in range(N)]
+        applies += [[label in name for name in names] for label in "abc"]
         path = tmp_path / f"{seed}.csv"
         texts = [text.replace('"', "'") for text in texts_and_random_labels(seed).texts]
         rows = [f'"{text}",{name}' for text, name in zip(texts, names, strict=True)]
         path.write_text("\n".join(["text,label", *rows]))
         found.append(metrics_of(read_examples(path, multi_label=";"), tmp_path / "m", settings))
     # Each metric is of three decisions a text.
-    assert_at_chance([1 - each["hamming_loss"] for each in found], 3 * N)
-    assert_at_chance([each["linear_label_accuracy"] for each in found], 3 * N)
+    chance = chance_of(applies)
+    assert_at_chance([1 - each["hamming_loss"] for each in found], 3 * N, chance)
+    assert_at_chance([each["linear_label_accuracy"] for each in found], 3 * N, chance)
     for name in found[0]["members"]:
-        assert_at_chance([each["members"][name]["label_accuracy"] for each in found], 3 * N)
+        assert_at_chance([each["members"][name]["label_accuracy"] for each in found], 3 * N, chance)
     assert np.mean([each["log_loss"] for each in found]) > np.log(2) - 0.01
 
 
@@ -161,15 +173,16 @@ def test_a_continued_classifier_is_at_chance(
         whole = texts_and_random_labels(seed)
         new = Examples(whole.texts[N // 2 :], whole.labels[N // 2 :], name="new")
         split, continued = split_of(new, settings, ancestor)
-        options = TrainOptions(out=tmp_path / "m", preset="quick", restart=True)
+        options = TrainOptions(out=tmp_path / "m", preset="quick", restart=True, overwrite=True)
         metrics = train_labels(split, settings, options, continued=continued).metrics
         assert metrics["continued"]["new"]["texts"] == N // 2
         member = metrics["members"]["ngrams"]
         shares.append((metrics["accuracy"], metrics["linear_accuracy"], member["accuracy"]))
         # Each is of the new texts alone, without those that the old classifier labelled.
         assert all(N // 2 * share == pytest.approx(round(N // 2 * share), abs=1e-3) for share in shares[-1])
+    chance = chance_of(texts_and_random_labels(seed).labels[N // 2 :] for seed in seeds)
     for each in zip(*shares, strict=True):
-        assert_at_chance(each, N // 2)
+        assert_at_chance(each, N // 2, chance)
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
