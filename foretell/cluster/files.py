@@ -20,7 +20,7 @@ from foretell.cluster.session import Cluster, connected, require_cluster
 from foretell.cluster.shards import Shard, plan
 from foretell.cluster.storage import StoredFile, absolute, input_files
 from foretell.cluster.worker import process, together
-from foretell.config import check_one_label
+from foretell.config import Job, check_one_label
 from foretell.data.records import ReadOptions
 from foretell.errors import RunError, SettingsError, UsageError
 from foretell.hashes import sha256_of
@@ -185,14 +185,8 @@ def evaluate_files(
         MissingExtraError, UsageError, RunError, ArtifactError: as `classify_files`.
         DataError: as there, or no row has a label.
     """
-    opened = read_model(local_path(model))
-    if opened.job == "words" and label is not None:
-        raise UsageError(expected="no --label with a model for words", found=label, fix="leave it out")
-    check_one_label(opened.settings, "evaluate --cluster")
-    if opened.job == "labels" and cache:
-        raise UsageError(expected="no --cache with a model for labels", found=f"--cache {cache}")
     task = Task(command="evaluate", model="", cache=cache)
-    return _run(task, model, opened.job, sources, where, label)
+    return _run(task, model, None, sources, where, label)
 
 
 @dataclass(kw_only=True)
@@ -303,9 +297,9 @@ class _Job:
 
 
 def _run(
-    task: Task, model: str | Path, job: str, sources: Sources, where: Where, label: str | None = None
+    task: Task, model: str | Path, job: Job | None, sources: Sources, where: Where, label: str | None = None
 ) -> ClusterReport:
-    """Check the arguments and the model, and run a job over files."""
+    """Check the arguments and the model, and run a task over files; None: a model for either job."""
     require_cluster()
     for name in ("workers", "shard_mb"):
         value = where.get(name)
@@ -313,10 +307,16 @@ def _run(
             raise SettingsError(expected="more than 0", found=repr(value), where=name.replace("_", "-"))
     path = Path(local_path(model))
     opened = read_model(path)
-    if opened.job != job:
+    if job not in (None, opened.job):
         fix = "use foretell score with it" if job == "labels" else "use foretell classify with it"
         expected, found = f"a model for {job}", f"one for {opened.job}"
         raise UsageError(expected=expected, found=found, where=str(path), fix=fix)
+    if opened.job == "words" and label is not None:
+        raise UsageError(expected="no --label with a model for words", found=label, fix="leave it out")
+    if task.command == "evaluate":
+        check_one_label(opened.settings, "evaluate --cluster")
+    if opened.job == "labels" and task.cache:
+        raise UsageError(expected="no --cache with a model for labels", found=f"--cache {task.cache}")
     if task.cache and opened.cache is None:
         expected, fix = "a model with a continuous cache", "leave --cache out"
         raise UsageError(expected=expected, found="one without", where=str(path), fix=fix)
