@@ -87,12 +87,12 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     if not (media_type.startswith("application/") and media_type.endswith(("/json", "+json"))):
         message = "expected Content-Type: application/json, found another or none"
         raise ApiError(message, status=415, code="not_json")
-    body = bytearray()
+    received = bytearray()
     try:
         async with asyncio.timeout(limits.seconds):
             async for chunk in request.stream():
-                body += chunk
-                if len(body) > limits.body:
+                received += chunk
+                if len(received) > limits.body:
                     message = (
                         f"expected at most {limits.body} bytes, found a larger body; send several requests"
                     )
@@ -100,8 +100,9 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     except TimeoutError:
         message = f"expected the whole body within {limits.seconds:g} seconds, found a part of it"
         raise ApiError(message, status=408, code="body_too_slow", headers=CLOSE) from None
-    limits.check_body(bytes(body))
-    return bytes(body)
+    body = bytes(received)
+    limits.check_body(body)
+    return body
 
 
 def parse_body(schema: type[BaseModel], body: bytes) -> BaseModel:
