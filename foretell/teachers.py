@@ -82,7 +82,10 @@ def teacher_of(
 def _fitted_copy(
     estimator: Any, values: Mapping[str, object], texts: Sequence[str], labels: Sequence[str]
 ) -> Ask:
-    """Return what answers by a copy of a scikit-learn estimator; `values` are its classes, by their names."""
+    """Return `predict_proba` of a fitted copy of an estimator, with columns in the order of `values`.
+
+    These are the classes of the estimator, by their names.
+    """
     from sklearn.base import clone
 
     copy = clone(estimator).fit(list(texts), np.array([values[label] for label in labels]))

@@ -8,7 +8,7 @@ their log loss decides whether the answers are used, how sharp they are taken, a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 from typing import Any, NamedTuple
@@ -55,7 +55,7 @@ _MAX_DECIDING, _USED_MARGIN, _MARGIN, _SHARP_MARGIN = 3_000, 1.0, 2.0, 4.0
 must lower the log loss: most for probabilities, which tell more of the labels that a teacher has learned."""
 
 _KNOWS_LABELS = 0.95
-"""The part of the labelled texts from which on a teacher that is right has learned from them."""
+"""A teacher that is right on this part of the labelled texts, or more, has learned from their labels."""
 
 _MANY_ROWS = 4
 """With so many rows for each labelled text, all of these validate, and a part of the rows."""
@@ -176,58 +176,63 @@ def _asked(teacher: Answering, texts: tuple[str, ...], stages: Stages) -> Float3
                 parts.append(np.full((len(texts) - n, len(teacher.labels)), np.nan, np.float32))
                 break
             batch = list(texts[n : n + _BATCH])
-            parts.append(checked(teacher.ask(batch), len(batch), teacher.labels, teacher.name, n))
+            parts.append(_answers(teacher, batch, n))
             n += len(batch)
             if run.checkpoints.due():
                 stages.keep(_STAGE, {_ASKED: np.concatenate(parts)})
             listener(Stage(name=f"teacher: {n:,} of {len(texts):,} texts", done=0.02 + 0.02 * n / len(texts)))
             run.interrupt.check()
-    except ForetellError:
-        raise
-    except Exception as error:
-        raise RunError(
-            expected="probabilities from the teacher", found=f"{type(error).__name__}: {error}",
-            where=f"{teacher.name}, texts {n + 1:,} to {min(n + _BATCH, len(texts)):,}",
-            fix="with out= the answers so far are kept, and resume=True asks for the others",
-        ) from error  # fmt: skip
     finally:
         if n > first:
             stages.keep(_STAGE, {_ASKED: np.concatenate(parts)}, now=True)
     return np.concatenate(parts)
 
 
+def _answers(teacher: Answering, texts: Sequence[str], first: int = 0) -> Float32s:
+    """Return checked answers to texts, [text, label]; an exception of the teacher becomes a RunError."""
+    try:
+        return checked(teacher.ask(texts), len(texts), teacher.labels, teacher.name, first)
+    except ForetellError:
+        raise
+    except Exception as error:
+        raise RunError(
+            expected="probabilities from the teacher", found=f"{type(error).__name__}: {error}",
+            where=f"{teacher.name}, texts {first + 1:,} to {first + len(texts):,}",
+            fix="with out= the answers so far are kept, and resume=True asks for the others",
+        ) from error  # fmt: skip
+
+
 def _unseen_answers(
     teacher: Answering, values: Float32s, rows: Rows, split: Split, stages: Stages
 ) -> Callable[[Mask], Float32s]:
-    """Return the answers to the texts without labels, by the labelled texts that may have been learned from.
+    """Return the answers for a mask of labelled texts [text], without the labels of the other texts.
 
-    A teacher that knows nearly all labels has learned from them, and its answers tell those of held-out texts
-    too: they are always the same, `values`. Where it can be copied, a copy learns from the others alone.
+    These are `values`, the teacher's own. But a teacher that is right on nearly all labelled texts has
+    learned their labels. If it can be copied, a copy that is fitted to the texts of the mask answers.
     """
     names, listener = split.train.label_names, stages.run.options.listener
     columns = [teacher.labels.index(name) for name in names]
     refit, found = teacher.refit, dict[bytes, Float32s]()
     if refit is None:
         return lambda _: values
-    known = checked(teacher.ask(rows.texts), len(rows.texts), teacher.labels, teacher.name)[:, columns]
+    known = _answers(teacher, rows.texts)[:, columns]
     if (known.argmax(axis=1) == rows.targets).mean() < _KNOWS_LABELS:
         return lambda _: values
-    listener(Note(text="the teacher knows the labels: copies of it learn from the other folds alone"))
+    listener(Note(text="the teacher knows the labels: each fold has a copy that is fitted to the others"))
 
     def answers(inside: Mask) -> Float32s:
         if (key := inside.tobytes()) not in found:
             stages.run.interrupt.check()
-            places, texts = np.flatnonzero(inside).tolist(), split.unlabelled
-            labels = [names[rows.targets[place]] for place in places]
+            labels = [names[target] for target in rows.targets[inside]]
             try:
-                answered = refit([rows.texts[place] for place in places], labels)(texts)
-                found[key] = checked(answered, len(texts), teacher.labels, teacher.name)[:, columns]
-            # Whatever another program raises: the teacher is then judged as one that cannot be copied.
+                copy = refit(list(compress(rows.texts, inside)), labels)
+                given = checked(copy(split.unlabelled), len(values), teacher.labels, teacher.name)
+                found[key] = given[:, columns]
+            # Code from outside may raise anything: the teacher's own answers are then judged.
             except Exception as error:
                 if not any(each is values for each in found.values()):
-                    listener(
-                        Note(text=f"a copy of the teacher did not learn: {type(error).__name__}: {error}")
-                    )
+                    text = f"{type(error).__name__}: {error}"
+                    listener(Note(text=f"a copy of the teacher did not learn: {text}"))
                 found[key] = values
         return found[key]
 

@@ -53,8 +53,8 @@ GIVE_UP_AFTER = 2
 """Folds after which the network is left out of the ensemble where it gets next to no weight there."""
 
 _MANY_TEXTS, _ENOUGH_FOLDS = 500, 3
-"""With so many texts of one label each, networks of so many folds weigh the network as all five do, in three
-fifths of the time (docs/experiments.md)."""
+"""From this many texts with one label each, the networks of three folds are trained instead of five: the
+ensemble's weight for the network and the accuracy stay the same (docs/experiments.md)."""
 
 _MIN_SHARE = 1 / 4
 """The part of the steps below which a network would learn too little: it is then left out."""
