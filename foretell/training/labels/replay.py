@@ -17,7 +17,7 @@ their losses is the cross-entropy with the soft label.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -83,14 +83,14 @@ def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettin
     rng = np.random.default_rng(settings.seed)
     words = splitter(settings.tokens, lowercase=settings.lowercase)
     pieces, prior = _pieces(ancestor)
-    join = _joiner(ancestor.model.tokenizer)
-    answers = ancestor.runtime.predict_proba([join(piece) for piece in pieces])
+    style = ancestor.model.tokenizer.style
+    answers = ancestor.runtime.predict_proba([_as_text(piece, style) for piece in pieces])
     own, texts = set(map(text_key, new)), []
     for label, count in enumerate(_counts(ancestor)):
         likelihood = np.cumsum(prior * answers[:, label])
         for _ in range(count):
             template = words(new[int(rng.integers(len(new)))])[-settings.length :]
-            texts.append(join(_replaced(template, pieces, likelihood / likelihood[-1], rng)))
+            texts.append(_as_text(_replaced(template, pieces, likelihood / likelihood[-1], rng), style))
     texts = [text for text in texts if text.strip() and text_key(text) not in own]
     return soft_examples(texts, ancestor.runtime.predict_proba(texts), ancestor.labels, "made-up texts")
 
@@ -120,14 +120,10 @@ def _replaced(template: Sequence[str], pieces: Sequence[Piece], draw: Float64s, 
     return words
 
 
-def _joiner(tokenizer: Tokenizer) -> Callable[[Piece], str]:
-    """Return a function that writes words as a text, with the spaces of the tokenizer's style."""
-
-    def join(words: Piece) -> str:
-        spacing = Spacing(tokenizer.style)
-        return "".join(map(spacing.piece, words)) + spacing.end()
-
-    return join
+def _as_text(words: Piece, style: str) -> str:
+    """Return words as a text, with the spaces of a tokenizer's style."""
+    spacing = Spacing(style)
+    return "".join(map(spacing.piece, words)) + spacing.end()
 
 
 def _pieces(ancestor: Ancestor) -> tuple[list[Piece], Float64s]:
