@@ -10,6 +10,7 @@ from page_workplace import chromium, new_page, visited
 from playwright.sync_api import Browser, Page
 from service_workplace import Running, running, write_labels, write_words
 
+from foretell.annotation.annotation import Annotation
 from foretell.service.limits import Limits
 
 NARROW = Limits(body=20_000, texts=10, characters=1_000, tokens=50, queue=12)
@@ -25,6 +26,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def served(models: tuple[Path, Path]) -> Iterator[Running]:
     with running(*models) as it:
         yield it
+
+
+@pytest.fixture(scope="module")
+def labelling(annotation: Annotation) -> Iterator[Running]:
+    """A service that has only the texts to label of a module's fixture `annotation`."""
+    with running(annotation=annotation) as it:
+        yield it
+
+
+@pytest.fixture
+def from_the_start(annotation: Annotation) -> None:
+    """Undo the answers of earlier tests."""
+    while annotation.undo():
+        pass
 
 
 @pytest.fixture

@@ -11,27 +11,17 @@ from typing import Any
 
 import pytest
 from annotation.tickets import label_of, opened
-from service_workplace import Running, running
+from service_workplace import Running
 
 from foretell.annotation.annotation import Annotation
+
+pytestmark = pytest.mark.usefixtures("from_the_start")
 
 
 @pytest.fixture(scope="module")
 def annotation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Annotation]:
     with opened(tmp_path_factory.mktemp("annotation")) as annotation:
         yield annotation
-
-
-@pytest.fixture(scope="module")
-def labelling(annotation: Annotation) -> Iterator[Running]:
-    with running(annotation=annotation) as it:
-        yield it
-
-
-@pytest.fixture(autouse=True)
-def from_the_start(annotation: Annotation) -> None:
-    while annotation.undo():
-        pass
 
 
 def post(labelling: Running, name: str, **body: Any) -> Any:

@@ -15,6 +15,8 @@ from service_workplace import Running, running
 
 from foretell.annotation.annotation import Annotation
 
+pytestmark = pytest.mark.usefixtures("from_the_start")
+
 HOSTILE = "\x1b[31mprinter \u202e<b>bold</b> <script>alert(1)</script> 😀"
 
 
@@ -25,21 +27,9 @@ def annotation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Annotation]
         yield annotation
 
 
-@pytest.fixture(scope="module")
-def served(annotation: Annotation) -> Iterator[Running]:
-    with running(annotation=annotation) as it:
-        yield it
-
-
-@pytest.fixture(autouse=True)
-def from_the_start(annotation: Annotation) -> None:
-    while annotation.undo():
-        pass
-
-
 @pytest.fixture
-def page(tab: Page, served: Running) -> Iterator[Page]:
-    with visited(tab, served.url) as it:
+def page(tab: Page, labelling: Running) -> Iterator[Page]:
+    with visited(tab, labelling.url) as it:
         it.wait_for_selector(".to-label .labels button")
         yield it
 
@@ -170,9 +160,9 @@ def test_hostile_texts_are_text(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.soak)])
 def test_axe_finds_no_violation(
-    browser: Browser, served: Running, annotation: Annotation, scheme: Any
+    browser: Browser, labelling: Running, annotation: Annotation, scheme: Any
 ) -> None:
-    with opened(browser, served.url, color_scheme=scheme) as page:
+    with opened(browser, labelling.url, color_scheme=scheme) as page:
         page.wait_for_selector(".to-label .labels button")
         for number in range(1, 9):
             press(page, annotation, "1", number)
@@ -182,8 +172,8 @@ def test_axe_finds_no_violation(
         check_with_axe(page)
 
 
-def test_it_fits_360_pixels(browser: Browser, served: Running) -> None:
-    with opened(browser, served.url, width=360) as page:
+def test_it_fits_360_pixels(browser: Browser, labelling: Running) -> None:
+    with opened(browser, labelling.url, width=360) as page:
         page.wait_for_selector(".to-label .labels button")
         page.locator("#annotate-query").fill("endless")
         page.get_by_role("button", name="Search").click()
