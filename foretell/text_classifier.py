@@ -132,7 +132,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         label_hints: str | Path | Mapping[Any, str | Sequence[str]] | None = None,
         continue_from: str | Path | TextClassifier | None = None,
         old: Any = None,
-        old_valid: Any = None,
         sample_weight: Any = None,
         text: str | None = None,
         label: str | None = None,
@@ -172,7 +171,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
                 words and new labels. Its settings stay, unless a parameter is given.
             old: old examples of that classifier, of the kinds of `valid`, learned from again. None: they are
                 gone, and the old model labels unlabelled and made-up texts instead.
-            old_valid: old examples to measure on only; the old model must not have learned from them.
             sample_weight: how much each text counts in training, [text]. Validation metrics are not weighted.
             text: the name of the text column of `X`; None: chosen where it is clear.
             label: the name of the label column of `X`; None: chosen where it is clear.
@@ -200,7 +198,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """
         require_training()
         started = time.monotonic()
-        ancestor, settings, name = self._beginning(continue_from, old, old_valid)
+        ancestor, settings, name = self._beginning(continue_from)
         from foretell.teachers import with_teacher
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.labels.continued import split_of
@@ -218,7 +216,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         split, continued = split_of(
             data.examples, settings, ancestor, unlabelled=texts, hints=data.hints,
             valid=validation_data(valid, names, **how), old=validation_data(old, **how),
-            old_valid=validation_data(old_valid, **how),
         )  # fmt: skip
         home = Home(out)
         with shown(self.verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
@@ -233,8 +230,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
                 split, settings, options, continued=continued, vectors=vectors, teacher=teacher,
                 keep_teacher=keep_teacher,
             )  # fmt: skip
-        # A classifier that is continued has labels that its new examples lack.
-        self._open(home, data.classes if continued is None else None)
+        # A classifier that is continued, and a teacher of all texts, have labels that the examples lack.
+        self._open(home, data.classes if continued is None and len(data.classes) else None)
         if reason := self.metrics_.get("not_measured"):
             warnings.warn(str(reason), TooFewTextsWarning, stacklevel=2)
         return self
@@ -441,18 +438,17 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         return with_changes(cast(LabelsSettings, preset("labels", self.preset)), self._changes())
 
     def _beginning(
-        self, continue_from: str | Path | TextClassifier | None, *old: object
+        self, continue_from: str | Path | TextClassifier | None
     ) -> tuple[Ancestor | None, LabelsSettings, str]:
         """Return the classifier that a training continues, the settings and the name of their preset.
 
         A classifier that is continued keeps its settings; the default preset does not count as given.
         """
-        from foretell.training.labels.ancestor import continued_settings, opened_ancestor
+        from foretell.training.labels.ancestor import continued_settings, read_ancestor
 
-        directory = None if continue_from is None else directory_of(continue_from)
-        ancestor = opened_ancestor(directory, *old)
-        if ancestor is None:
+        if continue_from is None:
             return None, self._settings(), self.preset
+        ancestor = read_ancestor(directory_of(continue_from))
         name = None if self.preset in (DEFAULT_PRESET, ancestor.model.preset) else self.preset
         settings = continued_settings(ancestor.model, name, self._changes())
         return ancestor, settings, name or ancestor.model.preset

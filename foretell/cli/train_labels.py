@@ -51,7 +51,6 @@ class Sources:
             labels. Its settings stay, unless they are given. See docs/continue.md.
         old: Old examples of the model to continue, learned from again. May be given several times. Without
             them the old model labels the --unlabelled texts and made-up texts instead.
-        old_valid: Old examples to measure on only. The old model must not have learned from them.
     """
 
     valid: Annotated[str | None, Parameter(metavar="DATA")] = None
@@ -63,19 +62,16 @@ class Sources:
     label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
     continue_: Annotated[str | None, Parameter(name="--continue", metavar="MODEL")] = None
     old: Annotated[Several, Parameter(metavar="DATA")] = ()
-    old_valid: Annotated[str | None, Parameter(metavar="DATA")] = None
 
     def check(self, data: str | None) -> None:
         """Check that the options go together."""
         other = "--label-hints" if self.label_hints else "--soft" if self.soft else "" if data else "none"
         what = "DATA, texts with labels, or --label-hints FILE, or --soft FILE"
-        where = "--old" if self.old else "--old-valid"
-        has_old = bool(self.old) or self.old_valid is not None
         expect(not (self.teacher and self.soft), "one teacher", "--teacher and --soft")
         expect(not (self.continue_ and other), "DATA, new texts with labels, with --continue", other)
         expect(other != "none", what, "none")
         whose = "--continue MODEL, whose old examples these are"
-        expect(not has_old or self.continue_ is not None, whose, "none", where=where)
+        expect(not self.old or self.continue_ is not None, whose, "none", where="--old")
 
 
 _NOTHING_MORE = Sources()
@@ -156,7 +152,8 @@ def _read(
     from foretell.data.examples import Examples, read_label_hints, unlabelled_texts
     from foretell.data.soft import read_soft
     from foretell.data.split import make_split
-    from foretell.training.labels.continued import joined, split_of
+    from foretell.training.labels.continued import split_of
+    from foretell.training.labels.rows import joined
 
     def read(source: str | None, part: Part) -> Examples | None:
         return None if source is None else reading.read(source, part=part, multi_label=settings.multi_label)
@@ -172,7 +169,6 @@ def _read(
         examples, settings, ancestor, valid=read(more.valid, "test"), hints=hints,
         unlabelled=[*unlabelled, *(() if soft is None else soft.texts)],
         old=joined(olds, ", ".join(each.name for each in olds)) if olds else None,
-        old_valid=read(more.old_valid, "test"),
     )  # fmt: skip
     for each in filter(len, (examples, *olds)):
         of_one = split if ancestor is None else make_split(each, fraction=0.0, seed=settings.seed)

@@ -44,7 +44,6 @@ class Examples:
         label_type: the type of the values that the labels stand for.
         sets: the labels of each text, where a text may have several; `labels` then has them joined. None:
             each text has one label.
-        soft: the probability of each label, learned instead of `labels`; None: the labels are certain.
     """
 
     texts: list[str]
@@ -55,7 +54,6 @@ class Examples:
     weights: list[float] | None = None
     label_type: LabelType = "text"
     sets: LabelSets | None = None
-    soft: LabelSets | None = None
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.labels):
@@ -68,8 +66,7 @@ class Examples:
     @property
     def label_names(self) -> list[str]:
         """The distinct labels, sorted as their type is."""
-        of_matrix = self.soft if self.sets is None else self.sets
-        return ordered(self.labels, self.label_type) if of_matrix is None else of_matrix.names
+        return ordered(self.labels, self.label_type) if self.sets is None else self.sets.names
 
     def select(self, places: Iterable[int], name: str | None = None) -> Examples:
         """Return the examples at `places`, without notes."""
@@ -81,7 +78,6 @@ class Examples:
             weights=None if self.weights is None else [self.weights[place] for place in chosen],
             label_type=self.label_type,
             sets=None if self.sets is None else self.sets.select(chosen),
-            soft=None if self.soft is None else self.soft.select(chosen),
         )
 
 

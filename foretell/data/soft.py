@@ -42,8 +42,7 @@ class Answering:
         sha256: what a resumed training must find again.
         label_type: the type of the values that the labels stand for.
         texts: those that it has answered; NaN is its answer to others. Empty: it answers all.
-        refit: returns `ask` of a copy that has learned from some texts and their labels alone; None: it
-            cannot be copied.
+        is_estimator: whether it is one of scikit-learn's estimators, which may know labels by heart.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Answering:
     sha256: str
     label_type: LabelType = "text"
     texts: tuple[str, ...] = ()
-    refit: Callable[[Sequence[str], Sequence[str]], Ask] | None = None
+    is_estimator: bool = False
 
 
 def answered(texts: Sequence[str], values: object, labels: Sequence[str], name: str) -> Answering:

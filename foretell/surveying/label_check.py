@@ -15,7 +15,7 @@ from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import fit_ngrams
-from foretell.training.labels.tokenized import Targets
+from foretell.training.labels.tokens import Targets
 
 FOLDS = 5
 SEED = 0

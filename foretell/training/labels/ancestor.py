@@ -7,19 +7,17 @@ logarithmic opinion pool of the old and the new classifier.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from foretell.arrays import Float32s, NgramKeys, Probabilities
-from foretell.artifacts.directory import read_model
+from foretell.arrays import Float32s, NgramKeys
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings, with_changes
-from foretell.errors import SettingsError, UsageError
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
@@ -31,16 +29,14 @@ from foretell.training.labels.members import Candidate, Chosen, scores_of
 from foretell.training.labels.rows import Rows
 from foretell.training.labels.tokens import Tokens
 
+if TYPE_CHECKING:
+    from foretell.networks import Network
+
 _SHAPE = (
     "network", "tokens", "lowercase", "embedding_size", "units", "dense_units", "filters", "kernel_size",
     "pool_size",
 )  # fmt: skip
 """Settings that the weights and the tokens of a model depend on: they stay as they are."""
-
-Part = LinearModel | TfidfModel
-
-NAME = "ancestor"
-"""The member's name among the metrics."""
 
 
 class Ancestor(ContinuedModel[LabelsRuntime]):
@@ -50,15 +46,6 @@ class Ancestor(ContinuedModel[LabelsRuntime]):
     def labels(self) -> list[str]:
         """Its labels, sorted."""
         return self.runtime.labels
-
-    def probabilities(self, texts: Sequence[str], labels: Sequence[str]) -> Probabilities:
-        """Return its probabilities of other labels, sorted, its own among them, [text, label].
-
-        A label that it does not know has 0.
-        """
-        found = np.zeros((len(texts), len(labels)), np.float32)
-        found[:, [labels.index(label) for label in self.labels]] = self.runtime.predict_proba(texts)
-        return found
 
     def new_words(self, tokenizer: Tokenizer, settings: LabelsSettings) -> str:
         """Return a note on the words of a larger tokenizer that it does not have."""
@@ -71,42 +58,12 @@ class Ancestor(ContinuedModel[LabelsRuntime]):
 
 
 def read_ancestor(path: str | Path) -> Ancestor:
-    """Read the model directory of a classifier.
-
-    Raises:
-        UsageError: it holds a language model.
-        ArtifactError: it cannot be trusted (each reason has its own subclass).
-    """
-    model = read_model(path)
-    if model.job != "labels":
-        raise UsageError(
-            expected="a classifier to continue",
-            found="a language model",
-            where=str(path),
-            fix="give a model that foretell train labels made",
-        )
-    return Ancestor(name=Path(path).resolve().name, model=model, runtime=LabelsRuntime.open(path))
+    """Read the model directory of a classifier; raises as `LabelsRuntime.open` does."""
+    runtime = LabelsRuntime.open(path)
+    return Ancestor(name=Path(path).resolve().name, model=runtime.model, runtime=runtime)
 
 
-def opened_ancestor(directory: str | Path | None, *old: object) -> Ancestor | None:
-    """Return the classifier to continue; None: there is none.
-
-    Args:
-        directory: its model directory, or None.
-        old: old examples of it, each None where there are none.
-
-    Raises:
-        SettingsError: old examples of no classifier; and as `read_ancestor`.
-    """
-    if directory is not None:
-        return read_ancestor(directory)
-    if any(given is not None for given in old):
-        expected = "the classifier whose old examples these are (--continue, continue_from)"
-        raise SettingsError(expected=expected, found="none", where="old or old-valid")
-    return None
-
-
-def continued_settings(model: Model, name: str | None, changes: Mapping[str, Any]) -> LabelsSettings:
+def continued_settings(model: Model, name: str | None, changes: Mapping[str, object]) -> LabelsSettings:
     """Return the settings of a training that continues a model: those of a preset, or its own, with changes.
 
     Raises:
@@ -121,7 +78,7 @@ def continued_settings(model: Model, name: str | None, changes: Mapping[str, Any
     return settings
 
 
-def take_over_classifier(network: Any, labels: Sequence[str], old: Model) -> int:
+def take_over_classifier(network: Network, labels: Sequence[str], old: Model) -> int:
     """Give a new network, of `labels_network`, the weights of the classifier that it continues.
 
     The embeddings of words that both have, the layers, and the weights of labels that both have are copied.
@@ -162,7 +119,9 @@ def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> 
     return np.ascontiguousarray(result, np.float32)
 
 
-def linear_parts(ancestor: Ancestor, size: int, labels: Sequence[str]) -> tuple[Part, ...]:
+def linear_parts(
+    ancestor: Ancestor, size: int, labels: Sequence[str]
+) -> tuple[LinearModel | TfidfModel, ...]:
     """Return the linear models of a classifier for a larger tokenizer and other labels; () if it has none.
 
     The first of the `size` ids are those of its own tokenizer, and its labels are among the new ones, sorted.
@@ -170,20 +129,20 @@ def linear_parts(ancestor: Ancestor, size: int, labels: Sequence[str]) -> tuple[
     model, old = ancestor.model, ancestor.labels
     if model.linear is None:
         return ()
-
-    def fitted(each: Part) -> dict[str, Any]:
-        return {
-            "weights": columns_for(each.weights, old, labels),
-            "bias": columns_for(each.bias[None], old, labels)[0],
-        }
-
-    keys = keys_for(model.linear.keys, model.linear.size, size)
-    parts: list[Part] = [dataclasses.replace(model.linear, keys=keys, size=size, **fitted(model.linear))]
+    parts: list[LinearModel | TfidfModel] = [
+        replace(model.linear, keys=keys_for(model.linear.keys, model.linear.size, size), size=size)
+    ]
     for each in model.tfidf:
         words = keys_for(each.features.words, each.features.size, size)
-        features = dataclasses.replace(each.features, words=words, size=size)
-        parts.append(dataclasses.replace(each, features=features, **fitted(each)))
-    return tuple(parts)
+        parts.append(replace(each, features=replace(each.features, words=words, size=size)))
+    return tuple(
+        replace(
+            each,
+            weights=columns_for(each.weights, old, labels),
+            bias=columns_for(each.bias[None], old, labels)[0],
+        )
+        for each in parts
+    )
 
 
 def keys_for(keys: NgramKeys, old_size: int, size: int) -> NgramKeys:
@@ -206,14 +165,14 @@ def ids_of_keys(keys: NgramKeys, size: int) -> NgramKeys:
     return np.concatenate(columns[::-1]).T
 
 
-class _Nothing:
-    """A `Fit` that has nothing to fit."""
+class _Fitted:
+    """A `Fit` of what is known already."""
 
     def fit(self, *_: object) -> None:
         """Do nothing."""
 
     def scores(self, *_: object) -> Float32s:
-        """Return no scores: they are known."""
+        """Return no scores: `Chosen` has the logits."""
         return np.zeros(0, np.float32)
 
 
@@ -228,8 +187,8 @@ def ancestor_members(ancestor: Ancestor | None, rows: Rows, tokens: Tokens) -> l
         return []
     scores = scores_of(parts, rows.tokenized.ids, rows.tokenized.starts, rows.texts)
     member = Candidate(
-        name=NAME,
-        fit=lambda *_: _Nothing(),
+        name="ancestor",
+        fit=lambda *_: _Fitted(),
         finished=lambda *_: parts,
         learned=rows.labelled,
         strengths=(1.0,),

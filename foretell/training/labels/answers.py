@@ -1,24 +1,23 @@
-"""A teacher's answers as rows: texts that nobody has labelled, with the probabilities that a teacher gives.
+"""A teacher's answers as rows: texts that nobody has labelled, with the label that a teacher gives each.
 
 A classifier is trained on thousands of such rows as on labels (Hinton, Vinyals and Dean, 2015, "Distilling
 the Knowledge in a Neural Network"). Where people have labelled some texts, these are held out from the rows:
-their log loss decides whether the answers are used, how sharp they are taken, and how much each counts.
+their log loss decides whether the answers are used, and how much each counts.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from foretell.arrays import Float32s, Float64s
 from foretell.config import LabelsSettings
+from foretell.data.checks import check_learnable
 from foretell.data.examples import Examples
-from foretell.data.label_sets import LabelSets
 from foretell.data.label_types import ordered
 from foretell.data.soft import Answering, checked
 from foretell.data.split import MIN_TEXTS, Split, make_split, text_key
@@ -27,12 +26,11 @@ from foretell.readable import listed
 from foretell.training.events import Note, Stage
 from foretell.training.labels.candidates import alone, students
 from foretell.training.labels.folds import folds_to_decide
-from foretell.training.labels.logistic import Mask
 from foretell.training.labels.members import Candidate, choose, nested_logs
 from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
-from foretell.training.labels.rows import Rows, rows_of
+from foretell.training.labels.rows import Rows, joined, rows_of
 from foretell.training.labels.stages import Stages
-from foretell.training.labels.tokens import tokenize_split
+from foretell.training.labels.tokens import Soft, one_hot, tokenize_split
 
 _STAGE, _ASKED = "answers", "asked"
 
@@ -45,40 +43,23 @@ CAUTION = (
 _BATCH, _MAX_TIME_SHARE = 32, 1 / 4
 """Texts that a teacher is asked for at once, and the part of the remaining time that it may take."""
 
-HARD = np.inf
-_POWERS, _WEIGHTS = (HARD, 1.0, 2.0), (1.0, 0.3, 0.1)
-"""Powers that probabilities are raised to, `HARD` for the most probable label alone, and how much a row
-counts beside a labelled text. The first of each unless held-out labels show that another is better."""
+_LOWER_WEIGHTS = (0.3, 0.1)
+"""How much a row may count beside a labelled text; 1 unless held-out labels show that less is better."""
 
-_MAX_DECIDING, _USED_MARGIN, _MARGIN, _SHARP_MARGIN = 3_000, 1.0, 2.0, 4.0
-"""Rows that the decision is made on, at most; standard errors by which answers, and other ways to take them,
-must lower the log loss: most for probabilities, which tell more of the labels that a teacher has learned."""
+_MAX_DECIDING, _USED_MARGIN, _WEIGHT_MARGIN = 3_000, 1.0, 2.0
+"""Rows that the decision is made on, at most; standard errors by which answers, and lower weights, must lower
+the log loss."""
 
 _KNOWS_LABELS = 0.95
-"""A teacher that is right on this part of the labelled texts, or more, has learned from their labels."""
+"""An estimator that is right on this part of the labelled texts, or more, knows their labels by heart."""
 
 _MANY_ROWS = 4
 """With so many rows for each labelled text, all of these validate, and a part of the rows."""
 
 
-class How(NamedTuple):
-    """How answers are taken: the power that probabilities are raised to, and how much a row counts."""
-
-    power: float = _POWERS[0]
-    weight: float = _WEIGHTS[0]
-
-
-def sharpened(values: Float32s, power: float) -> Float32s:
-    """Return probabilities [text, label] raised to a power, each row with a sum of 1."""
-    top = values.max(axis=1, keepdims=True)
-    raised = values == top if power == HARD else (values / top) ** power
-    rows: Float32s = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
-    return rows
-
-
 def with_answers(
     split: Split, teacher: Answering, settings: LabelsSettings, stages: Stages
-) -> tuple[Split, dict[str, Any]]:
+) -> tuple[Split, dict[str, object]]:
     """Return the split with a teacher's answers as training rows, and metrics ready for JSON.
 
     Where labelled texts show that the answers are of no use, the split is returned as it is. Without any
@@ -86,7 +67,8 @@ def with_answers(
     does not ask again.
 
     Raises:
-        DataError: answers of another shape, that are no probabilities, or of other labels; no text to ask.
+        DataError: answers of another shape, that are no probabilities, or of other labels; no text to ask;
+            one label alone.
         RunError: the teacher raised an exception.
         Interrupted: training was stopped.
     """
@@ -96,67 +78,53 @@ def with_answers(
         raise DataError(expected=expected, found=found, where=teacher.name)
     if split.has_only_hints:
         split = replace(split, train=split.train.select(()))
-    asked = _asked(teacher, split.unlabelled, stages)[:, [teacher.labels.index(label) for label in labels]]
+    asked = _asked(teacher, split.unlabelled, stages)
     known = np.asarray(np.isfinite(asked).all(axis=1), bool)
-    values, texts = asked[known], list(compress(split.unlabelled, known))
+    values, texts = _chosen(asked[known], teacher, labels), list(compress(split.unlabelled, known))
     others = tuple(compress(split.unlabelled, ~known))
     if not texts:
         expected, fix = "texts without labels that a teacher answers", "give more texts of the same kind"
         raise DataError(expected=expected, found="none", where=teacher.name, fix=fix)
-    metrics: dict[str, Any] = {"name": teacher.name, "texts": len(texts), "kept": False}
-    split, how = replace(split, unlabelled=(*texts, *others)), How()
+    split, weight, losses = replace(split, unlabelled=(*texts, *others)), 1.0, dict[str, float]()
     if len(split.train):
-        chosen, losses = _decided(split, teacher, values, settings, stages)
-        metrics |= losses
-        if chosen is None:
-            return split, {**metrics, "used": False}
-        how = chosen
+        weight, losses = _decided(split, teacher, values, settings, stages)
+    metrics = {"name": teacher.name, "texts": len(texts), "kept": False, "used": weight > 0, **losses}
+    if not weight:
+        return split, metrics
     taught = Examples(
         texts,
         [labels[place] for place in values.argmax(axis=1).tolist()],
         name=teacher.name,
         label_type=split.train.label_type,
-        soft=LabelSets(labels, sharpened(values, how.power)),
-        weights=None if how.weight == 1 else [how.weight] * len(texts),
+        weights=None if weight == 1 else [weight] * len(texts),
     )
-    metrics |= {"used": True, "power": "hard" if how.power == HARD else how.power, "weight": how.weight}
-    return _joined(replace(split, unlabelled=others), taught, settings), metrics
+    return _joined(replace(split, unlabelled=others), taught, settings), {**metrics, "weight": weight}
+
+
+def _chosen(answers: Float32s, teacher: Answering, labels: Sequence[str]) -> Soft:
+    """Return the most probable label of each answer, as a row with a 1, in the order of the labels."""
+    ordered_answers = answers[:, [teacher.labels.index(label) for label in labels]]
+    return one_hot(ordered_answers.argmax(axis=1).astype(np.int32), len(labels))
 
 
 def _joined(split: Split, taught: Examples, settings: LabelsSettings) -> Split:
     """Return the split with the rows of a teacher in training; labelled texts are there to measure."""
-    labelled, n = split.train, len(split.train) + len(taught)
+    labelled, n, seed = split.train, len(split.train) + len(taught), settings.seed
     if not len(labelled):
-        made = make_split(taught, fraction=settings.fraction_for(n), seed=settings.seed)
+        check_learnable(taught)
+        made = make_split(taught, fraction=settings.fraction_for(n), seed=seed)
         keys = frozenset(map(text_key, taught.texts))
         return replace(split, train=made.train, valid=made.valid, not_measured=keys)
     if split.valid is None and settings.fraction_for(n):
         if (fraction := settings.fraction_for(len(taught))) and len(taught) >= _MANY_ROWS * len(labelled):
-            part = make_split(taught, fraction=fraction, seed=settings.seed)
-            valid = labelled if part.valid is None else _together(labelled, part.valid)
-            keys = frozenset(map(text_key, valid.texts[len(labelled) :]))
+            part = make_split(taught, fraction=fraction, seed=seed)
+            of_valid = [labelled, *([] if part.valid is None else [part.valid])]
+            keys = frozenset(text_key(text) for each in of_valid[1:] for text in each.texts)
+            valid = joined(of_valid, labelled.name)
             return replace(split, train=part.train, valid=valid, taught=len(part.train), not_measured=keys)
-        part = make_split(
-            labelled, fraction=min(0.5, settings.valid_fraction * n / len(labelled)), seed=settings.seed
-        )
+        part = make_split(labelled, fraction=min(0.5, settings.valid_fraction * n / len(labelled)), seed=seed)
         split, labelled = replace(split, valid=part.valid), part.train
-    return replace(split, train=_together(labelled, taught), taught=len(taught))
-
-
-def _together(labelled: Examples, taught: Examples) -> Examples:
-    """Return labelled texts and then rows of a teacher."""
-    assert taught.soft is not None
-    certain = LabelSets.of_lists([(label,) for label in labelled.labels], taught.soft.names)
-    weights = None
-    if labelled.weights is not None or taught.weights is not None:
-        weights = [weight for each in (labelled, taught) for weight in each.weights or [1.0] * len(each)]
-    return replace(
-        labelled,
-        texts=[*labelled.texts, *taught.texts],
-        labels=[*labelled.labels, *taught.labels],
-        weights=weights,
-        soft=LabelSets(certain.names, np.concatenate([certain.values, taught.soft.values])),
-    )
+    return replace(split, train=joined([labelled, taught], labelled.name), taught=len(taught))
 
 
 def _asked(teacher: Answering, texts: tuple[str, ...], stages: Stages) -> Float32s:
@@ -202,47 +170,18 @@ def _answers(teacher: Answering, texts: Sequence[str], first: int = 0) -> Float3
         ) from error  # fmt: skip
 
 
-def _unseen_answers(
-    teacher: Answering, values: Float32s, rows: Rows, split: Split, stages: Stages
-) -> Callable[[Mask], Float32s]:
-    """Return the answers for a mask of labelled texts [text], without the labels of the other texts.
-
-    These are `values`, the teacher's own. But a teacher that is right on nearly all labelled texts has
-    learned their labels. If it can be copied, a copy that is fitted to the texts of the mask answers.
-    """
-    names, listener = split.train.label_names, stages.run.options.listener
-    columns = [teacher.labels.index(name) for name in names]
-    refit, found = teacher.refit, dict[bytes, Float32s]()
-    if refit is None:
-        return lambda _: values
-    known = _answers(teacher, rows.texts)[:, columns]
-    if (known.argmax(axis=1) == rows.targets).mean() < _KNOWS_LABELS:
-        return lambda _: values
-    listener(Note(text="the teacher knows the labels: each fold has a copy that is fitted to the others"))
-
-    def answers(inside: Mask) -> Float32s:
-        if (key := inside.tobytes()) not in found:
-            stages.run.interrupt.check()
-            labels = [names[target] for target in rows.targets[inside]]
-            try:
-                copy = refit(list(compress(rows.texts, inside)), labels)
-                given = checked(copy(split.unlabelled), len(values), teacher.labels, teacher.name)
-                found[key] = given[:, columns]
-            # Code from outside may raise anything: the teacher's own answers are then judged.
-            except Exception as error:
-                if not any(each is values for each in found.values()):
-                    text = f"{type(error).__name__}: {error}"
-                    listener(Note(text=f"a copy of the teacher did not learn: {text}"))
-                found[key] = values
-        return found[key]
-
-    return answers
+def _knows_labels(teacher: Answering, rows: Rows, labels: Sequence[str]) -> bool:
+    """Return whether a teacher is an estimator that has learned nearly all labels of the rows by heart."""
+    if not teacher.is_estimator:
+        return False
+    answers = _chosen(_answers(teacher, rows.texts), teacher, labels).argmax(axis=1)
+    return bool((answers == rows.targets).mean() >= _KNOWS_LABELS)
 
 
 def _decided(
-    split: Split, teacher: Answering, values: Float32s, settings: LabelsSettings, stages: Stages
-) -> tuple[How | None, dict[str, float]]:
-    """Return how answers are taken, by the log loss of held-out labelled texts; None: not at all."""
+    split: Split, teacher: Answering, values: Soft, settings: LabelsSettings, stages: Stages
+) -> tuple[float, dict[str, float]]:
+    """Return how much each answer counts, by the log loss of held-out labelled texts; 0: not used."""
     n, run = min(len(values), _MAX_DECIDING), stages.run
     small = replace(split, unlabelled=split.unlabelled[:n], hints=None)
     tokens = tokenize_split(small, settings)
@@ -251,14 +190,19 @@ def _decided(
     if not folds.held.any():
         text = "too few labels to judge the teacher: its answers are taken as they are"
         run.options.listener(Note(text=text))
-        return How(), {}
-    size = tokens.tokenizer.size
-    *_, without_answers = alone(rows, size)
-    answers = _unseen_answers(teacher, values[:n], rows, small, stages)
-    *_, student = students(rows, small.unlabelled, tokens.unlabelled, size, answers)
+        return 1.0, {}
     # A teacher may have learned from the training texts; validation texts are for measuring.
     deciding = np.flatnonzero(folds.held) >= len(split.train)
-    deciding |= deciding.sum() < MIN_TEXTS
+    if deciding.sum() < MIN_TEXTS:
+        if _knows_labels(teacher, rows, tokens.labels):
+            text = "the teacher has learned these labels, so they cannot show what its answers are worth"
+            fix = f"give {MIN_TEXTS} or more labelled texts that it has not seen as validation set"
+            run.options.listener(Note(text=f"{text}: they are not used; {fix}"))
+            return 0.0, {}
+        deciding[:] = True
+    size = tokens.tokenizer.size
+    *_, without_answers = alone(rows, size)
+    *_, student = students(rows, small.unlabelled, tokens.unlabelled, size, lambda _: values[:n])
 
     def losses(member: Candidate) -> Float64s:
         logs = choose(member, rows, folds, run.interrupt.check).logs[None, folds.held]
@@ -266,21 +210,19 @@ def _decided(
         each: Float64s = -nested[np.arange(len(nested)), rows.targets[folds.held]]
         return each[deciding]
 
-    def taught(how: How) -> Float64s:
-        learned = rows.with_teacher(n, lambda inside: sharpened(answers(inside), how.power), how.weight)
-        return losses(replace(student, learned=learned))
+    def taught(weight: float) -> Float64s:
+        return losses(replace(student, learned=rows.with_teacher(n, lambda _: values[:n], weight)))
 
-    best, without = How(), losses(without_answers)
+    best, without = 1.0, losses(without_answers)
     least = taught(best)
-    for name, others, margin in (("power", _POWERS[1:], _SHARP_MARGIN), ("weight", _WEIGHTS[1:], _MARGIN)):
-        for how in [best._replace(**{name: value}) for value in others]:
-            if _is_less(found := taught(how), least, margin):
-                best, least = how, found
-    is_used, metrics = _is_less(least, without, _USED_MARGIN), {"log_loss": float(least.mean())}
-    metrics["log_loss_without"] = float(without.mean())
-    text = "out-of-fold log loss {:.3f} with the teacher's answers, {:.3f} without".format(*metrics.values())
+    for weight in _LOWER_WEIGHTS:
+        if _is_less(found := taught(weight), least, _WEIGHT_MARGIN):
+            best, least = weight, found
+    is_used, with_them, without_them = _is_less(least, without, _USED_MARGIN), least.mean(), without.mean()
+    text = f"out-of-fold log loss {with_them:.3f} with the teacher's answers, {without_them:.3f} without"
     run.options.listener(Note(text=text if is_used else f"{text}: they are not used"))
-    return best if is_used else None, metrics
+    metrics = {"log_loss": float(with_them), "log_loss_without": float(without_them)}
+    return best if is_used else 0.0, metrics
 
 
 def _is_less(losses: Float64s, others: Float64s, margin: float) -> bool:
@@ -289,7 +231,9 @@ def _is_less(losses: Float64s, others: Float64s, margin: float) -> bool:
     return bool(gain.mean() > margin * gain.std() / np.sqrt(len(gain)))
 
 
-def taught_metrics(metrics: Mapping[str, Any], labelled: Split, found: dict[str, Any]) -> dict[str, Any]:
+def taught_metrics(
+    metrics: Mapping[str, object], labelled: Split, found: dict[str, object]
+) -> dict[str, object]:
     """Return a classifier's metrics with those of its teacher; `labelled` is the split without answers."""
     n = 0 if labelled.has_only_hints else len(labelled.train)
     more = {"texts": n, "unlabelled_texts": len(labelled.unlabelled), "teacher": found}

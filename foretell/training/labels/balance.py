@@ -20,7 +20,6 @@ from foretell.ngrams.ensemble import log_of, softmax
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.labels.logistic import Fitted
-from foretell.training.labels.tokenized import Soft, Weights
 
 AnyLinear = TypeVar("AnyLinear", bound=LinearModel | TfidfModel | Fitted)
 
@@ -32,7 +31,7 @@ class Balance:
     weights: Float64s
 
     @classmethod
-    def of(cls, targets: Integers, weights: Weights | None, n_labels: int) -> Balance:
+    def of(cls, targets: Integers, weights: Float64s | None, n_labels: int) -> Balance:
         """Return the weights with which all labels count the same, and the texts as much as before together.
 
         `targets` [text] are the places of the labels; `weights` [text] say how much each text counts without
@@ -51,7 +50,7 @@ class Balance:
         centred: Float64s = logs - logs.mean()
         return centred
 
-    def of_soft(self, soft: Soft, weights: Weights) -> tuple[Soft, Weights]:
+    def of_soft(self, soft: Float32s, weights: Float64s) -> tuple[Float32s, Float64s]:
         """Return soft labels [text, label] and weights [text], times the class weights together."""
         mass = soft * self.weights
         total = mass.sum(axis=1)

@@ -15,7 +15,7 @@ from foretell.arrays import Array
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.tokenized import LabelledTokens
+from foretell.training.labels.tokens import LabelledTokens
 
 # Batches of similar length are made within pools of this many batches: large enough for little padding, small
 # enough that batches differ from epoch to epoch.

@@ -25,8 +25,7 @@ from foretell.training.labels.members import STRENGTHS, Candidate, Fit
 from foretell.training.labels.rows import Lesson, Mask, Rows
 from foretell.training.labels.teacher import Teacher
 from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, TfidfValues, count_features
-from foretell.training.labels.tokenized import Soft, TokenizedTexts, Weights
-from foretell.training.labels.tokens import Tokens
+from foretell.training.labels.tokens import Soft, TokenizedTexts, Tokens, Weights
 
 _MAX_TOKENS, _TOKENS_PER_MINUTE = 3_000_000, 300_000
 """Unlabelled tokens that the dense features are made of, at most and for each minute of a time limit: half a

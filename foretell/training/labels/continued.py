@@ -7,35 +7,27 @@ metrics on the old data stand beside those on the new.
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from foretell.artifacts.directory import write_model
+from foretell.arrays import Integers
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
-from foretell.data.label_types import LabelType, ordered
+from foretell.data.label_types import ordered
 from foretell.data.split import Split, make_split, text_key
-from foretell.errors import DataError
+from foretell.errors import DataError, SettingsError
 from foretell.metrics import label_metrics
-from foretell.metrics.bootstrap import differences, mcnemar, method
-from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
-from foretell.training.labels.logistic import Mask
 from foretell.training.labels.metrics import Measured
-from foretell.training.labels.replay import made_up_texts, replayed_unlabelled
-from foretell.training.labels.tokens import targets_of
+from foretell.training.labels.replay import MAX_UNLABELLED, replayed_texts
+from foretell.training.labels.rows import joined
 
 _Z = 1.96
 """Standard errors of a difference that is more than noise, at the level of 95 %."""
-
-_P_VALUE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,20 +35,17 @@ class Continued:
     """What a training continues. Made by `split_of`.
 
     `has_old` tells whether the old examples are there, and are trained on again; `old_keys` are the
-    `text_key` of each. `old_valid` is old data that is only measured on. `replayed` is what is replayed and
-    how many texts each, ready for JSON.
+    `text_key` of each. `replayed` is what is learned from again and how many texts each, ready for JSON.
     """
 
     ancestor: Ancestor
     has_old: bool
     old_keys: frozenset[bytes]
-    old_valid: Examples | None
     replayed: dict[str, int]
 
-    def digests(self) -> list[str]:
-        """Return what decides the training beside its texts: the classifier, and the old data measured on."""
-        others = [] if self.old_valid is None else [*self.old_valid.texts, *self.old_valid.labels]
-        return [f"continues {self.ancestor.model.sha256}, {self.has_old}", *others]
+    def digest(self) -> str:
+        """Return what decides the training beside its texts."""
+        return f"continues {self.ancestor.model.sha256}, {self.has_old}"
 
 
 def split_of(
@@ -68,7 +57,6 @@ def split_of(
     unlabelled: Iterable[str] = (),
     hints: Examples | None = None,
     old: Examples | None = None,
-    old_valid: Examples | None = None,
 ) -> tuple[Split, Continued | None]:
     """Return the data of a training, and what it continues.
 
@@ -84,55 +72,47 @@ def split_of(
         unlabelled: texts without labels.
         hints: words for each label, or None.
         old: the old examples of the classifier; None: they are gone.
-        old_valid: old data to measure on only. Its texts are removed from `new` and `old`.
 
     Raises:
-        DataError: no new examples of a classifier, labels of another type, an unknown label in `old_valid`,
-            or hints beside a classifier; as `make_split`.
+        SettingsError: old examples of no classifier.
+        DataError: no new examples of a classifier, labels of another type, or hints beside a classifier; as
+            `make_split`.
     """
-    if ancestor is None:
-        fraction = settings.fraction_for(len(new))
-        split = make_split(
-            new, valid=valid, fraction=fraction, seed=settings.seed, unlabelled=unlabelled, hints=hints
+
+    def split(examples: Examples, more: Iterable[str]) -> Split:
+        fraction = settings.fraction_for(len(examples))
+        return make_split(
+            examples, valid=valid, fraction=fraction, seed=settings.seed, unlabelled=more, hints=hints
         )
-        return split, None
-    if hints is not None or not len(new):
-        expected, found = ("new examples", "none") if hints is None else ("no label hints", "some")
-        raise DataError(expected=f"{expected} to continue a classifier", found=found, where=new.name)
-    more, replayed = list(unlabelled), dict[str, int]()
+
+    if ancestor is None:
+        if old is not None:
+            expected = "the classifier whose old examples these are (--continue, continue_from)"
+            raise SettingsError(expected=expected, found="none", where="old")
+        return split(new, unlabelled), None
+    _check_new(new, hints, ancestor)
+    more, own = list(unlabelled), frozenset(map(text_key, new.texts))
     if old is not None:
-        parts = [new, old]
-        replayed["examples"] = len(old)
+        others = {"examples": old}
     else:
-        known = set(map(text_key, new.texts))
-        kept = [text for text in more if text_key(text) not in known]
-        parts = [new, made_up_texts(ancestor, new.texts, settings)]
-        replayed["made_up_texts"] = len(set(parts[1].texts))
-        if kept:
-            parts.append(replayed_unlabelled(ancestor, kept))
-            replayed["unlabelled_texts"] = len(set(parts[-1].texts))
-            more = kept[replayed["unlabelled_texts"] :]
-    examples = joined(parts, new.name if old is None else f"{new.name} and {old.name}")
-    examples = replace(examples, label_type=_label_type(new, ancestor))
-    if old_valid is not None:
-        examples = _without(examples, old_valid)
-        _check_labels(old_valid, {*ancestor.labels, *examples.labels})
-    fraction = settings.fraction_for(len(examples))
-    split = make_split(examples, valid=valid, fraction=fraction, seed=settings.seed, unlabelled=more)
-    own = set(map(text_key, new.texts))
-    others = parts[1:] if old is None else []
-    not_measured = frozenset(text_key(text) for part in others for text in part.texts) - own
-    return replace(split, not_measured=not_measured), Continued(
+        more = [text for text in more if text_key(text) not in own]
+        others = replayed_texts(ancestor, new.texts, more, settings)
+        more = more[MAX_UNLABELLED:]
+    examples = joined([new, *others.values()], new.name if old is None else f"{new.name} and {old.name}")
+    keys = frozenset(text_key(text) for part in others.values() for text in part.texts) - own
+    return replace(split(examples, more), not_measured=frozenset() if old is not None else keys), Continued(
         ancestor=ancestor,
         has_old=old is not None,
-        old_keys=frozenset(map(text_key, () if old is None else old.texts)) - own,
-        old_valid=old_valid,
-        replayed=replayed,
+        old_keys=keys if old is not None else frozenset(),
+        replayed={name: len(set(part.texts)) for name, part in others.items()},
     )
 
 
-def _label_type(new: Examples, ancestor: Ancestor) -> LabelType:
-    """Return the type of the labels, which the names of the old ones must allow."""
+def _check_new(new: Examples, hints: Examples | None, ancestor: Ancestor) -> None:
+    """Check that there are new examples, and that the old labels are of the type of theirs."""
+    if hints is not None or not len(new):
+        expected, found = ("new examples", "none") if hints is None else ("no label hints", "some")
+        raise DataError(expected=f"{expected} to continue a classifier", found=found, where=new.name)
     try:
         ordered([*new.labels, *ancestor.labels], new.label_type)
     except ValueError as error:
@@ -142,154 +122,65 @@ def _label_type(new: Examples, ancestor: Ancestor) -> LabelType:
             where=new.name,
             fix="give labels of the same type",
         ) from error
-    return new.label_type
-
-
-def joined(parts: Sequence[Examples], name: str) -> Examples:
-    """Return the examples of several parts, one after another."""
-    weighted = any(part.weights is not None for part in parts)
-    weights = [weight for part in parts for weight in part.weights or [1.0] * len(part)]
-    return Examples(
-        [text for part in parts for text in part.texts],
-        [label for part in parts for label in part.labels],
-        name=name,
-        weights=weights if weighted else None,
-    )
-
-
-def _without(examples: Examples, others: Examples) -> Examples:
-    """Return the examples whose texts are not among those of others."""
-    keys = set(map(text_key, others.texts))
-    kept = [place for place, text in enumerate(examples.texts) if text_key(text) not in keys]
-    return examples.select(kept, examples.name)
-
-
-def _check_labels(old_valid: Examples, labels: set[str]) -> None:
-    if not len(old_valid):
-        raise DataError(expected="old examples to measure on", found="none", where=old_valid.name)
-    if unknown := sorted(set(old_valid.labels) - labels):
-        raise DataError(
-            expected=f"labels of the old or the new examples: {', '.join(sorted(labels))[:100]}",
-            found=", ".join(unknown)[:100],
-            where=old_valid.name,
-        )
 
 
 def continued_metrics(
     model: Model, continued: Continued, measured: Measured | None, listener: Listener
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return `continued` of metrics.json, and report it; with a warning where the old data lose accuracy.
 
     `measured` are the answers of the new classifier, in memory, to texts that it has not seen. `old` and
-    `new` are the metrics on old and new examples, each None where there are none, and `agreement` is the
-    share of the new ones with an old label that get the same label as from the old model.
+    `new` are the metrics on old and new examples, each None where there are none.
     """
-    ancestor, labels = continued.ancestor, list(model.labels or [])
-    result: dict[str, Any] = {
+    ancestor, labels, new, of_old = continued.ancestor, list(model.labels or []), None, None
+    if measured is not None:
+        is_old = np.array([text_key(text) in continued.old_keys for text in measured.texts], bool)
+        true, answers = measured.targets, measured.answers.argmax(axis=1)
+        new, of_old = (
+            _metrics(true[rows], answers[rows], labels) if rows.any() else None for rows in (~is_old, is_old)
+        )
+    old, sentence, has_dropped = _beside_stored(of_old, ancestor)
+    if new is not None:
+        listener(Note(text=f"new examples: accuracy {new['accuracy']:.2%} on {new['texts']:,} texts"))
+    listener(Note(text=f"old data: {sentence}"))
+    if has_dropped:
+        text = "warning: the accuracy on the old data is lower than before by more than chance"
+        listener(Note(text=f"{text}; give more of the old examples with old, or train on all data"))
+    return {
         "sha256": list(ancestor.lineage),
         "replayed": continued.replayed,
         "new_words": model.tokenizer.size - ancestor.model.tokenizer.size,
         "new_labels": [label for label in labels if label not in ancestor.labels],
-        "new": None,
-        "old": None,
+        "new": new,
+        "old": old,
+        "measured_on": sentence,
     }
-    if measured is not None:
-        is_old = np.array([text_key(text) in continued.old_keys for text in measured.texts], bool)
-        result["new"] = _metrics(measured, labels, ~is_old) or None
-        result["agreement"] = _agreement(measured, ancestor, labels, ~is_old)
-        if is_old.any():
-            result["old"] = _beside_stored(_metrics(measured, labels, is_old), ancestor)
-    if continued.old_valid is not None:
-        result["old"] = _paired(model, ancestor, continued.old_valid, labels)
-    result["measured_on"] = _sentence(result, continued)
-    _report(result, listener)
-    return result
 
 
-def _metrics(measured: Measured, labels: list[str], rows: Mask) -> dict[str, Any]:
-    if not rows.any():
-        return {}
-    found = label_metrics(measured.targets[rows], measured.answers[rows].argmax(axis=1), labels)
-    return {"texts": int(rows.sum()), "accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
+def _metrics(true: Integers, answers: Integers, labels: list[str]) -> dict[str, float]:
+    found = label_metrics(true, answers, labels)
+    return {"texts": len(true), "accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
 
 
-def _agreement(measured: Measured, ancestor: Ancestor, labels: list[str], rows: Mask) -> float | None:
-    """Return how often the old and the new model agree on new texts whose label the old model knows."""
-    known = np.array([label in ancestor.labels for label in labels])
-    chosen = np.flatnonzero(rows & known[measured.targets])
-    if not len(chosen):
-        return None
-    texts = [measured.texts[place] for place in chosen.tolist()]
-    before = ancestor.probabilities(texts, labels).argmax(axis=1)
-    return float((before == measured.answers[chosen].argmax(axis=1)).mean())
+def _beside_stored(
+    new: dict[str, float] | None, ancestor: Ancestor
+) -> tuple[dict[str, object] | None, str, bool]:
+    """Return the metrics on old examples with the old model's own validation metrics, on other old texts.
 
-
-def _stored(ancestor: Ancestor) -> tuple[float, int] | None:
-    """Return the old model's own validation accuracy and its number of texts, where both are known."""
-    accuracy, confusion = (ancestor.model.metrics.get(name) for name in ("accuracy", "confusion"))
-    n = int(np.sum(confusion.get("counts", 0))) if isinstance(confusion, dict) else 0
-    return (accuracy, n) if n and isinstance(accuracy, float) else None
-
-
-def _beside_stored(new: dict[str, Any], ancestor: Ancestor) -> dict[str, Any]:
-    """Add the old model's own validation metrics, on other texts of the old data.
-
+    Besides a sentence on them, and whether the accuracy is lower than before by more than chance.
     The old model has learned from these texts, so its accuracy on them would be far too high. The difference
     of two accuracies on different texts is noise up to 1.96 standard errors.
     """
-    if (stored := _stored(ancestor)) is None:
-        return new
-    both = (stored, (new["accuracy"], new["texts"]))
-    variance = sum(max(p * (1 - p), 1 / (4 * n)) / n for p, n in both)
-    has_dropped = stored[0] - new["accuracy"] > _Z * math.sqrt(variance)
-    return {**new, "accuracy_before": stored[0], "texts_before": stored[1], "has_dropped": has_dropped}
-
-
-def _paired(model: Model, ancestor: Ancestor, old_valid: Examples, labels: list[str]) -> dict[str, Any]:
-    """Return the metrics on the old data that neither model has trained on, of both models."""
-    texts, true = old_valid.texts, targets_of(old_valid.labels, labels)
-    with tempfile.TemporaryDirectory() as folder:
-        # The metrics are part of the model directory, so the model is written once before they are known.
-        write_model(model, Path(folder) / "model")
-        now = LabelsRuntime.open(Path(folder) / "model").predict_proba(texts).argmax(axis=1)
-    before = ancestor.probabilities(texts, labels).argmax(axis=1)
-    after = label_metrics(true, now, labels)
-    test = mcnemar(before == true, now == true)
-    accuracy = differences(true, before, now, len(labels))["accuracy"]
-    return {
-        "texts": len(texts),
-        "accuracy": after["accuracy"],
-        "macro_f1": after["macro_f1"],
-        "accuracy_before": float((before == true).mean()),
-        "texts_before": len(texts),
-        "difference": accuracy["difference"],
-        "interval": accuracy["interval"],
-        "p_value": test["p_value"],
-        "bootstrap": method()["name"],
-        "has_dropped": bool(accuracy["difference"] < 0 and test["p_value"] < _P_VALUE),
-    }
-
-
-def _sentence(result: dict[str, Any], continued: Continued) -> str:
-    """Return what is known of the old data, as one sentence."""
-    old, stored, agreement = result["old"], _stored(continued.ancestor), result.get("agreement")
-    if old is None:
-        known = "" if stored is None else f"; the old model had {stored[0]:.2%} on {stored[1]:,} texts"
-        same = "" if agreement is None else f"; old and new model agree on {agreement:.2%} of the new texts"
-        return f"not measured, because no old examples were given{known}{same}"
-    where = "old data that neither model has trained on" if continued.old_valid else "old examples"
-    text = f"accuracy {old['accuracy']:.2%} on {old['texts']:,} {where}"
-    if "accuracy_before" not in old:
-        return text
-    other = "" if continued.old_valid else f" (on {old['texts_before']:,} other texts)"
-    return f"{text}, before {old['accuracy_before']:.2%}{other}"
-
-
-def _report(result: dict[str, Any], listener: Listener) -> None:
-    new, old = result["new"], result["old"]
-    if new is not None:
-        listener(Note(text=f"new examples: accuracy {new['accuracy']:.2%} on {new['texts']:,} texts"))
-    listener(Note(text=f"old data: {result['measured_on']}"))
-    if old is not None and old.get("has_dropped"):
-        text = "warning: the accuracy on the old data is lower than before by more than chance"
-        listener(Note(text=f"{text}; give more of the old examples with old, or train on all data"))
+    stored, confusion = (ancestor.model.metrics.get(name) for name in ("accuracy", "confusion"))
+    n = int(np.sum(confusion.get("counts", 0))) if isinstance(confusion, dict) else 0
+    before = stored if n and isinstance(stored, float) else None
+    if new is None:
+        known = "" if before is None else f"; the old model had {before:.2%} on {n:,} texts"
+        return None, f"not measured, because no old examples were given{known}", False
+    now, sentence = new["accuracy"], f"accuracy {new['accuracy']:.2%} on {new['texts']:,} old examples"
+    if before is None:
+        return {**new}, sentence, False
+    variance = sum(max(p * (1 - p), 1 / (4 * of)) / of for p, of in ((before, n), (now, new["texts"])))
+    has_dropped = before - now > _Z * math.sqrt(variance)
+    more = {"accuracy_before": before, "texts_before": n, "has_dropped": has_dropped}
+    return {**new, **more}, f"{sentence}, before {before:.2%} (on {n:,} other texts)", has_dropped

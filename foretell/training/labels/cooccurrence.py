@@ -1,11 +1,11 @@
-"""Float32s from co-occurrence statistics: what a network's embedding is initialised with.
+"""Embeddings from co-occurrence statistics: what a network's embedding is initialised with.
 
 Words that occur near the same words get similar embeddings, without any label. The positive pointwise mutual
 information of two words near each other makes a sparse matrix [word, context]; its truncated singular value
 decomposition gives the embeddings. Skip-gram with negative sampling factorises the same matrix implicitly
 (Levy and Goldberg, 2014, "Neural Word Embedding as Implicit Matrix Factorization"). Window weights, smoothed
 contexts and U √S follow Levy, Goldberg and Dagan (2015, "Improving Distributional Similarity with Lessons
-Learned from Word Float32s").
+Learned from Word Embeddings").
 """
 
 from __future__ import annotations

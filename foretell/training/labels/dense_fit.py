@@ -25,7 +25,7 @@ from foretell.training.labels.cooccurrence import cooccurrence_embeddings, trunc
 from foretell.training.labels.linear_fit import matrix_of
 from foretell.training.labels.logistic import Fitted, Mask
 from foretell.training.labels.outside_vectors import OutsideVectors
-from foretell.training.labels.tokenized import TokenizedTexts
+from foretell.training.labels.tokens import TokenizedTexts
 
 # Chosen on training records of six sets, three draws of 300 labels (docs/experiments.md).
 SVD_DIMENSIONS = 150
@@ -106,11 +106,11 @@ def outside_basis(
     embeddings, near = np.pad(embeddings, ((0, more), (0, 0))), np.pad(near, (0, more))
     return _mean_basis(
         tokenized,
-        [embeddings, vectors.centred(tokenized)],
+        [embeddings, vectors.centred(tokenized.ids)],
         near | vectors.known,
         n_rows,
-        lengths=[1.0, vectors.coverage(tokenized)],
-        weights=vectors.frequency_weights(tokenized),
+        lengths=[1.0, vectors.coverage(tokenized.ids)],
+        weights=vectors.frequency_weights(tokenized.ids),
     )
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from foretell.arrays import Array, Integers
 from foretell.data.label_sets import parts_of_groups
 from foretell.data.split import MIN_TEXTS, places_of_equal, text_key
-from foretell.training.labels.tokenized import Targets
+from foretell.training.labels.tokens import Targets
 
 MIN_OF_LABEL = 5
 """Different texts of each label below which out-of-fold predictions show nothing."""

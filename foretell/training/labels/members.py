@@ -25,7 +25,7 @@ from foretell.training.labels.folds import Folds, other_folds
 from foretell.training.labels.logistic import Check, Fitted, ignore
 from foretell.training.labels.rows import Lesson, Mask, Rows
 from foretell.training.labels.stages import Training
-from foretell.training.labels.tokenized import Soft
+from foretell.training.labels.tokens import Soft
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Inverse penalties, from the strongest penalty to the weakest."""

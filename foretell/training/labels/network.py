@@ -27,7 +27,7 @@ from foretell.training.labels.cooccurrence import SPREAD, cooccurrence_embedding
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.network_fit import EMBEDDINGS, Fitting, Standing, make_plan
 from foretell.training.labels.stages import Training
-from foretell.training.labels.tokenized import LabelledTokens
+from foretell.training.labels.tokens import LabelledTokens
 from foretell.training.schedule import learning_rate
 
 MIN_TOKENS = 20_000
@@ -124,7 +124,7 @@ def initialise_embeddings(network: Any, training: Training) -> None:
     weights = network.get_layer("embedding").embeddings
     first, (size, width) = tokens.tokenizer.specials, weights.shape
     values: Array = weights.numpy()
-    outside = None if tokens.vectors is None else tokens.vectors.reduced(texts, size, width // 2)
+    outside = None if tokens.vectors is None else tokens.vectors.reduced(texts.ids, size, width // 2)
     own = width if outside is None else width - outside.shape[1]
     if len(texts.ids) >= MIN_TOKENS:
         embeddings, known = cooccurrence_embeddings(

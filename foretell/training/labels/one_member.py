@@ -30,8 +30,16 @@ from foretell.training.labels.network import MIN_TOKENS
 from foretell.training.labels.network_fit import enough_labels
 from foretell.training.labels.outputs import fit_ensemble
 from foretell.training.labels.stages import Training
-from foretell.training.labels.tokenized import LabelledTokens, Soft, TokenizedTexts, Weights, one_hot
-from foretell.training.labels.tokens import Tokens, encode_examples, tokenize
+from foretell.training.labels.tokens import (
+    LabelledTokens,
+    Soft,
+    TokenizedTexts,
+    Tokens,
+    Weights,
+    encode_examples,
+    one_hot,
+    tokenize,
+)
 
 MAX_CELLS = 20_000_000
 """Texts times labels up to which linear models are fitted: they need several arrays [text, label] at a time.

@@ -28,7 +28,7 @@ from foretell.metrics.multi_label import (
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of, softmax
 from foretell.ngrams.labelwise import LabelwiseEnsemble, logit, sigmoid
 from foretell.training.labels.balance import Balance
-from foretell.training.labels.tokenized import Soft, one_hot
+from foretell.training.labels.tokens import Soft, one_hot
 
 Targets = Array
 Decided = npt.NDArray[np.bool_]

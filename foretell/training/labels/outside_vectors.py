@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.arrays import Float32s
-from foretell.data.word_vectors import vector_files
-from foretell.hashes import sha256_of
-from foretell.training.labels.tokenized import TokenizedTexts
+from foretell.arrays import Float32s, Float64s, TokenIds
+from foretell.data.word_vectors import read_word_vectors
+from foretell.text.tokenizer import Tokenizer
+from foretell.training.events import Listener, Note
 
 _SMOOTH = 1e-3
 # The sum of 1 / rank over 400,000 words.
@@ -28,7 +27,7 @@ _NEGLIGIBLE = 1e-9
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OutsideVectors:
-    """A vector for each id of a tokenizer.
+    """A vector for each id of a tokenizer; texts are given as their ids, one after another.
 
     Attributes:
         rows: float32 [id, dimension]; zeros for a word without a vector.
@@ -40,39 +39,39 @@ class OutsideVectors:
 
     rows: Float32s
     known: npt.NDArray[np.bool_]
-    places: npt.NDArray[np.float64]
+    places: Float64s
     n_words: int
-    metrics: dict[str, Any]
+    metrics: dict[str, str | int | None]
 
-    def coverage(self, texts: TokenizedTexts) -> float:
+    def coverage(self, ids: TokenIds) -> float:
         """Return the share of the tokens of some texts that have a vector, 0 to 1."""
-        counts = self._counts(texts)
+        counts = self._counts(ids)
         return float(counts[self.known].sum() / max(counts.sum(), 1))
 
-    def centred(self, texts: TokenizedTexts) -> Float32s:
+    def centred(self, ids: TokenIds) -> Float32s:
         """Return the vectors [id, dimension] minus the mean of the words of some texts, each of length 1.
 
         That mean is most of the length of a text's vector, and the same for all texts.
         """
-        mean = self.rows[self._counts(texts) * self.known > 0].mean(axis=0)
+        mean = self.rows[self._counts(ids) * self.known > 0].mean(axis=0)
         centred = np.where(self.known[:, None], self.rows - mean, 0)
         lengths = np.linalg.norm(centred, axis=1, keepdims=True)
         unit: Float32s = (centred / np.maximum(lengths, _NEGLIGIBLE)).astype(np.float32)
         return unit
 
-    def reduced(self, texts: TokenizedTexts, size: int, width: int) -> Float32s:
+    def reduced(self, ids: TokenIds, size: int, width: int) -> Float32s:
         """Return the centred vectors of the ids below `size` in fewer dimensions, float32 [id, dimension].
 
         Of vectors with more than `width` dimensions they are the first `width` principal components.
         """
-        rows = self.centred(texts)[:size]
+        rows = self.centred(ids)[:size]
         if rows.shape[1] <= width:
             return rows
         _, directions = np.linalg.eigh(rows.T @ rows)
         result: Float32s = (rows @ directions[:, : -width - 1 : -1]).astype(np.float32)
         return result
 
-    def frequency_weights(self, texts: TokenizedTexts) -> Float32s | None:
+    def frequency_weights(self, ids: TokenIds) -> Float32s | None:
         """Return how much each word counts in a mean, float32 [id]: little where it is frequent in general.
 
         The weights are a / (a + p), "smooth inverse frequency" (Arora, Liang and Ma, 2017, "A Simple but
@@ -80,33 +79,54 @@ class OutsideVectors:
         among the vectors by Zipf's law: a few hundred texts show it less well.
 
         Returns:
-            None where the vectors are not in the order of frequency, by the words of the texts.
+            None where the vectors are not in the order of frequency, by Spearman's rank correlation of the
+            places and the counts of the texts' words.
         """
-        counts = self._counts(texts)
+        from scipy.stats import rankdata
+
+        counts = self._counts(ids)
         both = np.flatnonzero(counts * self.known)
-        if not _falls(counts[both], self.places[both]):
+        found = counts[both]
+        if len(found) < 2 or found.min() == found.max():
+            return None
+        if np.corrcoef(rankdata(found), rankdata(self.places[both]))[0, 1] >= _MAX_CORRELATION:
             return None
         probability = 1 / (_ZIPF * (1 + self.places))
         return (_SMOOTH / (_SMOOTH + probability)).astype(np.float32)
 
-    def _counts(self, texts: TokenizedTexts) -> npt.NDArray[np.int64]:
-        return np.bincount(texts.ids[texts.ids >= 0], minlength=len(self.known))
+    def _counts(self, ids: TokenIds) -> npt.NDArray[np.int64]:
+        return np.bincount(ids[ids >= 0], minlength=len(self.known))
 
 
-def _falls(counts: npt.NDArray[np.int64], places: npt.NDArray[np.float64]) -> bool:
-    """Return whether the more frequent words have the lower places, by Spearman's rank correlation."""
-    from scipy.stats import rankdata
+def vectors_for(
+    old: Tokenizer, path_or_name: str | Path, listener: Listener
+) -> tuple[Tokenizer, OutsideVectors]:
+    """Return a tokenizer that has the words of a file of vectors, or of "glove", too; and the vectors.
 
-    if len(counts) < 2 or counts.min() == counts.max():
-        return False
-    return bool(np.corrcoef(rankdata(counts), rankdata(places))[0, 1] < _MAX_CORRELATION)
-
-
-def digest_of(path_or_name: str | Path) -> str:
-    """Return the SHA-256 of a file of word vectors, or of those that the name `glove` stands for.
-
-    Raises:
-        DataError: there is no such file.
-        MissingExtraError: "glove" without its package.
+    The listener is called with notes on what was read. Raises as `read_word_vectors` does.
     """
-    return sha256_of(*vector_files(path_or_name))
+    first, words = old.specials, [old.word(id) for id in range(old.specials, old.size)]
+    vectors = read_word_vectors(path_or_name, words=words)
+    tokenizer = old.extended(vectors.words)
+    everything = [*words, *(tokenizer.word(id) for id in range(old.size, tokenizer.size))]
+    rows, is_known = vectors.rows_of(everything)
+    places = [next(iter(vectors.places(word)), len(vectors.words)) for word in everything]
+    n_known, n_more = int(is_known[: len(words)].sum()), tokenizer.size - old.size
+    text = f"word vectors ({vectors.name}): of {n_known:,} of {len(words):,} words of the texts"
+    for note in (*vectors.notes, f"{text}, and of {n_more:,} others"):
+        listener(Note(text=note))
+    return tokenizer, OutsideVectors(
+        rows=np.pad(rows, ((first, 0), (0, 0))),
+        known=np.pad(is_known, (first, 0)),
+        places=np.pad(np.array(places, np.float64), (first, 0), constant_values=len(vectors.words)),
+        n_words=old.size,
+        metrics={
+            "name": vectors.name,
+            "sha256": vectors.sha256,
+            "licence": vectors.licence,
+            "dimension": vectors.dimension,
+            "words": len(words),
+            "known_words": n_known,
+            "more_words": n_more,
+        },
+    )

@@ -18,18 +18,16 @@ their losses is the cross-entropy with the soft label.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 from numpy.random import Generator
 
-from foretell.arrays import Float64s, Probabilities
+from foretell.arrays import Float64s
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.split import text_key
 from foretell.text.spacing import Spacing
 from foretell.text.splitting import splitter
-from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.ancestor import Ancestor, ids_of_keys
 
 MIN_TEXTS, MAX_TEXTS = 200, 2_000
@@ -55,10 +53,18 @@ Piece = list[str]
 """A word, or the words of an n-gram."""
 
 
-def soft_examples(
-    texts: Sequence[str], probabilities: Probabilities, labels: Sequence[str], name: str
-) -> Examples:
-    """Return examples with soft labels: the probabilities [text, label] of the named labels."""
+def replayed_texts(
+    ancestor: Ancestor, new: Sequence[str], unlabelled: Sequence[str], settings: LabelsSettings
+) -> dict[str, Examples]:
+    """Return made-up texts and the first unlabelled texts, with the soft labels of the old model."""
+    first = unlabelled[:MAX_UNLABELLED]
+    found = {"made_up_texts": _soft_examples(ancestor, made_up_texts(ancestor, new, settings))}
+    return {**found, "unlabelled_texts": _soft_examples(ancestor, first)} if first else found
+
+
+def _soft_examples(ancestor: Ancestor, texts: Sequence[str]) -> Examples:
+    """Return examples with the old model's probabilities as soft labels."""
+    probabilities = ancestor.runtime.predict_proba(texts)
     kept = probabilities >= MIN_PROBABILITY
     kept[np.arange(len(texts)), probabilities.argmax(axis=1)] = True
     shares = np.where(kept, probabilities, 0)
@@ -66,44 +72,42 @@ def soft_examples(
     of_text, of_label = np.nonzero(kept)
     return Examples(
         [texts[place] for place in of_text.tolist()],
-        [labels[place] for place in of_label.tolist()],
-        name=name,
+        [ancestor.labels[place] for place in of_label.tolist()],
         weights=shares[of_text, of_label].astype(float).tolist(),
     )
 
 
-def replayed_unlabelled(ancestor: Ancestor, texts: Sequence[str]) -> Examples:
-    """Return the first unlabelled texts with the soft labels of the old model."""
-    first = list(texts[:MAX_UNLABELLED])
-    return soft_examples(first, ancestor.runtime.predict_proba(first), ancestor.labels, "unlabelled texts")
-
-
-def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettings) -> Examples:
-    """Return texts made up from the new ones, at least one, with the soft labels of the old model."""
+def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettings) -> list[str]:
+    """Return texts made up from the new ones, at least one, for each label by its share of the old data."""
     rng = np.random.default_rng(settings.seed)
-    words = splitter(settings.tokens, lowercase=settings.lowercase)
+    words, spacing = (
+        splitter(settings.tokens, lowercase=settings.lowercase),
+        Spacing(ancestor.model.tokenizer.style),
+    )
     pieces, prior = _pieces(ancestor)
-    style = ancestor.model.tokenizer.style
-    answers = ancestor.runtime.predict_proba([_as_text(piece, style) for piece in pieces])
-    own, texts = set(map(text_key, new)), []
+
+    def as_text(piece: Piece) -> str:
+        return "".join(map(spacing.piece, piece)) + spacing.end()
+
+    answers = ancestor.runtime.predict_proba([as_text(piece) for piece in pieces])
+    own, texts = set(map(text_key, new)), list[str]()
     for label, count in enumerate(_counts(ancestor)):
         likelihood = np.cumsum(prior * answers[:, label])
         for _ in range(count):
             template = words(new[int(rng.integers(len(new)))])[-settings.length :]
-            texts.append(_as_text(_replaced(template, pieces, likelihood / likelihood[-1], rng), style))
-    texts = [text for text in texts if text.strip() and text_key(text) not in own]
-    return soft_examples(texts, ancestor.runtime.predict_proba(texts), ancestor.labels, "made-up texts")
+            texts.append(as_text(_replaced(template, pieces, likelihood / likelihood[-1], rng)))
+    return [text for text in texts if text.strip() and text_key(text) not in own]
 
 
 def _counts(ancestor: Ancestor) -> list[int]:
     """Return how many texts to make up for each label, in proportion to its share of the old data."""
-    by_label, metrics = ancestor.model.metrics.get("labels"), ancestor.model.metrics
+    metrics = ancestor.model.metrics
     total = int(np.clip(int(metrics.get("texts") or 0), MIN_TEXTS, MAX_TEXTS))
-    support = [1.0] * len(ancestor.labels)
-    if isinstance(by_label, dict):
-        support = [float(by_label.get(label, {}).get("support") or 0) for label in ancestor.labels]
+    by_label = metrics.get("labels") or {}
+    support = [float(by_label.get(label, {}).get("support") or 0) for label in ancestor.labels]
     shares = np.array(support) + 1
-    return cast(list[int], np.ceil(total * shares / shares.sum()).astype(int).tolist())
+    counts: list[int] = np.ceil(total * shares / shares.sum()).astype(int).tolist()
+    return counts
 
 
 def _replaced(template: Sequence[str], pieces: Sequence[Piece], draw: Float64s, rng: Generator) -> Piece:
@@ -120,38 +124,23 @@ def _replaced(template: Sequence[str], pieces: Sequence[Piece], draw: Float64s, 
     return words
 
 
-def _as_text(words: Piece, style: str) -> str:
-    """Return words as a text, with the spaces of a tokenizer's style."""
-    spacing = Spacing(style)
-    return "".join(map(spacing.piece, words)) + spacing.end()
-
-
 def _pieces(ancestor: Ancestor) -> tuple[list[Piece], Float64s]:
-    """Return the words and n-grams that texts are made of, and how frequent each is, [piece]."""
-    tokenizer = ancestor.model.tokenizer
-    last = tokenizer.bytes.start if tokenizer.is_open else tokenizer.size
-    words = [[tokenizer.word(place)] for place in range(tokenizer.specials, last)]
+    """Return the words and n-grams that texts are made of, and how frequent each is, [piece].
+
+    N-grams are those of two words or more with the largest weights in the linear model. How frequent one is,
+    is not known. It is taken as the geometric mean of its words' frequencies.
+    """
+    tokenizer, linear = ancestor.model.tokenizer, ancestor.model.linear
+    first, last = tokenizer.specials, tokenizer.bytes.start if tokenizer.is_open else tokenizer.size
+    words = [[tokenizer.word(place)] for place in range(first, last)]
     prior = 1 / (np.arange(len(words)) + 1 + _MANDELBROT)
     prior /= prior.sum()
-    ngrams, of_ngrams = _ngrams(ancestor, tokenizer)
-    if not ngrams:
+    if linear is None or tokenizer.is_open or not len(longer := np.flatnonzero(linear.keys >= linear.size)):
         return words, prior
-    both = [(1 - _NGRAM_SHARE) * prior, _NGRAM_SHARE * of_ngrams / of_ngrams.sum()]
-    return [*words, *ngrams], np.concatenate(both)
-
-
-def _ngrams(ancestor: Ancestor, tokenizer: Tokenizer) -> tuple[list[Piece], Float64s]:
-    """Return the n-grams of two words or more of the linear model with the largest weights.
-
-    How frequent one is, is not known. It is taken as the geometric mean of its words' frequencies.
-    """
-    linear = ancestor.model.linear
-    if linear is None or tokenizer.is_open:
-        return [], np.zeros(0)
-    longer = np.flatnonzero(linear.keys >= linear.size)
     size = (linear.weights[longer] ** 2).sum(axis=1)
     longer = np.sort(longer[np.argsort(-size, kind="stable")[:_MAX_NGRAMS]])
-    of_ids = [ids[ids >= 0].tolist() for ids in ids_of_keys(linear.keys[longer], linear.size)]
-    ranks = [np.maximum(np.array(ids) - tokenizer.specials + 1, 1) for ids in of_ids]
-    frequencies = [float(np.exp(-np.log(each + _MANDELBROT).mean())) for each in ranks]
-    return [[tokenizer.word(id) for id in ids] for ids in of_ids], np.array(frequencies)
+    ngrams = [ids[ids >= 0].tolist() for ids in ids_of_keys(linear.keys[longer], linear.size)]
+    ranks = [np.maximum(np.array(ids) - first + 1, 1) for ids in ngrams]
+    frequencies = np.array([float(np.exp(-np.log(each + _MANDELBROT).mean())) for each in ranks])
+    both = [(1 - _NGRAM_SHARE) * prior, _NGRAM_SHARE * frequencies / frequencies.sum()]
+    return [*words, *([tokenizer.word(id) for id in ids] for ids in ngrams)], np.concatenate(both)

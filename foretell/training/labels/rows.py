@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Array, Float64s
+from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.training.labels.outputs import Outputs
-from foretell.training.labels.tokenized import LabelledTokens, Soft, TokenizedTexts
-from foretell.training.labels.tokens import Tokens
+from foretell.training.labels.tokens import Soft, TokenizedTexts, Tokens
 
 Mask = npt.NDArray[np.bool_]
 
@@ -34,7 +34,6 @@ class Rows:
         outputs: what scores mean.
         hints: how many of the texts, the last ones, are words for labels. They are never held out, and only
             members of their own learn from them.
-        taught: float32 [text, label], the probabilities of the first texts; None: `targets` are certain.
     """
 
     texts: Sequence[str]
@@ -44,7 +43,6 @@ class Rows:
     unlabelled: TokenizedTexts
     outputs: Outputs
     hints: int = 0
-    taught: Soft | None = None
 
     @cached_property
     def is_labelled(self) -> Mask:
@@ -54,8 +52,7 @@ class Rows:
     @cached_property
     def soft(self) -> Soft:
         """The labels as probabilities, float32 [text, label]."""
-        soft = self.outputs.soft(self.targets)
-        return soft if self.taught is None else np.concatenate([self.taught, soft[len(self.taught) :]])
+        return self.outputs.soft(self.targets)
 
     @cached_property
     def weights(self) -> Float64s:
@@ -89,21 +86,30 @@ class Rows:
 
 def rows_of(tokens: Tokens, split: Split, outputs: Outputs, *, with_valid: bool) -> Rows:
     """Return the training texts, with `with_valid` the validation texts, and then the hints on labels."""
-    parts: list[tuple[Sequence[str], LabelledTokens]] = [(split.train.texts, tokens.train)]
-    if with_valid and split.valid is not None and tokens.valid is not None:
-        parts.append((split.valid.texts, tokens.valid))
-    if tokens.hints is not None and split.hints is not None:
-        parts.append((split.hints.texts, tokens.hints))
-    tokenized = parts[0][1].texts
-    for _, part in parts[1:]:
-        tokenized = tokenized.followed_by(part.texts)
+    given = [
+        (split.train, tokens.train),
+        (split.valid if with_valid else None, tokens.valid),
+        (split.hints, tokens.hints),
+    ]
+    parts = [(each.texts, part) for each, part in given if each is not None and part is not None]
     return Rows(
         texts=[text for texts, _ in parts for text in texts],
-        tokenized=tokenized,
+        tokenized=reduce(TokenizedTexts.followed_by, [part.texts for _, part in parts]),
         targets=np.concatenate([part.targets for _, part in parts]),
         counts=np.concatenate([part.counts for _, part in parts]),
         unlabelled=tokens.unlabelled,
         outputs=outputs,
         hints=0 if tokens.hints is None else len(tokens.hints.targets),
-        taught=tokens.train.soft,
+    )
+
+
+def joined(parts: Sequence[Examples], name: str) -> Examples:
+    """Return the examples of several parts, one after another; labels are of the type of the first part's."""
+    weights = [weight for part in parts for weight in part.weights or [1.0] * len(part)]
+    return Examples(
+        [text for part in parts for text in part.texts],
+        [label for part in parts for label in part.labels],
+        name=name,
+        weights=weights if any(part.weights is not None for part in parts) else None,
+        label_type=parts[0].label_type,
     )

@@ -9,25 +9,27 @@ the other folds alone, as its students do: otherwise their out-of-fold predictio
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
-from foretell.arrays import Array, Float32s
+from foretell.arrays import Float32s
 from foretell.artifacts.kept_teacher import EncoderFiles
+from foretell.errors import DataError, SettingsError
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.ngrams.ensemble import linear_log_probabilities
+from foretell.runtime.encoder import Encoded, SentenceEncoder
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.logistic import LogisticFit
 from foretell.training.labels.members import Candidate, Chosen, choose
 from foretell.training.labels.rows import Mask, Rows
 from foretell.training.labels.stages import Training
-from foretell.training.labels.tokenized import Soft, TokenizedTexts
+from foretell.training.labels.tokens import Soft, TokenizedTexts
 
 MAX_TAUGHT = 10_000
 """Unlabelled texts that a teacher labels, at most: 20 seconds on two processors for short ones."""
@@ -37,35 +39,38 @@ _STAGE = "teacher"
 _CHUNK = 256
 """Texts between two looks at the time."""
 
-_OTHER_KIND = 0.1
-"""With so much less certainty of the unlabelled texts than of the labelled ones a note is given."""
 
+class OutsideEncoder:
+    """An encoder that Python code gave; its embeddings are scaled to the length 1."""
 
-class Encoded(Protocol):
-    """Embeddings of texts; `foretell.runtime.encoder.Encoded` is one."""
-
-    @property
-    def split_texts(self) -> int:
-        """How many texts were longer than the encoder's window."""
-
-    def features(self) -> Float32s:
-        """Return float32 [text, number]: the mean embedding, then those of the beginning and of the end."""
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """A sentence encoder; `foretell.runtime.encoder.SentenceEncoder` is one."""
-
-    name: str
-    sha256: str
-    dimension: int
-    n_features: int
+    def __init__(self, name: str, encode: Callable[[list[str]], Any]) -> None:
+        """Encode one text, which shows the dimension; `encode` returns [text, number] for texts."""
+        self.name, self._encode = name, encode
+        probe = self._vectors(["text"])
+        self.dimension = self.n_features = probe.shape[1]
+        self.sha256 = hashlib.sha256(probe.round(3).tobytes()).hexdigest()
 
     def encode_counted(self, texts: Sequence[str], *, check: Callable[[], object]) -> Encoded:
-        """Return the embeddings of texts; `check` is called often and may raise to stop it."""
+        """Return the embeddings of texts."""
+        check()
+        return Encoded(self._vectors(texts), np.zeros((len(texts), 0), np.float32), split_texts=0)
 
     def files(self) -> EncoderFiles:
-        """Return its files, to be kept in a classifier."""
+        """Raise SettingsError: such an encoder cannot be kept."""
+        expected = "a folder with model.onnx and tokenizer.json, which can be kept"
+        raise SettingsError(expected=expected, found=self.name, where="teacher")
+
+    def _vectors(self, texts: Sequence[str]) -> Float32s:
+        found = self._encode(list(texts))
+        vectors = np.asarray(found if hasattr(found, "shape") else list(found), np.float32)
+        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+            expected, shape = f"finite embeddings [text, number] of {len(texts)} texts", vectors.shape
+            raise DataError(expected=expected, found=f"the shape {shape}", where=f"teacher ({self.name})")
+        scaled: Float32s = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return scaled
+
+
+Encoder = SentenceEncoder | OutsideEncoder
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,22 +85,19 @@ class Teacher:
     embeddings: Float32s
     chosen: Chosen
     _known: dict[bytes, Soft] = field(default_factory=dict)
-    _lock: Any = field(default_factory=Lock)
 
     def answers(self, inside: Mask) -> Soft:
         """Return probabilities [text, label] of its texts after learning from the labelled ones `inside`."""
-        with self._lock:
-            key = inside.tobytes()
-            if key not in self._known:
-                _, model = self.chosen.fitted_to(inside)
-                scores = self.embeddings @ model.weights + model.bias
-                self._known[key] = np.exp(linear_log_probabilities(scores)).astype(np.float32)
-            return self._known[key]
+        if (key := inside.tobytes()) not in self._known:
+            _, model = self.chosen.fitted_to(inside)
+            scores = self.embeddings @ model.weights + model.bias
+            self._known[key] = np.exp(linear_log_probabilities(scores)).astype(np.float32)
+        return self._known[key]
 
 
 def choose_teacher(
     encoder: Encoder, rows: Rows, folds: Folds, training: Training
-) -> tuple[Teacher, dict[str, Any]] | None:
+) -> tuple[Teacher, dict[str, object]] | None:
     """Return the teacher that an encoder becomes, and its metrics, ready for JSON.
 
     None: the time limit leaves no time for it.
@@ -107,30 +109,38 @@ def choose_teacher(
     embedded = _embed(encoder, rows.texts, training)
     if embedded is None:
         return None
-    labelled, taught, held = embedded["labelled"], embedded["taught"], folds.held
+    labelled, taught = embedded
+    held, measured = folds.held, folds.held.any()
     # Means over all tokens alone, and with those of the beginning and of the end of each text.
     widths = sorted({encoder.dimension, labelled.shape[1]})
-    choices = [choose(member(labelled[:, :width], rows), rows, folds, training.check) for width in widths]
-    losses = [
-        rows.outputs.loss(rows.targets[held], each.logs[held]) if held.any() else 0.0 for each in choices
-    ]
-    best = int(np.argmin(losses))
+    choices = [choose(_member(labelled[:, :width], rows), rows, folds, training.check) for width in widths]
+    targets, logs = rows.targets[held], [each.logs[held] for each in choices]
+    best = int(np.argmin([rows.outputs.loss(targets, each) for each in logs])) if measured else 0
     teacher = Teacher(
         texts=training.split.unlabelled[: len(taught)],
         tokenized=rows.unlabelled.part(0, len(taught)),
         embeddings=taught[:, : widths[best]],
         chosen=choices[best],
     )
-    metrics = _metrics(encoder, teacher, rows, held)
-    metrics |= {
-        "split_texts": int(embedded["split_texts"][0]),
+    accuracy = mean_accuracy(targets, np.exp(logs[best])) if measured else None
+    notes = [f"it labels {len(taught):,} texts"]
+    if widths[best] > encoder.dimension:
+        notes.insert(0, "it uses where texts begin and end")
+    if accuracy is not None:
+        notes.insert(0, f"out-of-fold accuracy {accuracy:.2%}")
+    training.note(f"teacher ({encoder.name}): {', '.join(notes)}")
+    return teacher, {
+        "name": encoder.name,
+        "sha256": encoder.sha256,
+        "strength": teacher.chosen.strength,
+        "texts": len(taught),
+        "accuracy": accuracy,
+        "log_loss": log_loss(targets, np.exp(logs[best])) if measured else None,
         "reads_ends": widths[best] > encoder.dimension,
     }
-    _report(metrics, training)
-    return teacher, metrics
 
 
-def member(embeddings: Float32s, rows: Rows) -> Candidate:
+def _member(embeddings: Float32s, rows: Rows) -> Candidate:
     """Return logistic regression on the embeddings [text, number] of the rows as a member."""
     return Candidate(
         name="teacher",
@@ -140,17 +150,17 @@ def member(embeddings: Float32s, rows: Rows) -> Candidate:
     )
 
 
-def _embed(encoder: Encoder, labelled: Sequence[str], training: Training) -> dict[str, Array] | None:
+def _embed(encoder: Encoder, labelled: Sequence[str], training: Training) -> tuple[Float32s, Float32s] | None:
     """Return the embeddings of all labelled texts, and of as many unlabelled ones as the time limit allows.
 
     None where the time limit leaves no time for all labelled texts.
     """
     if before := training.stages.found(_STAGE):
-        return before
+        return before["labelled"], before["taught"]
     n, texts = len(labelled), [*labelled, *training.split.unlabelled[:MAX_TAUGHT]]
     training.note(f"the teacher ({encoder.name}) reads {n:,} labelled and {len(texts) - n:,} other texts")
     began, seconds = time.monotonic(), training.run.budget.for_stage("teacher")
-    parts, split_texts = [np.zeros((0, encoder.n_features), np.float32)], 0
+    parts = [np.zeros((0, encoder.n_features), np.float32)]
     for first in range(0, len(texts), _CHUNK):
         if first and time.monotonic() - began > seconds:
             if first < n:
@@ -160,41 +170,7 @@ def _embed(encoder: Encoder, labelled: Sequence[str], training: Training) -> dic
             break
         encoded = encoder.encode_counted(texts[first : first + _CHUNK], check=training.check)
         parts.append(encoded.features())
-        split_texts += encoded.split_texts
     vectors = np.concatenate(parts)
-    found = {"labelled": vectors[:n], "taught": vectors[n:], "split_texts": np.array([split_texts])}
-    training.stages.keep(_STAGE, found)
-    return found
-
-
-def _metrics(encoder: Encoder, teacher: Teacher, rows: Rows, held: Mask) -> dict[str, Any]:
-    probabilities, targets = np.exp(teacher.chosen.logs[held]), rows.targets[held]
-    taught = teacher.answers(np.ones(len(rows.texts), bool))
-    return {
-        "name": encoder.name,
-        "sha256": encoder.sha256,
-        "strength": teacher.chosen.strength,
-        "texts": len(teacher.texts),
-        "accuracy": mean_accuracy(targets, probabilities) if len(targets) else None,
-        "log_loss": log_loss(targets, probabilities) if len(targets) else None,
-        "certainty": float(probabilities.max(axis=1).mean()) if len(targets) else None,
-        "unlabelled_certainty": float(taught.max(axis=1).mean()) if len(taught) else None,
-    }
-
-
-def _report(metrics: dict[str, Any], training: Training) -> None:
-    accuracy, certainty, unlabelled = (
-        metrics[name] for name in ("accuracy", "certainty", "unlabelled_certainty")
-    )
-    known = [] if accuracy is None else [f"out-of-fold accuracy {accuracy:.2%}"]
-    if metrics["reads_ends"]:
-        known.append("it uses where texts begin and end")
-    if unlabelled is not None:
-        known.append(f"it labels {metrics['texts']:,} texts with {unlabelled:.0%} certainty")
-    training.note(f"teacher ({metrics['name']}): {', '.join(known)}")
-    if metrics["split_texts"]:
-        text = f"{metrics['split_texts']:,} texts are longer than the teacher reads at once"
-        training.note(f"{text}: they were split, and the embeddings averaged")
-    if certainty is not None and unlabelled is not None and unlabelled < certainty - _OTHER_KIND:
-        text = f"the teacher is less certain of the unlabelled texts than of labelled ones ({certainty:.0%})"
-        training.note(f"{text}: are they of the same kind?")
+    labelled_vectors, taught = vectors[:n], vectors[n:]
+    training.stages.keep(_STAGE, {"labelled": labelled_vectors, "taught": taught})
+    return labelled_vectors, taught

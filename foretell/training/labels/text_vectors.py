@@ -23,13 +23,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from foretell.arrays import LogProbabilities
+from foretell.arrays import Float32s, LogProbabilities
 from foretell.machine import usable_processors
 from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.ensemble import linear_log_probabilities
@@ -37,7 +37,6 @@ from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.linear_fit import influential, matrix_of
 from foretell.training.labels.logistic import Check, ignore
 
-Array = npt.NDArray[np.float32]
 F = np.float32
 U = np.uint64
 
@@ -70,7 +69,6 @@ _NEVER = -14.0
 
 _PARTS = 8
 _TABLE = 1 << 20
-_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,14 +78,14 @@ class Vectors:
     `drawn`, float32 [n-gram], is how often each is drawn where a text holds it.
     """
 
-    texts: Array
-    ngrams: Array
-    drawn: Array
+    texts: Float32s
+    ngrams: Float32s
+    drawn: Float32s
 
 
 def make_vectors(
     counted: CountedTexts,
-    soft: Array,
+    soft: Float32s,
     *,
     seed: int,
     width: int = WIDTH,
@@ -108,7 +106,8 @@ def make_vectors(
     order = np.argsort(-use, kind="stable")[: np.count_nonzero(often)]
     if len(order) < _PARTS:
         return Vectors(texts=texts, ngrams=ngrams, drawn=often)
-    parts, orders = _cut(counted, often, use, order, rng, width), _orders(rng, counted.n_texts)
+    parts, shuffled = _cut(counted, often, use, order, rng, width), rng.permutation(counted.n_texts)
+    orders = [shuffled[first::_PARTS].astype(np.int64) for first in range(_PARTS)]
     done, passes, first_began = 0, PASSES, time.monotonic()
     with ThreadPoolExecutor(min(_PARTS, usable_processors())) as threads:
         while done < passes:
@@ -126,11 +125,6 @@ def make_vectors(
     for first, part in enumerate(parts):
         ngrams[order[first::_PARTS]] = part.vectors / np.linalg.norm(part.vectors, axis=1, keepdims=True)
     return Vectors(texts=texts, ngrams=ngrams, drawn=often)
-
-
-def _orders(rng: np.random.Generator, n_texts: int) -> list[npt.NDArray[np.int64]]:
-    shuffled = rng.permutation(n_texts).astype(np.int64)
-    return [shuffled[first::_PARTS].copy() for first in range(_PARTS)]
 
 
 def label(vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int) -> LogProbabilities:
@@ -161,7 +155,7 @@ def to_linear_model(
     return LinearModel(counted.keys[kept], weights[kept], bias, counted.size, counted.longest)
 
 
-def _regression(inputs: Array, targets: npt.NDArray[np.int32], n_labels: int) -> tuple[Array, Array]:
+def _regression(inputs: Float32s, targets: npt.NDArray[np.int32], n_labels: int) -> tuple[Float32s, Float32s]:
     """Return coefficients [width, column] and bias [column], the columns as `LinearModel` has them."""
     from sklearn.linear_model import LogisticRegression
 
@@ -177,7 +171,7 @@ def _regression(inputs: Array, targets: npt.NDArray[np.int32], n_labels: int) ->
     return coefficients.astype(np.float32), bias.astype(np.float32)
 
 
-def drawn(counted: CountedTexts, soft: Array) -> Array:
+def drawn(counted: CountedTexts, soft: Float32s) -> Float32s:
     """Return how often each n-gram is drawn where a text holds it, float32 [feature], from 0 to 1.
 
     It is the square of the log-count ratio, how much oftener texts of a label hold the n-gram than others do:
@@ -196,7 +190,7 @@ def _log_shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return shares
 
 
-def _random_units(rng: np.random.Generator, n: int, width: int) -> Array:
+def _random_units(rng: np.random.Generator, n: int, width: int) -> Float32s:
     found = rng.standard_normal((n, width), np.float32)
     found /= np.linalg.norm(found, axis=1, keepdims=True)
     return found
@@ -212,7 +206,7 @@ class _Part(NamedTuple):
         table: int32, n-grams as often as they are drawn in all, shuffled.
     """
 
-    vectors: Array
+    vectors: Float32s
     drawn: npt.NDArray[np.uint64]
     starts: npt.NDArray[np.int64]
     held: npt.NDArray[np.int32]
@@ -220,14 +214,14 @@ class _Part(NamedTuple):
 
 
 def _learn_part(
-    texts: Array, rate: np.float32, part: _Part, order: npt.NDArray[np.int64], seed: np.uint64
+    texts: Float32s, rate: np.float32, part: _Part, order: npt.NDArray[np.int64], seed: np.uint64
 ) -> None:
     _learn(texts, *part, order, rate, seed)
 
 
 def _cut(
     counted: CountedTexts,
-    often: Array,
+    often: Float32s,
     use: npt.NDArray[np.float64],
     order: npt.NDArray[np.int64],
     rng: np.random.Generator,
@@ -251,7 +245,7 @@ def _cut(
     return parts
 
 
-@njit(**_OPTIONS)
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 def _learn(texts, ngrams, drawn, starts, held, table, order, rate, seed):  # type: ignore[no-untyped-def]
     """Let some texts learn from the n-grams of one part, and these from them.
 

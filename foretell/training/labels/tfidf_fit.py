@@ -21,7 +21,7 @@ from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, word_ngrams
 from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
 from foretell.training.labels.logistic import Check, Fitted, Mask, MatrixFit, ignore
-from foretell.training.labels.tokenized import TokenizedTexts
+from foretell.training.labels.tokens import TokenizedTexts
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.
 _MANY_TEXTS = 1_000

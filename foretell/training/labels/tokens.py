@@ -15,15 +15,89 @@ from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.label_types import ordered
 from foretell.data.split import Split
-from foretell.data.word_vectors import read_word_vectors
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.events import Listener, Note
+from foretell.training.events import Listener
 from foretell.training.labels.balance import Balance
-from foretell.training.labels.outside_vectors import OutsideVectors
-from foretell.training.labels.tokenized import LabelledTokens, Soft, Targets, TokenizedTexts, Weights, one_hot
+from foretell.training.labels.outside_vectors import OutsideVectors, vectors_for
 
 # In a large corpus a word that occurs once carries no information; in a small one every word counts.
 _LARGE_CORPUS_TEXTS = 5_000
+
+Targets = npt.NDArray[np.int32]
+Soft = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizedTexts:
+    """Texts as token ids, one text after another.
+
+    Attributes:
+        ids: int32 [token].
+        starts: int64 [text + 1]; text i is ids[starts[i]:starts[i + 1]].
+    """
+
+    ids: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def part(self, first: int, last: int) -> TokenizedTexts:
+        """Return the texts from place `first` to before `last`."""
+        starts = self.starts[first : last + 1]
+        return TokenizedTexts(ids=self.ids[starts[0] : starts[-1]], starts=starts - starts[0])
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> TokenizedTexts:
+        """Return the texts where `rows` [text] is true."""
+        lengths = np.diff(self.starts)
+        return TokenizedTexts(
+            ids=self.ids[np.repeat(rows, lengths)], starts=np.concatenate([[0], np.cumsum(lengths[rows])])
+        )
+
+    def followed_by(self, others: TokenizedTexts) -> TokenizedTexts:
+        """Return these texts and then the others."""
+        starts = np.concatenate([self.starts, self.starts[-1] + others.starts[1:]])
+        return TokenizedTexts(ids=np.concatenate([self.ids, others.ids]), starts=starts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledTokens:
+    """Tokenized texts with their labels.
+
+    Attributes:
+        texts: the texts.
+        targets: int32 [text], the place of each label among the sorted labels. Where texts may have several:
+            float32 [text, label], 1, 0, or NaN where a label is unknown.
+        weights: float64 [text], how much each text counts; None: 1 each.
+        soft: float32 [text, label], pseudo-labels to learn instead of `targets`; None: learn `targets`.
+    """
+
+    texts: TokenizedTexts
+    targets: Array
+    weights: Weights | None = None
+    soft: Soft | None = None
+
+    @property
+    def counts(self) -> Weights:
+        """How much each text counts, [text]."""
+        return np.ones(len(self.targets)) if self.weights is None else self.weights
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> LabelledTokens:
+        """Return the texts where `rows` [text] is true."""
+        weights = None if self.weights is None else self.weights[rows]
+        soft = None if self.soft is None else self.soft[rows]
+        return LabelledTokens(
+            texts=self.texts.select(rows), targets=self.targets[rows], weights=weights, soft=soft
+        )
+
+
+def one_hot(targets: Targets, n_labels: int) -> Soft:
+    """Return the places of labels [text] as probabilities, float32 [text, label]."""
+    # Not rows of a unit matrix: with 10,000 labels that has 400 MB.
+    found = np.zeros((len(targets), n_labels), np.float32)
+    found[np.arange(len(targets)), targets] = 1
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +132,7 @@ class Tokens:
     @property
     def hard(self) -> Soft:
         """The labels of the training texts as probabilities, float32 [text, label]."""
-        soft = self.train.soft
-        return one_hot(self.train.targets, len(self.labels)) if soft is None else soft
+        return one_hot(self.train.targets, len(self.labels))
 
     def learned(self, soft: Soft) -> tuple[Soft, Weights]:
         """Return what a model learns of the first texts of `all_texts`: soft labels, and weights [text].
@@ -84,26 +157,21 @@ def tokenize_split(split: Split, settings: LabelsSettings, continued: Model | No
 
     The words of a `continued` classifier keep their ids, and its labels stay.
     """
-    labels = split.train.label_names
+    labels, known_words = split.train.label_names, None
     if continued is not None:
         labels = ordered([*labels, *(continued.labels or ())], split.train.label_type)
-    known_words = None if continued is None else continued.tokenizer
+        known_words = continued.tokenizer
     given = None if split.has_only_hints else split.hints
-    n = len(split.train) + len(split.unlabelled)
+    n_train, n = len(split.train), len(split.train) + len(split.unlabelled)
     more = () if given is None else given.texts
     tokenizer, texts = tokenize([*split.train.texts, *split.unlabelled, *more], settings, known_words)
-    all_texts, hints = texts.part(0, n), None
-    if given is not None:
-        hints = LabelledTokens(texts=texts.part(n, len(texts)), targets=targets_of(given.labels, labels))
-    train = LabelledTokens(
-        texts=all_texts.part(0, len(split.train)),
-        targets=_targets(split.train, labels),
-        weights=_weights(split.train),
-        soft=None if split.train.soft is None else split.train.soft.values,
-    )
-    valid = None if split.valid is None else encode_examples(split.valid, tokenizer, labels)
     tokens = Tokens(
-        tokenizer=tokenizer, labels=labels, train=train, all_texts=all_texts, valid=valid, hints=hints
+        tokenizer=tokenizer,
+        labels=labels,
+        train=_labelled(split.train, texts.part(0, n_train), labels),
+        all_texts=texts.part(0, n),
+        valid=None if split.valid is None else encode_examples(split.valid, tokenizer, labels),
+        hints=None if given is None else _labelled(given, texts.part(n, len(texts)), labels),
     )
     return _balanced(tokens) if settings.balance else tokens
 
@@ -145,8 +213,7 @@ def tokenize(
 
 def encode_examples(examples: Examples, tokenizer: Tokenizer, labels: Sequence[str]) -> LabelledTokens:
     """Encode texts with labels by an existing tokenizer."""
-    texts = _encoded(examples.texts, tokenizer)
-    return LabelledTokens(texts=texts, targets=_targets(examples, labels), weights=_weights(examples))
+    return _labelled(examples, _encoded(examples.texts, tokenizer), labels)
 
 
 def _encoded(texts: Sequence[str], tokenizer: Tokenizer) -> TokenizedTexts:
@@ -160,12 +227,11 @@ def _encoded(texts: Sequence[str], tokenizer: Tokenizer) -> TokenizedTexts:
     return TokenizedTexts(ids=np.concatenate(parts), starts=np.cumsum(lengths, dtype=np.int64))
 
 
-def _targets(examples: Examples, labels: Sequence[str]) -> Array:
-    return targets_of(examples.labels, labels) if examples.sets is None else examples.sets.aligned(labels)
-
-
-def _weights(examples: Examples) -> Weights | None:
-    return None if examples.weights is None else np.array(examples.weights, np.float64)
+def _labelled(examples: Examples, texts: TokenizedTexts, labels: Sequence[str]) -> LabelledTokens:
+    sets, weights = examples.sets, examples.weights
+    targets: Array = targets_of(examples.labels, labels) if sets is None else sets.aligned(labels)
+    counts = None if weights is None else np.array(weights, np.float64)
+    return LabelledTokens(texts=texts, targets=targets, weights=counts)
 
 
 def targets_of(names: Sequence[str], labels: Sequence[str]) -> Targets:
@@ -180,37 +246,6 @@ def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listene
     The validation texts are encoded again: their words may be among the new ones. The listener is called with
     notes on what was read. Raises as `read_word_vectors` does.
     """
-    old = tokens.tokenizer
-    words = [old.word(id) for id in range(old.specials, old.size)]
-    vectors = read_word_vectors(path_or_name, words=words)
-    tokenizer = old.extended(vectors.words)
-    everything = [*words, *(tokenizer.word(id) for id in range(old.size, tokenizer.size))]
-    of_words, is_known = vectors.rows_of(everything)
-    found = [()] * old.specials + [vectors.places(word) for word in everything]
-    none = np.zeros((old.specials, vectors.dimension), np.float32)
-    n_known = int(is_known[: len(words)].sum())
-    metrics = {
-        "name": vectors.name,
-        "sha256": vectors.sha256,
-        "licence": vectors.licence,
-        "dimension": vectors.dimension,
-        "words": len(words),
-        "known_words": n_known,
-        "more_words": tokenizer.size - old.size,
-    }
-    for note in vectors.notes:
-        listener(Note(text=note))
-    text = f"word vectors ({vectors.name}): of {n_known:,} of {len(words):,} words of the texts"
-    listener(Note(text=f"{text}, and of {metrics['more_words']:,} others"))
-    return replace(
-        tokens,
-        tokenizer=tokenizer,
-        valid=None if split.valid is None else encode_examples(split.valid, tokenizer, tokens.labels),
-        vectors=OutsideVectors(
-            rows=np.concatenate([none, of_words]),
-            known=np.concatenate([np.zeros(old.specials, np.bool_), is_known]),
-            places=np.array([places[0] if places else len(vectors.words) for places in found], np.float64),
-            n_words=old.size,
-            metrics=metrics,
-        ),
-    )
+    tokenizer, vectors = vectors_for(tokens.tokenizer, path_or_name, listener)
+    valid = None if split.valid is None else encode_examples(split.valid, tokenizer, tokens.labels)
+    return replace(tokens, tokenizer=tokenizer, valid=valid, vectors=vectors)

@@ -16,14 +16,15 @@ from foretell.config import MAX_FOLDED_TEXTS, LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.soft import Answering
 from foretell.data.split import Split, write_seen
+from foretell.data.word_vectors import vector_files
 from foretell.errors import SettingsError
+from foretell.hashes import sha256_of
 from foretell.presets import changed
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels import one_member
 from foretell.training.labels.answers import taught_metrics, with_answers
 from foretell.training.labels.continued import Continued, continued_metrics
 from foretell.training.labels.decide import decide, has_many_members
-from foretell.training.labels.outside_vectors import digest_of
 from foretell.training.labels.stages import Stages, Training
 from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
@@ -86,10 +87,13 @@ def train_labels(
     if answering is None and not _uses_outside(split, settings, outside, options.listener):
         vectors, encoder = None, None
     kept = encoder.files() if encoder is not None and keep_teacher else None
-    _report(split, settings, continued, options.listener)
+    _report(split, settings, options.listener)
     used = answering or encoder
-    digests = ["" if vectors is None else digest_of(vectors), "" if used is None else used.sha256]
-    more = ["keep_teacher" if kept is not None else "", *([] if continued is None else continued.digests())]
+    digests = [
+        "" if vectors is None else sha256_of(*vector_files(vectors)),
+        "" if used is None else used.sha256,
+    ]
+    more = ["keep_teacher" if kept is not None else "", "" if continued is None else continued.digest()]
     sources = [part.name for part in (split.train, split.valid) if part is not None]
     request = Request(job="labels", settings=settings, data=_digest(split, *digests, *more), sources=sources)
     # With the old examples the network starts anew: the old one has seen those that are held out, would seem
@@ -216,10 +220,7 @@ def _check(
             raise SettingsError(expected=expected, found=found, where=where, fix=fix)
 
 
-def _report(split: Split, settings: LabelsSettings, continued: Continued | None, listener: Listener) -> None:
-    if continued is not None and settings.linear and continued.ancestor.model.linear is None:
-        text = "has no linear model: those that are fitted now know only the texts of this training"
-        listener(Note(text=f"{continued.ancestor.name} {text}"))
+def _report(split: Split, settings: LabelsSettings, listener: Listener) -> None:
     if settings.fraction_for(len(split.train)) and split.valid is None:
         listener(Note(text="without validation texts, the weights of the last epoch are kept"))
     if split.unlabelled:

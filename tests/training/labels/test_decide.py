@@ -34,8 +34,7 @@ from foretell.training.labels import decide, network, one_member
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.folds import MANY_TEXTS, folds_to_decide, too_few
 from foretell.training.labels.linear_fit import fit_ngrams
-from foretell.training.labels.tokenized import one_hot
-from foretell.training.labels.tokens import tokenize
+from foretell.training.labels.tokens import one_hot, tokenize
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
 from tests.training.labels.few import few_rows

@@ -28,7 +28,7 @@ from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
 from foretell.training.labels.logistic import Fitted, LogisticFit, MatrixDesign
 from foretell.training.labels.members import Candidate, choose, choose_all, fit_members
 from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, TfidfValues, count_features
-from foretell.training.labels.tokenized import TokenizedTexts
+from foretell.training.labels.tokens import TokenizedTexts
 from tests.training.labels.few import FewTraining, few_rows, few_tokens
 
 NAMES = ["ngrams", "tfidf", "bayes", "centroids", "svd", "pooled"]

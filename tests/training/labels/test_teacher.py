@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -103,11 +103,13 @@ def test_students_and_a_kept_teacher_know_words_that_only_unlabelled_texts_have(
     (model, out, notes), metrics = kept, kept[0].metrics["teacher"]
     # Nothing but the teacher connects the new words with a label.
     assert accuracy_of(out, NEW, 100, 5) > 0.95
-    assert (metrics["texts"], metrics["sha256"], metrics["split_texts"]) == (160, encoder.sha256, 0)
+    assert (metrics["texts"], metrics["sha256"]) == (160, encoder.sha256)
     assert metrics["accuracy"] > 0.9
     weights = {name: each["weight"] for name, each in model.metrics["members"].items()}
     assert weights["taught_ngrams"] + weights["taught_tfidf"] + weights["teacher"] > 0
-    assert any(note.startswith("teacher (tiny): out-of-fold accuracy ") for note in notes)
+    assert any(
+        re.match(r"teacher \(tiny\): out-of-fold accuracy .*, it labels 160 texts", note) for note in notes
+    )
     # The classifier that is saved is the one that was measured on the validation texts.
     assert model.metrics["accuracy"] == pytest.approx(accuracy_of(out, range(20), 40, 7))
     stored = read_model(out).teacher
@@ -128,9 +130,8 @@ def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again
     often = {"stop_after_steps": 3, "checkpoint_seconds": 1e-9}
     with pytest.raises(Interrupted):
         train_taught(tmp_path / "cut", encoder, keep_teacher=True, **often)
-    for other in (None, encoder):
-        with pytest.raises(RunError, match="the data"):
-            train_taught(tmp_path / "cut", other, resume=True)
+    with pytest.raises(RunError, match="the data"):
+        train_taught(tmp_path / "cut", None, resume=True)
     encode, texts = SentenceEncoder.encode_counted, list[str]()
 
     def counted(self: SentenceEncoder, given: Sequence[str], **more: Any) -> Any:
@@ -142,10 +143,8 @@ def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again
     # Nothing but the validation texts, on which the classifier is measured.
     assert len(texts) == 40
     assert resumed.metrics["teacher"] == whole.metrics["teacher"]
-    for name, weight in whole.weights.items():
-        np.testing.assert_array_equal(resumed.weights[name], weight, err_msg=name)
-    for name in ("tfidf.safetensors", "linear.safetensors", "teacher.safetensors", "teacher.onnx"):
-        assert (tmp_path / "cut" / name).read_bytes() == (out / name).read_bytes(), name
+    for path in [*out.glob("*.safetensors"), out / "teacher.onnx"]:
+        assert (tmp_path / "cut" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_a_teacher_without_weight_is_not_kept(
@@ -160,9 +159,7 @@ def test_a_teacher_without_weight_is_not_kept(
     assert model.metrics["teacher"]["kept"] is False
     assert "the teacher has weight 0 out of fold: it is not kept" in notes
     assert not list((tmp_path / "m").glob("teacher*"))
-    card = (tmp_path / "m" / "README.md").read_text()
-    assert f"(SHA-256 of its files `{encoder.sha256}`) helped to label 160 texts" in card
-    assert "The model does not contain it." in card
+    assert "The model does not contain it." in (tmp_path / "m" / "README.md").read_text()
 
 
 def chosen(
@@ -170,7 +167,7 @@ def chosen(
     texts: list[str],
     labels: list[str],
     unlabelled: list[str],
-    left: float = math.inf,
+    left: float = 1e9,
 ) -> tuple[Any, Rows, Folds, list[str]]:
     """Return the teacher and its metrics, the labelled texts, their folds, and the notes."""
     split = Split(train=Examples(texts, labels), valid=None, unlabelled=tuple(unlabelled))
@@ -206,12 +203,6 @@ def test_the_time_limit_leaves_texts_or_the_teacher_out(
         assert f"the time limit leaves the teacher time for {texts} unlabelled texts" in notes
 
 
-def test_texts_of_another_kind_are_pointed_out(encoder: SentenceEncoder) -> None:
-    others = [f"{first} {second} x{i}" for i in range(5) for first in OTHERS for second in OTHERS]
-    *_, notes = chosen(encoder, *texts_of(KNOWN, 36, 3), others)
-    assert any("less certain of the unlabelled texts" in note for note in notes)
-
-
 def test_a_teacher_sees_which_word_comes_first_and_can_be_all_that_has_weight(
     encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,7 +216,7 @@ def test_a_teacher_sees_which_word_comes_first_and_can_be_all_that_has_weight(
     (teacher, metrics), rows, folds, notes = chosen(encoder, texts, labels, [])
     assert metrics["reads_ends"]
     assert metrics["accuracy"] > 0.95
-    assert (metrics["texts"], metrics["unlabelled_certainty"]) == (0, None)
+    assert metrics["texts"] == 0
     assert "it uses where texts begin and end" in notes[-1]
     monkeypatch.setattr(OneLabel, "fit_pool", lambda *given: np.eye(len(given[-1]))[-1])
     members = fit_members(rows, [teacher.chosen], folds)
@@ -238,12 +229,11 @@ def test_to_keep_needs_a_teacher_of_usual_parts(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="keep_teacher: expected a teacher to keep, found none"):
         train_taught(tmp_path / "m", None, keep_teacher=True)
     folder = tiny_encoder(tmp_path / "tiny")
+    opened = SentenceEncoder.open(folder)
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     tokenizer["normalizer"] = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 17}
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     with pytest.raises(ArtifactError, match="an encoder whose tokenizer has usual parts alone"):
         train_taught(tmp_path / "m", SentenceEncoder.open(folder), keep_teacher=True)
     # Kept are the files that were opened, whatever became of them since.
-    opened = SentenceEncoder.open(tiny_encoder(tmp_path / "changed"))
-    tiny_encoder(tmp_path / "changed", words=[*WORDS[:5], "more"])
     assert opened.files().sha256() == opened.sha256

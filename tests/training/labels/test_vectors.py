@@ -26,15 +26,12 @@ from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.labels import cooccurrence as cooccurrence
-from foretell.training.labels import one_member
-from foretell.training.labels import text_vectors as text_vectors
+from foretell.training.labels import cooccurrence, one_member, text_vectors
 from foretell.training.labels.cooccurrence import WINDOW, cooccurrence_embeddings
 from foretell.training.labels.dense_fit import outside_basis
 from foretell.training.labels.linear_fit import fit_ngrams, select_texts
 from foretell.training.labels.logistic import LogisticFit
 from foretell.training.labels.one_member import label_by_vectors
-from foretell.training.labels.outside_vectors import digest_of
 from foretell.training.labels.text_vectors import drawn, label, make_vectors, to_linear_model
 from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
 
@@ -48,7 +45,8 @@ def flat(texts: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([i for text in texts for i in text], np.int32), starts
 
 
-def slowly_near(texts: list[list[int]]) -> np.ndarray:
+def slowly_associated(texts: list[list[int]]) -> np.ndarray:
+    """Return the positive pointwise mutual information [word, context], of counts weighted by distance."""
     near = np.zeros((SIZE, SIZE))
     for text in texts:
         words = [i for i in text if FIRST <= i < SIZE]
@@ -56,22 +54,22 @@ def slowly_near(texts: list[list[int]]) -> np.ndarray:
             for b, other in enumerate(words):
                 if 0 < abs(a - b) <= WINDOW:
                     near[one, other] += (WINDOW + 1 - abs(a - b)) / WINDOW
-    return near
+    contexts = near.sum(axis=0) ** 0.75
+    with np.errstate(all="ignore"):
+        found = np.log(near / (near.sum(axis=1, keepdims=True) * contexts / contexts.sum()))
+    return np.where(near > 0, np.maximum(found, 0), 0)
 
 
-def counted_near(texts: list[list[int]]) -> Any:
-    return cooccurrence._near(*flat(texts), FIRST, SIZE, cooccurrence.WINDOW, math.inf, by_distance=True)
-
-
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(TEXTS, st.sampled_from([1, 3, 1 << 22]))
-def test_near_counts_by_distance_within_a_text_however_it_is_cut(
+def test_associations_are_those_within_a_text_however_the_words_are_cut(
     texts: list[list[int]], at_once: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cooccurrence, "_WORDS_AT_ONCE", at_once)
-        found = counted_near(texts)
-    np.testing.assert_allclose(found.toarray(), slowly_near(texts), rtol=1e-5)
+        near = cooccurrence._near(*flat(texts), FIRST, SIZE, WINDOW, math.inf, by_distance=True)
+    found = cooccurrence._associations(near).toarray()
+    np.testing.assert_allclose(found, slowly_associated(texts), rtol=1e-4, atol=1e-5)
 
 
 def test_where_the_time_ends_the_first_words_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,17 +78,6 @@ def test_where_the_time_ends_the_first_words_are_used(monkeypatch: pytest.Monkey
     for seconds, more in ((0.0, False), (float("inf"), True)):
         known = cooccurrence_embeddings(ids, starts, first=1, size=5, width=2, seed=1, seconds=seconds)[1]
         assert known.tolist() == [False, True, True, more, more]
-
-
-@settings(deadline=None)
-@given(TEXTS)
-def test_associations_are_positive_pointwise_mutual_information(texts: list[list[int]]) -> None:
-    near = slowly_near(texts)
-    found = cooccurrence._associations(counted_near(texts)).toarray()
-    contexts = near.sum(axis=0) ** 0.75
-    with np.errstate(all="ignore"):
-        expected = np.log(near / (near.sum(axis=1, keepdims=True) * contexts / contexts.sum()))
-    np.testing.assert_allclose(found, np.where(near > 0, np.maximum(expected, 0), 0), rtol=1e-4, atol=1e-5)
 
 
 def test_words_used_alike_have_vectors_alike() -> None:
@@ -133,23 +120,22 @@ def counted_topics() -> tuple[CountedTexts, np.ndarray, np.ndarray]:
 def test_texts_without_a_common_word_are_alike_where_others_use_their_words_alike() -> None:
     counted, known, topics = counted_topics()
     vectors = make_vectors(counted, known, seed=1, width=16)
-    assert vectors.texts.shape == (880, 16)
-    assert vectors.texts.dtype == np.float32
+    assert (vectors.texts.shape, vectors.texts.dtype) == ((880, 16), np.float32)
     np.testing.assert_allclose(np.linalg.norm(vectors.texts, axis=1), 1, atol=1e-5)
     logs = label(vectors, topics[:40].astype(np.int32), 2)
     np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1, atol=1e-4)
     assert (logs[840:].argmax(axis=1) == topics[840:]).mean() > 0.8
 
 
-@pytest.mark.parametrize("processors", [1, 3])
-def test_the_number_of_processors_has_no_say(processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_processors_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
     counted, known, _ = counted_topics()
-    found = make_vectors(counted, known, seed=3, width=8)
-    monkeypatch.setattr(text_vectors, "usable_processors", lambda: processors)
-    again = make_vectors(counted, known, seed=3, width=8)
-    np.testing.assert_array_equal(again.texts, found.texts)
-    np.testing.assert_array_equal(again.ngrams, found.ngrams)
-    assert (make_vectors(counted, known, seed=4, width=8).texts != found.texts).any()
+    found = []
+    for processors in (1, 3):
+        monkeypatch.setattr(text_vectors, "usable_processors", lambda n=processors: n)
+        found.append(make_vectors(counted, known, seed=3, width=8))
+    np.testing.assert_array_equal(found[0].texts, found[1].texts)
+    np.testing.assert_array_equal(found[0].ngrams, found[1].ngrams)
+    assert (make_vectors(counted, known, seed=4, width=8).texts != found[0].texts).any()
 
 
 @pytest.mark.parametrize("n_labels", [2, 3])
@@ -222,11 +208,7 @@ def test_the_compiled_steps_are_those_of_a_slow_reference() -> None:
 def test_passes_are_as_many_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
     counted, known, _ = counted_topics()
     rates: list[float] = []
-
-    def note(_texts: object, rate: float, *_: object) -> None:
-        rates.append(float(rate))
-
-    monkeypatch.setattr(text_vectors, "_learn_part", note)
+    monkeypatch.setattr(text_vectors, "_learn_part", lambda _, rate, *__: rates.append(float(rate)))
     make_vectors(counted, known, seed=1)
     assert len(set(rates)) == text_vectors.PASSES
     assert rates[0] == pytest.approx(text_vectors.LEARNING_RATE)
@@ -237,7 +219,6 @@ def test_passes_are_as_many_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch
 
 
 N_LABELLED, N_VALID = 60, 60
-
 IS_SECOND = np.arange(400) % 2 == 1
 
 
@@ -258,22 +239,25 @@ def two_topics(*, swap_valid: bool = False) -> Tokens:
     return tokenize_split(split, LABELS_PRESETS["base"])
 
 
-def labelled(tokens: Tokens) -> tuple[Any, np.ndarray]:
+def labelled(tokens: Tokens, seconds: float = math.inf) -> tuple[Any, np.ndarray]:
     """Return the labels by vectors, and those of the linear model alone."""
     texts, others = tokens.train.texts, tokens.unlabelled
     linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
     alone = linear_log_probabilities(linear.scores_of_flat(others.ids, others.starts))
-    return label_by_vectors(tokens, linear, seed=1, seconds=float("inf")), alone.argmax(axis=1)
+    return label_by_vectors(tokens, linear, seed=1, seconds=seconds), alone.argmax(axis=1)
 
 
-def test_they_are_better_than_those_of_the_linear_model() -> None:
+@pytest.mark.parametrize("seconds", [math.inf, 0.0], ids=["two rounds", "time for one"])
+def test_they_are_better_than_those_of_the_linear_model(seconds: float) -> None:
     tokens = two_topics()
-    found, alone = labelled(tokens)
-    right = IS_SECOND[N_LABELLED:-N_VALID]
-    np.testing.assert_array_equal(found[0][:N_LABELLED], tokens.hard)
-    np.testing.assert_allclose(found[0].sum(axis=1), 1, atol=1e-5)
-    assert (found[0][N_LABELLED:].argmax(axis=1) == right).mean() > (alone == right).mean() + 0.02
-    assert found[2] > 0.7
+    (soft, model, accuracy), alone = labelled(tokens, seconds)
+    np.testing.assert_array_equal(soft[:N_LABELLED], tokens.hard)
+    np.testing.assert_allclose(soft.sum(axis=1), 1, atol=1e-5)
+    assert (len(soft), model is None) == (len(tokens.all_texts), seconds == 0)
+    if seconds:
+        right = IS_SECOND[N_LABELLED:-N_VALID]
+        assert (soft[N_LABELLED:].argmax(axis=1) == right).mean() > (alone == right).mean() + 0.02
+        assert accuracy > 0.7
 
 
 def test_validation_labels_only_choose_the_ensemble_weights(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,21 +267,9 @@ def test_validation_labels_only_choose_the_ensemble_weights(monkeypatch: pytest.
     np.testing.assert_array_equal(one[1].weights, two[1].weights)
 
 
-def test_without_time_for_the_second_round_the_first_one_labels() -> None:
-    tokens, texts = two_topics(), two_topics().train.texts
-    linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
-    soft, model, _ = label_by_vectors(tokens, linear, seed=1, seconds=0.0)
-    assert (model, soft.shape) == (None, (len(tokens.all_texts), 2))
-
-
 SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 2, "valid_fraction": 0.0}
-
 SETTINGS: LabelsSettings = with_changes(LABELS_PRESETS["base"], SMALL)
-
-GOOD = [f"good{i}" for i in range(20)]
-
-BAD = [f"bad{i}" for i in range(20)]
-
+GOOD, BAD = ([f"{kind}{i}" for i in range(20)] for kind in ("good", "bad"))
 OTHERS = ["the", "film", "was", "plot"]
 
 
@@ -339,13 +311,7 @@ def tokens_with(vectors: Path) -> Tokens:
 
 def test_words_of_the_vectors_alone_count_in_new_texts(vectors: Path, tmp_path: Path) -> None:
     notes = Notes()
-    model = train(
-        examples(),
-        SETTINGS,
-        out=tmp_path / "m",
-        vectors=vectors,
-        listener=notes,
-    )
+    model = train(examples(), SETTINGS, out=tmp_path / "m", vectors=vectors, listener=notes)
     assert "word vectors (glove.6B.4d.txt): of 24 of 60 words of the texts, and of 20 others" in notes
     runtime = LabelsRuntime.open(tmp_path / "m")
     new = [f"{word} plot" for word in (*GOOD[10:], *BAD[10:])]
@@ -376,7 +342,7 @@ def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -
     np.testing.assert_allclose(scores, fit.scores(fitted, every), atol=1e-4)
     # Six of seven tokens have a vector, so the vectors have 6/7 of the length.
     lengths = [float((block**2).sum()) for block in np.split(basis.rows, [-tokens.vectors.rows.shape[1]], 1)]
-    assert tokens.vectors.coverage(texts) == pytest.approx(6 / 7)
+    assert tokens.vectors.coverage(texts.ids) == pytest.approx(6 / 7)
     assert lengths[1] / lengths[0] == pytest.approx((6 / 7) ** 2, rel=1e-3)
 
 
@@ -385,7 +351,7 @@ def test_words_are_weighted_by_their_place_where_frequent_words_come_first(
 ) -> None:
     tokens = tokens_with(vectors)
     assert tokens.vectors is not None
-    weights = tokens.vectors.frequency_weights(tokens.train.texts)
+    weights = tokens.vectors.frequency_weights(tokens.train.texts.ids)
     assert weights is not None
     places = [tokens.tokenizer.id(word) for word in ("the", "film", "good0", "bad19")]
     assert sorted(weights[places]) == weights[places].tolist()
@@ -393,19 +359,13 @@ def test_words_are_weighted_by_their_place_where_frequent_words_come_first(
     backwards.write_text("".join(f"{line}\n" for line in reversed(vectors.read_text().splitlines())))
     tokens = tokens_with(backwards)
     assert tokens.vectors is not None
-    assert tokens.vectors.frequency_weights(tokens.train.texts) is None
+    assert tokens.vectors.frequency_weights(tokens.train.texts.ids) is None
 
 
 def test_they_are_not_used_where_nothing_is_decided_on_folds(vectors: Path, tmp_path: Path) -> None:
     settings = with_changes(SETTINGS, {"folds": 0, "epochs": 1, "min_steps": 1})
     notes = Notes()
-    model = train(
-        examples(),
-        settings,
-        out=tmp_path / "m",
-        vectors=vectors,
-        listener=notes,
-    )
+    model = train(examples(), settings, out=tmp_path / "m", vectors=vectors, listener=notes)
     assert any(note.startswith("word vectors: not used, because") for note in notes)
     assert "vectors" not in model.metrics
 
@@ -416,7 +376,7 @@ def test_vectors_of_another_language_and_missing_ones_are_refused(tmp_path: Path
     with pytest.raises(DataError, match="found none"):
         tokens_with(path)
     with pytest.raises(DataError, match="missing"):
-        digest_of(tmp_path / "missing.txt")
+        tokens_with(tmp_path / "missing.txt")
 
 
 @pytest.mark.parametrize("width", [8, 4])
