@@ -148,7 +148,7 @@ def test_labels_that_a_teacher_has_learned_by_heart_do_no_harm(
     estimator: Any, kind: str, stages: Stages
 ) -> None:
     rng = random.Random(400)
-    texts = [" ".join(rng.choices(FILLERS, k=4)) for _ in range(400)]
+    texts = [" ".join([*rng.choices(FILLERS, k=4), f"n{i}"]) for i in range(400)]
     labels = [rng.choice("12") for _ in texts]
     train, more = Examples(texts[:100], labels[:100]), texts[160:]
     teacher = make_pipeline(CountVectorizer(), estimator)
