@@ -208,11 +208,7 @@ OUT = ["--out", "never"]
         ("labels", 2, "expected DATA, texts with labels, or --label-hints FILE, or --soft FILE, found none"),
         ("labels reviews.csv --soft x.csv --teacher hf://a/b", 2, "found --teacher and --soft"),
         ("labels reviews.csv --old reviews.csv", 2, "--old: expected --continue MODEL, whose old examples"),
-        (
-            "labels reviews.csv --continue notes-model",
-            2,
-            "expected a classifier to continue, found a language",
-        ),
+        ("labels reviews.csv --continue notes-model", 2, "expected a model for labels, found one for words"),
         ("labels reviews.csv --continue reviews-model --units 7", 2, "as in the model to continue, found 7"),
         ("labels reviews.csv --continue reviews-model --label-hints x.csv", 2, "found --label-hints"),
         ("labels no.csv --teacher .", 1, "a folder with model.onnx and tokenizer.json, found no model.onnx"),

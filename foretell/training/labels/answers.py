@@ -200,8 +200,7 @@ def _decided(
             run.options.listener(Note(text=f"{text}: they are not used; {fix}"))
             return 0.0, {}
         deciding[:] = True
-    size = tokens.tokenizer.size
-    *_, without_answers = alone(rows, size)
+    *_, without_answers = alone(rows, size := tokens.tokenizer.size)
     *_, student = students(rows, small.unlabelled, tokens.unlabelled, size, lambda _: values[:n])
 
     def losses(member: Candidate) -> Float64s:
