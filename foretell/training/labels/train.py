@@ -89,10 +89,8 @@ def train_labels(
     kept = encoder.files() if encoder is not None and keep_teacher else None
     _report(split, settings, options.listener)
     used = answering or encoder
-    digests = [
-        "" if vectors is None else sha256_of(*vector_files(vectors)),
-        "" if used is None else used.sha256,
-    ]
+    files = () if vectors is None else vector_files(vectors)
+    digests = [sha256_of(*files) if files else "", "" if used is None else used.sha256]
     more = ["keep_teacher" if kept is not None else "", "" if continued is None else continued.digest()]
     sources = [part.name for part in (split.train, split.valid) if part is not None]
     request = Request(job="labels", settings=settings, data=_digest(split, *digests, *more), sources=sources)
