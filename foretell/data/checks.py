@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from foretell.data.columns import MIN_TO_JUDGE, are_dates
 from foretell.data.examples import Examples
@@ -97,17 +97,12 @@ def majority_notes(labels: Sequence[str]) -> list[str]:
     ]
 
 
-def similar_labels(labels: Iterable[str]) -> list[list[str]]:
-    """Return groups of labels that differ only in case or white space, each sorted."""
-    variants: dict[str, list[str]] = defaultdict(list)
-    for label in sorted(set(labels)):
-        variants[" ".join(label.casefold().split())].append(label)
-    return [names for names in variants.values() if len(names) > 1]
-
-
 def _similar_label_notes(labels: Sequence[str]) -> list[str]:
-    counts = Counter(labels)
-    alike = similar_labels(counts)
+    """Return a note on labels that differ only in case or white space."""
+    counts, variants = Counter(labels), defaultdict[str, list[str]](list)
+    for label in sorted(counts):
+        variants[" ".join(label.casefold().split())].append(label)
+    alike = [names for names in variants.values() if len(names) > 1]
     if not alike:
         return []
     shown = [" and ".join(f"'{name}' ({counts[name]:,})" for name in names) for names in alike[:_NAMES_SHOWN]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from foretell.artifacts.replacement import new_file
 from foretell.data.decode import STDIN
 from foretell.data.examples import iter_records
-from foretell.data.records import Record, text_of
+from foretell.data.records import text_of
 from foretell.errors import DataError, SettingsError, UsageError
 from foretell.surveying.label_check import LabelError
 
@@ -49,45 +50,31 @@ def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
     Raises:
         DataError: a table without these columns, or rows that are not of this data.
     """
-    known = dict(zip(survey.rows, range(survey.texts), strict=True))
+    known = dict(
+        zip(survey.rows, zip(survey.examples.texts, survey.examples.labels, strict=True), strict=True)
+    )
+    anew = "by foretell data DATA --check-labels --format csv"
     accepted: dict[int, str] = {}
     for record in iter_records(path, text="text", label="suggested"):
         if missing := sorted(_COLUMNS - record.fields.keys()):
-            raise DataError(
-                expected="the columns row, text, label, suggested and accept",
-                found=f"no {', '.join(missing)}",
-                where=str(path),
-                fix="write the table by foretell data DATA --check-labels --format csv",
-            )
-        if text_of(record.fields["accept"]).strip().casefold() not in _YES:
+            expected, found = "the columns row, text, label, suggested and accept", f"no {', '.join(missing)}"
+            raise DataError(expected=expected, found=found, where=str(path), fix=f"write the table {anew}")
+        cells = {name: text_of(record.fields[name]).strip() for name in _COLUMNS}
+        if cells["accept"].casefold() not in _YES:
             continue
-        row = _row(record.fields["row"])
-        place = known.get(row)
-        if place is None or not _same(record, survey, place):
-            raise DataError(
-                expected=f"the rows of {survey.name}",
-                found="a row that it does not have" if place is None else "another text or label",
-                where=f"{path}, row {record.fields['row']}",
-                fix="write the table anew, by foretell data DATA --check-labels --format csv",
-            )
+        where = f"{path}, row {cells['row']}"
+        # A spreadsheet may write the row 3 as 3.0.
+        row = int(cells["row"].removesuffix(".0")) if cells["row"].removesuffix(".0").isdecimal() else 0
+        if row not in known or tuple(map(_plain, (record.text, cells["label"]))) != (
+            *map(_plain, known[row]),
+        ):
+            found = "another text or label" if row in known else "a row that it does not have"
+            expected, fix = f"the rows of {survey.name}", f"write the table anew, {anew}"
+            raise DataError(expected=expected, found=found, where=where, fix=fix)
         if record.label is None:
-            raise DataError(expected="a label", found="an empty cell", where=f"{path}, row {row}, suggested")
+            raise DataError(expected="a label", found="an empty cell", where=f"{where}, suggested")
         accepted[row] = record.label
     return accepted
-
-
-def _row(value: object) -> int:
-    """Return a row number as a spreadsheet may write it ("3", "3.0"); 0 where it is none."""
-    try:
-        return int(float(text_of(value)))
-    except ValueError:
-        return 0
-
-
-def _same(record: Record, survey: DataSurvey, place: int) -> bool:
-    label = text_of(record.fields["label"]).strip()
-    of_data = survey.examples.texts[place], survey.examples.labels[place]
-    return tuple(map(_plain, (record.text, label))) == tuple(map(_plain, of_data))
 
 
 def _plain(cell: str) -> str:
@@ -111,31 +98,19 @@ def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Pa
         ForetellError: the file cannot be written.
     """
     path, (source, how) = Path(path), survey.source
-    if isinstance(source, str | Path) and _is_same_file(source, path):
-        expected, fix = "another file than the data", "choose another name"
-        raise UsageError(expected=expected, found=str(path), where="out", fix=fix)
+    with contextlib.suppress(OSError):
+        if isinstance(source, str | Path) and Path(source).expanduser().samefile(path):
+            expected, fix = "another file than the data", "choose another name"
+            raise UsageError(expected=expected, found=str(path), where="out", fix=fix)
     if str(source) == STDIN or isinstance(source, Iterator):
         expected, found = "data that can be read twice", "standard input or an iterator"
         raise UsageError(expected=expected, found=found, where="out", fix="save it as a file first")
-    with new_file(path) as new:
-        return _write(survey, corrections, iter_records(source, need_label=True, **how), new)
-
-
-def _is_same_file(source: str | Path, path: Path) -> bool:
-    try:
-        return Path(source).expanduser().samefile(path)
-    except OSError:
-        return False
-
-
-def _write(survey: DataSurvey, corrections: Corrections, records: Iterable[Record], path: Path) -> int:
     text_of_row = dict(zip(survey.rows, survey.examples.texts, strict=True))
-    names = [column.name for column in survey.columns] or ["text", "label"]
-    changed = 0
-    with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
+    names, changed = [column.name for column in survey.columns] or ["text", "label"], 0
+    with new_file(path) as new, new.open("w", encoding="utf-8", errors="replace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(names)
-        for number, record in enumerate(records, start=1):
+        for number, record in enumerate(iter_records(source, need_label=True, **how), start=1):
             fields = dict(record.fields) or {"text": record.text, "label": record.label}
             if text_of_row.get(number, record.text) != record.text:
                 expected, where = "the data as it was surveyed", f"{survey.name}, record {number}"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 
@@ -20,7 +18,6 @@ from foretell.data.split import Split, text_key
 from foretell.readable import listed
 
 _MAX_VOCABULARY = 1_000_000
-_MAX_CHARACTERS = 1 << 26
 NAMES_SHOWN = 12
 """Labels, columns or scripts that a row of a survey lists."""
 
@@ -32,7 +29,7 @@ Splitter = Callable[[str], list[str]]
 
 @dataclass(frozen=True)
 class Survey:
-    """Counts of a corpus or of examples, in the tokens of the caller's function.
+    """Counts of a corpus or of examples before a training, in the tokens of the caller's function.
 
     Attributes:
         name: of the corpus or the examples.
@@ -52,10 +49,10 @@ class TokenLengths:
     """Lengths of texts in tokens, as a model of foretell reads them.
 
     Attributes:
-        texts: texts that were counted: all of small data, else some drawn at random and the longest ones.
+        texts: texts that were counted: all of small data, else some drawn at random.
         median, p95, max: tokens in a text: median, 95th percentile, maximum.
         total: tokens of all texts; an estimate where not all were counted.
-        distinct: different tokens of the counted texts, up to a million, or of their first 64 Mi characters.
+        distinct: different tokens of the counted texts, up to a million.
         distinct_is_whole: False where there may be more.
         counts: number of counted texts by number of tokens.
     """
@@ -88,16 +85,13 @@ def count_tokens(texts: Iterable[str], split: Splitter) -> tuple[TokenLengths, i
     Returns:
         The lengths, and the number of texts that look like an identifier (`is_single`).
     """
-    by_length, vocabulary = Counter[int](), set[str]()
-    characters, single, is_whole = 0, 0, True
+    by_length, vocabulary, single = Counter[int](), set[str](), 0
     for text in texts:
         tokens = split(text)
         by_length[len(tokens)] += 1
         single += is_single(text, tokens)
-        if is_whole:
+        if len(vocabulary) <= _MAX_VOCABULARY:
             vocabulary.update(tokens)
-            characters += len(text)
-            is_whole = len(vocabulary) <= _MAX_VOCABULARY and characters <= _MAX_CHARACTERS
     lengths = np.array(sorted(by_length) or [0])
     counts = np.array([by_length[length] for length in lengths.tolist()])
     # The smallest length that at least this part of the texts does not exceed.
@@ -110,7 +104,7 @@ def count_tokens(texts: Iterable[str], split: Splitter) -> tuple[TokenLengths, i
         max=int(lengths[-1]),
         total=int(lengths @ counts),
         distinct=min(len(vocabulary), _MAX_VOCABULARY),
-        distinct_is_whole=is_whole,
+        distinct_is_whole=len(vocabulary) <= _MAX_VOCABULARY,
         counts=dict(by_length),
     )
     return found, single
@@ -125,11 +119,9 @@ def survey_examples(examples: Examples, split: Split | None = None, *, tokens: S
     if split is not None and split.valid is not None:
         rows.append(("validation", f"{len(split.valid):,}"))
     rows += [(f"{len(labels)} labels", counted(labels)), *lengths.rows("text", len(examples))]
-    rows.append(("duplicates", f"{duplicates:,}" if duplicates else "none"))
-    rows += [("dropped", f"{count:,} with {reason}") for reason, count in examples.dropped.items()]
+    rows += [("duplicates", f"{duplicates:,}" if duplicates else "none"), *dropped_rows(examples)]
     notes = [*examples.notes, *data_notes(examples, single=single)]
-    notes += [] if split is None else split.notes
-    return Survey(examples.name, lengths.total, rows, notes)
+    return Survey(examples.name, lengths.total, rows, notes + list(() if split is None else split.notes))
 
 
 def survey_corpus(corpus: Corpus, *, tokens: Splitter, lines: Iterable[str] | None = None) -> Survey:
@@ -137,6 +129,11 @@ def survey_corpus(corpus: Corpus, *, tokens: Splitter, lines: Iterable[str] | No
     found, _ = count_tokens(corpus if lines is None else lines, tokens)
     rows = [("lines", f"{found.texts:,}"), *found.rows("line", found.texts)]
     return Survey(corpus.name, found.total, rows, list(corpus.notes))
+
+
+def dropped_rows(examples: Examples) -> Rows:
+    """Return how many records were dropped, a row for each reason."""
+    return [("dropped", f"{count:,} with {reason}") for reason, count in examples.dropped.items()]
 
 
 def label_counts(examples: Examples) -> dict[str, int]:
@@ -153,10 +150,7 @@ def counted(labels: Mapping[str, int]) -> str:
 
 
 OTHER = "other letters"
-_AT_ONCE = 1 << 12
-
 # The name of a character begins with its script, but for these words.
-_WIDTHS = frozenset({"FULLWIDTH", "HALFWIDTH"})
 _NO_SCRIPT = frozenset({
     "ANGSTROM", "BLACK", "COMBINING", "DOUBLE", "FEMININE", "KELVIN", "MASCULINE", "MATHEMATICAL", "MICRO",
     "MODIFIER", "OHM", "SCRIPT",
@@ -165,32 +159,21 @@ _HAN = frozenset({"CJK", "IDEOGRAPHIC"})
 
 
 def script_shares(texts: Iterable[str]) -> dict[str, float]:
-    """Return the share of each script among the letters and marks of texts, the largest first."""
-    counts = np.zeros(sys.maxunicode + 1, np.int64)
-    each = iter(texts)
-    while chunk := list(islice(each, _AT_ONCE)):
-        codes = np.frombuffer("".join(chunk).encode("utf-32-le", "surrogatepass"), np.uint32)
-        counts += np.bincount(codes, minlength=len(counts))
-    found: Counter[str] = Counter()
-    for code in np.flatnonzero(counts).tolist():
-        if script := _script(chr(code)):
-            found[script] += int(counts[code])
-    order = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return {name: count / found.total() for name, count in order}
+    """Return the share of each script among the letters of texts, the largest first."""
+    characters, found = Counter[str](), Counter[str]()
+    for text in texts:
+        characters.update(text)
+    for character, count in characters.items():
+        if character.isalpha():
+            found[_script(character)] += count
+    return {name: count / found.total() for name, count in sorted(found.items(), key=lambda i: (-i[1], i[0]))}
 
 
-def _script(character: str) -> str:
-    """Return the script of a letter or mark; "": it is neither."""
-    category = unicodedata.category(character)
-    if category == "So" and character >= "\u2600":
-        return "emoji and symbols"
-    words = re.split(r"[ -]", unicodedata.name(character, ""))
-    word = words[1] if words[0] in _WIDTHS else words[0]
-    if category[0] not in "LM" or not word or word == "VARIATION":
-        return ""
-    if word in _NO_SCRIPT:
-        return OTHER if category[0] == "L" else ""
-    return "Han" if word in _HAN else word.title()
+def _script(letter: str) -> str:
+    """Return the script of a letter."""
+    words = unicodedata.name(letter, OTHER).replace("FULLWIDTH ", "").replace("HALFWIDTH ", "")
+    word = re.split(r"[ -]", words)[0]
+    return OTHER if word in _NO_SCRIPT else "Han" if word in _HAN else word.title()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +226,8 @@ class ColumnCounter:
 
     def columns(self) -> tuple[ColumnCounts, ...]:
         """Return the counts of each column, in the order in which records have them."""
-        text, label = next(iter(self._texts), None), self.label
+        roles = dict.fromkeys(self._labels[:1], "label") | dict.fromkeys(self._texts[:1], "text")
         return tuple(
-            ColumnCounts(
-                name,
-                self._records - self._filled[name],
-                len(values),
-                "text" if name == text else "label" if name == label else "",
-            )
+            ColumnCounts(name, self._records - self._filled[name], len(values), roles.get(name, ""))
             for name, values in self._values.items()
         )

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -58,17 +59,17 @@ def near_duplicates(texts: Sequence[bytes], similarity: float = SIMILARITY) -> l
         similarity: the lowest Jaccard similarity of near-duplicates, 0 to 1.
     """
     places = [place for place, text in enumerate(texts) if len(text) >= SHINGLE]
-    known: dict[int, Hashes] = {}
+
+    @lru_cache(maxsize=1000)
+    def shingles(place: int) -> Hashes:
+        return np.unique(_windows(texts[places[place]]))
+
     similar = []
-    for one, other in _candidates([texts[place] for place in places], similarity).tolist():
-        if len(known) > 1000:
-            known.clear()
-        for place in (one, other):
-            if place not in known:
-                known[place] = np.unique(_windows(texts[places[place]]))
-        shared = len(np.intersect1d(known[one], known[other], assume_unique=True))
-        if shared / (len(known[one]) + len(known[other]) - shared) >= similarity:
-            similar.append((one, other))
+    for pair in _candidates([texts[place] for place in places], similarity).tolist():
+        one, other = map(shingles, pair)
+        shared = len(np.intersect1d(one, other, assume_unique=True))
+        if shared / (len(one) + len(other) - shared) >= similarity:
+            similar.append(pair)
     edges, n = np.array(similar, np.int64).reshape(-1, 2), len(places)
     graph = sparse.coo_array((np.ones(len(edges), bool), tuple(edges.T)), (n, n))
     groups: dict[int, list[int]] = {}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,14 @@ from foretell.data.records import Reading
 from foretell.errors import UsageError
 from foretell.readable import card, html_page, html_text, listed, percent
 from foretell.surveying.corrections import accepted_above, write_corrected
-from foretell.surveying.counts import NAMES_SHOWN, ColumnCounts, TokenLengths, counted
+from foretell.surveying.counts import (
+    NAMES_SHOWN,
+    ColumnCounts,
+    Rows,
+    TokenLengths,
+    counted,
+    dropped_rows,
+)
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
 from foretell.surveying.repeats import Conflict, Overlap, Repeats
 
@@ -39,8 +45,6 @@ class DataSurvey:
         examples: the texts and labels.
         rows: the record number of each example.
         labels: number of texts of each label, the most frequent first.
-        rare_labels: the labels with fewer than 10 texts, too few to learn, in the same form.
-        similar_labels: groups of labels that differ only in case or white space.
         scripts: the share of each script among the letters, the largest first.
         lengths: of the texts, in tokens.
         repeats: equal and nearly equal texts, as places in `examples`, those of other parts left out.
@@ -58,8 +62,6 @@ class DataSurvey:
     examples: Examples = field(repr=False)
     rows: list[int] = field(repr=False)
     labels: dict[str, int]
-    rare_labels: dict[str, int]
-    similar_labels: tuple[tuple[str, ...], ...]
     scripts: dict[str, float]
     lengths: TokenLengths
     repeats: Repeats = field(repr=False)
@@ -75,7 +77,7 @@ class DataSurvey:
         """The number of texts."""
         return len(self.examples)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the survey as plain values, ready for JSON: what `foretell data --json` prints.
 
         Of duplicates, near-duplicates and conflicts it has the number, and the rows of the first 100 groups.
@@ -88,8 +90,6 @@ class DataSurvey:
             "encoding": self.encoding,
             "columns": [asdict(column) for column in self.columns],
             "labels": self.labels,
-            "rare_labels": self.rare_labels,
-            "similar_labels": [list(names) for names in self.similar_labels],
             "scripts": self.scripts,
             "tokens": {key: value for key, value in asdict(self.lengths).items() if key != "counts"},
             "duplicates": self._groups(self.repeats.duplicates, self.repeats.equal),
@@ -154,27 +154,26 @@ class DataSurvey:
         return {"texts": texts, "groups": [self.rows_of(group) for group in groups[:_SHOWN]]}
 
 
-def summary_rows(survey: DataSurvey) -> list[tuple[str, str]]:
+def summary_rows(survey: DataSurvey) -> Rows:
     """Return what a survey found, as pairs of a name and a value, in display order."""
-    rows = [("texts", f"{survey.texts:,}")]
-    rows += [("dropped", f"{count:,} with {reason}") for reason, count in survey.examples.dropped.items()]
+    rows = [("texts", f"{survey.texts:,}"), *dropped_rows(survey.examples)]
     if survey.columns:
         rows.append(("columns", listed(map(_column, survey.columns), NAMES_SHOWN)))
     if survey.encoding:
         rows.append(("encoding", survey.encoding))
     rows.append((f"{len(survey.labels)} labels", counted(survey.labels)))
-    if survey.rare_labels:
-        rows.append((f"fewer than {RARE} texts", f"too rare to learn: {counted(survey.rare_labels)}"))
-    rows += [("differ only in case", " and ".join(names)) for names in survey.similar_labels]
+    if rare := {label: count for label, count in survey.labels.items() if count < RARE}:
+        rows.append((f"fewer than {RARE} texts", f"too rare to learn: {counted(rare)}"))
     scripts = (f"{name} {percent(share)}" for name, share in survey.scripts.items())
     rows.append(("scripts", listed(scripts, NAMES_SHOWN)))
     rows += survey.lengths.rows("text", survey.texts)
-    for name, count in (
-        ("duplicates", survey.repeats.duplicates),
-        ("near-duplicates", survey.repeats.near_duplicates),
-        ("same text, two labels", len(survey.conflicts)),
-    ):
-        rows.append((name, f"{count:,}" if count else "none"))
+    repeats = survey.repeats
+    counts = {
+        "duplicates": repeats.duplicates,
+        "near-duplicates": repeats.near_duplicates,
+        "same text, two labels": len(survey.conflicts),
+    }
+    rows += [(name, f"{count:,}" if count else "none") for name, count in counts.items()]
     rows += [(f"{each.part} data", _overlap(each)) for each in survey.overlaps]
     if (check := survey.label_check) is not None:
         accuracy = f"(accuracy out of fold {percent(check.accuracy)})"
@@ -202,37 +201,35 @@ _STYLE = (
     # The tables here hold texts, those of the report numbers.
     + "td,thead th{text-align:left;overflow-wrap:break-word}meter{width:100%;min-width:12em}"
 )
-_MAX_BARS, _BINS, _MAX_ROWS, _MAX_CHARACTERS = 30, 20, 50, 300
+_BINS, _MAX_ROWS, _MAX_CHARACTERS = 20, 50, 300
 
 
 def to_page(survey: DataSurvey) -> str:
     """Return a survey as an HTML page."""
-    texts, check, body = survey.examples.texts, survey.label_check, list[str]()
-    body.append(f"<header><h1>{html_text(survey.name)}</h1></header>")
-    body.append(_table("Summary", (), summary_rows(survey)))
-    body.append(_bars("Texts of each label", list(survey.labels.items()), "{:,}".format))
-    body.append(_bars("Texts by number of tokens", _lengths(survey.lengths.counts), "{:,.0f}".format))
-    body.append(_bars("Scripts, share of the letters", list(survey.scripts.items()), percent))
-    if check is not None:
-        title = f"Likely label errors: {len(check.errors):,} of {check.judged:,} texts"
-        errors = [
-            (each.row, each.label, f"{each.suggested} ({each.suggested_probability:.2f})", each.text)
-            for each in check.errors
-        ]
-        body.append(_table(title, ("row", "label", "suggested (probability)", "text"), errors))
-    conflicts = [
-        (_rows(survey, each.places), counted(each.labels), texts[each.places[0]]) for each in survey.conflicts
-    ]
-    body.append(_table("The same text with different labels", ("rows", "labels", "text"), conflicts))
-    near = [
-        (_rows(survey, group), " ⋯ ".join(texts[place] for place in group[:2]))
-        for group in survey.repeats.near
-    ]
-    body.append(_table("Near-duplicates", ("rows", "texts"), near))
-    rare = [(label, f"{count:,}") for label, count in survey.rare_labels.items()]
-    body.append(_table(f"Labels with fewer than {RARE} texts", ("label", "texts"), rare))
+    texts, check = survey.examples.texts, survey.label_check
+    errors = () if check is None else check.errors
+    title = "" if check is None else f"Likely label errors: {len(errors):,} of {check.judged:,} texts"
     items = "".join(f"<li>{html_text(note)}</li>" for note in survey.notes)
-    body.append(f'<h2>Notes</h2><ul class="soft">{items}</ul>' if items else "")
+    body = [
+        f"<header><h1>{html_text(survey.name)}</h1></header>",
+        _table("Summary", (), summary_rows(survey)),
+        _bars("Texts of each label", survey.labels, "{:,}"),
+        _bars("Texts by number of tokens", _bins(survey.lengths.counts), "{:,.0f}"),
+        _bars("Scripts, share of the letters", survey.scripts, "{:.2%}"),
+        _table(title, ("row", "label", "suggested (probability)", "text"), [
+            (each.row, each.label, f"{each.suggested} ({each.suggested_probability:.2f})", each.text)
+            for each in errors
+        ]),
+        _table("The same text with different labels", ("rows", "labels", "text"), [
+            (_rows(survey, each.places), counted(each.labels), texts[each.places[0]])
+            for each in survey.conflicts
+        ]),
+        _table("Near-duplicates", ("rows", "texts"), [
+            (_rows(survey, group), " ⋯ ".join(texts[place] for place in group[:2]))
+            for group in survey.repeats.near
+        ]),
+        f'<h2>Notes</h2><ul class="soft">{items}</ul>' if items else "",
+    ]  # fmt: skip
     return html_page(f"{survey.name} · foretell data", _STYLE, body)
 
 
@@ -240,39 +237,34 @@ def _rows(survey: DataSurvey, places: tuple[int, ...]) -> str:
     return ", ".join(map(str, survey.rows_of(places)[:5]))
 
 
-def _bars(title: str, rows: Sequence[tuple[str, float]], form: Callable[[float], str]) -> str:
-    """Return a table of names and values, each value with a bar."""
-    highest = max((value for _, value in rows), default=1)
-    cells = [
-        f"<td>{html_text(name, _MAX_CHARACTERS)}</td><td>{form(value)}</td>"
-        f'<td><meter value="{value / highest:.4f}" aria-hidden="true"></meter></td>'
-        for name, value in rows[:_MAX_BARS]
-    ]
-    if len(rows) > _MAX_BARS:
-        cells.append(f"<td>{len(rows) - _MAX_BARS:,} more are not shown</td>")
-    return _card(title, "".join(f"<tr>{row}</tr>" for row in cells)) if rows else ""
-
-
-def _lengths(counts: Mapping[int, int]) -> list[tuple[str, float]]:
+def _bins(counts: Mapping[int, int]) -> dict[str, float]:
     """Return how many texts have how many tokens, in bins that grow with the length."""
     longest = max(counts)
     edges = sorted({math.floor(longest ** (i / _BINS)) for i in range(_BINS + 1)} | {0, longest + 1})
     values, _ = np.histogram(list(counts), edges, weights=list(counts.values()))
     names = [f"{low:,}" + (f" to {high - 1:,}" if high - low > 1 else "") for low, high in pairwise(edges)]
-    return list(zip(names, values.tolist(), strict=True))
+    return dict(zip(names, values.tolist(), strict=True))
 
 
-def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table of the first rows; "": there are none."""
+def _bars(title: str, values: Mapping[str, float], form: str) -> str:
+    """Return a table of names and values, each value with a bar."""
+    highest = max(values.values(), default=1)
+    meters = [
+        f'<meter value="{value / highest:.4f}" aria-hidden="true"></meter>' for value in values.values()
+    ]
+    return _table(title, (), [(name, form.format(value)) for name, value in values.items()], meters)
+
+
+def _table(
+    title: str, head: Sequence[str], rows: Sequence[Sequence[object]], meters: Sequence[str] = ()
+) -> str:
+    """Return a table of the first rows, perhaps with a last column of `meters`; "": there are no rows."""
     if not rows:
         return ""
-    columns = "".join(f'<th scope="col">{name}</th>' for name in head)
-    top = f"<thead><tr>{columns}</tr></thead>" if head else ""
-    cells = (
-        "".join(f"<td>{html_text(cell, _MAX_CHARACTERS)}</td>" for cell in row) for row in rows[:_MAX_ROWS]
-    )
-    return _card(title, f"{top}<tbody>{''.join(f'<tr>{row}</tr>' for row in cells)}</tbody>")
-
-
-def _card(title: str, table: str) -> str:
-    return f'<h2>{title}</h2><div class="card wide"><table>{table}</table></div>'
+    top = "".join(f'<th scope="col">{name}</th>' for name in head)
+    cells = [[html_text(cell, _MAX_CHARACTERS) for cell in row] for row in rows[:_MAX_ROWS]]
+    cells = [[*row, meter] for row, meter in zip(cells, meters, strict=False)] if meters else cells
+    cells += [[f"{len(rows) - _MAX_ROWS:,} more are not shown"]] if len(rows) > _MAX_ROWS else []
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<h2>{title}</h2><div class="card wide">{table}</div>'

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import Unpack, cast
 
 import numpy as np
 
-from foretell.data.checks import data_notes, similar_labels
+from foretell.data.checks import data_notes
 from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
 from foretell.data.records import Part, Reading
 from foretell.errors import DataError, UsageError
@@ -17,20 +17,19 @@ from foretell.surveying.counts import ColumnCounter, TokenLengths, count_tokens,
 from foretell.surveying.label_check import Listener
 from foretell.surveying.label_check import check_labels as check_of_labels
 from foretell.surveying.repeats import conflicts, find_repeats, overlap
-from foretell.surveying.result import RARE, DataSurvey
+from foretell.surveying.result import DataSurvey
 from foretell.text.splitting import splitter
 
 MAX_COUNTED = 2_000_000
 MAX_TEXTS = 10_000
 """Characters and texts up to which all texts are counted in tokens; of more, a random part of this size."""
 SEED = 0
-_LONGEST = 20
 _READ_AS = re.compile(r": read as (\S+)")
 
 
 def survey(
-    data: Any,
-    y: Any = None,
+    data: object,
+    y: object = None,
     *,
     valid: object = None,
     test: object = None,
@@ -65,7 +64,8 @@ def survey(
             where="check_labels",
             fix="leave one of the two out",
         )
-    source, how["part"] = data if y is None else (list(data), list(y)), "train"
+    pair = () if y is None else tuple(list(cast("Iterable[object]", each)) for each in (data, y))
+    source, how["part"] = pair or data, "train"
     examples, rows, columns = _read(source, how)
     others: dict[Part, object] = {"valid": valid, "test": test}
     overlaps = tuple(
@@ -85,8 +85,6 @@ def survey(
         examples=examples,
         rows=rows,
         labels=labels,
-        rare_labels={label: count for label, count in labels.items() if count < RARE},
-        similar_labels=tuple(map(tuple, similar_labels(labels))),
         scripts=script_shares(examples.texts),
         lengths=lengths,
         repeats=repeats,
@@ -111,20 +109,16 @@ def _read(source: object, how: Reading) -> tuple[Examples, list[int], ColumnCoun
 
 
 def _lengths(texts: Sequence[str]) -> tuple[TokenLengths, float]:
-    """Count the tokens of texts, of much text those of a random part and of the longest.
+    """Count the tokens of texts, of much text those of a random part.
 
     Returns:
         The lengths, and the share of texts that look like an identifier.
     """
-    split = splitter("words", lowercase=True)
-    sizes = np.array([len(text) for text in texts])
-    counted: Sequence[str] = texts
-    if sizes.sum() > MAX_COUNTED or len(texts) > MAX_TEXTS:
+    counted = texts
+    if len(texts) > MAX_TEXTS or sum(map(len, texts)) > MAX_COUNTED:
         order = np.random.default_rng(SEED).permutation(len(texts))
-        enough = int(np.searchsorted(np.cumsum(sizes[order]), MAX_COUNTED)) + 1
+        enough = int(np.searchsorted(np.cumsum([len(texts[place]) for place in order]), MAX_COUNTED)) + 1
         counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
-    found, single = count_tokens(counted, split)
-    longest = np.argsort(-sizes, kind="stable")[:_LONGEST].tolist()
-    maximum = max(found.max, *(len(split(texts[place])) for place in longest))
+    found, single = count_tokens(counted, splitter("words", lowercase=True))
     total = round(found.total / len(counted) * len(texts))
-    return replace(found, total=total, max=maximum), single / len(counted)
+    return replace(found, total=total), single / len(counted)

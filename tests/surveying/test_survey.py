@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pytest
 
 import foretell
@@ -42,8 +40,8 @@ def test_a_messy_file(messy: Path) -> None:
         ("body", 1, "text"), ("label", 1, "label"), ("source", 11, ""),
     ]  # fmt: skip
     assert found.labels == {"pos": 13, "neg": 11, "Pos": 1}
-    assert found.rare_labels == {"Pos": 1}
-    assert found.similar_labels == (("Pos", "pos"),)
+    assert "too rare to learn: Pos 1" in str(found)
+    assert any("differ only in case or white space: 'Pos' (1) and 'pos' (13)" in note for note in found.notes)
     assert list(found.scripts) == ["Latin"]
     assert (found.lengths.texts, found.lengths.median, found.lengths.max) == (25, 3, 21)
     assert [found.rows_of(each.places) for each in found.conflicts] == [[1, 2]]
@@ -72,41 +70,33 @@ def test_each_of_several_labels_is_counted(tmp_path: Path) -> None:
 
 
 def test_parts_of_a_split_are_compared(messy: Path, tmp_path: Path) -> None:
-    (tmp_path / "test.csv").write_text(
-        f"body,label,source\nGOOD thing,pos,x\n{LONG.upper()}!,pos,x\nnew,odd,x\n".replace(
-            ", A", " A"
-        ).replace("RIVER,", "RIVER")
-    )
-    found = foretell.survey(
-        messy, test=tmp_path / "test.csv", valid=(["lost", "fine number 3"], ["pos", "pos"])
-    )
-    by_part = {each.part: each for each in found.overlaps}
-    assert (by_part["test"].equal, by_part["test"].near, by_part["test"].new_labels) == (1, 1, ("odd",))
-    assert (by_part["valid"].texts, by_part["valid"].equal) == (2, 1)
+    rows = ["body,label,source", "GOOD thing,pos,x", f'"{LONG.upper()}!",pos,x', "new,odd,x"]
+    (tmp_path / "test.csv").write_text("\n".join(rows))
+    valid = (["lost", "fine number 3"], ["pos", "pos"])
+    found = foretell.survey(messy, test=tmp_path / "test.csv", valid=valid)
+    of_valid, of_test = found.overlaps
+    assert (of_test.equal, of_test.near, of_test.new_labels) == (1, 1, ("odd",))
+    assert (of_valid.texts, of_valid.equal) == (2, 1)
     # Texts of other parts are no duplicates of the data.
     assert found.repeats.duplicates == 1
 
 
-@pytest.mark.parametrize("as_frame", [True, False])
-def test_python_gives_lists_and_tables(as_frame: bool) -> None:
+def test_python_gives_lists_and_tables() -> None:
     texts, labels = ["good one", "bad two", "good three"], [1, 0, 1]
-    source: Any = pd.DataFrame({"text": texts, "label": labels}) if as_frame else texts
-    found = foretell.survey(source, None if as_frame else labels)
-    assert found.labels == {"1": 2, "0": 1}
-    assert found.encoding is None
+    for found in (foretell.survey(texts, labels), foretell.survey({"text": texts, "label": labels})):
+        assert (found.labels, found.encoding) == ({"1": 2, "0": 1}, None)
 
 
 def test_of_much_text_a_part_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [f"{'word ' * (i % 7 + 1)}{i}" for i in range(400)] + ["word " * 500]
-    labels = ["a", "b"] * 200 + ["a"]
+    texts = [f"{'word ' * (i % 7 + 1)}{i}" for i in range(400)]
+    labels = ["a", "b"] * 200
     whole = foretell.survey(texts, labels).lengths
     monkeypatch.setattr(module, "MAX_COUNTED", 4000)
     part = foretell.survey(texts, labels).lengths
-    assert whole.texts == 401
+    assert whole.texts == 400
     assert part.texts < 300
-    assert part.max == whole.max == 500
     assert abs(part.median - whole.median) <= 1
-    assert part.total == pytest.approx(whole.total, rel=0.5)
+    assert part.total == pytest.approx(whole.total, rel=0.2)
 
 
 def test_the_page_is_whole_and_safe(messy: Path, tmp_path: Path) -> None:
