@@ -74,8 +74,7 @@ def imdb(part: Literal["train", "test"]) -> Records:
     from foretell.data import named
 
     os.environ.update(environment())
-    reviews = named.imdb(part)
-    return list(zip(reviews.texts, reviews.labels, strict=True))
+    return [(record.text, record.label or "") for record in named.imdb(part)]
 
 
 def few_labels(name: str) -> DataSet:

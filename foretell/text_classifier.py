@@ -159,7 +159,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the fraction
                 `valid_fraction` of the training texts.
             vectors: word vectors from other texts, which help with few labels: a file (GloVe, word2vec,
-                fastText, .npy), or "glove" for those of the extra `glove`.
+                fastText), or "glove" for those of the extra `glove`.
             teacher: what helps to label the unlabelled texts, in training only: a sentence encoder (a folder
                 with model.onnx and tokenizer.json, or hf://owner/name, or what has `encode`), a classifier
                 with `predict_proba`, or its answers to the unlabelled texts, [text, label] or a table.

@@ -34,7 +34,7 @@ class Sources:
         valid: Validate on this data instead of on a part of DATA.
         unlabelled: Also learn from these texts without labels: a file, a folder, or imdb. May be given
             several times.
-        vectors: Use word vectors from other texts: a file (GloVe, word2vec, fastText, .npy), or
+        vectors: Use word vectors from other texts: a file (GloVe, word2vec, fastText), or
             glove for the public English vectors of the extra glove. They help with few labels. See
             docs/outside-knowledge.md.
         teacher: Let a sentence encoder help to label the --unlabelled texts, in training only: a folder with

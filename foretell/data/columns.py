@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from foretell.data.decode import note
 from foretell.data.label_types import common_type, type_of
 from foretell.data.records import ReadOptions, Record, as_list, is_nested, label_of, spelled, text_of
 from foretell.errors import DataError
@@ -52,16 +53,16 @@ class Columns:
     label: str | None
     several_labels: bool = False
 
-    def note(self, where: str) -> str:
-        """Return the note on which columns were chosen."""
+    def add_note(self, source: str, options: ReadOptions, notes: list[str]) -> None:
+        """Add the note on which columns were chosen, unless the user named the text column."""
         labels = f", labels from '{self.label}'" if self.label is not None else ""
-        return f"{where}: texts from the column '{self.text}'{labels}"
+        if options.text is None:
+            note(notes, f"{source}: texts from the column '{self.text}'{labels}")
 
-    def record(self, row: Mapping[str, object], where: str, unit: str = "", number: int = 0) -> Record:
-        """Return the record of a mapping from column to value; `unit` and `number` are its place."""
+    def record(self, row: Mapping[str, object], where: str) -> Record:
+        """Return the record of a mapping from column to value; `where` is its place, for errors."""
         text = row.get(self.text)
         label = None if self.label is None else row.get(self.label)
-        fields = {str(key): cell for key, cell in row.items()}
         several = as_list(label) if self.several_labels else None
         if is_nested(text) or (several is None and is_nested(label)):
             name, value = (self.text, text) if is_nested(text) else (self.label, label)
@@ -69,16 +70,14 @@ class Columns:
             raise DataError(
                 expected=f"one value in '{name}'",
                 found=f"a {type(value).__name__}",
-                where=f"{where}, {unit} {number}" if unit else where,
+                where=where,
                 fix=fix if value is label and as_list(value) is not None else "",
             )
         if several is None:
-            label_type = "text" if type(label) is str else type_of(label)
-            return Record(text_of(text), label_of(label), fields, label_type)
+            return Record(text_of(text), label_of(label), row, type_of(label))
         # Without repetitions and missing values.
         given = {name: type_of(value) for value in several if (name := label_of(value)) is not None}
-        label_type = common_type(given.values()) if given else "text"
-        return Record(text_of(text), None, fields, label_type, tuple(given))
+        return Record(text_of(text), None, row, common_type(given.values()), tuple(given))
 
 
 def is_known(name: str) -> bool:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note, open_bytes, open_text
@@ -46,7 +45,7 @@ class Corpus:
 
     @classmethod
     def from_texts(
-        cls, texts: Any, name: str = "texts", *, text: str | None = None, part: Part = "train"
+        cls, texts: object, name: str = "texts", *, text: str | None = None, part: Part = "train"
     ) -> Corpus:
         """Make a corpus of one text, of several, or of a table that `frame_records` reads.
 
@@ -66,15 +65,12 @@ class Corpus:
             if not any(text.strip() for text in kept):
                 raise DataError(expected="texts", found="none that is not empty", where=name)
             return cls(name, lambda: _lines(kept), [])
-        copy = _TemporaryFile()
-        with copy.path.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{line}\n" for line in _lines(_checked(texts)))
-        if copy.path.stat().st_size == 0:
-            raise DataError(expected="texts", found="an iterable without any", where=name)
-        return copy.corpus(name, notes)
+        lines = _lines(_checked(cast("Iterable[object]", texts)))
+        return _spooled(name, (f"{line}\n".encode() for line in lines), notes)
 
     def __iter__(self) -> Iterator[str]:
-        return self._read()
+        # A generator keeps the corpus, and with it a temporary file.
+        yield from self._read()
 
     def digest(self) -> str:
         """Return the SHA-256 of the lines in UTF-8, each with a line end. The first call reads them all."""
@@ -136,37 +132,47 @@ def corpus_of(source: object, text: str | None = None, *, part: Part = "train") 
 
 
 def _open_one(source: str | Path, notes: list[str], part: Literal["train", "test"]) -> Corpus:
-    if str(source) in named.NAMED and isinstance(source, str):
+    if isinstance(source, str) and source in named.NAMED:
         return Corpus(source, lambda: _named_lines(source, notes, part), notes)
     if str(source) == STDIN:
-        copy = _TemporaryFile()
-        with copy.path.open("wb") as file:
-            shutil.copyfileobj(open_bytes(source), file)
-        return copy.corpus("standard input", notes)
+        raw = open_bytes(source)
+        return _spooled("standard input", iter(lambda: raw.read(MAX_LINE), b""), notes)
     if is_address(source):
         files = hub_files(str(source), part, notes)
 
-        def read() -> Iterator[str]:
+        def lines() -> Iterator[str]:
             return _lines(record.text for record in hub_records(files, ReadOptions(), notes))
 
-        return Corpus(str(files[0]), read, notes)
+        return Corpus(str(files[0]), lines, notes)
     path = existing(source, named.NAMED)
     files_below = _files_below(path) if path.is_dir() else [path]
     open_bytes(files_below[0]).close()
     if path.suffix.lower() in _TABLES:
         text = f"{path.name} is a table, and is read as plain text with its column names"
         note(notes, f"{text}: save its texts as a .txt, or train a classifier with: foretell train labels")
-    return Corpus(path.name or str(path), lambda: _file_lines(files_below, notes, path), notes)
+    return Corpus(path.name or str(path), lambda: _file_lines(files_below, notes, str(path)), notes)
+
+
+def _spooled(name: str, content: Iterable[bytes], notes: list[str]) -> Corpus:
+    """Return the corpus of what can be read only once, in a temporary file that is removed with it."""
+    with tempfile.NamedTemporaryFile(prefix="foretell-", suffix=".txt", delete=False) as file:
+        path = Path(file.name)
+        corpus = Corpus(name, lambda: _file_lines([path], notes, name, name), notes)
+        weakref.finalize(corpus, path.unlink, missing_ok=True)
+        file.writelines(content)
+        if not file.tell():
+            raise DataError(expected="texts", found="an iterable without any", where=name)
+    return corpus
 
 
 def _named_lines(name: str, notes: list[str], part: str) -> Iterator[str]:
     if name == "meditations":
         with named.sample("meditations.txt") as path:
-            yield from _file_lines([path], notes, path)
+            yield from _file_lines([path], notes, name)
         return
     parts: tuple[named.ImdbPart, ...] = ("train", "unsup") if part == "train" else ("test",)
     for each in parts:
-        yield from _lines(named.imdb(each, notes=notes).texts)
+        yield from _lines(record.text for record in named.imdb(each, notes=notes))
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -183,52 +189,41 @@ def _files_below(folder: Path) -> list[Path]:
     return files
 
 
-def _file_lines(files: list[Path], notes: list[str], path: Path) -> Iterator[str]:
-    empty = True
+def _file_lines(
+    files: Iterable[Path], notes: list[str], where: str, name: str | None = None
+) -> Iterator[str]:
+    """Read the lines of files one after the other; `where` and `name` stand for them in errors and notes."""
+    is_empty = True
     for file in files:
-        with open_text(file, notes=notes) as source:
+        with open_text(file, notes=notes, name=name) as source:
             for line in read_lines(source):
-                empty = False
+                is_empty = False
                 yield line
-    if empty:
-        raise DataError(expected="text", found="nothing but white space", where=str(path))
+    if is_empty:
+        raise DataError(expected="text", found="nothing but white space", where=where)
 
 
 def read_lines(source: io.TextIOBase) -> Iterator[str]:
     """Read the lines of a source without empty ones; a line longer than `MAX_LINE` is cut at white space."""
-    rest = ""
-    while chunk := source.read(MAX_LINE):
-        *lines, rest = (rest + chunk).split("\n")
-        for line in lines:
-            yield from _cut(line)
-        *pieces, rest = _pieces(rest)
-        yield from (piece for piece in pieces if piece.strip())
-    yield from _cut(rest)
-
-
-def _cut(line: str) -> Iterator[str]:
-    pieces = [line] if len(line) <= MAX_LINE else _pieces(line)
-    yield from (piece for piece in pieces if piece and not piece.isspace())
-
-
-def _pieces(line: str) -> list[str]:
-    """Cut a line into pieces of at most `MAX_LINE`, from its start: the same ones however it was read."""
-    pieces = []
-    start = 0
-    while len(line) - start > MAX_LINE:
-        end = start + MAX_LINE
-        space = max(line.rfind(" ", start + 1, end), line.rfind("\t", start + 1, end))
-        cut = space if space > 0 else end
-        pieces.append(line[start:cut])
-        start = cut
-    pieces.append(line[start:])
-    return pieces
+    line = ""
+    while more := source.readline(MAX_LINE + 1 - len(line)):
+        line += more
+        rest = ""
+        if len(line) > MAX_LINE and not line.endswith("\n"):
+            space = max(line.rfind(" ", 1, MAX_LINE), line.rfind("\t", 1, MAX_LINE))
+            end = space if space > 0 else MAX_LINE
+            line, rest = line[:end], line[end:]
+        if not line.isspace():
+            yield line.removesuffix("\n")
+        line = rest
+    if line and not line.isspace():
+        yield line
 
 
 def _lines(texts: Iterable[str]) -> Iterator[str]:
+    """Return the lines of texts, whatever their line ends are."""
     for text in texts:
-        for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-            yield from _cut(line)
+        yield from read_lines(io.StringIO(text, newline=None))
 
 
 def _checked(texts: Iterable[object]) -> Iterator[str]:
@@ -236,21 +231,3 @@ def _checked(texts: Iterable[object]) -> Iterator[str]:
         if not isinstance(text, str):
             raise DataError(expected="texts (str)", found=f"a {type(text).__name__}", where=f"text {number}")
         yield text_of(text)
-
-
-class _TemporaryFile:
-    """The text of a source that can be read only once; removed with its corpus."""
-
-    def __init__(self) -> None:
-        with tempfile.NamedTemporaryFile(prefix="foretell-", suffix=".txt", delete=False) as file:
-            self.path = Path(file.name)
-        weakref.finalize(self, self.path.unlink, missing_ok=True)
-
-    def corpus(self, name: str, notes: list[str]) -> Corpus:
-        """Return the corpus of the file."""
-
-        def read() -> Iterator[str]:
-            with open_text(self.path, notes=notes, name=name) as source:
-                yield from read_lines(source)
-
-        return Corpus(name, read, notes)

@@ -12,6 +12,7 @@ import difflib
 import gzip
 import io
 import itertools
+import re
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
@@ -85,14 +86,11 @@ def is_spreadsheet(start: bytes) -> bool:
 
 
 def _zip_kind(start: bytes) -> Kind:
-    """Return the kind of a zip archive by the names of its entries (the zip format's section 4.3.7)."""
-    at = 0
-    while (at := start.find(ZIP, at)) >= 0:
-        length = int.from_bytes(start[at + 26 : at + 28], "little")
-        name = start[at + 30 : at + 30 + length]
-        if name.startswith((b"xl/", b"word/")):
-            return _SHEETS[0] if name.startswith(b"xl/") else _WORD
-        at += len(ZIP)
+    """Return the kind of a zip archive, by the folders of its entries."""
+    # The name of an entry stands 30 bytes after its beginning (the zip format's section 4.3.7).
+    for folder, kind in ((b"xl/", _SHEETS[0]), (b"word/", _WORD)):
+        if re.search(ZIP + b".{26}" + folder, start, re.S):
+            return kind
     # OpenDocument states its type at its start, not compressed.
     if b"opendocument.spreadsheet" in start[:128]:
         return _SHEETS[1]
@@ -144,26 +142,24 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
     file = None if str(path) == STDIN else existing(path)
     if file is not None and file.is_dir():
         raise DataError(expected="a file", found="a folder", where=str(path))
-    with contextlib.ExitStack() as closed_on_error:
-        try:
-            if file is None:
-                raw = _standard_input()
-            else:
-                raw = closed_on_error.enter_context(io.BufferedReader(file.open("rb", 0), _CHUNK))
-            start = raw.peek(2)
-        except OSError as error:
-            raise _unreadable(str(path), error) from error
-        if not start:
-            raise DataError(expected="text", found="nothing: it is empty", where=place(path))
-        closed_on_error.pop_all()
+    raw: io.BufferedReader
+    try:
+        raw = _standard_input() if file is None else io.BufferedReader(file.open("rb", 0), _CHUNK)
+        start = raw.peek(2)
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
+    below = None if file is None else raw
+    if not start:
+        if below is not None:
+            below.close()
+        raise DataError(expected="text", found="nothing: it is empty", where=place(path))
     if start.startswith(b"\x1f\x8b"):
-        below = None if file is None else raw
         return io.BufferedReader(_Chunks(_gunzip(raw, place(path)), below), _CHUNK)
     return raw
 
 
 def _standard_input() -> io.BufferedReader:
-    stream: Any = getattr(sys.stdin, "buffer", None)
+    stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
         raise DataError(expected="bytes on standard input", found="none", where=place(STDIN))
     return cast(io.BufferedReader, stream) if hasattr(stream, "peek") else io.BufferedReader(stream)
@@ -315,11 +311,9 @@ def _undecodable(encoding: str, byte: int, position: int, name: str) -> DataErro
 
 
 def guess_encoding(sample: bytes) -> str | None:
-    """Guess the encoding of bytes that are not UTF-8, some of them outside ASCII.
+    """Guess the encoding of bytes that are not UTF-8, some of them outside ASCII, as the name of a codec.
 
-    Returns:
-        The name of a Python codec ("cp1252" where Latin-1 fits, as browsers do), or None where the bytes look
-        like damaged UTF-8 or like no text at all.
+    It is "cp1252" where Latin-1 fits, as in browsers; None: they look like damaged UTF-8 or like no text.
     """
     from charset_normalizer import from_bytes
 

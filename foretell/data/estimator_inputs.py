@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import numbers
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from foretell.data.examples import (
     read_with_column,
     value_of,
 )
-from foretell.data.frames import has_columns
+from foretell.data.frames import has_columns, open_frame
 from foretell.data.label_sets import has_several_labels, sets_of
 from foretell.data.label_types import classes_of_names, dtype_type
 from foretell.data.records import Reading, is_missing, values_of
@@ -70,7 +71,7 @@ def training_data(
         SettingsError: hints where texts may have several labels.
     """
     is_source = isinstance(x, str | Path) or has_columns(x)
-    if teacher is not None and y is None and not is_source:
+    if y is None and teacher is not None and not is_source:
         x = texts_of(x)
         y = [None] * len(x)
     if y is not None:
@@ -100,8 +101,7 @@ def _read(source: object, sample_weight: object, how: Reading) -> EstimatorData:
         found = f"{sum(examples.dropped.values())} records without a text or a label"
         fix = "remove these records, or give X and y"
         raise DataError(expected="one weight for each text", found=found, where="sample_weight", fix=fix)
-    if (weights := weights_of(sample_weight, len(examples))) is not None:
-        examples = replace(examples, weights=weights)
+    examples = replace(examples, weights=weights_of(sample_weight, len(examples)))
     classes = classes_of_names(examples.label_names, examples.label_type)
     return EstimatorData(examples=examples, classes=classes, notes=tuple(examples.notes))
 
@@ -109,42 +109,34 @@ def _read(source: object, sample_weight: object, how: Reading) -> EstimatorData:
 def estimator_data(
     x: object, y: object, sample_weight: object = None, multi_label: str = ""
 ) -> EstimatorData:
-    """Check texts, labels and weights, and separate the texts without a label.
+    """Check texts, labels and weights, and separate the texts without a label (`labelled_rows` has the rule).
 
-    Args:
-        x: the texts, [text]: a list, an array, a Series, a table with one column, or an iterator.
-        y: the label of each, [text]: strings, numbers or booleans. None, NaN and the number -1 mean: no
-            label (`labelled_rows` has the rule).
-        sample_weight: how much each text counts, [text], at least 0; None: 1 each.
-        multi_label: what separates labels where a text may have several; "": `y` shows whether it may.
+    `multi_label` separates the labels of a text that may have several; "": `y` shows whether it may.
     """
-    y = list(y) if isinstance(y, Iterator) else values_of(y)
+    if isinstance(y, Iterable):
+        y = list(y) if isinstance(y, Iterator) else values_of(y)
     texts = texts_of(x)
-    weights = weights_of(sample_weight, len(texts))
-    sets, separator = None, multi_label or (SEPARATOR if has_several_labels(y) else "")
-    if separator:
-        all_sets, label_type = sets_of(y)
-        _check_length(texts, len(all_sets.values))
-        unknown = np.isnan(all_sets.values).all(axis=1)
-        labelled, n = np.flatnonzero(~unknown).tolist(), int(unknown.sum())
-        notes: tuple[str, ...] = ()
-        if n:
+    weights, sets, notes = weights_of(sample_weight, len(texts)), None, tuple[str, ...]()
+    if separator := multi_label or (SEPARATOR if has_several_labels(y) else ""):
+        sets, label_type = sets_of(y)
+        _check_length(texts, len(sets.values))
+        places = np.flatnonzero(~np.isnan(sets.values).all(axis=1)).tolist()
+        if n := len(texts) - len(places):
             notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",)
-        sets = all_sets.select(labelled)
+        sets = sets.select(places)
         labels, classes = sets.joined(separator), classes_of_names(sets.names, label_type)
     else:
         values = _label_values(y)
         _check_length(texts, len(values))
         _check_not_swapped(texts, values)
-        labelled, notes = labelled_rows(values)
-        typed = _typed([values[place] for place in labelled])
+        places, notes = labelled_rows(values)
+        typed = _typed([values[place] for place in places])
         labels, classes, label_type = list(map(str, typed.tolist())), np.unique(typed), dtype_type(typed)
-        if len(names := set(map(str, classes.tolist()))) != len(classes):
+        if len(names := set(labels)) != len(classes):
             raise DataError(expected="labels that differ as text", found=", ".join(names)[:100], where="y")
-    kept = None if weights is None else [weights[place] for place in labelled]
-    of_labelled = [texts[place] for place in labelled]
+    kept = None if weights is None else [weights[place] for place in places]
+    of_labelled, has_label = [texts[place] for place in places], set(places)
     examples = Examples(of_labelled, labels, weights=kept, label_type=label_type, sets=sets)
-    has_label = set(labelled)
     unlabelled = tuple(text for place, text in enumerate(texts) if place not in has_label)
     return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=notes)
 
@@ -153,39 +145,34 @@ def labelled_rows(labels: Iterable[object]) -> tuple[list[int], tuple[str, ...]]
     """Find the rows with a label, by scikit-learn's convention for semi-supervised learning.
 
     None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
-    is the number -1 where only one other label occurs, as in y = [-1, 1, 1, -1].
-
-    Args:
-        labels: labels from Python, [row]; not from a file, in which -1 is an ordinary label.
+    is the number -1 where only one other label occurs, as in y = [-1, 1, 1, -1]; and so it is in a file.
 
     Returns:
         The places of the rows with a label, in order; and how the label -1 was taken, if it occurs.
     """
-    rows = list(labels)
-    missing = [is_missing(label) or (isinstance(label, str) and not label.strip()) for label in rows]
+    given = {
+        place: label
+        for place, label in enumerate(labels)
+        if not is_missing(label) and not (isinstance(label, str) and not label.strip())
+    }
     # NumPy's numbers are registered as numbers.Real.
-    minus_one = [isinstance(label, numbers.Real) and label == -1 for label in rows]
-    has_label = [not (empty or unknown) for empty, unknown in zip(missing, minus_one, strict=True)]
-    others = {str(label) for label, has in zip(rows, has_label, strict=True) if has}
-    notes = []
-    if any(minus_one) and len(others) == 1:
-        notes.append("-1 counts as a label, because only one other label occurs")
-        has_label = [not empty for empty in missing]
-    elif count := sum(minus_one):
-        texts = "1 text counts" if count == 1 else f"{count:,} texts count"
-        notes.append(f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them")
-    if "-1" in others:
-        notes.append("the string '-1' counts as a label; give None or the number -1 to texts without one")
-    return [place for place, has in enumerate(has_label) if has], tuple(notes)
+    unknown = {place for place, each in given.items() if isinstance(each, numbers.Real) and each == -1}
+    if not unknown:
+        return list(given), ()
+    if len({str(label) for place, label in given.items() if place not in unknown}) == 1:
+        return list(given), ("-1 counts as a label, because only one other label occurs",)
+    texts = "1 text counts" if len(unknown) == 1 else f"{len(unknown):,} texts count"
+    note = f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them"
+    return [place for place in given if place not in unknown], (note,)
 
 
-def _check_length(texts: list[str], n_labels: int) -> None:
+def _check_length(texts: Sequence[str], n_labels: int) -> None:
     if len(texts) != n_labels:
         raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{n_labels}")
 
 
-def _check_not_swapped(texts: list[str], values: list[object]) -> None:
-    n_texts, n_labels = len(set(texts)), len({str(value) for value in values})
+def _check_not_swapped(texts: Sequence[str], values: Sequence[object]) -> None:
+    n_texts, n_labels = len(set(texts)), len(set(map(str, values)))
     if 2 * n_texts < len(values) < 2 * n_labels and all(isinstance(value, str) for value in values):
         expected, found = "texts in X and labels in y", "the other way round"
         raise DataError(expected=expected, found=found, fix="fit(texts, labels)")
@@ -233,7 +220,7 @@ def evaluation_data(
         examples = _given(source, y, how.get("multi_label", ""), names, where="X")
     if by is None:
         return examples, None
-    if isinstance(by, str):
+    if isinstance(by, str) or not isinstance(by, Iterable):
         fix, found = "give a list of values", f"the name '{by}'"
         raise DataError(expected="a value for each text", found=found, where="by", fix=fix)
     values = [value_of(value) for value in values_of(by)]
@@ -249,33 +236,28 @@ def texts_of(source: object, *, where: str = "X") -> list[str]:
     Raises:
         DataError: a single string, several columns, or something that is not a text.
     """
-    is_many = isinstance(source, Iterable) or hasattr(source, "column_names")
-    if isinstance(source, str | bytes) or not is_many:
+    values: Iterator[object]
+    if has_columns(source):
+        frame = open_frame(source)
+        n_columns, values = len(frame.columns), (each for row in frame.rows for each in row)
+    elif isinstance(source, np.ndarray) and source.ndim == 2:
+        n_columns, values = source.shape[1], iter(source.ravel())
+    elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
+        n_columns, values = 1, iter(values_of(source))
+    else:
         found, fix = f"one {type(source).__name__}", "give a list: [text]"
         raise DataError(expected="several texts", found=found, where=where, fix=fix)
-    texts: list[Any] = list(_one_column(source, where))
-    for place, text in enumerate(texts):
+    if n_columns != 1:
+        found, fix = f"{n_columns} columns", "give one column, such as X['text']"
+        raise DataError(expected="one column of texts", found=found, where=where, fix=fix)
+    texts: list[str] = []
+    for place, text in enumerate(values):
         if not isinstance(text, str):
             fix = "decode it: text.decode()" if isinstance(text, bytes) else ""
             fix = "leave out rows without a text" if is_missing(text) else fix
             raise DataError(expected="a text", found=f"{text!r:.60}", where=f"{where}[{place}]", fix=fix)
+        texts.append(text)
     return texts
-
-
-def _one_column(source: Any, where: str) -> Iterable[Any]:
-    """Return the values of a column, or of the only column of a table or matrix."""
-    names = getattr(source, "column_names", None)
-    if names is None and hasattr(source, "to_numpy"):
-        names = getattr(source, "columns", None)
-    if names is None and isinstance(source, np.ndarray) and source.ndim == 2:
-        names = list(range(source.shape[1]))
-    if names is None:
-        values: Iterable[Any] = values_of(source)
-        return values
-    if len(names) != 1:
-        found, fix = f"{len(names)} columns", "give one column, such as X['text']"
-        raise DataError(expected="one column of texts", found=found, where=where, fix=fix)
-    return _one_column(source[:, 0] if isinstance(source, np.ndarray) else source[names[0]], where)
 
 
 def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
@@ -297,7 +279,6 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
 
 def _label_values(y: object) -> list[object]:
     """Return the labels as a list, [text], each with its own type."""
-    y = list(y) if isinstance(y, Iterator) else values_of(y)
     shape = np.shape(y) if hasattr(y, "shape") else None
     if shape is not None and len(shape) == 2 and shape[1] == 1:
         y = np.asarray(y)[:, 0]
@@ -305,7 +286,7 @@ def _label_values(y: object) -> list[object]:
         raise DataError(expected="one label for each text", found=f"an array of shape {shape}", where="y")
     if isinstance(y, str | bytes) or not isinstance(y, Iterable):
         raise DataError(expected="one label for each text", found=f"one {type(y).__name__}", where="y")
-    return list(y)
+    return list(values_of(y))
 
 
 def _typed(values: Sequence[object]) -> Array:
@@ -325,11 +306,7 @@ def _typed(values: Sequence[object]) -> Array:
 
 def text_chunks(texts: Iterator[object]) -> Iterator[list[str]]:
     """Read an iterator in chunks: small ones first, so that the first answers come at once."""
-    size, chunk = 1, list[object]()
-    for text in texts:
-        chunk.append(text)
-        if len(chunk) == size:
-            yield texts_of(chunk)
-            size, chunk = min(2 * size, TEXTS_AT_ONCE), []
-    if chunk:
-        yield texts_of(chunk)
+    size = 1
+    while chunk := texts_of(itertools.islice(texts, size)):
+        yield chunk
+        size = min(2 * size, TEXTS_AT_ONCE)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Unpack
+from typing import Unpack, cast
 
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
@@ -155,9 +156,7 @@ def _named_records(name: str, part: Part, notes: list[str]) -> Iterator[Record]:
         return
     if part == "valid":
         raise DataError(expected="a part of imdb: train or test", found="valid", where=name)
-    reviews = named.imdb(part, notes=notes)
-    for text, label in zip(reviews.texts, reviews.labels, strict=True):
-        yield Record(text, label, {"text": text, "label": label})
+    yield from named.imdb(part, notes=notes)
 
 
 def hub_files(address: str, part: Part | None, notes: list[str]) -> SplitFiles:
@@ -209,18 +208,17 @@ def read_with_column(source: object, column: str, **how: Unpack[Reading]) -> tup
     Raises:
         DataError: as for `read_examples`, no such column, or one with more than 200 different values.
     """
-    notes, values = list[str](), list[str]()
+    notes, values, name = list[str](), list[str](), name_of(source)
     how.setdefault("part", "test")
-    records = iter_records(source, need_label=True, notes=notes, **how)
 
     def keep(_: int, record: Record) -> None:
         if column not in record.fields:
             found = f"the columns {', '.join(list(record.fields)[:_NAMES_SHOWN])}"
-            raise DataError(expected=f"a column named '{column}'", found=found, where=name_of(source))
+            raise DataError(expected=f"a column named '{column}'", found=found, where=name)
         values.append(value_of(record.fields[column]))
 
-    examples = gather(records, name_of(source), notes, keep, how.get("multi_label", ""))
-    return examples, Column(column, values)
+    records = iter_records(source, need_label=True, notes=notes, **how)
+    return gather(records, name, notes, keep, how.get("multi_label", "")), Column(column, values)
 
 
 def value_of(value: object) -> str:
@@ -232,7 +230,7 @@ def gather(
     records: Iterable[Record],
     name: str,
     notes: list[str],
-    kept: Callable[[int, Record], object] | None = None,
+    kept: Callable[[int, Record], object] = lambda _, __: None,
     separator: str = "",
 ) -> Examples:
     """Return the examples of records; drop records without a text or a label, with a note.
@@ -241,8 +239,7 @@ def gather(
     labels of a text, records whose labels are unknown are dropped; those to which none applies are kept.
     """
     texts, lists = list[str](), list[tuple[str, ...]]()
-    dropped: Counter[str] = Counter()
-    types: set[LabelType] = set()
+    dropped, types = Counter[str](), set[LabelType]()
     for number, record in enumerate(records, start=1):
         if separator:
             labels = names_in(record, separator)
@@ -257,19 +254,15 @@ def gather(
             # Labels repeat: one string for each saves memory.
             lists.append(tuple(map(sys.intern, labels)))
             types.update([record.label_type] if labels else ())
-            if kept is not None:
-                kept(number, record)
+            kept(number, record)
     for reason, count in dropped.items():
         note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
-    label_type = common_type(types) if types else "text"
-    if not separator:
-        joined = [label for (label,) in lists]
-        return Examples(texts, joined, notes, name, dict(dropped), label_type=label_type)
-    if without := sum(not labels for labels in lists):
-        note(notes, f"{name}: {without:,} text{'' if without == 1 else 's'} to which no label applies")
-    names = ordered((label for labels in lists for label in labels), label_type)
-    sets = LabelSets.of_lists(lists, names)
-    joined = sets.joined(separator)
+    label_type, sets = common_type(types), None
+    if separator:
+        if without := sum(not labels for labels in lists):
+            note(notes, f"{name}: {without:,} text{'' if without == 1 else 's'} to which no label applies")
+        sets = LabelSets.of_lists(lists, ordered(itertools.chain.from_iterable(lists), label_type))
+    joined = [labels[0] for labels in lists] if sets is None else sets.joined(separator)
     return Examples(texts, joined, notes, name, dict(dropped), label_type=label_type, sets=sets)
 
 
@@ -297,9 +290,12 @@ def unlabelled_texts(source: object, *, text: str | None = None, notes: list[str
     Raises:
         DataError: no texts, something that is no text, or a source that cannot be read.
     """
+    records: Iterator[Record]
     if isinstance(source, str) and source == "imdb":
-        return [each for part in ("unsup", "train") for each in named.imdb(part, notes=notes).texts]
-    records = iter_records(source, text=text, part="train", notes=notes)
+        parts: tuple[named.ImdbPart, ...] = ("unsup", "train")
+        records = itertools.chain.from_iterable(named.imdb(part, notes=notes) for part in parts)
+    else:
+        records = iter_records(source, text=text, part="train", notes=notes)
     texts = [record.text for record in records if record.text.strip()]
     if not texts:
         where = str(source) if isinstance(source, str | Path) else "unlabelled"
@@ -332,9 +328,10 @@ def read_label_hints(source: str | Path | Mapping[object, object]) -> Examples:
 
 
 def _words(words: object, label: object) -> str:
-    if isinstance(words, str) and words.strip():
-        return words
-    if isinstance(words, list | tuple) and words and all(isinstance(word, str) for word in words):
-        return " ".join(words)
-    expected, where = "words: a string, or a list of strings", f"{_HINTS}, '{label}'"
-    raise DataError(expected=expected, found=f"{words!r:.60}", where=where)
+    several = [words] if isinstance(words, str) else words
+    is_text = isinstance(several, list | tuple) and all(isinstance(word, str) for word in several)
+    joined = " ".join(cast("Sequence[str]", several)) if is_text else ""
+    if not joined.strip():
+        expected, where = "words: a string, or a list of strings", f"{_HINTS}, '{label}'"
+        raise DataError(expected=expected, found=f"{words!r:.60}", where=where)
+    return joined

@@ -10,12 +10,12 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from foretell.data.columns import Columns, choose_columns
+from foretell.data.columns import choose_columns
 from foretell.data.decode import PARQUET, is_spreadsheet, open_text
 from foretell.data.frames import parquet_records
 from foretell.data.records import Record, label_of, spelled, text_of
@@ -29,11 +29,11 @@ _FIX = "write one object a line, without brackets around them"
 _SAMPLE = 100
 _PREFIX = "__label__"
 _PARTS = ("train", "test")
-_NAMES: dict[type, str] = {list: "a list", str: "a string"}
 # An array of objects, lists or strings, at its very beginning; a plain text may well begin with a bracket.
 _ARRAY = re.compile(r"""\s*\[\s*($|[{\[]\s*["\[{}\]]|[{\[]\s*$|"(\\.|[^"\\])*"\s*(,|\]?\s*$))""")
 
-Numbered = tuple[int, object]
+PlacedRow = tuple[str, dict[str, object]]
+"""The place of a row, for errors, and the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,81 +60,79 @@ def json_records(source: Source) -> Iterator[Record]:
     Each value is an object with a member for each column, or a string (a text without a label).
     """
     is_array = source.first_line.lstrip().startswith("[")
-    values, unit = (_array(source), "item") if is_array else (_lines(source), "line")
+    rows = _array(source) if is_array else _lines(source)
     # Labels are judged by several records; without them each record is given as soon as it is read.
-    first = list(itertools.islice(values, _SAMPLE if source.options.need_label else 1))
+    first = list(itertools.islice(rows, _SAMPLE if source.options.need_label else 1))
     if not first:
         raise DataError(expected="records", found="none", where=source.name)
-    columns: Columns | None = None
-    for number, value in itertools.chain(first, values):
-        row = {"text": value} if isinstance(value, str) else value
-        if not isinstance(row, dict):
-            found = _NAMES.get(type(value)) or f"the value {value!r:.40}"
-            where = f"{source.name}, {unit} {number}"
-            raise DataError(expected="an object or a string", found=found, where=where)
-        if columns is None:
-            objects = [each for _, each in first if isinstance(each, dict)] or [row]
-            names = list(dict.fromkeys(itertools.chain(row, *objects)))
-            cells = [[text_of(each.get(name)) for name in names] for each in objects]
-            columns = choose_columns(names, cells, source.options, source.name)
-            if names != ["text"]:
-                source.note_columns(columns)
-        yield columns.record(row, source.name, unit, number)
+    names = list(dict.fromkeys(name for _, row in first for name in row))
+    cells = [[text_of(row.get(name)) for name in names] for _, row in first]
+    columns = choose_columns(names, cells, source.options, source.name)
+    if names != ["text"]:
+        columns.add_note(source.short, source.options, source.notes)
+    for where, row in itertools.chain(first, rows):
+        yield columns.record(row, where)
+
+
+def _row(value: object, where: str) -> PlacedRow:
+    """Return the members of an object; a string is a text."""
+    row = {"text": value} if isinstance(value, str) else value
+    if not isinstance(row, dict):
+        found = "a list" if isinstance(value, list) else f"the value {value!r:.40}"
+        raise DataError(expected="an object or a string", found=found, where=where)
+    return where, row
 
 
 def finite_number(text: str) -> float:
-    """Return a number with a fraction or an exponent.
+    """Return a number with a fraction or an exponent, or NaN, which stands for no value.
 
     Raises:
-        ValueError: float64 does not have it: it would become the text "inf".
+        ValueError: float64 does not have it, or an infinity: it would become the text "inf".
     """
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"a number too large for float64: {text[:20]}")
+        raise ValueError(f"a number beyond those of float64: {text[:20]}")
     return number
 
 
-def _constant(text: str) -> float:
-    """Return NaN, which stands for no value; JSON has neither infinity."""
-    if text != "NaN":
-        raise ValueError(f"no JSON: {text}")
-    return math.nan
+_DECODER = json.JSONDecoder(parse_float=finite_number, parse_constant=finite_number)
 
 
-_DECODER = json.JSONDecoder(parse_float=finite_number, parse_constant=_constant)
-
-
-def _lines(source: Source) -> Iterator[Numbered]:
-    """Return the number and the value of each line that is not blank."""
+def _lines(source: Source) -> Iterator[PlacedRow]:
+    """Read each line that is not blank."""
     for number, line in enumerate(source.plain_lines(), start=1):
         if not line.strip():
             continue
+        where = f"{source.name}, line {number}"
         try:
-            yield number, _DECODER.decode(line)
+            value = _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
             start, column = line.strip()[:40], error.colno if isinstance(error, json.JSONDecodeError) else 1
             raise DataError(
                 expected="one JSON value on the line",
                 found=repr(start),
-                where=f"{source.name}, line {number}, column {column}",
+                where=f"{where}, column {column}",
                 fix="write one object a line (jq -c .)" if start.startswith("{") else "",
             ) from error
+        yield _row(value, where)
 
 
-def _array(source: Source) -> Iterator[Numbered]:
-    """Return the number and the value of each item of an array, which is read whole."""
+def _array(source: Source) -> Iterator[PlacedRow]:
+    """Return the items of an array, which is read whole."""
     text = source.whole(MAX_ARRAY)
     if len(text) > MAX_ARRAY:
         expected = f"a JSON array of at most {MAX_ARRAY >> 20} Mi characters"
         raise DataError(expected=expected, found="a longer one", where=source.name, fix=_FIX)
     try:
-        return enumerate(_DECODER.decode(text), start=1)
+        values = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         where = f"{source.name}, line {error.lineno}, column {error.colno}"
         near = text[error.pos : error.pos + 20]
         found = f"{error.msg.lower()} at {near!r}" if near else f"the end of the file ({error.msg.lower()})"
     except (ValueError, RecursionError) as error:
         where, found = source.name, "too many levels" if isinstance(error, RecursionError) else str(error)
+    else:
+        return (_row(value, f"{source.name}, item {i}") for i, value in enumerate(values, start=1))
     raise DataError(expected="one JSON array", found=found, where=where, fix=_FIX)
 
 
@@ -182,8 +180,12 @@ def folder_records(source: Source) -> Iterator[Record]:
         chosen = part if part in parts else parts[-1]
         source.add_note(f"read its folder '{chosen}'")
         path = path / str(chosen)
-    folders = [entry for entry in _visible(path) if entry.is_dir()]
-    files = [entry for entry in _visible(path) if entry.is_file()]
+    try:
+        entries = sorted(entry for entry in path.iterdir() if _is_visible(entry))
+    except OSError as error:
+        found = str(error.strerror)
+        raise DataError(expected="a folder that can be read", found=found, where=str(path)) from error
+    folders, files = [each for each in entries if each.is_dir()], [each for each in entries if each.is_file()]
     if not folders and (need_label or not files):
         names = ", ".join(entry.name for entry in files[:5]) or "nothing"
         raise DataError(
@@ -193,31 +195,23 @@ def folder_records(source: Source) -> Iterator[Record]:
             fix="put the texts into folders named by their labels, or give one of the files",
         )
     for file in () if folders else files:
-        text = _whole_text(file, [])
-        yield Record(text, None, {"file": str(file), "text": text})
+        yield _file_record(file, source.notes)
     for folder in folders:
         if folder.name == "unsup" and need_label:
             source.add_note("left out the folder 'unsup', which has no labels")
             continue
         for file in sorted(entry for entry in folder.rglob("*") if entry.is_file() and _is_visible(entry)):
-            text = _whole_text(file, source.notes)
-            yield Record(text, folder.name, {"file": str(file), "text": text, "label": folder.name})
+            yield _file_record(file, source.notes, folder.name)
 
 
-def _whole_text(file: Path, notes: list[str]) -> str:
+def _file_record(file: Path, notes: list[str], label: str | None = None) -> Record:
     # An empty file is one empty record, not an error: there may be thousands of good ones beside it.
-    if file.stat().st_size == 0:
-        return ""
-    with open_text(file, notes=notes) as source:
-        return source.read().strip("\n")
-
-
-def _visible(path: Path) -> Sequence[Path]:
-    try:
-        return sorted(entry for entry in path.iterdir() if _is_visible(entry))
-    except OSError as error:
-        found = str(error.strerror)
-        raise DataError(expected="a folder that can be read", found=found, where=str(path)) from error
+    text = ""
+    if file.stat().st_size:
+        with open_text(file, notes=notes) as source:
+            text = source.read().strip("\n")
+    fields = {"file": str(file), "text": text}
+    return Record(text, label, fields if label is None else {**fields, "label": label})
 
 
 def _is_visible(path: Path) -> bool:
@@ -278,11 +272,7 @@ def format_named(name: str) -> Format:
 
 
 def format_of(source: Source) -> Format:
-    """Return the format of a source: by the ending of its name, or else by its beginning.
-
-    Raises:
-        DataError: neither text nor a known format, or nothing at all.
-    """
+    """Return the format of a source: by the ending of its name, or else by its beginning."""
     ending = _ending(source.path)
     by_name = (each for each in FORMATS.values() if ending in each.endings and not source.is_folder)
     by_content = (each for each in FORMATS.values() if each.recognise(source))

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foretell.data.columns import Columns, choose_columns
-from foretell.data.decode import note
 from foretell.data.records import ReadOptions, Record, is_missing, is_nested, label_of, text_of, values_of
 from foretell.data.source import Source
 from foretell.errors import DataError
@@ -27,54 +26,48 @@ _SAMPLE_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class Frame:
     """The columns of a table by name, and its rows, each a cell for each column."""
 
     name: str
     columns: list[str]
-    rows: Iterator[tuple[Any, ...]]
+    rows: Iterator[tuple[object, ...]]
 
 
 def parquet_records(source: Source) -> Iterator[Record]:
-    """Read the records of a Parquet file; a class of a Hugging Face ClassLabel is its name."""
-    require(("polars",), "Parquet", TO_TRAIN)
-    return _records(_parquet(source.file(), source.name), source.options, source.note_columns)
-
-
-def frame_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
-    """Read the records of a table.
+    """Read the records of a Parquet file.
 
     A label of a Hugging Face ClassLabel is its name; -1, which stands for none there, is None.
     """
-    frame = _frame(source)
-
-    def add_note(columns: Columns) -> None:
-        if options.text is None:
-            note(notes, columns.note(frame.name))
-
-    return _records(frame, options, add_note)
+    require(("polars",), "Parquet", TO_TRAIN)
+    return _records(_parquet(source.file(), source.name), source.options, source.notes, source.short)
 
 
-def _records(
-    frame: _Frame, options: ReadOptions, note_columns: Callable[[Columns], object]
-) -> Iterator[Record]:
+def frame_records(source: object, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
+    """Read the records of a table; a class of a Hugging Face ClassLabel is its name."""
+    frame = open_frame(source)
+    return _records(frame, options, notes, frame.name)
+
+
+def _records(frame: Frame, options: ReadOptions, notes: list[str], short: str) -> Iterator[Record]:
+    """Read the records of a table, which is called `short` in notes."""
     names = frame.columns
     if len(set(names)) != len(names):
         raise DataError(expected="columns with different names", found=", ".join(names), where=frame.name)
     sample = list(itertools.islice(frame.rows, _SAMPLE_ROWS))
     cells = [[text_of(value) for value in row] for row in sample]
     columns = choose_columns(names, cells, options, frame.name)
-    note_columns(columns)
+    columns.add_note(short, options, notes)
     for number, row in enumerate(itertools.chain(sample, frame.rows), start=1):
-        yield columns.record(dict(zip(names, row, strict=True)), frame.name, "record", number)
+        yield columns.record(dict(zip(names, row, strict=True)), f"{frame.name}, record {number}")
 
 
-def has_columns(source: Any) -> bool:
+def has_columns(source: object) -> bool:
     """Whether an object is a table: it has columns with names."""
     return _kind(source) is not None
 
 
-def _kind(source: Any) -> str | None:
+def _kind(source: object) -> str | None:
     # First the LazyFrame: to ask for its other attributes may be costly, with a warning.
     if hasattr(source, "collect") and hasattr(source, "collect_schema"):
         return "lazy"
@@ -91,8 +84,8 @@ def _kind(source: Any) -> str | None:
     return "stream" if is_stream and (not isinstance(source, Iterable) or hasattr(source, "schema")) else None
 
 
-def _frame(source: Any) -> _Frame:
-    """Open a table."""
+def open_frame(source: Any) -> Frame:
+    """Open a table for which `has_columns` is true."""
     name, kind = type(source).__name__, _kind(source)
     if kind == "dataset":
         return _dataset(source)
@@ -103,51 +96,51 @@ def _frame(source: Any) -> _Frame:
         source = pl.DataFrame(source)
     elif kind == "lazy":
         source, name = source.collect(), "DataFrame"
+    keys: list[object]
     if kind == "mapping":
+        _check_mapping(source)
         keys, columns = list(source), list(source.values())
-        if columns and all(map(_is_dataset, columns)):
-            found, fix = f"the splits {', '.join(keys)}", f"give one of them: data['{keys[0]}']"
-            raise DataError(expected="one Dataset", found=found, fix=fix)
-        if len(lengths := set(map(_length, columns))) != 1 or None in lengths:
-            expected = "a dictionary of columns of one length, each a list or an array"
-            raise DataError(expected=expected, found=f"{source!r:.80}")
     elif kind == "arrow":
         keys, columns = list(source.schema.names), list(source.columns)
     else:
         # A DataFrame of polars, of pandas, or of a library with the interface of pandas.
         keys = list(source.columns)
         columns = [source[key] for key in keys]
-    return _Frame(name, list(map(str, keys)), zip(*map(values_of, columns), strict=True))
+    return Frame(name, list(map(str, keys)), zip(*map(values_of, columns), strict=True))
 
 
-def _length(column: object) -> int | None:
-    if isinstance(column, (str, bytes, Mapping)) or not isinstance(column, Sized):
-        return None
-    return len(column)
+def _check_mapping(table: Mapping[object, object]) -> None:
+    if table and all(map(_is_dataset, table.values())):
+        found, fix = (
+            f"the splits {', '.join(map(str, table))}",
+            f"give one of them: data['{next(iter(table))}']",
+        )
+        raise DataError(expected="one Dataset", found=found, fix=fix)
+    columns = [c for c in table.values() if isinstance(c, Sized) and not isinstance(c, (str, bytes, Mapping))]
+    if len(columns) < len(table) or len(set(map(len, columns))) != 1:
+        expected = "a dictionary of columns of one length, each a list or an array"
+        raise DataError(expected=expected, found=f"{table!r:.80}")
 
 
-def _is_dataset(source: Any) -> bool:
+def _is_dataset(source: object) -> bool:
     return hasattr(source, "column_names") and hasattr(source, "features") and hasattr(source, "iter")
 
 
-def _dataset(dataset: Any) -> _Frame:
+def _dataset(dataset: Any) -> Frame:
     """Open a Hugging Face Dataset or IterableDataset, whatever the format that it was set to return."""
-    rows: Iterator[Mapping[str, Any]] = iter(dataset.with_format(None))
+    rows: Iterator[Mapping[str, object]] = iter(dataset.with_format(None))
     first = list(itertools.islice(rows, 1))
     columns = list(dataset.column_names or (first[0] if first else ()))
-    names = [_class_names((dataset.features or {}).get(column)) for column in columns]
+    features = [(dataset.features or {}).get(column) for column in columns]
+    # A list of labels has the class label inside.
+    inner = [each[0] if isinstance(each, list) else getattr(each, "feature", each) for each in features]
+    names = [getattr(each, "names", ()) if hasattr(each, "int2str") else () for each in inner]
     all_rows = itertools.chain(first, rows)
     cells = (tuple(map(class_name, map(row.get, columns), names)) for row in all_rows)
-    return _Frame(type(dataset).__name__, columns, cells)
+    return Frame(type(dataset).__name__, columns, cells)
 
 
-def _class_names(feature: Any) -> Sequence[str]:
-    """Return the names of class labels, or of a list of them; none for other features."""
-    inner = feature[0] if isinstance(feature, list) and feature else getattr(feature, "feature", feature)
-    return list(inner.names) if hasattr(inner, "int2str") else ()
-
-
-def class_name(value: Any, names: Sequence[str]) -> Any:
+def class_name(value: object, names: Sequence[str]) -> object:
     """Return the name of a class, None where it has none (as -1); other values as they are."""
     if names and isinstance(value, list):
         return [class_name(each, names) for each in value]
@@ -156,7 +149,7 @@ def class_name(value: Any, names: Sequence[str]) -> Any:
     return names[value] if 0 <= value < len(names) else None
 
 
-def _parquet(path: Path, where: str) -> _Frame:
+def _parquet(path: Path, where: str) -> Frame:
     """Open a Parquet file, of which one batch is in memory at a time."""
     import polars as pl
 
@@ -166,7 +159,7 @@ def _parquet(path: Path, where: str) -> _Frame:
         batches = iter(lazy.collect_batches(chunk_size=_BATCH, lazy=True))
     of_column = [classes.get(name, ()) for name in names]
 
-    def rows() -> Iterator[tuple[Any, ...]]:
+    def rows() -> Iterator[tuple[object, ...]]:
         while True:
             with _damage_is_typed(where):
                 batch = next(batches, None)
@@ -175,7 +168,7 @@ def _parquet(path: Path, where: str) -> _Frame:
                 return
             yield from (tuple(map(class_name, row, of_column)) for row in cells) if classes else cells
 
-    return _Frame(where, names, rows())
+    return Frame(where, names, rows())
 
 
 def classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:
@@ -207,7 +200,7 @@ def damaged(where: str, reason: str) -> DataError:
     return DataError(expected="a whole Parquet file", found=found, where=where, fix=fix)
 
 
-def sequence_records(source: Any, options: ReadOptions) -> Iterator[Record]:
+def sequence_records(source: object, options: ReadOptions) -> Iterator[Record]:
     """Read the records of an iterable.
 
     Args:
@@ -217,23 +210,22 @@ def sequence_records(source: Any, options: ReadOptions) -> Iterator[Record]:
         options: what to read.
     """
     may_miss = hasattr(source, "dtype") or hasattr(source, "to_pylist")
-    items = values_of(source)
     if isinstance(source, tuple) and len(source) == 2 and all(map(_is_column, source)):
         if len(source[0]) != len(source[1]):
             raise DataError(expected=f"{len(source[0])} labels, one for each text", found=f"{len(source[1])}")
-        items = zip(*map(values_of, source), strict=True)
-    if not isinstance(items, Iterable):
+        source = zip(*map(values_of, source), strict=True)
+    if not isinstance(source, Iterable):
         expected = "a path, a DataFrame, or records one can iterate over"
         raise DataError(expected=expected, found=type(source).__name__)
     columns: Columns | None = None
-    for number, item in enumerate(items, start=1):
+    for number, item in enumerate(values_of(source), start=1):
         if isinstance(item, Record):
             yield item
         elif isinstance(item, Mapping):
+            row = {str(key): value for key, value in item.items()}
             if columns is None:
-                sample = [[text_of(value) for value in item.values()]]
-                columns = choose_columns([str(key) for key in item], sample, options, "the records")
-            yield columns.record(item, f"record {number}")
+                columns = choose_columns([*row], [[*map(text_of, row.values())]], options, "the records")
+            yield columns.record(row, f"record {number}")
         elif isinstance(item, (tuple, list)) and len(item) == 2 and not any(map(is_nested, item)):
             yield _pair(*item)
         elif not options.need_label and (isinstance(item, str) or (may_miss and is_missing(item))):

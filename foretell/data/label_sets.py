@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foretell.arrays import Float32s
+from foretell.arrays import Array, Float32s
 from foretell.data.label_types import LabelType, common_type, ordered, type_of
 from foretell.data.records import Record, as_list, is_missing, label_of
 from foretell.errors import DataError
@@ -97,7 +97,7 @@ def has_several_labels(y: object) -> bool:
     return as_list(first) is not None
 
 
-def sets_of(y: Any, names: Sequence[str] | None = None) -> tuple[LabelSets, LabelType]:
+def sets_of(y: object, names: Sequence[str] | None = None) -> tuple[LabelSets, LabelType]:
     """Return `y` as label sets, with the type of the labels.
 
     Args:
@@ -108,7 +108,7 @@ def sets_of(y: Any, names: Sequence[str] | None = None) -> tuple[LabelSets, Labe
     """
     matrix = _matrix(y)
     if matrix is None:
-        return _of_lists(list(y))
+        return _of_lists(list(y) if isinstance(y, Iterable) else [y])
     if hasattr(y, "columns"):
         return LabelSets([str(each) for each in y.columns], matrix), common_type(map(type_of, y.columns))
     width = matrix.shape[1]
@@ -120,29 +120,29 @@ def sets_of(y: Any, names: Sequence[str] | None = None) -> tuple[LabelSets, Labe
     return LabelSets(list(names), matrix), "text"
 
 
-def _of_lists(given: list[Any]) -> tuple[LabelSets, LabelType]:
-    lists: list[list[Any] | None] = [as_list(each) for each in given]
+def _of_lists(given: Sequence[object]) -> tuple[LabelSets, LabelType]:
+    lists = list(map(as_list, given))
     for place, (each, own) in enumerate(zip(given, lists, strict=True)):
         if own is None and not is_missing(each):
             found = f"{each!r:.60}"
             raise DataError(expected="a list of labels for each text", found=found, where=f"y[{place}]")
-    values = [value for own in lists for value in own or ()]
-    label_type = common_type(map(type_of, values)) if values else "text"
-    named = [None if own is None else [str(value) for value in own] for own in lists]
-    return LabelSets.of_lists(named, ordered(map(str, values), label_type)), label_type
+    label_type = common_type(type_of(value) for own in lists for value in own or ())
+    named = [None if own is None else list(map(str, own)) for own in lists]
+    names = ordered((name for own in named for name in own or ()), label_type)
+    return LabelSets.of_lists(named, names), label_type
 
 
-def _matrix(y: Any) -> Float32s | None:
+def _matrix(y: object) -> Float32s | None:
     """Return a matrix of 0, 1 and NaN; None: `y` has lists of labels."""
-    values: Any = y
+    values: Any = None
     if hasattr(y, "toarray"):
         values = y.toarray()
     elif hasattr(y, "columns") and hasattr(y, "to_numpy"):
         values = y.to_numpy()
     elif not hasattr(y, "shape"):
         values = _rows_of_numbers(y)
-    elif np.ndim(y) != 2:
-        return None
+    elif np.ndim(np.asarray(y)) == 2:
+        values = y
     if values is None:
         return None
     try:
@@ -159,15 +159,14 @@ def _matrix(y: Any) -> Float32s | None:
     return numbers
 
 
-def _rows_of_numbers(y: Iterable[Any]) -> npt.NDArray[np.float64] | None:
+def _rows_of_numbers(y: object) -> Array | None:
     """Return lists of equally many 0 and 1 as a matrix; None: they are lists of labels."""
     try:
-        rows = np.array([as_list(each) for each in y])
+        rows = np.array([as_list(each) for each in y] if isinstance(y, Iterable) else y)
     except ValueError:  # lists of different lengths
         return None
-    if rows.ndim != 2 or rows.shape[1] < 2 or rows.dtype.kind not in "biuf":
-        return None
-    return rows.astype(np.float64) if np.isin(rows[rows == rows], (0, 1)).all() else None
+    is_matrix = rows.ndim == 2 and rows.shape[1] > 1 and rows.dtype.kind in "biuf"
+    return rows if is_matrix and np.isin(rows[rows == rows], (0, 1)).all() else None
 
 
 def parts_of_groups(

@@ -7,13 +7,16 @@ order of their type: 9 comes before 10. Labels from CSV and spreadsheets, and da
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from foretell.arrays import Array
 
 LabelType = Literal["text", "integer", "number", "boolean"]
+
+Label = str | int | float | bool
+"""What a name stands for, of Python's own types."""
 
 LABEL_TYPES: tuple[LabelType, ...] = get_args(LabelType)
 
@@ -45,7 +48,7 @@ def dtype_type(values: Array) -> LabelType:
     return _OF_KIND.get(values.dtype.kind, "text")
 
 
-def values_of_names(names: Sequence[str], label_type: LabelType) -> list[Any]:
+def values_of_names(names: Sequence[str], label_type: LabelType) -> list[Label]:
     """Return the values that names stand for, as Python's types; raise ValueError for one of another type."""
     if label_type == "text":
         return list(names)
@@ -59,8 +62,10 @@ def values_of_names(names: Sequence[str], label_type: LabelType) -> list[Any]:
 def classes_of_names(names: Sequence[str], label_type: LabelType) -> Array:
     """Return the values that names stand for, as an array [label]."""
     values = values_of_names(names, label_type)
-    is_large = label_type == "integer" and any(abs(value) >= 1 << 63 for value in values)
-    return np.array(values, object if is_large else _DTYPES.get(label_type))
+    try:
+        return np.array(values, _DTYPES.get(label_type))
+    except OverflowError:
+        return np.array(values, object)
 
 
 def ordered(names: Iterable[str], label_type: LabelType) -> list[str]:

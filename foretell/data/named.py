@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import tempfile
-import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from foretell.data.decode import note
+from foretell.data.records import Record
 from foretell.errors import DataError
-from foretell.hashes import sha256_of
 
 ImdbPart = Literal["train", "test", "unsup"]
 
@@ -32,7 +31,6 @@ NAMED_EXAMPLES = frozenset({"imdb", "reviews"})
 
 IMDB_ARCHIVE = "aclImdb_v1.tar.gz"
 IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
-IMDB_ARCHIVE_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 # SHA-256 of "path NUL text NUL" over the reviews in order of their paths ("train/neg/0_3.txt").
 IMDB_PART_SHA256: dict[ImdbPart, str] = {
     "test": "84fd9a2e58155929af384fe10e45a17724b5a9568469cf290f39cfd6829bda37",
@@ -41,21 +39,6 @@ IMDB_PART_SHA256: dict[ImdbPart, str] = {
 }
 MAX_DOWNLOAD_BYTES = 100 << 20
 """Maximum bytes of the archive; it has 84 million."""
-MAX_DOWNLOAD_SECONDS = 1800.0
-"""Maximum seconds of the whole download."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reviews:
-    """Reviews of one part, in order of their paths.
-
-    Attributes:
-        texts: the reviews.
-        labels: "neg" or "pos" for each; for the unlabelled part "unsup".
-    """
-
-    texts: list[str]
-    labels: list[str]
 
 
 def cache_folder() -> Path:
@@ -77,13 +60,13 @@ def sample(name: str) -> Iterator[Path]:
         yield path
 
 
-def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> Reviews:
-    """Return one part of the movie reviews, verified.
+def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> list[Record]:
+    """Return one part of the movie reviews, verified, in order of their paths, labelled "neg" or "pos".
 
     The first call reads the archive, which takes seconds; later calls read the cache.
 
     Args:
-        part: "train" (25,000), "test" (25,000) or "unsup" (50,000, without labels).
+        part: "train" (25,000), "test" (25,000) or "unsup" (50,000 whose label is "unsup").
         notes: a list to which a note is added on where the reviews came from, if not from the cache.
 
     Raises:
@@ -91,18 +74,15 @@ def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> Reviews:
     """
     content = _cached(part)
     if content is None:
-        notes = [] if notes is None else notes
-        contents = _from_archive(notes)
-        try:
+        contents = _from_archive([] if notes is None else notes)
+        # Without a cache, the next call reads the archive again.
+        with contextlib.suppress(OSError):
             for each, found in contents.items():
                 _write_whole(_cache_file(each), zlib.compress(found, 1))
-        except OSError as error:
-            # Not an error: the reviews have been read; the next call will read the archive again.
-            note(notes, f"imdb: the cache could not be written ({error.strerror or error})")
         content = contents[part]
     items = content.decode("utf-8").split("\0")
-    paths, texts = items[0:-1:2], items[1::2]
-    return Reviews(texts, [path.split("/", 2)[1] for path in paths])
+    reviews = ((path.split("/", 2)[1], text) for path, text in zip(items[0:-1:2], items[1::2], strict=True))
+    return [Record(text, label, {"text": text, "label": label}) for label, text in reviews]
 
 
 def _cache_file(part: ImdbPart) -> Path:
@@ -126,34 +106,29 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
+    """Return the parts from the archive in the folder FORETELL_DATA, or from the publisher's."""
     local = Path(os.environ.get("FORETELL_DATA", "")) / IMDB_ARCHIVE
     if os.environ.get("FORETELL_DATA") and local.is_file():
         note(notes, f"imdb: read from {local}")
-        return read_imdb_archive(local)
+        with local.open("rb") as archive:
+            return read_imdb_archive(archive, str(local))
     note(notes, f"imdb: downloaded from {IMDB_URL}")
-    with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
-        path = Path(folder) / IMDB_ARCHIVE
-        _download(path)
-        return read_imdb_archive(path)
+    return read_imdb_archive(io.BytesIO(_download()), IMDB_URL)
 
 
-def read_imdb_archive(path: Path) -> dict[ImdbPart, bytes]:
+def read_imdb_archive(archive: IO[bytes], where: str) -> dict[ImdbPart, bytes]:
     """Read the reviews from an archive and check them against the published ones.
 
-    Returns:
-        For each part "path NUL text NUL" over its reviews, in order of their paths.
-
-    Raises:
-        DataError: the archive is damaged, or its reviews are not the published 100,000.
+    Each part is "path NUL text NUL" over its reviews, in order of their paths.
     """
     import tarfile
 
-    fix = "remove the file; it is then downloaded from its publisher"
+    fix = f"download it again from {IMDB_URL}"
     try:
-        reviews = _reviews_in(path)
+        reviews = _reviews_in(archive)
     except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
         expected, found = "the archive of the movie reviews", f"damage ({error})"
-        raise DataError(expected=expected, found=found, where=str(path), fix=fix) from error
+        raise DataError(expected=expected, found=found, where=where, fix=fix) from error
     pieces: dict[ImdbPart, list[bytes]] = {part: [] for part in IMDB_PART_SHA256}
     for name in sorted(reviews):
         split, kind, _ = name.split("/")
@@ -163,46 +138,38 @@ def read_imdb_archive(path: Path) -> dict[ImdbPart, bytes]:
     for part, content in contents.items():
         if (digest := hashlib.sha256(content).hexdigest()) != IMDB_PART_SHA256[part]:
             found = f"{content.count(0) // 2:,} reviews of {part} whose SHA-256 is {digest[:12]}…"
-            raise DataError(expected="the 100,000 published reviews", found=found, where=str(path), fix=fix)
+            raise DataError(expected="the 100,000 published reviews", found=found, where=where, fix=fix)
     return contents
 
 
-def _reviews_in(path: Path) -> dict[str, bytes]:
+def _reviews_in(archive: IO[bytes]) -> dict[str, bytes]:
     """Return the reviews of an archive by their path."""
     import tarfile
 
     reviews: dict[str, bytes] = {}
-    with tarfile.open(path, "r|gz") as archive:
-        for member in archive:
+    with tarfile.open(fileobj=archive, mode="r|gz") as members:
+        for member in members:
             name = member.name.removeprefix("./").removeprefix("aclImdb/")
             folders = name.split("/")
             is_review = len(folders) == 3 and folders[1] in ("neg", "pos", "unsup")
-            if is_review and name.endswith(".txt") and (file := archive.extractfile(member)) is not None:
+            if is_review and name.endswith(".txt") and (file := members.extractfile(member)) is not None:
                 reviews[name] = file.read()
             # The archive keeps a list of all members, which one pass does not need.
-            archive.members = []  # type: ignore[attr-defined]
+            members.members = []  # type: ignore[attr-defined]
     return reviews
 
 
-def _download(path: Path) -> None:
-    """Download the archive and verify its hash."""
+def _download() -> bytes:
+    """Download the archive into memory; what is in it is verified by the hash of each part."""
     import urllib.request
 
     try:
-        with path.open("wb") as file, urllib.request.urlopen(IMDB_URL, timeout=60) as reply:
-            deadline, size = time.monotonic() + MAX_DOWNLOAD_SECONDS, 0
-            # read1 returns what is there: read would wait for a megabyte, however slowly it comes.
-            while chunk := reply.read1(1 << 20):
-                size += len(chunk)
-                if size > MAX_DOWNLOAD_BYTES:
-                    raise OSError(f"more than {MAX_DOWNLOAD_BYTES:,} bytes")
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{size:,} bytes after {MAX_DOWNLOAD_SECONDS / 60:g} minutes")
-                file.write(chunk)
+        with urllib.request.urlopen(IMDB_URL, timeout=60) as reply:
+            content: bytes = reply.read(MAX_DOWNLOAD_BYTES + 1)
+        if len(content) > MAX_DOWNLOAD_BYTES:
+            raise OSError(f"more than {MAX_DOWNLOAD_BYTES:,} bytes")
     except OSError as error:
         fix = f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE}"
         expected = "the movie reviews from their publisher"
         raise DataError(expected=expected, found=f"{error}", where=IMDB_URL, fix=fix) from error
-    if (digest := sha256_of(path)) != IMDB_ARCHIVE_SHA256:
-        expected = f"the SHA-256 {IMDB_ARCHIVE_SHA256[:12]}…"
-        raise DataError(expected=expected, found=f"{digest[:12]}…", where=IMDB_URL, fix="try again")
+    return content

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Literal, SupportsFloat, TypedDict
+
+import numpy as np
 
 from foretell.data.label_types import LabelType
 
@@ -81,12 +83,12 @@ def spelled(option: Literal["text", "label", "format", "header_row", "sheet"], v
     return f"--{flag} {value} (Python: {option}='{value}')"
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a value stands for no value: None, NaN, pandas' NA and NaT."""
     if value is None or type(value).__name__ in {"NAType", "NaTType"}:
         return True
     # NumPy's floats are not all Python floats.
-    if not isinstance(value, str) and hasattr(value, "__float__"):
+    if not isinstance(value, str) and isinstance(value, SupportsFloat):
         with contextlib.suppress(TypeError, ValueError, OverflowError):
             return math.isnan(value)
     return False
@@ -97,16 +99,17 @@ def is_nested(value: object) -> bool:
     return isinstance(value, (Mapping, list, tuple, set, bytes, bytearray))
 
 
-def as_list(value: Any) -> list[Any] | None:
+def as_list(value: object) -> list[object] | None:
     """Return a list, a tuple, a set or an array as a list; None: it is a single value."""
     if isinstance(value, (list, tuple, set, frozenset)):
         return list(value)
     return list(value.tolist()) if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist") else None
 
 
-def values_of(column: Any) -> Any:
+def values_of(column: Iterable[object]) -> Iterable[object]:
     """Return the values of a column; of an Arrow array as Python objects, not as its own scalars."""
-    return column.to_pylist() if hasattr(column, "to_pylist") else column
+    values: Iterable[object] = column.to_pylist() if hasattr(column, "to_pylist") else column
+    return values
 
 
 def text_of(value: object) -> str:
@@ -124,15 +127,12 @@ def text_of(value: object) -> str:
     return text
 
 
-def label_of(value: Any) -> str | None:
+def label_of(value: object) -> str | None:
     """Return a value as a label, or None where it is missing.
 
     A whole float is written as an integer: pandas makes 1.0 of 1 as soon as a column has a gap.
     """
-    if type(value) is not str and not isinstance(value, int):
-        if is_missing(value):
-            return None
-        if hasattr(value, "is_integer") and value.is_integer():
-            value = int(value)
+    if isinstance(value, (float, np.floating)) and value.is_integer():
+        value = int(value)
     label = text_of(value).strip()
     return None if label.casefold() in _MISSING_LABELS else label

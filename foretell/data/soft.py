@@ -20,9 +20,6 @@ from foretell.readable import listed
 PROBABILITIES = frozenset({"probability", "prob", "proba", "confidence", "score", "p"})
 """Names of a column that has the probability of the label beside it."""
 
-MAX_CELLS = 20_000_000
-"""Texts times labels that are read, at most: a training needs 160 bytes for each."""
-
 _TOLERANCE = 0.02
 """How far a sum of probabilities may be from 1: programs round them."""
 
@@ -120,7 +117,7 @@ def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = 
         text: the text column; None: chosen where it is clear.
 
     Raises:
-        DataError: it cannot be read; as `answered`; other labels; too many texts for the memory.
+        DataError: it cannot be read; as `answered`; other labels.
     """
     name, texts, given, cells = name_of(source), list[str](), list[str](), array("f")
     columns: list[str] | None = None
@@ -136,9 +133,6 @@ def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = 
         if not columns and (not record.label or (labels and record.label not in labels)):
             expected = f"one of the labels {listed(labels)}" if labels else "a label"
             raise DataError(expected=expected, found=repr(record.label), where=where)
-        if len(texts) * max(2, len(columns), len(labels)) > MAX_CELLS:
-            expected = f"at most {MAX_CELLS:,} probabilities, for which the memory is enough"
-            raise DataError(expected=expected, found="more", where=name, fix="give a part of the texts")
     if not texts:
         raise DataError(expected="texts with a teacher's answers", found="none", where=name)
     if columns:

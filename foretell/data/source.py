@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from foretell.data.columns import Columns
 from foretell.data.decode import STDIN, note, open_bytes, place, text_stream
 from foretell.data.records import ReadOptions
 from foretell.errors import DataError
@@ -93,11 +92,6 @@ class Source:
     def add_note(self, text: str) -> None:
         """Add a note for the user, which begins with the source's short name."""
         note(self.notes, f"{self.short}: {text}")
-
-    def note_columns(self, columns: Columns) -> None:
-        """Add the note on which columns were chosen, unless the user named the text column."""
-        if self.options.text is None:
-            note(self.notes, columns.note(self.short))
 
     @cached_property
     def _raw(self) -> io.BufferedReader:

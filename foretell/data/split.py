@@ -96,18 +96,16 @@ def make_split(
     notes = list(split.notes)
     if examples.sets is None:
         notes += majority_notes(examples.labels)
-    texts = list(unlabelled)
-    keys_of_texts = [text_key(text) for text in texts]
-    kept = tuple(text for text, key in zip(texts, keys_of_texts, strict=True) if key not in keys)
-    valid_keys = set() if split.valid is None or not texts else set(map(text_key, split.valid.texts))
-    leaks = sum(key in valid_keys for key in keys_of_texts)
-    counts = {"validation": leaks, "training": len(texts) - len(kept) - leaks}
-    notes += [
-        f"removed {_texts(count, 'unlabelled')} also in the {part} set"
-        for part, count in counts.items()
-        if count
-    ]
-    return replace(split, unlabelled=kept, hints=hints, notes=tuple(notes))
+    kept, removed = list[str](), Counter[str]()
+    valid_keys = set(map(text_key, () if split.valid is None else split.valid.texts))
+    for text in unlabelled:
+        if (key := text_key(text)) not in keys:
+            kept.append(text)
+        else:
+            removed["validation" if key in valid_keys else "training"] += 1
+    parts = [part for part in ("validation", "training") if removed[part]]
+    notes += [f"removed {_texts(removed[part], 'unlabelled')} also in the {part} set" for part in parts]
+    return replace(split, unlabelled=tuple(kept), hints=hints, notes=tuple(notes))
 
 
 def text_key(text: str) -> bytes:
@@ -152,20 +150,20 @@ def seen_notes(texts: Sequence[str], model: Path | None) -> list[str]:
 
 def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, set[bytes]]:
     """Return the split of `examples` into two parts, and the keys of all texts."""
-    groups = places_of_equal(map(text_key, examples.texts))
-    notes = _notes_on_groups(examples, list(groups.values()))
+    of_key = places_of_equal(map(text_key, examples.texts))
+    groups, keys = list(of_key.values()), set(of_key)
+    notes = _notes_on_groups(examples, groups)
     if len(groups) < MIN_TEXTS and len(examples) > MAX_WITHOUT_VALIDATION:
         # A few sentences, repeated.
         fraction = 0.0
-    chosen = _choose_valid(examples, list(groups.values()), fraction, seed) if fraction > 0 else set()
+    chosen = _choose_valid(examples, groups, fraction, seed) if fraction > 0 else set()
     if not chosen:
-        if fraction > 0:
-            notes.append("too few texts for a validation set")
-        return Split(train=examples, valid=None, notes=tuple(notes)), set(groups)
+        notes += ["too few texts for a validation set"] if fraction > 0 else []
+        return Split(train=examples, valid=None, notes=tuple(notes)), keys
     train = examples.select((place for place in range(len(examples)) if place not in chosen), examples.name)
     valid = examples.select(sorted(chosen), f"{100 * fraction:g} % of {examples.name}")
     notes += rare_label_notes(_each_label(train), _each_label(valid))
-    return Split(train=train, valid=valid, notes=tuple(notes)), set(groups)
+    return Split(train=train, valid=valid, notes=tuple(notes)), keys
 
 
 def _given(examples: Examples, valid: Examples) -> tuple[Split, set[bytes]]:
@@ -215,12 +213,11 @@ def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[st
     ambiguous = sum(len({examples.labels[place] for place in group}) > 1 for group in groups)
     notes = []
     if repeated:
-        what = "1 text is a duplicate" if repeated == 1 else f"{repeated:,} texts are duplicates"
-        notes.append(f"{what}: equal texts stay in the same part, training or validation")
+        equal = "text is a duplicate" if repeated == 1 else "texts are duplicates"
+        notes.append(f"{repeated:,} {equal}: equal texts stay in the same part, training or validation")
     if ambiguous:
-        what = "1 text has" if ambiguous == 1 else f"{ambiguous:,} texts have"
         more = "more than one label" if examples.sets is None else "different labels in different records"
-        notes.append(f"{what} {more}")
+        notes.append(f"{ambiguous:,} {'text has' if ambiguous == 1 else 'texts have'} {more}")
     return notes
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import itertools
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from foretell.data.columns import by_length, choose_columns, is_known
 from foretell.data.decode import kind_of
-from foretell.data.records import ReadOptions, Record, label_of, spelled, text_of
+from foretell.data.records import ReadOptions, Record, spelled, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.machine import TO_READ_EXCEL, require
@@ -40,14 +39,15 @@ class Dialect:
     delimiter: str
     quotes: str
 
-    def reader(self, lines: Iterator[str]) -> Any:
+    def reader(self, lines: Iterable[str]) -> Any:
         """Return the rows of `lines`; bad quoting raises csv.Error."""
-        options: dict[str, Any] = {"delimiter": self.delimiter, "strict": True}
-        if self.quotes == "backslash":
-            options["escapechar"] = "\\"
-        elif self.quotes == "none":
-            options["quoting"] = csv.QUOTE_NONE
-        return csv.reader(lines, **options)
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            strict=True,
+            escapechar="\\" if self.quotes == "backslash" else None,
+            quoting=csv.QUOTE_NONE if self.quotes == "none" else csv.QUOTE_MINIMAL,
+        )
 
 
 def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[list[str]]]:
@@ -62,17 +62,14 @@ def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[
         The dialect, and the rows of `lines` in it.
     """
     order = sorted(DELIMITERS, key=lambda delimiter: delimiter != prefer)
-    fallback = Dialect(prefer, "double")
-    best, best_score = (fallback, _parse(fallback, lines, whole)[0]), 0.0
+    best, best_score = (Dialect(prefer, "double"), _parse(Dialect(prefer, "double"), lines, whole)[0]), 0.0
     # Of these delimiters only the tab is commonly used without any quoting.
     ways = {"double": order, "backslash": order, "none": ["\t"]}
     if not any('\\"' in line for line in lines):
         del ways["backslash"]
     for quotes, delimiters in ways.items():
-        for delimiter in delimiters:
-            dialect = Dialect(delimiter, quotes)
-            rows, is_clean = _parse(dialect, lines, whole)
-            score = _regularity(rows) if is_clean else 0.0
+        for dialect in (Dialect(delimiter, quotes) for delimiter in delimiters):
+            rows, score = _parse(dialect, lines, whole)
             if quotes == "none" and any(len(c) > 1 and c[0] == c[-1] == '"' for row in rows for c in row):
                 score = 0.0
             if score > best_score:
@@ -83,21 +80,21 @@ def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[
     return best
 
 
-def _parse(dialect: Dialect, lines: list[str], whole: bool) -> tuple[list[list[str]], bool]:
+def _parse(dialect: Dialect, lines: list[str], whole: bool) -> tuple[list[list[str]], float]:
+    """Return the rows of lines, and the part of them that is as wide as the first.
+
+    It is 0 for fewer than two columns, and for bad quoting.
+    """
     rows: list[list[str]] = []
     try:
-        rows += (row for row in dialect.reader(iter(lines)) if row)
+        rows += (row for row in dialect.reader(lines) if row)
     except csv.Error as error:
         # Where the sample was cut, its last row may end inside quotes.
-        return rows, not whole and "unexpected end" in str(error)
-    return rows, True
-
-
-def _regularity(rows: list[list[str]]) -> float:
-    """Score a table: the part of its rows as wide as the first; 0 for fewer than two columns."""
+        if whole or "unexpected end" not in str(error):
+            return rows, 0.0
     if not rows or len(rows[0]) < 2:
-        return 0.0
-    return sum(len(row) == len(rows[0]) for row in rows) / len(rows)
+        return rows, 0.0
+    return rows, sum(len(row) == len(rows[0]) for row in rows) / len(rows)
 
 
 def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
@@ -148,7 +145,7 @@ def _csv_rows(dialect: Dialect, lines: Iterator[str], first: int, where: str) ->
 def row_records(
     rows: Iterator[Row], source: Source, unit: str, fix: str = "", sample: Sequence[list[str]] = ()
 ) -> Iterator[Record]:
-    """Read the records of rows without empty ones; columns of the same name are "n" and "n (2)" in `fields`.
+    """Read the records of rows without empty ones; a fourth column called n as another is "n (4)".
 
     The numbers of the rows count `unit`, and `fix` is the advice for a row of another width. `sample` has the
     first rows, if they are known.
@@ -162,18 +159,16 @@ def row_records(
     columns = choose_columns(names, sample[skipped:], source.options, source.name)
     if not skipped:
         source.add_note("no header; the columns are called 1, 2, …")
-    source.note_columns(columns)
-    text, label = names.index(columns.text), None if columns.label is None else names.index(columns.label)
-    names = _unique(names)
+    columns.add_note(source.short, source.options, source.notes)
+    names = [name if name not in names[:i] else f"{name} ({i + 1})" for i, name in enumerate(names)]
 
     def records() -> Iterator[Record]:
         for number, row in itertools.islice(rows, skipped, None):
+            where = f"{source.name}, {unit} {number}"
             if len(row) != len(names):
                 expected = f"{len(names)} column{'' if len(names) == 1 else 's'} as in the first row"
-                at = f"{source.name}, {unit} {number}"
-                raise DataError(expected=expected, found=str(len(row)), where=at, fix=fix)
-            fields = dict(zip(names, row, strict=True))
-            yield Record(text_of(row[text]), None if label is None else label_of(row[label]), fields)
+                raise DataError(expected=expected, found=str(len(row)), where=where, fix=fix)
+            yield columns.record(dict(zip(names, row, strict=True)), where)
 
     return records()
 
@@ -202,14 +197,6 @@ def _header(rows: Sequence[list[str]], options: ReadOptions) -> tuple[list[str],
     return first, 1
 
 
-def _unique(names: Sequence[str]) -> list[str]:
-    unique: list[str] = []
-    for name in names:
-        numbered = (f"{name} ({number})" for number in itertools.count(2))
-        unique.append(next(each for each in itertools.chain([name], numbered) if each not in unique))
-    return unique
-
-
 def workbook_records(source: Source) -> Iterator[Record]:
     """Read the records of a sheet of Excel (.xlsx, .xlsm, .xlsb, .xls) or OpenDocument (.ods).
 
@@ -218,10 +205,11 @@ def workbook_records(source: Source) -> Iterator[Record]:
     bytes for each cell of the smallest rectangle around the data.
     """
     require(("python_calamine",), "a spreadsheet", TO_READ_EXCEL)
-    calamine: Any = importlib.import_module("python_calamine")
+    from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
     try:
-        workbook = calamine.CalamineWorkbook.from_path(source.file())
-        visible = (calamine.SheetTypeEnum.WorkSheet, calamine.SheetVisibleEnum.Visible)
+        workbook = CalamineWorkbook.from_path(source.file())
+        visible = (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible)
         names = [each.name for each in workbook.sheets_metadata if (each.typ, each.visible) == visible]
         if (wanted := source.options.sheet) is not None:
             found = [name for name in names if name.casefold() == wanted.casefold()]
@@ -231,7 +219,7 @@ def workbook_records(source: Source) -> Iterator[Record]:
             names = found[:1]
         sheets = {name: workbook.get_sheet_by_name(name) for name in names}
         chosen = next((name for name in names if sheets[name].end is not None), "")
-        rows = sheets[chosen].iter_rows() if chosen else ()
+        rows = sheets[chosen].iter_rows() if chosen else iter(())
     except BaseException as error:
         # A panic of its Rust code, for some damaged .xls files, is no Exception.
         if type(error).__module__ not in ("python_calamine", "pyo3_runtime"):
@@ -264,13 +252,11 @@ def _cell(value: object) -> str:
 
 
 def _unreadable(error: BaseException, source: Source) -> DataError:
+    expected, fix = "an Excel workbook or an OpenDocument spreadsheet", "save it again, or as CSV"
     if type(error).__name__ == "PasswordError":
-        expected, fix = "a spreadsheet that can be read", "save it without the password"
-        found = "one that is protected by a password"
-        return DataError(expected=expected, found=found, where=source.name, fix=fix)
-    expected = "an Excel workbook or an OpenDocument spreadsheet"
-    if (kind := kind_of(source.start)) is None:
-        fix = "rename it to .csv or .tsv if it is a table"
-        return DataError(expected=expected, found="text", where=source.name, fix=fix)
-    found = f"{kind.name} that cannot be read as one ({error!s:.60})"
-    return DataError(expected=expected, found=found, where=source.name, fix="save it again, or as CSV")
+        found, fix = "one that is protected by a password", "save it without the password"
+    elif (kind := kind_of(source.start)) is None:
+        found, fix = "text", "rename it to .csv or .tsv if it is a table"
+    else:
+        found = f"{kind.name} that cannot be read as one ({error!s:.60})"
+    return DataError(expected=expected, found=found, where=source.name, fix=fix)

@@ -1,4 +1,4 @@
-"""Word vectors from outside: files of GloVe, word2vec, fastText and NumPy, and one package.
+"""Word vectors from outside: files of GloVe, word2vec and fastText, and one package.
 
 Of a file only the rows that are needed are kept; a token is looked up in several spellings.
 """
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from foretell.arrays import Float32s
 from foretell.data.decode import existing
-from foretell.data.vector_files import Selection, find_vocabulary, format_of, read_rows
-from foretell.errors import DataError, SettingsError
+from foretell.data.vector_files import format_of, read_rows
+from foretell.errors import DataError
 from foretell.hashes import sha256_of
 from foretell.machine import TO_READ_GLOVE, require
 
@@ -64,7 +64,7 @@ class WordVectors:
         words: the words, in the order of the file (most published files: the most frequent first).
         rows: float32 [word, dimension].
         name: the file, or what the package contains.
-        sha256: of the file as it is on disk; of a file with a vocabulary beside it, of one after the other.
+        sha256: of the file as it is on disk; of `GLOVE`, of the array and the words one after the other.
         licence: of the published vectors that the name suggests; None: not known.
         notes: warnings for the user, one sentence each.
 
@@ -128,7 +128,7 @@ def read_word_vectors(
 
     The file is never in memory as a whole, only the rows that are kept. The format is recognised by the
     content: GloVe's text, word2vec's text and binary formats and fastText's .vec, each also compressed with
-    gzip; .npy with a vocabulary beside it (see `vector_files`).
+    gzip.
 
     Args:
         path_or_name: a file, or "glove" for the vectors of the extra `glove` ("./glove" is a file).
@@ -140,24 +140,19 @@ def read_word_vectors(
         DataError: no word vectors; a damaged or truncated file; a row of another width; numbers that are not
             finite; no vector for any of the words.
         MissingExtraError: "glove" without its package.
-        SettingsError: `frequent` below 0.
     """
-    if frequent < 0:
-        raise SettingsError(expected="at least 0", found=repr(frequent), where="frequent")
     files, tokens = vector_files(path_or_name), words or ()
     wanted = {word for token in tokens for each in (_spellings(token), *_parts(token)) for word in each}
-    selection = Selection(wanted, frequent)
-    dimension = read_rows(files[0], files[1] if len(files) > 1 else None, selection)
+    kept = read_rows(files, wanted, frequent)
     name = _name_of_glove() if str(path_or_name) == GLOVE else files[0].name
     licence, note = next((of, text) for pattern, of, text in _PUBLISHED if re.match(pattern, name, re.I))
-    rows = np.array([*selection.kept.values()], np.float32).reshape(-1, dimension)
-    vectors = WordVectors([*selection.kept], rows, name, sha256_of(*files), licence)
+    vectors = WordVectors([*kept], np.array([*kept.values()], np.float32), name, sha256_of(*files), licence)
     notes = [f"{name}: {note}"] if note else []
     return replace(vectors, notes=(*notes, *_coverage_notes(vectors, tokens, path_or_name)))
 
 
 def vector_files(path_or_name: str | Path) -> tuple[Path, ...]:
-    """Return the files of word vectors: one, or an array and its words. Only the first bytes are checked.
+    """Return the files of word vectors: one, or those of `GLOVE`. Only the first bytes are checked.
 
     Raises:
         DataError, MissingExtraError: as `read_word_vectors`.
@@ -168,7 +163,8 @@ def vector_files(path_or_name: str | Path) -> tuple[Path, ...]:
     if not path.is_file():
         what = "a folder" if path.is_dir() else "a pipe"
         raise DataError(expected="a file of word vectors", found=what, where=str(path), fix="name a file")
-    return (path, find_vocabulary(path)) if format_of(path) == "array" else (path,)
+    format_of(path)
+    return (path,)
 
 
 def _glove_files() -> tuple[Path, ...]:

@@ -141,19 +141,13 @@ def test_fasttext_lines_and_plain_lines(tmp_path: Path) -> None:
         assert pairs(records(tmp_path, "\r\n".join(lines), "c.txt")) == [(line, None) for line in lines]
 
 
-def test_json_lines(tmp_path: Path) -> None:
-    lines = "\r\n".join(json.dumps(row) for row in OBJECTS)
-    found = records(tmp_path, gzip.compress(lines.encode()), "a.jsonl.gz", need_label=True)
-    assert pairs(found) == ROWS
-    assert found[0].fields["id"] == 0
-
-
-@pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "unnamed", "a.json.gz"])
-def test_an_array_of_objects(tmp_path: Path, name: str, indent: int | None) -> None:
-    data = json.dumps(OBJECTS, indent=indent).encode("utf-16" if name == "unnamed" else "utf-8")
-    found = records(tmp_path, gzip.compress(data) if name.endswith(".gz") else data, name, need_label=True)
-    assert pairs(found) == ROWS
+def test_json_is_lines_or_an_array(tmp_path: Path, name: str) -> None:
+    lines = "\r\n".join(json.dumps(row) for row in OBJECTS)
+    for text in (lines, json.dumps(OBJECTS), json.dumps(OBJECTS, indent=2)):
+        data = text.encode("utf-16" if name == "unnamed" else "utf-8")
+        found = records(tmp_path, gzip.compress(data) if ".gz" in name else data, name, need_label=True)
+        assert (pairs(found), found[0].fields["id"]) == (ROWS, 0)
 
 
 def test_an_array_of_strings_is_texts_without_labels(tmp_path: Path) -> None:
@@ -170,16 +164,12 @@ def test_an_array_of_strings_is_texts_without_labels(tmp_path: Path) -> None:
         ('{"text": ["a"]}', r"line 1: expected one value in 'text', found a list"),
         ('{"id": 1, "words": 2}', "clearly the text, found the columns id, words"),
         ('{"text": "a"}\n[1]', r"line 2: expected an object or a string, found a list"),
-        ("[1, 2]", "item 1: expected an object or a string, found the value 1"),
         ('["a", null]', "item 2: expected an object or a string, found the value None"),
-        ('[["text", "label"], ["b"]]', "item 1: expected an object or a string, found a list"),
         ("[\n{}\n]", "clearly the text, found no columns"),
         ("[]", "expected records, found none"),
         ("[", r"line 1, column 2: expected one JSON array, found the end of the file"),
         ('[{"text": "a"}\n\n{"text": "b"}]', r"line 3, column 1: .* found expecting ',' delimiter"),
-        ('[{"text": "a"},\n{"text": b}]', r"line 2, column 10: expected one JSON array.*at 'b}]'"),
         ('[{"text": "a"}] {"text": "b"}', r"line 1, column 17: .* found extra data at"),
-        ('[{"text": "a', "unterminated string"),
         ("[" * 100_000, "too many levels"),
     ],
 )
@@ -197,7 +187,7 @@ def test_values_of_json(tmp_path: Path, form: str) -> None:
         # Half a surrogate pair becomes the replacement character.
         assert (found.text, found.label) == ("a � b", label)
     # They would be read as the label "inf".
-    for number in ("1e400", "-1e400", "Infinity", "-Infinity", "1" + "0" * 400 + ".5"):
+    for number in ("-1e400", "Infinity", "1" + "0" * 400 + ".5"):
         with pytest.raises(DataError, match=r"JSON"):
             records(tmp_path, form.format(f'{{"text": "a", "label": {number}}}'), need_label=True)
 

@@ -33,10 +33,6 @@ COLUMNS: dict[str, list[Any]] = {
     "stars": [5, 1, None, 1, 2],
     "when": ["Monday"] * 5,
 }
-CLASSES = datasets.Features({
-    "text": datasets.Value("string"),
-    "label": datasets.ClassLabel(names=["neg", "pos"]),
-})  # fmt: skip
 
 
 class Capsule:
@@ -49,10 +45,6 @@ class Capsule:
         return self._table.__arrow_c_stream__(requested_schema)
 
 
-def dataset() -> datasets.Dataset:
-    return datasets.Dataset.from_dict({"text": ["a", "b", "c"], "label": [1, 0, -1]}, features=CLASSES)
-
-
 TABLES: dict[str, Callable[[], Any]] = {
     "pandas": lambda: pd.DataFrame(COLUMNS),
     "pandas, Arrow's types": lambda: pd.DataFrame(COLUMNS).convert_dtypes(dtype_backend="pyarrow"),
@@ -61,14 +53,11 @@ TABLES: dict[str, Callable[[], Any]] = {
     "Arrow table": lambda: pa.table(COLUMNS),
     "Arrow batch": lambda: pa.RecordBatch.from_pydict(COLUMNS),
     "Arrow stream": lambda: pa.table(COLUMNS).to_reader(),
-    "Arrow capsule": lambda: Capsule(pa.table(COLUMNS)),
     "Arrow capsule of polars": lambda: Capsule(pl.DataFrame(COLUMNS)),
-    "Dataset": lambda: datasets.Dataset.from_dict(COLUMNS),
     "Dataset that returns arrays": lambda: datasets.Dataset.from_dict(COLUMNS).with_format("numpy"),
     "Dataset, iterable": lambda: datasets.Dataset.from_dict(COLUMNS).to_iterable_dataset(),
     "dictionary of lists": lambda: COLUMNS,
     "dictionary of Arrow arrays": lambda: {name: pa.array(cells) for name, cells in COLUMNS.items()},
-    "dictionary of arrays": lambda: {name: np.array(cells, object) for name, cells in COLUMNS.items()},
 }
 
 
@@ -88,9 +77,7 @@ def test_every_table_gives_the_same_examples(made: Callable[[], Any]) -> None:
         (pd.DataFrame([["a", "b"]], columns=["text", "text"]), "columns with different names"),
         ({"text": "ab"}, "expected a dictionary of columns of one length"),
         ({"text": ["a"], "label": []}, "expected a dictionary of columns of one length"),
-        ({"text": 1}, "expected a dictionary of columns of one length"),
         ({}, "expected a dictionary of columns of one length"),
-        (datasets.DatasetDict(a=dataset(), b=dataset()), r"the splits a, b; give one of them: data\['a'\]"),
     ],
 )  # fmt: skip
 def test_what_is_no_single_table_is_an_error(table: Any, message: str) -> None:
@@ -98,15 +85,10 @@ def test_what_is_no_single_table_is_an_error(table: Any, message: str) -> None:
         list(iter_records(table))
 
 
-@pytest.mark.parametrize("made", [dataset, lambda: dataset().to_iterable_dataset()])
-def test_class_labels_have_their_names_and_minus_one_none(made: Callable[[], Any]) -> None:
-    assert pairs(made()) == [("a", "pos"), ("b", "neg"), ("c", None)]
-
-
 def test_a_stream_needs_polars_and_a_frame_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "polars", None)
-    assert read_examples(pd.DataFrame(COLUMNS)).texts == ["good", "bad"]
-    assert read_examples(pl.DataFrame(COLUMNS)).texts == ["good", "bad"]
+    for frame in (pd.DataFrame(COLUMNS), pl.DataFrame(COLUMNS)):
+        assert read_examples(frame).texts == ["good", "bad"]
     with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'$"):
         read_examples(Capsule(None))
 
@@ -179,6 +161,17 @@ def test_parquet(tmp_path: Path, name: str) -> None:
     assert found[0].fields["id"] == 1
 
 
+def test_class_labels_have_their_names_and_minus_one_none(tmp_path: Path) -> None:
+    names = datasets.ClassLabel(names=["neg", "pos"])
+    features = datasets.Features({"text": datasets.Value("string"), "label": names})
+    made = datasets.Dataset.from_dict({"text": ["a", "b", "c"], "label": [1, 0, -1]}, features=features)
+    made.to_parquet(tmp_path / "a.parquet")
+    for source in (made, made.to_iterable_dataset(), tmp_path / "a.parquet"):
+        assert pairs(source) == [("a", "pos"), ("b", "neg"), ("c", None)]
+    with pytest.raises(DataError, match=r"the splits a, b; give one of them: data\['a'\]"):
+        read_examples(datasets.DatasetDict(a=made, b=made))
+
+
 @pytest.mark.parametrize("compression", ["snappy", "none"])
 def test_damage_anywhere_is_a_typed_error(tmp_path: Path, compression: str) -> None:
     rows = range(200)
@@ -186,7 +179,7 @@ def test_damage_anywhere_is_a_typed_error(tmp_path: Path, compression: str) -> N
     whole = parquet(columns, compression=compression)
     r = random.Random(1)
     errors = 0
-    for _ in range(100):
+    for _ in range(60):
         damaged = bytearray(whole)
         damaged[r.randrange(4, len(whole))] ^= 1 << r.randrange(8)
         (tmp_path / "a.parquet").write_bytes(damaged[: r.choice([len(whole), r.randrange(len(whole))])])
@@ -194,4 +187,4 @@ def test_damage_anywhere_is_a_typed_error(tmp_path: Path, compression: str) -> N
             list(iter_records(tmp_path / "a.parquet"))
         except DataError:
             errors += 1
-    assert errors > 30
+    assert errors > 15

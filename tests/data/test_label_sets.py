@@ -27,7 +27,7 @@ from foretell.surveying.counts import survey_examples
 
 def test_cells() -> None:
     for cell, names in {
-        "a;b": ("a", "b"), " a ;  b;": ("a", "b"), "a;a; a": ("a",), ";": (), " ; ;": (), "a": ("a",),
+        "a;b": ("a", "b"), " a ;  b;": ("a", "b"), "a;a; a": ("a",), ";": (), " ; ;": (),
         "a;nan;b": ("a", "b"), None: None,
     }.items():  # fmt: skip
         assert names_in(Record("text", cell), ";") == names

@@ -56,7 +56,7 @@ def test_the_split_by_a_given_validation_set_is_the_one_that_earlier_versions_ma
     assert (len(split.train), digest(split)) == (318, "aa5204f06bb8c2e1")
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.sampled_from(["x", "X ", "y z", "y\nZ", "w", "v", "u"]), LABELS)), FRACTIONS, SEEDS
 )
@@ -70,7 +70,7 @@ def test_equal_texts_are_never_on_both_sides(rows: list[tuple[str, str]], fracti
     assert len(train) or not rows
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.lists(LABELS, min_size=2, max_size=80), FRACTIONS, SEEDS)
 def test_each_label_keeps_its_share_to_within_one(labels: list[str], fraction: float, seed: int) -> None:
     examples = Examples([f"text {i}" for i in range(len(labels))], labels)
@@ -83,19 +83,19 @@ def test_each_label_keeps_its_share_to_within_one(labels: list[str], fraction: f
         assert lower <= counts[label] <= upper
 
 
-def test_texts_that_differ_only_in_case_and_white_space_are_equal() -> None:
-    # Lower case alone leaves "ß" and the final sigma as they are.
-    assert text_key("Die  STRASSE") == text_key("die straße") != text_key("die strase")
-    assert text_key("ΟΔΟΣ") == text_key("οδος")
-
-
 def test_a_leak_between_given_sides_is_kept_out_of_training() -> None:
-    train = Examples(["a", "B", "c", "d"], ["x", "y", "x", "y"], name="train.csv")
-    valid = Examples(["b", "e"], ["y", "x"], name="valid.csv")
-    split = make_split(train, valid=valid, fraction=0.1, seed=1)
-    assert (split.train.texts, split.train.name) == (["a", "c", "d"], "train.csv")
+    # Lower case alone leaves "ß" and the final sigma as they are.
+    train = Examples(["a", "B", "Die  STRASSE", "ΟΔΟΣ", "d"], list("xyxyy"), name="train.csv")
+    valid = Examples(["b", "die straße", "οδος", "e"], list("yxyx"), name="valid.csv")
+    split = make_split(train, valid=valid, fraction=0.1, seed=1, unlabelled=["A ", "new", "E", "b", "new"])
+    assert (split.train.texts, split.train.name) == (["a", "d"], "train.csv")
     assert split.valid is valid
-    assert split.notes == ("removed 1 training text that is also in the validation set (valid.csv)",)
+    assert split.unlabelled == ("new", "new")
+    assert [note for note in split.notes if "removed" in note] == [
+        "removed 3 training texts that are also in the validation set (valid.csv)",
+        "removed 2 unlabelled texts that are also in the validation set",
+        "removed 1 unlabelled text that is also in the training set",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -114,18 +114,7 @@ def test_a_validation_set_that_does_not_go_with_the_training_texts_is_refused(
         make_split(Examples(["a", "b", "c"], ["x", "y", "x"]), valid=valid, fraction=0.1, seed=1)
 
 
-def test_unlabelled_texts_that_have_a_label_elsewhere_are_removed() -> None:
-    train, valid = Examples(["a", "b"], ["x", "y"]), Examples(["c"], ["x"])
-    unlabelled = ["A ", "new", "c", "b", "new", " C"]
-    split = make_split(train, valid=valid, fraction=0.1, seed=1, unlabelled=unlabelled)
-    assert split.unlabelled == ("new", "new")
-    assert split.notes[1:] == (
-        "removed 2 unlabelled texts that are also in the validation set",
-        "removed 2 unlabelled texts that are also in the training set",
-    )
-
-
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.sampled_from("uvwxyz"), LABELS), min_size=1), st.lists(st.sampled_from("uvwxyzst"))
 )
@@ -150,12 +139,10 @@ def test_what_cannot_be_learned_is_told(examples: Examples, message: str) -> Non
 
 def test_labels_that_differ_only_in_case_or_white_space_are_named_with_their_counts() -> None:
     labels = ["good"] * 3 + ["Good", " good", "bad", "very  bad", "Very bad"]
-    examples = Examples(["two words"] * len(labels), labels)
-    assert data_notes(examples, single=0) == [
+    assert data_notes(Examples(["two words"] * len(labels), labels), single=0) == [
         "labels that differ only in case or white space: ' good' (1) and 'Good' (1) and 'good' (3); "
         "'Very bad' (1) and 'very  bad' (1)"
     ]
-    assert data_notes(Examples(["two words"] * 2, ["good", "goods"]), single=0) == []
 
 
 def test_texts_of_a_single_token_are_suspect_above_one_half() -> None:
@@ -163,7 +150,6 @@ def test_texts_of_a_single_token_are_suspect_above_one_half() -> None:
     assert data_notes(examples, single=51)[0].startswith("51 % of the texts consist of a single token:")
     assert data_notes(examples, single=50) == []
     # Words without spaces between them are no identifier.
-    assert is_single("user_17-a", ["user_17", "-", "a"])
-    assert is_single(" 好 ", ["好"])
-    assert not is_single("很好吃", ["很", "好", "吃"])
-    assert not is_single("two words", ["two", "words"])
+    single = [("user_17-a", ["user_17", "-", "a"]), (" 好 ", ["好"])]
+    several = [("很好吃", ["很", "好", "吃"]), ("two words", ["two", "words"])]
+    assert [is_single(*each) for each in single + several] == [True, True, False, False]

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.records import Record
 from foretell.errors import DataError, MissingExtraError
-from tests.data.spreadsheets import write_ods, write_xlsx
+from tests.data.spreadsheets import write_xlsx
 
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 NASTY = st.text(
     st.one_of(
         st.sampled_from("\",;\t|\n\r\\' é中😀"),
@@ -33,7 +34,7 @@ def records(path: Path, data: str | bytes, name: str = "a.csv", **options: objec
     return list(iter_records(file, **options))  # type: ignore[arg-type]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(NASTY, st.sampled_from(["pos", "neg, mixed", 'a "b"'])), min_size=1, max_size=20))
 def test_what_csv_wrote_comes_back_whole(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
@@ -79,9 +80,7 @@ def test_a_file_without_a_header_loses_no_record(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
-        ("id,body,stars\n1,a,5\n", {"text": "texts"}, "named 'texts', found the columns id, body, stars"),
         ("id,title,summary\n1,a,b\n", {}, "clearly the text, found several that could be: title, summary"),
-        ("id,text,day\n1,a,b\n", {"need_label": True}, "clearly the label, found the columns id, text, day"),
         ("text,label\na,b\nc,d,e\n", {}, r"a\.csv, line 3: expected 2 columns as in the first row, found 3"),
         ('text,label\na,b\n"c,d\n\n', {}, "record beginning on line 3.*a quote that is never closed"),
         ('text,label\n"a, b" c,d\n', {}, "text after a closing quote"),
@@ -93,7 +92,7 @@ def test_bad_files_are_told(tmp_path: Path, data: str, options: dict[str, object
         records(tmp_path, data, **options)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.text(st.sampled_from("a,;\t|\"\\'\n\r é"), max_size=40), st.booleans())
 def test_any_text_is_records_or_a_typed_error(
     tmp_path_factory: pytest.TempPathFactory, data: str, need_label: bool
@@ -110,26 +109,19 @@ EXPECTED = [
 ]
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a.XLSM", "unnamed", "a.xlsx.gz"])
-def test_an_excel_workbook(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["a.xlsx", "a.XLSM", "unnamed", "a.xlsx.gz", "a.ods", "unnamed ods"])
+def test_a_spreadsheet(tmp_path: Path, name: str) -> None:
     write_xlsx(tmp_path / "made", {"Sheet1": ROWS})
-    data = (tmp_path / "made").read_bytes()
+    data = (FIXTURES / "reviews.ods" if name.endswith("ods") else tmp_path / "made").read_bytes()
     (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     assert list(iter_records(tmp_path / name, need_label=True)) == EXPECTED
 
 
-@pytest.mark.parametrize("name", ["a.ods", "unnamed"])
-def test_an_opendocument_spreadsheet(tmp_path: Path, name: str) -> None:
-    write_ods(tmp_path / name, {"Sheet1": ROWS})
-    assert list(iter_records(tmp_path / name, need_label=True)) == EXPECTED
-
-
 def test_an_excel_workbook_of_before_2007() -> None:
-    found = list(iter_records(Path(__file__).parents[1] / "fixtures" / "reviews.xls", need_label=True))
+    found = list(iter_records(FIXTURES / "reviews.xls", need_label=True))
     assert [(record.text, record.label, record.fields["stars"]) for record in found] == [
-        ("très bon", "pos", "5"),
-        ("dull", "neg", "1.5"),
-    ]
+        ("très bon", "pos", "5"), ("dull", "neg", "1.5"),
+    ]  # fmt: skip
 
 
 def test_the_first_sheet_with_records_is_read_and_the_others_are_named(tmp_path: Path) -> None:
@@ -148,8 +140,6 @@ def test_empty_rows_and_columns_and_a_title_around_the_table_are_left_out(tmp_pa
         assert list(iter_records(path, need_label=True, notes=notes)) == EXPECTED
     assert any("the header is in row 4, below a title" in note for note in notes)
     assert list(iter_records(path, header_row=4, sheet="sheet1")) == EXPECTED
-    with pytest.raises(DataError, match="expected a sheet named 'other', found Sheet1"):
-        list(iter_records(path, sheet="other"))
 
 
 def test_missing_labels_are_dropped_and_whole_numbers_have_no_fraction(tmp_path: Path) -> None:
@@ -170,20 +160,18 @@ def test_missing_labels_are_dropped_and_whole_numbers_have_no_fraction(tmp_path:
     ],
 )
 def test_what_is_no_spreadsheet_is_named(tmp_path: Path, data: bytes, message: str) -> None:
-    (tmp_path / "a.xlsx").write_bytes(data)
     with pytest.raises(DataError, match=rf"a\.xlsx: expected an Excel workbook or an .*{message}"):
-        list(iter_records(tmp_path / "a.xlsx"))
+        records(tmp_path, data, "a.xlsx")
 
 
 def test_without_the_package_the_command_that_installs_it_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": ROWS})
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[excel\]'$"):
-        list(iter_records(tmp_path / "a.xlsx"))
+        records(tmp_path, b"PK", "a.xlsx")
 
 
 def test_no_column_is_lost_where_several_have_the_same_name(tmp_path: Path) -> None:
-    (record,) = records(tmp_path, "text,n,n,,n (2),\na,b,c,d,e,f\n")
-    assert record.fields == {"text": "a", "n": "b", "n (2)": "c", "": "d", "n (2) (2)": "e", " (2)": "f"}
+    (record,) = records(tmp_path, "text,n,n,,\na,b,c,d,e\n")
+    assert record.fields == {"text": "a", "n": "b", "n (3)": "c", "": "d", " (5)": "e"}
