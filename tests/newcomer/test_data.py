@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import zipfile
@@ -140,13 +139,8 @@ def test_python_has_the_same_advice(folder: Path) -> None:
     with pytest.raises(DataError, match=r"stars; name it with --label COLUMN \(Python: label='COLUMN'\)$"):
         read_examples(folder / "tickets.csv")
     assert len(read_examples(folder / "messy.xlsx", label="team", header_row=3, sheet="Tickets Q1")) == 60
-
-
-def test_lines_of_a_text_file_are_lines(folder: Path) -> None:
     lines = ["A first line, with a comma", "The text, label and so on"]
     assert unlabelled_texts(folder / "notes.txt", text="text") == lines
-    (folder / "notes.jsonl").write_text(json.dumps({"text": "a"}) + "\n")
-    assert unlabelled_texts(folder / "notes.jsonl", text="text") == ["a"]
 
 
 @pytest.fixture(scope="module")
