@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.errors import ArtifactError
-
-
-class Variable(Protocol):
-    """A weight of a network: a variable of Keras or TensorFlow."""
-
-    @property
-    def name(self) -> str:
-        """The name; Keras's variables have a `path` too."""
-
-    @property
-    def shape(self) -> Sequence[int]:
-        """The lengths of the axes."""
-
-    def numpy(self) -> npt.NDArray[np.float32]:
-        """Return the values."""
-
-    def assign(self, value: npt.NDArray[np.float32]) -> object:
-        """Set the values."""
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
 
 class Network(Protocol):
     """A network: a Keras model, `LstmNetwork` or `ArticleNetwork`."""
 
     @property
-    def trainable_variables(self) -> Sequence[Variable]:
+    def trainable_variables(self) -> Sequence[keras.Variable | tf.Variable]:
         """The weights, in a fixed order."""
 
 
@@ -54,24 +38,12 @@ def weights_of(model: Network) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def set_weights(model: Network, weights: Mapping[str, npt.NDArray[np.float32]]) -> None:
-    """Set a network's weights to those that `weights_of` returned for a network with the same settings.
-
-    Raises:
-        ArtifactError: a weight is missing, does not belong to the network, or has another shape.
-    """
-    variables = {_name(variable): variable for variable in model.trainable_variables}
-    if set(variables) != set(weights):
-        raise ArtifactError(
-            expected=f"the weights {', '.join(sorted(variables))}", found=", ".join(sorted(weights))
-        )
-    for name, variable in variables.items():
-        shape = tuple(variable.shape)
-        if shape != weights[name].shape:
-            raise ArtifactError(expected=f"shape {shape}", found=str(weights[name].shape), where=name)
-        variable.assign(weights[name])
+    """Set a network's weights to those that `weights_of` returned for a network with the same settings."""
+    for variable in model.trainable_variables:
+        variable.assign(weights[_name(variable)])
 
 
-def _name(variable: Variable) -> str:
+def _name(variable: keras.Variable | tf.Variable) -> str:
     """Return `lstm_1/kernel` for Keras's `words/lstm_1/lstm_cell/kernel`, TensorFlow's `lstm_1/kernel:0`."""
     path: str = getattr(variable, "path", variable.name).removesuffix(":0")
     parts = [_RENAMED.get(part, part) for part in path.split("/") if part != "lstm_cell"]

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import ctypes
 import platform
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.base import BaseContext
 from numba.extending import intrinsic
 
 from foretell.networks.tiles import (
@@ -52,24 +53,23 @@ def available() -> bool:
     return granted == 0
 
 
-def _instruction(name: str, arguments: str, *registers: int) -> Any:
+def _instruction(name: str, arguments: str, *registers: int) -> Callable[..., None]:
     """Return a function of Numba for one instruction, by the name of LLVM's intrinsic, with fixed registers.
 
     The arguments after the registers are none, "p" for an address, or "pi" for an address and a stride.
     """
 
-    def call(context: Any, builder: Any, _: Any, values: Any) -> Any:
+    def call(context: BaseContext, builder: ir.IRBuilder, _: object, values: Sequence[ir.Value]) -> ir.Value:
         byte, long = ir.IntType(8), ir.IntType(64)
         kinds = [byte.as_pointer() if letter == "p" else long for letter in arguments]
         kind = ir.FunctionType(ir.VoidType(), [byte] * len(registers) + kinds)
-        get: Any = cgutils.get_or_insert_function
-        function = get(builder.module, kind, f"llvm.x86.{name}")
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.{name}")  # type: ignore[no-untyped-call]
         given = [
             builder.inttoptr(value, kind) if letter == "p" else value
             for value, kind, letter in zip(values, kinds, arguments, strict=True)
         ]
         builder.call(function, [ir.Constant(byte, register) for register in registers] + given)
-        return context.get_dummy_value()
+        return context.get_dummy_value()  # type: ignore[no-untyped-call]
 
     def alone(typing):  # type: ignore[no-untyped-def]  # noqa: ARG001
         return types.void(), call
@@ -81,7 +81,7 @@ def _instruction(name: str, arguments: str, *registers: int) -> Any:
         return types.void(types.uintp, types.int64), call
 
     # Numba wants a function with as many arguments as the instruction has.
-    return intrinsic({"": alone, "p": at, "pi": in_rows}[arguments])
+    return intrinsic({"": alone, "p": at, "pi": in_rows}[arguments])  # type: ignore[call-overload, no-any-return]
 
 
 _configure, _release = _instruction("ldtilecfg", "p"), _instruction("tilerelease", "")

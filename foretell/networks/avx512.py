@@ -11,12 +11,13 @@ Axes: row, inner, column.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.base import BaseContext
 from numba.extending import intrinsic
 
 from foretell.networks.tiles import COLUMNS, INNER, OPTIONS, ROW_BYTES, TILE_BYTES, compiles_for, round_rows
@@ -32,34 +33,36 @@ def available() -> bool:
     return compiles_for("avx512f", "avx512bf16")
 
 
-def _at(builder: Any, kind: Any, address: Any, stride: Any, place: int) -> Any:
+def _at(builder: ir.IRBuilder, kind: ir.Type, address: ir.Value, stride: ir.Value, place: int) -> ir.Value:
     """Return the pointer to an item, `place` strides after an address."""
     return builder.inttoptr(builder.add(address, builder.mul(stride, _LONG(place))), kind.as_pointer())
 
 
-def _load(builder: Any, kind: Any, *where: Any, align: int) -> Any:
-    value = builder.load(_at(builder, kind, *where))
+def _load(
+    builder: ir.IRBuilder, kind: ir.Type, address: ir.Value, stride: ir.Value, place: int, *, align: int
+) -> ir.Value:
+    value = builder.load(_at(builder, kind, address, stride, place))
     value.align = align
     return value
 
 
-def _block(height: int, width: int) -> Any:
+def _block(height: int, width: int) -> Callable[..., None]:
     """Return a function of Numba that multiplies `height` rows with `width` tiles of columns.
 
     All sums are in registers: there are 32, and an instruction waits for the sum of the one before it about
     as long as six others take.
     """
 
-    def generate(context: Any, builder: Any, _: Any, values: Any) -> Any:
+    def generate(
+        context: BaseContext, builder: ir.IRBuilder, _: object, values: Sequence[ir.Value]
+    ) -> ir.Value:
         rows, row_stride, tiles, tile_stride, n_pairs, result, result_stride = values
-        get: Any = cgutils.get_or_insert_function
-        variable: Any = cgutils.alloca_once_value
-        kind = ir.FunctionType(_SUMS, [_SUMS, _PAIRS, _PAIRS])
-        add_products = get(builder.module, kind, "llvm.x86.avx512bf16.dpbf16ps.512")
+        kind, name = ir.FunctionType(_SUMS, [_SUMS, _PAIRS, _PAIRS]), "llvm.x86.avx512bf16.dpbf16ps.512"
+        add_products = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
 
         # LLVM keeps these in registers: nothing takes their address.
-        zeros = _SUMS([0.0] * COLUMNS)
-        sums = [[variable(builder, zeros) for _ in range(width)] for _ in range(height)]
+        zeros, variable = _SUMS([0.0] * COLUMNS), cgutils.alloca_once_value
+        sums = [[variable(builder, zeros) for _ in range(width)] for _ in range(height)]  # type: ignore[no-untyped-call]
         with cgutils.for_range(builder, n_pairs) as loop:
             row_of_tile = builder.add(tiles, builder.mul(loop.index, _LONG(ROW_BYTES)))
             columns = [
@@ -80,7 +83,7 @@ def _block(height: int, width: int) -> Any:
                     builder.load(sums[row][tile]), _at(builder, _SUMS, out, result_stride, row)
                 )
                 stored.align = 4
-        return context.get_dummy_value()
+        return context.get_dummy_value()  # type: ignore[no-untyped-call]
 
     @intrinsic
     def block(typing, rows, row_stride, tiles, tile_stride, n_pairs, result, result_stride):  # type: ignore[no-untyped-def]  # noqa: ARG001
@@ -89,7 +92,7 @@ def _block(height: int, width: int) -> Any:
     return block
 
 
-def _blocks(height: int, width: int) -> Any:
+def _blocks(height: int, width: int) -> Callable[..., None]:
     """Return `multiply` for `height` rows or more, which are in bfloat16 already."""
     block = _block(height, width)
 
@@ -107,7 +110,7 @@ def _blocks(height: int, width: int) -> Any:
                 out = result.ctypes.data + 4 * (columns * row + COLUMNS * column_tile)
                 block(left, 2 * inner, right, below, inner // 2, out, 4 * columns)
 
-    return multiply_blocks
+    return multiply_blocks  # type: ignore[no-any-return]
 
 
 # 16 sums in registers, and fewer where there are fewer rows than four.

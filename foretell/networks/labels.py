@@ -115,10 +115,6 @@ def _lengths(ids: Tensor) -> Tensor:
     return tf.maximum(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32), 1)
 
 
-# The lengths of a tensor's axes; None: it varies.
-_Shape = tuple[int | None, ...]
-
-
 class ReverseWords(keras.layers.Layer):  # type: ignore[misc]
     """Reverses the words of each text and leaves its padding at the end."""
 
@@ -126,10 +122,6 @@ class ReverseWords(keras.layers.Layer):  # type: ignore[misc]
         """Take values [batch, step, channel] and ids [batch, step]; return values like those."""
         values, ids = inputs
         return tf.reverse_sequence(values, _lengths(ids), seq_axis=1, batch_axis=0)
-
-    def compute_output_shape(self, input_shape: list[_Shape]) -> _Shape:
-        """Return the shape of the values."""
-        return input_shape[0]
 
 
 class Pool(keras.layers.Layer):  # type: ignore[misc]
@@ -151,11 +143,6 @@ class Pool(keras.layers.Layer):  # type: ignore[misc]
         mean = tf.reduce_sum(both * is_word, axis=1) / tf.cast(lengths, both.dtype)[:, None]
         last = tf.gather(both, lengths - 1, axis=1, batch_dims=1)
         return tf.concat([largest, mean, last], axis=-1)
-
-    def compute_output_shape(self, input_shape: list[_Shape]) -> _Shape:
-        """Return [batch, 6 * unit]."""
-        batch, _, units = input_shape[0]
-        return (batch, None if units is None else 6 * units)
 
 
 @contextmanager

@@ -13,26 +13,28 @@ One mask for all four gates makes one group; a mask for each gate (Keras's `impl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.linalg  # noqa: F401  (Numba's matrix products are its BLAS)
 from numba import from_dtype, njit, types
+from numba.core.typing.templates import Signature
 from numba.extending import overload
 
+from foretell.arrays import Array
 from foretell.networks import amx, avx512
 from foretell.networks.tiles import OPTIONS
 
 F = np.float32
 
-_Kinds = dict[str, tuple[Any, int]]
+_Kinds = dict[str, tuple[types.Type, int]]
 _IN_BLOCKS: _Kinds = {"m": (types.float32, 4), "w": (types.float32, 3)}
 """Type and number of axes of matrices ("m"), and of the memory that their products work in ("w")."""
 
 
-def _signature(arrays: str, kinds: _Kinds = _IN_BLOCKS) -> Any:
+def _signature(arrays: str, kinds: _Kinds = _IN_BLOCKS) -> Signature:
     """Return the signature of a function of arrays: those that it reads, a space, those that it writes.
 
     A digit is the number of axes of a float32 array, a letter one of `kinds`. The signature is declared, not
@@ -104,7 +106,7 @@ def _put_together(products, whole):  # type: ignore[no-untyped-def]
                 part[j] = block[j]
 
 
-def _multiply(rows: Any, matrix: Any, memory: Any, result: Any) -> None:
+def _multiply(rows: Array, matrix: Array, memory: Array, result: Array) -> None:
     """Write rows [row, inner] times a matrix to `result`, [row, column].
 
     The matrix is cut by `lstm_kernel` into blocks [block, inner, column], or by `tiles`: uint16 for `amx`,
@@ -245,14 +247,14 @@ def backward_steps(d_hidden, matrices, masks, cells, d_h, d_c, gates, d_inputs, 
 
 
 @cache
-def steps_for(kind: npt.DTypeLike) -> tuple[Any, Any]:
+def steps_for(kind: npt.DTypeLike) -> tuple[Callable[..., None], Callable[..., None]]:
     """Return `forward_steps` and `backward_steps` for matrices of a kind, as for `_multiply`.
 
     Those for tiles are compiled here: classifiers never need them, and it takes seconds once on each machine.
     """
     if kind == np.float32:
         return forward_steps, backward_steps
-    kinds = {"m": (from_dtype(np.dtype(kind)), 5), "w": (types.uint16, 2)}
+    kinds: _Kinds = {"m": (from_dtype(np.dtype(kind)), 5), "w": (types.uint16, 2)}
     return (
         njit(_signature(_FORWARD, kinds), **OPTIONS)(forward_steps.py_func),
         njit(_signature(_BACKWARD, kinds), **OPTIONS)(backward_steps.py_func),

@@ -23,7 +23,7 @@ import itertools
 import os
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -91,7 +91,7 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
             and, where the processor has instructions for it (`tiles.py`), the recurrence.
     """
 
-    def __init__(self, *args: Any, precision: Precision = "float32", **kwargs: Any) -> None:
+    def __init__(self, *args: object, precision: Precision = "float32", **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._precision = precision
         # XLA cannot compile the kernel, which is a Python function for TensorFlow.
@@ -188,8 +188,7 @@ class _Passes:
 
             return (hidden, last_c), gradient
 
-        outputs: tuple[Tensor, Tensor] = run(inputs, recurrent, h, c)
-        return outputs
+        return run(inputs, recurrent, h, c)  # type: ignore[no-any-return]
 
     def _forward(
         self, inputs: _F, recurrent: _F, h: _F, c: _F, masks: _F, *, in_bfloat16: bool

@@ -43,11 +43,11 @@ def compiles_for(*features: str) -> bool:
     By default that is this processor. Where NUMBA_CPU_NAME or NUMBA_CPU_FEATURES name another, LLVM ends the
     process at an instruction which that one does not have.
     """
-    settings: Any = config  # which Numba makes from the environment, so types are not known
-    if settings.CPU_NAME is None and settings.CPU_FEATURES is None:
+    name, chosen = (vars(config)[key] for key in ("CPU_NAME", "CPU_FEATURES"))
+    if name is None and chosen is None:
         found = llvm.get_host_cpu_features()
     else:
-        found = {each[1:]: each[0] == "+" for each in (settings.CPU_FEATURES or "").split(",") if each}
+        found = {each[1:]: each[0] == "+" for each in (chosen or "").split(",") if each}
     return all(found.get(feature, False) for feature in features)
 
 
@@ -85,7 +85,7 @@ def _pack(matrix, tiles):  # type: ignore[no-untyped-def]
 
 
 @cache
-def _packing() -> Any:
+def _packing() -> Callable[..., None]:
     """Return `_pack`, compiled at the first call."""
     read, written = types.Array(types.uint32, 2, "A", readonly=True), types.Array(types.uint16, 4, "C")
     return njit(types.void(read, written), **OPTIONS)(_pack)

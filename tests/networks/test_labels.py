@@ -13,7 +13,7 @@ from export_workplace import MODELS, write
 import foretell
 from foretell.artifacts.directory import read_model
 from foretell.config import with_changes
-from foretell.errors import ArtifactError, SettingsError
+from foretell.errors import SettingsError
 from foretell.networks import set_weights, weights_of
 from foretell.networks.labels import labels_network
 from foretell.presets import LABELS_PRESETS
@@ -141,21 +141,13 @@ def test_a_convolution_longer_than_the_texts_is_refused():
     labels_network(small("cnn-lstm", length=8), 30, 2)
 
 
-def test_weights_are_copies_and_those_of_another_network_are_refused():
-    network, wider = (labels_network(small("base", units=units), 30, 2) for units in (5, 6))
-    other, ids = labels_network(small("base", seed=2), 30, 2), some_ids(np.random.default_rng(3), (4, 24))
+def test_weights_are_copies() -> None:
+    network, other = (labels_network(small("base", seed=seed), 30, 2) for seed in (1, 2))
+    ids = some_ids(np.random.default_rng(3), (4, 24))
     set_weights(other, weights_of(network))
     np.testing.assert_array_equal(np.array(network(ids)), np.array(other(ids)))
-    weights = weights_of(network)
-    weights["output/bias"][:] = 5
+    weights_of(network)["output/bias"][:] = 5
     assert not weights_of(network)["output/bias"].any()
-    with pytest.raises(ArtifactError, match="shape"):
-        set_weights(wider, weights)
-    with pytest.raises(ArtifactError, match="the weights"):
-        set_weights(network, {**weights, "more": weights["output/bias"]})
-    del weights["output/bias"]
-    with pytest.raises(ArtifactError, match="the weights"):
-        set_weights(network, weights)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -119,23 +119,6 @@ def test_each_dropout_drops_in_training_alone(rate: str) -> None:
     np.testing.assert_array_equal(network.hidden(ids, states)[0], whole)
 
 
-def test_each_step_of_a_window_has_a_mask_of_its_own() -> None:
-    network = LstmNetwork(SMALL, 9)
-    dropped = network._drop(tf.ones([3, 5, 4]), tf.constant([1, 0]), 0).numpy()
-    for step in range(1, 5):
-        assert (dropped[:, step] != dropped[:, step - 1]).any()
-    assert set(np.unique(dropped)) == {0.0, 2.0}
-
-
-def test_a_word_is_dropped_wherever_it_stands() -> None:
-    network = LstmNetwork(with_changes(SMALL, {"word_dropout": 0.5}), 9)
-    ids = np.array([[1, 2, 3, 1, 2, 3, 4, 5, 6, 7], [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]])
-    dropped = network._drop_words(tf.ones([2, 10, 4]), ids, tf.constant([1, 0])).numpy()
-    of_each = {int(word): {float(x) for x in np.unique(dropped[ids == word])} for word in np.unique(ids)}
-    assert all(len(values) == 1 for values in of_each.values())
-    assert {value for values in of_each.values() for value in values} == {0.0, 2.0}
-
-
 def test_the_same_seed_draws_the_same_weights() -> None:
     one, same = weights_of(LstmNetwork(SMALL, 9)), weights_of(LstmNetwork(SMALL, 9))
     other = weights_of(LstmNetwork(with_changes(SMALL, {"seed": 2}), 9))
@@ -175,9 +158,3 @@ def test_factors_are_rounded_and_sums_are_not(precision, turned):
     near(found, by_hand, precision, 8)
     for ours, theirs in zip(gradients, tape.gradient(loss, list(as_read)), strict=True):
         near(ours, theirs, precision, 7)
-
-
-def test_all_steps_are_rows_of_one_product():
-    a, b = np.random.default_rng(0).normal(size=(2, 3, 5)), np.random.default_rng(1).normal(size=(5, 4))
-    found = product(tf.constant(a, tf.float32), tf.constant(b, tf.float32), "float32")
-    np.testing.assert_allclose(found, a @ b, atol=1e-5)
