@@ -6,6 +6,7 @@ Data goes to stdout, everything else to stderr, all of it through `output.py`. E
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -61,11 +62,13 @@ class _Stop:
         self.signal: int | None = None
 
     def listen(self) -> None:
-        """Handle the signals from now on."""
+        """Handle the signals from now on, and ignore them while Python ends: it has the exit code by then."""
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
+                # What is registered first is called last.
+                atexit.register(signal.signal, number, signal.SIG_IGN)
 
     def end(self) -> NoReturn:
         """End the process with one line and the exit code of the signal."""

@@ -109,6 +109,31 @@ def test_a_signal_before_the_run_is_one_line(name: str, seconds: float, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+# Python is ending the process when the signal arrives.
+ENDING = """
+import os, sys, time
+from foretell.cli import command
+
+class Slow:
+    def __del__(self, write=os.write, sleep=time.sleep):
+        write(2, b"ending\\n")
+        sleep(0.5)
+
+slow = Slow()
+sys.argv = ["foretell", "--version"]
+command()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
+def test_a_signal_while_the_process_ends_does_not_change_its_exit_code() -> None:
+    with subprocess.Popen([sys.executable, "-c", ENDING], stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        assert child.stderr.readline() == "ending\n"
+        child.send_signal(signal.SIGTERM)
+    assert child.returncode == 0
+
+
 def test_an_error_after_a_signal_is_an_interruption(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def raise_import_error(*_: object, **__: object) -> int:
         raise ImportError("numpy.core failed")
