@@ -91,7 +91,8 @@ def _kneser_ney(paths: dict[str, Path]) -> tuple[float, float]:
     """Return the validation and test perplexity of the Kneser-Ney model of all training n-grams."""
     import numpy as np
 
-    from foretell.training.words.kneser_ney_fit import count, perplexity
+    from foretell.metrics import perplexity_of
+    from foretell.training.words.kneser_ney_fit import count, log_probabilities
 
     numbers: dict[str, int] = {}
     words = {part: paths[part].read_text(encoding="utf-8").split() for part in PARTS}
@@ -100,7 +101,8 @@ def _kneser_ney(paths: dict[str, Path]) -> tuple[float, float]:
         for part in PARTS
     }
     model = count(ids["train"], len(numbers)).model
-    return perplexity(model, ids["valid"]), perplexity(model, ids["test"])
+    valid, test = (perplexity_of(log_probabilities(model, ids[part])[0]) for part in ("valid", "test"))
+    return valid, test
 
 
 def _lines(path: Path) -> list[str]:

@@ -11,7 +11,6 @@ from foretell.artifacts.directory import Home
 from foretell.config import to_dict
 from foretell.data.corpus import corpus_of
 from foretell.machine import require_training
-from foretell.presets import DEFAULT_PRESET
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.evaluation import evaluate_words
@@ -52,7 +51,7 @@ class LanguageModel(Trained[WordsRuntime]):
         cls,
         source: object,
         *,
-        preset: str = DEFAULT_PRESET,
+        preset: str | None = None,
         out: str | Path | None = None,
         valid: object = None,
         text: str | None = None,
@@ -78,7 +77,7 @@ class LanguageModel(Trained[WordsRuntime]):
             source: the text: a file, a folder, or a named corpus ("meditations", "imdb"), or a list of
                 `Path` objects; or texts in memory: a list or an iterator of strings, a column or a whole
                 table of pandas, polars, Arrow or Hugging Face datasets.
-            preset: the configuration to start from.
+            preset: the configuration to start from; None: "base", or that of the model to continue.
             out: the model directory to write. With None it is a temporary one, deleted with the object.
             valid: validation text of the same kinds ("imdb": its test reviews); None: the end of `source`, a
                 fraction `valid_fraction` of it.
@@ -121,7 +120,7 @@ class LanguageModel(Trained[WordsRuntime]):
         directory = None if continue_from is None else directory_of(continue_from)
         given = [None if each is None else corpus_of(each, text, part="valid") for each in (old, old_valid)]
         continued = opened(directory, *given)
-        chosen, preset = settings_for(preset, settings, None if continued is None else continued.ancestor)
+        chosen, preset = settings_for(preset, settings, continued)
         check_valid(chosen, valid, cluster)
         home = Home(out)
         corpus = corpus_of(source, text)

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
@@ -14,9 +14,9 @@ from foretell.cli.inputs import local_model
 from foretell.cli.options import AS_TEXT, DATA, Output, Several, Whole, rare
 from foretell.cli.output import Writer, listed, note
 from foretell.cli.setting_flags import WordsOptions, given
-from foretell.config import WordsSettings, with_changes
+from foretell.config import WordsSettings
 from foretell.metrics.shown import remarks_on
-from foretell.presets import DEFAULT_PRESET, preset, words_preset_for
+from foretell.presets import words_preset_for
 from foretell.progress import view
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def train_words(
     """
     from foretell.cluster.averaging import training_workers
     from foretell.data.corpus import open_corpus
-    from foretell.training.words.continued import continued_words_settings, opened
+    from foretell.training.words.continued import opened, settings_for
 
     changes = given(options)
     continued = opened(
@@ -166,12 +166,7 @@ def train_words(
         open_corpus(old) if old else None,
         open_corpus(old_valid, part="test") if old_valid else None,
     )
-    name = training.preset or DEFAULT_PRESET
-    if continued is None:
-        settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
-    else:
-        name = training.preset or continued.ancestor.model.preset
-        settings = continued_words_settings(continued.ancestor.model, training.preset, changes)
+    settings, name = settings_for(training.preset, changes, continued)
     training.check()
     from foretell.training.words.train import check_valid
     from foretell.training.words.train import train_words as train
@@ -183,7 +178,7 @@ def train_words(
         _survey(valid_corpus, settings, started)
     if training.preset is None and changes.get("minutes") and continued is None:
         name = words_preset_for(settings.minutes, words)
-        settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
+        settings, _ = settings_for(name, changes, None)
         note(f"--preset {name}, for {settings.minutes:g} minutes for {words:,} words\n")
     with training_workers(**asdict(cluster)) as workers, view() as listener:
         how = training.options(preset=name, listener=listener, started=started, given=frozenset(changes))

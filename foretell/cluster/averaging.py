@@ -22,9 +22,9 @@ from foretell.errors import RunError, UsageError
 from foretell.machine import usable_processors
 
 if TYPE_CHECKING:
+    from foretell.artifacts.weights import Weights
     from foretell.networks.lstm_layer import Precision
-    from foretell.training.words.averaging import Arrays, Trained
-    from foretell.training.words.step import Batch
+    from foretell.training.words.step import Batch, Trained
 
 AVERAGE_EVERY = 32
 """Steps between two averages: the exchange takes a few percent of them."""
@@ -57,17 +57,13 @@ class Member:
         self._trainer = Trainer(settings, size, precision)
         return version("foretell"), os.getpid()
 
-    def train(self, weights: Arrays, moments: Arrays, batches: Sequence[Batch]) -> Trained:
+    def train(self, weights: Weights, batches: Sequence[Batch]) -> Trained:
         """Train for some steps; see `foretell.training.words.averaging.Trainer`."""
-        return self._trainer.train(weights, moments, batches)
-
-    def moments(self) -> Arrays:
-        """Return the optimizer's variables."""
-        return self._trainer.moments()
+        return self._trainer.train(weights, batches)
 
 
 class RayWorkers:
-    """The workers on a cluster; see `foretell.training.words.averaging.Workers`.
+    """The workers on a cluster; see `foretell.training.words.step.Workers`.
 
     Args:
         cluster: the connection.
@@ -111,17 +107,14 @@ class RayWorkers:
         self.processes = [process for _, process in found]
 
     def train(
-        self, weights: Arrays, batches: Sequence[Sequence[Batch]], moments: Arrays, check: Callable[[], None]
+        self, weights: Weights, batches: Sequence[Sequence[Batch]], check: Callable[[], None]
     ) -> list[Trained]:
         """Train all workers from the same weights."""
         import ray
 
         for _ in range(_MAX_DEATHS):
-            given, of_optimizer = ray.put(weights), ray.put(moments)
-            refs = [
-                actor.train.remote(given, of_optimizer, own)
-                for actor, own in zip(self._actors, batches, strict=True)
-            ]
+            given = ray.put(weights)
+            refs = [actor.train.remote(given, own) for actor, own in zip(self._actors, batches, strict=True)]
             found = self._results(refs, check)
             for place, each in enumerate(found):
                 if each is None:
@@ -132,11 +125,6 @@ class RayWorkers:
             expected="workers that stay alive", found=f"all of them died, {_MAX_DEATHS} times in a row",
             where=self._cluster.address, fix="give fewer workers (they may need less memory), then --resume",
         )  # fmt: skip
-
-    def moments(self) -> list[Arrays]:
-        """Return the optimizer's variables of each worker that has trained."""
-        refs = [actor.moments.remote() for actor in self._actors]
-        return [each for each in self._results(refs, lambda: None, _START_SECONDS) if each is not None]
 
     def _results(
         self, refs: Sequence[object], check: Callable[[], None], seconds: float = float("inf")

@@ -30,7 +30,6 @@ NAMES = {
     "log_loss": "Log loss (nats)",
     "network_perplexity": "Perplexity, network alone",
     "baseline_perplexity": "Perplexity, Kneser–Ney model of 5-grams",
-    "unigram_perplexity": "Perplexity, 1-grams",
     "network_accuracy": "Accuracy, network alone",
     "linear_accuracy": "Accuracy, linear models alone",
     "baseline_accuracy": "Accuracy, n-gram linear model",

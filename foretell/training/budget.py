@@ -1,4 +1,4 @@
-"""The time limit of a training: the number of steps is adjusted while the training runs.
+"""The time limit of a training, which adjusts the number of steps as it runs, and the learning rate by step.
 
 Stages before the steps and after them ask for their share of the time that is left, measure on a small part
 how long they would take, and are shortened or left out.
@@ -11,6 +11,7 @@ weights.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -32,6 +33,15 @@ _SMOOTHING = 0.05
 _MIN_CHARACTERS = 1 << 20
 """Characters that every stage reads, whatever the time: about a tenth of a second."""
 
+WARM_UP = 0.05
+"""Fraction of all steps in which the rate rises to its peak: at first Adam's second moments are noise."""
+
+FLOOR = 0.02
+"""The last rate, as a fraction of the peak."""
+
+AVERAGED_FLOOR = 0.4
+"""The same where weights are averaged: an average has something to gain only while they still move."""
+
 
 class Budget:
     """The time that a training may take.
@@ -44,6 +54,7 @@ class Budget:
 
     Attributes:
         deadline: when the command has to end, by `clock`; None: without limit.
+        pace: seconds of a step, an exponential mean over about the last twenty; 0: not known yet.
     """
 
     def __init__(
@@ -57,7 +68,7 @@ class Budget:
         # As if the whole training had been one command.
         self._started = (clock() if started is None else started) - spent
         self.deadline = self._started + 60 * minutes if minutes else None
-        self._reserve, self._pace, self._seen = 0.0, 0.0, 0
+        self._reserve, self.pace, self._seen = 0.0, 0.0, 0
         self._last: float | None = None
 
     def keep(self, seconds: float) -> None:
@@ -85,17 +96,12 @@ class Budget:
         free = self.left() - _FOR_NETWORK * (self.deadline - self._started)
         return max(0.0, min(self.share(STAGES[stage]), free))
 
-    @property
-    def pace(self) -> float:
-        """Seconds of a step, an exponential mean over about the last twenty; 0: not known yet."""
-        return self._pace
-
     def step_done(self, steps: int = 1) -> None:
         """Measure the pace; call after each step, or after some."""
         now = self._clock()
         if self._last is not None and self._seen >= _UNTYPICAL:
             took, old = (now - self._last) / steps, (1 - _SMOOTHING) ** steps
-            self._pace = took if not self._pace else old * self._pace + (1 - old) * took
+            self.pace = took if not self.pace else old * self.pace + (1 - old) * took
         self._last, self._seen = now, self._seen + steps
 
     def pause(self) -> None:
@@ -112,9 +118,9 @@ class Budget:
             return planned
         if self.left() <= 0:
             return max(1, done) if self._seen else min(planned, done + 1)
-        if self._pace <= 0:
+        if self.pace <= 0:
             return planned
-        return min(planned, done + max(1, int(self.left() / self._pace)))
+        return min(planned, done + max(1, int(self.left() / self.pace)))
 
 
 class InTime:
@@ -146,3 +152,19 @@ class InTime:
             characters += len(text)
             self.count += 1
             yield text
+
+
+def learning_rate(step: int, steps: int, peak: float, floor: float = FLOOR) -> float:
+    """Return the rate of a step: a linear warm-up, then a half cosine (Loshchilov & Hutter 2017, eq. 5).
+
+    Args:
+        step: 0 for the first step; beyond the last step the last rate stays.
+        steps: all training steps of the run, at least 1.
+        peak: the highest rate.
+        floor: the last rate, as a fraction of the peak.
+    """
+    warm = max(1, round(steps * WARM_UP))
+    if step < warm:
+        return peak * (step + 1) / warm
+    done = min(1.0, (step - warm) / max(1, steps - warm))
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done)))

@@ -1,28 +1,34 @@
-"""Checkpoints: everything that a training needs to continue, on disk, whole or not at all.
+"""Files of a run that are there whole or not at all: its checkpoints, and the cached text.
 
-A checkpoint is one safetensors file, `checkpoint-00000007.<SHA-256>.safetensors`: weights, optimizer slots
-and carried states as arrays; step, other plain values and the SHA-256 of the run's request as its metadata.
-Two are kept, so that a damaged newest one costs a minute of training and not the run.
+Their names hold their SHA-256, so that a changed one is noticed when it is looked for (`sealing`, `sealed`).
+
+A checkpoint has all that a training needs to continue. It is one safetensors file,
+`checkpoint-00000007.<SHA-256>.safetensors`: weights, optimizer slots and carried states as arrays; step,
+other plain values and the SHA-256 of the run's request as its metadata. Two are kept, so that a damaged
+newest one costs a minute of training and not the run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from foretell.arrays import Array
+from foretell.artifacts.replacement import make_directories, sync_directory, sync_file
 from foretell.errors import RunError
-from foretell.training.sealed import sealed, sealing
+from foretell.hashes import sha256_of
 
 _PREFIX, _DIGITS = "checkpoint-", 8
+_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,10 @@ class Checkpoint:
     """What `Checkpoints.save` wrote: the step it was taken after, its arrays and its plain values."""
 
     step: int
-    arrays: dict[str, npt.NDArray[np.generic]]
+    arrays: dict[str, Array]
     state: dict[str, Any]
-    path: Path
 
-    def under(self, prefix: str) -> dict[str, npt.NDArray[np.generic]]:
+    def under(self, prefix: str) -> dict[str, Array]:
         """Return the arrays whose names begin with `prefix/`, by the rest of their names."""
         start = f"{prefix}/"
         return {name.removeprefix(start): v for name, v in self.arrays.items() if name.startswith(start)}
@@ -46,15 +51,14 @@ class Checkpoints:
     Args:
         folder: where they lie; made by the first `save`.
         every: seconds between two checkpoints, 60 by default.
-        keep: how many of the newest checkpoints to keep, 2 by default.
         request: the SHA-256 of the run's request; a checkpoint of another request is not read.
 
     Attributes:
         newest_step: the step of the checkpoint that was last saved or read, or None.
     """
 
-    def __init__(self, folder: Path, every: float = 60.0, keep: int = 2, request: str = "") -> None:
-        self.folder, self.every, self.keep, self._request = folder, every, keep, request
+    def __init__(self, folder: Path, every: float = 60.0, request: str = "") -> None:
+        self.folder, self.every, self._request = folder, every, request
         self.newest_step: int | None = None
         self._last = time.monotonic()
 
@@ -62,10 +66,8 @@ class Checkpoints:
         """Whether `every` seconds have passed since the last checkpoint (or since training began)."""
         return time.monotonic() - self._last >= self.every
 
-    def save(
-        self, step: int, arrays: Mapping[str, npt.NDArray[np.generic]], state: Mapping[str, object]
-    ) -> Path:
-        """Write one checkpoint and remove those beyond `keep`.
+    def save(self, step: int, arrays: Mapping[str, Array], state: Mapping[str, object]) -> Path:
+        """Write one checkpoint and remove all but the last two.
 
         Args:
             step: training steps done.
@@ -75,7 +77,9 @@ class Checkpoints:
         Raises:
             RunError: the disk is full or read-only; the earlier checkpoints are as they were.
         """
-        stem = f"{_PREFIX}{max(self._numbers(), default=0) + 1:0{_DIGITS}d}"
+        stems = self._stems()
+        number = int(stems[-1].removeprefix(_PREFIX)) + 1 if stems else 1
+        stem = f"{_PREFIX}{number:0{_DIGITS}d}"
         metadata = {"step": str(step), "request": self._request, "state": json.dumps(state, sort_keys=True)}
         with sealing(self.folder, stem, "safetensors", "a checkpoint") as path:
             try:
@@ -86,9 +90,9 @@ class Checkpoints:
             except SafetensorError as error:
                 raise OSError(str(error)) from error
         # Last: until the new one is on disk, the old ones are all there is.
-        for number in sorted(self._numbers())[: -self.keep]:
-            for old in self.folder.glob(f"{_PREFIX}{number:0{_DIGITS}d}.*"):
-                old.unlink(missing_ok=True)
+        for older in [*stems, stem][:-_KEPT]:
+            for path in self.folder.glob(f"{older}.*"):
+                path.unlink(missing_ok=True)
         self._last, self.newest_step = time.monotonic(), step
         return next(self.folder.glob(f"{stem}.*"))
 
@@ -98,16 +102,16 @@ class Checkpoints:
         Raises:
             RunError: there are checkpoints and every one of them is damaged or of another run.
         """
-        numbers = sorted(self._numbers(), reverse=True)
-        for number in numbers:
-            path = sealed(self.folder, f"{_PREFIX}{number:0{_DIGITS}d}")
+        stems = self._stems()
+        for stem in reversed(stems):
+            path = sealed(self.folder, stem)
             if path is not None and (checkpoint := self._read(path)) is not None:
                 self.newest_step = checkpoint.step
                 return checkpoint
-        if numbers:
+        if stems:
             raise RunError(
                 expected="a whole checkpoint",
-                found=f"{len(numbers)} damaged or of another run",
+                found=f"{len(stems)} damaged or of another run",
                 where=str(self.folder),
                 fix="restart the training",
             )
@@ -119,10 +123,55 @@ class Checkpoints:
             if metadata["request"] != self._request:
                 return None
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Checkpoint(int(metadata["step"]), arrays, json.loads(metadata["state"]), path)
+        return Checkpoint(int(metadata["step"]), arrays, json.loads(metadata["state"]))
 
-    def _numbers(self) -> set[int]:
-        names = (
-            path.name.removeprefix(_PREFIX).partition(".")[0] for path in self.folder.glob(f"{_PREFIX}*")
-        )
-        return {int(name) for name in names if len(name) == _DIGITS and name.isdecimal()}
+    def _stems(self) -> list[str]:
+        """Return the first parts of the checkpoints' names, in the order in which they were saved."""
+        found = self.folder.glob(f"{_PREFIX}{'[0-9]' * _DIGITS}.*")
+        return sorted({path.name.partition(".")[0] for path in found})
+
+
+@contextlib.contextmanager
+def sealing(folder: Path, stem: str, ending: str, content: str) -> Iterator[Path]:
+    """Yield a temporary name in a folder; what is written there becomes STEM.SHA256.ENDING at the end.
+
+    Then an older one of this stem is deleted.
+
+    Args:
+        folder: where it lies; it is made where it is missing.
+        stem: the first part of the name, without a full stop.
+        ending: the last part, without a full stop.
+        content: what it is, for the error.
+
+    Raises:
+        RunError: it cannot be written, as on a full disk; the other files are as they were.
+    """
+    temporary = folder / f".{stem}.tmp"
+    try:
+        make_directories(folder)
+        yield temporary
+        sync_file(temporary)
+        final = folder / f"{stem}.{sha256_of(temporary)}.{ending}"
+        temporary.replace(final)
+        sync_directory(folder)
+        for old in set(folder.glob(f"{stem}.*")) - {final}:
+            old.unlink()
+    except OSError as error:
+        raise RunError(
+            expected=f"room for {content}",
+            found=str(error),
+            where=str(folder),
+            fix="make room there, then resume",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def sealed(folder: Path, stem: str) -> Path | None:
+    """Return the file in a folder that was sealed under a stem; None: there is none, or it has changed."""
+    for path in folder.glob(f"{stem}.*"):
+        with contextlib.suppress(OSError):
+            if path.suffixes[-2:-1] == [f".{sha256_of(path)}"]:
+                return path
+    return None

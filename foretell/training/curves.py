@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from foretell.metrics.shown import number
 
 Point = tuple[float, float]
-Record = dict[str, Any]
-"""A line of metrics.jsonl: `step`, a number, and whatever else was logged."""
+Record = Mapping[str, float]
+"""A line of metrics.jsonl: `step`, and whatever else was logged."""
 
 _MAX_POINTS = 240
 
@@ -37,16 +36,9 @@ def draw_reliability(bins: Sequence[Mapping[str, float]]) -> str:
     """Return the reliability diagram as HTML: accuracy by confidence, the probability of the predicted label.
 
     It has a point for each bin of `foretell.metrics.reliability_bins`, whose area is its share of the texts.
-    On the dashed line accuracy and confidence are equal. Without bins there is no diagram ("").
-
-    Raises:
-        ValueError, LookupError, TypeError: these are no bins.
+    On the dashed line accuracy and confidence are equal.
     """
     points = [(each["confidence"], each["accuracy"]) for each in bins]
-    if not all(0 <= value <= 1 for point in points for value in point):
-        raise ValueError("expected confidence and accuracy from 0 to 1")
-    if not points:
-        return ""
     low = math.floor(10 * min(min(point) for point in points)) / 10
     rows = [tick for tick in ticks(low, 1.0, 5) if low - 1e-9 <= tick <= 1]
     x_of, y_of = _scale((low, 1.0), (_LEFT, _RIGHT)), _scale((low, 1.0), (_BOTTOM, _TOP))

@@ -12,26 +12,23 @@ A signal raises nothing in worker threads. Their long loops call `check()`, whic
 called from any thread; pass the bound method, `interrupt.check`.
 
 A second signal has the effect that it has without foretell: SIGTERM and SIGHUP end the process, SIGINT is
-Python's `KeyboardInterrupt`.
+Python's `KeyboardInterrupt`. While a run is being closed, signals have no effect: the first one has decided
+the exit code.
 """
 
 from __future__ import annotations
 
-import shlex
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 
 from foretell.errors import Interrupted, RunError
 
 # Windows has no SIGHUP.
 _SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-_KILLED = 128
-"""What shells add to the number of a signal that ended a process."""
 
 
 class Interrupt:
@@ -41,29 +38,21 @@ class Interrupt:
     ...     for batch in batches:
     ...         interrupt.check()
 
-    Off the main thread, where Python allows no signal handler, only `request` and `stop_after_steps` have an
-    effect: once so many steps are done over the whole run, `at` answers as after a signal. A signal that was
-    ignored before (`nohup`) stays ignored. `signal` is the first one that arrived, or None.
+    Off the main thread, where Python allows no signal handler, only `stop_after_steps` has an effect: once so
+    many steps are done over the whole run, `at` answers as after a signal. A signal that was ignored before
+    (`nohup`) stays ignored. `signal` is the first one that arrived, or None; set, the training stops too.
     """
 
     def __init__(self, stop_after_steps: int | None = None) -> None:
         self.stop_after_steps = stop_after_steps
         self.signal: signal.Signals | None = None
-        self._deferrals = 0
+        self._deferrals, self._is_ending = 0, False
         self._previous: dict[signal.Signals, signal._HANDLER] = {}
-
-    @property
-    def requested(self) -> bool:
-        """Whether the training has to stop."""
-        return self.signal is not None
-
-    def request(self, number: signal.Signals = signal.SIGINT) -> None:
-        """Stop the training at its next `check` or `at`, from any thread."""
-        self.signal = self.signal or number
 
     def at(self, step: int) -> bool:
         """Whether training has to stop now that `step` steps are done."""
-        return self.requested or (self.stop_after_steps is not None and step >= self.stop_after_steps)
+        stop = self.stop_after_steps
+        return self.signal is not None or (stop is not None and step >= stop)
 
     def check(self) -> None:
         """Stop here if a signal has arrived.
@@ -89,9 +78,9 @@ class Interrupt:
         if not self._deferrals:
             self.check()
 
-    def exit_code(self) -> int:
-        """Return the exit code of the process: 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP."""
-        return _KILLED + (self.signal or signal.SIGINT)
+    def end(self) -> None:
+        """Let signals have no effect from now on, for the moments until the end."""
+        self._is_ending = True
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is threading.main_thread():
@@ -103,15 +92,15 @@ class Interrupt:
                     signal.signal(number, self._handle)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         while self._previous:
             signal.signal(*self._previous.popitem())
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self._is_ending:
+            return
         if self.signal is not None:
-            self.__exit__(None, None, None)
+            self.__exit__()
             signal.raise_signal(number)
             return
         self.signal = signal.Signals(number)
@@ -134,22 +123,19 @@ def nothing_to_resume(*, is_temporary: bool) -> Iterator[None]:
         raise KeyboardInterrupt("training was interrupted; give out= to be able to resume") from error
 
 
-def resume_command(out: Path) -> str:
-    """Return how to resume: this command line with --resume, or the call from Python."""
-    program = Path(sys.argv[0])
-    if program.name == "foretell" or program.parts[-2:] == ("foretell", "__main__.py"):
-        arguments = [word for word in sys.argv[1:] if word not in ("--resume", "--restart")]
-        return shlex.join(["foretell", *arguments, "--resume"])
-    return f"train again with resume=True and out={str(out)!r}"
-
-
 def interrupted(step: int | None, out: Path) -> Interrupted:
-    """Return the error of an interrupted run whose newest checkpoint is of `step`; None: it has none yet."""
+    """Return the error of an interrupted run whose newest checkpoint is of `step`; None: it has none yet.
+
+    The command line shows its own command instead of `fix`.
+    """
     found = "an interruption before the first checkpoint"
     if step is not None:
         found = f"an interruption after step {step:,}; a checkpoint is saved"
     return Interrupted(
-        expected="training to go on to its end", found=found, where=str(out), fix=resume_command(out)
+        expected="training to go on to its end",
+        found=found,
+        where=str(out),
+        fix=f"train again with resume=True and out={str(out)!r}",
     )
 
 

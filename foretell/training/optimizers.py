@@ -53,12 +53,12 @@ def clipped(gradients: Sequence[Gradient], max_norm: float) -> list[Gradient]:
     Returns:
         gradients of the same kinds, each row once; all NaN where the norm is not finite.
     """
-    once = [summed(each) if isinstance(each, tf.IndexedSlices) else each for each in gradients]
+    once = [_summed(each) if isinstance(each, tf.IndexedSlices) else each for each in gradients]
     scaled: list[Gradient] = tf.clip_by_global_norm(once, max_norm)[0]
     return scaled
 
 
-def summed(slices: tf.IndexedSlices) -> tf.IndexedSlices:
+def _summed(slices: tf.IndexedSlices) -> tf.IndexedSlices:
     """Return a gradient with each of its rows once."""
     rows, place = tf.unique(slices.indices)
     values = tf.math.unsorted_segment_sum(slices.values, place, tf.size(rows))

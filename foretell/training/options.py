@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from foretell.config import Settings, to_dict
 from foretell.errors import SettingsError
 from foretell.training.events import Listener, silent
 
@@ -61,4 +63,22 @@ class TrainOptions:
                 expected="resume (continue the unfinished run) or restart (delete it)",
                 found="both",
                 where="resume, restart",
+            )
+
+
+def check_unchanged(own: Settings, settings: Settings, fields: Sequence[str]) -> None:
+    """Check that `settings` are those of the model to continue, `own`, where its weights depend on them.
+
+    Raises:
+        SettingsError: one of these fields differs.
+    """
+    before, now = to_dict(own), to_dict(settings)
+    for each in fields:
+        if before[each] != now[each]:
+            name = each.replace("_", "-")
+            raise SettingsError(
+                expected=f"{name} {before[each]}, as in the model to continue",
+                found=str(now[each]),
+                where=name,
+                fix="leave it, or the preset that has it, out, or train a new model on all data",
             )

@@ -24,7 +24,11 @@ def load_tensorflow() -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with Interrupt() as interrupt:
             try:
-                _import()
+                with _closed_stderr(), _hidden_pandas():
+                    import_module("sklearn.utils.validation")
+                    import_module("keras")
+                    # The first operation looks for devices, about which TensorFlow writes too.
+                    import_module("tensorflow").constant(0)
             except Exception:
                 if interrupt.signal is None:
                     raise
@@ -33,14 +37,6 @@ def load_tensorflow() -> None:
     # Retracing is no mistake here: batches of several lengths are traced once each.
     logger = logging.getLogger("tensorflow")
     logger.setLevel(max(logger.level, logging.ERROR))
-
-
-def _import() -> None:
-    with _closed_stderr(), _hidden_pandas():
-        import_module("sklearn.utils.validation")
-        import_module("keras")
-        # The first operation looks for devices, about which TensorFlow writes too.
-        import_module("tensorflow").constant(0)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 It holds no script, loads nothing and allows neither (its Content-Security-Policy allows only its own style
 sheet, by its hash), so it can be opened, mailed or put on a server whatever texts are in it. A section whose
-data is missing or damaged is left out.
+metrics are missing is left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.manifest import RUN
-from foretell.metrics.shown import count, number, remarks_on, rows_of, shown_value, tiles_of
+from foretell.metrics.shown import count, number, remarks_on, rows_of, tiles_of
 from foretell.readable import html_page, html_text, percent
 from foretell.training.curves import Record, draw_curves, draw_reliability
 
@@ -37,8 +37,8 @@ def write_report(run_dir: Path, metrics: Metrics) -> Path:
     """Write `report.html` into the folder of a run.
 
     Args:
-        run_dir: holds `metrics.jsonl` (lines with step, and of loss, accuracy, valid_loss and valid_accuracy
-            what is known) and `request.json`; either may be missing or damaged.
+        run_dir: holds `request.json` and, once something was logged, `metrics.jsonl` (lines with step, and of
+            loss, accuracy, valid_loss and valid_accuracy what is known).
         metrics: the final metrics. Some have a section of their own: `confusion` (`names`, `counts` [true,
             predicted]), `labels` (label → precision, recall, f1, support), `mistakes` (text, label,
             predicted, probability), `reliability` and `coverage` (as `foretell.metrics` gives them). Every
@@ -47,8 +47,10 @@ def write_report(run_dir: Path, metrics: Metrics) -> Path:
     Returns:
         The path of the report.
     """
-    path = run_dir / REPORT
-    page = _page(run_dir.name.removesuffix(".run"), _request(run_dir), _records(run_dir), metrics)
+    path, log = run_dir / REPORT, run_dir / _METRICS
+    request = json.loads((run_dir / _REQUEST).read_text(encoding="utf-8"))
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    page = _page(run_dir.name.removesuffix(".run"), request, list(map(json.loads, lines)), metrics)
     # A text can hold half of a surrogate pair, which UTF-8 cannot encode.
     path.write_bytes(page.encode("utf-8", "replace"))
     return path
@@ -63,35 +65,6 @@ def report_of(model_dir: Path, metrics: Metrics) -> str:
         return (model_dir / RUN / REPORT).read_text(encoding="utf-8")
     except OSError:
         return _page(model_dir.name, {}, [], metrics)
-
-
-def _request(run_dir: Path) -> Metrics:
-    try:
-        request = json.loads((run_dir / _REQUEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return request if isinstance(request, dict) else {}
-
-
-def _records(run_dir: Path) -> list[Record]:
-    """Return the logged lines by step. Of a step that a resumed run has repeated, the last line counts."""
-    records: list[Record] = []
-    path = run_dir / _METRICS
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    for line in text.splitlines():
-        try:
-            record = json.loads(line)
-            step = number(record["step"])
-        except (ValueError, LookupError, TypeError):
-            continue
-        if step is None:
-            continue
-        while records and records[-1]["step"] > step:
-            records.pop()
-        if not records or records[-1]["step"] < step:
-            records.append({})
-        records[-1].update({name: value for name, value in record.items() if value is not None})
-    return records
 
 
 def _page(name: str, request: Metrics, records: Sequence[Record], metrics: Metrics) -> str:
@@ -113,7 +86,7 @@ def _page(name: str, request: Metrics, records: Sequence[Record], metrics: Metri
 
 
 def _whole(section: Callable[[Metrics], str], values: Metrics) -> str:
-    """Return a section; "" where the values are not what it expects, such as those of another program."""
+    """Return a section; "" where its values are missing, or not what it expects."""
     try:
         return section(values)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -144,10 +117,10 @@ def _card(content: str) -> str:
 
 
 def _heading(name: str, request: Metrics, records: Sequence[Record]) -> str:
-    facts = [str(request[key]) for key in ("job", "preset") if request.get(key)]
-    started = number(request.get("started"))
-    if started is not None and 0 <= started < 1e11:
-        facts.append(time.strftime("%Y-%m-%d %H:%M", time.localtime(started)))
+    facts = []
+    if request:
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(request["started"]))
+        facts += [str(request["job"]), str(request["preset"]), started]
     if records:
         facts.append(f"{count(records[-1]['step'])} steps")
     title = f"<h1>{html_text(name)}</h1>"
@@ -172,7 +145,7 @@ def _all_metrics(metrics: Metrics) -> str:
 
 def _confusion(metrics: Metrics) -> str:
     names, counts = metrics["confusion"]["names"], metrics["confusion"]["counts"]
-    if not counts or len(names) > _MAX_LABELS:
+    if len(names) > _MAX_LABELS:
         return _card(_most_confused(names, counts))
     rows = []
     for i, (name, row) in enumerate(zip(names, counts, strict=True)):
@@ -211,36 +184,21 @@ def _cell(value: object) -> str:
 
 
 def _calibration(metrics: Metrics) -> str:
-    """Return the reliability diagram, the calibration error, and accuracy by coverage."""
-    plot = draw_reliability(metrics["reliability"])
-    table = _calibration_error(metrics) + _coverage(metrics.get("coverage") or ())
-    if not plot or not table:
-        return ""
-    return (
-        f'<h2>Calibration</h2><p class="soft">Measured on {_where(metrics)}, on which the ensemble weights '
-        "were chosen too, so these metrics are a little too good. <code>foretell evaluate</code> measures on "
-        f'other texts.</p><div class="pair">{plot}{_card(table)}</div>'
-    )
-
-
-def _calibration_error(metrics: Metrics) -> str:
-    before, after = (number(metrics.get(f"{part}calibration_error")) for part in ("network_", ""))
-    named = [("Network alone", None if before == after else before), ("Model", after)]
-    rows = [(name, str(shown_value("calibration_error", each))) for name, each in named if each is not None]
-    caption = "mean difference between confidence and accuracy, in 15 bins"
-    return _table("Expected calibration error", rows, caption=caption)
-
-
-def _coverage(coverage: Sequence[Metrics]) -> str:
+    """Return the reliability diagram, and accuracy by coverage."""
     rows = [
         (f"{row['threshold']:.4f}", f"{100 * row['coverage']:.1f} %", percent(row["accuracy"]))
-        for row in coverage
+        for row in metrics["coverage"]
     ]
     caption = (
         "with <code>classify --abstain-below</code>, a text gets no label if its highest probability is "
         "below the threshold"
     )
-    return _table("Abstaining", rows, head=("Threshold", "Texts with a label", "Accuracy"), caption=caption)
+    table = _table("Abstaining", rows, head=("Threshold", "Texts with a label", "Accuracy"), caption=caption)
+    return (
+        f'<h2>Calibration</h2><p class="soft">Measured on {_where(metrics)}, on which the ensemble weights '
+        "were chosen too, so these metrics are a little too good. <code>foretell evaluate</code> measures on "
+        f'other texts.</p><div class="pair">{draw_reliability(metrics["reliability"])}{_card(table)}</div>'
+    )
 
 
 def _where(metrics: Metrics) -> str:
@@ -248,7 +206,7 @@ def _where(metrics: Metrics) -> str:
 
 
 def _mistakes(metrics: Metrics) -> str:
-    cards = "".join(_whole(_mistake, each) for each in metrics["mistakes"][:_MAX_MISTAKES])
+    cards = "".join(map(_mistake, metrics["mistakes"][:_MAX_MISTAKES]))
     if not cards:
         return ""
     return (
@@ -259,21 +217,19 @@ def _mistakes(metrics: Metrics) -> str:
 
 
 def _mistake(mistake: Metrics) -> str:
-    probability = number(mistake.get("probability"))
-    shown = "" if probability is None else f" ({100 * probability:.1f} %)"
-    text = html_text(mistake.get("text", ""), _MAX_CHARACTERS)
     return (
-        f'<div class="card"><blockquote dir="auto">{text}</blockquote>'
-        f'<p class="verdict">predicted <b>{_label(mistake.get("predicted", "–"))}</b>{shown}, '
-        f"true label <b>{_label(mistake.get('label', '–'))}</b></p></div>"
+        f'<div class="card"><blockquote dir="auto">{html_text(mistake["text"], _MAX_CHARACTERS)}</blockquote>'
+        f'<p class="verdict">predicted <b>{_label(mistake["predicted"])}</b> '
+        f"({100 * mistake['probability']:.1f} %), true label <b>{_label(mistake['label'])}</b></p></div>"
     )
 
 
 def _settings(request: Metrics) -> str:
-    command, settings = request.get("command_line") or [], request.get("settings") or {}
-    words = shlex.join(["foretell", *map(str, command[1:])])
-    line = f"<p><code>{html_text(words, 4_000)}</code></p>" if command else ""
-    rows = [(html_text(name.replace("_", " ")), html_text(value)) for name, value in settings.items()]
-    table = _table("", rows)
-    table = table and f"<details><summary>All settings</summary>{table}</details>"
-    return f'<h2>Command and settings</h2><div class="card">{line}{table}</div>' if line or table else ""
+    words = shlex.join(["foretell", *map(str, request["command_line"][1:])])
+    rows = [
+        (html_text(name.replace("_", " ")), html_text(value)) for name, value in request["settings"].items()
+    ]
+    return (
+        f'<h2>Command and settings</h2><div class="card"><p><code>{html_text(words, 4_000)}</code></p>'
+        f"<details><summary>All settings</summary>{_table('', rows)}</details></div>"
+    )

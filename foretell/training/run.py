@@ -18,13 +18,13 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from foretell.artifacts.directory import check_writable, write_model
@@ -44,7 +44,7 @@ from foretell.errors import ForetellError, Interrupted, RunError
 from foretell.hashes import sha256_of
 from foretell.metrics.shown import result_of
 from foretell.training.budget import Budget
-from foretell.training.checkpoints import Checkpoints
+from foretell.training.checkpoints import Checkpoint, Checkpoints
 from foretell.training.events import Note, Stage
 from foretell.training.interrupt import Interrupt, interrupted
 from foretell.training.options import TrainOptions
@@ -58,9 +58,6 @@ if TYPE_CHECKING:
 _REQUEST, _METRICS, _SPENT = "request.json", "metrics.jsonl", "spent.json"
 _CHECKPOINTS, _CACHE = "checkpoints", "cache"
 
-# What decides the result: a run is resumed only where these are the same.
-_DECISIVE = ("job", "preset", "settings", "given_settings", "data")
-
 _SECONDS_BETWEEN_NOTES = 5.0
 """A process that is killed loses no more of the time that its training has taken."""
 
@@ -73,13 +70,11 @@ class Request:
         job: "words" or "labels".
         settings: every setting.
         data: a digest of the data.
-        sources: the names of the data; they may change between a run and its resumption.
     """
 
     job: Job
     settings: Settings
     data: str
-    sources: list[str] = dataclasses.field(default_factory=list)
 
 
 class Run:
@@ -92,6 +87,7 @@ class Run:
         out: the model directory to be.
         folder: the run's own directory, beside `out`.
         options: how it is run.
+        cache: where intermediate results lie that a resumed run reuses; the directory may not exist.
         checkpoints: its checkpoints.
         budget: its time limit; a resumed run has the time that is left of it.
         interrupt: whether it has to stop.
@@ -99,6 +95,7 @@ class Run:
 
     def __init__(self, options: TrainOptions, minutes: float, lock: RunLock) -> None:
         self.options, self.out, self.folder = options, options.out, folder_of(options.out)
+        self.cache = self.folder / _CACHE
         self.budget = Budget(minutes, options.started, spent=_spent_seconds(self.folder))
         self.checkpoints = Checkpoints(
             self.folder / _CHECKPOINTS,
@@ -108,7 +105,7 @@ class Run:
         self.interrupt = Interrupt(options.stop_after_steps)
         self._lock = lock
         self._ended = threading.Event()
-        self._noting = threading.Thread(target=self._note_on, daemon=True)
+        self._noting = threading.Thread(target=self._note_time, daemon=True)
         self._writer: tf.summary.SummaryWriter | None = None
         if options.tensorboard is not None:
             import tensorflow as tf
@@ -127,13 +124,12 @@ class Run:
             RunError: as `check_can_begin`; or the run had another request, or another process trains there.
             ArtifactError: `out` is something that must not be overwritten.
         """
-        full = {
+        decisive = {
             "job": request.job,
             "preset": options.preset,
             "settings": to_dict(request.settings),
             "given_settings": sorted(options.given),
             "data": request.data,
-            "sources": request.sources,
         }
         check_can_begin(options)
         folder = folder_of(options.out)
@@ -144,9 +140,9 @@ class Run:
             options.listener(Stage(name="loading TensorFlow", done=0.01))
             load_tensorflow()
             if options.resume:
-                _check_same(read_request(options.out), json.loads(json.dumps(full, default=str)), options.out)
+                _check_same(read_request(options.out), json.loads(json.dumps(decisive)), options.out)
             else:
-                _make_folder(full, options)
+                _make_folder(decisive, options)
             run = cls(options, request.settings.minutes, lock)
         except BaseException:
             lock.close()
@@ -155,11 +151,6 @@ class Run:
             left, limit = run.budget.left(), 60 * request.settings.minutes
             options.listener(Note(text=f"{left:.0f} of the {limit:.0f} seconds of the time limit are left"))
         return run
-
-    @property
-    def cache(self) -> Path:
-        """Return where intermediate results lie that a resumed run reuses; the directory may not exist."""
-        return self.folder / _CACHE
 
     def log(self, *, step: int, **values: float | None) -> None:
         """Append one line to metrics.jsonl, and its numbers to TensorBoard where that was asked for.
@@ -190,16 +181,22 @@ class Run:
                 tf.summary.graph(graph)
             self._writer.flush()
 
-    def rewind(self, step: int) -> None:
-        """Remove what was logged after `step`: a resumed run repeats those steps."""
-        path = self.folder / _METRICS
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            # The last line may be incomplete, where the process was killed.
-            with contextlib.suppress(ValueError, KeyError):
-                if json.loads(line)["step"] <= step:
-                    kept.append(line + "\n")
-        replace_file(path, "".join(kept).encode())
+    def resumed(self) -> Checkpoint | None:
+        """Return the checkpoint to continue from, or None; what was logged after it is removed.
+
+        Raises:
+            RunError: there are checkpoints and every one of them is damaged or of another run.
+        """
+        saved, path = self.checkpoints.latest(), self.folder / _METRICS
+        if path.exists():
+            kept, last = [], -1 if saved is None else saved.step
+            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+                # The last line may be incomplete, where the process was killed.
+                with contextlib.suppress(ValueError, KeyError):
+                    if json.loads(line)["step"] <= last:
+                        kept.append(line)
+            replace_file(path, "".join(kept).encode())
+        return saved
 
     def finish(self, model: Model) -> None:
         """Write the report and the model directory, and move this run into it.
@@ -223,16 +220,13 @@ class Run:
         self.options.listener(Note(text=result_of(model.metrics)))
 
     def _note_time(self) -> None:
-        """Write the seconds so far: a resumed run continues with the time that is left."""
-        # What cannot be written waits for the next time. A finished run has no folder any more.
-        with contextlib.suppress(OSError):
-            replace_file(self.folder / _SPENT, json.dumps({"seconds": self.budget.seconds()}).encode())
-
-    def _note_on(self) -> None:
-        while True:
-            self._note_time()
-            if self._ended.wait(_SECONDS_BETWEEN_NOTES):
-                return
+        """Write the seconds so far, again and again: a resumed run continues with the time that is left."""
+        has_ended = False
+        while not has_ended:
+            has_ended = self._ended.wait(_SECONDS_BETWEEN_NOTES)
+            # What cannot be written waits for the next time.
+            with contextlib.suppress(OSError):
+                replace_file(self.folder / _SPENT, json.dumps({"seconds": self.budget.seconds()}).encode())
 
     def _stop_noting(self) -> None:
         self._ended.set()
@@ -251,14 +245,12 @@ class Run:
         self.interrupt.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.interrupt.__exit__(kind, error, trace)
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.interrupt.end()
         self._stop_noting()
-        self._note_time()
         self.close()
-        if error is not None and self.interrupt.requested:
+        self.interrupt.__exit__()
+        if error is not None and self.interrupt.signal is not None:
             self._raise_interrupted(error)
 
     def _raise_interrupted(self, error: BaseException) -> None:
@@ -268,7 +260,8 @@ class Run:
             return
         if not (isinstance(error, Interrupted) and error.fix):
             error = interrupted(self.checkpoints.newest_step, self.out)
-        error.exit_code = self.interrupt.exit_code()
+        # As shells have it: 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP.
+        error.exit_code = 128 + (self.interrupt.signal or signal.SIGINT)
         raise error
 
 
@@ -279,11 +272,6 @@ def folder_of(out: Path | str) -> Path:
     return out.with_name(out.name + ".run")
 
 
-def is_unfinished(out: Path | str) -> bool:
-    """Whether a run of `out` is there that has a checkpoint."""
-    return any((folder_of(out) / _CHECKPOINTS).glob("checkpoint-*"))
-
-
 def read_request(out: Path | str) -> dict[str, object]:
     """Return what the unfinished run of `out` was asked for, as in request.json.
 
@@ -292,15 +280,11 @@ def read_request(out: Path | str) -> dict[str, object]:
     """
     path = folder_of(out) / _REQUEST
     try:
-        asked: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except (OSError, ValueError) as error:
         raise RunError(
-            expected="an unfinished run",
-            found="none",
-            where=str(path.parent),
-            fix="train without --resume",
+            expected="an unfinished run", found="none", where=str(path.parent), fix="train without --resume"
         ) from error
-    return asked
 
 
 def check_can_begin(options: TrainOptions) -> None:
@@ -315,6 +299,7 @@ def check_can_begin(options: TrainOptions) -> None:
         read_request(options.out)
         return
     check_writable(options.out)
+    folder = folder_of(options.out)
     if (options.out / MANIFEST).exists() and not options.overwrite:
         raise RunError(
             expected="a new folder",
@@ -322,7 +307,6 @@ def check_can_begin(options: TrainOptions) -> None:
             where=str(options.out),
             fix="choose another --out, or replace the model with --overwrite (overwrite=True)",
         )
-    folder = folder_of(options.out)
     if folder.exists() and any(folder.iterdir()) and not (folder / _REQUEST).is_file():
         raise RunError(
             expected="a free name for the run",
@@ -331,7 +315,7 @@ def check_can_begin(options: TrainOptions) -> None:
             fix="choose another out",
         )
     # Nothing is lost with a run that ended before its first checkpoint.
-    if is_unfinished(options.out) and not options.restart:
+    if any((folder / _CHECKPOINTS).glob("checkpoint-*")) and not options.restart:
         raise RunError(
             expected="no unfinished run",
             found="one with a checkpoint",
@@ -345,18 +329,18 @@ def _make_folder(request: Mapping[str, object], options: TrainOptions) -> None:
     folder = folder_of(options.out)
     full = {**request, "command_line": sys.argv, "started": time.time()}
     with typed(RunError, "a folder that can be written", folder.parent), new_directory(folder) as new:
-        write_synced(new / _REQUEST, json.dumps(full, indent=1, default=str).encode())
+        write_synced(new / _REQUEST, json.dumps(full, indent=1).encode())
         sync_directory(new)
         take_place(new, folder)
 
 
-def _check_same(then: dict[str, object], now: dict[str, object], out: Path) -> None:
-    for part in _DECISIVE:
-        old, new = then.get(part), now.get(part)
+def _check_same(then: Mapping[str, object], now: Mapping[str, object], out: Path) -> None:
+    """Check that the request of a run is the one of now, both as JSON has them."""
+    for part, new in now.items():
+        old = then.get(part)
         if isinstance(old, dict) and isinstance(new, dict):
             names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-            old = ", ".join(f"{name}={old.get(name)}" for name in names)
-            new = ", ".join(f"{name}={new.get(name)}" for name in names)
+            old, new = (", ".join(f"{name}={each.get(name)}" for name in names) for each in (old, new))
         if old != new:
             raise RunError(
                 expected=f"the {part.replace('_', ' ')} that the run was started with ({old})",

@@ -5,9 +5,11 @@ It is a file beside the run's folder, so that it is held while the folder is del
 
 from __future__ import annotations
 
+import contextlib
 import os
+from os.path import samestat
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from foretell.artifacts.replacement import typed
 from foretell.errors import RunError
@@ -15,8 +17,6 @@ from foretell.errors import RunError
 
 class RunLock:
     """Holds the lock of the run in `folder` until `close`, or until the process ends.
-
-    Windows has no `flock`: there nothing guards against two trainings in one folder.
 
     Args:
         folder: the run's folder, which need not exist; its parent must.
@@ -27,7 +27,8 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder.with_name(f".{folder.name}.lock")
-        while True:
+        is_held = False
+        while not is_held:
             with typed(RunError, "a folder that can be written", folder.parent):
                 self._file = self.path.open("a", encoding="utf-8")
             if not lock(self._file):
@@ -39,9 +40,10 @@ class RunLock:
                     fix="wait for it, or choose another out",
                 )
             # Another process may have deleted the file since it was opened: its lock is worth nothing.
-            if _is_at(self._file, self.path):
-                break
-            self._file.close()
+            with contextlib.suppress(FileNotFoundError):
+                is_held = os.name == "nt" or samestat(os.fstat(self._file.fileno()), self.path.stat())
+            if not is_held:
+                self._file.close()
 
     def close(self) -> None:
         """Release the lock. Calling it again does nothing."""
@@ -51,10 +53,10 @@ class RunLock:
             self._file.close()
 
 
-def lock(file: IO[Any]) -> bool:
+def lock(file: IO[str] | IO[bytes]) -> bool:
     """Lock an open file until it is closed; return False where another process has locked it.
 
-    On Windows, which has no `flock`, nothing is locked.
+    On Windows, which has no `flock`, nothing is locked: nothing guards against two trainings in one folder.
     """
     try:
         import fcntl
@@ -65,13 +67,3 @@ def lock(file: IO[Any]) -> bool:
     except OSError:
         return False
     return True
-
-
-def _is_at(file: IO[str], path: Path) -> bool:
-    """Return whether an open file is the one that has this name."""
-    if os.name == "nt":
-        return True
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False

@@ -21,7 +21,7 @@ from foretell.export.source import Source
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.explanation import Explanation, Word, write_html
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.training.report import write_report
+from foretell.training.report import report_of
 from tests.text.texts import ALL
 
 TEXTS = [*nasty_texts()[::40], "the mind adapts " * 20, "what stands in the way becomes the way ?"]
@@ -257,7 +257,9 @@ def written_explanation(folder: Path) -> Path:
 def written_report(folder: Path) -> Path:
     mistake = {"text": HOSTILE, "label": HOSTILE, "predicted": HOSTILE, "probability": 0.5}
     confusion = {"names": [HOSTILE, "b"], "counts": [[1, 0], [0, 1]]}
-    return write_report(folder, {"confusion": confusion, "mistakes": [mistake]})
+    page = folder / "page.html"
+    page.write_text(report_of(folder, {"confusion": confusion, "mistakes": [mistake]}), encoding="utf-8")
+    return page
 
 
 @pytest.mark.parametrize("write", [written_explanation, written_report])

@@ -27,10 +27,9 @@ from foretell.artifacts.directory import read_model, write_model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.errors import ForetellError
 from foretell.training import checkpoints
-from foretell.training.checkpoints import Checkpoints
+from foretell.training.checkpoints import Checkpoints, sealed, sealing
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run, folder_of, read_request
-from foretell.training.sealed import sealed, sealing
 from tests.builders import write_random
 
 

@@ -1,4 +1,4 @@
-"""A training that ends in time, on a clock of its own."""
+"""A training that ends in time, on a clock of its own; the learning rate by step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from foretell.training import budget as budget_module
-from foretell.training.budget import Budget, InTime
+from foretell.training.budget import AVERAGED_FLOOR, FLOOR, Budget, InTime, learning_rate
 
 NEVER = float("inf")
 
@@ -42,14 +42,6 @@ def test_without_a_limit_the_plan_holds(clock: Clock) -> None:
     assert budget.left() == budget.share(0.1) == budget.for_stage("text vectors") == NEVER
 
 
-def test_what_fits_is_not_cut(clock: Clock) -> None:
-    budget = Budget(1, clock=clock)
-    for done in range(100):
-        assert budget.steps(done, 100) == 100
-        clock.now += 0.5
-        budget.step_done()
-
-
 @pytest.mark.parametrize("minutes", [1, 10])
 def test_it_ends_in_time(clock: Clock, minutes: int) -> None:
     _, took = trained(Budget(minutes, clock=clock), clock, 10**6, lambda _: 0.5)
@@ -62,23 +54,16 @@ def test_a_machine_that_slows_down_still_ends_in_time(clock: Clock) -> None:
     assert 450 <= done <= 510
 
 
-def test_neither_compiling_nor_a_pause_is_the_pace(clock: Clock) -> None:
-    budget = Budget(10, clock=clock)
-    for k in range(100):
-        clock.now += 20.0 if k == 0 else 0.1
-        budget.step_done()
-        if k % 10 == 9:
-            budget.pause()
-            clock.now += 2.0
-    assert budget.steps(100, 10**6) == pytest.approx(100 + budget.left() / 0.1, rel=0.01)
-
-
 def test_the_pace_is_the_mean_of_about_twenty_steps_after_the_first_ones(clock: Clock) -> None:
     budget, paces = Budget(1, clock=clock), []
     for took in (0.0, 9.0, 2.0, 4.0):
         clock.now += took
         budget.step_done()
         paces.append(budget.pace)
+    budget.pause()
+    clock.now += 50.0
+    budget.step_done()
+    assert budget.pace == paces[-1], "a pause is no part of it"
     assert paces == [0.0, 0.0, 2.0, pytest.approx(0.95 * 2 + 0.05 * 4)]
 
 
@@ -123,15 +108,13 @@ def test_texts_are_given_until_their_time_is_over(clock: Clock, monkeypatch: pyt
     assert list(InTime(Texts(), Budget(0, clock=clock), NEVER)) == texts
 
 
-def test_the_last_moments_have_a_step_each(clock: Clock) -> None:
-    budget = Budget(1, clock=clock)
-    for _ in range(4):
-        clock.now += 0.2
-        budget.step_done()
-    clock.now += 58.55
-    # 0.65 seconds are left, then a tenth of a second, then none.
-    assert budget.steps(4, 100) == 7
-    clock.now += 0.5
-    assert budget.steps(4, 100) == 5
-    clock.now += 0.2
-    assert [budget.steps(done, 100) for done in (0, 1, 4)] == [1, 1, 4]
+def test_the_learning_rate_warms_up_and_decays() -> None:
+    rates = [learning_rate(step, 200, 0.1) for step in range(201)]
+    peak = rates.index(max(rates))
+    assert max(rates) == pytest.approx(0.1)
+    assert 5 <= peak <= 15
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert rates[-1] == learning_rate(500, 200, 0.1) == pytest.approx(FLOOR * 0.1)
+    assert learning_rate(200, 200, 0.1, AVERAGED_FLOOR) == pytest.approx(AVERAGED_FLOOR * 0.1)
+    assert learning_rate(0, 1, 0.1) == pytest.approx(0.1)

@@ -1,4 +1,4 @@
-"""Adam and clipped SGD beside Keras's own, the learning rate by step, the choice of precision."""
+"""Adam and clipped SGD beside Keras's own, and the choice of precision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import tensorflow as tf
 from foretell.training import precision
 from foretell.training.optimizers import Adam, clipped
 from foretell.training.precision import precision_for
-from foretell.training.schedule import AVERAGED_FLOOR, FLOOR, learning_rate
 
 
 def after_adam(kind, *, clip_norm):
@@ -81,26 +80,8 @@ def test_rows_that_no_step_has_read_stay_to_the_bit() -> None:
     optimizer.apply([given], [table])
     np.testing.assert_allclose(table[3], -1.9, rtol=1e-6)
     np.testing.assert_array_equal(table[:3], np.float32(0.1))
-
-
-def test_a_gradient_that_is_no_number_shows() -> None:
-    table = keras.Variable(np.ones((2, 2), "float32"))
-    optimizer = keras.optimizers.SGD(1.0)
-    optimizer.build([table])
-    optimizer.apply(clipped([tf.constant([[np.nan, 1.0], [1.0, 1.0]])], 1.0), [table])
-    assert np.isnan(table.numpy()).all()
-
-
-def test_the_learning_rate_warms_up_and_decays() -> None:
-    rates = [learning_rate(step, 200, 0.1) for step in range(201)]
-    peak = rates.index(max(rates))
-    assert max(rates) == pytest.approx(0.1)
-    assert 5 <= peak <= 15
-    assert rates[: peak + 1] == sorted(rates[: peak + 1])
-    assert rates[peak:] == sorted(rates[peak:], reverse=True)
-    assert rates[-1] == learning_rate(500, 200, 0.1) == pytest.approx(FLOOR * 0.1)
-    assert learning_rate(200, 200, 0.1, AVERAGED_FLOOR) == pytest.approx(AVERAGED_FLOOR * 0.1)
-    assert learning_rate(0, 1, 0.1) == pytest.approx(0.1)
+    # One that is no number shows.
+    assert np.isnan(clipped([tf.constant([np.nan, 1.0])], 1.0)[0].numpy()).all()
 
 
 LARGE = (1_120, 512, 2_048)
@@ -119,9 +100,3 @@ def test_the_faster_one_by_far_is_chosen(times, chosen, monkeypatch):
         precision, "_seconds", lambda *factors_and_precision: taken[factors_and_precision[-1]]
     )
     assert precision_for("auto", *LARGE) == chosen
-
-
-def test_a_probe_tells_seconds():
-    assert precision_for("auto", 512, 512, 512) in {"float32", "mixed_bfloat16"}
-    one = tf.constant([[1.0]])
-    assert 0 < precision._seconds(one, one, "float32") < 10

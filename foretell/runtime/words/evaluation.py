@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -23,13 +25,16 @@ _MAX_CHARACTERS = 1_000_000
 _STEPS = 256
 
 
-def evaluate_words(runtime: WordsRuntime, lines: Iterable[str], *, cache: int = 0) -> dict[str, Any]:
+def evaluate_words(
+    runtime: WordsRuntime, lines: Iterable[str], *, cache: int = 0, seconds: float = math.inf
+) -> dict[str, Any]:
     """Return the metrics of a language model on a text.
 
     Args:
         runtime: the language model.
         lines: the text, read once; its beginning is kept for the suggestions.
         cache: words in a continuous cache; 0: none.
+        seconds: the suggestions are measured on as many tokens as that allows.
 
     Returns:
         The fields of `Score`. Where tokens are words and the network has a state, also `headline` of
@@ -52,8 +57,10 @@ def evaluate_words(runtime: WordsRuntime, lines: Iterable[str], *, cache: int = 
     )
     measured = Measurement(Keyboard(*vocabulary), parts, cache or CACHE)
     ids, costs = _typed_text(runtime.tokenizer, beginning)
-    state = network.zero_state()
+    state, end = network.zero_state(), time.monotonic() + seconds
     for start in range(0, len(ids) - 1, _STEPS):
+        if time.monotonic() >= end:
+            break
         chunk = ids[start : start + _STEPS + 1]
         _, state = network.score_later(chunk, state)
         measured.add(chunk, costs[start + 1 : start + len(chunk)], state[0][0])

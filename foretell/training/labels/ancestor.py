@@ -8,7 +8,7 @@ logarithmic opinion pool of the old and the new classifier.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -24,10 +24,10 @@ from foretell.ngrams.tfidf import TfidfModel
 from foretell.presets import preset
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.ancestry import ContinuedModel, check_unchanged
 from foretell.training.labels.members import Candidate, Chosen, scores_of
 from foretell.training.labels.rows import Rows
 from foretell.training.labels.tokens import Tokens
+from foretell.training.options import check_unchanged
 
 if TYPE_CHECKING:
     from foretell.networks import Network
@@ -39,8 +39,21 @@ _SHAPE = (
 """Settings that the weights and the tokens of a model depend on: they stay as they are."""
 
 
-class Ancestor(ContinuedModel[LabelsRuntime]):
-    """A classifier whose training is continued. Make one with `read_ancestor`."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ancestor:
+    """A classifier whose training is continued. Make one with `read_ancestor`.
+
+    `name` is that of its directory, `runtime` the same model, opened for prediction.
+    """
+
+    name: str
+    model: Model
+    runtime: LabelsRuntime
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """The SHA-256 of its manifest.json, and those of its own ancestors, the last one first."""
+        return (self.model.sha256, *self.model.ancestors)
 
     @property
     def labels(self) -> list[str]:
@@ -74,7 +87,7 @@ def continued_settings(model: Model, name: str | None, changes: Mapping[str, obj
     base = own if name is None else cast(LabelsSettings, preset("labels", name))
     settings = with_changes(base, dict(changes))
     shape = (*_SHAPE, "length") if own.traits.pads_front else _SHAPE
-    check_unchanged(own, settings, shape, name=name, changes=changes, data="data")
+    check_unchanged(own, settings, shape)
     return settings
 
 

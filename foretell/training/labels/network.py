@@ -19,7 +19,7 @@ import numpy as np
 from foretell.arrays import Array, Probabilities
 from foretell.artifacts.weights import Weights, check_size, network_size
 from foretell.config import LabelsSettings, with_changes
-from foretell.training.budget import SECONDS_TO_WRITE
+from foretell.training.budget import SECONDS_TO_WRITE, learning_rate
 from foretell.training.labels.ancestor import Ancestor, take_over_classifier
 from foretell.training.labels.batches import EncodedTexts, as_read, epoch_order
 from foretell.training.labels.compiled import CompactNetwork
@@ -28,7 +28,6 @@ from foretell.training.labels.folds import Folds
 from foretell.training.labels.network_fit import EMBEDDINGS, Fitting, Standing, make_plan
 from foretell.training.labels.stages import Training
 from foretell.training.labels.tokens import LabelledTokens
-from foretell.training.schedule import learning_rate
 
 MIN_TOKENS = 20_000
 """Below 20,000 tokens co-occurrence counts are noise."""
@@ -166,7 +165,6 @@ def train_network(
     fitting = Fitting(network, settings, plan, train, valid, training.stages)
     if (checkpoint := training.stages.network) is not None:
         fitting.restore(checkpoint)
-        run.rewind(checkpoint.step)
         training.note(f"resumed after step {checkpoint.step:,} of {plan.steps:,}")
     run.budget.keep(fitting.seconds_to_end())
     if run.budget.left() < _MIN_TIME_SHARE * 60 * settings.minutes:

@@ -17,14 +17,13 @@ from foretell.arrays import Array, Probabilities
 from foretell.config import LabelsSettings
 from foretell.metrics import mean_accuracy, mean_loss
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, label_accuracy, mean_log_loss, micro_f1
-from foretell.training.budget import SECONDS_TO_WRITE
+from foretell.training.budget import SECONDS_TO_WRITE, learning_rate
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
 from foretell.training.labels.batches import EncodedTexts, epoch_order
 from foretell.training.labels.compiled import CompactNetwork, Means
 from foretell.training.labels.stages import Stages
-from foretell.training.schedule import learning_rate
 
 EMBEDDINGS = "embeddings"
 """Where a checkpoint has the embeddings that training began with, of all words."""

@@ -22,7 +22,7 @@ class Stages:
     """
 
     def __init__(self, run: Run) -> None:
-        before = run.checkpoints.latest()
+        before = run.resumed()
         self.run, self._before, self.arrays = run, before, dict[str, Array]()
         self.network: Checkpoint | None = before if before is not None and "epoch" in before.state else None
 

@@ -92,8 +92,7 @@ def train_labels(
     files = () if vectors is None else vector_files(vectors)
     digests = [sha256_of(*files) if files else "", "" if used is None else used.sha256]
     more = ["keep_teacher" if kept is not None else "", "" if continued is None else continued.digest()]
-    sources = [part.name for part in (split.train, split.valid) if part is not None]
-    request = Request(job="labels", settings=settings, data=_digest(split, *digests, *more), sources=sources)
+    request = Request(job="labels", settings=settings, data=_digest(split, *digests, *more))
     # With the old examples the network starts anew: the old one has seen those that are held out, would seem
     # better than it is and get too large a weight (docs/experiments.md).
     ancestor = None if continued is None or continued.has_old else continued.ancestor

@@ -16,14 +16,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from tensorflow import Tensor
 
-from foretell.artifacts.weights import Weights
+from foretell.arrays import Array
 from foretell.config import WordsSettings
 from foretell.errors import DataError
 from foretell.networks import set_weights, weights_of
@@ -70,14 +69,6 @@ class OffsetWalk:
 
     def _random(self) -> int:
         return int(self._rng.integers(0, self._stride, endpoint=True))
-
-    def state(self) -> dict[str, Any]:
-        """Return the state for `restore`, as plain values."""
-        return {"offset": self._offset, "generator": self._rng.bit_generator.state}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from the state of another walk."""
-        self._offset, self._rng.bit_generator.state = state["offset"], state["generator"]
 
 
 class ArticleSteps:
@@ -176,7 +167,7 @@ class _Loop:
     """One training in memory; see `train_article`.
 
     A checkpoint holds all that an iteration changes: the variables of `network`, the slots of `steps`, the
-    step, the walk, and loss and correctness of the last REPORT_EVERY iterations, [2, iteration].
+    step, and loss and correctness of the last REPORT_EVERY iterations, [2, iteration].
     """
 
     def __init__(self, run: Run, words: npt.NDArray[np.int32], size: int, settings: WordsSettings) -> None:
@@ -187,8 +178,7 @@ class _Loop:
         self.walk = OffsetWalk(len(words), settings.window, settings.seed)
         self.recent = np.zeros([2, 0], np.float32)
         self.step, seconds = 0, 0.0
-        self.epochs = math.ceil(settings.iterations / REPORT_EVERY)
-        saved = run.checkpoints.latest()
+        saved = run.resumed()
         if saved is None:
             run.log_graph(self.steps.compiled.get_concrete_function().graph)
         else:
@@ -199,39 +189,30 @@ class _Loop:
         """Continue to the last iteration, or save a checkpoint and stop."""
         last = self.settings.iterations
         while self.step < last:
-            self._call(self._next_count())
-            if self.step % REPORT_EVERY == 0 or self.step == last:
+            # A call ends at a report, at the end, or where an interruption is set.
+            ends = [self.step // REPORT_EVERY * REPORT_EVERY + REPORT_EVERY, last]
+            ends += [self.run.interrupt.stop_after_steps or 0]
+            self._call(min(CHUNK, *(end - self.step for end in ends if end > self.step)))
+            is_last = self.step == last
+            if is_last or self.step % REPORT_EVERY == 0:
                 self._report()
-            if self.step < last and self.run.interrupt.at(self.step):
+            stops = not is_last and self.run.interrupt.at(self.step)
+            if stops or is_last or self.run.checkpoints.due():
                 self._save()
+            if stops:
                 raise interrupted(self.step, self.run.out)
-            if self.run.checkpoints.due() or self.step == last:
-                self._save()
-
-    def _next_count(self) -> int:
-        """Return the iterations of the next call: up to the next report, the end, or a set interruption."""
-        stop = self.run.interrupt.stop_after_steps
-        ends = [self.step // REPORT_EVERY * REPORT_EVERY + REPORT_EVERY, self.settings.iterations]
-        if stop is not None and stop > self.step:
-            ends.append(stop)
-        return min(CHUNK, min(ends) - self.step)
 
     def _call(self, count: int) -> None:
         began = time.monotonic()
         done = self.steps.run([next(self.walk) for _ in range(count)])
         self.recent = np.concatenate([self.recent, done], axis=1)[:, -REPORT_EVERY:]
         self.step += count
-        each = (time.monotonic() - began) / count
+        each, steps = (time.monotonic() - began) / count, self.settings.iterations
+        epoch, epochs = self._epochs()
         progress = Progress(
-            step=self.step,
-            steps=self.settings.iterations,
-            epoch=self._epoch(),
-            epochs=self.epochs,
-            speed=1 / each,
-            unit="iterations",
-            seconds_left=(self.settings.iterations - self.step) * each,
-            **self._means(),
-        )
+            step=self.step, steps=steps, epoch=epoch, epochs=epochs, speed=1 / each, unit="iterations",
+            seconds_left=(steps - self.step) * each, **self._means(),
+        )  # fmt: skip
         self.listener(progress)
 
     def _means(self) -> dict[str, float]:
@@ -239,13 +220,15 @@ class _Loop:
         loss, accuracy = self.recent.mean(axis=1, dtype=np.float64).tolist()
         return {"loss": loss, "accuracy": accuracy}
 
-    def _epoch(self) -> int:
-        return math.ceil(self.step / REPORT_EVERY)
+    def _epochs(self) -> tuple[int, int]:
+        """Return the report that the iteration belongs to, and how many there are."""
+        return math.ceil(self.step / REPORT_EVERY), math.ceil(self.settings.iterations / REPORT_EVERY)
 
     def _report(self) -> None:
-        step, epoch, (loss, accuracy) = self.step, self._epoch(), self._means().values()
-        self.run.log(step=step, epoch=epoch, speed=step / self._seconds(), loss=loss, accuracy=accuracy)
-        self.listener(EpochDone(epoch=epoch, epochs=self.epochs, step=step, loss=loss, accuracy=accuracy))
+        (epoch, epochs), means = self._epochs(), self._means()
+        self.run.log(step=self.step, epoch=epoch, speed=self.step / self._seconds(), **means)
+        loss, accuracy = means["loss"], means["accuracy"]
+        self.listener(EpochDone(epoch=epoch, epochs=epochs, step=self.step, loss=loss, accuracy=accuracy))
 
     def _seconds(self) -> float:
         return max(1e-9, time.monotonic() - self._began)
@@ -267,20 +250,19 @@ class _Loop:
         }
 
     def _save(self) -> None:
-        arrays: dict[str, npt.NDArray[np.generic]] = {"recent": self.recent}
+        arrays: dict[str, Array] = {"recent": self.recent}
         arrays |= {f"weights/{name}": value for name, value in weights_of(self.network).items()}
         arrays |= {f"slots/{k}": np.array(slot.numpy()) for k, slot in enumerate(self.steps.slots)}
-        state = {"walk": self.walk.state(), "seconds": self._seconds()}
-        path = self.run.checkpoints.save(self.step, arrays, state)
+        path = self.run.checkpoints.save(self.step, arrays, {"seconds": self._seconds()})
         self.listener(Checkpointed(path=path, step=self.step))
 
     def _restore(self, saved: Checkpoint) -> float:
-        set_weights(self.network, cast(Weights, saved.under("weights")))
+        set_weights(self.network, saved.under("weights"))
         for k, slot in enumerate(self.steps.slots):
             slot.assign(saved.arrays[f"slots/{k}"])
         self.recent = saved.arrays["recent"].astype(np.float32)
-        self.walk.restore(saved.state["walk"])
         self.step = saved.step
-        self.run.rewind(saved.step)
+        for _ in range(self.step):
+            next(self.walk)
         self.listener(Note(text=f"resumed after iteration {saved.step:,} of {self.settings.iterations:,}"))
         return float(saved.state["seconds"])

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from foretell.arrays import Float64s
-from foretell.artifacts.directory import read_model, write_model
+from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings, with_changes
@@ -21,8 +20,8 @@ from foretell.errors import SettingsError, UsageError
 from foretell.metrics.bootstrap import interval, resamples
 from foretell.presets import DEFAULT_PRESET, preset
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.training.ancestry import ContinuedModel, check_unchanged
 from foretell.training.events import Listener, Note
+from foretell.training.options import check_unchanged
 from foretell.training.words.data import MIN_VALID
 
 _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units", "layers")
@@ -48,76 +47,92 @@ _BLOCKS = 50
 _CHARACTERS_PER_WORD = 5
 
 
-class WordsAncestor(ContinuedModel[WordsRuntime]):
-    """A language model whose training is continued. Make one with `read_words_ancestor`."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ContinuedWords:
+    """What a training continues. Made by `opened`.
+
+    Attributes:
+        model: the language model, with its weights.
+        old: old text, learned from again, or None.
+        old_valid: old text to measure on only; None: the end of `old`.
+    """
+
+    model: Model
+    old: Corpus | None = None
+    old_valid: Corpus | None = None
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """The SHA-256 of the model's manifest.json, and those of its own ancestors, the last one first."""
+        return (self.model.sha256, *self.model.ancestors)
+
+    def digests(self) -> list[str]:
+        """Return what decides the training beside the new text."""
+        parts = [part.digest() for part in (self.old, self.old_valid) if part is not None]
+        return [f"continues {self.model.sha256}", *parts, f"{self.old is None}"]
 
 
-def read_words_ancestor(path: str | Path) -> WordsAncestor:
-    """Read the model directory of a language model.
+def opened(path: str | Path | None, old: Corpus | None, old_valid: Corpus | None) -> ContinuedWords | None:
+    """Return what a training continues; None: it continues nothing.
+
+    Args:
+        path: the model directory of a language model, or None.
+        old, old_valid: its old text, or None.
 
     Raises:
-        UsageError: it holds a classifier, or the article's language model.
+        SettingsError: old text without a model.
+        UsageError: the model is a classifier, or the article's language model.
         ArtifactError: it cannot be trusted (each reason has its own subclass).
     """
+    if path is None:
+        if old is not None or old_valid is not None:
+            raise SettingsError(
+                expected="a model to continue, whose old text this is",
+                found="none",
+                where="old" if old is not None else "old-valid",
+            )
+        return None
     model = read_model(path)
-    if model.job != "words":
+    settings = model.settings
+    if not (isinstance(settings, WordsSettings) and settings.traits.carries_state):
+        is_words = isinstance(settings, WordsSettings)
         raise UsageError(
             expected="a language model to continue",
-            found="a classifier",
-            where=str(path),
-            fix="give a model that foretell train words made",
-        )
-    if not cast(WordsSettings, model.settings).traits.carries_state:
-        raise UsageError(
-            expected="a language model with embeddings",
-            found="the article's, which reads raw integers",
+            found="the article's, which reads raw integers" if is_words else "a classifier",
             where=str(path),
             fix="train one with foretell train words --preset base",
         )
-    return WordsAncestor(name=Path(path).resolve().name, model=model, runtime=WordsRuntime.open(path))
+    return ContinuedWords(model=model, old=old, old_valid=old_valid)
 
 
-def continued_words_settings(model: Model, name: str | None, changes: Mapping[str, Any]) -> WordsSettings:
-    """Return the settings of a training that continues a model.
+def settings_for(
+    name: str | None, changes: Mapping[str, object], continued: ContinuedWords | None
+) -> tuple[WordsSettings, str]:
+    """Return the settings of a training, and the name of their preset.
 
-    The learning rate is a quarter of the model's, unless it is given: the optimizer starts anew, and at the
-    full rate it would soon forget what the model has learned.
+    A training that continues a model starts from the model's settings, with a quarter of the learning rate,
+    unless that is given: the optimizer starts anew, and at the full rate it would soon forget what the model
+    has learned.
 
     Args:
-        model: the language model; its own settings are where the others start from.
-        name: of a preset to start from instead; None: the model's settings.
+        name: of the preset to start from; None: that of the model to continue, or the default preset.
         changes: fields to change.
+        continued: what the training continues, or None.
 
     Raises:
         SettingsError: no such preset or setting; or another network, other tokens or other sizes than the
-            model has.
+            model to continue has.
     """
+    if continued is None:
+        name = name or DEFAULT_PRESET
+        return with_changes(cast(WordsSettings, preset("words", name)), dict(changes)), name
+    model = continued.model
     own = cast(WordsSettings, model.settings)
     base = own if name is None else cast(WordsSettings, preset("words", name))
     rate = {} if model.ancestors and name is None else {"learning_rate": RATE * base.learning_rate}
     settings = with_changes(base, {**rate, **changes})
-    check_unchanged(own, settings, _SHAPE, name=name, changes=changes, data="text")
-    return settings
-
-
-def settings_for(
-    name: str, changes: Mapping[str, Any], ancestor: WordsAncestor | None
-) -> tuple[WordsSettings, str]:
-    """Return the settings of a training from Python, and the name of its preset.
-
-    Args:
-        name: of a preset; the default one does not count as given where a model is continued.
-        changes: fields to change.
-        ancestor: the model to continue, or None.
-
-    Raises:
-        SettingsError: as `with_changes` and `continued_words_settings`.
-    """
-    if ancestor is None:
-        return with_changes(cast(WordsSettings, preset("words", name)), dict(changes)), name
-    own = ancestor.model.preset
-    given = None if name in (DEFAULT_PRESET, own) else name
-    return continued_words_settings(ancestor.model, given, changes), given or own
+    check_unchanged(own, settings, _SHAPE)
+    return settings, name or model.preset
 
 
 def continued_weights(fresh: Weights, old: Weights) -> Weights:
@@ -135,48 +150,6 @@ def continued_weights(fresh: Weights, old: Weights) -> Weights:
     bias[:] = np.quantile(old["output/bias"], _BIAS_QUANTILE)
     bias[:n] = old["output/bias"]
     return {**old, "embedding": embedding.astype(np.float32), "output/bias": bias}
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ContinuedWords:
-    """What a training continues.
-
-    Attributes:
-        ancestor: the language model.
-        old: old text, learned from again, or None.
-        old_valid: old text to measure on only; None: the end of `old`.
-    """
-
-    ancestor: WordsAncestor
-    old: Corpus | None = None
-    old_valid: Corpus | None = None
-
-    def digests(self) -> list[str]:
-        """Return what decides the training beside the new text."""
-        parts = [part.digest() for part in (self.old, self.old_valid) if part is not None]
-        return [f"continues {self.ancestor.model.sha256}", *parts, f"{self.old is None}"]
-
-
-def opened(model: str | Path | None, old: Corpus | None, old_valid: Corpus | None) -> ContinuedWords | None:
-    """Return what a training continues; None: it continues nothing.
-
-    Args:
-        model: the model directory, or None.
-        old, old_valid: its old text, or None.
-
-    Raises:
-        SettingsError: old text without a model.
-        UsageError, ArtifactError: as `read_words_ancestor`.
-    """
-    if model is not None:
-        return ContinuedWords(ancestor=read_words_ancestor(model), old=old, old_valid=old_valid)
-    if old is not None or old_valid is not None:
-        raise SettingsError(
-            expected="a model to continue, whose old text this is",
-            found="none",
-            where="old" if old is not None else "old-valid",
-        )
-    return None
 
 
 def continued_corpus(
@@ -218,10 +191,9 @@ def _cut(corpus: Corpus, fraction: float, min_characters: int) -> tuple[Corpus, 
 
 def continued_metrics(
     model: Model, continued: ContinuedWords, old_valid: Corpus | None, listener: Listener
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return `continued` of metrics.json, and report it; with a warning where the old text is forgotten."""
-    ancestor = continued.ancestor
-    old = None if old_valid is None else _beside(model, ancestor, old_valid)
+    old = None if old_valid is None else _beside(model, continued.model, old_valid)
     sentence = "not measured, because no old text was given"
     if continued.old is not None:
         sentence = f"not measured, because {continued.old.name} is too short to set a part of it aside"
@@ -235,34 +207,32 @@ def continued_metrics(
         text = "warning: the model is worse on the old text than before by more than chance"
         listener(Note(text=f"{text}; give more of the old text with --old, or a lower learning rate"))
     return {
-        "sha256": list(ancestor.lineage),
-        "new_words": model.tokenizer.size - ancestor.model.tokenizer.size,
+        "sha256": list(continued.lineage),
+        "new_words": model.tokenizer.size - continued.model.tokenizer.size,
         "has_old": continued.old is not None,
         "old": old,
         "measured_on": sentence,
     }
 
 
-def _beside(model: Model, ancestor: WordsAncestor, old_valid: Corpus) -> dict[str, Any]:
-    """Return the metrics of both models on old text.
+def _beside(model: Model, before: Model, old_valid: Corpus) -> dict[str, object]:
+    """Return the metrics of the new model, and of the one before, on old text.
 
     A word that is new to the old model is `<unk>` there, so perplexities per token differ in their tokens.
     Bits per byte can always be compared.
     """
     lines = list(itertools.islice(iter(old_valid), MAX_LINES))
-    with tempfile.TemporaryDirectory() as folder:
-        # The metrics are part of the model directory, so the model is written once before they are known.
-        write_model(model, Path(folder) / "model")
-        runtime = WordsRuntime.open(Path(folder) / "model")
-        now, (bits_now, sizes) = runtime.score(lines), _bits_and_bytes(runtime, lines)
-    before, (bits_before, _) = ancestor.runtime.score(lines), _bits_and_bytes(ancestor.runtime, lines)
+    # The new model has no directory yet, since its metrics are a part of that.
+    runtimes = [WordsRuntime(each) for each in (replace(model, path=before.path), before)]
+    now, then = (runtime.score(lines) for runtime in runtimes)
+    (bits_now, sizes), (bits_then, _) = (_bits_and_bytes(runtime, lines) for runtime in runtimes)
     places = np.concatenate(list(resamples(len(sizes))))
-    difference = interval((bits_now - bits_before)[places].sum(axis=1) / sizes[places].sum(axis=1))
+    difference = interval((bits_now - bits_then)[places].sum(axis=1) / sizes[places].sum(axis=1))
     return {
         "bits_per_byte": now.bits_per_byte,
         "perplexity": now.perplexity,
-        "bits_per_byte_before": before.bits_per_byte,
-        "perplexity_before": before.perplexity,
+        "bits_per_byte_before": then.bits_per_byte,
+        "perplexity_before": then.perplexity,
         "tokens": now.tokens,
         "interval": difference,
         "has_dropped": bool(difference is not None and difference[0] > 0 and len(sizes) > 1),

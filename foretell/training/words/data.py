@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,14 +16,13 @@ from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import DataError
-from foretell.metrics import bits_per_byte
-from foretell.text.line_encoder import LineEncoder, keys_of, spelled_bytes, utf8_bytes
+from foretell.text.line_encoder import LineEncoder, spelled_bytes, utf8_bytes
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.budget import InTime
+from foretell.training.checkpoints import sealed, sealing
 from foretell.training.events import Note
 from foretell.training.run import Run
-from foretell.training.sealed import sealed, sealing
-from foretell.training.words.token_file import TokenFile, write_tokens
+from foretell.training.words.token_file import TokenFile, kind_for, write_tokens
 
 NONE = -1
 """The target of a position that is left out of the loss."""
@@ -158,14 +156,13 @@ class TokenizedCorpus:
         return dataclasses.replace(self, valid=self.valid.part(0, min(count, len(self.valid))))
 
 
-@contextmanager
 def tokenized(
     run: Run,
     corpus: Corpus,
     valid: Corpus | None,
     settings: WordsSettings,
     known: Tokenizer | None = None,
-) -> Iterator[TokenizedCorpus]:
+) -> TokenizedCorpus:
     """Return the corpus as token ids, from the cache of a resumed run as far as it has them.
 
     The vocabulary is cached, then each text. An interruption repeats the part in progress, which takes about
@@ -177,18 +174,16 @@ def tokenized(
         RunError: the disk is full.
     """
     tokenizer = _tokenizer(run, corpus, settings, known)
-    with ExitStack() as files:
-        tokens = files.enter_context(TokenFile(_cached(run, "tokens", corpus, tokenizer)))
-        if not settings.traits.carries_state:
-            yield TokenizedCorpus(tokenizer, tokens, None)
-        elif valid is None:
-            yield TokenizedCorpus(tokenizer, *split_tokens(tokens, settings.valid_fraction))
-        else:
-            watched = files.enter_context(TokenFile(_cached(run, "valid", valid, tokenizer)))
-            if len(watched) <= settings.window:
-                unit = "validation tokens" if settings.has_open_vocabulary else "validation words"
-                raise _too_short(unit, settings.window, len(watched), valid.name, "more validation text")
-            yield TokenizedCorpus(tokenizer, tokens, watched)
+    tokens = _encoded(run, "tokens", corpus, tokenizer)
+    if not settings.traits.carries_state:
+        return TokenizedCorpus(tokenizer, tokens, None)
+    if valid is None:
+        return TokenizedCorpus(tokenizer, *split_tokens(tokens, settings.valid_fraction))
+    watched = _encoded(run, "valid", valid, tokenizer)
+    if len(watched) <= settings.window:
+        unit = "validation tokens" if settings.has_open_vocabulary else "validation words"
+        raise _too_short(unit, settings.window, len(watched), valid.name, "more validation text")
+    return TokenizedCorpus(tokenizer, tokens, watched)
 
 
 def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFile | None]:
@@ -205,50 +200,56 @@ def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFi
 
 
 def _tokenizer(run: Run, corpus: Corpus, settings: WordsSettings, known: Tokenizer | None) -> Tokenizer:
-    """Return the tokenizer of the cache; if there is no whole one, count the words and write it."""
-    if (path := sealed(run.cache, "tokenizer")) is not None:
-        return stored_tokenizer(path.read_text(encoding="utf-8"), settings)
-    run.options.listener(Note(text="counting the words of the corpus"))
-    lines = _in_time(run, corpus)
-    size, min_count = settings.vocabulary, settings.min_count
-    if known is None:
-        tokenizer = Tokenizer.train(
-            lines, settings.tokens, lowercase=settings.lowercase, vocabulary=size, min_count=min_count
-        )
-    else:
-        tokenizer = known.with_new_words(lines, vocabulary=size, min_count=min_count)
-        text = f"{tokenizer.size - known.size:,} new words; those of the model keep their places"
-        run.options.listener(Note(text=text))
-    if tokenizer.size < 2:
-        raise DataError(expected="a corpus of different words", found="fewer than two", where=corpus.name)
-    _note_cut(run, lines, f"the vocabulary is that of the first {{}} lines of {corpus.name}")
-    with sealing(run.cache, "tokenizer", "json", "the tokenizer") as new:
-        new.write_text(tokenizer.to_json(), encoding="utf-8")
-    return tokenizer
+    """Return the tokenizer of the cache; if there is no whole one, the words are counted."""
+
+    def write(lines: InTime, path: Path) -> None:
+        size, min_count = settings.vocabulary, settings.min_count
+        if known is None:
+            tokenizer = Tokenizer.train(
+                lines, settings.tokens, lowercase=settings.lowercase, vocabulary=size, min_count=min_count
+            )
+        else:
+            tokenizer = known.with_new_words(lines, vocabulary=size, min_count=min_count)
+            text = f"{tokenizer.size - known.size:,} new words; those of the model keep their places"
+            run.options.listener(Note(text=text))
+        if tokenizer.size < 2:
+            raise DataError(expected="a corpus of different words", found="fewer than two", where=corpus.name)
+        path.write_text(tokenizer.to_json(), encoding="utf-8")
+
+    cut = f"the vocabulary is that of the first {{}} lines of {corpus.name}"
+    path = _cached(run, "tokenizer.json", corpus, "counting the words of the corpus", cut, write)
+    return stored_tokenizer(path.read_text(encoding="utf-8"), settings)
 
 
-def _cached(run: Run, stem: str, corpus: Corpus, tokenizer: Tokenizer) -> Path:
-    """Return a token file of the cache; if there is no whole one, encode the corpus into it."""
-    path = sealed(run.cache, stem)
-    if path is None:
-        unit = "tokens" if tokenizer.is_open else "words"
-        text = f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} {unit}"
-        run.options.listener(Note(text=text))
-        lines = _in_time(run, corpus)
-        write_tokens(run.cache, stem, lines, tokenizer)
-        _note_cut(run, lines, f"only the first {{}} lines of {corpus.name} are used")
-        path = sealed(run.cache, stem)
-        assert path is not None
-    return path
+def _encoded(run: Run, stem: str, corpus: Corpus, tokenizer: Tokenizer) -> TokenFile:
+    """Return a text of the cache as token ids; if there is no whole one, the corpus is encoded."""
+    unit = "tokens" if tokenizer.is_open else "words"
+    text = f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} {unit}"
+    cut = f"only the first {{}} lines of {corpus.name} are used"
+    name = f"{stem}.{kind_for(tokenizer)}"
+    return TokenFile(
+        _cached(run, name, corpus, text, cut, lambda lines, path: write_tokens(lines, tokenizer, path))
+    )
 
 
-def _in_time(run: Run, corpus: Corpus) -> InTime:
-    return InTime(corpus, run.budget, run.budget.share(_TIME_SHARE))
+def _cached(
+    run: Run, name: str, corpus: Corpus, text: str, cut: str, write: Callable[[InTime, Path], None]
+) -> Path:
+    """Return a file of the cache; if there is no whole one, `write` makes it of the lines of a corpus.
 
-
-def _note_cut(run: Run, lines: InTime, text: str) -> None:
+    `text` is the note for that, `cut` the one where the time limit left out the lines after the first {}.
+    """
+    stem, _, ending = name.partition(".")
+    if (path := sealed(run.cache, stem)) is not None:
+        return path
+    run.options.listener(Note(text=text))
+    lines = InTime(corpus, run.budget, run.budget.share(_TIME_SHARE))
+    with sealing(run.cache, stem, ending, "the cached text") as new:
+        write(lines, new)
     if lines.is_cut:
-        run.options.listener(Note(text=f"the time limit is short: {text.format(f'{lines.count:,}')}"))
+        short = f"the time limit is short: {cut.format(f'{lines.count:,}')}"
+        run.options.listener(Note(text=short))
+    return next(run.cache.glob(f"{stem}.*"))
 
 
 @dataclass
@@ -259,45 +260,37 @@ class MeasuredBytes:
         tokens: its tokens, ends of lines included.
         text: its bytes in UTF-8, an end of line as one.
         spelled: bytes to spell its unknown words, see `foretell.metrics.bits_per_byte`.
-        unknown_keys: the keys of its first unknown words, in order, see `foretell.text.line_encoder`.
+        lines: its first lines, with `SUGGESTED` tokens or more.
     """
 
     tokens: int = 0
     text: float = 0.0
     spelled: float = 0.0
-    unknown_keys: list[int] = dataclasses.field(default_factory=list)
-
-    def bits_per_byte(self, mean_log_probability: float) -> float:
-        """Return bits per byte by the mean log-probability of a token, in nats."""
-        return bits_per_byte(mean_log_probability * self.tokens, self.text, self.spelled)
+    lines: list[str] = dataclasses.field(default_factory=list)
 
 
-def measured_bytes(
-    tokens: TokenizedCorpus, corpus: Iterable[str], valid: Iterable[str] | None
-) -> MeasuredBytes | None:
+def measured_bytes(tokens: TokenizedCorpus, texts: Iterable[str], *, are_valid: bool) -> MeasuredBytes | None:
     """Return the size of what is measured; None: the tokenizer has no end of line, to find lines again by.
 
-    Token ids do not tell the bytes of unknown words and white space, so the lines are read again. Of a line
-    that is only in part measured the bytes are divided as its tokens.
+    Token ids do not tell the bytes of unknown words and white space, so the texts are read again: the
+    validation text, or the corpus whose end it is. Of a line that is only in part measured the bytes are
+    divided as its tokens.
     """
     tokenizer = tokens.tokenizer
     if tokenizer.end_of_line is None:
         return None
     lines_before = tokens_before = 0
-    if valid is None and tokens.valid is not None:
+    if tokens.valid is not None and not are_valid:
         lines_before, tokens_before = _end_of(tokens.train, tokenizer.end_of_line)
     size, encoder, wanted = MeasuredBytes(), LineEncoder(tokenizer), len(tokens.measured)
-    lines = chain.from_iterable(each.split("\n") for each in (corpus if valid is None else valid))
-    for number, line in enumerate(lines):
+    for number, line in enumerate(chain.from_iterable(each.split("\n") for each in texts)):
         if number < lines_before:
             continue
         in_line = len(encoder.encode(line + "\n"))
         first = tokens_before if number == lines_before else 0
         taken = min(in_line - first, wanted - size.tokens)
-        if size.tokens <= SUGGESTED and not tokenizer.is_open:
-            words = tokenizer.words(line)[first : first + taken]
-            unknown = (word for word in words if tokenizer.id(word) in (None, tokenizer.unknown))
-            size.unknown_keys += map(keys_of, unknown)
+        if size.tokens < SUGGESTED:
+            size.lines.append(line)
         size.tokens += taken
         size.text += (utf8_bytes(line) + 1) * taken / in_line
         size.spelled += spelled_bytes(tokenizer, line) * taken / in_line

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from foretell.arrays import TokenIds
+from foretell.arrays import Float64s, Integers, TokenIds
 from foretell.config import WordsSettings
 from foretell.metrics import perplexity_of
 from foretell.ngrams.kneser_ney import KneserNey, Level
@@ -31,7 +31,7 @@ An interrupted fit is repeated."""
 # For texts that are too small or too regular to estimate discounts: those of KenLM's --discount_fallback.
 _FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 
-# Tokens, or n-grams, that are processed at a time.
+# N-grams that are processed at a time.
 _CHUNK = 1 << 20
 
 
@@ -43,13 +43,13 @@ class KneserNeyFit:
         model: with `settings.kneser_ney` pruned to `settings.max_ngrams`, else whole.
         logs: its log-probability of every validation token but the first, float64 [token - 1].
         lengths: number of context words it used for each, int64 [token - 1].
-        metrics: baseline_perplexity, of the whole model, and unigram_perplexity.
+        perplexity: validation perplexity of the whole model.
     """
 
     model: KneserNey
-    logs: npt.NDArray[np.float64]
-    lengths: npt.NDArray[np.int64]
-    metrics: dict[str, float]
+    logs: Float64s
+    lengths: Integers
+    perplexity: float
 
 
 def fit_kneser_ney(
@@ -68,17 +68,16 @@ def fit_kneser_ney(
     counted = count(train.read(0, min(len(train), max_words)), size)
     model, watched = counted.model, valid.read(0, len(valid))
     logs, lengths = log_probabilities(model, watched)
-    unigram, whole = perplexity(counted.single_words(), watched), perplexity_of(logs)
+    whole = perplexity_of(logs)
     text = f"Kneser–Ney model of {model.order}-grams: validation perplexity {whole:,.1f}"
     if model.words < len(train):
         text = f"{text}, from the first {model.words:,} words"
-    listener(Note(text=f"{text} (single words: {unigram:,.1f})"))
+    listener(Note(text=text))
     if settings.kneser_ney:
         model = counted.pruned(settings.max_ngrams)
         model = model if old is None else merged(old, model)
         logs, lengths = log_probabilities(model, watched)
-    metrics = {"baseline_perplexity": whole, "unigram_perplexity": unigram}
-    return KneserNeyFit(model, logs, lengths, metrics)
+    return KneserNeyFit(model, logs, lengths, whole)
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,6 @@ class Counted:
 
     model: KneserNey
     occurrences: tuple[npt.NDArray[np.int32], ...]
-
-    def single_words(self) -> KneserNey:
-        """Return the model of order 1: what `count` gives with it, without counting again."""
-        keys, size = self.model.levels[0].keys, self.model.size
-        return KneserNey((_smooth(keys, self.occurrences[0], 1, size),), size, self.model.words)
 
     def pruned(self, max_ngrams: int) -> KneserNey:
         """Return a model of about `max_ngrams` n-grams of two or more words; single words are always kept.
@@ -123,7 +117,11 @@ def count(ids: npt.NDArray[np.integer], size: int, order: int = ORDER) -> Counte
     """Count the n-grams of a text, int [token], of at least one token, with ids from 0 to `size` - 1."""
     levels: list[Level] = []
     occurrences: list[npt.NDArray[np.int32]] = []
-    grams, contexts = _empty_grams(len(ids)), 1
+    n, contexts = len(ids) + 1, 1
+    # The n-gram of no words starts at every place and after the last.
+    every = (np.zeros(n, np.int32), np.arange(n, dtype=np.int32))
+    grams = _Grams(np.zeros(1, np.int64), np.array([n], np.int32), *every)
+    del every
     for k in range(1, min(order, len(ids)) + 1):
         keys, counts = grams.keys, grams.counts
         grams, continuations = _lengthen(grams, ids[k - 1 :], size)
@@ -138,27 +136,13 @@ def count(ids: npt.NDArray[np.integer], size: int, order: int = ORDER) -> Counte
     return Counted(KneserNey(tuple(levels), size, len(ids)), (*occurrences, counts))
 
 
-def log_probabilities(
-    model: KneserNey, ids: TokenIds
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def log_probabilities(model: KneserNey, ids: TokenIds) -> tuple[Float64s, Integers]:
     """Return the log-probability of every token but the first, which is context only, float64 [token - 1].
 
     And the number of context words that each depends on (`KneserNey.probabilities`), int64 [token - 1].
     """
-    n = len(ids)
-    logs, lengths = np.empty(n - 1), np.empty(n - 1, np.int64)
-    for start in range(1, n, _CHUNK):
-        stop = min(start + _CHUNK, n)
-        before = min(start, max(1, model.order - 1))
-        probabilities, contexts = model.probabilities(ids[start - before : stop])
-        logs[start - 1 : stop - 1] = np.log(probabilities[before:])
-        lengths[start - 1 : stop - 1] = contexts[before:]
-    return logs, lengths
-
-
-def perplexity(model: KneserNey, ids: TokenIds) -> float:
-    """Return the perplexity per token; arguments as for `log_probabilities`."""
-    return perplexity_of(log_probabilities(model, ids)[0])
+    probabilities, lengths = model.probabilities(ids)
+    return np.log(probabilities[1:]), lengths[1:]
 
 
 def _gains(
@@ -215,14 +199,6 @@ class _Grams:
     counts: npt.NDArray[np.int32]
     numbers: npt.NDArray[np.int32]
     places: npt.NDArray[np.int32]
-
-
-def _empty_grams(words: int) -> _Grams:
-    """Return the n-gram of no words, which starts at every place and after the last."""
-    everywhere = np.arange(words + 1, dtype=np.int32)
-    return _Grams(
-        np.zeros(1, np.int64), np.array([words + 1], np.int32), np.zeros_like(everywhere), everywhere
-    )
 
 
 def _lengthen(

@@ -8,23 +8,22 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
+from foretell.arrays import Array
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.errors import Interrupted, RunError
 from foretell.metrics import perplexity_of
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork
+from foretell.training.budget import AVERAGED_FLOOR, FLOOR, learning_rate
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
 from foretell.training.precision import precision_for
 from foretell.training.run import Run
-from foretell.training.schedule import AVERAGED_FLOOR, FLOOR, learning_rate
 from foretell.training.words.continued import continued_weights
 from foretell.training.words.data import TokenizedCorpus, plan_for
 from foretell.training.words.state import Meter, State, TrainedNetwork, WeightAverage
@@ -32,6 +31,7 @@ from foretell.training.words.step import (
     Batch,
     Predictions,
     Steps,
+    Workers,
     ending_after,
     hidden_values,
     predict,
@@ -49,21 +49,6 @@ _SHOW_SECONDS = 0.25
 """Seconds between two `Progress` events."""
 
 
-def train_lstm(loop: Loop) -> TrainedNetwork:
-    """Train, from the run's latest checkpoint where it has one.
-
-    Between two steps or two windows of validation, at most a second of work each, an interruption saves a
-    checkpoint and stops. The metrics at the end are measured again where they were interrupted.
-
-    Raises:
-        RunError: the loss is not finite before the end of the first epoch.
-        Interrupted: after a checkpoint.
-    """
-    with loop.run.interrupt.deferred():
-        loop.train()
-        return loop.measure()
-
-
 class Loop:
     """One training in memory, which begins with the weights `start` of a language model, or with new ones.
 
@@ -72,7 +57,7 @@ class Loop:
         compared: the text that epochs are compared on; with a time limit, a part of the text that the final
             metrics are of.
         average: of the weights, which is measured and kept in their place; None: `weight_averaging` is off.
-        workers: processes that train, each on a share of the text.
+        workers: how many processes train, each on a share of the text: this one, or those of `team`.
     """
 
     def __init__(
@@ -81,10 +66,10 @@ class Loop:
         corpus: TokenizedCorpus,
         settings: WordsSettings,
         start: Weights | None = None,
-        *,
-        workers: int = 1,
+        team: Workers | None = None,
     ) -> None:
-        self.run, self.corpus, self.settings, self.workers = run, corpus, settings, workers
+        self.run, self.corpus, self.settings, self.team = run, corpus, settings, team
+        self.workers = workers = 1 if team is None else team.count
         self.listener = run.options.listener
         # A token of an open vocabulary is not called a word.
         self.unit = "tokens" if corpus.tokenizer.is_open else "words"
@@ -92,7 +77,7 @@ class Loop:
         self.epoch_steps = self.plan.passes(settings, run.options.given) * self.plan.windows
         self.words_a_step = workers * self.plan.tokens / self.plan.windows
         self.total = self.epoch_steps * settings.epochs
-        saved = run.checkpoints.latest()
+        saved = run.resumed()
         size = corpus.tokenizer.size
         # A resumed run keeps its precision, whatever the measurement gives on this machine now.
         wanted = settings.precision if saved is None else saved.state["precision"]
@@ -103,7 +88,6 @@ class Loop:
         self.state = State(self.network.first_states(self.plan.streams))
         self.time = LoopTime(run.budget, 4 * settings.window * self.plan.streams + 1)
         self.compared = corpus.measured
-        self._latest: Predictions | None = None
         self._of_best: Predictions | None = None
         self._note(*self._unusual())
         if saved is None and start is not None:
@@ -111,8 +95,8 @@ class Loop:
         self.average = WeightAverage(self.network) if settings.weight_averaging else None
         if saved is not None:
             self._restore(saved)
-        self._began = time.monotonic() - self.state.at.seconds
-        self._shown, self._shown_step = time.monotonic(), self.state.at.step
+        self._began = time.monotonic() - self.state.seconds
+        self._shown, self._shown_step = time.monotonic(), self.state.step
 
     def _note(self, *texts: str) -> None:
         for text in texts:
@@ -134,7 +118,7 @@ class Loop:
 
     def steps_in_all(self) -> int:
         """Return the number of steps: those planned, or those that fit in the time limit."""
-        return self.run.budget.steps(self.state.at.step, self.total)
+        return self.run.budget.steps(self.state.step, self.total)
 
     def prepare(self) -> None:
         """Compile the step and, with a time limit, decide how much text is measured and reserve the time."""
@@ -142,93 +126,100 @@ class Loop:
             self._compile()
         if self.run.budget.deadline is None:
             return
-        self.time.probe(
-            lambda count: self._predictions(self.corpus.measured.part(0, count)), len(self.corpus.measured),
+        tokens, time, unit = len(self.corpus.measured), self.time, self.unit
+        time.probe(
+            lambda count: self._predictions(self.corpus.measured.part(0, count)), tokens,
             sum(value.nbytes for value in (*self._arrays().values(), *weights_of(self.network).values())),
         )  # fmt: skip
         # A resumed training measures what it measured before: epochs are compared.
-        if not self.state.at.step:
-            self.corpus, self.compared, notes = self.time.measured(
-                self.corpus, self.settings.epochs, self.unit
-            )
-            self._note(*notes)
+        if not self.state.step:
+            at_end = time.tokens_in_time(tokens)
+            compared = time.tokens_of_epochs(at_end, self.settings.epochs)
+            self._measure_to(at_end, compared)
+            if at_end < tokens:
+                text = f"the time limit is short: {at_end:,} {unit} are measured instead of {tokens:,}"
+                self._note(text)
+            if compared < at_end:
+                text = f"epochs are compared on {compared:,} {unit}, which saves time"
+                self._note(f"{text}; the final metrics are of {at_end:,}")
         at_end, compared = len(self.corpus.measured), len(self.compared)
         # Where epochs are compared on all of it, the end is measured with the best one.
-        self.time.keep(at_end + (compared if compared < at_end else 0))
+        time.keep(at_end + (compared if compared < at_end else 0))
+
+    def _measure_to(self, at_end: int, compared: int) -> None:
+        self.corpus = self.corpus.measured_to(at_end)
+        self.compared = self.corpus.measured.part(0, compared)
 
     def _compile(self) -> None:
-        inputs = self.steps.inputs(self._batch(self.state.at.step), self.state.carried)
+        inputs = self.steps.inputs(self._batch(self.state.step), self.state.carried)
         graph = self.steps.train.get_concrete_function(*inputs).graph
-        if self.state.at.step == 0:
+        if self.state.step == 0:
             self.run.log_graph(graph)
 
     def train(self) -> None:
-        """Continue to the last step, or until validation has not improved for `patience` epochs."""
+        """Continue to the last step, or until validation has not improved for `patience` epochs.
+
+        Between two steps or two windows of validation, at most a second of work each, an interruption saves a
+        checkpoint and stops.
+
+        Raises:
+            RunError: the loss is not finite before the end of the first epoch.
+            Interrupted: after a checkpoint.
+        """
         try:
-            if self.state.at.unmeasured:
+            if self.state.unmeasured:
                 self._end_epoch()
                 self._save()
             while self._is_training():
                 self._advance()
         except Interrupted:
             self._save()
-            raise interrupted(self.state.at.step, self.run.out) from None
+            raise interrupted(self.state.step, self.run.out) from None
 
     def _is_training(self) -> bool:
-        return self.state.at.step < self.steps_in_all() and not self.state.at.stopped
+        return self.state.step < self.steps_in_all() and not self.state.stopped
 
     def _advance(self) -> None:
         """Do one step and what follows it: logging, the end of an epoch, a checkpoint."""
-        at = self.state.at
-        if not at.ending and at.step >= ending_after(self.steps_in_all(), self.settings):
-            self._begin_ending()
-        before = at.step
+        state = self.state
+        before = state.step
+        if not state.ending and before >= ending_after(self.steps_in_all(), self.settings):
+            state.ending = True
+            # The first of these steps is compiled, which does not count for the pace.
+            self.run.budget.pause()
         self._step()
-        if not math.isfinite(self.state.epoch.loss):
+        if not math.isfinite(state.epoch.loss):
             self._diverged()
             return
         if self.average is not None:
-            self.average.after(before, at.step)
-        if at.step // (line := max(1, self.total // _LOG_LINES)) > before // line:
-            self._log(**self.state.means())
-            self.state.logged = Meter()
+            self.average.after(before, state.step)
+        if state.step // (line := max(1, self.total // _LOG_LINES)) > before // line:
+            self._log(**state.means())
+            state.logged = Meter()
         self._show()
-        ended = at.step % self.epoch_steps == 0 or at.step >= self.steps_in_all()
+        ended = state.step % self.epoch_steps == 0 or state.step >= self.steps_in_all()
         if ended:
             self.run.budget.pause()
             self._end_epoch()
-        if self._is_training() and self.run.interrupt.at(at.step):
-            raise interrupted(at.step, self.run.out)
+        if self._is_training() and self.run.interrupt.at(state.step):
+            raise interrupted(state.step, self.run.out)
         if ended or self.run.checkpoints.due():
             self._save()
 
-    def _begin_ending(self) -> None:
-        """Sample more words from now on, and measure the pace anew."""
-        words = self._softmax_words()
-        self.state.at.ending = True
-        if self._softmax_words() > words:
-            # The first of these steps is compiled, which does not count for the pace.
-            self.run.budget.pause()
-            self.time.pace_changes()
-
-    def _softmax_words(self) -> int:
-        return softmax_words(self.settings, self.network.size, ending=self.state.at.ending)
-
     def _diverged(self) -> None:
         """Stop where the loss is not finite: with the best weights, if there are any."""
-        step, rate = self.state.at.step, self.settings.learning_rate
+        step, rate = self.state.step, self.settings.learning_rate
         if not self.state.best_weights:
             raise diverged(step, rate, self.run.out)
         text = f"the loss was not finite after step {step:,}: restored the weights of the best epoch"
         self._note(f"{text}; set a lower learning rate than {rate:g}")
-        self.state.at.stopped = True
+        self.state.stopped = True
 
     def _step(self) -> None:
         state = self.state
-        inputs = self.steps.inputs(self._batch(state.at.step), state.carried)
+        inputs = self.steps.inputs(self._batch(state.step), state.carried)
         loss, accuracy, state.carried = self.steps.train(*inputs)
         state.add(float(loss), float(accuracy))
-        state.at.step += 1
         self.time.step_done()
 
     def _batch(self, step: int, worker: int = 0) -> Batch:
@@ -242,54 +233,59 @@ class Loop:
         ids, targets = self.plan.batch(share, window, entry)
         floor = FLOOR if self.average is None else AVERAGED_FLOOR
         rate = learning_rate(step, self.steps_in_all(), settings.learning_rate, floor)
-        return Batch(ids, targets, window == 0, seed_of(settings, number), rate, self._softmax_words())
+        words = softmax_words(settings, self.network.size, ending=self.state.ending)
+        return Batch(ids, targets, window == 0, seed_of(settings, number), rate, words)
 
     def _end_epoch(self) -> None:
-        at, means = self.state.at, self.state.epoch_means()
+        state, means = self.state, self.state.epoch_means()
         valid: dict[str, float] = {}
         is_best = False
         if self.corpus.valid is not None:
-            at.unmeasured = True
+            state.unmeasured = True
             with contextlib.nullcontext() if self.average is None else self.average.in_place():
-                loss, accuracy = self.evaluate()
-                at.unmeasured = False
+                found = self.evaluate()
+                state.unmeasured = False
+                loss = -float(found.logs.mean())
                 is_best = self._compare(loss)
-            valid = {"valid_loss": loss, "valid_accuracy": accuracy}
-        at.train_loss, at.train_accuracy = means["loss"], means["accuracy"]
+            self._of_best = found if is_best else self._of_best
+            valid = {"valid_loss": loss, "valid_accuracy": float(found.right.mean())}
+        state.train_loss, state.train_accuracy = means["loss"], means["accuracy"]
         self._log(**means, **valid)
         epoch, epochs = self._epoch(), self.settings.epochs
-        self.listener(EpochDone(epoch=epoch, epochs=epochs, step=at.step, is_best=is_best, **means, **valid))
-        self.state.epoch = Meter()
+        self.listener(
+            EpochDone(epoch=epoch, epochs=epochs, step=state.step, is_best=is_best, **means, **valid)
+        )
+        state.epoch = Meter()
 
-    def evaluate(self) -> tuple[float, float]:
-        """Return loss (nats a token) and accuracy on the validation text."""
+    def evaluate(self) -> Predictions:
+        """Return the predictions of the text that epochs are compared on."""
         began = self.run.budget.seconds()
-        self._latest = self._predictions(self.compared)
+        found = self._predictions(self.compared)
         self.time.evaluated(self.run.budget.seconds() - began, len(self.compared))
-        return self._latest.loss_and_accuracy()
+        return found
 
     def _predictions(self, text: TokenFile) -> Predictions:
         return predict(self.steps, text, self.run.interrupt.check)
 
     def _compare(self, loss: float) -> bool:
         """Keep the weights and return True where the validation loss is the lowest so far."""
-        at = self.state.at
+        state = self.state
         # Nothing is less than NaN: an epoch with such a loss is never the best, not even the first.
-        if loss < (math.inf if at.best is None else at.best):
-            at.best, at.epochs_without_best = loss, 0
-            self.state.best_weights, self._of_best = weights_of(self.network), self._latest
+        if loss < (math.inf if state.best is None else state.best):
+            state.best, state.epochs_without_best = loss, 0
+            state.best_weights = weights_of(self.network)
             return True
-        at.epochs_without_best += 1
-        at.stopped = at.epochs_without_best == self.settings.patience
+        state.epochs_without_best += 1
+        state.stopped = state.epochs_without_best == self.settings.patience
         return False
 
     def measure(self) -> TrainedNetwork:
-        """Restore the best weights and return them with their metrics."""
-        if self.state.best_weights:
-            set_weights(self.network, self.state.best_weights)
+        """Restore the best weights and return them with their metrics; a resumed run measures them again."""
+        state, valid = self.state, self.corpus.valid
+        if state.best_weights:
+            set_weights(self.network, state.best_weights)
         elif self.average is not None:
             self.average.put()
-        has_valid, at = self.corpus.valid is not None, self.state.at
         predictions = self._of_best
         if predictions is None or len(self.compared) < len(self.corpus.measured):
             # Only a part was measured, or an earlier process did it.
@@ -299,20 +295,21 @@ class Loop:
         metrics: dict[str, object] = {
             "network_accuracy": float(predictions.right.mean()),
             "perplexity": perplexity,
-            "valid_perplexity": perplexity if has_valid else None,
-            "measured_on": "validation text" if has_valid else "training text",
+            "valid_perplexity": None if valid is None else perplexity,
+            "measured_on": "training text" if valid is None else "validation text",
             f"measured_{self.unit}": len(predictions.logs),
-            "train_loss": at.train_loss,
-            "train_accuracy": at.train_accuracy,
-            "steps": at.step,
+            "train_loss": state.train_loss,
+            "train_accuracy": state.train_accuracy,
+            "steps": state.step,
             self.unit: self.workers * self.plan.tokens,
             "vocabulary": self.network.size,
             "precision": self.network.precision,
             "seconds": self.run.budget.seconds(),
-            f"{self.unit}_per_second": at.step * self.words_a_step / (time.monotonic() - self._began),
+            f"{self.unit}_per_second": self._speed(),
+            **({} if self.team is None else {"workers": self.workers}),
         }
         weights = weights_of(self.network)
-        if (valid := self.corpus.valid) is None:
+        if valid is None:
             return TrainedNetwork(weights, metrics)
         count = self.time.hidden_in_time(min(len(valid) - 1, MAX_TOKENS))
         part = valid.part(0, count + 1)
@@ -320,34 +317,36 @@ class Loop:
         return TrainedNetwork(weights, metrics, predictions.logs, hidden)
 
     def _epoch(self) -> int:
-        return math.ceil(self.state.at.step / self.epoch_steps)
+        return math.ceil(self.state.step / self.epoch_steps)
+
+    def _speed(self) -> float:
+        """Return words per second, over all steps."""
+        return self.state.step * self.words_a_step / max(1e-9, time.monotonic() - self._began)
 
     def _log(self, **values: float) -> None:
-        step = self.state.at.step
-        speed = step * self.words_a_step / max(1e-9, time.monotonic() - self._began)
-        self.run.log(step=step, epoch=self._epoch(), speed=speed, **values)
+        self.run.log(step=self.state.step, epoch=self._epoch(), speed=self._speed(), **values)
 
     def _show(self) -> None:
-        now, at = time.monotonic(), self.state.at
+        now, state = time.monotonic(), self.state
         if now - self._shown < _SHOW_SECONDS:
             return
-        a_step = (now - self._shown) / (at.step - self._shown_step)
-        self._shown, self._shown_step = now, at.step
+        a_step = (now - self._shown) / (state.step - self._shown_step)
+        self._shown, self._shown_step = now, state.step
         steps = self.steps_in_all()
         progress = Progress(
-            step=at.step,
+            step=state.step,
             steps=steps,
             epoch=self._epoch(),
             epochs=self.settings.epochs,
             speed=self.words_a_step / a_step,
             unit=self.unit,
-            seconds_left=(steps - at.step) * a_step,
-            best=at.best,
-            **self.state.means(),
+            seconds_left=(steps - state.step) * a_step,
+            best=state.best,
+            **state.means(),
         )
         self.listener(progress)
 
-    def _arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def _arrays(self) -> dict[str, Array]:
         """Return the arrays of a checkpoint."""
         slots = enumerate(self.steps.optimizer.variables)
         return {
@@ -358,18 +357,18 @@ class Loop:
         }
 
     def _save(self) -> None:
-        self.state.at.seconds = time.monotonic() - self._began
+        self.state.seconds = time.monotonic() - self._began
         values = {
-            **self.state.values(),
+            "training": self.state.values(),
             "precision": self.network.precision,
             "measured": len(self.corpus.measured),
             "compared": len(self.compared),
             "workers": self.workers,
         }
         began = self.run.budget.seconds()
-        path = self.run.checkpoints.save(self.state.at.step, self._arrays(), values)
+        path = self.run.checkpoints.save(self.state.step, self._arrays(), values)
         self.time.saved(self.run.budget.seconds() - began)
-        self.listener(Checkpointed(path=path, step=self.state.at.step))
+        self.listener(Checkpointed(path=path, step=self.state.step))
 
     def _restore(self, saved: Checkpoint) -> None:
         if saved.state["workers"] != self.workers:
@@ -377,13 +376,11 @@ class Loop:
                 expected=f"as many workers as before ({saved.state['workers']})", found=str(self.workers),
                 where=str(self.run.out), fix="resume with --workers and --cluster as it was begun",
             )  # fmt: skip
-        set_weights(self.network, cast(Weights, saved.under("weights")))
+        set_weights(self.network, saved.under("weights"))
         for name, value in saved.under("optimizer").items():
             self.steps.optimizer.variables[int(name)].assign(value)
         if self.average is not None:
             self.average.restore(saved.under("average"))
         self.state = State.from_checkpoint(saved)
-        self.corpus = self.corpus.measured_to(saved.state["measured"])
-        self.compared = self.corpus.measured.part(0, saved.state["compared"])
-        self.run.rewind(saved.step)
+        self._measure_to(saved.state["measured"], saved.state["compared"])
         self._note(f"resumed after step {saved.step:,} of {self.total:,}")

@@ -7,12 +7,12 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from foretell.arrays import Array
 from foretell.artifacts.weights import Weights
 from foretell.networks import Network, set_weights, weights_of
 from foretell.networks.words import States
@@ -49,10 +49,12 @@ class Meter:
 
 
 @dataclass
-class Position:
-    """The numbers of a training's state.
+class State:
+    """All that a training step changes, apart from the variables of network and optimizer.
 
     Attributes:
+        carried: the LSTM state after the last window.
+        best_weights: the weights of the epoch with the lowest validation loss; empty: none yet.
         step: training steps done.
         seconds: training time up to the last checkpoint, those of earlier processes included.
         best: the lowest validation loss so far, in nats.
@@ -62,8 +64,12 @@ class Position:
         unmeasured: an epoch has ended and its validation has not; an interruption stopped it.
         ending: whether the last part of the training has begun, which samples more words for the softmax. It
             does not follow from the step: a time limit changes the number of steps while they run.
+        epoch: means of this epoch.
+        logged: means since the last line of metrics.jsonl.
     """
 
+    carried: States
+    best_weights: Weights = field(default_factory=dict)
     step: int = 0
     seconds: float = 0.0
     best: float | None = None
@@ -73,28 +79,12 @@ class Position:
     train_accuracy: float = math.nan
     unmeasured: bool = False
     ending: bool = False
-
-
-@dataclass
-class State:
-    """All that a training step changes, apart from the variables of network and optimizer.
-
-    Attributes:
-        carried: the LSTM state after the last window.
-        best_weights: the weights of the epoch with the lowest validation loss; empty: none yet.
-        at: its numbers.
-        epoch: means of this epoch.
-        logged: means since the last line of metrics.jsonl.
-    """
-
-    carried: States
-    best_weights: Weights = field(default_factory=dict)
-    at: Position = field(default_factory=Position)
     epoch: Meter = field(default_factory=Meter)
     logged: Meter = field(default_factory=Meter)
 
     def add(self, loss: float, accuracy: float) -> None:
         """Include one more step in both means."""
+        self.step += 1
         self.epoch.add(loss, accuracy)
         self.logged.add(loss, accuracy)
 
@@ -104,28 +94,25 @@ class State:
 
     def epoch_means(self) -> dict[str, float]:
         """Return the loss and accuracy of this epoch: where it has none, those of the last one."""
-        return {"loss": self.at.train_loss, "accuracy": self.at.train_accuracy, **self.epoch.means()}
+        return {"loss": self.train_loss, "accuracy": self.train_accuracy, **self.epoch.means()}
 
-    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def arrays(self) -> dict[str, Array]:
         """Return the arrays of a checkpoint: `states/0`, … and `best/<weight>`."""
         states = {f"states/{k}": np.array(tensor.numpy()) for k, tensor in enumerate(self.carried)}
         return {**{f"best/{name}": value for name, value in self.best_weights.items()}, **states}
 
     def values(self) -> dict[str, object]:
         """Return the plain values of a checkpoint."""
-        return {name: dataclasses.asdict(getattr(self, name)) for name in ("at", "epoch", "logged")}
+        values = dataclasses.asdict(dataclasses.replace(self, carried=(), best_weights={}))
+        return {name: value for name, value in values.items() if name not in ("carried", "best_weights")}
 
     @classmethod
     def from_checkpoint(cls, saved: Checkpoint) -> State:
-        """Rebuild the state that `arrays` and `values` were of; a checkpoint may hold more than those."""
-        carried = saved.under("states")
-        return cls(
-            [tf.constant(carried[str(k)]) for k in range(len(carried))],
-            cast(Weights, saved.under("best")),
-            Position(**saved.state["at"]),
-            Meter(**saved.state["epoch"]),
-            Meter(**saved.state["logged"]),
-        )
+        """Rebuild the state that `arrays` and `values` were of."""
+        carried, values = saved.under("states"), dict(saved.state["training"])
+        values |= {name: Meter(**values[name]) for name in ("epoch", "logged")}
+        tensors = [tf.constant(carried[str(k)]) for k in range(len(carried))]
+        return cls(tensors, saved.under("best"), **values)
 
 
 @dataclass(frozen=True)
@@ -189,11 +176,11 @@ class WeightAverage:
         for variable, mean in zip(self._network.trainable_variables, self._means, strict=True):
             variable.assign(mean)
 
-    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def arrays(self) -> dict[str, Array]:
         """Return the arrays of a checkpoint: `average/0`, …"""
         return {f"average/{k}": np.array(mean.numpy()) for k, mean in enumerate(self._means)}
 
-    def restore(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take the values of a checkpoint: "0" for the first weight, and so on."""
         for name, value in arrays.items():
             self._means[int(name)].assign(value)

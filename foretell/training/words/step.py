@@ -1,11 +1,15 @@
-"""One training step and one evaluation step of the language model, as TensorFlow functions."""
+"""One training step and one evaluation step of the language model, as TensorFlow functions.
+
+Also what workers are asked for that do some steps each (`foretell.training.words.averaging`).
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -13,7 +17,10 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow import Tensor
 
+from foretell.arrays import Float64s
+from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
+from foretell.networks.lstm_layer import Precision
 from foretell.networks.words import LstmNetwork, States
 from foretell.training.optimizers import Adam, clipped
 from foretell.training.words.data import NONE, Plan, plan_for
@@ -63,6 +70,41 @@ class Batch:
     seed: npt.NDArray[np.int32]
     rate: float
     words: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a worker has after its steps: the weights, and loss and accuracy of each step, [step, 2]."""
+
+    weights: Weights
+    means: Float64s
+
+
+class Workers(Protocol):
+    """Processes that train: `count` of them, with `average_every` steps between two averages.
+
+    `check` is called while a call takes time, and may raise.
+    """
+
+    count: int
+    average_every: int
+
+    def open(
+        self, settings: WordsSettings, size: int, precision: Precision, check: Callable[[], None]
+    ) -> None:
+        """Make the network in each worker."""
+
+    def train(
+        self, weights: Weights, batches: Sequence[Sequence[Batch]], check: Callable[[], None]
+    ) -> list[Trained]:
+        """Train all workers from the same weights, each on its batches.
+
+        Returns:
+            What each worker has; nothing of one that has died, in whose place a new one has been started.
+
+        Raises:
+            RunError: workers die again and again.
+        """
 
 
 class Steps:
@@ -171,10 +213,6 @@ class Predictions:
 
     logs: npt.NDArray[np.float32]
     right: npt.NDArray[np.float32]
-
-    def loss_and_accuracy(self) -> tuple[float, float]:
-        """Return the mean loss in nats and the accuracy, 0 to 1."""
-        return -float(self.logs.mean()), float(self.right.mean())
 
 
 def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predictions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from foretell.training.budget import SECONDS_TO_WRITE, Budget
-from foretell.training.words.data import MIN_VALID, TokenizedCorpus
+from foretell.training.words.data import MIN_VALID
 from foretell.training.words.kneser_ney_fit import MAX_WORDS, count, log_probabilities
 from foretell.training.words.token_file import TokenFile
 
@@ -40,8 +40,8 @@ _PROBE_WORDS, _PROBE_MEASURED = 100_000, 10_000
 _COUNTING_MARGIN = 1.5
 """A text ten times as long takes longer to sort than ten times as long; and pruning takes time too."""
 
-_MEASUREMENTS = 3
-"""The validation text is measured by the whole model, by the pruned one, and by single words."""
+_MEASUREMENTS = 2
+"""The validation text is measured by the whole model, and by the pruned one."""
 
 
 class LoopTime:
@@ -52,11 +52,9 @@ class LoopTime:
     """
 
     def __init__(self, budget: Budget, min_tokens: int) -> None:
-        self._budget = budget
-        self.min_tokens = max(MIN_VALID, min_tokens)
-        self._a_token = self._save = self._cache = 0.0
-        self._at_end = 0
-        self._steps, self._pace_then = 0, 0.0
+        self._budget, self.min_tokens = budget, max(MIN_VALID, min_tokens)
+        self._a_token = self._save = self._cache = self._pace_then = 0.0
+        self._at_end = self._steps = 0
         self._writing = max(SECONDS_TO_WRITE, min(_MAX_WRITING_SECONDS, budget.share(_WRITING_SHARE)))
 
     def probe(self, predict: Callable[[int], object], tokens: int, checkpoint_bytes: int) -> None:
@@ -83,21 +81,6 @@ class LoopTime:
         low = max(self.min_tokens, _MIN_COMPARED)
         return self._tokens_in(self._budget.share(_EPOCHS_SHARE) / epochs, tokens, low)
 
-    def measured(
-        self, corpus: TokenizedCorpus, epochs: int, unit: str
-    ) -> tuple[TokenizedCorpus, TokenFile, list[str]]:
-        """Return the corpus with what there is time to measure, the text for epochs, and notes on both."""
-        tokens = len(corpus.measured)
-        at_end = self.tokens_in_time(tokens)
-        compared = self.tokens_of_epochs(at_end, epochs)
-        corpus, notes = corpus.measured_to(at_end), []
-        if at_end < tokens:
-            notes.append(f"the time limit is short: {at_end:,} {unit} are measured instead of {tokens:,}")
-        if compared < at_end:
-            text = f"epochs are compared on {compared:,} {unit}, which saves time"
-            notes.append(f"{text}; the final metrics are of {at_end:,}")
-        return corpus, corpus.measured.part(0, compared), notes
-
     def _tokens_in(self, seconds: float, tokens: int, low: int) -> int:
         if self._a_token * tokens <= seconds:
             return tokens
@@ -120,10 +103,6 @@ class LoopTime:
         if self._steps - steps < _STEPS_OF_PACE <= self._steps:
             self._pace_then = self._budget.pace
         self._reserve()
-
-    def pace_changes(self) -> None:
-        """Measure the pace anew: steps take longer from now on, but the machine has not become slower."""
-        self._steps, self._pace_then = 0, 0.0
 
     def evaluated(self, seconds: float, tokens: int) -> None:
         """Note how long an epoch took to measure."""

@@ -13,37 +13,35 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import UsageError
 from foretell.machine import require_training
-from foretell.ngrams.cache import ContinuousCache
+from foretell.metrics import bits_per_byte
 from foretell.ngrams.kneser_ney import KneserNey
-from foretell.ngrams.suggestions import Keyboard, Measurement, Parts, headline
-from foretell.text.line_encoder import typed
+from foretell.ngrams.suggestions import METRICS
+from foretell.runtime.words.evaluation import evaluate_words
+from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.budget import InTime
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 from foretell.training.words.continued import ContinuedWords, continued_corpus, continued_metrics
-from foretell.training.words.data import SUGGESTED, MeasuredBytes, TokenizedCorpus, measured_bytes, tokenized
+from foretell.training.words.data import MeasuredBytes, TokenizedCorpus, measured_bytes, tokenized
 from foretell.training.words.kneser_ney_fit import KneserNeyFit, fit_kneser_ney
 from foretell.training.words.time_limit import words_in_time
-from foretell.training.words.validation_fit import fit_cache, interpolate, tokens_in_time
+from foretell.training.words.validation_fit import fit_cache, interpolate
 
 if TYPE_CHECKING:
-    from foretell.training.words.averaging import Workers
     from foretell.training.words.loop import Loop
     from foretell.training.words.state import TrainedNetwork
+    from foretell.training.words.step import Workers
 
 _READING_SHARE, _CACHE_SHARE, _SUGGESTIONS_SHARE = 1 / 16, 1 / 2, 1 / 2
 """The parts of the time left that reading the validation text again, fitting the cache, and measuring
 suggestions may take."""
-_SUGGESTED_AT_ONCE = 250
 
 
 def train_words(
@@ -65,8 +63,7 @@ def train_words(
         valid: validation text; None: the end of `corpus`, a fraction `settings.valid_fraction` of it. The
             vocabulary is that of `corpus` alone.
         workers: train on several workers, whose weights are averaged; None: this process trains alone.
-        continued: a language model to continue, with old text or without; `settings` are those of
-            `continued_words_settings`. None: a new model.
+        continued: a language model to continue, with old text or without. None: a new model.
 
     Returns:
         The model as it was written. Its metrics hold perplexity, per token; bits_per_byte, comparable between
@@ -87,30 +84,29 @@ def train_words(
     request = _request(corpus, valid, settings, options.listener, continued)
     known = start = gone = old_valid = None
     if continued is not None:
-        ancestor = continued.ancestor.model
-        known, start = ancestor.tokenizer, ancestor.weights
-        gone = ancestor.kneser_ney if continued.old is None else None
+        known, start = continued.model.tokenizer, continued.model.weights
+        gone = continued.model.kneser_ney if continued.old is None else None
         corpus, valid, old_valid, settings = continued_corpus(corpus, continued, valid, settings)
     with Run.open(request, options) as run:
         options.listener(Stage(name="counting words", done=0.03))
-        with tokenized(run, corpus, valid, settings, known) as tokens:
-            loop = _loop(run, tokens, settings, start, workers)
-            tokens = tokens if loop is None else loop.corpus
-            size = _size(run, tokens, corpus, valid) if settings.traits.carries_state else None
-            kneser_ney = _kneser_ney(run, tokens, settings, gone)
-            network = _network(run, tokens, settings, loop)
-            model = Model(
-                job="words",
-                preset=options.preset,
-                settings=settings,
-                tokenizer=tokens.tokenizer,
-                weights=network.weights,
-                ancestors=() if continued is None else continued.ancestor.lineage,
-                metrics=network.metrics | ({} if kneser_ney is None else kneser_ney.metrics),
-            )
-            model = _with_kneser_ney(run, model, network, kneser_ney, size)
-            model = _with_cache(run, model, network, kneser_ney, tokens)
-            model = _with_suggestions(run, model, network, tokens, size)
+        tokens = tokenized(run, corpus, valid, settings, known)
+        loop = _loop(run, tokens, settings, start, workers)
+        tokens = tokens if loop is None else loop.corpus
+        size = _size(run, tokens, corpus, valid) if settings.traits.carries_state else None
+        kneser_ney = _kneser_ney(run, tokens, settings, gone)
+        network = _network(run, tokens, settings, loop)
+        model = Model(
+            job="words",
+            preset=options.preset,
+            settings=settings,
+            tokenizer=tokens.tokenizer,
+            weights=network.weights,
+            ancestors=() if continued is None else continued.lineage,
+            metrics=network.metrics,
+        )
+        model = _with_kneser_ney(run, model, network, kneser_ney, size)
+        model = _with_cache(run, model, network, kneser_ney, tokens)
+        model = _with_suggestions(run, model, size)
         if continued is not None:
             remembered = continued_metrics(model, continued, old_valid, options.listener)
             model = replace(model, metrics={**model.metrics, "continued": remembered})
@@ -124,21 +120,15 @@ def check_valid(settings: WordsSettings, valid: object, cluster: object = None) 
     Raises:
         UsageError: there is one of them, and the article's network is to be trained.
     """
-    if settings.traits.carries_state:
-        return
-    iterations, minutes = f"set iterations below {settings.iterations:,}", settings.minutes or None
-    for where, given, what, reason, fix in (
-        ("cluster", cluster, "cluster", "reads one window at a time", "leave it out"),
-        ("valid", valid, "validation text", "has no validation", "leave it out and evaluate the model on it"),
-        ("minutes", minutes, "time limit", "does a set number of iterations", iterations),
-    ):
-        if given is not None:
-            raise UsageError(
-                expected=f"no {what}, since the article's network {reason}",
-                found=f"{minutes:g}" if given is minutes else "one",
-                where=where,
-                fix=f"{fix}, or choose the preset base",
-            )
+    given = {"cluster": cluster, "valid": valid, "minutes": settings.minutes or None}
+    where = next((name for name, value in given.items() if value is not None), None)
+    if where is not None and not settings.traits.carries_state:
+        raise UsageError(
+            expected=f"no {where}, since the article's network does iterations on all text, one by one",
+            found=f"{settings.minutes:g}" if where == "minutes" else "one",
+            where=where,
+            fix="leave it out (fewer iterations take less time), or choose the preset base",
+        )
 
 
 def _request(
@@ -149,20 +139,18 @@ def _request(
     continued: ContinuedWords | None,
 ) -> Request:
     """Return what is trained; it has one SHA-256 for all that is read."""
-    data, sources = corpus.digest(), [corpus.name]
+    data = corpus.digest()
     if valid is not None:
         of_valid = valid.digest()
         if of_valid == data:
             listener(Note(text="the validation text is the training text: its metrics are too optimistic"))
         data = hashlib.sha256(f"{data} {of_valid}".encode()).hexdigest()
-        sources.append(valid.name)
     if continued is not None:
         data = hashlib.sha256(" ".join([data, *continued.digests()]).encode()).hexdigest()
-        sources += [] if continued.old is None else [continued.old.name]
     # Complete now that the texts have been read once.
     for note in (*corpus.notes, *(() if valid is None else valid.notes)):
         listener(Note(text=note))
-    return Request(job="words", settings=settings, data=data, sources=sources)
+    return Request(job="words", settings=settings, data=data)
 
 
 def _loop(
@@ -183,24 +171,19 @@ def _loop(
     from foretell.training.words.averaging import AveragedLoop
     from foretell.training.words.loop import Loop
 
-    if workers is None:
-        loop = Loop(run, tokens, settings, start)
-    else:
-        loop = AveragedLoop(run, tokens, settings, workers, start)
+    loop = (Loop if workers is None else AveragedLoop)(run, tokens, settings, start, workers)
     loop.prepare()
     return loop
 
 
 def _size(run: Run, tokens: TokenizedCorpus, corpus: Corpus, valid: Corpus | None) -> MeasuredBytes | None:
     """Return the size of what is measured; None: it has no lines, or the time limit is too short for it."""
-    seconds = run.budget.share(_READING_SHARE)
-    lines = InTime(corpus, run.budget, seconds)
-    of_valid = None if valid is None else InTime(valid, run.budget, seconds)
-    size = measured_bytes(tokens, lines, of_valid)
-    if lines.is_cut or (of_valid is not None and of_valid.is_cut):
-        run.options.listener(Note(text="the time limit is too short for bits per byte: they are left out"))
-        return None
-    return size
+    texts = InTime(corpus if valid is None else valid, run.budget, run.budget.share(_READING_SHARE))
+    size = measured_bytes(tokens, texts, are_valid=valid is not None)
+    if not texts.is_cut:
+        return size
+    run.options.listener(Note(text="the time limit is too short for bits per byte: they are left out"))
+    return None
 
 
 def _kneser_ney(
@@ -222,9 +205,9 @@ def _network(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, loop: L
     """Train the network that the settings name."""
     run.options.listener(Stage(name="network", done=0.15))
     if loop is not None:
-        from foretell.training.words.loop import train_lstm
-
-        return train_lstm(loop)
+        with run.interrupt.deferred():
+            loop.train()
+            return loop.measure()
     from foretell.training.words.article import train_article
 
     return train_article(run, tokens.train, tokens.tokenizer.size, settings)
@@ -238,19 +221,21 @@ def _with_kneser_ney(
     The perplexity, and bits per byte, are then those of both models together.
     """
     assert isinstance(model.settings, WordsSettings)
+    metrics = dict(model.metrics)
+    if fitted is not None:
+        metrics["baseline_perplexity"] = fitted.perplexity
     if fitted is not None and network.valid_logs is not None and model.settings.kneser_ney:
         if run.budget.left() <= 0:
             text = "no time is left for the interpolation: the model is the network alone"
             run.options.listener(Note(text=text))
         else:
-            weights, metrics = interpolate(network.valid_logs, fitted, run.options.listener)
-            model = replace(
-                model, kneser_ney=fitted.model, interpolation=weights, metrics=model.metrics | metrics
-            )
-    if size is None:
-        return model
-    bits = size.bits_per_byte(-math.log(model.metrics["perplexity"]))
-    return replace(model, metrics={**model.metrics, "bits_per_byte": bits})
+            weights, found = interpolate(network.valid_logs, fitted, run.options.listener)
+            model = replace(model, kneser_ney=fitted.model, interpolation=weights)
+            metrics |= found
+    if size is not None:
+        bits = -math.log(metrics["perplexity"]) * size.tokens
+        metrics["bits_per_byte"] = bits_per_byte(bits, size.text, size.spelled)
+    return replace(model, metrics=metrics)
 
 
 def _with_cache(
@@ -267,54 +252,29 @@ def _with_cache(
     hidden = network.valid_hidden
     if hidden is None or network.valid_logs is None or tokens.valid is None:
         return model
-    words = tokens.valid.read(1, len(hidden))
-    n_words = tokens_in_time(hidden, words, run.budget, run.budget.share(_CACHE_SHARE))
-    if not n_words:
+    if run.budget.left() <= 0:
         text = "no time is left for the continuous cache: its usual parameters are used"
         run.options.listener(Note(text=text))
         return model
-    logs = network.valid_logs[:n_words]
+    n, enough = len(hidden), run.budget.share(_CACHE_SHARE)
+    logs, words = network.valid_logs[:n], tokens.valid.read(1, n)
     if fitted is not None and model.interpolation is not None:
-        logs = model.interpolation.logs(logs, fitted.logs[:n_words], fitted.lengths[:n_words])
-    cache, gain = fit_cache(logs, hidden[:n_words], words[:n_words], run.options.listener)
+        logs = model.interpolation.logs(logs, fitted.logs[:n], fitted.lengths[:n])
+    cache, gain = fit_cache(logs, hidden, words, run.options.listener, lambda: run.budget.left() < enough)
     return replace(model, cache=cache, metrics={**model.metrics, "cache_gain": gain})
 
 
-def _with_suggestions(
-    run: Run, model: Model, network: TrainedNetwork, tokens: TokenizedCorpus, size: MeasuredBytes | None
-) -> Model:
-    """Return the model with metrics of its suggestions on the first validation words, if there is time.
-
-    The keys of unknown words are those of `size`; without ends of lines no word is unknown.
-    """
-    tokenizer, hidden = tokens.tokenizer, network.valid_hidden
-    known = size is not None or tokenizer.end_of_line is None
-    if hidden is None or tokens.valid is None or tokenizer.is_open or not known:
+def _with_suggestions(run: Run, model: Model, size: MeasuredBytes | None) -> Model:
+    """Return the model with metrics of its suggestions on the first validation lines, if there is time."""
+    seconds = run.budget.share(_SUGGESTIONS_SHARE)
+    if size is None or model.metrics["valid_perplexity"] is None or not seconds:
         return model
-    weights, vocabulary = network.weights, typed(tokenizer)
-    parts = Parts(
-        output=lambda rows: rows @ weights["embedding"].T + weights["output/bias"],
-        kneser_ney=model.kneser_ney,
-        interpolation=model.interpolation,
-        cache=model.cache or ContinuousCache(),
-    )
-    count = min(len(hidden), SUGGESTED)
-    ids = tokens.valid.read(0, count + 1).astype(np.int64)
-    costs = np.array(vocabulary.keys, np.int64)[ids]
-    if size is not None:
-        is_unknown = ids == tokenizer.unknown
-        costs[is_unknown] = size.unknown_keys[: int(is_unknown.sum())]
-    measured = Measurement(Keyboard(*vocabulary), parts)
-    seconds, began = run.budget.share(_SUGGESTIONS_SHARE), run.budget.seconds()
-    for start in range(0, count, _SUGGESTED_AT_ONCE):
-        if run.budget.seconds() - began >= seconds:
-            break
-        stop = min(start + _SUGGESTED_AT_ONCE, count)
-        measured.add(ids[start : stop + 1], costs[start + 1 : stop + 1], hidden[start:stop])
-    found = measured.metrics()
-    if not (shown := headline(found)):
+    # Opened from memory: its directory does not exist yet.
+    runtime = WordsRuntime(replace(model, path=run.out))
+    report = evaluate_words(runtime, size.lines, seconds=seconds)
+    if not (shown := {name: report[name] for name in METRICS if name in report}):
         return model
     text = f"next word: the first suggestion {shown['top1_accuracy']:.1%}, among three"
     text = f"{text} {shown['top3_accuracy']:.1%}, keystrokes saved {shown['keystrokes_saved']:.1%}"
-    run.options.listener(Note(text=f"{text}, on {found['positions']:,} validation words"))
-    return replace(model, metrics={**model.metrics, **shown, "suggestions": found})
+    run.options.listener(Note(text=f"{text}, on {report['suggestions']['positions']:,} validation words"))
+    return replace(model, metrics={**model.metrics, **shown, "suggestions": report["suggestions"]})

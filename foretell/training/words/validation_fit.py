@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
@@ -9,7 +11,6 @@ from scipy.optimize import minimize_scalar
 from foretell.metrics import perplexity_of
 from foretell.ngrams.cache import ContinuousCache, fill, probabilities
 from foretell.ngrams.interpolation import Interpolation
-from foretell.training.budget import Budget
 from foretell.training.events import Listener, Note
 from foretell.training.words.kneser_ney_fit import KneserNeyFit
 
@@ -24,13 +25,8 @@ MAX_TOKENS = 30_000
 SIZE = 500
 """Words in the cache that is fitted; larger and smaller ones use the same parameters."""
 
-_THETAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
-
-MIN_TOKENS = 1_000
-"""With fewer tokens the parameters depend on chance; then, for want of time, none are fitted."""
-
-_MARGIN = 2.0
-"""Safety factor on the duration of the fit: the weight is fitted too, and the machine may get slower."""
+_THETAS = (0.3, 0.4, 0.2, 0.5, 0.6, 0.1, 0.8, 1.0, 1.5)
+"""The usual ones first: a time limit may leave out the last."""
 
 _PRIOR = ContinuousCache().weight
 """The prior of the weight: that of the Penn Treebank."""
@@ -84,36 +80,23 @@ def _weight(odds: NDArray[np.floating], prior: float, prior_count: float) -> flo
     return weight
 
 
-def tokens_in_time(
-    hidden: NDArray[np.floating], words: NDArray[np.integer], budget: Budget, seconds: float
-) -> int:
-    """Return how many tokens the cache can be fitted on in so many seconds; 0 where MIN_TOKENS are too many.
-
-    `hidden` and `words` are those for `fit_cache`. Without a time limit there is nothing to measure.
-    """
-    if budget.deadline is None:
-        return len(words)
-    began, few = budget.seconds(), min(len(words), MIN_TOKENS)
-    probabilities(_THETAS[0], hidden[:few], words[:few], SIZE, first=0)
-    took = budget.seconds() - began
-    whole = _MARGIN * took * len(_THETAS)
-    fitting = len(words) if whole <= 0 else int(few * max(0.0, seconds - took) / whole)
-    return min(len(words), fitting) if fitting >= few else 0
-
-
 def fit_cache(
     model_logs: NDArray[np.floating],
     hidden: NDArray[np.floating],
     words: NDArray[np.integer],
     listener: Listener,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> tuple[ContinuousCache, float]:
     """Return the θ of a grid and the weight that maximise the likelihood of a text of words [token].
 
     It is given by the log-probabilities without a cache, [token], and the hidden values before the words,
-    [token, embedding]. The second result is the part by which the cache lowers the perplexity.
+    [token, embedding]. Once `is_over`, no other θ is tried. The second result is the part by which the cache
+    lowers the perplexity.
     """
-    fits = []
+    fits: list[tuple[float, float, ContinuousCache]] = []
     for theta in _THETAS:
+        if fits and is_over():
+            break
         cached, pairs = probabilities(theta, hidden, words, SIZE, first=0)
         weight = fit_weight(model_logs, cached, fill(pairs.astype(np.float64)))
         fitted = ContinuousCache(theta, weight)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,9 +52,9 @@ class FewTraining:
     def __init__(
         self, split: Split | None = None, left: float = float("inf"), before: dict[str, Any] | None = None
     ) -> None:
-        checkpoint = None if before is None else Checkpoint(0, before, {}, Path())
-        kept = SimpleNamespace(latest=lambda: checkpoint, due=lambda: False)
-        self.run: Any = SimpleNamespace(budget=SimpleNamespace(for_stage=lambda _: left), checkpoints=kept)
+        checkpoint = None if before is None else Checkpoint(0, before, {})
+        kept, budget = SimpleNamespace(due=lambda: False), SimpleNamespace(for_stage=lambda _: left)
+        self.run: Any = SimpleNamespace(budget=budget, checkpoints=kept, resumed=lambda: checkpoint)
         self.split, self.stages, self.notes = split, Stages(self.run), list[str]()
         self.settings = LABELS_PRESETS["base"]
 

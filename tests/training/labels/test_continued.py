@@ -89,7 +89,7 @@ def test_settings_that_the_weights_depend_on_stay() -> None:
     for changes, name in others:
         with pytest.raises(SettingsError, match=f"{name}.*as in the model to continue"):
             continued_settings(model, None, changes)
-    with pytest.raises(SettingsError, match=r"expected embedding-size 64.*preset base"):
+    with pytest.raises(SettingsError, match=r"expected embedding-size 64.*found 100; leave it, or the"):
         continued_settings(model, "base", {})
 
 

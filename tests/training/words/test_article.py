@@ -57,13 +57,6 @@ def test_the_walk_follows_the_rule(words: int) -> None:
     assert all(b == a + 4 for a, b in itertools.pairwise(offsets) if a + 4 <= words - 4)
 
 
-def test_a_restored_walk_goes_on() -> None:
-    walk, other = OffsetWalk(89, 3, seed=1), OffsetWalk(89, 3, seed=9)
-    list(itertools.islice(walk, 100))
-    other.restore(walk.state())
-    assert list(itertools.islice(walk, 100)) == list(itertools.islice(other, 100))
-
-
 def test_one_iteration_equals_plain_autodiff_and_tensorflow_1_rmsprop() -> None:
     words = np.array([3, 1, 4, 1, 5, 2, 6, 0])
     network, reference = ArticleNetwork(TINY, 7), ArticleNetwork(TINY, 7)
@@ -112,11 +105,9 @@ def test_compiled_iterations_equal_single_ones(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-def test_it_resumes_bit_for_bit_and_writes_tensorboard(tmp_path: Path) -> None:
-    corpus = open_corpus("meditations")
-    events: list[Event] = []
-    options = {"preset": "article", "listener": events.append, "tensorboard": tmp_path / "board"}
-    whole = trained(corpus, TINY, tmp_path / "whole", **options)
+def test_the_articles_training_resumes_bit_for_bit(tmp_path: Path) -> None:
+    corpus, events = open_corpus("meditations"), list[Event]()
+    whole = trained(corpus, TINY, tmp_path / "whole", preset="article", listener=events.append)
     # In the middle of a block of compiled iterations.
     with pytest.raises(Interrupted, match="step 471"):
         trained(corpus, TINY, tmp_path / "parts", preset="article", stop_after_steps=471)
@@ -124,22 +115,8 @@ def test_it_resumes_bit_for_bit_and_writes_tensorboard(tmp_path: Path) -> None:
     for name, value in whole.weights.items():
         assert value.tobytes() == parts.weights[name].tobytes(), name
     assert parts.metrics["accuracy"] == whole.metrics["accuracy"]
-    done = [event for event in events if isinstance(event, EpochDone)]
-    assert [event.step for event in done] == [600]
-    assert done[-1].accuracy == whole.metrics["accuracy"]
-    check_board(tmp_path / "board", whole.metrics["accuracy"])
-
-
-def check_board(folder: Path, accuracy: float) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    board = EventAccumulator(str(folder))
-    board.Reload()
-    assert board.Tags()["graph"]
-    assert len(board.Graph().SerializeToString()) > 1000
-    tensors = board.Tensors("accuracy")
-    assert [event.step for event in tensors] == [600]
-    assert tf.make_ndarray(tensors[0].tensor_proto) == pytest.approx(accuracy)
+    [done] = [event for event in events if isinstance(event, EpochDone)]
+    assert (done.step, done.accuracy) == (600, whole.metrics["accuracy"])
 
 
 def test_too_few_words(tmp_path: Path) -> None:

@@ -16,14 +16,8 @@ from foretell.artifacts.model import Model
 from foretell.config import with_changes
 from foretell.data.corpus import Corpus
 from foretell.errors import Interrupted, RunError, SettingsError, UsageError
-from foretell.training.words.continued import (
-    ContinuedWords,
-    WordsAncestor,
-    continued_corpus,
-    continued_words_settings,
-    opened,
-    read_words_ancestor,
-)
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.training.words.continued import ContinuedWords, continued_corpus, opened, settings_for
 from tests.builders import write_random
 from tests.training.words.small import SMALL, phrases, trained
 
@@ -38,73 +32,85 @@ def new_text() -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> WordsAncestor:
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory."""
     out = tmp_path_factory.mktemp("models") / "old"
     trained(phrases(), SETTINGS, out)
-    return read_words_ancestor(out)
+    return out
 
 
-def continue_with(what: ContinuedWords, out: Path, **options: Any) -> Model:
-    settings = continued_words_settings(what.ancestor.model, None, {})
-    return trained(new_text(), settings, out, continued=what, **options)
+def continue_with(what: ContinuedWords | None, out: Path, **options: Any) -> Model:
+    return trained(new_text(), settings_for(None, {}, what)[0], out, continued=what, **options)
 
 
-def test_old_text_is_mixed_in_and_measured(old: WordsAncestor, tmp_path: Path) -> None:
-    what, notes = ContinuedWords(ancestor=old, old=phrases()), Notes()
+def test_it_continues_with_old_text(old: Path, tmp_path: Path) -> None:
+    what, notes = opened(old, phrases(), None), Notes()
+    assert what is not None
     model = continue_with(what, tmp_path / "new", listener=notes)
-    before, after = old.model.tokenizer, model.tokenizer
+    before, after = what.model.tokenizer, model.tokenizer
     assert [after.word(i) for i in range(before.size)] == [before.word(i) for i in range(before.size)]
     assert after.id("entirely") is not None
-    assert model.ancestors == old.lineage
+    assert model.ancestors == read_model(tmp_path / "new").ancestors == (what.model.sha256,)
+    assert what.model.sha256 in (tmp_path / "new" / "README.md").read_text()
+    assert model.settings.learning_rate == pytest.approx(SETTINGS.learning_rate / 4)
     remembered = model.metrics["continued"]["old"]
     assert remembered["bits_per_byte"] < 1.2 * remembered["bits_per_byte_before"]
     assert any(note.startswith("old text: ") for note in notes)
     # A warning where old text is forgotten.
     assert remembered["has_dropped"] == any(note.startswith("warning: ") for note in notes)
     assert remembered["has_dropped"] == (remembered["interval"][0] > 0)
-    assert old.model.sha256 in (tmp_path / "new" / "README.md").read_text()
-    assert read_model(tmp_path / "new").ancestors == old.lineage
-    assert model.settings.learning_rate == pytest.approx(SETTINGS.learning_rate / 4)
+    # It is measured as the finished model measures it.
+    _, _, old_valid, _ = continued_corpus(new_text(), what, None, SETTINGS)
+    score = WordsRuntime.open(tmp_path / "new").score(list(old_valid or ()))
+    assert score.bits_per_byte == pytest.approx(remembered["bits_per_byte"])
 
 
-def test_without_old_text_the_kneser_ney_models_are_merged(old: WordsAncestor, tmp_path: Path) -> None:
-    notes, what = Notes(), ContinuedWords(ancestor=old)
+def test_without_old_text_the_kneser_ney_models_are_merged(old: Path, tmp_path: Path) -> None:
+    notes, what = Notes(), opened(old, None, None)
+    assert what is not None
     whole = continue_with(what, tmp_path / "whole", listener=notes)
     assert "old text: not measured, because no old text was given" in notes
     assert whole.kneser_ney is not None
-    assert old.model.kneser_ney is not None
-    assert whole.kneser_ney.words > old.model.kneser_ney.words
+    assert what.model.kneser_ney is not None
+    assert whole.kneser_ney.words > what.model.kneser_ney.words
     with pytest.raises(Interrupted):
         continue_with(what, tmp_path / "cut", stop_after_steps=3)
     with pytest.raises(RunError, match="the data"):
-        continue_with(ContinuedWords(ancestor=old, old_valid=phrases()), tmp_path / "cut", resume=True)
+        continue_with(opened(old, None, phrases()), tmp_path / "cut", resume=True)
     resumed = continue_with(what, tmp_path / "cut", resume=True)
-    for name, weight in (whole.weights or {}).items():
-        np.testing.assert_array_equal(weight, (resumed.weights or {})[name])
+    for name, weight in whole.weights.items():
+        np.testing.assert_array_equal(weight, resumed.weights[name])
 
 
-def test_the_end_of_each_text_is_set_aside(old: WordsAncestor) -> None:
-    what = ContinuedWords(ancestor=old, old=phrases())
+def test_the_end_of_each_text_is_set_aside(old: Path) -> None:
+    what = opened(old, phrases(), None)
+    assert what is not None
     train, valid, old_valid, _ = continued_corpus(new_text(), what, None, SETTINGS)
-    assert valid is not None
-    assert old_valid is not None
     before, after = list(phrases()), list(new_text())
     assert list(train) == before[:350] + after[:280]
-    assert (list(old_valid), list(valid)) == (before[350:], after[280:])
+    assert (list(old_valid or ()), list(valid or ())) == (before[350:], after[280:])
     short = Corpus.from_texts(["a b c"] * 9)
     assert continued_corpus(short, what, None, SETTINGS)[3].valid_fraction == 0.0
 
 
-def test_settings_and_models_that_do_not_fit(old: WordsAncestor, tmp_path: Path) -> None:
+def test_a_given_setting_or_preset_is_kept_or_refused(old: Path) -> None:
+    what = opened(old, None, None)
+    assert settings_for(None, {"learning_rate": 0.05}, what)[0].learning_rate == 0.05
     for changes in ({"units": 3}, {"tokens": "char"}, {"layers": 2}):
         with pytest.raises(SettingsError, match="as in the model to continue"):
-            continued_words_settings(old.model, None, changes)
+            settings_for(None, changes, what)
+    with pytest.raises(SettingsError, match="found False; leave it, or the preset that has it, out"):
+        settings_for("base", {}, what)
+    fitting = {name: getattr(SETTINGS, name) for name in ("embedding_size", "units", "lowercase")}
+    settings, name = settings_for("base", fitting, what)
+    assert (settings.window, settings.learning_rate, name) == (35, 5.0, "base")
+    assert settings_for(None, {}, None)[1] == "base"
+
+
+def test_models_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="a model to continue"):
         opened(None, phrases(), None)
-    with pytest.raises(SettingsError, match="preset base"):
-        continued_words_settings(old.model, "base", {})
-    assert continued_words_settings(old.model, None, {"learning_rate": 0.05}).learning_rate == 0.05
     article = with_changes(SMALL, {"network": "article", "iterations": 3, "window": 3, "valid_fraction": 0.0})
     write_random(tmp_path / "m", article)
     with pytest.raises(UsageError, match="raw integers"):
-        read_words_ancestor(tmp_path / "m")
+        opened(tmp_path / "m", None, None)

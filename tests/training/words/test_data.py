@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from foretell.config import with_changes
 from foretell.data.corpus import Corpus
 from foretell.errors import DataError
 from foretell.text.tokenizer import Tokenizer
+from foretell.training.checkpoints import sealed
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
-from foretell.training.sealed import sealed
 from foretell.training.words.data import (
     NONE,
     Plan,
@@ -28,7 +27,7 @@ from foretell.training.words.data import (
     split_tokens,
     tokenized,
 )
-from foretell.training.words.token_file import TokenFile, write_tokens
+from foretell.training.words.token_file import TokenFile, kind_for, write_tokens
 from tests.text.texts import ALL
 from tests.training.words.small import SMALL, noisy_corpus
 
@@ -39,21 +38,27 @@ def token_file(folder: Path, ids: np.ndarray) -> TokenFile:
     return TokenFile(path)
 
 
+def encoded(folder: Path, stem: str, lines: list[str], tokenizer: Tokenizer) -> TokenFile:
+    path = folder / f"{stem}.{kind_for(tokenizer)}"
+    write_tokens(lines, tokenizer, path)
+    return TokenFile(path)
+
+
 @pytest.mark.parametrize(("vocabulary", "kind"), [(100, "uint16"), (70_000, "uint32")])
 def test_a_text_becomes_a_row_of_ids(tmp_path: Path, vocabulary: int, kind: str) -> None:
     lines = ["the cat", "the dog sat"] * 50
     more = [" ".join(f"w{i}" for i in range(vocabulary))] if kind == "uint32" else []
     tokenizer = Tokenizer.train([*lines, *more], "words", lowercase=True, vocabulary=vocabulary, min_count=1)
-    write_tokens(tmp_path, "t", lines, tokenizer)
-    path = sealed(tmp_path, "t")
-    assert path is not None
-    assert path.suffix == f".{kind}"
+    assert kind_for(tokenizer) == kind
     expected = [id for line in lines for id in [*tokenizer.encode(line), tokenizer.end_of_line]]
-    with TokenFile(path) as file:
-        assert len(file) == 350
-        assert file.read(0, 350).tolist() == expected
-        assert file.read(348, 5).tolist() == expected[348:] + expected[:3]
-        assert file.part(10, 20).read(9, 2).tolist() == [expected[19], expected[10]]
+    file = encoded(tmp_path, "t", lines, tokenizer)
+    assert len(file) == 350
+    assert file.read(0, 350).tolist() == expected
+    assert file.read(348, 5).tolist() == expected[348:] + expected[:3]
+    part = file.part(10, 20)
+    # A part keeps the file open.
+    del file
+    assert part.part(1, 10).read(8, 2).tolist() == [expected[19], expected[11]]
 
 
 @settings(max_examples=30, deadline=None)
@@ -61,12 +66,12 @@ def test_a_text_becomes_a_row_of_ids(tmp_path: Path, vocabulary: int, kind: str)
 def test_a_pass_predicts_every_token_once(tmp_path_factory, tokens, streams, window, entry) -> None:
     plan = Plan(tokens, min(streams, tokens), window)
     predicted = []
-    with token_file(tmp_path_factory.mktemp("t"), np.arange(tokens)) as file:
-        for w in range(plan.windows):
-            ids, targets = plan.batch(file, w, entry)
-            taken = targets != NONE
-            assert ((ids[taken] + 1) % tokens == targets[taken]).all()
-            predicted += targets[taken].tolist()
+    file = token_file(tmp_path_factory.mktemp("t"), np.arange(tokens))
+    for w in range(plan.windows):
+        ids, targets = plan.batch(file, w, entry)
+        taken = targets != NONE
+        assert ((ids[taken] + 1) % tokens == targets[taken]).all()
+        predicted += targets[taken].tolist()
     assert sorted(predicted) == list(range(tokens))
 
 
@@ -82,12 +87,11 @@ def test_streams_are_fewer_where_text_is_short() -> None:
 def test_the_end_is_for_validation_unless_the_text_is_short(
     tmp_path: Path, tokens: int, fraction: float, n_valid: int
 ) -> None:
-    with token_file(tmp_path, np.arange(tokens)) as file:
-        train, valid = split_tokens(file, fraction)
-        assert len(train) == tokens - n_valid
-        assert (0 if valid is None else len(valid)) == n_valid
-        if valid is not None:
-            assert valid.read(0, 1).tolist() == [(tokens - n_valid) % 65_536]
+    train, valid = split_tokens(token_file(tmp_path, np.arange(tokens)), fraction)
+    assert len(train) == tokens - n_valid
+    assert (0 if valid is None else len(valid)) == n_valid
+    if valid is not None:
+        assert valid.read(0, 1).tolist() == [(tokens - n_valid) % 65_536]
 
 
 class CountedCorpus(Corpus):
@@ -106,9 +110,8 @@ def test_a_corpus_needs_two_different_words(tmp_path: Path) -> None:
     with (
         Run.open(request, TrainOptions(out=tmp_path / "m")) as run,
         pytest.raises(DataError, match="different words"),
-        tokenized(run, Corpus.from_texts(["same same"], name="x"), None, settings),
     ):
-        pass
+        tokenized(run, Corpus.from_texts(["same same"], name="x"), None, settings)
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
@@ -124,7 +127,8 @@ def test_what_is_cached_is_not_read_again_and_a_damaged_cache_is_made_anew(
 
     def read(resume: bool) -> tuple[str, bytes]:
         options = TrainOptions(out=tmp_path / "m", resume=resume)
-        with Run.open(request, options) as run, tokenized(run, corpus, None, SMALL) as tokens:
+        with Run.open(request, options) as run:
+            tokens = tokenized(run, corpus, None, SMALL)
             return tokens.tokenizer.to_json(), tokens.train.read(0, len(tokens.train)).tobytes()
 
     before = read(resume=False)
@@ -146,28 +150,22 @@ def test_what_is_cached_is_not_read_again_and_a_damaged_cache_is_made_anew(
 LINES = ALL * 40
 
 
-@contextmanager
-def text_tokens(folder: Path, style: Any, fraction: float) -> Iterator[TokenizedCorpus]:
+def text_tokens(folder: Path, style: Any, fraction: float) -> TokenizedCorpus:
     tokenizer = Tokenizer.train(LINES, style, lowercase=False, vocabulary=30)
-    write_tokens(folder, "tokens", LINES, tokenizer)
-    path = sealed(folder, "tokens")
-    assert path is not None
-    with TokenFile(path) as file:
-        yield TokenizedCorpus(tokenizer, *split_tokens(file, fraction))
+    return TokenizedCorpus(tokenizer, *split_tokens(encoded(folder, "tokens", LINES, tokenizer), fraction))
 
 
 @pytest.mark.parametrize("style", ["words", "subword", "char"])
 @pytest.mark.parametrize("count", [10**9, 60])
 def test_the_bytes_of_the_validation_part(tmp_path: Path, style: str, count: int) -> None:
-    with text_tokens(tmp_path, style, 0.4) as tokens:
-        assert tokens.valid is not None
-        few = tokens.measured_to(count)
-        assert few.measured is few.valid
-        size = measured_bytes(few, Corpus.from_texts(LINES), None)
-        assert size is not None
-        assert size.tokens == len(few.measured) == min(count, len(tokens.valid))
-        ids = few.measured.read(0, size.tokens).tolist()
-        assert ids == tokens.valid.read(0, size.tokens).tolist()
+    tokens = text_tokens(tmp_path, style, 0.4)
+    assert tokens.valid is not None
+    few = tokens.measured_to(count)
+    size = measured_bytes(few, Corpus.from_texts(LINES), are_valid=False)
+    assert size is not None
+    assert size.tokens == len(few.measured) == min(count, len(tokens.valid))
+    ids = few.measured.read(0, size.tokens).tolist()
+    assert ids == tokens.valid.read(0, size.tokens).tolist()
     if style != "words":
         # Decoded, these tokens are the text; only the share of a line that is cut is an estimate.
         assert size.text == pytest.approx(len(tokens.tokenizer.decode(ids).encode()), abs=90)
@@ -179,26 +177,18 @@ def test_the_bytes_of_the_validation_part(tmp_path: Path, style: str, count: int
 
 @pytest.mark.parametrize("style", ["words", "char"])
 def test_the_bytes_of_the_users_validation_text(tmp_path: Path, style: str) -> None:
-    lines = ["ab", "é"]
-    with text_tokens(tmp_path, style, 0.0) as tokens:
-        write_tokens(tmp_path, "valid", lines, tokens.tokenizer)
-        path = sealed(tmp_path, "valid")
-        assert path is not None
-        with TokenFile(path) as valid:
-            size = measured_bytes(TokenizedCorpus(tokens.tokenizer, tokens.train, valid), LINES, lines)
+    lines, tokens = ["ab", "é"], text_tokens(tmp_path, style, 0.0)
+    valid = encoded(tmp_path, "valid", lines, tokens.tokenizer)
+    size = measured_bytes(TokenizedCorpus(tokens.tokenizer, tokens.train, valid), lines, are_valid=True)
     assert size is not None
     # The é is not one of the thirty characters: it has two bytes, which are two tokens.
-    assert (size.tokens, size.text) == ({"words": 4, "char": 6}[style], 6)
+    assert (size.tokens, size.text, size.lines) == ({"words": 4, "char": 6}[style], 6, lines)
 
 
 def test_without_validation_the_beginning_is_measured(tmp_path: Path) -> None:
-    with text_tokens(tmp_path, "char", 0.0) as tokens:
-        size = measured_bytes(tokens.measured_to(50), Corpus.from_texts(LINES), None)
+    tokens = text_tokens(tmp_path, "char", 0.0).measured_to(50)
+    size = measured_bytes(tokens, Corpus.from_texts(LINES), are_valid=False)
     assert size is not None
     assert size.tokens == 50
-    assert size.bits_per_byte(-1.0) == pytest.approx(50 / size.text / 0.6931472)
-
-
-def test_tokens_split_at_white_space_have_no_lines(tmp_path: Path) -> None:
-    with text_tokens(tmp_path, "white-space", 0.4) as tokens:
-        assert measured_bytes(tokens, Corpus.from_texts(LINES), None) is None
+    # Tokens that are split at white space have no lines.
+    assert measured_bytes(text_tokens(tmp_path, "white-space", 0.4), LINES, are_valid=False) is None

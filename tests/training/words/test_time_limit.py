@@ -18,12 +18,12 @@ from foretell.data.corpus import Corpus
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training import budget as budget_module
 from foretell.training import run
-from foretell.training.budget import SECONDS_TO_WRITE, Budget
+from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoints
 from foretell.training.words import kneser_ney_fit, loop, time_limit, train, validation_fit
 from foretell.training.words.loop import Loop
-from foretell.training.words.time_limit import LoopTime, words_in_time
-from foretell.training.words.validation_fit import tokens_in_time
+from foretell.training.words.time_limit import LoopTime
+from foretell.training.words.validation_fit import fit_cache
 from tests.training.words.small import SMALL, trained
 
 MINUTES = 2.0
@@ -113,88 +113,29 @@ def test_it_ends_in_time(
         assert model.cache is not None or slowness(99) == 3.0
 
 
-class Cost:
-    """A token file whose length is set, without content."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def read(self, _start: int, count: int) -> Any:
-        return np.zeros(count, np.int32)
-
-
-@pytest.mark.parametrize(
-    ("a_word", "valid_word", "expected"),
-    [(0.0, 0.0, 10_000_000), (1e-6, 0.0, 9_933_333), (1e-5, 0.0, 933_333), (1e-3, 0.0, 0), (0.0, 1.0, 0)],
-)
-def test_so_many_words_are_counted_as_fit_into_a_quarter_of_the_time(
-    monkeypatch: pytest.MonkeyPatch, a_word: float, valid_word: float, expected: int
-) -> None:
-    clock = Clock()
-
-    class Counted:
-        model = None
-
-    def count(text: Any, _: int) -> type[Counted]:
-        clock.work(a_word * len(text))
-        return Counted
-
-    monkeypatch.setattr(time_limit, "count", count)
-    monkeypatch.setattr(time_limit, "log_probabilities", lambda _, text: clock.work(valid_word * len(text)))
-    budget = Budget(1, clock=clock)
-    found = words_in_time(Cost(20_000_000), Cost(20_000), 10, budget)
-    assert found == pytest.approx(expected, rel=0.01)
-    assert words_in_time(Cost(9), Cost(9), 10, Budget(0, clock=clock)) == 10_000_000
-
-
-@pytest.mark.parametrize(("a_token", "expected"), [(0.0, 5_000), (1e-4, 5_000), (5e-4, 2_166), (1e-2, 0)])
+@pytest.mark.parametrize(("seconds", "tried"), [(0.0, 1), (4.5, 3), (100.0, 9)])
 def test_the_cache_is_fitted_on_what_fits(
-    monkeypatch: pytest.MonkeyPatch, a_token: float, expected: int
+    monkeypatch: pytest.MonkeyPatch, seconds: float, tried: int
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr(
-        validation_fit, "probabilities", lambda _, hidden, *__, **___: clock.work(a_token * len(hidden))
-    )
-    hidden, words = np.zeros([5_000, 1]), np.zeros(5_000, np.int32)
-    budget = Budget(1, clock=clock)
-    assert tokens_in_time(hidden, words, budget, 20.0) == expected
-    assert tokens_in_time(hidden, words, Budget(0, clock=clock), 20.0) == 5_000
-    # Few tokens are not too few where the whole text has no more.
-    assert tokens_in_time(hidden[:30], words[:30], budget, 20.0) in (0, 30)
+    """Each θ takes two seconds, and the first is tried in any case."""
+    clock, thetas = Clock(), []
+    compute = validation_fit.probabilities
 
+    def probabilities(theta: float, *given: Any, **options: Any) -> Any:
+        clock.work(2.0)
+        thetas.append(theta)
+        return compute(theta, *given, **options)
 
-def test_measuring_is_timed_on_enough_text_and_cut_to_a_tenth_of_the_time() -> None:
-    clock = Clock()
-    budget = Budget(1, clock=clock)
-    asked: list[int] = []
-
-    def predict(count: int) -> None:
-        asked.append(count)
-        clock.work(1e-4 * count)
-
-    time = LoopTime(budget, 500)
-    time.probe(predict, 100_000, 0)
-    # The first compiles; the last takes a fifth of a second or more.
-    assert asked == [1_000, 1_000, 4_000]
-    assert time.tokens_in_time(10_000) == 10_000
-    assert 55_000 < time.tokens_in_time(100_000) < 60_000
-    # A fortieth of a minute is 1.5 seconds: 15,000 tokens in all.
-    assert 13_000 < time.tokens_of_epochs(50_000, 1) < 15_000
-    assert time.tokens_of_epochs(50_000, 40) == 10_000
-    assert time.tokens_of_epochs(5_000, 40) == 5_000
-    clock.work(59)
-    assert time.tokens_in_time(100_000) == 1_000
-    assert time.hidden_in_time(100) == 100
-    assert time.hidden_in_time(30_000) < 2_000
+    monkeypatch.setattr(validation_fit, "probabilities", probabilities)
+    hidden, words = np.zeros([50, 2], np.float32), np.zeros(50, np.int32)
+    logs = np.full(50, -1.0)
+    fit_cache(logs, hidden, words, lambda _: None, lambda: clock.now >= 1_000 + seconds)
+    assert len(set(thetas)) == tried
 
 
 def test_a_machine_that_slows_down_gets_more_time_for_the_end() -> None:
     clock = Clock()
     budget = Budget(10, clock=clock)
-    assert LoopTime(Budget(0.1, clock=clock), 1)._writing == SECONDS_TO_WRITE
     time = LoopTime(budget, 1_000)
     time.probe(lambda count: clock.work(1e-3 * count), 10_000, 100_000_000)
     time.keep(10_000)
