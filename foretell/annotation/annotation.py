@@ -10,14 +10,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from foretell.annotation.journal import Answer, Journal, Kind
 from foretell.annotation.metrics import Counts, Metrics, counts_of
-from foretell.annotation.pool import Flags, Places, Pool
-from foretell.annotation.ranking import Ranker, Ranking, opened_model
+from foretell.annotation.ranking import Flags, Pool, Ranker, Ranking
+from foretell.arrays import Integers
 from foretell.artifacts.replacement import new_file
 from foretell.data.examples import unlabelled_texts
 from foretell.errors import UsageError
@@ -52,14 +52,13 @@ Items = Item | int | Iterable[Item | int]
 
 
 def annotate(
-    texts: Any,
+    texts: object,
     labels: Sequence[str] | None = None,
     *,
     out: str | Path,
     by: str = "",
     seed: int | None = None,
     text: str | None = None,
-    suggest: str | Path | None = None,
 ) -> Annotation:
     """Open texts for annotation: an `Annotation`, whose `next` is the most informative text.
 
@@ -78,18 +77,17 @@ def annotate(
         by: who answers.
         seed: of the random draws; None: that of the journal, or 0.
         text: the name of the text column; None: chosen where it is clear.
-        suggest: a model directory whose predictions help from the first text on.
 
     Raises:
         DataError: no texts; a journal that is damaged or about other texts.
-        UsageError: fewer than two labels, or others than those of the journal; a model without these labels.
+        UsageError: fewer than two labels, or others than those of the journal.
         ForetellError: another process has the journal open, or it cannot be written.
     """
     notes: list[str] = []
     read = unlabelled_texts(texts, text=text, notes=notes)
     journal = Journal(out, labels, seed)
     try:
-        annotation = Annotation(read, journal, by=by, suggest=suggest)
+        annotation = Annotation(read, journal, by=by)
     except BaseException:
         journal.close()
         raise
@@ -112,24 +110,19 @@ class Annotation:
         notes: what was left out or dropped, one sentence each.
     """
 
-    def __init__(
-        self, texts: Sequence[str], journal: Journal, *, by: str = "", suggest: str | Path | None = None
-    ) -> None:
+    def __init__(self, texts: Sequence[str], journal: Journal, *, by: str = "") -> None:
         self.labels, self._by, self._journal = list(journal.labels), by, journal
         self._pool = Pool(texts, journal.seed, [each.text for each in journal.answers])
         self.notes = [*journal.notes, *self._pool.notes]
-        model = None if suggest is None else opened_model(suggest, self.labels)
-        self._ranker = Ranker(self._pool, self.labels, journal.seed, model)
+        self._ranker = Ranker(self._pool, self.labels, journal.seed)
         self._lock = threading.RLock()
         self._shown: Item | None = None
         self._is_open: Flags = np.ones(len(self._pool), bool)
         self._is_open[[self._pool.place(each.text) for each in journal.answers]] = False
-        self._version = 1
         # Fits to the newest answers while a person answers.
         self._thread = ThreadPoolExecutor(1, "foretell-annotation")
         self._latest: Ranking | None = None
-        with self._lock:
-            self._fit: Future[Ranking] = self._thread.submit(self._rank)
+        self._fit: Future[Ranking] = self._thread.submit(self._rank)
 
     # ---- the next text
 
@@ -165,9 +158,8 @@ class Annotation:
             ForetellError: the answer could not be written; there is none then.
         """
         if label not in self.labels:
-            raise UsageError(
-                expected=f"a label ({', '.join(self.labels)[:200]})", found=repr(label)[:60], where="label"
-            )
+            expected = f"a label ({', '.join(self.labels)[:200]})"
+            raise UsageError(expected=expected, found=repr(label)[:60], where="label")
         return self._record(items, "label", label, by)
 
     def skip(self, items: Items, *, by: str | None = None) -> list[Answer]:
@@ -226,7 +218,7 @@ class Annotation:
         place = self._checked(item)
         # The vectors are made for the first ranking.
         self._ranking()
-        rows, others = self._ranker.embeddings, self._selectable()
+        rows, others = self._ranker.quick.embeddings, self._selectable()
         others = others[others != place]
         order = np.argsort(-(rows[others] @ rows[place]), kind="stable")[:k]
         return [Item(each, self._pool.texts[each]) for each in others[order].tolist()]
@@ -250,7 +242,7 @@ class Annotation:
     @property
     def is_fitted(self) -> bool:
         """Whether the last fit has all answers."""
-        return self._ranking().version == self._version
+        return self._fit.done()
 
     def to_csv(self) -> str:
         """Return the answers as CSV; see `export`."""
@@ -312,17 +304,17 @@ class Annotation:
         return place
 
     def _checked_open(self, item: Item | int) -> int:
-        place, expected = self._checked(item), "a text that is shown, or that a search has found"
+        place, fix = self._checked(item), ""
         if not self._is_open[place]:
-            fix = "undo its answer first"
-            expected, found = "a text without an answer", "one that was answered"
-            raise UsageError(expected=expected, found=found, where="items", fix=fix)
-        if self._pool.reserved[place] and (self._shown is None or place != self._shown.id):
+            expected, found, fix = "a text without an answer", "one with", "undo its answer first"
+        elif self._pool.reserved[place] and (self._shown is None or place != self._shown.id):
+            expected = "a text that is shown, or that a search has found"
             found = "one that is reserved for the random sample"
-            raise UsageError(expected=expected, found=found, where="items")
-        return place
+        else:
+            return place
+        raise UsageError(expected=expected, found=found, where="items", fix=fix)
 
-    def _selectable(self, *, repeats: bool = True) -> Places:
+    def _selectable(self, *, repeats: bool = True) -> Integers:
         """Return the places of texts without an answer that are not reserved."""
         with self._lock:
             kept = self._is_open & ~self._pool.reserved
@@ -338,15 +330,12 @@ class Annotation:
     # ---- fits
 
     def _changed(self) -> None:
-        """Fit again, unless a fit waits to begin: that one has the newest answers too."""
-        self._version += 1
+        """Fit again, unless a fit waits to begin: that one will have the newest answers too."""
         if self._fit.running() or self._fit.done():
             self._fit = self._thread.submit(self._rank)
 
     def _rank(self) -> Ranking:
-        with self._lock:
-            version, answers = self._version, list(self._journal.answers)
-        ranking = self._ranker.rank(version, answers)
+        ranking = self._ranker.rank(self.answers)
         with self._lock:
             self._latest = ranking
         return ranking

@@ -11,17 +11,17 @@ import contextlib
 import json
 import os
 import stat
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import IO, Literal, TypeVar, get_args
 
 from foretell.artifacts.replacement import sync_directory
 from foretell.errors import DataError, ForetellError, UsageError
 from foretell.training.run_lock import lock
 
+T = TypeVar("T")
 Kind = Literal["label", "skip", "none", "unclear"]
 """label: the text has this label. none: no label applies. unclear: the text does not show which label
 applies. skip: no answer."""
@@ -103,11 +103,10 @@ class Journal:
 
         They are on disk when this returns, and not at all after an error.
         """
-        batch, at = self._batch + 1, _now()
-        written = [replace(each, batch=batch, at=at) for each in answers]
+        written = [replace(each, batch=self._batch + 1, at=_now()) for each in answers]
         if written:
             self._write([asdict(each) for each in written])
-            self._batch = batch
+            self._batch += 1
             self.answers += written
         return written
 
@@ -115,25 +114,27 @@ class Journal:
         """Undo the last decision that was not undone, and return its answers; none: there is none."""
         if not self.answers:
             return []
-        batch = self.answers[-1].batch
-        self._write([{"undo": batch, "by": by, "at": _now()}])
-        return self._take_back(batch)
+        self._write([{"undo": self.answers[-1].batch, "by": by, "at": _now()}])
+        return self._take_back()
 
     def close(self) -> None:
         """Close the file. Calling it again does nothing."""
         self._file.close()
 
-    def _take_back(self, batch: int) -> list[Answer]:
+    def _take_back(self) -> list[Answer]:
+        batch = self.answers[-1].batch
         undone = [each for each in self.answers if each.batch == batch]
         self.answers = [each for each in self.answers if each.batch != batch]
         return undone
 
-    def _write(self, records: Sequence[dict[str, Any]]) -> None:
+    def _write(self, records: Iterable[Mapping[str, object]]) -> None:
         """Append whole lines, or nothing."""
         left = memoryview("".join(json.dumps(record) + "\n" for record in records).encode("ascii"))
         end = self._end + len(left)
         try:
-            self._check_in_place()
+            mine = os.fstat(self._file.fileno())
+            if not self.path.exists() or not os.path.samestat(mine, self.path.stat()):
+                raise OSError("one that was deleted or replaced while it was open")
             self._cut()
             self._file.seek(self._end)
             while left:
@@ -153,25 +154,20 @@ class Journal:
             self._file.truncate(self._end)
             os.fsync(self._file.fileno())
 
-    def _check_in_place(self) -> None:
-        mine = os.fstat(self._file.fileno())
-        if not self.path.exists() or not os.path.samestat(mine, self.path.stat()):
-            raise _not_written(self.path, "one that was deleted or replaced while it was open")
-
-    def _read(self) -> list[dict[str, Any]]:
+    def _read(self) -> list[dict[str, object]]:
         """Return the content of each line, and cut off an incomplete last one."""
         content = self._file.read()
         if not _HEAD.startswith(content[: len(_HEAD)]):
             # Never cut off anything of a file that is not ours.
-            raise self._another_file()
-        lines: list[dict[str, Any]] = []
+            raise self._damaged("another file")
+        lines: list[dict[str, object]] = []
         while self._end < len(content):
             end = content.find(b"\n", self._end) + 1
             record = _parsed(content[self._end : end - 1]) if end else None
             if record is None:
                 # NULs may stand where the file system had not yet written what was appended.
                 if end and content[end:].strip(b"\0\n"):
-                    raise self._damaged(len(lines) + 1, "something else")
+                    raise self._damaged("something else", len(lines) + 1)
                 self._cut()
                 self.notes.append(f"{self.path}: dropped an incomplete last line")
                 break
@@ -179,56 +175,47 @@ class Journal:
             self._end = end
         return lines
 
-    def _replay(self, lines: Sequence[dict[str, Any]]) -> None:
-        if lines[0].get("kind") != _KIND:
-            raise self._another_file()
-        if (found := lines[0].get("format")) != FORMAT:
-            raise DataError(
-                expected=f"a journal of format {FORMAT}", found=repr(found)[:60], where=str(self.path),
-                fix="update foretell",
-            )  # fmt: skip
-        previous = 0
+    def _replay(self, lines: Sequence[dict[str, object]]) -> None:
+        """Take up what each line says."""
+        if (head := lines[0]).get("kind") != _KIND or head.get("format") != FORMAT:
+            raise self._damaged(f"another file, or format {head.get('format')!r:.60}")
         for number, record in enumerate(lines, start=1):
             try:
-                previous = self._add(record, previous, is_head=number == 1)
+                if number == 1:
+                    self.seed = _typed(record["seed"], int)
+                if "labels" in record:
+                    self.labels += [_typed(each, str) for each in _typed(record["labels"], list)]
+                elif "undo" not in record:
+                    self._add(Answer(**record))  # type: ignore[arg-type]
+                elif self.answers and _typed(record["undo"], int) == self.answers[-1].batch:
+                    self._take_back()
+                else:
+                    raise ValueError("an undo of another decision than the last one")
             except (KeyError, TypeError) as error:
-                raise self._damaged(number, "other fields") from error
+                raise self._damaged("other fields", number) from error
             except ValueError as error:
-                raise self._damaged(number, str(error)) from error
-        texts = Counter(each.text for each in self.answers)
-        if (twice := texts.most_common(1)) and twice[0][1] > 1:
-            raise self._damaged(len(lines), "a second answer about a text")
+                raise self._damaged(str(error), number) from error
+        if len({each.text for each in self.answers}) < len(self.answers):
+            raise self._damaged("two answers about one text")
 
-    def _add(self, record: dict[str, Any], previous: int, *, is_head: bool) -> int:
-        """Take up a line, and return the number of its decision (`previous` of the next); 0: no answer."""
-        if "labels" in record:
-            self.labels += _strings(record["labels"])
-            self.seed = _whole(record["seed"]) if is_head else self.seed
-            return 0
-        if "undo" in record:
-            if not self.answers or _whole(record["undo"]) != self.answers[-1].batch:
-                raise ValueError("an undo of another decision than the last one")
-            self._take_back(self.answers[-1].batch)
-            return 0
-        answer = Answer(**record)
-        _strings([answer.text, answer.by, answer.at, answer.label or "", answer.suggested or ""])
+    def _add(self, answer: Answer) -> None:
+        """Take up an answer that was read; raise TypeError or ValueError if it cannot be one."""
+        for each in (answer.text, answer.by, answer.at, answer.label or "", answer.suggested or ""):
+            _typed(each, str)
         if answer.kind not in get_args(Kind) or answer.part not in get_args(Part):
             raise TypeError
         if (answer.kind == "label") != (answer.label in self.labels):
             raise ValueError("a label that the journal does not have")
-        if _whole(answer.batch) < 1 or (answer.batch != previous and answer.batch <= self._batch):
+        if _typed(answer.batch, int) < max(self._batch, 1):
             raise ValueError("the number of an earlier decision")
         self.answers.append(answer)
         self._batch = answer.batch
-        return answer.batch
 
     def _add_labels(self, labels: Sequence[str] | None, seed: int | None) -> None:
         """Compare what was asked for with the file, and add the new labels to it."""
         if seed is not None and seed != self.seed:
-            raise UsageError(
-                expected=f"the seed of the journal ({self.seed})", found=str(seed), where="seed",
-                fix="leave it out",
-            )  # fmt: skip
+            expected, fix = f"the seed of the journal ({self.seed})", "leave it out"
+            raise UsageError(expected=expected, found=str(seed), where="seed", fix=fix)
         if labels is None:
             return
         given = checked_labels(labels, str(self.path))
@@ -243,17 +230,14 @@ class Journal:
             self._write([{"labels": new}])
             self.labels += new
 
-    def _another_file(self) -> DataError:
-        return DataError(
-            expected="a journal of answers", found="another file", where=str(self.path),
-            fix="choose another name for the answers",
-        )  # fmt: skip
-
-    def _damaged(self, number: int, found: str) -> DataError:
-        return DataError(
-            expected="a line of a journal of answers", found=found, where=f"{self.path}, line {number}",
-            fix="restore the file from a copy, or remove the line",
-        )  # fmt: skip
+    def _damaged(self, found: str, line: int = 0) -> DataError:
+        """Return the error of a line, or of the whole file."""
+        expected = f"a journal of answers of format {FORMAT}"
+        where, fix = str(self.path), "choose another name for the answers"
+        if line:
+            expected, where = f"a line of {expected}", f"{where}, line {line}"
+            fix = "restore the file from a copy, or remove the line"
+        return DataError(expected=expected, found=found, where=where, fix=fix)
 
 
 def checked_labels(labels: Sequence[str] | None, where: str) -> list[str]:
@@ -273,7 +257,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parsed(line: bytes) -> dict[str, object] | None:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -281,15 +265,9 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def _strings(values: Any) -> list[str]:
-    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-        raise TypeError
-    return values
-
-
-def _whole(value: Any) -> int:
-    # Not Infinity, which JSON of Python has, and not true.
-    if type(value) is not int:
+def _typed(value: object, kind: type[T]) -> T:
+    # Not a subclass: true is no number, and Infinity, which JSON of Python has, no whole one.
+    if type(value) is not kind:
         raise TypeError
     return value
 
@@ -314,7 +292,5 @@ def _locked(path: Path) -> IO[bytes]:
 
 
 def _not_written(path: Path, found: str) -> ForetellError:
-    return ForetellError(
-        expected="a journal that can be written", found=found, where=str(path),
-        fix="check the folder and the free space",
-    )  # fmt: skip
+    expected, fix = "a journal that can be written", "check the folder and the free space"
+    return ForetellError(expected=expected, found=found, where=str(path), fix=fix)

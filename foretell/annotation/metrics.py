@@ -105,12 +105,6 @@ def metrics_of(
     )
 
 
-def changed_share(before: Probabilities, after: Probabilities) -> Estimate | None:
-    """Return the share of texts whose predicted label differs, from probabilities [text, label] each."""
-    differ = before.argmax(axis=1) != after.argmax(axis=1)
-    return share_of(int(differ.sum()), len(differ))
-
-
 def changes_little(changed: Estimate | None, answers: Sequence[Answer]) -> bool:
     """Return whether 50 more answers are expected to change little; see `Metrics`."""
     if changed is None or changed.high > LITTLE or len(answers) < MIN_ANSWERS:

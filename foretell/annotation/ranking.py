@@ -1,6 +1,10 @@
 """Active learning: from one fit to the answers follow suggestions, metrics, and which texts to label next.
 
-Those are uncertain ones, of which there are many alike, and which differ from each other.
+A quarter of the texts, drawn at random, is reserved: only from it come the random texts that every metric is
+measured on, and they are never trained on. The draw is by a hash of the text and the seed. So it does not
+depend on the order of the texts, and texts that are added later change it little.
+
+The next texts are uncertain ones, of which there are many alike, and which differ from each other.
 
 The quick model is logistic regression on TF-IDF values, fitted again after each answer within a second. Its
 features are counted once, over all texts. The words of a label's name count as a text of that label, so that
@@ -13,19 +17,87 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from hashlib import blake2b
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from foretell.annotation.journal import Answer
-from foretell.annotation.metrics import RECENT, Metrics, changed_share, metrics_of
-from foretell.annotation.pool import Places, Pool
+from foretell.annotation.metrics import RECENT, Metrics, metrics_of
 from foretell.arrays import Float32s, Float64s, Integers, Probabilities
-from foretell.errors import UsageError
-from foretell.ngrams.ensemble import Ensemble, log_of
-from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.open import open_model
+from foretell.data.split import places_of_equal, plain_text, text_key
+from foretell.errors import DataError
+from foretell.metrics.bootstrap import share_of
+from foretell.surveying.repeats import near_duplicates
+
+RESERVED = 0.25
+"""Share of the texts that is reserved. One in five answers is needed; some texts are skipped."""
+
+MAX_TEXTS = 10_000
+"""Different texts that can be labelled; of more, so many are drawn at random."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+class Pool:
+    """Different texts, of which near-duplicates are known; texts that were `answered` are always kept.
+
+    Texts that differ only in case and white space count once.
+
+    Attributes:
+        texts: the different texts, in the order of the first of each.
+        reserved: whether each is reserved for the metrics, [text].
+        is_repeat: whether each is a near-duplicate of an earlier one, [text]; it is never shown by itself.
+        drawn: the reserved texts that are not repeats, in the order in which they are shown.
+        notes: what was left out, one sentence each.
+    """
+
+    def __init__(self, texts: Sequence[str], seed: int = 0, answered: Sequence[str] = ()) -> None:
+        groups = places_of_equal(map(text_key, texts))
+        needed = set(map(text_key, answered))
+        if unknown := len(needed - groups.keys()):
+            raise DataError(
+                expected="the texts that the answers are about",
+                found=f"{unknown:,} answered {'text' if unknown == 1 else 'texts'} that are not there",
+                where="the texts to label",
+                fix="give the same texts (more may be added), or choose another name for the answers",
+            )
+        salt = str(seed).encode()
+        ranks = {key: int.from_bytes(blake2b(key + salt, digest_size=8).digest()) for key in groups}
+        self.notes: list[str] = []
+        kept = list(groups)
+        if len(groups) > MAX_TEXTS:
+            first = set(sorted(groups, key=ranks.__getitem__)[:MAX_TEXTS]) | needed
+            kept = [key for key in groups if key in first]
+            self.notes.append(
+                f"{len(kept):,} of {len(groups):,} different texts can be labelled, drawn at random"
+            )
+        self.texts = [texts[groups[key][0]] for key in kept]
+        self._place_of = {key: place for place, key in enumerate(kept)}
+        leaders = np.arange(len(kept))
+        for group in near_duplicates([plain_text(text) for text in self.texts]):
+            leaders[group] = group[0]
+        self.is_repeat: Flags = leaders != np.arange(len(kept))
+        rank = np.array([ranks[key] for key in kept], np.uint64)
+        distinct = np.flatnonzero(~self.is_repeat)
+        ordered = distinct[np.argsort(rank[distinct], kind="stable")]
+        self.drawn: Integers = ordered[: int(np.ceil(RESERVED * len(ordered)))]
+        chosen = np.zeros(len(kept), bool)
+        chosen[self.drawn] = True
+        # A near-duplicate of a reserved text must not be trained on either.
+        self.reserved: Flags = chosen[leaders]
+        if repeats := int(self.is_repeat.sum()):
+            what = "1 near-duplicate" if repeats == 1 else f"{repeats:,} near-duplicates"
+            self.notes.append(f"{what} of other texts {'is' if repeats == 1 else 'are'} not shown")
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def place(self, text: str) -> int:
+        """Return the place of one of the texts."""
+        return self._place_of[text_key(text)]
+
 
 STRENGTH = 10.0
 """The inverse of the penalty."""
@@ -49,14 +121,18 @@ _BREAKS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 
 class QuickModel:
-    """Texts and labels, whose features are counted once; `probabilities` fits to some of the texts."""
+    """Texts and labels, whose features are counted once; `probabilities` fits to some of the texts.
 
-    def __init__(self, texts: Sequence[str], labels: Sequence[str]) -> None:
+    `seed` is that of the vectors.
+    """
+
+    def __init__(self, texts: Sequence[str], labels: Sequence[str], seed: int = 0) -> None:
         from sklearn.feature_extraction.text import CountVectorizer
 
-        self._n, self._n_labels = len(texts), len(labels)
+        self._n, self._n_labels, self._seed = len(texts), len(labels), seed
         most = max(MIN_CHARACTERS, MAX_CHARACTERS // max(len(texts), 1))
-        every = [*(text[:most] for text in texts), *map(words_of_name, labels)]
+        names = (" ".join(_BREAKS.split(label)).strip() or label for label in labels)
+        every = [*(text[:most] for text in texts), *names]
         usual = {"max_features": MAX_FEATURES, "dtype": np.float32}
         words = CountVectorizer(**usual, ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]")
         characters = CountVectorizer(**usual, ngram_range=(1, 5), analyzer="char_wb")
@@ -87,8 +163,9 @@ class QuickModel:
         result: Probabilities = model.predict_proba(values[: self._n]).astype(np.float32)
         return result
 
-    def embeddings(self, seed: int) -> Float32s:
-        """Return a vector of length 1 for each text, float32 [text, dimension], to compare texts with.
+    @cached_property
+    def embeddings(self) -> Float32s:
+        """A vector of length 1 for each text, float32 [text, dimension], to compare texts with.
 
         It is the truncated singular value decomposition of the TF-IDF values (latent semantic analysis).
         """
@@ -100,18 +177,14 @@ class QuickModel:
         rank = min(DIMENSIONS, min(values.shape) - 1)
         if rank < 1:
             return np.ones((self._n, 1), np.float32)
-        left, singular, _ = randomized_svd(values, rank, n_iter=4, random_state=seed)
+        left, singular, _ = randomized_svd(values, rank, n_iter=4, random_state=self._seed)
         rows: Float32s = normalize(left * singular).astype(np.float32)
         return rows
 
-
-def words_of_name(label: str) -> str:
-    """Return the words in the name of a label.
-
-    >>> words_of_name("cardArrival_late")
-    'card Arrival late'
-    """
-    return " ".join(filter(None, _BREAKS.split(label))) or label
+    @cached_property
+    def densities(self) -> Float64s:
+        """The mean similarity of each text to those most like it, [text]."""
+        return densities(self.embeddings, self._seed)
 
 
 QUEUE = 30
@@ -123,8 +196,6 @@ DENSITY_POWER = 0.5
 NEIGHBOURS = 10
 """Texts that density is measured on."""
 
-# The logarithmic opinion pool of two models with equal weights.
-_POOL = Ensemble(network=0.5, linear=0.5)
 _SAMPLE = 2_000
 _SHORTLIST = 400
 
@@ -137,94 +208,51 @@ class Ranking:
     """The result of one fit.
 
     Attributes:
-        version: of the answers that it is made of.
         probabilities: of each label for each text, float32 [text, label].
         queue: places of the texts to show next, in order; reserved texts are not among them.
         metrics: measured on random texts.
     """
 
-    version: int
     probabilities: Probabilities
     queue: tuple[int, ...]
     metrics: Metrics
 
 
 class Ranker:
-    """Makes rankings of one pool. It keeps what does not depend on the answers.
+    """Makes rankings of one pool. It keeps what does not depend on the answers."""
 
-    The predictions of `model`, where there is one, count as much as the quick model's.
-    """
-
-    def __init__(
-        self, pool: Pool, labels: Sequence[str], seed: int, model: LabelsRuntime | None = None
-    ) -> None:
-        self._pool, self._labels, self._seed, self._model = pool, labels, seed % 2**32, model
+    def __init__(self, pool: Pool, labels: Sequence[str], seed: int) -> None:
+        self._pool, self._labels, self._seed = pool, labels, seed % 2**32
         self._place_of_label = {label: place for place, label in enumerate(labels)}
 
     @cached_property
-    def _quick(self) -> QuickModel:
+    def quick(self) -> QuickModel:
         """The quick model of the pool; counting its features takes seconds for thousands of texts."""
-        return QuickModel(self._pool.texts, self._labels)
+        return QuickModel(self._pool.texts, self._labels, self._seed)
 
-    @cached_property
-    def embeddings(self) -> Float32s:
-        """A vector of length 1 for each text, float32 [text, dimension]."""
-        return self._quick.embeddings(self._seed)
-
-    @cached_property
-    def _densities(self) -> Float64s:
-        return densities(self.embeddings, self._seed)
-
-    def rank(self, version: int, answers: Sequence[Answer]) -> Ranking:
-        """Fit to the answers, which have this version, and choose the next texts."""
-        quick = self._quick.probabilities(*self.labelled(answers, "train"))
-        used = quick if self._model is None else _POOL(quick, log_of(self._of_model))
+    def rank(self, answers: Sequence[Answer]) -> Ranking:
+        """Fit to the answers, and choose the next texts."""
+        rows = self.quick.probabilities(*self.labelled(answers, "train"))
         answered = np.array([self._pool.place(each.text) for each in answers], np.int64)
         is_free = ~(self._pool.reserved | self._pool.is_repeat)
         is_free[answered] = False
-        scores = information(used, self._densities)
-        queue = select(scores, self.embeddings, np.flatnonzero(is_free), answered[-_NEAR:], QUEUE)
-        places, truth = self.labelled(answers, "test")
+        scores = information(rows, self.quick.densities)
+        near = answered[-_NEAR:]
+        queue = select(scores, self.quick.embeddings, np.flatnonzero(is_free), near, QUEUE)
         changed = None
         if len(answers) > RECENT:
-            before = self._quick.probabilities(*self.labelled(answers[:-RECENT], "train"))
-            changed = changed_share(before[self._pool.drawn], quick[self._pool.drawn])
-        metrics = metrics_of(answers, self._labels, truth, used[places], changed)
-        return Ranking(version, used, tuple(queue), metrics)
+            before = self.quick.probabilities(*self.labelled(answers[:-RECENT], "train"))
+            differ = (before.argmax(axis=1) != rows.argmax(axis=1))[self._pool.drawn]
+            changed = share_of(int(differ.sum()), len(differ))
+        places, truth = self.labelled(answers, "test")
+        metrics = metrics_of(answers, self._labels, truth, rows[places], changed)
+        return Ranking(rows, tuple(queue), metrics)
 
-    def labelled(self, answers: Sequence[Answer], part: str) -> tuple[Places, Places]:
+    def labelled(self, answers: Sequence[Answer], part: str) -> tuple[Integers, Integers]:
         """Return the places of the texts of one part that have a label, and of their labels."""
         chosen = [each for each in answers if each.part == part and each.label is not None]
         places = np.array([self._pool.place(each.text) for each in chosen], np.int64)
         return places, np.array([self._place_of_label[each.label or ""] for each in chosen], np.int64)
-
-    @cached_property
-    def _of_model(self) -> Probabilities:
-        """What the model that was given predicts for the pool, float32 [text, label].
-
-        Labels that it lacks get the probability of a model that knows nothing.
-        """
-        assert self._model is not None
-        rows = self._model.predict_proba(self._pool.texts)
-        result = np.full((len(rows), len(self._labels)), 1 / len(self._labels), np.float32)
-        for column, label in enumerate(self._model.labels):
-            if label in self._place_of_label:
-                result[:, self._place_of_label[label]] = rows[:, column]
-        scaled: Probabilities = result / np.maximum(result.sum(axis=1, keepdims=True), 1e-9)
-        return scaled
-
-
-def opened_model(model: str | Path, labels: Sequence[str]) -> LabelsRuntime:
-    """Return the model in a directory, if it is for labels and has one of these."""
-    runtime = open_model(model)
-    if not isinstance(runtime, LabelsRuntime):
-        raise UsageError(expected="a model for labels", found="one for words", where=str(model))
-    if not set(runtime.labels) & set(labels):
-        expected, found = (", ".join(each)[:200] for each in (labels, runtime.labels))
-        raise UsageError(
-            expected=f"a model with one of the labels ({expected})", found=found, where=str(model)
-        )
-    return runtime
 
 
 def information(probabilities: Probabilities, density: Float64s) -> Float64s:
@@ -264,9 +292,7 @@ def select(
     """
     shortlist = candidates[np.argsort(-scores[candidates], kind="stable")[:_SHORTLIST]]
     rows = embeddings[shortlist]
-    closest = np.zeros(len(shortlist))
-    if len(near):
-        closest = np.maximum(closest, (rows @ embeddings[near].T).max(axis=1))
+    closest = (rows @ embeddings[near].T).max(axis=1, initial=0).astype(np.float64)
     left, chosen = scores[shortlist] + 1e-9, []
     for _ in range(min(count, len(shortlist))):
         # A small part is left to the score alone: equal texts differ in nothing else.

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from foretell.annotation.keys import COMMANDS, keys_of
-from foretell.cli.inputs import STDIN, local_model
+from foretell.annotation import COMMANDS, keys_of
+from foretell.cli.inputs import STDIN
 from foretell.cli.options import ANY_TEXTS, OUTPUT, TextInput, Whole, expect
 from foretell.cli.output import excerpt, listed, note, show, show_notes
 from foretell.errors import DataError
@@ -43,7 +43,6 @@ def label(
     out: Annotated[Path, Parameter(metavar="FILE")],
     by: Annotated[str | None, Parameter(metavar="NAME")] = None,
     seed: Whole | None = None,
-    suggest: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     export: Annotated[Path | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
     page: Annotated[bool, Parameter(group=PAGE)] = False,
     port: Annotated[Whole, Parameter(group=PAGE)] = 8000,
@@ -57,7 +56,6 @@ def label(
         out: File of the answers (JSON Lines). If it exists, it is continued.
         by: Record this name with each answer. Default: the name of the user.
         seed: Seed of the random texts. Default: 0.
-        suggest: Use this model for labels too, so that there are suggestions from the first text on.
         export: Write the answers as CSV at the end, for train labels.
         page: Serve a page for the answers on this machine, until Ctrl-C.
         port: Serve the page on this port (0: a free one, which is printed).
@@ -75,8 +73,8 @@ def label(
         # The system may have no name of the user.
         with suppress(ImportError, KeyError, OSError):
             by = getpass.getuser()
-    model, names = suggest and local_model(suggest), None if labels is None else labels.split(",")
-    with annotate(read, names, out=out, by=by or "", seed=seed, suggest=model) as annotation:
+    names = None if labels is None else labels.split(",")
+    with annotate(read, names, out=out, by=by or "", seed=seed) as annotation:
         show_notes([*notes, *annotation.notes])
         try:
             if page:

@@ -4,60 +4,58 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from annotation.tickets import LABELS, answer_right, label_of, opened, tickets
+from annotation.tickets import LABELS, answer_right, label_of, opened, shown, tickets
 
-from foretell.config import LabelsSettings, WordsSettings
+from foretell.annotation.annotation import Annotation
+from foretell.data.examples import read_examples
 from foretell.errors import DataError, ForetellError, UsageError
-from tests.builders import write_random
 
 
-def test_one_text_in_five_is_random_and_never_trained_on(tmp_path: Path) -> None:
-    with opened(tmp_path) as annotation:
-        items = answer_right(annotation, 30)
-        parts = [each.part for each in annotation.answers]
-        for n in range(1, 31):
-            assert 5 * parts[:n].count("test") >= n
-        assert parts.count("test") == 6
-        # The random texts come in the order of the draw, whatever was answered, and without a suggestion.
-        pool = annotation._pool
-        drawn = [item.id for item, part in zip(items, parts, strict=True) if part == "test"]
-        assert drawn == pool.drawn[:6].tolist()
-        assert all(item.suggested is None for item in items if item.id in drawn)
-        trained, _ = annotation._ranker.labelled(annotation.answers, "train")
-        assert not set(trained.tolist()) & set(drawn)
-        assert not pool.reserved[trained].any()
-        assert annotation.metrics(fresh=True).accuracy.texts == 6  # type: ignore[union-attr]
+@pytest.fixture
+def annotation(tmp_path: Path) -> Iterator[Annotation]:
+    with opened(tmp_path) as it:
+        yield it
 
 
-def test_suggestions_are_recorded_and_become_right(tmp_path: Path) -> None:
-    with opened(tmp_path) as annotation:
-        answer_right(annotation, 40, fresh=True)
-        answers = annotation.answers
-        suggested = [each for each in answers[10:] if each.suggested is not None]
-        assert len(suggested) > 10
-        assert sum(each.suggested == each.label for each in suggested) > 0.7 * len(suggested)
-        assert all(each.by == "ada" for each in answers)
-        accuracy = annotation.metrics(fresh=True).accuracy
-        assert accuracy is not None
-        assert accuracy.low <= accuracy.value <= accuracy.high
-        assert accuracy.value >= 0.75
+def test_one_text_in_five_is_random_and_never_trained_on(annotation: Annotation) -> None:
+    items = answer_right(annotation, 30)
+    parts = [each.part for each in annotation.answers]
+    assert all(5 * parts[:n].count("test") >= n for n in range(1, 31))
+    assert parts.count("test") == 6
+    # The random texts come in the order of the draw, whatever was answered, and without a suggestion.
+    pool = annotation._pool
+    drawn = [item.id for item, part in zip(items, parts, strict=True) if part == "test"]
+    assert drawn == pool.drawn[:6].tolist()
+    assert all(item.suggested is None for item in items if item.id in drawn)
+    trained, _ = annotation._ranker.labelled(annotation.answers, "train")
+    assert not pool.reserved[trained].any()
+    assert annotation.metrics(fresh=True).accuracy.texts == 6  # type: ignore[union-attr]
+
+
+def test_suggestions_are_recorded_and_become_right(annotation: Annotation) -> None:
+    answer_right(annotation, 40, fresh=True)
+    answers = annotation.answers
+    suggested = [each for each in answers[10:] if each.suggested is not None]
+    assert len(suggested) > 10
+    assert sum(each.suggested == each.label for each in suggested) > 0.7 * len(suggested)
+    assert all(each.by == "ada" for each in answers)
+    accuracy = annotation.metrics(fresh=True).accuracy
+    assert accuracy is not None
+    assert accuracy.low <= accuracy.value <= accuracy.high
+    assert accuracy.value >= 0.75
 
 
 def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
     with opened(tmp_path) as annotation:
         answer_right(annotation, 7)
-        before, item = annotation.answers, annotation.next(fresh=True)
+        before, item = annotation.answers, shown(annotation, fresh=True)
     with opened(tmp_path, labels=None) as annotation:
-        assert annotation.answers == before
-        assert annotation.labels == LABELS
-        again = annotation.next(fresh=True)
-        assert again is not None
-        assert item is not None
-        assert again.id == item.id
+        assert (annotation.answers, annotation.labels) == (before, LABELS)
+        assert shown(annotation, fresh=True).id == item.id
     # More texts may be added, others may not.
     with opened(tmp_path, texts=tickets(150)) as annotation:
         assert annotation.answers == before
@@ -67,90 +65,71 @@ def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
     opened(tmp_path).close()
 
 
-def test_undo_shows_the_text_again(tmp_path: Path) -> None:
-    with opened(tmp_path) as annotation:
-        answer_right(annotation, 3)
-        item = annotation.next()
-        assert item is not None
+def test_undo_shows_the_text_again(annotation: Annotation) -> None:
+    answer_right(annotation, 3)
+    item = shown(annotation)
+    annotation.answer(item, "billing")
+    (undone,) = annotation.undo()
+    assert undone.label == "billing"
+    again = shown(annotation)
+    assert (again.id, again.suggested) == (item.id, item.suggested)
+    annotation.skip(again)
+    assert [each.kind for each in annotation.answers] == ["label", "label", "label", "skip"]
+    for _ in range(4):
+        annotation.undo()
+    assert annotation.undo() == []
+    assert annotation.counts().answers == 0
+
+
+def test_skip_none_and_unclear_are_answers(annotation: Annotation) -> None:
+    items = []
+    for give in (annotation.skip, annotation.none, annotation.unclear):
+        items.append(shown(annotation).id)
+        (answer,) = give(items[-1])
+        assert answer.label is None
+    counts = annotation.counts()
+    assert (counts.answers, counts.skip, counts.none, counts.unclear) == (3, 1, 1, 1)
+    assert shown(annotation).id not in items
+
+
+def test_search_and_label_many_at_once(annotation: Annotation) -> None:
+    found, reserved = annotation.search("Printer  broken"), annotation._pool.reserved
+    assert found
+    assert all("printer" in item.text and "broken" in item.text for item in found)
+    assert not any(reserved[item.id] for item in found)
+    assert annotation.search("") == annotation.search("printer zebra") == []
+    assert len(annotation.search("no", k=3)) == 3
+    answers = annotation.answer(annotation.search("printer"), "hardware")
+    assert len(answers) > 5
+    assert {(each.batch, each.part) for each in answers} == {(1, "train")}
+    assert annotation.search("printer") == []
+    # The random texts that are now missing come first.
+    assert reserved[shown(annotation).id]
+    assert len(annotation.undo()) == len(answers)
+    assert annotation.answers == []
+
+
+def test_similar_texts_share_words(annotation: Annotation) -> None:
+    item = annotation.search("invoice")[0]
+    found = annotation.similar(item, k=8)
+    assert len({each.id for each in found} - {item.id}) == 8
+    assert [label_of(each.text) for each in found].count("billing") >= 7
+
+
+def test_what_cannot_be_answered_is_one_line_and_not_written(annotation: Annotation) -> None:
+    item = shown(annotation)
+    with pytest.raises(UsageError, match=r"a label \(hardware, billing\), found 'other'"):
+        annotation.answer(item, "other")
+    annotation.answer(item, "billing")
+    with pytest.raises(UsageError, match="a text without an answer"):
         annotation.answer(item, "billing")
-        (undone,) = annotation.undo()
-        assert undone.label == "billing"
-        again = annotation.next()
-        assert again is not None
-        assert again.id == item.id
-        assert again.suggested == item.suggested
-        annotation.skip(again)
-        assert [each.kind for each in annotation.answers] == ["label", "label", "label", "skip"]
-        for _ in range(4):
-            annotation.undo()
-        assert annotation.undo() == []
-        assert annotation.counts().answers == 0
-
-
-def test_skip_none_and_unclear_are_answers(tmp_path: Path) -> None:
-    with opened(tmp_path) as annotation:
-        shown = []
-        for give in (annotation.skip, annotation.none, annotation.unclear):
-            item = annotation.next()
-            assert item is not None
-            shown.append(item.id)
-            (answer,) = give(item)
-            assert answer.label is None
-        counts = annotation.counts()
-        assert (counts.answers, counts.skip, counts.none, counts.unclear) == (3, 1, 1, 1)
-        item = annotation.next()
-        assert item is not None
-        assert item.id not in shown
-
-
-def test_search_and_label_many_at_once(tmp_path: Path) -> None:
-    with opened(tmp_path) as annotation:
-        found = annotation.search("Printer  broken")
-        assert found
-        assert all("printer" in item.text and "broken" in item.text for item in found)
-        assert not any(annotation._pool.reserved[item.id] for item in found)
-        assert annotation.search("") == annotation.search("printer zebra") == []
-        assert len(annotation.search("no", k=3)) == 3
-        answers = annotation.answer(annotation.search("printer"), "hardware")
-        assert len(answers) > 5
-        assert {each.batch for each in answers} == {1}
-        assert {each.part for each in answers} == {"train"}
-        assert annotation.search("printer") == []
-        # The random texts that are now missing come first.
-        item = annotation.next()
-        assert item is not None
-        assert annotation._pool.reserved[item.id]
-        assert len(annotation.undo()) == len(answers)
-        assert annotation.answers == []
-
-
-def test_similar_texts_share_words(tmp_path: Path) -> None:
-    with opened(tmp_path) as annotation:
-        item = annotation.search("invoice")[0]
-        found = annotation.similar(item, k=8)
-        assert len(found) == 8
-        assert item.id not in {each.id for each in found}
-        right = [label_of(each.text) for each in found].count("billing")
-        assert right >= 7
-
-
-def test_what_cannot_be_answered_is_one_line_and_not_written(tmp_path: Path) -> None:
-    with opened(tmp_path) as annotation:
-        item = annotation.next()
-        assert item is not None
-        with pytest.raises(UsageError, match=r"a label \(hardware, billing\), found 'other'"):
-            annotation.answer(item, "other")
-        annotation.answer(item, "billing")
-        with pytest.raises(UsageError, match="a text without an answer"):
-            annotation.answer(item, "billing")
-        hidden = int(annotation._pool.drawn[-1])
-        free = annotation.search("no")[0]
-        with pytest.raises(UsageError, match="reserved for the random sample"):
-            annotation.answer([free, hidden], "billing")
-        assert annotation.counts().answers == 1
-        for item in (-1, 120, 10**20):
-            with pytest.raises(UsageError, match="the number of a text"):
-                annotation.skip(item)
+    hidden = int(annotation._pool.drawn[-1])
+    with pytest.raises(UsageError, match="reserved for the random sample"):
+        annotation.answer([annotation.search("no")[0], hidden], "billing")
+    assert annotation.counts().answers == 1
+    for number in (-1, 120, 10**20):
+        with pytest.raises(UsageError, match="the number of a text"):
+            annotation.skip(number)
 
 
 def test_all_texts_can_be_answered(tmp_path: Path) -> None:
@@ -162,36 +141,30 @@ def test_all_texts_can_be_answered(tmp_path: Path) -> None:
         assert {each.text for each in annotation.answers} == set(tickets(23))
 
 
-def test_the_export_is_what_a_training_reads(tmp_path: Path) -> None:
-    with opened(tmp_path) as annotation:
-        answer_right(annotation, 4)
-        item = annotation.next()
-        assert item is not None
-        annotation.unclear(item)
-        annotation.export(tmp_path / "labels.csv")
-        rows = list(csv.DictReader(io.StringIO((tmp_path / "labels.csv").read_text(), newline="")))
-        assert [row["text"] for row in rows] == [each.text for each in annotation.answers]
-        assert [row["label"] for row in rows][-1] == ""
-        assert [row["answer"] for row in rows] == ["label"] * 4 + ["unclear"]
-        assert rows[0]["part"] == "test"
-        with pytest.raises(ForetellError, match="a file that can be written"):
-            annotation.export(tmp_path / "none" / "labels.csv")
-    from foretell.data.examples import read_examples
-
+def test_the_export_is_what_a_training_reads(annotation: Annotation, tmp_path: Path) -> None:
+    answer_right(annotation, 4)
+    annotation.unclear(shown(annotation))
+    annotation.export(tmp_path / "labels.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "labels.csv").read_text(), newline="")))
+    assert [row["text"] for row in rows] == [each.text for each in annotation.answers]
+    assert (rows[-1]["label"], rows[0]["part"]) == ("", "test")
+    assert [row["answer"] for row in rows] == ["label"] * 4 + ["unclear"]
+    with pytest.raises(ForetellError, match="a file that can be written"):
+        annotation.export(tmp_path / "none" / "labels.csv")
     examples = read_examples(tmp_path / "labels.csv")
     assert len(examples) == 4
     assert examples.labels == [label_of(text) for text in examples.texts]
 
 
-def test_what_the_last_answers_changed_is_measured_after_fifty(tmp_path: Path) -> None:
-    with opened(tmp_path) as annotation:
-        answer_right(annotation, 50)
-        assert annotation.metrics(fresh=True).changed is None
-        answer_right(annotation, 1)
-        changed = annotation.metrics(fresh=True).changed
-        assert changed is not None
-        # On all reserved texts, whether they were answered or not.
-        assert changed.texts == 30
+def test_what_the_last_answers_changed_is_measured_after_fifty(annotation: Annotation) -> None:
+    answer_right(annotation, 50)
+    assert annotation.metrics(fresh=True).changed is None
+    answer_right(annotation, 1)
+    changed = annotation.metrics(fresh=True).changed
+    assert annotation.is_fitted
+    # On all reserved texts, whether they were answered or not.
+    assert changed is not None
+    assert changed.texts == 30
 
 
 def test_a_fit_that_fails_is_raised_and_the_end_is_clean(
@@ -205,24 +178,3 @@ def test_a_fit_that_fails_is_raised_and_the_end_is_clean(
     with pytest.raises(MemoryError, match="too many texts"):
         annotation.next()
     annotation.close()
-
-
-def test_a_model_that_is_given_helps_to_suggest(tmp_path: Path) -> None:
-    settings = LabelsSettings(embedding_size=4, units=4)
-    made = write_random(tmp_path / "made", settings, sorted(LABELS), text="printer")
-    with opened(tmp_path) as annotation:
-        alone = annotation._ranking().probabilities
-    with opened(tmp_path, suggest=made) as annotation:
-        assert not np.allclose(annotation._ranking().probabilities, alone)
-        answer_right(annotation, 2, fresh=True)
-
-
-def test_a_model_that_cannot_help_is_one_line(tmp_path: Path) -> None:
-    other = write_random(tmp_path / "other", LabelsSettings(embedding_size=4, units=4), ["x", "y"])
-    words = write_random(tmp_path / "words", WordsSettings(embedding_size=4, units=4))
-    with pytest.raises(UsageError, match="a model with one of the labels"):
-        opened(tmp_path, suggest=other)
-    with pytest.raises(UsageError, match="a model for labels, found one for words"):
-        opened(tmp_path, suggest=words)
-    # Nothing keeps the journal locked.
-    opened(tmp_path).close()

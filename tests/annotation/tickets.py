@@ -31,14 +31,19 @@ def label_of(text: str) -> str:
     return next(label for label in LABELS if any(word in text.split() for word in _WORDS[label]))
 
 
+def shown(annotation: Annotation, *, fresh: bool = False) -> Item:
+    """Return the text to label next."""
+    item = annotation.next(fresh=fresh)
+    assert item is not None
+    return item
+
+
 def answer_right(annotation: Annotation, count: int, *, fresh: bool = False) -> list[Item]:
     """Answer the next texts, and return them."""
     items = []
     for _ in range(count):
-        item = annotation.next(fresh=fresh)
-        assert item is not None
-        annotation.answer(item, label_of(item.text))
-        items.append(item)
+        items.append(shown(annotation, fresh=fresh))
+        annotation.answer(items[-1], label_of(items[-1].text))
     return items
 
 

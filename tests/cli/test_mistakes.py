@@ -166,7 +166,6 @@ COMMANDS = [
     ("label - --out a.jsonl --labels a,b", 2, "standard input"),
     ("label notes.txt --out no/a.jsonl --labels a,b", 1, "a journal that can be written"),
     ("label reviews.csv --out a.jsonl --labels a,b --text nosuch", 1, "--text"),
-    ("label notes.txt --out a.jsonl --labels a,b --suggest missing", 1, "missing"),
     ("label notes.txt --labels a,b", 2, "--out"),
     # The service.
     ("serve w w", 2, "NAME=DIRECTORY"),

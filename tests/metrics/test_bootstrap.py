@@ -14,6 +14,7 @@ from foretell.metrics.bootstrap import (
     mcnemar,
     probability_intervals,
     resamples,
+    share_of,
 )
 
 NAMES = ["a", "b", "c"]
@@ -95,3 +96,16 @@ def test_a_difference_that_is_in_every_text_has_an_interval_above_0() -> None:
     low, high = found["accuracy"]["interval"]
     assert 0.15 < low < 0.25 < high < 0.35
     assert found["macro_f1"]["interval"][0] > 0
+
+
+@pytest.mark.parametrize(
+    # The published values of Clopper and Pearson's interval, as R's binom.test gives them.
+    ("hits", "texts", "low", "high"),
+    [(0, 10, 0.0, 0.3085), (10, 10, 0.6915, 1.0), (7, 20, 0.1539, 0.5922), (81, 263, 0.2527, 0.3676)],
+)
+def test_the_exact_interval(hits: int, texts: int, low: float, high: float) -> None:
+    found = share_of(hits, texts)
+    assert found is not None
+    assert (found.value, found.texts) == (hits / texts, texts)
+    assert [found.low, found.high] == pytest.approx([low, high], abs=1e-4)
+    assert share_of(0, 0) is None

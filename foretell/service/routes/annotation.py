@@ -13,14 +13,14 @@ from typing import Annotated, Literal, TypeVar
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from foretell.annotation import keys_of
 from foretell.annotation.annotation import Annotation
-from foretell.annotation.keys import keys_of
 from foretell.errors import ForetellError, UsageError
 from foretell.service.errors import RETRY, ApiError
 from foretell.service.logs import add_log_fields
+from foretell.service.models import service_of
 from foretell.service.requests import JsonRoute
 from foretell.service.schemas import Integer, RequestBody, to_json
-from foretell.service.state import service_of
 
 router = APIRouter(prefix="/v1/annotation", route_class=JsonRoute, include_in_schema=False)
 
@@ -124,8 +124,8 @@ async def _in_thread(request: Request, work: Callable[[Annotation], T]) -> T:
     assert annotation is not None, "the routes are there only with an annotation"
     try:
         return await asyncio.to_thread(work, annotation)
-    except UsageError as error:
-        raise ApiError(str(error), param=error.where or None, code="cannot_answer") from error
+    except UsageError:
+        raise
     except ForetellError as error:
         message = "expected an answer that can be written, found an error; check the disk of the service"
         raise ApiError(message, status=503, code="not_written", headers=RETRY) from error
