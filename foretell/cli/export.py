@@ -51,7 +51,7 @@ def export(
 
     format, opened = output.chosen(), open_model(model)
     exported = export_model(
-        opened.directory,
+        opened,
         out or Path(f"{name_of(model)}-{to}"),
         to,
         int8=int8,
@@ -61,12 +61,8 @@ def export(
     )
     record = _record(exported)
     Writer(format, list(record)).write(record, _line(exported))
-    if (without := exported.without_teacher) is not None:
-        text = f"the export leaves the kept teacher out: {percent(without.changed)} of {without.count:,}"
-        accuracy = "give --data to measure its accuracy"
-        if without.loss is not None:
-            accuracy = f"accuracy {percent(without.loss.after)} instead of {percent(without.loss.before)}"
-        note(f"{text} texts get another label; {accuracy}")
+    if not exported.whole:
+        note("the export leaves the kept teacher out: some texts get another label")
 
 
 def _data(model: Model, data: str, reading: LabelledInput) -> Examples | Corpus:
@@ -80,13 +76,12 @@ def _data(model: Model, data: str, reading: LabelledInput) -> Examples | Corpus:
 
 
 def _record(exported: Exported) -> dict[str, object]:
-    loss, without = exported.loss, exported.without_teacher
+    loss = exported.loss
     return {
         "out": str(exported.path),
         "format": exported.format,
         "bytes": exported.size,
         "whole": exported.whole,
-        "changed_without_teacher": without and without.changed,
         "difference": exported.difference,
         "accuracy": loss and loss.before,
         "accuracy_int8": loss and loss.after,

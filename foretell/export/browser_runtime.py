@@ -10,13 +10,11 @@ import contextlib
 import hashlib
 import io
 import os
-import secrets
 import tarfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 
-from foretell.artifacts.replacement import typed
+from foretell.artifacts.replacement import replacing, typed
 from foretell.errors import ArtifactError
 
 VERSION = "1.30.0"
@@ -37,14 +35,17 @@ def runtime_files(archive: Path | None = None) -> dict[str, bytes]:
     Args:
         archive: the package as `npm pack` writes it; None: the one in the cache, else from the registry.
     """
-    cache = cached()
-    if archive is not None or cache.is_file():
-        path = cache if archive is None else archive
+    path = cached() if archive is None else archive
+    if archive is not None or path.is_file():
         with typed(ArtifactError, f"the archive {ARCHIVE}", path):
             return _unpacked(_checked(path.read_bytes(), str(path)))
     address = f"{registry()}onnxruntime-web/-/{ARCHIVE}"
     content = _checked(_download(address), address)
-    _cache(content, cache)
+    # Without a cache the package is downloaded again the next time.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as new:
+            new.write_bytes(content)
     return _unpacked(content)
 
 
@@ -66,15 +67,15 @@ def _download(address: str) -> bytes:
     try:
         with urllib.request.urlopen(address, timeout=_SECONDS) as answer:
             content: bytes = answer.read(_MAX_BYTES)
-    except (OSError, urllib.error.URLError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+            return content
+    # An error of the URL is one of the system.
+    except (OSError, ValueError) as error:
         raise ArtifactError(
             expected=f"onnxruntime-web {VERSION} from the npm registry",
-            found=f"{reason}",
+            found=str(getattr(error, "reason", error)),
             where=address,
             fix=f"run npm pack onnxruntime-web@{VERSION} on another machine, and give the file as runtime",
         ) from error
-    return content
 
 
 def _checked(content: bytes, where: str) -> bytes:
@@ -87,15 +88,6 @@ def _checked(content: bytes, where: str) -> bytes:
             fix=f"delete it, or give the right file as runtime: npm pack onnxruntime-web@{VERSION}",
         )
     return content
-
-
-def _cache(content: bytes, path: Path) -> None:
-    # Without a cache the package is downloaded again the next time.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        new.write_bytes(content)
-        new.replace(path)
 
 
 def _unpacked(content: bytes) -> dict[str, bytes]:

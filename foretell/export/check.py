@@ -10,7 +10,7 @@ import numpy as np
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, DataError
 from foretell.export.formats import Answer
-from foretell.export.source import Rows, Source
+from foretell.export.source import Source
 from foretell.metrics.multi_label import label_accuracy
 
 N_TEXTS = 200
@@ -34,29 +34,9 @@ class Loss:
     after: float
     count: int
 
-    @property
-    def lost(self) -> float:
-        """The lost accuracy; below 0 if the exported model is more accurate."""
-        return self.before - self.after
 
-
-@dataclass(frozen=True)
-class Change:
-    """How the answers of a classifier change without its kept teacher.
-
-    Attributes:
-        changed: the share of texts that get another label, 0 to 1.
-        count: number of texts.
-        loss: the accuracy with and without it on labelled texts; None: none were given.
-    """
-
-    changed: float
-    count: int
-    loss: Loss | None = None
-
-
-def sample_texts(source: Source, count: int = N_TEXTS) -> list[str]:
-    """Return texts made of the model's own words, unknown and unusual ones, the same in every call.
+def sample_texts(source: Source) -> list[str]:
+    """Return 200 texts made of the model's own words, unknown and unusual ones, the same in every call.
 
     Those of a classifier have up to twice as many words as it reads; a language model's are short.
     """
@@ -68,28 +48,16 @@ def sample_texts(source: Source, count: int = N_TEXTS) -> list[str]:
     max_words = min(2 * source.length, 1_000) if source.kind == "classifier" else source.window + 30
     # Words on white space have no end of line that an empty text would begin with.
     least = max(source.window, 1 if tokenizer.unknown is None else 0)
-    lengths = rng.integers(least, max_words + 1, count)
+    lengths = rng.integers(least, max_words + 1, N_TEXTS)
     lengths[0] = least
     # After a space foretell gives subwords that begin with one; a copy has no such rule.
     return [" ".join(rng.choice(words, length)).rstrip(" ") for length in lengths]
 
 
-def change(source: Source, before: Rows, after: Rows, data: Examples | None = None) -> Change:
-    """Compare answers [text, label] with a kept teacher and without it.
-
-    Args:
-        source: the model.
-        before, after: its answers with the teacher and without it.
-        data: the texts with their labels; None: the labels are not known.
-    """
-    changed = float((source.decide(before) != source.decide(after)).any(axis=1).mean())
-    return Change(changed, len(before), None if data is None else _loss(source, before, after, data))
-
-
 def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
     """Compare the answers of an exported model with foretell's, and return the largest difference."""
     rows = source.answers(texts)
-    copied = np.stack([_last_row(source, answer, text) for text in texts])
+    copied = np.stack([answer(source.ids(text), source.tfidf_scores(text))[-1] for text in texts])
     # Not of the words that foretell never predicts. NaN in the copy's answer is not below the tolerance.
     difference = float(np.abs(rows - copied)[~np.isnan(rows)].max())
     if not difference <= TOLERANCE:
@@ -102,40 +70,27 @@ def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
     return difference
 
 
-def _last_row(source: Source, answer: Answer, text: str) -> Rows:
-    """Return the probabilities [choice] after a text; the copy gets the scores of the TF-IDF models."""
-    rows: Rows = answer(source.ids(text), source.tfidf_scores(text))[-1]
-    return rows
-
-
 def labels_loss(source: Source, answer: Answer, data: Examples) -> Loss:
     """Return the accuracy of a classifier on labelled texts, before and after.
 
     Where texts may have several labels it is the share of right decisions.
     """
-    after = np.stack([_last_row(source, answer, text) for text in data.texts])
-    return _loss(source, source.answers(data.texts), after, data)
-
-
-def _loss(source: Source, before: Rows, after: Rows, data: Examples) -> Loss:
+    copied = np.stack([answer(source.ids(text), source.tfidf_scores(text))[-1] for text in data.texts])
+    both = source.answers(data.texts), copied
     if data.sets is not None:
-        targets = data.sets.aligned(source.labels)
-        accuracies = [label_accuracy(targets, source.decide(rows)) for rows in (before, after)]
+        targets, thresholds = data.sets.aligned(source.labels), np.array(source.thresholds, np.float32)
+        before, after = (label_accuracy(targets, rows >= thresholds) for rows in both)
     else:
         index = {label: i for i, label in enumerate(source.labels)}
         true = np.array([index.get(label, -1) for label in data.labels])
-        accuracies = [float((rows.argmax(axis=1) == true).mean()) for rows in (before, after)]
-    return Loss(accuracies[0], accuracies[1], len(data))
+        before, after = (float((rows.argmax(axis=1) == true).mean()) for rows in both)
+    return Loss(before, after, len(data))
 
 
 def words_loss(source: Source, before: Answer, after: Answer, lines: Iterable[str]) -> Loss:
-    """Return how often a language model's most probable word is the next one, before and after.
+    """Return how often a language model's most probable word is the next one, in float32 and in 8 bits.
 
-    Args:
-        source: the model.
-        before: the exported model in float32.
-        after: the exported model in 8 bits.
-        lines: lines of text; about 20,000 words are used.
+    About 20,000 words of the lines are used.
     """
     hits = [0, 0]
     count = 0

@@ -64,10 +64,8 @@ def files_of(source: Source, format: Format, *, int8: bool) -> Files:
 def model_bytes(source: Source, *, int8: bool = False) -> bytes:
     """Return model.onnx: the whole classifier, or the language model with its states as inputs and outputs.
 
-    Args:
-        source: the model.
-        int8: store the weights of a classifier's network in 8 bits, and multiply them in 8 bits; store those
-            of a language model with a state in 12 bits.
+    `int8` stores and multiplies the weights of a classifier's network in 8 bits, and stores those of a
+    language model with a state in 12 bits.
     """
     import onnx
 

@@ -14,19 +14,16 @@ from foretell.config import Job
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.export import browser_runtime, check
-from foretell.export.check import Change, Loss
+from foretell.export.check import Loss
 from foretell.export.formats import FORMATS, Answer, Files, Format, files_of, read_back, session_answer
 from foretell.export.readme import readme
-from foretell.export.source import Precision, Source
+from foretell.export.source import Source
 from foretell.machine import TO_TRAIN, require
 from foretell.runtime.session import Session
 
 MODEL, TOKENIZER, README = "model.json", "tokenizer.json", "README.md"
 FORMAT_VERSION = 1
 _MARK = "foretell_export"
-
-# A teacher takes milliseconds for a text, and made-up texts show little.
-_FEW_TEXTS = 50
 
 
 @dataclass(frozen=True)
@@ -41,8 +38,6 @@ class Exported:
         difference: the largest difference from foretell's probabilities on 200 texts; None in 8 bits.
         loss: the accuracy before and after the conversion to 8 bits; None in float32.
         whole: False if the copy gives the answer of a classifier without its kept teacher.
-        without_teacher: how the answers change because the copy has no kept teacher; None: the model keeps
-            none.
     """
 
     path: Path
@@ -52,7 +47,6 @@ class Exported:
     difference: float | None
     loss: Loss | None
     whole: bool
-    without_teacher: Change | None = None
 
 
 def export_model(
@@ -91,14 +85,13 @@ def export_model(
     target = Path(out).resolve()
     check_free(target)
     require(("onnx",), f"the format {format}", TO_TRAIN)
-    source = Source(model.directory if isinstance(model, Model) else model)
+    source = Source(model)
     _check_data(source, data)
     content = files_of(source, format, int8=int8)
     if format == "web":
         content |= browser_runtime.runtime_files(None if runtime is None else Path(runtime))
-    precision: Precision = "int8" if int8 else "float32"
     content[TOKENIZER] = source.model.tokenizer.to_json().encode()
-    content[README] = readme(source, format, precision)
+    content[README] = readme(source, format, int8=int8)
     measured: list[float | Loss] = []
 
     def measure(folder: Path) -> None:
@@ -106,9 +99,11 @@ def export_model(
         if int8 and data is not None:
             measured.append(_checked_loss(source, answer, data, max_loss))
         else:
-            measured.append(check.check_same(source, answer, _texts(source, data)))
+            # The user's labelled texts if there are any, else texts that are made up.
+            given = data.texts[: check.N_TEXTS] if isinstance(data, Examples) else []
+            measured.append(check.check_same(source, answer, given or check.sample_texts(source)))
 
-    write_export(content, source.description(format, precision), target, measure)
+    write_export(content, source.description(format, int8=int8), target, measure)
     (result,) = measured
     return Exported(
         path=Path(out),
@@ -118,7 +113,6 @@ def export_model(
         difference=None if isinstance(result, Loss) else result,
         loss=result if isinstance(result, Loss) else None,
         whole=not source.has_teacher,
-        without_teacher=_without_teacher(source, data) if source.has_teacher else None,
     )
 
 
@@ -140,26 +134,13 @@ def _check_data(source: Source, data: object) -> None:
         raise UsageError(expected=expected, found=found, where="data")
 
 
-def _texts(source: Source, data: object) -> list[str]:
-    """Return the texts to compare on: the user's labelled texts if there are any, else sample texts."""
-    if isinstance(data, Examples) and len(data):
-        return data.texts[: check.N_TEXTS]
-    return check.sample_texts(source)
-
-
-def _without_teacher(source: Source, data: object) -> Change:
-    given = data if isinstance(data, Examples) and len(data) else None
-    texts = check.sample_texts(source, _FEW_TEXTS) if given is None else given.texts
-    return check.change(source, source.answers_with_teacher(texts), source.answers(texts), given)
-
-
 def _checked_loss(source: Source, answer: Answer, data: Examples | Iterable[str], max_loss: float) -> Loss:
     if isinstance(data, Examples):
         loss, unit = check.labels_loss(source, answer, data), "texts"
     else:
         before = session_answer(Session.of_model(source.model), source, source.model.kneser_ney)
         loss, unit = check.words_loss(source, before, answer, data), "words"
-    if loss.lost > max_loss:
+    if loss.before - loss.after > max_loss:
         raise ArtifactError(
             expected=f"an accuracy within {max_loss:g} of {loss.before:.4f} in 8 bits",
             found=f"{loss.after:.4f} on {loss.count:,} {unit}",
@@ -171,28 +152,21 @@ def _checked_loss(source: Source, answer: Answer, data: Examples | Iterable[str]
 
 def check_free(path: Path) -> None:
     """Check that `path` is free for an exported model: nothing is there, or an older export."""
-    fix = "choose another folder, or move this one away"
-    where, expected = str(path), "an exported model, or nothing"
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise ArtifactError(expected=expected, found="a file", where=where, fix=fix)
+    found = "a file" if path.exists() and not path.is_dir() else ""
     names = {each.relative_to(path).as_posix() for each in path.rglob("*") if each.is_file()}
     if foreign := sorted(names - _files_of(path)):
         found = f"{foreign[0]}, which is not part of an export"
-        raise ArtifactError(expected=expected, found=found, where=where, fix=fix)
+    if found:
+        expected, fix = "an exported model, or nothing", "choose another folder, or move this one away"
+        raise ArtifactError(expected=expected, found=found, where=str(path), fix=fix)
 
 
 def write_export(
     files: Files, description: Mapping[str, object], target: Path, check: Callable[[Path], None]
 ) -> None:
-    """Write an exported model at `target`, after `check` has read it back from its temporary name.
+    """Write files, by names that may contain a folder, and model.json with their sizes and SHA-256.
 
-    Args:
-        files: name to content; a name may contain a folder.
-        description: the content of model.json; the size and SHA-256 of each file are added.
-        target: the folder; an older export there is replaced.
-        check: called with the folder before it gets its name; raises if the export is wrong.
+    They replace an older export once `check`, which is called with their temporary folder, has not raised.
     """
     check_free(target)
     fix = "free some space or choose another place; what was there is unchanged"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from foretell.export.formats import Format
-from foretell.export.source import Kind, Precision, Source
+from foretell.export.source import Kind, Source
 
 _RUN: dict[Kind, tuple[str, ...]] = {
     "classifier": ('probabilities = session.run(["probabilities"], {{"ids": np.array([ids])}})[0][0]',),
@@ -67,13 +67,13 @@ _BROWSER = (
 )
 
 
-def readme(source: Source, format: Format, precision: Precision) -> bytes:
+def readme(source: Source, format: Format, *, int8: bool) -> bytes:
     """Return README.md of an export, with a program in Python and one in JavaScript."""
     needs = " foretell" if source.tfidf or source.model.kneser_ney else ""
     title = "an ONNX model" if format == "onnx" else "a folder for the browser"
     parts = [
         f"# A foretell model for {source.model.job}, as {title}",
-        _about(source, precision),
+        _about(source, int8=int8),
         *([_TEACHER] if source.has_teacher else []),
         f"## In Python\n\nAfter `pip install numpy onnxruntime tokenizers{needs}`, in this folder:",
         f"```python\n{_python_code(source)}```",
@@ -91,11 +91,11 @@ def example(source: Source) -> str:
     return "Well worth the money." if source.kind == "classifier" else "The mind"
 
 
-def _about(source: Source, precision: Precision) -> str:
+def _about(source: Source, *, int8: bool) -> str:
     output = "the probability of each label" if source.kind == "classifier" else "the logits of the next word"
-    bits = 12 if source.kind == "stateful" else 8
     equal = "compared with foretell's when this folder was written"
-    if precision == "int8":
+    if int8:
+        bits = 12 if source.kind == "stateful" else 8
         equal = f"equal to foretell's apart from rounding to {bits} bits"
     text = f"`model.onnx` returns {output}, {equal}."
     if source.model.kneser_ney is None:

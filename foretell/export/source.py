@@ -1,7 +1,11 @@
-"""The model that is exported: opened, verified, and able to answer, so that a copy can be compared."""
+"""The model that is exported: opened, verified, able to answer, and described for another program."""
 
 from __future__ import annotations
 
+import functools
+import itertools
+import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,20 +13,21 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Regex, pre_tokenizers
 
 from foretell.arrays import Float32s
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.label_types import json_value, values_of_names
-from foretell.export.token_rules import token_rules
 from foretell.hub.models import local_path
 from foretell.ngrams.cache import HALF, ContinuousCache
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
-from foretell.runtime.words.predictor import WordsRuntime
+from foretell.text import styles
+from foretell.text.tokenizer import Tokenizer
 
 TFIDF = "tfidf.safetensors"
 """The file with a classifier's linear models of TF-IDF values."""
@@ -31,56 +36,63 @@ KNESER_NEY = "kneser_ney.safetensors"
 """The file with a language model's Kneser–Ney model, see `foretell.ngrams.kneser_ney`."""
 
 Rows = NDArray[np.floating]
-Precision = Literal["float32", "int8"]
-
 Kind = Literal["classifier", "stateful", "windowed"]
 """What a copy takes and gives. classifier: the ids of a text to the probability of each label; stateful: ids
 and LSTM states to logits and states; windowed: the article's windows of raw integers to logits."""
+
+
+_SURROGATES = range(0xD800, 0xE000)
+_SCRIPTS = {
+    "character": styles.CHARACTER,
+    "unspaced": styles.UNSPACED,
+    "extending": styles.EXTENDING,
+    "regional": styles.REGIONAL,
+    "joining": styles.JOINING,
+    "southeast_asian": styles.SOUTHEAST_ASIAN,
+}
+"""The parts of `foretell.text.styles`: `character` is a pattern, the others are insides of classes."""
 
 
 class Source:
     """A model directory, opened to be exported.
 
     Args:
-        path: the model directory.
+        model: the model directory, or the model that was read from it.
 
     Attributes:
-        path: the same.
         model: the verified model, without a kept teacher.
         has_teacher: whether the model keeps a teacher, which no export holds.
         kind: what a copy takes and gives.
         tfidf: the linear models of TF-IDF values whose scores a copy takes as `tfidf_scores`; (): none.
         labels: the labels as text, in the order of the answers; [] for words.
-        classes: the values that the labels stand for, in the same order.
         thresholds: where texts may have several labels, the probability from which a text gets each; or None.
         states: the LSTM states of a stateful model, name to number of units, in the order of the layers.
         window: the number of words that a windowed model reads; 0 for the others.
         length: the maximum number of words that a classifier's network reads; 0 for words.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(local_path(path))
-        model = read_model(self.path)
-        self.has_teacher = model.teacher is not None and bool(model.ensemble.linear)
-        self.model: Model = replace(model, teacher=None)
-        self.tfidf: tuple[TfidfModel, ...] = model.tfidf if model.ensemble.linear else ()
+    def __init__(self, model: str | Path | Model) -> None:
+        if not isinstance(model, Model):
+            model = read_model(local_path(model))
+        ensemble, settings = model.ensemble, model.settings
+        self.has_teacher = model.teacher is not None and bool(ensemble.linear)
+        self.model = replace(model, teacher=None)
+        self.tfidf: tuple[TfidfModel, ...] = model.tfidf if ensemble.linear else ()
         self.labels = list(model.labels or ())
-        ensemble = model.ensemble
         self.thresholds = list(ensemble.thresholds) if isinstance(ensemble, LabelwiseEnsemble) else None
-        self.classes = values_of_names(self.labels, model.label_type)
         self.states: dict[str, int] = {}
         self.window = self.length = 0
         self.kind: Kind = "classifier"
         self._runtime = open_model(self.model)
-        settings = model.settings
-        if isinstance(settings, WordsSettings):
-            if settings.traits.carries_state:
-                self.kind, self.states = "stateful", _states(settings)
-            else:
-                self.kind, self.window = "windowed", settings.window
-        else:
-            assert isinstance(settings, LabelsSettings)
+        if isinstance(settings, LabelsSettings):
             self.length = settings.length
+            return
+        assert isinstance(settings, WordsSettings)
+        if settings.traits.carries_state:
+            self.kind, layers = "stateful", range(1, settings.layers + 1)
+            self.states = {f"{part}_{layer}": settings.units for layer in layers for part in ("h", "c")}
+        else:
+            self.kind, self.window = "windowed", settings.window
 
     def ids(self, text: str) -> list[int]:
         """Return the ids that a copy of the model takes for one line of text."""
@@ -98,37 +110,32 @@ class Source:
         scores: Float32s = np.sum(by_model, axis=0, dtype=np.float32)
         return scores
 
-    def decide(self, rows: Rows) -> NDArray[np.bool_]:
-        """Return which labels a text gets, [text, label]: the most probable, or those at their thresholds."""
-        if self.thresholds is None:
-            best: NDArray[np.bool_] = rows.argmax(axis=1)[:, None] == np.arange(rows.shape[1])
-            return best
-        return rows >= np.array(self.thresholds, np.float32)
-
-    def answers_with_teacher(self, texts: Sequence[str]) -> Rows:
-        """Return the answers of the classifier with its kept teacher."""
-        return LabelsRuntime.open(self.path).predict_proba(texts)
-
     def answers(self, texts: Sequence[str]) -> Rows:
         """Return foretell's own answers: the probability of each label or each next word, [text, choice].
 
-        Those of a classifier are without a kept teacher.
+        Those of a classifier are without a kept teacher. Words that foretell never predicts are NaN.
         """
         if isinstance(self._runtime, LabelsRuntime):
             return self._runtime.predict_proba(texts)
-        return np.stack([_next_words(self._runtime, text) for text in texts])
+        tokenizer = self._runtime.tokenizer
+        rows = np.full((len(texts), tokenizer.size), np.nan)
+        for row, text in zip(rows, texts, strict=True):
+            for candidate in self._runtime.next(text, k=tokenizer.size):
+                row[tokenizer.id(candidate.word)] = candidate.probability
+        return rows
 
-    def description(self, format: str, precision: Precision) -> dict[str, object]:
+    def description(self, format: str, *, int8: bool) -> dict[str, object]:
         """Return the content of model.json about the model."""
         model, cache = self.model, self.model.cache or ContinuousCache()
+        classes = values_of_names(self.labels, model.label_type)
         return {
-            "foretell": self.model.written_by,
+            "foretell": model.written_by,
             "format": format,
-            "precision": precision,
+            "precision": "int8" if int8 else "float32",
             "answer": "without teacher" if self.has_teacher else "whole",
-            "job": self.model.job,
-            "preset": self.model.preset,
-            "labels": [json_value(label) for label in self.classes] or None,
+            "job": model.job,
+            "preset": model.preset,
+            "labels": [json_value(label) for label in classes] or None,
             "thresholds": self.thresholds,
             "length": self.length or None,
             "states": self.states or None,
@@ -141,14 +148,41 @@ class Source:
         }
 
 
-def _states(settings: WordsSettings) -> dict[str, int]:
-    return {f"{part}_{k}": settings.units for k in range(1, settings.layers + 1) for part in ("h", "c")}
+def token_rules(tokenizer: Tokenizer) -> dict[str, object]:
+    """Return the rules by which another language splits texts exactly as a tokenizer does, ready for JSON.
+
+    The tokenizer's regular expressions use `\\w` and `\\s`, whose characters depend on an engine's version of
+    Unicode. `letters` and `spaces` list them, as the insides of a character class of JavaScript's regular
+    expressions with the flag u. `scripts` has the other parts of the pattern, and the characters that
+    determine the spaces of a written text; None where the tokenizer does not split by scripts. `first_byte`
+    is the id of the byte 0, after which the other bytes follow; None where the vocabulary is not open.
+    `max_run` is the length of the longest run of letters or signs of "subword".
+    """
+    return {
+        "style": tokenizer.style,
+        "lowercase": "Lowercase" in json.dumps(json.loads(tokenizer.to_json())["normalizer"]),
+        "size": tokenizer.size,
+        "pad": tokenizer.pad,
+        "start": tokenizer.start,
+        "unknown": tokenizer.unknown,
+        "end_of_line": tokenizer.end_of_line,
+        "first_byte": tokenizer.bytes.start if tokenizer.is_open else None,
+        "max_run": styles.MAX_RUN,
+        "letters": _class_of(r"\w+"),
+        "spaces": _class_of(r"\s+"),
+        "scripts": _SCRIPTS if tokenizer.style == "words" else None,
+    }
 
 
-def _next_words(runtime: WordsRuntime, text: str) -> Rows:
-    """Return the probability of each next word [word]; NaN for those that foretell never predicts."""
-    tokenizer = runtime.tokenizer
-    row = np.full(tokenizer.size, np.nan)
-    for candidate in runtime.next(text, k=tokenizer.size):
-        row[tokenizer.id(candidate.word)] = candidate.probability
-    return row
+@functools.cache
+def _class_of(pattern: str) -> str:
+    """Return the characters that a pattern of the tokenizers library matches, as ranges \\u{…}-\\u{…}."""
+    text = "".join(chr(code) for code in range(sys.maxunicode + 1) if code not in _SURROGATES)
+    # "removed" with `invert` keeps what the pattern matches, in the order of the code points.
+    runs = pre_tokenizers.Split(Regex(pattern), "removed", invert=True).pre_tokenize_str(text)
+    codes = [ord(character) for run, _ in runs for character in run]
+    ranges = []
+    for _, group in itertools.groupby(enumerate(codes), lambda pair: pair[1] - pair[0]):
+        members = [code for _, code in group]
+        ranges.append(f"\\u{{{members[0]:x}}}-\\u{{{members[-1]:x}}}")
+    return "".join(ranges)

@@ -37,16 +37,13 @@ _INT32, _INT64, _FLOAT, _DOUBLE = 6, 7, 1, 11
 TFIDF_SCORES = "tfidf_scores"
 """The name of the optional input."""
 
-_LAST_KEY = np.iinfo(np.int64).max
+_LAST_KEY = int(np.iinfo(np.int64).max)
 
 
 def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the graph of the whole classifier.
+    """Return the graph of the whole classifier around that of its network.
 
-    Args:
-        model: the classifier.
-        network: the graph of its network, as `foretell.artifacts.onnx_graph` builds it, or one with the same
-            inputs and outputs.
+    `network` has the inputs and outputs of what `foretell.artifacts.onnx_graph` builds.
     """
     import onnx
 
@@ -90,24 +87,24 @@ def parsed(lines: list[str]) -> list[onnx.NodeProto]:
     return list(onnx.parser.parse_graph(text).node)
 
 
-def _constant(name: str, *values: int) -> str:
-    return f"{name} = Constant <value = int64[{len(values)}] {{{', '.join(map(str, values))}}}> ()"
-
-
-def _doubles(name: str, *values: float) -> str:
-    return f"{name} = Constant <value = double[{len(values)}] {{{', '.join(map(repr, values))}}}> ()"
+def _constants(**each: int | tuple[int, ...] | tuple[float, ...]) -> list[str]:
+    """Return the lines of constants [value] by their names: int64, or double where the values are floats."""
+    lines = []
+    for name, given in each.items():
+        values = given if isinstance(given, tuple) else (given,)
+        kind = "double" if isinstance(values[0], float) else "int64"
+        numbers = ", ".join(map(repr, values))
+        lines.append(f"{name} = Constant <value = {kind}[{len(values)}] {{{numbers}}}> ()")
+    return lines
 
 
 def _words_read(model: Model) -> list[str]:
     """Return the lines of the network's inputs: the last words of each text, within its vocabulary."""
     settings = model.settings
     assert isinstance(settings, LabelsSettings)
-    unknown = model.tokenizer.unknown or 0
+    unknown, n_known = model.tokenizer.unknown or 0, network_size(settings, model.tokenizer)
     lines = [
-        _constant("zero", 0),
-        _constant("one", 1),
-        _constant("unknown", unknown),
-        _constant("n_known", network_size(settings, model.tokenizer)),
+        *_constants(zero=0, one=1, unknown=unknown, n_known=n_known),
         "is_pad = Equal (ids, zero)",
         "is_word = Not (is_pad)",
         f"word_count = Cast <to = {_INT64}> (is_word)",
@@ -121,7 +118,7 @@ def _words_read(model: Model) -> list[str]:
 def _last_words_end(settings: LabelsSettings) -> list[str]:
     """Pad at the end as `labels.network.pad_end`; a text without words is one unknown word."""
     return [
-        _constant("max_words", settings.length),
+        *_constants(max_words=settings.length),
         "scalar_zero = Constant <value = int64 {0}> ()",
         "scalar_one = Constant <value = int64 {1}> ()",
         "shape = Shape (ids)",
@@ -147,7 +144,7 @@ def _last_words_end(settings: LabelsSettings) -> list[str]:
 def _last_words_front(settings: LabelsSettings) -> list[str]:
     """Pad in front to the full length as `labels.network.pad_front`."""
     return [
-        _constant("back", *range(-settings.length, 0)),
+        *_constants(back=tuple(range(-settings.length, 0))),
         "place = Add (n_words, back)",
         "is_inside = GreaterOrEqual (place, zero)",
         "taken = Max (place, zero)",
@@ -161,13 +158,12 @@ def _linear(linear: LinearModel, *, has_tfidf: bool, is_labelwise: bool) -> list
 
     Where texts may have several labels it is the scores, which are log-odds.
     """
-    constants = {
-        "l_zero": 0, "l_one": 1, "l_minus_one": -1, "l_first": FIRST_WORD, "l_size": linear.size,
-        "l_none": -1, "l_last": _LAST_KEY, "l_end": len(linear.keys),
-    }  # fmt: skip
-    lines = [_constant(name, value) for name, value in constants.items()]
-    lines += _keys(linear.longest) + _distinct() + _search(len(linear.keys))
-    lines += [
+    lines = [
+        *_constants(l_zero=0, l_one=1, l_minus_one=-1, l_first=FIRST_WORD, l_size=linear.size),
+        *_constants(l_none=-1, l_last=_LAST_KEY, l_end=len(linear.keys)),
+        *_keys(linear.longest),
+        *_DISTINCT,
+        *_search(len(linear.keys)),
         "l_place = Where (l_counts, l_position, l_end)",
         "l_taken = Gather (l_weights, l_place)",
         f"l_wide = Cast <to = {_DOUBLE}> (l_taken)",
@@ -199,7 +195,7 @@ def _keys(longest: int) -> list[str]:
     ]
     for n in range(2, longest + 1):
         lines += [
-            _constant(f"l_skip_{n}", n - 1),
+            *_constants(**{f"l_skip_{n}": n - 1}),
             f"l_head_{n} = Slice (l_key_{n - 1}, l_zero, l_minus_one, l_one)",
             f"l_tail_{n} = Slice (l_key_1, l_skip_{n}, l_last, l_one)",
             f"l_has_head_{n} = GreaterOrEqual (l_head_{n}, l_zero)",
@@ -214,19 +210,18 @@ def _keys(longest: int) -> list[str]:
     return [*lines, f"l_keys = Concat <axis = 1> ({every})"]
 
 
-def _distinct() -> list[str]:
-    """Return the lines of `l_sorted` [batch, n-gram] and `l_is_repeat`: equal to the key before."""
-    return [
-        "l_shape = Shape (l_keys)",
-        "l_n_keys = Gather (l_shape, l_one)",
-        "l_sorted, l_order = TopK <axis = 1, largest = 0, sorted = 1> (l_keys, l_n_keys)",
-        "l_but_first = Slice (l_sorted, l_one, l_last, l_one)",
-        "l_but_last = Slice (l_sorted, l_zero, l_minus_one, l_one)",
-        "l_same = Equal (l_but_first, l_but_last)",
-        "l_first_key = Slice (l_sorted, l_zero, l_one, l_one)",
-        "l_never = Less (l_first_key, l_first_key)",
-        "l_is_repeat = Concat <axis = 1> (l_never, l_same)",
-    ]
+_DISTINCT = (
+    "l_shape = Shape (l_keys)",
+    "l_n_keys = Gather (l_shape, l_one)",
+    "l_sorted, l_order = TopK <axis = 1, largest = 0, sorted = 1> (l_keys, l_n_keys)",
+    "l_but_first = Slice (l_sorted, l_one, l_last, l_one)",
+    "l_but_last = Slice (l_sorted, l_zero, l_minus_one, l_one)",
+    "l_same = Equal (l_but_first, l_but_last)",
+    "l_first_key = Slice (l_sorted, l_zero, l_one, l_one)",
+    "l_never = Less (l_first_key, l_first_key)",
+    "l_is_repeat = Concat <axis = 1> (l_never, l_same)",
+)
+"""The lines of `l_sorted` [batch, n-gram] and `l_is_repeat`: equal to the key before."""
 
 
 def _search(n_keys: int) -> list[str]:
@@ -240,8 +235,7 @@ def _search(n_keys: int) -> list[str]:
     halves = [1 << bit for bit in reversed(range(n_keys.bit_length()))]
     for i, half in enumerate(halves):
         lines += [
-            _constant(f"l_half_{i}", half),
-            _constant(f"l_ahead_{i}", half - 1),
+            *_constants(**{f"l_half_{i}": half, f"l_ahead_{i}": half - 1}),
             f"l_far_{i} = Add (l_position_{i}, l_ahead_{i})",
             f"l_probe_{i} = Min (l_far_{i}, l_end)",
             f"l_probed_{i} = Gather (l_features, l_probe_{i})",
@@ -271,48 +265,40 @@ def _linear_arrays(linear: LinearModel) -> list[onnx.TensorProto]:
     return [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
 
 
+_LOG = (
+    *_constants(smallest=(float(np.finfo(np.float32).tiny),)),
+    "positive = Max (of_network, smallest)",
+    "network_log = Log (positive)",
+)
+_LOG_ODDS = (
+    *_constants(lowest=(MIN_PROBABILITY,), highest=(1 - MIN_PROBABILITY,), certain=(1.0,)),
+    "not_low = Max (of_network, lowest)",
+    "clipped = Min (not_low, highest)",
+    "otherwise = Sub (certain, clipped)",
+    "log_for = Log (clipped)",
+    "log_against = Log (otherwise)",
+    "network_log = Sub (log_for, log_against)",
+)
+
+
 def _combined(ensemble: Ensemble | LabelwiseEnsemble) -> list[str]:
     """Return the lines of `probabilities`, as the two ensembles of `foretell.ngrams` compute them."""
     if ensemble == NETWORK_ALONE:
         return [f"probabilities = Identity ({_PREFIX}probabilities)"]
     is_labelwise = isinstance(ensemble, LabelwiseEnsemble)
-    lines, parts = [_doubles("offsets", *(ensemble.offsets or (0.0,)))], ["offsets"]
-    weights = {"network": ensemble.network, "linear": ensemble.linear}
+    lines, parts = _constants(offsets=ensemble.offsets or (0.0,)), ["offsets"]
     if ensemble.network:
         lines.append(f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)")
-        lines += _log_odds() if is_labelwise else _log()
-    for name, weight in weights.items():
+        lines += _LOG_ODDS if is_labelwise else _LOG
+    for name, weight in (("network", ensemble.network), ("linear", ensemble.linear)):
         if weight:
-            lines += [
-                _doubles(f"{name}_weight", *(weight if isinstance(weight, tuple) else (weight,))),
-                f"{name}_part = Mul ({name}_log, {name}_weight)",
-            ]
+            weights = weight if isinstance(weight, tuple) else (float(weight),)
+            lines += _constants(**{f"{name}_weight": weights})
+            lines.append(f"{name}_part = Mul ({name}_log, {name}_weight)")
             parts.append(f"{name}_part")
     return [
         *lines,
         f"combined = Sum ({', '.join(parts)})",
         "answer = Sigmoid (combined)" if is_labelwise else "answer = Softmax <axis = 1> (combined)",
         f"probabilities = Cast <to = {_FLOAT}> (answer)",
-    ]
-
-
-def _log() -> list[str]:
-    return [
-        _doubles("smallest", float(np.finfo(np.float32).tiny)),
-        "positive = Max (of_network, smallest)",
-        "network_log = Log (positive)",
-    ]
-
-
-def _log_odds() -> list[str]:
-    return [
-        _doubles("lowest", MIN_PROBABILITY),
-        _doubles("highest", 1 - MIN_PROBABILITY),
-        _doubles("certain", 1.0),
-        "not_low = Max (of_network, lowest)",
-        "clipped = Min (not_low, highest)",
-        "otherwise = Sub (certain, clipped)",
-        "log_for = Log (clipped)",
-        "log_against = Log (otherwise)",
-        "network_log = Sub (log_for, log_against)",
     ]

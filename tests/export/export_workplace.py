@@ -35,6 +35,7 @@ MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
     "labels": (LabelsSettings(units=7, embedding_size=5, length=12, vocabulary=15), TWO),
     "labels-3": (LabelsSettings(units=7, embedding_size=5, length=12), THREE),
     "labels-tfidf": (LabelsSettings(units=7, embedding_size=5, length=12), THREE),
+    "labels-linear": (LabelsSettings(units=7, embedding_size=5, length=12), TWO),
     "labels-multi": (LabelsSettings(units=7, embedding_size=5, length=12, multi_label=";"), THREE),
     "labels-article": (LabelsSettings(network="article", tokens="keras", **FIXED), TWO),
     "labels-cnn-lstm": (
@@ -49,20 +50,23 @@ ENSEMBLES = {
     "labels-multi": LabelwiseEnsemble(
         network=(0.5, 0.4, 0.9), linear=(0.6, 0.2, 1.1), offsets=(0.1, -0.4, 0.0), thresholds=(0.4, 0.55, 0.5)
     ),
+    "labels-linear": Ensemble(network=0.0, linear=1.1),
     "labels-article": Ensemble(network=0.9),
 }
 
 
-def write(path: Path, name: str, ensemble: Ensemble | LabelwiseEnsemble | None = None) -> Path:
-    """Write one of MODELS with random weights; `ensemble` in place of its own."""
+def write(path: Path, name: str) -> Path:
+    """Write one of MODELS with random weights."""
     settings, labels = MODELS[name]
-    ensemble = ensemble or ENSEMBLES.get(name, NETWORK_ALONE)
+    ensemble = ENSEMBLES.get(name, NETWORK_ALONE)
     linear, tfidf = None, ()
     if ensemble.linear:
         size = tokenizer_of(settings, TEXT, MANY).size
         linear = random_linear_model(size, 1 if labels == TWO else 3)
-    if name in ("labels-tfidf", "labels-multi"):
-        tfidf = random_tfidf_models(tokenizer_of(settings, TEXT, MANY), [TEXT], n_columns=3)
+    if name in ("labels-tfidf", "labels-linear", "labels-multi"):
+        # Two labels have one column of scores.
+        n_columns = 1 if labels == TWO else 3
+        tfidf = random_tfidf_models(tokenizer_of(settings, TEXT, MANY), [TEXT], n_columns)
     parts = {"linear": linear, "tfidf": tfidf, "ensemble": ensemble}
     if name == "words-counted":
         assert isinstance(settings, WordsSettings)

@@ -15,7 +15,7 @@ import pytest
 
 from foretell.errors import ArtifactError
 from foretell.export import browser_runtime
-from foretell.export.browser_runtime import ARCHIVE, registry, runtime_files
+from foretell.export.browser_runtime import ARCHIVE, runtime_files
 
 NAMES = {"ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"}
 
@@ -107,14 +107,6 @@ def test_offline_is_one_clear_error(package: bytes, monkeypatch: pytest.MonkeyPa
     assert "npm pack onnxruntime-web@" in message
     assert message.endswith("give the file as runtime")
     assert "\n" not in message
-
-
-def test_the_registry_is_that_of_the_environment_or_the_public_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("npm_config_registry", raising=False)
-    monkeypatch.delenv("NPM_CONFIG_REGISTRY", raising=False)
-    assert registry() == "https://registry.npmjs.org/"
-    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://other.example.org/x")
-    assert registry() == "https://other.example.org/x/"
 
 
 def test_the_real_package_has_the_pinned_digest(ort_web: Path) -> None:

@@ -9,14 +9,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 from export_workplace import random_tfidf_models
 from nasty import nasty_texts
 from safetensors.numpy import save
 
-from foretell.export.token_rules import lowercases, token_rules
+from foretell.export.source import token_rules
 from foretell.ngrams.tfidf import tfidf_arrays
 from foretell.text.spacing import Spacing
 from foretell.text.styles import OPEN
@@ -66,7 +64,7 @@ def test_the_same_ids_for_nasty_texts(node: str, tmp_path: Path, style: Style, l
     # with few tokens some characters are spelled in bytes.
     vocabulary = 800 if style in OPEN else 100_000
     tokenizer = Tokenizer.train(texts[100:], style, lowercase=lowercase, vocabulary=vocabulary)
-    assert lowercases(tokenizer) == lowercase
+    assert token_rules(tokenizer)["lowercase"] == lowercase
     output = in_javascript(node, tmp_path, tokenizer, texts)
     expected = [tokenizer.encode(text) for text in texts]
     wrong = [
@@ -99,11 +97,6 @@ const tfidf = new Tfidf(readFileSync("tfidf.safetensors"));
 const given = JSON.parse(readFileSync("given.json", "utf8"));
 process.stdout.write(JSON.stringify(given.map(({ ids, text }) => Array.from(tfidf.scores(ids, text)))));
 """
-REQUIRED = """
-import { readFileSync, writeFileSync } from "node:fs";
-import { withRequiredInput } from "./graph.js";
-writeFileSync("required.onnx", withRequiredInput(readFileSync("model.onnx"), "tfidf_scores"));
-"""
 
 
 def run(node: str, folder: Path, script: str) -> str:
@@ -134,21 +127,3 @@ def test_the_same_scores_for_nasty_texts(node: str, tmp_path: Path, n_columns: i
     assert np.ptp(expected) > 1
     differences = np.abs(found - expected).max(axis=1)
     assert differences.max() < 1e-5, [texts[i] for i in differences.argsort()[-3:]]
-
-
-def test_the_default_value_of_an_input_is_taken_away(node: str, tmp_path: Path) -> None:
-    """The other initializers keep their names and values."""
-    text = (
-        "foretell (float[n, 2] x, float[n, 2] tfidf_scores) => (float[n, 2] y) { y = Add (x, tfidf_scores) }"
-    )
-    graph = onnx.parser.parse_graph(text)
-    for name in ("x", "tfidf_scores"):
-        graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((1, 2), np.float32), name))
-    opset = onnx.helper.make_opsetid("", 17)
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), tmp_path / "model.onnx")
-    run(node, tmp_path, REQUIRED)
-    session = onnxruntime.InferenceSession(tmp_path / "required.onnx")
-    assert [each.name for each in session.get_inputs()] == ["tfidf_scores"]
-    assert [each.name for each in session.get_overridable_initializers()] == ["x"]
-    given = np.array([[1, 2]], np.float32)
-    np.testing.assert_array_equal(session.run(None, {"tfidf_scores": given})[0], given)

@@ -14,9 +14,7 @@ import pytest
 from foretell.artifacts.directory import read_model, write_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
-from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, ChangedFileError
-from foretell.export.check import change
 from foretell.export.source import Source
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.runtime import session
@@ -116,31 +114,12 @@ def test_an_encoder_with_other_embeddings_is_refused(kept: LabelsRuntime, tmp_pa
         LabelsRuntime.open(tmp_path / "m")
 
 
-def test_an_export_leaves_it_out(kept: LabelsRuntime) -> None:
-    source = Source(kept.path)
-    assert source.description("onnx", "float32")["answer"] == "without teacher"
-    rows, others = kept.predict_proba(TEXTS), without(read_model(kept.path), teacher=None)
-    np.testing.assert_array_equal(source.answers(TEXTS), others.predict_proba(TEXTS))
-    np.testing.assert_array_equal(source.answers_with_teacher(TEXTS), rows)
-    labels = [kept.labels[i] for i in rows.argmax(axis=1)]
-    cost = change(source, rows, source.answers(TEXTS), Examples(TEXTS, labels))
-    assert cost.loss is not None
-    assert cost.loss.before == 1.0
-    assert cost.changed == pytest.approx(1 - cost.loss.after)
-
-
-def test_a_written_export_says_what_it_leaves_out(kept: LabelsRuntime, tmp_path: Path) -> None:
+def test_an_export_leaves_it_out_and_says_so(kept: LabelsRuntime, tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     from foretell.export.model_export import export_model
 
-    result = export_model(kept.path, tmp_path / "plain")
-    assert result.without_teacher is not None
-    assert not result.whole
-    assert (result.without_teacher.count, result.without_teacher.loss) == (50, None)
-    readme = (tmp_path / "plain" / "README.md").read_text()
-    assert "the model without its kept teacher" in readme
-    assert json.loads((tmp_path / "plain" / "model.json").read_text())["answer"] == "without teacher"
-    data = Examples(["a good film", "dull"], ["pos", "neg"])
-    result = export_model(kept.path, tmp_path / "measured", data=data)
-    assert result.without_teacher is not None
-    assert result.without_teacher.loss is not None
+    others = without(read_model(kept.path), teacher=None)
+    np.testing.assert_array_equal(Source(kept.path).answers(TEXTS), others.predict_proba(TEXTS))
+    assert not export_model(kept.path, tmp_path / "out").whole
+    assert "the model without its kept teacher" in (tmp_path / "out" / "README.md").read_text()
+    assert json.loads((tmp_path / "out" / "model.json").read_text())["answer"] == "without teacher"
