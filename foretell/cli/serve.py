@@ -110,17 +110,17 @@ def _serve_until_stopped(
 ) -> None:  # fmt: skip
     """Serve models, and texts to label, until Ctrl-C or SIGTERM."""
     from foretell.service.app import create_app
-    from foretell.service.auth import access, read_token
+    from foretell.service.auth import Access, read_token
     from foretell.service.limits import Limits
     from foretell.service.logs import log_to_stderr
+    from foretell.service.models import Service
     from foretell.service.server import THREAD_SECONDS, Server, bind, url
-    from foretell.service.state import create_service
 
     limits = Limits(**{name.removeprefix("limit_"): value for name, value in asdict(how_much).items()})
     token = None if who.token_file is None else read_token(who.token_file)
-    allowed = access(who.host, hosts=who.allow_host, origins=who.allow_origin, token=token)
+    allowed = Access(who.host, hosts=who.allow_host, origins=who.allow_origin, token=token)
     with bind(who.host, who.port) as listening:
-        service = create_service(places, limits, annotation)
+        service = Service(places, limits, annotation)
         log_to_stderr()
         names, where = [f"{each.name} ({each.card.job})" for each in service.models], url(listening)
         if annotation is not None:

@@ -20,10 +20,10 @@ from starlette.types import ASGIApp
 from foretell.service.auth import Access, AccessControl
 from foretell.service.errors import answer_exception
 from foretell.service.logs import CONTENT_TYPE, RequestLog
+from foretell.service.models import Service, service_of
 from foretell.service.requests import JsonRoute
 from foretell.service.routes import completions, predictions
 from foretell.service.schemas import ERRORS, ModelCard, ResponseBody
-from foretell.service.state import Service, service_of
 
 PAGE = FilePath(__file__).parent / "page"
 

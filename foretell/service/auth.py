@@ -10,7 +10,6 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -44,53 +43,46 @@ SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
 """Headers of every response: a content security policy without any `unsafe-*`, among others."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Access:
-    """Which requests are allowed.
-
-    Attributes:
-        hosts: names and addresses that a request's Host may have, lower case, without a port.
-        tls_hosts: those of `hosts` that may be names of a proxy, whose page has https in its origin.
-        origins: other origins whose pages may read responses (CORS), such as "https://example.org".
-        token: what every request except those for the page and the probes must carry; None: nothing.
-    """
-
-    hosts: frozenset[str]
-    tls_hosts: frozenset[str] = frozenset()
-    origins: frozenset[str] = frozenset()
-    token: bytes | None = None
-
-
-def access(
-    address: str, *, hosts: Iterable[str] = (), origins: Iterable[str] = (), token: bytes | None = None
-) -> Access:
-    """Return which requests are allowed by a service that listens on an address.
+    """Which requests are allowed by a service that listens on an address.
 
     Args:
         address: the address.
-        hosts: further names of the service.
-        origins: other origins whose pages may read responses.
-        token: the token.
+        hosts: further names of the service; they may be a proxy's, whose page has https in its origin.
+        origins: other origins whose pages may read responses (CORS), such as "https://example.org".
+        token: what every request except those for the page and the probes must carry; None: nothing.
 
     Raises:
         UsageError: an address that other machines can reach without a token, or an invalid origin.
+
+    Attributes:
+        hosts: names and addresses that a request's Host may have, lower case, without a port.
+        tls_hosts: those of `hosts` that were given.
     """
-    if token is None and not is_loopback(address):
-        raise UsageError(
-            expected="a token if other machines can reach the service",
-            found="none",
-            where=f"--host {address}",
-            fix="give --token-file FILE, or leave out --host to listen on 127.0.0.1",
-        )
-    for origin in origins:
-        if not re.fullmatch("https?://[^/]+", origin):
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        token: bytes | None = None,
+    ) -> None:
+        if token is None and not is_loopback(address):
             raise UsageError(
-                expected="an origin such as https://example.org", found=repr(origin), where="--allow-origin"
+                expected="a token if other machines can reach the service",
+                found="none",
+                where=f"--host {address}",
+                fix="give --token-file FILE, or leave out --host to listen on 127.0.0.1",
             )
-    given = frozenset(host.lower().strip("[]") for host in hosts)
-    # Without the addresses to listen on, which no client sends as a Host.
-    names = {*_LOOPBACK_NAMES, address.lower(), *given} - {"0.0.0.0", "::"}
-    return Access(hosts=frozenset(names), tls_hosts=given, origins=frozenset(origins), token=token)
+        self.origins, self.token = frozenset(origins), token
+        for origin in self.origins:
+            if not re.fullmatch("https?://[^/]+", origin):
+                expected, found = "an origin such as https://example.org", repr(origin)
+                raise UsageError(expected=expected, found=found, where="--allow-origin")
+        self.tls_hosts = frozenset(host.lower().strip("[]") for host in hosts)
+        # Without the addresses to listen on, which no client sends as a Host.
+        self.hosts = {*_LOOPBACK_NAMES, address.lower(), *self.tls_hosts} - {"0.0.0.0", "::"}
 
 
 def is_loopback(address: str) -> bool:

@@ -35,11 +35,7 @@ class Lane:
         self.waiting = 0
 
     def add(self, count: int) -> None:
-        """Count texts among those that wait.
-
-        Raises:
-            ApiError: 429, too many wait.
-        """
+        """Count texts among those that wait; ApiError: 429, too many do."""
         if self.waiting + count > self._max_waiting:
             found = f"{self.waiting} and {count} new ones; try again later"
             message = f"expected at most {self._max_waiting} texts waiting for an answer, found {found}"
@@ -70,11 +66,8 @@ class Lane:
 class Batcher(Generic[Item, Result]):
     """Shares calls of one function among requests. Call it from one event loop.
 
-    Args:
-        work: items to results, one for each and in the same order.
-        lane: where it runs, and where the items wait.
-        max_batch: maximum items of one batch.
-        concurrency: batches that are worked on at the same time.
+    `work` turns items into results, one for each and in the same order. It runs in `lane` with at most
+    `max_batch` items, and up to `concurrency` times at once.
     """
 
     def __init__(
@@ -86,14 +79,10 @@ class Batcher(Generic[Item, Result]):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, items: Sequence[Item]) -> list[Result]:
-        """Return a result for each item. A cancelled call leaves the queue, and its items are skipped.
+        """Return a result for each item, or raise what `work` raised on one of these items alone.
 
-        Raises:
-            ApiError: 429, too many items wait.
-            Exception: what `work` raised on one of these items alone.
+        A cancelled call leaves the queue, and its items are skipped. ApiError: 429, too many items wait.
         """
-        if not items:
-            return []
         self._lane.add(len(items))
         loop = asyncio.get_running_loop()
         answers: list[asyncio.Future[Result]] = [loop.create_future() for _ in items]

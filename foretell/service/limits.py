@@ -91,27 +91,20 @@ class Limits:
     def check_texts(self, texts: Sequence[str], *, param: str, copies: int = 1) -> None:
         """Refuse too many texts, too many characters, and a word that is too long (422).
 
-        Args:
-            texts: the texts of a request.
-            param: the field that holds them; no message quotes a text.
-            copies: how often each text is read.
+        `param` is the field that holds the texts, none of which a message quotes; `copies` how often each is
+        read.
         """
-        if copies * len(texts) > self.texts:
-            message = (
-                f"expected at most {self.texts} texts, found {copies * len(texts)}; send several requests"
-            )
+        count, characters = copies * len(texts), copies * sum(map(len, texts))
+        if count > self.texts:
+            message = f"expected at most {self.texts} texts, found {count}; send several requests"
             raise ApiError(message, param=param, code="too_many_texts")
-        characters = copies * sum(map(len, texts))
         if characters > self.characters:
-            message = (
-                f"expected at most {self.characters} characters in all texts together, found {characters}"
-            )
+            message = f"expected at most {self.characters} characters in all texts, found {characters}"
             raise ApiError(message + _SPLIT, param=param, code="text_too_long")
         for index, text in enumerate(texts):
-            if len(text) > MAX_WORD and any(map(_is_too_long, text.split())):
-                message = (
-                    f"expected words of at most {MAX_WORD} characters, found a longer one in text {index}"
-                )
+            words = text.split() if len(text) > MAX_WORD else ()
+            if any(len(word) > MAX_WORD and not _WITHOUT_SPACES.search(word) for word in words):
+                message = f"expected words of at most {MAX_WORD} characters, found more in text {index}"
                 raise ApiError(message, param=param, code="word_too_long")
 
     def needs_count(self, texts: Sequence[str], *, more: int = 0, copies: int = 1) -> bool:
@@ -124,12 +117,9 @@ class Limits:
     def check_tokens(
         self, tokenizer: Tokenizer, texts: Sequence[str], *, param: str, more: int = 0, copies: int = 1
     ) -> None:
-        """Refuse too many tokens (422). Call it on a thread: it may take a second.
+        """Refuse too many tokens (422) of texts that `check_texts` has accepted; it may take a second.
 
-        Args:
-            tokenizer: the model's.
-            texts, param, copies: as `check_texts` has accepted them.
-            more: tokens that the request asks to be written.
+        `more` are the tokens that the request asks to be written.
         """
         room = (self.tokens - more) / copies
         pieces = [text[at : at + _PIECE] for text in texts for at in range(0, len(text), _PIECE)]
@@ -141,7 +131,3 @@ class Limits:
             message = f"expected at most {self.tokens} tokens in all texts together{written}, found more"
             name = "max_tokens" if more > self.tokens else param
             raise ApiError(message + _SPLIT, param=name, code="text_too_long")
-
-
-def _is_too_long(word: str) -> bool:
-    return len(word) > MAX_WORD and _WITHOUT_SPACES.search(word) is None

@@ -1,13 +1,19 @@
-"""The models that are served, by name. A model that changes on disk is opened again between two requests."""
+"""What one running service holds: models by name, limits, metrics and lanes; routes ask `service_of`.
+
+A model that changes on disk is opened again between two requests.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from starlette.requests import Request
 
 from foretell.artifacts import manifest
 from foretell.config import Job
@@ -15,11 +21,16 @@ from foretell.errors import ForetellError, UsageError
 from foretell.runtime.gates import layer_units
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
+from foretell.runtime.session import check_threads
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.service.errors import ApiError
-from foretell.service.lanes import Batcher
+from foretell.service.errors import CLOSE, RETRY, ApiError
+from foretell.service.lanes import LONG, QUICK, WRITING, Batcher, Lane
+from foretell.service.limits import Limits
 from foretell.service.logs import Metrics
 from foretell.service.schemas import Layer, ModelCard
+
+if TYPE_CHECKING:
+    from foretell.annotation.annotation import Annotation
 
 _log = logging.getLogger("foretell.service")
 
@@ -87,7 +98,7 @@ def fingerprint(path: Path) -> Fingerprint | None:
 
 
 class Models:
-    """Every model that is served; the errors of opening them are those of `create_service`."""
+    """Every model that is served; the errors of opening them are those of `Service`."""
 
     def __init__(self, places: Iterable[tuple[str, Path]], metrics: Metrics) -> None:
         self._metrics = metrics
@@ -106,11 +117,8 @@ class Models:
     def find(self, name: str | None, job: Job | None = None) -> LoadedModel:
         """Return the model of a name, or where none is given the only one of a job (None: of any).
 
-        It answers the request even if it is replaced in the meantime.
-
-        Raises:
-            ApiError: 404, no model has this name, or no name was given and there is not exactly one model;
-                400, the model has the other job.
+        It answers the request even if it is replaced in the meantime. ApiError: 404, there is no such model;
+        400, it has the other job.
         """
         candidates = [each for each in self if job in (None, each.card.job)]
         if name is None and len(candidates) == 1:
@@ -193,3 +201,89 @@ def named_places(arguments: Iterable[str]) -> list[tuple[str, Path]]:
 
 def _names(models: Iterable[LoadedModel]) -> str:
     return ", ".join(model.name for model in models) or "none is served"
+
+
+_QUICK_THREADS = 4
+"""Each quick request takes a fraction of a second, so more threads would only compete."""
+
+
+class Service:
+    """One service of models, and of texts to label on the page.
+
+    Args:
+        places: name and directory of each model.
+        limits: the bounds of a request.
+        annotation: the texts to label; whoever opened it closes it. None: there are none.
+
+    Raises:
+        ArtifactError: a directory cannot be trusted.
+        UsageError: two models have the same name.
+
+    Attributes:
+        lanes: the threads of each kind of requests, by name.
+        is_stopping: whether it takes no more requests and answers those it has accepted.
+    """
+
+    def __init__(
+        self, places: Iterable[tuple[str, Path]], limits: Limits, annotation: Annotation | None = None
+    ) -> None:
+        self.limits, self.annotation, self.is_stopping = limits, annotation, False
+        self.metrics = Metrics()
+        self.models = Models(places, self.metrics)
+        cores = check_threads(None)
+        threads = {QUICK: _QUICK_THREADS, LONG: cores, WRITING: cores + 2}
+        self.lanes = {name: Lane(name, count, limits.queue) for name, count in threads.items()}
+        self._time_limits: set[asyncio.Timeout] = set()
+
+    @property
+    def waiting(self) -> int:
+        """Texts that wait for an answer, or are being answered."""
+        return sum(lane.waiting for lane in self.lanes.values())
+
+    def deadline(self) -> float:
+        """Return when the time limit of a request passes that begins now, by the event loop's clock."""
+        return asyncio.get_running_loop().time() + self.limits.seconds
+
+    @contextlib.asynccontextmanager
+    async def time_limit(self, deadline: float) -> AsyncIterator[asyncio.Timeout]:
+        """Raise TimeoutError in the block at `deadline`, by the event loop's clock, or at `give_up`."""
+        async with asyncio.timeout_at(deadline) as limit:
+            self._time_limits.add(limit)
+            try:
+                yield limit
+            finally:
+                self._time_limits.discard(limit)
+
+    def out_of_time(self) -> ApiError:
+        """Return the error of an answer whose time is over, by its time limit or the end of the service."""
+        if self.is_stopping:
+            message = "expected an answer before the end of the service, found none; send the request again"
+            return ApiError(message, status=503, code="stopping", headers=RETRY | CLOSE)
+        message = f"expected an answer within {self.limits.seconds:g} seconds, found none"
+        message += "; send less text at once, or try later"
+        return ApiError(message, status=503, code="timeout", headers=RETRY)
+
+    def give_up(self) -> None:
+        """Let the time of every request that is being answered be over."""
+        for limit in tuple(self._time_limits):
+            if not limit.expired():
+                limit.reschedule(0)
+
+    def close(self) -> None:
+        """End the threads; those that work are not waited for."""
+        for lane in self.lanes.values():
+            lane.threads.shutdown(wait=False, cancel_futures=True)
+
+    def end_threads(self, seconds: float) -> bool:
+        """Wait for the threads after `close`; return whether all have ended in time."""
+        deadline = time.monotonic() + seconds
+        threads = [thread for lane in self.lanes.values() for thread in tuple(lane.threads._threads)]
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that received a request."""
+    service: Service = request.app.state.service
+    return service

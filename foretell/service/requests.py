@@ -22,9 +22,8 @@ from foretell.service.errors import CLOSE, ApiError, client_closed, from_excepti
 from foretell.service.lanes import LONG, QUICK, Batcher
 from foretell.service.limits import Limits
 from foretell.service.logs import add_log_fields
-from foretell.service.models import LoadedModel
+from foretell.service.models import LoadedModel, Service, service_of
 from foretell.service.schemas import ModelRequest
-from foretell.service.state import Service, service_of
 
 Result = TypeVar("Result")
 Body = TypeVar("Body", bound=ModelRequest)

@@ -15,8 +15,7 @@ import logging
 import signal
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Any, cast
@@ -27,7 +26,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from foretell.errors import ForetellError, UsageError
 from foretell.service.errors import ApiError
-from foretell.service.state import Service
+from foretell.service.models import Service
 
 _log = logging.getLogger("foretell.service")
 
@@ -300,22 +299,9 @@ class Server(uvicorn.Server):
         finally:
             end.cancel()
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop on a signal without raising it again: a signal is the usual end of a service."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self._on_signal) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """uvicorn: stop on a signal. It is not raised again: a signal is the usual end of a service."""
         del frame
-        if self.should_exit and number == signal.SIGINT:
+        if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.stop()

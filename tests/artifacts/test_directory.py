@@ -167,26 +167,13 @@ def test_the_run_moves_in(model, tmp_path):
 # --- What is not believed
 
 
-@pytest.mark.parametrize("name", manifest.FILES)
-def test_one_changed_bit(directory, name):
-    content = bytearray((directory / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (directory / name).write_bytes(content)
-    with pytest.raises(ChangedFileError, match=rf"{name}: expected SHA-256 \w+…, found \w+…; copy"):
-        read_model(directory)
-
-
-@pytest.mark.parametrize("name", manifest.FILES)
-@pytest.mark.parametrize("keep", [0, 0.5])
-def test_a_truncated_file(directory, name, keep):
-    content = (directory / name).read_bytes()
-    (directory / name).write_bytes(content[: int(len(content) * keep)])
-    with pytest.raises(ChangedFileError, match=rf"{name}: expected {len(content)} bytes, found \d+"):
-        read_model(directory)
-
-
 @pytest.mark.parametrize("name", ALL)
-def test_a_missing_file(directory, name):
+def test_a_changed_a_truncated_and_a_missing_file(directory, name):
+    content = (directory / name).read_bytes()
+    for found in (content[:-1] + bytes([content[-1] ^ 1]), content[: len(content) // 2], b""):
+        (directory / name).write_bytes(found)
+        with pytest.raises(ChangedFileError, match=rf"{name}: expected .*, found "):
+            read_model(directory)
     (directory / name).unlink()
     with pytest.raises(MissingFileError, match=rf"{name}: expected this file, found none"):
         read_model(directory)

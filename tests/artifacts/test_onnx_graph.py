@@ -6,7 +6,6 @@ import onnxruntime
 import pytest
 
 from foretell.artifacts.onnx_graph import build_onnx
-from foretell.artifacts.weights import from_basic_lstm_cell
 from tests import reference
 
 LABELS = ["labels-article", "labels-article-3", "labels-cnn-lstm", "labels-bilstm", "labels-bilstm-3"]
@@ -95,15 +94,6 @@ def test_the_article_words_are_basic_lstm_cells(make_model):
             steps[step] = h
     expected = h @ weights["dense/kernel"] + weights["dense/bias"]
     np.testing.assert_allclose(run(opened, inputs)["logits"], expected, atol=1e-5)
-
-
-def test_a_basic_lstm_cell_has_its_gates_in_another_order_and_one_more_in_its_forget_bias():
-    # Two inputs, one unit; gates i, j, f, o.
-    kernel = np.array([[1.0, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]])
-    of_input, of_state, bias = from_basic_lstm_cell(kernel, np.array([0.1, 0.2, 0.3, 0.4]))
-    np.testing.assert_array_equal(of_input, [[1, 3, 2, 4], [5, 7, 6, 8]])
-    np.testing.assert_array_equal(of_state, [[9, 11, 10, 12]])
-    np.testing.assert_allclose(bias, [0.1, 1.3, 0.2, 0.4])
 
 
 @pytest.mark.parametrize("name", LABELS)

@@ -98,14 +98,6 @@ def ensemble(**values: Any) -> Callable[[dict[str, Any]], object]:
 
 
 ON_DISK: dict[str, dict[str, Callable[[dict[str, Any]], object]]] = {
-    "labels-bilstm": {
-        "no weights": lambda c: c.update(ensemble={"temperature": 2.0}),
-        "no weight above 0": ensemble(network=0.0),
-        "offsets of other labels": ensemble(offsets=[1.0, 2.0, 3.0]),
-        "a weight that is text": ensemble(network="much"),
-        "a linear model that is not there": ensemble(linear=0.5),
-        "an ensemble of several labels": lambda c: c.update(ensemble=LABELWISE.to_dict()),
-    },
     "words-1": {
         "no weights": lambda c: c.update(interpolation={}),
         "a text": lambda c: c.update(interpolation="x"),

@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from foretell.artifacts import manifest, replacement
-from foretell.artifacts.directory import read_model, write_model
+from foretell.artifacts.directory import write_model
 from foretell.errors import ArtifactError, ForetellError
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -255,121 +254,3 @@ def test_the_new_name_is_on_disk_at_the_end(tmp_path, monkeypatch):
     assert synced == [tmp_path, tmp_path]
     with pytest.raises(OSError, match="Not a directory"):
         replacement.take_place(tmp_path / "new", tmp_path / "target" / "file")
-
-
-# ---- Between any two steps
-
-
-PRIMITIVES = [
-    (Path, "mkdir"),
-    (Path, "rename"),
-    (os, "fsync"),
-    (replacement, "_exchange"),
-    (shutil, "rmtree"),
-]
-
-
-def watch(monkeypatch, step):
-    """Call `step` before and after every system call that a write consists of."""
-    for owner, name in PRIMITIVES:
-        real = getattr(owner, name)
-
-        def watched(*args, _real=real, **kwargs):
-            step()
-            result = _real(*args, **kwargs)
-            step()
-            return result
-
-        monkeypatch.setattr(owner, name, watched)
-
-
-def seen_between_steps(monkeypatch, old, model):
-    """Write `model` over `old`; return the manifest of the whole model that a reader finds at each step."""
-    seen = []
-
-    def look():
-        read_model(old)
-        seen.append((old / manifest.MANIFEST).read_bytes())
-
-    watch(monkeypatch, look)
-    write_model(model, old)
-    return seen
-
-
-def can_exchange(folder):
-    (folder / "one").mkdir()
-    (folder / "other").mkdir()
-    return replacement._exchange(folder / "one", folder / "other")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs renameat2")
-def test_a_reader_finds_the_old_model_or_the_new_one_between_any_two_steps(old, model, monkeypatch, tmp_path):
-    if not can_exchange(tmp_path):
-        pytest.skip("this file system cannot exchange two names")
-    before = (old / manifest.MANIFEST).read_bytes()
-    seen = seen_between_steps(monkeypatch, old, model)
-    after = (old / manifest.MANIFEST).read_bytes()
-    assert before != after
-    turn = seen.index(after)
-    assert seen == [before] * turn + [after] * (len(seen) - turn)
-    # Each file was synced before the turn, and the old directory deleted after it.
-    assert turn > 2 * len(manifest.FILES)
-    assert len(seen) - turn >= 2
-
-
-# A child for each step, which is killed there. It prints which of the two models was left after each.
-_KILLED = """
-import dataclasses, os, shutil, signal, sys
-from pathlib import Path
-from foretell.artifacts import manifest, replacement
-from foretell.artifacts.directory import read_model, write_model
-
-old = Path(sys.argv[1])
-model = read_model(old)
-model = dataclasses.replace(model, weights={name: weight / 2 for name, weight in model.weights.items()})
-before = (old / manifest.MANIFEST).read_bytes()
-
-def write(kill_at):
-    steps = 0
-    def killing(real):
-        def step(*args, **kwargs):
-            nonlocal steps
-            steps += 1
-            if steps == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*args, **kwargs)
-        return step
-    Path.mkdir, Path.rename, os.fsync = killing(Path.mkdir), killing(Path.rename), killing(os.fsync)
-    replacement._exchange, shutil.rmtree = killing(replacement._exchange), killing(shutil.rmtree)
-    write_model(model, old)
-    os._exit(0)
-
-for kill_at in range(1, 100):
-    pid = os.fork()
-    if pid == 0:
-        try:
-            write(kill_at)
-        finally:
-            os._exit(1)
-    status = os.waitpid(pid, 0)[1]
-    read_model(old)
-    print("old" if (old / manifest.MANIFEST).read_bytes() == before else "new", flush=True)
-    if status == 0:
-        sys.exit(0)
-    assert os.WIFSIGNALED(status), status
-sys.exit("never came to its end")
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs renameat2 and SIGKILL")
-def test_a_kill_at_any_step_leaves_the_old_model_or_the_new_one(old, tmp_path):
-    if not can_exchange(tmp_path):
-        pytest.skip("this file system cannot exchange two names")
-    done = subprocess.run([sys.executable, "-c", _KILLED, str(old)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    left = done.stdout.split()
-    turn = left.index("new")
-    assert left == ["old"] * turn + ["new"] * (len(left) - turn)
-    # Killed before each file was synced, before the exchange and before the old directory was deleted.
-    assert turn > len(manifest.FILES)
-    assert len(left) - turn >= 2

@@ -21,19 +21,15 @@ from foretell.ngrams.ensemble import Ensemble
 from foretell.runtime.labels.leave_one_out import MAX_CHARACTERS
 from tests.builders import kneser_ney_parts, random_linear_model, write_random
 
+Address = tuple[str, int]
+
 
 @dataclass(frozen=True)
 class ServiceProcess:
-    """A service that listens on loopback.
-
-    Attributes:
-        process: its process.
-        address: where it listens.
-        log: the file of its log.
-    """
+    """A service that listens on loopback, and the file of its log."""
 
     process: subprocess.Popen[bytes]
-    address: tuple[str, int]
+    address: Address
     log: Path
 
     def megabytes(self) -> float:
@@ -84,18 +80,11 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, int]:
     return found[1], int(found[2])
 
 
-Address = tuple[str, int]
-
-
 @dataclass(frozen=True)
 class Answer:
-    """A response.
+    """A response; a status of 0: the connection was closed without one.
 
-    Attributes:
-        status: its status; 0: the connection was closed without one.
-        body: its body.
-        sent: when the request was sent, by `time.monotonic`.
-        seconds: from then to the end of the response.
+    `sent` is when the request was sent, by `time.monotonic`, `seconds` from then to the end of the response.
     """
 
     status: int
@@ -138,11 +127,7 @@ class Client:
         self._writer: asyncio.StreamWriter | None = None
 
     async def ask(self, content: bytes) -> Answer:
-        """Send a request and return the response.
-
-        Raises:
-            AssertionError: a part of a response came, and not the rest.
-        """
+        """Send a request and return the response; fail where a part of it came, and not the rest."""
         sent = time.monotonic()
         try:
             if self._writer is None:
@@ -192,14 +177,9 @@ class Client:
 async def ask_evenly(
     address: Address, next_request: Callable[[int], bytes], *, clients: int, requests: int, seconds: float
 ) -> list[Answer]:
-    """Send requests by many clients at once, each at an even pace; return the answers.
+    """Send requests by many clients at once, each on one connection, spread over some seconds.
 
-    Args:
-        address: of the service.
-        next_request: the number of a request to its bytes.
-        clients: how many, each with one connection.
-        requests: how many in all.
-        seconds: the time over which they are spread; one that is answered late delays those of its client.
+    `next_request` makes the bytes of a request of its number. A late answer delays the others of its client.
     """
     began = time.monotonic()
 

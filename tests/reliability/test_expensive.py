@@ -76,12 +76,6 @@ ROUTES: dict[str, tuple[dict[str, str], Body]] = {
             "model": model, "prompt": texts, "n": 4, "max_tokens": 100, "cache": 2000, "logprobs": 5,
         },
     ),
-    "/v1/completions?": (
-        WRITERS,
-        lambda model, texts: {
-            "model": model, "prompt": texts, "max_tokens": 0, "echo": True, "logprobs": 5,
-        },
-    ),
     "/v1/states": (
         WRITERS | CLASSIFIERS,
         lambda model, texts: {"model": model, "text": texts if isinstance(texts, str) else "".join(texts)},
@@ -127,19 +121,11 @@ def write_all(folder: Path, *, units: int = 32) -> list[Path]:
     return paths
 
 
-def attacks(
-    count: int, *, body: int, characters: int, tokens: int = 20_000, seed: int = 1
-) -> Iterator[Attack]:
-    """Yield so many attacks, every one another combination, in an order by the seed.
-
-    Args:
-        count: how many; no more than there are.
-        body: maximum bytes of a body.
-        characters, tokens: maximum characters and tokens of a request.
-        seed: of the order.
-    """
+def attacks(count: int, seed: int) -> Iterator[Attack]:
+    """Yield up to so many attacks, every one another combination, in an order by the seed."""
     # As large as a body may be, as many characters or tokens as a request may have, and what is just quick.
-    sizes = (body - 2_000, characters - 1_000, 5 * tokens, tokens - 1_000, tokens // 4, 2_000)
+    tokens = LIMITS.tokens
+    sizes = (LIMITS.body - 2_000, LIMITS.characters - 1_000, 5 * tokens, tokens - 1_000, tokens // 4, 2_000)
     of_texts = itertools.product(ROUTES, ("words", "subword", "char"), SCRIPTS, ("one text", "many"), sizes)
     of_values = itertools.product(
         ("/v1/classify", "/v1/completions"), ("texts", "unknown"), VALUES, sizes[:2]
@@ -204,10 +190,6 @@ def _models(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir())
 
 
-def _some(count: int, seed: int) -> Iterator[Attack]:
-    return attacks(count, body=LIMITS.body, characters=LIMITS.characters, tokens=LIMITS.tokens, seed=seed)
-
-
 async def _warm(service: ServiceProcess) -> None:
     async with Client(service.address) as client:
         for number in range(48):
@@ -236,11 +218,11 @@ async def _beside(service: ServiceProcess, attack: Attack) -> tuple[Answer, floa
     return answer, waiting.result()
 
 
-@sizes(24, 1_000)
+@sizes(16, 1_000)
 def test_no_expensive_request_delays_others_or_takes_memory(service: ServiceProcess, count: int) -> None:
     outcomes: Counter[str] = Counter()
     longest, largest = 0.0, 0.0
-    for attack in _some(count, SEED):
+    for attack in attacks(count, SEED):
         service.forget_peak()
         before = service.megabytes()
         answer, wait = asyncio.run(_beside(service, attack))
@@ -264,10 +246,10 @@ def test_no_expensive_request_delays_others_or_takes_memory(service: ServiceProc
 def test_an_attacker_of_six_requests_at_once(folder: Path, count: int) -> None:
     """64 clients beside one that always has six expensive requests under way; then SIGTERM."""
     for number in range(count):
-        chosen = list(_some(200, SEED + number))
+        chosen = list(attacks(200, SEED + number))
         with serving(folder, *_models(folder)) as service:
             asyncio.run(_warm(service))
-            n = 320 if count == 1 else 6_400
+            n = 240 if count == 1 else 6_400
             alone = asyncio.run(
                 ask_evenly(service.address, usual, clients=CLIENTS, requests=n // 4, seconds=n / 400)
             )

@@ -30,9 +30,6 @@ from foretell.errors import ForetellError
 from foretell.ngrams.ensemble import Ensemble
 from foretell.runtime.open import open_model
 from foretell.service.errors import ApiError
-from foretell.service.limits import Limits
-from foretell.service.requests import parse_body
-from foretell.service.routes import completions, predictions
 from tests.builders import TEXT, kneser_ney_parts, random_linear_model, rewrite, write_random
 
 
@@ -190,16 +187,6 @@ def test_model_files_with_true_hashes(models: list[Path], tmp_path: Path, count:
     check("model files", inputs())
 
 
-SCHEMAS = [
-    predictions.ClassifyRequest, predictions.ExplainRequest, predictions.NextRequest,
-    predictions.ScoreRequest, predictions.StatesRequest, completions.CompletionRequest,
-]  # fmt: skip
-BODIES: list[dict[str, Any]] = [
-    {"texts": ["a", "b"], "model": "reviews", "abstain_below": 0.5},
-    {"text": "a", "layer": "lstm", "unit": 1},
-    {"model": "notes", "prompt": ["a"], "max_tokens": 5, "n": 2, "stop": ["x"], "logprobs": 2, "seed": 1},
-    {"texts": "a", "k": 3, "unfinished": True, "words": True, "top": 2, "start": 0},
-]
 HEAD = b"POST /v1/classify?x=1 HTTP/1.1\r\nHost: localhost:8000\r\nContent-Type: application/json\r\n"
 REQUESTS = [
     HEAD + b"Content-Length: 15\r\n\r\n" + b'{"texts":"abc"}',
@@ -207,22 +194,6 @@ REQUESTS = [
     b"GET / HTTP/1.0\r\n\r\n",
     b"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgrade: x\r\n\r\n" * 3,
 ]
-
-
-@sizes(150, 30_000)
-def test_bodies(count: int) -> None:
-    chance = random.Random(3)
-
-    def body(schema: Any, content: bytes) -> object:
-        Limits().check_body(content)
-        return parse_body(schema, content)
-
-    def inputs() -> Iterator[Callable[[], object]]:
-        for _ in range(count):
-            content = mutate(json.dumps(chance.choice(BODIES)).encode(), chance)
-            yield partial(body, chance.choice(SCHEMAS), content)
-
-    check("bodies", inputs())
 
 
 @sizes(80, 30_000)

@@ -63,17 +63,8 @@ def main(
     """Train; return the exit code of an interruption, whose error is written to stdout.
 
     OUT.stages gets a line for the begin and one for the end of each stage: its name and the moment. OUT.sent
-    gets the moment of the signal.
-
-    Args:
-        job: "words" or "labels".
-        out: the model directory.
-        resume: resume the run.
-        stage: the stage in which the signal is sent; "": it is not sent.
-        seconds: how long after the stage has begun.
-        number: of the signal.
-        minutes: the time limit; 0: none.
-        endless: train until the time limit.
+    gets the moment of the signal `number`, which is sent some seconds after `stage` has begun ("": it is not
+    sent). `endless` trains until the time limit.
     """
 
     def send() -> None:

@@ -107,19 +107,15 @@ def opened(browser: Browser, url: str, *, ready: bool = True, **options: Any) ->
         yield page
 
 
-def check_with_axe(page: Page) -> None:
-    """Assert that axe-core finds no violation."""
+def check_with_axe(page: Page, width: int = 0) -> None:
+    """Assert that axe-core finds no violation, and that the content needs no more than a width in pixels."""
     from axe_playwright_python.sync_playwright import Axe
 
     # During a transition of colours, axe would measure a contrast that is not the final one.
     until(page, "() => !document.getAnimations().length && !document.querySelector('[aria-busy]')")
     results = Axe().run(page)
     assert results.violations_count == 0, results.generate_report()
-
-
-def width(page: Page) -> int:
-    """Return the width that the content needs."""
-    return int(page.evaluate("document.documentElement.scrollWidth"))
+    assert not width or page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def view(page: Page, name: str) -> None:

@@ -20,10 +20,10 @@ from foretell.config import LabelsSettings, WordsSettings
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.service.app import create_app
-from foretell.service.auth import access
+from foretell.service.auth import Access
 from foretell.service.limits import Limits
+from foretell.service.models import Service
 from foretell.service.server import Server, bind, url
-from foretell.service.state import Service, create_service
 from tests.builders import random_linear_model, write_random
 from tests.encoders import kept_teacher
 
@@ -96,10 +96,10 @@ def running(
 ) -> Iterator[Running]:
     """Serve models, each named as its directory is or as `named` says, and texts to label, until the end."""
     models = {path.name: path for path in places} | dict(named)
-    service = create_service(models.items(), limits or Limits(), annotation)
+    service = Service(models.items(), limits or Limits(), annotation)
     listening = bind("127.0.0.1", 0)
     ready = threading.Event()
-    server = Server(create_app(service, access("127.0.0.1", **who)), service, on_ready=ready.set)
+    server = Server(create_app(service, Access("127.0.0.1", **who)), service, on_ready=ready.set)
     where = url(listening)
     thread = threading.Thread(target=server.listen, args=(listening,))
     thread.start()

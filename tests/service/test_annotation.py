@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from collections.abc import Iterator
@@ -58,26 +56,6 @@ def test_other_answers_and_undo(labelling: Running, answer: str) -> None:
     assert (state["written"], state["counts"]["answers"]) == (0, 0)
 
 
-def test_search_label_many_and_undo_them(labelling: Running, annotation: Annotation) -> None:
-    ids = [each["id"] for each in post(labelling, "search", query="PRINTER")["texts"]]
-    assert len(ids) > 3
-    state = post(labelling, "answers", texts=ids, answer="label", label="hardware")
-    assert state["written"] == len(ids)
-    assert post(labelling, "search", query="printer")["texts"] == []
-    assert len(post(labelling, "similar", text=ids[0], k=5)["texts"]) == 5
-    assert post(labelling, "undo")["written"] == len(ids)
-    assert annotation.answers == []
-
-
-def test_the_export_is_csv(labelling: Running) -> None:
-    item = post(labelling, "next")["item"]
-    post(labelling, "answers", texts=[item["id"]], answer="label", label="billing", by="bob")
-    response = labelling.http.get("/v1/annotation/export")
-    assert response.headers["content-type"].startswith("text/csv")
-    (row,) = csv.DictReader(io.StringIO(response.text, newline=""))
-    assert (row["text"], row["label"], row["by"]) == (item["text"], "billing", "bob")
-
-
 @pytest.mark.parametrize(
     ("name", "body", "says"),
     [
@@ -102,16 +80,6 @@ def test_what_is_wrong_gets_a_typed_error(
     assert (response.status_code, error["type"]) == (422, "invalid_request_error")
     assert says in error["message"]
     assert annotation.answers == []
-
-
-def test_an_answered_text_and_a_reserved_one_are_refused(labelling: Running, annotation: Annotation) -> None:
-    item = post(labelling, "next")["item"]
-    post(labelling, "answers", texts=[item["id"]], answer="skip")
-    again = labelling.post("/v1/annotation/answers", {"texts": [item["id"]], "answer": "skip"})
-    assert (again.status_code, again.json()["error"]["code"]) == (422, "cannot_answer")
-    hidden = int(annotation._pool.drawn[-1])
-    refused = labelling.post("/v1/annotation/answers", {"texts": [hidden], "answer": "skip"})
-    assert "reserved" in refused.json()["error"]["message"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of file sizes")

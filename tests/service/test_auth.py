@@ -17,7 +17,7 @@ from service_workplace import Running, running
 from foretell.errors import UsageError
 from foretell.service import auth
 from foretell.service.app import PAGE
-from foretell.service.auth import access, hostname, is_loopback, read_token
+from foretell.service.auth import Access, hostname, read_token
 
 TOKEN = b"a-token-of-some-length"
 BEARER = {"Authorization": f"Bearer {TOKEN.decode()}"}
@@ -112,12 +112,9 @@ def test_every_forged_host_and_origin_is_refused(
     report("forged hosts and origins", cases=min(len(cases), count), of=len(cases))
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8000", "[::1]:80"])
-def test_names_of_loopback_are_hosts(served: Running, host: str) -> None:
-    assert served.http.get("/v1/models", headers={"Host": host}).status_code == 200
-
-
-def test_the_services_own_page_is_an_origin(served: Running, locked: Running) -> None:
+def test_loopback_and_the_services_own_page_are_allowed(served: Running, locked: Running) -> None:
+    for host in ("localhost", "LOCALHOST:1", "127.0.0.1:8000", "[::1]:80"):
+        assert served.http.get("/v1/models", headers={"Host": host}).status_code == 200
     answer = served.http.post("/v1/classify", json={"texts": "good"}, headers={"Origin": served.url})
     assert answer.status_code == 200
     assert "access-control-allow-origin" not in answer.headers
@@ -152,34 +149,26 @@ def test_without_the_token_only_the_page_and_the_probes_answer(locked: Running) 
     assert locked.http.post("/v1/classify", json={"texts": "good"}, headers=BEARER).status_code == 200
 
 
+GOOD = b"Bearer " + TOKEN
+
+
 @pytest.mark.parametrize(
-    ("value", "code"),
+    ("values", "code"),
     [
-        (None, "missing_api_key"),
-        (b"", "missing_api_key"),
-        (b"Bearer", "invalid_api_key"),
-        (b"Bearer " + TOKEN[:-1], "invalid_api_key"),
-        (b"Bearer " + TOKEN + b"x", "invalid_api_key"),
-        (b"Basic " + TOKEN, "invalid_api_key"),
-        (TOKEN, "invalid_api_key"),
-        ("Bearer pässwörd".encode("latin-1"), "invalid_api_key"),
+        ([], "missing_api_key"), ([b""], "missing_api_key"), ([b"Bearer"], "invalid_api_key"),
+        ([GOOD[:-1]], "invalid_api_key"), ([GOOD + b"x"], "invalid_api_key"), ([TOKEN], "invalid_api_key"),
+        ([b"Basic " + TOKEN], "invalid_api_key"), (["Bearer pässwörd".encode("latin-1")], "invalid_api_key"),
+        ([GOOD, b"Bearer other"], "missing_api_key"), ([b"", GOOD], "missing_api_key"),
+        ([GOOD, GOOD], "missing_api_key"),
     ],
-)
-def test_a_wrong_token_is_refused(locked: Running, value: bytes | None, code: str) -> None:
-    headers = {} if value is None else {b"Authorization": value}
+)  # fmt: skip
+def test_a_wrong_token_and_a_second_one_are_refused(locked: Running, values: list[bytes], code: str) -> None:
+    headers = [(b"Authorization", value) for value in values]
     answer = locked.http.post("/v1/classify", json={"texts": "good"}, headers=headers)
     error = answer.json()["error"]
     assert (answer.status_code, error["type"], error["code"]) == (401, "authentication_error", code)
-    found = "none" if code == "missing_api_key" else "another"
-    assert error["message"].endswith(f"Authorization: Bearer TOKEN, found {found}")
+    assert "expected the service's token as Authorization: Bearer TOKEN" in error["message"]
     assert TOKEN.decode() not in answer.text
-
-
-def test_a_second_authorization_header_is_no_token(locked: Running) -> None:
-    good = ("Authorization", BEARER["Authorization"])
-    for second in ("Bearer other", good[1], ""):
-        for headers in ([good, ("Authorization", second)], [("Authorization", second), good]):
-            assert locked.http.get("/v1/models", headers=headers).status_code == 401
 
 
 def test_the_token_is_compared_in_constant_time(locked: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,21 +212,13 @@ def test_a_token_file_holds_one_good_line(tmp_path: Path, content: bytes, found:
 def test_any_other_address_needs_a_token() -> None:
     for address in ("0.0.0.0", "::", "192.168.1.5", "foretell.example"):
         with pytest.raises(UsageError, match="--token-file"):
-            access(address)
-        assert access(address, token=TOKEN).token == TOKEN
+            Access(address)
+        assert (address in Access(address, token=TOKEN).hosts) == (address not in ("0.0.0.0", "::"))
     for address in ("127.0.0.1", "127.1.2.3", "::1", "localhost"):
-        assert is_loopback(address)
-        assert access(address).token is None
-    assert "0.0.0.0" not in access("0.0.0.0", token=TOKEN).hosts
-    assert "192.168.1.5" in access("192.168.1.5", token=TOKEN).hosts
-
-
-@pytest.mark.parametrize(
-    "origin", ["*", "null", "example.org", "https://example.org/", "ftp://example.org", ""]
-)
-def test_an_origin_that_is_none_is_refused(origin: str) -> None:
-    with pytest.raises(UsageError, match="--allow-origin"):
-        access("127.0.0.1", origins=[origin])
+        assert Access(address).token is None
+    for origin in ("*", "null", "example.org", "https://example.org/", "ftp://example.org", ""):
+        with pytest.raises(UsageError, match="--allow-origin"):
+            Access("127.0.0.1", origins=[origin])
 
 
 @pytest.mark.parametrize(

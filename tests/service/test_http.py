@@ -260,17 +260,6 @@ def test_who_leaves_while_waiting_is_not_worked_for(
     until(lambda: f'route="{path}",status="499"' in served.http.get("/metrics").text)
 
 
-def test_who_leaves_before_the_work_begins_is_not_worked_for(served: Running) -> None:
-    body = json.dumps({"texts": "the mind"})
-    for _ in range(20):
-        with served.connect() as connection:
-            connection.sendall(_request("/v1/classify", body))
-            # Reset, not closed: the service hears of both at once.
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-    until(lambda: served.service.waiting == 0)
-    assert served.post("/v1/classify", {"texts": "good"}).status_code == 200
-
-
 def test_who_leaves_with_requests_waiting_stops_the_one_that_is_answered(served: Running) -> None:
     body = {"model": "notes", "prompt": "the", "max_tokens": 19_000, "stream": True}
     with served.connect() as connection:
@@ -401,26 +390,6 @@ def _listens(it: Running) -> bool:
     except ConnectionRefusedError:
         return False
     return True
-
-
-def test_what_takes_longer_than_the_grace_period_gets_a_typed_error(
-    models: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("foretell.service.server.GRACE_SECONDS", 0.3)
-    with (
-        ThreadPoolExecutor(3) as pool,
-        held_up(monkeypatch, LabelsRuntime, "classify"),
-        running(*models) as it,
-    ):
-        asked = [pool.submit(it.post, "/v1/classify", {"texts": "a"}) for _ in range(3)]
-        until(lambda: it.service.waiting == 3)
-        began = time.monotonic()
-        it.server.stop()
-        answers = [each.result() for each in asked]
-        assert time.monotonic() - began < 5
-        assert {each.status_code for each in answers} == {503}
-        assert {each.json()["error"]["code"] for each in answers} == {"stopping"}
-        assert not it.service.end_threads(0.1), "they are stuck"
 
 
 _SERVE = """

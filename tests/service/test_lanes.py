@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from foretell.service.errors import ApiError
 from foretell.service.lanes import Batcher, Lane
 
 
@@ -38,21 +37,6 @@ class Doubling:
         return [2 * item for item in items]
 
 
-def test_what_piles_up_is_one_batch(lane: Lane) -> None:
-    async def scene() -> None:
-        work = Doubling(goes=False)
-        call = Batcher(work, lane, 8)
-        asked = [asyncio.create_task(call([number])) for number in range(6)]
-        await asyncio.sleep(0.02)
-        work.go.set()
-        assert await asyncio.gather(*asked) == [[2 * number] for number in range(6)]
-        assert [number for batch in work.batches for number in batch] == list(range(6))
-        assert len(work.batches) <= 2
-        assert await call([]) == []
-
-    asyncio.run(scene())
-
-
 def test_a_failure_is_only_its_own_requests(lane: Lane, caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         call = Batcher(Doubling(), lane, 8)
@@ -67,41 +51,6 @@ def test_a_failure_is_only_its_own_requests(lane: Lane, caplog: pytest.LogCaptur
     # asyncio logs exceptions that nobody has looked at.
     gc.collect()
     assert not caplog.records
-
-
-def test_who_has_left_is_not_worked_for(lane: Lane) -> None:
-    async def scene() -> None:
-        work = Doubling(goes=False)
-        call = Batcher(work, lane, 1)
-        first = asyncio.create_task(call([1]))
-        await asyncio.sleep(0.01)
-        leaving, staying = asyncio.create_task(call([2, 3])), asyncio.create_task(call([4]))
-        await asyncio.sleep(0.01)
-        leaving.cancel()
-        await asyncio.sleep(0)
-        assert lane.waiting == 2
-        work.go.set()
-        assert (await first, await staying) == ([2], [8])
-        assert work.batches == [[1], [4]]
-
-    asyncio.run(scene())
-
-
-def test_a_full_line_refuses_and_says_when_to_come_again() -> None:
-    async def scene() -> None:
-        work, lane = Doubling(goes=False), Lane("test", 2, 3)
-        call = Batcher(work, lane, 8)
-        asked = asyncio.create_task(call([1, 2]))
-        await asyncio.sleep(0.01)
-        with pytest.raises(ApiError) as caught:
-            await call([3, 4])
-        assert caught.value.status == 429
-        assert int(caught.value.headers["Retry-After"]) >= 1
-        work.go.set()
-        assert await asyncio.gather(asked, call([3])) == [[2, 4], [6]]
-        lane.threads.shutdown()
-
-    asyncio.run(scene())
 
 
 def test_batches_of_one_request_that_end_in_another_order_change_nothing(lane: Lane) -> None:

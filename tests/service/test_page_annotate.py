@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from annotation.tickets import label_of, tickets
 from annotation.tickets import opened as opened_annotation
-from page_workplace import check_with_axe, opened, until, visited, width
+from page_workplace import check_with_axe, opened, until, visited
 from playwright.sync_api import Browser, Page, expect
 from service_workplace import Running, running
 
@@ -159,27 +159,17 @@ def test_hostile_texts_are_text(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.soak)])
-def test_axe_finds_no_violation(
+def test_axe_finds_no_violation_and_it_fits_360_pixels(
     browser: Browser, labelling: Running, annotation: Annotation, scheme: Any
 ) -> None:
-    with opened(browser, labelling.url, color_scheme=scheme) as page:
+    with opened(browser, labelling.url, color_scheme=scheme, width=360) as page:
         page.wait_for_selector(".to-label .labels button")
-        for number in range(1, 9):
-            press(page, annotation, "1", number)
-        page.keyboard.press("m")
-        page.wait_for_selector(".many li")
-        page.locator(".so-far summary").click()
-        check_with_axe(page)
-
-
-def test_it_fits_360_pixels(browser: Browser, labelling: Running) -> None:
-    with opened(browser, labelling.url, width=360) as page:
-        page.wait_for_selector(".to-label .labels button")
+        press(page, annotation, "1", 1)
         page.locator("#annotate-query").fill("endless")
         page.get_by_role("button", name="Search").click()
         page.wait_for_selector(".many li")
         page.locator(".so-far summary").click()
-        assert width(page) == 360
+        check_with_axe(page, 360)
 
 
 def test_without_texts_there_is_no_view(tab: Page, models: tuple[Path, Path]) -> None:

@@ -14,7 +14,6 @@ import pytest
 from page_workplace import opened, until, visited
 from playwright.sync_api import Browser, Page, Route, expect
 from service_workplace import Running
-from service_workplace import until as service_until
 
 ROWS = [
     ["1", "the mind adapts", "=1+1"],
@@ -292,19 +291,6 @@ def test_a_file_of_100_mb_that_is_dropped_is_refused_at_once(page: Page) -> None
     expect(problem).to_be_hidden()
     page.get_by_role("button", name="Classify 1 text").click()
     expect(page.locator(".texts tbody tr")).to_have_count(1)
-
-
-def test_a_reload_in_the_middle_leaves_nothing_behind(page: Page, served: Running) -> None:
-    page.evaluate(DROP, ["text\n" + "good mind\n" * 5000, "a.csv"])
-    page.get_by_role("button", name="Classify 5,000 texts").click()
-    until(page, "() => document.querySelector('progress').value > 0")
-    page.reload()
-    page.wait_for_selector("html[data-ready]")
-    expect(page.locator(".chosen")).to_be_hidden()
-    expect(page.locator(".file .problem")).to_be_hidden()
-    page.locator("#labels-text").fill("good way")
-    expect(page.locator(".answer")).to_be_visible()
-    service_until(lambda: served.service.waiting == 0)
 
 
 def _write(path: Path, rows: list[list[str]]) -> None:

@@ -111,36 +111,6 @@ def test_every_view_shows_an_error_while_the_service_is_down_and_works_after_it(
         expect(page.locator(f"#view-{name} .editor .problem")).to_be_hidden()
 
 
-def test_a_service_that_is_stopped_in_the_middle_of_a_file_is_one_line(
-    tab: Page, models: tuple[Path, Path]
-) -> None:
-    with running(models[0]) as stopped, visited(tab, f"{stopped.url}/#labels") as page:
-        page.locator("[type=file]").set_input_files(
-            {"name": "a.txt", "mimeType": "text/plain", "buffer": b"good mind\n" * 30_000}
-        )
-        page.get_by_role("button", name="Classify 30,000 texts").click()
-        stopped.server.stop()
-        until(page, "() => document.querySelector('.file .problem').textContent !== ''")
-        assert page.locator(".file .problem").inner_text() in (NO_ANSWER, INCOMPLETE)
-        # What was answered stays, and the rest can be asked again.
-        expect(page.get_by_role("button", name="Continue with")).to_be_visible()
-
-
-def test_two_models_of_one_name_are_told_apart(tab: Page, tmp_path: Path) -> None:
-    """`foretell serve a/model b/model` is refused with a line that names NAME=DIRECTORY."""
-    first = write_labels(tmp_path / "a" / "model")
-    second = write_labels(tmp_path / "b" / "model", labels=("cold", "warm"), seed=8)
-    with running(named={"a": first, "b": second}) as both, visited(tab, f"{both.url}/#labels") as page:
-        page.locator("#labels-text").fill("good way")
-        for name, labels in (("a", {"neg", "pos"}), ("b", {"cold", "warm"})):
-            page.locator("#view-labels-model").select_option(name)
-            until(
-                page,
-                "(labels) => labels.includes(document.querySelector('.answer bdi').textContent)",
-                [*labels],
-            )
-
-
 def test_a_page_that_opens_while_the_service_fails_shows_the_error(tab: Page, served: Running) -> None:
     def refuse(route: Route) -> None:
         error = {"message": "expected an answer within 30 seconds, found none", "type": "server_error"}
@@ -275,13 +245,6 @@ def test_texts_in_every_script_are_scored(words: Page, tokens: Running) -> None:
         assert names == ["Perplexity per token", "Bits per character", "Bits per byte"]
         # A long text is scored in pieces.
         until(words, MARKED, text)
-
-
-def test_effects_are_shown_for_each_token(tab: Page, tokens: Running) -> None:
-    with visited(tab, f"{tokens.url}/#labels") as page:
-        page.locator("#labels-text").fill(ALL[5] + " good way")
-        expect(page.locator(".answer")).to_be_visible()
-        until(page, "() => document.querySelectorAll('#view-labels .mirror mark').length > 5")
 
 
 def test_the_page_shows_the_labels_that_apply(tab: Page, tmp_path: Path) -> None:

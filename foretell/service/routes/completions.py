@@ -12,8 +12,8 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -21,12 +21,11 @@ from pydantic import Field
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from foretell.runtime.words.surprise import WordScore, score_words
 from foretell.runtime.words.writing import Candidate, Written
 from foretell.service.errors import ApiError, from_exception
 from foretell.service.lanes import WRITING
 from foretell.service.logs import add_log_fields
-from foretell.service.models import LoadedModel
+from foretell.service.models import LoadedModel, Service, service_of
 from foretell.service.requests import JsonRoute, check_texts, lane_of
 from foretell.service.schemas import (
     ERRORS,
@@ -38,7 +37,6 @@ from foretell.service.schemas import (
     example,
     to_json,
 )
-from foretell.service.state import Service, service_of
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 
@@ -63,7 +61,7 @@ class CompletionRequest(RequestBody):
     """POST /v1/completions as OpenAI defines it. A token is a word, a punctuation mark or the end of a line.
 
     top_k, min_p, repetition_penalty, avoid_unknown, unfinished and cache are foretell's own. Not supported,
-    and refused: best_of other than n, logit_bias, suffix, penalties other than 0.
+    and refused: best_of other than n, echo, logit_bias, suffix, penalties other than 0.
     """
 
     model: str = Field(max_length=200)
@@ -75,7 +73,7 @@ class CompletionRequest(RequestBody):
     stream: bool | None = False
     stream_options: StreamOptions | None = Field(default=None, description="Only with stream.")
     logprobs: Integer | None = Field(default=None, ge=0, le=5)
-    echo: bool | None = False
+    echo: Literal[False] | None = None
     stop: str | Annotated[list[str], Field(max_length=4, fail_fast=True)] | None = None
     seed: Integer | None = None
     user: object = None
@@ -148,21 +146,10 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
         stack.callback(it.lane.remove, it.count)
         service.metrics.texts.labels(it.model.name, "completions").inc(it.count)
         if body.stream:
-            return EventStream(await with_first(it.events()), service, deadline, stack.pop_all().close)
+            events = it.events()
+            # An error before the first event is still answered with its status.
+            return EventStream(await anext(events), events, service, deadline, stack.pop_all().close)
         return Response(await it.whole(), media_type="application/json")
-
-
-Token = tuple[str, float | None, Sequence[Candidate]]
-"""A word: its text, its log-probability in nats, and the most probable words in its place."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a continuation: its text, the words in it, and in the last part why it ended."""
-
-    text: str
-    tokens: tuple[Token, ...] = ()
-    finish_reason: Literal["stop", "length"] | None = None
 
 
 class Generation:
@@ -200,13 +187,14 @@ class Generation:
 
     async def whole(self) -> bytes:
         """Return all continuations as JSON."""
-        written = [
-            [piece async for pieces in self._pieces(index) for piece in pieces] for index in range(self.count)
-        ]
+        written = [[turn async for turn in self._turns(index)] for index in range(self.count)]
         usage = await self._usage()
 
         def content() -> bytes:
-            choices = [self._choice(index, pieces) for index, pieces in enumerate(written)]
+            choices = [
+                self._choice(index, [word for words, _ in turns for word in words], turns[-1][1])
+                for index, turns in enumerate(written)
+            ]
             return to_json({**self._head, "choices": choices, "usage": usage})
 
         return await self.lane.run(content)
@@ -215,75 +203,54 @@ class Generation:
         """Yield the events of a stream, those of one turn together, one continuation after another."""
         options = self._body.stream_options
         with_usage = options is not None and bool(options.include_usage)
-        usage = {"usage": None} if with_usage else {}
-        has_begun = False
-        try:
-            for index in range(self.count):
-                offset = 0
-                async for pieces in self._pieces(index):
-                    events = []
-                    for piece in pieces:
-                        choice = self._choice(index, [piece], offset)
-                        offset += len(piece.text)
-                        events.append(event(to_json({**self._head, "choices": [choice], **usage})))
-                    yield b"".join(events)
-                    has_begun = True
-            if with_usage:
-                yield event(to_json({**self._head, "choices": [], "usage": await self._usage()}))
-            yield event(b"[DONE]")
-        except Exception as error:
-            if not has_begun:
-                raise
-            yield event(from_exception(error).to_json().encode())
+        head = self._head | ({"usage": None} if with_usage else {})
+        for index in range(self.count):
+            offset = 0
+            async for words, finish in self._turns(index):
+                choices = []
+                for word in words:
+                    choices.append(self._choice(index, [word], "", offset))
+                    offset += len(word.text)
+                if finish:
+                    choices.append(self._choice(index, [], finish, offset))
+                yield b"".join(event(to_json({**head, "choices": [choice]})) for choice in choices)
+        if with_usage:
+            yield event(to_json({**head, "choices": [], "usage": await self._usage()}))
+        yield event(b"[DONE]")
 
-    async def _pieces(self, index: int) -> AsyncIterator[list[Piece]]:
-        """Yield the prompt if it is to be echoed, then the words of each turn, then why it ended."""
+    async def _turns(self, index: int) -> AsyncIterator[tuple[list[Written], str]]:
+        """Yield the words of each turn, and with the last ones why the continuation ended; else ""."""
+        if not self.max_tokens:
+            yield [], "length"
+            return
         row, sample = divmod(index, self.n)
         prompt, lanes = self.prompts[row], self._service.lanes
-        lane = lanes[lane_of([prompt])]
-        if self._body.echo:
-            yield [await lane.run(partial(self._echoed, prompt))]
-        if not self.max_tokens:
-            yield [Piece("", finish_reason="length")]
-            return
         # Every integer is a valid seed, negative ones too.
         seed = None if self._body.seed is None else (self._body.seed + sample) % 2**64
-        writing = await lane.run(partial(self.model.words.write, prompt, seed=seed, **self._options()))
+        write = partial(self.model.words.write, prompt, seed=seed, **self._options())
+        writing = await lanes[lane_of([prompt])].run(write)
         is_last = False
         while not is_last:
             words, is_last = await lanes[WRITING].run(partial(_turn, writing))
             self._n_words += len(words)
-            if words:
-                yield [
-                    Piece(word.text, ((word.text, word.log_probability, word.likeliest),)) for word in words
-                ]
-        assert writing.finished
-        yield [Piece("", finish_reason=writing.finished)]
+            yield words, writing.finished if is_last else ""
 
-    def _echoed(self, prompt: str) -> Piece:
-        top = self._body.logprobs
-        if top is None or not prompt:
-            return Piece(prompt)
-        scores = score_words(self.model.words, prompt, top=top, cache=self._body.cache)
-        return Piece(prompt, tuple(_prompt_tokens(prompt, scores)))
-
-    def _choice(self, index: int, pieces: Sequence[Piece], offset: int = 0) -> dict[str, object]:
-        """Return consecutive pieces of one continuation; `offset` is where the first begins."""
-        tokens = [token for piece in pieces for token in piece.tokens]
-        starts = [offset]
-        for text, _, _ in tokens:
-            starts.append(starts[-1] + len(text))
+    def _choice(
+        self, index: int, words: Sequence[Written], finish: str, offset: int = 0
+    ) -> dict[str, object]:
+        """Return consecutive words of one continuation; `offset` is where the first begins."""
+        *starts, _ = accumulate((len(word.text) for word in words), initial=offset)
         logprobs = {
-            "tokens": [text for text, _, _ in tokens],
-            "token_logprobs": [log_probability for _, log_probability, _ in tokens],
-            "top_logprobs": [_top(candidates) for _, _, candidates in tokens],
-            "text_offset": starts[:-1],
+            "tokens": [word.text for word in words],
+            "token_logprobs": [word.log_probability for word in words],
+            "top_logprobs": [_top(word.likeliest) for word in words],
+            "text_offset": starts,
         }
         return {
-            "text": "".join(piece.text for piece in pieces),
+            "text": "".join(word.text for word in words),
             "index": index,
             "logprobs": None if self._body.logprobs is None else logprobs,
-            "finish_reason": pieces[-1].finish_reason,
+            "finish_reason": finish or None,
         }
 
     async def _usage(self) -> dict[str, int]:
@@ -304,18 +271,6 @@ def _turn(words: Iterator[Written]) -> tuple[list[Written], bool]:
     return turn, True
 
 
-def _prompt_tokens(prompt: str, scores: list[WordScore]) -> Iterator[Token]:
-    """Yield the words of a prompt, each with the white space before it."""
-    if scores and scores[-1].start == scores[-1].end == len(prompt):
-        # The last line of a prompt has not ended.
-        scores = scores[:-1]
-    # The text of an end of a line is its line break.
-    ends = [max(score.end, score.start + 1) for score in scores]
-    cuts = [0, *ends[:-1], len(prompt)]
-    for score, start, end in zip(scores, cuts, cuts[1:], strict=False):
-        yield prompt[start:end], score.log_probability, score.top
-
-
 def _top(candidates: Sequence[Candidate]) -> dict[str, float] | None:
     top = {each.word: math.log(each.probability) for each in candidates if each.probability > 0}
     return top or None
@@ -332,9 +287,18 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
     def __init__(
-        self, events: AsyncIterator[bytes], service: Service, deadline: float, on_end: Callable[[], None]
-    ) -> None:
-        super().__init__(events, headers={"X-Accel-Buffering": "no"})
+        self, first: bytes, events: AsyncIterator[bytes], service: Service, deadline: float,
+        on_end: Callable[[], None],
+    ) -> None:  # fmt: skip
+        async def all_events() -> AsyncIterator[bytes]:
+            yield first
+            try:
+                async for each in events:
+                    yield each
+            except Exception as error:
+                yield event(from_exception(error).to_json().encode())
+
+        super().__init__(all_events(), headers={"X-Accel-Buffering": "no"})
         self._service, self._deadline, self._on_end = service, deadline, on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -354,18 +318,3 @@ class EventStream(StreamingResponse):
 def event(data: bytes) -> bytes:
     """Return one server-sent event."""
     return b"data: %s\n\n" % data
-
-
-async def with_first(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Wait for the first event, and return an iterator that begins with it.
-
-    An error before the first event can then still be answered with its status.
-    """
-    first = await anext(events)
-
-    async def all_events() -> AsyncIterator[bytes]:
-        yield first
-        async for each in events:
-            yield each
-
-    return all_events()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -102,17 +103,13 @@ async def classify(body: ClassifyRequest, request: Request) -> Response:
 
 def _classify(model: LoadedModel, items: Sequence[Item[ClassifyRequest]]) -> list[bytes]:
     """Return the verdicts; texts with the same threshold share a batch."""
-    indices: dict[float | None, list[int]] = {}
-    for index, (body, _, _) in enumerate(items):
-        indices.setdefault(body.abstain_below, []).append(index)
-    answers = [b""] * len(items)
-    for threshold, group in indices.items():
+    answers: list[bytes] = []
+    for threshold, group in groupby(items, key=lambda item: item[0].abstain_below):
         if threshold is not None and model.labels.separator:
             message = "expected no abstain_below: each label of this model has a threshold of its own, found"
             raise ApiError(f"{message} {threshold:g}", param="abstain_below")
-        verdicts = model.labels.classify([items[index][2] for index in group], abstain_below=threshold)
-        for index, verdict in zip(group, verdicts, strict=True):
-            answers[index] = to_json(Verdict.model_validate(verdict.plain()))
+        verdicts = model.labels.classify([text for _, _, text in group], abstain_below=threshold)
+        answers += (to_json(Verdict.model_validate(verdict.plain())) for verdict in verdicts)
     return answers
 
 
