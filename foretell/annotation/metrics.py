@@ -19,7 +19,6 @@ RECENT = 50
 LITTLE = 0.05
 """Upper end of the interval of `changed` up to which more answers change little."""
 
-MIN_ANSWERS = 2 * RECENT
 MIN_OF_LABEL = 5
 _MIN_FOR_F1 = 20
 
@@ -107,7 +106,7 @@ def metrics_of(
 
 def changes_little(changed: Estimate | None, answers: Sequence[Answer]) -> bool:
     """Return whether 50 more answers are expected to change little; see `Metrics`."""
-    if changed is None or changed.high > LITTLE or len(answers) < MIN_ANSWERS:
+    if changed is None or changed.high > LITTLE or len(answers) < 2 * RECENT:
         return False
     labels = {each.label for each in answers if each.kind == "label"}
     learned = [each.label for each in answers if each.kind == "label" and each.part == "train"]

@@ -27,18 +27,18 @@ _HOST = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::[0-9]+)?")
 _PUBLIC = frozenset(("/", "/health/live", "/health/ready"))
 _PUBLIC_FOLDER = "/page/"
 
-SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        b"connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
-        b"require-trusted-types-for 'script'; trusted-types 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+SECURITY_HEADERS = [
+    (name.encode(), value.encode())
+    for name, value in {
+        "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    }.items()
 ]
 """Headers of every response: a content security policy without any `unsafe-*`, among others."""
 
@@ -106,12 +106,9 @@ def read_token(path: Path) -> bytes:
         token = path.read_bytes().strip()
     is_short = len(token) < _MIN_TOKEN
     if is_short or not all(33 <= character <= 126 for character in token):
-        raise UsageError(
-            expected=f"one line of at least {_MIN_TOKEN} visible ASCII characters",
-            found=f"{len(token)} characters" if is_short else "a character that a header cannot carry",
-            where=str(path),
-            fix=fix,
-        )
+        expected = f"one line of at least {_MIN_TOKEN} visible ASCII characters"
+        found = f"{len(token)} characters" if is_short else "a character that a header cannot carry"
+        raise UsageError(expected=expected, found=found, where=str(path), fix=fix)
     return token
 
 
@@ -154,9 +151,7 @@ class AccessControl:
             is_tls = scheme == "https" and hostname(hosts[0]) in self._access.tls_hosts
             is_own = (scheme == "http" or is_tls) and origin_host == hosts[0].lower()
             if origin not in self._access.origins and not is_own:
-                message = (
-                    "expected a request from the service's own page, found another Origin; start it with"
-                )
+                message = "expected a request from its own page, found another Origin; start the service with"
                 raise ApiError(f"{message} --allow-origin ORIGIN", status=403, code="origin_not_allowed")
         path: str = scope["path"]
         # A preflight request never carries a token, and its response holds no data.

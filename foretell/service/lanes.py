@@ -19,11 +19,8 @@ from foretell.service.errors import RETRY, ApiError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-QUICK, LONG = "quick", "long"
-"""Short texts are answered in one lane, long or many texts in the other, so no short one waits for them."""
-
-WRITING = "completions"
-"""Completions are written in a lane of their own."""
+QUICK, LONG, WRITING = "quick", "long", "completions"
+"""The lanes: no short text waits for long or many ones, or for completions, which take turns in their own."""
 
 
 class Lane:

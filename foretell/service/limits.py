@@ -65,15 +65,11 @@ class Limits:
             minimum = 0.1 if field.name == "seconds" else 1
             # Written so that NaN fails too.
             if not value >= minimum:
-                raise SettingsError(
-                    expected=f"at least {minimum}", found=repr(value), where=f"limit-{field.name}"
-                )
+                where = f"limit-{field.name}"
+                raise SettingsError(expected=f"at least {minimum}", found=repr(value), where=where)
         if self.queue < self.texts:
-            raise SettingsError(
-                expected=f"at least limit-texts ({self.texts}), so that a full request can be accepted",
-                found=repr(self.queue),
-                where="limit-queue",
-            )
+            expected = f"at least limit-texts ({self.texts}), so that a full request can be accepted"
+            raise SettingsError(expected=expected, found=repr(self.queue), where="limit-queue")
 
     def check_body(self, body: bytes) -> None:
         """Refuse a body of too many JSON values (400), without parsing it."""

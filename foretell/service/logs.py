@@ -57,9 +57,7 @@ class Metrics:
             "foretell_model_stale", "1 if the model's files are missing, or changed and cannot be opened.",
             ["model"], registry=registry,
         )  # fmt: skip
-        self.loads = Counter(
-            "foretell_model_loads", "Times that a model was opened.", ["model"], registry=registry
-        )
+        self.loads = Counter("foretell_model_loads", "Times it was opened.", ["model"], registry=registry)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

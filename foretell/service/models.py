@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("foretell.service")
 
-Fingerprint = tuple[int, int, int]
-
 CHECK_SECONDS = 1.0
 """Seconds from one look at the directories to the next."""
 
@@ -88,7 +86,7 @@ class LoadedModel:
         return self._runtime
 
 
-def fingerprint(path: Path) -> Fingerprint | None:
+def fingerprint(path: Path) -> tuple[int, int, int] | None:
     """Return a value that changes when a model directory is written again; None if it is missing."""
     try:
         status = (path / manifest.MANIFEST).stat()
@@ -105,9 +103,8 @@ class Models:
         self._loaded: dict[str, LoadedModel] = {}
         for name, path in places:
             if name in self._loaded:
-                expected, found = "a different name for each model", f"'{name}' twice"
-                fix = "give one as NAME=DIRECTORY"
-                raise UsageError(expected=expected, found=found, where=str(path), fix=fix)
+                found, fix = f"'{name}' twice", "give one as NAME=DIRECTORY"
+                raise UsageError(expected="different names", found=found, where=str(path), fix=fix)
             self._loaded[name] = LoadedModel(path, name)
             metrics.loads.labels(name).inc()
 
@@ -125,8 +122,7 @@ class Models:
             return candidates[0]
         model = self._loaded.get(name or "")
         if model is None:
-            names = _names(candidates if name is None else self)
-            message = f"expected the name of a model ({names}), found another or none"
+            message = f"expected the name of a model ({_names(candidates)}), found another or none"
             raise ApiError(message, status=404, param="model", code="model_not_found")
         if model not in candidates:
             message = f"expected a model for {job} ({_names(candidates)}), found {name}, for {model.card.job}"
@@ -187,12 +183,9 @@ def named_places(arguments: Iterable[str]) -> list[tuple[str, Path]]:
         if not equals or Path(argument).is_dir():
             path, name = argument, Path(argument).resolve().name
         if not name or not name.isprintable() or "/" in name or len(name) > _MAX_NAME:
-            raise UsageError(
-                expected=f"a name of at most {_MAX_NAME} printable characters without /",
-                found=repr(name)[:60],
-                where=argument[:_MAX_NAME],
-                fix="give the model as NAME=DIRECTORY",
-            )
+            expected = f"a name of at most {_MAX_NAME} printable characters without /"
+            where, fix = argument[:_MAX_NAME], "give the model as NAME=DIRECTORY"
+            raise UsageError(expected=expected, found=repr(name)[:60], where=where, fix=fix)
         places.append((name, Path(path)))
     if not places:
         raise UsageError(expected="a model directory", found="none", where="MODEL")

@@ -92,9 +92,7 @@ async def read_body(request: Request, limits: Limits) -> bytes:
             async for chunk in request.stream():
                 received += chunk
                 if len(received) > limits.body:
-                    message = (
-                        f"expected at most {limits.body} bytes, found a larger body; send several requests"
-                    )
+                    message = f"expected at most {limits.body} bytes, found more; send several requests"
                     raise ApiError(message, status=413, code="body_too_large")
     except TimeoutError:
         message = f"expected the whole body within {limits.seconds:g} seconds, found a part of it"

@@ -222,13 +222,11 @@ def bind(host: str, port: int) -> socket.socket:
         expected, found = "an address of this machine and a port from 0 to 65535", f"{host}, port {port}"
         raise UsageError(expected=expected, found=found, where="--host") from error
     except OSError as error:
-        is_used = error.errno == errno.EADDRINUSE
-        raise ForetellError(
-            expected="a free port" if is_used else "an address and port that may be used",
-            found=f"port {port} in use" if is_used else error.strerror or str(error),
-            where=host,
-            fix="stop the program that uses it, or choose another --host or --port",
-        ) from error
+        expected, found = "an address and port that may be used", error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE:
+            expected, found = "a free port", f"port {port} in use"
+        fix = "stop the program that uses it, or choose another --host or --port"
+        raise ForetellError(expected=expected, found=found, where=host, fix=fix) from error
 
 
 def url(listening: socket.socket) -> str:

@@ -167,26 +167,6 @@ def test_what_a_full_disk_refuses_is_never_written(path: Path) -> None:
     assert b"x" not in path.read_bytes().replace(b"text", b"")
 
 
-def test_where_cutting_off_fails_too_the_next_answer_does_it(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = Journal(path, LABELS)
-
-    def broken(_: int) -> None:
-        raise OSError(5, "Input/output error")
-
-    with monkeypatch.context() as patch:
-        # The line is in the file already; neither it nor its removal can be synced.
-        patch.setattr(os, "fsync", broken)
-        patch.setattr(Journal, "_cut", lambda _: broken(0) if path.stat().st_size > journal._end else None)
-        with pytest.raises(ForetellError, match="Input/output error"):
-            journal.append([Answer(text="lost", kind="skip")])
-    assert b"lost" in path.read_bytes()
-    journal.append([Answer(text="kept", kind="skip")])
-    journal.close()
-    assert texts_in(path) == ["kept"]
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_journal_that_is_deleted_meanwhile_takes_no_answer(path: Path, *, replaced: bool) -> None:

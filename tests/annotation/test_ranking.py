@@ -8,7 +8,7 @@ from annotation.tickets import LABELS, tickets
 
 from foretell.annotation import ranking
 from foretell.annotation.journal import Answer
-from foretell.annotation.metrics import changes_little, counts_of, metrics_of
+from foretell.annotation.metrics import changes_little, metrics_of
 from foretell.annotation.ranking import Pool, QuickModel, densities, information, select
 from foretell.errors import DataError
 from foretell.metrics.bootstrap import Estimate, share_of
@@ -31,16 +31,6 @@ def test_any_text_has_features(texts: list[str]) -> None:
     quick = QuickModel(texts, LABELS)
     assert quick.probabilities(NOTHING, NOTHING).shape == (len(texts), 2)
     assert quick.embeddings.shape[0] == len(texts)
-
-
-def test_of_many_long_texts_the_beginning_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = ["the printer again and again", "the printer is not a bank", "a refund please"]
-    monkeypatch.setattr(ranking, "MAX_CHARACTERS", 33)
-    monkeypatch.setattr(ranking, "MIN_CHARACTERS", 5)
-    quick = QuickModel(texts, ["refund", "printer"])
-    rows = quick.probabilities(NOTHING, NOTHING)
-    np.testing.assert_array_equal(rows[0], rows[1])
-    assert rows[0, 1] > 0.5 > rows[2, 1]
 
 
 def unit(rows: list[list[float]]) -> np.ndarray:
@@ -129,14 +119,6 @@ def answers(part: str, *labels: str) -> list[Answer]:
         else Answer(text=f"{part} {n}", kind=each, part=part)  # type: ignore[arg-type]
         for n, each in enumerate(labels)
     ]
-
-
-def test_counts() -> None:
-    given = [*answers("train", "a", "a", "b", "skip", "none"), *answers("test", "b", "unclear")]
-    found = counts_of(given, AB, 9)
-    assert (found.answers, found.train, found.test, found.left) == (7, 3, 1, 9)
-    assert (found.none, found.unclear, found.skip) == (1, 1, 1)
-    assert found.labels == {"a": 2, "b": 2}
 
 
 def test_shares_are_of_random_texts_alone() -> None:

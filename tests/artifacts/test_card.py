@@ -8,9 +8,7 @@ import pytest
 
 from foretell.artifacts.card import model_card
 from foretell.ngrams.ensemble import Ensemble
-from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.linear import LinearModel
-from foretell.presets import LABELS_PRESETS
 
 
 def test_every_card_has_its_parts(any_model):
@@ -20,15 +18,6 @@ def test_every_card_has_its_parts(any_model):
     assert f"{sum(w.size for w in any_model.weights.values()):,} weights" in card
     assert 'foretell.load("my-model")' in card
     assert "foretell 1.2.3" in card
-
-
-def test_labels_card(make_model):
-    card = model_card(make_model("labels-bilstm-3"), "m", "1")
-    assert "one of 3 labels, `bad`, `good`, `mixed`" in card
-    assert 'foretell classify m "a text"' in card
-    assert "Its network reads only the last 30 words of a text" in " ".join(card.split())
-    assert "--abstain-below" in card
-    assert f"`units`: 7 (preset: {LABELS_PRESETS['base'].units})" in card
 
 
 def test_a_linear_model_in_the_classifier_is_described(make_model):
@@ -59,15 +48,6 @@ def test_without_valid_texts_the_card_claims_no_calibration(make_model):
     assert "calibrat" not in model_card(make_model("labels-bilstm"), "m", "1").lower()
 
 
-def test_a_kneser_ney_model_is_described(make_model, kneser_ney):
-    model = make_model("words-1", kneser_ney=kneser_ney(3), interpolation=Interpolation((0.125, 0.75)))
-    card = model_card(model, "m", "1")
-    assert "A Kneser–Ney model (4 n-grams of 1 to 2 words) is a part of it" in " ".join(card.split())
-    assert "weight is 12%, 75% for contexts of 0 to 1 counted words" in card
-    assert "keep the model private" in card
-    assert "n-gram" not in model_card(make_model("words-1"), "m", "1").split("## Usage")[0]
-
-
 def test_metrics(make_model):
     metrics = {"accuracy": 0.875, "perplexity": math.inf, "valid_loss": 0.25, "note": "x", "steps": True}
     card = model_card(make_model("labels-bilstm", metrics=metrics), "m", "1")
@@ -82,12 +62,3 @@ def test_names_and_labels_cannot_break_the_page(make_model, name):
         *("## Usage", "## Metrics", "## Training", "## Limits", "## Files")
     ]
     assert "\n<script>" not in card
-
-
-def test_ancestors_are_named_by_hash(make_model):
-    assert "ancestors" not in model_card(make_model("labels-bilstm"), "m", "1")
-    metrics = {"continued": {"measured_on": "accuracy 81.00% on 200 old examples, before 80.00%"}}
-    model = make_model("labels-bilstm", ancestors=("a" * 64, "b" * 64), metrics=metrics)
-    card = model_card(model, "m", "1")
-    assert f"1. `{'a' * 64}`\n2. `{'b' * 64}`\n" in card
-    assert "On old data: accuracy 81.00% on 200 old examples, before 80.00%." in card

@@ -61,6 +61,8 @@ def check_answer(models: dict[str, Path], name: str, printed: str) -> None:
         assert probability == pytest.approx(expected[key], abs=1e-4)
 
 
+# The programs leave files to the end of the process.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("name", KINDS)
 def test_the_program_of_the_readme_in_python(
     models: dict[str, Path], copies: Copies, name: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
