@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -21,19 +21,17 @@ from foretell.config import LabelsSettings, with_changes
 from foretell.cross_validation import cross_validate
 from foretell.data.examples import Examples, read_examples
 from foretell.data.label_sets import LabelSets
-from foretell.data.split import make_split, text_key
+from foretell.data.split import make_split
 from foretell.metrics.costs import Costs, cost_report
-from foretell.ngrams.linear import LinearModel
 from foretell.presets import LABELS_PRESETS
 from foretell.training.labels import decide
 from foretell.training.labels.ancestor import read_ancestor
 from foretell.training.labels.continued import split_of
 from foretell.training.labels.decide import Evidence
 from foretell.training.labels.folds import Folds
-from foretell.training.labels.members import Candidate, Chosen, fit_members
+from foretell.training.labels.members import nested_logs
 from foretell.training.labels.outputs import OneLabel, Outputs, SeveralLabels
-from foretell.training.labels.rows import Rows
-from foretell.training.labels.tokens import one_hot, tokenize
+from foretell.training.labels.tokens import one_hot
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
 
@@ -224,32 +222,10 @@ def test_weights_of_an_ensemble_are_of_other_folds(outputs: Any, n_folds: int) -
     assert_at_chance(shares, n)
 
 
-def members_of(
-    texts: list[str], targets: Any, logs: Sequence[Any], n_folds: int, outputs: Outputs, **options: Any
-) -> Any:
-    """Return members that answer out of fold with these log-probabilities, and their weights."""
-    tokenized = tokenize(texts, SETTINGS)[1]
-    rows = Rows(
-        texts=texts, tokenized=tokenized, targets=targets, counts=np.ones(len(texts)),
-        unlabelled=tokenized.part(0, 0), outputs=outputs,
-    )  # fmt: skip
-    empty = LinearModel(np.zeros(0, np.int64), np.zeros((0, 1), np.float32), np.zeros(1, np.float32), size=9)
-    nothing = Candidate(
-        name="ngrams",
-        fit=Mock(),
-        finished=lambda *_: [empty],
-        learned=rows.labelled,
-        strengths=(1.0,),
-        first=0,
-    )
-    chosen = [Chosen(candidate=nothing, strength=1.0, logs=each) for each in logs]
-    folds = Folds(fold_of=(np.arange(len(texts)) % n_folds).astype(np.int32))
-    return fit_members(rows, chosen, folds, **options)
-
-
 @pytest.mark.parametrize("outputs", [OneLabel(2), SeveralLabels(2)], ids=["one", "several"])
 def test_weights_of_members_are_of_other_folds(outputs: Outputs) -> None:
     shares, n, n_members = [], 100, 30
+    folds = Folds(fold_of=(np.arange(n) % 2).astype(np.int32))
     for seed in range(40):
         rng = np.random.default_rng(seed)
         hard = rng.integers(2, size=n).astype(np.int32)
@@ -258,17 +234,6 @@ def test_weights_of_members_are_of_other_folds(outputs: Outputs) -> None:
         if isinstance(outputs, OneLabel):
             logs -= np.logaddexp.reduce(logs, axis=2, keepdims=True)
         targets = hard if isinstance(outputs, OneLabel) else one_hot(hard, 2)
-        found = members_of(["a"] * n, targets, logs, 2, outputs).logs
-        shares.append(float((found.argmax(axis=1) == hard).mean()))
+        rows: Any = SimpleNamespace(targets=targets, outputs=outputs)
+        shares.append(float((nested_logs(rows, logs, folds).argmax(axis=1) == hard).mean()))
     assert_at_chance(shares, n)
-
-
-def test_texts_with_labels_of_a_model_are_not_measured() -> None:
-    """Right answers to texts that a model labelled would raise every metric."""
-    hard, n = np.array([0, 1] * 20, np.int32), 40
-    texts = [f"text {place}" for place in range(n)]
-    logs = np.log(np.where(np.eye(2)[hard] == 1, 0.9, 0.1))
-    logs[20:] = logs[20:, ::-1]
-    keys = frozenset(map(text_key, texts[:20]))
-    metrics = members_of(texts, hard, [logs], 4, OneLabel(2), not_measured=keys).metrics
-    assert metrics["linear_accuracy"] == metrics["members"]["ngrams"]["accuracy"] == 0.0
