@@ -303,16 +303,6 @@ def test_the_word_at_the_caret_is_described(page: Page, served: Running) -> None
     expect(page.locator(".marker circle")).to_have_count(1)
 
 
-def test_an_empty_text_gets_no_label(page: Page) -> None:
-    view(page, "Labels")
-    page.get_by_role("button", name="Cold soup").click()
-    expect(page.locator(".answer")).to_be_visible()
-    page.locator("#labels-text").fill(" ")
-    expect(page.locator(".answer")).to_be_hidden()
-    expect(page.locator("#view-labels .mirror mark")).to_have_count(0)
-    expect(page.get_by_role("button", name="Cold soup")).to_be_visible()
-
-
 # ---- how it works
 
 

@@ -104,17 +104,6 @@ def test_files_of_every_format_are_read(
     assert records["text"] == text
 
 
-def test_the_delimiter_of_a_long_file_is_guessed(reader: Page) -> None:
-    """The delimiter is guessed from the beginning of the file, which ends inside quotes here."""
-    rows = [["1", "a;b\n" * 3_000], *([str(n), f"line\n{n}"] for n in range(9_000))]
-    table = io.StringIO(newline="")
-    csv.writer(table, delimiter=";").writerows([["id", "text"], *rows])
-    records = reader.evaluate(READ, [list(table.getvalue().encode()), "a.csv"])
-    assert records["names"] == ["id", "text"]
-    assert len(records["rows"]) == len(rows)
-    assert records["rows"][-1] == rows[-1]
-
-
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     [
@@ -248,16 +237,6 @@ def test_a_file_can_be_stopped_and_continued(page: Page, served: Running) -> Non
     records = [json.loads(line) for line in content.decode().splitlines()]
     expected = served.post("/v1/classify", {"texts": texts}).json()["answers"]
     assert [record["label"] for record in records] == [answer["label"] for answer in expected]
-
-
-def test_a_text_that_the_service_refuses_does_not_stop_the_others(page: Page, tmp_path: Path) -> None:
-    _write(tmp_path / "a.csv", [["text"], ["good way"], ["mind " * 20_100], ["bad way"]])
-    _classify(page, tmp_path / "a.csv", "Classify 3 texts")
-    rows = page.locator(".texts tbody tr")
-    expect(rows).to_have_count(3)
-    expect(rows.nth(1)).to_contain_text("expected at most 20000 tokens")
-    expect(rows.nth(1).locator("th")).to_have_text("no label")
-    expect(rows.nth(2).locator("th")).not_to_have_text("no label")
 
 
 def test_a_request_to_a_busy_service_is_repeated(page: Page, tmp_path: Path) -> None:
