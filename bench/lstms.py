@@ -54,9 +54,7 @@ def encode(train: Records, texts: Sequence[str]) -> Encoded:
     """Number the words of the training texts, the most frequent first; the same for both libraries."""
     from foretell.text.tokenizer import Tokenizer
 
-    tokenizer, _, _ = Tokenizer.train_encoded(
-        texts_of(train), "words", lowercase=True, vocabulary=WORDS, min_count=1
-    )
+    tokenizer = Tokenizer.train(texts_of(train), "words", lowercase=True, vocabulary=WORDS)
 
     def ids(some: Sequence[str]) -> list[Ids]:
         # An empty text is one unknown word.

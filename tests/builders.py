@@ -15,9 +15,8 @@ from foretell.artifacts.directory import write_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.keys import LONGEST
-from foretell.ngrams.kneser_ney import KneserNey
+from foretell.ngrams.kneser_ney import Interpolation, KneserNey
 from foretell.ngrams.linear import LinearModel
 from foretell.text.tokenizer import Tokenizer
 

@@ -16,10 +16,8 @@ from foretell.config import Job, LabelsSettings, Settings, WordsSettings
 from foretell.data.label_types import LabelType, ordered, values_of_names
 from foretell.errors import ArtifactError
 from foretell.ngrams.cache import ContinuousCache
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
-from foretell.ngrams.interpolation import Interpolation
-from foretell.ngrams.kneser_ney import KneserNey
-from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, LabelwiseEnsemble
+from foretell.ngrams.kneser_ney import Interpolation, KneserNey
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.text.tokenizer import Tokenizer

@@ -29,10 +29,8 @@ from foretell.config import LabelsSettings, Settings, from_dict
 from foretell.data.label_types import LABEL_TYPES
 from foretell.errors import ChangedFileError, ForetellError, MissingFileError
 from foretell.ngrams.cache import ContinuousCache
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
-from foretell.ngrams.interpolation import Interpolation
-from foretell.ngrams.kneser_ney import KneserNey
-from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, LabelwiseEnsemble
+from foretell.ngrams.kneser_ney import Interpolation, KneserNey
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import tfidf_models
 from foretell.text.tokenizer import Tokenizer

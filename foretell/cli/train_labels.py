@@ -178,8 +178,8 @@ def _read(
 
 def _show(examples: Examples, settings: LabelsSettings, split: Split) -> None:
     from foretell.surveying.counts import survey_examples
-    from foretell.text.splitting import splitter
+    from foretell.text.tokenizer import Tokenizer
 
-    tokens = splitter(settings.tokens, lowercase=settings.lowercase)
+    tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
     survey = survey_examples(examples, split, tokens=tokens)
     show_survey(survey, survey.notes)

@@ -192,14 +192,13 @@ def _survey(corpus: Corpus, settings: WordsSettings, started: float) -> int:
     With a time limit, only the lines are counted that can be in a sixteenth of the time left.
     """
     from foretell.surveying.counts import survey_corpus
-    from foretell.text.splitting import splitter
+    from foretell.text.tokenizer import Tokenizer
     from foretell.training.budget import Budget, InTime
 
     budget = Budget(settings.minutes, started)
     lines = InTime(corpus, budget, budget.share(_SURVEY_SHARE))
-    survey = survey_corpus(
-        corpus, tokens=splitter(settings.tokens, lowercase=settings.lowercase), lines=lines
-    )
+    tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
+    survey = survey_corpus(corpus, tokens=tokens, lines=lines)
     cut = f"the time limit is short: only the first {lines.count:,} lines are counted here"
     show_survey(survey, [cut] if lines.is_cut else [])
     return survey.tokens

@@ -22,7 +22,7 @@ from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.label_types import json_value, values_of_names
 from foretell.hub.models import local_path
 from foretell.ngrams.cache import HALF, ContinuousCache
-from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model

@@ -21,9 +21,8 @@ import numpy as np
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.ensemble import MIN_PROBABILITY, NETWORK_ALONE, Ensemble, LabelwiseEnsemble
 from foretell.ngrams.keys import FIRST_WORD
-from foretell.ngrams.labelwise import MIN_PROBABILITY, LabelwiseEnsemble
 from foretell.ngrams.linear import LinearModel
 
 if TYPE_CHECKING:

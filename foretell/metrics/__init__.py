@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float64s, Floats, Integers
+
+Report: TypeAlias = dict[str, Any]
+"""Metrics by name, ready for JSON: numbers, tables and further reports."""
 
 CALIBRATION_BINS = 15
 MAX_CONFUSION = 1_000
@@ -28,7 +31,7 @@ _THRESHOLD_DIGITS = 4
 _MAX_NATS = 700.0
 
 
-def label_metrics(true_ids: Integers, predicted_ids: Integers, names: Sequence[str]) -> dict[str, Any]:
+def label_metrics(true_ids: Integers, predicted_ids: Integers, names: Sequence[str]) -> Report:
     """Compare predicted labels [text] with the true ones [text].
 
     Args:

@@ -15,13 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Array, Float64s, Floats, Integers
-from foretell.metrics import MIN_PROBABILITY, calibration_bins, label_metrics, ratio
+from foretell.metrics import MIN_PROBABILITY, Report, calibration_bins, label_metrics, ratio
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -34,22 +37,18 @@ Interval = list[float]
 _AT_ONCE = 1 << 21
 
 
-def method() -> dict[str, Any]:
+def method() -> Report:
     """Return how the intervals are made, for the report: `name`, `level`, `resamples`, `seed`."""
     return {"name": "percentile bootstrap over texts", "level": LEVEL, "resamples": RESAMPLES, "seed": SEED}
 
 
-def resamples(n_texts: int, n_labels: int = 1) -> Iterator[Integers]:
+def resamples(n_texts: int) -> Iterator[Integers]:
     """Yield blocks of resamples, each int64 [resample, text]: the places of the texts that were drawn.
 
-    The same number of texts always gives the same draws.
-
-    Args:
-        n_texts: number of texts, at least 1.
-        n_labels: numbers that are kept for each resample; many of them make the blocks smaller.
+    The same number of texts, at least 1, always gives the same draws.
     """
     random = np.random.default_rng(SEED)
-    block = min(max(_AT_ONCE // max(n_texts, n_labels), 1), RESAMPLES)
+    block = min(max(_AT_ONCE // n_texts, 1), RESAMPLES)
     for first in range(0, RESAMPLES, block):
         yield random.integers(0, n_texts, (min(block, RESAMPLES - first), n_texts))
 
@@ -72,11 +71,18 @@ class LabelCounts:
     predicted: Float64s
 
     @classmethod
-    def of(cls, true_ids: Integers, predicted_ids: Integers, drawn: Integers, n_labels: int) -> LabelCounts:
-        """Count the labels of each resample of `drawn` [resample, text]."""
-        true, predicted = true_ids[drawn], predicted_ids[drawn]
-        hits = np.where(true == predicted, true, n_labels)
-        return cls(*(_counts(each, n_labels) for each in (hits, true, predicted)))
+    def of(cls, true_ids: Integers, predicted_ids: Integers, n_labels: int) -> LabelCounts:
+        """Count the labels of each resample of texts."""
+        # Imported here: metrics of a training need no SciPy.
+        from scipy import sparse
+
+        n_texts = len(true_ids)
+        every, right = np.ones(n_texts), (true_ids == predicted_ids).astype(np.float64)
+        parts = [
+            sparse.csr_array((given, (np.arange(n_texts), ids)), shape=(n_texts, n_labels))
+            for given, ids in ((right, true_ids), (every, true_ids), (every, predicted_ids))
+        ]
+        return cls(*np.split(sums(sparse.hstack(parts, "csr")), 3, axis=1))
 
     @property
     def f1(self) -> Float64s:
@@ -98,31 +104,24 @@ class LabelCounts:
         return accuracy
 
 
-def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence[str]) -> dict[str, Any]:
+def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence[str]) -> Report:
     """Return the intervals of what `foretell.metrics.label_metrics` gives, for the same arguments.
 
     Returns:
         `accuracy`, `macro_f1` and `labels` (precision, recall and f1 of each; None where a metric is
         undefined in all resamples).
     """
-    heads, each = [], []
-    for drawn in resamples(len(true_ids), len(names)):
-        counts = LabelCounts.of(true_ids, predicted_ids, drawn, len(names))
-        heads.append(np.stack([counts.accuracy, counts.macro_f1]))
-        rows = (
-            ratio(counts.hits, counts.predicted, np.nan),
-            ratio(counts.hits, counts.support, np.nan),
-            counts.f1,
-        )
-        each.append(np.stack(rows).astype(np.float32))
-    accuracy, macro_f1 = np.concatenate(heads, axis=1)
-    by_label = np.concatenate(each, axis=1)
-    keys = ("precision", "recall", "f1")
+    counts = LabelCounts.of(true_ids, predicted_ids, len(names))
+    by_label = {
+        "precision": ratio(counts.hits, counts.predicted, np.nan).astype(np.float32),
+        "recall": ratio(counts.hits, counts.support, np.nan).astype(np.float32),
+        "f1": counts.f1.astype(np.float32),
+    }
     return {
-        "accuracy": interval(accuracy),
-        "macro_f1": interval(macro_f1),
+        "accuracy": interval(counts.accuracy),
+        "macro_f1": interval(counts.macro_f1),
         "labels": {
-            name: {key: interval(by_label[i, :, place]) for i, key in enumerate(keys)}
+            name: {key: interval(values[:, place]) for key, values in by_label.items()}
             for place, name in enumerate(names)
         },
     }
@@ -130,7 +129,7 @@ def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence
 
 def probability_intervals(
     true_ids: Integers, probabilities: Array, thresholds: Sequence[float] = ()
-) -> dict[str, Any]:
+) -> Report:
     """Return the intervals of the metrics that need probabilities.
 
     Args:
@@ -150,7 +149,8 @@ def probability_intervals(
     bins = calibration_bins(confidence)
     gaps = np.where(bins[:, None] == np.arange(bins.max() + 1), (confidence - correct)[:, None], 0.0)
     answered = (confidence[:, None] >= np.asarray(thresholds, np.float64)).astype(np.float64)
-    means = _means(np.column_stack([losses, gaps, answered, answered * correct[:, None]]))
+    columns = np.column_stack([losses, gaps, answered, answered * correct[:, None]])
+    means = sums(columns) / len(columns)
     losses, means = means[:, 0], means[:, 1:]
     errors, means = np.abs(means[:, : gaps.shape[1]]).sum(axis=1), means[:, gaps.shape[1] :]
     coverage, right = np.split(means, 2, axis=1)
@@ -165,12 +165,14 @@ def probability_intervals(
     }
 
 
-def _means(values: Float64s) -> Float64s:
-    """Return the means of `values` [text, column] over each resample, [resample, column]."""
-    n_texts = len(values)
-    blocks = [_counts(drawn, n_texts) @ values for drawn in resamples(n_texts)]
-    means: Float64s = np.concatenate(blocks) / n_texts
-    return means
+def sums(values: Float64s | csr_array) -> Float64s:
+    """Return the sums of `values` [text, column] over each resample, [resample, column]."""
+    n_texts = values.shape[0]
+    blocks = []
+    for drawn in resamples(n_texts):
+        counts = np.stack([np.bincount(places, minlength=n_texts) for places in drawn])
+        blocks.append(counts.astype(np.float64) @ values)
+    return np.concatenate(blocks)
 
 
 def ratio_intervals(parts: Float64s, wholes: Float64s) -> list[Interval | None]:
@@ -179,16 +181,8 @@ def ratio_intervals(parts: Float64s, wholes: Float64s) -> list[Interval | None]:
     Blocks of neighbouring texts or words are drawn, since neighbours depend on one another (block bootstrap:
     Künsch 1989).
     """
-    means = _means(np.concatenate([parts, wholes], axis=1))
-    above, below = np.split(means, 2, axis=1)
+    above, below = np.split(sums(np.concatenate([parts, wholes], axis=1)) / len(parts), 2, axis=1)
     return [interval(values) for values in ratio(above, below, np.nan).T]
-
-
-def _counts(ids: Integers, size: int) -> Float64s:
-    """Count the ids from 0 to `size` - 1 in each row of `ids`: [row, id]; `size` itself is left out."""
-    rows = np.arange(len(ids))[:, None] * (size + 1)
-    counted = np.bincount((ids + rows).ravel(), minlength=len(ids) * (size + 1))
-    return counted.reshape(len(ids), size + 1)[:, :size].astype(np.float64)
 
 
 def _reflected(ends: Interval | None, metric: float) -> Interval | None:
@@ -199,7 +193,7 @@ def _reflected(ends: Interval | None, metric: float) -> Interval | None:
 Flags = npt.NDArray[np.bool_]
 
 
-def mcnemar(correct_a: Flags, correct_b: Flags) -> dict[str, Any]:
+def mcnemar(correct_a: Flags, correct_b: Flags) -> Report:
     """Return McNemar's exact test of two classifiers that have the same accuracy under the null hypothesis.
 
     Only the texts that one of them alone gets right count. Under the null hypothesis each of these is a fair
@@ -208,7 +202,6 @@ def mcnemar(correct_a: Flags, correct_b: Flags) -> dict[str, Any]:
     Returns:
         `only_a_right` and `only_b_right`, numbers of texts, and `p_value`, 1 where both are 0.
     """
-    # Imported here: metrics of a training need no SciPy.
     from scipy.stats import binomtest
 
     only_a, only_b = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
@@ -218,7 +211,7 @@ def mcnemar(correct_a: Flags, correct_b: Flags) -> dict[str, Any]:
 
 def differences(
     true_ids: Integers, predicted_a: Integers, predicted_b: Integers, n_labels: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Report]:
     """Return how much higher the metrics of B are, with intervals of the paired bootstrap.
 
     Both classifiers are measured on the same resamples of the texts, so that hard texts count for both. Ids
@@ -227,16 +220,13 @@ def differences(
     Returns:
         `accuracy` and `macro_f1`, each with `difference` (B minus A) and its `interval`.
     """
-    rows = []
-    for drawn in resamples(len(true_ids), n_labels):
-        a, b = (LabelCounts.of(true_ids, ids, drawn, n_labels) for ids in (predicted_a, predicted_b))
-        rows.append(np.stack([b.accuracy - a.accuracy, b.macro_f1 - a.macro_f1]))
     names = [str(i) for i in range(n_labels)]
     first, second = (label_metrics(true_ids, ids, names) for ids in (predicted_a, predicted_b))
-    keys = ("accuracy", "macro_f1")
+    a, b = (LabelCounts.of(true_ids, ids, n_labels) for ids in (predicted_a, predicted_b))
+    values = {"accuracy": b.accuracy - a.accuracy, "macro_f1": b.macro_f1 - a.macro_f1}
     return {
-        key: {"difference": second[key] - first[key], "interval": interval(values)}
-        for key, values in zip(keys, np.concatenate(rows, axis=1), strict=True)
+        key: {"difference": second[key] - first[key], "interval": interval(each)}
+        for key, each in values.items()
     }
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Array, Float64s
 from foretell.errors import SettingsError
+from foretell.metrics import Report
 
 FOLDS = 5
 SEED = 0
@@ -60,7 +60,7 @@ def costs_of(given: Mapping[str, float]) -> Costs:
     return Costs(**given)
 
 
-def cost_report(is_positive: Flags, probability: Array, costs: Costs) -> dict[str, Any]:
+def cost_report(is_positive: Flags, probability: Array, costs: Costs) -> Report:
     """Choose the threshold with the lowest cost on texts of which the label, [text], is known.
 
     A text is positive from the threshold on. Of thresholds that cost the same, the one nearest to 0.5 is
@@ -104,7 +104,7 @@ def best_threshold(is_positive: Flags, probability: Float64s, costs: Costs) -> f
     return float(thresholds[np.abs(thresholds - HALF).argmin()])
 
 
-def _at(threshold: float, is_positive: Flags, probability: Float64s, costs: Costs) -> dict[str, Any]:
+def _at(threshold: float, is_positive: Flags, probability: Float64s, costs: Costs) -> Report:
     says = probability >= threshold
     alarms, missed = int((says & ~is_positive).sum()), int((~says & is_positive).sum())
     return {

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from foretell.arrays import Array, Float64s
-from foretell.metrics import MIN_PROBABILITY, calibration_error, ratios
-from foretell.metrics.bootstrap import LabelCounts, interval, resamples
+from foretell.metrics import MIN_PROBABILITY, Report, calibration_error, ratios
+from foretell.metrics.bootstrap import LabelCounts, interval, sums
 
 DEFAULT_THRESHOLD = 0.5
 MIN_PREDICTIONS, MIN_POSITIVES = 50, 10
 """A threshold is fitted to at least so many predictions, of which so many are positive."""
 
-_AT_ONCE = 1 << 24
-
 
 def multi_label_metrics(
     targets: Array, decided: Array, probabilities: Array, names: Sequence[str], thresholds: Sequence[float]
-) -> dict[str, Any]:
+) -> Report:
     """Compare decisions [text, label] with the truth.
 
     Args:
@@ -65,7 +62,7 @@ def multi_label_metrics(
     }
 
 
-def multi_label_intervals(targets: Array, decided: Array, names: Sequence[str]) -> dict[str, Any]:
+def multi_label_intervals(targets: Array, decided: Array, names: Sequence[str]) -> Report:
     """Return the 95 % intervals of `accuracy`, `micro_f1`, `macro_f1`, `hamming_loss` and each label's f1.
 
     They are by the bootstrap over texts; see `foretell.metrics.bootstrap`.
@@ -73,16 +70,10 @@ def multi_label_intervals(targets: Array, decided: Array, names: Sequence[str]) 
     known = ~np.isnan(targets)
     true = targets == 1
     wrong = (true != decided) & known
-    n, n_labels = targets.shape
+    n = len(targets)
     cells = [(true & decided & known), (true & known), (decided & known)]
-    columns = np.column_stack([wrong.any(axis=1), wrong.sum(axis=1), known.sum(axis=1), *cells]).astype(
-        np.float64
-    )
-    sums = []
-    for drawn in resamples(n, n_labels):
-        counts = np.stack([np.bincount(row, minlength=n) for row in drawn])
-        sums.append(counts @ columns)
-    total = np.concatenate(sums)
+    columns = np.column_stack([wrong.any(axis=1), wrong.sum(axis=1), known.sum(axis=1), *cells])
+    total = sums(columns.astype(np.float64))
     found = LabelCounts(*np.split(total[:, 3:], 3, axis=1))
     below = (found.support + found.predicted).sum(axis=1)
     return {

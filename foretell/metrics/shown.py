@@ -66,9 +66,6 @@ _FRACTIONS = ("f1", "precision", "recall", "loss")
 
 _ON_TRAINING_TEXT = ("training", "label hints", "the last")
 
-_FAR_BEHIND = 0.02
-"""The network is far behind the linear models from this difference of accuracy on."""
-
 
 def name_of(key: str, metrics: Metrics) -> str:
     """Return the name of a metric; perplexity is per token where tokens are not words."""
@@ -143,24 +140,9 @@ def result_of(metrics: Metrics) -> str:
 
 
 def remarks_on(metrics: Metrics) -> list[str]:
-    """Return what the metrics mean, as sentences: how far they can be trusted, and what each part adds."""
-    caution = metrics.get("caution")
-    found = (caution, _parts_of_classifier(metrics), _better_baseline(metrics))
-    sentences = [str(each) for each in found if each]
+    """Return what the metrics mean, as sentences: how far they can be trusted, and what a baseline shows."""
+    sentences = [str(each) for each in (metrics.get("caution"), _better_baseline(metrics)) if each]
     return [each[0].upper() + each[1:] + ("" if each.endswith(".") else ".") for each in sentences]
-
-
-def _parts_of_classifier(metrics: Metrics) -> str:
-    """Return why the network is there where it is far behind the linear models, else ""."""
-    keys = ("network_accuracy", "linear_accuracy", "accuracy")
-    alone, linear, both = (number(metrics.get(key)) for key in keys)
-    if alone is None or linear is None or both is None or linear - alone < _FAR_BEHIND:
-        return ""
-    return (
-        f"The network alone has {percent(alone)}, the linear models {percent(linear)}, both {percent(both)}: "
-        "here the linear models decide. The network has the weight that gives the smallest log loss; it "
-        "gains with more texts."
-    )
 
 
 def _better_baseline(metrics: Metrics) -> str:

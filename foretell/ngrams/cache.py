@@ -118,15 +118,11 @@ def probabilities(
     Returns:
         float64 [place - first]; and int [place - first], the number of pairs in the cache.
     """
-    cached = np.zeros(len(words) - first)
-    pairs = np.zeros(len(words) - first, np.int64)
-    for start, stop, low, similar, n_pairs in _similarities(theta, hidden, words, size, first):
-        is_word = words[None, low:stop] == words[start:stop, None]
-        with np.errstate(invalid="ignore"):
-            each = np.where(is_word, similar, 0).sum(1, dtype=np.float64) / similar.sum(1, dtype=np.float64)
-        cached[start - first : stop - first] = np.where(n_pairs > 0, each, 0.0)
-        pairs[start - first : stop - first] = n_pairs
-    return cached, pairs
+    cached = np.zeros(len(words))
+    for places, earlier, similar, sums in _similarities(theta, hidden, words, size, first):
+        is_word = words[None, earlier] == words[places, None]
+        cached[places] = np.where(is_word, similar, 0).sum(1, dtype=np.float64) / sums
+    return cached[first:], _pairs(words, size)[first:]
 
 
 def distributions(
@@ -138,24 +134,29 @@ def distributions(
         float32 [place - first, word], zeros where the cache is empty; and int [place - first].
     """
     cached = np.zeros((len(words) - first, n_words), np.float32)
-    pairs = np.zeros(len(words) - first, np.int64)
-    for start, stop, low, similar, n_pairs in _similarities(theta, hidden, words, size, first):
-        places, earlier = np.nonzero(similar)
-        cells = places * n_words + words[low + earlier]
-        each = np.bincount(cells, similar[places, earlier], (stop - start) * n_words)
-        sums = np.maximum(similar.sum(1, dtype=np.float64), np.finfo(np.float32).tiny)
-        cached[start - first : stop - first] = each.reshape(stop - start, n_words) / sums[:, None]
-        pairs[start - first : stop - first] = n_pairs
-    return cached, pairs
+    for places, earlier, similar, sums in _similarities(theta, hidden, words, size, first):
+        rows, pairs = np.nonzero(similar)
+        cells = rows * n_words + words[earlier][pairs]
+        each = np.bincount(cells, similar[rows, pairs], len(similar) * n_words)
+        cached[places.start - first : places.stop - first] = each.reshape(-1, n_words) / sums[:, None]
+    return cached, _pairs(words, size)[first:]
+
+
+def _pairs(words: TokenIds, size: int) -> Integers:
+    """Return the number of pairs in the cache at each place, [place]."""
+    before = np.concatenate([[0], np.cumsum(words >= 0)])
+    places = np.arange(len(words))
+    pairs: Integers = before[places] - before[np.maximum(places - size, 0)]
+    return pairs
 
 
 def _similarities(
     theta: float, hidden: Floats, words: TokenIds, size: int, first: int
-) -> Iterator[tuple[int, int, int, Floats, Integers]]:
-    """Yield blocks of places, from `start` to `stop`, with the pairs of their caches, from `low` to `stop`.
+) -> Iterator[tuple[slice, slice, Floats, Float64s]]:
+    """Yield blocks of places, and the earlier places of the pairs of their caches.
 
-    The fourth value is exp(θ h · h) up to a factor, [place, pair], 0 for a pair that is not in the cache of
-    this place; the fifth the number of pairs, [place].
+    The third value is exp(θ h · h) up to a factor, [place, pair], 0 for a pair that is not in the cache of
+    this place; the fourth its sum over the pairs, [place], or a tiny number where there is none.
     """
     for start in range(first, len(words), _ROWS):
         stop = min(start + _ROWS, len(words))
@@ -164,7 +165,9 @@ def _similarities(
         is_pair = (earlier < places) & (earlier >= places - size) & (words[None, low:stop] >= 0)
         # The similarities of all places of the block at once, those that are in no cache included.
         scores = np.where(is_pair, theta * (hidden[start:stop] @ hidden[low:stop].T), -np.inf)
-        yield start, stop, low, np.exp(_shifted(scores)), is_pair.sum(1)
+        similar = np.exp(_shifted(scores))
+        sums = np.maximum(similar.sum(1, dtype=np.float64), np.finfo(np.float32).tiny)
+        yield slice(start, stop), slice(low, stop), similar, sums
 
 
 def _shifted(scores: Floats) -> Floats:

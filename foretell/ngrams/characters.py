@@ -10,12 +10,13 @@ NumPy only, so that prediction imports nothing else.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Integers, NgramKeys
+from foretell.ngrams.keys import runs
 
 SHORTEST, LONGEST = 2, 5
 """Characters of the shortest and of the longest n-grams."""
@@ -54,31 +55,12 @@ def character_ngrams(texts: Sequence[str], alphabet: Alphabet) -> tuple[NgramKey
     is_space = points == _SPACE
     # A space belongs to the word after it; the last one to none.
     text_of = np.append(text_of_word, 0)[np.cumsum(is_space) - 1]
-    parts = list(_ngrams_of(points, alphabet))
-    return np.concatenate([keys for keys, _ in parts]), np.concatenate([text_of[at] for _, at in parts])
-
-
-def _ngrams_of(points: CodePoints, alphabet: Alphabet) -> Iterator[tuple[NgramKeys, Integers]]:
-    """Yield, for each length, the keys of the n-grams within words and where they begin.
-
-    `points` are words between single spaces, with a space first and last.
-    """
-    size = len(alphabet)
-    numbers = np.minimum(np.searchsorted(alphabet, points), size - 1)
-    known = alphabet[numbers] == points
-    places = np.arange(len(points))
+    numbers = np.minimum(np.searchsorted(alphabet, points), len(alphabet) - 1)
     # An n-gram ends with the first space after its first character, at the latest.
-    ends = np.where(points == _SPACE, places, len(points))
-    last = np.append(np.minimum.accumulate(ends[::-1])[::-1][1:], 0)
-    at = places[known]
-    keys = numbers[known]
-    for n in range(2, LONGEST + 1):
-        kept = at + (n - 1) <= last[at]
-        at, keys = at[kept], keys[kept]
-        kept = known[at + (n - 1)]
-        at, keys = at[kept], keys[kept]
-        keys = size * (keys + 1) + numbers[at + (n - 1)]
-        yield keys, at
+    spaces = np.where(is_space, np.arange(len(points)), len(points))
+    last = np.append(np.minimum.accumulate(spaces[::-1])[::-1][1:], 0)
+    _, *parts = runs(numbers, alphabet[numbers] == points, last, len(alphabet), LONGEST)
+    return np.concatenate([keys for keys, _ in parts]), np.concatenate([text_of[at] for _, at in parts])
 
 
 def end_of_character_keys(size: int) -> int:

@@ -42,6 +42,19 @@ def checked_keys(arrays: Mapping[str, Array], name: str, end: int) -> NgramKeys:
     return keys
 
 
+def checked_weights(arrays: Mapping[str, Array], name: str, features: int) -> tuple[Array, Array]:
+    """Return a linear model's weights, float32 [feature, column], and its bias, float32 [column].
+
+    Raises:
+        ArtifactError: one is missing, or another; or there is no column.
+    """
+    weights = checked_array(arrays, f"{name}/weights", np.float32, 2, features)
+    bias = checked_array(arrays, f"{name}/bias", np.float32, 1)
+    if not len(bias) or weights.shape[1] != len(bias):
+        raise wrong(f"{name}/weights", f"{len(bias) or 'at least 1'} columns", str(weights.shape[1]))
+    return weights, bias
+
+
 def checked_numbers(
     values: object, name: str, low: float = -math.inf, high: float = math.inf, *, single: bool = False
 ) -> tuple[float, ...]:

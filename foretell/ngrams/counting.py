@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,9 +10,6 @@ import numpy as np
 from foretell.arrays import Integers, NgramKeys, TokenIds
 from foretell.errors import SettingsError
 from foretell.ngrams.keys import FIRST_WORD, KEY_BITS, LONGEST, keys_fit
-
-# Parts of a count that are sorted in parallel; a fixed number, so that every machine gives the same result.
-_PARTS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +100,14 @@ def count_ngrams(
         common, shorter = np.append(features.counts >= min_texts, False), features.keys
         at = at[at < len(ids) - n]
         at = at[common[rank[at]] & common[rank[at + 1]] & (text_of[at] == text_of[at + n])]
-    features = _most_frequent(_joined(by_length), max_ngrams)
-    entries = np.concatenate([[0], np.cumsum(features.counts)])
-    return CountedTexts(features.keys, entries, features.texts, len(starts) - 1, size, longest, min_texts)
+    keys, counts, texts = (np.concatenate(each) for each in zip(*by_length, strict=True))
+    if max_ngrams is not None and len(keys) > max_ngrams:
+        # The smaller keys are the shorter n-grams, so every n-gram keeps those that it is made of.
+        kept = np.zeros(len(keys), bool)
+        kept[np.argsort(-counts, kind="stable")[:max_ngrams]] = True
+        keys, counts, texts = keys[kept], counts[kept], texts[np.repeat(kept, counts)]
+    entries = np.concatenate([[0], np.cumsum(counts)])
+    return CountedTexts(keys, entries, texts, len(starts) - 1, size, longest, min_texts)
 
 
 def _distinct(
@@ -121,70 +121,25 @@ def _distinct(
     Returns:
         The features by value; int32 [position], the rank of the feature there, -1 where there is none.
     """
-    rank = np.full(len(text_of), -1, np.int32)
-    # Value and position share one number; a sort of such numbers is several times faster than an argsort.
-    bits = len(text_of).bit_length()
-    parts: list[_Features] = []
-    with ThreadPoolExecutor(_PARTS) as threads:
-        n_features = 0
-        ranges = _ranges(values, 1 << (KEY_BITS - bits))
-        for features, positions, local in threads.map(
-            lambda bounds: _distinct_between(bounds, values, at, text_of, min_texts, bits), ranges
-        ):
-            rank[positions] = np.where(local >= 0, local + n_features, -1)
-            n_features += len(features.keys)
-            parts.append(features)
-    return _joined(parts), rank
-
-
-def _distinct_between(
-    bounds: tuple[int, int], values: NgramKeys, at: Integers, text_of: Integers, min_texts: int, bits: int
-) -> tuple[_Features, Integers, Integers]:
-    """Do `_distinct` for the values from the lower bound to below the upper one.
-
-    Returns:
-        The features; the positions of the values in their order; and the rank of each, -1 for those left out.
-    """
-    low, high = bounds
-    inside = np.flatnonzero((values >= low) & (values < high))
-    packed = ((values[inside] - low) << bits) | at[inside]
-    packed.sort()
-    ordered, positions = packed >> bits, (packed & ((1 << bits) - 1)).astype(np.int32)
+    ordered, positions = _sorted(values, at, len(text_of).bit_length())
     text = text_of[positions]
-    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    is_new_text = np.append(True, text[1:] != text[:-1])
-    is_new_text[first] = True
+    is_first = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
+    is_new_text = np.append(True, text[1:] != text[:-1])[: len(text)] | is_first
+    first = np.flatnonzero(is_first)
     counts = np.add.reduceat(is_new_text, first, dtype=np.int64)
     kept, repeats = counts >= min_texts, np.diff(np.append(first, len(ordered)))
     entries = text[is_new_text & np.repeat(kept, repeats)]
-    local = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
-    features = _Features(ordered[first[kept]] + low, counts[kept], entries)
-    return features, positions, np.repeat(local, repeats)
+    rank = np.full(len(text_of), -1, np.int32)
+    rank[positions] = np.repeat(np.where(kept, np.cumsum(kept) - 1, -1), repeats)
+    return _Features(ordered[first[kept]], counts[kept], entries), rank
 
 
-def _ranges(values: NgramKeys, widest: int) -> list[tuple[int, int]]:
-    """Cut the range of `values` into about `_PARTS` parts of equal use, none empty or above `widest`."""
-    if not len(values):
-        return []
-    sample = np.sort(values[:: len(values) // 4096 + 1])
-    end = int(values.max()) + 1
-    inner = sample[np.arange(1, _PARTS) * len(sample) // _PARTS]
-    bounds = np.unique(np.concatenate([[0, end], inner, np.arange(0, end, min(widest, end))]))
-    ranges = [(int(low), int(high)) for low, high in itertools.pairwise(bounds)]
-    return [(low, high) for low, high in ranges if ((values >= low) & (values < high)).any()]
-
-
-def _joined(parts: list[_Features]) -> _Features:
-    if not parts:
-        return _Features(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32))
-    return _Features(*(np.concatenate(each) for each in zip(*parts, strict=True)))
-
-
-def _most_frequent(features: _Features, max_ngrams: int | None) -> _Features:
-    keys, counts, texts = features
-    if max_ngrams is None or len(keys) <= max_ngrams:
-        return features
-    # The smaller keys are the shorter n-grams, so every n-gram keeps those that it is made of.
-    kept = np.zeros(len(keys), bool)
-    kept[np.argsort(-counts, kind="stable")[:max_ngrams]] = True
-    return _Features(keys[kept], counts[kept], texts[np.repeat(kept, counts)])
+def _sorted(values: NgramKeys, at: Integers, bits: int) -> tuple[NgramKeys, Integers]:
+    """Return values in ascending order, and the positions of each, ascending and below 2 to the `bits`."""
+    if int(values.max(initial=0)).bit_length() + bits > KEY_BITS:
+        order = np.argsort(values, kind="stable")
+        return values[order], at[order]
+    # Value and position share one number; a sort of such numbers is several times faster than an argsort.
+    packed = (values << bits) | at
+    packed.sort()
+    return packed >> bits, (packed & ((1 << bits) - 1)).astype(np.int32)

@@ -1,27 +1,44 @@
 """The prediction of a classifier: an ensemble of the network and the linear model.
 
-The combination is a logarithmic opinion pool (Genest & Zidek 1986, section 3.3): the weighted geometric mean
-of both probabilities, with an offset for each label:
+Where a text has one label, the combination is a logarithmic opinion pool (Genest & Zidek 1986, section 3.3):
+the weighted geometric mean of both probabilities, with an offset for each label:
 
     log p(label) = network · log p_network(label) + linear · log p_linear(label) + offset(label) - log Z
 
 With a network alone this is temperature scaling (Guo et al. 2017, section 4.2) with `network` = 1 / T, and
-vector scaling where the offsets are not zero. A classifier with weight 0 is not evaluated.
+vector scaling where the offsets are not zero.
+
+Where it may have several, each label is a decision of its own. Log-odds are added, with weights of the label:
+
+    logit p(label) = network(label) · logit p_network(label) + linear(label) · score(label) + offset(label)
+
+A weight other than 1 is a temperature of this label, and weights and offset together are its Platt scaling
+(Platt, 1999, "Probabilistic Outputs for Support Vector Machines"). A label is given to a text where its
+probability is at least its threshold.
+
+A classifier with weight 0 is not evaluated.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from foretell.arrays import Floats, Logits, LogProbabilities, Probabilities
+from foretell.arrays import Float64s, Floats, Logits, LogProbabilities, Probabilities
 from foretell.ngrams.checked_arrays import checked_numbers
+
+MIN_PROBABILITY = 1e-7
+"""For log-odds the network's probabilities are clipped to this and 1 less this: float32 has no more digits
+near 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:
-    """The ensemble weights of a classifier.
+    """The ensemble weights of a classifier whose texts have one label.
 
     Attributes:
         network: weight of the network's log-probabilities, at least 0.
@@ -42,14 +59,7 @@ class Ensemble:
             network: the network's probabilities, [text, label]; may be None where its weight is 0.
             linear: the linear model's log-probabilities, [text, label]; may be None where its weight is 0.
         """
-        logits: Logits | float = np.array(self.offsets) if self.offsets else 0.0
-        if self.network:
-            assert network is not None
-            logits = logits + self.network * log_of(network)
-        if self.linear:
-            assert linear is not None
-            logits = logits + self.linear * linear
-        return softmax(np.asarray(logits))
+        return softmax(_weighted_sum(self, network, linear, log_of))
 
     @staticmethod
     def of_scores(scores: Floats) -> LogProbabilities:
@@ -79,10 +89,80 @@ NETWORK_ALONE = Ensemble()
 """The network's probabilities, unchanged."""
 
 
-def log_of(probabilities: Probabilities) -> LogProbabilities:
+@dataclass(frozen=True, kw_only=True)
+class LabelwiseEnsemble:
+    """The ensemble weights, the calibration and the threshold of each label, where texts may have several.
+
+    Attributes:
+        network: weights of the network's log-odds, [label]; empty: the network is not evaluated.
+        linear: weights of the linear model's log-odds, [label]; empty: it is not evaluated.
+        offsets: added to the log-odds, [label].
+        thresholds: the probability from which a text gets the label, [label], above 0 and below 1.
+    """
+
+    network: tuple[float, ...] = ()
+    linear: tuple[float, ...] = ()
+    offsets: tuple[float, ...]
+    thresholds: tuple[float, ...]
+
+    def __call__(self, network: Probabilities | None, linear: Floats | None = None) -> Probabilities:
+        """Return the probability of each label, [text, label].
+
+        Args:
+            network: the network's probabilities, [text, label]; None where it has no weights.
+            linear: the linear model's scores, [text, label]; None where it has no weights.
+        """
+        return sigmoid(np.atleast_2d(_weighted_sum(self, network, linear, logit)))
+
+    @staticmethod
+    def of_scores(scores: Floats) -> Logits:
+        """Return what a call takes of a linear model with these scores [text, label]."""
+        return scores.astype(np.float64)
+
+    def decide(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
+        """Return which labels each text gets, bool [text, label]."""
+        decided: npt.NDArray[np.bool_] = probabilities >= np.array(self.thresholds, np.float32)
+        return decided
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Return what `from_dict` reads, ready for JSON."""
+        return {name: list(values) for name, values in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: object) -> LabelwiseEnsemble:
+        """Rebuild what `to_dict` returned.
+
+        Raises:
+            ValueError: numbers are missing, or out of their range.
+        """
+        return cls(
+            network=checked_numbers(values, "network", 0),
+            linear=checked_numbers(values, "linear", 0),
+            offsets=checked_numbers(values, "offsets"),
+            thresholds=checked_numbers(values, "thresholds", math.nextafter(0, 1), math.nextafter(1, 0)),
+        )
+
+
+def _weighted_sum(
+    ensemble: Ensemble | LabelwiseEnsemble,
+    network: Probabilities | None,
+    linear: Floats | None,
+    log: Callable[[Probabilities], Float64s],
+) -> Logits:
+    logits: Logits = np.array(ensemble.offsets or 0.0)
+    if ensemble.network:
+        assert network is not None
+        logits = logits + np.array(ensemble.network) * log(network)
+    if ensemble.linear:
+        assert linear is not None
+        logits = logits + np.array(ensemble.linear) * linear
+    return logits
+
+
+def log_of(probabilities: Probabilities) -> Float64s:
     """Return the logarithms in float64. 0, to which a float32 can round, counts as the smallest float32."""
     smallest = np.finfo(np.float32).tiny
-    logs: LogProbabilities = np.log(np.maximum(probabilities.astype(np.float64), smallest))
+    logs: Float64s = np.log(np.maximum(probabilities.astype(np.float64), smallest))
     return logs
 
 
@@ -106,3 +186,17 @@ def softmax(logits: Logits) -> Probabilities:
     scaled /= scaled.sum(axis=-1, keepdims=True)
     probabilities: Probabilities = scaled.astype(np.float32, copy=False)
     return probabilities
+
+
+def logit(probabilities: Probabilities) -> Float64s:
+    """Return the log-odds of probabilities, in float64, clipped to about 16 on both sides."""
+    clipped = np.clip(probabilities.astype(np.float64), MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    odds: Float64s = np.log(clipped) - np.log1p(-clipped)
+    return odds
+
+
+def sigmoid(logits: Logits) -> Probabilities:
+    """Return the probabilities of log-odds, in float32."""
+    # exp(-x) overflows where x is far below 0; tanh does not.
+    found: Probabilities = (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
+    return found

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foretell.arrays import Integers, NgramKeys, TokenIds
 
@@ -33,27 +34,38 @@ def flat(texts: Sequence[Sequence[int] | TokenIds]) -> tuple[NgramKeys, Integers
     return np.concatenate([np.zeros(0, np.int64), *(np.asarray(text, np.int64) for text in texts)]), starts
 
 
-def ngram_keys(
-    ids: NgramKeys, starts: Integers, size: int, longest: int
-) -> Iterator[tuple[NgramKeys, Integers]]:
-    """Yield, for each length from 1, the keys of all n-grams and the positions of their first words.
+def ngram_keys(ids: TokenIds, starts: Integers, size: int, longest: int) -> tuple[NgramKeys, Integers]:
+    """Return all occurrences of n-grams, by length: their keys, and the texts they are in, [occurrence] both.
 
     Args:
-        ids: int64 [word], texts one after another.
+        ids: texts one after another, [word].
         starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
         size: ids from 0 to size - 1 are known.
         longest: words of the longest n-grams.
     """
-    known = (ids >= FIRST_WORD) & (ids < size)
-    ends = np.repeat(starts[1:], np.diff(starts))
-    keys, at = ids[known], np.flatnonzero(known)
+    lengths, numbers = np.diff(starts), ids.astype(np.int64)
+    known = (numbers >= FIRST_WORD) & (numbers < size)
+    by_length = list(runs(numbers, known, np.repeat(starts[1:] - 1, lengths), size, longest))
+    text_of = np.repeat(np.arange(len(lengths)), lengths)
+    keys = np.concatenate([keys for keys, _ in by_length])
+    return keys, np.concatenate([text_of[at] for _, at in by_length])
+
+
+def runs(
+    numbers: NgramKeys, known: NDArray[np.bool_], last: Integers, size: int, longest: int
+) -> Iterator[tuple[NgramKeys, Integers]]:
+    """Yield, for each length from 1, the keys of all runs of known numbers and the places where they begin.
+
+    `numbers` and `known` are [place]; `last`, [place], is where a run that begins there ends at the latest.
+    """
+    keys, at = numbers[known], np.flatnonzero(known)
     yield keys, at
-    for n in range(2, longest + 1):
-        whole = at + n <= ends[at]
+    for n in range(1, longest):
+        whole = at + n <= last[at]
         keys, at = keys[whole], at[whole]
-        last = ids[at + (n - 1)]
-        whole = known[at + (n - 1)]
-        keys, at = size * (keys[whole] + 1) + last[whole], at[whole]
+        whole = known[at + n]
+        keys, at = keys[whole], at[whole]
+        keys = size * (keys + 1) + numbers[at + n]
         yield keys, at
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
-from foretell.ngrams.checked_arrays import checked_array, checked_keys, wrong
+from foretell.ngrams.checked_arrays import checked_array, checked_keys, checked_weights, wrong
 from foretell.ngrams.keys import KEY_BITS, LONGEST, end_of_keys, find, flat, keys_fit, ngram_keys
 
 # Keys that one sort handles at a time in prediction: enough that the overhead of NumPy's calls is small.
@@ -77,8 +77,6 @@ class LinearModel:
             ArtifactError: an array is missing, or has another type, shape or order, or a number that is not
                 finite.
         """
-        weights = checked_array(arrays, "linear/weights", np.float32, 2)
-        bias = checked_array(arrays, "linear/bias", np.float32, 1)
         size, longest = (
             int(checked_array(arrays, name, np.int64, 1, length=1)[0])
             for name in ("linear/size", "linear/longest")
@@ -86,10 +84,7 @@ class LinearModel:
         if size < 1 or longest < 1 or not keys_fit(size, longest):
             raise wrong("linear/size", "n-grams whose keys fit in 63 bits", f"{size:,} ids, {longest} long")
         keys = checked_keys(arrays, "linear/keys", end_of_keys(size, longest))
-        if weights.shape != (len(keys), len(bias)) or not len(bias):
-            expected = f"weights [{len(keys)}, {len(bias) or 'at least 1'}]"
-            raise wrong("linear/weights", expected, str(list(weights.shape)))
-        return cls(keys, weights, bias, size, longest)
+        return cls(keys, *checked_weights(arrays, "linear", len(keys)), size, longest)
 
     def _chunks(self, starts: Integers) -> Iterator[tuple[int, int]]:
         """Yield (first, last) of texts whose keys one sort can handle."""
@@ -106,11 +101,8 @@ class LinearModel:
     def _chunk_scores(self, ids: TokenIds, starts: Integers) -> Float32s:
         n_texts = len(starts) - 1
         bits = (n_texts - 1).bit_length()
-        by_length = list(ngram_keys(ids.astype(np.int64), starts, self.size, self.longest))
-        packed = np.concatenate([keys for keys, _ in by_length])
-        if bits:
-            text_of = np.repeat(np.arange(n_texts), np.diff(starts))
-            packed = (packed << bits) | np.concatenate([text_of[at] for _, at in by_length])
+        keys, text_of = ngram_keys(ids, starts, self.size, self.longest)
+        packed = (keys << bits) | text_of if bits else keys
         packed.sort()
         if len(packed):
             packed = packed[np.concatenate(([True], packed[1:] != packed[:-1]))]

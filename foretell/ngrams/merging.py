@@ -9,8 +9,6 @@ and Mercer 1980).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from foretell.arrays import Float32s, Float64s, NgramKeys
@@ -24,51 +22,34 @@ def merged(old: KneserNey, new: KneserNey) -> KneserNey:
     of_old = of_new = np.zeros(1, np.int64)
     contexts = 1
     for order in range(max(old.order, new.order)):
-        first, second = _part(old, order, of_old, new.size), _part(new, order, of_new, new.size)
-        weights = _weights(first, second, contexts, share)
-        keys = np.union1d(first.keys, second.keys)
-        of_keys = weights[keys // new.size]
-        probabilities = of_keys * _spread(first, keys) + (1 - of_keys) * _spread(second, keys)
-        backoffs = weights * _backoffs(first, contexts) + (1 - weights) * _backoffs(second, contexts)
+        keys_of_old, old_probabilities, old_backoffs = _renumbered(old, order, of_old, contexts, new.size)
+        keys_of_new, new_probabilities, new_backoffs = _renumbered(new, order, of_new, contexts, new.size)
+        keys = np.union1d(keys_of_old, keys_of_new)
+        of_old, of_new = keys.searchsorted(keys_of_old), keys.searchsorted(keys_of_new)
+        # The weight of the old model in each context.
+        counted = old_backoffs < 1
+        weights = np.where(counted & (new_backoffs < 1), share, counted.astype(np.float64))
+        of_keys, probabilities = weights[keys // new.size], np.zeros(len(keys))
+        probabilities[of_old] += of_keys[of_old] * old_probabilities
+        probabilities[of_new] += (1 - of_keys[of_new]) * new_probabilities
+        backoffs = weights * old_backoffs + (1 - weights) * new_backoffs
         levels.append(Level(keys, probabilities.astype(np.float32), backoffs.astype(np.float32)))
-        of_old, of_new = keys.searchsorted(first.keys), keys.searchsorted(second.keys)
         contexts = len(keys)
     return KneserNey(tuple(levels), new.size, old.words + new.words)
 
 
-class _Part(NamedTuple):
-    """One order of one model, numbered as the merged one: two arrays of n-grams, two of contexts."""
+def _renumbered(
+    model: KneserNey, order: int, of_model: NgramKeys, contexts: int, size: int
+) -> tuple[NgramKeys, Float32s, Float64s]:
+    """Return keys and probabilities of an order, [n-gram], and the backoffs of all merged `contexts`.
 
-    keys: NgramKeys
-    probabilities: Float32s
-    contexts: NgramKeys
-    backoffs: Float32s
-
-
-def _part(model: KneserNey, order: int, contexts: NgramKeys, size: int) -> _Part:
+    `of_model` are the numbers of the model's contexts among those.
+    """
+    backoffs = np.ones(contexts)
     if order >= model.order:
-        nothing = np.zeros(0, np.float32)
-        return _Part(np.zeros(0, np.int64), nothing, np.zeros(0, np.int64), nothing)
+        return np.zeros(0, np.int64), np.zeros(0, np.float32), backoffs
     level = model.levels[order]
+    backoffs[of_model] = level.backoffs
     before, word = np.divmod(level.keys, model.size)
     # Both numberings ascend with the n-grams, so the keys stay in order.
-    return _Part(contexts[before] * size + word, level.probabilities, contexts, level.backoffs)
-
-
-def _weights(first: _Part, second: _Part, contexts: int, share: float) -> Float64s:
-    """Return the weight of the first model for each context, float64 [context]."""
-    has_first, has_second = (_backoffs(part, contexts) < 1 for part in (first, second))
-    return np.where(has_first & has_second, share, np.where(has_first, 1.0, 0.0))
-
-
-def _backoffs(part: _Part, contexts: int) -> Float64s:
-    result = np.ones(contexts)
-    result[part.contexts] = part.backoffs
-    return result
-
-
-def _spread(part: _Part, keys: NgramKeys) -> Float64s:
-    """Return the probabilities of a part for all keys, 0 where it has none."""
-    result = np.zeros(len(keys))
-    result[np.searchsorted(keys, part.keys)] = part.probabilities
-    return result
+    return of_model[before] * size + word, level.probabilities, backoffs

@@ -5,27 +5,27 @@ which counts how often the next word is the first suggestion (top-1), or among t
 words. Every token of the text counts, marks and ends of lines too. An unknown word counts as not suggested,
 and `<unk>` is never a suggestion.
 
-Keystrokes: what a word costs without suggestions is defined in `foretell.text.line_encoder`. Three words are
-suggested, the most probable ones that begin with the letters typed so far. Accepting one costs one key, which
-writes the white space after it too. Somebody who writes accepts a word as soon as it is suggested, unless it
-is finished as fast. Marks and ends of lines are not among these suggestions: they cost one key anyway.
+Keystrokes: what a word costs without suggestions is defined in `foretell.text.tokenizer.keys_of`. Three words
+are suggested, the most probable ones that begin with the letters typed so far. Accepting one costs one key,
+which writes the white space after it too. Somebody who writes accepts a word as soon as it is suggested,
+unless it is finished as fast. Marks and ends of lines are not among these suggestions: they cost one key
+anyway.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float32s, Floats, Integers, Logits, TokenIds
+from foretell.metrics import Report
 from foretell.metrics.bootstrap import method, ratio_intervals
 from foretell.ngrams.cache import ContinuousCache, distributions
 from foretell.ngrams.ensemble import softmax
-from foretell.ngrams.interpolation import Interpolation
-from foretell.ngrams.kneser_ney import KneserNey
+from foretell.ngrams.kneser_ney import Interpolation, KneserNey
 
 SUGGESTIONS = 3
 CACHE = 500
@@ -44,13 +44,14 @@ Flags = npt.NDArray[np.bool_]
 
 
 class Keyboard:
-    """The words of a vocabulary as somebody types them; see `foretell.text.line_encoder.Typed`."""
+    """The words of a vocabulary as somebody types them; see `Tokenizer.typed`."""
 
     def __init__(self, words: Sequence[str], keys: Sequence[int], hidden: Collection[int]) -> None:
         self.size = len(words)
         self._can_come: Flags = np.ones(self.size, np.bool_)
         self._can_come[list(hidden)] = False
-        self._is_typed = self._can_come & (np.array(keys) > 1)
+        self.keys: Integers = np.array(keys, np.int64)
+        self._is_typed = self._can_come & (self.keys > 1)
         # The last column tells apart words that begin alike.
         self._letters = np.zeros([self.size, _MAX_LETTERS + 1], np.int32)
         self._letters[:, -1] = np.arange(self.size)
@@ -104,21 +105,29 @@ class Suggested(NamedTuple):
     keys: Integers
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """A language model; `output` gives logits [row, word] of hidden values [row, embedding]."""
-
-    output: Callable[[Floats], Logits]
-    kneser_ney: KneserNey | None
-    interpolation: Interpolation | None
-    cache: ContinuousCache
-
-
 class Measurement:
-    """Measures each part of a model on a text that is read in order, with so many words in the cache."""
+    """Measures each part of a language model on a text that is read in order.
 
-    def __init__(self, keyboard: Keyboard, parts: Parts, cache: int = CACHE) -> None:
-        self._keyboard, self._parts, self._size = keyboard, parts, cache
+    Args:
+        keyboard: its vocabulary.
+        output: gives the network's logits [row, word] of hidden values [row, embedding].
+        kneser_ney, interpolation: the Kneser–Ney model and its weight; None: the network is alone.
+        cache: the parameters of the continuous cache.
+        size: words in the cache.
+    """
+
+    def __init__(
+        self,
+        keyboard: Keyboard,
+        output: Callable[[Floats], Logits],
+        kneser_ney: KneserNey | None,
+        interpolation: Interpolation | None,
+        cache: ContinuousCache,
+        size: int = CACHE,
+    ) -> None:
+        self._keyboard, self._output, self._cache, self._size = keyboard, output, cache, size
+        self._kneser_ney, self._interpolation = kneser_ney, interpolation
+        # The text so far, as far as what follows depends on it.
         self._hidden: Floats | None = None
         self._followed: TokenIds = np.zeros(0, np.int64)
         self._read: TokenIds = np.zeros(0, np.int64)
@@ -142,66 +151,60 @@ class Measurement:
                 self._found.setdefault(name, []).append(found)
         self._costs.append(costs)
 
-    def _probabilities(self, ids: TokenIds, hidden: Floats) -> list[tuple[str, Floats]]:
-        """Return the probabilities [position, word] of each part, and of the model as it grows together."""
-        parts = self._parts
-        model: Floats = softmax(parts.output(hidden))
-        found = [("network", model)]
-        if parts.kneser_ney is not None and parts.interpolation is not None:
-            counted, lengths = self._counted(parts.kneser_ney, ids[:-1])
-            weights = np.array(parts.interpolation.weights, np.float32)[lengths][:, None]
+    def _probabilities(self, ids: TokenIds, hidden: Floats) -> Iterator[tuple[str, Floats]]:
+        """Yield the probabilities [position, word] of each part, and of the model as it grows together."""
+        model: Floats = softmax(self._output(hidden))
+        yield "network", model
+        if self._kneser_ney is not None and self._interpolation is not None:
+            counted, lengths = self._counted(self._kneser_ney, ids[:-1])
+            yield "kneser_ney", counted
+            weights = np.array(self._interpolation.weights, np.float32)[lengths][:, None]
             model = (1 - weights) * model + weights * counted
-            found += [("kneser_ney", counted), ("both", model)]
-        return [*found, ("cache", self._with_cache(model, hidden, ids[1:]))]
+            yield "both", model
+        before = hidden[:0] if self._hidden is None else self._hidden
+        every, followed = np.concatenate([before, hidden]), np.concatenate([self._followed, ids[1:]])
+        cached, pairs = distributions(
+            self._cache.theta, every, followed, self._size, first=len(before), n_words=model.shape[1]
+        )
+        self._hidden, self._followed = every[-self._size :], followed[-self._size :]
+        weights = self._cache.weights(pairs).astype(np.float32)[:, None]
+        yield "cache", (1 - weights) * model + weights * cached
 
     def _counted(self, kneser_ney: KneserNey, ids: TokenIds) -> tuple[Float32s, Integers]:
-        read = np.concatenate([self._read, ids])
-        longest = kneser_ney.order - 1
+        read, longest = np.concatenate([self._read, ids]), kneser_ney.order - 1
         ends = range(len(self._read) + 1, len(read) + 1)
         rows = [kneser_ney.distribution(read[max(0, end - longest) : end]) for end in ends]
         self._read = read[-longest:]
         return np.stack([row for row, _ in rows]), np.array([length for _, length in rows])
 
-    def _with_cache(self, model: Floats, hidden: Floats, targets: TokenIds) -> Floats:
-        before = hidden[:0] if self._hidden is None else self._hidden
-        every = np.concatenate([before, hidden])
-        followed = np.concatenate([self._followed, targets])
-        cached, pairs = distributions(
-            self._parts.cache.theta, every, followed, self._size, first=len(before), n_words=model.shape[1]
-        )
-        weights = self._parts.cache.weights(pairs).astype(np.float32)[:, None]
-        self._hidden, self._followed = every[-self._size :], followed[-self._size :]
-        with_cache: Floats = (1 - weights) * model + weights * cached
-        return with_cache
-
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> Report:
         """Return the metrics of each part, with intervals, ready for JSON; empty: nothing was measured."""
-        if not self._costs or not sum(map(len, self._costs)):
+        if not sum(map(len, self._costs)):
             return {}
         costs = np.concatenate(self._costs)
-        models = {
-            name: _metrics(Suggested(*map(np.concatenate, zip(*parts, strict=True))), costs)
-            for name, parts in self._found.items()
-        }
-        how = {**method(), "name": f"percentile bootstrap over blocks of {BLOCK} words"}
         return {
-            "positions": len(costs), "cache_words": self._size, "models": models, "interval_method": how
-        }  # fmt: skip
+            "positions": len(costs),
+            "cache_words": self._size,
+            "models": {name: _metrics(parts, costs) for name, parts in self._found.items()},
+            "interval_method": {**method(), "name": f"percentile bootstrap over blocks of {BLOCK} words"},
+        }
 
 
-def _metrics(found: Suggested, costs: Integers) -> dict[str, Any]:
+def _metrics(found: list[Suggested], costs: Integers) -> Report:
     """Return the metrics of one model, and the 95 % interval of each."""
+    top1, top3, keys = map(np.concatenate, zip(*found, strict=True))
     ones = np.ones(len(costs), np.int64)
-    parts = (found.top1, found.top3, costs - found.keys)
-    wholes = (ones, ones, costs)
     starts = np.arange(0, len(costs), BLOCK)
-    blocks = [[np.add.reduceat(each.astype(np.float64), starts) for each in side] for side in (parts, wholes)]
-    values = [float(part.sum() / whole.sum()) for part, whole in zip(parts, wholes, strict=True)]
-    ends = ratio_intervals(np.stack(blocks[0], axis=1), np.stack(blocks[1], axis=1))
-    return {**dict(zip(METRICS, values, strict=True)), "intervals": dict(zip(METRICS, ends, strict=True))}
+    parts, wholes = (
+        np.stack([np.add.reduceat(each.astype(np.float64), starts) for each in side], axis=1)
+        for side in ((top1, top3, costs - keys), (ones, ones, costs))
+    )
+    values = (parts.sum(axis=0) / wholes.sum(axis=0)).tolist()
+    ends = dict(zip(METRICS, ratio_intervals(parts, wholes), strict=True))
+    return {**dict(zip(METRICS, values, strict=True)), "intervals": ends}
 
 
-def headline(suggestions: Mapping[str, Any], *, with_cache: bool = False) -> dict[str, float]:
+def headline(suggestions: Report, *, with_cache: bool = False) -> dict[str, float]:
     """Return the metrics of the model as it predicts: of network and Kneser–Ney model, or the network."""
     models = suggestions.get("models", {})
     name = "cache" if with_cache else next((each for each in ("both", "network") if each in models), None)

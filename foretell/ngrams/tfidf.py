@@ -19,7 +19,7 @@ import numpy as np
 
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
 from foretell.ngrams.characters import MAX_ALPHABET, Alphabet, character_ngrams, end_of_character_keys
-from foretell.ngrams.checked_arrays import checked_array, checked_keys, wrong
+from foretell.ngrams.checked_arrays import checked_array, checked_keys, checked_weights, wrong
 from foretell.ngrams.keys import end_of_keys, find, flat, keys_fit, ngram_keys
 
 LONGEST = 2
@@ -66,7 +66,7 @@ class TfidfFeatures:
 
     def counts(self, ids: TokenIds, starts: Integers, texts: Sequence[str]) -> Counts:
         """Count the features of texts: text i is ids[starts[i]:starts[i + 1]], and written texts[i]."""
-        word_keys, word_texts = word_ngrams(ids, starts, self.size, self.longest)
+        word_keys, word_texts = ngram_keys(ids, starts, self.size, self.longest)
         features = [find(self.words, word_keys)]
         owners = [word_texts]
         if len(self.characters):
@@ -122,18 +122,6 @@ class TfidfModel:
         result: Float32s = scores.astype(np.float32)
         return result
 
-    def has_values_of(self, other: TfidfModel) -> bool:
-        """Whether the values of both are the same for every text."""
-        mine, others = self.features, other.features
-        return (
-            self.norm == other.norm
-            and (mine.size, mine.longest) == (others.size, others.longest)
-            and np.array_equal(mine.words, others.words)
-            and np.array_equal(mine.characters, others.characters)
-            and np.array_equal(mine.alphabet, others.alphabet)
-            and np.array_equal(self.idf, other.idf)
-        )
-
     def times(self, factor: float) -> TfidfModel:
         """Return the model whose scores are `factor` times these."""
         return replace(self, weights=np.float32(factor) * self.weights, bias=np.float32(factor) * self.bias)
@@ -160,13 +148,9 @@ class TfidfModel:
         """
         features, norm = _features_of(arrays, name)
         idf = checked_array(arrays, f"{name}/idf", np.float32, 1, length=len(features))
-        weights = checked_array(arrays, f"{name}/weights", np.float32, 2, length=len(features))
-        bias = checked_array(arrays, f"{name}/bias", np.float32, 1)
-        if not len(bias) or weights.shape[1] != len(bias):
-            raise wrong(f"{name}/weights", f"{len(bias) or 'at least 1'} columns", str(weights.shape[1]))
         if not (idf > 0).all():
             raise wrong(f"{name}/idf", "numbers above 0", "others")
-        return cls(features, idf, weights, bias, norm)
+        return cls(features, idf, *checked_weights(arrays, name, len(features)), norm)
 
 
 def tfidf_arrays(models: Sequence[TfidfModel]) -> dict[str, Array]:
@@ -202,17 +186,6 @@ def _features_of(arrays: Mapping[str, Array], name: str) -> tuple[TfidfFeatures,
     return TfidfFeatures(words, characters, alphabet, size, longest), norm
 
 
-def word_ngrams(
-    ids: TokenIds, starts: Integers, size: int, longest: int = LONGEST
-) -> tuple[NgramKeys, Integers]:
-    """Return all occurrences of word n-grams: their keys and the texts they are in, both [occurrence]."""
-    text_of = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    by_length = list(ngram_keys(ids.astype(np.int64), starts, size, longest))
-    return np.concatenate([keys for keys, _ in by_length]), np.concatenate(
-        [text_of[at] for _, at in by_length]
-    )
-
-
 def count_pairs(texts: Integers, features: Integers, n_features: int) -> Counts:
     """Count equal pairs of text and feature, [occurrence] each."""
     packed = texts.astype(np.int64) * n_features + features
@@ -225,16 +198,15 @@ def count_pairs(texts: Integers, features: Integers, n_features: int) -> Counts:
 
 def merged(models: Iterable[TfidfModel]) -> tuple[TfidfModel, ...]:
     """Add up the models that have the same values, so that these are computed once: scores are sums."""
-    kept: list[TfidfModel] = []
+    kept: dict[tuple[object, ...], TfidfModel] = {}
     for model in models:
-        for place, other in enumerate(kept):
-            if other.has_values_of(model):
-                weights, bias = other.weights + model.weights, other.bias + model.bias
-                kept[place] = replace(other, weights=weights, bias=bias)
-                break
-        else:
-            kept.append(model)
-    return tuple(kept)
+        of = model.features
+        arrays = (of.words, of.characters, of.alphabet, model.idf)
+        key = (model.norm, of.size, of.longest, *(each.tobytes() for each in arrays))
+        if (other := kept.get(key)) is not None:
+            model = replace(other, weights=other.weights + model.weights, bias=other.bias + model.bias)
+        kept[key] = model
+    return tuple(kept.values())
 
 
 def _parts(texts: Sequence[str]) -> list[tuple[int, int]]:

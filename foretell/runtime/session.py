@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -149,7 +149,7 @@ def check_threads(threads: int | None) -> int:
 
 
 def _open(graph: Graph, path: Path, *, is_trial: bool = False) -> onnxruntime.InferenceSession:
-    options, more = onnxruntime.SessionOptions(), dict[str, Any]()
+    options, more = onnxruntime.SessionOptions(), dict[str, list[str]]()
     # An error is raised; nothing is written to standard error, too.
     options.log_severity_level = 4
     options.intra_op_num_threads = options.inter_op_num_threads = 1

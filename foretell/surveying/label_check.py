@@ -12,6 +12,7 @@ from foretell.arrays import Float32s
 from foretell.data.split import text_key
 from foretell.metrics.label_errors import find_label_errors
 from foretell.ngrams.ensemble import linear_log_probabilities
+from foretell.ngrams.keys import flat
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import fit_ngrams
@@ -110,9 +111,8 @@ def _out_of_fold(texts: Sequence[str], given: Targets, n_labels: int, listener: 
     The texts are divided into five folds, each label evenly and equal texts together. Each fold has the
     probabilities of a model that is fitted to the other four. `given` has the label of each text, [text].
     """
-    tokenizer, ids, starts = Tokenizer.train_encoded(
-        texts, "words", lowercase=True, vocabulary=MAX_WORDS, min_count=1
-    )
+    tokenizer = Tokenizer.train(texts, "words", lowercase=True, vocabulary=MAX_WORDS)
+    ids, starts = flat(tokenizer.encode_batch(texts))
     targets = np.eye(n_labels, dtype=np.float32)[given]
     result = np.empty((len(texts), n_labels), np.float32)
     for fold, (fitted, out) in enumerate(make_folds(texts, given, FOLDS, SEED), start=1):

@@ -18,7 +18,7 @@ from foretell.surveying.label_check import Listener
 from foretell.surveying.label_check import check_labels as check_of_labels
 from foretell.surveying.repeats import conflicts, find_repeats, overlap
 from foretell.surveying.result import DataSurvey
-from foretell.text.splitting import splitter
+from foretell.text.tokenizer import Tokenizer
 
 MAX_COUNTED = 2_000_000
 MAX_TEXTS = 10_000
@@ -119,6 +119,6 @@ def _lengths(texts: Sequence[str]) -> tuple[TokenLengths, float]:
         order = np.random.default_rng(SEED).permutation(len(texts))
         enough = int(np.searchsorted(np.cumsum([len(texts[place]) for place in order]), MAX_COUNTED)) + 1
         counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
-    found, single = count_tokens(counted, splitter("words", lowercase=True))
+    found, single = count_tokens(counted, Tokenizer.without_words("words", lowercase=True).runs)
     total = round(found.total / len(counted) * len(texts))
     return replace(found, total=total), single / len(counted)

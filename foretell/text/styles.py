@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
@@ -194,42 +194,29 @@ def library_tokenizer(
         words: the vocabulary.
         merges: of "subword": the pairs of tokens that are joined, the first to be joined first.
     """
-    if style in OPEN:
-        return _open_tokenizer(style, lowercase, [*SPECIALS[style], *words, *BYTES], merges or [])
-    tokens = [*SPECIALS[style], *words]
-    unknown = UNKNOWN
+    tokens, unknown = [*SPECIALS[style], *words], UNKNOWN
     if style == "white-space":
         tokens, unknown = [*tokens, _WHITE_SPACE_UNKNOWN], _WHITE_SPACE_UNKNOWN
-    vocabulary = {token: i for i, token in enumerate(tokens)}
-    library = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token=unknown))
-    _set_normalizer(library, composes=style == "words", lowercase=lowercase)
-    library.pre_tokenizer = _splitter(style)
-    return library
-
-
-def _open_tokenizer(
-    style: Style, lowercase: bool, tokens: list[str], merges: list[tuple[str, str]]
-) -> Tokenizer:
-    """Return a tokenizer with an open vocabulary: byte-pair encoding, of "char" without any pair."""
-    library = Tokenizer(open_model({token: i for i, token in enumerate(tokens)}, merges))
-    _set_normalizer(library, composes=True, lowercase=lowercase)
-    if style == "subword":
+    if style in OPEN:
+        tokens += BYTES
+        library = Tokenizer(open_model({token: i for i, token in enumerate(tokens)}, merges or []))
+        library.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    else:
+        vocabulary = {token: i for i, token in enumerate(tokens)}
+        library = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token=unknown))
+    steps: list[normalizers.Normalizer] = [normalizers.NFC()] if style in ("words", *OPEN) else []
+    if lowercase:
+        steps.append(normalizers.Lowercase())
+    if steps:
+        library.normalizer = normalizers.Sequence(steps)
+    if style != "char":
         library.pre_tokenizer = _splitter(style)
-    library.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     return library
 
 
 def open_model(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> models.BPE:
     """Return the model of a tokenizer with an open vocabulary."""
     return models.BPE(vocab=vocabulary, merges=merges, unk_token=UNKNOWN, byte_fallback=True)
-
-
-def _set_normalizer(library: Tokenizer, *, composes: bool, lowercase: bool) -> None:
-    steps: list[Any] = [normalizers.NFC()] if composes else []
-    if lowercase:
-        steps.append(normalizers.Lowercase())
-    if steps:
-        library.normalizer = normalizers.Sequence(steps)
 
 
 def _splitter(style: Style) -> pre_tokenizers.PreTokenizer:

@@ -33,19 +33,18 @@ from collections.abc import Iterable, Iterator
 from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Encoding
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from foretell.errors import SettingsError
+from foretell.arrays import TokenIds
+from foretell.errors import DataError, SettingsError
 from foretell.text import styles
 from foretell.text import vocabulary as learned
 from foretell.text.spacing import Spacing
-from foretell.text.styles import BYTES, OPEN, SPECIALS, UNKNOWN, Style, library_tokenizer
+from foretell.text.styles import BYTES, END_OF_LINE, OPEN, SPECIALS, UNKNOWN, Style, library_tokenizer
 
 Span = tuple[int, int, int]
 """A token and where it is in the text: (id, start, end), in code points."""
-
 
 # Texts after which building a dictionary of all words saves time.
 _TEXTS_BEFORE_DICTIONARY = 100
@@ -116,92 +115,40 @@ class Tokenizer:
             DataError: no word is left.
             SettingsError: an unknown style, or a size below one.
         """
-        empty = cls._empty(style, lowercase, vocabulary, min_count)
-        return empty._with_words(learned.count_runs(empty.runs, texts), lowercase, vocabulary, min_count)[0]
-
-    @classmethod
-    def train_encoded(
-        cls, texts: Iterable[str], style: Style, *, lowercase: bool, vocabulary: int, min_count: int
-    ) -> tuple[Tokenizer, NDArray[np.int32], NDArray[np.int64]]:
-        """Do `train` and `encode` on the same texts in one pass, in half the time.
-
-        All ids are in memory, so this is for texts that fit in memory.
-
-        Returns:
-            The tokenizer; the ids of all texts, one text after another, int32 [word]; and where each text
-            begins, int64 [text + 1]: text i has ids[starts[i]:starts[i + 1]].
-
-        Raises:
-            DataError, SettingsError: as `train` does.
-        """
-        empty = cls._empty(style, lowercase, vocabulary, min_count)
-        if empty.is_open:
-            texts = list(texts)
-            tokenizer = cls.train(
-                texts, style, lowercase=lowercase, vocabulary=vocabulary, min_count=min_count
+        empty = cls.without_words(style, lowercase=lowercase)
+        for name, value in (("vocabulary", vocabulary), ("min-count", min_count)):
+            if value < 1:
+                raise SettingsError(expected="at least 1", found=repr(value), where=name)
+        counts = learned.count_runs(empty.runs, texts)
+        if not empty.is_open:
+            for special in (*SPECIALS[style], ""):
+                counts.pop(special, None)
+        merges: learned.Merges = []
+        if style == "subword":
+            tokens, merges = learned.learn_subwords(counts, vocabulary, min_count)
+        else:
+            tokens = learned.most_frequent(counts, vocabulary, min_count)
+        if not tokens:
+            what = "character" if empty.is_open else "word"
+            raise DataError(
+                expected=f"texts with at least one {what}",
+                found=f"no {what} that occurs {min_count} times or more" if counts else "none",
+                fix="lower --min-count" if counts else "give other texts",
             )
-            of_texts = tokenizer.encode_batch(texts)
-            flat = np.fromiter(itertools.chain.from_iterable(of_texts), np.int32)
-            return tokenizer, flat, np.cumsum([0, *map(len, of_texts)])
-        place = learned.Places()
-        by_text = [np.array([place[word] for word in empty.words(text)], np.int32) for text in texts]
-        flat = np.concatenate([np.zeros(0, np.int32), *by_text])
-        counts = Counter(dict(zip(place, np.bincount(flat, minlength=len(place)).tolist(), strict=True)))
-        tokenizer, words = empty._with_words(counts, lowercase, vocabulary, min_count)
-        unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
-        id_of_place = np.full(len(place), unknown, np.int32)
-        id_of_place[[place[word] for word in words]] = len(SPECIALS[style]) + np.arange(len(words))
-        starts = np.cumsum([0, *map(len, by_text)])
-        ids = id_of_place[flat]
-        if tokenizer.start is not None:
-            ids = np.insert(ids, starts[:-1], tokenizer.start)
-            starts = starts + np.arange(len(starts))
-        return tokenizer, ids, starts
+        return cls(library_tokenizer(style, lowercase, tokens, merges), style)
 
     @classmethod
     def without_words(cls, style: Style, *, lowercase: bool) -> Tokenizer:
-        """Return a tokenizer that only splits: `words` works as after training, every word is unknown."""
-        return cls._empty(style, lowercase, 1, 1)
+        """Return a tokenizer that only splits: `runs` works as after training, every word is unknown.
 
-    @classmethod
-    def _empty(cls, style: Style, lowercase: bool, vocabulary: int, min_count: int) -> Tokenizer:
+        Raises:
+            SettingsError: an unknown style.
+        """
         if style not in get_args(Style):
             raise SettingsError(
                 expected=f"one of {', '.join(get_args(Style))}", found=repr(style), where="tokens"
             )
-        for name, value in (("vocabulary", vocabulary), ("min-count", min_count)):
-            if value < 1:
-                raise SettingsError(expected="at least 1", found=repr(value), where=name)
         return cls(library_tokenizer(style, lowercase, []), style)
-
-    def _with_words(
-        self, counts: Counter[str], lowercase: bool, vocabulary: int, min_count: int
-    ) -> tuple[Tokenizer, list[str]]:
-        """Return a tokenizer of the most frequent of these words, and its words in the order of their ids."""
-        if self.is_open:
-            return self._with_open_vocabulary(counts, lowercase, vocabulary, min_count)
-        for special in (*SPECIALS[self.style], ""):
-            counts.pop(special, None)
-        # Not in the order of occurrence: neighbours in the text would have neighbouring ids, and the
-        # article's network, which reads ids as numbers, could hardly distinguish them (docs/article.md).
-        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        words = [word for word, n in ordered if n >= min_count][:vocabulary]
-        if not words:
-            raise learned.nothing_left(counts, "word", min_count)
-        return Tokenizer(library_tokenizer(self.style, lowercase, words), self.style), words
-
-    def _with_open_vocabulary(
-        self, counts: Counter[str], lowercase: bool, vocabulary: int, min_count: int
-    ) -> tuple[Tokenizer, list[str]]:
-        """Return a tokenizer of these characters, or of subwords of these runs, and its tokens."""
-        if self.style == "char":
-            tokens, merges = learned.learn_characters(counts, vocabulary, min_count), None
-        else:
-            tokens, merges = learned.learn_subwords(counts, vocabulary, min_count)
-        if not tokens:
-            raise learned.nothing_left(counts, "character", min_count)
-        library = library_tokenizer(self.style, lowercase, tokens, merges=merges)
-        return Tokenizer(library, self.style), tokens
 
     def extended(self, words: Iterable[str]) -> Tokenizer:
         """Return a tokenizer with more words; the ids of those that it has already do not change.
@@ -233,9 +180,9 @@ class Tokenizer:
         if self.is_open or room <= 0:
             return self
         counts = learned.count_runs(self.runs, texts)
-        new = [(word, n) for word, n in counts.items() if n >= min_count and self.id(word) is None]
-        ordered = sorted(new, key=lambda item: (-item[1], item[0]))
-        return self.extended(word for word, _ in ordered[:room]) if ordered else self
+        new = Counter({word: n for word, n in counts.items() if self.id(word) is None})
+        words = learned.most_frequent(new, room, min_count)
+        return self.extended(words) if words else self
 
     def to_json(self) -> str:
         """Return the tokenizer as Hugging Face's tokenizer.json; `artifacts.stored_tokenizer` reads it."""
@@ -257,6 +204,17 @@ class Tokenizer:
             encodings = iter(self._inner.encode_batch_fast(others))
             ids += [self._ids(next(encodings).ids) if known is None else known for known in looked_up]
         return ids
+
+    def encode_lines(self, text: str) -> TokenIds:
+        """Return the ids, int64 [token], of a text of several lines; -1 for a word without an id.
+
+        A line break becomes the id of an end of line, where there is one.
+        """
+        ids = self.encode_batch(text.split("\n"))
+        if self.end_of_line is not None:
+            for line in ids[:-1]:
+                line.append(self.end_of_line)
+        return np.fromiter(itertools.chain.from_iterable(ids), np.int64)
 
     def encode_with_offsets(self, text: str) -> list[Span]:
         """Return (id, start, end) of each word; it is written as `text[start:end]`.
@@ -314,6 +272,19 @@ class Tokenizer:
         if self.is_open:
             return sum(id >= self.bytes.start for id in ids)
         return ids.count(self.unknown or 0)
+
+    def spelled_bytes(self, text: str) -> int:
+        """Return the bytes to spell the unknown words of a text: those of each word, and one for its end."""
+        if self.is_open:
+            return 0
+        return sum(utf8_bytes(word) + 1 for word in self.words(text) if self.id(word) is None)
+
+    def typed(self) -> tuple[list[str], list[int], list[int]]:
+        """Return all words, the keys that each costs (`keys_of`), and the ids that are never suggested."""
+        words = [self.word(id) for id in range(self.size)]
+        # With the tokens white-space, prepared texts have `<unk>` and `<eos>` as words.
+        hidden = [id for id, word in enumerate(words) if word == UNKNOWN or id < self.specials]
+        return words, list(map(keys_of, words)), [id for id in hidden if words[id] != END_OF_LINE]
 
     def word(self, id: int) -> str:
         """Return the word with this id; `<unk>` for -1.
@@ -378,3 +349,19 @@ class Tokenizer:
 
     def _plain_words(self, prepared: str) -> list[str] | None:
         return styles.plain_words(prepared, self.style, lowercase=self._lowercase)
+
+
+def keys_of(word: str) -> int:
+    """Return the keys that a word costs: one for each character, and one for the white space after it.
+
+    A mark, and a word of a script without spaces, has none. The end of a line is the white space of its last
+    word, so it costs nothing itself.
+    """
+    if word == END_OF_LINE:
+        return 0
+    return len(word) + (any(map(str.isalnum, word)) and not styles.in_unspaced_script(word[-1]))
+
+
+def utf8_bytes(text: str) -> int:
+    """Return the bytes of a text in UTF-8; a lone surrogate has three."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

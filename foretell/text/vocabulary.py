@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tokenizers import Tokenizer, models, trainers
 
-from foretell.errors import DataError
 from foretell.text.styles import SPECIALS, open_model
 
 Merges = list[tuple[str, str]]
@@ -27,10 +26,15 @@ _RUNS_AT_ONCE = 10_000
 _MAX_COUNTED = 4_000_000
 
 
-def learn_characters(counts: Counter[str], vocabulary: int, min_count: int) -> list[str]:
-    """Return the most frequent characters that occur `min_count` times, at most `vocabulary`."""
+def most_frequent(counts: Counter[str], vocabulary: int, min_count: int) -> list[str]:
+    """Return the most frequent strings that occur `min_count` times, at most `vocabulary`.
+
+    Equally frequent ones are in the order of the alphabet, not in that of occurrence: neighbours in the text
+    would have neighbouring ids, and the article's network, which reads ids as numbers, could hardly
+    distinguish them (docs/article.md).
+    """
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [character for character, n in ordered if n >= min_count][:vocabulary]
+    return [word for word, n in ordered if n >= min_count][:vocabulary]
 
 
 def learn_subwords(counts: Counter[str], vocabulary: int, min_count: int) -> tuple[list[str], Merges]:
@@ -47,7 +51,7 @@ def learn_subwords(counts: Counter[str], vocabulary: int, min_count: int) -> tup
     for run, n in counts.items():
         for character in run:
             of_characters[character] += n
-    alphabet = learn_characters(of_characters, max(1, vocabulary // 2), min_count)
+    alphabet = most_frequent(of_characters, max(1, vocabulary // 2), min_count)
     if not alphabet:
         return [], []
     library = Tokenizer(models.BPE())
@@ -90,23 +94,6 @@ def _by_frequency(tokens: list[str], merges: Merges, counts: Counter[str]) -> li
             for token in encoding.tokens:
                 occurrences[token] += counts[run]
     return sorted(tokens, key=lambda token: (-occurrences[token], token))
-
-
-class Places(dict[str, int]):
-    """The different words so far, numbered from 0 by first occurrence; looking up a new one adds it."""
-
-    def __missing__(self, word: str) -> int:
-        self[word] = place = len(self)
-        return place
-
-
-def nothing_left(counts: Counter[str], what: str, min_count: int) -> DataError:
-    """Return the error for texts of which no vocabulary can be made."""
-    return DataError(
-        expected=f"texts with at least one {what}",
-        found="none" if not counts else f"no {what} that occurs {min_count} times or more",
-        fix="give other texts" if not counts else "lower --min-count",
-    )
 
 
 def count_runs(runs: Callable[[str], list[str]], texts: Iterable[str]) -> Counter[str]:

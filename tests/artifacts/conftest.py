@@ -9,8 +9,8 @@ import pytest
 from foretell.artifacts.directory import write_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
+from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.ngrams.kneser_ney import KneserNey, Level
-from foretell.ngrams.labelwise import LabelwiseEnsemble
 from tests.builders import MANY, random_model
 
 TEXT = "The mind, the body, the soul: all things pass away like smoke and like a dream in the night."

@@ -31,8 +31,7 @@ from foretell.errors import (
 )
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import Ensemble
-from foretell.ngrams.interpolation import Interpolation
-from foretell.ngrams.kneser_ney import KneserNey
+from foretell.ngrams.kneser_ney import Interpolation, KneserNey
 from tests.builders import random_linear_model, rewrite, rewrite_json
 from tests.encoders import kept_teacher
 

@@ -18,7 +18,7 @@ import foretell
 from foretell.artifacts.directory import read_model, write_model
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import Ensemble
-from foretell.ngrams.interpolation import Interpolation
+from foretell.ngrams.kneser_ney import Interpolation
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 # Bit for bit on one machine; other processors round the network's last digits otherwise.

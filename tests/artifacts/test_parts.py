@@ -18,9 +18,8 @@ from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import check_size
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.errors import ArtifactError, SettingsError
-from foretell.ngrams.ensemble import Ensemble
-from foretell.ngrams.interpolation import Interpolation
-from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.ngrams.ensemble import Ensemble, LabelwiseEnsemble
+from foretell.ngrams.kneser_ney import Interpolation
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.text.tokenizer import Tokenizer
 from tests.builders import random_linear_model, rewrite_json

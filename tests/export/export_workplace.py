@@ -11,9 +11,9 @@ from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.model_export import Exported, export_model
 from foretell.ngrams.characters import character_ngrams, make_alphabet
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
-from foretell.ngrams.labelwise import LabelwiseEnsemble
-from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, word_ngrams
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, LabelwiseEnsemble
+from foretell.ngrams.keys import ngram_keys
+from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
 from foretell.text.tokenizer import Tokenizer
 from tests.builders import MANY, kneser_ney_parts, random_linear_model, tokenizer_of, write_random
 
@@ -99,7 +99,7 @@ def random_tfidf_models(tokenizer: Tokenizer, texts: list[str], n_columns: int) 
     rng = np.random.default_rng(5)
     models = []
     for norm, longest, letters in ((2, 2, characters), (1, 1, none)):
-        words = np.unique(word_ngrams(np.concatenate(ids), starts, tokenizer.size, longest)[0])
+        words = np.unique(ngram_keys(np.concatenate(ids), starts, tokenizer.size, longest)[0])
         features = TfidfFeatures(words, letters, alphabet, tokenizer.size, longest)
         idf = rng.uniform(1, 4, len(features)).astype(np.float32)
         weights = rng.normal(0, 2, (len(features), n_columns)).astype(np.float32)

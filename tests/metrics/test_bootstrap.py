@@ -57,22 +57,13 @@ def test_the_intervals_are_those_of_the_metrics_of_each_resample() -> None:
     )
 
 
-def test_the_interval_of_an_accuracy_is_close_to_the_binomial_one() -> None:
-    true = np.zeros(400, np.int64)
-    predicted = np.where(np.arange(400) < 320, 0, 1)
-    exact = stats.binomtest(320, 400).proportion_ci(method="wilson")
-    assert label_intervals(true, predicted, NAMES)["accuracy"] == pytest.approx(list(exact), abs=0.01)
-
-
 def test_metrics_that_are_undefined_have_no_interval() -> None:
     found = label_intervals(np.array([0, 0, 1]), np.array([0, 0, 0]), NAMES)["labels"]
     assert found["c"] == {"precision": None, "recall": None, "f1": None}
     assert found["b"]["precision"] is None
     assert found["b"]["recall"] == [0, 0]
     assert interval(np.array([np.nan, 1.0])) == [1, 1]
-
-
-def test_a_label_that_the_model_lacks_leaves_out_the_log_loss() -> None:
+    # A true label that the model lacks leaves out the log loss.
     found = probability_intervals(np.array([0, 2]), np.array([[0.9, 0.1], [0.4, 0.6]]))
     assert found["log_loss"] is None
     assert found["calibration_error"][1] > 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from foretell.errors import SettingsError
 from foretell.metrics.costs import Costs, best_threshold, cost_report, costs_of
 from foretell.metrics.label_errors import find_label_errors
-from foretell.metrics.shown import number, remarks_on, result_of, rows_of, tiles_of
+from foretell.metrics.shown import remarks_on, result_of, rows_of, tiles_of
 
 texts = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.7, 1.0])), min_size=1, max_size=20
@@ -22,7 +22,7 @@ def cost_at(threshold: float, positive: np.ndarray, probability: np.ndarray, cos
     return float(costs.fp * (says & ~positive).sum() + costs.fn * (~says & positive).sum())
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(texts, st.sampled_from([(1, 1), (5, 1), (1, 7.5)]))
 def test_no_threshold_costs_less(rows: list[tuple[bool, float]], pair: tuple[float, float]) -> None:
     positive, probability = (np.array(column) for column in zip(*rows, strict=True))
@@ -31,10 +31,6 @@ def test_no_threshold_costs_less(rows: list[tuple[bool, float]], pair: tuple[flo
     assert 0 <= found <= 1
     tried = [cost_at(each, positive, probability, costs) for each in np.linspace(0, 1, 101)]
     assert cost_at(found, positive, probability, costs) == pytest.approx(min(tried))
-
-
-def test_a_half_is_chosen_where_it_costs_least_too() -> None:
-    assert best_threshold(np.array([False, True]), np.array([0.2, 0.9]), Costs(1, 1)) == 0.5
 
 
 def test_dear_false_positives_raise_the_threshold() -> None:
@@ -49,11 +45,9 @@ def test_dear_false_positives_raise_the_threshold() -> None:
     assert report["chosen"]["cost"] <= report["cross_validated_cost"] < report["at_half"]["cost"]
     assert report["at_half"]["false_positives"] == int(((probability >= 0.5) & ~positive).sum())
     assert report["at_half"]["false_negatives"] == int(((probability < 0.5) & positive).sum())
-
-
-def test_four_texts_are_too_few_for_five_folds() -> None:
-    report = cost_report(np.array([True] * 4), np.array([0.5] * 4), Costs(1, 1))
-    assert report["cross_validated_cost"] is None
+    # A half is chosen where it costs least too. Four texts are too few for five folds.
+    assert best_threshold(np.array([False, True]), np.array([0.2, 0.9]), Costs(1, 1)) == 0.5
+    assert cost_report(positive[:4], probability[:4], Costs(1, 1))["cross_validated_cost"] is None
 
 
 @pytest.mark.parametrize(
@@ -79,6 +73,8 @@ def test_a_hard_label_is_not_suspected_as_a_whole() -> None:
     given = np.array([0] * 10 + [1] * 10)
     positive = np.array([0.1] * 10 + [0.45] * 10)
     assert not len(find_label_errors(given, np.column_stack([1 - positive, positive]))[0])
+    # A label without texts is never suggested.
+    assert not len(find_label_errors(np.array([0, 0]), np.array([[0.1, 0.9], [0.8, 0.2]]))[0])
 
 
 def test_flipped_labels_are_found_and_ranked_first() -> None:
@@ -99,12 +95,7 @@ def test_flipped_labels_are_found_and_ranked_first() -> None:
     assert (suggested[wrong] == true[places[wrong]]).all()
 
 
-def test_a_label_without_texts_is_never_suggested() -> None:
-    assert not len(find_label_errors(np.array([0, 0]), np.array([[0.1, 0.9], [0.8, 0.2]]))[0])
-
-
 FOLDS = "out-of-fold predictions of 5 folds (a.csv)"
-PARTS = {"accuracy": 0.897, "linear_accuracy": 0.906, "network_accuracy": 0.675, "measured_on": FOLDS}
 
 
 @pytest.mark.parametrize(
@@ -115,20 +106,12 @@ PARTS = {"accuracy": 0.897, "linear_accuracy": 0.906, "network_accuracy": 0.675,
             f"Accuracy 85.00 % on {FOLDS}, trained in 1 min 05 s.",
         ),
         (
-            {"perplexity": 77.25, "measured_on": "validation text", "seconds": 3},
-            "Perplexity 77.25 on validation text, trained in 3 s.",
-        ),
-        (
-            {"perplexity": 9.5, "measured_on": "validation text", "tokens": 3},
-            "Perplexity per token 9.5 on validation text.",
+            {"perplexity": 77.25, "measured_on": "validation text", "tokens": 9},
+            "Perplexity per token 77.25 on validation text.",
         ),
         (
             {"accuracy": 1.0, "perplexity": 1.01, "measured_on": "the last 1,000 iterations"},
             "Accuracy 100.00 % on training text (the last 1,000 iterations).",
-        ),
-        (
-            {"accuracy": 1.0, "measured_on": "training texts, while training"},
-            "Accuracy 100.00 % on training texts, while training.",
         ),
         ({"accuracy": 0.5, "micro_f1": 0.6}, "Subset accuracy 50.00 % on validation texts."),
         (
@@ -142,33 +125,16 @@ def test_the_result_is_one_sentence(metrics: dict[str, object], sentence: str) -
     assert result_of(metrics) == sentence
 
 
-def test_a_network_far_behind_is_explained() -> None:
-    (remark,) = remarks_on(PARTS)
-    assert "network alone has 67.50 %, the linear models 90.60 %, both 89.70 %" in remark
-    assert remarks_on({**PARTS, "network_accuracy": 0.9}) == []
-    assert remarks_on({"accuracy": 0.5, "caution": "expect a little less"}) == ["Expect a little less."]
-
-
 def test_rows_and_tiles_begin_with_the_most_important() -> None:
-    metrics = {
-        "loss": 0.01,
-        "seconds": 61.0,
-        "accuracy": 0.5,
-        "own": 3,
-        "table": {},
-        "is": True,
-        "caution": "x",
-    }
+    metrics = {"loss": 0.01, "seconds": 61.0, "accuracy": 0.5, "own": 3, "table": {}, "is": True}
+    metrics["caution"] = "x"
     assert rows_of(metrics) == [
         ("Accuracy", "50.00 %"), ("Training loss (nats)", "0.0100"), ("Time", "1 min 01 s"), ("Own", "3")
     ]  # fmt: skip
     assert tiles_of(metrics) == [("Accuracy", "50.00 %"), ("Time", "1 min 01 s")]
+    assert remarks_on(metrics) == ["X."]
+    (remark,) = remarks_on({"accuracy": 0.5, "baseline_accuracy": 0.6})
+    assert remark.startswith("The n-gram linear model alone is more accurate here (60.00 % against 50.00 %)")
     assert rows_of({"accuracy": float("nan"), "steps": 10**400}) == [
         ("Accuracy", "not a number"), ("Steps", "too large to show")
-    ]  # fmt: skip
-
-
-def test_what_can_be_shown_is_a_finite_number() -> None:
-    assert [number(value) for value in (1, 0.5, True, float("nan"), 1e31, "1", None)] == [
-        1.0, 0.5, None, None, None, None, None
     ]  # fmt: skip

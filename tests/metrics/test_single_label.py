@@ -31,25 +31,21 @@ def test_metrics_agree_with_scikit_learn(n: int, n_labels: int, seed: int) -> No
     for name, *expected in zip(names, *each, strict=True):
         assert list(found["labels"][name].values()) == pytest.approx(expected)
     assert json.loads(json.dumps(found)) == found
+    probabilities = rng.dirichlet([1] * n_labels, n)
+    expected = reference.log_loss(true, probabilities, labels=places)
+    assert log_loss(true, probabilities) == pytest.approx(expected)
+    # One certain mistake does not make it infinite.
+    assert log_loss(np.array([0]), np.array([[0.0, 1.0]], np.float32)) < 90
 
 
-def test_log_loss_equals_scikit_learn() -> None:
-    rng = np.random.default_rng(0)
-    probabilities, true = rng.dirichlet([1, 1, 1], 50), rng.integers(0, 3, 50)
-    assert log_loss(true, probabilities) == pytest.approx(reference.log_loss(true, probabilities))
-
-
-def test_one_certain_mistake_does_not_make_the_log_loss_infinite() -> None:
-    certain = np.array([[0.0, 1.0]], np.float32)
-    assert log_loss(np.array([0]), certain) < 90
-    assert log_loss(np.array([0]), certain, min_probability=1e-7) == pytest.approx(-np.log(1e-7))
-
-
-def test_calibration_error_by_hand() -> None:
+def test_calibration_by_hand() -> None:
     confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.6])
     correct = np.array([True, True, True, False, True])
     assert calibration_error(confidence, correct, bins=10) == pytest.approx(0.8 * 0.2 + 0.2 * 0.4)
-    assert calibration_error(np.ones(3), np.ones(3, bool)) == 0
+    found = reliability_bins(confidence, correct, bins=10)
+    # 0.6 closes the bin below it.
+    assert [(each["low"], each["high"], each["texts"]) for each in found] == [(0.5, 0.6, 1), (0.9, 1.0, 4)]
+    assert [each["accuracy"] for each in found] == [1, 0.75]
 
 
 ANSWERS = st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), min_size=1, max_size=60)
@@ -75,19 +71,6 @@ def test_the_bins_hold_every_text_and_make_the_calibration_error(
         assert each["low"] - 1e-6 <= each["confidence"] <= each["high"] + 1e-6
     assert [each["low"] for each in found] == sorted({each["low"] for each in found})
     assert json.loads(json.dumps(found)) == found
-
-
-def test_bins_by_hand() -> None:
-    confidence = np.array([0.5, 0.55, 0.95, 1.0], np.float32)
-    found = reliability_bins(confidence, np.array([True, False, True, True]), bins=10)
-    # 0.5 closes the bin below it.
-    assert [(each["low"], each["high"], each["texts"]) for each in found] == [
-        (0.4, 0.5, 1),
-        (0.5, 0.6, 1),
-        (0.9, 1.0, 2),
-    ]
-    assert found[2]["confidence"] == pytest.approx(0.975)
-    assert [each["accuracy"] for each in found] == [1, 0, 1]
 
 
 @settings(deadline=None, max_examples=60)

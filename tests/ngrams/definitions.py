@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from hypothesis import strategies as st
 
 SIZE = 7
@@ -28,9 +27,3 @@ def occurrences(text, size, longest=3):
 def held(text, size, longest=3):
     """Return the keys of the distinct n-grams of a text."""
     return {key(text[a:b], size) for a, b in occurrences(text, size, longest)}
-
-
-def flat(texts):
-    """Return texts one after another: their ids, and where each begins."""
-    ids = np.array([word for text in texts for word in text], np.int32)
-    return ids, np.cumsum([0, *(len(text) for text in texts)])

@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 
 from foretell.ngrams.cache import HALF, NONE, PENDING, ContinuousCache
 from foretell.ngrams.cache import probabilities as cached_probabilities
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, linear_log_probabilities, log_of, softmax
-from foretell.ngrams.interpolation import Interpolation
-from foretell.ngrams.labelwise import LabelwiseEnsemble, logit, sigmoid
+from foretell.ngrams.ensemble import (
+    NETWORK_ALONE,
+    Ensemble,
+    LabelwiseEnsemble,
+    linear_log_probabilities,
+    log_of,
+    logit,
+    sigmoid,
+    softmax,
+)
+from foretell.ngrams.kneser_ney import Interpolation
 
 WEIGHTS = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.5])
 
@@ -52,45 +60,18 @@ def test_it_is_the_weighted_geometric_mean(
         np.testing.assert_allclose(row, slowly(ensemble, a, b, n_labels), rtol=1e-4, atol=1e-6)
 
 
-def test_a_part_that_weighs_nothing_may_be_missing() -> None:
-    of_network, of_linear = drawn(5, 3, 0), drawn(5, 3, 1)
-    alone = Ensemble(network=0.0, linear=1.0)(None, log_of(of_linear))
-    np.testing.assert_allclose(alone, of_linear, atol=1e-6)
-    np.testing.assert_allclose(NETWORK_ALONE(of_network), of_network, atol=1e-6)
-    # It is left out altogether: even a NaN of its cannot reach the answer.
-    spoilt = np.full_like(of_network, np.nan)
-    np.testing.assert_array_equal(Ensemble(network=0.0, linear=1.0)(spoilt, log_of(of_linear)), alone)
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"network": -0.1}, "no finite numbers 'network' from 0"),
-        ({"network": 0, "linear": 0}, "no weight above 0"),
-        ({"linear": math.nan}, "no finite numbers"),
-        ({"linear": math.inf}, "no finite numbers"),
-        ({"linear": "much"}, "no finite numbers"),
-        ({"offsets": [0.0, math.nan]}, "no finite numbers"),
-        ({"offsets": 1.0}, "no finite numbers"),
-    ],
-)
-def test_other_values_are_refused(changes: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        Ensemble.from_dict({"network": 0.5, "linear": 0.5, "offsets": [], **changes})
-
-
-def test_scores_of_two_labels_are_the_log_odds_of_the_second() -> None:
+def test_scores_are_log_odds_or_logits() -> None:
+    # Of two labels: the log-odds of the second.
     logs = linear_log_probabilities(np.array([[2.0], [-700.0]], np.float32))
     np.testing.assert_allclose(np.exp(logs[0]), [1 / (1 + math.exp(2)), 1 / (1 + math.exp(-2))])
     np.testing.assert_allclose(logs[1], [0, -700], atol=1e-6)
-
-
-def test_scores_of_more_labels_are_the_logits_of_a_softmax() -> None:
-    scores = np.array([[1.0, 2.0, 900.0], [0.0, 0.0, 0.0]], np.float32)
-    logs = linear_log_probabilities(scores)
-    np.testing.assert_allclose(logs[0], [-899, -898, 0], atol=1e-6)
-    np.testing.assert_allclose(logs[1], np.log([1 / 3] * 3))
+    # Of more labels: the logits of a softmax.
+    logs = linear_log_probabilities(np.array([[1.0, 2.0, 900.0], [0.0, 0.0, 0.0]], np.float32))
+    np.testing.assert_allclose(logs, [[-899, -898, 0], np.log([1 / 3] * 3)], atol=1e-6)
     np.testing.assert_allclose(softmax(logs), np.exp(logs), atol=1e-7)
+    values = np.array([[0.0, 1e-3, 0.5, 0.999, 1.0]], np.float32)
+    np.testing.assert_allclose(sigmoid(logit(values)), values, atol=2e-7)
+    assert sigmoid(np.array([-1e6, 1e6])).tolist() == [0.0, 1.0]
 
 
 ENSEMBLE = LabelwiseEnsemble(
@@ -106,22 +87,21 @@ def test_it_adds_log_odds() -> None:
     assert found[0, 0] == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-6)
     assert found[0, 1] == pytest.approx(1 / (1 + np.exp(1 + 2 * np.log(7 / 3))), abs=1e-6)
     # A probability of 0 or 1 is not infinite.
-    assert np.isfinite(ENSEMBLE.logits(network, linear)).all()
+    assert np.isfinite(found).all()
     assert ENSEMBLE.decide(found).tolist() == [[True, False], [True, False]]
 
 
-def test_members_without_weights_are_not_needed() -> None:
-    alone = LabelwiseEnsemble(linear=(1.0, 2.0), offsets=(0.0, 0.0), thresholds=(0.5, 0.5))
-    np.testing.assert_allclose(
-        alone(None, np.array([[0.0, 1.0]])), [[0.5, sigmoid(np.array(2.0))]], rtol=1e-6
-    )
-    assert not alone.network
-
-
-def test_log_odds_and_back() -> None:
-    values = np.array([[0.0, 1e-3, 0.5, 0.999, 1.0]], np.float32)
-    np.testing.assert_allclose(sigmoid(logit(values)), values, atol=2e-7)
-    assert sigmoid(np.array([-1e6, 1e6])).tolist() == [0.0, 1.0]
+def test_a_member_without_weight_is_left_out() -> None:
+    of_network, of_linear = drawn(5, 3, 0), drawn(5, 3, 1)
+    np.testing.assert_allclose(NETWORK_ALONE(of_network), of_network, atol=1e-6)
+    alone = Ensemble(network=0.0, linear=1.0)(None, log_of(of_linear))
+    np.testing.assert_allclose(alone, of_linear, atol=1e-6)
+    # Even a NaN of it cannot reach the answer.
+    spoilt = np.full_like(of_network, np.nan)
+    np.testing.assert_array_equal(Ensemble(network=0.0, linear=1.0)(spoilt, log_of(of_linear)), alone)
+    several = LabelwiseEnsemble(linear=(1.0, 2.0), offsets=(0.0, 0.0), thresholds=(0.5, 0.5))
+    found = several(None, np.array([[0.0, 1.0]]))
+    np.testing.assert_allclose(found, [[0.5, sigmoid(np.array(2.0))]], rtol=1e-6)
 
 
 weights = st.lists(st.floats(0, 1), min_size=3, max_size=3).map(tuple)
@@ -171,19 +151,16 @@ def test_a_distribution_is_the_weighted_mean_of_model_and_cache() -> None:
     weight = 0.4 * 7 / (7 + HALF)
     expected = (1 - weight) * model + weight * by_definition(1.5, query, hidden, words, 6)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert found.sum() == pytest.approx(1)
-
-
-def test_an_empty_cache_changes_nothing() -> None:
-    hidden, _ = cached_text(3)
+    # An empty cache changes nothing.
     logp = np.log(np.full(6, 1 / 6))
-    empty = np.array([NONE, NONE, PENDING])
-    np.testing.assert_array_equal(ContinuousCache().add(logp, hidden @ hidden[0], empty), logp)
-    np.testing.assert_array_equal(
-        ContinuousCache(1, 0).add(logp, hidden @ hidden[0], np.array([1, 2, 3])), logp
-    )
-    cached, pairs = cached_probabilities(1.0, hidden, np.array([1, 2, 3]), 5, first=0)
+    for cache, words in ((ContinuousCache(), [NONE, PENDING]), (ContinuousCache(1, 0), [1, 2])):
+        np.testing.assert_array_equal(cache.add(logp, hidden[:2] @ query, np.array(words)), logp)
+    cached, pairs = cached_probabilities(1.0, hidden[:3], np.array([1, 2, 3]), 5, first=0)
     assert (cached[0], pairs[0]) == (0, 0)
+    # Large similarities do not overflow.
+    large = np.full((3, 4), 100, np.float32)
+    cached, _ = cached_probabilities(5.0, large, np.array([1, 1, 1]), 9, first=0)
+    np.testing.assert_allclose(cached, [0, 1, 1])
 
 
 @settings(deadline=None, max_examples=40)
@@ -207,15 +184,6 @@ def test_the_scores_of_all_words_in_a_place_are_the_definitions_and_sum_to_1(
     assert sum(found) == pytest.approx(1)
 
 
-def test_large_similarities_do_not_overflow() -> None:
-    hidden = np.full((3, 4), 100, np.float32)
-    words = np.array([1, 2, PENDING])
-    found = ContinuousCache(5.0, 0.5).add(np.log(np.full(6, 1 / 6)), hidden @ hidden[2], words)
-    assert np.isfinite(found).all()
-    cached, _ = cached_probabilities(5.0, hidden, np.array([1, 1, 1]), 9, first=0)
-    np.testing.assert_allclose(cached, [0, 1, 1])
-
-
 STORED = (
     Ensemble(network=0.25, linear=2.5, offsets=(0.1, -1.0)),
     Ensemble(network=1.0),
@@ -234,9 +202,14 @@ def test_json_and_back(part: Any) -> None:
             type(part).from_dict(other)
 
 
+WHOLE = {"network": 0.5, "linear": 0.5, "offsets": []}
+
+
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
+        *((Ensemble, {**WHOLE, "network": weight}) for weight in (-0.1, math.nan, math.inf, "much")),
+        *((Ensemble, {**WHOLE, "offsets": offsets}) for offsets in ([0.0, math.nan], 1.0)),
         *((Interpolation, {"kneser_ney_weights": [0.5, weight]}) for weight in (1.1, -0.1, math.nan, "a")),
         *((ContinuousCache, {"theta": theta, "weight": 0.1}) for theta in (-1, math.inf, math.nan)),
         *((ContinuousCache, {"theta": 1, "weight": weight}) for weight in (-0.1, 1.0, math.nan)),
@@ -245,3 +218,5 @@ def test_json_and_back(part: Any) -> None:
 def test_numbers_out_of_their_range_are_refused(kind: Any, values: object) -> None:
     with pytest.raises(ValueError, match="no finite numbers"):
         kind.from_dict(values)
+    with pytest.raises(ValueError, match="no weight above 0"):
+        Ensemble.from_dict({**WHOLE, "network": 0, "linear": 0})

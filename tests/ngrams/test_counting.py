@@ -21,20 +21,21 @@ from foretell.ngrams.characters import (
     normalized,
 )
 from foretell.ngrams.counting import count_ngrams
-from foretell.ngrams.keys import keys_fit, ngram_keys
-from tests.ngrams.definitions import SIZE, flat, held, key, texts_lists
+from foretell.ngrams.keys import flat, keys_fit, ngram_keys
+from tests.ngrams.definitions import SIZE, held, key, occurrences, texts_lists
 
 
 @settings(deadline=None, max_examples=40)
 @given(texts_lists, st.integers(1, 3))
-def test_keys_and_positions_are_those_of_the_definition(texts, longest):
+def test_keys_are_those_of_the_definition(texts, longest):
     ids, starts = flat(texts)
-    by_length = list(ngram_keys(ids.astype(np.int64), starts, SIZE, longest))
-    assert len(by_length) == longest
-    found = {each for keys, _ in by_length for each in keys.tolist()}
-    assert found == {each for text in texts for each in held(text, SIZE, longest)}
-    for length, (keys, at) in enumerate(by_length, 1):
-        assert [key(ids[place : place + length].tolist(), SIZE) for place in at] == keys.tolist()
+    keys, of_text = ngram_keys(ids, starts, SIZE, longest)
+    found = sorted(zip(of_text.tolist(), keys.tolist(), strict=True))
+    assert found == sorted(
+        (place, key(text[a:b], SIZE))
+        for place, text in enumerate(texts)
+        for a, b in occurrences(text, SIZE, longest)
+    )
 
 
 def test_whether_keys_fit_in_63_bits():
@@ -42,11 +43,10 @@ def test_whether_keys_fit_in_63_bits():
     assert not keys_fit(2_097_152, 3)
     assert keys_fit(2**63 - 1, 1)
     assert not keys_fit(2**63, 1)
-
-
-@pytest.mark.parametrize("size", [1, 2, 2**62])
-def test_ngrams_without_end_do_not_fit_and_cost_nothing_to_refuse(size):
-    assert not keys_fit(size, 2**62)
+    # N-grams without end cost nothing to refuse.
+    assert not any(keys_fit(size, 2**62) for size in (1, 2, 2**62))
+    with pytest.raises(SettingsError, match="vocabulary"):
+        count_ngrams(np.zeros(0, np.int32), np.zeros(1, np.int64), 1 << 21)
 
 
 @settings(deadline=None, max_examples=40)
@@ -77,20 +77,14 @@ def test_the_most_frequent_are_kept(texts, most):
     assert len(kept.texts) == kept.starts[-1] == -sum(count for count, _ in order[:most])
 
 
-@pytest.mark.parametrize("bits", [63, 26, 20])
-def test_counting_in_parts_does_not_show(monkeypatch, bits):
+@pytest.mark.parametrize("bits", [63, 20])
+def test_keys_that_leave_no_room_for_positions_are_counted_alike(monkeypatch, bits):
     rng = np.random.default_rng(1)
     texts = [rng.integers(0, 50, rng.integers(0, 30)).tolist() for _ in range(300)]
-    # The fewer bits a number has, the more parts the range of the n-grams is cut into.
     monkeypatch.setattr("foretell.ngrams.counting.KEY_BITS", bits)
     counted = count_ngrams(*flat(texts), 50, min_texts=1)
     assert counted.keys.tolist() == sorted({each for text in texts for each in held(text, 50)})
     assert len(counted.texts) == sum(len(held(text, 50)) for text in texts)
-
-
-def test_a_vocabulary_too_large_for_the_keys_is_refused():
-    with pytest.raises(SettingsError, match="vocabulary"):
-        count_ngrams(np.zeros(0, np.int32), np.zeros(1, np.int64), 1 << 21)
 
 
 TEXTS = st.lists(st.text(alphabet="abÅß 很é\n\u0301İ", max_size=20), max_size=5)
@@ -126,13 +120,6 @@ def test_ngrams_are_those_of_the_definition(texts: list[str]) -> None:
     assert (keys < end_of_character_keys(len(alphabet))).all()
 
 
-def test_ngrams_with_other_characters_are_left_out() -> None:
-    alphabet = make_alphabet(["ab"])
-    keys, _ = character_ngrams(["abxab"], alphabet)
-    same, _ = character_ngrams(["ab"], alphabet)
-    assert set(keys.tolist()) < set(same.tolist())
-
-
 def test_an_alphabet_is_bounded_by_frequency_and_its_keys_fit_in_63_bits() -> None:
     many = "".join(map(chr, range(0x4E00, 0x4E00 + MAX_ALPHABET + 500)))
     alphabet = make_alphabet([many, many[:MAX_ALPHABET]])
@@ -147,3 +134,6 @@ def test_case_and_composition_do_not_matter() -> None:
     np.testing.assert_array_equal(
         character_ngrams(["E\u0301TAT"], alphabet)[0], character_ngrams(["état"], alphabet)[0]
     )
+    # N-grams with other characters are left out.
+    found, every = (set(character_ngrams([text], alphabet)[0].tolist()) for text in ("étxat", "état"))
+    assert found < every

@@ -101,23 +101,13 @@ def test_every_context_gives_a_distribution() -> None:
         one, _ = both.probabilities(np.append(before, 4))
         np.testing.assert_allclose(probabilities[4], one[-1], rtol=1e-4)
     assert KneserNey.from_arrays(both.to_arrays()).words == 800
-
-
-def test_a_context_of_one_model_is_taken_from_it() -> None:
-    old, new = count(_text(0, 300, 0, 5), 5).model, count(_text(1, 900, 5, 9), 9).model
-    both = merged(old, new)
-    single = both.distribution(np.array([], np.int64))[0]
-    for model, words, word in ((old, slice(0, 5), 2), (new, slice(5, 9), 7)):
-        alone = model.distribution(np.array([], np.int64))[0]
-        after, of_model = (each.distribution(np.array([word]))[0] for each in (both, model))
-        weight = model.levels[1].backoffs[np.searchsorted(model.levels[0].keys, word)]
-        # Only the order below, single words, is that of both.
-        np.testing.assert_allclose(
-            after[words] - weight * single[words], of_model[words] - weight * alone[words], atol=1e-5
-        )
-    # Single words are weighted by the numbers of tokens: a quarter of them is old.
-    of_both, of_old, of_new = (float(model.levels[0].backoffs[0]) for model in (both, old, new))
-    np.testing.assert_allclose(of_both, 0.25 * of_old + 0.75 * of_new, rtol=1e-5)
+    # Single words are weighted by the numbers of tokens; a context of one model alone is taken from it.
+    of_both, of_old, of_new = (float(each.levels[0].backoffs[0]) for each in (both, old, new))
+    np.testing.assert_allclose(of_both, 300 / 800 * of_old + 500 / 800 * of_new, rtol=1e-5)
+    for model, word in ((old, 1), (new, 11)):
+        mine, merged_level = model.levels[1], both.levels[1]
+        place, of_merged = (each.levels[0].keys.searchsorted(word) for each in (model, both))
+        np.testing.assert_allclose(merged_level.backoffs[of_merged], mine.backoffs[place], rtol=1e-6)
 
 
 @pytest.mark.parametrize("many", [255, 3])

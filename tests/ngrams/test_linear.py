@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from foretell.errors import ArtifactError
+from foretell.ngrams.keys import flat
 from foretell.ngrams.linear import LinearModel, weighted_sum
-from tests.ngrams.definitions import SIZE, flat, held, key, texts_lists
+from tests.ngrams.definitions import SIZE, held, key, texts_lists
 
 
 def model_of(keys, columns=1, size=SIZE, longest=3):
@@ -53,7 +54,12 @@ def test_scores_are_the_sums_over_distinct_ngrams(texts, columns):
     np.testing.assert_array_equal(model.scores_of_flat(*flat(texts)), found)
 
 
-def test_chunks_do_not_show(monkeypatch):
+def test_padding_does_not_count_nor_chunks_show(monkeypatch):
+    one = some_model([[3, 4, 5, 4, 3, 6]])
+    expected = one.scores([[3, 4, 5, 4, 3, 6]])
+    np.testing.assert_array_equal(one.scores([[0, 0, 3, 4, 5, 4, 3, 6, 0]]), expected)
+    assert one.scores([]).shape == (0, 1)
+    np.testing.assert_array_equal(one.scores([[], [1, 1, 0]]), [one.bias, one.bias])
     rng = np.random.default_rng(0)
     texts = [rng.integers(0, SIZE, rng.integers(0, 30)).tolist() for _ in range(200)]
     model = some_model(texts)
@@ -65,17 +71,6 @@ def test_chunks_do_not_show(monkeypatch):
     wide = model_of({each for text in texts for each in held(text, size)}, size=size)
     alone = [wide.scores([text])[0] for text in texts]
     np.testing.assert_array_equal(wide.scores(texts), alone)
-
-
-def test_padding_arrays_and_texts_without_words() -> None:
-    text = [3, 4, 5, 4, 3, 6]
-    model = some_model([text])
-    [expected] = model.scores([text])
-    for same in ([0, 0, *text], [*text, 0], np.array(text, np.int32)):
-        np.testing.assert_array_equal(model.scores([same]), [expected])
-    assert model.scores([]).shape == (0, 1)
-    np.testing.assert_array_equal(model.scores([[], [1, 1, 0]]), [model.bias, model.bias])
-    np.testing.assert_array_equal(model_of(set()).scores([[3, 4, 5]]), [model_of(set()).bias])
 
 
 @pytest.mark.parametrize("columns", [1, 4])

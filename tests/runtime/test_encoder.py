@@ -15,7 +15,7 @@ from onnx import TensorProto
 
 from foretell.errors import ArtifactError
 from foretell.runtime.encoder import SentenceEncoder
-from tests.encoders import DIMENSION, PLACES, TABLE, WORDS, minilm, tiny_encoder, tiny_tokenizer
+from tests.encoders import DIMENSION, PLACES, TABLE, WORDS, minilm, tiny_encoder
 
 TEXTS = ["good film", "bad film the dull film", "", "good", "unknown words", "the film " * 3, "film good"]
 LONG = "good bad film the " * 9
@@ -67,36 +67,25 @@ def references(texts: list[str], **options: Any) -> np.ndarray:
         ({"output": "sentence_embedding", "pooled": True}, True),
         ({"inputs": ("input_ids", "attention_mask", "token_type_ids")}, False),
         ({"dtype": TensorProto.INT32}, False),
+        ({"output": "sentence_embedding", "pooled": True, "also": "token_embeddings"}, True),
     ],
-    ids=["last hidden state", "token embeddings", "pooled", "token types", "int32"],
+    ids=["last hidden state", "token embeddings", "pooled", "token types", "int32", "pooled, and tokens"],
 )
 def test_embeddings_are_those_of_the_reference(tmp_path: Path, graph: dict[str, Any], pooled: bool) -> None:
     encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", **graph), threads=3)
-    texts = [*TEXTS, LONG] * 20
+    texts = [*TEXTS, LONG + "dull"] * 5
     encoded = encoder.encode_counted(texts)
     assert encoded.vectors.dtype == np.float32
     np.testing.assert_allclose(encoded.vectors, references(texts, pooled=pooled), rtol=1e-4, atol=1e-5)
-    assert encoded.split_texts == 20
-
-
-@pytest.mark.parametrize(
-    "graph",
-    [{}, {"output": "sentence_embedding", "pooled": True, "also": "token_embeddings"}],
-    ids=["tokens", "pooled, and tokens"],
-)
-def test_the_beginning_and_the_end_have_embeddings_of_their_own(
-    tmp_path: Path, graph: dict[str, Any]
-) -> None:
-    encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", **graph))
-    texts = [*TEXTS, LONG + "dull"]
-    encoded = encoder.encode_counted(texts)
-    assert encoder.n_features == 3 * DIMENSION
-    np.testing.assert_allclose(encoded.ends, np.stack([ends(text) for text in texts]), rtol=1e-4, atol=1e-5)
-    pooled = graph.get("pooled", False)
-    np.testing.assert_allclose(encoded.vectors, references(texts, pooled=pooled), rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(encoded.features(), np.hstack([encoded.vectors, encoded.ends]))
-    alone = np.concatenate([encoder.encode_counted([text]).ends for text in texts])
-    np.testing.assert_allclose(encoded.ends, alone, rtol=1e-6, atol=1e-7)
+    assert encoded.split_texts == 5
+    if graph.get("output") != "sentence_embedding" or "also" in graph:
+        # The beginning and the end have embeddings of their own.
+        assert encoder.n_features == 3 * DIMENSION
+        expected = np.stack([ends(text) for text in texts])
+        np.testing.assert_allclose(encoded.ends, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(encoded.features(), np.hstack([encoded.vectors, encoded.ends]))
+        alone = np.concatenate([encoder.encode_counted([text]).ends for text in texts])
+        np.testing.assert_allclose(encoded.ends, alone, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -125,19 +114,8 @@ def test_a_graph_that_refuses_the_default_window_is_one_line(tmp_path: Path, set
         SentenceEncoder.open(folder)
 
 
-def test_padding_and_truncation_of_the_tokenizer_are_overridden(folder: Path) -> None:
-    tokenizer = tiny_tokenizer()
-    tokenizer.enable_padding(length=400_000_000)
-    tokenizer.enable_truncation(3)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    texts = [*TEXTS, LONG]
-    np.testing.assert_allclose(
-        SentenceEncoder.open(folder).encode(texts), references(texts), rtol=1e-4, atol=1e-5
-    )
-
-
 def test_a_text_of_any_length_keeps_all_of_its_tokens(folder: Path) -> None:
-    # Cut at white space, so that no word is halved.
+    # Cut at white space, so that no word is halved; a lone surrogate is one letter of an unknown word.
     text = "good bad film the dull " * 3000
     encoded = SentenceEncoder.open(folder).encode_counted([text, text.replace(" ", "\ud800 ")])
     assert encoded.split_texts == 2
@@ -145,17 +123,10 @@ def test_a_text_of_any_length_keeps_all_of_its_tokens(folder: Path) -> None:
 
 
 def test_what_check_raises_ends_the_encoding(folder: Path) -> None:
-    calls = []
-
-    def check() -> None:
-        calls.append(1)
-        if len(calls) == 3:
-            raise TimeoutError
-
+    turns = iter(range(2))
     encoder = SentenceEncoder.open(folder, threads=2)
-    with pytest.raises(TimeoutError):
-        encoder.encode_counted([*TEXTS, LONG] * 20, check=check)
-    assert len(calls) == 3
+    with pytest.raises(StopIteration):
+        encoder.encode_counted([*TEXTS, LONG] * 20, check=lambda: next(turns))
     np.testing.assert_allclose(encoder.encode(TEXTS), references(TEXTS), rtol=1e-4, atol=1e-5)
 
 
@@ -217,15 +188,6 @@ def test_an_encoder_that_cannot_be_used_is_one_line(
     assert "\n" not in str(raised.value)
     # ONNX Runtime writes nothing of its own.
     assert capfd.readouterr() == ("", "")
-
-
-def test_nan_for_some_texts_is_an_error(tmp_path: Path) -> None:
-    table = TABLE.copy()
-    table[WORDS.index("bad")] = np.inf
-    encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", table=table))
-    encoder.encode(["good"])
-    with pytest.raises(ArtifactError, match="expected embeddings of finite numbers, found NaN or infinity"):
-        encoder.encode(["good", "bad"])
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])

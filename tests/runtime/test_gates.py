@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from foretell.artifacts.directory import read_model
+from foretell.config import LabelsSettings
 from foretell.errors import DataError, SettingsError
 from foretell.runtime.gates import gates_along, layer_units
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.text.tokenizer import Tokenizer
 
 LINES = "the mind adapts\nthe obstacle to our acting ."
 TEXT = "the mind adapts and converts 😀 to its own purposes"
@@ -58,36 +58,24 @@ def test_a_classifiers_states_lead_to_its_probabilities(any_labels: LabelsRuntim
     assert 1 / (1 + np.exp(-logit)) == pytest.approx(any_labels.predict_proba([TEXT])[0, 1], abs=1e-5)
 
 
-def test_the_gates_are_what_makes_the_cell(any_labels: LabelsRuntime) -> None:
+def test_each_step_is_made_of_its_gates_and_has_words_of_the_text(any_labels: LabelsRuntime) -> None:
     model = read_model(any_labels.path)
-    for name in layer_units(model.settings):
-        found = gates_along(model, TEXT, name)
-        forwards = slice(None, None, -1 if found.backward else 1)
-        values = {name: value for name, value in vars(found).items() if isinstance(value, np.ndarray)}
-        gates = {name: value[forwards] for name, value in values.items()}
-        cell = gates["cell"]
-        made = gates["forget"][1:] * cell[:-1] + gates["input"][1:] * gates["candidate"][1:]
-        np.testing.assert_allclose(cell[1:], made, atol=1e-12)
-        np.testing.assert_allclose(gates["hidden"], gates["output"] * np.tanh(cell), atol=1e-12)
-
-
-def test_steps_are_the_words_of_the_text(any_labels: LabelsRuntime) -> None:
-    model = read_model(any_labels.path)
+    assert isinstance(model.settings, LabelsSettings)
     for name in layer_units(model.settings):
         found = gates_along(model, TEXT, name)
         shown = [TEXT[start:end] for start, end in found.spans]
         assert shown[0].startswith("the")
         assert all(shown)
         assert len(shown) == len(found.cell)
-        if model.settings.network == "bilstm":  # type: ignore[attr-defined]
-            assert shown == TEXT.split()
-
-
-def test_texts_longer_than_what_is_read_and_texts_without_words(any_labels: LabelsRuntime) -> None:
-    model = read_model(any_labels.path)
-    for name in layer_units(model.settings):
-        length: Any = model.settings.length  # type: ignore[attr-defined]
-        assert len(gates_along(model, "mind " * 100, name).spans) <= length
+        assert model.settings.network != "bilstm" or shown == TEXT.split()
+        forwards = slice(None, None, -1 if found.backward else 1)
+        arrays = {key: value for key, value in vars(found).items() if isinstance(value, np.ndarray)}
+        gates = {key: value[forwards] for key, value in arrays.items()}
+        cell = gates["cell"]
+        made = gates["forget"][1:] * cell[:-1] + gates["input"][1:] * gates["candidate"][1:]
+        np.testing.assert_allclose(cell[1:], made, atol=1e-12)
+        np.testing.assert_allclose(gates["hidden"], gates["output"] * np.tanh(cell), atol=1e-12)
+        assert len(gates_along(model, "mind " * 100, name).spans) <= model.settings.length
         nothing = gates_along(model, "", name)
         assert (nothing.spans, len(nothing.cell), nothing.most_active(3)) == ([], 0, [])
 
@@ -102,7 +90,6 @@ def test_what_cannot_be_shown_is_refused(lstm: WordsRuntime, article_words: Word
 def test_unknown_words_are_read_as_unknown(labels_model: Any) -> None:
     runtime = labels_model(vocabulary=5)
     model = read_model(runtime.path)
-    tokenizer: Tokenizer = model.tokenizer
-    assert tokenizer.encode("converts") == [tokenizer.unknown]
+    assert model.tokenizer.encode("converts") == [model.tokenizer.unknown]
     one, other = (gates_along(model, text) for text in ("converts", "zzz"))
     np.testing.assert_array_equal(one.cell, other.cell)

@@ -17,8 +17,7 @@ import pytest
 
 from foretell.annotation.annotation import Annotation
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.ngrams.ensemble import Ensemble
-from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.ngrams.ensemble import Ensemble, LabelwiseEnsemble
 from foretell.service.app import create_app
 from foretell.service.auth import Access
 from foretell.service.limits import Limits

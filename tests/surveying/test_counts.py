@@ -16,9 +16,9 @@ from foretell.surveying.counts import (
     survey_corpus,
     survey_examples,
 )
-from foretell.text.splitting import splitter
+from foretell.text.tokenizer import Tokenizer
 
-WORDS = splitter("words", lowercase=True)
+WORDS = Tokenizer.without_words("words", lowercase=True).runs
 
 
 def test_examples_are_counted() -> None:

@@ -15,7 +15,6 @@ from foretell.text.styles import (
     CHARACTER,
     OPEN,
     SOUTHEAST_ASIAN,
-    SPECIALS,
     UNSPACED,
     Style,
     in_unspaced_script,
@@ -53,12 +52,6 @@ def test_ascii_words_are_those_of_the_library(style):
     text = "".join(map(chr, range(128))) + " don't 'tis <unk>x a_b 1.5 x''y <pad> \x1c \x0b"
     library = library_tokenizer(style, False, ["a"])
     assert plain_words(text, style, lowercase=False) == library_words(library, text)
-
-
-@pytest.mark.parametrize("style", STYLES)
-def test_a_tokenizer_has_the_specials_of_its_style_first(style):
-    library = library_tokenizer(style, True, ["b", "a"])
-    assert [library.id_to_token(i) for i in range(len(SPECIALS[style]) + 2)] == [*SPECIALS[style], "b", "a"]
 
 
 # Text, and its words.

@@ -62,12 +62,8 @@ def test_keras_ids():
     assert tokenizer.encode("Good, awful FILM!") == [1, 5, 2, 4]
     assert (tokenizer.pad, tokenizer.start, tokenizer.unknown) == (0, 1, 2)
     assert tokenizer.decode([0, 0, 1, 5, 2, 4]) == "good <unk> film"
-
-
-def test_keras_vocabulary_of_996_gives_1000_ids():
-    tokenizer = trained([" ".join(f"w{i}" for i in range(2000))], "keras", vocabulary=996)
-    assert tokenizer.size == 1000
-    assert max(tokenizer.encode(" ".join(f"w{i}" for i in range(2000)))) == 999
+    # The article's: a vocabulary of 996 gives 1,000 ids.
+    assert trained([" ".join(f"w{i}" for i in range(2000))], "keras", vocabulary=996).size == 1000
 
 
 @given(st.one_of(TEXTS, HARD).map(without_surrogates).map(without_newer_letters).filter(keras_words))
@@ -107,22 +103,6 @@ def test_most_frequent_first_then_by_the_alphabet_and_cut():
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("lowercase", [False, True])
 @given(
-    texts=st.lists(st.one_of(TEXTS, HARD, st.text(st.characters(max_codepoint=127))), min_size=1, max_size=5),
-    limits=st.tuples(st.integers(1, 9), st.integers(1, 2)),
-)
-def test_training_and_encoding_in_one_pass(style, lowercase, texts, limits):
-    vocabulary, min_count = limits
-    texts = ["a a b B", *texts]
-    options = {"lowercase": lowercase, "vocabulary": vocabulary, "min_count": min_count}
-    two = Tokenizer.train(texts, style, **options)
-    one, ids, starts = Tokenizer.train_encoded(texts, style, **options)
-    assert one.to_json() == two.to_json()
-    assert [ids[a:b].tolist() for a, b in itertools.pairwise(starts)] == two.encode_batch(texts)
-
-
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("lowercase", [False, True])
-@given(
     texts=st.lists(
         st.one_of(HARD, *(st.text(st.characters(max_codepoint=last)) for last in (0x7F, 0x24F, 0x205E))),
         min_size=1,
@@ -137,16 +117,7 @@ def test_the_dictionary_gives_the_ids_of_the_library(style, lowercase, texts):
         tokenizer.encode("a")
     assert tokenizer._dictionary is not None
     assert tokenizer.encode_batch(texts) == first == [tokenizer.encode(text) for text in texts]
-
-
-@pytest.mark.parametrize("style", STYLES)
-@given(texts=st.lists(st.one_of(TEXTS, HARD), min_size=1, max_size=5), other=HARD)
-def test_a_batch_is_as_one_by_one(style, texts, other):
-    for lowercase in (False, True):
-        tokenizer = trained(["a Σ", *texts], style, lowercase=lowercase)
-        together = tokenizer.encode_batch([*texts, other])
-        assert together == [tokenizer.encode(text) for text in [*texts, other]]
-        assert all(-1 <= i < tokenizer.size for ids in together for i in ids)
+    assert all(-1 <= id < tokenizer.size for ids in first for id in ids)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -192,17 +163,12 @@ def test_decode_sets_punctuation_as_it_was(text):
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-def test_decode_ends_lines_and_hides_padding():
-    tokenizer = trained(["one two"], "words")
-    assert tokenizer.decode([0, 3, 4, 2, 3, 0]) == "one two\none"
-    assert tokenizer.decode([]) == ""
-
-
 def test_word_and_id():
     tokenizer = trained(["one"], "words")
     assert (tokenizer.word(3), tokenizer.word(-1)) == ("one", "<unk>")
     assert (tokenizer.id("one"), tokenizer.id("two")) == (3, None)
     assert tokenizer.id("<eos>") == 2
+    assert tokenizer.decode([0, 3, 2, 3, 0]) == "one\none"
     with pytest.raises(IndexError, match="expected an id from 0 to 3, found 4"):
         tokenizer.word(4)
 

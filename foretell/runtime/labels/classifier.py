@@ -8,7 +8,7 @@ probabilities, the ensemble (`ngrams.ensemble`) combines them, and a `Verdict` h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,7 @@ from foretell.config import LabelsSettings
 from foretell.data.label_types import values_of_names
 from foretell.errors import SettingsError, UsageError
 from foretell.hub.models import local_path
-from foretell.ngrams.ensemble import NETWORK_ALONE
-from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.ngrams.ensemble import NETWORK_ALONE, LabelwiseEnsemble
 from foretell.readable import did_you_mean
 from foretell.runtime.labels.network import BATCH, LabelsNetwork
 from foretell.runtime.labels.verdict import NONE_APPLIES, UNEVALUATED, Lengths, Verdict
@@ -41,9 +40,6 @@ TEXTS_AT_ONCE = 512
 CHARACTERS_AT_ONCE = 1 << 21
 
 _NAMES_SHOWN = 20
-
-_Answers = tuple[list[list[int]], Probabilities]
-"""The ids of texts, and their probabilities [text, label]."""
 
 
 class LabelsRuntime:
@@ -115,8 +111,7 @@ class LabelsRuntime:
                 1; None: always give one.
             chunk: texts that are read before their answers are given, at most. The first chunks are smaller,
                 so that the first answers come at once, except of a list that is no longer than this. 1
-                answers each text before it reads the next. From chunks of 512 texts on, the next texts are
-                read while answers are computed.
+                answers each text before it reads the next.
 
         Raises:
             SettingsError: `chunk` below 1, or `abstain_below` not from 0 to 1, or with several labels a text.
@@ -139,7 +134,7 @@ class LabelsRuntime:
         chunks: Iterable[list[str]] = _chunks(texts, chunk)
         if isinstance(texts, list) and 0 < len(texts) <= chunk:
             chunks = [texts]
-        return (verdict for each in self._computed(chunks) for verdict in self._verdicts(each, threshold))
+        return (verdict for each in chunks for verdict in self._verdicts(each, threshold))
 
     def decide(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
         """Return which labels texts with these probabilities [text, label] get, bool [text, label].
@@ -215,35 +210,9 @@ class LabelsRuntime:
             scores = scores + self._teacher(texts)
         return self.model.ensemble.of_scores(scores)
 
-    def _computed(self, chunks: Iterable[Sequence[str]]) -> Iterator[_Answers]:
-        """Yield the answers of each chunk; while a large one is in the network, the next one is read."""
-        pending: tuple[list[list[int]], Future[Probabilities]] | None = None
-
-        def ended() -> Iterator[_Answers]:
-            if pending is not None:
-                yield pending[0], pending[1].result()
-
-        with ThreadPoolExecutor(1) as network:
-            try:
-                for texts in chunks:
-                    ids = self.tokenizer.encode_batch(texts)
-                    if len(texts) < TEXTS_AT_ONCE:
-                        # A caller that gives few texts waits for their answers before it gives more.
-                        yield from ended()
-                        pending = None
-                        yield ids, self._probabilities(ids, texts)
-                    else:
-                        later = network.submit(self._probabilities, ids, texts)
-                        yield from ended()
-                        pending = ids, later
-            except Exception:
-                # Where the source of the texts fails, the texts before are still answered.
-                yield from ended()
-                raise
-            yield from ended()
-
-    def _verdicts(self, answers: _Answers, threshold: float) -> Iterator[Verdict]:
-        ids, rows = answers
+    def _verdicts(self, texts: Sequence[str], threshold: float) -> Iterator[Verdict]:
+        ids = self.tokenizer.encode_batch(texts)
+        rows = self._probabilities(ids, texts)
         decided, best = self.decide(rows), rows.argmax(axis=1).tolist()
         for i, row in enumerate(rows.tolist()):
             labels: tuple[Any, ...] | None = None

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretell.arrays import Array, Floats, Integers
 from foretell.data.examples import Column, Examples
 from foretell.errors import DataError, UsageError
-from foretell.metrics import calibration_error, coverage_curve, label_metrics, log_loss
+from foretell.metrics import Report, calibration_error, coverage_curve, label_metrics, log_loss
 from foretell.metrics.bootstrap import label_intervals, method, probability_intervals
 from foretell.metrics.costs import Costs, cost_report
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, multi_label_intervals, multi_label_metrics
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.classifier import LabelsRuntime
-
-Report = dict[str, Any]
 
 _NAMES_SHOWN = 10
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from foretell.arrays import Float64s, Probabilities
-from foretell.ngrams.labelwise import logit
+from foretell.ngrams.ensemble import logit
 from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.runtime.stopping import check_stopped
 from foretell.text.tokenizer import Span

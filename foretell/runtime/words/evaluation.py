@@ -6,28 +6,26 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from itertools import chain
-from typing import Any
+from itertools import islice
 
-import numpy as np
-
-from foretell.arrays import Integers, TokenIds
+from foretell.arrays import TokenIds
+from foretell.metrics import Report
 from foretell.ngrams.cache import ContinuousCache
-from foretell.ngrams.suggestions import CACHE, Keyboard, Measurement, Parts, headline
+from foretell.ngrams.suggestions import CACHE, Keyboard, Measurement, headline
+from foretell.runtime.words.networks import ArticleNetwork, LstmNetwork, State
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.text.line_encoder import keys_of, typed
-from foretell.text.tokenizer import Tokenizer
+from foretell.runtime.words.scoring import score_lstm
+from foretell.text.tokenizer import keys_of
 
 MAX_POSITIONS = 100_000
 """Tokens at the beginning of a text on which suggestions are measured: more hardly narrow the intervals."""
 
 _MAX_CHARACTERS = 1_000_000
-_STEPS = 256
 
 
 def evaluate_words(
     runtime: WordsRuntime, lines: Iterable[str], *, cache: int = 0, seconds: float = math.inf
-) -> dict[str, Any]:
+) -> Report:
     """Return the metrics of a language model on a text.
 
     Args:
@@ -43,53 +41,56 @@ def evaluate_words(
     Raises:
         SettingsError, DataError: as `WordsRuntime.score`.
     """
-    beginning: list[str] = []
-    score = asdict(runtime.score(_kept([lines] if isinstance(lines, str) else lines, beginning), cache=cache))
-    network = runtime.lstm
-    if runtime.tokenizer.is_open or network is None:
-        return score
-    model, vocabulary = runtime.model, typed(runtime.tokenizer)
-    parts = Parts(
-        output=network.output,
-        kneser_ney=model.kneser_ney,
-        interpolation=model.interpolation,
-        cache=model.cache or ContinuousCache(),
-    )
-    measured = Measurement(Keyboard(*vocabulary), parts, cache or CACHE)
-    ids, costs = _typed_text(runtime.tokenizer, beginning)
-    state, end = network.zero_state(), time.monotonic() + seconds
-    for start in range(0, len(ids) - 1, _STEPS):
-        if time.monotonic() >= end:
-            break
-        chunk = ids[start : start + _STEPS + 1]
-        _, state = network.score_later(chunk, state)
-        measured.add(chunk, costs[start + 1 : start + len(chunk)], state[0][0])
-    found = measured.metrics()
-    return {**score, **headline(found, with_cache=bool(cache)), "suggestions": found}
+    network, lstm = runtime.network_for(cache), runtime.lstm
+    if runtime.tokenizer.is_open or lstm is None or isinstance(network, ArticleNetwork):
+        return asdict(runtime.score(lines, cache=cache))
+    beginning = _Beginning(runtime, lstm, cache, seconds)
+    read = beginning.kept([lines] if isinstance(lines, str) else lines)
+    score = score_lstm(network, runtime.tokenizer, read, threads=runtime.threads, watch=beginning.measure)
+    found = beginning.measurement.metrics()
+    return {**asdict(score), **headline(found, with_cache=bool(cache)), "suggestions": found}
 
 
-def _kept(lines: Iterable[str], beginning: list[str]) -> Iterator[str]:
-    """Yield lines, and keep the first of them."""
-    left = _MAX_CHARACTERS
-    for line in lines:
-        if left > 0:
-            beginning.append(line[:left])
-            left -= len(line)
-        yield line
+class _Beginning:
+    """The beginning of a text, on which suggestions are measured while the text is scored."""
 
+    def __init__(self, runtime: WordsRuntime, lstm: LstmNetwork, cache: int, seconds: float) -> None:
+        model, self._tokenizer = runtime.model, runtime.tokenizer
+        self._keyboard = keyboard = Keyboard(*self._tokenizer.typed())
+        parts = model.kneser_ney, model.interpolation, model.cache or ContinuousCache()
+        self.measurement = Measurement(keyboard, lstm.output, *parts, cache or CACHE)
+        # The state of a network with a cache begins with two parts of the cache.
+        self._place_of_hidden = 2 if cache else 0
+        self._lines, self._seconds = list[str](), seconds
+        self._unknown, self._left = self._unknown_keys(), MAX_POSITIONS
 
-def _typed_text(tokenizer: Tokenizer, lines: list[str]) -> tuple[TokenIds, Integers]:
-    """Return the tokens of a text after an end of line, as `score` reads them, and the keys of each."""
-    end, unknown = tokenizer.end_of_line, -1 if tokenizer.unknown is None else tokenizer.unknown
-    ids, costs = ([], []) if end is None else ([end], [0])
-    for line in chain.from_iterable(each.split("\n") for each in lines):
-        words = tokenizer.words(line)
-        known = map(tokenizer.id, words)
-        ids += [unknown if id is None else id for id in known]
-        costs += map(keys_of, words)
-        if words and end is not None:
-            ids.append(end)
-            costs.append(0)
-        if len(ids) > MAX_POSITIONS:
-            break
-    return np.array(ids[: MAX_POSITIONS + 1], np.int64), np.array(costs[: MAX_POSITIONS + 1], np.int64)
+    def kept(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield lines, and keep the first of them."""
+        left = _MAX_CHARACTERS
+        for line in lines:
+            if left > 0:
+                self._lines.append(line[:left])
+                left -= len(line)
+            yield line
+
+    def measure(self, ids: TokenIds, state: State) -> None:
+        """Measure the ids [step + 1] but the first, by the network's state after the last but one."""
+        began, count = time.monotonic(), min(len(ids) - 1, self._left)
+        ids = ids[: count + 1]
+        costs = self._keyboard.keys[ids[1:]]
+        is_unknown = ids[1:] == (-1 if self._tokenizer.unknown is None else self._tokenizer.unknown)
+        keys = list(islice(self._unknown, int(is_unknown.sum())))
+        if not count or len(keys) < is_unknown.sum() or self._seconds <= 0:
+            self._left = 0
+            return
+        costs[is_unknown] = keys
+        self._left -= count
+        self.measurement.add(ids, costs, state[self._place_of_hidden][0, :count])
+        self._seconds -= time.monotonic() - began
+
+    def _unknown_keys(self) -> Iterator[int]:
+        """Yield the keys of each unknown word of the lines that were kept."""
+        for text in self._lines:
+            for word in self._tokenizer.words(text):
+                if self._tokenizer.id(word) in (None, self._tokenizer.unknown):
+                    yield keys_of(word)

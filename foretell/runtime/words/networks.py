@@ -15,8 +15,7 @@ import numpy as np
 
 from foretell.arrays import Array, Floats, Logits, LogProbabilities, TokenIds
 from foretell.ngrams.ensemble import softmax
-from foretell.ngrams.interpolation import Interpolation
-from foretell.ngrams.kneser_ney import KneserNey
+from foretell.ngrams.kneser_ney import Interpolation, KneserNey
 from foretell.runtime.session import Session
 from foretell.runtime.words.sampling import log_probabilities_of
 

@@ -49,6 +49,7 @@ class WordsRuntime:
         tokenizer: the model's tokenizer.
         metrics: metrics of the training.
         network: the network, with the Kneser–Ney model where there is one.
+        threads: threads that compute.
     """
 
     def __init__(self, model: Model, *, threads: int | None = None) -> None:
@@ -62,7 +63,7 @@ class WordsRuntime:
         self.model, self._settings = model, settings
         self.path: Path = model.directory
         self.tokenizer, self.metrics = model.tokenizer, model.metrics
-        self._threads = check_threads(threads)
+        self.threads = check_threads(threads)
         self._session = Session.of_model(model)
         self.network = network_of(model, settings, self._session)
         self._endings: Endings | None = None
@@ -174,7 +175,7 @@ class WordsRuntime:
         network = self.network_for(cache)
         if isinstance(network, ArticleNetwork):
             return score_article(network, self.tokenizer, lines)
-        return score_lstm(network, self.tokenizer, lines, threads=self._threads)
+        return score_lstm(network, self.tokenizer, lines, threads=self.threads)
 
     def _writings(self, text: str, options: CompletionOptions, n: int) -> Iterator[Writing]:
         """Read a prompt once and return `n` continuations of it."""

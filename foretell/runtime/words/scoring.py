@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from itertools import chain
 
 import numpy as np
@@ -15,11 +14,9 @@ import numpy as np
 from foretell.arrays import LogProbabilities, TokenIds
 from foretell.errors import DataError
 from foretell.metrics import bits_per_byte
-from foretell.runtime.words.networks import ArticleNetwork, StreamNetwork
+from foretell.runtime.words.networks import ArticleNetwork, State, StreamNetwork
 from foretell.runtime.words.sampling import log_probabilities_of
-from foretell.text.line_encoder import LineEncoder, spelled_bytes, utf8_bytes
-from foretell.text.splitting import splitter
-from foretell.text.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer, utf8_bytes
 
 # Bounds on the memory; none of them changes a number.
 LOGITS_AT_ONCE = 4_000_000
@@ -27,7 +24,6 @@ MAX_STEPS = 256
 LINES_AT_ONCE = 4096
 CHARACTERS_AT_ONCE = 1 << 20
 MAX_PIECE = 1 << 16
-_MAX_SPELLED = 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +109,19 @@ class Tally:
         )
 
 
-def score_lstm(network: StreamNetwork, tokenizer: Tokenizer, lines: Iterable[str], *, threads: int) -> Score:
+def score_lstm(
+    network: StreamNetwork,
+    tokenizer: Tokenizer,
+    lines: Iterable[str],
+    *,
+    threads: int,
+    watch: Callable[[TokenIds, State], None] | None = None,
+) -> Score:
     """Score lines as one stream that starts after an end of line; the state is carried from chunk to chunk.
 
     Blank lines are skipped, as in training. Time is linear in the text, memory constant. This thread
     tokenizes and runs the network, chunk after chunk; the softmax of a chunk, which takes about as long with
-    a small network, runs on the other threads.
+    a small network, runs on the other threads. `watch` is called with each chunk and the state after it.
     """
     tally = Tally()
     state = network.zero_state()
@@ -127,6 +130,8 @@ def score_lstm(network: StreamNetwork, tokenizer: Tokenizer, lines: Iterable[str
         for chunk in _chunks(_stream(tokenizer, lines, tally, ends=True), tokenizer):
             log_probabilities, state = network.score_later(chunk, state)
             waiting.append(pool.submit(log_probabilities))
+            if watch is not None:
+                watch(chunk, state)
             while len(waiting) > threads:
                 tally.add(waiting.popleft().result())
         for future in waiting:
@@ -189,15 +194,13 @@ def _stream(tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: b
 
     With `ends` each line is followed by an end of line, where the tokenizer has one, and characters count.
     """
-    encoder = LineEncoder(tokenizer)
     unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
     # Words of an open vocabulary are counted as those of the style "words".
-    split = splitter("words", lowercase=False) if tokenizer.is_open else None
+    split = Tokenizer.without_words("words", lowercase=False).runs if tokenizer.is_open else None
     between = "" if tokenizer.is_open else " "
-    spelled = lru_cache(_MAX_SPELLED)(partial(spelled_bytes, tokenizer))
     for texts, ended in _batches(lines):
         breaks = ("\n" if ends and is_last else between for is_last in ended)
-        ids = encoder.encode("".join(chain.from_iterable(zip(texts, breaks, strict=True))))
+        ids = tokenizer.encode_lines("".join(chain.from_iterable(zip(texts, breaks, strict=True))))
         tally.words += len(ids) if split is None else sum(len(split(text)) for text in texts)
         if ends:
             tally.characters += sum(map(len, texts)) + sum(ended)
@@ -207,7 +210,7 @@ def _stream(tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: b
         n_unknown = int((ids == unknown).sum())
         tally.unknown += n_unknown
         if n_unknown and ends:
-            tally.spelled += sum(map(spelled, chain.from_iterable(text.split(" ") for text in texts)))
+            tally.spelled += sum(map(tokenizer.spelled_bytes, texts))
         yield ids
 
 

@@ -16,9 +16,7 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.sampling import log_probabilities_of
 from foretell.runtime.words.scoring import LOGITS_AT_ONCE, MAX_STEPS, Score, Tally, unknown_word
 from foretell.runtime.words.writing import Candidate
-from foretell.text.line_encoder import spelled_bytes, utf8_bytes
-from foretell.text.splitting import splitter
-from foretell.text.tokenizer import Span, Tokenizer
+from foretell.text.tokenizer import Span, Tokenizer, utf8_bytes
 
 Scored = tuple[float | None, list[tuple[int, float]]]
 """The log-probability of a word (None: not predicted), and the most probable ids with their probabilities."""
@@ -100,7 +98,7 @@ def score_words(
             known=word not in (-1, unknown),
             characters=len(covered) + ends if counts else 0,
             bytes=utf8_bytes(covered) + ends if counts else 0,
-            spelled=spelled_bytes(tokenizer, text[begin:end]) if word == unknown else 0,
+            spelled=tokenizer.spelled_bytes(text[begin:end]) if word == unknown else 0,
             top=tuple(Candidate(tokenizer.word(i), p) for i, p in best),
         )
         if scores and tokenizer.is_open and _continues(span, tokenizer):
@@ -141,7 +139,8 @@ def total(words: Sequence[WordScore], text: str | None = None) -> Score:
     tally.log_probability = math.fsum(word.log_probability or 0 for word in words)
     tally.words = sum(word.start < word.end for word in words)
     if text is not None:
-        tally.words = len(splitter("words", lowercase=False)(text[words[0].start :] if words else ""))
+        read = text[words[0].start :] if words else ""
+        tally.words = len(Tokenizer.without_words("words", lowercase=False).runs(read))
     tally.unknown = sum(not word.known for word in words)
     for name in ("characters", "bytes", "spelled"):
         setattr(tally, name, sum(getattr(word, name) for word in words))

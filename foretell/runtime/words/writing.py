@@ -10,7 +10,6 @@ from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from foretell.text.spacing import Spacing
-from foretell.text.splitting import splitter
 from foretell.text.tokenizer import Tokenizer
 
 
@@ -222,4 +221,4 @@ class WordCount:
 
 @cache
 def _splitter() -> Callable[[str], list[str]]:
-    return splitter("words", lowercase=False)
+    return Tokenizer.without_words("words", lowercase=False).runs

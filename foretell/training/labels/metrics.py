@@ -14,7 +14,7 @@ from foretell.config import LabelsSettings
 from foretell.data.split import Split, text_key
 from foretell.metrics import calibration_error, coverage_curve, label_metrics, mean_loss, reliability_bins
 from foretell.metrics.multi_label import multi_label_metrics
-from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.training.labels.network_fit import Standing
 from foretell.training.labels.outputs import AnyEnsemble, Decided
 

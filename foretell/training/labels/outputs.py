@@ -25,8 +25,15 @@ from foretell.metrics.multi_label import (
     label_accuracy,
     mean_log_loss,
 )
-from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of, softmax
-from foretell.ngrams.labelwise import LabelwiseEnsemble, logit, sigmoid
+from foretell.ngrams.ensemble import (
+    Ensemble,
+    LabelwiseEnsemble,
+    linear_log_probabilities,
+    log_of,
+    logit,
+    sigmoid,
+    softmax,
+)
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.tokens import Soft, one_hot
 

@@ -27,7 +27,7 @@ from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.split import text_key
 from foretell.text.spacing import Spacing
-from foretell.text.splitting import splitter
+from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.ancestor import Ancestor, ids_of_keys
 
 MIN_TEXTS, MAX_TEXTS = 200, 2_000
@@ -80,10 +80,8 @@ def _soft_examples(ancestor: Ancestor, texts: Sequence[str]) -> Examples:
 def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettings) -> list[str]:
     """Return texts made up from the new ones, at least one, for each label by its share of the old data."""
     rng = np.random.default_rng(settings.seed)
-    words, spacing = (
-        splitter(settings.tokens, lowercase=settings.lowercase),
-        Spacing(ancestor.model.tokenizer.style),
-    )
+    words = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
+    spacing = Spacing(ancestor.model.tokenizer.style)
     pieces, prior = _pieces(ancestor)
 
     def as_text(piece: Piece) -> str:

@@ -17,7 +17,8 @@ from scipy import sparse
 
 from foretell.arrays import Float64s, Integers, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
-from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, word_ngrams
+from foretell.ngrams.keys import ngram_keys
+from foretell.ngrams.tfidf import LONGEST, TfidfFeatures, TfidfModel
 from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
 from foretell.training.labels.logistic import Check, Fitted, Mask, MatrixFit, ignore
@@ -44,7 +45,7 @@ def count_features(
     """
     min_texts, max_features = 2 if len(texts) >= _MANY_TEXTS else 1, MAX_WEIGHTS // n_columns
     alphabet = make_alphabet(texts)
-    words, in_words = _distinct(*word_ngrams(tokenized.ids, tokenized.starts, size), min_texts)
+    words, in_words = _distinct(*ngram_keys(tokenized.ids, tokenized.starts, size, LONGEST), min_texts)
     characters, in_characters = _distinct(*character_ngrams(texts, alphabet), min_texts)
     counts = np.concatenate([in_words, in_characters])
     kept = np.zeros(len(counts), bool)

@@ -204,11 +204,11 @@ def tokenize(
         min_count = max(min_count, 2 if len(texts) >= _LARGE_CORPUS_TEXTS else 1)
     if known is not None:
         tokenizer = known.with_new_words(texts, vocabulary=vocabulary, min_count=min_count)
-        return tokenizer, _encoded(texts, tokenizer)
-    tokenizer, ids, starts = Tokenizer.train_encoded(
-        texts, settings.tokens, lowercase=settings.lowercase, vocabulary=vocabulary, min_count=min_count
-    )
-    return tokenizer, TokenizedTexts(ids=ids, starts=starts)
+    else:
+        tokenizer = Tokenizer.train(
+            texts, settings.tokens, lowercase=settings.lowercase, vocabulary=vocabulary, min_count=min_count
+        )
+    return tokenizer, _encoded(texts, tokenizer)
 
 
 def encode_examples(examples: Examples, tokenizer: Tokenizer, labels: Sequence[str]) -> LabelledTokens:

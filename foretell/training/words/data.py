@@ -16,8 +16,7 @@ from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import DataError
-from foretell.text.line_encoder import LineEncoder, spelled_bytes, utf8_bytes
-from foretell.text.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer, utf8_bytes
 from foretell.training.budget import InTime
 from foretell.training.checkpoints import sealed, sealing
 from foretell.training.events import Note
@@ -282,18 +281,18 @@ def measured_bytes(tokens: TokenizedCorpus, texts: Iterable[str], *, are_valid: 
     lines_before = tokens_before = 0
     if tokens.valid is not None and not are_valid:
         lines_before, tokens_before = _end_of(tokens.train, tokenizer.end_of_line)
-    size, encoder, wanted = MeasuredBytes(), LineEncoder(tokenizer), len(tokens.measured)
+    size, wanted = MeasuredBytes(), len(tokens.measured)
     for number, line in enumerate(chain.from_iterable(each.split("\n") for each in texts)):
         if number < lines_before:
             continue
-        in_line = len(encoder.encode(line + "\n"))
+        in_line = len(tokenizer.encode_lines(line + "\n"))
         first = tokens_before if number == lines_before else 0
         taken = min(in_line - first, wanted - size.tokens)
         if size.tokens < SUGGESTED:
             size.lines.append(line)
         size.tokens += taken
         size.text += (utf8_bytes(line) + 1) * taken / in_line
-        size.spelled += spelled_bytes(tokenizer, line) * taken / in_line
+        size.spelled += tokenizer.spelled_bytes(line) * taken / in_line
         if size.tokens == wanted:
             break
     return size

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from foretell.text.line_encoder import LineEncoder
 from foretell.text.tokenizer import Tokenizer
 
 _BATCH_CHARACTERS = 1 << 20
@@ -61,10 +60,9 @@ def kind_for(tokenizer: Tokenizer) -> str:
 
 def write_tokens(lines: Iterable[str], tokenizer: Tokenizer, path: Path) -> None:
     """Write the ids of a text to a file, each line followed by the end-of-line token; in constant memory."""
-    encoder = LineEncoder(tokenizer)
     with path.open("wb") as file:
         for batch in _batches(lines):
-            ids = encoder.encode("\n".join(batch) + "\n")
+            ids = tokenizer.encode_lines("\n".join(batch) + "\n")
             # -1 stands for a word that a tokenizer without an unknown token does not have: left out.
             file.write(ids[ids >= 0].astype(kind_for(tokenizer)).tobytes())
 

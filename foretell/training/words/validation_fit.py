@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from foretell.metrics import perplexity_of
 from foretell.ngrams.cache import ContinuousCache, fill, probabilities
-from foretell.ngrams.interpolation import Interpolation
+from foretell.ngrams.kneser_ney import Interpolation
 from foretell.training.events import Listener, Note
 from foretell.training.words.kneser_ney_fit import KneserNeyFit
 

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.ngrams.ensemble import Ensemble
-from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 from tests.builders import random_linear_model
@@ -27,30 +25,22 @@ TEXTS = st.one_of(
 
 
 @settings(deadline=None, max_examples=10)
-@given(texts=st.lists(TEXTS, max_size=90))
+@given(texts=st.lists(TEXTS, max_size=90), chunk=st.integers(1, 20))
 def test_a_text_has_the_same_answer_alone_and_in_any_batch(
-    any_labels: LabelsRuntime, texts: list[str]
+    any_labels: LabelsRuntime, texts: list[str], chunk: int
 ) -> None:
     together = any_labels.predict_proba(texts)
     assert together.shape == (len(texts), 2)
     assert together.dtype == np.float32
-    for text, row in zip(texts, together, strict=True):
-        np.testing.assert_allclose(any_labels.predict_proba([text])[0], row, atol=1e-6)
     np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
-
-
-@settings(deadline=None, max_examples=10)
-@given(texts=st.lists(TEXTS, max_size=50), chunk=st.integers(1, 20))
-def test_classify_answers_every_text_once_and_in_order(
-    any_labels: LabelsRuntime, texts: list[str], chunk: int
-) -> None:
     verdicts = list(any_labels.classify(iter(texts), chunk=chunk))
-    assert len(verdicts) == len(texts)
-    for verdict, row in zip(verdicts, any_labels.predict_proba(texts), strict=True):
+    for text, row, verdict in zip(texts, together, verdicts, strict=True):
+        np.testing.assert_allclose(any_labels.predict_proba([text])[0], row, atol=1e-6)
         assert list(verdict.probabilities) == any_labels.labels
         np.testing.assert_allclose(list(verdict.probabilities.values()), row, atol=1e-6)
-        assert verdict.probability == max(verdict.probabilities.values())
-        assert verdict.probabilities[verdict.label] == verdict.probability
+        assert (
+            verdict.probabilities[verdict.label] == verdict.probability == max(verdict.probabilities.values())
+        )
 
 
 def test_classify_streams(any_labels: LabelsRuntime) -> None:
@@ -90,19 +80,6 @@ def test_only_the_last_words_are_read_of_any_length(any_labels: LabelsRuntime) -
     np.testing.assert_allclose(padded, any_labels.predict_proba(["the mind adapts"]), atol=1e-6)
 
 
-def scores_of(model: LinearModel, ids: list[int]) -> NDArray[np.float64]:
-    """Return what `LinearModel.scores` should, one n-gram after another."""
-    grams = {tuple(ids[i : i + n]) for n in (1, 2, 3) for i in range(len(ids) - n + 1)}
-    scores = model.bias.astype(np.float64)
-    for gram in grams:
-        key = gram[0]
-        for word in gram[1:]:
-            key = model.size * (key + 1) + word
-        if min(gram) >= 2:
-            scores = scores + model.weights[model.keys == key].sum(axis=0)
-    return scores
-
-
 @pytest.mark.parametrize("labels", [("neg", "pos"), ("anger", "joy", "none")])
 @pytest.mark.parametrize("network", [0.0, 0.7])
 def test_the_ensemble_weights_combine_network_and_linear_model(
@@ -123,7 +100,7 @@ def test_the_ensemble_weights_combine_network_and_linear_model(
         "the mind " * 5000,
     ]
     for text, row in zip(texts, runtime.predict_proba(texts), strict=True):
-        scores = scores_of(linear, runtime.tokenizer.encode(text))
+        (scores,) = linear.scores([runtime.tokenizer.encode(text)])
         logits = np.append(0, scores) if len(labels) == 2 else scores
         pooled = network * np.log(plain.predict_proba([text])[0]) + 1.3 * logits + np.array(offsets)
         expected = np.exp(pooled) / np.exp(pooled).sum()
@@ -165,15 +142,14 @@ def test_below_the_threshold_there_is_a_reason_instead_of_a_label(
             assert (verdict.label, verdict.reason) == (other.label, "")
 
 
-def test_values_out_of_range_are_refused(classifier: LabelsRuntime) -> None:
+def test_values_out_of_range_and_language_models_are_refused(
+    classifier: LabelsRuntime, lstm: WordsRuntime
+) -> None:
     for least in (-0.1, 1.1, 80, float("nan")):
         with pytest.raises(SettingsError, match="abstain-below: expected a probability from 0 to 1"):
             classifier.classify(["the mind"], abstain_below=least)
     with pytest.raises(SettingsError, match="chunk"):
         classifier.classify([], chunk=0)
-
-
-def test_a_language_model_is_refused(lstm: WordsRuntime) -> None:
     with pytest.raises(UsageError, match="expected a model for labels, found one for words"):
         LabelsRuntime.open(lstm.path)
 
@@ -220,13 +196,8 @@ def test_odd_texts_are_flagged(labels_model: Callable[..., LabelsRuntime], name:
     assert flags(runtime, "zebra " * 21) == ("mostly unknown words", "far longer than any seen in training")
     together = runtime.classify(["the mind adapts", "", "the mind", "the zebra quux"])
     assert [len(verdict.flags) for verdict in together] == [0, 1, 1, 1]
-
-
-def test_a_model_without_the_metrics_flags_no_lengths(labels_model: Callable[..., LabelsRuntime]) -> None:
-    for metrics in ({}, {"shortest_text": None, "longest_text": "many"}):
-        runtime = labels_model(metrics=metrics)
-        assert flags(runtime, "the " * 5000) == flags(runtime, "the") == ()
-        assert flags(runtime, "zebra") == ("mostly unknown words",)
+    runtime = labels_model(name, metrics={"shortest_text": None, "longest_text": "many"})
+    assert flags(runtime, "the " * 5000) == flags(runtime, "the") == ()
 
 
 def test_threads_change_no_number(labels_model: Callable[..., LabelsRuntime]) -> None:

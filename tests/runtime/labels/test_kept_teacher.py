@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -29,16 +28,13 @@ TEXTS = ["the good film", "dull", "", "the bad film is the bad film , good " * 5
 METRICS = {"teacher": {"name": "tiny", "sha256": "0" * 64, "texts": 0, "kept": True}}
 
 
-@pytest.fixture(scope="module", params=[2, 3])
-def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LabelsRuntime:
-    """A network, a linear model and a teacher, for two labels and for three."""
-    labels = ["neg", "pos", "so-so"][: request.param]
-    columns = 1 if request.param == 2 else 3
-    folder = tmp_path_factory.mktemp("kept") / "model"
+def made(folder: Path, n_labels: int) -> LabelsRuntime:
+    """Write and open a network, a linear model and a teacher."""
+    columns = 1 if n_labels == 2 else n_labels
     write_random(
         folder,
         LabelsSettings(units=4, embedding_size=4, length=30),
-        labels,
+        ["neg", "pos", "so-so"][:n_labels],
         text=TEXT,
         linear=random_linear_model(12, columns),
         teacher=kept_teacher(columns),
@@ -48,11 +44,18 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return LabelsRuntime.open(folder)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> LabelsRuntime:
+    return made(tmp_path_factory.mktemp("kept") / "model", 3)
+
+
 def without(model: Model, **changes: Any) -> LabelsRuntime:
     return LabelsRuntime(dataclasses.replace(model, **changes))
 
 
-def test_the_teachers_scores_are_added_to_those_of_the_linear_model(kept: LabelsRuntime) -> None:
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_the_teachers_scores_are_added_to_those_of_the_linear_model(tmp_path: Path, n_labels: int) -> None:
+    kept = made(tmp_path / "model", n_labels)
     stored, ids = read_model(kept.path), kept.tokenizer.encode_batch(TEXTS)
     assert stored.linear is not None
     assert stored.teacher is not None
@@ -71,10 +74,6 @@ def test_one_text_and_a_batch_have_the_same_numbers(kept: LabelsRuntime) -> None
     np.testing.assert_array_equal(rows, np.concatenate([kept.predict_proba([text]) for text in many]))
     verdicts = list(kept.classify(TEXTS))
     assert [verdict.probability for verdict in verdicts] == rows[: len(TEXTS)].max(axis=1).tolist()
-
-
-def log_odds(row: Any, label: int) -> float:
-    return float(np.log(row[label]) - np.log(np.delete(row, label).astype(float).sum()))
 
 
 def test_the_encoder_is_opened_from_the_bytes_that_were_verified(

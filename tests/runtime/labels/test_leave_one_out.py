@@ -23,7 +23,7 @@ WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
 # Up to twice as many as the network of the fixtures reads.
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join)
 SIZE = 8
-WARM = settings(deadline=None, max_examples=6)
+WARM = settings(deadline=None, max_examples=4)
 
 
 @pytest.fixture(scope="module", params=[2, 3])
@@ -70,17 +70,6 @@ def test_network_and_linear_model_are_explained_together(both: LabelsRuntime, te
     check(both, text)
 
 
-def test_offsets_count_code_points_of_the_text_as_it_was_written(any_labels: LabelsRuntime) -> None:
-    text = "🙂🙂 the cafe\u0301 — İstanbul\n\tMIND \U0001f469\u200d\U0001f680 adapts e\u0301"
-    found = any_labels.explain(text)
-    assert [text[word.start : word.end] for word in found.words] == [word.text for word in found.words]
-    words = [word.text for word in found.words]
-    assert {"the", "İstanbul", "MIND", "adapts"} <= set(words)
-    assert "cafe\u0301" in words
-    assert words[-1] == "e\u0301"
-    assert all(a.end <= b.start for a, b in zip(found.words, found.words[1:], strict=False))
-
-
 def test_words_before_what_the_network_reads_do_nothing(any_labels: LabelsRuntime) -> None:
     text = " ".join(WORDS[:5] * 9)
     found = any_labels.explain(text)
@@ -109,46 +98,27 @@ def test_of_a_long_text_words_are_left_out_together_and_there_are_fewer_points(b
 
 @pytest.mark.parametrize("text", ["word " * 20_000, "a" * 100_000, "\u597d" * 100_000])
 def test_of_any_text_little_is_computed_before_it_can_be_stopped(
-    both: LabelsRuntime, text: str, monkeypatch: pytest.MonkeyPatch
+    classifier: LabelsRuntime, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pieces: list[int] = []
 
     def answer(ids: list[list[int]], texts: list[str]) -> Any:
         pieces.append(sum(map(len, texts)))
-        return np.full((len(ids), len(both.labels)), 1 / len(both.labels), np.float32)
+        return np.full((len(ids), len(classifier.labels)), 1 / len(classifier.labels), np.float32)
 
-    monkeypatch.setattr(both, "_probabilities", answer)
-    found = both.explain(text)
+    monkeypatch.setattr(classifier, "_probabilities", answer)
+    found = classifier.explain(text)
     assert max(pieces) <= MAX_CHARACTERS
     # All variants together are bounded too.
     assert len(pieces) * len(found.words) <= 3_000_000
     with pytest.raises(StoppedError), stops_when(lambda: len(pieces) % 2 == 1):
-        both.explain(text)
-
-
-def test_a_text_that_is_far_too_long_is_refused(both: LabelsRuntime) -> None:
+        classifier.explain(text)
     with pytest.raises(UsageError, match=r"at most 100,000 characters to explain, found 1,000,000"):
-        both.explain("a" * 1_000_000)
+        classifier.explain("a" * 1_000_000)
 
 
-def test_a_sure_answer_has_finite_effects(labels_model: Labels) -> None:
-    found = labels_model(ensemble=Ensemble(network=90.0)).explain("the mind adapts and converts")
-    assert found.probability > 0.999999
-    assert all(np.isfinite(word.effect) for word in found.words)
-    assert len({word.effect for word in found.words}) > 1
-
-
-@pytest.mark.parametrize(
-    ("name", "sizes"),
-    [
-        ("quick", {"embedding_size": 64, "units": 32, "length": 200}),
-        ("base", {"embedding_size": 100, "units": 64, "length": 400}),
-    ],
-)
-def test_a_review_of_200_words_is_explained_at_once(
-    labels_model: Labels, name: str, sizes: dict[str, Any]
-) -> None:
-    runtime = labels_model(name, threads=1, **sizes)
+def test_a_review_of_200_words_is_explained_at_once(labels_model: Labels) -> None:
+    runtime = labels_model("base", threads=1, embedding_size=100, units=64, length=400)
     text = " ".join(WORDS[:5] * 40)
 
     def seconds() -> float:
@@ -157,4 +127,4 @@ def test_a_review_of_200_words_is_explained_at_once(
         return time.process_time() - start
 
     # Of one processor: what the rest of the machine is doing counts little. This must hold on slow ones too.
-    assert min(seconds() for _ in range(3)) < 0.6
+    assert min(seconds() for _ in range(2)) < 0.6

@@ -15,23 +15,12 @@ from foretell.errors import SettingsError
 from foretell.runtime.words.completion import CompletionOptions
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.writing import Chosen, Pieces, WordCount, Writing
-from foretell.text.splitting import splitter
+from foretell.text.tokenizer import Tokenizer
 from tests.runtime.words.definitions import PROMPT, logp_after, prompt_ids
 from tests.text.texts import ALL
 
 Words = Callable[..., WordsRuntime]
-WARM = settings(deadline=None, max_examples=12)
-
-
-def test_a_stop_is_any_text_and_its_word_is_never_shown_whole(lstm: WordsRuntime) -> None:
-    free = "".join(lstm.complete(PROMPT, words=30, seed=4))
-    word = free.split()[5]
-    for stop in (word, [word, "no such text"], word[:2], f" {word}"):
-        stopped = "".join(lstm.complete(PROMPT, words=30, seed=4, stop=stop))
-        first = stop if isinstance(stop, str) else stop[0]
-        assert stopped == free[: free.index(first)]
-    assert lstm.continuations(PROMPT, words=30, seed=4, stop=word)[0].finished == "stop"
-    assert lstm.continuations(PROMPT, words=30, seed=4)[0].finished == "length"
+WARM = settings(deadline=None, max_examples=10)
 
 
 def test_log_probabilities_are_the_models_own(lstm: WordsRuntime) -> None:
@@ -94,7 +83,11 @@ def test_the_same_seed_gives_the_same_text_however_it_is_asked_for(
         {"alternatives": -1},
         {"stop": ""},
         {"stop": ["fine", ""]},
-        {"temperature": -1.0},
+        *({"temperature": value} for value in (-1, math.nan, math.inf)),
+        *({"top_p": value} for value in (0, 1.5)),
+        *({"min_p": value} for value in (-0.1, 2)),
+        {"top_k": -1},
+        {"repetition_penalty": 0},
     ],
 )
 def test_values_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
@@ -147,7 +140,7 @@ def test_a_word_is_given_as_soon_as_no_stop_can_begin_in_it(
         assert has_ended or not could_stop(read[-1], end)
 
 
-split = splitter("words", lowercase=False)
+split = Tokenizer.without_words("words", lowercase=False).runs
 
 
 def written(pieces: list[str], words: int) -> str:

@@ -7,10 +7,10 @@ import pytest
 
 from foretell.ngrams import suggestions
 from foretell.ngrams.suggestions import METRICS, Keyboard, headline
-from foretell.runtime.words import evaluation
+from foretell.runtime.words import evaluation, scoring
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.text.line_encoder import keys_of
+from foretell.text.tokenizer import keys_of
 
 LINES = ["the mind adapts, and the xyzzy stands", "", "what stands in the way becomes the way."] * 3
 
@@ -47,7 +47,7 @@ def test_the_metrics_are_those_of_somebody_who_types(
     interpolated: WordsRuntime, cache: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(suggestions, "_AT_ONCE", 5 * interpolated.tokenizer.size)
-    monkeypatch.setattr(evaluation, "_STEPS", 13)
+    monkeypatch.setattr(scoring, "MAX_STEPS", 13)
     report = evaluate_words(interpolated, LINES, cache=cache)
     found = {key: report[key] for key in METRICS}
     assert found == pytest.approx(by_definition(interpolated, cache))

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from foretell.errors import DataError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -18,7 +16,6 @@ from foretell.text.tokenizer import Tokenizer
 from tests.runtime.words.definitions import PROMPT, slow_logits
 
 Words = Callable[..., WordsRuntime]
-SLOW = settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def text_of(runtime: WordsRuntime, prompt: str = PROMPT, **how: Any) -> str:
@@ -59,15 +56,8 @@ def test_unknown_words_are_avoided_until_asked_for(lstm: WordsRuntime) -> None:
     assert "<unk>" not in text_of(lstm, **many)
     assert "<unk>" in text_of(lstm, avoid_unknown=False, **many)
     assert "<pad>" not in text_of(lstm, avoid_unknown=False, **many)
-
-
-def test_spacing_follows_the_prompt(lstm: WordsRuntime) -> None:
-    joined = text_of(lstm, "the mind", seed=5, temperature=0)
-    assert text_of(lstm, "the mind ", seed=5, temperature=0) == joined.lstrip(" ")
-    assert not text_of(lstm, "", temperature=0, words=1).startswith(" ")
-
-
-LINES = ["the mind adapts , and converts .", "to zebra acting", "", "   ", "the obstacle to our purposes"]
+    joined = text_of(lstm, "the mind", temperature=0)
+    assert text_of(lstm, "the mind ", temperature=0) == joined.lstrip(" ")
 
 
 def test_the_article_reads_windows_of_three_known_words(article_words: WordsRuntime) -> None:
@@ -77,16 +67,6 @@ def test_the_article_reads_windows_of_three_known_words(article_words: WordsRunt
     with pytest.raises(DataError, match="'zebra'"):
         article_words.complete("the mind zebra and converts")
     assert len(text_of(article_words, words=7).split()) == 7
-
-
-def test_white_space_words_with_an_lstm(words_model: Words) -> None:
-    runtime = words_model(tokens="white-space")
-    assert runtime.score(["the mind adapts"]).tokens == 2
-    assert len(text_of(runtime, words=4).split()) == 4
-    with pytest.raises(DataError, match="at least 1"):
-        runtime.next("")
-    with pytest.raises(DataError, match="have no unknown word"):
-        runtime.score(["the zebra"])
 
 
 def test_a_classifier_is_refused(any_labels: LabelsRuntime) -> None:
@@ -107,9 +87,6 @@ def test_each_further_word_takes_under_a_millisecond(words_model: Words) -> None
 
 
 TEXT = "the obstacle then there theory don't can't caf\u00e9 mind may mail my <unk> , ."
-VOCABULARY = TEXT.split()
-
-
 OTHER = "我很高兴用Python。กากำลังกัน ก"
 
 
@@ -118,15 +95,6 @@ def endings(
 ) -> tuple[Endings, Tokenizer]:
     tokenizer = Tokenizer.train([text], style, lowercase=lowercase, vocabulary=100)
     return Endings(tokenizer), tokenizer
-
-
-@SLOW
-@given(st.one_of(st.text(max_size=4), st.sampled_from([word[:n] for word in VOCABULARY for n in range(9)])))
-def test_the_words_that_begin_so(beginning: str) -> None:
-    known, tokenizer = endings()
-    ids = known.ids(beginning).tolist()
-    every = range(tokenizer.specials, tokenizer.size)
-    assert ids == [id for id in every if tokenizer.word(id).startswith(beginning)]
 
 
 @pytest.mark.parametrize(
@@ -181,27 +149,14 @@ def test_next_weighs_the_endings_by_the_model(lstm: WordsRuntime) -> None:
 
 
 def test_complete_goes_on_within_the_word(lstm: WordsRuntime) -> None:
-    for seed in range(5):
-        pieces = list(lstm.complete("the obsta", unfinished=True, seed=seed, words=4))
-        assert pieces[0] == "cle"
-        assert len(pieces) == 4
+    pieces = list(lstm.complete("the obsta", unfinished=True, seed=1, words=4))
+    assert (pieces[0], len(pieces)) == ("cle", 4)
+    # A word that nothing begins with is finished.
+    for text in ("the xyz", "the mind ", "the mind.", ""):
+        whole = list(lstm.complete(text, unfinished=True, seed=1, words=3))
+        assert whole == list(lstm.complete(text, seed=1, words=3))
     (found,) = lstm.continuations("the mind ob", unfinished=True, words=1)
     assert (found.text, found.words[0].word) == ("stacle", "obstacle")
     logits, _ = lstm.network.read([2, *lstm.tokenizer.encode("the mind")])
     logp = sampling.log_softmax(logits[0])
     assert found.log_probability == pytest.approx(logp[lstm.tokenizer.id("obstacle")], abs=1e-4)
-
-
-def test_complete_takes_a_word_that_nothing_begins_with_as_finished(lstm: WordsRuntime) -> None:
-    for text in ("the xyz", "the mind ", "the mind.", ""):
-        whole = list(lstm.complete(text, unfinished=True, seed=1, words=3))
-        assert whole == list(lstm.complete(text, seed=1, words=3))
-
-
-def test_a_continuation_of_chinese_has_no_spaces(words_model: Words) -> None:
-    runtime = words_model(text="我今天很高兴，因为天气很好。我用Python写字。\n" * 3)
-    for seed in range(3):
-        text = "".join(runtime.complete("我今天", words=12, seed=seed, stop="\n"))
-        assert text
-        assert " " not in text
-    assert runtime.next("我今天很", unfinished=True) == runtime.next("我今天很")

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.errors import ArtifactError, SettingsError
+from foretell.errors import ArtifactError
 from foretell.runtime.words import sampling
-from foretell.runtime.words.sampling import Sampling
 from foretell.runtime.words.scoring import log_probabilities_of
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=30, deadline=None)
 
 # Few distinct values, so that ties are common, and some words ruled out.
 VALUES = st.one_of(
@@ -35,17 +34,11 @@ def kept(logp: np.ndarray) -> set[int]:
 
 
 @FEW
-@given(DISTRIBUTIONS)
-def test_log_softmax_sums_to_one_and_ignores_a_shift(logp: np.ndarray) -> None:
-    assert np.exp(logp).sum() == pytest.approx(1)
-    np.testing.assert_allclose(sampling.log_softmax(logp + 5), logp, atol=1e-9)
-
-
-@FEW
 @given(DISTRIBUTIONS, st.integers(0, 310))
 def test_top_k_keeps_the_k_likeliest(logp: np.ndarray, k: int) -> None:
     expected = by_likelihood(logp)[: k or None]
     assert kept(sampling.keep_top_k(logp, k)) == kept(logp) & set(expected)
+    assert sampling.top_ids(logp, k).tolist() == [word for word in expected if np.isfinite(logp[word])]
 
 
 @FEW
@@ -76,15 +69,11 @@ def test_temperature_raises_probabilities_to_its_inverse(logp: np.ndarray, tempe
     expected = np.exp(logp - logp.max()) ** (1 / temperature)
     found = np.exp(sampling.log_softmax(sampling.apply_temperature(logp, temperature)))
     np.testing.assert_allclose(found, expected / expected.sum(), atol=1e-9)
-
-
-@FEW
-@given(DISTRIBUTIONS, st.floats(0, 1e-30, exclude_min=True), st.sampled_from([np.float32, np.float64]))
-def test_a_tiny_temperature_leaves_the_likeliest(logp: np.ndarray, temperature: float, kind: type) -> None:
-    logp = logp.astype(kind)
-    found = np.exp(sampling.log_softmax(sampling.apply_temperature(logp, temperature)))
-    likeliest = logp == logp.max()
-    np.testing.assert_allclose(found, likeliest / likeliest.sum())
+    # A tiny temperature leaves the most probable ones.
+    for kind in (np.float32, np.float64):
+        coldest = np.exp(sampling.log_softmax(sampling.apply_temperature(logp.astype(kind), 1e-300)))
+        likeliest = logp.astype(kind) == logp.astype(kind).max()
+        np.testing.assert_allclose(coldest, likeliest / likeliest.sum())
 
 
 @FEW
@@ -99,28 +88,6 @@ def test_repetition_penalty_raises_seen_words_to_its_power(
         expected = probability**penalty if word in seen else probability
         assert penalized[word] == pytest.approx(expected)
     np.testing.assert_array_equal(logp, before)
-
-
-@FEW
-@given(
-    DISTRIBUTIONS,
-    st.builds(
-        Sampling,
-        temperature=st.floats(0, 5),
-        top_k=st.integers(0, 20),
-        top_p=st.floats(0.01, 1),
-        min_p=st.floats(0, 1),
-    ),
-    st.integers(0, 99),
-)
-def test_the_choice_is_always_a_word_that_every_filter_kept(
-    logp: np.ndarray, how: Sampling, seed: int
-) -> None:
-    shaped = sampling.apply_filters(logp, how)
-    word = sampling.draw(shaped, np.random.default_rng(seed))
-    assert word in kept(shaped) <= kept(logp)
-    if how.temperature == 0:
-        assert word == by_likelihood(logp)[0]
 
 
 class Fixed:
@@ -157,25 +124,6 @@ def test_a_word_that_is_all_there_is_cannot_be_ruled_out() -> None:
     logp = np.array([0.0, -np.inf])
     assert kept(sampling.rule_out(logp, [0])) == {0}
     assert kept(sampling.rule_out(np.log([0.5, 0.5]), [0])) == {1}
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"temperature": -1},
-        {"temperature": math.nan},
-        {"temperature": math.inf},
-        {"top_k": -1},
-        {"top_p": 0},
-        {"top_p": 1.5},
-        {"min_p": -0.1},
-        {"min_p": 2},
-        {"repetition_penalty": 0},
-    ],
-)
-def test_values_out_of_range_are_refused_by_name(wrong: dict[str, float]) -> None:
-    with pytest.raises(SettingsError, match=next(iter(wrong)).replace("_", "-")):
-        Sampling(**wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("shift", [0.0, 60.0, 95.0, -60.0, -95.0, 3e4, -3e4])

@@ -18,7 +18,7 @@ from sklearn.preprocessing import MultiLabelBinarizer
 
 import foretell
 from foretell.errors import DataError, RunError, SettingsError, UsageError
-from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import EpochDone
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from foretell.config import with_changes
 from foretell.metrics import calibration_error, log_loss, mean_accuracy, mean_loss
 from foretell.metrics.multi_label import mean_log_loss
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, log_of, softmax
-from foretell.ngrams.labelwise import sigmoid
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, log_of, sigmoid, softmax
 from foretell.presets import LABELS_PRESETS
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.metrics import Measured, metrics_of
