@@ -21,14 +21,14 @@ def plain_keras_epoch() -> float:
     import numpy as np
 
     from foretell.presets import LABELS_PRESETS
-    from foretell.runtime.labels.network import pad_front
+    from foretell.runtime.labels.network import pad
     from foretell.text.tokenizer import Tokenizer
 
     keras.utils.set_random_seed(1)
     reviews, settings = imdb("train"), LABELS_PRESETS["article"]
     texts = texts_of(reviews)
     tokenizer = Tokenizer.train(texts, "keras", lowercase=True, vocabulary=996, min_count=1)
-    x = pad_front([ids[-settings.length :] for ids in tokenizer.encode_batch(texts)], settings.length)
+    x, _ = pad(tokenizer.encode_batch(texts), settings.length, front=True)
     y = np.array([label == "pos" for label in labels_of(reviews)], np.float32)
     layers = keras.layers
     model = keras.Sequential(

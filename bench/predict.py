@@ -113,14 +113,11 @@ def _by_batch(ids: Any) -> Any:
 
 def _padded(model: Any, texts: list[str]) -> Any:
     """Return the ids [text, step] of texts as the Keras network reads them."""
-    from foretell.runtime.labels.network import pad_end, pad_front
+    from foretell.runtime.labels.network import pad
 
     runtime = model._runtime
     settings, ids = runtime.model.settings, runtime.tokenizer.encode_batch(texts)
-    if settings.traits.pads_front:
-        padded = pad_front(ids, settings.length)
-    else:
-        padded, _ = pad_end(ids, settings.length)
+    padded, _ = pad(ids, settings.length, front=settings.traits.pads_front)
     size = model.to_keras().get_layer("embedding").input_dim
     return np.where(padded < size, padded, runtime.tokenizer.unknown or 0).astype("int32")
 

@@ -115,7 +115,7 @@ def _words_read(model: Model) -> list[str]:
 
 
 def _last_words_end(settings: LabelsSettings) -> list[str]:
-    """Pad at the end as `labels.network.pad_end`; a text without words is one unknown word."""
+    """Pad at the end as `labels.network.pad`; a text without words is one unknown word."""
     return [
         *_constants(max_words=settings.length),
         "scalar_zero = Constant <value = int64 {0}> ()",
@@ -141,7 +141,7 @@ def _last_words_end(settings: LabelsSettings) -> list[str]:
 
 
 def _last_words_front(settings: LabelsSettings) -> list[str]:
-    """Pad in front to the full length as `labels.network.pad_front`."""
+    """Pad in front to the full length as `labels.network.pad`."""
     return [
         *_constants(back=tuple(range(-settings.length, 0))),
         "place = Add (n_words, back)",

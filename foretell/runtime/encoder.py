@@ -273,13 +273,11 @@ class SentenceEncoder:
     def _checked_inputs(self) -> dict[str, type[np.integer]]:
         inputs = self._session.inputs
         is_open = all(not isinstance(size, int) for each in inputs for size in each.shape)
-        if {each.name for each in inputs} not in _INPUTS or not is_open:
-            shown = ", ".join(f"{each.name} {each.shape}" for each in inputs)
-            expected = "the inputs input_ids, attention_mask and perhaps token_type_ids, of any size"
-            raise self._error(expected, f"{shown:.200}")
-        if others := [each for each in inputs if each.type not in _TYPES]:
-            found = f"{others[0].name} of the type {others[0].type}"
-            raise self._error("inputs of the type int64 or int32", found)
+        is_usable = is_open and all(each.type in _TYPES for each in inputs)
+        if {each.name for each in inputs} not in _INPUTS or not is_usable:
+            shown = ", ".join(f"{each.name} {each.shape} of the type {each.type}" for each in inputs)
+            names = "input_ids, attention_mask and perhaps token_type_ids"
+            raise self._error(f"the inputs {names}, int64 or int32, of any size", f"{shown:.200}")
         return {each.name: _TYPES[each.type] for each in inputs}
 
     def _checked_outputs(self) -> list[str]:

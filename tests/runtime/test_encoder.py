@@ -153,7 +153,7 @@ def test_dynamic_quantisation_is_run_text_by_text(tmp_path: Path) -> None:
 BAD_ENCODERS: dict[str, tuple[dict[str, Any], str]] = {
     "other inputs": (
         {"inputs": ("input_ids", "attention_mask", "pixels")},
-        "expected the inputs input_ids, attention_mask and perhaps token_type_ids, of any size, found input",
+        "expected the inputs input_ids, attention_mask and perhaps token_type_ids, int64 or int32, of",
     ),
     "a fixed size": ({"shape": (1, 128)}, r"of any size, found input_ids \[1, 128\]"),
     "other outputs": (

@@ -55,34 +55,24 @@ class LabelsNetwork:
         return probabilities
 
     def _inputs(self, ids: list[list[int]]) -> dict[str, Array]:
-        inputs: dict[str, Array] = {}
-        if self._pads_front:
-            padded = pad_front(ids, self.length)
-        else:
-            padded, inputs["lengths"] = pad_end(ids, self.length, empty=self._unknown)
+        padded, lengths = pad(ids, self.length, front=self._pads_front, empty=self._unknown)
+        inputs: dict[str, Array] = {} if self._pads_front else {"lengths": lengths}
         # The unknown id takes the place of those that only the linear model has.
         return {"ids": np.where(padded < self._size, padded, self._unknown), **inputs}
 
 
-def pad_front(ids_list: Sequence[Sequence[int]], length: int) -> TokenIds:
-    """Return ids [text, length]: each text's last `length` ids, with 0 before them as Keras pads."""
-    padded = np.zeros((len(ids_list), length), np.int64)
-    for row, ids in zip(padded, ids_list, strict=True):
-        kept = ids[-length:]
-        if kept:
-            row[length - len(kept) :] = kept
-    return padded
-
-
-def pad_end(ids_list: Sequence[Sequence[int]], length: int, *, empty: int = 1) -> tuple[TokenIds, Integers]:
+def pad(
+    ids_list: Sequence[Sequence[int]], length: int, *, front: bool = False, empty: int = 1
+) -> tuple[TokenIds, Integers]:
     """Return (ids int64 [text, step], lengths int32 [text]): each text's last `length` ids, then 0.
 
     There are as many steps as the longest of these texts has ids, at most `length`. A text without ids has
-    the id `empty`, since pooling needs at least one step; 1 is the unknown word of the style "words".
+    the id `empty`, since pooling needs at least one step; 1 is the unknown word of the style "words". With
+    `front` there are `length` steps, and 0 stands before the ids, as Keras pads.
     """
-    kept = [list(ids[-length:]) or [empty] for ids in ids_list]
+    kept = [list(ids[-length:]) or ([] if front else [empty]) for ids in ids_list]
     lengths = np.array([len(ids) for ids in kept], np.int32)
-    padded = np.zeros((len(kept), int(lengths.max(initial=1))), np.int64)
+    padded = np.zeros((len(kept), length if front else int(lengths.max(initial=1))), np.int64)
     for row, ids in zip(padded, kept, strict=True):
-        row[: len(ids)] = ids
+        row[length - len(ids) if front else 0 :][: len(ids)] = ids
     return padded, lengths

@@ -27,7 +27,7 @@ from foretell.data.split import Split
 from foretell.errors import Interrupted, RunError
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.network import pad_end, pad_front
+from foretell.runtime.labels.network import pad
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
 from foretell.training.labels import network_fit
@@ -312,7 +312,7 @@ def test_batches_hold_what_the_tokenizer_pads(length, n_labels):
     rows = [list(texts.ids[a:b]) for a, b in zip(texts.starts, texts.starts[1:], strict=False)]
     for places in (np.array([4, 1, 6]), np.array([3])):
         chosen = [rows[i] for i in places]
-        expected = pad_front(chosen, length) if length else pad_end(chosen, 99)[0]
+        expected = pad(chosen, length or 99, front=bool(length))[0]
         ids, targets = batch(texts, places)
         np.testing.assert_array_equal(ids, expected)
         np.testing.assert_array_equal(np.ravel(targets), texts.targets[places])
