@@ -68,7 +68,7 @@ COMMANDS = [
     (f"{NEW} --valid nope.csv", 1, "nope.csv: expected"),
     (f"{NEW} --unlabelled nope.csv", 1, "nope.csv: expected"),
     (f"{NEW} --config nope.toml", 2, "nope.toml: expected a TOML file"),
-    (f"{NEW} --continue w", 2, "expected a classifier to continue, found a language model"),
+    (f"{NEW} --continue w", 2, "expected a model for labels, found one for words"),
     ("train words notes.txt --out new --continue m", 2, "found a classifier"),
     (f"{NEW} --old tickets.csv", 2, "--old: expected --continue MODEL"),
     # Values out of range.
@@ -161,7 +161,7 @@ COMMANDS = [
     ("export m --out new --int8 --data missing.csv", 1, "missing.csv"),
     # Annotation.
     ("label notes.txt --out a.jsonl --labels one", 2, "all different, found 'one'"),
-    ("label notes.txt --out reviews.csv --labels a,b", 1, "a journal of answers, found another file"),
+    ("label notes.txt --out reviews.csv --labels a,b", 1, "found another file; choose another name"),
     ("label none.csv --out a.jsonl --labels a,b", 1, "none.csv"),
     ("label - --out a.jsonl --labels a,b", 2, "standard input"),
     ("label notes.txt --out no/a.jsonl --labels a,b", 1, "a journal that can be written"),
