@@ -166,17 +166,6 @@ def test_a_pruned_model_keeps_about_so_many_n_grams_and_single_words(most):
     assert counted.pruned(len(counted.model)) is counted.model
 
 
-def test_what_is_pruned_first_tells_least():
-    text = zipf(2, 40_000, 300)
-    train, held_out = text[:30_000], text[30_000:]
-    counted = count(train, 300)
-    whole = perplexity(counted.model, held_out)
-    found = [perplexity(counted.pruned(len(counted.model) // part), held_out) for part in (2, 4, 8)]
-    single_words = perplexity(count(train, 300, order=1).model, held_out)
-    assert found[0] < whole * 1.05
-    assert found[2] < whole * 1.5 < single_words
-
-
 def test_the_penn_treebank_has_the_published_perplexity():
     """Published for Kneser–Ney 5-grams: 141 (Mikolov et al. 2011; Zaremba et al. 2014)."""
     archive = FULL_SETS / "ptb.zip"
