@@ -8,8 +8,9 @@ rules are checked whenever settings are made.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Literal, TypeVar, get_args, get_type_hints
 
 from foretell.errors import SettingsError, UsageError
 from foretell.readable import did_you_mean
@@ -22,48 +23,23 @@ Job = Literal["words", "labels"]
 Purpose = Literal["time", "model", "learning", "text", "validation", "ensemble"]
 """What a setting is for; `train --help` groups the settings by it."""
 
+DENSE_UNITS = 250
+"""Units of the dense layer before the output of the labels networks "article" and "cnn-lstm"."""
 
-@dataclass(frozen=True, kw_only=True)
-class NetworkTraits:
-    """What the rest of foretell has to know about a network. Only this file and `networks/` compare names.
-
-    Attributes:
-        carries_state: a language model that passes its LSTM state from window to window; without it, a
-            language model reads one window of raw integers.
-        pads_front: texts are padded in front to `length` tokens; otherwise at the end, to the longest of a
-            batch.
-        is_bidirectional: one LSTM in each direction, pooled.
-        has_convolution: a convolution and pooling come before the LSTM.
-        follows_article: trained as in the article: constant learning rate, no gradient clipping, and
-            probabilities that are not calibrated.
-    """
-
-    carries_state: bool = False
-    pads_front: bool = False
-    is_bidirectional: bool = False
-    has_convolution: bool = False
-    follows_article: bool = False
-
-
-_WORDS_NETWORKS = {
-    "article": NetworkTraits(follows_article=True),
-    "lstm": NetworkTraits(carries_state=True),
-}
-_LABELS_NETWORKS = {
-    "article": NetworkTraits(pads_front=True, follows_article=True),
-    "bilstm": NetworkTraits(is_bidirectional=True),
-    "cnn-lstm": NetworkTraits(pads_front=True, has_convolution=True),
-}
-
+FILTERS, KERNEL_SIZE, POOL_SIZE = 64, 5, 4
+"""Of the network "cnn-lstm": filters, words that a filter covers, positions that are pooled to one."""
 
 SUBWORDS = 8_000
 """Subwords that are learned unless the vocabulary is set, a choice by measurement (docs/experiments.md)."""
 
 
+Value = TypeVar("Value", bound=bool | int | float | str)
+
+
 def setting(
-    default: Any, purpose: Purpose, help: str, *, low: float | None = None, high: float | None = None,
+    default: Value, purpose: Purpose, help: str, *, low: float | None = None, high: float | None = None,
     common: bool = False,
-) -> Any:  # fmt: skip
+) -> Value:  # fmt: skip
     """Declare one field.
 
     Args:
@@ -73,10 +49,8 @@ def setting(
         low, high: the inclusive range of its values.
         common: whether `train --help` shows it; `train --help-all` shows every setting.
     """
-    return field(
-        default=default,
-        metadata={"help": help, "low": low, "high": high, "purpose": purpose, "common": common},
-    )
+    metadata = {"help": help, "low": low, "high": high, "purpose": purpose, "common": common}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +112,12 @@ class Settings:
             _check(f, hints[f.name], getattr(self, f.name))
 
     @property
+    def follows_article(self) -> bool:
+        """Whether it is trained as in the article: constant learning rate, no gradient clipping, the weights
+        of the last epoch, and probabilities that are not calibrated."""
+        return getattr(self, "network", None) == "article"
+
+    @property
     def has_open_vocabulary(self) -> bool:
         """Whether every text has tokens, so that no word is unknown. A token is then not a word."""
         return getattr(self, "tokens", None) in OPEN
@@ -177,11 +157,6 @@ class WordsSettings(Settings):
         "char no word is unknown.",
     )
     layers: int = setting(1, "model", "Stack N LSTM layers.", low=1, high=8, common=True)
-    recurrent_dropout: float = setting(
-        0.0, "learning",
-        "Set this fraction of the LSTM's hidden state to zero in training, with one mask for each window.",
-        low=0.0, high=0.95,
-    )  # fmt: skip
     word_dropout: float = setting(
         0.0,
         "learning",
@@ -238,7 +213,7 @@ class WordsSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.traits.follows_article:
+        if not self.follows_article:
             self._check_rate({"adam": 0.003, "sgd": 20.0})
         elif self.has_open_vocabulary:
             raise SettingsError(
@@ -249,9 +224,9 @@ class WordsSettings(Settings):
             )
 
     @property
-    def traits(self) -> NetworkTraits:
-        """The traits of `network`."""
-        return _WORDS_NETWORKS[self.network]
+    def carries_state(self) -> bool:
+        """Whether the LSTM state is passed from window to window; otherwise a window is raw integers."""
+        return not self.follows_article
 
 
 MAX_FOLDED_TEXTS = 5_000
@@ -286,50 +261,11 @@ class LabelsSettings(Settings):
     batch_size: int = setting(
         64, "learning", "Use N texts in one training step.", low=1, high=65_536, common=True
     )
-    momentum: float = setting(
-        0.0, "learning", "Use this Nesterov momentum (optimizer sgd).", low=0.0, high=0.99
-    )
-    dense_units: int = setting(
-        250,
-        "model",
-        "Use N units in the dense layer before the output (networks article and cnn-lstm).",
-        low=1,
-        high=65_536,
-    )
-    recurrent_dropout: float = setting(
-        0.0, "learning", "Set this fraction of the LSTM's hidden state to zero in training (network article).",
-        low=0.0, high=0.95,
-    )  # fmt: skip
-    filters: int = setting(
-        64, "model", "Use N filters in the convolution (network cnn-lstm).", low=1, high=8192
-    )
-    kernel_size: int = setting(
-        5, "model", "Let one filter of the convolution cover N words (network cnn-lstm).", low=1, high=99
-    )
-    pool_size: int = setting(
-        4,
-        "model",
-        "Combine N positions in the pooling after the convolution (network cnn-lstm).",
-        low=1,
-        high=99,
-    )
-    keep: Literal["last", "best"] = setting(
-        "best",
-        "validation",
-        "Keep the weights of the last epoch, or of the epoch with the best validation result.",
-    )
     linear: bool = setting(
         False, "ensemble",
         "Combine the network with an n-gram linear model, with ensemble weights fitted on validation texts.",
         common=True,
     )  # fmt: skip
-    linear_vocabulary: int = setting(
-        200_000,
-        "ensemble",
-        "Keep at most N words in the linear model's vocabulary, the most frequent ones.",
-        low=1,
-        high=1_000_000,
-    )
     refit: bool = setting(
         False, "ensemble", "Fit the linear model again at the end, with the validation texts included."
     )
@@ -339,15 +275,6 @@ class LabelsSettings(Settings):
         "predictions of N folds, and up to 1,000 set no validation texts aside (0: one linear model only).",
         low=0, high=20,
     )  # fmt: skip
-    cooccurrence_embeddings: bool = setting(
-        False, "model",
-        "Initialise embeddings from co-occurrence statistics of all texts (PPMI, truncated SVD; network bilstm).",
-    )  # fmt: skip
-    text_vectors: bool = setting(
-        False,
-        "ensemble",
-        "Improve the pseudo-labels of unlabelled texts with paragraph vectors (needs Numba).",
-    )
     min_steps: int = setting(
         1, "time", "Train for at least N steps; small data sets are repeated for more epochs.", low=1
     )
@@ -373,9 +300,19 @@ class LabelsSettings(Settings):
             raise SettingsError(expected="0, or 2 folds or more", found="1", where="folds")
 
     @property
-    def traits(self) -> NetworkTraits:
-        """The traits of `network`."""
-        return _LABELS_NETWORKS[self.network]
+    def is_bidirectional(self) -> bool:
+        """Whether there is an LSTM in each direction, both pooled, and texts are padded at the end."""
+        return self.network == "bilstm"
+
+    @property
+    def pads_front(self) -> bool:
+        """Whether texts are padded in front to `length` tokens."""
+        return not self.is_bidirectional
+
+    @property
+    def has_convolution(self) -> bool:
+        """Whether a convolution and pooling come before the LSTM."""
+        return self.network == "cnn-lstm"
 
     def _check_multi_label(self) -> None:
         separator = self.multi_label
@@ -411,7 +348,7 @@ class LabelsSettings(Settings):
         return 0.0 if few else self.valid_fraction
 
 
-def _check(f: dataclasses.Field[Any], hint: Any, value: Any) -> None:
+def _check(f: dataclasses.Field[object], hint: type, value: float | str) -> None:
     where = f.name.replace("_", "-")
     choices = get_args(hint)
     if choices:
@@ -424,11 +361,11 @@ def _check(f: dataclasses.Field[Any], hint: Any, value: Any) -> None:
         raise SettingsError(
             expected=f"a value of type {hint.__name__}", found=repr(value), where=where, fix=fix
         )
-    if hint is not bool:
+    if isinstance(value, int | float) and hint is not bool:
         _check_range(f, where, value)
 
 
-def _check_range(f: dataclasses.Field[Any], where: str, value: float) -> None:
+def _check_range(f: dataclasses.Field[object], where: str, value: float) -> None:
     low, high = f.metadata["low"], f.metadata["high"]
     # Written so that NaN fails too.
     if not ((low is None or value >= low) and (high is None or value <= high)):
@@ -439,7 +376,7 @@ def _check_range(f: dataclasses.Field[Any], where: str, value: float) -> None:
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
-def with_changes(settings: AnySettings, changes: dict[str, Any]) -> AnySettings:
+def with_changes(settings: AnySettings, changes: Mapping[str, object]) -> AnySettings:
     """Return `settings` with some fields replaced and every rule checked again.
 
     With the tokens "subword" and no vocabulary among the changes, the vocabulary is that of `SUBWORDS`.
@@ -456,10 +393,10 @@ def with_changes(settings: AnySettings, changes: dict[str, Any]) -> AnySettings:
                 fix=did_you_mean(name, known) or "see foretell info --presets",
             )
     # NumPy's numbers, which a parameter grid may hold, as Python's.
-    changes = {name: value.item() if hasattr(value, "item") else value for name, value in changes.items()}
-    if changes.get("tokens") == "subword" and "vocabulary" not in changes:
-        changes = {**changes, "vocabulary": SUBWORDS}
-    return dataclasses.replace(settings, **changes)
+    new = {name: value.item() if hasattr(value, "item") else value for name, value in changes.items()}
+    if new.get("tokens") == "subword" and "vocabulary" not in new:
+        new["vocabulary"] = SUBWORDS
+    return dataclasses.replace(settings, **new)  # type: ignore[arg-type]
 
 
 def check_one_label(settings: Settings, what: str) -> None:
@@ -480,12 +417,12 @@ def check_one_label(settings: Settings, what: str) -> None:
         )
 
 
-def to_dict(settings: Settings) -> dict[str, Any]:
+def to_dict(settings: Settings) -> dict[str, bool | int | float | str]:
     """Return the fields as plain values, ready for JSON."""
     return dataclasses.asdict(settings)
 
 
-def from_dict(job: Job, values: dict[str, Any]) -> WordsSettings | LabelsSettings:
+def from_dict(job: Job, values: Mapping[str, object]) -> WordsSettings | LabelsSettings:
     """Rebuild settings that `to_dict` wrote.
 
     Raises:

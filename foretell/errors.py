@@ -9,6 +9,8 @@ The command line prints that line and exits with `exit_code`; Python raises the 
 
 from __future__ import annotations
 
+from functools import partial
+
 
 class ForetellError(Exception):
     """Base of every error that foretell raises on purpose.
@@ -30,7 +32,8 @@ class ForetellError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments would not survive pickling (joblib sends errors between processes).
-        return _rebuild, (type(self), self.expected, self.found, self.where, self.fix)
+        parts = {"expected": self.expected, "found": self.found, "where": self.where, "fix": self.fix}
+        return partial(type(self), **parts), ()
 
 
 class SeenTextsWarning(UserWarning):
@@ -39,10 +42,6 @@ class SeenTextsWarning(UserWarning):
 
 class TooFewTextsWarning(UserWarning):
     """A classifier was trained on too few different texts: no accuracy can be measured."""
-
-
-def _rebuild(kind: type[ForetellError], expected: str, found: str, where: str, fix: str) -> ForetellError:
-    return kind(expected=expected, found=found, where=where, fix=fix)
 
 
 class UsageError(ForetellError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from foretell.artifacts.directory import Home
 from foretell.config import to_dict
@@ -14,15 +14,14 @@ from foretell.machine import require_training
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.evaluation import evaluate_words
-from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Writing, Written
-from foretell.summary import Report, Trained, directory_of, summary_html
+from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Written
+from foretell.summary import Report, Trained, directory_of
 
 if TYPE_CHECKING:
     from foretell.runtime.words.scoring import Score
-    from foretell.text.tokenizer import Tokenizer
     from foretell.training.events import Listener
 
-__all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report", "Writing", "Written"]
+__all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report", "Written"]
 
 
 class LanguageModel(Trained[WordsRuntime]):
@@ -190,102 +189,65 @@ class LanguageModel(Trained[WordsRuntime]):
         Raises:
             DataError: the article's network needs three words of its vocabulary.
         """
-        if isinstance(text, str):
-            return self._runtime.next(text, k, unfinished=unfinished, cache=cache)
-        answers = (self._runtime.next(one, k, unfinished=unfinished, cache=cache) for one in text)
-        return list(answers) if isinstance(text, list) else answers
+        return _each(text, lambda one: self._runtime.next(one, k, unfinished=unfinished, cache=cache))
 
     @overload
-    def complete(  # type: ignore[overload-overlap]
-        self, text: str, *, words: int = 20, stream: Literal[False] = False, **how: Unpack[Completion]
-    ) -> str: ...
-    @overload
-    def complete(
-        self, text: str, *, words: int = 20, stream: Literal[True], **how: Unpack[Completion]
-    ) -> Iterator[str]: ...
+    def complete(self, text: str, *, stream: Literal[False] = False, **how: Unpack[Completion]) -> str: ...  # type: ignore[overload-overlap]
     @overload
     def complete(  # type: ignore[overload-overlap]
-        self, text: list[str], *, words: int = 20, stream: Literal[False] = False, **how: Unpack[Completion]
+        self, text: list[str], *, stream: Literal[False] = False, **how: Unpack[Completion]
     ) -> list[str]: ...
     @overload
     def complete(
-        self,
-        text: Iterable[str],
-        *,
-        words: int = 20,
-        stream: Literal[False] = False,
-        **how: Unpack[Completion],
+        self, text: Iterable[str], *, stream: bool = False, **how: Unpack[Completion]
     ) -> Iterator[str]: ...
     def complete(
-        self, text: str | Iterable[str], *, words: int = 20, stream: bool = False, **how: Unpack[Completion]
+        self, text: str | Iterable[str], *, stream: bool = False, **how: Unpack[Completion]
     ) -> str | list[str] | Iterator[str]:
         """Return a continuation of `text`, without the text.
 
         Args:
             text: the prompt; a list gives a list, an iterator an iterator.
-            words: number of words to add.
             stream: for one text: return an iterator of pieces, each as soon as its word is chosen.
-            **how: options such as `temperature=0.8`, see `Completion`.
+            **how: options such as `words=20, temperature=0.8`, see `Completion`.
 
         Raises:
             SettingsError: a value out of range.
             DataError: the article's network needs three words of its vocabulary.
         """
-        if isinstance(text, str):
-            pieces = self._runtime.complete(text, words=words, **how)
-            return pieces if stream else "".join(pieces)
-        answers = ("".join(self._runtime.complete(one, words=words, **how)) for one in text)
-        return list(answers) if isinstance(text, list) else answers
-
-    def write(self, text: str, *, words: int = 20, **how: Unpack[Completion]) -> Writing:
-        """Return an iterator of the words of a continuation, each as soon as it is chosen.
-
-        A `Written` has the word, the text that it adds, its log-probability in nats (the model's own, before
-        temperature and filters), and with `alternatives=k` the k most probable words in its place. At the end
-        `finished` is the reason of the end: "stop" or "length".
-
-        Args:
-            text: the prompt.
-            words: number of words to add.
-            **how: as for `complete`.
-
-        Raises:
-            SettingsError: a value out of range.
-            DataError: the article's network needs three words of its vocabulary.
-        """
-        return self._runtime.write(text, words=words, **how)
+        if stream and isinstance(text, str):
+            return self._runtime.complete(text, **how)
+        return _each(text, lambda one: "".join(self._runtime.complete(one, **how)))
 
     @overload
-    def continuations(  # type: ignore[overload-overlap]
-        self, text: str, n: int = 1, *, words: int = 20, **how: Unpack[Completion]
-    ) -> list[Continuation]: ...
+    def continuations(self, text: str, n: int = 1, **how: Unpack[Completion]) -> list[Continuation]: ...  # type: ignore[overload-overlap]
     @overload
     def continuations(  # type: ignore[overload-overlap]
-        self, text: list[str], n: int = 1, *, words: int = 20, **how: Unpack[Completion]
+        self, text: list[str], n: int = 1, **how: Unpack[Completion]
     ) -> list[list[Continuation]]: ...
     @overload
     def continuations(
-        self, text: Iterable[str], n: int = 1, *, words: int = 20, **how: Unpack[Completion]
+        self, text: Iterable[str], n: int = 1, **how: Unpack[Completion]
     ) -> Iterator[list[Continuation]]: ...
     def continuations(
-        self, text: str | Iterable[str], n: int = 1, *, words: int = 20, **how: Unpack[Completion]
+        self, text: str | Iterable[str], n: int = 1, **how: Unpack[Completion]
     ) -> list[Continuation] | list[list[Continuation]] | Iterator[list[Continuation]]:
         """Return `n` continuations, each with its words and their log-probabilities.
+
+        A log-probability is the model's own, in nats, before temperature and filters. With `alternatives=k` a
+        word has the k most probable words in its place. `finished` is the reason of the end: "stop" or
+        "length".
 
         Args:
             text: the prompt; a list gives a list, an iterator an iterator.
             n: number of continuations: samples with the seeds `seed`, `seed` + 1 and so on.
-            words: number of words to add.
             **how: as for `complete`.
 
         Raises:
             SettingsError: a value out of range.
             DataError: the article's network needs three words of its vocabulary.
         """
-        if isinstance(text, str):
-            return self._runtime.continuations(text, n, words=words, **how)
-        answers = (self._runtime.continuations(one, n, words=words, **how) for one in text)
-        return list(answers) if isinstance(text, list) else answers
+        return _each(text, lambda one: self._runtime.continuations(one, n, **how))
 
     def score(self, text: str | Path | Iterable[str], *, cache: int = 0) -> Score:
         """Return the log-probability of a text, its perplexity, bits per character and bits per byte.
@@ -321,30 +283,25 @@ class LanguageModel(Trained[WordsRuntime]):
         """
         return evaluate_words(self._runtime, corpus_of(data, text, part="test"), cache=cache)
 
-    def _test_data(self, data: Any) -> Any:
-        return corpus_of(data, None, part="test")
-
     def __reduce__(self) -> tuple[Callable[[Home], LanguageModel], tuple[Home]]:
         return _reopened, (self._home,)
 
     def __repr__(self) -> str:
         tokenizer = self._runtime.tokenizer
-        return f"<LanguageModel: {tokenizer.size:,} {_unit(tokenizer)}, {self.settings['network']} network>"
-
-    def _repr_html_(self) -> str:
-        model, settings = self._runtime.model, self.settings
-        layers = "1 layer" if settings["layers"] == 1 else f"{settings['layers']} layers"
-        facts = [
-            ("network", f"{settings['network']}: {layers} of {settings['units']} units"),
-            ("vocabulary", f"{model.tokenizer.size:,} {_unit(model.tokenizer)}"),
-        ]
-        if model.kneser_ney is not None:
-            facts.append(("Kneser–Ney model", f"{len(model.kneser_ney):,} n-grams"))
-        return summary_html("LanguageModel", model, facts)
+        unit = "tokens" if tokenizer.is_open else "words"
+        return f"<LanguageModel: {tokenizer.size:,} {unit}, {self.settings['network']} network>"
 
 
-def _unit(tokenizer: Tokenizer) -> str:
-    return "tokens" if tokenizer.is_open else "words"
+Answer = TypeVar("Answer")
+
+
+def _each(
+    text: str | Iterable[str], ask: Callable[[str], Answer]
+) -> Answer | list[Answer] | Iterator[Answer]:
+    """Return the answer to one text, a list of answers to a list, an iterator of them to other texts."""
+    if isinstance(text, str):
+        return ask(text)
+    return list(map(ask, text)) if isinstance(text, list) else map(ask, text)
 
 
 def _reopened(home: Home) -> LanguageModel:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 from foretell.config import Job, LabelsSettings, WordsSettings, to_dict
 from foretell.errors import SettingsError
@@ -26,35 +27,27 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
     ),
 }  # fmt: skip
 
+_BASE = LabelsSettings(
+    network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400, dropout=0.4,
+    optimizer="sgd", learning_rate=0.5, epochs=8, patience=4, min_steps=600, max_steps=3_600, linear=True,
+    folds=5, refit=True, minutes=15.0,
+)  # fmt: skip
+
 LABELS_PRESETS: dict[str, LabelsSettings] = {
     "article": LabelsSettings(
         network="article", tokens="keras", vocabulary=996, embedding_size=50, units=100, length=200,
-        dropout=0.2, recurrent_dropout=0.2, dense_units=250, batch_size=64, learning_rate=0.001, epochs=10,
-        valid_fraction=0.0, patience=0, keep="last",
+        dropout=0.2, learning_rate=0.001, epochs=10, valid_fraction=0.0, patience=0,
     ),
     "cnn-lstm": LabelsSettings(
         network="cnn-lstm", tokens="keras", vocabulary=996, embedding_size=50, units=100, length=200,
-        dropout=0.2, dense_units=250, filters=64, kernel_size=5, pool_size=4,
-        batch_size=64, learning_rate=0.001, epochs=6, valid_fraction=0.05, patience=2, keep="best",
+        dropout=0.2, learning_rate=0.001, epochs=6, valid_fraction=0.05, patience=2,
     ),
-    "quick": LabelsSettings(
-        network="bilstm", tokens="words", vocabulary=20_000, embedding_size=64, units=32, length=200,
-        dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=1.0, epochs=5,
-        valid_fraction=0.1, patience=3, keep="best", min_steps=600, max_steps=2_400, linear=True, folds=5,
-        cooccurrence_embeddings=True, text_vectors=True, minutes=1.5,
+    "quick": replace(
+        _BASE, vocabulary=20_000, embedding_size=64, units=32, length=200, learning_rate=1.0, epochs=5,
+        patience=3, max_steps=2_400, refit=False, minutes=1.5,
     ),
-    "base": LabelsSettings(
-        network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400,
-        dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=0.5, epochs=8,
-        valid_fraction=0.1, patience=4, keep="best", min_steps=600, max_steps=3_600, linear=True, folds=5,
-        cooccurrence_embeddings=True, text_vectors=True, refit=True, minutes=15.0,
-    ),
-    "best": LabelsSettings(
-        network="bilstm", tokens="words", vocabulary=30_000, embedding_size=128, units=128, length=400,
-        dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=0.5, epochs=8,
-        valid_fraction=0.1, patience=4, keep="best", min_steps=600, linear=True, folds=5,
-        cooccurrence_embeddings=True, text_vectors=True, refit=True, minutes=60.0,
-    ),
+    "base": _BASE,
+    "best": replace(_BASE, embedding_size=128, units=128, max_steps=0, minutes=60.0),
 }  # fmt: skip
 
 DEFAULT_PRESET = "base"
@@ -81,11 +74,10 @@ def words_preset_for(minutes: float, words: int) -> str:
 
 def changed(job: Job, settings: WordsSettings | LabelsSettings, name: str) -> frozenset[str]:
     """Return the names of the settings that differ from those of a preset; none where it does not exist."""
-    presets: dict[str, Any] = WORDS_PRESETS if job == "words" else LABELS_PRESETS
-    before, now = (None if each is None else to_dict(each) for each in (presets.get(name), settings))
-    if before is None or now is None:
+    if name not in _of(job):
         return frozenset()
-    return frozenset(key for key, value in now.items() if value != before[key])
+    before = to_dict(_of(job)[name])
+    return frozenset(key for key, value in to_dict(settings).items() if value != before[key])
 
 
 def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
@@ -94,13 +86,16 @@ def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
     Raises:
         SettingsError: no preset of that job has this name.
     """
-    presets: dict[str, Any] = WORDS_PRESETS if job == "words" else LABELS_PRESETS
+    presets = _of(job)
     if name not in presets:
         raise SettingsError(
             expected=f"a preset for {job}: {', '.join(presets)}",
             found=f"'{name}'",
             where="preset",
-            fix=did_you_mean(name, reversed(presets)),
+            fix=did_you_mean(name, reversed(list(presets))),
         )
-    chosen: WordsSettings | LabelsSettings = presets[name]
-    return chosen
+    return presets[name]
+
+
+def _of(job: Job) -> Mapping[str, WordsSettings | LabelsSettings]:
+    return WORDS_PRESETS if job == "words" else LABELS_PRESETS

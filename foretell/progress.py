@@ -1,8 +1,7 @@
-"""The progress of a training for people: a moving bar in terminals and notebooks, lines elsewhere.
+"""The progress of a training for people: a moving bar in terminals, lines elsewhere.
 
-Each view is a listener of training events and a context manager. Terminals and plain lines use stderr; a
-notebook has one output that is updated in place. A stderr that nobody reads any more stops the lines, never
-the training.
+Each view is a listener of training events and a context manager, and uses stderr. A stderr that nobody reads
+any more stops the lines, never the training.
 """
 
 from __future__ import annotations
@@ -15,14 +14,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Self, TextIO
 
 from foretell.readable import duration, percent, visible
-from foretell.training.events import Checkpointed, EpochDone, Event, Listener, Note, Progress, Stage, silent
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from foretell.training.events import EpochDone, Event, Listener, Note, Progress, Stage, silent
 
 MIN_SECONDS = 10.0
 """Between two lines about steps, where there is no terminal."""
@@ -31,9 +26,6 @@ _MAX_EPOCH_LINES = 20
 
 _TRAINED = 0.96
 """The part of the whole training that is done when the network is trained."""
-
-_UPDATE_SECONDS = 0.25
-"""Between two updates of a notebook's output."""
 
 
 def write_stderr(text: str) -> None:
@@ -63,7 +55,7 @@ class PlainView:
     def _print(self, line: str) -> None:
         write_stderr(f"{line}\n")
 
-    def __enter__(self) -> PlainView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,7 +95,7 @@ class LiveView(PlainView):
         from rich.progress import BarColumn, SpinnerColumn, TextColumn
         from rich.progress import Progress as Bars
 
-        self._file = self._output()
+        self._file = _terminal()
         self._bars = Bars(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -115,9 +107,6 @@ class LiveView(PlainView):
         )
         self._task = self._bars.add_task("starting", total=1.0, detail="")
         self._done, self._before = 0.0, 0.0
-
-    def _output(self) -> TextIO:
-        return _terminal()
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -137,7 +126,7 @@ class LiveView(PlainView):
     def _print(self, line: str) -> None:
         self._bars.console.print(line, markup=False, soft_wrap=True)
 
-    def __enter__(self) -> LiveView:
+    def __enter__(self) -> Self:
         self._bars.start()
         return self
 
@@ -147,65 +136,9 @@ class LiveView(PlainView):
             self._file.close()
 
 
-class NotebookView(LiveView):
-    """A listener that shows the lines and below them the bar in one output of a notebook, updated in place.
-
-    rich renders it; its own live display would need the package ipywidgets.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines: list[str] = []
-        self._handle: Any = None
-        self._updated = 0.0
-
-    def _output(self) -> TextIO:
-        return sys.stderr
-
-    def __call__(self, event: Event) -> None:
-        """Show one event."""
-        super().__call__(event)
-        is_frequent = isinstance(event, Progress | Checkpointed)
-        if not is_frequent or time.monotonic() - self._updated >= _UPDATE_SECONDS:
-            self._updated = time.monotonic()
-            self._handle.update(self._output_now())
-
-    def _print(self, line: str) -> None:
-        self._lines.append(line)
-
-    def __enter__(self) -> NotebookView:
-        # Imported by name: IPython is there in a notebook only.
-        self._handle = import_module("IPython.display").display(self._output_now(), display_id=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.remove_task(self._task)
-        self._handle.update(self._output_now())
-
-    def _output_now(self) -> Table:
-        """Return the lines, and the bar below them."""
-        from rich.table import Table
-        from rich.text import Text
-
-        shown = Table.grid()
-        for line in self._lines:
-            shown.add_row(Text(line))
-        shown.add_row(self._bars.get_renderable())
-        return shown
-
-
 def view() -> PlainView:
-    """Return the view for this process: that of a notebook, of a terminal, or plain lines."""
-    if _in_notebook():
-        return NotebookView()
+    """Return the view for this process: that of a terminal, or plain lines."""
     return LiveView() if sys.stderr.isatty() else PlainView()
-
-
-def is_watched() -> bool:
-    """Whether somebody sees the progress: in a notebook or a terminal, and not in a process of many."""
-    if multiprocessing.parent_process() is not None or sys.stderr is None:
-        return False
-    return _in_notebook() or sys.stderr.isatty()
 
 
 @contextmanager
@@ -213,12 +146,12 @@ def shown(verbose: int | None, listener: Listener | None = None) -> Iterator[Lis
     """Yield a listener that shows events while the context is open, and passes them on to `listener`.
 
     Args:
-        verbose: None shows a bar in terminals and notebooks; 0 shows nothing; 1 or more also writes lines
-            elsewhere.
+        verbose: None shows the progress in terminals and notebooks; 0 shows nothing; 1 or more
+            shows it elsewhere too.
         listener: another listener, or None.
     """
     also = listener or silent
-    if not (is_watched() if verbose is None else verbose > 0):
+    if not (_is_watched() if verbose is None else verbose > 0):
         yield also
         return
     with view() as show:
@@ -264,8 +197,10 @@ def _epoch(event: EpochDone) -> str:
     return line + ("  (best)" if event.is_best else "")
 
 
-def _in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
+def _is_watched() -> bool:
+    """Whether somebody sees the progress: in a notebook or a terminal, and not in a process of many."""
+    if multiprocessing.parent_process() is not None or sys.stderr is None:
+        return False
     ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    is_notebook = ipython is not None and type(ipython.get_ipython()).__name__ == "ZMQInteractiveShell"
+    return is_notebook or sys.stderr.isatty()

@@ -1,28 +1,29 @@
-"""What both public classes do with their model directory: report, save, export; and what notebooks show."""
+"""What both public classes do with their model directory: report, save, export."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from foretell.artifacts.directory import Home
 from foretell.artifacts.manifest import RUN
 from foretell.artifacts.model import Model
+from foretell.data.corpus import corpus_of
+from foretell.data.examples import read_examples
 from foretell.hub.models import local_path
 from foretell.machine import require_training
 from foretell.metrics.shown import remarks_on, result_of, rows_of
-from foretell.readable import card, frame, visible
+from foretell.readable import frame, visible
 from foretell.training.report import REPORT, report_of
 
 if TYPE_CHECKING:
+    import keras
+
     from foretell.export.formats import Format
     from foretell.export.model_export import Exported
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.words.predictor import WordsRuntime
-
-_MAX_METRICS = 6
 
 Runtime = TypeVar("Runtime", bound="LabelsRuntime | WordsRuntime")
 
@@ -79,7 +80,7 @@ class Trained(Generic[Runtime]):
         path: str | Path | None = None,
         *,
         int8: bool = False,
-        data: Any = None,
+        data: object = None,
         max_loss: float = 0.01,
         runtime: str | Path | None = None,
     ) -> Exported:
@@ -101,20 +102,24 @@ class Trained(Generic[Runtime]):
             MissingExtraError: what the format needs is not installed.
             ArtifactError: the copy answers differently or loses too much; nothing is written.
         """
-        self._opened()
+        model = self._opened().model
         from foretell.export.model_export import export_model
 
+        test_data = None
+        if data is not None:
+            separator = getattr(model.settings, "multi_label", "")
+            is_words = model.job == "words"
+            test_data = (
+                corpus_of(data, None, part="test")
+                if is_words
+                else read_examples(data, part="test", multi_label=separator)
+            )
+        folder = f"{self._home.path.name}-{format}" if path is None else path
         return export_model(
-            self._home.path,
-            f"{self._home.path.name}-{format}" if path is None else path,
-            format,
-            int8=int8,
-            data=None if data is None else self._test_data(data),
-            max_loss=max_loss,
-            runtime=None if runtime is None else Path(runtime),
+            self._home.path, folder, format, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime
         )
 
-    def to_keras(self) -> Any:
+    def to_keras(self) -> keras.Model:
         """Return the network alone as a Keras model, with its weights; see `foretell.networks.keras_model`.
 
         Raises:
@@ -143,24 +148,12 @@ class Trained(Generic[Runtime]):
         self._opened()
         self._home.save(path)
 
-    def _repr_html_(self) -> str:
-        """Return a summary for notebooks."""
-        raise NotImplementedError
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """Return what IPython asks for first; that of scikit-learn's estimators would hide `_repr_html_`."""
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
     def _opened(self) -> Runtime:
         """Return the runtime; raise where there is none yet."""
         return self._runtime
 
-    def _test_data(self, data: Any) -> Any:
-        """Return data for an export as examples or a corpus."""
-        raise NotImplementedError
 
-
-def directory_of(model: str | Path | Trained[Any]) -> Path:
+def directory_of(model: str | Path | Trained[LabelsRuntime] | Trained[WordsRuntime]) -> Path:
     """Return the model directory of a path, an address on the Hub, or a trained object.
 
     Raises:
@@ -185,11 +178,3 @@ def report_for(model: Model) -> Report:
     ]
     page = report_of(model.directory, metrics)
     return Report(page, path if path.is_file() else None, "\n".join(lines))
-
-
-def summary_html(kind: str, model: Model, facts: Iterable[tuple[str, str]]) -> str:
-    """Return a summary of an opened model as HTML: the name of its class, facts that are particular to that,
-    the first metrics, the model directory."""
-    metrics = rows_of(model.metrics)[:_MAX_METRICS]
-    rows = [("preset", model.preset), *facts, *metrics, ("model directory", str(model.directory))]
-    return card(kind, rows)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from foretell.arrays import Array
@@ -24,7 +25,6 @@ from foretell.data.estimator_inputs import (
     training_data,
     validation_data,
 )
-from foretell.data.examples import read_examples
 from foretell.data.label_types import classes_of_names
 from foretell.data.records import Reading
 from foretell.data.split import seen_notes
@@ -33,7 +33,7 @@ from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
 from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, changed, preset
 from foretell.progress import shown
-from foretell.readable import did_you_mean, listed
+from foretell.readable import did_you_mean
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import (
     check_any_known,
@@ -42,7 +42,7 @@ from foretell.runtime.labels.evaluation import (
     multi_label_report,
 )
 from foretell.runtime.labels.explanation import Explanation, Word
-from foretell.summary import Trained, directory_of, summary_html
+from foretell.summary import Trained, directory_of
 from foretell.training.events import Listener, Note
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "TextClassifier", "Verdict", "Word"]
 
 SETTINGS = tuple(f.name for f in dataclasses.fields(LabelsSettings))
-_LABELS_SHOWN = 12
 
 
 class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -96,19 +95,9 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         tokens: Literal["keras", "words", "subword", "char"] | None = None,
         length: int | None = None,
         batch_size: int | None = None,
-        momentum: float | None = None,
-        dense_units: int | None = None,
-        recurrent_dropout: float | None = None,
-        filters: int | None = None,
-        kernel_size: int | None = None,
-        pool_size: int | None = None,
-        keep: Literal["last", "best"] | None = None,
         linear: bool | None = None,
-        linear_vocabulary: int | None = None,
         refit: bool | None = None,
         folds: int | None = None,
-        cooccurrence_embeddings: bool | None = None,
-        text_vectors: bool | None = None,
         min_steps: int | None = None,
         max_steps: int | None = None,
         balance: bool | None = None,
@@ -121,18 +110,18 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
 
     def fit(
         self,
-        X: Any,  # noqa: N803
-        y: Any = None,
+        X: object,  # noqa: N803
+        y: object = None,
         *,
-        unlabelled: Any = None,
-        valid: Any = None,
+        unlabelled: object = None,
+        valid: object = None,
         vectors: str | Path | None = None,
-        teacher: Any = None,
+        teacher: object = None,
         keep_teacher: bool = False,
-        label_hints: str | Path | Mapping[Any, str | Sequence[str]] | None = None,
+        label_hints: str | Path | Mapping[object, str | Sequence[str]] | None = None,
         continue_from: str | Path | TextClassifier | None = None,
-        old: Any = None,
-        sample_weight: Any = None,
+        old: object = None,
+        sample_weight: object = None,
         text: str | None = None,
         label: str | None = None,
         header_row: int | None = None,
@@ -198,16 +187,17 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """
         require_training()
         started = time.monotonic()
-        ancestor, settings, name = self._beginning(continue_from)
         from foretell.teachers import with_teacher
         from foretell.training.interrupt import nothing_to_resume
+        from foretell.training.labels.ancestor import read_ancestor, settings_for
         from foretell.training.labels.continued import split_of
         from foretell.training.labels.train import train_labels
         from foretell.training.options import TrainOptions
 
-        how = Reading(
-            text=text, label=label, header_row=header_row, sheet=sheet, multi_label=settings.multi_label
-        )
+        ancestor = None if continue_from is None else read_ancestor(directory_of(continue_from))
+        settings, name = settings_for(self._asked(ancestor), self._changes(), ancestor)
+        separator = settings.multi_label
+        how = Reading(text=text, label=label, header_row=header_row, sheet=sheet, multi_label=separator)
         data = training_data(X, y, sample_weight, label_hints, teacher, **how)
         data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
         if data.examples.sets is not None and not settings.multi_label:
@@ -217,14 +207,14 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             data.examples, settings, ancestor, unlabelled=texts, hints=data.hints,
             valid=validation_data(valid, names, **how), old=validation_data(old, **how),
         )  # fmt: skip
-        home = Home(out)
+        home, given = Home(out), frozenset(self._changes())
         with shown(self.verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
             for note in (*data.notes, *split.notes):
                 show(Note(text=note))
             options = TrainOptions(
                 out=home.path, preset=name, resume=resume, restart=restart, overwrite=overwrite,
                 checkpoint_seconds=checkpoint_seconds, listener=show, started=started, baseline=baseline,
-                given=frozenset(self._changes()), tensorboard=Path(tensorboard) if tensorboard else None,
+                given=given, tensorboard=None if tensorboard is None else Path(tensorboard),
             )  # fmt: skip
             train_labels(
                 split, settings, options, continued=continued, vectors=vectors, teacher=teacher,
@@ -237,12 +227,12 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         return self
 
     @overload
-    def predict(self, X: list[str] | tuple[str, ...]) -> list[Any]: ...  # noqa: N803
+    def predict(self, X: list[str] | tuple[str, ...]) -> list[Any]: ...  # type: ignore[overload-overlap]  # noqa: N803
     @overload
-    def predict(self, X: Iterator[str]) -> Iterator[Any]: ...  # noqa: N803
+    def predict(self, X: Iterator[str]) -> Iterator[Any]: ...  # type: ignore[overload-overlap]  # noqa: N803
     @overload
-    def predict(self, X: Any) -> Array: ...  # noqa: N803
-    def predict(self, X: Any) -> Any:  # noqa: N803
+    def predict(self, X: object) -> Array: ...  # noqa: N803
+    def predict(self, X: object) -> Any:  # noqa: N803
         """Return the likeliest label of each text, [text]: a list for a list, an iterator for an iterator.
 
         Where texts may have several labels: a matrix int64 [text, label] of 0 and 1, columns as in
@@ -254,7 +244,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """
         check_is_fitted(self, "classes_")
 
-        def answer(texts: list[str]) -> Iterable[Any]:
+        def answer(texts: list[str]) -> Iterable[object]:
             rows = self._runtime.predict_proba(texts)
             if self._runtime.separator:
                 return self._runtime.decide(rows).astype(np.int64)
@@ -263,7 +253,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
 
         return _answers(X, answer)
 
-    def predict_proba(self, X: Any) -> Any:  # noqa: N803
+    def predict_proba(self, X: object) -> Any:  # noqa: N803
         """Return the probability of each label, [text, label] as in `classes_`; for an iterator, its rows.
 
         Raises:
@@ -273,7 +263,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         check_is_fitted(self, "classes_")
         return _answers(X, self._runtime.predict_proba)
 
-    def classify(self, X: Any, *, abstain_below: float | None = None) -> Any:  # noqa: N803
+    def classify(self, X: object, *, abstain_below: float | None = None) -> Any:  # noqa: N803
         """Return a verdict for each text, [text]: a list, or an iterator for an iterator.
 
         A `Verdict` has the label (as in `classes_`), its probability, the probability of every label, and
@@ -294,18 +284,18 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             SettingsError: `abstain_below` not from 0 to 1.
         """
         check_is_fitted(self, "classes_")
-        lazy = isinstance(X, Iterator)
-        texts = (text for chunk in text_chunks(X) for text in chunk) if lazy else texts_of(X)
-        verdicts = self._runtime.classify(texts, abstain_below=abstain_below)
-        return verdicts if lazy else list(verdicts)
+        if isinstance(X, Iterator):
+            texts = (text for chunk in text_chunks(X) for text in chunk)
+            return self._runtime.classify(texts, abstain_below=abstain_below)
+        return list(self._runtime.classify(texts_of(X), abstain_below=abstain_below))
 
     @overload
-    def explain(self, X: str, *, label: Any = None) -> Explanation: ...  # noqa: N803
+    def explain(self, X: str, *, label: object = None) -> Explanation: ...  # noqa: N803
     @overload
-    def explain(self, X: list[str], *, label: Any = None) -> list[Explanation]: ...  # noqa: N803
+    def explain(self, X: list[str], *, label: object = None) -> list[Explanation]: ...  # noqa: N803
     @overload
-    def explain(self, X: Any, *, label: Any = None) -> Any: ...  # noqa: N803
-    def explain(self, X: Any, *, label: Any = None) -> Any:  # noqa: N803
+    def explain(self, X: object, *, label: object = None) -> Any: ...  # noqa: N803
+    def explain(self, X: object, *, label: object = None) -> Any:  # noqa: N803
         """Tell what each word of a text did to its label: an `Explanation`.
 
         It has the label, its probability, the effect of each word (how the label's log-odds change when that
@@ -332,17 +322,17 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
 
     def evaluate(
         self,
-        X: Any,  # noqa: N803
-        y: Any = None,
+        X: object,  # noqa: N803
+        y: object = None,
         *,
         text: str | None = None,
         label: str | None = None,
         header_row: int | None = None,
         sheet: str | None = None,
         folds: int | None = None,
-        by: Any = None,
+        by: object = None,
         cost: Mapping[str, float] | None = None,
-        positive: Any = None,
+        positive: object = None,
     ) -> dict[str, Any]:
         """Return metrics on texts that were not used in training.
 
@@ -385,8 +375,9 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         if folds is not None:
             from foretell.cross_validation import cross_validate
 
+            settings = with_changes(cast(LabelsSettings, preset("labels", self.preset)), self._changes())
             return cross_validate(
-                examples, self._settings(), folds, preset=self.preset, by=column, costs=costs, positive=side
+                examples, settings, folds, preset=self.preset, by=column, costs=costs, positive=side
             )
         for reason in seen_notes(examples.texts, self._runtime.model.path):
             warnings.warn(reason, SeenTextsWarning, stacklevel=2)
@@ -420,7 +411,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         made._open(Home(runtime.path), None, runtime)
         return made
 
-    def set_params(self, **params: Any) -> Self:
+    def set_params(self, **params: object) -> Self:
         """Set parameters by their names; SettingsError: there is no such one, the nearest is offered."""
         if unknown := next((name for name in params if name not in self.get_params()), ""):
             fix = did_you_mean(unknown, self.get_params()) or "see get_params()"
@@ -431,29 +422,12 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         check_is_fitted(self, "classes_")
         return self._runtime
 
-    def _test_data(self, data: Any) -> Any:
-        return read_examples(data, part="test", multi_label=self._runtime.separator)
+    def _asked(self, ancestor: Ancestor | None) -> str | None:
+        """Return the preset that was asked for: the default one does not count where a model is continued."""
+        is_own = ancestor is not None and self.preset in (DEFAULT_PRESET, ancestor.model.preset)
+        return None if is_own else self.preset
 
-    def _settings(self) -> LabelsSettings:
-        return with_changes(cast(LabelsSettings, preset("labels", self.preset)), self._changes())
-
-    def _beginning(
-        self, continue_from: str | Path | TextClassifier | None
-    ) -> tuple[Ancestor | None, LabelsSettings, str]:
-        """Return the classifier that a training continues, the settings and the name of their preset.
-
-        A classifier that is continued keeps its settings; the default preset does not count as given.
-        """
-        from foretell.training.labels.ancestor import continued_settings, read_ancestor
-
-        if continue_from is None:
-            return None, self._settings(), self.preset
-        ancestor = read_ancestor(directory_of(continue_from))
-        name = None if self.preset in (DEFAULT_PRESET, ancestor.model.preset) else self.preset
-        settings = continued_settings(ancestor.model, name, self._changes())
-        return ancestor, settings, name or ancestor.model.preset
-
-    def _changes(self) -> dict[str, Any]:
+    def _changes(self) -> dict[str, object]:
         return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}
 
     def _open(self, home: Home, classes: Array | None, runtime: LabelsRuntime | None = None) -> None:
@@ -463,24 +437,15 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         self.classes_ = stored if classes is None else classes
         self.metrics_ = self._runtime.metrics
 
-    def _repr_html_(self) -> str:
-        """Return a summary for notebooks; before `fit`, scikit-learn's own."""
-        if not hasattr(self, "classes_"):
-            return str(super()._repr_html_inner())
-        names = listed(map(str, self.classes_.tolist()), _LABELS_SHOWN)
-        measured = str(self.metrics_.get("measured_on") or self.metrics_.get("not_measured", "–"))
-        facts = [("labels", names), ("measured on", measured)]
-        return summary_html("TextClassifier", self._runtime.model, facts)
-
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in super().__getstate__().items() if name != "_runtime"}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         super().__setstate__(state)
         if "_home" in state:
             self._runtime = LabelsRuntime.open(self._home.path)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
@@ -488,7 +453,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         return tags
 
 
-def _answers(X: Any, answer: Callable[[list[str]], Iterable[Any]]) -> Any:  # noqa: N803
+def _answers(X: object, answer: Callable[[list[str]], Iterable[object]]) -> Any:  # noqa: N803
     """Return the answers to texts, [text]; for an iterator one after the other, while it is read."""
     if isinstance(X, Iterator):
         return (each for texts in text_chunks(X) for each in answer(texts))

@@ -9,7 +9,7 @@ import numpy as np
 
 from foretell.arrays import Array
 from foretell.artifacts.weights import Weights, lstm_weights
-from foretell.config import LabelsSettings, Settings, WordsSettings
+from foretell.config import POOL_SIZE, LabelsSettings, Settings, WordsSettings
 
 Arrays = dict[str, Array]
 
@@ -18,9 +18,9 @@ def run(settings: Settings, weights: Weights, inputs: Arrays) -> Arrays:
     """Compute a network's outputs from its inputs; names and shapes: see `onnx_graph.build_onnx`."""
     exact = {name: weight.astype(np.float64) for name, weight in weights.items()}
     if isinstance(settings, WordsSettings):
-        return (_words if settings.traits.carries_state else _article_words)(settings, exact, inputs)
+        return (_words if settings.carries_state else _article_words)(settings, exact, inputs)
     assert isinstance(settings, LabelsSettings)
-    features = _bilstm if settings.traits.is_bidirectional else _lstm_dense
+    features = _bilstm if settings.is_bidirectional else _lstm_dense
     logits = features(settings, exact, inputs) @ exact["output/kernel"] + exact["output/bias"]
     return {"probabilities": _sigmoid(logits) if settings.is_multi_label else _probabilities(logits)}
 
@@ -30,7 +30,7 @@ def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> Arr
     rng = np.random.default_rng(seed)
     rows = 3
     if isinstance(settings, WordsSettings):
-        if not settings.traits.carries_state:
+        if not settings.carries_state:
             size = weights["dense/bias"].shape[0]
             return {"ids": rng.integers(size, size=(rows, settings.window, 1)).astype(np.float32)}
         inputs: Arrays = {"ids": rng.integers(weights["embedding"].shape[0], size=(rows, 5))}
@@ -41,7 +41,7 @@ def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> Arr
         return inputs
     assert isinstance(settings, LabelsSettings)
     size = weights["embedding"].shape[0]
-    if settings.traits.pads_front:
+    if settings.pads_front:
         return {"ids": rng.integers(size, size=(rows, settings.length))}
     steps = min(settings.length, 12)
     lengths = np.array([steps, max(1, steps // 2), 1], np.int32)
@@ -95,8 +95,8 @@ def _words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> Arrays:
 
 def _lstm_dense(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
     x = weights["embedding"][inputs["ids"]]
-    if settings.traits.has_convolution:
-        x = convolved(x, weights["conv/kernel"], weights["conv/bias"], settings.pool_size)
+    if settings.has_convolution:
+        x = convolved(x, weights["conv/kernel"], weights["conv/bias"], POOL_SIZE)
     zeros = np.zeros((x.shape[0], settings.units))
     _, h, _ = lstm(x, *lstm_weights(weights, "lstm"), zeros, zeros)
     hidden: Array = np.maximum(h @ weights["dense/kernel"] + weights["dense/bias"], 0)

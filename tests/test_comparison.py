@@ -31,20 +31,20 @@ def rows(*positive: float) -> np.ndarray:
 def test_the_metrics_the_test_and_the_texts_that_differ() -> None:
     a, b = rows(0.9, 0.2, 0.3, 0.1, 0.8, 0.4), rows(0.8, 0.7, 0.6, 0.2, 0.9, 0.9)
     found = comparison(Examples(TEXTS, LABELS), a, b, ["neg", "pos"])
-    assert (found.texts, found.a["accuracy"], found.b["accuracy"]) == (6, 5 / 6, 4 / 6)
-    assert found.differences["accuracy"]["difference"] == pytest.approx(-1 / 6)
-    assert found.mcnemar == {"only_a_right": 2, "only_b_right": 1, "p_value": 1.0}
-    assert [(each.text, each.a, each.b, each.right) for each in found.differ] == [
+    assert (found["texts"], found["a"]["accuracy"], found["b"]["accuracy"]) == (6, 5 / 6, 4 / 6)
+    assert found["differences"]["accuracy"]["difference"] == pytest.approx(-1 / 6)
+    assert found["mcnemar"] == {"only_a_right": 2, "only_b_right": 1, "p_value": 1.0}
+    assert [tuple(each[key] for key in ("text", "a", "b", "right")) for each in found["differ"]] == [
         ("dull", "neg", "pos", "a"), ("bad", "neg", "pos", "a"), ("fine", "neg", "pos", "b"),
     ]  # fmt: skip
-    assert json.loads(json.dumps(found.to_dict()))["differ"][0]["probability_b"] == pytest.approx(0.9)
+    assert json.loads(json.dumps(found))["differ"][0]["probability_b"] == pytest.approx(0.9)
 
 
 def test_three_labels_may_differ_where_neither_is_right() -> None:
     a, b = np.array([[0.8, 0.1, 0.1]]), np.array([[0.1, 0.8, 0.1]])
     found = comparison(Examples(["text"], ["z"]), a, b, ["x", "y", "z"])
-    assert [each.right for each in found.differ] == ["neither"]
-    assert found.mcnemar["p_value"] == 1
+    assert [each["right"] for each in found["differ"]] == ["neither"]
+    assert found["mcnemar"]["p_value"] == 1
 
 
 def test_a_model_directory_a_classifier_and_scikit_learn_compare(tmp_path: Any) -> None:
@@ -52,11 +52,11 @@ def test_a_model_directory_a_classifier_and_scikit_learn_compare(tmp_path: Any) 
     pipeline = make_pipeline(CountVectorizer(), LogisticRegression()).fit(TEXTS, LABELS)
     loaded = TextClassifier.load(path)
     found = foretell.compare(path, loaded, (TEXTS, LABELS))
-    assert found.differ == ()
-    assert found.differences["accuracy"] == {"difference": 0, "interval": [0, 0]}
+    assert found["differ"] == []
+    assert found["differences"]["accuracy"] == {"difference": 0, "interval": [0, 0]}
     against = foretell.compare(loaded, pipeline, TEXTS, LABELS)
-    assert against.b["accuracy"] == 1
-    assert against.a["accuracy"] == np.mean(np.array(loaded.predict(TEXTS)) == LABELS)
+    assert against["b"]["accuracy"] == 1
+    assert against["a"]["accuracy"] == np.mean(np.array(loaded.predict(TEXTS)) == LABELS)
 
 
 def test_columns_are_matched_by_name_and_labels_keep_no_type() -> None:
@@ -69,7 +69,7 @@ def test_columns_are_matched_by_name_and_labels_keep_no_type() -> None:
     other = Numbered()
     other.classes_ = np.array([9, 10])
     found = foretell.compare(Numbered(), other, ["a", "b"], [10, 9])
-    assert [(each.a, each.b) for each in found.differ] == [("10", "9"), ("10", "9")]
+    assert [(each["a"], each["b"]) for each in found["differ"]] == [("10", "9"), ("10", "9")]
 
 
 def test_models_that_cannot_be_compared(tmp_path: Any) -> None:

@@ -7,9 +7,18 @@ from collections.abc import Mapping
 
 import pytest
 
-from foretell.config import SUBWORDS, Job, LabelsSettings, WordsSettings, from_dict, to_dict, with_changes
+from foretell.config import (
+    DENSE_UNITS,
+    SUBWORDS,
+    Job,
+    LabelsSettings,
+    WordsSettings,
+    from_dict,
+    to_dict,
+    with_changes,
+)
 from foretell.errors import SettingsError
-from foretell.presets import LABELS_PRESETS, WORDS_PRESETS, labels_preset_for, preset, words_preset_for
+from foretell.presets import LABELS_PRESETS, WORDS_PRESETS, preset, words_preset_for
 
 
 @pytest.mark.parametrize(
@@ -49,10 +58,6 @@ def test_a_rate_of_the_other_optimizer_is_told(
     assert (both.optimizer, both.learning_rate) == ("adam", 0.001)
 
 
-def test_a_whole_number_serves_as_a_float() -> None:
-    assert with_changes(LabelsSettings(), {"dropout": 0}).dropout == 0
-
-
 @pytest.mark.parametrize("job", ["words", "labels"])
 def test_subwords_have_a_vocabulary_of_their_own(job: Job) -> None:
     base = preset(job, "base")
@@ -63,12 +68,6 @@ def test_subwords_have_a_vocabulary_of_their_own(job: Job) -> None:
     assert from_dict(job, to_dict(chosen)) == chosen
     assert chosen.has_open_vocabulary
     assert not base.has_open_vocabulary
-
-
-@pytest.mark.parametrize("tokens", ["subword", "char"])
-def test_the_article_reads_words(tokens: str) -> None:
-    with pytest.raises(SettingsError, match="white-space or words with the network article"):
-        with_changes(WORDS_PRESETS["article"], {"tokens": tokens})
 
 
 @pytest.mark.parametrize(("job", "presets"), [("words", WORDS_PRESETS), ("labels", LABELS_PRESETS)])
@@ -87,16 +86,15 @@ def test_the_articles_words_are_pinned() -> None:
 def test_the_articles_labels_are_pinned() -> None:
     article = LABELS_PRESETS["article"]
     assert (article.network, article.tokens, article.vocabulary + 4) == ("article", "keras", 1000)
-    assert (article.length, article.embedding_size, article.units, article.dense_units) == (200, 50, 100, 250)
-    assert (article.dropout, article.recurrent_dropout) == (0.2, 0.2)
-    assert (article.batch_size, article.epochs, article.learning_rate) == (64, 10, 0.001)
-    assert (article.valid_fraction, article.patience, article.keep, article.min_steps) == (0.0, 0, "last", 1)
-    assert (article.lowercase, article.min_count) == (True, 1)
-
-
-def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match="article, cnn-lstm, quick, base, best"):
-        preset("labels", "bset")
+    assert (article.length, article.embedding_size, article.units, DENSE_UNITS) == (200, 50, 100, 250)
+    assert (article.batch_size, article.epochs, article.learning_rate, article.dropout) == (
+        64,
+        10,
+        0.001,
+        0.2,
+    )
+    assert (article.valid_fraction, article.patience, article.min_steps) == (0.0, 0, 1)
+    assert (article.lowercase, article.min_count, article.follows_article) == (True, 1, True)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +109,3 @@ def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:
 )
 def test_minutes_and_words_choose_the_words_preset(minutes, words, name):
     assert words_preset_for(minutes, words) == name
-
-
-@pytest.mark.parametrize(("minutes", "name"), [(1, "quick"), (4.9, "quick"), (5, "base"), (60, "base")])
-def test_minutes_choose_the_labels_preset(minutes, name):
-    assert labels_preset_for(minutes) == name

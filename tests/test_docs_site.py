@@ -58,30 +58,6 @@ def test_links_lead_to_pages_of_the_site_or_to_the_repository(pages: ModuleType)
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Homepage"] in FILES
 
 
-def test_a_section_of_another_file_keeps_its_links(pages: ModuleType, tmp_path: Path) -> None:
-    file = tmp_path / "FILE.md"
-    file.write_text("# T\n\n## One\n\n[a](docs/data.md) [b](SECURITY.md) [c](#two)\n\n## Two\n\nend\n")
-    assert pages.section(file, "One") == "## One\n\n[a](data.md) [b](../SECURITY.md) [c](#two)\n\n"
-    assert pages.section(file, "Two") == "## Two\n\nend\n"
-    with pytest.raises(ValueError, match=r"FILE\.md: expected a section 'Three', found none"):
-        pages.section(file, "Three")
-
-
-def test_the_sections_that_pages_name_are_there(pages: ModuleType) -> None:
-    quickstart = pages.for_site((DOCS / "quickstart.md").read_text(encoding="utf-8"))
-    assert "foretell train labels reviews --out reviews-model" in quickstart
-    assert "import foretell" in quickstart
-    assert "<!--" not in quickstart + pages.for_site((DOCS / "design.md").read_text(encoding="utf-8"))
-
-
-def test_each_attribute_has_a_field(pages: ModuleType) -> None:
-    lines = ["Text.", "", ":ivar classes_: the labels", ":ivar a, b: one of", "          them", "", "  More."]
-    assert pages.attribute_fields(lines) == [
-        *("Text.", "", r":ivar classes\_: the labels"),
-        *(":ivar a: one of", "          them", ":ivar b: one of", "          them", "", "  More."),
-    ]
-
-
 def test_the_reference_has_every_command_and_option(
     extensions: dict[str, ModuleType], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pickle
 import signal
@@ -37,12 +36,6 @@ def model() -> LanguageModel:
     return LanguageModel.train(LINES, **TINY)
 
 
-def test_next_gives_words_with_probabilities(model: LanguageModel) -> None:
-    candidates = model.next("What stands in the", k=3)
-    assert len(candidates) == 3
-    assert candidates[0].probability >= candidates[1].probability > 0
-
-
 @pytest.mark.parametrize(
     ("use", "how"),
     [
@@ -61,24 +54,15 @@ def test_one_a_list_and_an_iterator_agree(model: LanguageModel, use: str, how: d
     assert list(lazily) == one_by_one
 
 
-def test_the_same_text_is_completed_streamed_written_and_continued(model: LanguageModel) -> None:
+def test_the_same_text_is_completed_streamed_and_continued(model: LanguageModel) -> None:
     whole = model.complete("The mind", words=5, seed=2)
     assert "".join(model.complete("The mind", words=5, seed=2, stream=True)) == whole
-    writing = model.write("The mind", words=5, seed=2, alternatives=2)
-    assert writing.finished == ""
-    words = list(writing)
-    assert writing.finished == "length"
-    assert "".join(word.text for word in words) == whole
-    assert all(word.log_probability < 0 and len(word.likeliest) == 2 for word in words)
-    assert model.continuations("The mind", 2, words=5, seed=1)[1].text == whole
+    first, second = model.continuations("The mind", 2, words=5, seed=1, alternatives=2)
+    assert (second.text, second.finished) == (whole, "length")
+    assert "".join(word.text for word in second.words) == whole
+    assert all(word.log_probability < 0 and len(word.likeliest) == 2 for word in first.words)
     stop = whole.split()[3]
     assert model.complete("The mind", words=5, seed=2, stop=stop) == whole.partition(stop)[0]
-
-
-def test_unfinished_words_are_finished(model: LanguageModel) -> None:
-    (found,) = model.next("to the obsta", unfinished=True)
-    assert found.word == "obstacle"
-    assert model.complete("to the obsta", unfinished=True, words=1) == "cle"
 
 
 def test_score_takes_text_lines_and_files(model: LanguageModel, tmp_path: Path) -> None:
@@ -153,12 +137,6 @@ def test_every_kind_of_text_gives_the_same_model(model: LanguageModel, tmp_path:
         LanguageModel.train(sources(tmp_path)["pandas table"], text="words", **TINY)
 
 
-def test_what_is_evaluated_is_what_the_command_line_prints(model: LanguageModel) -> None:
-    metrics = model.evaluate(LINES)
-    assert metrics["perplexity"] == model.score(LINES).perplexity
-    assert set(metrics) >= {"tokens", "words", "unknown", "bits_per_character"}
-
-
 def test_the_options_of_the_command_line_have_an_effect(tmp_path: Path) -> None:
     events: list[Event] = []
     out = tmp_path / "m"
@@ -224,18 +202,6 @@ def test_each_training_has_a_time_limit_of_its_own_and_shows_progress_with_verbo
     assert not path.exists()
 
 
-def test_it_has_a_report(model: LanguageModel, tmp_path: Path) -> None:
-    report = model.report()
-    assert report.path == model._home.path / "run" / "report.html"
-    assert "Perplexity" in report.html
-    report.save(tmp_path / "report.html")
-    assert (tmp_path / "report.html").read_text(encoding="utf-8") == report.html
-    model.save(tmp_path / "m")
-    without_run = LanguageModel.load(tmp_path / "m").report()
-    assert without_run.path is None
-    assert "Perplexity" in without_run.html
-
-
 def test_it_is_exported(model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exported = model.export("onnx", tmp_path / "copy")
     assert (tmp_path / "copy" / "model.onnx").exists()
@@ -244,22 +210,6 @@ def test_it_is_exported(model: LanguageModel, tmp_path: Path, monkeypatch: pytes
     assert model.export(int8=True, data=LINES, max_loss=1.0).path.name == "model-onnx"
     with pytest.raises(UsageError, match="one of onnx"):
         model.export("pickle")  # type: ignore[arg-type]
-
-
-def test_notebooks_show_a_summary(model: LanguageModel) -> None:
-    html = model._repr_html_()
-    assert "lstm" in repr(model)
-    assert "LanguageModel" in html
-    assert "lstm: 1 layer of 8 units" in html
-    assert str(model._home.path) in html
-
-
-def test_save_refuses_what_is_not_ours(model: LanguageModel, tmp_path: Path) -> None:
-    (tmp_path / "precious").mkdir()
-    (tmp_path / "precious" / "file").write_text("mine")
-    with pytest.raises(ArtifactError):
-        model.save(tmp_path / "precious")
-    assert (tmp_path / "precious" / "file").read_text() == "mine"
 
 
 def test_errors(model: LanguageModel, tmp_path: Path) -> None:
@@ -283,11 +233,3 @@ def test_without_tensorflow_the_error_gives_the_command(monkeypatch: pytest.Monk
     monkeypatch.setattr(machine, "find_spec", lambda name: None if name == "keras" else object())
     with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'"):
         LanguageModel.train(LINES)
-
-
-def test_the_options_of_a_completion_are_those_of_the_runtime() -> None:
-    from foretell.language_model import Completion
-    from foretell.runtime.words.completion import CompletionOptions
-
-    names = {field.name for field in dataclasses.fields(CompletionOptions)}
-    assert set(Completion.__annotations__) == names - {"words"}

@@ -1,4 +1,4 @@
-"""The progress of a training: plain lines, a moving bar on a terminal, one output in a notebook."""
+"""The progress of a training: plain lines, and a moving bar on a terminal."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import pty
 import re
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from foretell import progress
 from foretell.progress import LiveView, PlainView, describe, shown, view
-from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress, Stage
+from foretell.training.events import EpochDone, Event, Note, Progress, Stage
 
 STEP = Progress(
     step=5, steps=10, epoch=1, epochs=2, loss=0.5, accuracy=0.75, speed=1234.0, unit="words",
@@ -24,17 +22,6 @@ STEP = Progress(
 EPOCH = EpochDone(
     epoch=1, epochs=2, step=5, loss=0.5, accuracy=0.75, valid_loss=0.6, valid_accuracy=0.7, is_best=True
 )
-
-
-def test_a_line_shows_epoch_step_loss_speed_time_left_and_best() -> None:
-    assert describe(STEP) == (
-        "epoch 1/2  step 5/10  loss 0.500  75.00 %  1,234 words/s  1 min 05 s left  best 0.250"
-    )
-    assert (
-        describe(EPOCH) == "epoch 1/2  step 5  loss 0.500  75.00 %  validation: loss 0.600  70.00 %  (best)"
-    )
-    assert describe(Note(text="read as cp1252")) == "read as cp1252"
-    assert describe(Checkpointed(path=Path("x"), step=1)) == ""
 
 
 def test_plain_lines_show_a_step_only_every_ten_seconds(
@@ -66,10 +53,6 @@ def test_a_terminal_gets_a_live_view(
     assert captured.out == ""
     assert "validation: loss 0.600" in captured.err
     assert "[not] markup \u241b]0;x\u2407" in captured.err
-
-
-def test_elsewhere_plain_lines() -> None:
-    assert type(view()) is PlainView
 
 
 def test_nothing_is_shown_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,58 +100,19 @@ def test_an_output_that_nobody_reads_stops_the_lines_only(monkeypatch: pytest.Mo
         os.dup2(os.open(os.devnull, os.O_WRONLY), closed.fileno())
 
 
-CELL = """
-from foretell.progress import NotebookView, shown, view
-from foretell.training.events import EpochDone, Note, Progress
-
-assert type(view()) is NotebookView
-with shown(1) as show:
-    show(Note(text="<b>a note</b>"))
-    show(Progress(step=5, steps=10, epoch=1, epochs=2, loss=0.5, accuracy=0.75, speed=12.0, unit="words"))
-    show(EpochDone(epoch=1, epochs=2, step=10, loss=0.4, accuracy=0.8))
-"""
-
-
-def test_a_notebook_shows_lines_and_a_bar_in_one_output() -> None:
-    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
-    updates: list[str] = []
-
-    class Client(nbclient.NotebookClient):  # type: ignore[misc]
-        def process_message(self, msg: Any, *args: Any) -> Any:
-            if msg["msg_type"] == "update_display_data":
-                updates.append(msg["content"]["data"]["text/html"])
-            return super().process_message(msg, *args)
-
-    Client(notebook, timeout=120, kernel_name="python3").execute()
-    (output,) = notebook.cells[0].outputs
-    final = output["data"]["text/html"]
-    assert "&lt;b&gt;a note&lt;/b&gt;" in final
-    assert "epoch 1/2  step 10" in final
-    # While it runs, the bar is below the note; at the end it is gone.
-    assert "48 %" in updates[1]
-    assert updates[1].index("a note") < updates[1].index("48 %")
-    assert "48 %" not in final
-
-
 FIT = """
 import multiprocessing
 import foretell
-from foretell.progress import is_watched
+from foretell.progress import _is_watched
 
 texts = [f"{word} food, number {i}" for i in range(40) for word in ("good", "bad")]
-clf = foretell.TextClassifier(units=8, embedding_size=8, filters=8, length=8, folds=2, min_steps=4, epochs=1)
+clf = foretell.TextClassifier(units=8, embedding_size=8, length=8, folds=2, min_steps=4, epochs=1)
 clf.fit(texts, ["pos", "neg"] * 40)
-if is_watched():
+if _is_watched():
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        print("a child of many is watched:", pool.apply(is_watched))
+        print("a child of many is watched:", pool.apply(_is_watched))
 """
 OTHERS = re.compile("tensorflow|absl|oneDNN|cpu_feature|retracing|I0000|W0000|E0000", re.IGNORECASE)
-
-
-def test_a_fit_whose_output_is_redirected_writes_nothing() -> None:
-    done = subprocess.run([sys.executable, "-c", FIT], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_fit_in_a_terminal_shows_a_bar_and_nothing_of_tensorflows() -> None:

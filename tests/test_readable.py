@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import subprocess
@@ -18,16 +17,10 @@ from foretell import errors
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
 from foretell.errors import DataError, ForetellError, Interrupted, UsageError
-from foretell.hashes import sha256_of
 from foretell.machine import usable_processors
-from foretell.readable import card, duration, frame, percent, visible
-from foretell.summary import Report, report_for, summary_html
+from foretell.readable import card, frame, visible
+from foretell.summary import Report, report_for
 from foretell.text.tokenizer import Tokenizer
-
-
-def test_durations_and_percentages() -> None:
-    assert [duration(s) for s in (5.4, 59.6, 185, 7800)] == ["5 s", "1 min 00 s", "3 min 05 s", "2 h 10 min"]
-    assert percent(0.8505) == "85.05 %"
 
 
 @given(st.text())
@@ -78,6 +71,10 @@ def test_a_card_escapes_every_text() -> None:
     assert page.text.endswith("vocabulary7 words")
 
 
+def test_exit_codes() -> None:
+    assert (ForetellError.exit_code, UsageError.exit_code, Interrupted.exit_code) == (1, 2, 130)
+
+
 def test_an_error_reads_as_one_line() -> None:
     error = DataError(expected="a\ncolumn", found="none", where="a.csv", fix="name it")
     assert str(error) == "a.csv: expected a column, found none; name it"
@@ -93,10 +90,6 @@ def test_every_error_survives_pickling(kind: type[ForetellError]) -> None:
     assert str(again) == "c: expected a, found b; d"
 
 
-def test_exit_codes() -> None:
-    assert (ForetellError.exit_code, UsageError.exit_code, Interrupted.exit_code) == (1, 2, 130)
-
-
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
     tokenizer = Tokenizer.train(["a b"], "words", lowercase=False, vocabulary=2)
@@ -105,13 +98,6 @@ def model(tmp_path: Path) -> Model:
         job="words", preset="base", settings=WordsSettings(), tokenizer=tokenizer, metrics=metrics,
         path=tmp_path,
     )  # fmt: skip
-
-
-def test_a_summary_has_facts_and_metrics(model: Model) -> None:
-    html = summary_html("LanguageModel", model, [("vocabulary", "7 words")])
-    for shown in ("LanguageModel", "7 words", "Perplexity", "12.5", "1 min 05 s", str(model.path)):
-        assert shown in html
-    assert "confusion" not in html
 
 
 def test_a_report_is_that_of_the_run(model: Model, tmp_path: Path) -> None:
@@ -138,15 +124,6 @@ def test_without_a_run_the_report_has_the_metrics(model: Model, tmp_path: Path) 
     # Half of a surrogate pair, which UTF-8 cannot encode.
     Report("\ud800", None).save(tmp_path / "copy.html")
     assert (tmp_path / "copy.html").read_text() == "?"
-
-
-def test_files_are_hashed_one_after_another(tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    first.write_bytes(b"the mind ")
-    second.write_bytes(b"adapts")
-    assert sha256_of(first) == hashlib.sha256(b"the mind ").hexdigest()
-    assert sha256_of(first, second) == hashlib.sha256(b"the mind adapts").hexdigest()
-    assert sha256_of(second, first) != sha256_of(first, second)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds a process to processors")

@@ -8,7 +8,6 @@ import dataclasses
 import inspect
 import json
 import pickle
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError, SkipTestWarning
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import check_estimator
 
 import foretell
 from foretell import TextClassifier
 from foretell.config import LabelsSettings
-from foretell.errors import DataError, RunError, SettingsError, UsageError
-from foretell.readable import percent
+from foretell.errors import RunError, SettingsError
 from foretell.training.events import EpochDone, Event
-from tests.builders import write_random
 
 # One epoch: each costs a tenth of a second, however few its steps are.
 TINY: dict[str, Any] = {
@@ -54,12 +50,6 @@ def test_every_setting_is_a_parameter() -> None:
     parameters = inspect.signature(TextClassifier).parameters
     assert sorted(parameters) == sorted(["preset", "verbose", *names])
     assert all(parameters[name].default is None for name in names)
-
-
-def test_it_learns(fitted: TextClassifier) -> None:
-    assert fitted.score(TEXTS, LABELS) > 0.9
-    assert fitted.classes_.tolist() == ["negative", "positive"]
-    assert "accuracy" in fitted.metrics_
 
 
 def test_it_evaluates_slices_and_costs_as_the_command_does(fitted: TextClassifier) -> None:
@@ -103,19 +93,6 @@ def test_an_explanation_names_the_word_that_decided(fitted: TextClassifier) -> N
         assert found.probability == pytest.approx(fitted.predict_proba([text]).max(), abs=1e-6)
         assert max(found.words, key=lambda word: word.effect).text in ("good", "awful")
         assert found.running[-1] == found.probability
-
-
-def test_an_iterator_is_answered_while_it_is_read(fitted: TextClassifier) -> None:
-    read = 0
-
-    def texts() -> Iterator[str]:
-        nonlocal read
-        for text in TEXTS:
-            read += 1
-            yield text
-
-    next(fitted.predict(texts()))
-    assert read < len(TEXTS)
 
 
 def test_labels_are_as_they_were_given_and_probabilities_in_their_order() -> None:
@@ -192,28 +169,6 @@ def test_what_cannot_be_learned_from(texts: Any, labels: Any, says: str) -> None
         tiny().fit(texts, labels)
 
 
-def test_parameters_out_of_range() -> None:
-    with pytest.raises(SettingsError, match="units"):
-        tiny(units=0).fit(TEXTS, LABELS)
-    with pytest.raises(SettingsError, match="preset"):
-        tiny(preset="huge").fit(TEXTS, LABELS)
-
-
-def test_what_is_not_text_is_refused(fitted: TextClassifier) -> None:
-    for ask in (fitted.predict, fitted.classify, fitted.explain):
-        with pytest.raises(DataError, match=r"X\[1\]: expected a text"):
-            ask(["good", None])
-    with pytest.raises(DataError, match="several texts"):
-        fitted.classify("good")
-
-
-def test_check_estimator_as_far_as_scikit_learn_tests_text() -> None:
-    with warnings.catch_warnings():
-        # Few checks run on estimators that take no numbers; tests/test_estimator_checks.py runs all of them.
-        warnings.simplefilter("ignore", SkipTestWarning)
-        check_estimator(TextClassifier())
-
-
 def test_rows_without_a_label_are_unlabelled_texts() -> None:
     semi = tiny().fit(TEXTS, [label if i < 12 else None for i, label in enumerate(LABELS)])
     assert semi.metrics_["unlabelled_texts"] == 12
@@ -265,19 +220,6 @@ def test_out_resume_and_listener_are_those_of_the_command_line(
         tiny().fit(TEXTS, LABELS, out=tmp_path / "n", resume=True)
 
 
-def test_the_report_is_html_that_can_be_saved(fitted: TextClassifier, tmp_path: Path) -> None:
-    report = fitted.report()
-    assert report.html.startswith("<!doctype html>")
-    assert "sandbox" in report._repr_html_()
-    report.save(tmp_path / "report.html")
-    assert (tmp_path / "report.html").read_text(encoding="utf-8") == report.html
-    assert report.path == fitted._home.path / "run" / "report.html"
-    fitted.save(tmp_path / "copy")
-    of_copy = foretell.load(tmp_path / "copy").report()
-    assert of_copy.path is None
-    assert "Accuracy" in of_copy.html
-
-
 def test_evaluate_gives_the_metrics_of_the_command_line(
     fitted: TextClassifier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -291,32 +233,3 @@ def test_evaluate_gives_the_metrics_of_the_command_line(
     assert fitted.evaluate(data) == report
     assert main(["evaluate", str(tmp_path / "m"), str(data), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(report))
-
-
-def test_export_writes_what_the_command_line_writes(fitted: TextClassifier, tmp_path: Path) -> None:
-    fitted.export("onnx", tmp_path / "onnx")
-    assert (tmp_path / "onnx" / "model.onnx").exists()
-    with pytest.raises(UsageError):
-        fitted.export("onnx", tmp_path / "int8", int8=True)
-
-
-def test_notebooks_show_a_summary(fitted: TextClassifier, tmp_path: Path) -> None:
-    html = fitted._repr_html_()
-    assert "negative, positive" in html
-    assert percent(fitted.metrics_["accuracy"]) in html
-    assert "<script" not in html
-    assert fitted._repr_mimebundle_() == {"text/plain": repr(fitted), "text/html": html}
-    assert "TextClassifier" in tiny()._repr_html_()
-    write_random(tmp_path / "m", LabelsSettings(units=3, embedding_size=2), ["&", "<script>"])
-    assert "<script>" not in TextClassifier.load(tmp_path / "m")._repr_html_()
-
-
-def test_verbose_shows_progress_on_stderr_and_each_fit_has_its_own_time_limit(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    capsys.readouterr()
-    clf = tiny(minutes=5.0).set_params(verbose=1).fit(TEXTS, LABELS)
-    shown = capsys.readouterr().err
-    assert "epoch 1/" in shown
-    assert "validation: loss" in shown
-    assert clf.metrics_["seconds"] < 60

@@ -31,7 +31,7 @@ def tables() -> str:
 
 
 def _row(info: SettingInfo) -> str:
-    values = ", ".join(f"`{choice}`" for choice in info.choices) or info.range() or info.type
+    values = ", ".join(f"`{choice}`" for choice in info.choices) or info.range() or info.hint.__name__
     return f"| `{info.name}` | {escaped(info.help)} | {values} | {info.preset_values()} |"
 
 

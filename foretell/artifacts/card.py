@@ -7,7 +7,7 @@ import shlex
 
 from foretell.artifacts import manifest
 from foretell.artifacts.model import Model
-from foretell.config import LabelsSettings, Settings, WordsSettings, to_dict
+from foretell.config import FILTERS, LabelsSettings, Settings, WordsSettings, to_dict
 from foretell.errors import SettingsError
 from foretell.metrics.shown import NAMES, number, rows_of
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
@@ -83,14 +83,14 @@ def _network(settings: Settings) -> str:
     if isinstance(settings, WordsSettings):
         layers = "One LSTM layer" if settings.layers == 1 else f"{settings.layers} stacked LSTM layers"
         more = f" over {settings.window} words"
-        if settings.traits.carries_state:
+        if settings.carries_state:
             more = f", embeddings of {settings.embedding_size:,} tied to the output"
         return f"{layers} of {units}{more}"
     assert isinstance(settings, LabelsSettings)
-    if settings.traits.is_bidirectional:
+    if settings.is_bidirectional:
         return f"An LSTM of {units} in each direction, pooled over max, mean and last"
-    filters = f"A convolution of {settings.filters:,} filters, then an"
-    before = filters if settings.traits.has_convolution else "An"
+    filters = f"A convolution of {FILTERS:,} filters, then an"
+    before = filters if settings.has_convolution else "An"
     return f"{before} LSTM of {units} over {settings.length:,} {_unit(settings)}s"
 
 

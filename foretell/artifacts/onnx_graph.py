@@ -12,7 +12,7 @@ import numpy as np
 
 from foretell.arrays import Array, Float32s
 from foretell.artifacts.weights import Weights, lstm_weights
-from foretell.config import LabelsSettings, Settings, WordsSettings
+from foretell.config import POOL_SIZE, LabelsSettings, Settings, WordsSettings
 
 FLOAT, INT32, INT64 = 1, 6, 7
 _KINDS = {"float32": FLOAT, "int64": INT64}
@@ -63,10 +63,10 @@ def shared_graph(settings: Settings, weights: Weights) -> tuple[bytes, Weights]:
 def _built(settings: Settings, weights: Weights, *, shares: bool) -> _Graph:
     graph = _Graph(weights, shares=shares)
     if isinstance(settings, WordsSettings):
-        (_words if settings.traits.carries_state else _article_words)(graph, settings)
+        (_words if settings.carries_state else _article_words)(graph, settings)
     else:
         assert isinstance(settings, LabelsSettings)
-        features = _bilstm(graph) if settings.traits.is_bidirectional else _lstm_dense(graph, settings)
+        features = _bilstm(graph) if settings.is_bidirectional else _lstm_dense(graph, settings)
         (_sigmoids if settings.is_multi_label else _probabilities)(graph, features)
     return graph
 
@@ -285,12 +285,12 @@ def _logits(graph: _Graph, rows: str) -> str:
 
 def _lstm_dense(graph: _Graph, settings: LabelsSettings) -> str:
     x = graph.embed(graph.input("ids", INT64, ["batch", "length"]))
-    if settings.traits.has_convolution:
+    if settings.has_convolution:
         x = graph.op("Transpose", x, perm=[1, 2, 0])
         # Keras's kernel is [step, in, filter], ONNX's [filter, in, step].
         kernel = graph.constant("conv/kernel", graph.weights["conv/kernel"].transpose(2, 1, 0))
         x = graph.op("Relu", graph.op("Conv", x, kernel, graph.weight("conv/bias")))
-        x = graph.op("MaxPool", x, kernel_shape=[settings.pool_size], strides=[settings.pool_size])
+        x = graph.op("MaxPool", x, kernel_shape=[POOL_SIZE], strides=[POOL_SIZE])
         x = graph.op("Transpose", x, perm=[2, 0, 1])
     _, h, _ = graph.lstm(x, "lstm")
     return graph.op("Relu", graph.dense(graph.op("Squeeze", h, graph.ints(0)), "dense"))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from foretell.arrays import Array, Float32s
-from foretell.config import LabelsSettings, Settings, WordsSettings
+from foretell.config import DENSE_UNITS, FILTERS, KERNEL_SIZE, LabelsSettings, Settings, WordsSettings
 from foretell.errors import ArtifactError, SettingsError
 from foretell.text.tokenizer import Tokenizer
 
@@ -32,7 +32,7 @@ def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
         n_labels: number of labels; 0 for words.
     """
     if isinstance(settings, WordsSettings):
-        return _words(settings, size) if settings.traits.carries_state else _article_words(settings, size)
+        return _words(settings, size) if settings.carries_state else _article_words(settings, size)
     assert isinstance(settings, LabelsSettings)
     return _labels(settings, size, n_labels)
 
@@ -136,17 +136,17 @@ def _labels(settings: LabelsSettings, size: int, n_labels: int) -> Shapes:
     units, width = settings.units, settings.embedding_size
     n_outputs = 1 if n_labels == 2 and not settings.is_multi_label else n_labels
     shapes: Shapes = {"embedding": (size, width)}
-    if settings.traits.is_bidirectional:
+    if settings.is_bidirectional:
         shapes |= _lstm("lstm_forward", width, units) | _lstm("lstm_backward", width, units)
         return shapes | _dense("output", 6 * units, n_outputs)
-    if settings.traits.has_convolution:
+    if settings.has_convolution:
         shapes |= {
-            "conv/kernel": (settings.kernel_size, width, settings.filters),
-            "conv/bias": (settings.filters,),
+            "conv/kernel": (KERNEL_SIZE, width, FILTERS),
+            "conv/bias": (FILTERS,),
         }
-        width = settings.filters
-    shapes |= _lstm("lstm", width, units) | _dense("dense", units, settings.dense_units)
-    return shapes | _dense("output", settings.dense_units, n_outputs)
+        width = FILTERS
+    shapes |= _lstm("lstm", width, units) | _dense("dense", units, DENSE_UNITS)
+    return shapes | _dense("output", DENSE_UNITS, n_outputs)
 
 
 def _lstm(name: str, width: int, units: int) -> Shapes:

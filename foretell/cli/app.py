@@ -111,9 +111,9 @@ COMMANDS: dict[str, Command] = {
         more=(
             "A model learns from each answer and chooses the next text. At least one text in five is drawn "
             "at random and never trained on; all metrics are measured on these.",
-            "Each label has a key. Other answers: skip, none (no label applies), unclear. Search and similar "
-            "list texts to label at once. Where stdin is no terminal, each line is a key, the name of a "
-            "label, or a command (undo, search WORDS, similar, metrics, quit).",
+            "Each line of the input is a key (1 for the first label), the name of a label, another answer "
+            "(skip, none: no label applies, unclear) or a command (undo, search WORDS, similar, metrics, "
+            "quit). Search and similar list texts to label at once.",
         ),
         examples=(
             "foretell label reviews.csv --labels good,bad --out answers.jsonl",

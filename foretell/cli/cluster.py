@@ -11,6 +11,7 @@ from cyclopts import Group, Parameter
 from foretell.cli.inputs import local_model
 from foretell.cli.options import LabelledInput, Output, TextInput, Whole, expect
 from foretell.cli.output import Format, Writer, listed, note, show_notes
+from foretell.errors import ForetellError
 from foretell.progress import view
 from foretell.readable import duration
 from foretell.training.events import Stage
@@ -110,33 +111,29 @@ def write_report(
     metrics: Callable[[dict[str, object], Format], None] | None = None,
 ) -> int:
     """Write the report of a run, and return its exit code: 1 where shards failed."""
+    rows = {
+        "rows": report.rows,
+        "rows/s": f"{report.rows_per_second:,.0f}",
+        "time": f"{duration(report.seconds)}, and {duration(report.start_seconds)} to start",
+        "finished before": report.resumed_rows or None,
+        "without an answer": "; ".join(f"{n:,} {why}" for why, n in report.skipped.items()) or "none",
+        "one shard": "; ".join(f"{file} ({why}: not divided)" for file, why in report.whole_files.items())
+        or None,
+        "failed shards": f"{len(report.failed):,} of {report.shards:,}" if report.failed else None,
+        "output": report.out,
+    }
+    text = listed((name, value) for name, value in rows.items() if value is not None)
     show_notes(report.notes)
     if metrics is not None and report.metrics is not None:
-        note(_text(report))
+        note(text)
         metrics(report.metrics, format)
     else:
         # One object: a run has no rows for csv.
-        Writer("text" if format == "text" else "jsonl", ()).write(report.to_dict(), _text(report))
+        Writer("text" if format == "text" else "jsonl", ()).write(report.to_dict(), text)
     for name, reason in list(report.failed.items())[:_FAILED_SHOWN]:
         note(f"failed: {name}: {reason}")
     if report.failed:
-        note(
-            f"foretell: expected {report.shards:,} finished shards, found {len(report.failed):,} that failed"
-            "; the same command tries them again"
-        )
+        expected, found = f"{report.shards:,} finished shards", f"{len(report.failed):,} that failed"
+        fix = "the same command tries them again"
+        note(f"foretell: {ForetellError(expected=expected, found=found, fix=fix)}")
     return int(bool(report.failed))
-
-
-def _text(report: ClusterReport) -> str:
-    """Return the report of a run for people."""
-    rows: list[tuple[str, object]] = [
-        ("rows", report.rows),
-        ("rows/s", f"{report.rows_per_second:,.0f}"),
-        ("time", f"{duration(report.seconds)}, and {duration(report.start_seconds)} to start"),
-        ("finished before", report.resumed_rows or None),
-        ("without an answer", "; ".join(f"{n:,} {why}" for why, n in report.skipped.items()) or "none"),
-        *(("one shard", f"{file} ({why}: not divided)") for file, why in report.whole_files.items()),
-        ("failed shards", f"{len(report.failed):,} of {report.shards:,}" if report.failed else None),
-        ("output", report.out),
-    ]
-    return listed((name, value) for name, value in rows if value is not None)

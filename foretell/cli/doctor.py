@@ -32,7 +32,10 @@ def doctor(*, train: bool = False, output: Output = AS_TEXT) -> int:
     format = output.chosen()
     needed, found = dependencies(), machine(train=train)
     rows = [asdict(each) for each in needed]
-    facts = ((name.replace("_", " "), _plain(value)) for name, value in found.items())
+    facts = []
+    for name, value in found.items():
+        shown = "; ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else value
+        facts.append((name.replace("_", " "), shown))
     text = f"{listed(facts)}\n\n{dependencies_text(needed)}"
     write_report(format, {**found, "dependencies": rows}, text, list(rows[0]), rows)
     return int(any(not each.extra and not each.is_good for each in needed))
@@ -64,10 +67,6 @@ def machine(*, train: bool) -> dict[str, object]:
         "cache": str(user_cache_path(PACKAGE)),
         "data": data if data is None or Path(data).is_dir() else f"{data} (no such folder)",
     }
-
-
-def _plain(value: object) -> object:
-    return "; ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else value
 
 
 def _devices() -> list[str]:
@@ -103,33 +102,29 @@ class Dependency:
 def dependencies() -> tuple[Dependency, ...]:
     """Return every dependency that applies to this machine: the required ones, then those of each extra."""
     require(("packaging",), "foretell doctor", _REINSTALL)
-    found = [each for line in requires(PACKAGE) or () if (each := _dependency(line)) is not None]
-    return tuple(sorted(found, key=lambda each: (each.extra, each.name)))
-
-
-def _dependency(line: str) -> Dependency | None:
-    """Return the dependency that a line of metadata names; None where it does not apply to this machine."""
     from packaging.requirements import Requirement
 
-    needed = Requirement(line)
-    extra = (_EXTRA.findall(str(needed.marker)) or [""])[0]
-    if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
-        return None
-    parts = f"[{','.join(sorted(needed.extras))}]" if needed.extras else ""
-    same = "" if parts else _SAME.get(needed.name, "")
-    installed = _version(needed.name) or (_version(same) if same else None)
-    return Dependency(
-        name=needed.name + parts,
-        extra=extra,
-        versions=str(needed.specifier),
-        installed=installed,
-        is_good=installed is not None and needed.specifier.contains(installed, prereleases=True),
-    )
+    found = []
+    for needed in map(Requirement, requires(PACKAGE) or ()):
+        extra = (_EXTRA.findall(str(needed.marker)) or [""])[0]
+        if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
+            continue
+        parts = f"[{','.join(sorted(needed.extras))}]" if needed.extras else ""
+        builds = (needed.name,) if parts else (needed.name, _SAME.get(needed.name, ""))
+        installed = next(filter(None, map(_version, builds)), None)
+        is_good = installed is not None and needed.specifier.contains(installed, prereleases=True)
+        found.append(
+            Dependency(
+                name=needed.name + parts, extra=extra, versions=str(needed.specifier), installed=installed,
+                is_good=is_good,
+            )
+        )  # fmt: skip
+    return tuple(sorted(found, key=lambda each: (each.extra, each.name)))
 
 
 def _version(package: str) -> str | None:
     try:
-        return version(package)
+        return version(package) if package else None
     except PackageNotFoundError:
         return None
 
@@ -138,17 +133,17 @@ def dependencies_text(needed: Sequence[Dependency]) -> str:
     """Return the dependencies for people as a table, then what to install and for what."""
     rows, missing = [("package", "installed", "needs", "for")], dict[str, list[str]]()
     for each in needed:
-        state = f"v{each.installed}" if each.installed else "missing"
+        what, state = f"extra {each.extra}" if each.extra else "required", "missing"
+        if each.installed:
+            state = f"v{each.installed}{'' if each.is_good else ', too old'}"
         if not each.is_good:
             found = f" {each.versions} (installed: {each.installed})" if each.installed else ""
             missing.setdefault(each.extra, []).append(each.name + found)
-            state += ", too old" if each.installed else ""
-        rows.append((each.name, state, each.versions, f"extra {each.extra}" if each.extra else "required"))
+        rows.append((each.name, state, each.versions, what))
     advice = []
     for extra, names in missing.items():
-        what, install = "required", _REINSTALL
-        if extra:
-            what, install = f"extra {extra}", f"pip install '{PACKAGE}[{extra}]'"
+        what = f"extra {extra}" if extra else "required"
+        install = f"pip install '{PACKAGE}[{extra}]'" if extra else _REINSTALL
         advice.append(f"{what}: missing {', '.join(names)}; install with: {install}")
     end = "\n".join(advice) or "Everything is installed. Start with: foretell demo"
     return f"{aligned(rows)}\n\n{end}"

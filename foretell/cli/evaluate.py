@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
+import numpy as np
 from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
@@ -32,14 +32,9 @@ from foretell.errors import SettingsError, UsageError
 from foretell.metrics.shown import name_of, shown_value
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from foretell.artifacts.model import Model
-    from foretell.comparison import Comparison
     from foretell.data.records import Reading
     from foretell.metrics.costs import Costs
-    from foretell.runtime.labels.classifier import LabelsRuntime
 
 
 @Parameter(name="*")
@@ -148,15 +143,14 @@ def _labels_report(
     from foretell.runtime.labels import evaluation
     from foretell.runtime.labels.classifier import LabelsRuntime
 
-    settings = cast(LabelsSettings, opened.settings)
-    separator, by, notes = settings.multi_label, None, list[str]()
+    settings, by, notes = cast(LabelsSettings, opened.settings), None, list[str]()
     if breakdown.by is None:
-        examples = reading.read(data, part="test", multi_label=separator)
+        examples = reading.read(data, part="test", multi_label=settings.multi_label)
     else:
-        how: Reading = {**reading.how(), "multi_label": separator}
+        how: Reading = {**reading.how(), "multi_label": settings.multi_label}
         examples, by = read_with_column(data, breakdown.by, **how)
     show_notes(examples.notes)
-    if separator:
+    if settings.is_multi_label:
         evaluation.check_no_costs(costs, breakdown.folds)
     if breakdown.folds is not None:
         from foretell.cross_validation import cross_validate
@@ -169,22 +163,16 @@ def _labels_report(
         return report
     show_notes(seen_notes(examples.texts, opened.path))
     runtime = LabelsRuntime(opened)
-    if separator:
-        return evaluation.multi_label_report(runtime, examples, predict(runtime, examples.texts), by=by)
-    evaluation.check_any_known(examples.labels, runtime.labels, examples.name)
-    return evaluation.evaluation_report(
-        examples.labels, predict(runtime, examples.texts), runtime.labels, by=by, costs=costs,
-        positive=breakdown.positive,
-    )  # fmt: skip
-
-
-def predict(runtime: LabelsRuntime, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Return the probability of each label for each text, [text, label], and count the texts on stderr."""
-    import numpy as np
-
-    verdicts = counted(runtime.classify(texts), "evaluating", len(texts))
+    if not settings.is_multi_label:
+        evaluation.check_any_known(examples.labels, runtime.labels, examples.name)
+    verdicts = counted(runtime.classify(examples.texts), "evaluating", len(examples))
     rows = [list(verdict.probabilities.values()) for verdict in verdicts]
-    return np.array(rows, np.float32).reshape(len(rows), len(runtime.labels))
+    found = np.array(rows, np.float32).reshape(len(rows), len(runtime.labels))
+    if settings.is_multi_label:
+        return evaluation.multi_label_report(runtime, examples, found, by=by)
+    return evaluation.evaluation_report(
+        examples.labels, found, runtime.labels, by=by, costs=costs, positive=breakdown.positive
+    )
 
 
 _DIFFER = ("text", "label", "a", "b", "probability_a", "probability_b", "right")
@@ -217,34 +205,33 @@ def compare(
         note("A and B are the same model")
     examples = reading.read(data, part="test")
     show_notes(examples.notes)
-    found = compare_models(first, second, examples)
-    record, differ = {"models": [a, b], **found.to_dict()}, map(asdict, found.differ)
-    write_report(format, record, _comparison(found, (a, b), show), _DIFFER, differ)
+    found = {"models": [a, b], **compare_models(first, second, examples)}
+    write_report(format, found, _comparison(found, show), _DIFFER, found["differ"])
 
 
-def _comparison(found: Comparison, models: tuple[str, str], show: int) -> str:
+def _comparison(found: Report, show: int) -> str:
     """Return a comparison for people, with up to `show` texts."""
-    rows: list[tuple[object, ...]] = [("", "A", "B", "B - A", "95 % interval"), ("model", *models)]
-    for key, change in found.differences.items():
-        values = (found.a[key], found.b[key], change["difference"])
-        shown = (shown_value(key, value) for value in values)
-        rows.append((name_of(key, {}), *shown, ends_text(key, change["interval"])))
-    test, how = found.mcnemar, found.interval_method
+    rows: list[tuple[object, ...]] = [
+        ("", "A", "B", "B - A", "95 % interval"),
+        ("model", *found["models"]),
+    ]
+    for key, change in found["differences"].items():
+        values = (shown_value(key, each) for each in (found["a"][key], found["b"][key], change["difference"]))
+        rows.append((name_of(key, {}), *values, ends_text(key, change["interval"])))
+    test, how, texts = found["mcnemar"], found["interval_method"], found["differ"]
     differ = "differ" if test["p_value"] < _SIGNIFICANT else "do not differ"
     blocks = [
         aligned(rows),
-        f"{found.texts:,} texts. A alone is right on {test['only_a_right']:,}, B alone on "
+        f"{found['texts']:,} texts. A alone is right on {test['only_a_right']:,}, B alone on "
         f"{test['only_b_right']:,}. McNemar's exact test: p = {test['p_value']:.4f}, the accuracies {differ} "
         f"by more than chance at the level {_SIGNIFICANT}.",
         f"Intervals: paired bootstrap over texts ({how['resamples']:,} resamples, seed {how['seed']}).",
     ]
-    if found.differ and show:
-        texts = [
-            (each.label, f"{each.a} {each.probability_a:.2f}", f"{each.b} {each.probability_b:.2f}",
-             excerpt(each.text))
-            for each in found.differ[:show]
-        ]  # fmt: skip
-        more = f", the first {show}" if len(found.differ) > show else ""
-        head = f"{len(found.differ):,} texts with different labels{more}"
-        blocks.append(f"{head}:\n{aligned([('true', 'A', 'B', 'text'), *texts])}")
+    if texts and show:
+        lines = [("true", "A", "B", "text")]
+        for each in texts[:show]:
+            a, b = (f"{each[model]} {each[f'probability_{model}']:.2f}" for model in "ab")
+            lines.append((each["label"], a, b, excerpt(each["text"])))
+        more = f", the first {show}" if len(texts) > show else ""
+        blocks.append(f"{len(texts):,} texts with different labels{more}:\n{aligned(lines)}")
     return "\n\n".join(blocks)

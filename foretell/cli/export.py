@@ -13,10 +13,8 @@ from foretell.cli.output import Writer, megabytes, note, show_notes
 from foretell.readable import percent
 
 if TYPE_CHECKING:
-    from foretell.artifacts.model import Model
     from foretell.data.corpus import Corpus
     from foretell.data.examples import Examples
-    from foretell.export.model_export import Exported
 
 Target = Literal["onnx", "web"]
 
@@ -47,38 +45,22 @@ def export(
             downloaded once.
         data: Measure on this data: texts with labels for a model for labels, plain text for one for words.
     """
+    from foretell.data.corpus import open_corpus
     from foretell.export.model_export import export_model
 
     format, opened = output.chosen(), open_model(model)
-    exported = export_model(
-        opened,
-        out or Path(f"{name_of(model)}-{to}"),
-        to,
-        int8=int8,
-        data=None if data is None else _data(opened, data, reading),
-        max_loss=max_loss,
-        runtime=runtime,
-    )
-    record = _record(exported)
-    Writer(format, list(record)).write(record, _line(exported))
-    if not exported.whole:
-        note("the export leaves the kept teacher out: some texts get another label")
-
-
-def _data(model: Model, data: str, reading: LabelledInput) -> Examples | Corpus:
-    if model.job == "words":
-        from foretell.data.corpus import open_corpus
-
-        return open_corpus(data)
-    examples = reading.read(data, part="test", multi_label=getattr(model.settings, "multi_label", ""))
-    show_notes(examples.notes)
-    return examples
-
-
-def _record(exported: Exported) -> dict[str, object]:
+    test_data: Examples | Corpus | None = None
+    if data is not None and opened.job == "words":
+        test_data = open_corpus(data)
+    elif data is not None:
+        separator = getattr(opened.settings, "multi_label", "")
+        test_data = reading.read(data, part="test", multi_label=separator)
+        show_notes(test_data.notes)
+    folder = out or Path(f"{name_of(model)}-{to}")
+    exported = export_model(opened, folder, to, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime)
     loss = exported.loss
-    return {
-        "out": str(exported.path),
+    record = {
+        "out": str(folder),
         "format": exported.format,
         "bytes": exported.size,
         "whole": exported.whole,
@@ -87,11 +69,10 @@ def _record(exported: Exported) -> dict[str, object]:
         "accuracy_int8": loss and loss.after,
         "measured_on": loss and loss.count,
     }
-
-
-def _line(exported: Exported) -> str:
-    shown = f"{exported.path}: {megabytes(exported.size)}; "
-    if (loss := exported.loss) is None:
-        return f"{shown}its probabilities differ by at most {exported.difference:.1g} on 200 texts"
-    before = f"{percent(loss.before)} before, on {loss.count:,} answers"
-    return f"{shown}accuracy {percent(loss.after)} by --int8, {before}"
+    line = f"its probabilities differ by at most {exported.difference or 0:.1g} on 200 texts"
+    if loss is not None:
+        before = f"{percent(loss.before)} before, on {loss.count:,} answers"
+        line = f"accuracy {percent(loss.after)} by --int8, {before}"
+    Writer(format, list(record)).write(record, f"{folder}: {megabytes(exported.size)}; {line}")
+    if not exported.whole:
+        note("the export leaves the kept teacher out: some texts get another label")

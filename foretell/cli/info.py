@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import Parameter
 
@@ -11,7 +11,7 @@ from foretell.artifacts import manifest
 from foretell.cli.inputs import open_model
 from foretell.cli.options import AS_TEXT, Output, expect
 from foretell.cli.output import Writer, aligned, listed, megabytes, show
-from foretell.cli.setting_flags import SettingInfo, plain, setting_infos
+from foretell.cli.setting_flags import plain, setting_infos
 from foretell.config import Job, to_dict
 from foretell.hub.client import address_of
 from foretell.metrics.shown import rows_of
@@ -42,28 +42,29 @@ def info(
         record = model_record(open_model(model))
         columns = [name for name, value in record.items() if not isinstance(value, dict)]
         Writer(format, columns).write(record, model_text(record))
-    elif format == "text":
-        tables = ((job, setting_infos(job)) for job in JOBS)
-        show("\n\n".join(aligned(_presets(job, infos)) for job, infos in tables))
-    else:
-        records = [
+        return
+    blocks, records = list[str](), list[dict[str, object]]()
+    for job in JOBS:
+        infos = setting_infos(job)
+        rows = [(_flag(each.name), *map(plain, each.presets.values())) for each in infos]
+        blocks.append(aligned([(job, *infos[0].presets), *rows]))
+        records += [
             {"job": job, "name": each.name, "help": each.help, "range": each.range(), **each.presets}
-            for job in JOBS
-            for each in setting_infos(job)
+            for each in infos
         ]
-        writer = Writer(format, list(dict.fromkeys(name for record in records for name in record)))
-        for record in records:
-            writer.write(record)
+    if format == "text":
+        show("\n\n".join(blocks))
+        return
+    writer = Writer(format, list(dict.fromkeys(name for record in records for name in record)))
+    for record in records:
+        writer.write(record)
 
 
-def _presets(job: Job, infos: Sequence[SettingInfo]) -> Iterator[Sequence[str]]:
-    """Yield a row for each setting of a job, with a column for each preset."""
-    yield (job, *infos[0].presets)
-    for each in infos:
-        yield (each.name.replace("_", "-"), *map(plain, each.presets.values()))
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
 
 
-def model_record(opened: Model) -> dict[str, Any]:
+def model_record(opened: Model) -> dict[str, object]:
     """Return what is in a model directory: its job, vocabulary, size, labels, metrics and settings."""
     teacher = (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER, manifest.TEACHER)
     sizes = [opened.files[name].size for name in teacher if name in opened.files]
@@ -85,21 +86,17 @@ def model_record(opened: Model) -> dict[str, Any]:
     }
 
 
-def _value(name: str, value: Any) -> object:
-    if name.endswith("bytes"):
-        return megabytes(value)
-    return ", ".join(value) if isinstance(value, list) else value
-
-
-def model_text(record: Mapping[str, Any]) -> str:
+def model_text(record: Mapping[str, object]) -> str:
     """Return what `model_record` has, for people."""
-    head = [
-        (name.replace("_", " ").replace("bytes", "size"), _value(name, value))
-        for name, value in record.items()
-        if value and not isinstance(value, dict)
-    ]
-    settings = [(name.replace("_", "-"), plain(value)) for name, value in record["settings"].items()]
-    blocks = [listed(head), f"settings\n{listed(settings, indent=2)}"]
-    if rows := rows_of(record["metrics"]):
-        blocks.insert(1, f"metrics\n{listed(rows, indent=2)}")
-    return "\n\n".join(blocks)
+    metrics = cast("dict[str, object]", record["metrics"])
+    settings = cast("dict[str, bool | float | str]", record["settings"])
+    head = []
+    for name, value in record.items():
+        if value and not isinstance(value, dict):
+            shown = ", ".join(value) if isinstance(value, list) else value
+            shown = megabytes(value) if isinstance(value, int) and name.endswith("bytes") else shown
+            head.append((name.replace("_", " ").replace("bytes", "size"), shown))
+    table = listed(((_flag(name), plain(value)) for name, value in settings.items()), indent=2)
+    rows = rows_of(metrics)
+    blocks = [listed(head), f"metrics\n{listed(rows, indent=2)}" if rows else "", f"settings\n{table}"]
+    return "\n\n".join(filter(None, blocks))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
-import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -122,48 +120,25 @@ def _metrics(annotation: Annotation) -> str:
         ("none", counts.none), ("unclear", counts.unclear), ("skipped", counts.skip), ("left", counts.left),
         *((f"label {label}", count) for label, count in counts.labels.items()),
     ]  # fmt: skip
-    measured = [
-        ("accuracy of the suggestions", metrics.accuracy), ("macro F1 of the suggestions", metrics.macro_f1),
-        ("texts without any of the labels", metrics.none),
-        *((f"share of {label}", share) for label, share in metrics.shares.items()),
-        ("predictions that the last 50 changed", metrics.changed),
-    ]  # fmt: skip
+    measured = {
+        "accuracy of the suggestions": metrics.accuracy,
+        "macro F1 of the suggestions": metrics.macro_f1,
+        "texts without any of the labels": metrics.none,
+        **{f"share of {label}": share for label, share in metrics.shares.items()},
+        "predictions that the last 50 changed": metrics.changed,
+    }
+    shown = listed((name, _estimate(found)) for name, found in measured.items() if found is not None)
     remark = "Metrics are measured on the texts that were drawn at random, with 95 % confidence intervals."
-    if metrics.changes_little:
-        remark += "\n50 more labels would change little."
-    shown = listed((name, _estimate(found)) for name, found in measured if found is not None)
+    remark += "\n50 more labels would change little." if metrics.changes_little else ""
     return "\n\n".join(filter(None, [listed(answers), shown, remark]))
 
 
-# What a key sends that stands for no character, such as an arrow (ECMA-48).
-_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|)")
-
-
-def _sent_by_keys() -> str:
-    """Wait for keys of the terminal, and return what they send, without Enter. Ctrl-C stays Ctrl-C."""
-    import termios
-    import tty
-
-    terminal = sys.stdin.fileno()
-    before = termios.tcgetattr(terminal)
-    # Now, not once the input is read: a key that was pressed early must not be lost.
-    tty.setcbreak(terminal, termios.TCSANOW)
-    try:
-        return os.read(terminal, 1024).decode("utf-8", "replace")
-    finally:
-        termios.tcsetattr(terminal, termios.TCSANOW, before)
-
-
 class LabelSession:
-    """Shows texts and takes answers until the input ends, `quit` is asked for, or no text is left.
-
-    Answers are keys of a terminal (on Windows with Enter), or lines of a pipe or a file.
-    """
+    """Shows texts and takes answers, lines, until they end, `quit` is asked for, or no text is left."""
 
     def __init__(self, annotation: Annotation) -> None:
         self._annotation, self._keys = annotation, keys_of(annotation.labels)
-        self._is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and sys.platform != "win32"
-        self._typed = ""
+        self._is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
         self._shown: int | None = None
 
     def run(self) -> None:
@@ -173,32 +148,18 @@ class LabelSession:
         while (item := self._annotation.next(fresh=not self._is_terminal)) is not None:
             if item.id != self._shown:
                 self._show(item)
-            command = self._command()
-            if command is None or self._is_quit(command.strip()):
+            command = self._line("")
+            if command is None or (command in ("q", "quit") and command not in self._annotation.labels):
                 return
-            self._do(command.strip(), item)
+            self._do(command, item)
         note("no text is left")
 
-    def _command(self) -> str | None:
-        """Return the next key or line; None: the input has ended."""
-        if not self._is_terminal:
-            return self._line("")
-        while not self._typed:
-            if not (sent := _sent_by_keys()):
-                return None
-            self._typed = _SEQUENCE.sub("", sent)
-        key, self._typed = self._typed[0], self._typed[1:]
-        # Ctrl-D ends the input.
-        return None if key == "\x04" else key
-
     def _line(self, prompt: str) -> str | None:
+        """Return the next line without white space around it; None: the input has ended."""
         if self._is_terminal:
             show(prompt, end="", flush=True)
         line = sys.stdin.readline()
-        return line.rstrip("\r\n") if line else None
-
-    def _is_quit(self, command: str) -> bool:
-        return command in ("q", "quit") and command not in self._annotation.labels
+        return line.strip() if line else None
 
     def _do(self, command: str, item: Item) -> None:
         """Do what one command asks for."""
@@ -213,7 +174,7 @@ class LabelSession:
             note(f"undone: {len(undone)}" if undone else "nothing to undo")
             self._shown = None
         elif verb == "search":
-            if words := rest.strip() or (self._line("search: ") or "").strip():
+            if words := rest.strip() or self._line("search: "):
                 self._label_many(self._annotation.search(words, k=_FOUND))
         elif verb == "similar":
             self._label_many(self._annotation.similar(item))
@@ -241,18 +202,14 @@ class LabelSession:
         return True
 
     def _label(self, command: str, suggested: str | None) -> str | None:
-        """Return the label that a command means: its name, its key, or Enter for the suggested one."""
+        """Return the label that a command means: its name or the beginning of it, its key, or Enter for the
+        suggested one."""
         labels = self._annotation.labels
         if command in labels:
             return command
-        if command.startswith(":") and self._is_terminal:
-            # By the beginning of its name.
-            typed = (self._line("label: ") or "").strip()
-            found = [each for each in labels if typed and each.startswith(typed)]
-            if typed in found or len(found) == 1:
-                return typed if typed in found else found[0]
-            note(f"expected the beginning of one label, found that of {', '.join(found)[:300] or 'none'}")
-            return None
+        found = [each for each in labels if len(command) > 2 and each.startswith(command)]
+        if len(found) == 1 and command not in (*COMMANDS.values(), *_OTHERS):
+            return found[0]
         return self._keys.get(command) if command else suggested
 
     def _label_many(self, items: list[Item]) -> None:
@@ -261,7 +218,7 @@ class LabelSession:
             for number, item in enumerate(items, start=1):
                 show(f"{number:>4}  {excerpt(item.text, _LISTED)}")
             prompt = f"label all {len(items)} (key or name; -2 5 leaves out 2 and 5; Enter: go back): "
-            command = (self._line(prompt) or "").strip()
+            command = self._line(prompt) or ""
             if not command or self._answer(command, items):
                 break
             numbers = {int(word) for word in command.lstrip("-").split() if word.isdecimal()}
@@ -285,7 +242,5 @@ class LabelSession:
 
     def _show_help(self) -> None:
         keyed = [f"{key} {label}" for key, label in self._keys.items()]
-        rest = [f": {label}" for label in self._annotation.labels[len(keyed) :]]
-        note("labels: " + "  ".join([*keyed, *rest]))
-        others = [f"{key} {what}" for key, what in COMMANDS.items()]
-        note("others: " + "  ".join([*others, *([": label by name"] if self._is_terminal else [])]))
+        note("labels: " + "  ".join([*keyed, *self._annotation.labels[len(keyed) :]]))
+        note("others: " + "  ".join(f"{key} {what}" for key, what in COMMANDS.items()))

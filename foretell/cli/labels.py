@@ -19,7 +19,7 @@ from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, 
 from foretell.cli.output import Format, Writer, aligned, excerpt, note, on_one_line, show
 from foretell.cluster.rows import ANSWER, LABELS, free_names, kept, verdict_parts
 from foretell.data.label_types import json_value
-from foretell.readable import percent, visible
+from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
@@ -173,40 +173,11 @@ def _show(explanation: Explanation, k: int, number: int, *, has_title: bool) -> 
     """Write an explanation for people."""
     from foretell.runtime.labels.explanation import by_strength
 
-    if number > 1:
-        show("")
     rows = [
         [word.text, f"{word.effect:+7.3f}", percent(word.without)] for word in by_strength(explanation)[:k]
     ]
+    title = "\n" if number > 1 else ""
+    title += f"{excerpt(explanation.text)}\n" if has_title else ""
     table = aligned([["word", " effect", "without it"], *rows]) if rows else "no words"
     head = f"{on_one_line(str(explanation.label))}  {explanation.probability:.4f}"
-    if sys.stdout.isatty():
-        _show_coloured(explanation, head, table)
-        return
-    if has_title:
-        show(excerpt(explanation.text))
-    show(f"{head}\n{table}")
-
-
-def _show_coloured(explanation: Explanation, head: str, table: str) -> None:
-    """Print for a terminal: the text with its words coloured by their effect, then the table."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from foretell.runtime.labels.explanation import LEVELS, level, strongest_effect
-
-    coloured, at, strongest = Text(), 0, strongest_effect(explanation)
-    for word in explanation.words:
-        coloured.append(visible(explanation.text[at : word.start]))
-        strength = level(word, strongest)
-        colour = "green" if word.effect > 0 else "red"
-        # Not by colour alone: words against the label are underlined.
-        style = f"{colour}{' bold' if 2 * strength > LEVELS else ''}{'' if word.effect > 0 else ' underline'}"
-        coloured.append(visible(word.text), style if strength else "" if word.is_read else "dim")
-        at = word.end
-    coloured.append(visible(explanation.text[at:]))
-    console = Console(highlight=False)
-    console.print(Text(head, "bold"), end="\n\n")
-    console.print(coloured, end="\n\n")
-    console.print(Text("Green words raise the probability; red, underlined words lower it.", "dim"))
-    console.print(Text(table))
+    show(f"{title}{head}\n{table}")

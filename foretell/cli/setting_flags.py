@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
 
 from cyclopts import Group, Parameter
 
@@ -27,26 +27,25 @@ class SettingInfo:
     """One setting of one job, as help texts and `foretell info --presets` show it.
 
     Attributes:
-        job, name: of the setting; `name` as Python, TOML and config.json spell it.
-        purpose: the group that shows it.
-        common: whether `--help` shows it; `--help-all` shows every one.
-        help: one sentence.
-        type: "int", "float", "bool" or "choice".
-        choices: the allowed values of a choice, else none.
-        low, high: the inclusive range of a number; None: no bound.
+        name: as Python, TOML and config.json spell it.
+        hint: its type; that of a choice is a `Literal`.
         presets: preset to value.
+        purpose, common, help, low, high: see `foretell.config.setting`.
     """
 
-    job: Job
     name: str
+    hint: type
+    presets: dict[str, bool | int | float | str]
     purpose: Purpose
     common: bool
     help: str
-    type: str
-    choices: tuple[str, ...]
     low: float | None
     high: float | None
-    presets: dict[str, bool | int | float | str]
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The allowed values of a choice, else none."""
+        return get_args(self.hint)
 
     def range(self) -> str:
         """Return the range in words, or "" where every value is allowed."""
@@ -69,10 +68,10 @@ class SettingInfo:
         return Parameter(
             help=f"{self.help} [{'; '.join(filter(None, (self.range(), self.preset_values())))}]",
             group=group if self.common else rare(group),
-            negative=f"--no-{name}" if self.type == "bool" else (),
+            negative=f"--no-{name}" if self.hint is bool else (),
             show_default=False,
-            metavar="N" if self.type in ("int", "float") else None,
-            converter=whole_number if self.type == "int" else None,
+            metavar="N" if self.hint in (int, float) else None,
+            converter=whole_number if self.hint is int else None,
         )
 
 
@@ -82,10 +81,8 @@ def setting_infos(job: Job) -> tuple[SettingInfo, ...]:
     order = dict.fromkeys([*(name for name in _FIRST if name in presets), *presets])
     infos = [
         SettingInfo(
-            job=job,
             name=f.name,
-            type="choice" if get_args(hints[f.name]) else hints[f.name].__name__,
-            choices=get_args(hints[f.name]),
+            hint=hints[f.name],
             presets={name: getattr(presets[name], f.name) for name in order},
             **f.metadata,
         )
@@ -103,9 +100,8 @@ def plain(value: bool | int | float | str) -> str:
 
 def _options_of(job: Job) -> type:
     """Return a dataclass with the settings of a job, each a flag that is None where it is not given."""
-    hints = get_type_hints(_KINDS[job])
     fields = [
-        (info.name, Annotated[hints[info.name] | None, info.flag()], dataclasses.field(default=None))
+        (info.name, Annotated[info.hint | None, info.flag()], dataclasses.field(default=None))
         for info in setting_infos(job)
     ]
     # Without a module of our own, the class would count as one of Python's, which have no flags.
@@ -123,7 +119,7 @@ else:
     LabelsOptions = _options_of("labels")
 
 
-def given(options: object) -> dict[str, Any]:
+def given(options: object) -> dict[str, object]:
     """Return the settings that were given: the fields of an options dataclass that are not None."""
     if options is None:
         return {}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -12,8 +12,8 @@ from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Outp
 from foretell.cli.output import note
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.train_words import Started, Training, finish, show_survey
-from foretell.config import LabelsSettings, with_changes
-from foretell.presets import DEFAULT_PRESET, labels_preset_for, preset
+from foretell.config import LabelsSettings
+from foretell.presets import labels_preset_for
 from foretell.progress import view
 
 if TYPE_CHECKING:
@@ -109,9 +109,15 @@ def train_labels(
         vector_files(more.vectors)
     changes = given(options)
     training.check()
-    settings, name, ancestor = _settings(training.preset, changes, more.continue_)
+    from foretell.training.labels.ancestor import read_ancestor, settings_for
+
+    ancestor = None if more.continue_ is None else read_ancestor(local_model(more.continue_))
+    settings, name = settings_for(training.preset, changes, ancestor)
+    is_chosen = ancestor is None and training.preset is None and "minutes" in changes and settings.minutes > 0
+    if is_chosen:
+        settings, name = settings_for(labels_preset_for(settings.minutes), changes, None)
     split, continued, soft = _read(data, more, reading, settings, ancestor)
-    if ancestor is None and training.preset is None and changes.get("minutes"):
+    if is_chosen:
         note(f"--preset {name}, for {settings.minutes:g} minutes\n")
     from foretell.runtime.encoder import SentenceEncoder
     from foretell.training.labels.train import train_labels as train
@@ -120,27 +126,15 @@ def train_labels(
         model = train(
             split,
             settings,
-            training.options(preset=name, listener=listener, started=started, given=frozenset(changes)),
+            replace(
+                training.options(), preset=name, listener=listener, started=started, given=frozenset(changes)
+            ),
             continued=continued,
             vectors=more.vectors,
             teacher=soft if encoder is None else SentenceEncoder.open(encoder),
             keep_teacher=more.keep_teacher,
         )
     finish(model, training, output)
-
-
-def _settings(
-    name: str | None, changes: dict[str, Any], model: str | None
-) -> tuple[LabelsSettings, str, Ancestor | None]:
-    """Return the settings, the name of their preset, and the classifier that is continued."""
-    from foretell.training.labels.ancestor import continued_settings, read_ancestor
-
-    if model is not None:
-        ancestor = read_ancestor(local_model(model))
-        return continued_settings(ancestor.model, name, changes), name or ancestor.model.preset, ancestor
-    minutes = changes.get("minutes")
-    name = name or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)
-    return with_changes(cast(LabelsSettings, preset("labels", name)), changes), name, None
 
 
 def _read(
@@ -152,6 +146,8 @@ def _read(
     from foretell.data.examples import Examples, read_label_hints, unlabelled_texts
     from foretell.data.soft import read_soft
     from foretell.data.split import make_split
+    from foretell.surveying.counts import survey_examples
+    from foretell.text.tokenizer import Tokenizer
     from foretell.training.labels.continued import split_of
     from foretell.training.labels.rows import joined
 
@@ -170,16 +166,9 @@ def _read(
         unlabelled=[*unlabelled, *(() if soft is None else soft.texts)],
         old=joined(olds, ", ".join(each.name for each in olds)) if olds else None,
     )  # fmt: skip
+    tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
     for each in filter(len, (examples, *olds)):
         of_one = split if ancestor is None else make_split(each, fraction=0.0, seed=settings.seed)
-        _show(each, settings, of_one)
+        survey = survey_examples(each, of_one, tokens=tokens)
+        show_survey(survey, survey.notes)
     return split, continued, soft
-
-
-def _show(examples: Examples, settings: LabelsSettings, split: Split) -> None:
-    from foretell.surveying.counts import survey_examples
-    from foretell.text.tokenizer import Tokenizer
-
-    tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
-    survey = survey_examples(examples, split, tokens=tokens)
-    show_survey(survey, survey.notes)

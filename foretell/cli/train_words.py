@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
@@ -59,14 +59,13 @@ class Training:
     checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN), metavar="N")] = 60.0
     tensorboard: Annotated[Path | None, Parameter(group=rare(RUN), metavar="DIR")] = None
 
-    def options(self, **how: Any) -> TrainOptions:
-        """Return the options for the trainer, with `how`, the other fields of `TrainOptions`."""
+    def options(self) -> TrainOptions:
+        """Return the options for the trainer, as far as they are given here."""
         from foretell.training.options import TrainOptions
 
         return TrainOptions(
             out=self.out, resume=self.resume, restart=self.restart, overwrite=self.overwrite,
             checkpoint_seconds=self.checkpoint_seconds, tensorboard=self.tensorboard, baseline=self.baseline,
-            **how,
         )  # fmt: skip
 
     def check(self) -> None:
@@ -181,7 +180,9 @@ def train_words(
         settings, _ = settings_for(name, changes, None)
         note(f"--preset {name}, for {settings.minutes:g} minutes for {words:,} words\n")
     with training_workers(**asdict(cluster)) as workers, view() as listener:
-        how = training.options(preset=name, listener=listener, started=started, given=frozenset(changes))
+        how = replace(
+            training.options(), preset=name, listener=listener, started=started, given=frozenset(changes)
+        )
         model = train(corpus, settings, how, valid=valid_corpus, workers=workers, continued=continued)
     finish(model, training, output)
 

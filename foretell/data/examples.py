@@ -12,7 +12,7 @@ from typing import Unpack, cast
 
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
-from foretell.data.formats import read_source
+from foretell.data.formats import format_named, read_source
 from foretell.data.label_sets import LabelSets, names_in
 from foretell.data.label_types import LabelType, common_type, ordered
 from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
@@ -128,6 +128,8 @@ def iter_records(
         MissingExtraError: the format needs a package that is not installed.
     """
     notes, options = [] if notes is None else notes, ReadOptions(need_label=need_label, **how)
+    if options.format is not None:
+        format_named(options.format)
     if not isinstance(source, (str, Path)):
         # A prediction from a file starts faster without this import.
         from foretell.data.frames import frame_records, has_columns, sequence_records

@@ -237,6 +237,10 @@ def _is_table(source: Source) -> bool:
     return is_header or (is_named and not is_text)
 
 
+def _is_tab_separated(source: Source) -> bool:
+    return _is_table(source) and "\t" in source.first_line
+
+
 _SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _TABLE = (
     Format("folder", folder_records, lambda source: source.is_folder),
@@ -248,10 +252,7 @@ _TABLE = (
     ),
     Format("jsonl", json_records, _is_json, (".jsonl", ".ndjson")),
     Format("json", json_records, lambda _: False, (".json",)),
-    Format(
-        "tsv", partial(csv_records, prefer="\t"),
-        lambda source: _is_table(source) and "\t" in source.first_line, (".tsv", ".tab"),
-    ),
+    Format("tsv", partial(csv_records, prefer="\t"), _is_tab_separated, (".tsv", ".tab")),
     Format("csv", csv_records, _is_table, (".csv",)),
     Format("text", line_records, lambda _: True),
 )  # fmt: skip

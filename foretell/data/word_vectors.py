@@ -144,9 +144,7 @@ def read_word_vectors(
     files, tokens = vector_files(path_or_name), words or ()
     wanted = {word for token in tokens for each in (_spellings(token), *_parts(token)) for word in each}
     kept = read_rows(files, wanted, frequent)
-    name = files[0].name
-    if str(path_or_name) == GLOVE:
-        name = f"GloVe 6B, 50 dimensions ({_DISTRIBUTION} {version(_DISTRIBUTION)})"
+    name = _name_of_glove() if str(path_or_name) == GLOVE else files[0].name
     licence, note = next((of, text) for pattern, of, text in _PUBLISHED if re.match(pattern, name, re.I))
     vectors = WordVectors([*kept], np.array([*kept.values()], np.float32), name, sha256_of(*files), licence)
     notes = [f"{name}: {note}"] if note else []
@@ -181,6 +179,10 @@ def _glove_files() -> tuple[Path, ...]:
             expected, fix = f"a file of {_DISTRIBUTION}", f"pip install --force-reinstall {_DISTRIBUTION}"
             raise DataError(expected=expected, found="none", where=str(path), fix=fix)
     return files
+
+
+def _name_of_glove() -> str:
+    return f"GloVe 6B, 50 dimensions ({_DISTRIBUTION} {version(_DISTRIBUTION)})"
 
 
 def _coverage_notes(vectors: WordVectors, words: Collection[str], where: str | Path) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from foretell.config import LabelsSettings
+from foretell.config import DENSE_UNITS, FILTERS, KERNEL_SIZE, POOL_SIZE, LabelsSettings
 from foretell.errors import SettingsError
 from foretell.networks.lstm_layer import FastLSTM
 
@@ -38,7 +38,7 @@ def labels_network(settings: LabelsSettings, size: int, n_labels: int) -> keras.
     Raises:
         SettingsError: the convolution or its pooling is longer than the texts.
     """
-    build = _bilstm if settings.network == "bilstm" else _sequential
+    build = _bilstm if settings.is_bidirectional else _sequential
     with _seeded(settings.seed):
         return build(settings, size, n_labels)
 
@@ -51,14 +51,14 @@ def _sequential(settings: LabelsSettings, size: int, n_labels: int) -> keras.Mod
             keras.Input((settings.length,), dtype="int32", name="ids"),  # [batch, step]
             layers.Embedding(size, settings.embedding_size, name="embedding"),  # [batch, step, embedding]
             layers.Dropout(settings.dropout),
-            *(_convolution(settings) if settings.network == "cnn-lstm" else []),
+            *(_convolution(settings) if settings.has_convolution else []),
             FastLSTM(
                 settings.units,
                 dropout=settings.dropout,
-                recurrent_dropout=settings.recurrent_dropout,
+                recurrent_dropout=0.0 if settings.has_convolution else settings.dropout,
                 name="lstm",
             ),  # [batch, unit]
-            layers.Dense(settings.dense_units, activation="relu", name="dense"),  # [batch, dense unit]
+            layers.Dense(DENSE_UNITS, activation="relu", name="dense"),  # [batch, dense unit]
             layers.Dropout(settings.dropout),
             _output(settings, n_labels),  # [batch, 1] or [batch, label]
         ],
@@ -68,20 +68,19 @@ def _sequential(settings: LabelsSettings, size: int, n_labels: int) -> keras.Mod
 
 def _convolution(settings: LabelsSettings) -> list[keras.Layer]:
     """A convolution and pooling: the LSTM reads fewer steps."""
-    min_length = settings.kernel_size + settings.pool_size - 1
+    min_length = KERNEL_SIZE + POOL_SIZE - 1
     if settings.length < min_length:
         raise SettingsError(
-            expected=f"at least kernel-size + pool-size - 1 = {min_length}",
+            expected=f"at least {min_length} for the convolution and its pooling",
             found=str(settings.length),
             where="length",
             fix=f"set a length of {min_length} or more",
         )
     layers = keras.layers
     return [
-        layers.Conv1D(
-            settings.filters, settings.kernel_size, padding="valid", activation="relu", name="conv"
-        ),  # [batch, step - kernel size + 1, filter]
-        layers.MaxPooling1D(settings.pool_size),  # [batch, (step - kernel size + 1) // pool size, filter]
+        # [batch, step - kernel size + 1, filter]
+        layers.Conv1D(FILTERS, KERNEL_SIZE, padding="valid", activation="relu", name="conv"),
+        layers.MaxPooling1D(POOL_SIZE),  # [batch, (step - kernel size + 1) // pool size, filter]
     ]
 
 

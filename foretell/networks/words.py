@@ -23,8 +23,8 @@ from foretell.networks.lstm_layer import FastLSTM, Precision, product
 States = Sequence[Tensor]
 """The LSTM state between two windows: h_1, c_1, h_2, c_2, …, each [stream, unit]."""
 
-# Added to a step's seed for the dropout of whole words and of states; the other dropouts add smaller numbers.
-_WORDS_SEED, _STATES_SEED = 100, 200
+# Added to a step's seed for the dropout of whole words; the other dropouts add smaller numbers.
+_WORDS_SEED = 100
 
 
 class LstmNetwork:
@@ -37,7 +37,7 @@ class LstmNetwork:
     >>> logits = network.logits(hidden[:, -1])  # [stream, word]
 
     Args:
-        settings: embedding_size, units, layers, seed and the three dropouts are read.
+        settings: embedding_size, units, layers, seed and both dropouts are read.
         size: number of ids.
         precision: of the large products in training.
     """
@@ -56,7 +56,6 @@ class LstmNetwork:
                 return_sequences=True,
                 return_state=True,
                 precision=precision,
-                recurrent_dropout=settings.recurrent_dropout,
                 kernel_initializer=keras.initializers.GlorotUniform(seed + 2 * k + 1),
                 recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 2 * k + 2),
                 name=f"lstm_{k + 1}",
@@ -96,9 +95,6 @@ class LstmNetwork:
         x = self._drop(x, seed, 0)
         after: list[Tensor] = []
         for k, lstm in enumerate(self.lstms):
-            if seed is not None and self.settings.recurrent_dropout:
-                state = lstm.cell.seed_generator.state
-                state.assign(tf.cast(seed + tf.constant([0, _STATES_SEED + k]), state.dtype))
             # [stream, step, unit], [stream, unit], [stream, unit]
             x, h, c = lstm(x, initial_state=states[2 * k : 2 * k + 2], training=seed is not None)
             x = self._drop(x, seed, k + 1)

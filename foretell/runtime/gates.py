@@ -12,7 +12,7 @@ import numpy as np
 from foretell.arrays import Float64s
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights, lstm_weights, network_size
-from foretell.config import LabelsSettings, Settings, WordsSettings
+from foretell.config import POOL_SIZE, LabelsSettings, Settings, WordsSettings
 from foretell.errors import SettingsError
 from foretell.runtime.stopping import check_stopped
 from foretell.runtime.words.surprise import check_known, word_spans
@@ -64,7 +64,7 @@ def layer_units(settings: Settings) -> dict[str, int]:
     if isinstance(settings, WordsSettings):
         return {f"lstm_{k}": settings.units for k in range(1, settings.layers + 1)}
     assert isinstance(settings, LabelsSettings)
-    names = ("lstm_forward", "lstm_backward") if settings.traits.is_bidirectional else ("lstm",)
+    names = ("lstm_forward", "lstm_backward") if settings.is_bidirectional else ("lstm",)
     return dict.fromkeys(names, settings.units)
 
 
@@ -86,7 +86,7 @@ def gates_along(model: Model, text: str, layer: str | None = None) -> Gates:
     if name not in layers:
         raise SettingsError(expected=f"one of {', '.join(layers)}", found=repr(layer)[:60], where="layer")
     if isinstance(model.settings, WordsSettings):
-        read = _stream if model.settings.traits.carries_state else _windows
+        read = _stream if model.settings.carries_state else _windows
         spans, values = read(model, text, layers[: layers.index(name) + 1])
     else:
         assert isinstance(model.settings, LabelsSettings)
@@ -152,29 +152,27 @@ def _labels(model: Model, settings: LabelsSettings, text: str, name: str) -> tup
         (word if word < known else unknown, start, end)
         for word, start, end in tokenizer.encode_with_offsets(text)[-settings.length :]
     ]
-    if settings.traits.is_bidirectional:
+    if settings.is_bidirectional:
         order = slice(None, None, -1 if name == "lstm_backward" else 1)
         values = run_layer(_embed(weights, spans)[order], _cell(weights, name))
         return _places(spans), values[:, order]
     padded = [(0, 0, 0)] * (settings.length - len(spans)) + spans
     x, places = _embed(weights, padded), _places(padded)
-    if settings.traits.has_convolution:
-        x, places = _pooled(weights, settings, x, places)
+    if settings.has_convolution:
+        x, places = _pooled(weights, x, places)
     values = run_layer(x, _cell(weights, name))
     # Padding and Keras's start of a text are not part of the text.
     first = next((step for step, (start, end) in enumerate(places) if end > start), len(places))
     return places[first:], values[:, first:]
 
 
-def _pooled(
-    weights: Weights, settings: LabelsSettings, x: Float64s, places: Places
-) -> tuple[Float64s, Places]:
+def _pooled(weights: Weights, x: Float64s, places: Places) -> tuple[Float64s, Places]:
     """Convolve and pool x [step, in]; return [position, filter], and the words under each position."""
     kernel, bias = (weights[f"conv/{name}"].astype(np.float64) for name in ("kernel", "bias"))
     width, _, filters = kernel.shape
     windows = np.stack([x[start : start + width].ravel() for start in range(len(x) - width + 1)])
     y = np.maximum(windows @ kernel.reshape(-1, filters) + bias, 0)
-    size = settings.pool_size
+    size = POOL_SIZE
     pooled: Float64s = y[: len(y) // size * size].reshape(-1, size, filters).max(1)
     under = [places[size * p : size * (p + 1) + width - 1] for p in range(len(pooled))]
     written = [[(start, end) for start, end in part if end > start] for part in under]

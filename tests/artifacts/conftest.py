@@ -17,9 +17,8 @@ TEXT = "The mind, the body, the soul: all things pass away like smoke and like a
 TWO, THREE = ["bad", "good"], ["bad", "good", "mixed"]
 
 ARTICLE_WORDS = WordsSettings(network="article", tokens="white-space", units=9, layers=2, window=3)
-DENSE = {"tokens": "keras", "units": 7, "embedding_size": 5, "dense_units": 6}
-ARTICLE_LABELS = LabelsSettings(network="article", length=11, **DENSE)
-CNN_LSTM = LabelsSettings(network="cnn-lstm", length=23, filters=4, kernel_size=3, pool_size=4, **DENSE)
+ARTICLE_LABELS = LabelsSettings(network="article", tokens="keras", units=7, embedding_size=5, length=11)
+CNN_LSTM = LabelsSettings(network="cnn-lstm", tokens="keras", units=7, embedding_size=5, length=23)
 BILSTM = LabelsSettings(units=7, embedding_size=5, length=30)
 
 NETWORKS = {

@@ -16,10 +16,8 @@ import pytest
 from cli_workplace import TINY, Run
 
 from foretell.cli.app import COMMANDS
-from foretell.cli.options import InputFormat
 from foretell.cli.setting_flags import PURPOSES, setting_infos
 from foretell.config import Job
-from foretell.data.formats import FORMATS
 
 EXAMPLES = [example for command in COMMANDS.values() for example in command.examples]
 VERBS = {
@@ -100,19 +98,6 @@ def test_the_first_page_lists_every_command_in_groups(run: Run) -> None:
     assert run().out == text
 
 
-def test_every_format_of_the_data_layer_can_be_named() -> None:
-    # A folder is seen to be one.
-    assert set(get_args(InputFormat)) == set(FORMATS) - {"folder"}
-
-
-@pytest.mark.parametrize("command", ["classify", "explain", "next", "complete", "score"])
-def test_the_rule_of_texts_and_files_is_in_the_help(run: Run, command: str) -> None:
-    text = shown(run(command, "--help").out)
-    assert "an argument that names an existing file" in text
-    assert "- is standard input" in text
-    assert "--literal" in text
-
-
 def flags(text: str) -> dict[str, str]:
     """Return the options that a help text lists, each with the title of its group."""
     listed, title = {}, ""
@@ -142,26 +127,6 @@ def test_help_shows_the_common_settings_and_help_all_every_one(
         assert not re.search(r"\b(held|mixture|most_|believe|tells)\b", info.help)
     titles = [title.lower() for title in dict.fromkeys(flags(common).values())]
     assert [title for title in titles if title in PURPOSES] == list(PURPOSES)
-
-
-def test_values_of_presets_are_shown_where_they_differ() -> None:
-    labels = {info.name: info for info in setting_infos("labels")}
-    assert labels["minutes"].preset_values() == "quick 1.5 · base 15 · best 60 · article, cnn-lstm 0"
-    assert labels["seed"].preset_values() == "default 1"
-    assert labels["linear"].preset_values() == "quick, base, best on · article, cnn-lstm off"
-    ranges = [labels[name].range() for name in ("minutes", "dropout", "optimizer")]
-    assert ranges == ["0 or more", "0 to 0.95", ""]
-
-
-def test_a_switch_shows_both_forms_a_choice_its_values_and_a_default_its_value(run: Run) -> None:
-    text = shown(run("train", "labels", "--help-all").out)
-    assert "--lowercase" in text
-    assert "--no-lowercase" in text
-    assert "[choices: adam, sgd]" in text
-    assert "--checkpoint-seconds N Save a checkpoint every N seconds. [default: 60]" in text
-    assert "--out DIR Write the model directory DIR. [required]" in text
-    assert "False" not in text
-    assert "None" not in text
 
 
 # foretell serve runs until it is stopped: test_serve.py runs its examples. A push needs the Hub: tests/hub/.

@@ -49,29 +49,3 @@ def test_errors_are_corrected_in_a_copy_by_a_table(run: Run, wrong: str, workpla
     with (workplace / "clean.csv").open(newline="") as file:
         labels = [row["label"] for row in csv.DictReader(file)]
     assert (len(labels), labels[10]) == (41, "positive")
-
-
-def test_errors_are_accepted_above_a_probability(run: Run, wrong: str) -> None:
-    command = ("data", wrong, "--check-labels", "--json")
-    found = report_of(run(*command))["label_errors"]
-    count = sum(each["suggested_probability"] >= 0.5 for each in found["errors"])
-    answer = run(*command, "--accept-above", "0.5", "--out", "clean.csv")
-    assert f"{count} label" in answer.err
-    text = run("data", wrong, "--check-labels", "--show", "1").out
-    assert "likely label errors" in text
-    assert "more likely" not in run("data", wrong, "--check-labels", "--show", "0").out
-
-
-@pytest.mark.parametrize(
-    ("options", "code", "message"),
-    [
-        ("--check-labels --accept-above 2 --out clean.csv", 2, "from 0 to 1, found 2.0"),
-        ("--check-labels --accept-above 0.9 --out reviews.csv", 2, "another file than the data"),
-        ("--accept tickets.csv --out clean.csv", 1, "named 'text'"),
-        ("--html no-folder/page.html", 1, "a file that can be written"),
-    ],
-)
-def test_what_cannot_be_written_is_one_line(run: Run, options: str, code: int, message: str) -> None:
-    answer = run("data", "reviews.csv", *options.split())
-    assert answer.code == code
-    assert message in answer.err.splitlines()[-1]

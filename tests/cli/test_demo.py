@@ -17,12 +17,3 @@ def test_demo_runs_the_commands_that_it_shows(run: Run, tmp_path: Path) -> None:
     names = [command[0] for command in commands]
     assert names == ["train", "next", "complete", "train", "classify", "explain"]
     assert run(*commands[4]).out in answer.out
-
-
-def test_demo_refuses_at_once_what_it_cannot_write(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "labels").mkdir()
-    (tmp_path / "labels" / "mine.txt").write_text("x")
-    answer = run("demo", "--out", str(tmp_path))
-    assert answer.code == 1
-    assert answer.out == ""
-    assert [path.name for path in tmp_path.iterdir()] == ["labels"]

@@ -5,16 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-import tomllib
-from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 from cli_workplace import Run, report_of, rows_of
 
 from foretell.cli import doctor
 from foretell.cli.doctor import Dependency, dependencies, dependencies_text
-from foretell.errors import MissingExtraError
 
 
 def test_doctor_shows_the_machine_and_every_dependency(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,29 +58,6 @@ def test_tensorflow_is_imported_only_when_asked(run: Run, monkeypatch: pytest.Mo
     assert "tensorflow devices     -\n" in run("doctor").out
 
 
-def test_the_devices_of_tensorflow() -> None:
-    assert "CPU /physical_device:CPU:0" in str(doctor.machine(train=True)["tensorflow_devices"])
-
-
-ROOT = Path(__file__).parents[2]
-
-
-def test_every_dependency_of_the_package_is_listed() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = dependencies()
-    for line in project["dependencies"]:
-        name, _, lowest = line.partition(">=")
-        (found,) = (each for each in needed if each.name == name and each.extra == "")
-        assert found.versions == f">={lowest}"
-        assert found.installed == version(name)
-        assert found.is_good
-    # Which packages an extra has depends on the machine.
-    extras = project["optional-dependencies"]
-    for extra in ("train", "serve"):
-        plain = {line.partition(">=")[0] for line in extras[extra] if ";" not in line}
-        assert plain <= {each.name for each in needed if each.extra == extra}
-
-
 def read(monkeypatch: pytest.MonkeyPatch, *lines: str, installed: dict[str, str]) -> list[Dependency]:
     monkeypatch.setattr(doctor, "requires", lambda _: list(lines))
     monkeypatch.setattr(doctor, "_version", installed.get)
@@ -119,9 +92,3 @@ def test_tensorflow_in_either_build_will_do_unless_its_gpu_is_asked_for(
     cpu, gpu = read(monkeypatch, *lines, installed={"tensorflow": "2.22.0"})
     assert cpu.is_good
     assert gpu.is_good
-
-
-def test_without_packaging_there_is_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foretell.machine.find_spec", lambda _: None)
-    with pytest.raises(MissingExtraError, match="pip install --force-reinstall foretell"):
-        dependencies()

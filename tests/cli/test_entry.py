@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 from cli_workplace import Answer, Run
 
 from foretell import machine
-from foretell.cli.entry import describe, read_tokens
+from foretell.cli.entry import describe
 from foretell.errors import DataError, Interrupted
 
 
@@ -42,12 +41,6 @@ def test_debug_shows_the_traceback_and_the_line(run: Run) -> None:
     assert answer.code == 1
     assert "Traceback" in answer.err
     assert answer.err.splitlines()[-1].startswith("foretell: missing-model")
-
-
-def test_what_stands_after_two_dashes_is_text(run: Run) -> None:
-    tokens = ["classify", "m", "--", "--debug", "--help-all", "--input"]
-    assert read_tokens(tokens) == (tokens, frozenset())
-    assert "--debug" in run("classify", "reviews-model", "--", "--debug").out
 
 
 def test_a_closed_pipe_is_quiet(workplace: Path) -> None:
@@ -144,14 +137,6 @@ def test_an_error_after_a_signal_is_an_interruption(run: Run, monkeypatch: pytes
     assert run("info", "missing-model") == Answer(143, "", "foretell: interrupted\n")
 
 
-def test_a_damaged_model_is_refused(run: Run, workplace: Path, tmp_path: Path) -> None:
-    weights = shutil.copytree(workplace / "notes-model", tmp_path / "m") / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1])
-    answer = run("next", str(tmp_path / "m"), "the")
-    assert answer.code == 1
-    assert "model.safetensors" in answer.err
-
-
 @pytest.mark.parametrize(
     ("command", "package", "extra"),
     [
@@ -179,16 +164,3 @@ def test_every_error_is_one_line_with_an_exit_code() -> None:
     line, code = describe(OSError(28, "No space left on device", "model.onnx"), [])
     assert (code, line.startswith("model.onnx: expected")) == (1, True)
     assert "No space left on device" in line
-
-
-def test_control_sequences_never_reach_the_terminal(run: Run) -> None:
-    for argv in (
-        ["next", "missing\x1b]0;x\x07", "the"],
-        ["classify", "reviews-model", "--\x1b[31m"],
-        ["train", "words", "no\x1b[31m.txt", "--out", "never"],
-        ["next", "missing\x9b31m", "the", "--debug"],
-    ):
-        answer = run(*argv)
-        assert answer.code in (1, 2)
-        assert not set("\x1b\x07\x9b") & set(answer.err)
-        assert "\u241b" in answer.err or "\ufffd" in answer.err

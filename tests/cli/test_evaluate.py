@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from cli_workplace import Run, report_of, rows_of
 
-from foretell.cli.reports import labels_text
 from foretell.config import LabelsSettings
 from tests.builders import write_random
 
@@ -56,22 +55,6 @@ def test_intervals_are_shown_with_their_method_and_are_in_the_table(run: Run) ->
         assert [float(row["f1_low"]), float(row["f1_high"])] == pytest.approx(ends)
 
 
-def test_one_label_that_is_always_right_is_shown_with_what_to_expect() -> None:
-    name = "a\x1b[31m\nb"
-    report = {
-        "texts": 6, "accuracy": 1.0, "macro_f1": 1.0, "intervals": {"accuracy": [1.0, 1.0]},
-        "interval_method": {"name": "bootstrap", "level": 0.95, "resamples": 9, "seed": 0},
-        "labels": {name: {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 6}},
-        "confusion": {"names": [name], "counts": [[6]]},
-    }  # fmt: skip
-    text = labels_text(report)
-    assert "up to 50.00 % of new texts can still get one" in text
-    assert "rule of three" not in labels_text({**report, "accuracy": 5 / 6})
-    assert "\x1b" not in text
-    # In the warning about one label, in the table of labels, and twice in the confusion matrix.
-    assert text.count("a\u241b[31m b") == 4
-
-
 def test_slices_are_the_metrics_of_each_value(run: Run, workplace: Path) -> None:
     rows = [
         ("web", "good thing", "positive"),
@@ -101,13 +84,6 @@ def test_the_threshold_that_costs_least(run: Run) -> None:
     assert "The threshold was chosen on this data: expect a higher cost on new texts." in text
     other = report_of(run(*command, "--positive", "negative", "--json"))
     assert other["threshold"]["positive"] == "negative"
-
-
-def test_folds_are_models_that_have_not_seen_their_part(run: Run) -> None:
-    answer = run("evaluate", "reviews-model", "reviews.csv", "--folds", "2", "--json")
-    report = report_of(answer)
-    assert (report["folds"], report["texts"]) == (2, 40)
-    assert "2 of 2 folds" in answer.err
 
 
 WORDS = {"bug": "crash", "ux": "ugly", "billing": "refund"}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import sys
 from pathlib import Path
 
 import pytest
 from cli_workplace import as_stdin
 
-from foretell.cli.inputs import names_source, open_lines, read_records, read_text
+from foretell.cli.inputs import names_source, read_records, read_text
 from foretell.cli.options import TextInput
 from foretell.errors import DataError
 
@@ -52,11 +51,6 @@ def test_everything_else_is_a_text(argument: str) -> None:
     assert not names_source(argument)
 
 
-def test_a_folder_is_read_only_where_one_can_be() -> None:
-    assert names_source("many")
-    assert not names_source("many", folders=False)
-
-
 @pytest.mark.parametrize(
     ("argument", "fix"),
     [
@@ -87,13 +81,6 @@ def test_one_text_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setattr(sys, "stdin", as_stdin("from\nstdin\n"))
     assert read_text("-") == "from\nstdin"
-
-
-def test_lines_are_read_one_by_one(folder: Path) -> None:
-    (folder / "notes.gz").write_bytes(gzip.compress(b"x\n\ny\n"))
-    for argument, lines in (("notes.gz", ["x", "y"]), ("a text", ["a text"])):
-        with open_lines(argument) as found:
-            assert list(found) == lines
 
 
 def test_notes_are_shown_once_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,11 +6,9 @@ import csv
 import io
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -118,51 +116,6 @@ def test_suggestions_are_accepted_by_enter(
     assert [each.label for each in accepted] == [each.suggested for each in accepted]
     assert len(accepted) == 3
     assert capsys.readouterr().out.count(", Enter accepts") >= 3
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_one_key_each_on_a_terminal_and_ctrl_c(folder: Path) -> None:
-    import pty
-
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "foretell", *COMMAND], cwd=folder, stdin=slave, stdout=slave, stderr=slave,
-        start_new_session=True, preexec_fn=_control_terminal,
-    )  # fmt: skip
-    os.close(slave)
-    try:
-        _read(master, "? help")
-        for key, expected in (("1", "hardware"), ("\x1b[A2", "billing"), ("s", "skip"), ("z", "undone: 1")):
-            os.write(master, key.encode())
-            # An empty line and the next text follow.
-            _read(master, f"{expected}\r\n\r\n")
-        os.write(master, b"\x03")
-        _read(master, "2 answers in answers.jsonl")
-        assert process.wait(20) == 0
-    finally:
-        process.kill()
-        process.wait()
-        os.close(master)
-    kinds = [(each.get("kind"), each.get("label")) for each in answers_in(folder)]
-    assert kinds == [("label", "hardware"), ("label", "billing"), ("skip", None), (None, None)]
-
-
-def _control_terminal() -> None:
-    import fcntl
-    import termios
-
-    # So that Ctrl-C on the terminal is a signal.
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
-def _read(terminal: int, expected: str) -> str:
-    """Read what is shown until it has the expected text."""
-    said, end = "", time.monotonic() + 60
-    while expected not in said:
-        assert time.monotonic() < end, said
-        if select.select([terminal], [], [], 0.1)[0]:
-            said += os.read(terminal, 4096).decode(errors="replace")
-    return said
 
 
 def test_the_page_is_served_and_ctrl_c_ends_it(folder: Path) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import subprocess
 import sys
 from datetime import date
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +82,6 @@ def test_a_column_keeps_its_name_and_the_answer_gets_another(run: Run, workplace
     )  # fmt: skip
 
 
-def test_columns_are_named_as_on_the_web_page() -> None:
-    page = resources.files("foretell.service.page")
-    scripts = [each.read_text() for each in page.iterdir() if each.name.endswith(".js")]
-    matches = [match for script in scripts if (match := re.search(r"const ANSWER\w* = \[(.*?)\]", script))]
-    (names,) = (match[1] for match in matches)
-    assert re.findall(r'"(\w+)"', names) == [part for part in ANSWER if part != "probabilities"]
-    assert sum("`foretell_${" in script for script in scripts) == 1
-
-
 def test_columns_that_the_first_record_lacks(run: Run, tmp_path: Path) -> None:
     source = tmp_path / "mixed.jsonl"
     records = [{"text": "good", "a": 1}, {"text": "bad", "b": 2}, {"text": "dull", "label": "mine", "a": 3}]
@@ -156,61 +145,6 @@ def test_classify_abstains_below_a_probability_in_every_format(run: Run) -> None
     assert answers(run, "reviews.csv", "--abstain-below", "0")["csv"] == always["csv"]
 
 
-def test_classify_flags_odd_texts_in_every_format(run: Run) -> None:
-    odd = ["", "good xyzzy quux", "good thing number " * 30]
-    found = answers(run, "good thing, number 3 with a second line", *odd)
-    assert [record["flags"] for record in found["jsonl"]] == [
-        [],
-        ["empty"],
-        ["mostly unknown words", "far shorter than any seen in training"],
-        ["far longer than any seen in training"],
-    ]
-    for line, record, row in zip(*found.values(), strict=True):
-        assert row["flags"] == "; ".join(record["flags"])
-        assert line.endswith(f"  [{row['flags']}]") == bool(row["flags"])
-
-
-# A child is said to have had at least the memory of the process that started it, and a test's is large.
-MEASURED = """
-import os, sys
-pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-_, status, usage = os.wait4(pid, 0)
-sys.stderr.write(str(usage.ru_maxrss))
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's peak memory")
-def test_a_pipe_is_answered_in_order_and_in_constant_memory(workplace: Path, tmp_path: Path) -> None:
-    classify = ["-m", "foretell", "classify", "reviews-model", "-", "--format", "jsonl"]
-    command = [sys.executable, "-c", MEASURED, sys.executable, *classify]
-    source, answers = tmp_path / "big.jsonl", tmp_path / "out.jsonl"
-    peaks = []
-    for count in (3_000, 12_000):
-        texts = (f"good thing, number {number} " + "bad and good " * 40 for number in range(count))
-        source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-        with source.open("rb") as asked, answers.open("wb") as answered:
-            done = subprocess.run(
-                command, cwd=workplace, stdin=asked, stdout=answered, stderr=subprocess.PIPE, check=True
-            )
-        peaks.append(int(done.stderr) / 1024)
-        with answers.open() as lines:
-            assert [int(json.loads(line)["text"].split()[3]) for line in lines] == list(range(count))
-    # 9,000 more texts are 5 MB; held with their answers as objects they would be several times that.
-    assert peaks[1] - peaks[0] < 5, peaks
-
-
-def test_what_came_before_a_broken_record_is_answered(run: Run, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.jsonl"
-    lines = [json.dumps({"text": f"good thing, number {number}"}) for number in range(2_000)]
-    broken.write_text("\n".join([*lines, "{broken"]) + "\n")
-    answer = run("classify", "reviews-model", str(broken), "--format", "jsonl")
-    assert answer.code == 1
-    assert "line 2001" in answer.err
-    # All but the last, unfinished chunk.
-    assert len(answer.out.splitlines()) >= 1_500
-
-
 TEXT = "good thing, awful second line"
 
 
@@ -264,14 +198,6 @@ def test_explain_takes_texts_files_and_standard_input(run: Run, monkeypatch: pyt
     assert texts_of(run("explain", "reviews-model", "reviews.csv", "--literal", "--json")) == ["reviews.csv"]
 
 
-def test_a_page_is_of_one_text(run: Run, tmp_path: Path) -> None:
-    page = tmp_path / "why.html"
-    answer = run("explain", "reviews-model", "reviews.csv", "--html", str(page))
-    assert (answer.code, answer.out) == (2, "")
-    assert "one text with --html" in answer.err
-    assert not page.exists()
-
-
 def test_explain_writes_a_page(run: Run, tmp_path: Path) -> None:
     page = tmp_path / "why.html"
     answer = run("explain", "reviews-model", "good <img src=x onerror=alert(1)>", "--html", str(page))
@@ -282,23 +208,3 @@ def test_explain_writes_a_page(run: Run, tmp_path: Path) -> None:
     wrong = run("explain", "reviews-model", "good", "--html", str(tmp_path / "nowhere" / "why.html"))
     assert (wrong.code, wrong.out) == (1, "")
     assert "nowhere/why.html: expected a file that can be written" in wrong.err
-
-
-def test_explain_in_colours_on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    out = run("explain", "reviews-model", "good \x1b]0;title\x07 [bold]thing[/bold] awful").out
-    assert "\x1b[" in out
-    # What the text brings of its own shows, and does nothing.
-    assert "\x1b]" not in out
-    assert "\x07" not in out
-    assert "bold" in out
-
-
-def test_explain_has_an_answer_for_odd_texts(run: Run) -> None:
-    for text in ("", " ", "\ud800", "x" * 5000):
-        answer = run("explain", "reviews-model", text)
-        assert answer.code == 0, answer.err
-    assert "no words" in run("explain", "reviews-model", "").out

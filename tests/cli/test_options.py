@@ -9,15 +9,6 @@ import pytest
 from cli_workplace import Run, settings_of
 
 from foretell.cli import main
-from foretell.cli.options import Output
-from foretell.errors import UsageError
-
-
-def test_json_is_short_for_jsonl() -> None:
-    assert [Output(format=format).chosen() for format in ("text", "jsonl", "csv")] == ["text", "jsonl", "csv"]
-    assert Output(json=True).chosen() == Output(json=True, format="jsonl").chosen() == "jsonl"
-    with pytest.raises(UsageError, match="--json and --format csv"):
-        Output(json=True, format="csv").chosen()
 
 
 def test_flag_then_environment_then_file_then_preset(
@@ -25,7 +16,7 @@ def test_flag_then_environment_then_file_then_preset(
 ) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(
-        'units = 6\nembedding_size = 6\nlearning-rate = 0.6\nlowercase = true\nkeep = "last"\nepochs = 9\n'
+        "units = 6\nembedding_size = 6\nlearning-rate = 0.6\nlowercase = true\npatience = 7\nepochs = 9\n"
     )
     monkeypatch.delenv("FORETELL_EMBEDDING_SIZE")
     monkeypatch.setenv("FORETELL_UNITS", "5")
@@ -33,8 +24,8 @@ def test_flag_then_environment_then_file_then_preset(
     answer = run("train", "labels", "reviews.csv", "--out", str(out), "--config", str(file), "--epochs", "2")
     assert answer.code == 0, answer.err
     settings = settings_of(out)
-    names = ("epochs", "units", "embedding_size", "learning_rate", "keep", "batch_size")
-    assert [settings[name] for name in names] == [2, 5, 6, 0.6, "last", 64]
+    names = ("epochs", "units", "embedding_size", "learning_rate", "patience", "batch_size")
+    assert [settings[name] for name in names] == [2, 5, 6, 0.6, 7, 64]
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,8 @@ from foretell.cli.output import (
     Writer,
     aligned,
     as_json,
-    counted,
-    excerpt,
     listed,
-    megabytes,
     note,
-    on_one_line,
     show,
 )
 
@@ -53,14 +49,6 @@ def test_rows_are_aligned_and_listed() -> None:
     assert aligned([]) == listed([]) == ""
     # No control sequence, and no line end.
     assert aligned([("a\x1b[0m\nb", 1)]) == listed([("a\x1b[0m\nb", 1)]) == "a\u241b[0m b  1"
-
-
-def test_texts_for_one_line() -> None:
-    assert excerpt("a\n b") == "a b"
-    assert len(excerpt("word " * 1000, 20)) <= 20
-    assert excerpt("word " * 1000, 20).endswith("…")
-    assert on_one_line(" a\n\x1b  b\t") == "a \u241b b"
-    assert [megabytes(size) for size in (43_210, 12_345_678)] == ["43 kB", "12.3 MB"]
 
 
 def test_text_for_people_holds_no_control_sequence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,20 +86,6 @@ def test_values_of_any_type_have_a_cell_and_are_json(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == 'a,b,c,d,e,f\ntrue,x; 1; null,"{""y"": 2}",2026-01-02,1.5,b\'z\'\n'
 
 
-pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
-
-
-def test_what_is_counted_is_the_same_and_answers_on_a_terminal_are_progress_enough(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    assert list(counted("abc", "scoring", 3)) == ["a", "b", "c"]
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    capsys.readouterr()
-    assert list(counted("abc", "classifying", streams=True)) == ["a", "b", "c"]
-    assert capsys.readouterr().err == ""
-
-
 @pytest.mark.parametrize(
     ("argv", "what"),
     [
@@ -127,6 +101,7 @@ def test_a_terminal_shows_how_much_is_done(workplace: Path, argv: tuple[str, ...
     lines = (f"good and bad thing {i} {'so so ' * 100},positive\n" for i in range(1500))
     (workplace / "big.csv").write_text("text,label\n" + "".join(lines))
     command = [sys.executable, "-m", "foretell", *argv]
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
     leader, follower = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
     environment.pop("NO_COLOR", None)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_workplace import TINY, Run, report_of, rows_of, settings_of
+from cli_workplace import TINY, Run, report_of, settings_of
 
 from foretell.cli import train_words
 from foretell.config import WordsSettings, from_dict
@@ -35,15 +35,6 @@ def test_words_with_validation_text_of_ones_own(run: Run, tmp_path: Path) -> Non
     # A preset that was given is not replaced by one for the minutes.
     assert "--preset" not in answer.err
     assert settings_of(out)["patience"] == 2
-
-
-def test_minutes_choose_a_words_preset_and_say_so(run: Run, tmp_path: Path) -> None:
-    answer = run("train", "words", "notes.txt", "--out", str(tmp_path / "m"), "--minutes", "20")
-    assert (answer.code, answer.out) == (0, ""), answer.err
-    assert re.search(r"--preset best, for 20 minutes for \d+ words", answer.err)
-    # What was given stays, whatever is chosen.
-    settings = settings_of(tmp_path / "m")
-    assert (settings["units"], settings["patience"]) == (8, 5)
 
 
 def test_without_time_only_the_first_lines_are_counted(
@@ -120,34 +111,6 @@ def test_labels_with_minutes_choose_a_preset_and_print_one_object(run: Run, tmp_
     assert settings_of(tmp_path / "m")["patience"] == 3
 
 
-def test_the_format_of_the_data_can_be_named_and_metrics_as_csv_are_one_row(
-    run: Run, workplace: Path, tmp_path: Path
-) -> None:
-    lines = [json.dumps({"text": f"good {i}" if i % 2 else f"bad {i}", "label": i % 2}) for i in range(40)]
-    (workplace / "labelled.data").write_text("\n".join(lines) + "\n")
-    (workplace / "more.toml").write_text("epochs = 2")
-    options = ["--input-format", "jsonl", "--format", "csv", "--config", "more.toml", "--batch-size", "40"]
-    options += ["--minutes", "2", "--preset", "base", "--out", str(tmp_path / "m")]
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in ("FORETELL_EPOCHS", "FORETELL_MIN_STEPS"):
-            patch.delenv(variable)
-        answer = run("train", "labels", "labelled.data", *options)
-    (row,) = rows_of(answer)
-    assert (row["job"], row["preset"]) == ("labels", "base")
-    assert "0 20, 1 20" in answer.err
-    assert "--preset quick" not in answer.err
-    # Epochs that are given are done, however few the texts are.
-    assert (row["epochs"], row["steps"]) == ("2", "2")
-
-
-def test_texts_without_labels_can_be_given(run: Run, tmp_path: Path) -> None:
-    more = tmp_path / "more.txt"
-    more.write_text("".join(f"a good and bad thing, number {number}\n" for number in range(20)))
-    options = ("--unlabelled", str(more), "--no-baseline", "--json")
-    answer = run("train", "labels", "reviews.csv", *options, "--out", str(tmp_path / "m"))
-    assert report_of(answer)["unlabelled_texts"] == 20
-
-
 def test_without_labels_it_learns_from_hints(run: Run, tmp_path: Path) -> None:
     hints, texts = tmp_path / "hints.csv", tmp_path / "texts.txt"
     hints.write_text("label,text\npos,good great fine\nneg,bad awful dull\n")
@@ -182,50 +145,3 @@ def test_a_model_is_continued_with_new_labels(run: Run, workplace: Path, tmp_pat
     assert continued["old"]["texts"] > 0
     assert "old data: accuracy" in answer.err
     assert settings_of(tmp_path / "m") == settings_of(workplace / "reviews-model")
-
-
-def test_a_few_sentences_claim_no_accuracy(run: Run, workplace: Path, tmp_path: Path) -> None:
-    rows = ["good food,pos", "bad food,neg", "no wait,pos"]
-    (workplace / "toy.csv").write_text("\n".join(["text,label", *rows * 5]))
-    answer = run("train", "labels", "toy.csv", "--folds", "5", "--out", str(tmp_path / "m"), "--json")
-    metrics = report_of(answer)
-    assert "accuracy" not in metrics
-    assert answer.err.count(metrics["not_measured"]) >= 1
-    assert report_of(run("classify", str(tmp_path / "m"), "bad food", "--json"))["label"] == "neg"
-
-
-OUT = ["--out", "never"]
-
-
-@pytest.mark.parametrize(
-    ("command", "code", "says"),
-    [
-        (
-            "labels reviews.csv --valid reviews.csv",
-            1,
-            "two labels or more that are not in the validation set",
-        ),
-        ("labels", 2, "expected DATA, texts with labels, or --label-hints FILE, or --soft FILE, found none"),
-        ("labels reviews.csv --soft x.csv --teacher hf://a/b", 2, "found --teacher and --soft"),
-        ("labels reviews.csv --old reviews.csv", 2, "--old: expected --continue MODEL, whose old examples"),
-        ("labels reviews.csv --continue notes-model", 2, "expected a model for labels, found one for words"),
-        ("labels reviews.csv --continue reviews-model --units 7", 2, "as in the model to continue, found 7"),
-        ("labels reviews.csv --continue reviews-model --label-hints x.csv", 2, "found --label-hints"),
-        ("labels no.csv --teacher .", 1, "a folder with model.onnx and tokenizer.json, found no model.onnx"),
-        ("words notes.txt --old notes.txt", 2, "old: expected a model to continue, whose old text this is"),
-        ("words notes.txt --continue reviews-model", 2, "a language model to continue, found a classifier"),
-        (
-            "words notes.txt --continue notes-model --tokens char",
-            2,
-            "as in the model to continue, found char",
-        ),
-        ("words notes.txt --valid missing.txt", 1, "exists"),
-    ],
-)
-def test_what_does_not_go_together_is_refused(
-    run: Run, workplace: Path, command: str, code: int, says: str
-) -> None:
-    answer = run("train", *command.split(), *OUT)
-    assert answer.code == code
-    assert says in answer.err
-    assert not (workplace / "never").exists()

@@ -56,27 +56,6 @@ def test_next_finishes_an_unfinished_word(run: Run) -> None:
     assert answer.out == "the obstacle\n"
 
 
-def test_next_with_a_cache(run: Run) -> None:
-    prompt = "obstacle obstacle obstacle obstacle obstacle"
-    plain, cached = (
-        {row["word"]: float(row["probability"]) for row in rows_of(answer)}
-        for answer in (
-            run("next", "notes-model", prompt, "-k", "30", "--format", "csv", *argv)
-            for argv in ((), ("--cache", "9"))
-        )
-    )
-    assert cached["obstacle"] > plain["obstacle"]
-
-
-def test_complete_goes_on_from_the_text_and_repeats_with_a_seed(run: Run) -> None:
-    first, second = (
-        run("complete", "notes-model", "The mind", "--words", "6", "--seed", "3") for _ in range(2)
-    )
-    assert first.out.startswith("The mind")
-    assert len(first.out) > len("The mind\n")
-    assert first == second
-
-
 def test_complete_stops_before_a_text(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run("complete", "notes-model", "The mind", "--seed", "3").out
     word = whole.split()[5]
@@ -136,19 +115,6 @@ def test_every_flag_of_complete_does_what_it_says(
     assert wanted != plain
 
 
-def test_complete_may_write_unknown_words(run: Run) -> None:
-    options = ("--words", "300", "--temperature", "5", "--seed", "1")
-    assert "<unk>" not in run("complete", "notes-model", "The mind", *options).out
-    assert "<unk>" in run("complete", "notes-model", "The mind", *options, "--no-avoid-unknown").out
-
-
-def test_a_prompt_brings_no_control_sequence_to_the_terminal(run: Run) -> None:
-    out = run("complete", "notes-model", "\x1b]0;x\x07 The mind", "--words", "2", "--seed", "1").out
-    assert out.startswith("\u241b]0;x\u2407 The mind")
-    many = run("complete", "notes-model", "\x1b[31m The mind", "--words", "2", "-n", "2").out
-    assert "\x1b" not in many
-
-
 def score(run: Run, *argv: str) -> dict[str, Any]:
     return report_of(run("score", "notes-model", *argv, "--json"))
 
@@ -158,14 +124,6 @@ def test_score_counts_the_file(run: Run) -> None:
     assert record["perplexity"] > 1
     assert record["unknown"] == 0
     assert score(run, "notes.txt.gz") == record
-
-
-def test_score_for_people_is_one_metric_a_line(run: Run) -> None:
-    lines = run("score", "notes-model", "notes.txt").out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == [
-        "tokens", "words", "characters", "bytes", "unknown", "log probability", "perplexity",
-        "bits per character", "bits per byte",
-    ]  # fmt: skip
 
 
 def test_a_cache_changes_the_score_and_nothing_else(run: Run) -> None:

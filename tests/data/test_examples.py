@@ -117,9 +117,11 @@ def test_unlabelled_texts_of_every_kind(tmp_path: Path, monkeypatch: pytest.Monk
             unlabelled_texts(source)
 
 
-def test_rows_without_a_label() -> None:
-    cases: list[tuple[Any, list[int]]] = [
+@pytest.mark.parametrize(
+    ("labels", "labelled"),
+    [
         ([0, -1, 1, -1], [0, 2]),
+        (np.array([0, -1, 1]), [0, 2]),
         (np.array([0.0, -1.0, np.nan, 1.0]), [0, 3]),
         (pd.Series([1, None, -1, 2], dtype="Int64", index=[9, 8, 7, 6]), [0, 3]),
         (pd.Categorical(["a", None, "b"]), [0, 2]),
@@ -127,16 +129,18 @@ def test_rows_without_a_label() -> None:
         ([True, False], [0, 1]),
         ([None, None], []),
         ([-1, -1], []),
-    ]
-    for labels, labelled in cases:
-        assert labelled_rows(labels)[0] == labelled
+        ([], []),
+    ],
+)
+def test_rows_without_a_label(labels: Any, labelled: list[int]) -> None:
+    assert labelled_rows(labels)[0] == labelled
 
 
-def test_minus_one_with_one_other_label_is_a_label() -> None:
-    for labels in ([-1, 1, 1, -1], np.array([-1.0, 1.0]), [-1, "spam", None]):
-        places, notes = labelled_rows(labels)
-        assert [list(labels)[place] for place in places] == [each for each in labels if each is not None]
-        assert notes == ("-1 counts as a label, because only one other label occurs",)
+@pytest.mark.parametrize("labels", [[-1, 1, 1, -1], np.array([-1.0, 1.0]), [-1, "spam", None]])
+def test_minus_one_with_one_other_label_is_a_label(labels: Any) -> None:
+    places, notes = labelled_rows(labels)
+    assert [list(labels)[place] for place in places] == [each for each in labels if each is not None]
+    assert notes == ("-1 counts as a label, because only one other label occurs",)
 
 
 def test_minus_one_in_a_file_is_a_label(tmp_path: Path) -> None:

@@ -72,13 +72,16 @@ def test_types_of_values() -> None:
     assert classes_of_names([str(1 << 70)], "integer").dtype == object
 
 
-def test_a_directory_whose_labels_are_not_of_their_type_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("label_type", "labels"), [("decimal", ["1", "2"]), ("integer", ["a", "b"]), ("integer", ["01", "1"]),
+                               ("boolean", ["no", "yes"]), ("integer", ["10", "9"])]
+)  # fmt: skip
+def test_a_directory_whose_labels_are_not_of_their_type_is_refused(
+    tmp_path: Path, label_type: str, labels: list[str]
+) -> None:
     write_random(tmp_path / "m", LabelsSettings(units=3, embedding_size=2), ["1", "2"])
-    for kind, labels in (
-        ("decimal", ["1", "2"]), ("integer", ["a", "b"]), ("integer", ["01", "1"]), ("integer", ["10", "9"]),
-        ("boolean", ["no", "yes"]),
-    ):  # fmt: skip
-        new = {"label_type": kind, "labels": labels}
-        rewrite_json(tmp_path / "m", "config.json", lambda config, new=new: config.update(new))
-        with pytest.raises(ArtifactError):
-            read_model(tmp_path / "m")
+    rewrite_json(
+        tmp_path / "m", "config.json", lambda config: config.update(label_type=label_type, labels=labels)
+    )
+    with pytest.raises(ArtifactError):
+        read_model(tmp_path / "m")

@@ -22,7 +22,7 @@ TEXT = (
     "action advances action ! what stands in the way becomes the way ? ΑΣ café don't"
 )
 TWO, THREE = ["bad", "good"], ["<b>bad</b>", "good", 'so "so"']
-FIXED = {"units": 7, "embedding_size": 5, "length": 23, "dense_units": 6}
+FIXED = {"units": 7, "embedding_size": 5, "length": 23}
 
 MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
     "words": (WordsSettings(units=9, embedding_size=6, layers=2), None),
@@ -38,10 +38,7 @@ MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
     "labels-linear": (LabelsSettings(units=7, embedding_size=5, length=12), TWO),
     "labels-multi": (LabelsSettings(units=7, embedding_size=5, length=12, multi_label=";"), THREE),
     "labels-article": (LabelsSettings(network="article", tokens="keras", **FIXED), TWO),
-    "labels-cnn-lstm": (
-        LabelsSettings(network="cnn-lstm", tokens="keras", filters=4, kernel_size=3, pool_size=4, **FIXED),
-        THREE,
-    ),
+    "labels-cnn-lstm": (LabelsSettings(network="cnn-lstm", tokens="keras", **FIXED), THREE),
 }  # fmt: skip
 ENSEMBLES = {
     "labels": Ensemble(network=0.6, linear=1.3, offsets=(0.25, -0.25)),

@@ -21,7 +21,7 @@ from foretell.runtime.session import Session
 from tests.reference import random_inputs
 
 ARTICLE = LABELS_PRESETS["article"]
-SMALL = {"units": 5, "embedding_size": 4, "dense_units": 6, "length": 24}
+SMALL = {"units": 5, "embedding_size": 4, "length": 24}
 
 
 def small(preset: str, **changes):
@@ -59,7 +59,7 @@ def plain_keras_article(settings, size):
             keras.layers.Embedding(size, settings.embedding_size),
             keras.layers.Dropout(0.2),
             keras.layers.LSTM(settings.units, dropout=0.2, recurrent_dropout=0.2),
-            keras.layers.Dense(settings.dense_units, activation="relu"),
+            keras.layers.Dense(250, activation="relu"),
             keras.layers.Dropout(0.2),
             keras.layers.Dense(1, activation="sigmoid"),
         ]
@@ -136,7 +136,7 @@ def test_the_seed_decides_the_weights_and_nothing_else_changes(preset):
 
 
 def test_a_convolution_longer_than_the_texts_is_refused():
-    with pytest.raises(SettingsError, match="length: expected at least kernel-size"):
+    with pytest.raises(SettingsError, match="length: expected at least 8 for the convolution"):
         labels_network(small("cnn-lstm", length=7), 30, 2)
     labels_network(small("cnn-lstm", length=8), 30, 2)
 

@@ -104,7 +104,7 @@ def test_a_state_carried_over_equals_one_long_window() -> None:
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-@pytest.mark.parametrize("rate", ["dropout", "recurrent_dropout", "word_dropout"])
+@pytest.mark.parametrize("rate", ["dropout", "word_dropout"])
 def test_each_dropout_drops_in_training_alone(rate: str) -> None:
     none = with_changes(SMALL, {"dropout": 0.0})
     network, plain = (LstmNetwork(each, 9) for each in (with_changes(none, {rate: 0.5}), none))

@@ -77,7 +77,7 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Labels:
     ) -> LabelsRuntime:
         base = preset("labels", name)
         assert isinstance(base, LabelsSettings)
-        small = {"embedding_size": 6, "units": 5, "dense_units": 4, "length": 30, "filters": 4, **changes}
+        small = {"embedding_size": 6, "units": 5, "length": 30, **changes}
         path = tmp_path_factory.mktemp("labels") / "model"
         parts = {"ensemble": ensemble, "linear": linear, "metrics": metrics or {}}
         # The linear model of a classifier may have more words than the network.

@@ -114,19 +114,21 @@ def test_rows_with_yes_are_accepted_with_an_edited_label(data: Path, tmp_path: P
     assert accepted_in_file(table, surveyed(data)) == {1: "neg", 3: "odd"}
 
 
-def test_a_table_of_other_data_is_an_error(data: Path, tmp_path: Path) -> None:
-    found, table = surveyed(data), tmp_path / "errors.csv"
-    for content, message in (
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
         ("row,text,suggested\n1,a,b\n", "found no accept, label"),
         (HEAD + "e,9,fine,neg,pos,,,yes\n", "row 9: expected the rows of data.csv, found a row that it"),
         (HEAD + "e,4,fine!,neg,pos,,,yes\n", "found another text or label"),
         (HEAD + "e,4,fine,pos,neg,,,yes\n", "found another text or label"),
         (HEAD + "e,many,fine,pos,neg,,,yes\n", "found a row that it does not have"),
-        (HEAD + "e,4.0,fine,neg,,,,yes\n", "row 4.0, suggested: expected a label, found an empty cell"),
-    ):
-        table.write_text(content)
-        with pytest.raises(DataError, match=message):
-            accepted_in_file(table, found)
+        (HEAD + "e,4,fine,neg,,,,yes\n", "row 4, suggested: expected a label, found an empty cell"),
+    ],
+)
+def test_a_table_of_other_data_is_an_error(data: Path, tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "errors.csv").write_text(content)
+    with pytest.raises(DataError, match=message):
+        accepted_in_file(tmp_path / "errors.csv", surveyed(data))
 
 
 def test_a_probability_accepts() -> None:

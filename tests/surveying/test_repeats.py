@@ -65,14 +65,17 @@ LONG = "it was a long and rather winding story about a river, a mill and two old
 TEXTS = ["Good thing", "bad thing", "good  THING", LONG, LONG.replace("old", "odd"), "good thing"]
 
 
-def test_equal_and_nearly_equal_texts_are_grouped_and_conflicts_are_equal_texts_with_two_labels() -> None:
+def test_equal_and_nearly_equal_texts_are_grouped() -> None:
     found = find_repeats(TEXTS)
     assert (found.equal, found.near) == (((0, 2, 5),), ((3, 4),))
     assert (found.duplicates, found.near_duplicates) == (2, 1)
     assert found.whole((0, 3)) == [0, 2, 3, 5]
-    (conflict,) = conflicts(found, ["pos", "neg", "neg", "pos", "neg", "pos"])
-    assert (conflict.places, conflict.labels) == ((0, 2, 5), {"pos": 2, "neg": 1})
-    assert conflicts(found, ["pos"] * 6) == ()
+
+
+def test_equal_texts_with_different_labels_are_conflicts() -> None:
+    found = conflicts(find_repeats(TEXTS), ["pos", "neg", "neg", "pos", "neg", "pos"])
+    assert [(each.places, each.labels) for each in found] == [((0, 2, 5), {"pos": 2, "neg": 1})]
+    assert conflicts(find_repeats(TEXTS), ["pos"] * 6) == ()
 
 
 def test_texts_of_another_part_are_counted_once() -> None:

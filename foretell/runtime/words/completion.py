@@ -20,6 +20,7 @@ from foretell.runtime.words.writing import Chosen
 class Completion(TypedDict, total=False):
     """Options of a completion as keyword arguments; `CompletionOptions` describes them."""
 
+    words: int
     temperature: float
     top_k: int
     top_p: float

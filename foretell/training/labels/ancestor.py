@@ -21,7 +21,7 @@ from foretell.config import LabelsSettings, with_changes
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
-from foretell.presets import preset
+from foretell.presets import DEFAULT_PRESET, preset
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.members import Candidate, Chosen, scores_of
@@ -32,10 +32,7 @@ from foretell.training.options import check_unchanged
 if TYPE_CHECKING:
     from foretell.networks import Network
 
-_SHAPE = (
-    "network", "tokens", "lowercase", "embedding_size", "units", "dense_units", "filters", "kernel_size",
-    "pool_size",
-)  # fmt: skip
+_SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units")
 """Settings that the weights and the tokens of a model depend on: they stay as they are."""
 
 
@@ -85,10 +82,29 @@ def continued_settings(model: Model, name: str | None, changes: Mapping[str, obj
     """
     own = cast(LabelsSettings, model.settings)
     base = own if name is None else cast(LabelsSettings, preset("labels", name))
-    settings = with_changes(base, dict(changes))
-    shape = (*_SHAPE, "length") if own.traits.pads_front else _SHAPE
+    settings = with_changes(base, changes)
+    shape = (*_SHAPE, "length") if own.pads_front else _SHAPE
     check_unchanged(own, settings, shape)
     return settings
+
+
+def settings_for(
+    name: str | None, changes: Mapping[str, object], ancestor: Ancestor | None
+) -> tuple[LabelsSettings, str]:
+    """Return the settings of a training, and the name of their preset.
+
+    Args:
+        name: of a preset; None: the settings of the classifier to continue, or the default preset.
+        changes: fields to change.
+        ancestor: the classifier to continue, or None.
+
+    Raises:
+        SettingsError: as `with_changes` and `continued_settings`.
+    """
+    if ancestor is None:
+        name = name or DEFAULT_PRESET
+        return with_changes(cast(LabelsSettings, preset("labels", name)), changes), name
+    return continued_settings(ancestor.model, name, changes), name or ancestor.model.preset
 
 
 def take_over_classifier(network: Network, labels: Sequence[str], old: Model) -> int:

@@ -97,7 +97,7 @@ def as_read(
         targets=part.targets if settings.is_multi_label else part.targets.astype(np.int32),
         several=settings.is_multi_label,
         n_labels=n_labels,
-        length=settings.length if settings.traits.pads_front else None,
+        length=settings.length if settings.pads_front else None,
         soft=part.soft,
         # With a mean of 1 the learning rate keeps its meaning.
         weights=None if weights is None else (weights / weights.mean()).astype(np.float32),

@@ -20,6 +20,8 @@ from foretell.training.labels.balance import Balance
 from foretell.training.labels.batches import EncodedTexts, batch, padded
 
 _EMBEDDING, _SMALLEST = "embedding", 1e-7
+_MOMENTUM = 0.9
+"""Of SGD (Nesterov)."""
 
 Means = dict[str, float]
 """`loss` and `accuracy`, means over the texts since an epoch began."""
@@ -58,7 +60,7 @@ class CompactNetwork:
         for target, source in zip(self.model.variables, whole.variables, strict=True):
             value = source.numpy()
             target.assign(value if value.shape == target.shape else value[words])
-        self._words, self._balance, self._follows_article = words, balance, settings.traits.follows_article
+        self._words, self._balance, self._follows_article = words, balance, settings.follows_article
         self._place_of = np.zeros(len(self.embeddings), np.int32)
         self._place_of[words] = np.arange(len(words))
         self._first = [variable.numpy() for variable in self._variables()]
@@ -136,7 +138,7 @@ def compile_network(model: Any, settings: LabelsSettings, n_labels: int, *, soft
     import keras
 
     # Clipping guards the LSTM's rare large gradients.
-    clip_norm = None if settings.traits.follows_article else 1.0
+    clip_norm = None if settings.follows_article else 1.0
     several = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
     loss: Any = "binary_crossentropy" if n_labels == 2 else several
     accuracy: Any = "accuracy"
@@ -149,7 +151,7 @@ def compile_network(model: Any, settings: LabelsSettings, n_labels: int, *, soft
     if settings.optimizer == "adam":
         optimizer = keras.optimizers.Adam(rate, global_clipnorm=clip_norm)
     else:
-        optimizer = keras.optimizers.SGD(rate, settings.momentum, nesterov=True, global_clipnorm=clip_norm)
+        optimizer = keras.optimizers.SGD(rate, _MOMENTUM, nesterov=True, global_clipnorm=clip_norm)
     model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
     model.optimizer.build(model.trainable_variables)
     _build_metrics(model, settings, n_labels, soft=soft)

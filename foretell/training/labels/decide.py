@@ -149,7 +149,7 @@ def _outputs(training: Training) -> Outputs:
     if settings.is_multi_label:
         return SeveralLabels(n_labels)
     # The article's probabilities stay as its network gives them.
-    return OneLabel(n_labels, training.tokens.balance, settings.linear or not settings.traits.follows_article)
+    return OneLabel(n_labels, training.tokens.balance, settings.linear or not settings.follows_article)
 
 
 def _folds(rows: Rows, training: Training) -> Folds:
@@ -219,7 +219,7 @@ def _network(
             held = of_texts.held & np.isfinite(of_folds).all(axis=1)
             right = of_folds.argmax(axis=1)[held] == targets[held]
             training.note(f"network: out-of-fold accuracy {right.mean():.2%}")
-    network = train_network(compiled, train, training, asked)
+    network = train_network(compiled, train, training, asked, few=few)
     if of_folds is not None:
         return network, of_folds if len(of_folds) else None
     if network.valid is not None or folds.held.any() or folds.not_measured:

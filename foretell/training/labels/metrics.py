@@ -85,7 +85,7 @@ def unmeasured(standing: Standing, reason: str = "") -> dict[str, Any]:
 
 def shared_metrics(split: Split, standing: Standing, settings: LabelsSettings) -> dict[str, Any]:
     """Return the metrics that every training has: losses, sizes and steps."""
-    best = standing.best_epoch if settings.keep == "best" else standing.epoch
+    best = standing.epoch if settings.follows_article else standing.best_epoch
     return {
         "loss": standing.loss,
         "texts": len(split.train),

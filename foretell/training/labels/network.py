@@ -104,7 +104,7 @@ def make_network(train: EncodedTexts, training: Training, ancestor: Ancestor | N
         shared = take_over_classifier(whole, tokens.labels, ancestor.model)
         words = ancestor.new_words(tokenizer, settings)
         training.note(f"continued from {ancestor.name}: {shared:,} embeddings are kept; {words}")
-    elif settings.cooccurrence_embeddings:
+    elif settings.is_bidirectional:
         initialise_embeddings(whole, training)
     valid = _valid_texts(training)
     read = [np.zeros(1, np.int32), train.ids, *([] if valid is None else [valid.ids])]
@@ -141,12 +141,13 @@ def initialise_embeddings(network: Any, training: Training) -> None:
 
 
 def train_network(
-    network: CompactNetwork, train: EncodedTexts, training: Training, asked: LabelsSettings
+    network: CompactNetwork, train: EncodedTexts, training: Training, asked: LabelsSettings, *, few: bool
 ) -> TrainedNetwork:
     """Train the network on some texts to the end of its plan or of its time.
 
-    `asked` are the settings before they were adapted to the number of texts. The run's latest checkpoint is
-    continued, and new ones are written there.
+    `asked` are the settings before they were adapted to the number of texts. The network has its best weights
+    at the end; with `few` texts, which are no evidence for an epoch, and as the article's the last ones. The
+    run's latest checkpoint is continued, and new ones are written there.
 
     Raises:
         Interrupted: training was stopped; a checkpoint is on disk.
@@ -162,7 +163,8 @@ def train_network(
         text = f"{len(train):,} labelled texts: the network is trained for {plan.steps:,} steps"
         training.note(f"{text}, {', '.join(changes)}")
     valid = _valid_texts(training)
-    fitting = Fitting(network, settings, plan, train, valid, training.stages)
+    keeps_best = not (few or settings.follows_article)
+    fitting = Fitting(network, settings, plan, train, valid, training.stages, keeps_best)
     if (checkpoint := training.stages.network) is not None:
         fitting.restore(checkpoint)
         training.note(f"resumed after step {checkpoint.step:,} of {plan.steps:,}")
@@ -187,7 +189,6 @@ def fixed_schedule(settings: LabelsSettings, given: frozenset[str]) -> LabelsSet
         "epochs": _EPOCHS,
         "min_steps": 1 if "epochs" in given else _STEPS,
         "patience": 0,
-        "keep": "last",
     }
     return with_changes(settings, {name: value for name, value in adapted.items() if name not in given})
 

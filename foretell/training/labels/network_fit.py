@@ -103,6 +103,7 @@ class Fitting:
     train: EncodedTexts
     valid: EncodedTexts | None
     stages: Stages
+    keeps_best: bool
     standing: Standing = field(default_factory=Standing)
     _best: list[Array] = field(default_factory=list)
     _metric_sums: list[Array] = field(default_factory=list)
@@ -113,7 +114,7 @@ class Fitting:
         self._shown, self._log_every = 0.0, max(1, self.plan.steps // _LOGGED_LINES)
 
     def fit(self) -> None:
-        """Train on to the end, then leave the weights in the network that `settings.keep` names.
+        """Train on to the end, then leave the last or the best weights in the network.
 
         Raises:
             Interrupted: Ctrl-C, or `stop_after_steps`; a checkpoint is on disk.
@@ -128,7 +129,7 @@ class Fitting:
                 self._diverged()
                 break
             self._end_epoch()
-        if self._best and self.settings.keep == "best":
+        if self._best and self.keeps_best:
             for variable, value in zip(self._model.trainable_variables, self._best, strict=True):
                 variable.assign(value)
 
@@ -168,7 +169,7 @@ class Fitting:
     def _diverged(self) -> None:
         """Stop where the loss is no number any more: go on with the best weights, if there are any."""
         here, rate = self.standing, self.settings.learning_rate
-        if not self._best or self.settings.keep != "best":
+        if not self._best or not self.keeps_best:
             raise diverged(here.step, rate, self.run.out)
         text = f"the loss was not finite after step {here.step:,}: restored the weights of epoch"
         fix = f"{here.best_epoch} (best validation result); set a lower --learning-rate than {rate:g}"

@@ -263,7 +263,7 @@ def label_by_vectors(
 def _vectors_pay(training: Training, fitted: _Fitted, seconds: float) -> bool:
     """Return whether text vectors can be made: enough texts, enough time, and the library for it."""
     tokens = fitted.tokens
-    if not training.settings.text_vectors or tokens.valid is None:
+    if tokens.valid is None:
         return False
     if len(tokens.all_texts.ids) < MIN_TOKENS or seconds < _MIN_FITS * fitted.seconds:
         return False

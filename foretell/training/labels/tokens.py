@@ -21,6 +21,9 @@ from foretell.training.labels.balance import Balance
 from foretell.training.labels.outside_vectors import OutsideVectors, vectors_for
 
 # In a large corpus a word that occurs once carries no information; in a small one every word counts.
+LINEAR_VOCABULARY = 200_000
+"""Words of a linear model's vocabulary, at most."""
+
 _LARGE_CORPUS_TEXTS = 5_000
 
 Targets = npt.NDArray[np.int32]
@@ -192,7 +195,7 @@ def tokenize(
 ) -> tuple[Tokenizer, TokenizedTexts]:
     """Learn the vocabulary of the texts and encode them.
 
-    With a linear model the tokenizer has `linear_vocabulary` words, of which the network reads the most
+    With a linear model the tokenizer has `LINEAR_VOCABULARY` words, of which the network reads the most
     frequent `vocabulary`. With an open vocabulary both read all `vocabulary` tokens.
 
     With a `known` tokenizer its ids keep their meaning, and new words follow as far as the vocabulary has
@@ -200,7 +203,7 @@ def tokenize(
     """
     vocabulary, min_count = settings.vocabulary, settings.min_count
     if settings.linear and not settings.has_open_vocabulary:
-        vocabulary = max(vocabulary, settings.linear_vocabulary)
+        vocabulary = max(vocabulary, LINEAR_VOCABULARY)
         min_count = max(min_count, 2 if len(texts) >= _LARGE_CORPUS_TEXTS else 1)
     if known is not None:
         tokenizer = known.with_new_words(texts, vocabulary=vocabulary, min_count=min_count)

@@ -162,7 +162,7 @@ def _fitting(split: Split, settings: LabelsSettings, listener: Listener) -> tupl
     unlabelled = " and no texts without labels" if split.unlabelled else ""
     text = f"{n_labels:,} labels and {n:,} texts are too many for linear models: the network learns alone"
     listener(Note(text=f"{text}{unlabelled}"))
-    alone = replace(settings, linear=False, folds=0, refit=False, text_vectors=False)
+    alone = replace(settings, linear=False, folds=0, refit=False)
     return replace(split, unlabelled=()), alone
 
 

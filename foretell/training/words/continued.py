@@ -94,7 +94,7 @@ def opened(path: str | Path | None, old: Corpus | None, old_valid: Corpus | None
         return None
     model = read_model(path)
     settings = model.settings
-    if not (isinstance(settings, WordsSettings) and settings.traits.carries_state):
+    if not (isinstance(settings, WordsSettings) and settings.carries_state):
         is_words = isinstance(settings, WordsSettings)
         raise UsageError(
             expected="a language model to continue",

@@ -174,7 +174,7 @@ def tokenized(
     """
     tokenizer = _tokenizer(run, corpus, settings, known)
     tokens = _encoded(run, "tokens", corpus, tokenizer)
-    if not settings.traits.carries_state:
+    if not settings.carries_state:
         return TokenizedCorpus(tokenizer, tokens, None)
     if valid is None:
         return TokenizedCorpus(tokenizer, *split_tokens(tokens, settings.valid_fraction))

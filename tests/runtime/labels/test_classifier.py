@@ -166,7 +166,7 @@ def test_probabilities_that_are_nan_are_refused(
 
 
 def test_a_warm_review_takes_under_a_millisecond(labels_model: Callable[..., LabelsRuntime]) -> None:
-    runtime = labels_model("article", embedding_size=50, units=100, dense_units=250, length=200)
+    runtime = labels_model("article", embedding_size=50, units=100, length=200)
     text = " ".join(WORDS * 25)
 
     def seconds() -> float:

@@ -533,7 +533,7 @@ def test_thousands_of_repetitions_are_no_evidence_and_report_and_card_claim_noth
     assert clf.predict(texts[:4]) == labels[:4]
     for page in (tmp_path / "m" / "README.md", tmp_path / "m" / "run" / "report.html"):
         assert "too few different texts to measure (4" in page.read_text()
-    assert "too few different texts" in clf._repr_html_()
+    assert "too few different texts" in str(clf.report())
 
 
 def test_where_texts_are_enough_folds_decide() -> None:

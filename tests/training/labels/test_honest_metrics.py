@@ -136,7 +136,7 @@ def test_several_labels_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> N
 
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_cross_validation_and_costs_are_at_chance(seeds: Sequence[int]) -> None:
-    settings, reports = with_changes(SETTINGS, {"folds": 0, "epochs": 1, "text_vectors": False}), []
+    settings, reports = with_changes(SETTINGS, {"folds": 0, "epochs": 1}), []
     for seed in seeds:
         costs = Costs(fp=1, fn=1)
         reports.append(cross_validate(texts_and_random_labels(seed), settings, 2, costs=costs))

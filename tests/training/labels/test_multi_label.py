@@ -225,7 +225,7 @@ def test_many_texts_are_decided_on_validation_texts(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     "changes",
     [
-        {"preset": "cnn-lstm", "filters": 4, "dense_units": 4},
+        {"preset": "cnn-lstm"},
         pytest.param({"folds": 0}, marks=pytest.mark.soak),
     ],
 )
