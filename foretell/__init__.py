@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from foretell.annotation.annotation import annotate
     from foretell.comparison import compare
     from foretell.errors import TooFewTextsWarning
-    from foretell.hub.push import push
+    from foretell.hub.models import push
     from foretell.language_model import LanguageModel
     from foretell.surveying.survey import survey
     from foretell.text_classifier import TextClassifier
@@ -49,7 +49,7 @@ _HOME = {
     "TooFewTextsWarning": "foretell.errors",
     "annotate": "foretell.annotation.annotation",
     "compare": "foretell.comparison",
-    "push": "foretell.hub.push",
+    "push": "foretell.hub.models",
     "survey": "foretell.surveying.survey",
 }
 _CLASSES = {"words": "LanguageModel", "labels": "TextClassifier"}

@@ -82,10 +82,6 @@ class HubError(ArtifactError):
     """A model on the Hugging Face Hub that is not there, not accessible, or cannot be pushed."""
 
 
-class NoAnswerError(HubError):
-    """The Hub cannot be reached, fails, or must not be asked (HF_HUB_OFFLINE)."""
-
-
 class RunError(ForetellError):
     """A run that cannot be started or resumed."""
 

@@ -251,7 +251,7 @@ COMMANDS: dict[str, Command] = {
             "the files that a prediction needs, the metrics and the model card, no training text. It needs "
             "pip install 'foretell[hub]' and a token (hf auth login, or HF_TOKEN).",
         ),
-        examples=("foretell push reviews-model ada/reviews --public --yes --language en",),
+        examples=("foretell push reviews-model ada/reviews --public --yes",),
         group=USE,
     ),
     "info": Command(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from foretell.cli.options import TextInput, expect
 from foretell.cli.output import counted, note, show_notes
 from foretell.errors import DataError
-from foretell.hub.client import is_address, parse
+from foretell.hub.client import address_of, is_address, parse
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
@@ -139,7 +139,9 @@ def local_model(model: str) -> str:
         return model
     from foretell.hub.models import local_path
 
-    return str(local_path(model, listener=lambda address: note(f"model: {address}")))
+    folder = str(local_path(model))
+    note(f"model: {address_of(folder)}")
+    return folder
 
 
 def name_of(model: str) -> str:

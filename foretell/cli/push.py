@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, open_model
 from foretell.cli.options import AS_TEXT, Output, expect
-from foretell.cli.output import Writer, megabytes, note
+from foretell.cli.output import Writer, note
 
 
 def push(
@@ -20,7 +19,6 @@ def push(
     *,
     public: bool = False,
     yes: Annotated[bool, Parameter(name=["-y", "--yes"])] = False,
-    language: Annotated[str | None, Parameter(metavar="CODE")] = None,
     output: Output = AS_TEXT,
 ) -> int:
     """Push a model to the Hugging Face Hub.
@@ -30,11 +28,10 @@ def push(
         repository: Repository on the Hub; it is made where there is none.
         public: Make a new repository public, and push to a public one. Without it the repository is private.
         yes: Agree to what the model discloses, without a question.
-        language: Language of the texts for the model card, an ISO 639 code such as en.
     """
     from foretell.hub.client import is_repository, require_hub
-    from foretell.hub.push import DISCLOSES
-    from foretell.hub.push import push as push_model
+    from foretell.hub.models import DISCLOSES
+    from foretell.hub.models import push as push_model
 
     format = output.chosen()
     is_name = is_repository(repository)
@@ -50,9 +47,6 @@ def push(
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             note("nothing was pushed")
             return 1
-    pushed = push_model(directory, repository, private=not public, yes=True, language=language)
-    record = dataclasses.asdict(pushed)
-    who = "private" if pushed.private else "public"
-    line = f"{pushed.address}: {who}, {len(pushed.files)} files, {megabytes(pushed.bytes)}"
-    Writer(format, list(record)).write(record, line)
+    address = push_model(directory, repository, private=not public, yes=True)
+    Writer(format, ["address"]).write({"address": address}, address)
     return 0

@@ -97,13 +97,16 @@ def train_labels(
     """
     from foretell.artifacts.kept_teacher import check_encoder_folder
     from foretell.data.word_vectors import vector_files
+    from foretell.hub.client import address_of
     from foretell.hub.models import local_encoder
 
     # Before the data is read and TensorFlow is imported, which takes minutes and seconds.
     more.check(data)
     encoder = None
     if more.teacher is not None:
-        folder = local_encoder(more.teacher, listener=lambda address: note(f"teacher: {address}"))
+        folder = local_encoder(more.teacher)
+        if (address := address_of(folder)) is not None:
+            note(f"teacher: {address}")
         encoder = check_encoder_folder(folder)
     if more.vectors is not None:
         vector_files(more.vectors)

@@ -143,7 +143,7 @@ def _open_one(source: str | Path, notes: list[str], part: Literal["train", "test
         def lines() -> Iterator[str]:
             return _lines(record.text for record in hub_records(files, ReadOptions(), notes))
 
-        return Corpus(str(files[0]), lines, notes)
+        return Corpus(files[0], lines, notes)
     path = existing(source, named.NAMED)
     files_below = _files_below(path) if path.is_dir() else [path]
     open_bytes(files_below[0]).close()

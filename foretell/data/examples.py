@@ -18,14 +18,16 @@ from foretell.data.label_types import LabelType, common_type, ordered
 from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
-from foretell.hub.client import is_address
-from foretell.hub.datasets import SplitFiles, fetch_dataset, parse_dataset
+from foretell.hub.client import data_files, is_address
 
 MAX_VALUES = 200
 EMPTY = "(empty)"
 """What an empty cell of a column to compare by is called."""
 _NAMES_SHOWN = 20
 _HINTS = "label hints"
+
+HubFiles = tuple[str, list[Path]]
+"""The address of a data set on the Hub with its commit hash, and its files in the cache."""
 
 
 @dataclass(frozen=True)
@@ -159,24 +161,21 @@ def _named_records(name: str, part: Part, notes: list[str]) -> Iterator[Record]:
     yield from named.imdb(part, notes=notes)
 
 
-def hub_files(address: str, part: Part | None, notes: list[str]) -> SplitFiles:
-    """Download the files of a split of a data set on the Hub; a note has the commit hash.
-
-    `address` is `hf://owner/name[@revision][#[configuration/]split]`; `part` is used where it names no split.
-    """
-    files = fetch_dataset(parse_dataset(address), part)
+def hub_files(address: str, part: Part | None, notes: list[str]) -> HubFiles:
+    """Download the files of a data set on the Hub (see `data_files`); a note has the commit."""
+    files = data_files(address, part)
     size = sum(path.stat().st_size for path in files[1])
     note(notes, f"data set: {files[0]} ({size / 1e6:,.1f} MB)")
     return files
 
 
-def hub_records(files: SplitFiles, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
+def hub_records(files: HubFiles, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
     """Yield the records of the files of a split, in their order."""
     address, paths = files
     for path in paths:
         source = Source(path, options, notes)
         # The files of a split are one source for the user.
-        source.name = source.short = str(address)
+        source.name = source.short = address
         yield from read_source(source)
 
 

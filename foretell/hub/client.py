@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: addresses, downloads at one commit, and one line for each error.
+"""The Hugging Face Hub: addresses, files of one commit in the cache, data sets, and one line for each error.
 
 huggingface_hub does the work, with its cache, its token and its offline mode; it is imported in functions.
 """
@@ -11,17 +11,19 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from foretell.errors import ForetellError, HubError, NoAnswerError, UsageError
+from foretell.errors import DataError, ForetellError, HubError, UsageError
 from foretell.machine import TO_USE_HUB, require
+from foretell.readable import listed
 
 LIBRARY = "foretell"
 SCHEME = "hf://"
 MAIN = "main"
-"""The branch that an address without a revision means."""
+"""The branch that an address of a model without a revision means."""
+CONVERTED = "refs/convert/parquet"
+"""The branch on which the Hub keeps a data set as Parquet."""
 
 _LOG_IN = "log in with: hf auth login, or set HF_TOKEN"
 # The Hub's own rule for the two names, and a revision that is a branch, a tag or a commit hash.
@@ -29,29 +31,24 @@ _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _REPOSITORY = re.compile(rf"{_NAME}/{_NAME}")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_FILE = re.compile(rf"{SCHEME}datasets/({_NAME}/[^/@]+)(@[^/]+)?/([^#]+)")
+# config/split/0000.parquet, as the Hub converts; of a very large set only the first part is converted.
+_PARQUET = re.compile(r"([^/]+)/(?:partial-)?([^/]+)/\d{4,}\.parquet")
+_A_FILE = f"name one file of a data set: {SCHEME}datasets/OWNER/NAME/FILE"
 
 Kind = Literal["model", "dataset"]
+Part = Literal["train", "valid", "test"]
+_SPLITS: dict[Part | None, str] = {"valid": "validation", "test": "test"}
 
 
-@dataclass(frozen=True)
-class Address:
-    """A repository on the Hub.
-
-    Attributes:
-        repository: "owner/name".
-        revision: a branch, a tag or a commit hash.
-    """
+class Address(NamedTuple):
+    """A repository on the Hub, "owner/name", and its revision: a branch, a tag or a commit hash."""
 
     repository: str
     revision: str = MAIN
 
     def __str__(self) -> str:
-        pinned = "" if self.revision == MAIN else f"@{self.revision}"
-        return f"{SCHEME}{self.repository}{pinned}"
-
-    def at(self, revision: str) -> Address:
-        """Return the address of the same repository at another revision."""
-        return replace(self, revision=revision)
+        return f"{SCHEME}{self.repository}{'' if self.revision == MAIN else f'@{self.revision}'}"
 
 
 def is_address(model: object) -> bool:
@@ -92,86 +89,109 @@ def address_of(path: str | Path | None) -> Address | None:
     return Address(repository, commit) if is_cached and is_repository(repository) else None
 
 
-def folder_name(path: str | Path) -> str:
-    """Return the name of a folder; of one in the cache NAME@COMMIT."""
-    address = address_of(path)
-    if address is None:
-        return Path(path).resolve().name
-    return f"{address.repository.partition('/')[2]}@{address.revision}"
-
-
 def require_hub() -> None:
-    """Check that huggingface_hub is installed, without importing it.
-
-    Raises:
-        MissingExtraError: it is not; `fix` is the install command.
-    """
+    """Check that huggingface_hub is installed, without importing it; raise MissingExtraError if not."""
     require(("huggingface_hub",), "hf:// and foretell push", TO_USE_HUB)
 
 
-def pinned(kind: Kind, address: Address) -> Address:
-    """Return the address with the commit hash of its revision; without an answer, the one in the cache."""
-    from huggingface_hub import HfApi
+def files_of(kind: Kind, address: Address) -> tuple[Address, list[str]]:
+    """Return the address with a commit hash, and the names of all files of that commit, in the cache or not.
 
-    where, revision = str(address), address.revision
-    with asking(where):
-        api = HfApi(library_name=LIBRARY)
-        commit = api.resolve_revision(address.repository, repo_type=kind, revision=revision).resolved
-    # It becomes the name of a folder.
-    if not _COMMIT.fullmatch(commit):
-        raise HubError(expected="a commit of 40 hexadecimal digits", found=repr(commit)[:100], where=where)
-    return address.at(commit)
-
-
-def file_names(kind: Kind, address: Address) -> list[str]:
-    """Return the names of all files of a commit, in the cache or not."""
+    Without an answer of the Hub it is the commit of the last download.
+    """
+    require_hub()
     from huggingface_hub import HfApi, get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
-    repository, revision = address.repository, address.revision
+    api, name = HfApi(library_name=LIBRARY), address.repository
     with asking(str(address)):
+        commit = api.resolve_revision(name, repo_type=kind, revision=address.revision).resolved
+        # It becomes the name of a folder.
+        if not _COMMIT.fullmatch(commit):
+            found = repr(commit)[:100]
+            raise HubError(expected="a commit of 40 hexadecimal digits", found=found, where=str(address))
         try:
-            return [each.path for each in get_cached_repo_tree(repository, repo_type=kind, revision=revision)]
+            names = [each.path for each in get_cached_repo_tree(name, repo_type=kind, revision=commit)]
         except CachedRepoTreeNotFoundError:
-            return HfApi(library_name=LIBRARY).list_repo_files(repository, repo_type=kind, revision=revision)
+            names = api.list_repo_files(name, repo_type=kind, revision=commit)
+    return Address(name, commit), sorted(names)
 
 
 def download(kind: Kind, address: Address, names: Iterable[str]) -> Path:
     """Download files of a commit into the cache, unless they are there, and return their folder.
 
-    Args:
-        kind: of the repository.
-        address: with the commit hash.
-        names: those that the repository does not have are left out.
+    Names that the repository does not have are left out.
     """
     from huggingface_hub import snapshot_download
 
-    patterns = [glob.escape(name) for name in names]
+    name, revision, patterns = address.repository, address.revision, [glob.escape(each) for each in names]
     with asking(str(address)):
         # It lets no name of a file lead out of this folder.
         folder = snapshot_download(
-            address.repository, repo_type=kind, revision=address.revision, allow_patterns=patterns,
-            library_name=LIBRARY,
-        )  # fmt: skip
+            name, repo_type=kind, revision=revision, allow_patterns=patterns, library_name=LIBRARY
+        )
     return Path(folder)
 
 
-@contextmanager
-def asking(where: str, *, token: str | None = None) -> Iterator[None]:
-    """Raise whatever huggingface_hub fails with as one HubError; show progress on a terminal, no warnings.
+def data_files(text: str, part: Part | None) -> tuple[str, list[Path]]:
+    """Download what the address of a data set names into the cache, unless it is there.
+
+    `hf://owner/name[@revision][#[configuration/]split]` is a split of the Parquet files that the Hub keeps of
+    a data set, whatever its own format; `hf://datasets/owner/name[@revision]/path` is one file of it.
 
     Args:
-        where: the address that was asked for.
-        token: the token that was given; it is removed from the server's messages.
-    """
-    from huggingface_hub import errors, get_token
-    from huggingface_hub.utils.tqdm import (
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
+        text: the address.
+        part: what the caller needs where the address names no split; None: train, or the only split.
 
-    secret = token or get_token()
+    Returns:
+        The address with the commit hash and the split, and the files in their order.
+
+    Raises:
+        UsageError: not an address.
+        MissingExtraError: huggingface_hub is not installed.
+        HubError: the Hub cannot be reached, there is no such repository or revision, or no access to it.
+        DataError: no such file, configuration or split.
+    """
+    if one := _FILE.fullmatch(text):
+        address, names = files_of("dataset", parse(f"{SCHEME}{one[1]}{one[2] or ''}"))
+        shown, chosen = f"{SCHEME}datasets/{address.repository}@{address.revision}/{one[3]}", [one[3]]
+        if one[3] not in names:
+            raise DataError(expected=f"a file {one[3]}", found=listed(names) or "none", where=str(address))
+    else:
+        body, _, fragment = text.partition("#")
+        address = parse(body) if "@" in body else Address(parse(body).repository, CONVERTED)
+        address, names = files_of("dataset", address)
+        split, chosen = _split(names, fragment, part, address)
+        shown = f"{address}#{split}"
+    folder = download("dataset", address, chosen)
+    return shown, [folder / name for name in chosen]
+
+
+def _split(names: Iterable[str], asked: str, part: Part | None, address: Address) -> tuple[str, list[str]]:
+    """Return the configuration and split that are asked for, or needed, and its files."""
+    splits: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        if match := _PARQUET.fullmatch(name):
+            splits.setdefault((match[1], match[2]), []).append(name)
+    configurations = {configuration for configuration, _ in splits}
+    configuration, _, split = asked.rpartition("/")
+    configuration = configuration or (min(configurations) if len(configurations) == 1 else "default")
+    there = [each for of, each in splits if of == configuration]
+    split = split or (there[0] if part is None and len(there) == 1 else _SPLITS.get(part, "train"))
+    if (configuration, split) not in splits:
+        found = [f"{of}/{each}" for of, each in sorted(splits)]
+        fix = f"name one: {SCHEME}{address.repository}#{found[0]}" if found else _A_FILE
+        expected = f"the split '{configuration}/{split}' in Parquet"
+        raise DataError(expected=expected, found=listed(found) or "none", where=str(address), fix=fix)
+    return f"{configuration}/{split}", splits[configuration, split]
+
+
+@contextmanager
+def asking(where: str) -> Iterator[None]:
+    """Raise whatever huggingface_hub fails with as a HubError; show progress on a terminal only."""
+    from huggingface_hub import errors
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
     hides = not (sys.stderr.isatty() or are_progress_bars_disabled())
     if hides:
         disable_progress_bars()
@@ -186,7 +206,7 @@ def asking(where: str, *, token: str | None = None) -> Iterator[None]:
     except Exception as error:
         # Where nothing in the cache can replace the answer, the cause says why there was none.
         replaced = isinstance(error, errors.RevisionResolutionError | errors.LocalEntryNotFoundError)
-        known = _known(error.__cause__ or error if replaced else error, where, secret)
+        known = _known(error.__cause__ or error if replaced else error, where)
         if known is None:
             raise
         # Not chained: a message of the server may quote the token, and --debug would show it.
@@ -197,54 +217,48 @@ def asking(where: str, *, token: str | None = None) -> Iterator[None]:
             enable_progress_bars()
 
 
-def _known(error: BaseException, where: str, secret: str | None) -> HubError | None:
+_KNOWN = {
+    "OfflineModeIsEnabled": (
+        "all of it in the cache", "not all", "unset HF_HUB_OFFLINE, or open it once with a connection",
+    ),
+    "GatedRepoError": (
+        "access to the repository", "a gated one", f"ask for access on its page, then {_LOG_IN}",
+    ),
+    "RepositoryNotFoundError": (
+        "a repository", "none, or a private one that no token here can read", f"check the name, or {_LOG_IN}",
+    ),
+    "RevisionNotFoundError": (
+        "a branch, tag or commit of it", "none", f"check what follows the @, or {_A_FILE}",
+    ),
+}  # fmt: skip
+"""Exceptions of huggingface_hub: what was expected, what was found, and the fix."""
+
+
+def _known(error: BaseException, where: str) -> HubError | None:
     """Return the error of a failed request; None: something else has failed."""
-    from huggingface_hub import constants, errors
+    from huggingface_hub import constants, errors, get_token
 
-    if isinstance(error, errors.OfflineModeIsEnabled):
-        fix = "unset HF_HUB_OFFLINE, or open it once with a connection"
-        return NoAnswerError(expected="all of it in the cache", found="not all", where=where, fix=fix)
-    if isinstance(error, errors.HfHubHTTPError):
-        return _refusal(where, error, secret)
-    # Errors of the connection are those of the client's HTTP library.
-    if type(error).__module__.partition(".")[0] in ("httpx", "httpx2"):
-        expected, fix = f"an answer of the Hub ({constants.ENDPOINT})", "check the connection"
-        found, fix = type(error).__name__, f"{fix}; what was opened before is in the cache"
-        return NoAnswerError(expected=expected, found=found, where=where, fix=fix)
-    if isinstance(error, OSError):
-        found, where = error.strerror or _without(secret, str(error)), str(error.filename or where)
-        return HubError(expected="a cache that can be written", found=found, where=where)
-    if isinstance(error, ValueError | RuntimeError):
-        # A card that the Hub refuses, or a failed upload.
-        found = _without(secret, f"{error} {error.__cause__ or ''}")
-        return HubError(expected="the Hub to accept this", found=found, where=where)
-    return None
+    def one_line(message: object) -> str:
+        token = get_token()
+        text = str(message).replace(token, "***") if token else str(message)
+        return " ".join(text.split())[:200]
 
-
-def _refusal(where: str, error: BaseException, secret: str | None) -> HubError:
-    from huggingface_hub import errors
-
-    assert isinstance(error, errors.HfHubHTTPError)
-    status, anonymous = error.response.status_code, secret is None
-    if isinstance(error, errors.GatedRepoError):
-        expected, found = "access to the repository", "a gated one"
-        fix = f"ask for access on its page{f', then {_LOG_IN}' if anonymous else ''}"
-    elif isinstance(error, errors.RepositoryNotFoundError):
-        expected, fix = "a repository", f"check the name, or {_LOG_IN}"
-        rest = ", which needs a token" if anonymous else " that this token cannot read"
-        found = f"none, or a private one{rest}"
-    elif isinstance(error, errors.RevisionNotFoundError):
-        expected, found, fix = "a branch, tag or commit of it", "none", "check what follows the @"
-    elif status in (401, 403):
-        expected, found = "a token", "none" if anonymous else f"one that lacks permission ({status})"
-        fix = _LOG_IN
+    known, fix = [_KNOWN[each.__name__] for each in type(error).__mro__ if each.__name__ in _KNOWN], ""
+    if known:
+        expected, found, fix = known[0]
+    elif isinstance(error, errors.HfHubHTTPError):
+        status, message = error.response.status_code, one_line(error.server_message or "no reason given")
+        expected, found = "the Hub to answer", f"HTTP status {status}: {message}"
+        if status in (401, 403):
+            expected, found, fix = "a token", f"none, or one that lacks permission ({status})", _LOG_IN
+    elif type(error).__module__.partition(".")[0] in ("httpx", "httpx2"):
+        # Errors of the connection are those of the client's HTTP library.
+        expected, found = f"an answer of the Hub ({constants.ENDPOINT})", type(error).__name__
+        fix = "check the connection; what was opened before is in the cache"
+    elif isinstance(error, OSError | ValueError | RuntimeError):
+        # No space for the cache, a card that the Hub refuses, or a failed upload.
+        expected = "the Hub to accept this, and a cache that can be written"
+        found = one_line(f"{error} {error.__cause__ or ''}")
     else:
-        kind = NoAnswerError if status >= 500 else HubError
-        message = _without(secret, error.server_message or "no reason given")
-        return kind(expected="the Hub to answer", found=f"HTTP status {status}: {message}", where=where)
+        return None
     return HubError(expected=expected, found=found, where=where, fix=fix)
-
-
-def _without(secret: str | None, message: str) -> str:
-    """Return a message of the server without the token, on one line."""
-    return " ".join((message.replace(secret, "***") if secret else message).split())[:200]

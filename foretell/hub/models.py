@@ -1,25 +1,46 @@
-"""Models on the Hub as directories in the cache, at one commit: foretell's own, and sentence encoders."""
+"""Models on the Hub: opened as directories in the cache, at one commit, and pushed without training texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import math
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from foretell.artifacts import manifest
+from foretell.artifacts.directory import read_model
 from foretell.artifacts.kept_teacher import GRAPHS, TOKENIZER
-from foretell.errors import HubError, NotAModelError
-from foretell.hub.client import Address, download, file_names, is_address, parse, pinned, require_hub
+from foretell.artifacts.model import Model
+from foretell.errors import HubError, NotAModelError, UsageError
+from foretell.hub import client
+from foretell.hub.client import Address, is_address
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import ModelInfo
 
 ON_HUB = (*manifest.FILES, *manifest.PARTS, manifest.MANIFEST)
 """Everything that is pushed or downloaded; run/, with report and log, never is."""
+DISCLOSES = (
+    "the vocabulary, the n-grams and the labels of a model contain words of its training texts, also rare "
+    "ones such as names; whoever can read the repository can read them"
+)
+"""The warning before a push."""
 
 # Files that state an encoder's window and its licence.
 _BESIDE = ("sentence_bert_config.json", "tokenizer_config.json", "config.json", "LICENSE", "LICENSE.txt")
+# What may be text in metrics.json: how a metric was measured, and what else was trained with. Everything else
+# there is a number or the name of a label.
+_TEXTS = frozenset({"measured_on", "decided_by", "name", "sha256", "licence"})
+_MAX_TEXT = 500
+_TASKS = {"labels": "text-classification", "words": "text-generation"}
+# Key of metrics.json: the Hub's name of the metric.
+_METRICS = {"labels": {"accuracy": "accuracy", "macro_f1": "f1"}, "words": {"valid_perplexity": "perplexity"}}
 
-Listener = Callable[[Address], None]
 
-
-def local_path(model: str | Path, *, listener: Listener | None = None) -> str | Path:
+def local_path(model: str | Path) -> str | Path:
     """Return the directory of a model: the one in the cache for an address on the Hub.
 
     What is not in the cache is downloaded: only files with the names of a model directory. The revision
@@ -28,7 +49,6 @@ def local_path(model: str | Path, *, listener: Listener | None = None) -> str | 
 
     Args:
         model: a model directory, which is returned as it is, or `hf://owner/name[@revision]`.
-        listener: gets the address with the commit hash of what was fetched.
 
     Raises:
         UsageError: not an address.
@@ -38,21 +58,16 @@ def local_path(model: str | Path, *, listener: Listener | None = None) -> str | 
     """
     if not is_address(model):
         return model
-    address = _pinned(str(model))
-    # Two small files show whether the repository is a model at all.
-    folder = download("model", address, (manifest.CONFIG, manifest.MANIFEST))
-    if not (folder / manifest.MANIFEST).is_file() or not manifest.is_model(folder):
+    address, names = client.files_of("model", client.parse(str(model)))
+    if manifest.MANIFEST not in names:
         raise NotAModelError(
             expected="a foretell model", found="a repository that foretell did not write",
             where=str(address), fix="check the name",
         )  # fmt: skip
-    folder = download("model", address, ON_HUB)
-    if listener is not None:
-        listener(address)
-    return folder
+    return client.download("model", address, ON_HUB)
 
 
-def local_encoder(encoder: str | Path, *, listener: Listener | None = None) -> str | Path:
+def local_encoder(encoder: str | Path) -> str | Path:
     """Return the folder of a sentence encoder: the one in the cache for an address on the Hub.
 
     Of a repository, such as one of sentence-transformers, the graph, tokenizer.json and the files that state
@@ -64,21 +79,149 @@ def local_encoder(encoder: str | Path, *, listener: Listener | None = None) -> s
     """
     if not is_address(encoder):
         return encoder
-    address = _pinned(str(encoder))
-    names = file_names("model", address)
+    address, names = client.files_of("model", client.parse(str(encoder)))
     graph = next((name for name in GRAPHS if name in names), None)
     if graph is None or TOKENIZER not in names:
         raise HubError(
             expected=f"an encoder with {GRAPHS[1]} and {TOKENIZER}", found="a repository without them",
             where=str(address), fix="export it to ONNX, and give the folder",
         )  # fmt: skip
-    folder = download("model", address, (graph, TOKENIZER, *_BESIDE))
-    if listener is not None:
-        listener(address)
-    return folder
+    return client.download("model", address, (graph, TOKENIZER, *_BESIDE))
 
 
-def _pinned(text: str) -> Address:
-    address = parse(text)
-    require_hub()
-    return pinned("model", address)
+def push(model: object, repository: str, *, private: bool = True, yes: bool = False) -> str:
+    """Push a model to the Hugging Face Hub; `foretell.load("hf://owner/name")` then opens it anywhere.
+
+    The model is verified first. Pushed are the files that a prediction needs, the metrics without texts, and
+    the model card; run/ with the report stays here. The repository is made where there is none. The token is
+    that of HF_TOKEN, or what `hf auth login` stored.
+
+    >>> foretell.push("reviews-model", "ada/reviews", yes=True)  # doctest: +SKIP
+    'hf://ada/reviews@5c1b…'
+
+    Args:
+        model: a model directory, a `TextClassifier` or a `LanguageModel`.
+        repository: "owner/name".
+        private: whether a new repository is private. A public one that exists is refused unless False.
+        yes: agrees that words of the training texts are disclosed to whoever can read the repository: the
+            vocabulary, the n-grams and the labels contain them.
+
+    Returns:
+        The address of what was pushed: "hf://owner/name@COMMIT".
+
+    Raises:
+        UsageError: `yes` is not given, or no name of a repository.
+        MissingExtraError: huggingface_hub is not installed.
+        ArtifactError: the model cannot be trusted.
+        HubError: the Hub cannot be reached or refuses; the repository is public, or holds something else.
+    """
+    if not client.is_repository(repository):
+        found = repr(repository[:200])
+        raise UsageError(expected="the name of a repository, owner/name", found=found, where="REPOSITORY")
+    if not yes:
+        fix = f"{DISCLOSES}; agree with yes"
+        raise UsageError(expected="agreement to what a push discloses", found="none", fix=fix)
+    client.require_hub()
+    from huggingface_hub import HfApi
+
+    with tempfile.TemporaryDirectory(prefix="foretell-push-") as temporary:
+        source, folder = Path(temporary) / "model", Path(temporary) / "files"
+        if isinstance(model, str | Path):
+            source = Path(local_path(model))
+        elif hasattr(model, "save"):
+            model.save(source)
+        else:
+            found = type(model).__name__
+            raise UsageError(expected="a model directory, a TextClassifier or a LanguageModel", found=found)
+        contents = _contents(read_model(source), source, repository)
+        folder.mkdir()
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        with client.asking(str(Address(repository))):
+            api = HfApi(library_name=client.LIBRARY)
+            info = _repository(api, repository, private=private)
+            # A part that an older model had would only be dead weight. A push from elsewhere in this moment
+            # would be mixed with this one: the commit must follow the one that was seen.
+            commit = api.upload_folder(
+                repo_id=info.id, folder_path=folder, commit_message="Push a foretell model",
+                delete_patterns=list(manifest.PARTS), parent_commit=info.sha,
+            )  # fmt: skip
+    return str(Address(info.id, commit.oid))
+
+
+def _repository(api: HfApi, repository: str, *, private: bool) -> ModelInfo:
+    """Return the repository, which is made where there is none."""
+    api.create_repo(repository, private=private, exist_ok=True)
+    info = api.model_info(repository)
+    present, where = {each.rfilename for each in info.siblings or ()}, str(Address(repository))
+    if private and not info.private:
+        fix = "--public (private=False) pushes to it all the same"
+        raise HubError(expected="a private repository", found="a public one", where=where, fix=fix)
+    if manifest.CONFIG in present and manifest.MANIFEST not in present:
+        expected = "a new repository, or one with a foretell model"
+        raise HubError(expected=expected, found="another model", where=where, fix="choose another name")
+    return info
+
+
+def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
+    """Return the files of a model that are pushed, each verified.
+
+    metrics.json loses the texts of wrong predictions and every other text but how a metric was measured. The
+    manifest is written anew: README.md is not in it, so that the card can be edited on the Hub.
+    """
+    contents = {
+        name: manifest.read_verified(source, name, entry)
+        for name, entry in model.files.items()
+        if name in ON_HUB and name != manifest.CARD
+    }
+    labels = frozenset(model.labels or ())
+
+    def public(value: object, key: str) -> object:
+        if isinstance(value, Mapping):
+            return {name: public(item, name) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [public(item, key) for item in value]
+        is_shown = (
+            not isinstance(value, str) or value in labels or (key in _TEXTS and len(value) <= _MAX_TEXT)
+        )
+        return value if is_shown else None
+
+    kept = {key: public(value, key) for key, value in model.metrics.items() if key != "mistakes"}
+    metrics = json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False)
+    contents[manifest.METRICS] = metrics.encode(errors="backslashreplace") + b"\n"
+    contents[manifest.MANIFEST] = manifest.manifest_json(contents, model.written_by)
+    card = (source / manifest.CARD).read_bytes().decode(errors="replace")
+    return {**contents, manifest.CARD: _card(model, card, repository).encode()}
+
+
+def _card(model: Model, card: str, repository: str) -> str:
+    """Return README.md for the Hub: the model's own card, with metrics and address."""
+    from huggingface_hub import EvalResult, ModelCard
+
+    # The report is not pushed: it quotes texts.
+    made, where = (
+        ModelCard(card.replace(", curves in `run/report.html`", "")),
+        model.metrics.get("measured_on"),
+    )
+    values = {name: model.metrics.get(key) for key, name in _METRICS[model.job].items()}
+    results = [
+        EvalResult(
+            task_type=_TASKS[model.job], dataset_type="not-published",
+            dataset_name=str(where or "validation texts"), dataset_split="validation",
+            metric_type=name, metric_value=round(float(value), 4),
+        )
+        for name, value in values.items()
+        if isinstance(value, float | int) and math.isfinite(value)
+    ]  # fmt: skip
+    # Metrics of the texts that were learned from say nothing.
+    if results and "training" not in str(where):
+        made.data["model_name"] = repository.partition("/")[2]
+        made.data["metrics"] = [each.metric_type for each in results]
+        made.data["eval_results"] = results
+    command = 'classify hf://{} "a text"' if model.job == "labels" else 'next hf://{} "some words"'
+    return (
+        f"---\n{made.data.to_yaml()}\n---\n\n{made.text.strip()}\n\n"
+        "## From the Hub\n\nAfter `pip install 'foretell[hub]'`, wherever a model directory is accepted:\n\n"
+        f"```sh\nforetell {command.format(repository)}\n```\n\n"
+        f'```python\nmodel = foretell.load("hf://{repository}")\n```\n'
+    )

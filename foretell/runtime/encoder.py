@@ -30,7 +30,7 @@ from foretell.artifacts.kept_teacher import TOKENIZER, EncoderFiles, check_encod
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.errors import ArtifactError
-from foretell.hub.client import folder_name
+from foretell.hub.client import address_of
 from foretell.runtime.session import Session, Threads, check_threads
 
 POOLED = "sentence_embedding"
@@ -141,7 +141,8 @@ class SentenceEncoder:
         files, folder = EncoderFiles.read(path), Path(path).expanduser()
         session = _opened(graph_of(folder), lambda: files.graph)
         encoder = cls(session, folder / TOKENIZER, files, threads=check_threads(threads))
-        encoder.name, encoder.sha256, encoder._files = folder_name(folder), files.sha256(), files
+        encoder.name = str(address_of(folder) or folder.resolve().name)
+        encoder.sha256, encoder._files = files.sha256(), files
         # Dynamic quantisation takes the range of its numbers from the whole batch.
         encoder._together = files.graph.find(_DYNAMIC_QUANTISATION) < 0
         return encoder

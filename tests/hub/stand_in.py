@@ -148,8 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(401, {"error": "Invalid username or password."})
         elif asked["organization"] != "ada":
             self._send(403, {"error": f"You may not create in {asked['organization']}"})
+        elif (name := f"{asked['organization']}/{asked['name']}") in self.hub.repositories:
+            self._send(409, {"url": f"{self.hub.url}/{name}"})
         else:
-            name = f"{asked['organization']}/{asked['name']}"
             made = self.hub.add(name, {".gitattributes": b"*.onnx filter=lfs\n"})
             made.private = asked.get("visibility") == "private" or asked.get("private") is True
             self._send(200, {"url": f"{self.hub.url}/{name}"})
