@@ -114,7 +114,7 @@ def tfidf(
 
 def embedded(folder: Path, train: Records, texts: Sequence[str], *, c: float) -> list[str]:
     """Embeddings of a sentence encoder and logistic regression; `folder` is the encoder's."""
-    return logistic_regression(lambda some: _embeddings(folder, some), train, texts, c=c)
+    return logistic_regression(_encoder(folder), train, texts, c=c)
 
 
 def logistic_regression(
@@ -132,18 +132,18 @@ def logistic_regression(
 
 
 @lru_cache(maxsize=1)
-def _encoder(folder: Path) -> tuple[SentenceEncoder, dict[str, Any]]:
-    return SentenceEncoder.open(folder), {}
-
-
-def _embeddings(folder: Path, texts: Sequence[str]) -> Any:
-    """Return the embedding of each text [text, dimension]; each text is encoded once."""
+def _encoder(folder: Path) -> Callable[[list[str]], Any]:
+    """Return what gives embeddings [text, dimension]; each text is encoded once."""
     import numpy as np
 
-    encoder, known = _encoder(folder)
-    new = [text for text in dict.fromkeys(texts) if text not in known]
-    known.update(zip(new, encoder.encode(new), strict=True))
-    return np.stack([known[text] for text in texts])
+    encoder, known = SentenceEncoder.open(folder), dict[str, Any]()
+
+    def encode(texts: list[str]) -> Any:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(new, encoder.encode(new), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    return encode
 
 
 def nb_weighted(train: Records, texts: Sequence[str], seed: int, *, c: float, min_df: int = 1) -> list[str]:

@@ -1,18 +1,15 @@
 """JSON Lines classified by two workers on Ray, beside one single-threaded process: speed and memory.
 
-Both read rows of the same kind with the same model and write JSON Lines. The one process is `LabelsRuntime`
-with one thread. Its speed does not depend on the length of the file, so that it reads a part. The start of
-the cluster is shown apart. Memory is the proportional set size (PSS) of the driver and the workers together;
-that of Ray's own processes is beside it. Linux only.
+Both read rows of the same kind with the same model and write JSON Lines. The one process is the command
+without `--cluster`, with one thread. Its speed does not depend on the length of the file, so that it reads a
+part. The start of the cluster is shown apart. Memory is the proportional set size (PSS) of the driver and the
+workers together; that of Ray's own processes is beside it. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -22,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.harness import Results, train
+from bench.harness import Results, environment, execute, script, train
 from foretell.cluster import classify_files
 from foretell.data.examples import read_examples
 
@@ -31,23 +28,6 @@ ALONE = 50
 
 # One thread in every library, as a worker has.
 _ONE_THREAD = {"RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-_ALONE = """
-import json, sys, time
-from foretell.cluster.rows import verdict_parts
-from foretell.runtime.labels.classifier import LabelsRuntime
-runtime = LabelsRuntime.open(sys.argv[1], threads=1)
-started, rows = time.perf_counter(), []
-def texts():
-    for line in open(sys.argv[2], encoding="utf-8"):
-        rows.append(json.loads(line))
-        yield rows[-1]["text"]
-count = 0
-with open(sys.argv[3], "w", encoding="utf-8") as out:
-    for verdict in runtime.classify(texts()):
-        out.write(json.dumps({**rows.pop(0), **verdict_parts(verdict)}) + "\\n")
-        count += 1
-print(json.dumps([count, time.perf_counter() - started]))
-"""
 
 
 @dataclass
@@ -92,21 +72,17 @@ def written(path: Path, megabytes: int) -> Path:
 
 
 def alone(model: Path, path: Path) -> float:
-    """Return the rows/s of one single-threaded process."""
-    command = [sys.executable, "-c", _ALONE, str(model), str(path), str(path.with_suffix(".alone"))]
-    variables = {**os.environ, **_ONE_THREAD}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
-    rows, seconds = json.loads(done.stdout)
-    return float(rows / seconds)
+    """Return the rows/s of one single-threaded process: the command without `--cluster`."""
+    command = [*script(), "classify", str(model), str(path), "--format", "jsonl"]
+    done = execute(command, {**environment(), **_ONE_THREAD})
+    return done.stdout.count("\n") / done.seconds
 
 
 def with_workers(results: Results, model: Path, folder: Path, megabytes: int, one: float) -> None:
     """Measure two workers on a file of this size."""
     path = written(folder / "in.jsonl", megabytes)
     with measured() as memory, tempfile.TemporaryDirectory(dir=folder) as out:
-        report = classify_files(
-            model, path, out=Path(out) / "answers", out_format="jsonl", cluster="local", workers=2
-        )
+        report = classify_files(model, path, out=Path(out) / "answers", cluster="local", workers=2)
     path.unlink()
     results.add(
         "two workers", megabytes, f"{report.rows:,}", f"{report.rows_per_second:,.0f}",

@@ -13,8 +13,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from bench.harness import archive, environment
 
 Records = list[tuple[str, str]]
@@ -109,7 +107,6 @@ def accuracy(predicted: Sequence[str], records: Records) -> float:
 
 # ---- Texts of given sizes
 
-WORDS_PER_LINE = 20
 REVIEW_WORDS = 200
 
 
@@ -119,31 +116,3 @@ def sample_reviews(count: int) -> list[str]:
     words = [word for row in csv.DictReader(io.StringIO(text)) for word in row["text"].split()]
     starts = [17 * i % (len(words) - REVIEW_WORDS) for i in range(count)]
     return [" ".join(words[start : start + REVIEW_WORDS]) for start in starts]
-
-
-def zipf_text(count: int, *, words: int, seed: int = 1) -> str:
-    """Return `count` words in lines of 20, drawn from `words` different ones by Zipf's law."""
-    weights = 1.0 / (np.arange(words) + 2.7)
-    drawn = np.random.default_rng(seed).choice(words, count, p=weights / weights.sum())
-    return _lines([_word(i) for i in drawn.tolist()])
-
-
-def every_word(count: int) -> str:
-    """Return the `count` different words that `zipf_text` draws from, each once, in lines of 20."""
-    return _lines([_word(i) for i in range(count)])
-
-
-def _lines(words: list[str]) -> str:
-    lines = (words[i : i + WORDS_PER_LINE] for i in range(0, len(words), WORDS_PER_LINE))
-    return "".join(" ".join(line) + "\n" for line in lines)
-
-
-def _word(i: int) -> str:
-    """Return the i-th word: pronounceable, and the frequent ones short."""
-    syllables = []
-    while True:
-        i, at = divmod(i, 70)
-        syllables.append("bdfgklmnprstvz"[at % 14] + "aeiou"[at // 14])
-        if i == 0:
-            return "".join(syllables)
-        i -= 1

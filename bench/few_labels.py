@@ -13,8 +13,8 @@ python -m bench few_labels --sets TREC MR --sizes 100 300      some sets and siz
 python -m bench few_labels --sets IMDB --sizes 300 --systems TF-IDF foretell "foretell, + unlabelled"
     long texts
 python -m bench few_labels --draws 3 --systems TF-IDF          one draw, one system
-python -m bench few_labels --development --systems foretell --tokens subword
-    test on the records of the training part that are not labelled, with other tokens
+python -m bench few_labels --development --systems foretell
+    test on the records of the training part that are not labelled
 """
 
 from __future__ import annotations
@@ -28,14 +28,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from bench.classifiers import Peer, Settings, choose, embedded, fasttext, nb_weighted, tfidf
 from bench.data import FEW_LABELS, IMDB, DataSet, accuracy, few_labels, texts_of, write
-from bench.encoders import PACKAGES, minilm
 from bench.harness import OUT, Results, archive, evaluate, foretell, mean_and_range, require
-from bench.sentence_models import SETFIT_BATCH, SETFIT_ITERATIONS, model2vec, setfit, wordllama
+from bench.sentence_models import (
+    PACKAGES,
+    SETFIT_BATCH,
+    SETFIT_ITERATIONS,
+    minilm,
+    model2vec,
+    setfit,
+    wordllama,
+)
 
 ENGLISH = ("TREC", "MR", "CR", "banking77", IMDB)
 SIZES = ("100", "300", "1000", "all")
@@ -119,7 +125,7 @@ FORETELL = {
 
 
 def main() -> None:
-    """Show one row for each set and size, then the mean of all sets for each size."""
+    """Show one row for each set and size."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -138,10 +144,6 @@ def main() -> None:
         "--systems", nargs="+", default=installed, choices=systems,
         help=f"(default: all; of {', '.join(OPTIONAL)} those that are installed)",
     )  # fmt: skip
-    parser.add_argument(
-        "--tokens", default="words", help="of foretell (default: words); subword:4000 sets the vocabulary"
-    )
-
     parser.add_argument("--development", action="store_true", help="leave the test part alone")
     options = parser.parse_args()
     require(_packages(options.systems))
@@ -152,14 +154,10 @@ def main() -> None:
             print(f"{name}: {PEERS[name].description}; chosen among {_shown(PEERS[name].candidates)}")
     results = Results("few_labels", ["set", "labels", *options.systems])
     for size in options.sizes:
-        rows = []
         for name in options.sets:
-            rows.append(_row(name, size, options))
-            cells = [mean_and_range([each.accuracy for each in draws], ".1%") for draws in rows[-1].values()]
-            results.add(name, size, *cells, draws=_plain(rows[-1]))
-        if len(rows) > 1:
-            means = _means(rows)
-            results.add("mean", size, *("" if each is None else f"{each:.1%}" for each in means), means=means)
+            row = _row(name, size, options)
+            cells = [mean_and_range([each.accuracy for each in draws], ".1%") for draws in row.values()]
+            results.add(name, size, *cells, draws=_plain(row))
 
 
 def _packages(systems: Sequence[str]) -> Iterator[str]:
@@ -210,19 +208,11 @@ def _row(name: str, size: str, options: argparse.Namespace) -> Row:
             if system in PEERS:
                 tested = _of_peer(system, data, seed)
             else:
-                tested = _of_foretell(system, name, data, seed, options)
+                tested = _of_foretell(system, name, data, seed)
             row[system].append(tested)
             line = f"{name}, {size}, {system}, draw {seed}: {tested.accuracy:.2%}, {tested.seconds:.0f} s"
             print(line, file=sys.stderr)
     return row
-
-
-def _means(rows: Sequence[Row]) -> list[float | None]:
-    """Return the mean of all sets for each system; None where it was not measured on one of them."""
-    return [
-        mean(_mean(row[system]) for row in rows) if all(row[system] for row in rows) else None
-        for system in rows[0]
-    ]
 
 
 def _measured_draws(system: str, name: str, size: str, draws: Sequence[int]) -> Sequence[int]:
@@ -265,24 +255,18 @@ def _of_peer(system: str, data: DataSet, seed: int) -> Tested:
     return Tested(seed, accuracy(predicted, data.test), time.perf_counter() - start, settings)
 
 
-def _of_foretell(system: str, name: str, data: DataSet, seed: int, asked: argparse.Namespace) -> Tested:
+def _of_foretell(system: str, name: str, data: DataSet, seed: int) -> Tested:
     start = time.perf_counter()
     folder: Path = OUT / "few_labels" / name
     others = FORETELL[system]
     files = write(folder, data if UNLABELLED in others else DataSet(data.train, data.test))
-    tokens, _, vocabulary = asked.tokens.partition(":")
-    options = ["--preset", "base", "--seed", str(seed), "--tokens", tokens]
-    options += ["--vocabulary", vocabulary] if vocabulary else []
+    options = ["--preset", "base", "--seed", str(seed)]
     options += ["--vectors", "glove"] if VECTORS in others else []
     options += ["--teacher", str(minilm())] if {TEACHER, KEPT} & set(others) else []
     options += ["--keep-teacher"] if KEPT in others else []
     foretell("train", "labels", *files.options, *options, "--out", folder / "model", "--restart")
     tested = evaluate(folder / "model", files.test)["accuracy"]
-    return Tested(seed, tested, time.perf_counter() - start, {"tokens": asked.tokens})
-
-
-def _mean(draws: Sequence[Tested]) -> float:
-    return mean(each.accuracy for each in draws)
+    return Tested(seed, tested, time.perf_counter() - start, {})
 
 
 def _plain(row: Row) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import platform
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -26,19 +25,6 @@ _PACKAGES = (
     "foretell", "tensorflow-cpu", "tensorflow", "keras", "onnxruntime", "tokenizers", "numpy", "scikit-learn",
     "torch", "fasttext-numpy2",
 )  # fmt: skip
-
-# Linux counts the memory of the process that starts another one as memory of that other one, so a small one
-# starts it. wait4 gives the memory of this one child; getrusage only that of the largest of all children.
-_LAUNCHER = """
-import json, os, subprocess, sys, time
-start = time.perf_counter()
-process = subprocess.Popen(sys.argv[2:])
-_, status, usage = os.wait4(process.pid, 0)
-measured = [time.perf_counter() - start, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]
-with open(sys.argv[1], "w", encoding="utf-8") as file:
-    json.dump(measured, file)
-"""
-
 
 # ---- What a benchmark needs: packages of the peers, archives of data
 
@@ -90,12 +76,11 @@ def require(packages: Iterable[str] = (), archives: Iterable[str] = ()) -> None:
 
 
 class Finished(NamedTuple):
-    """A command that has ended: what it printed, wall-clock seconds, peak memory in bytes, exit code."""
+    """A command that has ended: what it printed, wall-clock seconds, exit code."""
 
     stdout: str
     stderr: str
     seconds: float
-    peak_memory: int
     code: int = 0
 
 
@@ -115,16 +100,9 @@ def environment() -> dict[str, str]:
 
 def execute(command: list[str], variables: Mapping[str, str]) -> Finished:
     """Run a command in a process of its own and wait for it, whatever its exit code."""
-    with tempfile.TemporaryDirectory() as temporary:
-        report, out, err = (Path(temporary) / name for name in ("report", "out", "err"))
-        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(report)]
-        with out.open("w") as stdout, err.open("w") as stderr:
-            subprocess.run(
-                [*launcher, *command], stdout=stdout, stderr=stderr, env=dict(variables), check=True
-            )
-        seconds, memory, code = json.loads(report.read_text(encoding="utf-8"))
-        unit = 1 if sys.platform == "darwin" else 1024
-        return Finished(out.read_text(), err.read_text(), seconds, memory * unit, code)
+    start = time.perf_counter()
+    done = subprocess.run(command, env=dict(variables), capture_output=True, text=True, check=False)
+    return Finished(done.stdout, done.stderr, time.perf_counter() - start, done.returncode)
 
 
 def run(command: list[str]) -> Finished:

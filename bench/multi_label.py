@@ -11,9 +11,8 @@ import argparse
 import random
 import time
 import warnings
-from dataclasses import dataclass
 from statistics import mean
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +26,7 @@ OTHERS = {"TREC": "CR", "banking77": "MR"}
 MAX_LABELS = 30
 
 
-@dataclass(frozen=True)
-class Joined:
+class Joined(NamedTuple):
     """Texts, and the labels of each."""
 
     texts: list[str]

