@@ -34,13 +34,12 @@ class ClusterOptions:
             command continues a run that was interrupted.
         out_format: Format of the files in DIR.
         workers: Number of workers. Without it, one for each processor of the cluster.
-        shard_mb: MiB of the input that a worker reads at a time. Without it, 8, less for small inputs and
-            more for very large ones.
+        shard_mb: MiB of the input that a worker reads at a time. Without it, 8, less for small inputs.
     """
 
     cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
     out: Annotated[str | None, Parameter(metavar="DIR")] = None
-    out_format: Literal["parquet", "jsonl"] = "parquet"
+    out_format: Literal["jsonl", "csv"] = "jsonl"
     workers: Whole | None = None
     shard_mb: Annotated[float | None, Parameter(metavar="N")] = None
 

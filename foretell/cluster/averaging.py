@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from foretell.cluster.session import Cluster, check_processors, connected
+from foretell.cluster.session import Cluster, connected
 from foretell.config import WordsSettings
 from foretell.errors import RunError, UsageError
-from foretell.machine import usable_processors
 
 if TYPE_CHECKING:
+    from ray.actor import ActorHandle
+
     from foretell.artifacts.weights import Weights
     from foretell.networks.lstm_layer import Precision
     from foretell.training.words.step import Batch, Trained
@@ -65,46 +66,37 @@ class Member:
 class RayWorkers:
     """The workers on a cluster; see `foretell.training.words.step.Workers`.
 
-    Args:
-        cluster: the connection.
-        workers: how many; None: one for each processor.
-        average_every: steps between two averages.
-
     Attributes:
         processes: the process of each worker, on its node.
     """
 
     def __init__(self, cluster: Cluster, workers: int | None, average_every: int) -> None:
         self._cluster, self.average_every, self.count = cluster, average_every, cluster.workers(workers)
-        self._make: Callable[[], tuple[object, object]] = lambda: (None, None)
-        self._actors: list[Any] = []
+        self._actors: list[ActorHandle] = []
         self.processes: list[int] = []
 
     def open(
         self, settings: WordsSettings, size: int, precision: Precision, check: Callable[[], None]
     ) -> None:
         """Start the workers, and wait until they are there."""
-        import ray
-
-        threads = max(1, int(self._cluster.processors) // self.count)
-        remote: Any = ray.remote
-        made = remote(num_cpus=threads, max_restarts=0, max_task_retries=0)(Member)
-
-        def make() -> tuple[Any, Any]:
-            actor = made.remote()
-            return actor, actor.open.remote(threads, settings, size, precision)
-
-        self._make = make
-        self._actors, refs = map(list, zip(*(self._make() for _ in range(self.count)), strict=True))
-        found = self._results(refs, check, _START_SECONDS)
-        if None in found or {each[0] for each in found if each} != {version("foretell")}:
+        self._given = max(1, int(self._cluster.processors) // self.count), settings, size, precision
+        made = [self._make() for _ in range(self.count)]
+        self._actors = [actor for actor, _ in made]
+        found = self._results([ref for _, ref in made], check, _START_SECONDS)
+        self.processes = [process for here, process in filter(None, found) if here == version("foretell")]
+        if len(self.processes) < self.count:
             raise RunError(
-                expected=f"{self.count} workers of {threads} processors with foretell {version('foretell')}",
+                expected=f"{self.count} workers with foretell {version('foretell')}",
                 found="others, or fewer within three minutes",
                 where=self._cluster.address,
                 fix="wait until processors are free, or install the same foretell[cluster,train] everywhere",
             )
-        self.processes = [process for _, process in found]
+
+    def _make(self) -> tuple[ActorHandle, object]:
+        import ray
+
+        actor = ray.remote(num_cpus=self._given[0], max_restarts=0, max_task_retries=0)(Member).remote()
+        return actor, actor.open.remote(*self._given)
 
     def train(
         self, weights: Weights, batches: Sequence[Sequence[Batch]], check: Callable[[], None]
@@ -139,7 +131,7 @@ class RayWorkers:
             check()
             if not done:
                 self._cluster.check_alive()
-        found: list[Any] = []
+        found = []
         for ref in refs:
             try:
                 found.append(None if ref in waiting else ray.get(ref))
@@ -180,9 +172,6 @@ def training_workers(
     if cluster is None:
         yield None
         return
-    if cluster == "local":
-        # Known before the cluster is there.
-        check_processors(workers, usable_processors())
     with connected(cluster) as found, _without_arrow():
         made = RayWorkers(found, workers, average_every or AVERAGE_EVERY)
         try:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from foretell.artifacts.directory import pack, read_model
 from foretell.artifacts.manifest import MANIFEST
-from foretell.artifacts.model import Model
-from foretell.artifacts.replacement import typed
 from foretell.cluster.output import Done, Failed, Json, Output, Task, open_output
-from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names, schema_of
+from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names
 from foretell.cluster.session import Cluster, connected, require_cluster
 from foretell.cluster.shards import Shard, plan
 from foretell.cluster.storage import StoredFile, absolute, input_files
 from foretell.cluster.worker import process, together
 from foretell.config import Job, check_one_label
 from foretell.data.records import ReadOptions
-from foretell.errors import RunError, SettingsError, UsageError
+from foretell.errors import SettingsError, UsageError
 from foretell.hashes import sha256_of
 from foretell.hub.models import local_path
 
@@ -31,8 +29,6 @@ ATTEMPTS = 3
 _WAIT_SECONDS = 1.0
 
 Sources = str | Path | Sequence[str | Path]
-
-
 Listener = Callable[[Done, tuple[int, int], float], object]
 """Takes the line of a finished shard, how many are finished and of how many, and the rows/s of the run."""
 
@@ -49,7 +45,7 @@ class ClusterReport:
         shards: how many there are.
         failed: the shards that failed three times, or can never succeed: name to reason.
         seconds: of this run, from the first shard on.
-        start_seconds: before that: the cluster and the plan.
+        start_seconds: before that: the plan, and the start of the cluster.
         rows_per_second: of this run, from the first shard on.
         whole_files: the files that are one shard, since they cannot be divided, and why.
         notes: what was guessed or left out.
@@ -81,10 +77,10 @@ class Where(TypedDict, total=False):
         cluster: "local", the default, starts a cluster on this machine, "auto" is the one that Ray finds,
             anything else the HOST:PORT of a head.
         workers: how many shards are worked on at a time; None: one for each processor of the cluster.
-        out_format: of the output files, "parquet" (the default) or "jsonl".
+        out_format: of the output files, "jsonl" (the default) or "csv", which has no `probabilities`.
         text: the name of the text column; None: chosen where it is clear.
         format: the format of the files; None: by the name's ending, or else by the content.
-        shard_mb: MiB of the input in a shard; None: 8, less for small inputs, more for very large ones.
+        shard_mb: MiB of the input in a shard; None: 8, less for small inputs.
         listener: is called with each finished shard.
     """
 
@@ -132,8 +128,7 @@ def classify_files(
         raise SettingsError(
             expected="a probability from 0 to 1", found=repr(abstain_below), where="abstain-below"
         )
-    how = Task(command="classify", model="", out=absolute(out), keep_columns=keep_columns)
-    task = replace(how, abstain_below=abstain_below)
+    task = Task(command="classify", out=absolute(out), keep_columns=keep_columns, abstain_below=abstain_below)
     return _run(task, model, "labels", sources, where)
 
 
@@ -158,7 +153,7 @@ def score_files(
     Raises:
         MissingExtraError, UsageError, DataError, RunError, ArtifactError: as `classify_files`.
     """
-    task = Task(command="score", model="", out=absolute(out), keep_columns=keep_columns, cache=cache)
+    task = Task(command="score", out=absolute(out), keep_columns=keep_columns, cache=cache)
     return _run(task, model, "words", sources, where)
 
 
@@ -166,140 +161,29 @@ def evaluate_files(
     model: str | Path,
     sources: Sources,
     *,
-    cache: int = 0,
     label: str | None = None,
     **where: Unpack[Where],
 ) -> ClusterReport:
-    """Measure a model on files: `metrics` of the report has what `foretell evaluate --json` prints.
+    """Measure a classifier on files: `metrics` of the report has what `foretell evaluate --json` prints.
 
-    The probabilities of all texts are in memory at the end. A model for words reads each shard as a text of
-    its own, so that its first words have no context.
+    The probabilities of all texts are in memory at the end.
 
     Args:
-        model: the model directory.
+        model: the model directory, for labels.
         label: the name of the label column; None: chosen where it is clear.
-        cache: words of a continuous cache, for a model for words; 0: none.
         sources, where: as for `classify_files`.
 
     Raises:
         MissingExtraError, UsageError, RunError, ArtifactError: as `classify_files`.
         DataError: as there, or no row has a label.
     """
-    task = Task(command="evaluate", model="", cache=cache)
-    return _run(task, model, None, sources, where, label)
-
-
-@dataclass(kw_only=True)
-class _Job:
-    """One run over files; see `classify_files`."""
-
-    task: Task
-    path: Path
-    model: Model
-    files: list[StoredFile]
-    where: Where
-    label: str | None
-    failed: dict[str, str] = field(default_factory=dict)
-
-    def run(self) -> ClusterReport:
-        """Do every shard that is not finished, and return the report."""
-        started = began = time.monotonic()
-        notes: tuple[str, ...] = ()
-        with self._output() as output:
-            if output.waiting:
-                with connected(self.where.get("cluster", "local")) as cluster:
-                    notes, workers = cluster.notes, cluster.workers(self.where.get("workers"))
-                    cluster.wait_for_worker()
-                    began = time.monotonic()
-                    self._do(cluster, output, workers)
-            if not self.failed:
-                output.finish()
-            return self._report(output, time.monotonic() - began, began - started, notes)
-
-    @contextmanager
-    def _output(self) -> Iterator[Output]:
-        out, fix = self.task.out, "free some space or check the permissions; the same command continues"
-        if out is None:
-            yield Output(*self._plan(), {})
-            return
-        with (
-            typed(RunError, "an output folder that can be read and written", out, fix),
-            open_output(out, self.task, self.files, self._plan) as made,
-        ):
-            yield made
-
-    def _plan(self) -> tuple[Task, list[Shard]]:
-        where, need_label = self.where, self.task.command == "evaluate" and self.model.job == "labels"
-        options = ReadOptions(text=where.get("text"), label=self.label, need_label=need_label)
-        shard_mb = where.get("shard_mb")
-        size = None if shard_mb is None else max(1, int(shard_mb * (1 << 20)))
-        made = plan(self.files, options, where.get("format"), size)
-        columns = list(made.columns) if self.task.keep_columns else ["text"]
-        schema = schema_of(made.sample, columns) if self.task.out_format == "parquet" else ""
-        names = free_names(columns, SCORE if self.task.command == "score" else ANSWER)
-        return replace(self.task, names=names, schema=schema), made.shards
-
-    def _do(self, cluster: Cluster, output: Output, workers: int) -> None:
-        """Hand out the shards, each at most `ATTEMPTS` times, and commit what comes back.
-
-        Ray itself tries nothing again: the manifest has one writer.
-        """
-        import ray
-
-        task: Any = ray.remote(num_cpus=1, max_retries=0)(process)
-        model, listener = [ray.put(pack(self.path))], self.where.get("listener")
-        queue, busy = deque(output.waiting), dict[object, Shard]()
-        attempts: Counter[int] = Counter()
-        began, rows = time.monotonic(), 0
-        while queue or busy:
-            while queue and len(busy) < workers:
-                shard = queue.popleft()
-                attempts[shard.ordinal] += 1
-                busy[task.remote(output.task, model, shard)] = shard
-            ready, _ = ray.wait(list(busy), num_returns=1, timeout=_WAIT_SECONDS)
-            for ref in ready:
-                shard = busy.pop(ref)
-                result = _result(ref, shard)
-                if isinstance(result, Done):
-                    output.add(result)
-                    rows += result.rows
-                    if listener is not None:
-                        finished = len(output.done), len(output.shards)
-                        listener(result, finished, rows / max(time.monotonic() - began, 1e-9))
-                elif result.is_final or attempts[shard.ordinal] >= ATTEMPTS:
-                    self.failed[shard.name] = result.reason
-                else:
-                    queue.append(shard)
-            if not ready:
-                cluster.check_alive()
-
-    def _report(
-        self, output: Output, seconds: float, start_seconds: float, notes: tuple[str, ...]
-    ) -> ClusterReport:
-        lines = list(output.done.values())
-        rows = sum(line.rows for line in lines)
-        skipped = sum((Counter(line.skipped) for line in lines), Counter[str]())
-        is_evaluated = self.task.command == "evaluate" and not self.failed
-        return ClusterReport(
-            out=output.address,
-            rows=rows,
-            resumed_rows=output.resumed,
-            skipped=dict(sorted(skipped.items())),
-            shards=len(output.shards),
-            failed=self.failed,
-            seconds=seconds,
-            start_seconds=start_seconds,
-            rows_per_second=(rows - output.resumed) / max(seconds, 1e-9),
-            whole_files={shard.file: shard.why_whole for shard in output.shards if shard.why_whole},
-            notes=tuple(dict.fromkeys([*notes, *(note for line in lines for note in line.notes)])),
-            metrics=together(output, self.model) if is_evaluated else None,
-        )
+    return _run(Task(command="evaluate"), model, "labels", sources, where, label)
 
 
 def _run(
-    task: Task, model: str | Path, job: Job | None, sources: Sources, where: Where, label: str | None = None
+    task: Task, model: str | Path, job: Job, sources: Sources, where: Where, label: str | None = None
 ) -> ClusterReport:
-    """Check the arguments and the model, and run a task over files; None: a model for either job."""
+    """Do a task over files, with a model for a job, and return the report."""
     require_cluster()
     for name in ("workers", "shard_mb"):
         value = where.get(name)
@@ -307,22 +191,82 @@ def _run(
             raise SettingsError(expected="more than 0", found=repr(value), where=name.replace("_", "-"))
     path = Path(local_path(model))
     opened = read_model(path)
-    if job not in (None, opened.job):
-        fix = "use foretell score with it" if job == "labels" else "use foretell classify with it"
+    if job != opened.job:
+        fix = "use foretell score with it" if task.command == "classify" else ""
         expected, found = f"a model for {job}", f"one for {opened.job}"
         raise UsageError(expected=expected, found=found, where=str(path), fix=fix)
-    if opened.job == "words" and label is not None:
-        raise UsageError(expected="no --label with a model for words", found=label, fix="leave it out")
-    if task.command == "evaluate":
-        check_one_label(opened.settings, "evaluate --cluster")
-    if opened.job == "labels" and task.cache:
-        raise UsageError(expected="no --cache with a model for labels", found=f"--cache {task.cache}")
     if task.cache and opened.cache is None:
         expected, fix = "a model with a continuous cache", "leave --cache out"
         raise UsageError(expected=expected, found="one without", where=str(path), fix=fix)
-    task = replace(task, model=sha256_of(path / MANIFEST), out_format=where.get("out_format", "parquet"))
+    if task.command == "evaluate":
+        check_one_label(opened.settings, "evaluate --cluster")
+    task = replace(task, model=sha256_of(path / MANIFEST), out_format=where.get("out_format", "jsonl"))
     files = input_files([sources] if isinstance(sources, str | Path) else list(sources))
-    return _Job(task=task, path=path, model=opened, files=files, where=where, label=label).run()
+    started = began = time.monotonic()
+    failed: dict[str, str] = {}
+    is_evaluated = task.command == "evaluate"
+    options = ReadOptions(text=where.get("text"), label=label, need_label=is_evaluated)
+    with open_output(task, files, lambda: _planned(task, files, options, where)) as output:
+        if output.waiting:
+            with connected(where.get("cluster", "local")) as cluster:
+                began = time.monotonic()
+                failed = _do(cluster, output, path, where)
+        if not failed:
+            output.finish()
+    labels = [str(label) for label in opened.labels or ()]
+    metrics = together(output, labels) if is_evaluated and not failed else None
+    return _report(output, failed, (started, began, time.monotonic()), metrics)
+
+
+def _planned(
+    task: Task, files: Sequence[StoredFile], options: ReadOptions, where: Where
+) -> tuple[Task, list[Shard]]:
+    """Return the task with its columns, and the shards."""
+    parts: tuple[str, ...] = SCORE if task.command == "score" else ANSWER
+    shard_mb = where.get("shard_mb")
+    size = None if shard_mb is None else max(1, int(shard_mb * (1 << 20)))
+    shards, columns = plan(files, options, where.get("format"), size)
+    columns = columns if task.keep_columns else ["text"]
+    if task.out_format == "csv":
+        parts = tuple(part for part in parts if part != "probabilities")
+    return replace(task, columns=columns, names=free_names(columns, parts)), shards
+
+
+def _do(cluster: Cluster, output: Output, path: Path, where: Where) -> dict[str, str]:
+    """Hand out the shards, each at most `ATTEMPTS` times, commit what comes back, and return what failed.
+
+    Ray itself tries nothing again: the manifest has one writer.
+    """
+    import ray
+
+    workers, listener = cluster.workers(where.get("workers")), where.get("listener")
+    task = ray.remote(num_cpus=1, max_retries=0)(process)
+    model, here = [ray.put(pack(path))], version("foretell")
+    queue, busy = deque(output.waiting), dict[object, Shard]()
+    attempts, failed = Counter[int](), dict[str, str]()
+    began, rows = time.monotonic(), 0
+    while queue or busy:
+        while queue and len(busy) < workers:
+            shard = queue.popleft()
+            attempts[shard.ordinal] += 1
+            busy[task.remote(output.task, model, shard, here)] = shard
+        ready, _ = ray.wait(list(busy), num_returns=1, timeout=_WAIT_SECONDS)
+        for ref in ready:
+            shard = busy.pop(ref)
+            result = _result(ref, shard)
+            if isinstance(result, Done):
+                output.add(result)
+                rows += result.rows
+                if listener is not None:
+                    finished = len(output.done), len(output.shards)
+                    listener(result, finished, rows / max(time.monotonic() - began, 1e-9))
+            elif result.is_final or attempts[shard.ordinal] >= ATTEMPTS:
+                failed[shard.name] = result.reason
+            else:
+                queue.append(shard)
+        if not ready:
+            cluster.check_alive()
+    return failed
 
 
 def _result(ref: object, shard: Shard) -> Done | Failed:
@@ -333,9 +277,33 @@ def _result(ref: object, shard: Shard) -> Done | Failed:
     try:
         result: Done | Failed = ray.get(ref)
     except RayError as error:
-        found = " ".join(str(error).split())
-        why = (
-            "out of memory" if "memory" in found.lower() else "the worker died (killed, or its node is gone)"
-        )
+        is_memory = "memory" in str(error).lower()
+        why = "out of memory" if is_memory else "the worker died (killed, or its node is gone)"
         return Failed(reason=f"{shard.name}: expected a finished shard, found {why}")
     return result
+
+
+def _report(
+    output: Output,
+    failed: dict[str, str],
+    times: tuple[float, float, float],
+    metrics: Json | None,
+) -> ClusterReport:
+    """Return the report of a run; `times`: when it started, when its first shard began, when it ended."""
+    (started, began, ended), lines = times, list(output.done.values())
+    rows = sum(line.rows for line in lines)
+    skipped = sum((Counter(line.skipped) for line in lines), Counter[str]())
+    return ClusterReport(
+        out=output.address,
+        rows=rows,
+        resumed_rows=output.resumed,
+        skipped=dict(sorted(skipped.items())),
+        shards=len(output.shards),
+        failed=failed,
+        seconds=ended - began,
+        start_seconds=began - started,
+        rows_per_second=(rows - output.resumed) / max(ended - began, 1e-9),
+        whole_files={shard.file: shard.why_whole for shard in output.shards if shard.why_whole},
+        notes=tuple(dict.fromkeys(note for line in lines for note in line.notes)),
+        metrics=metrics,
+    )

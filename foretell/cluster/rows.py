@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from foretell.data.records import Record, is_missing, text_of
-from foretell.errors import DataError
+from foretell.data.records import Record, is_missing
 from foretell.readable import json_line
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.verdict import Verdict
 
-OutFormat = Literal["parquet", "jsonl"]
+OutFormat = Literal["jsonl", "csv"]
 
 ANSWER = ("label", "probability", "probabilities", "reason", "flags")
 """The parts of the answer of a model for labels, in the order in which they are written."""
@@ -26,15 +25,16 @@ SCORE = (
 )  # fmt: skip
 """The parts of the answer of `score`: `foretell.runtime.words.scoring.Score`, and why there is none."""
 
-_BATCH = 1024
+# The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
-def free_names(columns: Sequence[str] | Mapping[str, object], parts: Sequence[str]) -> dict[str, str]:
+def free_names(columns: Iterable[str], parts: Sequence[str]) -> dict[str, str]:
     """Return a name for each part of the answer: where a column has it, `foretell_` is put in front."""
-    names = {}
+    names, taken = {}, set(columns)
     for part in parts:
         name = part
-        while name in columns:
+        while name in taken:
             name = f"foretell_{name}"
         names[part] = name
     return names
@@ -66,118 +66,44 @@ def no_answer(parts: Sequence[str], reason: str) -> dict[str, object]:
     return {**dict.fromkeys(parts), **empty, "reason": reason}
 
 
-def schema_of(sample: Sequence[Record], names: Sequence[str]) -> str:
-    """Return Arrow's schema of the kept columns in Parquet, by the first records, in base64.
-
-    A column whose values Arrow gives no common type is of strings; `ParquetWriter` writes them.
-    """
-    import pyarrow as pa
-
-    fields = []
-    for name in names:
-        values = [kept(record).get(name) for record in sample]
-        try:
-            kind = pa.array(values).type
-        except (pa.ArrowException, TypeError, OverflowError):
-            kind = pa.string()
-        fields.append(pa.field(name, pa.string() if pa.types.is_null(kind) else kind))
-    return base64.b64encode(pa.schema(fields).serialize()).decode()
+def csv_cell(value: object) -> object:
+    """Return a value as one cell of CSV, where a text is no formula. Numbers stay what they are."""
+    if isinstance(value, list | tuple):
+        value = "; ".join(each if isinstance(each, str) else json_line(each) for each in value)
+    if isinstance(value, bool | dict):
+        value = json_line(value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 class Writer:
-    """Writes rows, one JSON object a line; a column that only some rows have is written where it is there.
+    """Writes the rows of a shard: an object a line, or CSV, which has the columns of the first records.
 
     Attributes:
         left_out: columns that were left out.
     """
 
-    def __init__(self, path: Path, names: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, columns: Sequence[str], names: Mapping[str, str], out_format: OutFormat
+    ) -> None:
         self.left_out: set[str] = set()
-        self._names = names
-        self._file: IO[bytes] = path.open("xb")
+        self._names, self._is_csv = names, out_format == "csv"
+        # A lone surrogate, which UTF-8 cannot encode, is written as an escape.
+        self._file = path.open("x", encoding="utf-8", errors="backslashreplace", newline="")
+        self._header = [*columns, *names.values()]
+        if self._is_csv:
+            csv.writer(self._file).writerow(self._header)
 
     def write(self, columns: Mapping[str, object], answer: Mapping[str, object]) -> None:
         """Write one row."""
-        named = {self._names[part]: value for part, value in answer.items()}
-        self.left_out |= named.keys() & columns.keys()
-        # A lone surrogate, which UTF-8 cannot encode, is written as a JSON escape.
-        self._file.write(json_line({**columns, **named}).encode("utf-8", "backslashreplace") + b"\n")
+        named = {self._names[part]: value for part, value in answer.items() if part in self._names}
+        row = {**columns, **named}
+        if self._is_csv:
+            self.left_out |= columns.keys() - set(self._header)
+            csv.writer(self._file).writerow([csv_cell(row.get(name, "")) for name in self._header])
+        else:
+            self.left_out |= named.keys() & columns.keys()
+            self._file.write(json_line(row) + "\n")
 
     def close(self) -> None:
         """Finish the file."""
         self._file.close()
-
-
-def writer_of(path: Path, names: Mapping[str, str], schema: str, labels: Sequence[str], where: str) -> Writer:
-    """Return what writes the rows of a shard.
-
-    Args:
-        path: the new file.
-        names: the name of each part of the answer.
-        schema: of the kept columns in Parquet, see `schema_of`; "": JSON Lines.
-        labels: of the model; () for a model for words.
-        where: the shard, for errors.
-    """
-    return ParquetWriter(path, names, schema, labels, where) if schema else Writer(path, names)
-
-
-class ParquetWriter(Writer):
-    """Writes Parquet with the same columns for every shard, batch by batch; see `writer_of`."""
-
-    def __init__(
-        self, path: Path, names: Mapping[str, str], schema: str, labels: Sequence[str], where: str
-    ) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        super().__init__(path, names)
-        self._where = where
-        columns = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(schema)))
-        self._kept, self._strings = columns.names, {x.name for x in columns if x.type == pa.string()}
-        types: dict[str, Any] = dict.fromkeys(SCORE[:5], pa.int64())
-        types |= dict.fromkeys(("probability", *SCORE[5:9]), pa.float64())
-        types["probabilities"] = pa.struct([(label, pa.float64()) for label in labels])
-        types["flags"] = pa.list_(pa.string())
-        answer = [(name, types.get(part, pa.string())) for part, name in names.items()]
-        self._schema = pa.schema([*columns, *answer])
-        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
-        self._rows: list[dict[str, object]] = []
-
-    def write(self, columns: Mapping[str, object], answer: Mapping[str, object]) -> None:
-        """Write one row."""
-        self.left_out |= columns.keys() - set(self._kept)
-        named = {self._names[part]: value for part, value in answer.items()}
-        if answer.get("label") is not None:
-            # The column is text for every model.
-            named[self._names["label"]] = str(answer["label"])
-        row = {name: columns.get(name) for name in self._kept}
-        row |= {name: _text(row[name]) for name in self._strings if row[name] is not None}
-        self._rows.append(row | named)
-        if len(self._rows) >= _BATCH:
-            self._flush()
-
-    def close(self) -> None:
-        """Finish the file."""
-        with self._file, self._writer:
-            self._flush()
-
-    def _flush(self) -> None:
-        import pyarrow as pa
-
-        rows, self._rows = self._rows, []
-        try:
-            if rows:
-                self._writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=self._schema))
-        except (pa.ArrowException, TypeError, OverflowError) as error:
-            raise DataError(
-                expected="values of the types that the columns have in the first records",
-                found=f"another one ({' '.join(str(error).split()):.100})",
-                where=self._where,
-                fix="write JSON Lines (--out-format jsonl)",
-            ) from error
-
-
-def _text(value: object) -> str:
-    text = json_line(value) if isinstance(value, list | dict) else text_of(value)
-    # A lone surrogate has no place in UTF-8.
-    return text.encode("utf-8", "replace").decode()

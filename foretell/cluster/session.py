@@ -16,7 +16,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,10 @@ from foretell.machine import require, usable_processors
 OBJECT_STORE_BYTES = 96 << 20
 """Shared memory of a local cluster. Rows never pass through it; a model that is sent to workers does."""
 _LOOPBACK = "127.0.0.1"
-_ANSWER_SECONDS, _STOP_SECONDS, _START_SECONDS = 5.0, 20.0, 120.0
-# A path of a Unix socket has at most 107 bytes, of which Ray's names need about 65.
-_MAX_FOLDER = 38
+_ANSWER_SECONDS, _STOP_SECONDS = 5.0, 20.0
 # Ray knows an option for a cluster that stays on its machine, under the name of the systems that need it.
 _ON_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _WRONG_TOKEN = "a wrong one, or none"
-_GIVE_TOKEN = "set RAY_AUTH_TOKEN_PATH to the file with the token of the cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,62 +38,30 @@ class Cluster:
     Attributes:
         address: HOST:PORT of its head.
         processors: of all nodes.
-        notes: what the user should know, one sentence each.
     """
 
     address: str
     processors: float
-    notes: tuple[str, ...] = ()
 
     def workers(self, asked: int | None) -> int:
-        """Return the number of workers, one for each processor where none is asked for."""
-        check_processors(asked, int(self.processors))
-        return asked or max(1, int(self.processors))
-
-    def wait_for_worker(self) -> None:
-        """Wait until a processor is free."""
-        import ray
-        from ray.exceptions import RayError
-
-        task: Any = ray.remote
-        hello = task(num_cpus=1, max_retries=0)(version)
-        try:
-            found = ray.get(hello.remote("foretell"), timeout=_START_SECONDS)
-        except (RayError, PackageNotFoundError) as error:
-            found = f"no worker ({' '.join(str(error).split()) or 'its processors are taken':.200})"
-        if found != version("foretell"):
-            raise RunError(
-                expected=f"a worker with foretell {version('foretell')} within {_START_SECONDS:.0f} s",
-                found=found,
-                where=self.address,
-                fix="wait until processors are free, or install the same foretell[cluster] on every node",
-            )
+        """Return the number of workers, one for each processor where none is asked for; more would wait."""
+        most = max(1, int(self.processors))
+        if asked is not None and asked > most:
+            expected, fix = f"at most {most} workers, one for each processor", "give fewer, or add nodes"
+            raise UsageError(expected=expected, found=str(asked), where="workers", fix=fix)
+        return asked or most
 
     def check_alive(self) -> None:
         """Check that the head is still there."""
-        if not _answers(*host_and_port(self.address)):
-            raise RunError(
-                expected="the head of the cluster", found="nothing that answers any more", where=self.address,
-                fix="start it again, then repeat the command: what is finished is kept",
-            )  # fmt: skip
+        if not _answers(self.address):
+            fix = "start it again, then repeat the command: what is finished is kept"
+            expected, found = "the head of the cluster", "nothing that answers any more"
+            raise RunError(expected=expected, found=found, where=self.address, fix=fix)
 
 
 def require_cluster() -> None:
-    """Check that Ray and Arrow are installed, without importing them.
-
-    Raises:
-        MissingExtraError: one of them is not; `fix` is the command that installs it.
-    """
+    """Check that Ray and Arrow are installed, without importing them; raise MissingExtraError if not."""
     require(("ray", "pyarrow"), "--cluster", "pip install 'foretell[cluster]'")
-
-
-def check_processors(workers: int | None, processors: int) -> None:
-    """Check that no worker would wait for a processor for ever."""
-    if workers is not None and workers > processors:
-        raise UsageError(
-            expected=f"at most {processors} workers, one for each processor of the cluster",
-            found=str(workers), where="workers", fix="give fewer, or add nodes",
-        )  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -112,33 +76,29 @@ def connected(where: str) -> Iterator[Cluster]:
     import ray
 
     if ray.is_initialized():
-        raise UsageError(
-            expected="a process without a connection to Ray", found="one that ray.init has connected",
-            where="cluster", fix="call ray.shutdown() first",
-        )  # fmt: skip
+        found, fix = "one that ray.init has connected", "call ray.shutdown() first"
+        raise UsageError(expected="a process without a connection to Ray", found=found, fix=fix)
     with contextlib.ExitStack() as stack:
-        notes: tuple[str, ...] = ()
         if where == "local":
             address = stack.enter_context(_own_cluster())
         else:
             address = _found_address() if where == "auto" else where
-            notes = _check_cluster(address)
+            _check_cluster(address)
             stack.enter_context(environment({"RAY_AUTH_MODE": "token"}))
-            if _stays_here(address):
-                stack.enter_context(_loopback())
             _init(address=address)
             stack.callback(_shutdown)
         alive = [node for node in ray.nodes() if node["alive"]]
-        yield Cluster(address, sum(node["Resources"].get("CPU", 0) for node in alive), notes)
+        yield Cluster(address, sum(node["Resources"].get("CPU", 0) for node in alive))
 
 
 @contextlib.contextmanager
 def _own_cluster() -> Iterator[str]:
     """Start a cluster, and yield the address of its head."""
-    folder = Path(tempfile.mkdtemp(prefix="foretell-ray-"))
-    if len(os.fsencode(folder)) > _MAX_FOLDER and Path("/tmp").is_dir():
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="foretell-ray-", dir="/tmp"))
+    from ray._private import ray_constants
+
+    # A path of a Unix socket has at most 107 bytes: the folder of TMPDIR may be too long for Ray's names.
+    short = "/tmp" if Path("/tmp").is_dir() else None
+    before, folder = ray_constants.ENABLE_RAY_CLUSTER, Path(tempfile.mkdtemp("", "foretell-ray-", short))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         token = folder / "token"
@@ -147,8 +107,11 @@ def _own_cluster() -> Iterator[str]:
             file.write(secrets.token_hex(32))
         # An empty value is none: the user's own token is for other clusters.
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "", "RAY_AUTH_TOKEN_PATH": str(token)}
-        stack.enter_context(environment({**own, "RAY_USAGE_STATS_ENABLED": "0"}))
-        stack.enter_context(_loopback())
+        own |= {"RAY_USAGE_STATS_ENABLED": "0", _ON_THIS_MACHINE: "0"}
+        stack.enter_context(environment(own))
+        # Ray would replace the loopback address by that of the network on Linux.
+        ray_constants.ENABLE_RAY_CLUSTER = False
+        stack.callback(setattr, ray_constants, "ENABLE_RAY_CLUSTER", before)
         options = {
             "num_cpus": usable_processors(), "include_dashboard": False, "_node_ip_address": _LOOPBACK,
             "object_store_memory": OBJECT_STORE_BYTES,
@@ -165,27 +128,12 @@ def _own_cluster() -> Iterator[str]:
         yield info["gcs_address"]
 
 
-@contextlib.contextmanager
-def _loopback() -> Iterator[None]:
-    """Let Ray keep the loopback address, which it would replace by that of the network on Linux."""
-    from ray._private import ray_constants
-
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        with environment({_ON_THIS_MACHINE: "0"}):
-            yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-def _init(**options: Any) -> dict[str, Any]:
+def _init(**options: object) -> dict[str, str]:
     import ray
 
     _without_old_token()
     # Ray writes the death of a worker to stdout, which is for data; the log of the run has it.
-    internal: Any = ray._private.worker
-    internal.print_to_stdstream = lambda *_, **__: None
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
     try:
         context = ray.init(log_to_driver=False, logging_level="CRITICAL", configure_logging=True, **options)
     except Exception as error:
@@ -208,30 +156,29 @@ def _shutdown() -> None:
     thread.join(_STOP_SECONDS)
 
 
-def _check_cluster(address: str) -> tuple[str, ...]:
-    """Check that this process may use a cluster, and return notes on it."""
-    is_there = _answers(*host_and_port(address))
-    names, default = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"), Path.home() / ".ray" / "auth_token"
-    if not any(map(os.environ.get, names)) and not default.is_file():
-        expected, fix = "a token, which every cluster but local needs", _GIVE_TOKEN
-        raise UsageError(expected=expected, found="none", where="cluster", fix=fix)
-    found = _found_at(address, {}) if is_there else "nothing that answers"
+def _check_cluster(address: str) -> None:
+    """Check that a head answers, takes the token of this process, and refuses another one."""
     expected, fix = "the head of a Ray cluster", "check the address, or start one (docs/cluster.md)"
+    host_and_port(address)
+    names, default = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"), Path.home() / ".ray" / "auth_token"
+    # Without one Ray would end this process.
+    has_token = any(map(os.environ.get, names)) or default.is_file()
+    found = _found_at(address, {}) if has_token else _WRONG_TOKEN
     if found == _WRONG_TOKEN:
-        expected, fix = "the token of the cluster", _GIVE_TOKEN
+        expected, fix = "the token of the cluster", "set RAY_AUTH_TOKEN_PATH to the file that has it"
     elif not found and not _found_at(address, {"RAY_AUTH_TOKEN": secrets.token_hex(32)}):
         expected, found = "a cluster that checks tokens", "one that anybody who reaches it can run code on"
         fix = "start it again with RAY_AUTH_MODE=token (docs/cluster.md)"
     if found:
         raise RunError(expected=expected, found=found, where=address, fix=fix)
-    is_encrypted = os.environ.get("RAY_USE_TLS", "").lower() in ("1", "true")
-    return () if is_encrypted else ("the connection is not encrypted: Ray's TLS is off (docs/cluster.md)",)
 
 
 def _found_at(address: str, token: Mapping[str, str]) -> str:
     """Return what is there in place of a head that takes the user's token, or this one; "": it is a head."""
     from ray.exceptions import AuthenticationError
 
+    if not _answers(address):
+        return "nothing that answers"
     with environment({"RAY_AUTH_MODE": "token", **token}):
         raylet = _without_old_token()
         try:
@@ -248,7 +195,7 @@ def _without_old_token() -> Any:
     """Let Ray read the mode and the token anew, which it keeps from the cluster before; return its module."""
     import ray
 
-    raylet: Any = ray._raylet
+    raylet = ray._raylet
     raylet.Config.initialize("")
     raylet.AuthenticationTokenLoader.instance().reset_cache()
     return raylet
@@ -258,48 +205,27 @@ def host_and_port(address: str) -> tuple[str, int]:
     """Return the parts of HOST:PORT."""
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
-        raise UsageError(
-            expected="local, auto, or the HOST:PORT of a head (port 6379 unless it was changed)",
-            found=repr(address),
-            where="cluster",
-        )
+        expected = "local, auto, or the HOST:PORT of a head (port 6379 unless it was changed)"
+        raise UsageError(expected=expected, found=repr(address), where="cluster")
     return host.strip("[]"), int(port)
 
 
-def _answers(host: str, port: int) -> bool:
+def _answers(address: str) -> bool:
     try:
-        socket.create_connection((host, port), timeout=_ANSWER_SECONDS).close()
+        socket.create_connection(host_and_port(address), timeout=_ANSWER_SECONDS).close()
     except OSError:
         return False
     return True
-
-
-def _stays_here(address: str) -> bool:
-    """Return whether a head listens on the loopback address alone.
-
-    Ray would look for it under the address of the network, and wait there for minutes.
-    """
-    from ray._private import services
-
-    host, port = host_and_port(address)
-    here = host in (_LOOPBACK, "localhost", "::1")
-    return here and not _answers(services.get_node_ip_address(), port)
 
 
 def _found_address() -> str:
     """Return the HOST:PORT of the cluster that Ray finds by itself."""
     from ray._private import services
 
-    try:
-        found = services.canonicalize_bootstrap_address("auto") or "none"
-    except Exception as error:
-        found = " ".join(str(error).split())[:100]
-    if "/" in found or " " in found or found == "none":
-        raise RunError(
-            expected="a Ray cluster on this machine, or one that RAY_ADDRESS names", found=found,
-            where="cluster auto", fix="give --cluster local, or the HOST:PORT of a head",
-        )  # fmt: skip
-    return str(found)
+    with contextlib.suppress(ConnectionError):
+        return str(services.canonicalize_bootstrap_address("auto"))
+    expected, fix = "a Ray cluster on this machine, or RAY_ADDRESS", "give --cluster local, or HOST:PORT"
+    raise RunError(expected=expected, found="none", where="cluster auto", fix=fix)
 
 
 @contextlib.contextmanager

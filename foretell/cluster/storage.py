@@ -10,25 +10,23 @@ import contextlib
 import glob
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, cast
-from urllib.parse import parse_qsl, urlsplit
+from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from foretell.artifacts.replacement import make_directories, replacing, typed
 from foretell.data.decode import existing
 from foretell.data.formats import ENDINGS
 from foretell.errors import DataError, UsageError
 
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+)://(?P<rest>.*)", re.I | re.S)
-_CONNECT_SECONDS, _ATTEMPTS = 10.0, 3
-"""For a connection to S3, and of each request to it. A shard is tried again besides."""
-_COPIED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class StoredFile:
 def absolute(address: str | Path) -> str:
     """Return an address that is the same in every process: an absolute path, or the bucket path as it is.
 
-    A key in a bucket path is refused.
+    A key in a bucket path is refused, since logs would show it.
     """
     match = _SCHEME.fullmatch(str(address))
     if match is None:
@@ -86,20 +84,15 @@ def name_of(address: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def _file_system(scheme: str, bucket: str, options: str) -> Any:
-    """Return Arrow's file system of a bucket. `bucket` counts, because its region does."""
-    from pyarrow import fs
+def _file_system(bucket: str) -> FileSystem:
+    """Return Arrow's file system of a bucket, "s3://bucket/?options"."""
+    from pyarrow.fs import FileSystem
 
-    if scheme != "s3":
-        return fs.FileSystem.from_uri(f"{scheme}://{bucket}/{f'?{options}' if options else ''}")[0]
-    known = {"endpoint_override", "scheme", "region"}
-    given = {key: value for key, value in parse_qsl(options) if key in known}
-    retries = fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS)
-    return fs.S3FileSystem(**given, connect_timeout=_CONNECT_SECONDS, retry_strategy=retries)
+    return FileSystem.from_uri(bucket)[0]
 
 
 @contextlib.contextmanager
-def _located(address: str) -> Iterator[tuple[Any, str]]:
+def _located(address: str) -> Iterator[tuple[FileSystem, str]]:
     """Yield the file system of an address and the path in it; Arrow's errors become one line."""
     from pyarrow import ArrowException
     from pyarrow.fs import LocalFileSystem
@@ -109,8 +102,7 @@ def _located(address: str) -> Iterator[tuple[Any, str]]:
             yield LocalFileSystem(), address
             return
         parts = urlsplit(address)
-        file_system = _file_system(parts.scheme.lower(), parts.netloc, parts.query)
-        yield file_system, f"{parts.netloc}{parts.path}".rstrip("/")
+        yield _file_system(parts._replace(path="/").geturl()), f"{parts.netloc}{parts.path}".rstrip("/")
     except (OSError, ArrowException) as error:
         code: int = getattr(error, "errno", None) or 0
         reason = f"the bucket refused or failed ({' '.join(str(error).split()):.300})"
@@ -166,10 +158,12 @@ def local_copy(address: str) -> Iterator[Path]:
     if not is_bucket(address):
         yield Path(address)
         return
+    from pyarrow.fs import LocalFileSystem, copy_files
+
     with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
         copy = Path(folder) / name_of(address)
-        with open_file(address) as source, _located(address), copy.open("wb") as file:
-            shutil.copyfileobj(source, file, _COPIED)
+        with _located(address) as (file_system, path):
+            copy_files(path, str(copy), file_system, LocalFileSystem())
         yield copy
 
 
@@ -184,14 +178,13 @@ def new_file(address: str) -> Iterator[Path]:
         with replacing(Path(address)) as path:
             yield path
         return
+    from pyarrow.fs import LocalFileSystem, copy_files
+
     with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
-        yield Path(folder) / name_of(address)
-        with (
-            (Path(folder) / name_of(address)).open("rb") as file,
-            _located(address) as (file_system, key),
-            file_system.open_output_stream(key) as stream,
-        ):
-            shutil.copyfileobj(file, stream, _COPIED)
+        path = Path(folder) / name_of(address)
+        yield path
+        with _located(address) as (file_system, key):
+            copy_files(str(path), key, LocalFileSystem(), file_system)
 
 
 def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
@@ -201,18 +194,16 @@ def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
     read, at any depth; those whose name, or whose folder's name, begins with "." or "_" are not.
     """
     if not sources or "-" in map(str, sources):
-        raise UsageError(
-            expected="files, folders or bucket paths that every worker can read",
-            found="standard input (-)" if sources else "none",
-            fix="name a file" if not sources else "write it to a file first",
-        )
+        found = "standard input (-)" if sources else "none"
+        expected = "files, folders or bucket paths that every worker can read"
+        raise UsageError(expected=expected, found=found, fix="name a file")
     files: dict[str, StoredFile] = {}
     for source in sources:
         address = absolute(source)
         fix = "check the address, its permissions and the key"
         with typed(DataError, "files that can be read", address, fix):
-            found = _files_of(address)
-        for each in found:
+            matched = _files_of(address)
+        for each in matched:
             if each.file in files:
                 raise DataError(expected="each file once", found="one that is named twice", where=each.file)
             files[each.file] = each
@@ -223,23 +214,19 @@ def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
 
 
 def _files_of(address: str) -> list[StoredFile]:
-    path, mark, options = address.partition("?") if is_bucket(address) else (address, "", "")
+    path = address.partition("?")[0] if is_bucket(address) else address
     if (stored := find(address)) is not None:
         return [stored]
-    # "?" begins the options of a bucket path, so that it is no wildcard in one.
-    wildcard = re.search(r"[*\[]" if is_bucket(address) else r"[*?\[]", path)
-    expected = "files with records (.csv, .jsonl, .parquet, …)" if wildcard is None else "a file that matches"
-    if wildcard is None or Path(path).is_dir():
+    is_glob = not is_bucket(address) and glob.has_magic(path) and not Path(path).is_dir()
+    if not is_glob:
         found = [each for each in files_below(address) if _is_read(each.file[len(path) :])]
         if not found and not is_bucket(address):
             existing(path)
-    elif is_bucket(address):
-        below = files_below(path[: path.rindex("/", 0, wildcard.start())] + mark + options)
-        found = [each for each in below if fnmatchcase(each.file.partition("?")[0], path)]
     else:
         matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - of any root
         found = [each for match in matches if (each := find(match)) is not None]
     if not found:
+        expected = "a file that matches" if is_glob else "files with records (.csv, .jsonl, .parquet, …)"
         raise DataError(expected=expected, found="none", where=address, fix="check the address")
     return found
 

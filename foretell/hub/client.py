@@ -190,7 +190,11 @@ def _split(names: Iterable[str], asked: str, part: Part | None, address: Address
 def asking(where: str) -> Iterator[None]:
     """Raise whatever huggingface_hub fails with as a HubError; show progress on a terminal only."""
     from huggingface_hub import errors
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
     hides = not (sys.stderr.isatty() or are_progress_bars_disabled())
     if hides:

@@ -1,13 +1,11 @@
-"""--cluster and --out: what the report shows, and that the metrics are those without a cluster."""
+"""--cluster and --out: what the report shows."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 
 import pytest
-from cli_workplace import Run
 
 from foretell.cli.cluster import write_report
 from foretell.cluster.files import ClusterReport
@@ -24,14 +22,6 @@ REPORT = ClusterReport(
     rows_per_second=200.0,
     whole_files={"/data/x.gz": "compressed"},
 )
-
-
-def test_evaluate_on_a_cluster_writes_what_it_writes_without_one(run: Run) -> None:
-    command = ["evaluate", "reviews-model", "reviews.csv", "--format", "csv"]
-    alone, together = run(*command), run(*command, "--cluster", "local", "--workers", "1")
-    assert together.code == 0, together.err
-    assert re.sub(r"[\d.]+(e-\d+)?", "#", together.out) == re.sub(r"[\d.]+(e-\d+)?", "#", alone.out)
-    assert "rows/s" in together.err
 
 
 def test_the_report_has_every_metric_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,23 +1,31 @@
-"""A Ray cluster in another process, started as for --cluster local; tests join it by its address."""
+"""A Ray cluster in another process: as foretell starts it, or one of Ray's own that checks tokens."""
 
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-_PROGRAM = """
+_FORETELLS = """
 import json, os, sys
 from foretell.cluster.session import connected
 with connected("local") as cluster:
-    print(json.dumps({"address": cluster.address, "token": os.environ["RAY_AUTH_TOKEN_PATH"]}), flush=True)
+    print(json.dumps([cluster.address, os.environ["RAY_AUTH_TOKEN_PATH"]]), flush=True)
     sys.stdin.read()
+"""
+_RAYS = """
+import json, os, ray, sys
+options = {"include_dashboard": False, "log_to_driver": False, "logging_level": "CRITICAL"}
+info = ray.init(num_cpus=2, object_store_memory=80 << 20, **options).address_info
+print(json.dumps([info["gcs_address"], os.environ["RAY_AUTH_TOKEN_PATH"]]), flush=True)
+sys.stdin.read()
 """
 
 
@@ -31,22 +39,22 @@ class Head:
 
 
 @contextmanager
-def running_head() -> Iterator[Head]:
-    """Start a cluster, and end it with the context."""
-    command = [sys.executable, "-c", _PROGRAM]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdin is not None
-    try:
-        about = json.loads(process.stdout.readline())
-        yield Head(about["address"], Path(about["token"]), process)
-    finally:
-        process.stdin.close()
-        process.wait(timeout=60)
-        process.stdout.close()
-
-
-def show_token(patch: pytest.MonkeyPatch, head: Head) -> None:
-    """Let this process show the token of a cluster, as a user does."""
-    patch.setenv("RAY_AUTH_TOKEN_PATH", str(head.token))
-    patch.delenv("RAY_AUTH_TOKEN", raising=False)
+def running_head(*, mode: str = "") -> Iterator[Head]:
+    """Start a cluster, and end it with the context; `mode`: that of tokens of a cluster of Ray's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        token = Path(folder) / "token"
+        token.write_text(secrets.token_hex(32))
+        own = {"RAY_AUTH_MODE": mode, "RAY_AUTH_TOKEN_PATH": str(token)} if mode else {}
+        process = subprocess.Popen(
+            [sys.executable, "-c", _RAYS if mode else _FORETELLS], env={**os.environ, **own},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdin is not None
+        try:
+            address, path = json.loads(process.stdout.readline())
+            yield Head(address, Path(path), process)
+        finally:
+            process.stdin.close()
+            process.wait(timeout=60)
+            process.stdout.close()

@@ -1,9 +1,12 @@
-"""Files of rows that the tests read."""
+"""Files of rows that the tests read, and the rows that a run has written."""
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from builders import TEXT
 
@@ -23,3 +26,18 @@ def write_jsonl(path: Path, rows: int, first: int = 0) -> Path:
     )
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     return path
+
+
+def rows_in(out: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a finished run, in the order of its manifest, which lists all that is there."""
+    manifest = json.loads((out / "_foretell" / "manifest.json").read_text())
+    parts = [out / each["part"] for each in manifest["parts"]]
+    assert sorted(parts) == sorted(each for each in out.iterdir() if each.name != "_foretell")
+    for part in parts:
+        yield from rows_of(part)
+
+
+def rows_of(part: Path) -> list[dict[str, Any]]:
+    """Return the rows of a part."""
+    with part.open(newline="") as file:
+        return list(csv.DictReader(file)) if part.suffix == ".csv" else [json.loads(line) for line in file]

@@ -13,14 +13,14 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from foretell.cluster import averaging, session
+from foretell.cluster import session
 from foretell.cluster.averaging import RayWorkers, training_workers
 from foretell.errors import UsageError
 from foretell.language_model import LanguageModel
 from foretell.training.events import EpochDone, Event
 
 TINY: dict[str, Any] = {
-    "embedding_size": 6, "units": 5, "window": 5, "streams": 4, "epochs": 3, "min_steps": 1,
+    "embedding_size": 6, "units": 5, "window": 5, "streams": 4, "epochs": 2, "min_steps": 1,
     "learning_rate": 0.01, "optimizer": "adam", "kneser_ney": False, "baseline": False,
 }  # fmt: skip
 
@@ -37,7 +37,6 @@ def texts() -> list[str]:
         (None, None, 8, "expected a cluster with average-every"),
         ("local", 0, None, "workers: expected 1 or more, found 0"),
         ("local", 1, 0, "average-every: expected 1 or more"),
-        ("local", 10_000, None, "one for each processor of the cluster, found 10000"),
         ("ray://here:1", 1, None, "expected local, auto, or the HOST:PORT of a head"),
     ],
 )
@@ -60,8 +59,7 @@ def test_without_a_cluster_there_are_no_workers_and_no_ray(monkeypatch: pytest.M
 @pytest.mark.timeout(600)
 def test_two_workers_of_which_one_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Two workers, each with a processor of Ray's count, on machines with one processor too.
-    for module in (session, averaging):
-        monkeypatch.setattr(module, "usable_processors", lambda: 2)
+    monkeypatch.setattr(session, "usable_processors", lambda: 2)
     made: list[RayWorkers] = []
     first = RayWorkers.__init__
 
@@ -74,12 +72,12 @@ def test_two_workers_of_which_one_is_killed(tmp_path: Path, monkeypatch: pytest.
             os.kill(made[0].processes[1], signal.SIGKILL)
 
     monkeypatch.setattr(RayWorkers, "__init__", noted)
-    model = LanguageModel.train(
-        texts(), out=tmp_path / "m", cluster="local", workers=2, average_every=8, listener=kill, **TINY
-    )
+    # An epoch is one round. No other round waits for the worker in the place of the killed one.
+    how: dict[str, Any] = {"cluster": "local", "workers": 2, "average_every": 200, "listener": kill}
+    model = LanguageModel.train(texts(), out=tmp_path / "m", **how, **TINY)
     assert model.metrics["workers"] == 2
-    # 3 epochs of 95 % of 300 lines of 13 tokens, by 2 workers with 4 streams of windows of 5.
-    assert model.metrics["steps"] == pytest.approx(278, rel=0.1)
+    # 2 epochs of 95 % of 300 lines of 13 tokens, by 2 workers with 4 streams of windows of 5.
+    assert model.metrics["steps"] == pytest.approx(185, rel=0.1)
     # It has learned: there are 40 words and the end of a line.
     assert model.metrics["perplexity"] < 25
     # The token and the number of threads were for the training alone.

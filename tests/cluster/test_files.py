@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import gzip
 import importlib.util
 import json
 import os
@@ -20,22 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from cluster.heads import Head, running_head
-from cluster.made_files import text_of, write_jsonl
+from cluster.made_files import rows_in, text_of, write_jsonl
 
-from foretell.cluster import classify_files, evaluate_files, read_rows, score_files
+from foretell.cli import main
+from foretell.cluster import classify_files, evaluate_files, score_files
 from foretell.cluster import files as module
 from foretell.cluster.output import Done
 from foretell.cluster.session import connected, host_and_port
-from foretell.data.examples import iter_records, read_examples
 from foretell.errors import MissingExtraError, RunError, SettingsError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.evaluation import evaluation_report
-from foretell.runtime.words.predictor import WordsRuntime
 
 ROWS = 300
 OWN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")
@@ -53,13 +48,13 @@ def test_what_cannot_be_run_is_refused_before_a_cluster_starts(
         classify_files(words_model, path, out=out)
     with pytest.raises(UsageError, match="expected a model for words, found one for labels"):
         score_files(labels_model, path, out=out)
-    with pytest.raises(UsageError, match="no --label with a model for words"):
-        evaluate_files(words_model, path, label="label")
+    with pytest.raises(UsageError, match="expected a model for labels, found one for words"):
+        evaluate_files(words_model, path)
     with pytest.raises(SettingsError, match="workers: expected more than 0, found 0"):
         classify_files(labels_model, path, out=out, workers=0)
     with pytest.raises(SettingsError, match="abstain-below: expected a probability"):
         classify_files(labels_model, path, out=out, abstain_below=2)
-    with pytest.raises(RunError, match=r"the input in\.jsonl in it"):
+    with pytest.raises(RunError, match=r"other files in it \(in\.jsonl"):
         classify_files(labels_model, path, out=tmp_path)
     assert not out.exists()
 
@@ -93,12 +88,11 @@ def test_a_cluster_without_a_token_or_with_another_one_is_refused(
     for name in OWN[1:3]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(UsageError, match="a token, which every cluster but local needs"):
-        classify_files(labels_model, path, out=tmp_path / "out", cluster=head.address)
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
-    with pytest.raises(RunError, match="the token of the cluster, found a wrong one"):
-        classify_files(labels_model, path, out=tmp_path / "out", cluster=head.address)
-    with pytest.raises(RunError, match="the head of a Ray cluster, found nothing that answers"):
+    for token in ("", "0" * 64):
+        monkeypatch.setenv("RAY_AUTH_TOKEN", token)
+        with pytest.raises(RunError, match="the token of the cluster, found a wrong one, or none"):
+            classify_files(labels_model, path, out=tmp_path / "out", cluster=head.address)
+    with pytest.raises(RunError, match="nothing that answers"):
         classify_files(labels_model, path, out=tmp_path / "out", cluster="127.0.0.1:9")
 
 
@@ -152,9 +146,9 @@ def test_a_run_survives_the_death_of_a_worker(tmp_path: Path, labels_model: Path
         if len(workers) == 1:
             os.kill(int(line.worker.rpartition(":")[2]), signal.SIGKILL)
 
-    how: dict[str, Any] = {"out": tmp_path / "out", "out_format": "jsonl", "shard_mb": 0.001}
+    how: dict[str, Any] = {"out": tmp_path / "out", "shard_mb": 0.001}
     report = classify_files(labels_model, path, listener=listener, **how)
-    rows = list(read_rows(tmp_path / "out"))
+    rows = list(rows_in(tmp_path / "out"))
     verdicts = list(LabelsRuntime.open(labels_model).classify([text_of(i) for i in range(ROWS)]))
     assert [row["id"] for row in rows] == list(range(ROWS))
     assert [row["foretell_label"] for row in rows] == [verdict.label for verdict in verdicts]
@@ -164,44 +158,24 @@ def test_a_run_survives_the_death_of_a_worker(tmp_path: Path, labels_model: Path
     # The same call has nothing left to do.
     again = classify_files(labels_model, path, listener=listener, **how)
     assert (again.rows, again.resumed_rows, len(workers)) == (ROWS, ROWS, report.shards)
-    with pytest.raises(UsageError, match="one for each processor of the cluster, found 10000"):
+    with pytest.raises(UsageError, match="one for each processor, found 10000"):
         classify_files(labels_model, path, out=tmp_path / "other", workers=10_000)
 
 
-def written(folder: Path, kind: str, generator: random.Random) -> Path:
-    """Write random rows, some without a label or a text, in a format."""
-    labels = ["bad", "good", "good", "bad", ""]
-    rows = [
-        {"id": i, "text": text_of(generator.randrange(999)) if generator.random() < 0.95 else "",
-         "label": generator.choice(labels)}
-        for i in range(generator.randrange(80, 200))
-    ]  # fmt: skip
-    path = folder / f"in.{kind}"
-    if kind == "csv":
-        with path.open("w", newline="") as out:
-            writer = csv.DictWriter(out, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-    elif kind == "parquet":
-        pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=30)
-    elif kind == "txt":
-        path.write_text("".join(f"{row['text']}\n" for row in rows))
-    else:
-        path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
-    return path
-
-
 @pytest.mark.usefixtures("one_cluster")
-@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl.gz"])
-def test_evaluate_gives_every_key_of_one_process(tmp_path: Path, labels_model: Path, kind: str) -> None:
-    path = written(tmp_path, kind, random.Random(kind))
-    runtime, examples = LabelsRuntime.open(labels_model), read_examples(path)
-    expected = evaluation_report(examples.labels, runtime.predict_proba(examples.texts), runtime.labels)
-    metrics = evaluate_files(labels_model, path, shard_mb=0.002).metrics
-    assert metrics is not None
-    assert list(metrics) == list(expected)
-    for name, value in expected.items():
-        assert_alike(metrics[name], value)
+def test_evaluate_writes_what_it_writes_without_a_cluster(
+    tmp_path: Path, labels_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generator, path = random.Random(1), tmp_path / "in.csv"
+    with path.open("w", newline="") as file:
+        labels = generator.choices(["bad", "good", ""], k=99)
+        rows = [(i, text_of(generator.randrange(999)), label) for i, label in enumerate(labels)]
+        csv.writer(file).writerows([("id", "text", "label"), *rows, (99, "", "good")])
+    found = []
+    for more in ((), ("--cluster", "local", "--shard-mb", "0.002")):
+        assert main(["evaluate", str(labels_model), str(path), "--json", *more]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert_alike(found[1], found[0])
 
 
 def assert_alike(found: Any, expected: Any) -> None:
@@ -209,31 +183,20 @@ def assert_alike(found: Any, expected: Any) -> None:
         assert list(found) == list(expected)
         for name, value in expected.items():
             assert_alike(found[name], value)
-    elif isinstance(expected, list | tuple) and expected and not isinstance(expected[0], str):
+    elif isinstance(expected, list):
         for one, other in zip(found, expected, strict=True):
             assert_alike(one, other)
-    elif isinstance(expected, float):
-        assert found == pytest.approx(expected, rel=1e-5, abs=1e-6, nan_ok=True)
     else:
-        assert found == expected
+        assert found == (pytest.approx(expected, rel=1e-5) if isinstance(expected, float) else expected)
 
 
 @pytest.mark.usefixtures("one_cluster")
-def test_words_are_evaluated_and_scored_as_by_one_process(tmp_path: Path, words_model: Path) -> None:
-    path = written(tmp_path, "txt", random.Random(0))
-    texts = [record.text for record in iter_records(path)]
-    whole = WordsRuntime.open(words_model).score(texts)
-    metrics = evaluate_files(words_model, path, shard_mb=0.002).metrics
-    assert metrics is not None
-    assert list(metrics) == list(vars(whole))
-    for name in ("tokens", "words", "characters", "bytes", "unknown"):
-        assert metrics[name] == getattr(whole, name)
-    # The first words of a shard have no context.
-    for name in ("perplexity", "bits_per_character", "bits_per_byte"):
-        assert metrics[name] == pytest.approx(getattr(whole, name), rel=0.05)
-    report = score_files(words_model, path, out=tmp_path / "scores", shard_mb=0.002)
-    assert [row["text"] for row in read_rows(tmp_path / "scores")] == texts
-    assert report.rows == len(texts)
+def test_words_are_scored_row_by_row(tmp_path: Path, words_model: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("".join(f"{text_of(i)}\n" for i in range(60)))
+    report = score_files(words_model, path, out=tmp_path / "scores", shard_mb=0.001, out_format="csv")
+    assert [row["text"] for row in rows_in(tmp_path / "scores")] == [text_of(i) for i in range(60)]
+    assert (report.rows, report.shards > 1) == (60, True)
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cluster import made_files
 from cluster.made_files import text_of, write_jsonl
 
 from foretell.artifacts.directory import pack
 from foretell.cluster import worker as module
 from foretell.cluster.output import Done, Failed, Task
-from foretell.cluster.rows import ANSWER, SCORE, free_names, schema_of
+from foretell.cluster.rows import ANSWER, SCORE, free_names
 from foretell.cluster.shards import plan
 from foretell.cluster.storage import input_files
 from foretell.cluster.worker import EMPTY, UNREADABLE, process
@@ -25,6 +27,9 @@ from foretell.errors import DataError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 
+HERE = version("foretell")
+Work = list[Callable[[], Done | Failed]]
+
 
 @pytest.fixture(autouse=True)
 def same_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,30 +37,23 @@ def same_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "1")
 
 
-def work(
-    path: Path, model: Path, out: Path, size: int = 1 << 20, **options: Any
-) -> list[Callable[[], Done | Failed]]:
+def work(path: Path, model: Path, out: Path, size: int = 1 << 20, of_driver: str = HERE, **how: Any) -> Work:
     """Return what does each shard of a file or a folder."""
     out.mkdir()
-    task = Task(**{"command": "classify", "model": str(model), "out": str(out), **options})
-    made = plan(input_files([path]), ReadOptions(), None, size)
-    names = free_names(list(made.columns), SCORE if task.command == "score" else ANSWER)
-    schema = schema_of(made.sample, list(made.columns)) if task.out_format == "parquet" else ""
-    task = replace(task, names=names, schema=schema)
+    task = Task(**{"command": "classify", "model": str(model), "out": str(out), **how})
+    shards, columns = plan(input_files([path]), ReadOptions(), None, size)
+    parts = SCORE if task.command == "score" else ANSWER
+    task = replace(task, columns=columns, names=free_names(columns, parts))
     files = [pack(model)]
-    return [lambda shard=shard: process(task, files, shard) for shard in made.shards]  # type: ignore[misc]
+    return [lambda shard=shard: process(task, files, shard, of_driver) for shard in shards]  # type: ignore[misc]
 
 
 def rows_of(out: Path, line: Done | Failed) -> list[dict[str, Any]]:
     assert isinstance(line, Done), line
-    part = out / line.part
-    if line.part.endswith("jsonl"):
-        return [json.loads(each) for each in part.read_text().splitlines()]
-    rows: list[dict[str, Any]] = pq.read_table(part).to_pylist()
-    return rows
+    return made_files.rows_of(out / line.part)
 
 
-@pytest.mark.parametrize("out_format", ["parquet", "jsonl"])
+@pytest.mark.parametrize("out_format", ["csv", "jsonl"])
 def test_each_row_is_answered_as_by_the_model_itself(
     tmp_path: Path, labels_model: Path, out_format: str
 ) -> None:
@@ -63,26 +61,28 @@ def test_each_row_is_answered_as_by_the_model_itself(
     shards = work(path, labels_model, tmp_path / "out", 2000, out_format=out_format)
     rows = [row for do in shards for row in rows_of(tmp_path / "out", do())]
     verdicts = list(LabelsRuntime.open(labels_model).classify([text_of(i) for i in range(100)]))
-    assert [row["id"] for row in rows] == list(range(100))
+    assert [int(row["id"]) for row in rows] == list(range(100))
     assert [row["foretell_label"] for row in rows] == [verdict.label for verdict in verdicts]
-    assert [row["probability"] for row in rows] == [round(float(v.probability), 6) for v in verdicts]
-    assert rows[5]["probabilities"] == {k: round(float(p), 6) for k, p in verdicts[5].probabilities.items()}
+    assert [float(row["probability"]) for row in rows] == [round(float(v.probability), 6) for v in verdicts]
     # Nothing else is in the folder: no temporary file.
     assert len(list((tmp_path / "out").iterdir())) == len(shards)
 
 
-@pytest.mark.parametrize("out_format", ["parquet", "jsonl"])
+@pytest.mark.parametrize("out_format", ["csv", "jsonl"])
 def test_a_row_without_an_answer_is_still_a_row(tmp_path: Path, labels_model: Path, out_format: str) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('{"text":"the mind"}\nnonsense\n{"text":""}\n{"text":"the way"}\nnonsense\n')
+    path.write_text('{"text":"the mind"}\nnonsense\n{"text":""}\n{"text":"=1+1","new":2}\nnonsense\n')
     (do,) = work(path, labels_model, tmp_path / "out", out_format=out_format)
     line = do()
     rows = rows_of(tmp_path / "out", line)
     assert isinstance(line, Done)
-    assert [row.get("text") for row in rows] == ["the mind", None, "", "the way", None]
+    is_csv = out_format == "csv"
+    # A spreadsheet must not run a text as a formula.
+    assert [row.get("text") or "" for row in rows] == ["the mind", "", "", "'=1+1" if is_csv else "=1+1", ""]
     assert [bool(row["label"]) for row in rows] == [True, False, True, True, False]
     assert rows[1]["reason"].startswith("no JSON")
     assert (line.rows, line.skipped) == (5, {UNREADABLE: 2, EMPTY: 1})
+    assert ("new" in rows[3], len(line.notes)) == ((False, 1) if is_csv else (True, 0))
 
 
 def test_score_gives_each_row_the_score_of_its_text(tmp_path: Path, words_model: Path) -> None:
@@ -97,53 +97,22 @@ def test_score_gives_each_row_the_score_of_its_text(tmp_path: Path, words_model:
     assert rows[12]["reason"].startswith("expected a text")
 
 
-def test_parquet_keeps_types_and_refuses_another_one(tmp_path: Path, labels_model: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    rows: list[dict[str, Any]] = [
-        {"text": "a", "n": 1, "x": 1, "tags": ["t"], "is": True, "mixed": 1},
-        {"text": "b", "n": None, "x": 2.5, "tags": [], "is": False, "mixed": "two", "new": 1},
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (do,) = work(path, labels_model, tmp_path / "out")
-    read = rows_of(tmp_path / "out", do())
-    for name, values in {"n": [1, None], "x": [1.0, 2.5], "tags": [["t"], []], "mixed": ["1", "two"]}.items():
-        assert [row[name] for row in read] == values
-    path.write_text(path.read_text() * 60 + json.dumps({"text": "c", "n": "seven"}) + "\n")
-    (do,) = work(path, labels_model, tmp_path / "again")
-    failed = do()
-    assert isinstance(failed, Failed)
-    assert failed.is_final
-    assert "values of the types that the columns have in the first records" in failed.reason
-    assert list((tmp_path / "again").iterdir()) == []
-
-
-def test_numbers_of_a_csv_beside_json_lines_have_no_quotes(tmp_path: Path, labels_model: Path) -> None:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    (folder / "a.csv").write_text("id,text\n0,the mind\n1,the way\n")
-    (folder / "b.jsonl").write_text('{"id": 2, "text": "the mind"}\n')
-    out = tmp_path / "out"
-    assert [row["id"] for do in work(folder, labels_model, out) for row in rows_of(out, do())] == list("012")
-
-
 def test_a_full_disk_leaves_nothing_and_may_be_tried_again(
     tmp_path: Path, labels_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_jsonl(tmp_path / "a.jsonl", 50)
+    (do,) = work(write_jsonl(tmp_path / "a.jsonl", 50), labels_model, tmp_path / "out")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "part")
 
-    for out_format in ("parquet", "jsonl"):
-        (do,) = work(path, labels_model, tmp_path / out_format, out_format=out_format)
-        with monkeypatch.context() as patch:
-            patch.setattr("foretell.artifacts.replacement.sync_file", full)
-            failed = do()
-        assert isinstance(failed, Failed)
-        assert not failed.is_final
-        assert "No space left on device" in failed.reason
-        assert list((tmp_path / out_format).iterdir()) == []
-        assert isinstance(do(), Done)
+    with monkeypatch.context() as patch:
+        patch.setattr("foretell.artifacts.replacement.sync_file", full)
+        failed = do()
+    assert isinstance(failed, Failed)
+    assert not failed.is_final
+    assert "No space left on device" in failed.reason
+    assert list((tmp_path / "out").iterdir()) == []
+    assert isinstance(do(), Done)
 
 
 @pytest.mark.parametrize(
@@ -169,10 +138,18 @@ def test_a_worker_returns_its_failure(
     assert "\n" not in failed.reason
 
 
-def test_a_class_of_hugging_face_is_its_name(tmp_path: Path, labels_model: Path) -> None:
+def test_another_version_on_a_node_is_refused(tmp_path: Path, labels_model: Path) -> None:
+    (do,) = work(write_jsonl(tmp_path / "a.jsonl", 5), labels_model, tmp_path / "out", of_driver="9.9")
+    failed = do()
+    assert isinstance(failed, Failed)
+    assert failed.is_final
+    assert f"expected foretell 9.9, found {HERE}" in failed.reason
+
+
+def test_parquet_is_read_and_a_class_of_hugging_face_is_its_name(tmp_path: Path, labels_model: Path) -> None:
     feature = {"_type": "ClassLabel", "names": ["bad", "good"]}
     metadata = {"huggingface": json.dumps({"info": {"features": {"label": feature}}})}
     table = pa.table({"text": ["a", "b", "c"], "label": [1, 0, -1]}).replace_schema_metadata(metadata)
     pq.write_table(table, tmp_path / "a.parquet")
-    (do,) = work(tmp_path / "a.parquet", labels_model, tmp_path / "out", out_format="jsonl")
+    (do,) = work(tmp_path / "a.parquet", labels_model, tmp_path / "out")
     assert [row["label"] for row in rows_of(tmp_path / "out", do())] == ["good", "bad", None]

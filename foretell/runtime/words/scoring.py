@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -58,21 +58,6 @@ class Score:
     perplexity: float
     bits_per_character: float
     bits_per_byte: float
-
-    @classmethod
-    def together(cls, scores: Sequence[Score]) -> Score:
-        """Return the score of several texts, each of which was read for itself.
-
-        Raises:
-            DataError: there is none.
-        """
-        tally = Tally()
-        for each in scores:
-            for name in ("tokens", "words", "characters", "bytes", "unknown", "log_probability"):
-                setattr(tally, name, getattr(tally, name) + getattr(each, name))
-            bits = each.bits_per_byte * each.bytes + each.log_probability / math.log(2)
-            tally.spelled += round(bits / 8)
-        return tally.score()
 
 
 class Tally:
