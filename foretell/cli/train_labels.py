@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -95,19 +96,11 @@ def train_labels(
             of one), folder with one folder for each label, - for standard input, the named set imdb, or a
             data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
     """
-    from foretell.artifacts.kept_teacher import check_encoder_folder
     from foretell.data.word_vectors import vector_files
-    from foretell.hub.client import address_of
-    from foretell.hub.models import local_encoder
 
     # Before the data is read and TensorFlow is imported, which takes minutes and seconds.
     more.check(data)
-    encoder = None
-    if more.teacher is not None:
-        folder = local_encoder(more.teacher)
-        if (address := address_of(folder)) is not None:
-            note(f"teacher: {address}")
-        encoder = check_encoder_folder(folder)
+    encoder = None if more.teacher is None else _encoder_folder(more.teacher)
     if more.vectors is not None:
         vector_files(more.vectors)
     changes = given(options)
@@ -138,6 +131,18 @@ def train_labels(
             keep_teacher=more.keep_teacher,
         )
     finish(model, training, output)
+
+
+def _encoder_folder(teacher: str) -> Path:
+    """Return the folder of a sentence encoder, checked; of one on the Hub the commit is shown."""
+    from foretell.artifacts.kept_teacher import check_encoder_folder
+    from foretell.hub.client import address_of
+    from foretell.hub.models import local_encoder
+
+    folder = local_encoder(teacher)
+    if (address := address_of(folder)) is not None:
+        note(f"teacher: {address}")
+    return check_encoder_folder(folder)
 
 
 def _read(
