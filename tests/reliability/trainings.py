@@ -21,7 +21,6 @@ from foretell.data.split import make_split
 from foretell.errors import Interrupted
 from foretell.presets import LABELS_PRESETS
 from foretell.training import run
-from foretell.training.labels import decide
 from foretell.training.labels import train as labels
 from foretell.training.options import TrainOptions
 from foretell.training.words import data
@@ -31,11 +30,11 @@ from foretell.training.words import train as words
 STAGES: dict[str, dict[str, tuple[Any, str]]] = {
     "labels": {
         "tokens": (labels, "tokenize_split"),
-        "members": (decide, "choose_all"),
-        "last-fit": (decide, "fit_members"),
-        "folds": (decide, "fold_probabilities"),
-        "network": (decide, "train_network"),
-        "metrics": (decide, "metrics_of"),
+        "members": (labels, "choose_all"),
+        "last-fit": (labels, "fit_members"),
+        "folds": (labels, "fold_probabilities"),
+        "network": (labels, "train_network"),
+        "metrics": (labels, "metrics_of"),
         "writing": (run, "write_model"),
     },
     "words": {

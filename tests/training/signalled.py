@@ -15,7 +15,7 @@ import numpy as np
 from reliability import trainings
 
 from foretell.errors import Interrupted
-from foretell.training.labels import decide
+from foretell.training.labels import train
 from foretell.training.labels.network_fit import Fitting
 from foretell.training.options import TrainOptions
 from foretell.training.words import kneser_ney_fit
@@ -23,7 +23,7 @@ from foretell.training.words.loop import Loop
 
 # Where the function of each stage stands, and the seconds after which the signal is sent.
 STAGES: dict[tuple[str, str], tuple[Any, str, float]] = {
-    ("labels", "members"): (decide, "choose_all", 0.0),
+    ("labels", "members"): (train, "choose_all", 0.0),
     ("labels", "network"): (Fitting, "fit", 1.0),
     ("words", "kneser-ney"): (kneser_ney_fit, "count", 0.2),
     ("words", "network"): (Loop, "train", 0.5),

@@ -18,7 +18,7 @@ import numpy as np
 
 from foretell.config import MAX_CHARACTERS
 from foretell.ngrams.counting import count_ngrams
-from foretell.training.labels.dense_fit import Basis, outside_basis, pooled_basis, svd_basis
+from foretell.training.labels.dense_fit import Basis, mean_basis, svd_basis
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
 from foretell.training.labels.logistic import LogisticFit, MatrixFit
 from foretell.training.labels.members import STRENGTHS, Candidate, Fit
@@ -142,10 +142,9 @@ def _bases(
     pairs = count_ngrams(everything.ids, everything.starts, size, longest=2, max_ngrams=max_ngrams)
     if (svd := svd_basis(pairs, n_rows, seed)) is not None:
         yield "svd", svd
-    if tokens.vectors is not None:
-        yield "vectors", outside_basis(everything, tokens.vectors, n_rows, first=first, seed=seed)
-    elif (pooled := pooled_basis(everything, size, n_rows, first=first, seed=seed)) is not None:
-        yield "pooled", pooled
+    pooled = mean_basis(everything, size, n_rows, first=first, seed=seed, vectors=tokens.vectors)
+    if pooled is not None:
+        yield "pooled" if tokens.vectors is None else "vectors", pooled
 
 
 def _of_basis(name: str, basis: Basis, size: int, rows: Rows) -> Candidate:

@@ -1,4 +1,7 @@
-"""Compiled networks: optimiser, loss and metrics, and the steps of their training.
+"""The network as it is trained: texts as it reads them, its batches, its optimiser and its training step.
+
+A batch is made of one flat array of ids when its step begins: that takes a tenth of a millisecond. An input
+pipeline of TensorFlow's takes longer to build than an epoch of few texts.
 
 A network has the embeddings of the words that it is trained and validated on only. Those of the other words
 do not change in training, and updating them all the same takes most of a step's time where there are many
@@ -8,18 +11,28 @@ unlabelled texts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.arrays import Float32s, Probabilities
-from foretell.artifacts.weights import Weights
+from foretell.arrays import Array, Float32s, Integers, Probabilities
+from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings
+from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.balance import Balance
-from foretell.training.labels.batches import EncodedTexts, batch, padded
+from foretell.training.labels.tokens import LabelledTokens, TokenizedTexts
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+# Batches of similar length are made within pools of this many batches: large enough for little padding, small
+# enough that batches differ from epoch to epoch.
+_POOL = 50
 
 _EMBEDDING, _SMALLEST = "embedding", 1e-7
+
 _MOMENTUM = 0.9
 """Of SGD (Nesterov)."""
 
@@ -27,10 +40,64 @@ Means = dict[str, float]
 """`loss` and `accuracy`, means over the texts since an epoch began."""
 
 
+def as_read(part: LabelledTokens, tokenizer: Tokenizer, settings: LabelsSettings) -> LabelledTokens:
+    """Return texts as the network reads them.
+
+    The last `settings.length` ids of a text are kept. Words outside the network's vocabulary, which the
+    linear model may have, become the unknown word; so does a text without any word. Of the weights only the
+    proportions have an effect.
+    """
+    ids, starts, weights = part.texts.ids, part.texts.starts, part.weights
+    unknown, lengths = 1 if tokenizer.unknown is None else tokenizer.unknown, np.diff(starts)
+    kept = np.minimum(lengths, settings.length)
+    read = ids[np.repeat(starts[1:], lengths) - np.arange(len(ids)) <= settings.length]
+    read = np.insert(read, (np.cumsum(kept) - kept)[kept == 0], unknown)
+    read = np.where(read < network_size(settings, tokenizer), read, unknown).astype(np.int32)
+    starts = np.append(0, np.cumsum(np.maximum(kept, 1)))
+    return LabelledTokens(
+        texts=TokenizedTexts(ids=read, starts=starts),
+        targets=part.targets,
+        # With a mean of 1 the learning rate keeps its meaning.
+        weights=None if weights is None else weights / weights.mean(),
+        soft=part.soft,
+    )
+
+
+def epoch_order(texts: TokenizedTexts, settings: LabelsSettings, epoch: int) -> npt.NDArray[np.int64]:
+    """Return the order of the texts [text] in epoch `epoch` (from 0): it depends on the seed and the epoch.
+
+    Each run of `batch_size` is one batch; the last may be shorter. Where batches have no fixed length, texts
+    of similar length share a batch, and the batches are then shuffled.
+    """
+    rng, size = np.random.default_rng([settings.seed, epoch]), settings.batch_size
+    order = rng.permutation(len(texts))
+    if settings.pads_front:
+        return order
+    lengths, pool = np.diff(texts.starts), _POOL * size
+    for first in range(0, len(order), pool):
+        part = order[first : first + pool]
+        order[first : first + pool] = part[np.argsort(lengths[part], kind="stable")]
+    full = len(order) // size
+    shuffled = order[: full * size].reshape(full, size)[rng.permutation(full)]
+    return np.concatenate([shuffled.ravel(), order[full * size :]])
+
+
+def padded(texts: TokenizedTexts, places: Integers, length: int | None) -> npt.NDArray[np.int32]:
+    """Return the ids of some texts, [text, step], padded with 0.
+
+    They are padded in front to `length`; None: at the end, to the longest of them.
+    """
+    start, end = texts.starts[places, None], texts.starts[places + 1, None]
+    at = start + np.arange((end - start).max()) if length is None else end + np.arange(-length, 0)
+    inside = (at >= start) & (at < end)
+    ids: npt.NDArray[np.int32] = np.where(inside, texts.ids[np.where(inside, at, 0)], np.int32(0))
+    return ids
+
+
 class CompactNetwork:
     """A compiled network with the embeddings of some words, and the function of its training step.
 
-    Texts have the ids of all words. The function is traced once for each network.
+    Texts have the ids of all words, as `as_read` returns them. The function is traced once for each network.
 
     Args:
         whole: a network of `labels_network` for all words, with the weights that training begins with.
@@ -45,7 +112,7 @@ class CompactNetwork:
 
     def __init__(
         self,
-        whole: Any,
+        whole: keras.Model,
         words: npt.NDArray[np.int32],
         settings: LabelsSettings,
         n_labels: int,
@@ -54,20 +121,24 @@ class CompactNetwork:
         balance: Balance | None = None,
     ) -> None:
         from foretell.networks import weights_of
+        from foretell.networks.labels import labels_network
 
         self.embeddings: Float32s = weights_of(whole)[_EMBEDDING]
-        self.model = new_network(settings, len(words), n_labels, soft=soft)
+        self.model = labels_network(settings, len(words), n_labels)
+        compile_network(self.model, settings, n_labels, soft=soft)
         for target, source in zip(self.model.variables, whole.variables, strict=True):
             value = source.numpy()
             target.assign(value if value.shape == target.shape else value[words])
-        self._words, self._balance, self._follows_article = words, balance, settings.follows_article
+        self._words, self._balance, self._settings = words, balance, settings
+        self._is_binary = n_labels == 2 and not settings.is_multi_label
+        self._length = settings.length if settings.pads_front else None
         self._place_of = np.zeros(len(self.embeddings), np.int32)
         self._place_of[words] = np.arange(len(words))
         self._first = [variable.numpy() for variable in self._variables()]
-        self._step: Callable[..., dict[str, Any]] | None = None
-        self._forward: Callable[[npt.NDArray[np.int32]], Any] | None = None
+        self._step: Callable[..., dict[str, tf.Tensor]] | None = None
+        self._forward: Callable[[npt.NDArray[np.int32]], tf.Tensor] | None = None
 
-    def _variables(self) -> list[Any]:
+    def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def restart(self) -> None:
@@ -75,36 +146,48 @@ class CompactNetwork:
         for variable, value in zip(self._variables(), self._first, strict=True):
             variable.assign(value)
 
-    def step(self, texts: EncodedTexts, places: npt.NDArray[np.int64], rate: float) -> Means:
+    def batch(self, texts: LabelledTokens, places: Integers) -> tuple[Array, ...]:
+        """Return the words' places and the targets of some texts, and their weights where they have some.
+
+        Words are int32 [batch, step]; targets float32 [batch, 1] for two labels, else int32 [batch], or
+        float32 [batch, label] where they are soft or texts may have several labels; weights float32 [batch].
+        """
+        targets: Array = (texts.targets if texts.soft is None else texts.soft)[places]
+        if self._is_binary:
+            targets = (targets if texts.soft is None else targets[:, 1])[:, None].astype(np.float32)
+        found = self._place_of[padded(texts.texts, places, self._length)], targets
+        return found if texts.weights is None else (*found, texts.weights[places].astype(np.float32))
+
+    def step(self, texts: LabelledTokens, places: Integers, rate: float) -> Means:
         """Do Keras's training step with some texts, at a learning rate; the article's rate stays as it is."""
         import tensorflow as tf
 
-        ids, *others = batch(texts, places)
+        data = self.batch(texts, places)
         if self._step is None:
-            varying = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in others]
-            signature = [tf.TensorSpec([None, texts.length], tf.int32), *varying]
+            varying = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in data[1:]]
+            signature = [tf.TensorSpec([None, self._length], tf.int32), *varying]
             self._step = tf.function(
                 lambda *data: self.model.train_step(data), input_signature=signature, autograph=False
             )
-        if not self._follows_article:
+        if not self._settings.follows_article:
             self.model.optimizer.learning_rate = rate
-        return {name: float(value) for name, value in self._step(self._place_of[ids], *others).items()}
+        return {name: float(value) for name, value in self._step(*data).items()}
 
-    def predict(self, texts: EncodedTexts, batch_size: int) -> Probabilities:
+    def predict(self, texts: TokenizedTexts) -> Probabilities:
         """Return the probabilities [text, label] that the network gives as it stands."""
         import tensorflow as tf
 
         if self._forward is None:
             # Keras's own `predict` traces again for each new shape and warns about it.
-            signature = [tf.TensorSpec([None, texts.length], tf.int32)]
+            signature = [tf.TensorSpec([None, self._length], tf.int32)]
             self._forward = tf.function(
                 lambda ids: self.model(ids, training=False), input_signature=signature, autograph=False
             )
         # By length, so that a batch holds little padding.
-        order = np.argsort(texts.lengths, kind="stable")
-        parts = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
-        rows = np.concatenate([self._forward(self._place_of[padded(texts, part)]).numpy() for part in parts])
-        if texts.is_binary:
+        order, size = np.argsort(np.diff(texts.starts), kind="stable"), self._settings.batch_size
+        parts = [padded(texts, order[at : at + size], self._length) for at in range(0, len(order), size)]
+        rows = np.concatenate([self._forward(self._place_of[part]).numpy() for part in parts])
+        if self._is_binary:
             rows = np.concatenate([1 - rows, rows], axis=1)
         probabilities: Probabilities = np.empty_like(rows)
         probabilities[order] = rows
@@ -122,16 +205,9 @@ class CompactNetwork:
         return {**found, _EMBEDDING: embeddings}
 
 
-def new_network(settings: LabelsSettings, n_words: int, n_labels: int, *, soft: bool = False) -> Any:
-    """Return a compiled network for `n_words` ids, whose values are still to be set."""
-    from foretell.networks.labels import labels_network
-
-    network = labels_network(settings, n_words, n_labels)
-    compile_network(network, settings, n_labels, soft=soft)
-    return network
-
-
-def compile_network(model: Any, settings: LabelsSettings, n_labels: int, *, soft: bool = False) -> None:
+def compile_network(
+    model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool = False
+) -> None:
     """Compile with the optimiser of the settings, as Keras has it; the article's is its Adam, nothing else.
     The other networks add clipping, and a learning rate that is set before each step.
     """
@@ -139,14 +215,12 @@ def compile_network(model: Any, settings: LabelsSettings, n_labels: int, *, soft
 
     # Clipping guards the LSTM's rare large gradients.
     clip_norm = None if settings.follows_article else 1.0
-    several = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
-    loss: Any = "binary_crossentropy" if n_labels == 2 else several
-    accuracy: Any = "accuracy"
-    if settings.is_multi_label:
-        loss = known_loss
+    is_binary = n_labels == 2 and not settings.is_multi_label
+    loss: object = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
+    accuracy: object = "accuracy"
+    if is_binary or settings.is_multi_label:
+        loss = "binary_crossentropy" if is_binary else known_loss
         accuracy = keras.metrics.MeanMetricWrapper(known_accuracy, name="accuracy")
-    elif soft and n_labels == 2:
-        accuracy = keras.metrics.MeanMetricWrapper(_same_side, name="accuracy")
     rate = settings.learning_rate
     if settings.optimizer == "adam":
         optimizer = keras.optimizers.Adam(rate, global_clipnorm=clip_norm)
@@ -154,31 +228,17 @@ def compile_network(model: Any, settings: LabelsSettings, n_labels: int, *, soft
         optimizer = keras.optimizers.SGD(rate, _MOMENTUM, nesterov=True, global_clipnorm=clip_norm)
     model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
     model.optimizer.build(model.trainable_variables)
-    _build_metrics(model, settings, n_labels, soft=soft)
-
-
-def _build_metrics(model: Any, settings: LabelsSettings, n_labels: int, *, soft: bool) -> None:
-    """Make the variables of the metrics, which Keras otherwise makes in the first step.
-
-    TensorFlow traces a function again where it made variables: a third of the time of a small training.
-    """
-    import keras
-
-    columns = 1 if n_labels == 2 and not settings.is_multi_label else n_labels
-    is_float = soft or columns == 1 or settings.is_multi_label
-    targets = keras.ops.zeros((1, columns) if is_float else (1,), "float32" if is_float else "int32")
-    model.compute_metrics(None, targets, keras.ops.ones((1, columns)))
+    # Makes the variables of the metrics, which Keras otherwise makes in the first step: TensorFlow traces a
+    # function again where it made variables, a third of the time of a small training.
+    columns, kind = 1 if is_binary else n_labels, "float32"
+    shape: tuple[int, ...] = (1, columns)
+    if not (soft or is_binary or settings.is_multi_label):
+        shape, kind = (1,), "int32"
+    model.compute_metrics(None, keras.ops.zeros(shape, kind), keras.ops.ones((1, columns)))
     model.reset_metrics()
 
 
-def _same_side(targets: Any, probabilities: Any) -> Any:
-    """Tell where a soft target and its prediction, both [batch, 1], mean the same label."""
-    from keras import ops
-
-    return ops.cast((targets > 0.5) == (probabilities > 0.5), "float32")
-
-
-def known_loss(targets: Any, probabilities: Any) -> Any:
+def known_loss(targets: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
     """Return the binary cross-entropy of each text, summed over its known labels, [batch].
 
     A sum, not a mean: with many labels the gradient of each stays as large as with few.
@@ -192,8 +252,11 @@ def known_loss(targets: Any, probabilities: Any) -> Any:
     return ops.sum(ops.where(known, losses, 0.0), axis=-1)
 
 
-def known_accuracy(targets: Any, probabilities: Any) -> Any:
-    """Return the share of right decisions at 0.5 among the known labels of each text, [batch]."""
+def known_accuracy(targets: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
+    """Return the share of right decisions at 0.5 among the known labels of each text, [batch].
+
+    Targets, [batch, label], may be soft, and NaN where they are unknown.
+    """
     from keras import ops
 
     known = ops.cast(ops.logical_not(ops.isnan(targets)), "float32")

@@ -11,7 +11,6 @@ beside word vectors from outside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +22,7 @@ from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
 from foretell.training.labels.cooccurrence import cooccurrence_embeddings, truncated_svd
 from foretell.training.labels.linear_fit import matrix_of
-from foretell.training.labels.logistic import Fitted, Mask
+from foretell.training.labels.logistic import Fitted
 from foretell.training.labels.outside_vectors import OutsideVectors
 from foretell.training.labels.tokens import TokenizedTexts
 
@@ -82,60 +81,36 @@ def svd_basis(counted: CountedTexts, n_rows: int, seed: int) -> Basis | None:
     return Basis(counted.keys[kept], idf, scale * vectors, is_mean=False, rows=scale * rows)
 
 
-def pooled_basis(tokenized: TokenizedTexts, size: int, n_rows: int, *, first: int, seed: int) -> Basis | None:
+def mean_basis(
+    tokenized: TokenizedTexts,
+    size: int,
+    n_rows: int,
+    *,
+    first: int,
+    seed: int,
+    vectors: OutsideVectors | None = None,
+) -> Basis | None:
     """Return embeddings of words from co-occurrence statistics, pooled by the mean; None: no word has one.
 
     The texts are the labelled ones, `n_rows`, and then the unlabelled ones. Words are the ids from `first` to
-    `size` - 1.
+    `size` - 1. Word vectors from outside stand beside the embeddings. Their influence is in proportion to the
+    share of the tokens that have one: vectors of another language cover digits and a few names only, and with
+    equal influence they are noise (docs/experiments.md).
     """
-    embeddings, known = _wide_embeddings(tokenized, size, first, seed)
-    return _mean_basis(tokenized, [embeddings], known, n_rows) if known.any() else None
-
-
-def outside_basis(
-    tokenized: TokenizedTexts, vectors: OutsideVectors, n_rows: int, *, first: int, seed: int
-) -> Basis:
-    """Return word vectors from outside beside embeddings from co-occurrence statistics, as `pooled_basis`.
-
-    The influence of the vectors is in proportion to the share of the tokens that have one. Vectors of another
-    language cover digits and a few names only, and with equal influence they are noise (docs/experiments.md).
-    """
-    # Words of the vectors alone occur near no word.
-    embeddings, near = _wide_embeddings(tokenized, vectors.n_words, first, seed)
-    more = len(vectors.known) - vectors.n_words
-    embeddings, near = np.pad(embeddings, ((0, more), (0, 0))), np.pad(near, (0, more))
-    return _mean_basis(
-        tokenized,
-        [embeddings, vectors.centred(tokenized.ids)],
-        near | vectors.known,
-        n_rows,
-        lengths=[1.0, vectors.coverage(tokenized.ids)],
-        weights=vectors.frequency_weights(tokenized.ids),
-    )
-
-
-def _wide_embeddings(tokenized: TokenizedTexts, size: int, first: int, seed: int) -> tuple[Float32s, Mask]:
-    return cooccurrence_embeddings(
-        tokenized.ids, tokenized.starts, first=first, size=size, width=POOLED_DIMENSIONS, seed=seed,
-        window=WINDOW, by_distance=False, power=1.0,
+    embeddings, known = cooccurrence_embeddings(
+        tokenized.ids, tokenized.starts, first=first, size=size if vectors is None else vectors.n_words,
+        width=POOLED_DIMENSIONS, seed=seed, window=WINDOW, by_distance=False, power=1.0,
     )  # fmt: skip
-
-
-def _mean_basis(
-    tokenized: TokenizedTexts,
-    blocks: Sequence[Float32s],
-    known: Mask,
-    n_rows: int,
-    *,
-    lengths: Sequence[float] = (1.0,),
-    weights: Float32s | None = None,
-) -> Basis:
-    """Return embeddings of words, pooled by the weighted mean.
-
-    The embeddings of several kinds, `blocks` [id, dimension], are joined; `lengths` are the root mean square
-    lengths of the texts' means in each kind, relative to the others. `known` [id] are the words that have
-    one, and `weights` [id] say how much each counts in the mean (None: the idf of the texts).
-    """
+    kinds: list[tuple[float, Float32s]] = [(1.0, embeddings)]
+    weights: Float32s | None = None
+    if vectors is not None:
+        # Words of the vectors alone occur near no word.
+        more = len(vectors.known) - vectors.n_words
+        embeddings, known = np.pad(embeddings, ((0, more), (0, 0))), np.pad(known, (0, more)) | vectors.known
+        kinds = [(1.0, embeddings), (vectors.coverage(tokenized.ids), vectors.centred(tokenized.ids))]
+        weights = vectors.frequency_weights(tokenized.ids)
+    if not known.any():
+        return None
     keys = np.flatnonzero(known)
     counts = _count_words(tokenized, len(known))[:, keys]
     if weights is None:
@@ -145,13 +120,13 @@ def _mean_basis(
     labelled = counts[:n_rows]
     labelled.data = 1 + np.log(labelled.data)
     shares = unit_rows(labelled @ sparse.diags_array(idf), 1)
-    each = [block[keys] for block in blocks]
-    kinds = zip(lengths, each, strict=True)
-    scaled = [np.float32(length) * _one_over_length(shares @ block) * block for length, block in kinds]
-    vectors = np.concatenate(scaled, axis=1)
-    rows = shares @ vectors
+    # Of each kind, the means of the texts have a root mean square length in proportion to its influence.
+    each = [(influence, embedding[keys]) for influence, embedding in kinds]
+    scaled = [np.float32(influence) * _one_over_length(shares @ block) * block for influence, block in each]
+    vectors_of_words = np.concatenate(scaled, axis=1)
+    rows = shares @ vectors_of_words
     scale = _one_over_length(rows)
-    return Basis(keys, idf, scale * vectors, is_mean=True, rows=scale * rows)
+    return Basis(keys, idf, scale * vectors_of_words, is_mean=True, rows=scale * rows)
 
 
 def _count_words(tokenized: TokenizedTexts, size: int) -> sparse.csr_array:

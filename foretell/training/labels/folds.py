@@ -122,15 +122,12 @@ def validation_fold(n_train: int, n_valid: int) -> Folds:
 
 def _notes(sizes: Sequence[int], n_folds: int) -> tuple[str, ...]:
     """Return sentences on labels with few different texts; `sizes` are their numbers."""
-    notes, single = [], sizes.count(1)
-    few = sum(1 < size < n_folds for size in sizes)
+    single, few = sizes.count(1), sum(1 < size < n_folds for size in sizes)
+    notes = []
     if single:
-        what, they = ("1 label has", "it is") if single == 1 else (f"{single:,} labels have", "they are")
-        notes.append(
-            f"{what} one text only: {they} never held out, so no metric shows how well {they} learned"
-        )
+        text = "that text is never held out, so no metric shows how well the label is learned"
+        notes.append(f"labels with one text only: {single:,}; {text}")
     if few:
-        what, is_held = ("1 label has", "is") if few == 1 else (f"{few:,} labels have", "are")
-        text = f"{what} fewer texts than there are folds ({n_folds}), and {is_held} held out in fewer of them"
-        notes.append(text)
+        text = f"there are {n_folds} folds, and some of them hold out no text of the label"
+        notes.append(f"labels with fewer texts than folds: {few:,}; {text}")
     return tuple(notes)

@@ -18,10 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float32s, Float64s, Floats, Integers, NgramKeys, TokenIds
+from foretell.arrays import Float32s, Floats, Integers, NgramKeys, TokenIds
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.linear import LinearModel
-from foretell.training.labels.logistic import Check, Mask, bias_scale, goal_of, ignore
+from foretell.training.labels.logistic import FREE, Check, Goal, Mask, Problem, ignore
 
 # Measured on validation parts of IMDB's training reviews (other films) and of small sets: texts of ten words
 # to hundreds, two to fifty labels, even and uneven. Any from a third to three times these does nearly as
@@ -71,11 +71,10 @@ def fit_counted(
     Texts of weight 0 have no part in it, so one count serves several fits.
     """
     rows = (weights if weights.ndim == 1 else weights.max(axis=1)) > 0
-    counted, goal = select_texts(counted, rows), goal_of(targets[rows], weights[rows])
+    counted, goal = select_texts(counted, rows), Goal(targets[rows], weights[rows])
     design = _Design(counted)
-    mass, counts = design.sums(goal.weights * goal.targets), design.sums(goal.weights)
-    scale = _scale(mass, counts, goal.share, penalty)
-    fitted: Float32s = scale * goal.problem(design, scale, check).minimum()
+    scale = _scale(design, goal, penalty)
+    fitted: Float32s = scale * Problem(design, goal, scale, check).minimum()
     fitted[-1:] += goal.offset
     kept = influential(fitted[:-1], np.diff(counted.starts))
     return LinearModel(counted.keys[kept], fitted[kept], fitted[-1], counted.size, counted.longest)
@@ -142,25 +141,22 @@ class _Design:
         return self.sums(values)
 
 
-def _scale(mass: Float32s, counts: Float32s, share: Float64s, penalty: float) -> Float32s:
-    """Return the scale [feature + 1, column] of the parameters.
-
-    `mass` is the weight of the texts of each label that hold a feature, last of all texts, [feature + 1,
-    column]; `counts` the same of all labels together; `share` that of each label, [1, column].
-    """
-    label = mass[:-1] + _SMOOTHING * share
-    others = np.maximum(counts[:-1] - mass[:-1], 0) + _SMOOTHING * (1 - share)
+def _scale(design: _Design, goal: Goal, penalty: float) -> Float32s:
+    """Return the scale [feature + 1, column] of the parameters."""
+    # The weight of the texts of each label that hold a feature, and of all texts that do.
+    mass, counts = design.sums(goal.weights * goal.targets)[:-1], design.sums(goal.weights)[:-1]
+    label = mass + _SMOOTHING * goal.share
+    others = np.maximum(counts - mass, 0) + _SMOOTHING * (1 - goal.share)
     ratio = np.log(label / label.sum(axis=0)) - np.log(others / others.sum(axis=0))
-    scale = ratio / np.sqrt(penalty + COUNT_PENALTY * counts[:-1] * ratio**2)
-    whole: Float32s = np.append(scale, bias_scale(mass.shape[1]), axis=0).astype(np.float32)
-    return whole
+    scale = ratio / np.sqrt(penalty + COUNT_PENALTY * counts * ratio**2)
+    return np.pad(scale, ((0, 1), (0, 0)), constant_values=FREE).astype(np.float32)
 
 
 class NgramFit:
     """The n-gram linear model of some of the counted texts, for one penalty after another."""
 
     def __init__(self, counted: CountedTexts, rows: Mask, targets: Floats, weights: Floats) -> None:
-        """Prepare a fit; `MatrixFit` has the same arguments."""
+        """Prepare a fit to `rows` [text], as a `MatrixFit`."""
         self._counted, self._targets, self._weights = counted, targets, (weights.T * rows).T
 
     def fit(self, strength: float, start: LinearModel | None = None, check: Check = ignore) -> LinearModel:

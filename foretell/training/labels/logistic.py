@@ -1,13 +1,15 @@
-"""Multinomial logistic regression with soft targets and an L2 penalty, by Newton's method.
+"""Logistic regression with soft targets and an L2 penalty, by Newton's method.
 
 Each Newton step is solved by conjugate gradients, which need nothing but products with the matrix of the
 features (Lin, Weng and Keerthi, 2008, "Trust Region Newton Method for Large-Scale Logistic Regression").
+scikit-learn's has no soft targets and one penalty for all features.
 
 The objective, with u [feature, column] and one scale for each parameter:
 
     Σ over texts of weight · cross-entropy(target, offset + Σ over features of value · scale · u)  +  ½ ‖u‖²
 
-Two labels have one column, the log-odds of the second; more labels have one column each.
+Two labels have one column, the log-odds of the second; more labels have one column each. Where texts may have
+several labels, each column is a logistic regression of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +34,8 @@ _MAX_PRODUCTS = 60
 _BIAS_PENALTY = 0.01
 """The bias is nearly free; a label that no text has is kept from infinity."""
 
-_FREE = _BIAS_PENALTY**-0.5
+FREE = _BIAS_PENALTY**-0.5
+"""The scale of the bias."""
 
 Mask = npt.NDArray[np.bool_]
 Matrix: TypeAlias = sparse.csr_array | Float32s
@@ -61,51 +64,49 @@ class Design(Protocol):
         """Return `sums` with every entry of the matrix squared."""
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """The objective, of the parameters u [feature, column].
+class Goal:
+    """What is learned, column by column: the log-odds of the second of two labels, else one for each label.
 
-    Scale is [feature, column]; offset [1, column], the scores where u is zero; targets [text, column];
-    weights [text, 1]. The check is called between two products, and may raise to stop the fit.
+    Args:
+        targets: [text, label], each row the probabilities of the labels.
+        weights: [text], how much each text counts; or [text, label], 0 where a label is unknown: each label
+            is then fitted for itself, and texts may have several.
+
+    Attributes:
+        targets: [text, column].
+        weights: [text, 1] or [text, column].
+        share, offset: [1, column], the smoothed share of the texts of each label, and its score.
     """
 
-    design: Design
-    scale: Float32s
-    offset: Float64s
-    targets: Floats
-    weights: Float64s
-    check: Check = ignore
+    def __init__(self, targets: Floats, weights: Floats) -> None:
+        self.is_independent = weights.ndim > 1
+        self.weights: Float64s = (weights if self.is_independent else weights[:, None]).astype(np.float64)
+        mass = (self.weights * targets).sum(axis=0, keepdims=True, dtype=np.float64)
+        if self.is_independent:
+            share = (mass + 0.5) / (self.weights.sum(axis=0, keepdims=True) + 1)
+        else:
+            share = (mass + 0.5) / (mass.sum() + 0.5 * mass.shape[1])
+            if targets.shape[1] == 2:
+                share, targets = share[:, 1:], targets[:, 1:]
+        self.is_binary = self.is_independent or targets.shape[1] == 1
+        self.share, self.targets = share, targets
+        self.offset: Float64s = np.log(share / (1 - share)) if self.is_binary else np.log(share)
 
-    def minimum(self, start: Float32s | None = None) -> Float32s:
-        """Minimise by Newton's method from `start` (None: zero), steps halved until they descend."""
-        u = np.zeros(self.scale.shape, np.float32) if start is None else start
-        scores = np.repeat(self.offset, len(self.targets), axis=0)
-        if start is not None:
-            scores = scores + self.design.scores(self.scale * u)
-        loss = self._loss(scores) + _dot(u, u) / 2
-        first = 0.0 if start is None else self._norm_at_zero()
-        for _ in range(_MAX_STEPS):
-            probabilities = self._probabilities(scores)
-            gradient = self._back(probabilities - self.targets) + u
-            norm = float(np.linalg.norm(gradient))
-            first = first or norm
-            if norm <= _TOLERANCE * first:
-                break
-            ahead = self._ahead(probabilities)
-            step, moved = self._newton_step(gradient, ahead, min(0.3, (norm / first) ** 0.5))
-            slope, length = _dot(gradient, step), 1.0
-            while True:
-                new_u, new_scores = u + np.float32(length) * step, scores + length * moved
-                new_loss = self._loss(new_scores) + _dot(new_u, new_u) / 2
-                if new_loss <= loss + 1e-4 * length * slope:
-                    break
-                length /= 2
-                if length < 1e-6:
-                    return u
-            u, scores, loss = new_u, new_scores, new_loss
-        return u
+    def loss(self, scores: Float64s) -> float:
+        """Return the sum of the texts' losses at some scores [text, column]."""
+        if self.is_binary:
+            each = np.logaddexp(0, scores) - self.targets * scores
+        else:
+            each = special.logsumexp(scores, axis=1, keepdims=True)
+            each = each - (self.targets * scores).sum(axis=1, keepdims=True)
+        return float((self.weights * each).sum())
 
-    def _ahead(self, probabilities: Float64s) -> Float64s:
+    def probabilities(self, scores: Float64s) -> Float64s:
+        """Return the probabilities of some scores, both [text, column]."""
+        found: Float64s = special.expit(scores) if self.is_binary else special.softmax(scores, axis=1)
+        return found
+
+    def ahead(self, probabilities: Float64s) -> Float64s:
         """Return the probabilities [text, column] at which a step measures the curvature.
 
         Newton's method measures it where the step begins. Where the target of a text is one improbable label
@@ -115,11 +116,63 @@ class Problem:
         s = 1/3. The step is taken to lead towards the targets, the less far the nearer they are, so that the
         last steps are Newton's. With two labels all steps are: nothing is gained there (docs/experiments.md).
         """
-        if probabilities.shape[1] == 1:
+        if self.is_binary:
             return probabilities
         missing = self.targets - probabilities
         distance: Float64s = np.abs(missing).sum(axis=1, keepdims=True) / 2  # total variation
         return probabilities + distance / 3 * missing
+
+    def curved(self, probabilities: Float64s, forward: Float64s) -> Float64s:
+        """Return the second derivative of each text's loss times a change of its scores, [text, column]."""
+        if self.is_independent:
+            return probabilities * (1 - probabilities) * forward
+        curved = probabilities * forward
+        curved -= probabilities * (curved.sum(axis=1, keepdims=True))
+        return curved
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The objective, of the parameters u [feature, column], with their scale [feature, column].
+
+    The check is called between two products, and may raise to stop the fit.
+    """
+
+    design: Design
+    goal: Goal
+    scale: Float32s
+    check: Check = ignore
+
+    def minimum(self, start: Float32s | None = None) -> Float32s:
+        """Minimise by Newton's method from `start` (None: zero), steps halved until they descend."""
+        goal, at_zero = self.goal, np.repeat(self.goal.offset, len(self.goal.targets), axis=0)
+        u, scores, first = np.zeros(self.scale.shape, np.float32), at_zero, 0.0
+        if start is not None:
+            # It is judged by the gradient where u is zero too.
+            u, scores = start, at_zero + self.design.scores(self.scale * start)
+            first = float(np.linalg.norm(self._back(goal.probabilities(at_zero) - goal.targets)))
+        loss = goal.loss(scores) + _dot(u, u) / 2
+        for _ in range(_MAX_STEPS):
+            probabilities = goal.probabilities(scores)
+            gradient = self._back(probabilities - goal.targets) + u
+            norm = float(np.linalg.norm(gradient))
+            first = first or norm
+            if norm <= _TOLERANCE * first:
+                break
+            step, moved = self._newton_step(
+                gradient, goal.ahead(probabilities), min(0.3, (norm / first) ** 0.5)
+            )
+            slope, length = _dot(gradient, step), 1.0
+            while True:
+                new_u, new_scores = u + np.float32(length) * step, scores + length * moved
+                new_loss = goal.loss(new_scores) + _dot(new_u, new_u) / 2
+                if new_loss <= loss + 1e-4 * length * slope:
+                    break
+                length /= 2
+                if length < 1e-6:
+                    return u
+            u, scores, loss = new_u, new_scores, new_loss
+        return u
 
     def _newton_step(
         self, gradient: Float32s, probabilities: Float64s, accuracy: float
@@ -130,7 +183,7 @@ class Problem:
         column] at the end has at most the part `accuracy` of its norm. Returned are the step and what it adds
         to the scores [text, column].
         """
-        variance = self.weights * probabilities * (1 - probabilities)
+        variance = self.goal.weights * probabilities * (1 - probabilities)
         diagonal = self.scale**2 * self.design.squares(variance) + 1
         step, moved = np.zeros_like(gradient), np.zeros_like(probabilities)
         residual = -gradient
@@ -139,7 +192,7 @@ class Problem:
         for _ in range(_MAX_PRODUCTS):
             self.check()
             forward = self.design.scores(self.scale * direction).astype(np.float64)
-            curvature = self._back(self._curved(probabilities, forward)) + direction
+            curvature = self._back(self.goal.curved(probabilities, forward)) + direction
             along = size / _dot(direction, curvature)
             step += np.float32(along) * direction
             moved += along * forward
@@ -151,54 +204,9 @@ class Problem:
             direction = better + np.float32(size / before) * direction
         return step, moved
 
-    def _curved(self, probabilities: Float64s, forward: Float64s) -> Float64s:
-        """Return the second derivative of each text's loss times a change of its scores, [text, column]."""
-        curved = probabilities * forward
-        curved -= probabilities * (curved.sum(axis=1, keepdims=True))
-        return curved
-
-    def _norm_at_zero(self) -> float:
-        """Return the norm of the gradient where u is zero, by which a start from elsewhere is judged too."""
-        probabilities = self._probabilities(np.repeat(self.offset, len(self.targets), axis=0))
-        return float(np.linalg.norm(self._back(probabilities - self.targets)))
-
     def _back(self, values: Float64s) -> Float32s:
         """Return the gradient [feature, column] of weighted scores whose own gradient is `values`."""
-        return self.scale * self.design.sums(self.weights * values)
-
-    def _loss(self, scores: Float64s) -> float:
-        if scores.shape[1] == 1:
-            each = np.logaddexp(0, scores) - self.targets * scores
-        else:
-            each = special.logsumexp(scores, axis=1, keepdims=True)
-            each = each - (self.targets * scores).sum(axis=1, keepdims=True)
-        return float((self.weights * each).sum())
-
-    def _probabilities(self, scores: Float64s) -> Float64s:
-        probabilities: Float64s = (
-            special.expit(scores) if scores.shape[1] == 1 else special.softmax(scores, axis=1)
-        )
-        return probabilities
-
-
-class IndependentProblem(Problem):
-    """The objective of several labels that exclude nothing: each column is a logistic regression of its own.
-
-    `weights` are [text, column], 0 where a label of a text is unknown.
-    """
-
-    def _loss(self, scores: Float64s) -> float:
-        return float((self.weights * (np.logaddexp(0, scores) - self.targets * scores)).sum())
-
-    def _probabilities(self, scores: Float64s) -> Float64s:
-        probabilities: Float64s = special.expit(scores)
-        return probabilities
-
-    def _ahead(self, probabilities: Float64s) -> Float64s:
-        return probabilities
-
-    def _curved(self, probabilities: Float64s, forward: Float64s) -> Float64s:
-        return probabilities * (1 - probabilities) * forward
+        return self.scale * self.design.sums(self.goal.weights * values)
 
 
 def _dot(first: Float32s, second: Float32s) -> float:
@@ -210,9 +218,8 @@ class MatrixDesign:
 
     def __init__(self, matrix: Matrix) -> None:
         # Products with the transposed matrix are faster row by row too.
-        transposed: Any = matrix.T if isinstance(matrix, np.ndarray) else matrix.tocsc().T
+        transposed = matrix.T if isinstance(matrix, np.ndarray) else matrix.tocsc().T
         self._matrix, self._transposed, self._squared = matrix, transposed, transposed * transposed
-        self.n_features = int(matrix.shape[1])
 
     def scores(self, values: Float32s) -> Float32s:
         """Return [text, column]; the last row of `values` is the bias."""
@@ -227,51 +234,9 @@ class MatrixDesign:
         """Return [feature + 1, column]."""
         return self._with_total(self._squared, values)
 
-    def _with_total(self, matrix: Any, values: Floats) -> Float32s:
+    def _with_total(self, matrix: Matrix, values: Floats) -> Float32s:
         total = values.sum(axis=0, keepdims=True, dtype=np.float64)
         return np.concatenate([matrix @ values.astype(np.float32), total], dtype=np.float32)
-
-
-class Goal(NamedTuple):
-    """What is learned, column by column: the log-odds of the second of two labels, else one for each label.
-
-    Attributes:
-        kind: the objective.
-        targets: [text, column].
-        weights: [text, 1], or [text, column] where each label is fitted for itself.
-        share, offset: [1, column], the smoothed share of the texts of each label, and its score.
-    """
-
-    kind: type[Problem]
-    targets: Floats
-    weights: Float64s
-    share: Float64s
-    offset: Float64s
-
-    def problem(self, design: Design, scale: Float32s, check: Check = ignore) -> Problem:
-        """Return the objective with these features, scaled [feature, column]."""
-        return self.kind(design, scale, self.offset, self.targets, self.weights, check)
-
-
-def goal_of(targets: Floats, weights: Floats) -> Goal:
-    """Return what is learned of targets [text, label] and weights [text] or [text, label]."""
-    if weights.ndim > 1:
-        by_column = weights.astype(np.float64)
-        mass = (weights * targets).sum(axis=0, keepdims=True, dtype=np.float64)
-        share = (mass + 0.5) / (by_column.sum(axis=0, keepdims=True) + 1)
-        return Goal(IndependentProblem, targets, by_column, share, np.log(share / (1 - share)))
-    by_text = weights[:, None].astype(np.float64)
-    mass = (by_text * targets).sum(axis=0, keepdims=True, dtype=np.float64)
-    share = (mass + 0.5) / (mass.sum() + 0.5 * mass.shape[1])
-    if targets.shape[1] == 2:
-        share, targets = share[:, 1:], targets[:, 1:]
-        return Goal(Problem, targets, by_text, share, np.log(share / (1 - share)))
-    return Goal(Problem, targets, by_text, share, np.log(share))
-
-
-def bias_scale(n_columns: int) -> Float32s:
-    """Return the scale [1, column] of a bias that is nearly free."""
-    return np.full((1, n_columns), _FREE, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,11 +285,12 @@ class LogisticFit(MatrixFit):
     def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
         """Fit the model; from the result of a similar problem, `start`, fewer steps are needed."""
         self._design = self._design or MatrixDesign(self.features)
-        goal = goal_of(self.targets, self.weights)
-        scale = np.full((self._design.n_features + 1, goal.targets.shape[1]), strength**0.5, np.float32)
-        scale[-1] = _FREE
+        goal = Goal(self.targets, self.weights)
+        shape = self.features.shape[1] + 1, goal.targets.shape[1]
+        scale: Float32s = np.full(shape, strength**0.5, np.float32)
+        scale[-1] = FREE
         begun = None
         if start is not None:
             begun = np.vstack([start.weights, start.bias[None] - goal.offset]).astype(np.float32) / scale
-        fitted = scale * goal.problem(self._design, scale, check).minimum(begun)
+        fitted = scale * Problem(self._design, goal, scale, check).minimum(begun)
         return Fitted(fitted[:-1], (fitted[-1] + goal.offset[0]).astype(np.float32))

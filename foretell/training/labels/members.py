@@ -8,15 +8,15 @@ opinion pool. A weighted sum of linear models is a linear model: the members tha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from foretell.arrays import Array, Float32s, Float64s, Floats, Integers, Logits, TokenIds
+from foretell.arrays import Float32s, Float64s, Integers, Logits, TokenIds
 from foretell.data.split import text_key
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.ngrams.tfidf import TfidfModel, merged
@@ -38,14 +38,17 @@ _STAGE, _STRENGTHS = "members", "strengths"
 Model = LinearModel | TfidfModel | Fitted
 """A model for predictions; of a kept teacher the fitted one."""
 
+FittedMember: TypeAlias = Any
+"""What the `Fit` of a member makes, and no other code looks into."""
+
 
 class Fit(Protocol):
     """A member on some of the rows, for one penalty after another."""
 
-    def fit(self, strength: float, start: Any = None, check: Check = ignore) -> Any:
+    def fit(self, strength: float, start: FittedMember = None, check: Check = ignore) -> FittedMember:
         """Fit the member with a penalty of 1 / `strength`, from the model `start` on."""
 
-    def scores(self, model: Any, rows: Mask) -> Float32s:
+    def scores(self, model: FittedMember, rows: Mask) -> Float32s:
         """Return the scores [text, column] of a fitted member for some of the rows."""
 
 
@@ -66,7 +69,7 @@ class Candidate:
 
     name: str
     fit: Callable[[Mask, Soft, Float64s], Fit]
-    finished: Callable[[Any, Any], Sequence[Model]]
+    finished: Callable[[FittedMember, FittedMember], Sequence[Model]]
     learned: Callable[[Mask], Lesson]
     strengths: tuple[float, ...] = STRENGTHS
     first: int = 4
@@ -77,12 +80,12 @@ class Candidate:
         """Return the `Fit` to the labelled texts `inside` and to whatever else there is to learn."""
         return self.fit(*self.learned(inside))
 
-    def scores(self, fit: Fit, model: object, rows: Mask) -> Float32s:
+    def scores(self, fit: Fit, model: FittedMember, rows: Mask) -> Float32s:
         """Return the scores [text, column] of some of the texts, for the true shares of the labels."""
         scores = fit.scores(model, np.pad(rows, (0, self.more)))
         return scores if self.balance is None else scores + self.balance.bias(scores.shape[1])
 
-    def models(self, fit: Fit, model: object) -> list[Model]:
+    def models(self, fit: Fit, model: FittedMember) -> list[Model]:
         """Return the models for predictions, whose scores are added; one of them has the correction."""
         first, *others = self.finished(fit, model)
         return [first if self.balance is None else self.balance.corrected_model(first), *others]
@@ -96,7 +99,7 @@ class Chosen:
     strength: float
     logs: Logits
 
-    def fitted_to(self, inside: Mask, check: Check = ignore) -> tuple[Fit, Any]:
+    def fitted_to(self, inside: Mask, check: Check = ignore) -> tuple[Fit, FittedMember]:
         """Fit the member to the labelled texts `inside`; return the fit and the fitted model.
 
         The strengths that led to this one are fitted before, each the start of the next. A weak penalty alone
@@ -131,7 +134,7 @@ class Members:
     tfidf: tuple[TfidfModel, ...]
     logs: Logits
     teacher: Fitted | None = None
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, object] = field(default_factory=dict)
 
     def scores(
         self, ids: TokenIds, starts: Integers, texts: Sequence[str], embeddings: Float32s | None = None
@@ -193,20 +196,20 @@ def choose(candidate: Candidate, rows: Rows, folds: Folds, check: Check = ignore
     """
     targets, held = rows.targets[folds.held], folds.held
     fits = [candidate.on(inside) for inside, _ in folds]
-    tried: dict[int, tuple[float, Logits, list[Any]]] = {}
+    tried: dict[int, tuple[float, Logits, list[FittedMember]]] = {}
 
     def loss(place: int) -> float:
         if place not in tried:
             near = min(tried, key=lambda other: abs(other - place), default=None)
-            starts: list[Any] = [None] * len(fits) if near is None else tried[near][2]
+            starts: list[FittedMember] = [None] * len(fits) if near is None else tried[near][2]
             logs, models = out_of_fold(candidate.strengths[place], starts)
             tried[place] = rows.outputs.loss(targets, logs[held]), logs, models
         return tried[place][0]
 
-    def out_of_fold(strength: float, starts: list[Any]) -> tuple[Logits, list[Any]]:
+    def out_of_fold(strength: float, starts: list[FittedMember]) -> tuple[Logits, list[FittedMember]]:
         logs = np.zeros((len(rows.targets), rows.outputs.n_labels))
 
-        def work(fit: Fit, fold: Mask, start: Any) -> Any:
+        def work(fit: Fit, fold: Mask, start: FittedMember) -> FittedMember:
             model = fit.fit(strength, start, check)
             logs[fold] = rows.outputs.of_scores(candidate.scores(fit, model, fold))
             return model
@@ -237,31 +240,36 @@ def fit_members(
 
     The metrics leave out the texts whose `text_key` is among `not_measured`.
     """
-    held = folds.held
+    held, outputs = folds.held, rows.outputs
     targets, logs = rows.targets[held], np.stack([each.logs[held] for each in chosen])
-    weights = rows.outputs.fit_pool(targets, logs)
-    sums: list[tuple[LinearModel, float]] = []
-    others: list[TfidfModel] = []
-    kept: Fitted | None = None
-    for each, weight in zip(chosen, weights.tolist(), strict=True):
-        for model in each.models(check) if weight else ():
-            if isinstance(model, LinearModel):
-                sums.append((model, weight))
-            elif isinstance(model, Fitted):
-                kept = Fitted(np.float32(weight) * model.weights, np.float32(weight) * model.bias)
-            else:
-                others.append(model.times(weight))
+    weights = outputs.fit_pool(targets, logs).tolist()
+    weighted = list(zip(chosen, weights, strict=True))
+    models = [(model, weight) for each, weight in weighted if weight for model in each.models(check)]
+    others = [model.times(weight) for model, weight in models if isinstance(model, TfidfModel)]
+    kept = [(model, np.float32(weight)) for model, weight in models if isinstance(model, Fitted)]
     nested = nested_logs(rows, logs, folds)
-    measured = np.ones(len(targets), bool)
-    if not_measured:
-        keys = [text_key(rows.texts[place]) for place in np.flatnonzero(held).tolist()]
-        measured = np.array([key not in not_measured for key in keys], bool)
+    texts = [rows.texts[place] for place in np.flatnonzero(held).tolist()]
+    measured = np.array([text_key(text) not in not_measured for text in texts], bool)
+    metrics: dict[str, object] = {}
+    if measured.any():
+        of_members = {
+            each.candidate.name: {
+                "weight": weight,
+                "strength": each.strength,
+                **outputs.metrics(targets[measured], own[measured]),
+            }
+            for (each, weight), own in zip(weighted, logs, strict=True)
+        }
+        first, together = of_members.get("ngrams", {}), outputs.metrics(targets[measured], nested[measured])
+        metrics |= {f"baseline_{name}": first[name] for name in ("accuracy", "log_loss") if name in first}
+        metrics |= {f"linear_{name}": value for name, value in together.items()}
+        metrics["members"] = of_members
     return Members(
-        linear=_sum(sums, rows.outputs.n_labels, others),
+        linear=_sum(models, outputs.n_labels, others),
         tfidf=merged(others),
         logs=nested,
-        teacher=kept,
-        metrics=_metrics(chosen, weights, rows, targets, logs, nested, measured) if measured.any() else {},
+        teacher=Fitted(kept[0][1] * kept[0][0].weights, kept[0][1] * kept[0][0].bias) if kept else None,
+        metrics=metrics,
     )
 
 
@@ -274,38 +282,12 @@ def nested_logs(rows: Rows, logs: Logits, folds: Folds) -> Logits:
     return nested
 
 
-def _sum(
-    sums: Sequence[tuple[LinearModel, float]], n_labels: int, others: Sequence[TfidfModel]
-) -> LinearModel:
+def _sum(models: Sequence[tuple[Model, float]], n_labels: int, others: Sequence[TfidfModel]) -> LinearModel:
+    """Return the weighted sum of those models that are linear models of n-grams."""
+    sums = [(model, weight) for model, weight in models if isinstance(model, LinearModel)]
     if sums:
         return weighted_sum([model for model, _ in sums], [weight for _, weight in sums])
     # An empty model knows no n-gram, whatever ids it has.
     size = others[0].features.size if others else 1
     bias = np.zeros(len(others[0].bias) if others else 1 if n_labels == 2 else n_labels, np.float32)
     return LinearModel(np.zeros(0, np.int64), np.zeros((0, len(bias)), np.float32), bias, size)
-
-
-def _metrics(
-    chosen: Sequence[Chosen],
-    weights: Floats,
-    rows: Rows,
-    targets: Array,
-    logs: Logits,
-    nested: Logits,
-    measured: Mask,
-) -> dict[str, Any]:
-    targets, metrics_of = targets[measured], rows.outputs.metrics
-    members: Mapping[str, Any] = {
-        each.candidate.name: {
-            "weight": float(weight),
-            "strength": each.strength,
-            **metrics_of(targets, own[measured]),
-        }
-        for each, own, weight in zip(chosen, logs, weights, strict=True)
-    }
-    first = members.get("ngrams", {})
-    return {
-        **{f"baseline_{name}": first[name] for name in ("accuracy", "log_loss") if name in first},
-        **{f"linear_{name}": value for name, value in metrics_of(targets, nested[measured]).items()},
-        "members": members,
-    }

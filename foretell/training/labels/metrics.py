@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Any
 
 import numpy as np
 
 from foretell.arrays import Array, Probabilities
-from foretell.config import LabelsSettings
-from foretell.data.split import Split, text_key
+from foretell.data.split import text_key
 from foretell.metrics import calibration_error, coverage_curve, label_metrics, mean_loss, reliability_bins
 from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.training.labels.network_fit import Standing
 from foretell.training.labels.outputs import AnyEnsemble, Decided
+from foretell.training.labels.stages import Training
 
 NONE = "(none)"
 """What stands for no label in a mistake."""
@@ -56,37 +55,33 @@ class Measured:
         return Measured(texts, self.targets[rows], answers, self.decided[rows], network, self.name)
 
 
-def metrics_of(measured: Measured, labels: Sequence[str], ensemble: AnyEnsemble) -> dict[str, Any]:
+def metrics_of(measured: Measured, labels: Sequence[str], ensemble: AnyEnsemble) -> dict[str, object]:
     """Return the metrics of answers, ready for JSON.
 
     They are what `label_metrics` or `multi_label_metrics` gives; `valid_loss` in nats; `mistakes`, the wrong
     answers with the highest probability, highest first; and how reliable the probabilities are.
     """
     targets, answers = measured.targets, measured.answers
-    caution = {"caution": _CAUTION} if "fold" in measured.name else {}
+    found: dict[str, object] = {"mistakes": _mistakes(measured, labels), "measured_on": measured.name}
+    if "fold" in measured.name:
+        found["caution"] = _CAUTION
     if isinstance(ensemble, LabelwiseEnsemble):
-        found = multi_label_metrics(targets, measured.decided, answers, labels, ensemble.thresholds)
-        found["valid_loss"] = found["log_loss"]
-    else:
-        found = {
-            **label_metrics(targets, answers.argmax(axis=1), labels),
-            "valid_loss": mean_loss(targets, answers),
-            **_reliability(targets, measured.network, answers),
-        }
-    return {**found, "mistakes": _mistakes(measured, labels), "measured_on": measured.name, **caution}
+        of_labels = multi_label_metrics(targets, measured.decided, answers, labels, ensemble.thresholds)
+        return {**of_labels, "valid_loss": of_labels["log_loss"], **found}
+    return {
+        **label_metrics(targets, answers.argmax(axis=1), labels),
+        "valid_loss": mean_loss(targets, answers),
+        **_reliability(targets, measured.network, answers),
+        **found,
+    }
 
 
-def unmeasured(standing: Standing, reason: str = "") -> dict[str, Any]:
-    """Return what metrics.json holds where no text was held out, which `reason` explains."""
-    if reason:
-        return {"not_measured": reason}
-    return {"accuracy": standing.accuracy, "measured_on": "training texts, while training"}
-
-
-def shared_metrics(split: Split, standing: Standing, settings: LabelsSettings) -> dict[str, Any]:
+def shared_metrics(training: Training, standing: Standing) -> dict[str, object]:
     """Return the metrics that every training has: losses, sizes and steps."""
+    split, settings = training.split, training.settings
     best = standing.epoch if settings.follows_article else standing.best_epoch
     return {
+        **training.tokens.lengths(),
         "loss": standing.loss,
         "texts": len(split.train),
         "unlabelled_texts": len(split.unlabelled),
@@ -95,13 +90,14 @@ def shared_metrics(split: Split, standing: Standing, settings: LabelsSettings) -
         "steps": standing.step,
         "texts_per_second": standing.step * settings.batch_size / max(standing.seconds, 1e-9),
         **({} if standing.best_loss is None else {"best_epoch": best}),
+        "seconds": training.run.budget.seconds(),
     }
 
 
-def _reliability(targets: Array, network: Probabilities | None, answers: Probabilities) -> dict[str, Any]:
+def _reliability(targets: Array, network: Probabilities | None, answers: Probabilities) -> dict[str, object]:
     """Return how reliable the answers' probabilities [text, label] are, and the network's alone."""
     confidence, right = answers.max(axis=1), answers.argmax(axis=1) == targets
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "calibration_error": calibration_error(confidence, right),
         "reliability": reliability_bins(confidence, right),
         "coverage": coverage_curve(confidence, right),
@@ -113,7 +109,7 @@ def _reliability(targets: Array, network: Probabilities | None, answers: Probabi
     return found
 
 
-def _mistakes(measured: Measured, labels: Sequence[str]) -> list[dict[str, Any]]:
+def _mistakes(measured: Measured, labels: Sequence[str]) -> list[dict[str, object]]:
     """Return the wrong answers with the highest probability, each of another text."""
     answers, decided = measured.answers, measured.decided
     if measured.targets.ndim == 1:

@@ -11,9 +11,9 @@ import dataclasses
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
-from foretell.arrays import Array, Probabilities
+from foretell.arrays import Array
 from foretell.config import LabelsSettings
 from foretell.metrics import mean_accuracy, mean_loss
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, label_accuracy, mean_log_loss, micro_f1
@@ -21,9 +21,12 @@ from foretell.training.budget import SECONDS_TO_WRITE, learning_rate
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
-from foretell.training.labels.batches import EncodedTexts, epoch_order
-from foretell.training.labels.compiled import CompactNetwork, Means
+from foretell.training.labels.compiled import CompactNetwork, Means, epoch_order
 from foretell.training.labels.stages import Stages
+from foretell.training.labels.tokens import LabelledTokens
+
+if TYPE_CHECKING:
+    import keras
 
 EMBEDDINGS = "embeddings"
 """Where a checkpoint has the embeddings that training began with, of all words."""
@@ -100,8 +103,8 @@ class Fitting:
     network: CompactNetwork
     settings: LabelsSettings
     plan: Plan
-    train: EncodedTexts
-    valid: EncodedTexts | None
+    train: LabelledTokens
+    valid: LabelledTokens | None
     stages: Stages
     keeps_best: bool
     standing: Standing = field(default_factory=Standing)
@@ -114,12 +117,7 @@ class Fitting:
         self._shown, self._log_every = 0.0, max(1, self.plan.steps // _LOGGED_LINES)
 
     def fit(self) -> None:
-        """Train on to the end, then leave the last or the best weights in the network.
-
-        Raises:
-            Interrupted: Ctrl-C, or `stop_after_steps`; a checkpoint is on disk.
-            RunError: the checkpoint could not be written.
-        """
+        """Train on to the end, then leave the last or the best weights in the network."""
         here, self._began = self.standing, time.perf_counter()
         self._seconds_before, self._step_before = here.seconds, here.step
         while not self._is_over():
@@ -136,7 +134,7 @@ class Fitting:
     def _train_epoch(self) -> Means:
         """Do the steps of an epoch that are left, and return the means over the epoch."""
         here, size = self.standing, self.settings.batch_size
-        order = epoch_order(self.train, size, seed=self.settings.seed, epoch=here.epoch)
+        order = epoch_order(self.train.texts, self.settings, here.epoch)
         self._model.reset_metrics()
         # In a resumed epoch Keras's metrics go on from the sums that they had.
         for variable, value in zip(self._model.metrics_variables, self._metric_sums, strict=False):
@@ -144,13 +142,13 @@ class Fitting:
         self._metric_sums, means = [], Means()
         while here.batch < self.plan.steps_per_epoch:
             places = order[here.batch * size : (here.batch + 1) * size]
-            rate = learning_rate(here.step, self.steps(), self.settings.learning_rate)
+            rate = learning_rate(here.step, self._steps(), self.settings.learning_rate)
             means = self.network.step(self.train, places, rate)
             here.batch, here.step = here.batch + 1, here.step + 1
             self.run.budget.step_done()
             self._report(means)
             # What follows the last step of an epoch belongs to it: `_end_epoch` saves and stops after that.
-            ends = here.step >= self.steps() or here.batch == self.plan.steps_per_epoch
+            ends = here.step >= self._steps() or here.batch == self.plan.steps_per_epoch
             if ends or not math.isfinite(means["loss"]):
                 break
             self._save_or_stop()
@@ -175,25 +173,17 @@ class Fitting:
         fix = f"{here.best_epoch} (best validation result); set a lower --learning-rate than {rate:g}"
         self.run.options.listener(Note(text=f"{text} {fix}"))
 
-    def steps(self) -> int:
+    def _steps(self) -> int:
         """Return how many steps there will be in all: those of the plan, or those that fit in the budget."""
-        return self.run.budget.steps(self.standing.step, self.plan.steps)
-
-    def seconds_to_end(self) -> float:
-        """Return about how long measuring the last epoch, mixing and writing the model will take."""
-        if self.run.budget.deadline is None or self.valid is None:
-            return SECONDS_TO_WRITE
-        few = self.valid.first(4 * self.settings.batch_size)
-        self.predict(few)  # compiles
-        began = time.perf_counter()
-        self.predict(few)
-        took = (time.perf_counter() - began) * len(self.valid.ids) / max(1, len(few.ids))
-        # Measured once for the epoch, and once for the ensemble and the metrics.
-        return SECONDS_TO_WRITE + 2 * took
+        budget, n_valid = self.run.budget, 0 if self.valid is None else len(self.valid.targets)
+        # After the last step the validation texts are read twice, each time in less than half of what steps
+        # with as many texts take.
+        budget.keep(SECONDS_TO_WRITE + budget.pace * math.ceil(n_valid / self.settings.batch_size))
+        return budget.steps(self.standing.step, self.plan.steps)
 
     def _is_over(self) -> bool:
         here = self.standing
-        if here.step and here.step >= self.steps():
+        if here.step and here.step >= self._steps():
             return True
         waited = here.epoch - here.best_epoch if here.best_loss is not None else 0
         return here.epoch >= self.plan.epochs or 0 < self.plan.patience <= waited
@@ -204,67 +194,52 @@ class Fitting:
         here.epoch, here.batch = here.epoch + 1, 0
         is_best = self._measure()
         here.seconds = self._seconds()
-        measured = {
-            "epoch": here.epoch,
-            "loss": here.loss,
-            "accuracy": here.accuracy,
-            "valid_loss": here.valid_loss,
-            "valid_accuracy": here.valid_accuracy,
-        }
-        done: Any = {**measured, "epochs": self.plan.epochs, "step": here.step, "is_best": is_best}
-        self.run.options.listener(EpochDone(**done))
+        names = ("epoch", "loss", "accuracy", "valid_loss", "valid_accuracy")
+        measured = {name: getattr(here, name) for name in names}
+        done = EpochDone(**measured, epochs=self.plan.epochs, step=here.step, is_best=is_best)
+        self.run.options.listener(done)
         self.run.log(step=here.step, **measured, speed=self._speed())
         self._save_or_stop()
-
-    def predict(self, texts: EncodedTexts) -> Probabilities:
-        """Return the probabilities [text, label] that the network gives as it stands."""
-        return self.network.predict(texts, self.settings.batch_size)
 
     def _measure(self) -> bool:
         """Measure on the validation texts; keep the weights and return True if they are the best so far."""
         here = self.standing
         if self.valid is None:
             return False
-        probabilities = self.predict(self.valid)
+        targets, probabilities = self.valid.targets, self.network.predict(self.valid.texts)
+        if self.settings.is_multi_label:
+            decided = probabilities >= DEFAULT_THRESHOLD
+            valid_loss = mean_log_loss(targets, probabilities, 1e-7)
+            here.valid_accuracy = label_accuracy(targets, decided)
+            # Most labels apply to few texts, so that accuracy hardly changes.
+            chosen_by = micro_f1(targets, decided)
+        else:
+            valid_loss = mean_loss(targets, probabilities)
+            here.valid_accuracy = chosen_by = mean_accuracy(targets, probabilities)
+        here.valid_loss = valid_loss
         # By accuracy first: few texts are soon learned by heart, certainty grows, and the lowest loss belongs
         # to an epoch that knew nothing yet.
-        chosen_by = self._metrics(self.valid.targets, probabilities)
-        found = (chosen_by, -(here.valid_loss or 0.0))
         best = (-1.0, 0.0) if here.best_loss is None else (here.best_accuracy, -here.best_loss)
         # A loss of NaN is never the best, whatever accuracy its guesses had.
-        if math.isnan(here.valid_loss or 0.0) or found <= best:
+        if math.isnan(valid_loss) or (chosen_by, -valid_loss) <= best:
             return False
-        here.best_loss, here.best_accuracy = here.valid_loss, chosen_by
-        here.best_epoch = here.epoch
+        here.best_loss, here.best_accuracy, here.best_epoch = valid_loss, chosen_by, here.epoch
         self._best = [variable.numpy() for variable in self._model.trainable_variables]
         return True
 
-    def _metrics(self, targets: Array, probabilities: Probabilities) -> float:
-        """Set loss and accuracy on the validation texts; return what the best epoch is chosen by."""
-        here = self.standing
-        if self.settings.is_multi_label:
-            decided = probabilities >= DEFAULT_THRESHOLD
-            here.valid_loss = mean_log_loss(targets, probabilities, 1e-7)
-            here.valid_accuracy = label_accuracy(targets, decided)
-            # Most labels apply to few texts, so that accuracy hardly changes.
-            return micro_f1(targets, decided)
-        here.valid_loss = mean_loss(targets, probabilities)
-        here.valid_accuracy = mean_accuracy(targets, probabilities)
-        return here.valid_accuracy
+    def _variables(self) -> dict[str, list[keras.Variable]]:
+        """Return what decides the next step, by its name in a checkpoint."""
+        return {"model": self._model.variables, "optimizer": self._model.optimizer.variables}
 
     def _save(self) -> None:
         """Write a checkpoint of everything that decides what comes next."""
-        arrays = {**self.stages.arrays, EMBEDDINGS: self.network.embeddings}
         # Between two epochs the metrics hold nothing that the next one needs.
         metric = self._model.metrics_variables if self.standing.batch else []
-        of_model = {
-            "model": self._model.variables,
-            "optimizer": self._model.optimizer.variables,
-            "metric": metric,
-        }
-        for part, variables in of_model.items():
-            arrays |= {f"{part}/{i:03d}": variable.numpy() for i, variable in enumerate(variables)}
-        arrays |= {f"best/{i:03d}": value for i, value in enumerate(self._best)}
+        parts = {**self._variables(), "metric": metric}
+        values = {name: [each.numpy() for each in variables] for name, variables in parts.items()}
+        arrays = {**self.stages.arrays, EMBEDDINGS: self.network.embeddings}
+        for name, each in {**values, "best": self._best}.items():
+            arrays |= {f"{name}/{place:03d}": value for place, value in enumerate(each)}
         path = self.run.checkpoints.save(self.standing.step, arrays, dataclasses.asdict(self.standing))
         self.run.options.listener(Checkpointed(path=path, step=self.standing.step))
 
@@ -275,10 +250,7 @@ class Fitting:
         def saved(part: str) -> list[Array]:
             return [value for _, value in sorted(checkpoint.under(part).items())]
 
-        for part, variables in (
-            ("model", self._model.variables),
-            ("optimizer", self._model.optimizer.variables),
-        ):
+        for part, variables in self._variables().items():
             for variable, value in zip(variables, saved(part), strict=True):
                 variable.assign(value)
         self._best, self._metric_sums = saved("best"), saved("metric")
@@ -299,7 +271,7 @@ class Fitting:
             self.run.log(step=here.step, epoch=here.epoch + 1, **means, speed=self._speed())
         if now - self._shown < _PROGRESS_SECONDS:
             return
-        self._shown, steps = now, self.steps()
+        self._shown, steps = now, self._steps()
         per_step = (now - self._began) / (here.step - self._step_before)
         self.run.options.listener(
             Progress(

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from functools import cached_property
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
 from foretell.arrays import LogProbabilities
 from foretell.config import LabelsSettings
-from foretell.metrics import log_loss, mean_accuracy
+from foretell.metrics import mean_accuracy
 from foretell.ngrams.counting import count_ngrams
-from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
+from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.training.labels.ancestor import Ancestor, linear_parts
 from foretell.training.labels.linear_fit import default_max_ngrams, fit_ngrams, select_texts
@@ -28,14 +26,13 @@ from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.members import Members
 from foretell.training.labels.network import MIN_TOKENS
 from foretell.training.labels.network_fit import enough_labels
-from foretell.training.labels.outputs import fit_ensemble
+from foretell.training.labels.outputs import OneLabel, fit_ensemble
 from foretell.training.labels.stages import Training
 from foretell.training.labels.tokens import (
     LabelledTokens,
     Soft,
     TokenizedTexts,
     Tokens,
-    Weights,
     encode_examples,
     one_hot,
     tokenize,
@@ -63,103 +60,55 @@ class LinearPart:
     """
 
     members: Members | None
-    metrics: dict[str, Any]
+    metrics: dict[str, object]
     pseudo: LabelledTokens | None = None
     tokens: Tokens | None = None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Fitted:
-    """The linear model so far.
-
-    `own` was fitted to `soft` [text, label], the labels of the training texts and then of unlabelled ones, in
-    some seconds. `added` is a model that is added to it, with the weights of the two; None: there is none.
-    """
-
-    tokens: Tokens
-    soft: Soft
-    own: LinearModel
-    seconds: float
-    added: tuple[LinearModel, Ensemble] | None = None
-
-    def plus(self, other: LinearModel) -> _Fitted:
-        """Return the model with another one added, with weights that the validation texts give."""
-        valid = self.tokens.valid
-        assert valid is not None
-        logs = [_log_probabilities(other, valid.texts), self.valid]
-        return replace(self, added=(other, fit_ensemble(valid.targets, logs)))
-
-    def with_added(self, model: LinearModel) -> LinearModel:
-        """Return a fitted model with the other one added."""
-        if self.added is None:
-            return model
-        other, shares = self.added
-        return weighted_sum([other, model], [shares.network, shares.linear])
-
-    @cached_property
-    def model(self) -> LinearModel:
-        """What is measured: the model fitted to the training texts, with the added one."""
-        return self.with_added(self.own)
-
-    @cached_property
-    def valid(self) -> LogProbabilities | None:
-        """Its log-probabilities of the validation texts [text, label], or None."""
-        valid = self.tokens.valid
-        return None if valid is None else _log_probabilities(self.model, valid.texts)
-
-    def refitted(self) -> LinearModel:
-        """Return the model fitted to the training, unlabelled and validation texts."""
-        tokens, valid = self.tokens, self.tokens.valid
-        assert valid is not None
-        soft, weights = tokens.learned(self.soft)
-        texts = tokens.all_texts.part(0, len(soft)).followed_by(valid.texts)
-        targets = np.concatenate([soft, one_hot(valid.targets, len(tokens.labels))])
-        weights = np.append(weights, valid.counts)
-        return self.with_added(_linear_model(tokens, texts, targets, weights))
-
-    def metrics(self, prefix: str) -> dict[str, Any]:
-        """Return accuracy and log loss on the validation texts; {}: there are none."""
-        if self.tokens.valid is None or self.valid is None:
-            return {}
-        targets = self.tokens.valid.targets
-        return {
-            f"{prefix}accuracy": mean_accuracy(targets, self.valid),
-            f"{prefix}log_loss": log_loss(targets, np.exp(self.valid)),
-        }
 
 
 def fit_one_member(training: Training, ancestor: Ancestor | None) -> LinearPart:
     """Fit the linear model to the labels, to pseudo-labels, and with `refit` to the validation texts too.
 
-    The linear model of the classifier that is continued, `ancestor`, is added.
+    The linear model of the text vectors, or that of the classifier that is continued, `ancestor`, is added.
     """
-    tokens, settings = training.tokens, training.settings
+    tokens, valid = training.tokens, training.tokens.valid
     training.begin("linear model", 0.08)
-    fitted = _fit(tokens, tokens.hard)
-    metrics = fitted.metrics("baseline_")
-    _report_baseline(metrics, training)
+    soft, added, began = tokens.hard, None, time.monotonic()
+    own = _fit(tokens, soft)
+    metrics = _metrics("baseline", own, tokens, training)
     if len(tokens.unlabelled):
-        fitted = _with_pseudo_labels(training, fitted)
-        metrics |= fitted.metrics("linear_") if len(fitted.tokens.unlabelled) else {}
+        tokens, soft, added = _pseudo_labels(training, own, time.monotonic() - began)
+        own = _fit(tokens, soft) if len(tokens.unlabelled) else own
     parts = () if ancestor is None else linear_parts(ancestor, tokens.tokenizer.size, tokens.labels)
     # Several kinds of linear models, and text vectors, leave it as it is.
-    if len(parts) == 1 and isinstance(parts[0], LinearModel) and fitted.added is None and tokens.valid:
-        fitted = fitted.plus(parts[0])
-        metrics |= fitted.metrics("linear_")
+    if added is None and len(parts) == 1 and isinstance(parts[0], LinearModel):
+        added = parts[0]
+    shares = None
+    if added is not None and valid is not None:
+        logs = [_log_probabilities(each, valid.texts) for each in (added, own)]
+        shares = fit_ensemble(valid.targets, logs)
+
+    def finished(model: LinearModel) -> LinearModel:
+        if added is None or shares is None:
+            return model
+        return weighted_sum([added, model], [shares.network, shares.linear])
+
+    measured = finished(own)
+    if len(tokens.unlabelled) or shares is not None:
+        metrics |= _metrics("linear", measured, tokens, training)
     none = np.zeros((0, len(tokens.labels)))
     return LinearPart(
         members=Members(
-            linear=fitted.refitted() if settings.refit and tokens.valid is not None else fitted.model,
+            linear=finished(_fit(tokens, soft, valid)) if training.settings.refit and valid else measured,
             tfidf=(),
-            logs=none if fitted.valid is None else fitted.valid,
+            logs=none if valid is None else _log_probabilities(measured, valid.texts),
         ),
         metrics=metrics,
-        pseudo=_for_network(training, fitted),
-        tokens=fitted.tokens,
+        pseudo=_for_network(training, tokens, soft),
+        tokens=tokens,
     )
 
 
-def baseline(training: Training) -> dict[str, Any]:
+def baseline(training: Training) -> dict[str, object]:
     """Return the metrics of a linear model to compare a network with; it has a vocabulary of its own.
 
     They are empty without validation texts, where they are not wanted, and with too many labels.
@@ -172,21 +121,19 @@ def baseline(training: Training) -> dict[str, Any]:
     tokenizer, texts = tokenize(split.train.texts, LabelsSettings(linear=True))
     valid = encode_examples(split.valid, tokenizer, tokens.labels)
     own = replace(tokens, tokenizer=tokenizer, all_texts=texts, valid=valid)
-    metrics = _fit(own, tokens.hard).metrics("baseline_")
-    _report_baseline(metrics, training)
-    return metrics
+    return _metrics("baseline", _fit(own, tokens.hard), own, training)
 
 
-def _fit(tokens: Tokens, soft: Soft) -> _Fitted:
-    """Return the linear model of the first texts, which have these probabilities [text, label]."""
-    began, texts = time.monotonic(), tokens.all_texts.part(0, len(soft))
-    learned, weights = tokens.learned(soft)
-    model = _linear_model(tokens, texts, learned, weights)
-    return _Fitted(tokens=tokens, soft=soft, own=model, seconds=time.monotonic() - began)
+def _fit(tokens: Tokens, soft: Soft, more: LabelledTokens | None = None) -> LinearModel:
+    """Return the linear model of the first texts, which have these probabilities [text, label], and of more.
 
-
-def _linear_model(tokens: Tokens, texts: TokenizedTexts, soft: Soft, weights: Weights) -> LinearModel:
-    """Return the linear model of texts; with class weights, corrected to the true shares of the labels."""
+    With class weights it is corrected to the true shares of the labels.
+    """
+    texts, (soft, weights) = tokens.all_texts.part(0, len(soft)), tokens.learned(soft)
+    if more is not None:
+        texts = texts.followed_by(more.texts)
+        soft = np.concatenate([soft, one_hot(more.targets, len(tokens.labels))])
+        weights = np.append(weights, more.counts)
     model = fit_ngrams(texts.ids, texts.starts, soft, tokens.tokenizer.size, weights)
     return model if tokens.balance is None else tokens.balance.corrected_model(model)
 
@@ -195,28 +142,45 @@ def _log_probabilities(model: LinearModel, texts: TokenizedTexts) -> LogProbabil
     return linear_log_probabilities(model.scores_of_flat(texts.ids, texts.starts))
 
 
-def _with_pseudo_labels(training: Training, first: _Fitted) -> _Fitted:
-    """Label the unlabelled texts, as many as there is time for, and fit the linear model to all texts."""
+def _metrics(name: str, model: LinearModel, tokens: Tokens, training: Training) -> dict[str, object]:
+    """Return, and report, accuracy and log loss on the validation texts; {}: there are none."""
+    if tokens.valid is None:
+        return {}
+    logs = _log_probabilities(model, tokens.valid.texts)
+    measured = OneLabel(len(tokens.labels)).metrics(tokens.valid.targets, logs)
+    training.note(f"n-gram linear model ({name}): validation accuracy {measured['accuracy']:.2%}")
+    return {f"{name}_{metric}": value for metric, value in measured.items()}
+
+
+def _pseudo_labels(
+    training: Training, first: LinearModel, seconds: float
+) -> tuple[Tokens, Soft, LinearModel | None]:
+    """Label the unlabelled texts, as many as there is time for.
+
+    Returned are the tokens with these texts, the labels of all texts [text, label], and the linear model of
+    the text vectors, or None. The `first` model was fitted to the training texts in some seconds.
+    """
     if before := training.stages.found(_STAGE):
-        fitted = _fit(_cut(first.tokens, len(before[_SOFT])), before[_SOFT])
-        return fitted.plus(LinearModel.from_arrays(before)) if len(before) > 1 else fitted
-    tokens, run = _in_time(training, first), training.run
+        model = LinearModel.from_arrays(before) if len(before) > 1 else None
+        return _cut(training.tokens, len(before[_SOFT])), before[_SOFT], model
+    budget, n_train = training.run.budget, len(training.tokens.train.texts)
+    pace = seconds / max(1, training.tokens.all_texts.starts[n_train])
+    tokens, arrays, by_vectors = _in_time(training, pace), {}, None
     if not len(tokens.unlabelled):
-        return replace(first, tokens=tokens)
-    logs = _log_probabilities(first.model, tokens.unlabelled)
-    fitted, arrays = _fit(tokens, np.concatenate([tokens.hard, np.exp(logs).astype(np.float32)])), {}
-    training.note("pseudo-labels: the linear model labelled the unlabelled texts and was fitted again")
-    seconds = run.budget.for_stage("text vectors")
-    if _vectors_pay(training, fitted, seconds):
+        return tokens, tokens.hard, None
+    logs = _log_probabilities(first, tokens.unlabelled)
+    soft = np.concatenate([tokens.hard, np.exp(logs).astype(np.float32)])
+    training.note("pseudo-labels: the linear model labelled the unlabelled texts")
+    if _vectors_pay(training, tokens, pace * len(tokens.all_texts.ids)):
+        model = _fit(tokens, soft)
         soft, by_vectors, accuracy = label_by_vectors(
-            tokens, fitted.model, seed=training.settings.seed, seconds=seconds, check=training.check
-        )
+            tokens, model, seed=training.settings.seed,
+            seconds=budget.for_stage("text vectors"), check=training.check,
+        )  # fmt: skip
         training.note(f"pseudo-labels with text vectors: validation accuracy {accuracy:.2%}")
-        fitted = _fit(tokens, soft)
-        if by_vectors is not None:
-            fitted, arrays = fitted.plus(by_vectors), by_vectors.to_arrays()
-    training.stages.keep(_STAGE, {**arrays, _SOFT: fitted.soft}, now=True)
-    return fitted
+        arrays = {} if by_vectors is None else by_vectors.to_arrays()
+    training.stages.keep(_STAGE, {**arrays, _SOFT: soft}, now=True)
+    return tokens, soft, by_vectors
 
 
 def label_by_vectors(
@@ -260,12 +224,11 @@ def label_by_vectors(
     return np.concatenate([hard, ensemble(again, by_linear[: len(again)])]), model, accuracy
 
 
-def _vectors_pay(training: Training, fitted: _Fitted, seconds: float) -> bool:
-    """Return whether text vectors can be made: enough texts, enough time, and the library for it."""
-    tokens = fitted.tokens
-    if tokens.valid is None:
-        return False
-    if len(tokens.all_texts.ids) < MIN_TOKENS or seconds < _MIN_FITS * fitted.seconds:
+def _vectors_pay(training: Training, tokens: Tokens, seconds: float) -> bool:
+    """Return whether text vectors can be made, where a fit takes some seconds."""
+    has_texts = tokens.valid is not None and len(tokens.all_texts.ids) >= MIN_TOKENS
+    has_time = training.run.budget.for_stage("text vectors") >= _MIN_FITS * seconds
+    if not has_texts or not has_time:
         return False
     # Numba has no wheel for every machine.
     if find_spec("numba") is None:
@@ -274,16 +237,17 @@ def _vectors_pay(training: Training, fitted: _Fitted, seconds: float) -> bool:
     return True
 
 
-def _in_time(training: Training, first: _Fitted) -> Tokens:
-    """Return the tokens with as many unlabelled texts as there is time for, the first ones."""
-    tokens, budget = first.tokens, training.run.budget
+def _in_time(training: Training, pace: float) -> Tokens:
+    """Return the tokens with as many unlabelled texts as there is time for, the first ones.
+
+    The pace is in seconds for each token of a fit.
+    """
+    tokens, budget = training.tokens, training.run.budget
     if budget.deadline is None:
         return tokens
-    n_train, starts = len(tokens.train.texts), tokens.all_texts.starts
-    fits = 2 if training.settings.refit else 1
-    seconds_per_token = first.seconds / max(1, starts[n_train])
-    affordable = budget.for_stage("pseudo-labels") / max(1e-12, fits * seconds_per_token)
-    n = max(n_train, int(np.searchsorted(starts, affordable, side="right")) - 1)
+    n_train, fits = len(tokens.train.texts), 2 if training.settings.refit else 1
+    affordable = budget.for_stage("pseudo-labels") / max(1e-12, fits * pace)
+    n = max(n_train, int(np.searchsorted(tokens.all_texts.starts, affordable, side="right")) - 1)
     if n < len(tokens.all_texts):
         some = f"{n - n_train:,} of {len(tokens.unlabelled):,}"
         training.note(f"the time limit leaves time for {some} unlabelled texts")
@@ -294,13 +258,12 @@ def _cut(tokens: Tokens, n_texts: int) -> Tokens:
     return replace(tokens, all_texts=tokens.all_texts.part(0, n_texts))
 
 
-def _for_network(training: Training, fitted: _Fitted) -> LabelledTokens | None:
+def _for_network(training: Training, tokens: Tokens, soft: Soft) -> LabelledTokens | None:
     """Return all texts with their pseudo-labels where few texts have labels, else None.
 
     Many labels alone train the network better: pseudo-labels carry only what the linear model knows, which
     the ensemble has anyway.
     """
-    tokens, soft = fitted.tokens, fitted.soft
     n = len(tokens.train.texts)
     if not len(tokens.unlabelled):
         return None
@@ -311,8 +274,3 @@ def _for_network(training: Training, fitted: _Fitted) -> LabelledTokens | None:
     targets, (learned, weights) = soft.argmax(axis=1).astype(np.int32), tokens.learned(soft)
     counted = None if tokens.train.weights is None else weights
     return LabelledTokens(texts=tokens.all_texts, targets=targets, weights=counted, soft=learned)
-
-
-def _report_baseline(metrics: dict[str, Any], training: Training) -> None:
-    if metrics:
-        training.note(f"linear model of 1-3 grams: validation accuracy {metrics['baseline_accuracy']:.2%}")

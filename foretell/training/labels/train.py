@@ -1,41 +1,67 @@
-"""Train a text classifier: a split in, a model directory out.
+"""Train a text classifier: a split in, a model directory out. One path for 100 labels or 25,000 reviews.
 
-The steps are those of `decide`; each is a file beside this one.
+Split → tokens → rows → scores of each member for texts that it has not seen → ensemble weights and
+calibration → last fit → metrics. A tenth of a few hundred texts is too little to decide anything on, so up to
+5,000 texts every one is predicted by models of other folds, which choose the linear members, their penalties
+and their weights. Up to 1,000 texts the network is trained on the folds too, with a fixed schedule; with
+more, a validation set stops it and gives its weight. With more than 5,000 texts the validation set is the
+only fold. Where texts may have several labels, only `Outputs` differs.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
+from foretell.arrays import Probabilities
+from foretell.artifacts.kept_teacher import EncoderFiles, KeptTeacher
 from foretell.artifacts.model import Model
-from foretell.config import MAX_FOLDED_TEXTS, LabelsSettings
+from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.soft import Answering
 from foretell.data.split import Split, write_seen
 from foretell.data.word_vectors import vector_files
-from foretell.errors import SettingsError
 from foretell.hashes import sha256_of
 from foretell.presets import changed
 from foretell.training.events import Listener, Note, Stage
-from foretell.training.labels import one_member
+from foretell.training.labels.ancestor import Ancestor, ancestor_members
 from foretell.training.labels.answers import taught_metrics, with_answers
-from foretell.training.labels.continued import Continued, continued_metrics
-from foretell.training.labels.decide import decide, has_many_members
-from foretell.training.labels.stages import Stages, Training
-from foretell.training.labels.teacher import Encoder
-from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
-from foretell.training.options import TrainOptions
-from foretell.training.run import Request, Run
-
-_ONLY_WITH_MEMBERS = (
-    f"only a classifier with several linear models learns from it: up to {MAX_FOLDED_TEXTS:,} labelled "
-    "texts, or short ones"
+from foretell.training.labels.candidates import candidates
+from foretell.training.labels.checks import (
+    check_together,
+    fitting,
+    has_many_members,
+    request_of,
+    uses_outside,
 )
-_ONLY_HINTS = {"only_hints": True, "measured_on": "label hints, while training"}
+from foretell.training.labels.continued import Continued, continued_metrics
+from foretell.training.labels.folds import Folds, folds_to_decide, validation_fold
+from foretell.training.labels.members import Members, choose_all, fit_members
+from foretell.training.labels.metrics import Measured, metrics_of, shared_metrics
+from foretell.training.labels.network import (
+    TrainedNetwork,
+    fixed_schedule,
+    fold_probabilities,
+    make_network,
+    read_by_network,
+    train_network,
+)
+from foretell.training.labels.network_fit import Standing
+from foretell.training.labels.one_member import LinearPart, baseline, fit_one_member
+from foretell.training.labels.outputs import AnyEnsemble, OneLabel, Outputs, SeveralLabels
+from foretell.training.labels.rows import Rows, rows_of
+from foretell.training.labels.stages import Stages, Training
+from foretell.training.labels.teacher import Encoder, choose_teacher
+from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
+from foretell.training.labels.unseen import Unseen, network_share, unseen_predictions
+from foretell.training.options import TrainOptions
+from foretell.training.run import Run
+
+_MIN_NETWORK_SHARE = 0.02
+"""The network's part of the weights after two folds below which it is left out (docs/experiments.md)."""
 
 
 def train_labels(
@@ -77,40 +103,34 @@ def train_labels(
     """
     # A setting of one's own that a continued or loaded classifier has was given once.
     options = replace(options, given=options.given | changed("labels", settings, options.preset))
-    answering = teacher if isinstance(teacher, Answering) else None
+    listener, answering = options.listener, teacher if isinstance(teacher, Answering) else None
     if not split.has_only_hints and (answering is None or len(split.train)):
         check_learnable(split.train)
     outside = {"vectors": vectors, "teacher": teacher, "label_hints": split.hints}
-    _check(split, settings, continued, outside, keep_teacher=keep_teacher)
-    split, settings = _fitting(split, settings, options.listener)
+    check_together(split, settings, continued, outside, keep_teacher=keep_teacher)
+    split, settings = fitting(split, settings, listener)
     encoder = None if isinstance(teacher, Answering) else teacher
-    if answering is None and not _uses_outside(split, settings, outside, options.listener):
+    if answering is None and not uses_outside(split, settings, outside, listener):
         vectors, encoder = None, None
     kept = encoder.files() if encoder is not None and keep_teacher else None
-    _report(split, settings, options.listener)
     used = answering or encoder
     files = () if vectors is None else vector_files(vectors)
     digests = [sha256_of(*files) if files else "", "" if used is None else used.sha256]
     more = ["keep_teacher" if kept is not None else "", "" if continued is None else continued.digest()]
-    request = Request(job="labels", settings=settings, data=_digest(split, *digests, *more))
-    # With the old examples the network starts anew: the old one has seen those that are held out, would seem
-    # better than it is and get too large a weight (docs/experiments.md).
-    ancestor = None if continued is None or continued.has_old else continued.ancestor
+    request = request_of(split, settings, *digests, *more)
     with Run.open(request, options) as run:
         write_seen(split, run.folder)
-        labelled, stages = split, Stages(run)
+        labelled, stages, taught = split, Stages(run), None
         if answering is not None:
             split, taught = with_answers(split, answering, settings, stages)
-            split, settings = _fitting(split, settings, options.listener)
-        tokens, settings = _tokens(split, settings, continued, vectors, options.listener)
+            split, settings = fitting(split, settings, listener)
+        tokens, settings = _tokens(split, settings, continued, vectors, listener)
         training = Training(tokens=tokens, split=split, settings=settings, run=run, stages=stages)
-        model, measured = decide(training, ancestor, encoder, kept)
-        metrics = {**model.metrics, **(_ONLY_HINTS if split.has_only_hints else {})}
-        if answering is not None:
-            metrics = taught_metrics(metrics, labelled, taught)
+        model, measured = _trained(training, continued, encoder, kept)
+        metrics = model.metrics if taught is None else taught_metrics(model.metrics, labelled, taught)
         if continued is not None:
             model = replace(model, ancestors=continued.ancestor.lineage)
-            metrics["continued"] = continued_metrics(model, continued, measured, options.listener)
+            metrics["continued"] = continued_metrics(model, continued, measured, listener)
         model = replace(model, metrics=metrics)
         run.finish(model)
     return model
@@ -125,10 +145,11 @@ def _tokens(
 ) -> tuple[Tokens, LabelsSettings]:
     """Return the tokenized split, and the settings with the vocabulary that the network reads."""
     listener(Stage(name="counting words", done=0.05))
-    tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
-    if continued is not None and continued.has_old:
-        text = continued.ancestor.new_words(tokens.tokenizer, settings)
-        listener(Note(text=f"continued from {continued.ancestor.name}: {text}"))
+    ancestor = None if continued is None else continued.ancestor
+    tokens = tokenize_split(split, settings, None if ancestor is None else ancestor.model)
+    if ancestor is not None and continued is not None and continued.has_old:
+        text = ancestor.new_words(tokens.tokenizer, settings)
+        listener(Note(text=f"continued from {ancestor.name}: {text}"))
     if vectors is not None:
         # The network reads the words of the texts only.
         words = tokens.tokenizer.size - tokens.tokenizer.specials
@@ -137,117 +158,199 @@ def _tokens(
     return tokens, settings
 
 
-def _uses_outside(
-    split: Split, settings: LabelsSettings, outside: Mapping[str, object], listener: Listener
-) -> bool:
-    """Return whether word vectors and a teacher are used; a note names what is not."""
-    if settings.is_multi_label or has_many_members(split, settings):
-        return True
-    names = {"vectors": "word vectors", "teacher": "a teacher", "label_hints": "label hints"}
-    for key, value in outside.items():
-        # Hints alone are what such a classifier learns from, too.
-        if value is not None and not (key == "label_hints" and split.has_only_hints):
-            listener(Note(text=f"{names[key]}: not used, because {_ONLY_WITH_MEMBERS}"))
-    return False
+def _trained(
+    training: Training, continued: Continued | None, encoder: Encoder | None, kept: EncoderFiles | None
+) -> tuple[Model, Measured | None]:
+    """Train a classifier; return it, and its answers to texts that it has not seen, where there are any.
 
-
-def _fitting(split: Split, settings: LabelsSettings, listener: Listener) -> tuple[Split, LabelsSettings]:
-    """Return a split and settings without linear models where there are too many labels for them.
-
-    Unlabelled texts are left out too: a linear model would label them.
+    The encoder becomes the teacher of the unlabelled texts; with its files, `kept`, it may be a member too.
     """
-    n, n_labels = len(split.train), len(split.train.label_names)
-    if not settings.linear or n * n_labels <= one_member.MAX_CELLS:
-        return split, settings
-    unlabelled = " and no texts without labels" if split.unlabelled else ""
-    text = f"{n_labels:,} labels and {n:,} texts are too many for linear models: the network learns alone"
-    listener(Note(text=f"{text}{unlabelled}"))
-    alone = replace(settings, linear=False, folds=0, refit=False)
-    return replace(split, unlabelled=()), alone
+    tokens, split, settings = training.tokens, training.split, training.settings
+    # With the old examples the network starts anew: the old one has seen those that are held out, would seem
+    # better than it is and get too large a weight (docs/experiments.md).
+    ancestor = None if continued is None or continued.has_old else continued.ancestor
+    few = settings.has_members and len(split.train) <= MAX_WITHOUT_VALIDATION
+    rows = rows_of(tokens, split, _outputs(training), with_valid=not few)
+    folds = _folds(rows, training)
+    linear = _linear(rows, folds, training, ancestor, encoder, kept is not None)
+    network, predicted = _network(rows, linear, folds, training, ancestor, few=few)
+    unseen = unseen_predictions(rows, folds, linear.members, predicted)
+    ensemble = unseen.ensemble()
+    if few and split.valid is not None:
+        found = _of_valid(training, linear.members, network, ensemble, rows.outputs, encoder)
+    else:
+        n_folds = len(np.unique(unseen.fold_of))
+        name = f"out-of-fold predictions of {n_folds} folds ({split.train.name})"
+        found = unseen.measured(name if split.valid is None else f"validation texts ({split.valid.name})")
+    measured = None if found is None else found.without(split.not_measured)
+    model = _model(training, linear.members, network, ensemble, kept)
+    metrics = _metrics(training, model, linear.metrics, network.standing, folds, measured)
+    return replace(model, metrics={**metrics, "decided_by": unseen.rule(folds, ensemble)}), measured
 
 
-def _check(
-    split: Split,
-    settings: LabelsSettings,
-    continued: Continued | None,
-    outside: Mapping[str, object],
-    *,
+def _outputs(training: Training) -> Outputs:
+    settings, n_labels = training.settings, len(training.tokens.labels)
+    if settings.is_multi_label:
+        return SeveralLabels(n_labels)
+    # The article's probabilities stay as its network gives them.
+    return OneLabel(n_labels, training.tokens.balance, settings.linear or not settings.follows_article)
+
+
+def _folds(rows: Rows, training: Training) -> Folds:
+    """Return the folds of the rows; hints and a teacher's answers are never held out."""
+    split, settings = training.split, training.settings
+    n, n_train = len(rows.texts) - rows.hints, len(split.train)
+    if settings.has_members and n_train <= MAX_FOLDED_TEXTS and not 0 < n_train == split.taught:
+        places = np.r_[0 : n_train - split.taught, n_train:n]
+        texts = [rows.texts[place] for place in places.tolist()]
+        folds = folds_to_decide(texts, rows.targets[places], settings.folds, settings.seed)
+        fold_of = np.full(n, -1, np.int32)
+        fold_of[places] = folds.fold_of
+        folds = replace(folds, fold_of=fold_of)
+    else:
+        folds = validation_fold(n_train, n - n_train)
+    for note in folds.notes:
+        training.note(note)
+    return replace(folds, fold_of=np.append(folds.fold_of, np.full(rows.hints, -1, np.int32)))
+
+
+def _linear(
+    rows: Rows,
+    folds: Folds,
+    training: Training,
+    ancestor: Ancestor | None,
+    encoder: Encoder | None,
     keep_teacher: bool,
-) -> None:
-    """Raise SettingsError for what does not go together; `outside` has vectors, teacher and label_hints."""
-    several, alone = settings.is_multi_label, f"the network '{settings.network}' alone"
-    given = [name for name, value in outside.items() if value is not None]
-    base, has_teacher = "choose --preset base, or set --linear", "teacher" in given
-    no_encoder = "a teacher that is no encoder" if isinstance(outside["teacher"], Answering) else ""
-    other = "label-hints alone" if split.has_only_hints else no_encoder
-    rules: list[tuple[bool, str, str, str, str]] = [
-        (
-            bool(split.unlabelled) and not settings.linear,
-            "a preset that learns from unlabelled texts: quick, base or best", alone, "unlabelled", base,
-        ),
-        (
-            continued is not None and several,
-            "a classifier with one label for each text, which can be continued",
-            "several labels for each text", "continue", "train a new model on all data",
-        ),
-        (
-            continued is not None and bool(other),
-            "a classifier to continue, which has its own weights", f"{other} too", "continue",
-            f"leave {other} out",
-        ),
-        *(
-            (several, f"no {name} where texts may have several labels", name, "multi-label", f"drop {name}")
-            for name in given
-        ),
-        *((not settings.linear, "a preset with linear models", alone, name, base) for name in given),
-        (keep_teacher and not has_teacher, "a teacher to keep", "none", "keep_teacher", "give --teacher too"),
-        (keep_teacher and bool(no_encoder), "a teacher to keep", no_encoder, "keep_teacher", "leave one out"),
-        (
-            has_teacher and settings.balance, "a teacher without class weights: its shares are true",
-            "balance", "teacher", "leave out one of the two",
-        ),
-        (
-            has_teacher and not keep_teacher and not split.unlabelled,
-            "unlabelled texts, which the teacher labels", "none", "teacher",
-            "give more texts of the same kind, without labels, or keep the teacher (--keep-teacher)",
-        ),
-    ]  # fmt: skip
-    for applies, expected, found, where, fix in rules:
-        if applies:
-            raise SettingsError(expected=expected, found=found, where=where, fix=fix)
+) -> LinearPart:
+    """Return the linear members, fitted to all labelled texts."""
+    tokens, settings = training.tokens, training.settings
+    if not settings.linear:
+        return LinearPart(members=None, metrics=baseline(training))
+    if not has_many_members(training.split, settings):
+        return fit_one_member(training, ancestor)
+    chosen_teacher = None if encoder is None else choose_teacher(encoder, rows, folds, training)
+    teacher, of_teacher = chosen_teacher or (None, None)
+    found = candidates(rows, tokens, seed=settings.seed, minutes=settings.minutes, teacher=teacher)
+    chosen = choose_all(found, rows, folds, training)
+    pool = [*chosen, *ancestor_members(ancestor, rows, tokens)] if settings.folds else chosen[:1]
+    if teacher is not None and keep_teacher:
+        pool.append(teacher.chosen)
+    members = fit_members(rows, pool, folds, training.check, training.split.not_measured)
+    if isinstance(loss := members.metrics.get("linear_log_loss"), float):
+        training.note(f"linear models: log loss {loss:.4f} on texts that they have not seen")
+    metrics = {**members.metrics, **({} if of_teacher is None else {"teacher": of_teacher})}
+    return LinearPart(members=members, metrics=metrics)
 
 
-def _report(split: Split, settings: LabelsSettings, listener: Listener) -> None:
-    if settings.fraction_for(len(split.train)) and split.valid is None:
-        listener(Note(text="without validation texts, the weights of the last epoch are kept"))
-    if split.unlabelled:
-        listener(Note(text=f"{len(split.unlabelled):,} unlabelled texts to learn from"))
+def _network(
+    rows: Rows, linear: LinearPart, folds: Folds, training: Training, ancestor: Ancestor | None, *, few: bool
+) -> tuple[TrainedNetwork, Probabilities | None]:
+    """Return the network, and its predictions of texts that it has not seen; see `unseen_predictions`."""
+    tokens, settings = linear.tokens or training.tokens, training.settings
+    settings = fixed_schedule(settings, training.run.options.given) if few else settings
+    training = replace(training, tokens=tokens, settings=settings)
+    train = read_by_network(linear.pseudo or tokens.train, training)
+    compiled, of_folds = make_network(train, training, ancestor), None
+    if few:
+        of_texts = replace(folds, fold_of=folds.fold_of[: len(tokens.train.targets)])
+
+        def pays(found: Probabilities, n_folds: int) -> bool:
+            unseen = unseen_predictions(rows, folds, linear.members, found)
+            return network_share(unseen.of(unseen.fold_of < n_folds).ensemble()) >= _MIN_NETWORK_SHARE
+
+        of_folds = fold_probabilities(compiled, of_texts, training, pays)
+    network = train_network(compiled, train, training, few=few)
+    if of_folds is not None:
+        return network, of_folds if len(of_folds) else None
+    if network.valid is not None or folds.held.any() or folds.not_measured:
+        return network, network.valid
+    # Without validation texts weights are those that need none. Where the linear members have out-of-fold
+    # predictions, or too few texts, the network gets no weight.
+    return network, np.zeros((0, len(tokens.labels)), np.float32)
 
 
-def _digest(split: Split, *more: str) -> str:
-    """Return the SHA-256 of all texts and labels, each with its length so that none can run into the next.
+def _of_valid(
+    training: Training,
+    members: Members | None,
+    network: TrainedNetwork,
+    ensemble: AnyEnsemble,
+    outputs: Outputs,
+    encoder: Encoder | None,
+) -> Measured | None:
+    """Return the answers to the validation texts by the finished classifier: nothing was decided on them."""
+    valid, given = training.tokens.valid, training.split.valid
+    assert valid is not None
+    assert given is not None
+    linear, embeddings = None, None
+    if members is not None:
+        if members.teacher is not None and encoder is not None:
+            embeddings = encoder.encode_counted(given.texts, check=tuple).features()
+        scores = members.scores(valid.texts.ids, valid.texts.starts, given.texts, embeddings)
+        linear = outputs.of_scores(scores)
+    unseen = Unseen(
+        texts=given.texts,
+        targets=valid.targets,
+        network=network.valid,
+        linear=linear,
+        fold_of=np.zeros(len(given), np.int32),
+        outputs=outputs,
+    )
+    return unseen.measured(f"validation texts ({given.name})", ensemble)
 
-    Empty strings among `more`, digests of other files, change nothing.
-    """
-    digest = hashlib.sha256()
-    for text in chain(_strings(split), filter(None, more)):
-        encoded = text.encode("utf-8", "surrogatepass")
-        digest.update(len(encoded).to_bytes(8, "little"))
-        digest.update(encoded)
-    return digest.hexdigest()
+
+def _model(
+    training: Training,
+    members: Members | None,
+    network: TrainedNetwork,
+    ensemble: AnyEnsemble,
+    kept: EncoderFiles | None,
+) -> Model:
+    """Return the classifier, without metrics; it keeps a teacher, its files `kept`, where it has weight."""
+    tokens, settings, teacher = training.tokens, training.settings, None
+    # Of one label a text, a linear model of weight 0 stays: training can be continued from it.
+    if settings.is_multi_label and not ensemble.linear:
+        members = None
+    if kept is not None and members is not None and members.teacher is not None and ensemble.linear:
+        teacher = KeptTeacher(members.teacher.weights, members.teacher.bias, kept)
+    elif kept is not None:
+        training.note("the teacher has weight 0 out of fold: it is not kept")
+    return Model(
+        job="labels",
+        preset=training.run.options.preset,
+        settings=settings,
+        tokenizer=tokens.tokenizer,
+        weights=network.weights,
+        labels=tokens.labels,
+        label_type=training.split.train.label_type,
+        linear=None if members is None else members.linear,
+        tfidf=() if members is None else members.tfidf,
+        teacher=teacher,
+        ensemble=ensemble,
+    )
 
 
-def _strings(split: Split) -> Iterator[str]:
-    for part in (split.train, split.valid):
-        if part is not None:
-            yield f"{len(part)} examples"
-            yield from part.texts
-            yield from part.labels
-            yield from map(repr, part.weights or ())
-            if part.sets is not None:
-                yield from (*part.sets.names, hashlib.sha256(part.sets.values.tobytes()).hexdigest())
-    yield from split.unlabelled
-    if split.hints is not None and not split.has_only_hints:
-        yield f"{len(split.hints)} hints"
-        yield from split.hints.texts
-        yield from split.hints.labels
+def _metrics(
+    training: Training,
+    model: Model,
+    of_linear: Mapping[str, object],
+    standing: Standing,
+    folds: Folds,
+    measured: Measured | None,
+) -> dict[str, object]:
+    """Return the metrics of a classifier and of its parts, ready for JSON."""
+    found, tokens = {**of_linear, **shared_metrics(training, standing)}, training.tokens
+    if isinstance(teacher := found.get("teacher"), dict):
+        files = None if model.teacher is None else model.teacher.files
+        size = {} if files is None else {"bytes": len(files.graph) + len(files.tokenizer)}
+        found["teacher"] = {**teacher, "kept": files is not None, **size}
+    if tokens.vectors is not None:
+        found["vectors"] = tokens.vectors.metrics
+    if measured is not None:
+        found |= metrics_of(measured, tokens.labels, model.ensemble)
+    elif folds.not_measured:
+        found["not_measured"] = folds.not_measured
+    else:
+        found |= {"accuracy": standing.accuracy, "measured_on": "training texts, while training"}
+    if training.split.has_only_hints:
+        found |= {"only_hints": True, "measured_on": "label hints, while training"}
+    return found

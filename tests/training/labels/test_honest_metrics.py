@@ -24,15 +24,15 @@ from foretell.data.label_sets import LabelSets
 from foretell.data.split import make_split
 from foretell.metrics.costs import Costs, cost_report
 from foretell.presets import LABELS_PRESETS
-from foretell.training.labels import decide
+from foretell.training.labels import train
 from foretell.training.labels.ancestor import read_ancestor
 from foretell.training.labels.continued import split_of
-from foretell.training.labels.decide import Evidence
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.members import nested_logs
 from foretell.training.labels.outputs import OneLabel, Outputs, SeveralLabels
 from foretell.training.labels.tokens import one_hot
 from foretell.training.labels.train import train_labels
+from foretell.training.labels.unseen import Unseen
 from foretell.training.options import TrainOptions
 
 N = 200
@@ -80,7 +80,7 @@ def test_ensemble_members_and_network_are_at_chance(
     seeds: Sequence[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It would be given up.
-    monkeypatch.setattr(decide, "_MIN_NETWORK_SHARE", 0.0)
+    monkeypatch.setattr(train, "_MIN_NETWORK_SHARE", 0.0)
     found = [metrics_of(texts_and_random_labels(seed), tmp_path / "m") for seed in seeds]
     chance = chance_of(texts_and_random_labels(seed).labels for seed in seeds)
     for key in ("accuracy", "network_accuracy", "linear_accuracy", "baseline_accuracy"):
@@ -209,15 +209,17 @@ def test_weights_of_an_ensemble_are_of_other_folds(outputs: Any, n_folds: int) -
         network, linear = (3 * rng.standard_normal((n, 2)) for _ in range(2))
         network, linear = (each - np.logaddexp.reduce(each, axis=1)[:, None] for each in (network, linear))
         several = isinstance(outputs, SeveralLabels)
-        evidence = Evidence(
-            held=np.ones(n, bool),
+        unseen = Unseen(
+            texts=["text"] * n,
             targets=one_hot(hard, 2)[:, 1:] if several else hard,
             network=np.exp(network[:, 1:] if several else network).astype(np.float32),
             linear=linear[:, 1:] if several else linear,
             fold_of=rng.permutation(n) % n_folds,
             outputs=outputs,
         )
-        decided = evidence.answers()[1][:, -1]
+        measured = unseen.measured("out of fold")
+        assert measured is not None
+        decided = measured.decided[:, -1]
         shares.append(float((decided == (hard == 1)).mean()))
     assert_at_chance(shares, n)
 

@@ -22,7 +22,7 @@ from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.labels import candidates as candidates_module
 from foretell.training.labels import members as module
 from foretell.training.labels.candidates import candidates
-from foretell.training.labels.dense_fit import pooled_basis, svd_basis
+from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
 from foretell.training.labels.logistic import Fitted, LogisticFit, MatrixDesign
@@ -126,56 +126,49 @@ def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
         np.testing.assert_array_equal(before.logs, after.logs)
 
 
-@pytest.mark.parametrize("n_labels", [2, 3])
-def test_naive_bayes_is_that_of_scikit_learn(n_labels: int) -> None:
+EVERY = np.ones(60, bool)
+
+
+def on_values(kind: Any, n_labels: int, chosen: Any = EVERY) -> tuple[Any, Any, Any]:
+    """Return texts, their tokenizer, and a fit to the TF-IDF values of some of them."""
     rows, tokenizer = few_rows(n_labels=n_labels)
     counted = count_features(rows.tokenized, rows.texts, tokenizer.size, n_columns=n_labels)
-    every = np.ones(60, bool)
-    fit = ComplementFit(TfidfValues(counted, every), every, rows.soft, rows.weights)
-    scores = fit.scores(fit.fit(2.0), every)
+    return rows, tokenizer, kind(TfidfValues(counted, chosen), chosen, rows.soft, rows.weights)
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_naive_bayes_is_that_of_scikit_learn(n_labels: int) -> None:
+    rows, _, fit = on_values(ComplementFit, n_labels)
+    found = linear_log_probabilities(fit.scores(fit.fit(2.0), EVERY))
     expected = ComplementNB(alpha=0.5).fit(fit.features, rows.targets)
-    found = linear_log_probabilities(scores)
     wanted = expected._joint_log_likelihood(fit.features)
     np.testing.assert_allclose(found, wanted - np.logaddexp.reduce(wanted, axis=1)[:, None], atol=1e-3)
 
 
 def test_the_nearest_centroid_wins() -> None:
-    rows, tokenizer = few_rows(n_labels=3)
-    counted = count_features(rows.tokenized, rows.texts, tokenizer.size, n_columns=3)
-    every = np.ones(60, bool)
-    fit = CentroidFit(TfidfValues(counted, every), every, rows.soft, rows.weights)
+    rows, _, fit = on_values(CentroidFit, 3)
     centroids = np.stack([fit.features[rows.targets == label].mean(axis=0) for label in range(3)])
     centroids -= centroids.mean(axis=0)
     cosines = fit.features @ (centroids / np.linalg.norm(centroids, axis=1, keepdims=True)).T
-    scores = fit.scores(fit.fit(8.0), every)
-    np.testing.assert_allclose(scores - scores.mean(axis=1, keepdims=True),
-                               8 * (cosines - cosines.mean(axis=1, keepdims=True)), atol=1e-3)  # fmt: skip
+    scores = fit.scores(fit.fit(8.0), EVERY)
+    wanted = 8 * (cosines - cosines.mean(axis=1, keepdims=True))
+    np.testing.assert_allclose(scores - scores.mean(axis=1, keepdims=True), wanted, atol=1e-3)
 
 
-def test_values_vocabulary_and_idf_are_those_of_the_chosen_texts() -> None:
-    labelled, tokenizer = few_rows()
-    rows = np.arange(60) % 3 > 0
-    counted = count_features(labelled.tokenized, labelled.texts, tokenizer.size, n_columns=1)
-    fit = LogisticFit(TfidfValues(counted, rows), rows, labelled.soft, labelled.weights)
-    model = fit.values.model(fit.fit(1.0))
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")
-    vectorizer.fit([text for text, row in zip(labelled.texts, rows, strict=True) if row])
-    assert len(model.features.words) == len(vectorizer.vocabulary_)
-    n_words = len(model.features.words)
-    np.testing.assert_allclose(np.sort(model.idf[:n_words]), np.sort(vectorizer.idf_), rtol=1e-5)
-
-
-def test_scores_in_training_are_those_of_predictions() -> None:
-    labelled, tokenizer = few_rows(n_labels=3)
-    rows = np.arange(60) < 40
-    counted = count_features(labelled.tokenized, labelled.texts, tokenizer.size, n_columns=3)
-    fit = LogisticFit(TfidfValues(counted, rows), rows, labelled.soft, labelled.weights)
+def test_vocabulary_and_idf_are_those_of_the_chosen_texts_and_scores_those_of_predictions() -> None:
+    chosen = np.arange(60) < 40
+    rows, tokenizer, fit = on_values(LogisticFit, 3, chosen)
     fitted = fit.fit(10.0)
-    predicted = fit.values.model(fitted).scores(
-        tokenizer.encode_batch(labelled.texts[40:]), labelled.texts[40:]
-    )
-    np.testing.assert_allclose(fit.scores(fitted, ~rows), predicted, atol=1e-4)
-    assert (predicted.argmax(axis=1) == labelled.targets[40:]).mean() > 0.9
+    model = fit.values.model(fitted)
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")
+    vectorizer.fit([text for text, row in zip(rows.texts, chosen, strict=True) if row])
+    n_words = len(model.features.words)
+    assert n_words == len(vectorizer.vocabulary_)
+    np.testing.assert_allclose(np.sort(model.idf[:n_words]), np.sort(vectorizer.idf_), rtol=1e-5)
+    others = [text for text, row in zip(rows.texts, chosen, strict=True) if not row]
+    predicted = model.scores(tokenizer.encode_batch(others), others)
+    np.testing.assert_allclose(fit.scores(fitted, ~chosen), predicted, atol=1e-4)
+    assert (predicted.argmax(axis=1) == rows.targets[~chosen]).mean() > 0.9
 
 
 def test_the_folded_models_have_the_scores_of_the_dense_ones() -> None:
@@ -185,7 +178,7 @@ def test_the_folded_models_have_the_scores_of_the_dense_ones() -> None:
     rows = np.arange(60) < 45
     ids = tokenizer.encode_batch(labelled.texts[45:])
     svd = svd_basis(counted, 60, seed=1)
-    pooled = pooled_basis(everything, tokenizer.size, 60, first=tokenizer.specials, seed=1)
+    pooled = mean_basis(everything, tokenizer.size, 60, first=tokenizer.specials, seed=1)
     assert svd is not None
     assert pooled is not None
     for basis in (svd, pooled):
@@ -203,7 +196,7 @@ def test_too_few_rows_have_no_basis() -> None:
     nothing = TokenizedTexts(ids=np.array([3, 4], np.int32), starts=np.array([0, 1, 2]))
     counted = count_ngrams(nothing.ids, nothing.starts, 10, longest=2)
     assert svd_basis(counted, 2, seed=1) is None
-    assert pooled_basis(nothing, 10, 2, first=3, seed=1) is None
+    assert mean_basis(nothing, 10, 2, first=3, seed=1) is None
 
 
 SIZE = 12
@@ -312,26 +305,6 @@ def test_a_label_without_texts_is_unlikely_and_finite(n_labels):
         assert (scores.argmax(axis=1) < n_labels - 1).all()
 
 
-def test_texts_without_words_are_learned_from_as_their_share():
-    targets = np.eye(2)[[0, 0, 0, 1]]
-    model = fit_ngrams(*flat([[], [1], [0, 1], []]), targets, SIZE)
-    assert len(model) == 0
-    np.testing.assert_allclose(1 / (1 + np.exp(-model.bias)), [0.25], atol=0.02)
-
-
-def test_two_labels_of_ngrams_are_two_models() -> None:
-    ids = np.array([2, 3, 2, 4, 3, 4, 2, 3], np.int32)
-    starts = np.array([0, 2, 4, 6, 8])
-    targets = np.array([[1, 0], [1, 1], [0, 1], [1, 0]], np.float32)
-    both = fit_ngrams(ids, starts, targets, 5, np.ones((4, 2)))
-    assert both.bias.shape == (2,)
-    for label in range(2):
-        soft = np.stack([1 - targets[:, label], targets[:, label]], axis=1)
-        alone = fit_ngrams(ids, starts, soft, 5)
-        scores = both.scores_of_flat(ids, starts)[:, label]
-        np.testing.assert_allclose(scores, alone.scores_of_flat(ids, starts)[:, 0], atol=0.05)
-
-
 RNG = np.random.default_rng(1)
 
 
@@ -355,7 +328,7 @@ def test_the_optimum_is_scikit_learns(
     n_labels: int, is_sparse: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logistic, "_TOLERANCE", 1e-6)
-    monkeypatch.setattr(logistic, "_FREE", 1e3)
+    monkeypatch.setattr(logistic, "FREE", 1e3)
     matrix, targets = made_matrix(n_labels)
     expected = LogisticRegression(C=0.7, tol=1e-10, max_iter=5000).fit(matrix, targets).predict_proba(matrix)
     given = sparse.csr_array(matrix) if is_sparse else matrix
@@ -380,16 +353,6 @@ def test_a_weight_is_a_repetition_and_soft_targets_are_two_texts() -> None:
     scores = (matrix[:1] @ mixed.weights + mixed.bias)[0]
     assert scores[0] == pytest.approx(scores[1], abs=1e-3)
     assert scores[0] > scores[2]
-
-
-def test_from_a_neighbouring_optimum_the_result_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logistic, "_TOLERANCE", 1e-5)
-    matrix, targets = made_matrix(3)
-    hard, weights = np.eye(3)[targets], np.ones(len(targets))
-    near = fit_logistic(matrix, hard, weights, 1.0)
-    cold = fit_logistic(matrix, hard, weights, 3.0)
-    warm = fit_logistic(matrix, hard, weights, 3.0, near)
-    np.testing.assert_allclose(warm.weights, cold.weights, atol=5e-3)
 
 
 def test_a_check_that_raises_stops_the_fit() -> None:

@@ -1,4 +1,4 @@
-"""Folds, the ensemble fitted to texts that no member has seen, and the metrics of its answers."""
+"""What scores mean: the ensemble that is fitted to unseen texts, the metrics of its answers, and folds."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.config import with_changes
-from foretell.metrics import calibration_error, log_loss, mean_accuracy, mean_loss
+from foretell.data.split import text_key
+from foretell.metrics import calibration_error, log_loss, mean_accuracy
 from foretell.metrics.multi_label import mean_log_loss
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, log_of, sigmoid, softmax
-from foretell.presets import LABELS_PRESETS
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.metrics import Measured, metrics_of
-from foretell.training.labels.network import fixed_schedule
-from foretell.training.labels.network_fit import Plan, enough_labels, make_plan
 from foretell.training.labels.outputs import EQUAL, LINEAR, OneLabel, Prior, SeveralLabels, fit_ensemble
 
 SEVERAL = SeveralLabels(3)
@@ -35,8 +32,7 @@ def logs_of(logits: Any) -> Any:
     return log_of(softmax(logits))
 
 
-@pytest.mark.parametrize("n_labels", [2, 4])
-@pytest.mark.parametrize("temperature", [0.5, 3.0])
+@pytest.mark.parametrize(("n_labels", "temperature"), [(2, 0.5), (4, 3.0)])
 def test_a_known_temperature_and_known_offsets_are_found_again(n_labels: int, temperature: float) -> None:
     logits, targets = drawn(20_000, n_labels)
     bias = np.linspace(1, -1, n_labels)
@@ -57,8 +53,7 @@ def test_two_members_are_better_than_either_and_noise_does_no_harm(n_labels: int
     found = log_loss(targets, fit_ensemble(targets, [network, linear])(softmax(network), linear))
     assert found < log_loss(targets, softmax(network)) - 0.01
     assert found < log_loss(targets, softmax(linear)) - 0.01
-    noise = logs_of(rng.normal(0, 2, logits.shape))
-    with_noise = fit_ensemble(targets, [logs_of(logits), noise])
+    with_noise = fit_ensemble(targets, [logs_of(logits), logs_of(rng.normal(0, 2, logits.shape))])
     assert with_noise.network == pytest.approx(1, abs=0.15)
     assert with_noise.linear < 0.1
 
@@ -76,10 +71,10 @@ def test_few_texts_give_the_minimum_of_the_penalised_cross_entropy(n: int, prior
         penalty = sum(strength * (weight - mean) ** 2 for strength, weight, mean in given)
         return float(-np.log(mixed[np.arange(n), targets]).mean() + penalty / n)
 
-    grid = np.arange(0, 2.001, 0.02)
+    grid = np.arange(0, 2.001, 0.04)
     values = {(a, b): objective(a, b) for a in grid for b in grid}
     best = min(values, key=values.__getitem__)
-    assert (ensemble.network, ensemble.linear) == pytest.approx(best, abs=0.021)
+    assert (ensemble.network, ensemble.linear) == pytest.approx(best, abs=0.041)
 
 
 def test_members_that_are_always_wrong_give_nearly_equal_probabilities() -> None:
@@ -88,19 +83,15 @@ def test_members_that_are_always_wrong_give_nearly_equal_probabilities() -> None
     ensemble = fit_ensemble(targets, [wrong, wrong])
     assert 0 < ensemble.network + ensemble.linear < 0.01
     np.testing.assert_allclose(ensemble(softmax(wrong), wrong), 0.5, atol=0.01)
-    assert Ensemble.from_dict(ensemble.to_dict()) == ensemble
 
 
 def test_without_texts_weights_are_those_that_need_none() -> None:
-    one, nothing = OneLabel(2), np.zeros((0, 2))
-    targets = np.zeros(0, np.int32)
-    both = one.fit_ensemble(targets, nothing.astype(np.float32), nothing)
-    assert isinstance(both, Ensemble)
-    assert (both.network, both.linear) == (0.5, 0.5)
+    one, nothing, targets = OneLabel(2), np.zeros((0, 2)), np.zeros(0, np.int32)
+    network = nothing.astype(np.float32)
+    assert one.fit_ensemble(targets, network, nothing) == Ensemble(network=0.5, linear=0.5)
     assert one.fit_ensemble(targets, None, nothing) == Ensemble(network=0.0, linear=1.0)
-    assert one.fit_ensemble(targets, nothing.astype(np.float32), None) == Ensemble()
-    pool = one.fit_pool(targets, np.zeros((4, 0, 2)))
-    np.testing.assert_array_equal(pool, 0.25)
+    assert one.fit_ensemble(targets, network, None) == Ensemble()
+    np.testing.assert_array_equal(one.fit_pool(targets, np.zeros((4, 0, 2))), 0.25)
 
 
 def test_a_network_alone_that_is_not_calibrated_stays_as_it_is() -> None:
@@ -115,9 +106,8 @@ def test_one_text_that_the_network_is_sure_about_and_wrong_does_not_decide_its_w
     network, linear = softmax(logits), np.zeros((300, 2)) - np.log(2)
     before = OneLabel(2).fit_ensemble(targets, network, linear)
     network[0] = [1.0, 0.0] if targets[0] else [0.0, 1.0]
-    after = OneLabel(2).fit_ensemble(targets, network, linear)
     assert before.network > 0.7
-    assert after.network > 0.8 * before.network
+    assert OneLabel(2).fit_ensemble(targets, network, linear).network > 0.8 * before.network
     # Of several labels neither.
     rng = np.random.default_rng(1)
     several = (rng.random((400, 1)) < 0.5).astype(np.float64)
@@ -127,7 +117,7 @@ def test_one_text_that_the_network_is_sure_about_and_wrong_does_not_decide_its_w
     assert SeveralLabels(1).fit_ensemble(several, rows, none).network[0] > 0.87 * first.network[0]
 
 
-def evidence(n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def too_sure(n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return targets, and log-odds of a network and a linear model that are too sure."""
     rng = np.random.default_rng(1)
     true = rng.normal(0, 1.5, (n, 3)) - [0, 1, 2]
@@ -136,7 +126,7 @@ def evidence(n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_several_labels_are_calibrated_and_better_than_their_members() -> None:
-    targets, network, linear = evidence()
+    targets, network, linear = too_sure()
     fitted = SEVERAL.fit_ensemble(targets, sigmoid(network), linear)
     rows = fitted(sigmoid(network), linear)
     for member in (network, linear):
@@ -146,25 +136,21 @@ def test_several_labels_are_calibrated_and_better_than_their_members() -> None:
     np.testing.assert_array_equal(SEVERAL.decide(fitted, rows), rows >= np.float32(fitted.thresholds))
     alone = SEVERAL.fit_ensemble(targets, sigmoid(network), None)
     assert (alone.linear, len(alone.network)) == ((), 3)
+    # Few texts leave what needs no data.
+    none = SEVERAL.fit_ensemble(targets[:0], sigmoid(network[:0]), linear[:0])
+    assert none.network == none.linear == none.thresholds == (0.5, 0.5, 0.5)
+    few = SEVERAL.fit_ensemble(targets[:30], sigmoid(network[:30]), linear[:30])
+    assert (few.thresholds, few.offsets) == ((0.5, 0.5, 0.5), (0.0, 0.0, 0.0))
 
 
 def test_unknown_labels_have_no_part_in_it() -> None:
-    targets, network, linear = evidence()
+    targets, network, linear = too_sure()
     targets[::3, 1] = np.nan
     fitted = SEVERAL.fit_ensemble(targets, sigmoid(network), linear)
     network[::3, 1], linear[::3, 1] = 5, -5
     assert SEVERAL.fit_ensemble(targets, sigmoid(network), linear) == fitted
     every = np.full((5, 3), np.nan)
     assert SEVERAL.fit_pool(every, np.stack([every, every])).tolist() == [0.5, 0.5]
-
-
-def test_few_texts_of_several_labels_leave_what_needs_no_data() -> None:
-    targets, network, linear = evidence()
-    none = SEVERAL.fit_ensemble(targets[:0], sigmoid(network[:0]), linear[:0])
-    assert none.network == none.linear == none.thresholds == (0.5, 0.5, 0.5)
-    few = SEVERAL.fit_ensemble(targets[:30], sigmoid(network[:30]), linear[:30])
-    assert few.thresholds == (0.5, 0.5, 0.5)
-    assert few.offsets == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("outputs", [OneLabel(3), SEVERAL], ids=["one", "several"])
@@ -176,36 +162,36 @@ def test_a_pool_prefers_the_better_member(outputs: Any) -> None:
     assert weights[1] > 2 * weights[0]
 
 
-def metrics(texts: list[str], targets: Any, answers: Any, labels: list[str], network: Any = None) -> Any:
-    decided = OneLabel(len(labels)).decide(NETWORK_ALONE, answers)
-    return metrics_of(Measured(texts, targets, answers, decided, network, "texts"), labels, NETWORK_ALONE)
+def measured(texts: list[str], targets: Any, answers: Any, network: Any = None) -> Measured:
+    decided = OneLabel(answers.shape[1]).decide(NETWORK_ALONE, answers)
+    return Measured(texts, targets, answers, decided, network, "texts")
 
 
-def test_they_are_of_the_labels_and_the_loss() -> None:
+def test_metrics_are_of_the_labels_and_the_loss() -> None:
     rng = np.random.default_rng(0)
     targets = rng.integers(0, 3, 40).astype(np.int32)
-    probabilities = rng.dirichlet(np.ones(3), 40).astype(np.float32)
-    found = metrics(["text"] * 40, targets, probabilities, ["bad", "fair", "good"])
-    assert found["accuracy"] == pytest.approx(mean_accuracy(targets, probabilities))
-    chosen = [row[i] for row, i in zip(probabilities, targets, strict=True)]
+    rows = rng.dirichlet(np.ones(3), 40).astype(np.float32)
+    found: Any = metrics_of(measured(["text"] * 40, targets, rows), ["bad", "fair", "good"], NETWORK_ALONE)
+    assert found["accuracy"] == pytest.approx(mean_accuracy(targets, rows))
+    chosen = rows[np.arange(40), targets]
     assert found["valid_loss"] == pytest.approx(-np.log(np.clip(chosen, 1e-7, 1)).mean(), rel=1e-4)
 
 
 def test_mistakes_come_with_the_highest_probability_first_and_are_cut() -> None:
-    probabilities = np.array([[0.6, 0.4], [0.01, 0.99], [0.9, 0.1], [0.3, 0.7]], np.float32)
+    rows = np.array([[0.6, 0.4], [0.01, 0.99], [0.9, 0.1], [0.3, 0.7]], np.float32)
     texts, targets = ["first", "word " * 200, "third", "fourth"], np.array([1, 0, 0, 1], np.int32)
-    mistakes = metrics(texts, targets, probabilities, ["bad", "good"])["mistakes"]
+    found: Any = metrics_of(measured(texts, targets, rows), ["bad", "good"], NETWORK_ALONE)
+    mistakes = found["mistakes"]
     assert [(m["label"], m["predicted"]) for m in mistakes] == [("bad", "good"), ("good", "bad")]
     assert mistakes[0]["probability"] == pytest.approx(0.99)
     assert len(mistakes[0]["text"]) < 410
-    assert mean_loss(np.array([0], np.int32), np.array([[0.0, 1.0]], np.float32)) < 20
 
 
 def test_reliability_is_measured_for_the_answers_and_for_the_network_alone() -> None:
     targets = np.array([1, 0, 1], np.int32)
     network: Any = np.array([[0.4, 0.6], [0.6, 0.4], [0.9, 0.1]], np.float32)
     answers: Any = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]], np.float32)
-    found = metrics(["a", "b", "c"], targets, answers, ["x", "y"], network)
+    found: Any = metrics_of(measured(["a", "b", "c"], targets, answers, network), ["x", "y"], NETWORK_ALONE)
     assert found["network_accuracy"] == pytest.approx(2 / 3)
     assert found["network_calibration_error"] == pytest.approx((0.4 + 0.4 + 0.9) / 3)
     assert sum(each["texts"] for each in found["reliability"]) == 3
@@ -215,20 +201,18 @@ def test_reliability_is_measured_for_the_answers_and_for_the_network_alone() -> 
 
 
 def test_texts_with_labels_of_a_model_are_left_out() -> None:
-    from foretell.data.split import text_key
-
     answers: Any = np.array([[0.1, 0.9], [0.2, 0.8]], np.float32)
-    measured = Measured(["a", "b"], np.array([1, 0]), answers, answers > 0.5, None, "texts")
-    kept = measured.without(frozenset([text_key(" B ")]))
+    both = measured(["a", "b"], np.array([1, 0]), answers)
+    kept = both.without(frozenset([text_key(" B ")]))
     assert kept is not None
     assert (kept.texts, kept.targets.tolist()) == (["a"], [1])
-    assert measured.without(frozenset(map(text_key, "ab"))) is None
+    assert both.without(frozenset(map(text_key, "ab"))) is None
 
 
 LABELLED = st.lists(st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 2)), min_size=1, max_size=60)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(LABELLED, st.integers(2, 6))
 def test_equal_texts_stay_together_and_every_fold_knows_every_label(
     labelled: list[tuple[str, int]], n_folds: int
@@ -246,14 +230,14 @@ def test_equal_texts_stay_together_and_every_fold_knows_every_label(
 
 
 def test_labels_are_spread_evenly_over_the_folds() -> None:
-    targets = np.repeat(np.arange(3, dtype=np.int32), [50, 25, 7])
-    folds = make_folds([f"text {i}" for i in range(82)], targets, 5, seed=3)
+    texts, targets = [f"text {i}" for i in range(82)], np.repeat(np.arange(3, dtype=np.int32), [50, 25, 7])
+    folds = make_folds(texts, targets, 5, seed=3)
     for label, most in ((0, 10), (1, 5), (2, 2)):
         counts = np.bincount(folds.fold_of[targets == label], minlength=5)
         assert counts.max() <= most
         assert counts.max() - counts.min() <= 1
     assert not folds.notes
-    assert (make_folds([f"text {i}" for i in range(82)], targets, 5, seed=4).fold_of != folds.fold_of).any()
+    assert (make_folds(texts, targets, 5, seed=4).fold_of != folds.fold_of).any()
 
 
 def test_a_label_of_one_text_is_never_held_out_and_a_note_says_so() -> None:
@@ -261,34 +245,5 @@ def test_a_label_of_one_text_is_never_held_out_and_a_note_says_so() -> None:
     folds = make_folds([f"text {i}" for i in range(9)], targets, 5, seed=1)
     assert folds.fold_of[6] == -1
     assert folds.held.sum() == 8
-    assert any(note.startswith("1 label has one text only") for note in folds.notes)
-    assert any(note.startswith("1 label has fewer texts than there are folds (5)") for note in folds.notes)
-
-
-def test_small_data_sets_are_repeated_for_more_epochs() -> None:
-    base = LABELS_PRESETS["base"]
-    few, many = make_plan(base, 300), make_plan(base, 25_000)
-    assert many == Plan(391, base.epochs, base.patience)
-    assert make_plan(base, 75_000) == Plan(1_172, base.max_steps // 1_172, 2)
-    assert make_plan(base, 1_000_000).epochs == 1
-    assert few.steps >= base.min_steps > few.steps - few.steps_per_epoch
-    assert few.patience > base.patience
-
-
-def test_what_was_given_is_not_replaced() -> None:
-    base = with_changes(LABELS_PRESETS["base"], {"epochs": 3, "patience": 1})
-    assert make_plan(base, 300, frozenset({"epochs", "patience"})) == Plan(5, 3, 1)
-    assert make_plan(base, 300, frozenset({"epochs", "min_steps"})).steps >= base.min_steps
-    assert make_plan(base, 300, frozenset({"patience"})).patience == 1
-    assert make_plan(base, 1_000_000, frozenset({"epochs"})).epochs == 3
-    assert make_plan(base, 1_000_000, frozenset({"epochs", "max_steps"})).epochs == 1
-    few = fixed_schedule(base, frozenset({"epochs", "batch_size"}))
-    assert (few.epochs, few.batch_size, few.min_steps) == (3, base.batch_size, 1)
-    assert fixed_schedule(base, frozenset()).batch_size < base.batch_size
-
-
-def test_labels_are_enough_where_they_make_the_minimum_of_steps() -> None:
-    base = LABELS_PRESETS["base"]
-    enough = base.batch_size * base.min_steps // base.epochs
-    assert enough_labels(base, enough)
-    assert not enough_labels(base, enough - base.batch_size)
+    assert any(note.startswith("labels with one text only: 1") for note in folds.notes)
+    assert any(note.startswith("labels with fewer texts than folds: 1") for note in folds.notes)

@@ -1,4 +1,4 @@
-"""A classifier's network: tokens, batches, training, interruption and resumption."""
+"""A classifier's training: folds or validation texts, pseudo-labels, class weights, hints, few texts."""
 
 from __future__ import annotations
 
@@ -6,400 +6,494 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-import dataclasses
-import json
-import math
 import random
-import unicodedata
+import time
 from pathlib import Path
+from typing import Any
 
-import keras
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from sklearn.utils.class_weight import compute_class_weight
 from trainers import Notes, train
 
+import foretell
+from foretell import TextClassifier
 from foretell.artifacts.directory import read_model
-from foretell.artifacts.weights import network_size
+from foretell.artifacts.model import Model
 from foretell.config import with_changes
 from foretell.data.examples import Examples
-from foretell.data.split import Split
-from foretell.errors import Interrupted, RunError
+from foretell.data.split import Split, make_split
+from foretell.errors import DataError, Interrupted, SettingsError
+from foretell.metrics import calibration_error, log_loss
+from foretell.ngrams.ensemble import NETWORK_ALONE, linear_log_probabilities
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.network import pad
-from foretell.text.tokenizer import Tokenizer
-from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
-from foretell.training.labels import network_fit
-from foretell.training.labels.batches import EncodedTexts, as_read, batch, epoch_order
-from foretell.training.labels.compiled import new_network
-from foretell.training.labels.tokens import Tokens, encode_examples, tokenize_split
-from tests.text.texts import ALL, TEXTS
+from foretell.training.labels import checks, network, one_member
+from foretell.training.labels import train as module
+from foretell.training.labels.balance import Balance
+from foretell.training.labels.checks import request_of
+from foretell.training.labels.folds import MANY_TEXTS, folds_to_decide, too_few
+from foretell.training.labels.linear_fit import fit_ngrams
+from foretell.training.labels.one_member import LinearPart, fit_one_member
+from foretell.training.labels.stages import Training
+from foretell.training.labels.tokens import one_hot, tokenize, tokenize_split
+from foretell.training.labels.train import train_labels
+from foretell.training.options import TrainOptions
+from tests.text.texts import TEXTS
+from tests.training.labels.few import FewTraining, few_rows
 
-SMALL = {
-    "units": 6, "embedding_size": 5, "length": 12, "batch_size": 8,
-    "epochs": 2, "min_steps": 1, "folds": 0,
-}  # fmt: skip
-
-N_TEXTS = 44
+SETTINGS = with_changes(
+    LABELS_PRESETS["base"],
+    {"units": 4, "embedding_size": 4, "length": 12, "batch_size": 16, "minutes": 0.0, "folds": 2},
+)
 
 
-def small(preset, **changes):
-    return with_changes(LABELS_PRESETS[preset], {**SMALL, **changes})
+def train_few(out: Path, *, n: int = 60, settings: Any = SETTINGS, **given: Any) -> Any:
+    rows, _ = few_rows(n=n)
+    labels = [("bad", "good")[target] for target in rows.targets]
+    valid = given.pop("valid", None)
+    unlabelled = few_rows(n=n + 50)[0].texts[n:] if given.pop("unlabelled", False) else ()
+    examples = Examples(list(rows.texts), labels, name="made up")
+    fraction = settings.fraction_for(n)
+    split = make_split(examples, valid=valid, fraction=fraction, seed=1, unlabelled=unlabelled)
+    return train_labels(split, settings, TrainOptions(out=out, **given))
 
 
-def made_up(n=N_TEXTS, labels=("bad", "good"), seed=0):
-    """Texts in which one word in three tells the label; all texts differ."""
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
+    """Return a model of a few labelled texts and others without labels, and its directory."""
+    out = tmp_path_factory.mktemp("few") / "m"
+    return train_few(out, unlabelled=True), out
+
+
+def test_a_few_labels_are_all_learned_from_and_measured_out_of_fold(few: tuple[Model, Path]) -> None:
+    (model, out), metrics = few, few[0].metrics
+    assert (metrics["texts"], metrics["valid_texts"], model.labels) == (60, 0, ["bad", "good"])
+    assert metrics["measured_on"].startswith("out-of-fold predictions of 2 folds")
+    assert sum(each["support"] for each in metrics["labels"].values()) == 60
+    assert "60 predictions" in metrics["decided_by"]
+    assert metrics["accuracy"] > 0.8
+    assert "out-of-fold predictions of 2 folds" in (out / "README.md").read_text()
+    runtime, texts = LabelsRuntime.open(out), few_rows(n=20)[0]
+    answers = runtime.predict_proba(texts.texts)
+    assert (answers.argmax(axis=1) == texts.targets).mean() > 0.8
+    assert runtime.explain(texts.texts[0]).probability == pytest.approx(answers[0].max(), abs=1e-6)
+
+
+def test_interrupted_and_resumed_it_is_as_if_never(
+    few: tuple[Model, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Interrupted):
+        train_few(tmp_path / "m", unlabelled=True, stop_after_steps=3, checkpoint_seconds=1e-9)
+    monkeypatch.setattr(network, "_of_folds", None)
+    check_same(few[0], train_few(tmp_path / "m", unlabelled=True, resume=True))
+
+
+def check_same(whole: Model, resumed: Model) -> None:
+    for name, weight in whole.weights.items():
+        np.testing.assert_array_equal(weight, resumed.weights[name])
+    assert whole.linear is not None
+    assert resumed.linear is not None
+    np.testing.assert_array_equal(whole.linear.weights, resumed.linear.weights)
+    for before, after in zip(whole.tfidf, resumed.tfidf, strict=True):
+        np.testing.assert_array_equal(before.weights, after.weights)
+    assert whole.ensemble == resumed.ensemble
+
+
+def test_a_validation_set_is_for_the_metrics(tmp_path: Path) -> None:
+    rows, _ = few_rows(n=90)
+    valid = Examples(list(rows.texts[60:]), [("bad", "good")[t] for t in rows.targets[60:]], name="new")
+    model = train_few(tmp_path / "m", valid=valid)
+    assert model.metrics["measured_on"] == "validation texts (new)"
+    assert sum(each["support"] for each in model.metrics["labels"].values()) == len(valid)
+    assert "60 predictions" in model.metrics["decided_by"]
+
+
+def test_with_more_labels_validation_texts_stop_the_network_and_then_decide_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foretell.config.MAX_WITHOUT_VALIDATION", 40)
+    monkeypatch.setattr(module, "MAX_WITHOUT_VALIDATION", 40)
+    settings = with_changes(SETTINGS, {"epochs": 2, "min_steps": 1})
+    model = train_few(tmp_path / "m", settings=settings)
+    assert model.metrics["valid_texts"] == 6
+    assert model.metrics["measured_on"].startswith("validation texts")
+    assert "6 predictions" in model.metrics["decided_by"]
+    assert "2 folds" in model.metrics["decided_by"]
+    for name in (module, checks):
+        monkeypatch.setattr(name, "MAX_FOLDED_TEXTS", 40)
+    model = train_few(tmp_path / "m2", settings=settings)
+    assert model.metrics["decided_by"].startswith("linear models and their weights: validation texts")
+    assert set(model.metrics["members"]) == {"ngrams", "tfidf", "bayes", "centroids", "svd", "pooled"}
+
+
+def test_a_network_that_no_fold_needs_has_no_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = Notes()
+    monkeypatch.setattr(module, "network_share", lambda _: 0.0)
+    model = train_few(tmp_path / "m", settings=with_changes(SETTINGS, {"folds": 4}), listener=notes)
+    assert any("next to no weight after 2 of 4 folds" in note for note in notes)
+    assert model.ensemble.network == 0
+    assert model.metrics["decided_by"].endswith("the network has no weight")
+    assert model.metrics["steps"] > 0
+    assert LabelsRuntime.open(tmp_path / "m").predict_proba(["a1ing word2"]).shape == (1, 2)
+
+
+ONE_MEMBER = with_changes(
+    LABELS_PRESETS["base"],
+    {"units": 6, "embedding_size": 5, "epochs": 3, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2,
+     "folds": 0, "patience": 0, "minutes": 0.0},
+)  # fmt: skip
+FEW = with_changes(ONE_MEMBER, {"min_steps": 19})
+"""More steps than the 60 examples, less those held out, make in their epochs."""
+
+
+def some_texts(n: int, labels: tuple[str, ...], seed: int) -> tuple[list[str], list[str]]:
     rng = random.Random(seed)
-    texts, chosen = [], []
-    for i in range(n):
-        label = labels[i % len(labels)]
-        words = [rng.choice(["film", "plot", "scene", label, f"word{i}"]) for _ in range(rng.randint(4, 15))]
-        texts.append(" ".join([label, *words, f"n{i}"]))
-        chosen.append(label)
-    return Examples(texts, chosen, name="made up")
+    names = [labels[i % len(labels)] for i in range(n)]
+    texts = [
+        " ".join([name, *(rng.choice(["film", "plot", "scene", name]) for _ in range(9)), f"s{seed}n{i}"])
+        for i, name in enumerate(names)
+    ]
+    return texts, names
 
 
-def same(a, b):
-    assert a.keys() == b.keys()
-    for name in a:
-        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+def examples(labels: tuple[str, ...] = ("neg", "pos")) -> Examples:
+    return Examples(*some_texts(60, labels, 0), name="made up")
 
 
-CASES = {
-    "article": small("article"),
-    "cnn-lstm": small("cnn-lstm", valid_fraction=0.2, patience=0),
-    "bilstm": small("base", valid_fraction=0.2, patience=0, learning_rate=1.0),
-}
+MORE, _ = some_texts(50, ("neg", "pos"), seed=1)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
+    """Return the model of the labelled texts alone, and its directory."""
+    out = tmp_path_factory.mktemp("plain") / "m"
+    return train(examples(), ONE_MEMBER, out=out), out
+
+
+def test_the_answer_is_the_mixture_that_was_measured(plain: tuple[Model, Path]) -> None:
+    (model, out), data = plain, examples()
+    assert model.linear is not None
+    assert model.metrics["baseline_accuracy"] > 0.9
+    assert model.metrics["accuracy"] >= model.metrics["network_accuracy"] - 0.1
+    runtime = LabelsRuntime.open(out)
+    right = np.array(runtime.labels)[runtime.predict_proba(data.texts).argmax(axis=1)] == data.labels
+    assert right.mean() > 0.9
+
+
+@pytest.mark.parametrize("settings", [ONE_MEMBER, FEW], ids=["many labels", "few labels"])
+def test_unlabelled_texts_are_learned_from(plain: tuple[Model, Path], settings: Any, tmp_path: Path) -> None:
+    notes, without = Notes(), plain[0]
+    model = train(examples(), settings, out=tmp_path / "a", unlabelled=MORE, listener=notes)
+    assert model.metrics["unlabelled_texts"] == 50
+    assert model.tokenizer.id("s1n7") is not None
+    assert model.metrics["linear_accuracy"] >= 0.8
+    assert model.linear is not None
+    assert without.linear is not None
+    assert len(model.linear.weights) > len(without.linear.weights)
+    assert any("pseudo-labels: the linear model labelled" in text for text in notes)
+    if settings == FEW:
+        assert model.metrics["steps"] > without.metrics["steps"]
+    else:
+        # The network learns from the labels alone.
+        assert any("pseudo-labels only help with fewer" in text for text in notes)
+        assert model.metrics["steps"] == without.metrics["steps"] == 18
+
+
+def linear_part(settings: Any = ONE_MEMBER, **given: Any) -> tuple[LinearPart, Training, list[str]]:
+    """Return the linear model of labelled and unlabelled texts, what it was made of, and the notes."""
+    split = make_split(examples(), fraction=settings.valid_fraction, seed=1, unlabelled=MORE)
+    training = FewTraining(split, **given)
+    training.tokens, training.settings = tokenize_split(split, settings), settings
+    return fit_one_member(training, None), training, training.notes
+
+
+def test_text_vectors_label_and_a_resumed_training_takes_what_they_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(one_member, "MIN_TOKENS", 1)
+    part, training, notes = linear_part()
+    assert any("pseudo-labels with text vectors" in text for text in notes)
+    assert part.metrics["linear_accuracy"] > 0.9
+    monkeypatch.setattr(one_member, "label_by_vectors", None)
+    again, _, notes = linear_part(before=training.stages.arrays)
+    assert notes == [note for note in notes if "vectors" not in note]
+    np.testing.assert_array_equal(again.members.linear.weights, part.members.linear.weights)
 
 
 @pytest.mark.parametrize(
-    "case", ["bilstm", *(pytest.param(case, marks=pytest.mark.soak) for case in ("article", "cnn-lstm"))]
+    ("changes", "left", "expected"),
+    [
+        ({"valid_fraction": 0.0}, None, "pseudo-labels: the linear model labelled"),
+        ({}, 0.0, "the time limit leaves time for 0 of 50 unlabelled texts"),
+        ({}, None, "need Numba"),
+    ],
+    ids=["no validation texts", "no time", "no Numba"],
 )
-def test_interrupted_it_is_as_if_never(case, tmp_path):
-    """Nor do checkpoints on the clock change anything: the interrupted run has one after each step."""
-    settings, examples, events = CASES[case], made_up(), []
-    whole = train(examples, settings, out=tmp_path / "whole")
-    often = {"checkpoint_seconds": 1e-9, "listener": events.append}
-    out, steps = tmp_path / "stopped", whole.metrics["steps"]
-    # In mid-epoch, and at the end of an epoch.
-    stops = [2, steps // settings.epochs]
-    for i, stop in enumerate(stops):
-        with pytest.raises(Interrupted, match=f"after step {stop}"):
-            train(examples, settings, out=out, resume=i > 0, stop_after_steps=stop, **often)
-    resumed = train(examples, settings, out=out, resume=True, **often)
-    assert {event.step for event in events if isinstance(event, Checkpointed)} == set(range(1, steps + 1))
-    same(whole.weights, resumed.weights)
-    timing = ("seconds", "texts_per_second")
-    for name in whole.metrics.keys() - set(timing):
-        assert whole.metrics[name] == resumed.metrics[name], name
-
-
-def test_article_training_is_plain_keras_on_the_same_batches(tmp_path):
-    settings, examples = small("article", epochs=2), made_up()
-    model = train(examples, settings, out=tmp_path / "model")
-    ids = keras.utils.pad_sequences(
-        model.tokenizer.encode_batch(examples.texts), maxlen=12, padding="pre", truncating="pre"
-    )
-    targets = np.array([label == "good" for label in examples.labels], np.float32)
-
-    keras.utils.set_random_seed(settings.seed)
-    plain = keras.Sequential(
-        [
-            keras.Input((12,), dtype="int32"),
-            keras.layers.Embedding(model.tokenizer.size, 5),
-            keras.layers.Dropout(0.2),
-            keras.layers.LSTM(6, dropout=0.2, recurrent_dropout=0.2),
-            keras.layers.Dense(250, activation="relu"),
-            keras.layers.Dropout(0.2),
-            keras.layers.Dense(1, activation="sigmoid"),
-        ]
-    )
-    plain.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
-    for epoch in range(2):
-        order = np.random.default_rng([settings.seed, epoch]).permutation(N_TEXTS)
-        history = plain.fit(ids[order], targets[order], batch_size=8, shuffle=False, verbose=0).history
-    for a, b in zip(plain.get_weights(), model.weights.values(), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
-    assert model.metrics["accuracy"] == pytest.approx(history["accuracy"][0])
-    assert model.metrics["loss"] == pytest.approx(history["loss"][0], rel=1e-5)
-    # All of the texts are learned from, and the last epoch is kept.
-    assert (model.metrics["texts"], model.metrics["valid_texts"], model.metrics["epochs"]) == (
-        N_TEXTS,
-        0,
-        2,
-    )
-
-
-def test_base_learns_and_tells(tmp_path):
-    labels = ("bad", "fair", "good")
-    settings = small("base", valid_fraction=0.2, learning_rate=1.0, min_steps=90, dropout=0.1, linear=False)
-    events = []
-    model = train(
-        made_up(120, labels), settings, out=tmp_path / "model", listener=events.append, tensorboard=tmp_path
-    )
-    assert model.metrics["accuracy"] > 0.9
-    assert model.labels == list(labels)
-    counts = np.array(model.metrics["confusion"]["counts"])
-    assert counts.shape == (len(labels), len(labels))
-    assert counts.sum() == model.metrics["valid_texts"] == 24
-    ends = [event for event in events if isinstance(event, EpochDone)]
-    # The best epoch is kept, and what is told of it is what is measured at the end.
-    best = max(ends, key=lambda end: (end.valid_accuracy, -end.valid_loss))
-    assert best.epoch == model.metrics["best_epoch"]
-    assert model.metrics["network_accuracy"] == pytest.approx(best.valid_accuracy)
-    assert any(isinstance(event, Progress) and 0 <= event.accuracy <= 1 for event in events)
-    same(read_model(tmp_path / "model").weights, model.weights)
-    lines = (tmp_path / "model" / "run" / "metrics.jsonl").read_text().splitlines()
-    logged = [json.loads(line) for line in lines]
-    assert [line["step"] for line in logged] == sorted(line["step"] for line in logged)
-    assert any("valid_loss" in line for line in logged)
-    assert (tmp_path / "model" / "run" / "report.html").exists()
-    assert list(tmp_path.glob("events.out.tfevents*"))
-
-
-def test_patience_stops_early(tmp_path):
-    # Labels by chance: nothing learned helps on texts not seen.
-    examples = made_up()
-    rng = random.Random(1)
-    examples = Examples([f"{rng.random()} word" for _ in examples.texts], examples.labels, name="chance")
-    settings = small("base", epochs=40, patience=2, valid_fraction=0.3, learning_rate=2.0)
-    model = train(examples, settings, out=tmp_path / "model")
-    assert model.metrics["epochs"] == model.metrics["best_epoch"] + 2 < 40
-
-
-def test_only_the_same_training_is_resumed(tmp_path):
-    settings, out = small("base"), tmp_path / "model"
-    with pytest.raises(RunError, match="an unfinished run"):
-        train(made_up(), settings, out=out, resume=True)
-    with pytest.raises(Interrupted):
-        train(made_up(), settings, out=out, stop_after_steps=2)
-    with pytest.raises(RunError, match=r"resume.*restart"):
-        train(made_up(), settings, out=out)
-    with pytest.raises(RunError, match="units=6"):
-        train(made_up(), small("base", units=7), out=out, resume=True)
-    with pytest.raises(RunError, match="the data"):
-        train(made_up(seed=5), settings, out=out, resume=True)
-    train(made_up(), settings, out=out, restart=True)
-    assert read_model(out).job == "labels"
-
-
-NETWORK_ALONE = with_changes(
-    LABELS_PRESETS["base"],
-    {"folds": 0, "units": 4, "embedding_size": 4, "length": 8, "batch_size": 8, "epochs": 4, "min_steps": 1,
-     "valid_fraction": 0.25, "patience": 0},
-)  # fmt: skip
-
-
-def few_films() -> Examples:
-    labels = [("bad", "good")[k % 2] for k in range(32)]
-    return Examples([f"a {label} film n{k}" for k, label in enumerate(labels)], labels, name="made up")
-
-
-def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_validation_texts_time_or_numba_there_are_no_text_vectors(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], left: float | None, expected: str
 ) -> None:
-    losses = iter([math.nan, 0.7, math.nan, 0.8])
-    accuracies = iter([1.0, 0.5, 1.0, 0.5])
-    monkeypatch.setattr(network_fit, "mean_loss", lambda *_: next(losses))
-    monkeypatch.setattr(network_fit, "mean_accuracy", lambda *_: next(accuracies))
-    events: list[Event] = []
-    model = train(few_films(), NETWORK_ALONE, out=tmp_path / "m", listener=events.append)
-    done = [event for event in events if isinstance(event, EpochDone)]
-    assert [event.is_best for event in done] == [False, True, False, False]
-    assert model.metrics["best_epoch"] == 2
+    monkeypatch.setattr(one_member, "MIN_TOKENS", 1)
+    monkeypatch.setattr(one_member, "find_spec", lambda _: None)
+    given = {} if left is None else {"left": left}
+    part, _, notes = linear_part(with_changes(ONE_MEMBER, changes), **given)
+    assert any(expected in text for text in notes)
+    assert not any("pseudo-labels with text vectors" in text for text in notes)
+    assert part.members.linear.weights.any()
 
 
-def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    until = 2 * 3 + 1  # two epochs of 24 texts, and a step
-    monkeypatch.setattr(
-        network_fit, "learning_rate", lambda step, _steps, peak: math.nan if step >= until else peak
-    )
-    events: list[Event] = []
-    model = train(few_films(), NETWORK_ALONE, out=tmp_path / "m", listener=events.append)
-    assert len([event for event in events if isinstance(event, EpochDone)]) == 2
-    assert any(isinstance(event, Note) and "--learning-rate" in event.text for event in events)
-    assert all(np.isfinite(weight).all() for weight in model.weights.values())
+def test_without_validation_texts_network_and_linear_model_weigh_the_same(tmp_path: Path) -> None:
+    settings = with_changes(ONE_MEMBER, {"epochs": 1, "valid_fraction": 0.0})
+    ensemble = train(examples(), settings, out=tmp_path / "m", unlabelled=MORE).ensemble
+    assert (ensemble.network, ensemble.linear) == (0.5, 0.5)
 
 
-def test_a_loss_of_nan_before_any_epoch_names_the_setting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(network_fit, "learning_rate", lambda *_: math.nan)
-    with pytest.raises(RunError, match="lower learning rate"):
-        train(few_films(), NETWORK_ALONE, out=tmp_path / "m")
-    assert not (tmp_path / "m").exists()
+def test_a_training_is_resumed_only_with_the_same_texts_labels_weights_and_hints() -> None:
+    def digest(labels: str = "ab", weights: Any = None, hints: Any = None, more: str = "") -> str:
+        given = Examples(["one text", "another"], list(labels), weights=weights)
+        split = Split(train=given, valid=None, unlabelled=("more",), hints=hints)
+        return request_of(split, SETTINGS, more).data
+
+    hints = [Examples(["word", text], ["a", "b"]) for text in ("word", "other")]
+    all_of_them = [digest(), digest("ba"), digest(weights=[1.0, 2.0]), digest(more="vectors")]
+    all_of_them += [digest(hints=each) for each in hints]
+    assert len(set(all_of_them)) == 6
+    assert digest() == all_of_them[0]
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_a_large_gradient_is_clipped(optimizer: str) -> None:
-    # Nesterov's first step is the gradient times the rate and 1.9.
-    rate = {"adam": 0.003, "sgd": 1 / 1.9}[optimizer]
-    settings = with_changes(NETWORK_ALONE, {"optimizer": optimizer, "learning_rate": rate})
-    model = new_network(settings, 9, 2)
-    rng = np.random.default_rng(0)
-    for variable in model.trainable_variables:
-        # The gradient of what is multiplied by large weights is large.
-        scale = 50 if "output/kernel" in variable.path else 0.1
-        variable.assign(scale * rng.standard_normal(variable.shape))
-    before = [variable.numpy() for variable in model.trainable_variables]
-    model.train_on_batch(np.arange(1, 9, dtype=np.int32).reshape(1, 8), np.array([[0.0]]))
-    steps = [new.numpy() - old for new, old in zip(model.trainable_variables, before, strict=True)]
-    if optimizer == "adam":
-        # Its steps have one length at first: its mean of gradients shows theirs.
-        steps = [10 * each.numpy() for each in model.optimizer.variables if "_momentum" in each.path]
-    assert sum(float((step**2).sum()) for step in steps) ** 0.5 == pytest.approx(1.0, rel=0.02)
+def test_the_linear_model_can_be_switched_off_and_is_still_compared_with(tmp_path: Path) -> None:
+    settings = with_changes(ONE_MEMBER, {"linear": False, "epochs": 1})
+    model = train(examples(), settings, out=tmp_path / "m")
+    assert (model.linear, model.ensemble.linear) == (None, 0)
+    assert model.metrics["baseline_accuracy"] > 0.9
+    assert not (tmp_path / "m" / "linear.safetensors").exists()
+    with pytest.raises(SettingsError, match="unlabelled"):
+        train(examples(), settings, out=tmp_path / "o", unlabelled=["a text"])
 
 
-def test_without_time_a_resumed_training_measures_and_writes_what_it_has(tmp_path: Path) -> None:
-    settings = small("base", epochs=3, valid_fraction=0.2, linear=False, minutes=10.0)
-    examples = made_up()
-    with pytest.raises(Interrupted):
-        train(examples, settings, out=tmp_path / "m", stop_after_steps=2)
-    (tmp_path / "m.run" / "spent.json").write_text('{"seconds": 600}')
-    model = train(examples, settings, out=tmp_path / "m", resume=True)
-    assert model.metrics["steps"] == 3
-    assert math.isfinite(model.metrics["valid_loss"])
-    assert 0 <= model.metrics["accuracy"] <= 1
-    assert model.metrics["seconds"] > 600
-    read_model(tmp_path / "m")
+def test_a_time_limit_ends_it_early_with_a_whole_model(tmp_path: Path) -> None:
+    settings = with_changes(ONE_MEMBER, {"epochs": 10_000, "minutes": 1.0})
+    # Some seconds are left.
+    model = train(examples(), settings, out=tmp_path / "m", started=time.monotonic() - 56)
+    assert model.metrics["epochs"] < 10_000
+    # Ten seconds of patience with a machine that other programs use.
+    assert model.metrics["seconds"] < 70
+    assert read_model(tmp_path / "m").metrics["steps"] == model.metrics["steps"]
 
 
-def test_weights_of_texts_move_the_network_and_the_linear_model(tmp_path: Path) -> None:
-    examples, settings = made_up(40), small("base", valid_fraction=0.2, learning_rate=0.5)
-    uneven = dataclasses.replace(examples, weights=[5.0 if i % 2 else 1.0 for i in range(40)])
-    plain, other = (train(data, settings, out=tmp_path / f"{i}") for i, data in enumerate((examples, uneven)))
-    # The label with the larger weights is more probable a priori.
-    assert other.linear.bias[0] > plain.linear.bias[0] + 0.5
-    assert not np.array_equal(plain.weights["output/bias"], other.weights["output/bias"])
+def test_the_linear_model_is_fitted_again_to_all_texts() -> None:
+    after, before = (linear_part(with_changes(ONE_MEMBER, {"refit": refit}))[0] for refit in (True, False))
+    assert after.metrics == before.metrics
+    np.testing.assert_array_equal(after.members.logs, before.members.logs)
+    assert not np.array_equal(before.members.linear.bias, after.members.linear.bias)
 
 
-lengths_lists = st.lists(st.integers(1, 30), min_size=1, max_size=60)
-
-
-def encode_as_read(texts, targets, n_labels, tokenizer, settings):
-    """Return texts as the network reads them."""
-    encoded = encode_examples(Examples(texts, ["a"] * len(texts)), tokenizer, ["a", "b"])
-    return as_read(dataclasses.replace(encoded, targets=targets), n_labels, tokenizer, settings)
-
-
-def made(lengths, *, length=None, n_labels=2):
-    rng = np.random.default_rng(0)
-    return EncodedTexts(
-        ids=rng.integers(1, 99, sum(lengths)).astype(np.int32),
-        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        targets=rng.integers(0, n_labels, len(lengths)).astype(np.int32),
-        n_labels=n_labels,
-        length=length,
-    )
-
-
-@settings(deadline=None)
-@given(lengths_lists, st.integers(1, 9), st.integers(0, 5), st.booleans())
-def test_each_text_once_an_epoch(lengths, batch_size, epoch, fixed):
-    texts = made(lengths, length=30 if fixed else None)
-    order = epoch_order(texts, batch_size, seed=1, epoch=epoch)
-    assert sorted(order) == list(range(len(lengths)))
-    np.testing.assert_array_equal(order, epoch_order(texts, batch_size, seed=1, epoch=epoch))
-
-
-@pytest.mark.parametrize("length", [None, 12, 30])
-@pytest.mark.parametrize("n_labels", [2, 3])
-def test_batches_hold_what_the_tokenizer_pads(length, n_labels):
-    lengths = [1, 5, 12, 3, 8, 2, 11]
-    texts = made(lengths, length=length, n_labels=n_labels)
-    rows = [list(texts.ids[a:b]) for a, b in zip(texts.starts, texts.starts[1:], strict=False)]
-    for places in (np.array([4, 1, 6]), np.array([3])):
-        chosen = [rows[i] for i in places]
-        expected = pad(chosen, length or 99, front=bool(length))[0]
-        ids, targets = batch(texts, places)
-        np.testing.assert_array_equal(ids, expected)
-        np.testing.assert_array_equal(np.ravel(targets), texts.targets[places])
-        assert targets.shape == ((len(places), 1) if n_labels == 2 else (len(places),))
-
-
-def test_the_last_words_are_kept_and_the_articles_padding_is_in_front():
-    article = with_changes(LABELS_PRESETS["article"], {"length": 3})
-    tokenizer = Tokenizer.train(["a a a b b c"], "keras", lowercase=True, vocabulary=9)
-    targets = np.array([0, 1], np.int32)
-    texts = encode_as_read(["a b c a b", "c"], targets, 2, tokenizer, article)
-    ids, _ = batch(texts, np.arange(2))
-    # 1 starts a text, words begin at 4; the start of the long text is cut off with its first words.
-    np.testing.assert_array_equal(ids, [[6, 4, 5], [0, 1, 6]])
-
-
-def test_a_text_without_words_is_one_unknown_word():
-    tokenizer = Tokenizer.train(["a b"], "words", lowercase=True, vocabulary=9)
-    texts = encode_as_read(["", "a"], np.array([0, 1], np.int32), 2, tokenizer, LABELS_PRESETS["base"])
-    np.testing.assert_array_equal(texts.ids, [1, 3])
-    np.testing.assert_array_equal(texts.lengths, [1, 1])
-
-
-TRAIN = Examples(["good good thing", "bad", "good thing , really"], ["good", "bad", "good"], name="made up")
-
-VALID = Examples(["good", "bad thing " * 40, "bad"], ["good", "bad", "good"], name="validation")
-
-
-def tokens(preset: str = "base", unlabelled: tuple[str, ...] = ()) -> Tokens:
-    split = Split(train=TRAIN, valid=VALID, unlabelled=unlabelled)
-    return tokenize_split(split, LABELS_PRESETS[preset])
-
-
-def test_each_part_is_encoded_with_the_vocabulary_of_training_and_unlabelled_texts() -> None:
-    made = tokens(unlabelled=("entirely new",))
-    assert made.labels == ["bad", "good"]
-    assert made.train.targets.tolist() == [1, 0, 1]
-    assert len(made.unlabelled) == 1
-    encode = made.tokenizer.encode
-    parts = ((made.train.texts, TRAIN.texts), (made.unlabelled, ["entirely new"]))
-    for part, texts in parts:
-        for i, text in enumerate(texts):
-            assert part.ids[part.starts[i] : part.starts[i + 1]].tolist() == encode(text)
-    assert made.valid is not None
-    assert made.valid.texts.ids.tolist() == [token for text in VALID.texts for token in encode(text)]
-    np.testing.assert_array_equal(made.hard, [[0, 1], [1, 0], [0, 1]])
-
-
-@pytest.mark.parametrize("style", ["subword", "char"])
-def test_an_open_vocabulary_is_one_for_both_models(style: str) -> None:
-    settings = with_changes(LABELS_PRESETS["base"], {"tokens": style, "vocabulary": 12})
-    train = Examples(ALL, ["a", "b", "c"] * 3)
-    made = tokenize_split(Split(train=train, valid=None, unlabelled=()), settings)
-    assert made.tokenizer.size <= 3 + 12 + 256
-    # The network reads every token: a character that is none is spelled in bytes, which are the last ids.
-    assert network_size(settings, made.tokenizer) == made.tokenizer.size
-    rows = [made.train.texts.part(i, i + 1).ids.tolist() for i in range(len(ALL))]
-    assert rows == [made.tokenizer.encode(text) for text in ALL]
-    for text, ids in zip(ALL, rows, strict=True):
-        low = "".join(letter.lower() for letter in unicodedata.normalize("NFC", text))
-        assert made.tokenizer.decode(ids) == low
+def test_too_many_labels_leave_linear_models_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "MAX_CELLS", 100)
+    monkeypatch.setattr(one_member, "MAX_CELLS", 100)
+    notes, data = Notes(), examples(tuple("abcdef"))
+    settings = with_changes(ONE_MEMBER, {"epochs": 1})
+    model = train(data, settings, out=tmp_path / "m", unlabelled=["a text more"], listener=notes)
+    assert any("too many for linear models" in note and "no texts without labels" in note for note in notes)
+    assert model.linear is None
+    assert "baseline_accuracy" not in model.metrics
+    assert model.metrics["unlabelled_texts"] == 0
 
 
 def test_texts_in_every_script(tmp_path: Path) -> None:
     """The label is the script: a linear model of characters finds it."""
     texts = [f"{text} {number}" for number in range(8) for text in TEXTS.values()]
     labels = [name for _ in range(8) for name in TEXTS]
-    settings = small("base", tokens="char", length=60, vocabulary=200, valid_fraction=0.25)
-    train(Examples(texts, labels, name="scripts"), settings, out=tmp_path / "m")
+    changes = {"tokens": "char", "length": 60, "vocabulary": 200, "epochs": 1}
+    data = Examples(texts, labels, name="scripts")
+    train(data, with_changes(ONE_MEMBER, changes), out=tmp_path / "m")
     runtime = LabelsRuntime.open(tmp_path / "m")
     found = [verdict.label for verdict in runtime.classify(list(TEXTS.values()))]
     assert sum(map(str.__eq__, found, TEXTS)) >= 7
     for text in TEXTS.values():
-        explanation = runtime.explain(text)
-        assert "".join(word.text for word in explanation.words) == text
+        assert "".join(word.text for word in runtime.explain(text).words) == text
     # Nothing but bytes: a script that no training text had.
     (verdict,) = runtime.classify(["ⲁⲛⲟⲕ ⲡⲉ"])
     assert any("unknown" in flag for flag in verdict.flags)
 
 
-def test_too_many_labels_leave_linear_models_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foretell.training.labels.one_member.MAX_CELLS", 100)
-    notes = Notes()
-    settings, data = small("base", valid_fraction=0.2), made_up(60, tuple("abcdef"))
-    model = train(data, settings, out=tmp_path / "m", unlabelled=["a text more"], listener=notes)
-    assert any("too many for linear models" in note and "no texts without labels" in note for note in notes)
-    assert model.linear is None
-    assert "baseline_accuracy" not in model.metrics
-    assert model.metrics["unlabelled_texts"] == 0
+BALANCED = with_changes(SETTINGS, {"epochs": 2, "min_steps": 1, "learning_rate": 0.3, "balance": True})
+
+
+def uneven(n: int = 120, share: float = 0.1, seed: int = 1) -> Examples:
+    """Return texts of which a share is rare; words hint at the label, but do not prove it."""
+    rng = random.Random(seed)
+    texts, labels = [], []
+    for i in range(n):
+        rare = i < share * n
+        own = 0.7 if rare else 0.2
+        words = [f"{'r' if rng.random() < own else 'c'}{rng.randint(0, 4)}" for _ in range(4)]
+        texts.append(" ".join([*words, f"w{i}"]))
+        labels.append("rare" if rare else "common")
+    return Examples(texts, labels, name="made up")
+
+
+def test_the_weights_are_those_of_scikit_learn_and_respect_sample_weights() -> None:
+    targets = np.array([0] * 6 + [1] * 3 + [2])
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=targets)
+    np.testing.assert_allclose(Balance.of(targets, None, 3).weights, expected)
+    given = np.arange(1.0, 11.0)
+    balance = Balance.of(targets, given, 3)
+    mass = np.bincount(targets, given * balance.weights[targets])
+    np.testing.assert_allclose(mass, given.sum() / 3)
+    # A label without texts changes nothing.
+    np.testing.assert_allclose(Balance.of(targets, None, 4).weights, [*expected, 1.0])
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_a_corrected_linear_model_knows_the_true_shares(n_labels: int) -> None:
+    rng = np.random.default_rng(0)
+    targets = np.minimum(rng.geometric(0.8, 2_000) - 1, n_labels - 1).astype(np.int32)
+    texts = [f"{'abc'[t] if rng.random() < 0.6 else 'x'} y" for t in targets]
+    tokenizer, tokenized = tokenize(texts, LABELS_PRESETS["base"])
+    balance = Balance.of(targets, None, n_labels)
+    weights = balance.weights[targets]
+    model = fit_ngrams(tokenized.ids, tokenized.starts, one_hot(targets, n_labels), tokenizer.size, weights)
+    before, after = (
+        np.exp(linear_log_probabilities(each.scores_of_flat(tokenized.ids, tokenized.starts)))
+        for each in (model, balance.corrected_model(model))
+    )
+    shares = np.bincount(targets) / len(targets)
+    np.testing.assert_allclose(after.mean(axis=0), shares, atol=0.03)
+    assert abs(before.mean(axis=0) - shares).max() > 0.1
+    assert log_loss(targets, after) < log_loss(targets, before)
+    # The same correction of the answers instead of the bias.
+    np.testing.assert_allclose(balance.corrected(before.astype(np.float32)), after, atol=1e-5)
+
+
+def test_on_folds_the_answers_are_for_the_true_shares(tmp_path: Path) -> None:
+    model = train(uneven(), with_changes(BALANCED, {"valid_fraction": 0.0}), out=tmp_path / "m")
+    rows = LabelsRuntime.open(tmp_path / "m").predict_proba(uneven(seed=2).texts)
+    assert 0.03 < rows[:, 1].mean() < 0.25
+    for member in model.metrics["members"].values():
+        assert member["log_loss"] < 0.45
+    with pytest.raises(SettingsError, match="leave out one of the two"):
+        train(uneven(), BALANCED, out=tmp_path / "o", teacher=object(), unlabelled=["a text"])  # type: ignore[arg-type]
+
+
+def test_with_validation_texts_the_saved_network_is_the_measured_one(tmp_path: Path) -> None:
+    settings = with_changes(BALANCED, {"folds": 0, "valid_fraction": 0.3, "refit": False})
+    data = uneven(200)
+    split = make_split(data, fraction=0.3, seed=1)
+    model = train(data, settings, out=tmp_path / "m", unlabelled=uneven(60, seed=3).texts)
+    assert split.valid is not None
+    runtime = LabelsRuntime.open(tmp_path / "m")
+    answers = runtime._network(runtime.tokenizer.encode_batch(split.valid.texts))
+    right = answers.argmax(axis=1) == [runtime.labels.index(label) for label in split.valid.labels]
+    assert model.metrics["network_accuracy"] == pytest.approx(right.mean())
+    expected = calibration_error(answers.max(axis=1), right)
+    assert model.metrics["network_calibration_error"] == pytest.approx(expected, abs=1e-4)
+    assert model.ensemble != NETWORK_ALONE
+    assert 0.03 < runtime.predict_proba(uneven(seed=2).texts)[:, 1].mean() < 0.25
+
+
+GOOD, BAD = ([f"{kind}{i}" for i in range(20)] for kind in ("good", "bad"))
+SIZES = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 2, "valid_fraction": 0.0}
+HINTS = {1: GOOD[10:], 0: " ".join(BAD[10:])}
+
+
+def texts_of(places: range, n: int = 40, seed: int = 1) -> tuple[list[str], list[int]]:
+    """Return texts with one word of their kind, from some places, and their labels."""
+    rng, texts = random.Random(seed), []
+    for i in range(n):
+        kind = GOOD if i % 2 else BAD
+        texts.append(f"the film {kind[rng.choice(places)]} was number{rng.randrange(9)} x{i}")
+    return texts, [i % 2 for i in range(n)]
+
+
+def classifier() -> TextClassifier:
+    return TextClassifier(preset="base", verbose=False, **SIZES)
+
+
+def accuracy(trained: TextClassifier) -> float:
+    texts, labels = texts_of(range(10, 20), seed=2)
+    return float(np.mean(np.array(trained.predict(texts)) == labels))
+
+
+def test_words_of_the_hints_alone_count() -> None:
+    texts, labels = texts_of(range(10))
+    trained = classifier().fit(texts, labels, label_hints=HINTS)
+    assert accuracy(trained) == 1.0
+    assert {"hinted_tfidf", "hinted_pooled"} <= set(trained.metrics_["members"])
+    assert trained.predict(texts) == labels
+    assert trained.classify(texts[:1])[0].flags == ()
+    with pytest.raises(DataError, match="found 2"):
+        classifier().fit(texts, labels, label_hints={**HINTS, 2: "odd"})
+
+
+def test_wrong_hints_do_no_harm() -> None:
+    texts, labels = texts_of(range(20), n=120)
+    trained = classifier().fit(texts, labels, label_hints={1: BAD, 0: GOOD})
+    members = trained.metrics_["members"]
+    assert members["hinted_tfidf"]["accuracy"] < 0.05
+    of_same_values = sum(members[name]["weight"] for name in ("tfidf", "bayes", "centroids"))
+    assert members["hinted_tfidf"]["weight"] < 0.5 * of_same_values
+    assert accuracy(trained) > 0.95
+
+
+def test_without_any_label_the_answers_are_marked_as_unevaluated(tmp_path: Path) -> None:
+    texts, _ = texts_of(range(20), n=120)
+    trained = classifier().fit(texts, [None] * len(texts), label_hints=HINTS, out=tmp_path / "m")
+    assert accuracy(trained) > 0.95
+    assert trained.classes_.tolist() == [0, 1]
+    assert trained.metrics_["measured_on"] == "label hints, while training"
+    for each in (trained, TextClassifier.load(tmp_path / "m")):
+        assert all("unevaluated" in verdict.flags for verdict in each.classify(texts[:5]))
+
+
+SENTENCES = {
+    "billing": ["my invoice is wrong", "you charged me twice", "send the bill again", "what does it cost",
+                "refund my last payment"],
+    "bug": ["the app crashes on start", "the login page shows an error", "nothing loads since the update",
+            "the search is broken", "photos do not upload"],
+    "delivery": ["where is my parcel", "it is three days late", "change the address", "it arrived damaged",
+                 "track my order"],
+    "praise": ["I love your service", "great support, thank you", "the design looks wonderful",
+               "best purchase this year", "your team was friendly"],
+}  # fmt: skip
+
+
+def fitted(texts: list[str], labels: object, **more: Any) -> foretell.TextClassifier:
+    with pytest.warns(foretell.TooFewTextsWarning, match=r"too few different texts to measure \("):
+        clf = foretell.TextClassifier("quick", units=4, embedding_size=4).fit(texts, labels, **more)
+    assert clf.metrics_["not_measured"].startswith("too few different texts to measure (")
+    assert not {"accuracy", "macro_f1", "measured_on", "linear_accuracy", "members"} & set(clf.metrics_)
+    return clf
+
+
+def test_twenty_sentences_of_four_labels_are_learned() -> None:
+    texts = [text for each in SENTENCES.values() for text in each]
+    labels = [name for name, each in SENTENCES.items() for _ in each]
+    clf = fitted(texts, labels)
+    assert clf.predict(texts) == labels
+    assert clf.predict(["the app shows an error", "you charged me"]) == ["bug", "billing"]
+
+
+def test_one_text_for_each_of_three_labels_is_learned() -> None:
+    texts, labels = ["a red apple", "a green pear", "a yellow banana"], ["x", "y", "z"]
+    assert fitted(texts, labels).predict(texts) == labels
+
+
+def test_repetitions_are_no_evidence_and_report_and_card_claim_nothing(tmp_path: Path) -> None:
+    texts, labels = ["good food", "kind people", "bad food", "a long wait"], ["pos", "pos", "neg", "neg"]
+    clf = fitted(texts * 50, labels * 50, out=tmp_path / "m")
+    assert clf.predict(texts) == labels
+    for page in (tmp_path / "m" / "README.md", tmp_path / "m" / "run" / "report.html"):
+        assert "too few different texts to measure (4" in page.read_text()
+    assert "too few different texts" in str(clf.report())
+
+
+def test_where_texts_are_enough_folds_decide() -> None:
+    texts = [f"text {i}" for i in range(MANY_TEXTS)]
+    few = np.array([0] * 26 + [1] * 4, np.int32)
+    assert "of the rarest label 4" in too_few(texts[:30], few)
+    assert too_few(texts[:30], np.arange(30, dtype=np.int32) % 2) == ""
+    assert "measure (29," in too_few(texts[:29], np.arange(29, dtype=np.int32) % 2)
+    assert too_few(texts, np.array([0] * 98 + [1] * 2, np.int32)) == ""
+    several = np.stack([few, 1 - few], axis=1).astype(np.float32)
+    assert not folds_to_decide(texts[:30], several, 5, 1).held.any()
+    assert folds_to_decide(texts, np.tile(several[-2:], (50, 1)), 5, 1).count == 5

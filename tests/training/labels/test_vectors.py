@@ -28,7 +28,7 @@ from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.labels import cooccurrence, one_member, text_vectors
 from foretell.training.labels.cooccurrence import WINDOW, cooccurrence_embeddings
-from foretell.training.labels.dense_fit import outside_basis
+from foretell.training.labels.dense_fit import mean_basis
 from foretell.training.labels.linear_fit import fit_ngrams, select_texts
 from foretell.training.labels.logistic import LogisticFit
 from foretell.training.labels.one_member import label_by_vectors
@@ -332,7 +332,9 @@ def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -
     tokens = tokens_with(vectors)
     assert tokens.vectors is not None
     texts, size, n = tokens.train.texts, tokens.tokenizer.size, len(tokens.train.texts)
-    basis = outside_basis(texts, tokens.vectors, n, first=tokens.tokenizer.specials, seed=1)
+    first, outside = tokens.tokenizer.specials, tokens.vectors
+    basis = mean_basis(texts, size, n, first=first, seed=1, vectors=outside)
+    assert basis is not None
     every = np.ones(n, np.bool_)
     fit = LogisticFit(lambda rows: basis.rows[rows], every, tokens.hard, np.ones(n))
     fitted = fit.fit(10.0)

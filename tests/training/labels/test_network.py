@@ -1,0 +1,409 @@
+"""A classifier's network: batches, training, interruption, resumption, and its training on folds."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("tensorflow")
+
+import dataclasses
+import itertools
+import json
+import math
+import random
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trainers import train
+
+from foretell.artifacts.directory import read_model
+from foretell.artifacts.model import Model
+from foretell.config import LabelsSettings, with_changes
+from foretell.data.examples import Examples
+from foretell.errors import Interrupted, RunError
+from foretell.networks.labels import labels_network
+from foretell.presets import LABELS_PRESETS
+from foretell.runtime.labels.network import pad
+from foretell.text.tokenizer import Tokenizer
+from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
+from foretell.training.labels import network as module
+from foretell.training.labels import network_fit
+from foretell.training.labels.compiled import CompactNetwork, as_read, compile_network, epoch_order
+from foretell.training.labels.folds import Folds
+from foretell.training.labels.network import fixed_schedule, fold_probabilities
+from foretell.training.labels.network_fit import Plan, enough_labels, make_plan
+from foretell.training.labels.tokens import LabelledTokens, TokenizedTexts, encode_examples
+
+SMALL = {
+    "units": 6, "embedding_size": 5, "length": 12, "batch_size": 8,
+    "epochs": 2, "min_steps": 1, "folds": 0,
+}  # fmt: skip
+N_TEXTS = 44
+
+
+def small(preset: str, **changes: Any) -> LabelsSettings:
+    return with_changes(LABELS_PRESETS[preset], {**SMALL, **changes})
+
+
+def made_up(n: int = N_TEXTS, labels: tuple[str, ...] = ("bad", "good"), seed: int = 0) -> Examples:
+    """Texts in which one word in three tells the label; all texts differ."""
+    rng = random.Random(seed)
+    texts, chosen = [], [labels[i % len(labels)] for i in range(n)]
+    for i, label in enumerate(chosen):
+        words = [rng.choice(["film", "plot", "scene", label, f"word{i}"]) for _ in range(rng.randint(4, 15))]
+        texts.append(" ".join([label, *words, f"n{i}"]))
+    return Examples(texts, chosen, name="made up")
+
+
+def same(a: Any, b: Any) -> None:
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+CASES = {
+    "article": small("article"),
+    "cnn-lstm": small("cnn-lstm", valid_fraction=0.2, patience=0),
+    "bilstm": small("base", valid_fraction=0.2, patience=0, learning_rate=1.0),
+}
+
+
+@pytest.mark.parametrize(
+    "case", ["bilstm", *(pytest.param(case, marks=pytest.mark.soak) for case in ("article", "cnn-lstm"))]
+)
+def test_interrupted_it_is_as_if_never(case: str, tmp_path: Path) -> None:
+    """Nor do checkpoints on the clock change anything: the interrupted run has one after each step."""
+    settings, examples, events = CASES[case], made_up(), list[Event]()
+    whole = train(examples, settings, out=tmp_path / "whole")
+    often: dict[str, Any] = {"checkpoint_seconds": 1e-9, "listener": events.append}
+    out, steps = tmp_path / "stopped", whole.metrics["steps"]
+    # In mid-epoch, and at the end of an epoch.
+    for i, stop in enumerate([2, steps // settings.epochs]):
+        with pytest.raises(Interrupted, match=f"after step {stop}"):
+            train(examples, settings, out=out, resume=i > 0, stop_after_steps=stop, **often)
+    resumed = train(examples, settings, out=out, resume=True, **often)
+    assert {event.step for event in events if isinstance(event, Checkpointed)} == set(range(1, steps + 1))
+    same(whole.weights, resumed.weights)
+    for name in whole.metrics.keys() - {"seconds", "texts_per_second"}:
+        assert whole.metrics[name] == resumed.metrics[name], name
+
+
+def test_article_training_is_plain_keras_on_the_same_batches(tmp_path: Path) -> None:
+    settings, examples = small("article", epochs=2), made_up()
+    model = train(examples, settings, out=tmp_path / "model")
+    ids = keras.utils.pad_sequences(
+        model.tokenizer.encode_batch(examples.texts), maxlen=12, padding="pre", truncating="pre"
+    )
+    targets = np.array([label == "good" for label in examples.labels], np.float32)
+    keras.utils.set_random_seed(settings.seed)
+    plain = keras.Sequential(
+        [
+            keras.Input((12,), dtype="int32"),
+            keras.layers.Embedding(model.tokenizer.size, 5),
+            keras.layers.Dropout(0.2),
+            keras.layers.LSTM(6, dropout=0.2, recurrent_dropout=0.2),
+            keras.layers.Dense(250, activation="relu"),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    plain.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+    for epoch in range(2):
+        order = np.random.default_rng([settings.seed, epoch]).permutation(N_TEXTS)
+        history = plain.fit(ids[order], targets[order], batch_size=8, shuffle=False, verbose=0).history
+    for a, b in zip(plain.get_weights(), model.weights.values(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    assert model.metrics["accuracy"] == pytest.approx(history["accuracy"][0])
+    assert model.metrics["loss"] == pytest.approx(history["loss"][0], rel=1e-5)
+    # All of the texts are learned from, and the last epoch is kept.
+    found = [model.metrics[name] for name in ("texts", "valid_texts", "epochs")]
+    assert found == [N_TEXTS, 0, 2]
+
+
+def test_it_learns_and_what_it_reports_is_what_is_measured(tmp_path: Path) -> None:
+    labels, events = ("bad", "fair", "good"), list[Event]()
+    settings = small("base", valid_fraction=0.2, learning_rate=1.0, min_steps=90, dropout=0.1, linear=False)
+    out, listen = tmp_path / "model", events.append
+    model = train(made_up(120, labels), settings, out=out, listener=listen, tensorboard=tmp_path)
+    assert model.metrics["accuracy"] > 0.9
+    counts = np.array(model.metrics["confusion"]["counts"])
+    assert counts.shape == (3, 3)
+    assert counts.sum() == model.metrics["valid_texts"] == 24
+    ends = [event for event in events if isinstance(event, EpochDone)]
+    best = max(ends, key=lambda end: (end.valid_accuracy, -end.valid_loss))  # type: ignore[operator]
+    assert best.epoch == model.metrics["best_epoch"]
+    assert model.metrics["network_accuracy"] == pytest.approx(best.valid_accuracy)
+    assert any(isinstance(event, Progress) and 0 <= event.accuracy <= 1 for event in events)
+    same(read_model(out).weights, model.weights)
+    logged = [json.loads(line) for line in (out / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in logged] == sorted(line["step"] for line in logged)
+    assert any("valid_loss" in line for line in logged)
+    assert (out / "run" / "report.html").exists()
+    assert list(tmp_path.glob("events.out.tfevents*"))
+
+
+def test_patience_stops_early(tmp_path: Path) -> None:
+    # Labels by chance: nothing learned helps on texts not seen.
+    rng, labels = random.Random(1), made_up().labels
+    examples = Examples([f"{rng.random()} word" for _ in labels], labels, name="chance")
+    changes = {"epochs": 40, "patience": 2, "valid_fraction": 0.3, "learning_rate": 2.0, "linear": False}
+    model = train(examples, small("base", **changes), out=tmp_path / "model")
+    assert model.metrics["epochs"] == model.metrics["best_epoch"] + 2 < 40
+
+
+def test_only_the_same_training_is_resumed(tmp_path: Path) -> None:
+    settings, out = small("base", epochs=1, linear=False), tmp_path / "model"
+    with pytest.raises(RunError, match="an unfinished run"):
+        train(made_up(), settings, out=out, resume=True)
+    with pytest.raises(Interrupted):
+        train(made_up(), settings, out=out, stop_after_steps=2)
+    with pytest.raises(RunError, match=r"resume.*restart"):
+        train(made_up(), settings, out=out)
+    with pytest.raises(RunError, match="units=6"):
+        train(made_up(), with_changes(settings, {"units": 7}), out=out, resume=True)
+    with pytest.raises(RunError, match="the data"):
+        train(made_up(seed=5), settings, out=out, resume=True)
+    train(made_up(), settings, out=out, restart=True)
+    assert read_model(out).job == "labels"
+
+
+FOUR_EPOCHS = small("base", epochs=4, valid_fraction=0.25, patience=0, linear=False)
+
+
+def few_films() -> Examples:
+    labels = [("bad", "good")[k % 2] for k in range(32)]
+    return Examples([f"a {label} film n{k}" for k, label in enumerate(labels)], labels, name="made up")
+
+
+def test_an_epoch_whose_validation_loss_is_nan_is_never_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses, accuracies = iter([math.nan, 0.7, math.nan, 0.8]), iter([1.0, 0.5, 1.0, 0.5])
+    monkeypatch.setattr(network_fit, "mean_loss", lambda *_: next(losses))
+    monkeypatch.setattr(network_fit, "mean_accuracy", lambda *_: next(accuracies))
+    events: list[Event] = []
+    model = train(few_films(), FOUR_EPOCHS, out=tmp_path / "m", listener=events.append)
+    done = [event for event in events if isinstance(event, EpochDone)]
+    assert [event.is_best for event in done] == [False, True, False, False]
+    assert model.metrics["best_epoch"] == 2
+
+
+def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Event] = []
+
+    def trained(until: int) -> Model:
+        """Train until a step whose learning rate is NaN; an epoch has 3 steps."""
+        rate = lambda step, _steps, peak: math.nan if step >= until else peak  # noqa: E731
+        monkeypatch.setattr(network_fit, "learning_rate", rate)
+        return train(few_films(), FOUR_EPOCHS, out=tmp_path / f"{until}", listener=events.append)
+
+    model = trained(7)
+    assert len([event for event in events if isinstance(event, EpochDone)]) == 2
+    assert any(isinstance(event, Note) and "--learning-rate" in event.text for event in events)
+    assert all(np.isfinite(weight).all() for weight in model.weights.values())
+    with pytest.raises(RunError, match="lower learning rate"):
+        trained(0)
+    assert not (tmp_path / "0").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_large_gradient_is_clipped(optimizer: str) -> None:
+    # Nesterov's first step is the gradient times the rate and 1.9.
+    rate = {"adam": 0.003, "sgd": 1 / 1.9}[optimizer]
+    settings = with_changes(FOUR_EPOCHS, {"optimizer": optimizer, "learning_rate": rate})
+    model = labels_network(settings, 9, 2)
+    compile_network(model, settings, 2)
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        # The gradient of what is multiplied by large weights is large.
+        scale = 50 if "output/kernel" in variable.path else 0.1
+        variable.assign(scale * rng.standard_normal(variable.shape))
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.train_on_batch(np.arange(1, 9, dtype=np.int32).reshape(1, 8), np.array([[0.0]]))
+    steps = [new.numpy() - old for new, old in zip(model.trainable_variables, before, strict=True)]
+    if optimizer == "adam":
+        # Its steps have one length at first: its mean of gradients shows theirs.
+        steps = [10 * each.numpy() for each in model.optimizer.variables if "_momentum" in each.path]
+    assert sum(float((step**2).sum()) for step in steps) ** 0.5 == pytest.approx(1.0, rel=0.02)
+
+
+def test_without_time_a_resumed_training_measures_and_writes_what_it_has(tmp_path: Path) -> None:
+    settings = small("base", epochs=3, valid_fraction=0.2, linear=False, minutes=10.0)
+    with pytest.raises(Interrupted):
+        train(made_up(), settings, out=tmp_path / "m", stop_after_steps=2)
+    (tmp_path / "m.run" / "spent.json").write_text('{"seconds": 600}')
+    model = train(made_up(), settings, out=tmp_path / "m", resume=True)
+    assert model.metrics["steps"] == 3
+    assert math.isfinite(model.metrics["valid_loss"])
+    assert 0 <= model.metrics["accuracy"] <= 1
+    assert model.metrics["seconds"] > 600
+    read_model(tmp_path / "m")
+
+
+def test_weights_of_texts_move_the_network_and_the_linear_model(tmp_path: Path) -> None:
+    examples, settings = made_up(40), small("base", valid_fraction=0.2, learning_rate=0.5, epochs=1)
+    uneven = dataclasses.replace(examples, weights=[5.0 if i % 2 else 1.0 for i in range(40)])
+    plain, other = (train(data, settings, out=tmp_path / f"{i}") for i, data in enumerate((examples, uneven)))
+    # The label with the larger weights is more probable a priori.
+    assert other.linear is not None
+    assert plain.linear is not None
+    assert other.linear.bias[0] > plain.linear.bias[0] + 0.5
+    assert not np.array_equal(plain.weights["output/bias"], other.weights["output/bias"])
+
+
+def made(lengths: list[int], n_labels: int = 2) -> LabelledTokens:
+    """Return texts with random words and labels."""
+    rng = np.random.default_rng(0)
+    ids = rng.integers(1, 99, sum(lengths)).astype(np.int32)
+    texts = TokenizedTexts(ids=ids, starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+    return LabelledTokens(texts=texts, targets=rng.integers(0, n_labels, len(lengths)).astype(np.int32))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 5))
+@pytest.mark.parametrize("preset", ["base", "article"])
+def test_each_text_once_an_epoch(preset: str, lengths: list[int], batch_size: int, epoch: int) -> None:
+    texts, chosen = made(lengths).texts, small(preset, batch_size=batch_size)
+    order = epoch_order(texts, chosen, epoch)
+    assert sorted(order) == list(range(len(lengths)))
+    np.testing.assert_array_equal(order, epoch_order(texts, chosen, epoch))
+
+
+@pytest.mark.parametrize(("preset", "length"), [("base", 12), ("article", 12), ("article", 30)])
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_batches_hold_what_the_tokenizer_pads(preset: str, length: int, n_labels: int) -> None:
+    texts, chosen = made([1, 5, 12, 3, 8, 2, 11], n_labels), small(preset, length=length)
+    network = CompactNetwork(
+        labels_network(chosen, 99, n_labels), np.arange(99, dtype=np.int32), chosen, n_labels
+    )
+    starts = texts.texts.starts
+    rows = [list(texts.texts.ids[a:b]) for a, b in itertools.pairwise(starts)]
+    for places in (np.array([4, 1, 6]), np.array([3])):
+        given = [rows[i] for i in places]
+        front = preset == "article"
+        expected = pad(given, length if front else 99, front=front)[0]
+        ids, targets = network.batch(texts, places)
+        np.testing.assert_array_equal(ids, expected)
+        np.testing.assert_array_equal(np.ravel(targets), texts.targets[places])
+        assert targets.shape == ((len(places), 1) if n_labels == 2 else (len(places),))
+
+
+def test_the_last_words_are_read_and_a_text_without_words_is_one_unknown_word() -> None:
+    def read(texts: list[str], tokenizer: Tokenizer, chosen: LabelsSettings) -> list[list[int]]:
+        encoded = encode_examples(Examples(texts, ["a"] * len(texts)), tokenizer, ["a", "b"])
+        found = as_read(encoded, tokenizer, chosen).texts
+        return [found.part(i, i + 1).ids.tolist() for i in range(len(found))]
+
+    # 1 starts a text, words begin at 4; the start of the long text is cut off with its first words.
+    tokenizer = Tokenizer.train(["a a a b b c"], "keras", lowercase=True, vocabulary=9)
+    assert read(["a b c a b", "c"], tokenizer, small("article", length=3)) == [[6, 4, 5], [1, 6]]
+    tokenizer = Tokenizer.train(["a b"], "words", lowercase=True, vocabulary=9)
+    assert read(["", "a", "", "b a", ""], tokenizer, small("base")) == [[1], [3], [1], [4, 3], [1]]
+
+
+def test_small_data_sets_are_repeated_for_more_epochs() -> None:
+    base = LABELS_PRESETS["base"]
+    few, many = make_plan(base, 300), make_plan(base, 25_000)
+    assert many == Plan(391, base.epochs, base.patience)
+    assert make_plan(base, 75_000) == Plan(1_172, base.max_steps // 1_172, 2)
+    assert make_plan(base, 1_000_000).epochs == 1
+    assert few.steps >= base.min_steps > few.steps - few.steps_per_epoch
+    assert few.patience > base.patience
+    enough = base.batch_size * base.min_steps // base.epochs
+    assert enough_labels(base, enough)
+    assert not enough_labels(base, enough - base.batch_size)
+
+
+def test_what_was_given_is_not_replaced() -> None:
+    base = with_changes(LABELS_PRESETS["base"], {"epochs": 3, "patience": 1})
+    assert make_plan(base, 300, frozenset({"epochs", "patience"})) == Plan(5, 3, 1)
+    assert make_plan(base, 300, frozenset({"epochs", "min_steps"})).steps >= base.min_steps
+    assert make_plan(base, 300, frozenset({"patience"})).patience == 1
+    assert make_plan(base, 1_000_000, frozenset({"epochs"})).epochs == 3
+    assert make_plan(base, 1_000_000, frozenset({"epochs", "max_steps"})).epochs == 1
+    few = fixed_schedule(base, frozenset({"epochs", "batch_size"}))
+    assert (few.epochs, few.batch_size, few.min_steps) == (3, base.batch_size, 1)
+    assert fixed_schedule(base, frozenset()).batch_size < base.batch_size
+
+
+class Known:
+    """A network whose answers are known: the label of each text, as its only word."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.restarts, self.steps, self.now, self.seconds = 0, 0, 0.0, seconds
+
+    def restart(self) -> None:
+        self.restarts += 1
+
+    def step(self, *_: Any) -> None:
+        self.steps, self.now = self.steps + 1, self.now + self.seconds
+
+    def predict(self, texts: TokenizedTexts) -> Any:
+        return np.eye(2, dtype=np.float32)[texts.ids]
+
+
+def on_folds(
+    network: Known, monkeypatch: pytest.MonkeyPatch, *, n: int = 60, left: float = math.inf, pays: bool = True
+) -> tuple[Any, Any, list[str]]:
+    """Return the targets, out-of-fold probabilities of five folds, and the notes."""
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: network.now))
+    targets, notes = (np.arange(n) % 2).astype(np.int32), list[str]()
+    texts = TokenizedTexts(ids=targets, starts=np.arange(n + 1))
+    training: Any = SimpleNamespace(
+        tokens=SimpleNamespace(
+            train=LabelledTokens(texts=texts, targets=targets),
+            labels=["a", "b"],
+            tokenizer=SimpleNamespace(unknown=1, size=9, is_open=True),
+        ),
+        settings=small("base"),
+        run=SimpleNamespace(
+            budget=SimpleNamespace(left=lambda: left - network.now), interrupt=SimpleNamespace(check=int)
+        ),
+        stages=SimpleNamespace(found=lambda _: {}, keep=lambda *_: None),
+        note=notes.append,
+        begin=lambda *_: None,
+    )
+    folds = Folds(fold_of=(np.arange(n) // 2 % 5).astype(np.int32))
+    answers = fold_probabilities(network, folds, training, lambda *_: pays)  # type: ignore[arg-type]
+    assert network.restarts > 0
+    return targets, answers, notes
+
+
+def test_each_text_is_answered_by_a_network_of_the_other_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    targets, answers, notes = on_folds(Known(), monkeypatch)
+    np.testing.assert_array_equal(answers.argmax(axis=1), targets)
+    assert notes == ["training the network on 5 folds"]
+
+
+def test_of_many_texts_three_folds_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MANY_TEXTS", 60)
+    _, answers, notes = on_folds(Known(), monkeypatch)
+    assert np.isfinite(answers).all(axis=1).sum() == 36
+    assert notes == ["training the network on 3 of 5 folds"]
+
+
+def test_a_network_without_weight_on_the_first_folds_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Known()
+    _, answers, notes = on_folds(network, monkeypatch, pays=False)
+    assert answers.shape == (0, 2)
+    assert network.restarts == 3
+    assert "next to no weight after 2 of 5 folds" in notes[-1]
+
+
+@pytest.mark.parametrize("left", [20.0, 3.5])
+def test_without_time_for_the_folds_the_network_is_left_out(
+    left: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Known(seconds=1.0)
+    _, answers, notes = on_folds(network, monkeypatch, left=left)
+    assert answers.shape == (0, 2)
+    assert "too short for out-of-fold predictions" in notes[-1]
+    # One fold shows it, or the end of the time does.
+    assert network.steps <= left
