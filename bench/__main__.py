@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "penn_treebank": ((), ("ptb.zip",)),
     "keyboard": (("playwright",), ("ptb.zip", "aclImdb_v1.tar.gz")),
     "few_labels": (("fasttext",), ("few-labels.zip",)),
+    "distil": (("setfit",), ("few-labels.zip",)),
     "first_model": (("fasttext",), ("few-labels.zip",)),
     "multi_label": ((), ("few-labels.zip",)),
     "cluster": (("ray", "psutil"), ()),

@@ -109,6 +109,13 @@ def test_few_labels(bench: Bench) -> None:
     assert [row[-1] for row in rows] == [""]
 
 
+def test_distil(bench: Bench) -> None:
+    arguments = ("--sets", "TREC", "--draws", "3", "--teachers", "all labels")
+    rows = bench("distil", *arguments, LABELLED="12")["distil"]
+    assert [row[:2] for row in rows] == [["TREC", "all labels"]]
+    assert re.match(r"\d+\.\d%", rows[0][5])
+
+
 def test_first_model(bench: Bench) -> None:
     rows = bench("first_model", "--repeats", "1", "--ways", "foretell, 24", SIZES=(24,))["first_model"]
     assert first(rows) == ["foretell, 24"]

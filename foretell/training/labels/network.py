@@ -45,10 +45,13 @@ Batches of 64 take twice the time for the same accuracy (docs/experiments.md).
 _TOO_SHORT = "the time limit is too short for out-of-fold predictions of the network: it is left out"
 
 _MARGIN = 1.25
-"""Safety factor on the time of the first fold: other programs may run on the machine too."""
+"""Safety factor on the measured pace: other programs may run on the machine too."""
 
-_UNTYPICAL = 2
-"""The first steps compile functions; they do not count for that time."""
+_UNTYPICAL, _MEASURED = 2, 10
+"""The first steps compile functions; they do not count for the pace, which is measured up to this step."""
+
+_MIN_SHARE = 1 / 4
+"""The part of the steps below which a network would learn too little: it is then left out."""
 
 GIVE_UP_AFTER = 2
 """Folds after which the network is left out of the ensemble where it gets next to no weight there."""
@@ -181,7 +184,7 @@ def fold_probabilities(
     Each fold begins with the network's first values, which it has at the end again. A text that is never held
     out has the same probability for each label; of many texts some folds are enough, and NaN is the answer to
     the texts of the others. There are none, [0, label], where no text is held out, the time limit leaves no
-    time for all folds and the network itself, or `pays`, given the probabilities of the first folds and their
+    time for a quarter of the steps of all folds and the network itself, or `pays`, given the probabilities of the first folds and their
     number, tells that the network has no weight in the ensemble.
     """
     if before := training.stages.found(_STAGE):
@@ -205,13 +208,14 @@ def _of_folds(
     if not folds.held.any():
         return nothing
     training.note(f"training the network on {count}{f' of {folds.count}' * (count < folds.count)} folds")
-    result = np.full((n_texts, n_labels), 1 / n_labels, np.float32)
+    result, steps = np.full((n_texts, n_labels), 1 / n_labels, np.float32), None
     for fold, (rows, held) in enumerate(islice(folds, count)):
         training.begin(f"network on folds: {fold} of {count}", 0.4 + 0.3 * fold / count)
         network.restart()
-        seconds = _train_fold(network, read_by_network(tokens.train.select(rows), training), training)
+        texts = read_by_network(tokens.train.select(rows), training)
         # The other folds, and the network of all texts.
-        if _MARGIN * seconds * (count - fold) > max(0.0, budget.left() - SECONDS_TO_WRITE):
+        steps = _train_fold(network, texts, training, steps, count - fold)
+        if not steps:
             training.note(_TOO_SHORT)
             return nothing
         result[held] = network.predict(read_by_network(tokens.train.select(held), training).texts)
@@ -223,18 +227,32 @@ def _of_folds(
     return result
 
 
-def _train_fold(network: CompactNetwork, texts: LabelledTokens, training: Training) -> float:
-    """Train a network; return the seconds it took, infinite where the time limit ended it before its end."""
+def _train_fold(
+    network: CompactNetwork, texts: LabelledTokens, training: Training, limit: int | None, after: int
+) -> int:
+    """Train a network for `limit` steps at most; return its steps, 0 where there is time for too few.
+
+    Where this network and the `after` ones that follow would not fit in the time limit, all of them have
+    fewer steps.
+    """
     settings, run = training.settings, training.run
-    size, epochs, began = settings.batch_size, range(make_plan(settings, len(texts.targets)).epochs), 0.0
+    size, epochs = settings.batch_size, range(make_plan(settings, len(texts.targets)).epochs)
     order = np.concatenate([epoch_order(texts.texts, settings, epoch) for epoch in epochs])
-    steps = math.ceil(len(order) / size)
-    for step in range(steps):
-        if step <= _UNTYPICAL:
+    planned = math.ceil(len(order) / size)
+    most = planned if limit is None else min(planned, limit)
+    steps, done, began = most, 0, 0.0
+    while done < steps:
+        if done == _UNTYPICAL:
             began = time.monotonic()
-        places = order[step * size : (step + 1) * size]
-        network.step(texts, places, learning_rate(step, steps, settings.learning_rate))
+        places = order[done * size : (done + 1) * size]
+        network.step(texts, places, learning_rate(done, steps, settings.learning_rate))
+        done += 1
         run.interrupt.check()
-        if run.budget.left() <= SECONDS_TO_WRITE:
-            return math.inf
-    return time.monotonic() - began
+        if done > _UNTYPICAL and done >= min(_MEASURED, planned // 2):
+            pace = _MARGIN * (time.monotonic() - began) / (done - _UNTYPICAL)
+            fitting = max(0.0, run.budget.left() - SECONDS_TO_WRITE) / max(pace, 1e-9)
+            steps = int(min(steps, (done + fitting) / (1 + after)))
+            steps = steps if steps >= _MIN_SHARE * planned else 0
+    if 0 < steps < most:
+        training.note(f"the time limit shortens the networks of the folds: {steps} instead of {most} steps")
+    return steps

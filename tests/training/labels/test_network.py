@@ -397,13 +397,21 @@ def test_a_network_without_weight_on_the_first_folds_is_given_up(monkeypatch: py
     assert "next to no weight after 2 of 5 folds" in notes[-1]
 
 
-@pytest.mark.parametrize("left", [20.0, 3.5])
-def test_without_time_for_the_folds_the_network_is_left_out(
+@pytest.mark.parametrize("left", [90.0, 60.0, 40.0])
+def test_folds_have_fewer_steps_where_the_time_limit_is_short(
     left: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = Known(seconds=1.0)
     _, answers, notes = on_folds(network, monkeypatch, left=left)
+    assert np.isfinite(answers).all(axis=1).sum() == 60
+    assert "the time limit shortens the networks of the folds" in notes[1]
+    # As many steps are left for the network of all texts as each fold has.
+    assert network.steps * 6 / 5 <= left
+
+
+def test_without_time_for_the_folds_the_network_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Known(seconds=1.0)
+    _, answers, notes = on_folds(network, monkeypatch, left=20.0)
     assert answers.shape == (0, 2)
     assert "too short for out-of-fold predictions" in notes[-1]
-    # One fold shows it, or the end of the time does.
-    assert network.steps <= left
+    assert network.steps < 10
