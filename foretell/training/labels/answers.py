@@ -118,10 +118,15 @@ def _joined(split: Split, taught: Examples, settings: LabelsSettings) -> Split:
     if split.valid is None and settings.fraction_for(n):
         if (fraction := settings.fraction_for(len(taught))) and len(taught) >= _MANY_ROWS * len(labelled):
             part = make_split(taught, fraction=fraction, seed=seed)
-            of_valid = [labelled, *([] if part.valid is None else [part.valid])]
+            learned = set(part.train.labels)
+            # Where the teacher never gives a label, the texts that people gave it are there to learn from.
+            rest = [place for place, label in enumerate(labelled.labels) if label not in learned]
+            held = [place for place, label in enumerate(labelled.labels) if label in learned]
+            train = joined([labelled.select(rest), part.train], labelled.name)
+            of_valid = [labelled.select(held), *([] if part.valid is None else [part.valid])]
             keys = frozenset(text_key(text) for each in of_valid[1:] for text in each.texts)
             valid = joined(of_valid, labelled.name)
-            return replace(split, train=part.train, valid=valid, taught=len(part.train), not_measured=keys)
+            return replace(split, train=train, valid=valid, taught=len(train), not_measured=keys)
         part = make_split(labelled, fraction=min(0.5, settings.valid_fraction * n / len(labelled)), seed=seed)
         split, labelled = replace(split, valid=part.valid), part.train
     return replace(split, train=joined([labelled, taught], labelled.name), taught=len(taught))

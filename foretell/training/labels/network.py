@@ -184,8 +184,8 @@ def fold_probabilities(
     Each fold begins with the network's first values, which it has at the end again. A text that is never held
     out has the same probability for each label; of many texts some folds are enough, and NaN is the answer to
     the texts of the others. There are none, [0, label], where no text is held out, the time limit leaves no
-    time for a quarter of the steps of all folds and the network itself, or `pays`, given the probabilities of the first folds and their
-    number, tells that the network has no weight in the ensemble.
+    time for a quarter of the steps of all folds and the network itself, or `pays`, given the probabilities of
+    the first folds and their number, tells that the network has no weight in the ensemble.
     """
     if before := training.stages.found(_STAGE):
         return before[_ANSWERS]
@@ -200,7 +200,7 @@ def fold_probabilities(
 def _of_folds(
     network: CompactNetwork, folds: Folds, training: Training, pays: Callable[[Probabilities, int], bool]
 ) -> Probabilities:
-    tokens, budget, count = training.tokens, training.run.budget, folds.count
+    tokens, count = training.tokens, folds.count
     n_texts, n_labels = len(tokens.train.targets), len(tokens.labels)
     if n_texts >= _MANY_TEXTS and tokens.train.targets.ndim == 1:
         count = min(count, _ENOUGH_FOLDS)

@@ -280,3 +280,19 @@ def test_many_rows_leave_all_labelled_texts_to_validate_on(stages: Stages) -> No
     assert found.taught == len(found.train) == 1200 - (len(found.valid) - 60)
     # No metric is measured on labels of the teacher.
     assert found.not_measured == {text_key(text) for text in found.valid.texts[60:]}
+
+
+def test_a_label_that_the_teacher_never_gives_is_learned_from_people(stages: Stages) -> None:
+    texts, labels = texts_of(range(20), 1200, 5)
+    split = Split(train=Examples(*LABELLED), valid=None, unlabelled=tuple(texts))
+    teacher = answered(
+        texts, certain(["good" if each == "so" else each for each in labels]), list(LABELS), "t"
+    )
+    found, metrics = with_answers(split, teacher, SETTINGS, stages)
+    assert metrics["used"]
+    assert found.valid is not None
+    assert found.train.label_names == list(LABELS)
+    by_people = [text for text, label in zip(*LABELLED, strict=True) if label == "so"]
+    assert found.train.texts[: len(by_people)] == by_people
+    assert not set(by_people) & set(found.valid.texts)
+    assert found.taught == len(found.train)
