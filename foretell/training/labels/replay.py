@@ -81,10 +81,10 @@ def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettin
     """Return texts made up from the new ones, at least one, for each label by its share of the old data."""
     rng = np.random.default_rng(settings.seed)
     words = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
-    spacing = Spacing(ancestor.model.tokenizer.style)
     pieces, prior = _pieces(ancestor)
 
     def as_text(piece: Piece) -> str:
+        spacing = Spacing(ancestor.model.tokenizer.style)
         return "".join(map(spacing.piece, piece)) + spacing.end()
 
     answers = ancestor.runtime.predict_proba([as_text(piece) for piece in pieces])

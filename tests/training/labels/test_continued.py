@@ -268,6 +268,7 @@ def test_made_up_texts_depend_on_the_seed_alone(old: Ancestor) -> None:
     assert made.texts == replayed_texts(old, new, (), TINY)["made_up_texts"].texts
     assert set(made.texts) != set(made_up_texts(old, new, with_changes(TINY, {"seed": 4})))
     assert not set(map(text_key, made.texts)) & set(map(text_key, new))
+    assert made.texts == [text.strip() for text in made.texts]
     assert set(made.labels) == {"a", "b"}
 
 
