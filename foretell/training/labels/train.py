@@ -26,6 +26,7 @@ from foretell.data.split import Split, write_seen
 from foretell.data.word_vectors import vector_files
 from foretell.hashes import sha256_of
 from foretell.presets import changed
+from foretell.readable import percent
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.ancestor import Ancestor, ancestor_members
 from foretell.training.labels.answers import taught_metrics, with_answers
@@ -236,8 +237,9 @@ def _linear(
     if teacher is not None and keep_teacher:
         pool.append(teacher.chosen)
     members = fit_members(rows, pool, folds, training.check, training.split.not_measured)
-    if isinstance(loss := members.metrics.get("linear_log_loss"), float):
-        training.note(f"linear models: log loss {loss:.4f} on texts that they have not seen")
+    shares = (members.metrics.get(f"linear_{name}") for name in ("accuracy", "label_accuracy"))
+    if isinstance(share := next(filter(None, shares), None), float):
+        training.note(f"linear models: accuracy {percent(share)} on texts that they have not seen")
     metrics = {**members.metrics, **({} if of_teacher is None else {"teacher": of_teacher})}
     return LinearPart(members=members, metrics=metrics)
 
