@@ -101,8 +101,7 @@ def evaluate(
         (on_many and breakdown != WHOLE, "--folds, --by or --cost with evaluate --cluster", leave),
         (out, "--out with evaluate --cluster", "foretell classify --cluster writes the rows"),
         (is_words and breakdown != WHOLE, "--folds, --by or --cost with a model for words", leave),
-        (is_words and on_many, "evaluate --cluster with a model for words", "leave --cluster out"),
-        (is_words and reading != ANY_RECORDS, f"{_COLUMNS} with a model for words", leave),
+        (is_words and not on_many and reading != ANY_RECORDS, f"{_COLUMNS} with a model for words", leave),
         (not is_words and cache, "--cache with a model for labels", "leave it out, or give one for words"),
     ):
         expect(not is_wrong, f"no {what}", "one", fix)
@@ -113,8 +112,9 @@ def evaluate(
         from foretell.cluster.files import evaluate_files
 
         return on_cluster.run(
-            "evaluating", evaluate_files, [data], reading, files, output, model=model, metrics=write
-        )
+            "evaluating", evaluate_files, [data], reading, files, output, model=model, metrics=write,
+            cache=cache,
+        )  # fmt: skip
     if is_words:
         from foretell.data.corpus import open_corpus
         from foretell.runtime.words.evaluation import evaluate_words

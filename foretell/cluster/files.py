@@ -162,28 +162,31 @@ def evaluate_files(
     sources: Sources,
     *,
     label: str | None = None,
+    cache: int = 0,
     **where: Unpack[Where],
 ) -> ClusterReport:
-    """Measure a classifier on files: `metrics` of the report has what `foretell evaluate --json` prints.
+    """Measure a model on files: `metrics` of the report has what `foretell evaluate --json` prints.
 
-    The probabilities of all texts are in memory at the end.
+    The probabilities of all texts are in memory at the end. A model for words scores each shard as a text of
+    its own, so that the first words of a shard have no context; suggestions are not measured.
 
     Args:
-        model: the model directory, for labels.
+        model: the model directory.
         label: the name of the label column; None: chosen where it is clear.
+        cache: words of a continuous cache, for a model for words; 0: none.
         sources, where: as for `classify_files`.
 
     Raises:
         MissingExtraError, UsageError, RunError, ArtifactError: as `classify_files`.
         DataError: as there, or no row has a label.
     """
-    return _run(Task(command="evaluate"), model, "labels", sources, where, label)
+    return _run(Task(command="evaluate", cache=cache), model, None, sources, where, label)
 
 
 def _run(
-    task: Task, model: str | Path, job: Job, sources: Sources, where: Where, label: str | None = None
+    task: Task, model: str | Path, job: Job | None, sources: Sources, where: Where, label: str | None = None
 ) -> ClusterReport:
-    """Do a task over files, with a model for a job, and return the report."""
+    """Do a task over files, with a model for a job (None: for any), and return the report."""
     require_cluster()
     for name in ("workers", "shard_mb"):
         value = where.get(name)
@@ -191,7 +194,7 @@ def _run(
             raise SettingsError(expected="more than 0", found=repr(value), where=name.replace("_", "-"))
     path = Path(local_path(model))
     opened = read_model(path)
-    if job != opened.job:
+    if job not in (None, opened.job):
         fix = "use foretell score with it" if task.command == "classify" else ""
         expected, found = f"a model for {job}", f"one for {opened.job}"
         raise UsageError(expected=expected, found=found, where=str(path), fix=fix)
@@ -205,7 +208,9 @@ def _run(
     started = began = time.monotonic()
     failed: dict[str, str] = {}
     is_evaluated = task.command == "evaluate"
-    options = ReadOptions(text=where.get("text"), label=label, need_label=is_evaluated)
+    options = ReadOptions(
+        text=where.get("text"), label=label, need_label=is_evaluated and opened.job == "labels"
+    )
     with open_output(task, files, lambda: _planned(task, files, options, where)) as output:
         if output.waiting:
             with connected(where.get("cluster", "local")) as cluster:
@@ -213,8 +218,7 @@ def _run(
                 failed = _do(cluster, output, path, where)
         if not failed:
             output.finish()
-    labels = [str(label) for label in opened.labels or ()]
-    metrics = together(output, labels) if is_evaluated and not failed else None
+    metrics = together(output, opened) if is_evaluated and not failed else None
     return _report(output, failed, (started, began, time.monotonic()), metrics)
 
 

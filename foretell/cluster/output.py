@@ -19,7 +19,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from foretell.arrays import Float32s
 from foretell.artifacts.replacement import make_directories, typed
@@ -29,6 +29,9 @@ from foretell.cluster.shards import Shard
 from foretell.cluster.storage import StoredFile, is_bucket, join, name_of
 from foretell.errors import RunError
 from foretell.training.run_lock import lock
+
+if TYPE_CHECKING:
+    from foretell.runtime.words.scoring import Score
 
 Json = dict[str, Any]
 
@@ -69,7 +72,8 @@ class Done:
         rows: rows read, each of which has one row in the output file.
         skipped: number of rows without an answer, by reason.
         part, size, sha256: name, bytes and digest of the output file; "" and 0 where none is written.
-        evaluated: the label of each text that has one, and its probabilities; None: no evaluation.
+        evaluated: the label of each text that has one, and its probabilities; the score of a model for
+            words; None: no evaluation, or a shard without a word that the model can predict.
         notes: what was guessed or left out.
     """
 
@@ -80,7 +84,7 @@ class Done:
     part: str = ""
     size: int = 0
     sha256: str = ""
-    evaluated: tuple[list[str], Float32s] | None = None
+    evaluated: tuple[list[str], Float32s] | Score | None = None
     notes: list[str] = field(default_factory=list)
 
 

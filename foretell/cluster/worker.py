@@ -24,11 +24,12 @@ from foretell.hashes import sha256_of
 
 if TYPE_CHECKING:
     from foretell.arrays import Float32s
+    from foretell.artifacts.model import Model
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.words.predictor import WordsRuntime
+    from foretell.runtime.words.scoring import Score
 
     Runtime = LabelsRuntime | WordsRuntime
-    Evaluated = tuple[list[str], Float32s]
 
 UNREADABLE, EMPTY = "not read", "an empty text"
 NO_LABEL, NO_WORDS = "no label (empty or NaN)", "no word that the model can predict"
@@ -81,16 +82,16 @@ def _opened(sha256: str, files: object) -> Runtime:
 def _process(task: Task, model: Runtime, shard: Shard) -> Done:
     notes: list[str] = []
     counts: Counter[str] = Counter(rows=0)
-    answers = _answers(task, model, open_shard(shard, notes))
+    rows = open_shard(shard, notes)
     done = Done(ordinal=shard.ordinal, worker=f"{socket.gethostname()}:{os.getpid()}")
     if task.out is None:
-        done = replace(done, evaluated=_evaluated(answers, len(getattr(model, "labels", ())), counts))
+        done = replace(done, evaluated=_evaluated(task, model, rows, counts))
     else:
         # A new name for each attempt: one that was given up cannot change what another has committed.
         name = f"part-{shard.ordinal:05d}-{secrets.token_hex(4)}.{task.out_format}"
         with new_file(join(task.out, name)) as path:
             with closing(Writer(path, task.columns, task.names, task.out_format)) as writer:
-                for record, answer, skipped, _ in answers:
+                for record, answer, skipped, _ in _answers(task, model, rows):
                     counts.update(["rows", *([skipped] if skipped else [])])
                     only_text = {"text": None if skipped == UNREADABLE else record.text}
                     writer.write(kept(record) if task.keep_columns else only_text, answer)
@@ -101,20 +102,47 @@ def _process(task: Task, model: Runtime, shard: Shard) -> Done:
     return replace(done, rows=counts.pop("rows"), skipped=dict(counts), notes=notes)
 
 
-def _evaluated(answers: Iterator[Answer], labels_of_model: int, counts: Counter[str]) -> Evaluated:
-    """Return the label of each text that has one, and its probabilities [text, label]."""
+def _evaluated(
+    task: Task, model: Runtime, rows: Iterator[Row], counts: Counter[str]
+) -> tuple[list[str], Float32s] | Score | None:
+    """Return what an evaluation needs of a shard: see `Done.evaluated`; probabilities are [text, label]."""
     import numpy as np
+
+    from foretell.runtime.words.predictor import WordsRuntime
+
+    if isinstance(model, WordsRuntime):
+        return _scored_as_one(task, model, rows, counts)
 
     labels: list[str] = []
     probabilities: list[Sequence[float]] = []
-    for record, _, skipped, raw in answers:
+    for record, _, skipped, raw in _answers(task, model, rows):
         if not skipped and record.label is None:
             skipped = NO_LABEL
         if not skipped and record.label is not None:
             labels.append(record.label)
             probabilities.append(raw)
         counts.update(["rows", *([skipped] if skipped else [])])
-    return labels, np.array(probabilities, np.float32).reshape(len(labels), labels_of_model)
+    return labels, np.array(probabilities, np.float32).reshape(len(labels), len(model.labels))
+
+
+def _scored_as_one(
+    task: Task, model: WordsRuntime, rows: Iterator[Row], counts: Counter[str]
+) -> Score | None:
+    """Score a shard as one stream of lines; None: the model can predict no word of it."""
+    from foretell.runtime.words.scoring import NO_PREDICTION
+
+    def lines() -> Iterator[str]:
+        for record, problem in rows:
+            counts.update(["rows", *([UNREADABLE] if problem else [])])
+            if not problem:
+                yield record.text
+
+    try:
+        return model.score(lines(), cache=task.cache)
+    except DataError as error:
+        if error.expected != NO_PREDICTION:
+            raise
+        return None
 
 
 def _answers(task: Task, model: Runtime, rows: Iterator[Row]) -> Iterator[Answer]:
@@ -150,13 +178,18 @@ def _scored(task: Task, model: WordsRuntime, record: Record) -> Answer:
         return record, no_answer(SCORE, reason), NO_WORDS, ()
 
 
-def together(output: Output, names: Sequence[str]) -> dict[str, object]:
+def together(output: Output, model: Model) -> dict[str, object]:
     """Return what `foretell evaluate --json` prints, from what the workers have found in all shards."""
-    parts = [each.evaluated for _, each in sorted(output.done.items()) if each.evaluated is not None]
     import numpy as np
 
     from foretell.runtime.labels.evaluation import evaluation_report
+    from foretell.runtime.words.scoring import Score
 
+    found = [each.evaluated for _, each in sorted(output.done.items())]
+    if model.job == "words":
+        return asdict(Score.together([each for each in found if isinstance(each, Score)]))
+    names = [str(label) for label in model.labels or ()]
+    parts = [each for each in found if isinstance(each, tuple)]
     labels = [label for each, _ in parts for label in each]
     rows = [rows for _, rows in parts] or [np.zeros((0, len(names)), np.float32)]
     return evaluation_report(labels, np.concatenate(rows), names)

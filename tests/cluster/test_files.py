@@ -31,6 +31,7 @@ from foretell.cluster.output import Done
 from foretell.cluster.session import connected, host_and_port
 from foretell.errors import MissingExtraError, RunError, SettingsError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
 
 ROWS = 300
 OWN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")
@@ -48,8 +49,6 @@ def test_what_cannot_be_run_is_refused_before_a_cluster_starts(
         classify_files(words_model, path, out=out)
     with pytest.raises(UsageError, match="expected a model for words, found one for labels"):
         score_files(labels_model, path, out=out)
-    with pytest.raises(UsageError, match="expected a model for labels, found one for words"):
-        evaluate_files(words_model, path)
     with pytest.raises(SettingsError, match="workers: expected more than 0, found 0"):
         classify_files(labels_model, path, out=out, workers=0)
     with pytest.raises(SettingsError, match="abstain-below: expected a probability"):
@@ -191,12 +190,25 @@ def assert_alike(found: Any, expected: Any) -> None:
 
 
 @pytest.mark.usefixtures("one_cluster")
-def test_words_are_scored_row_by_row(tmp_path: Path, words_model: Path) -> None:
-    path = tmp_path / "in.txt"
-    path.write_text("".join(f"{text_of(i)}\n" for i in range(60)))
+def test_words_are_evaluated_and_scored_as_by_one_process(tmp_path: Path, words_model: Path) -> None:
+    path, texts = tmp_path / "in.txt", [text_of(i) for i in range(60)]
+    path.write_text("".join(f"{text}\n" for text in texts))
     report = score_files(words_model, path, out=tmp_path / "scores", shard_mb=0.001, out_format="csv")
-    assert [row["text"] for row in rows_in(tmp_path / "scores")] == [text_of(i) for i in range(60)]
+    assert [row["text"] for row in rows_in(tmp_path / "scores")] == texts
     assert (report.rows, report.shards > 1) == (60, True)
+    # A file without a word, which counts for nothing.
+    (tmp_path / "blank.jsonl").write_text('{"text":" "}\nno JSON\n')
+    report = evaluate_files(words_model, [path, tmp_path / "blank.jsonl"], shard_mb=0.001)
+    assert (report.rows, report.skipped) == (62, {"not read": 1})
+    metrics = report.metrics
+    whole = vars(WordsRuntime.open(words_model).score(texts))
+    assert metrics is not None
+    assert list(metrics) == list(whole)
+    for name in ("tokens", "words", "characters", "bytes", "unknown"):
+        assert metrics[name] == whole[name]
+    # The first words of a shard have no context.
+    for name in ("perplexity", "bits_per_character", "bits_per_byte"):
+        assert metrics[name] == pytest.approx(whole[name], rel=0.05)
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -24,6 +24,9 @@ MAX_STEPS = 256
 LINES_AT_ONCE = 4096
 CHARACTERS_AT_ONCE = 1 << 20
 MAX_PIECE = 1 << 16
+
+NO_PREDICTION = "a text with at least one word that the model can predict"
+"""What is expected of a text that has no score."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,20 @@ class Score:
     bits_per_character: float
     bits_per_byte: float
 
+    @classmethod
+    def together(cls, scores: Sequence[Score]) -> Score:
+        """Return the score of several texts, each of which was scored on its own.
+
+        Raises:
+            DataError: there is none.
+        """
+        tally = Tally()
+        for each in scores:
+            for name in ("tokens", "words", "characters", "bytes", "unknown", "log_probability"):
+                setattr(tally, name, getattr(tally, name) + getattr(each, name))
+            tally.spelled += round(each.bits_per_byte * each.bytes / 8 + each.log_probability / math.log(256))
+        return tally.score()
+
 
 class Tally:
     """The sums that a score is computed from."""
@@ -76,7 +93,7 @@ class Tally:
         """Return the score; raise DataError where there was no prediction."""
         if not self.tokens:
             raise DataError(
-                expected="a text with at least one word that the model can predict",
+                expected=NO_PREDICTION,
                 found=f"{self.words} words, {self.unknown} of them not in the vocabulary",
                 fix="give a longer text, or one similar to the training text",
             )
