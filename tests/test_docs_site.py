@@ -81,13 +81,3 @@ def test_the_table_of_settings_has_every_setting(extensions: dict[str, ModuleTyp
     for job, part in (("labels", for_labels), ("words", for_words)):
         shown = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
         assert shown == [info.name for info in setting_infos(job)]
-
-
-@pytest.mark.parametrize(
-    ("index", "under"), [(DOCS / "index.md", DOCS), (DOCS / "api" / "index.md", DOCS / "api")]
-)
-def test_every_page_is_in_the_site(index: Path, under: Path) -> None:
-    trees = re.findall(r"```\{toctree\}\n(.*?)```", index.read_text(encoding="utf-8"), re.DOTALL)
-    listed = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
-    there = [path.stem for path in under.glob("*.md") if path != index]
-    assert sorted(listed) == sorted(there + (["api/index"] if under == DOCS else []))

@@ -71,10 +71,11 @@ EXPECTED_FAILURES = {
 # Each takes a second or more, and what it checks of texts is checked elsewhere: `make soak` runs them.
 SLOW = {
     "check_classifier_data_not_an_array", "check_classifiers_classes", "check_dtype_object",
-    "check_estimators_dtypes", "check_estimators_nan_inf", "check_estimators_pickle",
-    "check_f_contiguous_array_estimator", "check_fit_check_is_fitted", "check_fit_idempotent",
-    "check_n_features_in_after_fitting", "check_pipeline_consistency", "check_positive_only_tag_during_fit",
-    "check_readonly_memmap_input",
+    "check_estimators_dtypes", "check_estimators_fit_returns_self", "check_estimators_nan_inf",
+    "check_estimators_pickle", "check_f_contiguous_array_estimator", "check_fit_check_is_fitted",
+    "check_fit_idempotent", "check_methods_sample_order_invariance", "check_methods_subset_invariance",
+    "check_n_features_in", "check_n_features_in_after_fitting", "check_pipeline_consistency",
+    "check_positive_only_tag_during_fit", "check_readonly_memmap_input", "check_supervised_y_2d",
 }  # fmt: skip
 
 

@@ -23,14 +23,12 @@ CONTENT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = CONTENT["project"]
 EXTRAS = {name: list(map(Requirement, lines)) for name, lines in PROJECT["optional-dependencies"].items()}
 LINUX = {"sys_platform": "linux", "platform_machine": "x86_64"}
-WINDOWS = {"sys_platform": "win32", "platform_machine": "AMD64"}
 MAC = {"sys_platform": "darwin", "platform_machine": "arm64"}
-LINUX_ON_ARM = {"sys_platform": "linux", "platform_machine": "aarch64"}
 
 
-def installed(extra: str, machine: dict[str, str], python: str) -> set[str]:
+def installed(extra: str, machine: dict[str, str]) -> set[str]:
     """Return the names of what an extra installs on a machine."""
-    environment = {**machine, "python_version": python, "python_full_version": f"{python}.0"}
+    environment = {**machine, "python_version": "3.12", "python_full_version": "3.12.0"}
     return {
         f"{line.name}[{','.join(line.extras)}]" if line.extras else line.name
         for line in EXTRAS[extra]
@@ -38,10 +36,9 @@ def installed(extra: str, machine: dict[str, str], python: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("machine", [LINUX, WINDOWS, MAC, LINUX_ON_ARM])
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
-def test_training_installs_one_tensorflow_and_numba(machine: dict[str, str], python: str) -> None:
-    cpu, gpu = (installed(extra, machine, python) for extra in ("train", "train-gpu"))
+@pytest.mark.parametrize("machine", [LINUX, MAC])
+def test_training_installs_one_tensorflow_and_numba(machine: dict[str, str]) -> None:
+    cpu, gpu = (installed(extra, machine) for extra in ("train", "train-gpu"))
     assert {"numba", "keras", "onnx", "polars", "tensorboard"} <= cpu
     wanted = "tensorflow-cpu" if machine == LINUX else "tensorflow"
     assert [name for name in cpu if name.startswith("tensorflow")] == [wanted]
@@ -100,24 +97,6 @@ needs_the_environment = pytest.mark.skipif(
     not Path(PYTHON).is_file(), reason="no environment without TensorFlow: run make test"
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-PROGRAM = """
-import foretell
-from foretell.errors import ForetellError
-
-
-def read(path: str) -> str:
-    try:
-        model = foretell.load(path)
-    except ForetellError as error:
-        return str(error)
-    if isinstance(model, foretell.LanguageModel):
-        return model.next("the obstacle", k=3)[0].word
-    return str(model.predict_proba(["good food"])[0])
-
-
-reveal_type(foretell.load("notes"))
-print(read("notes"))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -167,18 +146,3 @@ def test_the_environment_without_tensorflow_holds_the_wheel(wheel: zipfile.ZipFi
     assert package.parent.name == "site-packages"
     for name in source_files():
         assert (package.parent / name).read_bytes() == wheel.read(name), name
-
-
-@needs_the_environment
-def test_a_user_program_passes_strict_type_checks(tmp_path: Path) -> None:
-    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
-    command = [
-        sys.executable,
-        *("-m", "mypy", "--strict", f"--python-executable={PYTHON}", "--config-file=", "program.py"),
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (
-        'note: Revealed type is "foretell.language_model.LanguageModel | foretell.text_classifier'
-        in done.stdout
-    )

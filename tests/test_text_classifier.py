@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -137,36 +135,6 @@ def test_saved_loaded_and_pickled_it_answers_the_same(fitted: TextClassifier, tm
     for copy in (loaded, TextClassifier.load(tmp_path / "m"), pickle.loads(pickle.dumps(fitted))):
         np.testing.assert_array_equal(copy.predict_proba(TEXTS), expected)
     assert loaded.get_params()["units"] == 4
-
-
-def test_clone_is_not_fitted(fitted: TextClassifier) -> None:
-    copy = clone(fitted)
-    assert copy.get_params() == fitted.get_params()
-    for ask in (copy.predict, copy.predict_proba, copy.classify, copy.explain):
-        with pytest.raises(NotFittedError):
-            ask(["x"])
-    with pytest.raises(NotFittedError):
-        copy.save("nowhere")
-
-
-@pytest.mark.parametrize(
-    ("texts", "labels", "says"),
-    [
-        (["a", "b"], ["x", "x"], "label"),
-        (["a", "b"], ["x"], "2 labels"),
-        (["a", "b"], None, "y"),
-        ("a text", ["x"], "several texts"),
-        ([1, 2], ["x", "y"], r"X\[0\]"),
-        (["a", "b"], ["x", None], "two labels or more, found only 'x'"),
-        (["a", "b"], np.array([["x", "y"], ["x", "y"]]), "a matrix of 0 and 1"),
-        (["a", "b"], [["x", "y"], 3], "a list of labels for each text"),
-        (["a", "b"], np.zeros((2, 2, 2)), "shape"),
-        (["a", "b", "c"], [0.5, 1.5, 2.25], "Unknown label type"),
-    ],
-)
-def test_what_cannot_be_learned_from(texts: Any, labels: Any, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        tiny().fit(texts, labels)
 
 
 def test_rows_without_a_label_are_unlabelled_texts() -> None:

@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from bench.classifiers import Peer, choose, fasttext, nb_weighted, tfidf
-from bench.data import DataSet, Records, accuracy, texts_of
+from bench.classifiers import Peer, choose
+from bench.data import DataSet, Records, texts_of
 from bench.few_labels import draw
-from tests.bench.conftest import installed
-
-COLOURS = {"red": "rose wine blood", "green": "grass leaf lime", "blue": "sky sea ink"}
-
-
-def records(count: int, labels: Sequence[str], seed: int) -> Records:
-    rng = random.Random(seed)
-    return [
-        (" ".join([*rng.choices(COLOURS[label].split(), k=4), *rng.choices(["the", "a", "of"], k=4)]), label)
-        for label in rng.choices(labels, k=count)
-    ]
-
-
-PREDICT = {
-    "tfidf": lambda *given: tfidf(*given, c=10),
-    "nb_weighted": lambda *given: nb_weighted(*given, c=1),
-    "fasttext": lambda *given: fasttext(*given, ngrams=2, rate=0.5, epochs=25, buckets=1_000),
-}
-
-
-@pytest.mark.parametrize("labels", [["green", "red"], ["blue", "green", "red"]], ids=["two", "three"])
-@pytest.mark.parametrize("name", [name for name in PREDICT if name != "fasttext" or installed("fasttext")])
-def test_easy_labels_are_predicted(name: str, labels: list[str]) -> None:
-    train, test = records(60, labels, 1), records(40, labels, 2)
-    assert accuracy(PREDICT[name](train, texts_of(test), 1), test) > 0.95
 
 
 @pytest.mark.parametrize("folds", [1, 5])

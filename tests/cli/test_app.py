@@ -20,20 +20,8 @@ from foretell.cli.setting_flags import PURPOSES, setting_infos
 from foretell.config import Job
 
 EXAMPLES = [example for command in COMMANDS.values() for example in command.examples]
-VERBS = {
-    "compare",
-    "continue",
-    "export",
-    "label",
-    "list",
-    "measure",
-    "predict",
-    "push",
-    "serve",
-    "show",
-    "train",
-    "write",
-}
+
+
 # serve answers over HTTP, demo shows what it does, label asks.
 WITHOUT_OUTPUT = {"serve", "demo", "label"}
 READS_RECORDS = {
@@ -70,7 +58,6 @@ def test_each_command_shows_its_help_and_its_examples(
     assert "\x1b" not in every
     text = shown(answer.out)
     of = COMMANDS[command]
-    assert of.help.split()[0].lower() in VERBS
     for paragraph in (of.help, *of.more):
         assert " ".join(paragraph.split()) in text
     # So that it can be copied, no example is broken.
@@ -123,8 +110,6 @@ def test_help_shows_the_common_settings_and_help_all_every_one(
         assert info.help in text
         assert f"{info.preset_values()}]" in text
         assert info.help.endswith(".")
-        # Verbs and sentences, in the words of the field.
-        assert not re.search(r"\b(held|mixture|most_|believe|tells)\b", info.help)
     titles = [title.lower() for title in dict.fromkeys(flags(common).values())]
     assert [title for title in titles if title in PURPOSES] == list(PURPOSES)
 
@@ -144,16 +129,22 @@ def test_example(run: Run, example: str, fresh: Path, monkeypatch: pytest.Monkey
     assert answer.out or argv[0] == "train"
 
 
-def test_examples_with_pipes(workplace: Path, fresh: Path) -> None:
+def piped(command: str, folder: Path) -> None:
+    """Run a command in a shell; it succeeds and writes something."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, **TINY, "PATH": path}
-    for example in (example for example in EXAMPLES if "|" in example):
-        # Of a training, the reader of what is shown goes away: that stops the printing only.
-        command = f"{example} 2>&1 | head -n 2" if "train" in example else example
-        folder = fresh if "train" in example else workplace
-        done = subprocess.run(
-            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
+    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if "|" in e and " train " not in e])
+def test_example_with_a_pipe(workplace: Path, example: str) -> None:
+    piped(example, workplace)
+
+
+@pytest.mark.soak
+def test_a_training_goes_on_where_the_reader_of_what_it_shows_goes_away(fresh: Path) -> None:
+    (example,) = (example for example in EXAMPLES if "|" in example and " train " in example)
+    piped(f"{example} 2>&1 | head -n 2", fresh)
     assert (fresh / "notes-model" / "manifest.json").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import sys
 
 import pytest
 from cli_workplace import Run, report_of, rows_of
@@ -68,18 +67,6 @@ def test_a_version_that_is_too_old_will_not_do(monkeypatch: pytest.MonkeyPatch) 
     old, new, none = read(monkeypatch, "a>=1.22", "b<3,>=1.2", "c", installed={"a": "1.3", "b": "2.10.1"})
     assert (old.is_good, new.is_good, none.is_good) == (False, True, False)
     assert "required: missing a >=1.22 (installed: 1.3), c; install" in dependencies_text([old, new, none])
-
-
-def test_markers_decide_what_applies_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    needed = read(
-        monkeypatch,
-        f"here>=1; sys_platform == '{sys.platform}' and extra == 'train'",
-        "there>=1; sys_platform == 'plan9' and extra == 'train'",
-        "old>=1; python_version < '3.5'",
-        "mine>=1",
-        installed={},
-    )
-    assert [(each.extra, each.name) for each in needed] == [("", "mine"), ("train", "here")]
 
 
 def test_tensorflow_in_either_build_will_do_unless_its_gpu_is_asked_for(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from cli_workplace import as_stdin
 
-from foretell.cli.inputs import names_source, read_records, read_text
+from foretell.cli.inputs import names_source, read_records
 from foretell.cli.options import TextInput
 from foretell.errors import DataError
 
@@ -33,9 +31,7 @@ def test_an_existing_file_and_standard_input_are_read(argument: str) -> None:
 
 TEXTS = [
     "",
-    " ",
     "bad",
-    "a text",
     "two\nlines",
     "the end.",
     "read notes.csv today",
@@ -64,23 +60,6 @@ def test_what_can_only_be_a_file_must_exist(argument: str, fix: str) -> None:
     assert error.value.where == argument
     assert error.value.fix.startswith(fix)
     assert not names_source(argument, literal=True)
-
-
-def test_one_record_for_each_text_in_order() -> None:
-    records = read_records("reading", ["first", "good", "", "many"], TextInput())
-    assert [record.text for record in records] == ["first", "one", "two", "", "d"]
-    literal = read_records("reading", ["good", "-"], TextInput(), literal=True)
-    assert [record.text for record in literal] == ["good", "-"]
-
-
-def test_one_text_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [read_text("good"), read_text("good", literal=True), read_text("bad")] == [
-        "one\ntwo",
-        "good",
-        "bad",
-    ]
-    monkeypatch.setattr(sys, "stdin", as_stdin("from\nstdin\n"))
-    assert read_text("-") == "from\nstdin"
 
 
 def test_notes_are_shown_once_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

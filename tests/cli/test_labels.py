@@ -190,14 +190,6 @@ def test_explain_explains_the_texts_of_a_file_and_not_its_name(run: Run, workpla
     assert [block.splitlines()[0] for block in blocks] == [f"it {word} again" for word, _ in tickets()]
 
 
-def test_explain_takes_texts_files_and_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for arguments in (["-"], []):
-        monkeypatch.setattr(sys, "stdin", as_stdin("good\n\nbad\n"))
-        assert texts_of(run("explain", "reviews-model", *arguments, "--json")) == ["good", "", "bad"]
-    assert texts_of(run("explain", "reviews-model", "good", "bad\nthing", "--json")) == ["good", "bad\nthing"]
-    assert texts_of(run("explain", "reviews-model", "reviews.csv", "--literal", "--json")) == ["reviews.csv"]
-
-
 def test_explain_writes_a_page(run: Run, tmp_path: Path) -> None:
     page = tmp_path / "why.html"
     answer = run("explain", "reviews-model", "good <img src=x onerror=alert(1)>", "--html", str(page))

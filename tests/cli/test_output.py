@@ -11,8 +11,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -23,8 +21,6 @@ from foretell.cli.output import (
     aligned,
     as_json,
     listed,
-    note,
-    show,
 )
 
 NASTY = "\x1b]0;title\x07\x1b[31mred\x9b0m \x7f\r \u202eback\u202c \u2066i\u2069"
@@ -51,15 +47,6 @@ def test_rows_are_aligned_and_listed() -> None:
     assert aligned([("a\x1b[0m\nb", 1)]) == listed([("a\x1b[0m\nb", 1)]) == "a\u241b[0m b  1"
 
 
-def test_text_for_people_holds_no_control_sequence(capsys: pytest.CaptureFixture[str]) -> None:
-    show(NASTY)
-    note(NASTY)
-    for text in capsys.readouterr():
-        assert text == (
-            "\u241b]0;title\u2407\u241b[31mred\ufffd0m \u2421\u240d \ufffdback\ufffd \ufffdi\ufffd\n"
-        )
-
-
 def test_json_escapes_control_sequences_and_loses_nothing() -> None:
     line = as_json({"text": NASTY + "\ud800 é"})
     assert not set(NASTY) & set("\x1b\x07\x9b\x7f\r\u202e") & set(line)
@@ -77,19 +64,9 @@ def test_csv_is_sanitised_on_a_terminal_alone(
     assert "\x1b" not in capsys.readouterr().out
 
 
-def test_values_of_any_type_have_a_cell_and_are_json(capsys: pytest.CaptureFixture[str]) -> None:
-    value = {
-        "a": True, "b": ["x", 1, None], "c": {"y": 2}, "d": date(2026, 1, 2), "e": Decimal("1.5"), "f": b"z"
-    }  # fmt: skip
-    assert json.loads(as_json(value)) == {**value, "d": "2026-01-02", "e": 1.5, "f": "b'z'"}
-    Writer("csv", list(value)).write(value)
-    assert capsys.readouterr().out == 'a,b,c,d,e,f\ntrue,x; 1; null,"{""y"": 2}",2026-01-02,1.5,b\'z\'\n'
-
-
 @pytest.mark.parametrize(
     ("argv", "what"),
     [
-        (("classify", "reviews-model", "big.csv", "--format", "jsonl"), r"classifying .*\d+/\? "),
         (
             ("evaluate", "reviews-model", "big.csv", "--json"),
             r"evaluating .*\d+/1500 +[\d-]:",

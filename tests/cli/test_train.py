@@ -129,10 +129,6 @@ def test_a_teacher_s_answers_are_a_file(run: Run, tmp_path: Path) -> None:
     answer = run("train", "labels", "reviews.csv", *options, str(tmp_path / "m"))
     assert report_of(answer)["teacher"]["texts"] == 40
     assert "with the teacher's answers" in answer.err
-    answer = run("train", "labels", *options, str(tmp_path / "alone"))
-    assert answer.code == 0, answer.err
-    assert "no text has a label" in answer.err
-    assert "unevaluated" in run("classify", str(tmp_path / "alone"), "a fine film").out
 
 
 def test_a_model_is_continued_with_new_labels(run: Run, workplace: Path, tmp_path: Path) -> None:

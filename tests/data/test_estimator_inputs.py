@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +41,11 @@ def test_values_as_texts_and_labels() -> None:
         ("id text label", {}, ("text", "label")),
         ("Review-Text Sentiment", {}, ("Review-Text", "Sentiment")),
         ("title body class", {}, ("body", "class")),
-        ("id body", {}, ("body", None)),
         ("note", {}, ("note", None)),
         ("note kind", {"text": "Note", "label": "kind"}, ("note", "kind")),
         ("note other", {"text": "note", "need_label": True}, ("note", "other")),
-        ("text label sentiment", {"label": "sentiment"}, ("text", "sentiment")),
         ("a b c", {}, "clearly the text, found the columns a, b, c; name it with --text"),
         ("text a b", {"need_label": True}, "clearly the label, .*; name it with --label"),
-        ("text topic class", {"need_label": True}, "clearly the label, found"),
         ("text", {"text": "txet"}, r"column text; did you mean --text text \(Python: text='text'\)\?"),
         ("text", {"label": "x"}, "'x', found the column text; name one of them with --label COLUMN"),
         ("", {}, "found no columns"),
@@ -89,11 +85,6 @@ TEXTS = ["good", "bad", "fine"]
 def test_labels_in_every_form(y: Any) -> None:
     data = estimator_data(iter(TEXTS), y)
     assert (data.examples.labels, data.classes.tolist(), data.unlabelled) == (["0", "1", "0"], [0, 1], ())
-
-
-def test_dates_are_text() -> None:
-    days = [dt.date(2026, 1, 2), dt.date(2025, 12, 31)]
-    assert estimator_data(TEXTS[:2], days).classes.tolist() == ["2025-12-31", "2026-01-02"]
 
 
 def test_rows_without_a_label_and_their_weights_are_separated() -> None:

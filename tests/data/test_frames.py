@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import random
 import sys
 import warnings
 from collections.abc import Callable
@@ -170,21 +169,3 @@ def test_class_labels_have_their_names_and_minus_one_none(tmp_path: Path) -> Non
         assert pairs(source) == [("a", "pos"), ("b", "neg"), ("c", None)]
     with pytest.raises(DataError, match=r"the splits a, b; give one of them: data\['a'\]"):
         read_examples(datasets.DatasetDict(a=made, b=made))
-
-
-@pytest.mark.parametrize("compression", ["snappy", "none"])
-def test_damage_anywhere_is_a_typed_error(tmp_path: Path, compression: str) -> None:
-    rows = range(200)
-    columns = {"text": [f"é {i}" for i in rows], "when": pa.array(rows, "timestamp[s]")}
-    whole = parquet(columns, compression=compression)
-    r = random.Random(1)
-    errors = 0
-    for _ in range(60):
-        damaged = bytearray(whole)
-        damaged[r.randrange(4, len(whole))] ^= 1 << r.randrange(8)
-        (tmp_path / "a.parquet").write_bytes(damaged[: r.choice([len(whole), r.randrange(len(whole))])])
-        try:
-            list(iter_records(tmp_path / "a.parquet"))
-        except DataError:
-            errors += 1
-    assert errors > 15

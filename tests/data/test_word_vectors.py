@@ -99,7 +99,6 @@ BAD_FILES: dict[str, tuple[str | bytes, str]] = {
         "".join([*LINES[:3], "good 0.1 0.2\n"]),
         r"line 4: expected 4 numbers after the word 'good', found 2; the file is damaged or was cut",
     ),
-    "cut in a line": (text_of()[:-20], r"line 6: expected 4 numbers after the word '水', found [123]"),
     "infinity": (LINES[0] + "good 0.1 inf 0.2 0.3\n", r"line 2: expected numbers .* found inf"),
     "no number": (LINES[0] + "good 0.1 x 0.2 0.3\n", r"line 2: expected numbers after the word, found 'x'"),
     "fewer words than stated": (
@@ -109,11 +108,9 @@ BAD_FILES: dict[str, tuple[str | bytes, str]] = {
     "no words": ("0 4\n", "found no words"),
     "an enormous dimension": ("1 400000000\nx 1\n", "a dimension of 1 to 16,384, found 400,000,000"),
     "prose": ("It is a truth universally acknowledged\n", "found the first line 'It is a truth"),
-    "a list of counts": ("the 2300\nof 1200\n", "found the first line 'the 2300'"),
     "binary, cut in a row": (binary_of()[:-9], "found .* bytes; the file is damaged or was cut"),
     "binary without words": (b"2 4\n" + bytes(9000), "a word, a space and its numbers until the end"),
     "an array": (b"\x93NUMPY" + bytes(40), "found a NumPy array; write each word and its numbers on a line"),
-    "a document": (b"%PDF-1.7" + bytes(40), "expected word vectors .*, found a PDF document"),
     "a fastText model": (
         (793712314).to_bytes(4, "little") + bytes(40),
         "found a model of fastText; download",
@@ -230,15 +227,11 @@ VECTORS = WordVectors(PARTS, ROWS, "made", "")
     [
         ("Do", ["do"]),
         ("PARIS", ["paris"]),
-        ("haus", ["Haus"]),
         ("don't", ["do", "n't"]),
         ("DON’T", ["do", "n't"]),
-        ("it's", ["it", "'s"]),
         ("l'homme", ["l'", "homme"]),
         ("rock'n'roll", ["rock", "'n", "roll"]),
         ("dogs'", []),
-        ("zebra's", []),
-        ("'", []),
         ("unknown", []),
     ],
 )

@@ -106,18 +106,11 @@ FOLDS = "out-of-fold predictions of 5 folds (a.csv)"
             f"Accuracy 85.00 % on {FOLDS}, trained in 1 min 05 s.",
         ),
         (
-            {"perplexity": 77.25, "measured_on": "validation text", "tokens": 9},
-            "Perplexity per token 77.25 on validation text.",
-        ),
-        (
             {"accuracy": 1.0, "perplexity": 1.01, "measured_on": "the last 1,000 iterations"},
             "Accuracy 100.00 % on training text (the last 1,000 iterations).",
         ),
         ({"accuracy": 0.5, "micro_f1": 0.6}, "Subset accuracy 50.00 % on validation texts."),
-        (
-            {"not_measured": "too few different texts to measure (4)"},
-            "No accuracy: too few different texts to measure (4).",
-        ),
+        ({"not_measured": "too few different texts (4)"}, "No accuracy: too few different texts (4)."),
         ({"seconds": 1.0}, "No metrics, trained in 1 s."),
     ],
 )

@@ -18,23 +18,6 @@ from foretell.presets import WORDS_PRESETS
 SMALL = WordsSettings(embedding_size=4, units=6, layers=2, dropout=0.5)
 
 
-def test_names_and_shapes_of_the_lstm_network() -> None:
-    shapes = {name: value.shape for name, value in weights_of(LstmNetwork(SMALL, 9)).items()}
-    assert shapes == {
-        "embedding": (9, 4),
-        "lstm_1/kernel": (4, 24),
-        "lstm_1/recurrent_kernel": (6, 24),
-        "lstm_1/bias": (24,),
-        "lstm_2/kernel": (6, 24),
-        "lstm_2/recurrent_kernel": (6, 24),
-        "lstm_2/bias": (24,),
-        "projection/kernel": (6, 4),
-        "projection/bias": (4,),
-        "output/bias": (9,),
-    }
-    assert "projection/kernel" not in weights_of(LstmNetwork(with_changes(SMALL, {"units": 4}), 9))
-
-
 def test_mixed_precision_is_for_training_alone() -> None:
     ids = tf.constant(np.arange(12).reshape(3, 4) % 9)
     exact, mixed = LstmNetwork(SMALL, 9), LstmNetwork(SMALL, 9, "mixed_bfloat16")
@@ -43,18 +26,6 @@ def test_mixed_precision_is_for_training_alone() -> None:
         assert np.array_equal(*found) == is_same
         np.testing.assert_allclose(*found, atol=0.01)
     np.testing.assert_array_equal(*(network.logits(found[0][:, 0]) for network in (exact, mixed)))
-
-
-def test_names_and_shapes_of_the_article_network() -> None:
-    shapes = {n: v.shape for n, v in weights_of(ArticleNetwork(WORDS_PRESETS["article"], 69)).items()}
-    assert shapes == {
-        "lstm_1/kernel": (513, 2048),
-        "lstm_1/bias": (2048,),
-        "lstm_2/kernel": (1024, 2048),
-        "lstm_2/bias": (2048,),
-        "dense/kernel": (512, 69),
-        "dense/bias": (69,),
-    }
 
 
 def test_golden_initialisers_of_the_article() -> None:
@@ -69,28 +40,6 @@ def test_golden_initialisers_of_the_article() -> None:
     assert weights["dense/bias"].std() == pytest.approx(1, rel=0.3)
     assert weights["lstm_1/kernel"][0, :3] == pytest.approx([0.00114440, 0.04360744, -0.03444737], abs=1e-7)
     assert weights["dense/bias"][:3] == pytest.approx([-1.25963342, -0.37454605, -0.53090692], abs=1e-6)
-
-
-def test_the_article_network_equals_a_slow_one() -> None:
-    settings = with_changes(WORDS_PRESETS["article"], {"units": 5})
-    network = ArticleNetwork(settings, 7)
-    weights = weights_of(network)
-    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
-    xs = [np.array([float(x)]) for x in (4, 0, 6)]
-    for layer in ("lstm_1", "lstm_2"):
-        h = c = np.zeros(5)
-        outputs = []
-        for x in xs:
-            i, j, f, o = np.split(
-                np.concatenate([x, h]) @ weights[f"{layer}/kernel"] + weights[f"{layer}/bias"], 4
-            )
-            c = sigmoid(f + 1) * c + sigmoid(i) * np.tanh(j)
-            h = sigmoid(o) * np.tanh(c)
-            outputs.append(h)
-        xs = outputs
-    logits, _ = network.forward(tf.constant([4, 0, 6]))
-    expected = xs[-1] @ weights["dense/kernel"] + weights["dense/bias"]
-    np.testing.assert_allclose(logits[0], expected, atol=1e-5)
 
 
 def test_a_state_carried_over_equals_one_long_window() -> None:

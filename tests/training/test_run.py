@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
-import math
 import os
 import signal
 import sys
@@ -21,14 +20,14 @@ import pytest
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import weight_shapes
 from foretell.config import WordsSettings
-from foretell.errors import ArtifactError, Interrupted, RunError, SettingsError
+from foretell.errors import ArtifactError, Interrupted, RunError
 from foretell.text.tokenizer import Tokenizer
 from foretell.training import run as run_module
 from foretell.training import run_lock
 from foretell.training.budget import Budget
 from foretell.training.events import Event, Note
 from foretell.training.interrupt import Interrupt, interrupted, nothing_to_resume
-from foretell.training.options import TrainOptions, check_unchanged
+from foretell.training.options import TrainOptions
 from foretell.training.quiet import load_tensorflow
 from foretell.training.run import Request, Run, check_can_begin, folder_of
 from foretell.training.run_lock import RunLock
@@ -321,15 +320,6 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wh
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"checkpoint_seconds": 0.0}, {"checkpoint_seconds": math.nan}, {"resume": True, "restart": True}],
-)
-def test_options_that_cannot_be(options: dict[str, Any]) -> None:
-    with pytest.raises(SettingsError, match=r"checkpoint-seconds: expected more than 0|found both"):
-        TrainOptions(out=Path("m"), **options)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_where_the_main_thread_is_or_is_deferred(number: signal.Signals) -> None:
     before = signal.getsignal(number)
@@ -386,12 +376,3 @@ def test_the_error_names_the_command_that_resumes() -> None:
     # In a temporary folder: scikit-learn's searches take an `Exception` for the failure of one model.
     with pytest.raises(KeyboardInterrupt, match="out="), nothing_to_resume(is_temporary=True):
         raise error
-
-
-def test_a_setting_that_stays_may_not_change() -> None:
-    own, other = WordsSettings(), WordsSettings(units=3, epochs=2)
-    check_unchanged(own, other, ("network", "tokens"))
-    with pytest.raises(
-        SettingsError, match=r"expected units 128, as in the model to continue, found 3; .* on all data"
-    ):
-        check_unchanged(own, other, ("units",))

@@ -31,10 +31,10 @@ def run(job: str, stage: str, number: signal.Signals, out: Path) -> tuple[int, s
 @pytest.mark.parametrize(
     ("job", "stage", "number", "expected"),
     [
-        ("labels", "members", signal.SIGTERM, 143),
+        pytest.param("labels", "members", signal.SIGTERM, 143, marks=pytest.mark.soak),
         ("labels", "network", signal.SIGINT, 130),
         ("words", "kneser-ney", signal.SIGHUP, 129),
-        ("words", "network", signal.SIGTERM, 143),
+        pytest.param("words", "network", signal.SIGTERM, 143, marks=pytest.mark.soak),
     ],
 )
 def test_a_stage_answers_in_time(

@@ -12,7 +12,6 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.tree import DecisionTreeClassifier
 
 pytest.importorskip("tensorflow")
 
@@ -121,13 +120,10 @@ def useless() -> dict[str, Callable[[np.random.Generator], np.ndarray]]:
     """Return kinds of teachers that know nothing of the texts, or the wrong labels."""
     true, n = certain(MORE[1]), len(MORE[1])
     return {
-        "random": lambda rng: rng.dirichlet(np.ones(3), n),
         "random and certain": lambda rng: np.eye(3)[rng.integers(3, size=n)],
         "one label": lambda rng: np.tile(np.eye(3)[rng.integers(3)], (n, 1)),
-        "all alike": lambda _: np.full((n, 3), 1 / 3),
         "other texts' answers": lambda rng: true[rng.permutation(n)],
         "shuffled columns": lambda rng: true[:, np.roll(np.arange(3), 1 + rng.integers(2))],
-        "by length, as of another language": lambda _: np.eye(3)[[len(text) % 3 for text in MORE[0]]],
     }
 
 
@@ -140,18 +136,13 @@ def test_the_answers_of_a_useless_teacher_are_no_rows(kind: str, stages: Stages)
     assert (found.train, found.taught, sorted(found.unlabelled)) == (split.train, 0, sorted(MORE[0]))
 
 
-@pytest.mark.parametrize("estimator", [KNeighborsClassifier(1), DecisionTreeClassifier(random_state=1)])
-@pytest.mark.parametrize(
-    "kind", ["text", "number", "with validation texts", "answers, with validation texts"]
-)
-def test_labels_that_a_teacher_has_learned_by_heart_do_no_harm(
-    estimator: Any, kind: str, stages: Stages
-) -> None:
+@pytest.mark.parametrize("kind", ["number", "with validation texts", "answers, with validation texts"])
+def test_labels_that_a_teacher_has_learned_by_heart_do_no_harm(kind: str, stages: Stages) -> None:
     rng = random.Random(400)
     texts = [" ".join([*rng.choices(FILLERS, k=4), f"n{i}"]) for i in range(400)]
     labels = [rng.choice("12") for _ in texts]
     train, more = Examples(texts[:100], labels[:100]), texts[160:]
-    teacher = make_pipeline(CountVectorizer(), estimator)
+    teacher = make_pipeline(CountVectorizer(), KNeighborsClassifier(1))
     teacher.fit(train.texts, np.array(train.labels, int if kind == "number" else str))
     given = teacher_of(teacher.predict_proba(more) if "answers" in kind else teacher, more, ["1", "2"], None)
     assert isinstance(given, Answering)

@@ -20,7 +20,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trainers import Notes
 
-from foretell import TextClassifier
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import with_changes
@@ -114,16 +113,6 @@ def test_old_labels_have_the_type_of_the_new_or_are_refused(
         return
     with pytest.raises(DataError, match=f"labels of the type of those of old-model .'{old[0]}'"):
         split_of(given, TINY, known, old=before)
-
-
-def test_labels_keep_their_type_in_python(old: Ancestor, tmp_path: Path) -> None:
-    texts, labels = examples("ab", 40).texts, [1, 2] * 20
-    TextClassifier("quick", **SIZES).fit(texts[:30], labels[:30], out=tmp_path / "numbers")
-    clf = TextClassifier("quick", **SIZES).fit(texts, [1, 7] * 20, continue_from=tmp_path / "numbers")
-    assert clf.classes_.tolist() == [1, 2, 7]
-    assert {type(label) for label in clf.predict(texts[:4])} == {int}
-    with pytest.raises(DataError, match="labels of the type of those of january"):
-        TextClassifier("quick", **SIZES).fit(texts, labels, continue_from=old.model.directory)
 
 
 def metrics_after(accuracy: float, before: float | None, n: int) -> tuple[dict[str, Any], Notes]:

@@ -20,7 +20,6 @@ from trainers import Notes, train
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import Split
-from foretell.errors import DataError
 from foretell.hashes import sha256_of
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
@@ -32,7 +31,7 @@ from foretell.training.labels.dense_fit import mean_basis
 from foretell.training.labels.linear_fit import fit_ngrams, select_texts
 from foretell.training.labels.logistic import LogisticFit
 from foretell.training.labels.one_member import label_by_vectors
-from foretell.training.labels.text_vectors import drawn, label, make_vectors, to_linear_model
+from foretell.training.labels.text_vectors import label, make_vectors, to_linear_model
 from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
 
 FIRST, SIZE = 2, 7
@@ -156,18 +155,6 @@ def test_of_texts_to_come_the_ngrams_vectors_make_a_linear_model(n_labels: int) 
     assert (logs.argmax(axis=1) == np.arange(40) % 2).mean() > 0.8
 
 
-def test_ngrams_are_drawn_by_how_much_they_tell() -> None:
-    counted, known, _ = counted_topics()
-    found = drawn(counted, known)
-    held = [counted.texts[a:b] for a, b in zip(counted.starts[:-1], counted.starts[1:], strict=True)]
-    mass = np.array([known[texts].sum(axis=0) for texts in held]) + 2.0
-    others = np.array([(1 - known[texts]).sum(axis=0) for texts in held]) + 2.0
-    ratio = np.log(mass / mass.sum(axis=0)) - np.log(others / others.sum(axis=0))
-    expected = np.minimum(1, np.abs(ratio).max(axis=1) ** 2)
-    np.testing.assert_allclose(found, np.where(expected < 0.004, 0, expected), rtol=1e-4)
-    assert (drawn(counted, np.full_like(known, 0.5)) == 0).all()
-
-
 def slowly_learned(
     texts: np.ndarray, ngrams: np.ndarray, held: list[list[int]], table: np.ndarray, first: int, rate: float
 ) -> None:
@@ -203,19 +190,6 @@ def test_the_compiled_steps_are_those_of_a_slow_reference() -> None:
     slowly_learned(slow_texts, slow_ngrams, held, table, int(seed) % text_vectors._TABLE, 0.1)
     np.testing.assert_allclose(texts, slow_texts, atol=1e-5)
     np.testing.assert_allclose(ngrams, slow_ngrams, atol=1e-5)
-
-
-def test_passes_are_as_many_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted, known, _ = counted_topics()
-    rates: list[float] = []
-    monkeypatch.setattr(text_vectors, "_learn_part", lambda _, rate, *__: rates.append(float(rate)))
-    make_vectors(counted, known, seed=1)
-    assert len(set(rates)) == text_vectors.PASSES
-    assert rates[0] == pytest.approx(text_vectors.LEARNING_RATE)
-    assert min(rates) > 0
-    rates.clear()
-    make_vectors(counted, known, seed=1, seconds=0.0)
-    assert len(set(rates)) == 1
 
 
 N_LABELLED, N_VALID = 60, 60
@@ -370,15 +344,6 @@ def test_they_are_not_used_where_nothing_is_decided_on_folds(vectors: Path, tmp_
     model = train(examples(), settings, out=tmp_path / "m", vectors=vectors, listener=notes)
     assert any(note.startswith("word vectors: not used, because") for note in notes)
     assert "vectors" not in model.metrics
-
-
-def test_vectors_of_another_language_and_missing_ones_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "other.txt"
-    path.write_text("uno 1 2 3\ndos 1 2 3\n")
-    with pytest.raises(DataError, match="found none"):
-        tokens_with(path)
-    with pytest.raises(DataError, match="missing"):
-        tokens_with(tmp_path / "missing.txt")
 
 
 @pytest.mark.parametrize("width", [8, 4])
