@@ -15,6 +15,7 @@ from foretell.artifacts.directory import write_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
+from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.keys import LONGEST
 from foretell.ngrams.kneser_ney import Interpolation, KneserNey
 from foretell.ngrams.linear import LinearModel
@@ -68,6 +69,14 @@ def write_random(path: Path, *args: Any, **parts: Any) -> Path:
     """Write `random_model` of the other arguments as a model directory."""
     write_model(random_model(*args, **parts), path)
     return path
+
+
+def write_classifier(path: Path, *, seed: int = 7, **parts: Any) -> Path:
+    """Write a small classifier of a network and a linear model, with random weights."""
+    settings = LabelsSettings(units=5, embedding_size=6, length=30)
+    linear = random_linear_model(size=20, n_columns=1, seed=seed)
+    members = {"ensemble": Ensemble(network=1, linear=1), "linear": linear}
+    return write_random(path, settings, ["neg", "pos"], seed=seed, **members, **parts)
 
 
 def tokenizer_of(

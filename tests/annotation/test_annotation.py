@@ -65,33 +65,6 @@ def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
     opened(tmp_path).close()
 
 
-def test_undo_shows_the_text_again(annotation: Annotation) -> None:
-    answer_right(annotation, 3)
-    item = shown(annotation)
-    annotation.answer(item, "billing")
-    (undone,) = annotation.undo()
-    assert undone.label == "billing"
-    again = shown(annotation)
-    assert (again.id, again.suggested) == (item.id, item.suggested)
-    annotation.skip(again)
-    assert [each.kind for each in annotation.answers] == ["label", "label", "label", "skip"]
-    for _ in range(4):
-        annotation.undo()
-    assert annotation.undo() == []
-    assert annotation.counts().answers == 0
-
-
-def test_skip_none_and_unclear_are_answers(annotation: Annotation) -> None:
-    items = []
-    for give in (annotation.skip, annotation.none, annotation.unclear):
-        items.append(shown(annotation).id)
-        (answer,) = give(items[-1])
-        assert answer.label is None
-    counts = annotation.counts()
-    assert (counts.answers, counts.skip, counts.none, counts.unclear) == (3, 1, 1, 1)
-    assert shown(annotation).id not in items
-
-
 def test_search_and_label_many_at_once(annotation: Annotation) -> None:
     found, reserved = annotation.search("Printer  broken"), annotation._pool.reserved
     assert found

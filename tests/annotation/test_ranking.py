@@ -9,7 +9,7 @@ from annotation.tickets import LABELS, tickets
 from foretell.annotation import ranking
 from foretell.annotation.journal import Answer
 from foretell.annotation.metrics import changes_little, metrics_of
-from foretell.annotation.ranking import Pool, QuickModel, densities, information, select
+from foretell.annotation.ranking import Pool, QuickModel, information, select
 from foretell.errors import DataError
 from foretell.metrics.bootstrap import Estimate, share_of
 
@@ -36,14 +36,6 @@ def test_any_text_has_features(texts: list[str]) -> None:
 def unit(rows: list[list[float]]) -> np.ndarray:
     array = np.array(rows, np.float32)
     return array / np.linalg.norm(array, axis=1, keepdims=True)
-
-
-def test_a_text_like_many_others_is_dense() -> None:
-    near = [[1, 0.01 * i, 0] for i in range(30)]
-    found = densities(unit([*near, [0, 0, 1]]), 0)
-    assert found[:30].min() > 0.99
-    # Its one neighbour is itself: 1 of 11.
-    assert found[30] < 0.2
 
 
 def test_uncertain_and_dense_texts_come_first() -> None:

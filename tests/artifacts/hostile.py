@@ -41,8 +41,6 @@ def cases() -> dict[str, Change]:
 def _kinds_of_files() -> dict[str, Change]:
     made: dict[str, Callable[[Path], object]] = {
         "a link to /dev/zero": lambda path: path.symlink_to("/dev/zero"),
-        "a link to /dev/stdin": lambda path: path.symlink_to("/dev/stdin"),
-        "a link to /proc/self/mem": lambda path: path.symlink_to("/proc/self/mem"),
         "a link to itself": lambda path: path.symlink_to(path.name),
         "a link to nothing": lambda path: path.symlink_to("nowhere"),
         "a FIFO": lambda path: os.mkfifo(path),
@@ -82,11 +80,8 @@ def _entry(directory: Path, name: str, **values: object) -> None:
 def _no_objects() -> dict[str, Change]:
     contents = {
         "a list": b"[]",
-        "a number": b"1",
-        "null": b"null",
         "a text": b'"x"',
         "nested deeply": b"[" * 100_000,
-        "nested deeply in an object": b'{"a":' * 100_000,
         "no UTF-8": b'{"a": "\xff"}',
         "no JSON": b"\x80\x04\x95pickle",
         "a number of 5,000 digits": b'{"a": ' + b"9" * 5000 + b"}",
@@ -103,23 +98,17 @@ def _no_objects() -> dict[str, Change]:
 
 def _configs() -> dict[str, Change]:
     tops: dict[str, list[Any]] = {
-        "job": ["images", None, 1, ["labels"], {}, "words"],
-        "preset": [None, 1, ["base"], {}],
-        "format_version": ["2", 2.5, True, 0, -1, None, [2]],
-        "labels": [
-            None, [], ["neg"], ["neg", "neg"], ["pos", "neg"], [1, 2], ["neg", 1], ["neg", None], "neg",
-            {"neg": 0}, [["neg"], ["pos"]], ["a", "b", "c"], [True, False],
-        ],
-        "ancestors": [None, 1, "a", ["a"], [1], [None], ["G" * 64], {"a" * 64: 1}],
+        "job": ["images", None, ["labels"], "words"],
+        "preset": [None, ["base"]],
+        "format_version": ["2", 2.5, True, 0, None],
+        "labels": [None, ["neg"], ["neg", "neg"], ["pos", "neg"], ["neg", 1], "neg", ["a", "b", "c"]],
+        "ancestors": [None, "a", ["a"], [1], {"a" * 64: 1}],
         "settings": [None, [], 1, "base", {"units": 9}, {"network": "article"}, {"color": "red"}],
         "ensemble": [
-            [], 1, "x", {}, {"network": 1, "linear": 1}, {"network": -1, "linear": 1, "offsets": []},
+            [], "x", {}, {"network": 1, "linear": 1}, {"network": -1, "linear": 1, "offsets": []},
             {"network": 0, "linear": 0, "offsets": []}, {"network": "1", "linear": 1, "offsets": []},
-            {"network": 1e300, "linear": 1, "offsets": []}, {"network": 1, "linear": 1, "offsets": [0]},
-            {"network": 1, "linear": 1, "offsets": [0, 1e300]}, {"network": 1, "linear": 1, "offsets": {}},
-            {"network": 1, "linear": 1, "offsets": [None, None]},
+            {"network": 1, "linear": 1, "offsets": [0]}, {"network": 1, "linear": 1, "offsets": [0, 1e300]},
             {"network": 10**400, "linear": 1, "offsets": []},
-            {"network": float("inf"), "linear": 1, "offsets": []},
             {"network": 1, "linear": float("nan"), "offsets": []},
         ],
     }  # fmt: skip
@@ -175,11 +164,9 @@ def _tokenizers() -> dict[str, Change]:
     }  # fmt: skip
     known = {"<pad>": 0, "<unk>": 1, "<eos>": 2}
     vocabularies: list[Any] = [
-        {}, [], None, known, {**known, "the": 3, "a": 3}, {**known, "the": 4}, {**known, "the": 2**32 + 3},
-        {**known, "the": -1}, {**known, "the": 3.0}, {**known, "the": "3"}, {**known, "the": None},
-        {"<pad>": False, "<unk>": True, "<eos>": 2, "the": 3},
+        {}, None, known, {**known, "the": 3, "a": 3}, {**known, "the": 4}, {**known, "the": 2**32 + 3},
+        {**known, "the": -1}, {**known, "the": 3.0}, {**known, "the": "3"},
         {**known, **{str(i): 3 + i for i in range(7)}}, {"<unk>": 0, "<pad>": 1, "<eos>": 2, "the": 3},
-        {"the": 0, "a": 1, "of": 2, "mind": 3},
     ]  # fmt: skip
     models = [
         {"type": "BPE", "vocab": {}, "merges": [], "byte_fallback": True}, {"unk_token": "the"},
@@ -215,14 +202,12 @@ def _manifests() -> dict[str, Change]:
         for name in names
     }
     values: list[dict[str, Any]] = [
-        {"size": -1}, {"size": 10**30}, {"size": True}, {"size": "5"}, {"size": 5.0}, {"size": None},
-        {"sha256": ""}, {"sha256": "A" * 64}, {"sha256": 1}, {"sha256": None}, {"sha256": good[:63]},
+        {"size": -1}, {"size": 10**30}, {"size": True}, {"size": "5"}, {"sha256": "A" * 64}, {"sha256": None},
     ]  # fmt: skip
     changes |= {f"manifest.json: {value}": partial(_entry, name="config.json", **value) for value in values}
     contents: dict[str, Any] = {
         "a list": [],
         "files as a list": {"foretell": "1", "files": []},
-        "no files": {"foretell": "1"},
         "files without values": {"foretell": "1", "files": dict.fromkeys(FILES)},
         "a hundred thousand files": {
             "foretell": "1",

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from export_workplace import random_tfidf_models
-from safetensors.numpy import save
 
 from foretell.artifacts import manifest
 from foretell.artifacts.directory import Home, check_writable, pack, read_model, unpack, write_model
@@ -32,7 +31,7 @@ from foretell.errors import (
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.kneser_ney import Interpolation, KneserNey
-from tests.builders import random_linear_model, rewrite, rewrite_json
+from tests.builders import random_linear_model
 from tests.encoders import kept_teacher
 
 ALL = (*manifest.FILES, manifest.MANIFEST)
@@ -178,31 +177,11 @@ def test_a_changed_a_truncated_and_a_missing_file(directory, name):
         read_model(directory)
 
 
-@pytest.mark.parametrize("change", ["not safetensors", "keys that descend", "a weight that is NaN"])
-def test_a_linear_model_that_lies_under_a_true_hash(mixed, tmp_path, change):
-    write_model(mixed, tmp_path / "model")
-    arrays = {name: array.copy() for name, array in mixed.linear.to_arrays().items()}
-    if change == "keys that descend":
-        arrays["linear/keys"] = arrays["linear/keys"][::-1].copy()
-    elif change == "a weight that is NaN":
-        arrays["linear/weights"][0] = np.nan
-    content = b"\x00" * 40 if change == "not safetensors" else save(arrays)
-    rewrite(tmp_path / "model", "linear.safetensors", content)
-    with pytest.raises(ChangedFileError, match=r"linear\.safetensors"):
-        read_model(tmp_path / "model")
-
-
 def test_a_newer_format_is_named_before_anything_else(directory):
     config = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**config, "format_version": 3}))
     (directory / "model.safetensors").unlink()
     with pytest.raises(NewerFormatError, match=r"found version 3; pip install --upgrade foretell"):
-        read_model(directory)
-
-
-def test_settings_of_another_network_under_a_true_hash(directory):
-    rewrite_json(directory, "config.json", lambda config: config["settings"].update(units=8))
-    with pytest.raises(ChangedFileError, match=r"expected .* lstm_forward/kernel float32 \[5, 28\]"):
         read_model(directory)
 
 

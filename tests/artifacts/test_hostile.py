@@ -15,10 +15,8 @@ from artifacts.hostile import cases
 from artifacts.hostile_graphs import Change
 from artifacts.hostile_teachers import HARMLESS, teachers
 
-from foretell.config import LabelsSettings
-from foretell.ngrams.ensemble import Ensemble
 from foretell.runtime.open import open_model
-from tests.builders import random_linear_model, write_random
+from tests.builders import write_classifier
 from tests.encoders import kept_teacher
 
 MAX_CPU_SECONDS = 5.0
@@ -76,30 +74,18 @@ for directory in sorted(root.iterdir(), key=lambda path: int(path.name)):
 """
 
 
-@pytest.fixture(scope="module")
-def valid(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier with a linear model."""
-    settings = LabelsSettings(units=5, embedding_size=6, length=30)
-    parts = {"ensemble": Ensemble(network=1, linear=1), "linear": random_linear_model(size=20, n_columns=1)}
-    path = tmp_path_factory.mktemp("valid") / "model"
-    write_random(path, settings, ["neg", "pos"], metrics={"accuracy": 0.5}, **parts)
-    return path
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc and /dev")
-def test_hostile_directories_are_refused(valid: Path, tmp_path: Path) -> None:
+def test_hostile_directories_are_refused(tmp_path: Path) -> None:
+    valid = write_classifier(tmp_path / "valid", metrics={"accuracy": 0.5})
     assert np.isfinite(open_model(valid).predict_proba(["the mind"])).all()
     changes = cases()
     assert len(changes) >= 140
-    _check_refused(valid, changes, tmp_path)
+    _check_refused(valid, changes, tmp_path / "changed")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc and /dev")
 def test_hostile_teachers_are_refused(tmp_path: Path) -> None:
-    parts = {"linear": random_linear_model(size=20, n_columns=1), "teacher": kept_teacher(1)}
-    ensemble = Ensemble(network=1, linear=1)
-    settings = LabelsSettings(units=5, embedding_size=6, length=30)
-    valid = write_random(tmp_path / "valid", settings, ["neg", "pos"], ensemble=ensemble, **parts)
+    valid = write_classifier(tmp_path / "valid", teacher=kept_teacher(1))
     assert np.isfinite(open_model(valid).predict_proba(["a good film"])).all()
     changes = teachers()
     assert len(changes) >= 60

@@ -65,15 +65,6 @@ def test_words_leave_out_the_logits_of_skipped_steps(make_model):
     np.testing.assert_array_equal(later["row_logits"], whole["logits"][1])
 
 
-def test_words_state_carries_from_call_to_call(make_model):
-    opened, inputs = opened_with_inputs(make_model("words-3-projected"))
-    whole, first = run(opened, inputs), run(opened, {**inputs, "ids": inputs["ids"][:, :2]})
-    carried = {name.removesuffix("_out"): value for name, value in first.items() if name.endswith("_out")}
-    second = run(opened, {**carried, "ids": inputs["ids"][:, 2:]})
-    np.testing.assert_allclose(second["logits"], whole["logits"][:, 2:], atol=1e-6)
-    np.testing.assert_allclose(second["c_3_out"], whole["c_3_out"], atol=1e-6)
-
-
 def test_the_article_words_are_basic_lstm_cells(make_model):
     """Against TensorFlow 1.15's BasicLSTMCell.call, written out: gates i, j, f, o and forget bias 1."""
     model = make_model("words-article")
@@ -94,32 +85,6 @@ def test_the_article_words_are_basic_lstm_cells(make_model):
             steps[step] = h
     expected = h @ weights["dense/kernel"] + weights["dense/bias"]
     np.testing.assert_allclose(run(opened, inputs)["logits"], expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", LABELS)
-def test_probabilities_are_of_every_label_alone_and_in_a_batch(make_model, name):
-    model = make_model(name)
-    opened, inputs = opened_with_inputs(model)
-    together = run(opened, inputs)["probabilities"]
-    assert together.shape == (3, len(model.labels))
-    np.testing.assert_allclose(together.sum(1), 1, atol=1e-6)
-    for row in range(3):
-        alone = run(opened, {key: value[row : row + 1] for key, value in inputs.items()})["probabilities"]
-        np.testing.assert_allclose(alone[0], together[row], atol=1e-6)
-
-
-def test_bilstm_padding_changes_nothing(make_model):
-    opened = session(make_model("labels-bilstm"))
-    ids, lengths = np.array([[5, 6, 7], [8, 0, 0]]), np.array([3, 1], np.int32)
-    padded = np.pad(ids, ((0, 0), (0, 9)))
-    # What lies behind the end is not read at all, not even when it is a word.
-    noisy = np.where(np.arange(12) < lengths[:, None], padded, 9)
-    expected = run(opened, {"ids": ids, "lengths": lengths})["probabilities"]
-    for other in (padded, noisy):
-        found = run(opened, {"ids": other, "lengths": lengths})["probabilities"]
-        np.testing.assert_allclose(found, expected, atol=1e-6)
-    empty = {"ids": np.zeros((2, 3), np.int64), "lengths": np.array([0, 2], np.int32)}
-    assert np.isfinite(run(opened, empty)["probabilities"]).all()
 
 
 def test_small_probabilities_keep_their_digits(make_model):

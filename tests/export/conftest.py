@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from export_workplace import MODELS, Copies, write
+from page_workplace import chromium
 
 from foretell.export import browser_runtime
 from foretell.export.model_export import export_model
@@ -50,12 +51,5 @@ def node() -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, as Playwright drives it; one process can hold one Playwright at a time, so not for longer."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("needs Chromium on PATH")
-    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=switches)
+    with chromium() as opened:
         yield opened
-        opened.close()

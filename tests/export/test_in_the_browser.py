@@ -17,6 +17,7 @@ from nasty import nasty_texts
 from foretell.data.examples import Examples
 from foretell.export.formats import read_back
 from foretell.export.model_export import export_model
+from foretell.export.readme import example
 from foretell.export.source import Source
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.explanation import Explanation, Word, write_html
@@ -116,6 +117,10 @@ def test_next_words_and_continuations_are_the_same_and_shown(
     page.goto(site("words"))
     runtime, text = WordsRuntime.open(models["words"]), "the mind adapts\nwhat stands in"
     assert_next_tokens(page, runtime, text, words=12)
+    with page.expect_console_message() as printed:
+        page.evaluate('import("./example.js").then(() => null)')
+    ours = runtime.next(example(Source(models["words"])), k=5)
+    assert [each["word"] for each in json.loads(printed.value.text)] == [each.word for each in ours]
     page.wait_for_selector("html[data-ready]")
     page.context.set_offline(True)
     page.fill("#text", "the mind")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.ngrams.cache import HALF, NONE, PENDING, ContinuousCache
@@ -25,39 +25,9 @@ from foretell.ngrams.ensemble import (
 )
 from foretell.ngrams.kneser_ney import Interpolation
 
-WEIGHTS = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.5])
-
 
 def drawn(n: int, n_labels: int, seed: int) -> Any:
     return np.random.default_rng(seed).dirichlet(np.ones(n_labels), n).astype(np.float32)
-
-
-def slowly(
-    ensemble: Ensemble, network: list[float] | None, linear: list[float] | None, n_labels: int
-) -> list[float]:
-    """Mix one text's probabilities by products of powers, as the pool is defined."""
-    pooled = []
-    for label in range(n_labels):
-        value = math.exp(ensemble.offsets[label]) if ensemble.offsets else 1.0
-        value *= 1.0 if network is None else network[label] ** ensemble.network
-        value *= 1.0 if linear is None else linear[label] ** ensemble.linear
-        pooled.append(value)
-    return [value / sum(pooled) for value in pooled]
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(2, 5), WEIGHTS, WEIGHTS, st.booleans(), st.integers(0, 10_000))
-def test_it_is_the_weighted_geometric_mean(
-    n_labels: int, network: float, linear: float, has_offsets: bool, seed: int
-) -> None:
-    assume(network + linear > 0)
-    offsets = np.random.default_rng(seed).normal(0, 1, n_labels) if has_offsets else np.zeros(0)
-    ensemble = Ensemble(network=network, linear=linear, offsets=tuple(offsets.tolist()))
-    of_network, of_linear = (drawn(7, n_labels, seed + k) for k in (1, 2))
-    found = ensemble(of_network, log_of(of_linear))
-    assert found.dtype == np.float32
-    for row, a, b in zip(found, of_network.tolist(), of_linear.tolist(), strict=True):
-        np.testing.assert_allclose(row, slowly(ensemble, a, b, n_labels), rtol=1e-4, atol=1e-6)
 
 
 def test_scores_are_log_odds_or_logits() -> None:
@@ -105,15 +75,6 @@ def test_a_member_without_weight_is_left_out() -> None:
 
 
 weights = st.lists(st.floats(0, 1), min_size=3, max_size=3).map(tuple)
-shares = st.floats(1e-6, 1)
-
-
-@given(weights, st.lists(st.tuples(shares, shares, st.integers(0, 2)), min_size=1, max_size=9))
-def test_each_probability_is_the_weighted_mean_by_the_length_of_its_context(weights, rows):
-    network, ngrams, lengths = (np.array(column) for column in zip(*rows, strict=True))
-    found = Interpolation(weights).logs(np.log(network), np.log(ngrams), lengths)
-    expected = [math.log((1 - weights[n]) * a + weights[n] * b) for a, b, n in rows]
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
 @given(weights, st.integers(0, 2), st.integers(0, 1_000))

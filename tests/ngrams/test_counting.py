@@ -18,7 +18,6 @@ from foretell.ngrams.characters import (
     character_ngrams,
     end_of_character_keys,
     make_alphabet,
-    normalized,
 )
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.keys import flat, keys_fit, ngram_keys
@@ -126,14 +125,3 @@ def test_an_alphabet_is_bounded_by_frequency_and_its_keys_fit_in_63_bits() -> No
     assert len(alphabet) <= MAX_ALPHABET + 1
     assert chr(alphabet[0]) == " "
     assert end_of_character_keys(MAX_ALPHABET + 1) < 1 << 63
-
-
-def test_case_and_composition_do_not_matter() -> None:
-    assert normalized("E\u0301tat") == normalized("état")
-    alphabet = make_alphabet(["état"])
-    np.testing.assert_array_equal(
-        character_ngrams(["E\u0301TAT"], alphabet)[0], character_ngrams(["état"], alphabet)[0]
-    )
-    # N-grams with other characters are left out.
-    found, every = (set(character_ngrams([text], alphabet)[0].tolist()) for text in ("étxat", "état"))
-    assert found < every

@@ -7,65 +7,11 @@ import pytest
 
 from foretell.errors import ArtifactError
 from foretell.ngrams import kneser_ney as module
-from foretell.ngrams.kneser_ney import KneserNey, Level, compact, expanded
+from foretell.ngrams.kneser_ney import KneserNey, compact, expanded
 from foretell.ngrams.merging import merged
 from foretell.training.words.kneser_ney_fit import count
 
 SIZE = 4
-
-
-def level(keys, probabilities, backoffs):
-    return Level(np.array(keys), np.array(probabilities, np.float32), np.array(backoffs, np.float32))
-
-
-@pytest.fixture
-def model():
-    """Words 0, 1 and 2 were counted; after 1 came 2 (number 1 · 4 + 2), after 1 2 came 0."""
-    return KneserNey(
-        (
-            level([0, 1, 2], [0.3, 0.2, 0.1], [0.4]),
-            level([1 * SIZE + 2], [0.5], [1.0, 0.25, 1.0]),
-            level([0 * SIZE + 0], [0.75], [0.125]),
-        ),
-        SIZE,
-        words=10,
-    )
-
-
-UNIGRAMS = [0.3 + 0.1, 0.2 + 0.1, 0.1 + 0.1, 0.1]
-
-
-def test_without_a_context_it_is_the_unigram_and_the_uniform_distribution(model):
-    found, length = model.distribution(np.zeros(0, np.int64))
-    np.testing.assert_allclose(found, UNIGRAMS, rtol=1e-6)
-    assert (length, found.sum()) == (0, pytest.approx(1))
-    # So is an uncounted context.
-    for before in ([3], [0], [3, 3]):
-        found, length = model.distribution(np.array(before))
-        np.testing.assert_allclose(found, UNIGRAMS, rtol=1e-6)
-        assert length == 0
-
-
-def test_a_counted_context_is_interpolated_with_the_order_below(model):
-    after_1 = [0.25 * p + (0.5 if word == 2 else 0) for word, p in enumerate(UNIGRAMS)]
-    found, length = model.distribution(np.array([1]))
-    np.testing.assert_allclose(found, after_1, rtol=1e-6)
-    assert length == 1
-    found, length = model.distribution(np.array([3, 1, 2]))
-    # The bigram 2 … was never counted as a context, the trigram 1 2 … was.
-    np.testing.assert_allclose(
-        found, [0.125 * p + (0.75 if word == 0 else 0) for word, p in enumerate(UNIGRAMS)]
-    )
-    assert length == 2
-
-
-def test_a_text_has_the_probabilities_of_its_distributions(model):
-    ids = np.array([1, 2, 0, 3, 1, 1, 2])
-    found, lengths = model.probabilities(ids)
-    for place, id in enumerate(ids):
-        distribution, length = model.distribution(ids[:place])
-        assert found[place] == pytest.approx(distribution[id], rel=1e-6)
-        assert lengths[place] == length
 
 
 @pytest.mark.parametrize(
@@ -79,8 +25,8 @@ def test_a_text_has_the_probabilities_of_its_distributions(model):
         ("ngrams/size", None, "found none"),
     ],
 )
-def test_other_arrays_are_refused(model, name, value, says):
-    arrays = {**model.to_arrays(), name: value}
+def test_other_arrays_are_refused(name, value, says):
+    arrays = {**count(np.array([0, 1, 2, 1]), SIZE, order=2).model.to_arrays(), name: value}
     with pytest.raises(ArtifactError, match=f"{name}: .*{says}"):
         KneserNey.from_arrays({key: each for key, each in arrays.items() if each is not None})
 

@@ -40,18 +40,13 @@ SCRIPTS: dict[str, str] = {
     "words": "the w1 w2 mind w37 adapts w2999 ",
     "one word": "a",
     "Han": "好",
-    "Han and Latin": "好a好b",
     "Thai": "ภาษาไทยไม่มีช่องว่าง",
     "emoji": "😀👩‍👩‍👧",
     "combining": "e\u0301\u0327\u0300",
-    "capital İ": "İ",
     "punctuation": "!?.,;-(",
     "spaces": " \t",
-    "lines": "w1\n",
-    "digits": "7",
     "escapes": '\\"\n',
     "surrogates": "\ud83d",
-    "underscores": "_ab_",
 }
 """What a text consists of, again and again."""
 
@@ -84,15 +79,11 @@ ROUTES: dict[str, tuple[dict[str, str], Body]] = {
 """For each route (a ? for another use of the same one): the models it may ask, and the body with texts."""
 
 VALUES: dict[str, tuple[bytes, bytes]] = {
-    "objects": (b"[", b"{},"),
     "arrays": (b"[", b"[],"),
-    "arrays of a number": (b"[", b"[1],"),
     "numbers": (b"[", b"1,"),
     "empty texts": (b"[", b'"",'),
     "one number": (b"", b"9"),
-    "one fraction": (b"0.", b"3"),
     "deep arrays": (b"", b"["),
-    "deep objects": (b"", b'{"a":'),
     "keys": (b"{", b'"k":1,'),
     "white space": (b"[", b"  "),
 }
@@ -154,11 +145,11 @@ def _of_texts(route: str, tokens: str, script: str, nesting: str, size: int) -> 
 def _of_values(route: str, key: str, values: str, size: int) -> Attack:
     begin, unit = VALUES[values]
     content = b'{"%s":%s' % (key.encode(), begin) + unit * (size // len(unit))
-    if values in ("objects", "arrays", "arrays of a number", "numbers", "empty texts"):
+    if values in ("arrays", "numbers", "empty texts"):
         content = content[:-1] + b"]}"
     elif values == "white space":
         content += b"]}"
-    elif values.startswith("one"):
+    elif values == "one number":
         content += b"}"
     return Attack(f"{route} {key} {values} {len(content)}", raw_request(route, content))
 
@@ -218,7 +209,7 @@ async def _beside(service: ServiceProcess, attack: Attack) -> tuple[Answer, floa
     return answer, waiting.result()
 
 
-@sizes(16, 1_000)
+@sizes(10, 1_000)
 def test_no_expensive_request_delays_others_or_takes_memory(service: ServiceProcess, count: int) -> None:
     outcomes: Counter[str] = Counter()
     longest, largest = 0.0, 0.0
@@ -246,7 +237,7 @@ def test_no_expensive_request_delays_others_or_takes_memory(service: ServiceProc
 def test_an_attacker_of_six_requests_at_once(folder: Path, count: int) -> None:
     """64 clients beside one that always has six expensive requests under way; then SIGTERM."""
     for number in range(count):
-        chosen = list(attacks(200, SEED + number))
+        chosen = list(attacks(20 if count == 1 else 200, SEED + number))
         with serving(folder, *_models(folder)) as service:
             asyncio.run(_warm(service))
             n = 240 if count == 1 else 6_400

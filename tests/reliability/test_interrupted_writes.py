@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,32 +31,24 @@ pytestmark = [
 ]
 
 
-class Server:
-    """A running server of `writes`."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def ask(self, command: str = "") -> str:
-        """Return the answer to a command; none: what the server says first."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        if command:
-            self._process.stdin.write(f"{command}\n")
-            self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
-
-
 @contextmanager
-def serving(operation: str, folder: Path) -> Iterator[Server]:
+def serving(operation: str, folder: Path) -> Iterator[Callable[[str], str]]:
+    """Run a server of `writes`; yield a function from a command to its answer."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONWARNINGS": "ignore"}
     command = [sys.executable, "-m", "reliability.writes", operation, str(folder)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
     with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def ask(command: str) -> str:
+            process.stdin.write(f"{command}\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip()
+
         try:
-            server = Server(process)
-            assert server.ask() == "ready"
-            yield server
+            assert process.stdout.readline() == "ready\n"
+            yield ask
         finally:
             process.kill()
 
@@ -74,10 +66,10 @@ def check(operation: str, kind: str, answer: str) -> tuple[int, str]:
 
 def test_every_call_that_writes(operation: str, tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()
-    with serving(operation, tmp_path) as server:
+    with serving(operation, tmp_path) as ask:
         for kind in KINDS:
             for number in range(1, 100):
-                code, found = check(operation, kind, server.ask(f"{kind} {number}"))
+                code, found = check(operation, kind, ask(f"{kind} {number}"))
                 outcomes[f"{kind}, {found}"] += 1
                 if kind != "SIGKILL":
                     assert code != 2 or operation == "cache", "a command would print the system's error"

@@ -108,7 +108,7 @@ async def ask(
                 answer = await client.ask(request(f"/v1/{verb}", {"texts": TEXTS[index]}))
                 assert answer.status == 200, answer
                 answers[which(answer.json()["answers"][0], [each[index] for each in by_model])] += 1
-                if number % 200 == 0:
+                if number % 50 == 0:
                     states[(await client.ask(request("/v1/states", {"text": TEXTS[index]}))).status] += 1
 
     async def replace() -> int:

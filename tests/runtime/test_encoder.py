@@ -164,10 +164,6 @@ BAD_ENCODERS: dict[str, tuple[dict[str, Any], str]] = {
         {"output": "sentence_embedding"},
         r"expected embeddings in the output sentence_embedding, found an array of the shape \[1, 12, 6\]",
     ),
-    "tokens that are pooled": (
-        {"pooled": True},
-        r"expected embeddings in the output last_hidden_state, found an array of the shape \[1, 6\]",
-    ),
     "more ids than rows": (
         {"words": [*WORDS, "one", "more"]},
         "expected an encoder that accepts 12 tokens with ids of up to 10, found .*; use the tokenizer.json",
@@ -217,7 +213,6 @@ def test_a_real_encoder(tmp_path: Path) -> None:
         "The film was wonderful.",
         "A great movie.",
         "The invoice has not been paid.",
-        "My bill is still open.",
         "good film " * 300,
     ]
     encoded = encoder.encode_counted(texts)
@@ -225,7 +220,6 @@ def test_a_real_encoder(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(encoded.vectors, axis=1), 1, rtol=1e-5)
     cosines = encoded.vectors @ encoded.vectors.T
     assert cosines[0, 1] > 0.5
-    assert cosines[2, 3] > 0.3
     assert cosines[0, 2] < 0.2
     alone = np.concatenate([encoder.encode([text]) for text in texts])
     np.testing.assert_allclose(encoded.vectors, alone, rtol=1e-5, atol=1e-6)

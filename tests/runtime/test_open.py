@@ -13,13 +13,10 @@ from safetensors.numpy import load
 
 from foretell.artifacts import manifest
 from foretell.artifacts.directory import pack, read_model, unpack
-from foretell.config import LabelsSettings
-from foretell.errors import ChangedFileError
-from foretell.ngrams.ensemble import Ensemble
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
 from foretell.runtime.words.predictor import WordsRuntime
-from tests.builders import random_linear_model, write_random
+from tests.builders import write_classifier
 
 
 def test_the_job_decides(lstm: WordsRuntime, any_labels: LabelsRuntime) -> None:
@@ -36,13 +33,10 @@ def test_the_job_decides(lstm: WordsRuntime, any_labels: LabelsRuntime) -> None:
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelsRuntime, LabelsRuntime]:
     """Two classifiers, each a network and a linear model of other weights."""
-    settings = LabelsSettings(units=5, embedding_size=6, length=30)
+    folder = tmp_path_factory.mktemp("two")
 
     def write(seed: int) -> LabelsRuntime:
-        path = tmp_path_factory.mktemp("two") / "model"
-        linear = random_linear_model(size=20, n_columns=1, seed=seed)
-        parts = {"ensemble": Ensemble(network=1, linear=1), "linear": linear, "metrics": {"seed": seed}}
-        return LabelsRuntime.open(write_random(path, settings, ["neg", "pos"], seed=seed, **parts))
+        return LabelsRuntime.open(write_classifier(folder / str(seed), seed=seed, metrics={"seed": seed}))
 
     return write(1), write(2)
 
@@ -105,13 +99,3 @@ def test_only_the_runtime_of_the_job_is_imported(lstm: WordsRuntime) -> None:
         "sys.exit('foretell.runtime.labels.classifier' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script, str(lstm.path)]).returncode == 0
-
-
-def test_a_damaged_directory_is_read_twice_and_refused(two, tmp_path: Path, monkeypatch) -> None:
-    one, _ = copies(two, tmp_path)
-    (one / "model.safetensors").write_bytes(b"")
-    real, reads = manifest.read_manifest, []
-    monkeypatch.setattr(manifest, "read_manifest", lambda path: reads.append(path) or real(path))
-    with pytest.raises(ChangedFileError, match=r"model\.safetensors: expected \d+ bytes, found 0"):
-        open_model(one)
-    assert len(reads) == 2

@@ -17,14 +17,13 @@ import pytest
 
 from foretell.annotation.annotation import Annotation
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.ngrams.ensemble import Ensemble, LabelwiseEnsemble
+from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.service.app import create_app
 from foretell.service.auth import Access
 from foretell.service.limits import Limits
 from foretell.service.models import Service
 from foretell.service.server import Server, bind, url
-from tests.builders import random_linear_model, write_random
-from tests.encoders import kept_teacher
+from tests.builders import write_random
 
 TEXT = "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"
 REVIEWS = ["good way", "bad mind 😀 obstacle", "", "the mind the mind nosuchword " * 12]
@@ -49,14 +48,6 @@ def write_several(path: Path) -> Path:
     settings = LabelsSettings(embedding_size=6, units=5, length=30, multi_label=";")
     ensemble = LabelwiseEnsemble(network=(1.0,) * 3, offsets=(3.0, 2.0, -4.0), thresholds=(0.5, 0.5, 0.5))
     return write_random(path, settings, ["ux", "bug", "billing"], text=TEXT, ensemble=ensemble)
-
-
-def write_teacher(path: Path) -> Path:
-    """Write a classifier that keeps its teacher."""
-    settings = LabelsSettings(embedding_size=6, units=5, length=30)
-    parts = {"linear": random_linear_model(12, 1), "teacher": kept_teacher(1)}
-    ensemble = Ensemble(network=1, linear=1)
-    return write_random(path, settings, ["neg", "pos"], text=TEXT, ensemble=ensemble, **parts)
 
 
 @dataclass

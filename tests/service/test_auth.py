@@ -17,7 +17,7 @@ from service_workplace import Running, running
 from foretell.errors import UsageError
 from foretell.service import auth
 from foretell.service.app import PAGE
-from foretell.service.auth import Access, hostname, read_token
+from foretell.service.auth import Access, read_token
 
 TOKEN = b"a-token-of-some-length"
 BEARER = {"Authorization": f"Bearer {TOKEN.decode()}"}
@@ -188,10 +188,8 @@ def test_the_token_is_compared_in_constant_time(locked: Running, monkeypatch: py
     ("content", "found"),
     [
         (b"", "0 characters"),
-        (b"x" * 15, "15 characters"),
         (b"two lines of\nwords here", "a character that a header cannot carry"),
         (b"\xff" * 20, "a character that a header cannot carry"),
-        (b"x" * 16 + b"\x7f", "a character that a header cannot carry"),
     ],
 )
 def test_a_token_file_holds_one_good_line(tmp_path: Path, content: bytes, found: str) -> None:
@@ -219,14 +217,3 @@ def test_any_other_address_needs_a_token() -> None:
     for origin in ("*", "null", "example.org", "https://example.org/", "ftp://example.org", ""):
         with pytest.raises(UsageError, match="--allow-origin"):
             Access("127.0.0.1", origins=[origin])
-
-
-@pytest.mark.parametrize(
-    ("header", "name"),
-    [
-        ("localhost", "localhost"), (" LocalHost:80 ", "localhost"), ("[::1]", "::1"), ("[::1]:8000", "::1"),
-        ("::1", ""), ("localhost:", ""), ("localhost:a", ""), ("[::1]x", ""), ("", ""),
-    ],
-)  # fmt: skip
-def test_the_name_in_a_host_header(header: str, name: str) -> None:
-    assert hostname(header) == name

@@ -97,7 +97,7 @@ def test_log_probabilities_are_the_models_own(client: openai.OpenAI, runtime: Wo
 
 
 def test_foretells_own_parameters_steer(client: openai.OpenAI, runtime: WordsRuntime) -> None:
-    own = {"top_k": 2, "min_p": 0.01, "repetition_penalty": 1.5}
+    own = {"top_k": 2, "min_p": 0.01, "repetition_penalty": 1.5, "cache": 20}
     found = client.completions.create(model="notes", prompt="the mind", max_tokens=9, seed=1, extra_body=own)
     assert found.choices[0].text == runtime.continuations("the mind", words=9, seed=1, **own)[0].text
     ended = client.completions.create(
@@ -111,21 +111,14 @@ def test_foretells_own_parameters_steer(client: openai.OpenAI, runtime: WordsRun
     [
         ({"best_of": 3}, "best_of"),
         ({"echo": True}, "echo"),
-        ({"suffix": "end"}, "suffix"),
         ({"logit_bias": {"50256": -100}}, "logit_bias"),
         ({"presence_penalty": 0.5}, "presence_penalty"),
-        ({"frequency_penalty": -1}, "frequency_penalty"),
-        ({"temperature": -1}, "temperature"),
         ({"temperature": 3}, "temperature"),
         ({"top_p": 0}, "top_p"),
-        ({"n": 0}, "n"),
-        ({"max_tokens": -1}, "max_tokens"),
         ({"max_tokens": 10**9}, "max_tokens"),
-        ({"max_tokens": "7"}, "max_tokens"),
         ({"logprobs": 6}, "logprobs"),
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
         ({"prompt": [1, 2, 3]}, "prompt.0"),
-        ({"prompt": []}, "prompt"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"nosuchthing": 1}, "nosuchthing"),
     ],
@@ -178,13 +171,3 @@ def test_a_client_that_leaves_stops_its_generation(
     until(lambda: served.service.waiting == 0)
     assert len(written) < 19_000
     assert served.post("/v1/next", {"texts": "the"}).status_code == 200
-
-
-def test_a_cache_for_completions(served: Running, runtime: WordsRuntime) -> None:
-    prompt = "the obstacle the obstacle"
-    body = {"model": "notes", "prompt": prompt, "max_tokens": 4, "temperature": 0, "cache": 20, "logprobs": 1}
-    choice = served.post("/v1/completions", body).json()["choices"][0]
-    (expected,) = runtime.continuations(prompt, 1, words=4, temperature=0, cache=20)
-    assert choice["text"] == expected.text
-    wanted = [word.log_probability for word in expected.words]
-    assert choice["logprobs"]["token_logprobs"] == pytest.approx(wanted, rel=1e-4)

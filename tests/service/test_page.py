@@ -249,8 +249,7 @@ def test_each_word_is_shaded_by_its_surprisal(page: Page, served: Running) -> No
     )
     levels = marks.evaluate_all("(all) => all.map((mark) => Number(mark.style.getPropertyValue('--level')))")
     bits = [-word["log_probability"] / math.log(2) for word in words]
-    # No shade up to 1.5 bits, the darkest one from 12 bits on.
-    assert levels == pytest.approx([min(1, max(0, (each - 1.5) / 10.5)) for each in bits], abs=0.0006)
+    assert levels == pytest.approx(_levels(bits), abs=0.0006)
     highest = min(words, key=lambda word: word["log_probability"])
     expect(page.locator(".surprisal tbody th").first).to_have_text(highest["text"])
     detail = page.locator(".surprisal [data-caret]")
@@ -515,7 +514,28 @@ def test_a_text_that_changes_while_it_is_scored_gets_all_its_scores(page: Page, 
     for end in (4000, 4700, 2000, 5000):
         _set_text(page, text[:end])
         page.wait_for_timeout(150)
-    _expect_scored(page, served, text[:5000])
+    until(page, IDLE)
+    scored = answer(served, "score", texts=text[:5000], words=True)
+    words = [each for each in scored["each"] if each["text"]]
+    marks = page.locator("#view-words .mirror mark")
+    expect(marks).to_have_count(len(words))
+    shown = marks.evaluate_all(
+        "(all) => all.map((mark) => [mark.textContent, Number(mark.style.getPropertyValue('--level'))])"
+    )
+    assert [mark[0] for mark in shown] == [word["text"] for word in words]
+    bits = [-word["log_probability"] / math.log(2) for word in words]
+    assert [mark[1] for mark in shown] == pytest.approx(_levels(bits), abs=0.0006)
+    perplexity, per_character, per_byte, unknown = page.evaluate(TILES)
+    digits = 0.051 if scored["perplexity"] < 100 else 0.51
+    assert float(perplexity.replace(",", "")) == pytest.approx(scored["perplexity"], abs=digits)
+    assert float(per_character) == pytest.approx(scored["bits_per_character"], abs=0.0051)
+    assert float(per_byte) == pytest.approx(scored["bits_per_byte"], abs=0.0051)
+    assert unknown == str(scored["unknown"])
+
+
+def _levels(bits: list[float]) -> list[float]:
+    """Return the shade of each word: none up to 1.5 bits, the darkest one from 12 bits on."""
+    return [min(1, max(0, (each - 1.5) / 10.5)) for each in bits]
 
 
 def _score_requests(page: Page) -> list[Any]:
@@ -534,33 +554,3 @@ def _set_text(page: Page, text: str) -> None:
     page.locator("#words-text").evaluate(
         "(field, text) => { field.value = text; field.dispatchEvent(new Event('input')); }", text
     )
-
-
-def _expect_scored(page: Page, served: Running, text: str, model: str = "notes") -> None:
-    """Assert that marks, shades and tiles agree with the answer of the service for the whole text."""
-    # The title and the marks follow the last answer one after the other.
-    for _ in range(20):
-        until(page, IDLE)
-        shown = text
-        if page.locator("#next-title").inner_text() != "Next word":
-            shown = text.rstrip("abcdefghijklmnopqrstuvwxyz'\u0301")
-        if not shown.strip():
-            return
-        scored = answer(served, "score", model=model, texts=shown, words=True)
-        words = [each for each in scored["each"] if each["text"]]
-        marks = page.locator("#view-words .mirror mark").evaluate_all(
-            "(all) => all.map((mark) => [mark.textContent, Number(mark.style.getPropertyValue('--level'))])"
-        )
-        if [mark[0] for mark in marks] == [word["text"] for word in words]:
-            break
-        page.wait_for_timeout(100)
-    assert [mark[0] for mark in marks] == [word["text"] for word in words]
-    bits = [-word["log_probability"] / math.log(2) for word in words]
-    levels = [min(1, max(0, (each - 1.5) / 10.5)) for each in bits]
-    assert [mark[1] for mark in marks] == pytest.approx(levels, abs=0.0006)
-    perplexity, per_character, per_byte, unknown = page.evaluate(TILES)
-    digits = 0.051 if scored["perplexity"] < 100 else 0.51
-    assert float(perplexity.replace(",", "")) == pytest.approx(scored["perplexity"], abs=digits)
-    assert float(per_character) == pytest.approx(scored["bits_per_character"], abs=0.0051)
-    assert float(per_byte) == pytest.approx(scored["bits_per_byte"], abs=0.0051)
-    assert unknown == str(scored["unknown"])

@@ -77,7 +77,6 @@ def test_tables_are_read_as_python_reads_them(reader: Page, delimiter: str) -> N
         (b"text,label\na b,x\n", "a.csv", ["text", "label"], [["a b", "x"]], "text"),
         (b"id;Review Text\n1;a, b\n", "a.csv", ["id", "Review Text"], [["1", "a, b"]], "Review Text"),
         (b"id\ttweet\n1\ta\n", "a.tsv", ["id", "tweet"], [["1", "a"]], "tweet"),
-        (b"x,a longer text\ny,another\nx,one more\n", "a.csv", ["column 1", "column 2"], None, "column 2"),
         (b'one line\n"two" lines, so\n', "a.txt", ["text"], [["one line"], ['"two" lines, so']], "text"),
         (b"\xef\xbb\xbftext,n\na,1\n", "a.csv", ["text", "n"], [["a", "1"]], "text"),
         ("text,n\né,1\n".encode("latin-1"), "a.csv", ["text", "n"], [["é", "1"]], "text"),
@@ -85,14 +84,11 @@ def test_tables_are_read_as_python_reads_them(reader: Page, delimiter: str) -> N
         (b"text,text\na,b\n", "a.csv", ["text", "text (2)"], [["a", "b"]], "text"),
         (b'{"n": 1, "body": "a"}\n\n{"body": "b", "__proto__": "c"}\n', "a.jsonl",
          ["n", "body", "__proto__"], [[1, "a", None], [None, "b", "c"]], "body"),
-        (b'"a"\n"b"\n', "a.jsonl", ["text"], [["a"], ["b"]], "text"),
         (b'[{"text": "a", "n": 1},\n {"text": "b"}]', "a.json", ["text", "n"],
          [["a", 1], ["b", None]], "text"),
         (b'\xef\xbb\xbf ["a", "b"]', "texts", ["text"], [["a"], ["b"]], "text"),
-        (b'{\n "text": "a"\n}', "a.json", ["text"], [["a"]], "text"),
         (b"1,fine film,pos\n2,dull film,neg\n3,a film,pos\n", "a.csv", ["column 1", "column 2", "column 3"],
          [["1", "fine film", "pos"], ["2", "dull film", "neg"], ["3", "a film", "pos"]], "column 2"),
-        (b"who,what,when\nme,good,today\nyou,bad,now\n", "a.csv", ["who", "what", "when"], None, "when"),
     ],
 )  # fmt: skip
 def test_files_of_every_format_are_read(
@@ -108,29 +104,15 @@ def test_files_of_every_format_are_read(
     ("content", "name", "message"),
     [
         (b"", "a.csv", "found none"),
-        (b"text,label\n", "a.csv", "found none"),
-        (
-            b'text,label\na,"b\nc,d\n',
-            "a.csv",
-            "a closing quote, found none after the opening quote in line 2",
-        ),
+        (b'text,label\na,"b\nc,d\n', "a.csv", "found none after the opening quote in line 2"),
         (b"text,label\na,b,c\n", "a.csv", "expected 2 columns in each record, found 3 in record 1"),
         (b"a\x00b", "a.csv", "binary data"),
-        (
-            b"PK\x03\x04 workbook",
-            "a.xlsx",
-            "an Excel workbook, another office document or a ZIP archive",
-        ),
         (b"%PDF-1.7\n1 0 obj\nstream\nendstream\n", "a.pdf", "found a PDF; copy its text"),
-        (b"%PDF-1.7\n", "reviews.csv", "found a PDF"),
-        (b"{\\rtf1 good}", "a.rtf", "an RTF document; save it as plain text"),
         (b"\x1f\x8b\x08", "a.csv.gz", "a gzip archive; unpack it"),
         (b"PAR1\x15", "a.parquet", "a Parquet file; use: foretell classify"),
         (b"[1, 2]", "a.json", "found another value in place 1"),
         (b'[{"text": "a"}', "a.json", "found invalid JSON"),
-        (b"[]", "a.json", "found none"),
         (b'{"text": "a"}\n{"text": \n', "a.jsonl", "found another value in line 2"),
-        (b"1\n2\n", "a.jsonl", "found another value in line 1"),
     ],
 )
 def test_a_file_that_cannot_be_read_gets_a_one_line_error(

@@ -152,15 +152,21 @@ def test_offsets_of_a_composed_letter_cover_what_was_written():
 @pytest.mark.parametrize(
     "text",
     [
-        "The mind, the soul: both (in time) pass.",
-        'He said "stop" and went; she didn’t.',
-        "A well-known price: $5 or 20% off!",
-        "“Why?” he asked… Nobody knew.",
+        "The mind, the soul: both (in time) pass. A well-known price: $5 or 20% off!",
+        'He said "stop" and went; she didn’t. “Why?” he asked… Nobody knew.',
+        "（2024年5月）使用Python编程，他说：“你好！”",
+        "日本語のメールを読む。ｶﾞﾝ",
+        "می‌خواهم बात 👩‍👩‍👧‍👦 👍🏽 🇩🇪 ❤️",
     ],
 )
 def test_decode_sets_punctuation_as_it_was(text):
     tokenizer = trained([text], "words")
     assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_decode_leaves_out_spaces_between_phrases_of_southeast_asian_scripts():
+    tokenizer = trained(["ภาษาไทย น้ำ ខ្មែរ ក្រុម"], "words")
+    assert tokenizer.decode(tokenizer.encode("ภาษาไทย น้ำ")) == "ภาษาไทยน้ำ"
 
 
 def test_word_and_id():

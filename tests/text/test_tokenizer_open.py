@@ -87,14 +87,6 @@ def test_a_dotted_capital_i_is_two_letters_with_one_span():
     assert tokenizer.decode(tokenizer.encode("ISı")) == "isı"
 
 
-def test_ids(tokenizer):
-    assert (tokenizer.pad, tokenizer.unknown, tokenizer.end_of_line, tokenizer.start) == (0, 1, 2, None)
-    assert (tokenizer.specials, len(tokenizer.bytes), tokenizer.bytes.stop) == (3, 256, tokenizer.size)
-    assert tokenizer.word(tokenizer.bytes.start) == "<0x00>"
-    assert tokenizer.encode("") == []
-    assert tokenizer.decode([0, 2, 1]) == "\n<unk>"
-
-
 def test_text_cannot_spell_a_special(tokenizer):
     for special in ("<pad>", "<unk>", "<eos>", "<0x41>"):
         ids = trained(tokenizer.style, [special * 9]).encode(special)
@@ -147,12 +139,6 @@ def test_the_pairs_are_those_of_the_paper() -> None:
     assert learn_subwords(COUNTS, 16, 1) == (tokens, merges)
     assert len(merges) >= 4
     assert len(tokens) == 16
-
-
-def test_tokens_are_ordered_by_how_often_they_occur() -> None:
-    tokens, _ = learn_subwords(Counter({"ab": 10, "c": 100, "d": 1}), 10, 1)
-    assert tokens[:2] == ["c", "ab"]
-    assert set(tokens) == {"c", "ab", "d", "a", "b"}
 
 
 def test_nothing_crosses_a_character_that_is_no_token() -> None:

@@ -17,7 +17,6 @@ from foretell.runtime.words.predictor import WordsRuntime
 from tests.builders import random_linear_model
 
 WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
-SENTENCE = "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment"
 TEXTS = st.one_of(
     st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join),
     st.sampled_from(["", " \n\t", "zebra quux", "the\nmind\r\nadapts", "\x00", "\ud800", "é 漢字 🙂"]),
@@ -91,14 +90,7 @@ def test_the_ensemble_weights_combine_network_and_linear_model(
     ensemble = Ensemble(network=network, linear=1.3, offsets=offsets)
     runtime = labels_model(labels=labels, linear=linear, ensemble=ensemble)
     # The network reads the last 30 words, the linear model all of them.
-    texts = [
-        "the mind adapts",
-        "zebra",
-        "",
-        SENTENCE,
-        "the obstacle to our acting . " * 20,
-        "the mind " * 5000,
-    ]
+    texts = ["the mind adapts", "zebra", "", "the obstacle to our acting . " * 20, "the mind " * 5000]
     for text, row in zip(texts, runtime.predict_proba(texts), strict=True):
         (scores,) = linear.scores([runtime.tokenizer.encode(text)])
         logits = np.append(0, scores) if len(labels) == 2 else scores

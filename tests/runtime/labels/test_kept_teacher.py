@@ -75,6 +75,9 @@ def test_one_text_and_a_batch_have_the_same_numbers(kept: LabelsRuntime) -> None
     np.testing.assert_array_equal(rows, np.concatenate([kept.predict_proba([text]) for text in many]))
     verdicts = list(kept.classify(TEXTS))
     assert [verdict.probability for verdict in verdicts] == rows[: len(TEXTS)].max(axis=1).tolist()
+    explained = kept.explain("the good film")
+    (without,) = kept.predict_proba([" good film"])
+    assert explained.words[0].without == pytest.approx(without[kept.labels.index(explained.label)], abs=1e-5)
 
 
 def test_the_encoder_is_opened_from_the_bytes_that_were_verified(

@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 from foretell.errors import SettingsError
 from foretell.runtime.words.completion import CompletionOptions
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.runtime.words.writing import Chosen, Pieces, WordCount, Writing
-from foretell.text.tokenizer import Tokenizer
+from foretell.runtime.words.writing import Chosen, Pieces, Writing
 from tests.runtime.words.definitions import PROMPT, logp_after, prompt_ids
-from tests.text.texts import ALL
 
 Words = Callable[..., WordsRuntime]
 WARM = settings(deadline=None, max_examples=10)
@@ -138,42 +136,3 @@ def test_a_word_is_given_as_soon_as_no_stop_can_begin_in_it(
         assert all(could_stop(text, end) for text in read[k:-1])
         has_ended = any(each in read[-1] for each in stop) or len(read) > len(ids)
         assert has_ended or not could_stop(read[-1], end)
-
-
-split = Tokenizer.without_words("words", lowercase=False).runs
-
-
-def written(pieces: list[str], words: int) -> str:
-    """The pieces up to so many words."""
-    count, text = WordCount(words), ""
-    for piece in pieces:
-        if count.is_complete_before(piece):
-            break
-        text += piece
-    return text
-
-
-@pytest.mark.parametrize(
-    ("pieces", "words", "text"),
-    [
-        (["The", " mi", "nd", " of"], 2, "The mind"),
-        (list("The mind."), 2, "The mind"),
-        (list("The mind."), 3, "The mind."),
-        (["play", "ing", ".", "."], 1, "playing"),
-        (["\n", "The", "\n", "mind"], 1, "\nThe"),
-        (["", "酒", "", "店", "很"], 2, "酒店"),
-        (list("a  b"), 1, "a"),
-    ],
-)
-def test_it_ends_after_the_last_word(pieces: list[str], words: int, text: str) -> None:
-    assert written(pieces, words) == text
-
-
-@pytest.mark.parametrize("text", ALL)
-@WARM
-@given(words=st.integers(1, 12))
-def test_characters_are_counted_as_the_whole_text(text: str, words: int) -> None:
-    found = written(list(text), words)
-    assert text.startswith(found)
-    # A mark can join the word before it, so a cut text may have one word less, never more.
-    assert words - 1 <= len(split(found)) <= words or found == text

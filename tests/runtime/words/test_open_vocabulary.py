@@ -32,7 +32,7 @@ def subwords(words_model: Words) -> WordsRuntime:
     return words_model(tokens="subword", text=f"{TEXT}\n{TEXT}\nthe mind adapts")
 
 
-def test_a_score_is_that_of_all_tokens(model: WordsRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_score_is_that_of_all_tokens(model: WordsRuntime) -> None:
     score = model.score(LINES)
     kept = [line for line in LINES if line.strip()]
     ids = stream_of(model, kept)
@@ -44,12 +44,6 @@ def test_a_score_is_that_of_all_tokens(model: WordsRuntime, monkeypatch: pytest.
     assert score.bytes == sum(len(line.encode()) + 1 for line in kept)
     assert score.bits_per_byte == pytest.approx(-score.log_probability / math.log(2) / score.bytes)
     assert score.perplexity == pytest.approx(math.exp(-score.log_probability / score.tokens))
-    assert model.score(f"{line}\r\n" for line in LINES) == score
-    for name, size in {"MAX_STEPS": 3, "LINES_AT_ONCE": 2, "CHARACTERS_AT_ONCE": 50, "MAX_PIECE": 25}.items():
-        monkeypatch.setattr(f"foretell.runtime.words.scoring.{name}", size)
-    cut = model.score(LINES)
-    assert cut.log_probability == pytest.approx(score.log_probability, rel=1e-5)
-    assert (cut.tokens, cut.characters, cut.bytes) == (score.tokens, score.characters, score.bytes)
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -104,24 +104,17 @@ def endings(
         ({}, "the", "", "the", {"the", "then", "there", "theory"}),
         ({}, "(the-obsta", "(the-", "obsta", {"obstacle"}),
         ({}, "I don'", "I ", "don'", {"don't"}),
-        ({}, "ca", "", "ca", {"can't", "caf\u00e9"}),
         ({}, "cafe\u0301", "", "caf\u00e9", {"caf\u00e9"}),
-        ({}, "the xyz", "the ", "xyz", set()),
         ({"lowercase": True}, "The OBSTA", "The ", "obsta", {"obstacle"}),
         ({"style": "white-space"}, "the <un", "the ", "<un", {"<unk>"}),
         # Nothing is unfinished.
         ({}, "", "", "", set()),
-        ({}, "the ", "the ", "", set()),
-        ({}, "the obstacle.", "the obstacle.", "", set()),
         ({}, "\U0001f642", "\U0001f642", "", set()),
         ({}, "a" * 2000 + "-" * 2000 + "m", "a" * 2000 + "-" * 2000, "m", {"mind", "may", "mail", "my"}),
         # A character of these scripts is a word: finished, unless the vocabulary has it with marks.
         ({"text": OTHER}, "我很高", "我很高", "", set()),
-        ({"text": OTHER}, "我很\u9f98", "我很\u9f98", "", set()),
         ({"text": OTHER}, "กา ภาก", "กา ภา", "ก", {"ก", "กำ", "กั"}),
-        ({"text": OTHER}, "ภากั", "ภากั", "", set()),
         ({"text": OTHER}, "用Py", "用", "Py", {"Python"}),
-        ({"text": OTHER}, "用Py。", "用Py。", "", set()),
     ],
 )
 def test_a_text_is_parted_from_its_unfinished_word(

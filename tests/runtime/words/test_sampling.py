@@ -113,13 +113,6 @@ def test_a_choice_is_the_word_at_that_part_of_all_probability(
     assert before - 1e-6 <= number * sums[-1] <= sums[word] + 1e-6
 
 
-@FEW
-@given(DISTRIBUTIONS, st.integers(1, 310))
-def test_likeliest_is_sorted_and_never_ruled_out(logp: np.ndarray, k: int) -> None:
-    expected = [word for word in by_likelihood(logp)[:k] if np.isfinite(logp[word])]
-    assert sampling.top_ids(logp, k).tolist() == expected
-
-
 def test_a_word_that_is_all_there_is_cannot_be_ruled_out() -> None:
     logp = np.array([0.0, -np.inf])
     assert kept(sampling.rule_out(logp, [0])) == {0}
