@@ -117,7 +117,7 @@ def test_next_words_and_continuations_are_the_same_and_shown(
     page.goto(site("words"))
     runtime, text = WordsRuntime.open(models["words"]), "the mind adapts\nwhat stands in"
     assert_next_tokens(page, runtime, text, words=12)
-    with page.expect_console_message() as printed:
+    with page.expect_console_message(timeout=120_000) as printed:
         page.evaluate('import("./example.js").then(() => null)')
     ours = runtime.next(example(Source(models["words"])), k=5)
     assert [each["word"] for each in json.loads(printed.value.text)] == [each.word for each in ours]
@@ -230,7 +230,7 @@ def test_the_page_answers_with_the_network_off_and_the_program_of_the_readme(
 ) -> None:
     page.goto(site("labels-3"))
     runtime = LabelsRuntime.open(models["labels-3"])
-    with page.expect_console_message() as printed:
+    with page.expect_console_message(timeout=120_000) as printed:
         page.evaluate('import("./example.js").then(() => null)')
     (verdict,) = runtime.classify(["Well worth the money."])
     assert json.loads(printed.value.text) == pytest.approx(verdict.probabilities, abs=1e-4)
