@@ -1,7 +1,8 @@
-"""The progress of a training for people: a moving bar in terminals, lines elsewhere.
+"""The progress of a training for people: a moving bar in terminals and notebooks, lines elsewhere.
 
-Each view is a listener of training events and a context manager, and uses stderr. A stderr that nobody reads
-any more stops the lines, never the training.
+Each view is a listener of training events and a context manager. Terminals and plain lines use stderr; a
+notebook has one output that is updated in place. A stderr that nobody reads any more stops the lines, never
+the training.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import Self, TextIO
 
 from foretell.readable import duration, percent, visible
@@ -26,6 +28,9 @@ _MAX_EPOCH_LINES = 20
 
 _TRAINED = 0.96
 """The part of the whole training that is done when the network is trained."""
+
+_UPDATE_SECONDS = 0.25
+"""Between two updates of a notebook's output by steps."""
 
 
 def write_stderr(text: str) -> None:
@@ -89,13 +94,13 @@ def _terminal() -> TextIO:
 class LiveView(PlainView):
     """A listener that keeps one bar for all stages at the bottom of a terminal and writes lines above it."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: TextIO | None = None) -> None:
         super().__init__()
         from rich.console import Console
         from rich.progress import BarColumn, SpinnerColumn, TextColumn
         from rich.progress import Progress as Bars
 
-        self._file = _terminal()
+        self._file = file or _terminal()
         self._bars = Bars(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -136,8 +141,51 @@ class LiveView(PlainView):
             self._file.close()
 
 
+class NotebookView(LiveView):
+    """A listener that shows the lines, and below them the bar, in one output of a notebook, updated in place.
+
+    rich renders it; its own live display would need the package ipywidgets.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self._lines: list[str] = []
+        self._updated = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        super().__call__(event)
+        if not isinstance(event, Progress) or time.monotonic() - self._updated >= _UPDATE_SECONDS:
+            self._update()
+
+    def _print(self, line: str) -> None:
+        self._lines.append(line)
+
+    def __enter__(self) -> Self:
+        # Imported by name: IPython is there in a notebook only.
+        self._handle = import_module("IPython.display").display(self._bars, display_id=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.remove_task(self._task)
+        self._update()
+
+    def _update(self) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        shown = Table.grid()
+        for line in self._lines:
+            shown.add_row(Text(line))
+        shown.add_row(self._bars.get_renderable())
+        self._handle.update(shown)
+        self._updated = time.monotonic()
+
+
 def view() -> PlainView:
-    """Return the view for this process: that of a terminal, or plain lines."""
+    """Return the view for this process: that of a notebook, of a terminal, or plain lines."""
+    if _is_notebook():
+        return NotebookView()
     return LiveView() if sys.stderr.isatty() else PlainView()
 
 
@@ -146,8 +194,8 @@ def shown(verbose: int | None, listener: Listener | None = None) -> Iterator[Lis
     """Yield a listener that shows events while the context is open, and passes them on to `listener`.
 
     Args:
-        verbose: None shows the progress in terminals and notebooks; 0 shows nothing; 1 or more
-            shows it elsewhere too.
+        verbose: None shows a bar in terminals and notebooks; 0 shows nothing; 1 or more also writes lines
+            elsewhere.
         listener: another listener, or None.
     """
     also = listener or silent
@@ -201,6 +249,10 @@ def _is_watched() -> bool:
     """Whether somebody sees the progress: in a notebook or a terminal, and not in a process of many."""
     if multiprocessing.parent_process() is not None or sys.stderr is None:
         return False
+    return _is_notebook() or sys.stderr.isatty()
+
+
+def _is_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
-    is_notebook = ipython is not None and type(ipython.get_ipython()).__name__ == "ZMQInteractiveShell"
-    return is_notebook or sys.stderr.isatty()
+    return ipython is not None and type(ipython.get_ipython()).__name__ == "ZMQInteractiveShell"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -36,10 +37,25 @@ SHOWN = {
 FIT = "foretell.TextClassifier().fit(texts[:40], labels[:40])"
 
 
+Ran = tuple[Path, list[nbformat.NotebookNode], list[str]]
+"""The folder of a notebook, its cells that ran, and what their outputs were updated to, as HTML."""
+
+
+class Client(NotebookClient):  # type: ignore[misc]
+    """A client that keeps what outputs are updated to."""
+
+    updates: list[str]
+
+    def process_message(self, msg: Any, *args: Any) -> Any:
+        """Process a message of the kernel."""
+        if msg["msg_type"] == "update_display_data":
+            self.updates.append(msg["content"]["data"]["text/html"])
+        return super().process_message(msg, *args)
+
+
 @pytest.fixture(scope="module")
-def notebook(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[nbformat.NotebookNode]]:
-    """A folder, and the cells that ran in it: the README's first block, objects of the API, a fit, and the
-    notebook of the quickstart."""
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The README's first block, objects of the API, a fit, and the notebook of the quickstart."""
     folder = tmp_path_factory.mktemp("notebook")
     first = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)[0]
     quickstart = nbformat.read(ROOT / "examples" / "quickstart.ipynb", as_version=4)
@@ -48,28 +64,34 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[nbfor
     made.cells = [nbformat.v4.new_code_cell(source) for source in (SMALL, first, *SHOWN, FIT)]
     made.cells += [cell for cell in quickstart.cells if "install" not in cell.metadata.get("tags", [])]
     resources = {"metadata": {"path": folder}}
-    NotebookClient(made, timeout=240, kernel_name="python3", resources=resources).execute()
-    return folder, made.cells
+    client = Client(made, timeout=240, kernel_name="python3", resources=resources)
+    client.updates = []
+    client.execute()
+    return folder, made.cells, client.updates
 
 
-def test_the_code_and_the_quickstart_run_in_a_notebook_kernel(
-    notebook: tuple[Path, list[nbformat.NotebookNode]],
-) -> None:
-    folder, cells = notebook
+def test_the_code_and_the_quickstart_run_in_a_notebook_kernel(notebook: Ran) -> None:
+    folder, cells, _ = notebook
     errors = [out for cell in cells for out in cell.get("outputs", []) if out.output_type == "error"]
     assert errors == []
     assert (folder / "reviews-web" / "index.html").exists()
 
 
 @pytest.mark.parametrize("source", SHOWN)
-def test_objects_are_shown_as_html(notebook: tuple[Path, list[nbformat.NotebookNode]], source: str) -> None:
+def test_objects_are_shown_as_html(notebook: Ran, source: str) -> None:
     (cell,) = (cell for cell in notebook[1] if cell.source == source)
     results = [out for out in cell.outputs if out.output_type == "execute_result"]
     assert SHOWN[source] in results[-1].data["text/html"]
     assert "<script" not in results[-1].data["text/html"]
 
 
-def test_progress_is_shown_in_lines(notebook: tuple[Path, list[nbformat.NotebookNode]]) -> None:
-    (cell,) = (cell for cell in notebook[1] if cell.source == FIT)
-    lines = "".join(out.text for out in cell.outputs if out.get("name") == "stderr")
-    assert "validation: loss" in lines
+def test_progress_is_one_output_that_is_updated_in_place(notebook: Ran) -> None:
+    _, cells, updates = notebook
+    (cell,) = (cell for cell in cells if cell.source == FIT)
+    (shown,) = (out for out in cell.outputs if out.output_type != "execute_result")
+    final = shown.data["text/html"]
+    assert "validation: loss" in final
+    # While the fit runs, the bar of all stages is below the lines; at the end it is gone.
+    assert "━" not in final
+    for stage in ("counting words", "validation accuracy.*network, epoch 1/"):
+        assert any(re.search(f"(?s){stage}.*━", text) for text in updates)
