@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
+from typing import Any, Literal, Self, cast, overload
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -31,7 +31,7 @@ from foretell.data.split import seen_notes
 from foretell.errors import SeenTextsWarning, SettingsError, TooFewTextsWarning
 from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
-from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, changed, preset
+from foretell.presets import LABELS_PRESETS, changed
 from foretell.progress import shown
 from foretell.readable import did_you_mean
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
@@ -45,9 +45,6 @@ from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.summary import Trained, directory_of
 from foretell.training.events import Listener, Note
 
-if TYPE_CHECKING:
-    from foretell.training.labels.ancestor import Ancestor
-
 __all__ = ["Explanation", "TextClassifier", "Verdict", "Word"]
 
 SETTINGS = tuple(f.name for f in dataclasses.fields(LabelsSettings))
@@ -57,6 +54,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     """Learns to label texts: a scikit-learn classifier whose X is texts.
 
     Every parameter but `preset` and `verbose` is a field of `LabelsSettings`; None means the preset's value.
+    `preset` None is "base", or where `fit` continues a classifier, that one's own settings.
     `verbose` None shows the progress in terminals and notebooks, 0 nothing, 1 also writes lines elsewhere.
     Training needs the extra `foretell[train]`; a fitted classifier, a pickled one included, predicts without
     TensorFlow.
@@ -70,13 +68,13 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             are none.
     """
 
-    preset: str
+    preset: str | None
     multi_label: str | None
     verbose: int | None
 
     def __init__(
         self,
-        preset: str = DEFAULT_PRESET,
+        preset: str | None = None,
         *,
         seed: int | None = None,
         lowercase: bool | None = None,
@@ -157,7 +155,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             label_hints: words that say what each label means, `{label: words}` or a file with labels and
                 words. Where no text has a label, the model learns from them alone.
             continue_from: a classifier (or its model directory) to continue with `X`, which may have new
-                words and new labels. Its settings stay, unless a parameter is given.
+                words and new labels. Its settings stay, unless a preset or a parameter is given.
             old: old examples of that classifier, of the kinds of `valid`, learned from again. None: they are
                 gone, and the old model labels unlabelled and made-up texts instead.
             sample_weight: how much each text counts in training, [text]. Validation metrics are not weighted.
@@ -176,7 +174,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
 
         Raises:
             MissingExtraError: TensorFlow is not installed.
-            SettingsError: no such preset, or a parameter out of range.
+            SettingsError: no such preset, a parameter out of range, or another network, other tokens or other
+                sizes than the classifier to continue has.
             DataError: texts or labels that cannot be learned from.
             ArtifactError: the teacher is no sentence encoder that foretell can use.
             RunError: `out` has an unfinished training and neither `resume` nor `restart` is set.
@@ -195,7 +194,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         from foretell.training.options import TrainOptions
 
         ancestor = None if continue_from is None else read_ancestor(directory_of(continue_from))
-        settings, name = settings_for(self._asked(ancestor), self._changes(), ancestor)
+        settings, name = settings_for(self.preset, self._changes(), ancestor)
         separator = settings.multi_label
         how = Reading(text=text, label=label, header_row=header_row, sheet=sheet, multi_label=separator)
         data = training_data(X, y, sample_weight, label_hints, teacher, **how)
@@ -374,10 +373,11 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         side = None if positive is None else str(positive)
         if folds is not None:
             from foretell.cross_validation import cross_validate
+            from foretell.training.labels.ancestor import settings_for
 
-            settings = with_changes(cast(LabelsSettings, preset("labels", self.preset)), self._changes())
+            settings, name = settings_for(self.preset, self._changes(), None)
             return cross_validate(
-                examples, settings, folds, preset=self.preset, by=column, costs=costs, positive=side
+                examples, settings, folds, preset=name, by=column, costs=costs, positive=side
             )
         for reason in seen_notes(examples.texts, self._runtime.model.path):
             warnings.warn(reason, SeenTextsWarning, stacklevel=2)
@@ -421,11 +421,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     def _opened(self) -> LabelsRuntime:
         check_is_fitted(self, "classes_")
         return self._runtime
-
-    def _asked(self, ancestor: Ancestor | None) -> str | None:
-        """Return the preset that was asked for: the default one does not count where a model is continued."""
-        is_own = ancestor is not None and self.preset in (DEFAULT_PRESET, ancestor.model.preset)
-        return None if is_own else self.preset
 
     def _changes(self) -> dict[str, object]:
         return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}

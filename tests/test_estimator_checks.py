@@ -26,7 +26,7 @@ TINY: dict[str, Any] = {
 class NumbersAsText(TextClassifier):
     """A TextClassifier that reads a row of numbers as words, so that all of scikit-learn's checks can run."""
 
-    def __init__(self, preset: str = "base", *, seed: int | None = None) -> None:
+    def __init__(self, preset: str | None = None, *, seed: int | None = None) -> None:
         super().__init__(preset, seed=seed, **TINY)
 
     def fit(self, X: Any, y: Any = None) -> NumbersAsText:

@@ -47,7 +47,7 @@ def test_every_setting_is_a_parameter() -> None:
     names = [f.name for f in dataclasses.fields(LabelsSettings)]
     parameters = inspect.signature(TextClassifier).parameters
     assert sorted(parameters) == sorted(["preset", "verbose", *names])
-    assert all(parameters[name].default is None for name in names)
+    assert all(parameter.default is None for parameter in parameters.values())
 
 
 def test_it_evaluates_slices_and_costs_as_the_command_does(fitted: TextClassifier) -> None:

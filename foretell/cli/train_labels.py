@@ -49,7 +49,7 @@ class Sources:
         label_hints: Words that say what each label means: a file with labels and words, in any format of
             DATA. They help with the first few labels. Without DATA the model learns from them alone.
         continue_: Continue this model directory for labels with DATA, which may have new words and new
-            labels. Its settings stay, unless they are given. See docs/continue.md.
+            labels. Its settings stay, unless they or --preset are given. See docs/continue.md.
         old: Old examples of the model to continue, learned from again. May be given several times. Without
             them the old model labels the --unlabelled texts and made-up texts instead.
     """

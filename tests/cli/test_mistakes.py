@@ -53,7 +53,7 @@ COMMANDS = [
     (f"{NEW} --unlabelled notes.txt --teacher nope", 1, "nope: expected"),
     (f"{NEW} --continue nope", 1, "nope: expected a foretell model directory"),
     (f"{NEW} --config nope.toml", 2, "nope.toml: expected a TOML file"),
-    (f"{NEW} --continue w", 2, "expected a model for labels, found one for words"),
+    (f"{NEW} --continue w", 2, "found a language model; give a classifier, or continue"),
     ("train words notes.txt --out new --continue m", 2, "found a classifier"),
     (
         "train labels --out new",
@@ -62,6 +62,7 @@ COMMANDS = [
     ),
     (f"{NEW} --soft x.csv --teacher hf://a/b", 2, "found --teacher and --soft"),
     (f"{NEW} --continue m --units 7", 2, "as in the model to continue, found 7"),
+    (f"{NEW} --continue m --preset article", 2, "as in the model to continue, found article"),
     (f"{NEW} --continue m --label-hints x.csv", 2, "found --label-hints"),
     ("train words notes.txt --out new --old notes.txt", 2, "old: expected a model to continue"),
     (f"{NEW} --old tickets.csv", 2, "--old: expected --continue MODEL"),

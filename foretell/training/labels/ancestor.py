@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from foretell.arrays import Float32s, NgramKeys
+from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings, with_changes
+from foretell.errors import UsageError
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
@@ -68,20 +70,37 @@ class Ancestor:
 
 
 def read_ancestor(path: str | Path) -> Ancestor:
-    """Read the model directory of a classifier; raises as `LabelsRuntime.open` does."""
-    runtime = LabelsRuntime.open(path)
+    """Read the model directory of a classifier.
+
+    Raises:
+        UsageError: it holds a language model.
+        ArtifactError: it cannot be trusted (each reason has its own subclass).
+    """
+    model = read_model(path)
+    if model.job != "labels":
+        raise UsageError(
+            expected="a classifier to continue",
+            found="a language model",
+            where=str(path),
+            fix="give a classifier, or continue the language model with foretell train words --continue",
+        )
+    runtime = LabelsRuntime(model)
     return Ancestor(name=Path(path).resolve().name, model=runtime.model, runtime=runtime)
 
 
 def continued_settings(model: Model, name: str | None, changes: Mapping[str, object]) -> LabelsSettings:
     """Return the settings of a training that continues a model: those of a preset, or its own, with changes.
 
+    Where texts may have several labels they still may: no preset says so.
+
     Raises:
         SettingsError: no such preset or setting; or another network, other tokens or other sizes than the
             model has.
     """
     own = cast(LabelsSettings, model.settings)
-    base = own if name is None else cast(LabelsSettings, preset("labels", name))
+    base = own
+    if name is not None:
+        base = replace(cast(LabelsSettings, preset("labels", name)), multi_label=own.multi_label)
     settings = with_changes(base, changes)
     shape = (*_SHAPE, "length") if own.pads_front else _SHAPE
     check_unchanged(own, settings, shape)

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trainers import Notes
 
+from foretell import TextClassifier
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import with_changes
@@ -89,6 +90,9 @@ def test_settings_that_the_weights_depend_on_stay() -> None:
             continued_settings(model, None, changes)
     with pytest.raises(SettingsError, match=r"expected embedding-size 64.*found 100; leave it, or the"):
         continued_settings(model, "base", {})
+    several = dataclasses.replace(model, settings=with_changes(own, {"multi_label": ";"}))
+    given = continued_settings(several, "quick", {"seed": 7})
+    assert given == with_changes(LABELS_PRESETS["quick"], {"seed": 7, "multi_label": ";"})
 
 
 @pytest.mark.parametrize(
@@ -113,6 +117,15 @@ def test_old_labels_have_the_type_of_the_new_or_are_refused(
         return
     with pytest.raises(DataError, match=f"labels of the type of those of old-model .'{old[0]}'"):
         split_of(given, TINY, known, old=before)
+
+
+def test_in_python_a_preset_is_used_or_refused_and_none_is_the_old_model_s(old: Ancestor) -> None:
+    new = examples("ab", 20)
+    clf = TextClassifier(seed=4).fit(new.texts, new.labels, continue_from=old.model.directory)
+    assert clf._runtime.model.settings == with_changes(TINY, {"seed": 4})
+    for preset in ("base", "quick"):
+        with pytest.raises(SettingsError, match="expected embedding-size 6, as in the model to continue"):
+            TextClassifier(preset).fit(new.texts, new.labels, continue_from=old.model.directory)
 
 
 def metrics_after(accuracy: float, before: float | None, n: int) -> tuple[dict[str, Any], Notes]:
