@@ -92,8 +92,9 @@ def _ways(folder: Path, texts: list[str]) -> dict[str, Call]:
     if not LABELS_PRESETS[model.preset].pads_front:
         data = _by_batch(ids)
         ways["Keras, padded to the longest text of each batch"] = lambda: network.predict(data, verbose=0)
-    of_texts = [each[-model.length :] for each in model._runtime.tokenizer.encode_batch(texts)]
-    ways["foretell, ids given, the network alone"] = lambda: model._runtime._network(of_texts)
+    runtime = model._runtime
+    of_texts = [each[-runtime.model.settings.length :] for each in runtime.tokenizer.encode_batch(texts)]
+    ways["foretell, ids given, the network alone"] = lambda: runtime._network(of_texts)
     ways["foretell, texts given, the whole model"] = lambda: model.predict_proba(texts)
     return ways
 
