@@ -156,6 +156,7 @@ def test_a_language_model_is_distilled(
     assert accuracy(runtime, TEST) > 0.8
 
 
+@pytest.mark.soak
 def test_setfit_is_distilled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Model:
         labels: list[str]

@@ -175,6 +175,7 @@ def test_the_python_api_by_example(
     assert [word.text for word in why.words][:4] == ["Cold", "soup", ",", "rude"]
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("tiny_presets")
 @pytest.mark.filterwarnings("ignore::foretell.errors.TooFewTextsWarning")
 def test_distilling_by_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
