@@ -85,6 +85,7 @@ COMMANDS = [
     # Models of the other job, and what is no model.
     ("classify nope text", 1, "nope: expected a foretell model directory, found nothing there"),
     ("classify w text", 2, "use foretell next, complete or score with it"),
+    ("next m the", 2, "use foretell classify with it"),
     ("serve", 2, "expected a model directory, found none"),
     ("label notes.txt --out a.jsonl", 2, "--labels good,bad"),
     ("classify m reviews.csv --text body --input-format docx", 2, "docx"),
@@ -112,6 +113,8 @@ COMMANDS = [
     # Evaluation, comparison, export.
     ("evaluate m reviews.csv --by team", 1, "named 'team', found the columns text, label"),
     ("evaluate m reviews.csv --cost 5", 2, "--cost: expected costs like fp=5,fn=1, found 5"),
+    ("evaluate m reviews.csv --cost fp=0,fn=1", 2, "cost, fp: expected a number above 0, found 0.0"),
+    ("evaluate m reviews.csv --folds 1", 2, "expected 2 folds or more, found 1"),
     ("evaluate m reviews.csv --positive negative", 2, "expected --cost with --positive"),
     ("evaluate m reviews.csv --cost fp=1,fn=1 --positive odd", 2, "found odd"),
     ("evaluate w notes.txt --by source", 2, "--by or --cost with a model for words"),

@@ -136,6 +136,7 @@ def zipped(*names: str) -> bytes:
         (OLE + bytes(600) + "EncryptedPackage".encode("utf-16-le"), "an Office document protected by a"),
         (rb"{\rtf1\ansi Dear all}", "a document in Rich Text Format"),
         (b"%PDF-1.7\n", "a PDF document"),
+        (bytes(257) + b"ustar" + bytes(250), "a tar archive"),
         (b"PAR1abc", "a Parquet file"),
         (bytes(100) + b"abc", "binary data"),
     ],

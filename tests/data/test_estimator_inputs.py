@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,11 @@ TEXTS = ["good", "bad", "fine"]
 def test_labels_in_every_form(y: Any) -> None:
     data = estimator_data(iter(TEXTS), y)
     assert (data.examples.labels, data.classes.tolist(), data.unlabelled) == (["0", "1", "0"], [0, 1], ())
+
+
+def test_dates_are_text() -> None:
+    days = [dt.date(2026, 1, 2), dt.date(2025, 12, 31)]
+    assert estimator_data(TEXTS[:2], days).classes.tolist() == ["2025-12-31", "2026-01-02"]
 
 
 def test_rows_without_a_label_and_their_weights_are_separated() -> None:

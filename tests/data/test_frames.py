@@ -169,3 +169,10 @@ def test_class_labels_have_their_names_and_minus_one_none(tmp_path: Path) -> Non
         assert pairs(source) == [("a", "pos"), ("b", "neg"), ("c", None)]
     with pytest.raises(DataError, match=r"the splits a, b; give one of them: data\['a'\]"):
         read_examples(datasets.DatasetDict(a=made, b=made))
+
+
+def test_a_damaged_file_is_a_typed_error(tmp_path: Path) -> None:
+    whole = parquet({"text": [f"é {i}" for i in range(200)]})
+    (tmp_path / "a.parquet").write_bytes(whole[: len(whole) // 2] + whole[len(whole) // 2 + 9 :])
+    with pytest.raises(DataError, match="a whole Parquet file"):
+        list(iter_records(tmp_path / "a.parquet"))

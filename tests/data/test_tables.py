@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -89,6 +90,16 @@ def test_a_file_without_a_header_loses_no_record(tmp_path: Path) -> None:
 def test_bad_files_are_told(tmp_path: Path, data: str, options: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         records(tmp_path, data, **options)
+
+
+@settings(max_examples=25)
+@given(st.text(st.sampled_from("a,;\t|\"\\'\n\r é"), max_size=40), st.booleans())
+def test_any_text_is_records_or_a_typed_error(
+    tmp_path_factory: pytest.TempPathFactory, data: str, need_label: bool
+) -> None:
+    with contextlib.suppress(DataError):
+        for record in records(tmp_path_factory.getbasetemp(), data, need_label=need_label):
+            assert record.text in record.fields.values()
 
 
 ROWS = [["text", "label", "stars"], ["très bon\n5 < 6", "pos", 5], ["dull", "neg", 1.5]]
