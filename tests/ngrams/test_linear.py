@@ -93,6 +93,7 @@ def test_arrays_come_back(columns):
         ("keys", np.array([3, 30, 7**3 + 7**2 + 7])),
         ("keys", np.array([3, 4, 30], np.int32)),
         ("weights", np.zeros((2, 1), np.float32)),
+        ("weights", np.zeros((3, 2), np.float32)),
         ("weights", np.array([[0], [np.nan], [0]], np.float32)),
         ("bias", np.array([np.inf], np.float32)),
         ("size", np.array([1 << 21])),
