@@ -163,8 +163,9 @@ def _read(
         return None if source is None else reading.read(source, part=part, multi_label=settings.multi_label)
 
     hints = None if more.label_hints is None else read_label_hints(more.label_hints)
-    examples = read(data, "train") or hints or Examples([], [])
-    if data is not None and ancestor is None:
+    found = read(data, "train")
+    examples = found if found is not None else hints or Examples([], [])
+    if found is not None and ancestor is None:
         check_learnable(examples)
     soft = None if more.soft is None else read_soft(more.soft, examples.label_names, text=reading.text)
     unlabelled = [text for each in more.unlabelled for text in unlabelled_texts(each, text=reading.text)]

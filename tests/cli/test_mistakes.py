@@ -25,6 +25,7 @@ def folder(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "stars.csv").write_text(
         "body,stars\n" + "".join(f"{t} {i},{i % 3}\n" for i, (t, _) in enumerate(TEXTS * 20))
     )
+    (here / "header.csv").write_text("text,label\n")
     (here / "folder").mkdir()
     (here / "folder" / "mine.txt").write_text("x")
     return here
@@ -46,6 +47,7 @@ COMMANDS = [
     (f"{NEW} --gpu", 2, "a GPU is used wherever TensorFlow finds one"),
     # Before anything is read.
     ("train labels tickets.csv --out m", 1, "found a finished model; choose another --out, or replace"),
+    ("train labels header.csv --out new", 1, "header.csv: expected texts with labels, found none"),
     ("train labels tickets.csv --out folder", 1, "found another file in it: mine.txt"),
     (f"{NEW} --resume", 1, "expected an unfinished run, found none"),
     (f"{NEW} --resume --restart", 2, "found both"),
