@@ -50,6 +50,9 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
     "best": replace(_BASE, embedding_size=128, units=128, max_steps=0, minutes=60.0),
 }  # fmt: skip
 
+PRESETS: dict[Job, Mapping[str, WordsSettings | LabelsSettings]] = {
+    "words": WORDS_PRESETS, "labels": LABELS_PRESETS,
+}  # fmt: skip
 DEFAULT_PRESET = "base"
 
 
@@ -74,9 +77,7 @@ def words_preset_for(minutes: float, words: int) -> str:
 
 def changed(job: Job, settings: WordsSettings | LabelsSettings, name: str) -> frozenset[str]:
     """Return the names of the settings that differ from those of a preset; none where it does not exist."""
-    if name not in _of(job):
-        return frozenset()
-    before = to_dict(_of(job)[name])
+    before = to_dict(PRESETS[job].get(name, settings))
     return frozenset(key for key, value in to_dict(settings).items() if value != before[key])
 
 
@@ -86,7 +87,7 @@ def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
     Raises:
         SettingsError: no preset of that job has this name.
     """
-    presets = _of(job)
+    presets = PRESETS[job]
     if name not in presets:
         raise SettingsError(
             expected=f"a preset for {job}: {', '.join(presets)}",
@@ -95,7 +96,3 @@ def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
             fix=did_you_mean(name, reversed(list(presets))),
         )
     return presets[name]
-
-
-def _of(job: Job) -> Mapping[str, WordsSettings | LabelsSettings]:
-    return WORDS_PRESETS if job == "words" else LABELS_PRESETS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import SupportsFloat
 
@@ -12,6 +12,8 @@ from typing import SupportsFloat
 # lone surrogates, which no terminal can show.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _CELL = "text-align:left;vertical-align:top"
 
 
@@ -37,6 +39,15 @@ def json_line(value: object) -> str:
         return float(each) if isinstance(each, SupportsFloat) else str(each)
 
     return json.dumps(value, ensure_ascii=False, default=plain)
+
+
+def csv_cell(value: object, as_json: Callable[[object], str] = json_line) -> object:
+    """Return a value as one cell of CSV, where a text is no formula. Numbers stay what they are."""
+    if isinstance(value, list | tuple):
+        value = "; ".join(each if isinstance(each, str) else as_json(each) for each in value)
+    if isinstance(value, bool | dict):
+        value = as_json(value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:

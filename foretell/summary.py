@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from foretell.artifacts.directory import Home
 from foretell.artifacts.manifest import RUN
 from foretell.artifacts.model import Model
-from foretell.data.corpus import corpus_of
-from foretell.data.examples import read_examples
+from foretell.config import LabelsSettings
+from foretell.data.corpus import Corpus, corpus_of
+from foretell.data.examples import Examples, read_examples
 from foretell.hub.models import local_path
 from foretell.machine import require_training
 from foretell.metrics.shown import remarks_on, result_of, rows_of
@@ -105,15 +106,12 @@ class Trained(Generic[Runtime]):
         model = self._opened().model
         from foretell.export.model_export import export_model
 
-        test_data = None
+        test_data: Examples | Corpus | None = None
         if data is not None:
-            separator = getattr(model.settings, "multi_label", "")
-            is_words = model.job == "words"
-            test_data = (
-                corpus_of(data, None, part="test")
-                if is_words
-                else read_examples(data, part="test", multi_label=separator)
-            )
+            if isinstance(model.settings, LabelsSettings):
+                test_data = read_examples(data, part="test", multi_label=model.settings.multi_label)
+            else:
+                test_data = corpus_of(data, None, part="test")
         folder = f"{self._home.path.name}-{format}" if path is None else path
         return export_model(
             self._home.path, folder, format, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime

@@ -13,13 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from foretell.progress import write_stderr
-from foretell.readable import UNSAFE, json_line, visible
+from foretell.readable import UNSAFE, csv_cell, json_line, visible
 
 Format = Literal["text", "jsonl", "csv"]
 Item = TypeVar("Item")
-
-# The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def show(text: str, *, end: str = "\n", flush: bool = False) -> None:
@@ -79,18 +76,9 @@ class Writer:
     def _write_row(self, values: Iterable[object]) -> None:
         # Python's writer quotes a lone \r only where a row ends with one.
         row = io.StringIO(newline="")
-        csv.writer(row, lineterminator="\r\n").writerow(map(_cell, values))
+        csv.writer(row, lineterminator="\r\n").writerow(csv_cell(value, as_json) for value in values)
         text = row.getvalue().removesuffix("\r\n")
         print(visible(text) if sys.stdout.isatty() else text)
-
-
-def _cell(value: object) -> object:
-    """Return a value as one cell of CSV. Numbers stay what they are: -1.5 is no formula."""
-    if isinstance(value, list | tuple):
-        value = "; ".join(each if isinstance(each, str) else as_json(each) for each in value)
-    if isinstance(value, bool | dict):
-        value = as_json(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def write_report(

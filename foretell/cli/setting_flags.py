@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
 
@@ -11,10 +10,9 @@ from cyclopts import Group, Parameter
 
 from foretell.cli.options import rare, whole_number
 from foretell.config import Job, LabelsSettings, Purpose, Settings, WordsSettings
-from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, WORDS_PRESETS
+from foretell.presets import DEFAULT_PRESET, PRESETS
 
 _KINDS: dict[Job, type[Settings]] = {"words": WordsSettings, "labels": LabelsSettings}
-_PRESETS: dict[Job, Mapping[str, Settings]] = {"words": WORDS_PRESETS, "labels": LABELS_PRESETS}
 # The presets that most people use come first.
 _FIRST = ("quick", DEFAULT_PRESET, "best")
 
@@ -77,7 +75,7 @@ class SettingInfo:
 
 def setting_infos(job: Job) -> tuple[SettingInfo, ...]:
     """Return every setting of a job, in the order of their purposes, the common ones of each first."""
-    hints, presets = get_type_hints(_KINDS[job]), _PRESETS[job]
+    hints, presets = get_type_hints(_KINDS[job]), PRESETS[job]
     order = dict.fromkeys([*(name for name in _FIRST if name in presets), *presets])
     infos = [
         SettingInfo(

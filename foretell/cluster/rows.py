@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from foretell.data.records import Record, is_missing
-from foretell.readable import json_line
+from foretell.readable import csv_cell, json_line
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.verdict import Verdict
@@ -24,9 +24,6 @@ SCORE = (
     "bits_per_character", "bits_per_byte", "reason",
 )  # fmt: skip
 """The parts of the answer of `score`: `foretell.runtime.words.scoring.Score`, and why there is none."""
-
-# The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def free_names(columns: Iterable[str], parts: Sequence[str]) -> dict[str, str]:
@@ -64,15 +61,6 @@ def no_answer(parts: Sequence[str], reason: str) -> dict[str, object]:
     """Return the answer of a row that has none."""
     empty: dict[str, object] = {"label": "", "flags": []} if "flags" in parts else {}
     return {**dict.fromkeys(parts), **empty, "reason": reason}
-
-
-def csv_cell(value: object) -> object:
-    """Return a value as one cell of CSV, where a text is no formula. Numbers stay what they are."""
-    if isinstance(value, list | tuple):
-        value = "; ".join(each if isinstance(each, str) else json_line(each) for each in value)
-    if isinstance(value, bool | dict):
-        value = json_line(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 class Writer:
