@@ -30,7 +30,7 @@ from foretell.training.labels.members import Candidate, choose, nested_logs
 from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
 from foretell.training.labels.rows import Rows, joined, rows_of
 from foretell.training.labels.stages import Stages
-from foretell.training.labels.tokens import Soft, one_hot, tokenize_split
+from foretell.training.labels.tokens import Soft, Targets, one_hot, tokenize_split
 
 _STAGE, _ASKED = "answers", "asked"
 
@@ -80,20 +80,20 @@ def with_answers(
         split = replace(split, train=split.train.select(()))
     asked = _asked(teacher, split.unlabelled, stages)
     known = np.asarray(np.isfinite(asked).all(axis=1), bool)
-    values, texts = _chosen(asked[known], teacher, labels), list(compress(split.unlabelled, known))
+    chosen, texts = _chosen(asked[known], teacher, labels), list(compress(split.unlabelled, known))
     others = tuple(compress(split.unlabelled, ~known))
     if not texts:
         expected, fix = "texts without labels that a teacher answers", "give more texts of the same kind"
         raise DataError(expected=expected, found="none", where=teacher.name, fix=fix)
     split, weight, losses = replace(split, unlabelled=(*texts, *others)), 1.0, dict[str, float]()
     if len(split.train):
-        weight, losses = _decided(split, teacher, values, settings, stages)
+        weight, losses = _decided(split, teacher, one_hot(chosen, len(labels)), settings, stages)
     metrics = {"name": teacher.name, "texts": len(texts), "kept": False, "used": weight > 0, **losses}
     if not weight:
         return split, metrics
     taught = Examples(
         texts,
-        [labels[place] for place in values.argmax(axis=1).tolist()],
+        [labels[place] for place in chosen.tolist()],
         name=teacher.name,
         label_type=split.train.label_type,
         weights=None if weight == 1 else [weight] * len(texts),
@@ -101,10 +101,11 @@ def with_answers(
     return _joined(replace(split, unlabelled=others), taught, settings), {**metrics, "weight": weight}
 
 
-def _chosen(answers: Float32s, teacher: Answering, labels: Sequence[str]) -> Soft:
-    """Return the most probable label of each answer, as a row with a 1, in the order of the labels."""
+def _chosen(answers: Float32s, teacher: Answering, labels: Sequence[str]) -> Targets:
+    """Return the place of the most probable label of each answer among the labels, [text]."""
     ordered_answers = answers[:, [teacher.labels.index(label) for label in labels]]
-    return one_hot(ordered_answers.argmax(axis=1).astype(np.int32), len(labels))
+    places: Targets = ordered_answers.argmax(axis=1).astype(np.int32)
+    return places
 
 
 def _joined(split: Split, taught: Examples, settings: LabelsSettings) -> Split:
@@ -179,8 +180,8 @@ def _knows_labels(teacher: Answering, rows: Rows, labels: Sequence[str]) -> bool
     """Return whether a teacher is an estimator that has learned nearly all labels of the rows by heart."""
     if not teacher.is_estimator:
         return False
-    answers = _chosen(_answers(teacher, rows.texts), teacher, labels).argmax(axis=1)
-    return bool((answers == rows.targets).mean() >= _KNOWS_LABELS)
+    chosen = _chosen(_answers(teacher, rows.texts), teacher, labels)
+    return bool((chosen == rows.targets).mean() >= _KNOWS_LABELS)
 
 
 def _decided(

@@ -34,7 +34,7 @@ _Z = 1.96
 class Continued:
     """What a training continues. Made by `split_of`.
 
-    `has_old` tells whether the old examples are there, and are trained on again; `old_keys` are the
+    `has_old`: whether the old examples are there, and are trained on again; `old_keys` are the
     `text_key` of each. `replayed` is what is learned from again and how many texts each, ready for JSON.
     """
 

@@ -185,7 +185,7 @@ def fold_probabilities(
     out has the same probability for each label; of many texts some folds are enough, and NaN is the answer to
     the texts of the others. There are none, [0, label], where no text is held out, the time limit leaves no
     time for a quarter of the steps of all folds and the network itself, or `pays`, given the probabilities of
-    the first folds and their number, tells that the network has no weight in the ensemble.
+    the first folds and their number, shows that the network has no weight in the ensemble.
     """
     if before := training.stages.found(_STAGE):
         return before[_ANSWERS]

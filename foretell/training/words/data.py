@@ -271,7 +271,7 @@ class MeasuredBytes:
 def measured_bytes(tokens: TokenizedCorpus, texts: Iterable[str], *, are_valid: bool) -> MeasuredBytes | None:
     """Return the size of what is measured; None: the tokenizer has no end of line, to find lines again by.
 
-    Token ids do not tell the bytes of unknown words and white space, so the texts are read again: the
+    Token ids do not hold the bytes of unknown words and white space, so the texts are read again: the
     validation text, or the corpus whose end it is. Of a line that is only in part measured the bytes are
     divided as its tokens.
     """
