@@ -8,7 +8,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,13 @@ from export_workplace import MODELS, TEXTS, TWO, Copies, exported, padded, tfidf
 from foretell import machine
 from foretell.artifacts.directory import read_model
 from foretell.data.examples import Examples
-from foretell.errors import ArtifactError, DataError, MissingExtraError, SettingsError, UsageError
-from foretell.export import check, formats, model_export
-from foretell.export.formats import FILE, files_of, model_bytes, read_back
+from foretell.errors import ArtifactError, MissingExtraError, SettingsError, UsageError
+from foretell.export import check, model_export
+from foretell.export.formats import files_of, read_back
 from foretell.export.model_export import export_model, write_export
 from foretell.export.source import Rows, Source
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
 
 DATA = Examples([f"{text} the" for text in TEXTS], ["bad", "good"] * 5)
 LINES = ["the mind adapts and converts to its own purposes"] * 3
@@ -58,19 +58,22 @@ def test_a_model_that_was_read_is_exported_too(models: dict[str, Path], tmp_path
 def test_the_loss_of_8_bits_is_measured(
     models: dict[str, Path], copies: Copies, name: str, tmp_path: Path
 ) -> None:
-    data = DATA if name == "labels" else LINES
-    result = export_model(models[name], tmp_path / "out", int8=True, data=data, max_loss=1)
-    exact = copies[name].path
-    assert result.difference is None
-    assert result.loss is not None
-    assert result.loss.count == (10 if name == "labels" else 27)
-    assert json.loads((tmp_path / "out" / "model.json").read_text())["precision"] == "int8"
-    assert (tmp_path / "out" / "model.onnx").read_bytes() != (exact / "model.onnx").read_bytes()
-    assert f"{8 if name == 'labels' else 12} bits" in (tmp_path / "out" / "README.md").read_text()
     if name == "labels":
+        data: Any = DATA
         predicted = LabelsRuntime.open(models[name]).predict_proba(DATA.texts).argmax(axis=1)
         hits = [TWO[i] == label for i, label in zip(predicted, DATA.labels, strict=True)]
-        assert result.loss.before == np.mean(hits)
+    else:
+        # What the model often writes itself, so that it is right five times.
+        words, runtime = ["the", "mind", "the", "the", "the", "the"], WordsRuntime.open(models[name])
+        data = [" ".join(words)]
+        hits = [runtime.next(" ".join(words[:n]), k=1)[0].word == word for n, word in enumerate(words)]
+        assert sum(hits) == 5
+    result = export_model(models[name], tmp_path / "out", int8=True, data=data, max_loss=1)
+    assert result.difference is None
+    assert result.loss is not None
+    assert (result.loss.count, result.loss.before) == (len(hits), np.mean(hits))
+    assert json.loads((tmp_path / "out" / "model.json").read_text())["precision"] == "int8"
+    assert (tmp_path / "out" / "model.onnx").read_bytes() != (copies[name].path / "model.onnx").read_bytes()
 
 
 def test_too_large_a_loss_is_refused_and_nothing_is_written(
@@ -142,21 +145,6 @@ def test_weights_of_8_bits_are_read_back(models: dict[str, Path], name: str, tmp
     assert 0 < difference < 0.1
 
 
-def test_a_graph_that_does_not_run_is_an_error(models: dict[str, Path], tmp_path: Path) -> None:
-    source = Source(models["labels"])
-    (tmp_path / FILE).write_bytes(model_bytes(Source(models["words"])))
-    with pytest.raises(ArtifactError, match="an exported model that runs"):
-        read_back(tmp_path, source)([1, 2], None)
-
-
-def test_a_copy_that_ignores_the_scores_is_refused(models: dict[str, Path], copies: Copies) -> None:
-    source = Source(models["labels-tfidf"])
-    answer = read_back(copies["labels-tfidf"].path, source)
-    assert check.check_same(source, answer, ["the mind"]) < 1e-5
-    with pytest.raises(ArtifactError, match="a difference of"):
-        check.check_same(source, lambda ids, _: answer(ids, None), ["the mind"])
-
-
 @pytest.mark.parametrize(("shift", "accepted"), [(0.9e-4, True), (1.1e-4, False), (np.nan, False)])
 def test_a_difference_above_the_tolerance_is_refused(
     models: dict[str, Path], shift: float, accepted: bool
@@ -173,24 +161,6 @@ def test_a_difference_above_the_tolerance_is_refused(
     else:
         with pytest.raises(ArtifactError, match=r"within 0\.0001 of foretell's on 2 texts"):
             check.check_same(source, answer, texts)
-
-
-def test_the_loss_of_a_language_model_counts_the_next_words(models: dict[str, Path]) -> None:
-    source = Source(models["words"])
-    tokenizer = source.model.tokenizer
-
-    def always(word: str) -> formats.Answer:
-        def answer(ids: Sequence[int], _: object) -> Rows:
-            rows = np.zeros((len(ids), tokenizer.size))
-            rows[:, tokenizer.id(word)] = 1
-            return rows
-
-        return answer
-
-    loss = check.words_loss(source, always("the"), always("mind"), ["the mind the way", "the"])
-    assert (loss.count, loss.before, loss.after) == (5, 3 / 5, 1 / 5)
-    with pytest.raises(DataError, match="the model's vocabulary"):
-        check.words_loss(source, always("the"), always("the"), [])
 
 
 def test_an_older_export_is_replaced_and_nothing_else(models: dict[str, Path], tmp_path: Path) -> None:

@@ -20,11 +20,8 @@ from foretell.errors import ForetellError
 
 pytest.importorskip("tensorflow")
 
-FIRST, SECOND = (
-    ("lovely", "fine", "awful", "poor"),
-    ("soup", "wine", "room", "film", "staff", "music", "bread"),
-)
-TEXTS = [f"{a} {b}" for a in FIRST for b in SECOND]
+NOUNS = ("soup", "wine", "room", "film", "staff", "music", "bread")
+TEXTS = [f"{a} {b}" for a in ("lovely", "fine", "awful", "poor") for b in NOUNS]
 LABELS = ["good" if text.startswith(("lovely", "fine")) else "bad" for text in TEXTS]
 TINY: dict[str, Any] = {
     "units": 4, "embedding_size": 8, "epochs": 1, "min_steps": 1, "batch_size": 8, "learning_rate": 0.1,
@@ -89,15 +86,9 @@ WRONG_FITS = {
     "nothing": (in_order([], []), "expected texts with labels"),
     "two columns": (in_order(pd.DataFrame(TWO_COLUMNS), LABELS), GIVE_ONE),
     "a missing file": (in_order("nope.csv"), "nope.csv: expected a file or folder that exists"),
-    "a number as text": (
-        lambda: tiny(units="64").fit(TEXTS, LABELS),
-        "units: .* found '64'; leave out the quotes",
-    ),
+    "a number as text": (in_order(TEXTS, LABELS, units="64"), "units: .* found '64'; leave out the quotes"),
     "a preset misspelled": (lambda: TextClassifier("bset").fit(TEXTS, LABELS), "did you mean best?"),
-    "a parameter misspelled": (
-        lambda: TextClassifier().set_params(unit=3),
-        "found 'unit'; did you mean units?",
-    ),
+    "a parameter misspelled": (lambda: TextClassifier().set_params(unit=3), "did you mean units?"),
     "no model": (lambda: foretell.load("nope"), "found nothing there; check the path"),
     "a file as model": (lambda: foretell.load(__file__), "found a file; check the path"),
 }

@@ -32,21 +32,14 @@ class ServiceProcess:
     address: Address
     log: Path
 
-    def megabytes(self) -> float:
-        """Return its resident memory."""
-        return self._status("VmRSS")
-
-    def peak_megabytes(self) -> float:
-        """Return the most resident memory that it had since `forget_peak`."""
-        return self._status("VmHWM")
+    def megabytes(self, name: str = "VmRSS") -> float:
+        """Return its resident memory; with "VmHWM" the most that it had since `forget_peak`."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) / 1024
 
     def forget_peak(self) -> None:
         """Begin to measure the most memory from now on."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
-
-    def _status(self, name: str) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) / 1024
 
     def open_files(self) -> int:
         """Return how many files and sockets it holds open."""
@@ -153,11 +146,8 @@ class Client:
         if b"\r\ntransfer-encoding: chunked\r\n" not in head:
             length = head.partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0]
             return await self._reader.readexactly(int(length))
-        parts = []
-        while size := int(await self._reader.readuntil(b"\r\n"), 16):
-            parts.append((await self._reader.readexactly(size + 2))[:-2])
-        await self._reader.readexactly(2)
-        return b"".join(parts)
+        # No event of a stream has such a line.
+        return await self._reader.readuntil(b"\r\n0\r\n\r\n")
 
     async def __aenter__(self) -> Client:
         return self
@@ -213,19 +203,16 @@ MAX_TOKENS = 20_000
 """The usual --limit-tokens."""
 
 
-def write_served(folder: Path, *, units: int) -> tuple[Path, Path]:
+def write_served(folder: Path) -> tuple[Path, Path]:
     """Write a classifier named `reviews` and a language model named `notes`, with random weights."""
-    labels = LabelsSettings(embedding_size=units, units=units, length=200, vocabulary=VOCABULARY)
-    parts: dict[str, Any] = {
-        "ensemble": Ensemble(network=1, linear=1),
-        "linear": random_linear_model(size=200, n_columns=1),
-    }
-    words = WordsSettings(embedding_size=units, units=units, vocabulary=VOCABULARY)
+    sizes: dict[str, Any] = {"embedding_size": 32, "units": 32, "vocabulary": VOCABULARY}
+    labels, words = LabelsSettings(length=200, **sizes), WordsSettings(**sizes)
+    ensemble = Ensemble(network=1, linear=1)
+    linear: dict[str, Any] = {"linear": random_linear_model(200, 1), "ensemble": ensemble}
+    counts = kneser_ney_parts(words, TEXT, (0.2, 0.3, 0.4))
     return (
-        write_random(folder / "reviews", labels, ["neg", "pos"], text=TEXT, scale=0.1, **parts),
-        write_random(
-            folder / "notes", words, text=TEXT, scale=0.1, **kneser_ney_parts(words, TEXT, (0.2, 0.3, 0.4))
-        ),
+        write_random(folder / "reviews", labels, ["neg", "pos"], text=TEXT, scale=0.1, **linear),
+        write_random(folder / "notes", words, text=TEXT, scale=0.1, **counts),
     )
 
 
@@ -250,20 +237,12 @@ def usual(number: int) -> bytes:
 def expensive(number: int) -> bytes:
     """Return a request at the usual limits; each kind in turn."""
     long = " ".join(f"w{(7 * k + number) % VOCABULARY}" for k in range(MAX_TOKENS - 100))
-    # As many short texts as a request may hold.
-    many = ["w1 " * 19] * 1_000
-    completion = {"model": "notes", "logprobs": 5, "cache": 2_000}
+    completion = {"model": "notes", "n": 16, "logprobs": 5, "cache": 2_000}
     posts: list[tuple[str, dict[str, Any]]] = [
         ("/v1/explain", {"texts": long[:MAX_CHARACTERS]}),
-        ("/v1/completions", {**completion, "prompt": long[:3_000], "n": 16, "max_tokens": 700}),
+        ("/v1/completions", {**completion, "prompt": ["w1"] * 62, "max_tokens": 15, "stream": True}),
         ("/v1/score", {"texts": long, "words": True, "top": 5, "cache": 2_000}),
-        ("/v1/classify", {"texts": many}),
-        ("/v1/next", {"texts": many, "k": 100, "cache": 2_000}),
-        ("/v1/states", {"model": "reviews", "text": long}),
-        ("/v1/completions", {**completion, "prompt": ["w1"] * 62, "n": 16, "max_tokens": 15, "stream": True}),
-        ("/v1/explain", {"texts": [" ".join(long.split()[:1_000])] * 19}),
+        # As many short texts as a request may hold.
+        ("/v1/next", {"texts": ["w1 " * 19] * 1_000, "k": 100, "cache": 2_000}),
     ]
     return request(*posts[number % len(posts)])
-
-
-KINDS_OF_EXPENSIVE = 8

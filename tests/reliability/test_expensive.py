@@ -11,8 +11,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from reliability.attacked import (
     usual,
     write_served,
 )
-from reliability.sizes import report, sizes
+from reliability.sizes import SOAK_SECONDS, part_of, report, sizes
 
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.service.limits import Limits
@@ -54,62 +53,44 @@ WRITERS = {"words": "notes", "subword": "parts", "char": "letters"}
 CLASSIFIERS = {"words": "reviews", "subword": "reviews-parts", "char": "reviews-letters"}
 """The model of each kind of token."""
 
-Body = Callable[[str, Any], dict[str, Any]]
-ROUTES: dict[str, tuple[dict[str, str], Body]] = {
-    "/v1/classify": (CLASSIFIERS, lambda model, texts: {"model": model, "texts": texts}),
-    "/v1/explain": (CLASSIFIERS, lambda model, texts: {"model": model, "texts": texts}),
-    "/v1/next": (WRITERS, lambda model, texts: {"model": model, "texts": texts, "k": 100, "cache": 2000}),
-    "/v1/next?": (WRITERS, lambda model, texts: {"model": model, "texts": texts, "unfinished": True}),
-    "/v1/score": (WRITERS, lambda model, texts: {"model": model, "texts": texts}),
-    "/v1/score?": (
-        WRITERS,
-        lambda model, texts: {"model": model, "texts": texts, "words": True, "top": 5, "cache": 2000},
-    ),
-    "/v1/completions": (
-        WRITERS,
-        lambda model, texts: {
-            "model": model, "prompt": texts, "n": 4, "max_tokens": 100, "cache": 2000, "logprobs": 5,
-        },
-    ),
-    "/v1/states": (
-        WRITERS | CLASSIFIERS,
-        lambda model, texts: {"model": model, "text": texts if isinstance(texts, str) else "".join(texts)},
-    ),
-}  # fmt: skip
-"""For each route (a ? for another use of the same one): the models it may ask, and the body with texts."""
-
-VALUES: dict[str, tuple[bytes, bytes]] = {
-    "arrays": (b"[", b"[],"),
-    "numbers": (b"[", b"1,"),
-    "empty texts": (b"[", b'"",'),
-    "one number": (b"", b"9"),
-    "deep arrays": (b"", b"["),
-    "keys": (b"{", b'"k":1,'),
-    "white space": (b"[", b"  "),
+WORDS = {"words": True, "top": 5, "cache": 2000}
+ROUTES: dict[str, tuple[dict[str, str], str, dict[str, Any]]] = {
+    "/v1/classify": (CLASSIFIERS, "texts", {}),
+    "/v1/explain": (CLASSIFIERS, "texts", {}),
+    "/v1/next": (WRITERS, "texts", {"k": 100, "cache": 2000}),
+    "/v1/next?": (WRITERS, "texts", {"unfinished": True}),
+    "/v1/score": (WRITERS, "texts", {}),
+    "/v1/score?": (WRITERS, "texts", WORDS),
+    "/v1/completions": (WRITERS, "prompt", {"n": 4, "max_tokens": 100, "cache": 2000, "logprobs": 5}),
+    "/v1/states": (WRITERS | CLASSIFIERS, "text", {}),
 }
-"""JSON that has no text: its beginning, and what is repeated."""
+"""For each route (a ? for another use of the same one): its models, the field of texts, and the others."""
+
+VALUES: dict[str, tuple[bytes, bytes, bytes]] = {
+    "arrays": (b"[", b"[],", b"]}"),
+    "numbers": (b"[", b"1,", b"]}"),
+    "empty texts": (b"[", b'"",', b"]}"),
+    "one number": (b"", b"9", b"}"),
+    "deep arrays": (b"", b"[", b""),
+    "keys": (b"{", b'"k":1,', b""),
+    "white space": (b"[", b"  ", b"]}"),
+}
+"""JSON that has no text: its beginning, what is repeated, and its end."""
 
 
-@dataclass(frozen=True)
-class Attack:
-    """One expensive request: what it is, and its bytes."""
-
-    name: str
-    content: bytes
+Attack = tuple[str, bytes]
+"""What an expensive request is, and its bytes."""
 
 
-def write_all(folder: Path, *, units: int = 32) -> list[Path]:
+def write_all(folder: Path) -> None:
     """Write a classifier and a language model of each kind of token, with random weights."""
     words = " ".join(TEXT.split()[:300]) + " the mind adapts 好 a b e"
-    small: dict[str, Any] = {"embedding_size": units, "units": units, "vocabulary": 300}
-    paths = [*write_served(folder, units=units)]
-    for tokens, names in (("subword", ("parts", "reviews-parts")), ("char", ("letters", "reviews-letters"))):
-        paths.append(
-            write_random(folder / names[0], WordsSettings(tokens=tokens, **small), text=words, scale=0.1)
-        )
-        labels = LabelsSettings(tokens=tokens, length=200, **small)
-        paths.append(write_random(folder / names[1], labels, ["neg", "pos"], text=words, scale=0.1))
-    return paths
+    small: dict[str, Any] = {"embedding_size": 32, "units": 32, "vocabulary": 300}
+    write_served(folder)
+    for tokens in ("subword", "char"):
+        settings = WordsSettings(tokens=tokens, **small), LabelsSettings(tokens=tokens, length=200, **small)
+        write_random(folder / WRITERS[tokens], settings[0], text=words, scale=0.1)
+        write_random(folder / CLASSIFIERS[tokens], settings[1], ["neg", "pos"], text=words, scale=0.1)
 
 
 def attacks(count: int, seed: int) -> Iterator[Attack]:
@@ -118,40 +99,30 @@ def attacks(count: int, seed: int) -> Iterator[Attack]:
     tokens = LIMITS.tokens
     sizes = (LIMITS.body - 2_000, LIMITS.characters - 1_000, 5 * tokens, tokens - 1_000, tokens // 4, 2_000)
     of_texts = itertools.product(ROUTES, ("words", "subword", "char"), SCRIPTS, ("one text", "many"), sizes)
-    of_values = itertools.product(
-        ("/v1/classify", "/v1/completions"), ("texts", "unknown"), VALUES, sizes[:2]
-    )
+    of_values = itertools.product(("/v1/classify", "/v1/completions"), ("texts", "k"), VALUES, sizes[:2])
     every: list[tuple[Any, ...]] = [*of_texts, *of_values]
     for chosen in random.Random(seed).sample(every, min(count, len(every))):
         yield _of_texts(*chosen) if len(chosen) == 5 else _of_values(*chosen)
 
 
 def _of_texts(route: str, tokens: str, script: str, nesting: str, size: int) -> Attack:
-    models, body = ROUTES[route]
+    models, field, others = ROUTES[route]
     unit = SCRIPTS[script]
     # Either way of writing a letter in JSON: as it is, or as an escape, which takes more bytes.
     bytes_each = len(json.dumps(unit)) - 2
     text = unit * max(1, size // max(len(unit), bytes_each if size > 300_000 else len(unit)))
     piece = max(1, len(text) // 900)
-    texts: Any = (
-        text if nesting == "one text" else [text[k : k + piece] for k in range(0, len(text), piece)][:999]
-    )
-    content = json.dumps(body(models[tokens], texts)).encode()
-    return Attack(
-        f"{route} {tokens} {script} {nesting} {len(content)}", raw_request(route.rstrip("?"), content)
-    )
+    texts: Any = text
+    if nesting == "many" and field != "text":
+        texts = [text[k : k + piece] for k in range(0, len(text), piece)][:999]
+    content = json.dumps({"model": models[tokens], field: texts, **others}).encode()
+    return f"{route} {tokens} {script} {nesting} {len(content)}", raw_request(route.rstrip("?"), content)
 
 
 def _of_values(route: str, key: str, values: str, size: int) -> Attack:
-    begin, unit = VALUES[values]
-    content = b'{"%s":%s' % (key.encode(), begin) + unit * (size // len(unit))
-    if values in ("arrays", "numbers", "empty texts"):
-        content = content[:-1] + b"]}"
-    elif values == "white space":
-        content += b"]}"
-    elif values == "one number":
-        content += b"}"
-    return Attack(f"{route} {key} {values} {len(content)}", raw_request(route, content))
+    begin, unit, end = VALUES[values]
+    content = (b'{"%s":%s' % (key.encode(), begin) + unit * (size // len(unit))).removesuffix(b",") + end
+    return f"{route} {key} {values} {len(content)}", raw_request(route, content)
 
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
@@ -160,6 +131,7 @@ LIMITS = Limits()
 SEED = 36
 MAX_WAIT, MAX_MEGABYTES, MAX_EXIT = 1.0, 100.0, 12.0
 CLIENTS, AT_ONCE = 64, 6
+WHOLE = [pytest.mark.soak, pytest.mark.timeout(SOAK_SECONDS)]
 TYPED = {"200", "400", "422", "413", "503"}
 
 
@@ -170,21 +142,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def service(folder: Path) -> Iterator[ServiceProcess]:
-    with serving(folder, *_models(folder)) as it:
-        asyncio.run(_warm(it))
+    """A service that has answered each usual request four times."""
+    with serving(folder, *sorted(path for path in folder.iterdir() if path.is_dir())) as it:
+        asyncio.run(ask_evenly(it.address, usual, clients=1, requests=48, seconds=0))
         yield it
-
-
-def _models(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir())
-
-
-async def _warm(service: ServiceProcess) -> None:
-    async with Client(service.address) as client:
-        for number in range(48):
-            await client.ask(usual(number))
 
 
 async def _beside(service: ServiceProcess, attack: Attack) -> tuple[Answer, float]:
@@ -204,7 +167,7 @@ async def _beside(service: ServiceProcess, attack: Attack) -> tuple[Answer, floa
     async with Client(service.address) as client, asyncio.TaskGroup() as group:
         waiting = group.create_task(probe())
         await asyncio.sleep(0.02)
-        answer = await client.ask(attack.content)
+        answer = await client.ask(attack[1])
         is_over.set()
     return answer, waiting.result()
 
@@ -217,15 +180,15 @@ def test_no_expensive_request_delays_others_or_takes_memory(service: ServiceProc
         service.forget_peak()
         before = service.megabytes()
         answer, wait = asyncio.run(_beside(service, attack))
-        growth = service.peak_megabytes() - before
+        growth = service.megabytes("VmHWM") - before
         for _ in range(3):
             # On a busy machine any request may wait once; behind an expensive one it waits each time.
             if wait > MAX_WAIT:
                 wait = min(wait, asyncio.run(_beside(service, attack))[1])
         outcomes[str(answer.status)] += 1
         longest, largest = max(longest, wait), max(largest, growth)
-        assert wait <= MAX_WAIT, f"{attack.name}: {wait:.2f} s"
-        assert growth <= MAX_MEGABYTES, f"{attack.name}: {growth:.0f} MB"
+        assert wait <= MAX_WAIT, f"{attack[0]}: {wait:.2f} s"
+        assert growth <= MAX_MEGABYTES, f"{attack[0]}: {growth:.0f} MB"
     report(
         "expensive requests, one by one", requests=count, longest_wait=f"{longest:.2f} s",
         growth=f"{largest:.0f} MB", **outcomes,
@@ -233,30 +196,25 @@ def test_no_expensive_request_delays_others_or_takes_memory(service: ServiceProc
     assert set(outcomes) <= TYPED
 
 
-@sizes(1, 20)
-def test_an_attacker_of_six_requests_at_once(folder: Path, count: int) -> None:
+@pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=WHOLE) for n in range(1, part_of(20) + 1))])
+def test_an_attacker_of_six_requests_at_once(service: ServiceProcess, number: int) -> None:
     """64 clients beside one that always has six expensive requests under way; then SIGTERM."""
-    for number in range(count):
-        chosen = list(attacks(20 if count == 1 else 200, SEED + number))
-        with serving(folder, *_models(folder)) as service:
-            asyncio.run(_warm(service))
-            n = 240 if count == 1 else 6_400
-            alone = asyncio.run(
-                ask_evenly(service.address, usual, clients=CLIENTS, requests=n // 4, seconds=n / 400)
-            )
-            answers, spent, growth, seconds = asyncio.run(_attacked(service, chosen, n))
-        report(
-            "six at once", load=f"{os.getloadavg()[0]:.1f}", p99_alone=f"{percentile(alone, 0.99):.3f} s",
-            p50=f"{percentile(answers, 0.5):.3f} s", p99=f"{percentile(answers, 0.99):.3f} s",
-            slowest=f"{percentile(answers, 1):.2f} s", growth=f"{growth:.0f} MB", exit=f"{seconds:.1f} s",
-            answers=statuses(answers), expensive=statuses(spent),
-        )  # fmt: skip
-        assert statuses(answers) == {"200": len(answers)}
-        # Where other programs take most of the machine, the clients wait without an attack, too.
-        usually = percentile(alone, 0.99)
-        assert percentile(answers, 0.99) <= max(MAX_WAIT if count > 1 else 5 * MAX_WAIT, 10 * usually)
-        assert growth <= MAX_MEGABYTES
-        assert seconds <= MAX_EXIT
+    n = 6_400 if number else 240
+    chosen = list(attacks(200 if number else 20, SEED + number))
+    alone = asyncio.run(ask_evenly(service.address, usual, clients=CLIENTS, requests=n // 4, seconds=n / 400))
+    answers, spent, growth, seconds = asyncio.run(_attacked(service, chosen, n))
+    report(
+        "six at once", load=f"{os.getloadavg()[0]:.1f}", p99_alone=f"{percentile(alone, 0.99):.3f} s",
+        p50=f"{percentile(answers, 0.5):.3f} s", p99=f"{percentile(answers, 0.99):.3f} s",
+        slowest=f"{percentile(answers, 1):.2f} s", growth=f"{growth:.0f} MB", exit=f"{seconds:.1f} s",
+        answers=statuses(answers), expensive=statuses(spent),
+    )  # fmt: skip
+    assert statuses(answers) == {"200": len(answers)}
+    # Where other programs take most of the machine, the clients wait without an attack, too.
+    usually = percentile(alone, 0.99)
+    assert percentile(answers, 0.99) <= max(MAX_WAIT if number else 5 * MAX_WAIT, 10 * usually)
+    assert growth <= MAX_MEGABYTES
+    assert seconds <= MAX_EXIT
 
 
 async def _attacked(
@@ -271,7 +229,7 @@ async def _attacked(
     async def attacker() -> None:
         async with Client(service.address) as client:
             for attack in left:
-                answer = await client.ask(attack.content)
+                answer = await client.ask(attack[1])
                 spent.append(answer)
                 if is_ending and not answer.status:
                     return
@@ -283,7 +241,7 @@ async def _attacked(
         answers = await ask_evenly(
             service.address, usual, clients=CLIENTS, requests=requests, seconds=0.01 * requests
         )
-        growth = service.peak_megabytes() - before
+        growth = service.megabytes("VmHWM") - before
         is_ending, began = True, time.monotonic()
         service.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(service.process.wait, 60) == 0

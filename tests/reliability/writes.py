@@ -1,9 +1,7 @@
-"""What foretell writes, each as an operation that can be interrupted, and a server that interrupts it.
+"""What foretell writes, each as an operation that is interrupted at each of its calls that write.
 
-The server is a program: `python -m reliability.writes OPERATION FOLDER`. Each line of standard input has a
-KIND (SIGKILL or ENOSPC) and a NUMBER: call NUMBER of those that write fails so, in a child. Each answer is a
-line: the exit status of the child (0: done all the same, 4: there are fewer calls, 1: an error of foretell's,
-2: one of the system's), then what a reader finds afterwards: old, new or none.
+`python -m reliability.writes OPERATION FOLDER` lets one call after another fail, by SIGKILL and by ENOSPC,
+each in a child, and fails where a reader finds something else than the old version or the new one.
 """
 
 from __future__ import annotations
@@ -15,12 +13,14 @@ import os
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from reliability.sizes import report
 
 from foretell.artifacts import replacement
 from foretell.artifacts.directory import read_model, write_model
@@ -143,6 +143,11 @@ OPERATIONS = {
 }
 
 KINDS = ("SIGKILL", "ENOSPC")
+ALLOWED = {"first request": {"none", "new"}, "export": {"none", "new"}, "cache": {"old", "none", "new"}}
+"""What a reader may find where there was no old version, and where a part may be made anew."""
+
+DONE, TYPED_ERROR, SYSTEM_ERROR, UNEXPECTED, FEWER_CALLS = range(5)
+"""The exit status of a child. DONE: the error did not matter, such as one in deleting the old version."""
 
 
 def _patch(kind: str, number: int) -> list[int]:
@@ -175,47 +180,55 @@ def _patch(kind: str, number: int) -> list[int]:
     return calls
 
 
-class Server:
-    """Interrupts one operation again and again, each time in a child of its own."""
+def _write(operation: Operation, folder: Path, kind: str, number: int) -> int:
+    """Write in a child whose call `number` of those that write fails; return its exit status."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    calls = _patch(kind, number)
+    code = UNEXPECTED
+    try:
+        operation.write(folder)
+        code = DONE if len(calls) >= number else FEWER_CALLS
+    except ForetellError:
+        code = TYPED_ERROR
+    except OSError:
+        # No command lets it out, but not every function of Python makes one of its own.
+        code = SYSTEM_ERROR
+    finally:
+        os._exit(code)
 
-    def __init__(self, operation: Operation, folder: Path) -> None:
-        self._operation, self._old, self._here = operation, folder / "old", folder / "here"
-        self._old.mkdir()
-        operation.prepare(self._old)
-        # What the first call imports must not be part of what is counted.
-        shutil.copytree(self._old, folder / "warm")
-        operation.write(folder / "warm")
 
-    def interrupt(self, kind: str, number: str) -> str:
-        """See the module."""
-        shutil.copytree(self._old, self._here)
-        child = os.fork()
-        if child == 0:
-            self._work(_patch(kind, int(number)), int(number))
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        found = self._operation.find(self._here)
-        # Whatever was left, the next attempt succeeds.
-        self._operation.write(self._here)
-        assert self._operation.find(self._here) == "new"
-        shutil.rmtree(self._here)
-        return f"{code} {found}"
-
-    def _work(self, calls: list[int], number: int) -> None:
-        code = 3
-        try:
-            self._operation.write(self._here)
-            code = 0 if len(calls) >= number else 4
-        except ForetellError:
-            code = 1
-        except OSError:
-            # No command lets it out, but not every function of Python makes one of its own.
-            code = 2
-        finally:
-            os._exit(code)
+def check(name: str, folder: Path) -> Counter[str]:
+    """Return how often each kind of failure left which version."""
+    operation, old, here = OPERATIONS[name], folder / "old", folder / "here"
+    old.mkdir()
+    operation.prepare(old)
+    # What the first call imports must not be part of what is counted.
+    shutil.copytree(old, folder / "warm")
+    operation.write(folder / "warm")
+    outcomes: Counter[str] = Counter()
+    for kind in KINDS:
+        for number in range(1, 100):
+            shutil.copytree(old, here)
+            code = _write(operation, here, kind, number)
+            found = operation.find(here)
+            # Whatever was left, the next attempt succeeds.
+            operation.write(here)
+            assert operation.find(here) == "new"
+            shutil.rmtree(here)
+            assert code in (-signal.SIGKILL, DONE, TYPED_ERROR, SYSTEM_ERROR, FEWER_CALLS), (kind, code)
+            assert found in ALLOWED.get(name, {"old", "new"}), (kind, found)
+            assert found == "new" or code not in (DONE, FEWER_CALLS), (kind, found)
+            assert code != SYSTEM_ERROR or name == "cache", "a command would print the system's error"
+            outcomes[f"{kind}, {found}"] += 1
+            if code == FEWER_CALLS:
+                break
+        assert code == FEWER_CALLS
+        assert number > 3
+    assert outcomes["SIGKILL, new"]
+    return outcomes
 
 
 if __name__ == "__main__":
-    server = Server(OPERATIONS[sys.argv[1]], Path(sys.argv[2]))
-    print("ready", flush=True)
-    for line in sys.stdin:
-        print(server.interrupt(*line.split()), flush=True)
+    report(f"patched {sys.argv[1]}", **check(sys.argv[1], Path(sys.argv[2])))

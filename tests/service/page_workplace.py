@@ -15,6 +15,9 @@ from service_workplace import Running
 # Milliseconds; much more than needed, for a machine that is busy with other work.
 expect.set_options(timeout=15_000)
 
+TILES = "() => [...document.querySelectorAll('#view-words .tiles dd')].map((each) => each.textContent)"
+"""Returns the numbers of the view for words."""
+
 TEXT = "the mind adapts 😀 and nosuchword converts e\u0301 to the obstacle."
 
 _ARGUMENTS = [

@@ -26,6 +26,7 @@ from foretell.service.server import Server, bind, url
 from tests.builders import write_random
 
 TEXT = "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"
+VERBS = ("classify", "explain", "next", "score", "states", "completions")
 REVIEWS = ["good way", "bad mind 😀 obstacle", "", "the mind the mind nosuchword " * 12]
 
 

@@ -11,7 +11,16 @@ from typing import Any
 
 import onnxruntime
 import pytest
-from service_workplace import Running, everything, held_up, running, until, write_labels, write_words
+from service_workplace import (
+    VERBS,
+    Running,
+    everything,
+    held_up,
+    running,
+    until,
+    write_labels,
+    write_words,
+)
 
 from foretell.errors import SettingsError
 from foretell.runtime import gates
@@ -20,7 +29,6 @@ from foretell.service.limits import MAX_WORD, Limits
 from foretell.service.requests import CONCURRENCY
 
 JSON = {"Content-Type": "application/json"}
-VERBS = ("classify", "explain", "next", "score", "states", "completions")
 
 
 def asking(verb: str, texts: Any) -> dict[str, Any]:
@@ -34,11 +42,10 @@ def asking(verb: str, texts: Any) -> dict[str, Any]:
 
 def refused(it: Running, path: str, body: Any) -> tuple[int, str, str]:
     """Return the status of an answer, and the code and the field of its error."""
-    answer = (
-        it.http.post(path, content=body, headers=JSON) if isinstance(body, bytes) else it.post(path, body)
-    )
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = it.http.post(path, content=content, headers=JSON)
     error = answer.json()["error"]
-    assert error["message"]
+    assert "b b" not in error["message"]
     return answer.status_code, error["code"], error["param"]
 
 
@@ -65,9 +72,7 @@ def test_every_route_has_the_same_budget(narrow: Running, served: Running, verb:
     ):
         if verb == "states" and code == "too_many_texts":
             continue
-        answer = narrow.post(path, asking(verb, texts))
-        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-        assert "b b" not in answer.text
+        assert refused(narrow, path, asking(verb, texts))[:2] == (status, code)
     assert narrow.post(path, asking(verb, "b " * 48)).status_code == 200
     # One word, however long, is no way around it; scripts without spaces have no words.
     assert refused(served, path, asking(verb, "a" * (MAX_WORD + 1)))[:2] == (status, "word_too_long")
@@ -91,7 +96,6 @@ def test_tokens_are_counted_of_whatever_kind_they_are(tmp_path: Path, tokens: st
     [
         ({"n": 4, "max_tokens": 13}, "max_tokens"),
         ({"n": 4}, "max_tokens"),
-        ({"max_tokens": 51}, "max_tokens"),
         ({"prompt": "b " * 20, "n": 2, "max_tokens": 10}, "prompt"),
         ({"n": 4, "max_tokens": 11}, None),
     ],
@@ -127,27 +131,19 @@ def test_malformed_bodies(narrow: Running, verb: str) -> None:
         assert status == 400 or (status == 422 and verb != "completions"), body[:20]
 
 
-ONE = {"model": "notes", "text": "a"}
-
-
 @pytest.mark.parametrize(
     ("path", "body", "expected"),
     [
-        ("classify", {"texts": 7}, (422, "texts")),
         ("classify", {"texts": ["a", 1, "b", 2]}, (422, "texts.1")),
         ("classify", {"texts": "a", "abstain_below": 1.5}, (422, "abstain_below")),
         ("classify", {"texts": "a", "threshold": 1}, (422, "threshold", "unknown_parameter")),
         ("classify", {"model": "notes", "texts": "a"}, (400, "model", "wrong_job")),
         ("classify", {"model": "nosuch", "texts": "a"}, (404, "model", "model_not_found")),
         ("explain", {"texts": "a", "label": "nothing"}, (404, "label", "label_not_found")),
-        ("next", {"texts": "a", "k": 0}, (422, "k")),
         ("next", {"texts": "a", "k": 10**30}, (422, "k")),
-        ("score", {"texts": "a", "start": -1}, (422, "start")),
         ("score", {"texts": ["a", ""]}, (422, "texts.1", "cannot_answer")),
-        ("states", {"text": "a"}, (404, "model", "model_not_found")),
-        ("states", {**ONE, "text": ["a"]}, (422, "text")),
-        ("states", {**ONE, "unit": 8}, (422, "unit")),
-        ("states", {**ONE, "layer": "dense"}, (422, "layer", "cannot_answer")),
+        ("states", {"model": "notes", "text": "a", "unit": 8}, (422, "unit")),
+        ("states", {"model": "notes", "text": "a", "layer": "x"}, (422, "layer", "cannot_answer")),
     ],
 )
 def test_what_is_wrong_is_named(narrow: Running, path: str, body: Any, expected: tuple[Any, ...]) -> None:

@@ -11,9 +11,8 @@ from hypothesis.errors import Unsatisfiable
 from reliability.sizes import report, sizes
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from service_workplace import Running
+from service_workplace import VERBS, Running
 
-VERBS = ("classify", "explain", "next", "score", "states", "completions")
 GETS = ("/health/live", "/health/ready", "/metrics", "/v1/models", "/v1/models/{model}")
 # A text without a word has no score, not every name is a layer's, and best_of depends on n.
 MAY_REFUSE = ("/v1/score", "/v1/states", "/v1/completions")
@@ -53,14 +52,10 @@ def test_every_answer_is_as_promised(
 
 
 def test_every_route_has_an_example_that_works(served: Running) -> None:
-    found = served.http.get("/openapi.json").json()
-    posts = {path: item["post"] for path, item in found["paths"].items() if "post" in item}
-    assert set(posts) == {f"/v1/{verb}" for verb in VERBS}
-    assert {(method.upper(), path) for path, item in found["paths"].items() for method in item} == set(
-        OPERATIONS
-    )
-    for path, post in posts.items():
-        body = post["requestBody"]["content"]["application/json"]["example"]
+    paths = served.http.get("/openapi.json").json()["paths"]
+    assert {(method.upper(), path) for path, item in paths.items() for method in item} == set(OPERATIONS)
+    for path in (path for path, item in paths.items() if "post" in item):
+        body = paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]
         assert served.post(path, body).status_code == 200, path
 
 

@@ -48,9 +48,8 @@ def test_states_are_those_of_the_gates(served: Running, models: Models, model: s
     asked = {"model": model, "text": text, "layer": layer, "unit": 3}
     found = served.post("/v1/states", asked).json()
     wanted = gates_along(read_model(models[model == "notes"]), text, layer)
-    assert found["cell"] == pytest.approx(wanted.cell[:, 3].tolist(), abs=1e-9)
-    assert found["hidden"] == pytest.approx(wanted.hidden[:, 3].tolist(), abs=1e-9)
-    assert found["gates"]["forget"] == pytest.approx(wanted.forget[:, 3].tolist(), abs=1e-9)
+    for name, values in {**found["gates"], "cell": found["cell"], "hidden": found["hidden"]}.items():
+        assert values == pytest.approx(getattr(wanted, name)[:, 3].tolist(), abs=1e-9)
     assert [step["text"] for step in found["steps"]] == text.split()
     assert found["backward"] == (layer == "lstm_backward")
     units = {each["name"]: each["units"] for each in found["layers"]}
@@ -74,13 +73,11 @@ def test_classify_gives_the_command_lines_numbers(
     expected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     answer = served.post("/v1/classify", {"texts": REVIEWS, "abstain_below": 0.7}).json()
     assert answer["model"] == "reviews"
-    assert len(answer["answers"]) == len(REVIEWS)
     for found, wanted in zip(answer["answers"], expected, strict=True):
-        assert [found[name] for name in ("label", "reason", "flags")] == [
-            wanted[name] for name in ("label", "reason", "flags")
-        ]
-        assert found["probability"] == pytest.approx(wanted["probability"], abs=1e-5)
-        assert found["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-5)
+        for name in ("label", "reason", "flags"):
+            assert found[name] == wanted[name]
+        for name in ("probability", "probabilities"):
+            assert found[name] == pytest.approx(wanted[name], abs=1e-5)
 
 
 def test_explain_gives_the_runtimes_numbers(served: Running, models: Models) -> None:
@@ -158,8 +155,6 @@ def test_a_cache_for_next_and_score(served: Running, models: Models) -> None:
     ]
     whole = served.post("/v1/score", {"texts": text, "cache": 20}).json()["answers"][0]
     assert whole["log_probability"] == pytest.approx(runtime.score([text], cache=20).log_probability)
-    for cache in (-1, 2001, "9"):
-        assert served.post("/v1/next", {"texts": text, "cache": cache}).status_code == 422
 
 
 # ---- several labels, labels that are numbers
