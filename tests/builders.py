@@ -38,14 +38,10 @@ def random_model(
     scale: float | None = None,
     **parts: Any,
 ) -> Model:
-    """Return a model with random weights.
+    """Return a model with random weights and the words of a text, for labels or (None) for words.
 
     Args:
-        settings: its settings.
-        labels: its labels; None for words.
-        text: its vocabulary is the words of this text.
         vocabulary: words of its tokenizer, at most; None: as many as the network's.
-        seed: of the weights.
         scale: standard deviation of the weights; None: 0.5, far enough from uniform answers, and 0.1 for wide
             layers, which are chaotic with larger weights: rounding errors would grow from step to step.
         **parts: further fields of the model, such as `linear` and `ensemble`.

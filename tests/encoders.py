@@ -79,14 +79,7 @@ def tiny_graph(
 
 
 def tiny_encoder(folder: Path, *, words: list[str] = WORDS, window: int | None = 12, **graph: Any) -> Path:
-    """Write a tiny encoder and return its folder.
-
-    Args:
-        folder: where to.
-        words: of the tokenizer.
-        window: for sentence_bert_config.json; None: no such file.
-        **graph: arguments of `tiny_graph`.
-    """
+    """Write a tiny encoder of a graph by `tiny_graph`; the file of its window is left out for None."""
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(tiny_graph(**graph), folder / "model.onnx")
     tiny_tokenizer(words).save(str(folder / "tokenizer.json"))
@@ -96,13 +89,7 @@ def tiny_encoder(folder: Path, *, words: list[str] = WORDS, window: int | None =
 
 
 def kept_teacher(columns: int, *, licence: bytes | None = b"MIT", **graph: Any) -> KeptTeacher:
-    """Return a tiny encoder with a random linear model of its embeddings.
-
-    Args:
-        columns: of the linear model.
-        licence: of the encoder.
-        **graph: arguments of `tiny_graph`.
-    """
+    """Return a tiny encoder with a random linear model of its embeddings, which has so many columns."""
     random = np.random.default_rng(3)
     files = EncoderFiles(
         tiny_graph(**graph).SerializeToString(), tiny_tokenizer().to_str().encode(), licence, window=12

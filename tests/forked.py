@@ -27,16 +27,9 @@ _IMPORTS = (
 
 
 class Child:
-    """A training in a process of its own.
+    """A training in a process of its own, whose stdout and stderr go to the file `output`.
 
-    Args:
-        function: MODULE:FUNCTION, by its path below tests/; its return value is the exit code.
-        *arguments: of the function, values that JSON can hold.
-        output: the file for its stdout and stderr.
-
-    Attributes:
-        pid: its process id.
-        output: the file.
+    `function` is MODULE:FUNCTION below tests/; it takes values of JSON and returns the exit code.
     """
 
     def __init__(self, function: str, *arguments: Any, output: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import runpy
 import sys
 import threading
 import time
@@ -35,20 +35,13 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def example(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return types.SimpleNamespace(**runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name=name))
 
 
 class StandIn(ThreadingHTTPServer):
     """An OpenAI-compatible address whose language model knows the labels.
 
-    Attributes:
-        asked: the bodies of all requests.
-        faults: what it does wrong at first, one each time: a status, the content of an answer, or seconds.
+    It keeps the bodies that it was `asked`; first it makes its `faults`: a status, a content, or seconds.
     """
 
     def __init__(self) -> None:
@@ -95,12 +88,7 @@ def teacher_at(server: StandIn, **more: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("fault", "message"),
-    [
-        (500, ""),
-        (401, "status 401"),
-        ("no JSON", "expected JSON with a label, found"),
-        (1.0, "timed out"),
-    ],
+    [(500, ""), (401, "status 401"), ("no JSON", "expected JSON with a label, found"), (1.0, "timed out")],
 )
 def test_a_call_that_fails_is_tried_again_and_what_does_not_get_better_is_one_line(
     server: StandIn, fault: Any, message: str, tmp_path: Path

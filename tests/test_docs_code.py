@@ -1,4 +1,4 @@
-"""The code of README and docs: every block is checked, and all Python that can run runs.
+"""The code of README, docs and an example: every block is checked, and all Python that can run runs.
 
 `test_docs_commands.py` runs the shell commands (soak). README's Python runs in test_readme.py.
 """
@@ -9,9 +9,13 @@ import ast
 import dataclasses
 import json
 import os
+import runpy
 import shutil
 import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,25 +28,13 @@ from foretell import presets
 from foretell.cli.app import make_app
 from foretell.cli.entry import read_tokens
 
-# What runs the Python of each page; article.md compares fragments of programs, some for TensorFlow 1.
+# Pages whose Python a test runs: here, in test_docs_commands.py, test_readme.py and tests/hub. article.md
+# compares fragments of programs, some for TensorFlow 1.
 PYTHON_RUNS = {
-    "README.md": "test_readme.py",
-    "annotate.md": "test_the_annotation_of_the_docs",
-    "continue.md": "test_a_model_is_continued",
-    "data.md": "test_the_survey_of_the_docs",
-    "distil.md": "test_distilling_by_example",
-    "multi-label.md": "test_several_labels_by_example",
-    "python.md": "test_the_python_api_by_example",
-    "explain.md": "test_the_python_api_by_example",
-    "outside-knowledge.md": "test_vectors_and_encoders",
-    "what-is-an-lstm.md": "test_the_code_about_lstms",
-    "cluster.md": "test_docs_commands.py",
-    "export.md": "test_docs_commands.py",
-    "serving.md": "test_docs_commands.py",
-    "article.md": "fragments",
-    "hub.md": "tests/hub",
-    "tracking.md": "test_tracking.py",
-}
+    "README.md", "annotate.md", "article.md", "cluster.md", "continue.md", "data.md", "distil.md",
+    "explain.md", "export.md", "hub.md", "multi-label.md", "outside-knowledge.md", "python.md", "serving.md",
+    "tracking.md", "what-is-an-lstm.md",
+}  # fmt: skip
 LANGUAGES = {"", "nginx", "sh", "python", "json", "js", "text", "{toctree}", "{eval-rst}"}
 
 
@@ -76,18 +68,6 @@ def test_every_block_is_valid(page: Path, app: App, monkeypatch: pytest.MonkeyPa
             case "js" if shutil.which("node"):
                 (tmp_path / "block.mjs").write_text(block.text)
                 subprocess.run(["node", "--check", "block.mjs"], check=True)
-
-
-def test_several_labels_by_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    import foretell
-
-    def tiny(preset: str, **settings: object) -> foretell.TextClassifier:
-        return foretell.TextClassifier(preset, **{**TINY, **settings})
-
-    monkeypatch.setattr("foretell.config.MAX_WITHOUT_VALIDATION", 10)
-    names: dict[str, object] = {}
-    for block in python_of(DOCS / "multi-label.md"):
-        exec(block.replace("foretell.TextClassifier(", "tiny("), names | {"tiny": tiny})
 
 
 def test_the_annotation_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,6 +181,40 @@ def test_a_model_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert names["clf"].metrics_["continued"]["replayed"] == {"examples": 14}
     assert names["lm"].metrics["continued"]["has_old"]
     assert names["lm"].settings["units"] == 4
+
+
+@pytest.mark.usefixtures("tiny_presets")
+def test_several_labels_by_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretell.config.MAX_WITHOUT_VALIDATION", 10)
+    assert run_page("multi-label.md", {})["clf"].classes_.tolist() == ["billing", "bug"]
+
+
+@pytest.mark.usefixtures("tiny_presets")
+def test_the_listener_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    run_page("tracking.md", {})
+    assert "epoch 1: loss " in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("tiny_presets")
+def test_the_listener_for_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: dict[str, list[object]] = {"metrics": [], "params": [], "artifacts": []}
+    mlflow = ModuleType("mlflow")
+    mlflow.start_run = nullcontext
+    mlflow.log_metrics = lambda numbers, step: logged["metrics"].append((step, numbers))
+    mlflow.log_params = logged["params"].append
+    mlflow.log_artifacts = lambda folder, artifact_path: logged["artifacts"].append((folder, artifact_path))
+    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    source, out = tmp_path / "data.csv", str(tmp_path / "model")
+    source.write_text("text,label\n" + "good food,pos\nbad food,neg\nkind people,pos\na long wait,neg\n" * 10)
+    monkeypatch.setattr(sys, "argv", ["mlflow_listener.py", str(source), out])
+    program = ROOT / "examples" / "mlflow_listener.py"
+    runpy.run_path(str(program), run_name="__main__")
+    assert len(program.read_text(encoding="utf-8").splitlines()) <= 40
+    names = {name for _, numbers in logged["metrics"] for name in numbers}  # type: ignore[misc, attr-defined]
+    assert {"loss", "accuracy"} <= names
+    assert logged["params"][0]["preset"] == "quick"  # type: ignore[index]
+    assert logged["artifacts"] == [(out, "model")]
+    assert (tmp_path / "model" / "model.safetensors").is_file()
 
 
 def test_vectors_and_encoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

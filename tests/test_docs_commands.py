@@ -43,9 +43,24 @@ def overwrite(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a file for each name that the pages use."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the files and models that the pages name; settings are small meanwhile."""
     made = tmp_path_factory.mktemp("docs")
+    write_files(made)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("FORETELL_")]:
+            patch.delenv(name)
+        # With folds, few labels get TF-IDF models, which the page on exports reads.
+        for name, value in {**TINY, "FORETELL_FOLDS": "2"}.items():
+            patch.setenv(name, value)
+        patch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
+        for job, data in (("labels", "reviews.csv"), ("words", "notes.txt")):
+            out = made / f"{Path(data).stem}-model"
+            assert main(["train", job, str(made / data), "--out", str(out)]) == 0
+        yield made
+
+
+def write_files(made: Path) -> None:
     (made / "notes.txt").write_text("\n".join(NOTES * 20) + "\n")
     (made / "reviews.csv").write_text("text,label\n" + "".join(reviews()))
     with (made / "reviews.csv").open(newline="") as file:
@@ -70,19 +85,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     issues = [f"{cells[n % 4].replace(';', ' ')} thing {n},{cells[n % 4]}\n" for n in range(40)]
     (made / "issues.csv").write_text("text,labels\n" + "".join(issues))
     tiny_encoder(made / "encoder")
-    return made
-
-
-@pytest.fixture(scope="module")
-def small_settings() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("FORETELL_")]:
-            patch.delenv(name)
-        # With folds, few labels get TF-IDF models, which the page on exports reads.
-        for name, value in {**TINY, "FORETELL_FOLDS": "2"}.items():
-            patch.setenv(name, value)
-        patch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
-        yield
 
 
 def run_commands(page: Path, folder: Path) -> int:
@@ -134,22 +136,17 @@ with open("findings.csv", "w", newline="") as file:
         ("docs/cluster.md", 1),
     ],
 )
-@pytest.mark.usefixtures("small_settings")
 def test_commands(page: str, at_least: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     (folder / "accept.py").write_text(ACCEPT)
     # The answers that the page on labelling asks for.
     monkeypatch.setattr("sys.stdin", io.StringIO("1\n2\n" * 15))
-    if not (folder / "reviews-model").exists():
-        assert main(["train", "labels", "reviews.csv", "--out", "reviews-model"]) == 0
-        assert main(["train", "words", "notes.txt", "--out", "notes-model"]) == 0
     shutil.rmtree(folder / "answers", ignore_errors=True)
     assert run_commands(ROOT / page, folder) >= at_least
     for block in python_of(ROOT / page) if page == "docs/cluster.md" else ():
         exec(block, {})
 
 
-@pytest.mark.usefixtures("small_settings")
 def test_commands_of_the_article(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("FORETELL_ITERATIONS", "50")
@@ -158,7 +155,6 @@ def test_commands_of_the_article(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     assert run_commands(DOCS / "article.md", folder) >= 4
 
 
-@pytest.mark.usefixtures("small_settings")
 def test_the_scores_of_an_export(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert main(["train", "labels", "reviews.csv", "--out", "few-labels"]) == 0
@@ -170,14 +166,10 @@ def test_the_scores_of_an_export(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     assert names["scores"].shape[0] == 1  # type: ignore[attr-defined]
 
 
-@pytest.mark.usefixtures("small_settings")
 def test_the_service(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
-    if not (folder / "reviews-model").exists():
-        assert main(["train", "labels", "reviews.csv", "--out", "reviews-model"]) == 0
-        assert main(["train", "words", "notes.txt", "--out", "notes-model"]) == 0
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

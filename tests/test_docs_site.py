@@ -1,4 +1,4 @@
-"""The documentation site: its links, and the pages that `make docs` makes from the code.
+"""The documentation site: its links, the tests that it names, and the pages made from the code.
 
 `.ci/run` builds the site itself, with warnings as errors.
 """
@@ -26,11 +26,6 @@ def extensions(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     return {name: import_module(name) for name in ("repository_pages", "commands_page", "settings_page")}
 
 
-@pytest.fixture
-def pages(extensions: dict[str, ModuleType]) -> ModuleType:
-    return extensions["repository_pages"]
-
-
 def slugs(page: Path) -> set[str]:
     """Return the anchors of a page's headings as GitHub makes them."""
     text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
@@ -52,9 +47,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in slugs(target), link
 
 
-def test_links_lead_to_pages_of_the_site_or_to_the_repository(pages: ModuleType) -> None:
+def test_links_lead_to_pages_of_the_site_or_to_the_repository(
+    extensions: dict[str, ModuleType],
+) -> None:
     page = f"[a](labels.md#figures) [b](../README.md#license) [c]({FILES}docs/data.md)"
-    assert pages.for_site(page) == f"[a](labels.md#figures) [b]({FILES}README.md#license) [c](data.md)"
+    assert (
+        extensions["repository_pages"].for_site(page)
+        == f"[a](labels.md#figures) [b]({FILES}README.md#license) [c](data.md)"
+    )
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Homepage"] in FILES
 
 
@@ -81,3 +81,14 @@ def test_the_table_of_settings_has_every_setting(extensions: dict[str, ModuleTyp
     for job, part in (("labels", for_labels), ("words", for_words)):
         shown = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
         assert shown == [info.name for info in setting_infos(job)]
+
+
+@pytest.mark.parametrize(("page", "least"), [("reliability.md", 40), ("serving.md", 10), ("page.md", 10)])
+def test_every_promise_names_tests_that_exist(page: str, least: int) -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    text = (DOCS / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert len(named) > least
+    assert sorted(named - set(re.findall(r"def (test_\w+)", code))) == []
+    for path in re.findall(r"`(tests/\S+\.py)`", text):
+        assert (ROOT / path).exists()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from html_pages import Page
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,8 +20,7 @@ from foretell.errors import DataError, ForetellError, Interrupted, UsageError
 from foretell.machine import usable_processors
 from foretell.readable import card, frame, visible
 from foretell.summary import Report, report_for
-from foretell.text.tokenizer import Tokenizer
-from tests.training.test_report import Page
+from tests.builders import random_model
 
 
 @given(st.text())
@@ -71,12 +71,8 @@ def test_every_error_survives_pickling(kind: type[ForetellError]) -> None:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
-    tokenizer = Tokenizer.train(["a b"], "words", lowercase=False, vocabulary=2)
     metrics = {"perplexity": 12.5, "seconds": 65.0, "confusion": {}, "steps": 7}
-    return Model(
-        job="words", preset="base", settings=WordsSettings(), tokenizer=tokenizer, metrics=metrics,
-        path=tmp_path,
-    )  # fmt: skip
+    return random_model(WordsSettings(embedding_size=2, units=2), metrics=metrics, path=tmp_path)
 
 
 def test_a_report_is_that_of_the_run(model: Model, tmp_path: Path) -> None:

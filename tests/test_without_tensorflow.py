@@ -35,17 +35,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def foretell(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PYTHON, "-m", "foretell", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [PYTHON, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def python(folder: Path, code: str, *arguments: str) -> str:
     """Run a program; return its output."""
-    done = subprocess.run(
-        [PYTHON, "-c", code, *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+    done = run(folder, "-c", code, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -84,7 +81,7 @@ for command in json.loads(sys.argv[1]):
 
 def test_every_command_predicts(models: Path) -> None:
     """One after another in a process; the first as a program."""
-    done = foretell(models, *COMMANDS[0])
+    done = run(models, "-m", "foretell", *COMMANDS[0])
     assert (done.returncode, bool(done.stdout)) == (0, True), done.stderr
     python(models, EACH, json.dumps(COMMANDS))
 
@@ -100,7 +97,7 @@ def test_python_predicts(models: Path) -> None:
 
 
 def test_training_answers_with_the_install_command(models: Path) -> None:
-    done = foretell(models, "train", "labels", "texts.csv", "--out", "new")
+    done = run(models, "-m", "foretell", "train", "labels", "texts.csv", "--out", "new")
     assert done.returncode == 1
     assert "pip install 'foretell[train]'" in done.stderr
     assert "Traceback" not in done.stderr

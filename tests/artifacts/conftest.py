@@ -23,8 +23,8 @@ BILSTM = LabelsSettings(units=7, embedding_size=5, length=30)
 
 NETWORKS = {
     "words-article": (ARTICLE_WORDS, None),
-    "words-1": (WordsSettings(units=8, embedding_size=8, layers=1), None),
-    "words-3-projected": (WordsSettings(units=9, embedding_size=6, layers=3), None),
+    "words-1": (WordsSettings(tokens="subword", units=8, embedding_size=8, layers=1), None),
+    "words-3-projected": (WordsSettings(tokens="char", units=9, embedding_size=6, layers=3), None),
     "labels-article": (ARTICLE_LABELS, TWO),
     "labels-article-3": (ARTICLE_LABELS, THREE),
     "labels-cnn-lstm": (CNN_LSTM, TWO),

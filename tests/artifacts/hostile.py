@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from artifacts.hostile_graphs import Change, linear_models, weights
+from artifacts.hostile_graphs import Change, content, linear_models, weights
 
 from foretell.artifacts.manifest import seal
 from tests.builders import rewrite, rewrite_json, rewrite_manifest
@@ -87,9 +87,9 @@ def _no_objects() -> dict[str, Change]:
         "a number of 5,000 digits": b'{"a": ' + b"9" * 5000 + b"}",
     }
     return {
-        f"{name}: {kind}": partial(rewrite, name=name, content=content)
+        f"{name}: {kind}": content(name, value)
         for name in ("config.json", "tokenizer.json", "metrics.json")
-        for kind, content in contents.items()
+        for kind, value in contents.items()
     }
 
 
@@ -122,29 +122,26 @@ def _configs() -> dict[str, Change]:
         "network": ["cnn-lstm", "lstm", None, 1],
         "learning_rate": [float("nan"), "fast", None],
     }
-    changes: dict[str, Change] = {
-        f"config.json: {name} = {str(value)[:60]}": partial(_set, name=name, value=value)
+
+    def change(work: Callable[[Any], object]) -> Change:
+        return partial(rewrite_json, name="config.json", change=work)
+
+    changes = {
+        f"config.json: {name} = {str(value)[:60]}": change(lambda c, n=name, v=value: c.update({n: v}))
         for name, values in tops.items()
         for value in values
     }
     changes |= {
-        f"config.json: setting {name} = {str(value)[:60]}": partial(_set_setting, name=name, value=value)
+        f"config.json: setting {name} = {str(value)[:60]}": change(
+            lambda config, name=name, value=value: config["settings"].update({name: value})
+        )
         for name, values in settings.items()
         for value in values
     }
-    for name in ("job", "preset", "labels", "settings", "format_version"):
-        changes[f"config.json: no {name}"] = partial(
-            rewrite_json, name="config.json", change=lambda config, name=name: config.pop(name)
-        )
-    return changes
-
-
-def _set(directory: Path, name: str, value: Any) -> None:
-    rewrite_json(directory, "config.json", lambda config: config.update({name: value}))
-
-
-def _set_setting(directory: Path, name: str, value: Any) -> None:
-    rewrite_json(directory, "config.json", lambda config: config["settings"].update({name: value}))
+    return changes | {
+        f"config.json: no {name}": change(lambda config, name=name: config.pop(name))
+        for name in ("job", "preset", "labels", "settings", "format_version")
+    }
 
 
 def _tokenizers() -> dict[str, Change]:
@@ -214,12 +211,10 @@ def _manifests() -> dict[str, Change]:
             "files": {f"f{i}": {"size": 0, "sha256": good} for i in range(100_000)},
         },
     }
-    for kind, content in contents.items():
+    for kind, listed in contents.items():
+        sealed = json.dumps(listed).encode() if isinstance(listed, list) else seal(listed)
         changes[f"manifest.json: {kind}"] = partial(
-            lambda directory, content: (directory / "manifest.json").write_bytes(
-                json.dumps(content).encode() if isinstance(content, list) else seal(content)
-            ),
-            content=content,
+            lambda directory, sealed: (directory / "manifest.json").write_bytes(sealed), sealed=sealed
         )
     changes["manifest.json: a hundred more files"] = _with_more_files
     return changes

@@ -1,4 +1,4 @@
-"""Hostile weights and linear models: a part of `hostile`."""
+"""Changes of the files of a model directory, and hostile weights and linear models: a part of `hostile`."""
 
 from __future__ import annotations
 
@@ -16,64 +16,66 @@ from tests.builders import rewrite, rewrite_manifest
 Change = Callable[[Path], object]
 
 
-def weights() -> dict[str, Change]:
-    def change(work: Callable[[dict[str, Any]], object]) -> Change:
-        def apply(directory: Path) -> None:
-            weights = load((directory / "model.safetensors").read_bytes())
-            work(weights)
-            rewrite(directory, "model.safetensors", save(weights))
+def content(name: str, value: bytes) -> Change:
+    """Replace a file."""
+    return partial(rewrite, name=name, content=value)
 
-        return apply
+
+def arrays(name: str, work: Callable[[dict[str, Any]], object]) -> Change:
+    """Change the arrays of a file of weights."""
+
+    def apply(directory: Path) -> None:
+        stored = load((directory / name).read_bytes())
+        work(stored)
+        rewrite(directory, name, save(stored))
+
+    return apply
+
+
+def array(name: str, key: str, work: Callable[[Any], Any]) -> Change:
+    """Change one array of a file of weights."""
+    return arrays(name, lambda stored: stored.update({key: work(stored[key])}))
+
+
+def gone(directory: Path, name: str) -> None:
+    """Delete a file and its entry in the manifest."""
+    (directory / name).unlink()
+    rewrite_manifest(directory, lambda listed: listed["files"].pop(name))
+
+
+def weights() -> dict[str, Change]:
+    file = "model.safetensors"
 
     def header(text: bytes, size: int | None = None) -> Change:
-        content = struct.pack("<Q", len(text) if size is None else size) + text + b"\0" * 3000
-        return partial(rewrite, name="model.safetensors", content=content)
+        return content(file, struct.pack("<Q", len(text) if size is None else size) + text + b"\0" * 3000)
 
-    return {
-        "model.safetensors: a weight less": change(lambda weights: weights.pop("output/bias")),
-        "model.safetensors: a weight more": change(
-            lambda weights: weights.update(more=np.zeros(9, np.float32))
-        ),
-        "model.safetensors: another shape": change(
-            lambda weights: weights.update(embedding=weights["embedding"].T.copy())
-        ),
-        "model.safetensors: another type": change(
-            lambda weights: weights.update(embedding=weights["embedding"].astype(np.float16))
-        ),
-        "model.safetensors: a header of exabytes": header(b"{}", 2**63),
-        "model.safetensors: a header past the end": header(b"{}", 9000),
-        "model.safetensors: a header that is no object": header(b"[]"),
-        "model.safetensors: a header of nonsense": header(b'{"embedding": {"dtype": 1, "shape": {}}}'),
-        "model.safetensors: no safetensors": partial(
-            rewrite, name="model.safetensors", content=b"\x80" * 3000
-        ),
+    changes = {
+        "a weight less": arrays(file, lambda weights: weights.pop("output/bias")),
+        "a weight more": arrays(file, lambda weights: weights.update(more=np.zeros(9, np.float32))),
+        "another shape": array(file, "embedding", lambda embedding: embedding.T.copy()),
+        "another type": array(file, "embedding", lambda embedding: embedding.astype(np.float16)),
+        "a header of exabytes": header(b"{}", 2**63),
+        "a header past the end": header(b"{}", 9000),
+        "a header that is no object": header(b"[]"),
+        "a header of nonsense": header(b'{"embedding": {"dtype": 1, "shape": {}}}'),
+        "no safetensors": content(file, b"\x80" * 3000),
     }
+    return {f"{file}: {name}": change for name, change in changes.items()}
 
 
 def linear_models() -> dict[str, Change]:
-    def change(name: str, array: Any) -> Change:
-        def apply(directory: Path) -> None:
-            arrays = load((directory / "linear.safetensors").read_bytes())
-            arrays[f"linear/{name}"] = array(arrays[f"linear/{name}"])
-            rewrite(directory, "linear.safetensors", save(arrays))
-
-        return apply
-
-    return {
-        "linear.safetensors: no safetensors": partial(
-            rewrite, name="linear.safetensors", content=b"\x80" * 90
-        ),
-        "linear.safetensors: two columns": change("bias", lambda _: np.zeros(2, np.float32)),
-        "linear.safetensors: not a number": change("bias", lambda bias: bias * np.nan),
-        "linear.safetensors: keys that descend": change("keys", lambda keys: keys[::-1].copy()),
-        "linear.safetensors: keys below zero": change("keys", lambda keys: keys - 10**9),
-        "linear.safetensors: no ids": change("size", lambda size: size * 0),
-        "linear.safetensors: long n-grams": change("longest", lambda longest: longest + 1000),
-        "linear.safetensors: an empty size": change("size", lambda size: size[:0]),
-        "linear.safetensors: gone, but needed": _without_linear,
+    file = "linear.safetensors"
+    changes: dict[str, tuple[str, Callable[[Any], Any]]] = {
+        "two columns": ("bias", lambda _: np.zeros(2, np.float32)),
+        "not a number": ("bias", lambda bias: bias * np.nan),
+        "keys that descend": ("keys", lambda keys: keys[::-1].copy()),
+        "keys below zero": ("keys", lambda keys: keys - 10**9),
+        "no ids": ("size", lambda size: size * 0),
+        "long n-grams": ("longest", lambda longest: longest + 1000),
+        "an empty size": ("size", lambda size: size[:0]),
     }
-
-
-def _without_linear(directory: Path) -> None:
-    (directory / "linear.safetensors").unlink()
-    rewrite_manifest(directory, lambda listed: listed["files"].pop("linear.safetensors"))
+    return {
+        **{f"{file}: {kind}": array(file, f"linear/{key}", work) for kind, (key, work) in changes.items()},
+        f"{file}: no safetensors": content(file, b"\x80" * 90),
+        f"{file}: gone, but needed": partial(gone, name=file),
+    }

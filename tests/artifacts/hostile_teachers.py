@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from artifacts.hostile_graphs import Change
+from artifacts.hostile_graphs import Change, array, arrays, content, gone
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.numpy import load, save
 
 from tests.builders import rewrite, rewrite_json, rewrite_manifest
 
@@ -27,15 +26,6 @@ HARMLESS = (
     f"{TOKENIZER}: post_processor = {{'type': 'TemplateProcessing', 'single': [],",
 )
 """Beginnings of the names of cases that may be answered as if they were not there."""
-
-
-def unnamed_axis(directory: Path, name: str) -> None:
-    """Add an axis to the first output of a graph, whose name is no UTF-8."""
-    model = onnx.load(directory / name)
-    model.graph.output[0].type.tensor_type.shape.dim.add().dim_param = "axis"
-    content = model.SerializeToString()
-    assert b"axis" in content
-    rewrite(directory, name, content.replace(b"axis", b"axi\xc7"))
 
 
 def teachers() -> dict[str, Change]:
@@ -55,6 +45,14 @@ def _graphs() -> dict[str, Change]:
     def first(kind: str, inputs: list[str], *, domain: str = "", **attributes: Any) -> Change:
         made = helper.make_node(kind, inputs, ["new"], domain=domain, **attributes)
         return change(lambda model: model.graph.node.insert(0, made))
+
+    def unnamed_axis(directory: Path) -> None:
+        """Add an axis to the first output, whose name is no UTF-8."""
+        model = onnx.load(directory / GRAPH)
+        model.graph.output[0].type.tensor_type.shape.dim.add().dim_param = "axis"
+        stored = model.SerializeToString()
+        assert b"axis" in stored
+        rewrite(directory, GRAPH, stored.replace(b"axis", b"axi\xc7"))
 
     def external(model: onnx.ModelProto) -> None:
         tensor = model.graph.initializer[0]
@@ -93,7 +91,7 @@ def _graphs() -> dict[str, Change]:
     body = helper.make_graph([helper.make_node("Identity", ["input_ids"], ["x"])], "body", [], [])
     made: dict[str, Change] = {
         "external data": change(external),
-        "an axis whose name is no text": partial(unnamed_axis, name=GRAPH),
+        "an axis whose name is no text": unnamed_axis,
         "external data of an attribute": change(external_attribute),
         "a loop": first("Loop", ["", ""], body=body),
         "a condition": first("If", ["input_ids"], then_branch=body, else_branch=body),
@@ -123,8 +121,7 @@ def _graphs() -> dict[str, Change]:
     }
     changes = {f"{GRAPH}: {name}": each for name, each in made.items()}
     contents = (b"", b"\x08" * 9000, b"\xff" * 9000, b"\x3a\xff\xff\xff\xff\x0f" * 900, b"ORTM" * 900)
-    for content in contents:
-        changes[f"{GRAPH}: {content[:9]!r}"] = partial(rewrite, name=GRAPH, content=content)
+    changes |= {f"{GRAPH}: {each[:9]!r}": content(GRAPH, each) for each in contents}
     return changes
 
 
@@ -158,49 +155,36 @@ def _tokenizers() -> dict[str, Change]:
         for name, values in parts.items()
         for value in values
     }
-    for content in (b"[]", b"1", b"", b"[" * 100_000, b"\x80\x04pickle"):
-        changes[f"{TOKENIZER}: {content[:9]!r}"] = partial(rewrite, name=TOKENIZER, content=content)
-    return changes
+    contents = (b"[]", b"1", b"", b"[" * 100_000, b"\x80\x04pickle")
+    return changes | {f"{TOKENIZER}: {each[:9]!r}": content(TOKENIZER, each) for each in contents}
 
 
 def _models() -> dict[str, Change]:
-    def change(name: str, array: Any) -> Change:
-        def apply(directory: Path) -> None:
-            arrays = load((directory / MODEL).read_bytes())
-            arrays[f"teacher/{name}"] = array(arrays[f"teacher/{name}"])
-            rewrite(directory, MODEL, save(arrays))
+    def two_columns(stored: dict[str, Any]) -> None:
+        weights = np.repeat(stored["teacher/weights"], 2, axis=1)
+        stored.update({"teacher/weights": weights, "teacher/bias": weights[0]})
 
-        return apply
-
+    changes: dict[str, tuple[str, Callable[[Any], Any]]] = {
+        "other columns": ("bias", lambda _: np.zeros(2, np.float32)),
+        "no weights": ("weights", lambda weights: weights[:0]),
+        "not a number": ("weights", lambda weights: weights * np.nan),
+        "a window of two": ("window", lambda window: window * 0 + 2),
+        "a window of a million": ("window", lambda window: window * 0 + 10**6),
+    }
     return {
-        f"{MODEL}: no safetensors": partial(rewrite, name=MODEL, content=b"\x80" * 90),
-        f"{MODEL}: other columns": change("bias", lambda _: np.zeros(2, np.float32)),
-        f"{MODEL}: two columns for two labels": _two_columns,
-        f"{MODEL}: no weights": change("weights", lambda weights: weights[:0]),
-        f"{MODEL}: not a number": change("weights", lambda weights: weights * np.nan),
-        f"{MODEL}: a window of two": change("window", lambda window: window * 0 + 2),
-        f"{MODEL}: a window of a million": change("window", lambda window: window * 0 + 10**6),
+        **{f"{MODEL}: {kind}": array(MODEL, f"teacher/{key}", work) for kind, (key, work) in changes.items()},
+        f"{MODEL}: no safetensors": content(MODEL, b"\x80" * 90),
+        f"{MODEL}: two columns for two labels": arrays(MODEL, two_columns),
     }
 
 
-def _two_columns(directory: Path) -> None:
-    arrays = load((directory / MODEL).read_bytes())
-    weights = np.repeat(arrays["teacher/weights"], 2, axis=1)
-    rewrite(directory, MODEL, save({**arrays, "teacher/weights": weights, "teacher/bias": weights[0]}))
-
-
 def _missing() -> dict[str, Change]:
-    def gone(directory: Path, name: str) -> None:
-        (directory / name).unlink()
-        rewrite_manifest(directory, lambda listed: listed["files"].pop(name))
-
     def listed(directory: Path, name: str, size: int) -> None:
         rewrite_manifest(directory, lambda files: files["files"][name].update(size=size))
 
+    sizes = {GRAPH: 3 * 10**9, TOKENIZER: 10**9, "teacher_LICENSE": 10**9}
     return {
         **{f"{name}: gone, but needed": partial(gone, name=name) for name in (GRAPH, TOKENIZER)},
-        f"{GRAPH}: listed with three gigabytes": partial(listed, name=GRAPH, size=3 * 10**9),
-        f"{TOKENIZER}: listed with a gigabyte": partial(listed, name=TOKENIZER, size=10**9),
-        "teacher_LICENSE: of a gigabyte": partial(listed, name="teacher_LICENSE", size=10**9),
+        **{f"{name}: listed with gigabytes": partial(listed, name=name, size=sizes[name]) for name in sizes},
         "teacher_LICENSE: changed": lambda directory: (directory / "teacher_LICENSE").write_text("GPL"),
     }

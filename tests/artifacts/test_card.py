@@ -20,31 +20,20 @@ def test_every_card_has_its_parts(any_model):
     assert "foretell 1.2.3" in card
 
 
-def test_a_linear_model_in_the_classifier_is_described(make_model):
-    metrics = {"accuracy": 0.93, "network_accuracy": 0.91, "baseline_accuracy": 0.9, "valid_texts": 2500}
-    ensemble = Ensemble(network=0.625, linear=1.5, offsets=(0.25, -0.25))
+@pytest.mark.parametrize(
+    ("texts", "says"), [(2500, "calibrated on 2,500 validation texts"), (0, "not calibrated: there were no")]
+)
+def test_the_members_and_their_calibration_are_described(make_model, texts, says):
     linear = LinearModel(np.array([2, 3, 9]), np.ones((3, 1), np.float32), np.zeros(1, np.float32), size=5)
+    ensemble = Ensemble(network=0.625, linear=1.5, offsets=(0.25, -0.25))
+    # One that has learned from unlabelled texts too is another than the baseline.
+    metrics = {"linear_accuracy": 0.92, "baseline_accuracy": 0.9, "valid_texts": texts}
     model = make_model("labels-bilstm", linear=linear, ensemble=ensemble, metrics=metrics)
     card = " ".join(model_card(model, "m", "1").split())
-    assert "An n-gram linear model (3 n-grams of 1 to 3 words) is a part of it." in card
-    assert (
-        "network's (weight 0.62) and the linear model's (weight 1.50), with an offset for each label." in card
-    )
-    assert "calibrated on 2,500 validation texts" in card
-    # One that has learned from unlabelled texts too is another than the baseline.
-    model.metrics["linear_accuracy"] = 0.92
-    card = model_card(model, "m", "1")
-    assert "| Accuracy, linear models alone | 92.00 % |" in card
-    assert "| Accuracy, n-gram linear model | 90.00 % |" in card
-
-
-def test_without_valid_texts_the_card_claims_no_calibration(make_model):
-    model = make_model(
-        "labels-bilstm", ensemble=Ensemble(network=0.5, linear=0.5), metrics={"valid_texts": 0}
-    )
-    card = model_card(model, "m", "1")
-    assert "not calibrated: there were no validation texts" in card
-    assert "linear model" not in card.split("## Limits")[0]
+    for part in ("3 n-grams of 1 to 3 words", "weight 0.62", "weight 1.50", "an offset for each label", says):
+        assert part in card
+    for row in ("Accuracy, linear models alone | 92.00 %", "Accuracy, n-gram linear model | 90.00 %"):
+        assert row in card
     assert "calibrat" not in model_card(make_model("labels-bilstm"), "m", "1").lower()
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from artifacts.hostile import cases
-from artifacts.hostile_graphs import Change
 from artifacts.hostile_teachers import HARMLESS, teachers
 
 from foretell.runtime.open import open_model
@@ -75,37 +74,26 @@ for directory in sorted(root.iterdir(), key=lambda path: int(path.name)):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc and /dev")
-def test_hostile_directories_are_refused(tmp_path: Path) -> None:
-    valid = write_classifier(tmp_path / "valid", metrics={"accuracy": 0.5})
-    assert np.isfinite(open_model(valid).predict_proba(["the mind"])).all()
-    changes = cases()
-    assert len(changes) >= 140
-    _check_refused(valid, changes, tmp_path / "changed")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc and /dev")
-def test_hostile_teachers_are_refused(tmp_path: Path) -> None:
-    valid = write_classifier(tmp_path / "valid", teacher=kept_teacher(1))
+@pytest.mark.parametrize("kind", ["directories", "teachers"])
+def test_hostile_directories_are_refused(tmp_path: Path, kind: str) -> None:
+    parts, changes, harmless, least = {
+        "directories": ({}, cases, (), 140),
+        "teachers": ({"teacher": kept_teacher(1)}, teachers, HARMLESS, 60),
+    }[kind]
+    valid = write_classifier(tmp_path / "valid", **parts)
     assert np.isfinite(open_model(valid).predict_proba(["a good film"])).all()
-    changes = teachers()
-    assert len(changes) >= 60
-    _check_refused(valid, changes, tmp_path / "changed", harmless=HARMLESS)
-
-
-def _check_refused(
-    valid: Path, changes: dict[str, Change], tmp_path: Path, harmless: tuple[str, ...] = ()
-) -> None:
-    for i, change in enumerate(changes.values()):
-        change(Path(shutil.copytree(valid, tmp_path / str(i))))
-    command = [sys.executable, "-c", _OPEN, str(tmp_path)]
+    made = changes()
+    assert len(made) >= least
+    for i, change in enumerate(made.values()):
+        change(Path(shutil.copytree(valid, tmp_path / "changed" / str(i))))
+    command = [sys.executable, "-c", _OPEN, str(tmp_path / "changed")]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, env={**os.environ, "LC_ALL": "C.UTF-8"}
     )
     assert done.returncode == 0, done.stderr[-2000:]
     results = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(results) == len(changes)
     wrong = []
-    for name, (kind, seconds, touched, grown) in zip(changes, results, strict=True):
+    for name, (kind, seconds, touched, grown) in zip(made, results, strict=True):
         refused = kind == "typed" or (name.startswith(harmless) and kind == "answered")
         if not refused or touched or seconds > MAX_CPU_SECONDS or grown > MAX_MEGABYTES:
             wrong.append((name, kind, touched, seconds, grown))

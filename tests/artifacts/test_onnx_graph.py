@@ -5,10 +5,10 @@ import onnx
 import onnxruntime
 import pytest
 
+import foretell
+from foretell.artifacts.directory import write_model
 from foretell.artifacts.onnx_graph import build_onnx
 from tests import reference
-
-LABELS = ["labels-article", "labels-article-3", "labels-cnn-lstm", "labels-bilstm", "labels-bilstm-3"]
 
 
 def session(model):
@@ -41,16 +41,6 @@ def test_every_network_is_valid_onnx_with_true_lstm_operators(any_model):
     kinds = [node.op_type for node in graph.graph.node]
     assert kinds.count("LSTM") == getattr(any_model.settings, "layers", 1)
     assert not {"Loop", "Scan", "If"} & set(kinds)
-
-
-def test_the_names_and_axes_of_words(make_model):
-    opened = session(make_model("words-3-projected"))
-    states = [f"{state}_{k}" for k in (1, 2, 3) for state in ("h", "c")]
-    assert [i.name for i in opened.get_inputs()] == ["ids", *states]
-    outputs = ["logits", *(f"{state}_out" for state in states), "hidden", "row_logits"]
-    assert [o.name for o in opened.get_outputs()] == outputs
-    assert opened.get_inputs()[0].shape == ["stream", "step"]
-    assert opened.get_outputs()[0].shape[:2] == ["stream", "wanted step"]
 
 
 def test_words_leave_out_the_logits_of_skipped_steps(make_model):
@@ -93,58 +83,18 @@ def test_small_probabilities_keep_their_digits(make_model):
     assert (run(*opened_with_inputs(model))["probabilities"][:, 0] > 0).all()
 
 
-# ---- Beside our Keras networks, which tests/networks compares with Keras's own layers
-
-
-def numpy(tensor):
-    return pytest.importorskip("keras").ops.convert_to_numpy(tensor)
-
-
-@pytest.mark.parametrize("name", LABELS)
-def test_our_labels_networks(make_model, name):
+def test_every_network_is_its_keras_network(any_model, tmp_path):
+    """Which tests/networks compares with Keras's own layers and with formulas."""
     pytest.importorskip("keras")
-    from foretell.networks import set_weights
-    from foretell.networks.labels import labels_network
-
-    model = make_model(name)
-    network = labels_network(model.settings, model.tokenizer.size, len(model.labels))
-    set_weights(network, model.weights)
-    opened, inputs = opened_with_inputs(model)
+    write_model(any_model, tmp_path / "model")
+    opened, inputs = opened_with_inputs(any_model)
     if "lengths" in inputs:
         # 0 is padding to Keras's mask wherever it stands.
         steps = np.arange(inputs["ids"].shape[1])
         inputs["ids"] = np.where(steps < inputs["lengths"][:, None], np.maximum(inputs["ids"], 1), 0)
-    expected = numpy(network(inputs["ids"].astype(np.int32)))
-    found = run(opened, inputs)["probabilities"]
-    np.testing.assert_allclose(found[:, 1:] if len(model.labels) == 2 else found, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["words-1", "words-3-projected"])
-def test_our_words_network(make_model, name):
-    pytest.importorskip("keras")
-    from foretell.networks import set_weights
-    from foretell.networks.words import LstmNetwork
-
-    model = make_model(name)
-    network = LstmNetwork(model.settings, model.tokenizer.size)
-    set_weights(network, model.weights)
-    opened, inputs = opened_with_inputs(model)
-    layers = range(1, model.settings.layers + 1)
-    hidden, states = network.hidden(inputs["ids"], [inputs[f"{s}_{k}"] for k in layers for s in ("h", "c")])
-    found = run(opened, inputs)
-    np.testing.assert_allclose(found["logits"], numpy(network.logits(hidden)), atol=1e-5)
-    np.testing.assert_allclose(found[f"c_{layers[-1]}_out"], numpy(states[-1]), atol=1e-5)
-
-
-def test_our_article_words_network(make_model):
-    pytest.importorskip("keras")
-    from foretell.networks import set_weights
-    from foretell.networks.words import ArticleNetwork
-
-    model = make_model("words-article")
-    network = ArticleNetwork(model.settings, model.tokenizer.size)
-    set_weights(network, model.weights)
-    opened, inputs = opened_with_inputs(model)
-    for row, ids in zip(run(opened, inputs)["logits"], inputs["ids"], strict=True):
-        logits, _ = network.forward(ids[:, 0].astype(np.int32))
-        np.testing.assert_allclose(row[None], numpy(logits), atol=1e-5)
+    states = {name: np.zeros_like(value) for name, value in inputs.items() if name[:2] in ("h_", "c_")}
+    expected = next(iter(run(opened, inputs | states).values()))
+    found = foretell.load(tmp_path / "model").to_keras().predict(inputs["ids"], verbose=0)
+    if found.shape[-1] == 1:
+        found = np.concatenate([1 - found, found], axis=-1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -1,9 +1,8 @@
-"""The parts of a model fit each other: settings, labels, weights, linear models, ensemble, tokenizer."""
+"""The parts of a model fit each other, in memory and on disk: labels, weights, ensemble, tokens."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,17 +13,14 @@ import pytest
 
 from foretell.artifacts.directory import read_model, write_model
 from foretell.artifacts.model import check_model
-from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import check_size
-from foretell.config import LabelsSettings, WordsSettings
+from foretell.config import LabelsSettings
 from foretell.errors import ArtifactError, SettingsError
 from foretell.ngrams.ensemble import Ensemble, LabelwiseEnsemble
 from foretell.ngrams.kneser_ney import Interpolation
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.text.tokenizer import Tokenizer
 from tests.builders import random_linear_model, rewrite_json
 from tests.encoders import kept_teacher
-from tests.text.texts import ALL
 
 LABELS = ["ux", "bug", "billing"]
 LABELWISE = LabelwiseEnsemble(
@@ -52,17 +48,9 @@ MISFITS: list[tuple[str, dict[str, Any], str]] = [
     ("words-1", {"interpolation": Interpolation((0.5,))}, "a Kneser–Ney model that is not there"),
     ("labels-bilstm", {"ensemble": Ensemble(linear=0.5)}, "a weight for a linear model that is not there"),
     ("labels-bilstm", {"ensemble": Ensemble(offsets=(1.0, 2.0, 3.0))}, r"of \[3\] labels for 2"),
-    (
-        "labels-bilstm",
-        {"linear": small_linear(1), "ensemble": LABELWISE},
-        "weights for each label of a model with one label per text",
-    ),
+    ("labels-bilstm", {"linear": small_linear(1), "ensemble": LABELWISE}, "one label per text"),
     ("labels-bilstm", {"linear": small_linear(2)}, "a linear model of 2 columns for 2 labels"),
-    (
-        "labels-bilstm",
-        {"linear": small_linear(1), "teacher": kept_teacher(2)},
-        "a linear model of 2 columns for 2 labels",
-    ),
+    ("labels-bilstm", {"linear": small_linear(1), "teacher": kept_teacher(2)}, "2 columns for 2 labels"),
     ("several", {"ensemble": Ensemble()}, "no weights for each label"),
 ]
 
@@ -88,41 +76,63 @@ def test_a_kneser_ney_model_that_does_not_fit(make_model, kneser_ney) -> None:
             check_model(dataclasses.replace(plain, **changes))
 
 
+Changes = dict[str, Callable[[dict[str, Any]], object]]
+
+
 def ensemble(**values: Any) -> Callable[[dict[str, Any]], object]:
     return lambda config: config["ensemble"].update(values)
 
 
-ON_DISK: dict[str, dict[str, Callable[[dict[str, Any]], object]]] = {
-    "words-1": {
-        "no weights": lambda c: c.update(interpolation={}),
-        "weights out of range": lambda c: c.update(interpolation={"kneser_ney_weights": [2, 0]}),
-        "a cache that is a list": lambda c: c.update(cache=[1]),
-    },
-    "several": {
-        "no thresholds": lambda c: c["ensemble"].pop("thresholds"),
-        "a threshold of 0": ensemble(thresholds=[0.5, 0.0, 0.5]),
-        "a threshold that is true": ensemble(thresholds=[True, 0.5, 0.5]),
-        "infinity": ensemble(offsets=[1e999, 0.0, 0.0]),
-        "huge weights": ensemble(network=[1e300, 1.0, 1.0]),
-        "no members": ensemble(network=[], linear=[]),
-        "the ensemble of one label": lambda c: c.update(ensemble=Ensemble().to_dict()),
-        "one label for each text": lambda c: c["settings"].update(multi_label=""),
-        "a separator of letters": lambda c: c["settings"].update(multi_label="ab"),
-    },
+OF_WORDS: Changes = {
+    "no weights": lambda c: c.update(interpolation={}),
+    "weights out of range": lambda c: c.update(interpolation={"kneser_ney_weights": [2, 0]}),
+    "a cache that is a list": lambda c: c.update(cache=[1]),
+    "another kind of tokens": lambda c: c["settings"].update(tokens="words"),
+}
+OF_SEVERAL_LABELS: Changes = {
+    "no thresholds": lambda c: c["ensemble"].pop("thresholds"),
+    "a threshold of 0": ensemble(thresholds=[0.5, 0.0, 0.5]),
+    "a threshold that is true": ensemble(thresholds=[True, 0.5, 0.5]),
+    "infinity": ensemble(offsets=[1e999, 0.0, 0.0]),
+    "huge weights": ensemble(network=[1e300, 1.0, 1.0]),
+    "no members": ensemble(network=[], linear=[]),
+    "the ensemble of one label": lambda c: c.update(ensemble=Ensemble().to_dict()),
+    "one label for each text": lambda c: c["settings"].update(multi_label=""),
+    "a separator of letters": lambda c: c["settings"].update(multi_label="ab"),
+}
+OF_TOKENS: Changes = {
+    "no bytes": lambda t: [t["model"]["vocab"].pop(f"<0x{i:02X}>") for i in range(256)],
+    "bytes that are joined": lambda t: t["model"]["merges"].append(["<0xE4>", "<0xBD>"]),
+    "a pair of no tokens": lambda t: t["model"]["merges"].append(["x", "no such token"]),
+    "pairs that are numbers": lambda t: t["model"].update(merges=[[1, 2]]),
+    "no pairs": lambda t: t["model"].update(merges=None),
+    "no byte fallback": lambda t: t["model"].update(byte_fallback=False),
+    "an id twice": lambda t: t["model"]["vocab"].update({"<0xFF>": 3}),
 }
 
 
-@pytest.mark.parametrize("name", ON_DISK)
-def test_what_does_not_fit_on_disk_is_refused(make_model, kneser_ney, several, tmp_path, name) -> None:
+@pytest.mark.parametrize(
+    ("name", "file", "changes"),
+    [
+        ("words-1", "config.json", OF_WORDS),
+        ("several", "config.json", OF_SEVERAL_LABELS),
+        ("words-1", "tokenizer.json", OF_TOKENS),
+        ("words-3-projected", "tokenizer.json", OF_TOKENS),
+    ],
+)
+def test_what_does_not_fit_on_disk_is_refused(
+    make_model, kneser_ney, several, tmp_path, name, file, changes
+) -> None:
     plain = several if name == "several" else make_model(name)
     if name == "words-1":
         parts = {"kneser_ney": kneser_ney(plain.tokenizer.size), "interpolation": Interpolation((0.5, 0.25))}
         plain = dataclasses.replace(plain, **parts)
     write_model(plain, tmp_path / "model")
-    for i, change in enumerate(ON_DISK[name].values()):
+    read_model(tmp_path / "model")
+    for i, change in enumerate(changes.values()):
         copy = Path(shutil.copytree(tmp_path / "model", tmp_path / str(i)))
-        rewrite_json(copy, "config.json", change)
-        with pytest.raises(ArtifactError, match=r"config\.json|model\.safetensors|labels") as raised:
+        rewrite_json(copy, file, change)
+        with pytest.raises(ArtifactError, match=r"\.json|model\.safetensors|labels") as raised:
             read_model(copy)
         assert "\n" not in str(raised.value)
 
@@ -140,84 +150,22 @@ def test_several_labels_come_back_in_the_order_that_they_were_given_in(several, 
     )
 
 
-def test_a_model_in_memory_has_no_directory(model, directory: Path) -> None:
-    assert LabelsRuntime.open(directory).model.directory == directory
-    with pytest.raises(ArtifactError, match="found a model in memory"):
-        _ = model.directory
-
-
-def diverged(weights: dict[str, Any]) -> None:
-    weights["embedding"][3, 2] = np.nan
-
-
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("changes", "says"),
     [
-        (
-            lambda weights: weights.update({"output/bias": np.zeros(2, np.float32)}),
-            r"weight output/bias: expected float32 \[1\], found float32 \[2\]",
-        ),
-        (lambda weights: weights.update({"output/bias": np.zeros(1)}), r"found float64 \[1\]"),
-        (
-            lambda weights: weights.update(other=weights.pop("output/bias")),
-            "missing: output/bias; unknown: other",
-        ),
-        (diverged, r"weight embedding: expected finite .* lower --learning-rate"),
+        ({"output/bias": np.zeros(2, np.float32)}, r"bias: expected float32 \[1\], found float32 \[2\]"),
+        ({"output/bias": np.zeros(1)}, r"found float64 \[1\]"),
+        ({"output/bias": None, "other": np.zeros(1)}, "missing: output/bias; unknown: other"),
+        ({"output/bias": np.full(1, np.nan, np.float32)}, "expected finite .* lower --learning-rate"),
     ],
 )
-def test_weights_of_another_network_are_not_written(model, tmp_path, change, says) -> None:
-    change(model.weights)
+def test_weights_of_another_network_are_not_written(model, tmp_path, changes, says) -> None:
+    weights = {name: value for name, value in (model.weights | changes).items() if value is not None}
     with pytest.raises(ArtifactError, match=says):
-        write_model(model, tmp_path / "model")
+        write_model(dataclasses.replace(model, weights=weights), tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
 
 def test_weights_beyond_one_onnx_file_are_refused_before_training() -> None:
     with pytest.raises(SettingsError, match=r"vocabulary: expected weights of at most 2\.1 GB, found 4\.0"):
         check_size(LabelsSettings(embedding_size=1000), 1_000_000, 2)
-
-
-# --- The tokenizer
-
-
-def trained(style: Any) -> tuple[Tokenizer, WordsSettings]:
-    tokenizer = Tokenizer.train([*ALL, *ALL], style, lowercase=True, vocabulary=400)
-    return tokenizer, WordsSettings(tokens=style, lowercase=True)
-
-
-@pytest.mark.parametrize("style", ["words", "white-space", "subword", "char"])
-def test_a_tokenizer_that_was_written_is_read(style: str) -> None:
-    tokenizer, settings = trained(style)
-    again = stored_tokenizer(tokenizer.to_json(), settings)
-    assert (again.style, again.size) == (tokenizer.style, tokenizer.size)
-    assert [again.encode(text) for text in ALL] == [tokenizer.encode(text) for text in ALL]
-
-
-CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
-    "no bytes": lambda model: [model["vocab"].pop(f"<0x{i:02X}>") for i in range(256)],
-    "bytes that are joined": lambda model: model["merges"].append(["<0xE4>", "<0xBD>"]),
-    "a pair of no tokens": lambda model: model["merges"].append(["x", "no such token"]),
-    "pairs that are numbers": lambda model: model.update(merges=[[1, 2]]),
-    "no pairs": lambda model: model.update(merges=None),
-    "no byte fallback": lambda model: model.update(byte_fallback=False),
-    "an id twice": lambda model: model["vocab"].update({"<0xFF>": 3}),
-}
-
-
-@pytest.mark.parametrize("style", ["subword", "char"])
-def test_another_open_vocabulary_is_refused(style: str) -> None:
-    tokenizer, settings = trained(style)
-    for change in CHANGES.values():
-        stored = json.loads(tokenizer.to_json())
-        change(stored["model"])
-        with pytest.raises((ValueError, TypeError)):
-            stored_tokenizer(json.dumps(stored), settings)
-
-
-def test_a_tokenizer_of_another_kind_is_refused() -> None:
-    of_words, words = trained("words")
-    of_characters, characters = trained("char")
-    with pytest.raises((ValueError, KeyError)):
-        stored_tokenizer(of_words.to_json(), characters)
-    with pytest.raises(ValueError, match="another"):
-        stored_tokenizer(of_characters.to_json(), words)

@@ -183,14 +183,6 @@ def test_two_writers_of_a_file_do_not_meet(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_directories_are_made_with_their_parents_and_synced(tmp_path, monkeypatch):
-    synced = []
-    monkeypatch.setattr(replacement, "sync_directory", synced.append)
-    for _ in range(2):
-        replacement.make_directories(tmp_path / "a" / "b")
-        assert synced == [tmp_path, tmp_path / "a"]
-
-
 def test_a_file_system_that_cannot_sync_directories_is_used_as_it_is(tmp_path, monkeypatch):
     fail_at(monkeypatch, os, "fsync", 0, OSError(errno.EINVAL, "cannot"))
     replacement.sync_directory(tmp_path)
@@ -206,19 +198,6 @@ def test_a_file_system_that_cannot_sync_directories_is_used_as_it_is(tmp_path, m
 # ---- Two names in one call
 
 
-class Libc:
-    """A C library with some functions, which answer 0 or leave an error."""
-
-    def __init__(self, code, *names):
-        self.code, self.calls = code, []
-        for name in names:
-            setattr(self, name, self.call)
-
-    def call(self, *arguments):
-        self.calls.append(arguments)
-        return -1 if self.code else 0
-
-
 @pytest.mark.parametrize(
     ("platform", "name", "arguments"),
     [
@@ -228,11 +207,17 @@ class Libc:
 )
 def test_the_call_of_each_system(monkeypatch, platform, name, arguments):
     def exchange(code, *names):
-        library = Libc(code, *names)
+        calls = []
+
+        def call(*arguments):
+            calls.append(arguments)
+            return -1 if code else 0
+
+        library = SimpleNamespace(**dict.fromkeys(names, call))
         monkeypatch.setattr(replacement.sys, "platform", platform)
         monkeypatch.setattr(replacement.ctypes, "CDLL", lambda *_, **__: library)
         monkeypatch.setattr(replacement.ctypes, "get_errno", lambda: code)
-        return replacement._exchange(Path("one"), Path("other")), library.calls
+        return replacement._exchange(Path("one"), Path("other")), calls
 
     assert exchange(0, name) == (True, [arguments])
     for code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV):
@@ -244,13 +229,13 @@ def test_the_call_of_each_system(monkeypatch, platform, name, arguments):
     assert exchange(0, name) == (False, [])
 
 
-def test_the_new_name_is_on_disk_at_the_end(tmp_path, monkeypatch):
+def test_new_names_are_on_disk_at_the_end(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(replacement, "sync_directory", synced.append)
     for _ in range(2):
-        (tmp_path / "new").mkdir()
-        replacement.take_place(tmp_path / "new", tmp_path / "target")
+        replacement.make_directories(tmp_path / "a" / "new")
+        replacement.take_place(tmp_path / "a" / "new", tmp_path / "target")
         (tmp_path / "target" / "file").write_text("x")
-    assert synced == [tmp_path, tmp_path]
+    assert synced == [tmp_path, tmp_path / "a", tmp_path, tmp_path / "a", tmp_path]
     with pytest.raises(OSError, match="Not a directory"):
-        replacement.take_place(tmp_path / "new", tmp_path / "target" / "file")
+        replacement.take_place(tmp_path / "a", tmp_path / "target" / "file")

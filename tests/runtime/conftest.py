@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from foretell.presets import preset
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 from tests.builders import MANY, TEXT, kneser_ney_parts, write_random
+from tests.text.texts import ALL
 
 Words = Callable[..., WordsRuntime]
 Labels = Callable[..., LabelsRuntime]
@@ -59,6 +61,22 @@ def interpolated(words_model: Words) -> WordsRuntime:
 @pytest.fixture(scope="session")
 def article_words(words_model: Words) -> WordsRuntime:
     return words_model("article")
+
+
+@pytest.fixture(scope="session")
+def open_vocabulary(words_model: Words) -> Callable[[str], WordsRuntime]:
+    """Return a function from a style of parts of words to a model with a Kneser–Ney model."""
+    text = f"{TEXT}\n{TEXT}\n{ALL[1]}\nthe mind adapts"
+    return functools.cache(lambda tokens: words_model(tokens=tokens, text=text, interpolated=(0.1, 0.3, 0.6)))
+
+
+@pytest.fixture(scope="session", params=["lstm", "article_words", "subword", "char"])
+def any_words(request: pytest.FixtureRequest, open_vocabulary: Callable[[str], WordsRuntime]) -> WordsRuntime:
+    """A model of each kind of token in turn."""
+    if request.param in ("subword", "char"):
+        return open_vocabulary(request.param)
+    runtime: WordsRuntime = request.getfixturevalue(request.param)
+    return runtime
 
 
 @pytest.fixture(scope="session")

@@ -60,23 +60,24 @@ def references(texts: list[str], **options: Any) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("graph", "pooled"),
+    "graph",
     [
-        ({}, False),
-        ({"output": "token_embeddings"}, False),
-        ({"output": "sentence_embedding", "pooled": True}, True),
-        ({"inputs": ("input_ids", "attention_mask", "token_type_ids")}, False),
-        ({"dtype": TensorProto.INT32}, False),
-        ({"output": "sentence_embedding", "pooled": True, "also": "token_embeddings"}, True),
+        {},
+        {"output": "token_embeddings"},
+        {"output": "sentence_embedding", "pooled": True},
+        {"inputs": ("input_ids", "attention_mask", "token_type_ids")},
+        {"dtype": TensorProto.INT32},
+        {"output": "sentence_embedding", "pooled": True, "also": "token_embeddings"},
     ],
-    ids=["last hidden state", "token embeddings", "pooled", "token types", "int32", "pooled, and tokens"],
+    ids=str,
 )
-def test_embeddings_are_those_of_the_reference(tmp_path: Path, graph: dict[str, Any], pooled: bool) -> None:
+def test_embeddings_are_those_of_the_reference(tmp_path: Path, graph: dict[str, Any]) -> None:
     encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", **graph), threads=3)
     texts = [*TEXTS, LONG + "dull"] * 5
     encoded = encoder.encode_counted(texts)
     assert encoded.vectors.dtype == np.float32
-    np.testing.assert_allclose(encoded.vectors, references(texts, pooled=pooled), rtol=1e-4, atol=1e-5)
+    expected = references(texts, pooled="pooled" in graph)
+    np.testing.assert_allclose(encoded.vectors, expected, rtol=1e-4, atol=1e-5)
     assert encoded.split_texts == 5
     if graph.get("output") != "sentence_embedding" or "also" in graph:
         # The beginning and the end have embeddings of their own.
@@ -151,22 +152,13 @@ def test_dynamic_quantisation_is_run_text_by_text(tmp_path: Path) -> None:
 
 
 BAD_ENCODERS: dict[str, tuple[dict[str, Any], str]] = {
-    "other inputs": (
-        {"inputs": ("input_ids", "attention_mask", "pixels")},
-        "expected the inputs input_ids, attention_mask and perhaps token_type_ids, int64 or int32, of",
-    ),
+    "other inputs": ({"inputs": ("input_ids", "attention_mask", "pixels")}, "expected the inputs input_ids"),
     "a fixed size": ({"shape": (1, 128)}, r"of any size, found input_ids \[1, 128\]"),
-    "other outputs": (
-        {"output": "logits"},
-        "expected an output last_hidden_state, token_embeddings or sentence_embedding with .*, found logits",
-    ),
-    "a pooled output of tokens": (
-        {"output": "sentence_embedding"},
-        r"expected embeddings in the output sentence_embedding, found an array of the shape \[1, 12, 6\]",
-    ),
+    "other outputs": ({"output": "logits"}, "expected an output last_hidden_state, .*, found logits"),
+    "a pooled output of tokens": ({"output": "sentence_embedding"}, r"of the shape \[1, 12, 6\]"),
     "more ids than rows": (
         {"words": [*WORDS, "one", "more"]},
-        "expected an encoder that accepts 12 tokens with ids of up to 10, found .*; use the tokenizer.json",
+        "12 tokens with ids of up to 10, found .*; use",
     ),
     "NaN": ({"table": np.full_like(TABLE, np.nan)}, "expected embeddings of finite numbers, found NaN"),
 }
@@ -187,21 +179,16 @@ def test_an_encoder_that_cannot_be_used_is_one_line(
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
-def test_a_folder_without_its_files(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    with pytest.raises(ArtifactError, match=rf"expected a folder with .*, found no {name}; export"):
-        SentenceEncoder.open(folder)
-    with pytest.raises(ArtifactError, match="found no folder"):
-        SentenceEncoder.open(folder / "none")
-
-
-@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
-@pytest.mark.parametrize("content", [b"", b"\x08\x07 damaged"])
-def test_files_that_are_damaged(
-    folder: Path, name: str, content: bytes, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("content", [None, b"", b"\x08\x07 damaged"])
+def test_files_that_are_missing_or_damaged(
+    folder: Path, name: str, content: bytes | None, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / name).write_bytes(content)
-    with pytest.raises(ArtifactError, match=rf"{name}: expected a (sentence encoder|tokenizer) that"):
+    (folder / name).unlink()
+    says = rf"expected a folder with .*, found no {name}; export"
+    if content is not None:
+        (folder / name).write_bytes(content)
+        says = rf"{name}: expected a (sentence encoder|tokenizer) that"
+    with pytest.raises(ArtifactError, match=says):
         SentenceEncoder.open(folder)
     assert capfd.readouterr() == ("", "")
 

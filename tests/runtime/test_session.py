@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from foretell.errors import SettingsError
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.session import MAX_THREADS, check_threads
 from foretell.runtime.stopping import StoppedError, check_stopped, stops_when
 from foretell.runtime.words.predictor import WordsRuntime
 
@@ -129,13 +127,6 @@ def test_a_child_uses_no_other_model_that_has_taken_the_place(
         path,
         other.path,
     )
-
-
-def test_the_number_of_threads() -> None:
-    assert 1 <= check_threads(None) <= MAX_THREADS
-    assert check_threads(17) == 17
-    with pytest.raises(SettingsError, match="threads: expected at least 1, found 0"):
-        check_threads(0)
 
 
 def test_only_this_thread_stops_and_only_in_the_block() -> None:

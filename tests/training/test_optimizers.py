@@ -18,30 +18,8 @@ from foretell.training.optimizers import Adam, clipped
 from foretell.training.precision import precision_for
 
 
-def after_adam(kind, *, clip_norm):
-    rng = np.random.default_rng(0)
-    table, bias = (keras.Variable(rng.normal(size=shape).astype("float32")) for shape in ((9, 4), (4,)))
-    optimizer = kind(0.0, global_clipnorm=clip_norm)
-    optimizer.build([table, bias])
-    apply = tf.function(lambda *gradients: optimizer.apply(gradients, [table, bias]))
-    for step in range(7):
-        # Rows that come twice in one gradient count twice; most rows of a step have none.
-        rows = tf.IndexedSlices(
-            tf.constant(rng.normal(size=(3, 4)), tf.float32), tf.constant([step, 2, 2]), tf.constant([9, 4])
-        )
-        optimizer.learning_rate.assign(0.1 / (step + 1))
-        apply(tf.convert_to_tensor(rows), tf.constant(rng.normal(size=4), tf.float32))
-    return [variable.numpy() for variable in (table, bias, *optimizer.variables)]
-
-
-@pytest.mark.parametrize("clip_norm", [None, 0.5])
-def test_the_numbers_of_adam_are_keras_own(clip_norm):
-    ours, theirs = (after_adam(kind, clip_norm=clip_norm) for kind in (Adam, keras.optimizers.Adam))
-    for one, other in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=3e-6)
-
-
-def after_sgd(optimizer: Any, given: Callable[[list[Any]], list[Any]]) -> list[Any]:
+def after(optimizer: Any, rate: float, given: Callable[[list[Any]], list[Any]]) -> list[Any]:
+    """Return what seven steps make of a table and a bias, and the optimizer's own variables."""
     rng = np.random.default_rng(0)
     table, bias = (keras.Variable(rng.normal(size=shape).astype("float32")) for shape in ((9, 4), (4,)))
     optimizer.build([table, bias])
@@ -51,21 +29,28 @@ def after_sgd(optimizer: Any, given: Callable[[list[Any]], list[Any]]) -> list[A
         )
     )
     for step in range(7):
-        optimizer.learning_rate.assign(3.0 / (step + 1))
-        # Rows that come twice in one gradient count twice, in its norm too.
+        optimizer.learning_rate.assign(rate / (step + 1))
+        # Rows that come twice in one gradient count twice, in its norm too; most rows of a step have none.
         rows = tf.constant([step, 2, 2, 0])
         apply(tf.constant(rng.normal(size=(4, 4)), tf.float32), rows, tf.ones(4))
-    return [table.numpy(), bias.numpy()]
+    return [variable.numpy() for variable in (table, bias, *optimizer.variables)]
 
 
-@pytest.mark.parametrize("clip_norm", [0.5, 1000.0])
-def test_the_numbers_of_sgd_are_keras_own(clip_norm: float) -> None:
-    ours = after_sgd(keras.optimizers.SGD(0.0), lambda found: clipped(found, clip_norm))
-    theirs = after_sgd(
-        keras.optimizers.SGD(0.0, global_clipnorm=clip_norm),
-        lambda found: [tf.convert_to_tensor(each) for each in found],
-    )
-    for one, other in zip(ours, theirs, strict=True):
+def whole(gradients: list[Any]) -> list[Any]:
+    return [tf.convert_to_tensor(each) for each in gradients]
+
+
+@pytest.mark.parametrize("name", ["Adam", "SGD"])
+@pytest.mark.parametrize("clip_norm", [None, 0.5, 1000.0])
+def test_the_numbers_are_keras_own(name: str, clip_norm: float | None) -> None:
+    theirs = getattr(keras.optimizers, name)
+    if name == "Adam":
+        ours = after(Adam(0.0, global_clipnorm=clip_norm), 0.1, whole)
+    else:
+        norm = clip_norm or 1e9
+        ours = after(theirs(0.0), 3.0, lambda found: clipped(found, norm))
+    wanted = after(theirs(0.0, global_clipnorm=clip_norm), 0.1 if name == "Adam" else 3.0, whole)
+    for one, other in zip(ours, wanted, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=3e-6)
 
 

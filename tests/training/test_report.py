@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from html_pages import Page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.training.curves import draw_curves
 from foretell.training.report import report_of, write_report
-
-
-class Page(HTMLParser):
-    """Collects the tags and checks that they nest."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag != "meta":
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self._open:
-            self.text += data
 
 
 def report(folder: Path, metrics: dict[str, Any], lines: Sequence[Any] = (), request: Any = None) -> str:
@@ -114,11 +82,7 @@ def test_it_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
     names = {name for name, _ in page.attributes}
     assert not any(name.startswith("on") or name in {"style", "src", "href"} for name in names)
     assert not any(word in html for word in ("http://", "https://", "url("))
-    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
-    assert style is not None
-    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
-    policy = next(v for k, v in page.attributes if k == "content" and v and "default-src" in v)
-    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+    page.check_policy()
 
 
 def test_every_text_is_escaped(tmp_path: Path) -> None:
@@ -180,17 +144,6 @@ def test_any_metrics_give_a_whole_page_inside_the_chart(lines: list[dict[str, An
             x, y = map(float, point.split(","))
             assert 0 <= x <= 560
             assert 0 <= y <= 300
-
-
-def test_a_model_without_its_run_has_a_report_of_its_metrics(tmp_path: Path) -> None:
-    report(tmp_path, METRICS, LINES)
-    (tmp_path / "model" / "run").mkdir(parents=True)
-    (tmp_path / "report.html").rename(tmp_path / "model" / "run" / "report.html")
-    assert len(curve_points(report_of(tmp_path / "model", {}), "train")) == 3
-    (tmp_path / "model" / "run" / "report.html").unlink()
-    page = report_of(tmp_path / "model", METRICS)
-    assert "87.50 %" in Page(page).text
-    assert "Curves</h2><p" in page
 
 
 def test_training_and_validation_are_two_named_curves() -> None:

@@ -18,10 +18,8 @@ import numpy as np
 import pytest
 
 from foretell.artifacts.model import Model
-from foretell.artifacts.weights import weight_shapes
 from foretell.config import WordsSettings
 from foretell.errors import ArtifactError, Interrupted, RunError
-from foretell.text.tokenizer import Tokenizer
 from foretell.training import run as run_module
 from foretell.training import run_lock
 from foretell.training.budget import Budget
@@ -31,6 +29,7 @@ from foretell.training.options import TrainOptions
 from foretell.training.quiet import load_tensorflow
 from foretell.training.run import Request, Run, check_can_begin, folder_of
 from foretell.training.run_lock import RunLock
+from tests.builders import random_model
 
 REQUEST = Request(job="words", settings=WordsSettings(units=8), data="abc")
 LIMITED = dataclasses.replace(REQUEST, settings=WordsSettings(minutes=2.0))
@@ -206,13 +205,7 @@ def test_the_log_is_rewound_to_the_checkpoint(tmp_path: Path) -> None:
 
 
 def small_model(metrics: dict[str, Any]) -> Model:
-    settings = WordsSettings(embedding_size=2, units=2)
-    tokenizer = Tokenizer.train(["a b"], "words", lowercase=False, vocabulary=2)
-    shapes = weight_shapes(settings, tokenizer.size)
-    weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    return Model(
-        job="words", preset="base", settings=settings, tokenizer=tokenizer, weights=weights, metrics=metrics
-    )
+    return random_model(WordsSettings(embedding_size=2, units=2), metrics=metrics)
 
 
 def test_the_users_texts_stay_out_of_the_model(tmp_path: Path) -> None:
@@ -338,21 +331,6 @@ def test_a_signal_stops_where_the_main_thread_is_or_is_deferred(number: signal.S
         with pytest.raises(Interrupted, match=number.name):
             interrupt.check()
     assert done
-
-
-def test_a_second_signal_has_its_effect_without_foretell() -> None:
-    """Python's own for SIGINT, here; for SIGTERM, a handler of the program."""
-    received = []
-    before = signal.signal(signal.SIGTERM, lambda number, _frame: received.append(number))
-    try:
-        with Interrupt() as interrupt, suppress(Interrupted), interrupt.deferred():
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGTERM)
-            assert received == [signal.SIGTERM]
-            with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def test_an_ignored_signal_stays_ignored() -> None:

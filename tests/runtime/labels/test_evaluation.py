@@ -45,16 +45,6 @@ def test_each_slice_has_the_metrics_of_its_texts() -> None:
     assert json.loads(json.dumps(report)) == report
 
 
-def test_the_threshold_is_of_the_positive_label() -> None:
-    report = evaluation_report(LABELS, ROWS, ["neg", "pos"], costs=Costs(1, 10))
-    assert report["threshold"]["positive"] == "pos"
-    assert report["threshold"]["chosen"]["false_negatives"] == 0
-    assert report["threshold"]["at_half"]["cost"] == pytest.approx((10 + 1) / 6)
-    other = evaluation_report(LABELS, ROWS, ["neg", "pos"], costs=Costs(1, 10), positive="neg")
-    assert other["threshold"]["at_half"]["cost"] == pytest.approx((10 + 1) / 6)
-    assert other["threshold"]["chosen"]["false_positives"] > 0
-
-
 def test_costs_need_two_labels() -> None:
     three = np.array([[0.2, 0.3, 0.5]])
     with pytest.raises(UsageError, match="expected a model with two labels, for costs, found 3 labels"):

@@ -22,25 +22,26 @@ Labels = Callable[..., LabelsRuntime]
 WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
 # Up to twice as many as the network of the fixtures reads.
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join)
-SIZE = 8
-WARM = settings(deadline=None, max_examples=4)
 
 
-@pytest.fixture(scope="module", params=[2, 3])
-def both(request: pytest.FixtureRequest, labels_model: Labels) -> LabelsRuntime:
-    """A network and a linear model of the first few words, both, for two labels and for three."""
-    labels = ("neg", "pos", "so-so")[: request.param]
-    linear = random_linear_model(SIZE, 1 if request.param == 2 else 3)
+@pytest.fixture(scope="module", params=["base", "article", "cnn-lstm", 2, 3])
+def runtime(request: pytest.FixtureRequest, labels_model: Labels) -> LabelsRuntime:
+    """Each network alone; a network and a linear model of the first eight ids, for two and three labels."""
+    if isinstance(request.param, str):
+        return labels_model(request.param)
+    linear = random_linear_model(8, 1 if request.param == 2 else 3)
     ensemble = Ensemble(network=0.7, linear=1.3, offsets=tuple(0.1 * i for i in range(request.param)))
-    return labels_model(labels=labels, linear=linear, ensemble=ensemble)
+    return labels_model(labels=("neg", "pos", "so-so")[: request.param], linear=linear, ensemble=ensemble)
 
 
 def log_odds(row: Any, label: int) -> float:
     return float(np.log(row[label]) - np.log(np.delete(row, label).astype(float).sum()))
 
 
-def check(runtime: LabelsRuntime, text: str) -> None:
-    """Compare an explanation with its definition, one prediction after another."""
+@settings(deadline=None, max_examples=4)
+@given(text=TEXTS)
+def test_an_effect_is_what_taking_the_word_out_does(runtime: LabelsRuntime, text: str) -> None:
+    """By its definition, one prediction after another."""
     found = runtime.explain(text)
     (row,) = runtime.predict_proba([text])
     label = int(row.argmax())
@@ -58,18 +59,6 @@ def check(runtime: LabelsRuntime, text: str) -> None:
         assert running == pytest.approx(upto[label], abs=1e-5)
 
 
-@WARM
-@given(text=TEXTS)
-def test_an_effect_is_what_taking_the_word_out_does(any_labels: LabelsRuntime, text: str) -> None:
-    check(any_labels, text)
-
-
-@WARM
-@given(text=TEXTS)
-def test_network_and_linear_model_are_explained_together(both: LabelsRuntime, text: str) -> None:
-    check(both, text)
-
-
 def test_words_before_what_the_network_reads_do_nothing(any_labels: LabelsRuntime) -> None:
     text = " ".join(WORDS[:5] * 9)
     found = any_labels.explain(text)
@@ -78,20 +67,21 @@ def test_words_before_what_the_network_reads_do_nothing(any_labels: LabelsRuntim
     assert any(word.effect for word in found.words[15:])
 
 
-def test_of_a_long_text_words_are_left_out_together_and_there_are_fewer_points(both: LabelsRuntime) -> None:
+@pytest.mark.parametrize("runtime", [2, 3], indirect=True)
+def test_of_a_long_text_words_are_left_out_together(runtime: LabelsRuntime) -> None:
     words = ("the mind adapts and converts " * 162).split()
     text = " ".join(words)
-    found = both.explain(text)
+    found = runtime.explain(text)
     assert (len(words), found.stride, found.together) == (810, 9, 3)
     assert len(found.running) == 90 <= MAX_POINTS
     assert len({(word.effect, word.without) for word in found.words}) <= MAX_LEFT_OUT
-    label = both.labels.index(found.label)
-    upto = both.predict_proba([" ".join(words[:27])])[0]
+    label = runtime.labels.index(found.label)
+    upto = runtime.predict_proba([" ".join(words[:27])])[0]
     assert found.running[2] == pytest.approx(upto[label], abs=1e-5)
     assert found.running[-1] == found.probability
     last = found.words[-3]
-    without = both.predict_proba([text[: last.start]])[0]
-    difference = log_odds(both.predict_proba([text])[0], label) - log_odds(without, label)
+    without = runtime.predict_proba([text[: last.start]])[0]
+    difference = log_odds(runtime.predict_proba([text])[0], label) - log_odds(without, label)
     assert [word.effect for word in found.words[-3:]] == pytest.approx([difference / 3] * 3, abs=1e-4)
     assert last.without == pytest.approx(without[label], abs=1e-5)
 

@@ -12,15 +12,6 @@ from foretell.runtime.words.predictor import WordsRuntime
 PROMPT = "the mind adapts"
 
 
-def slow_logits(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
-    """Return the logits of the next word: everything is read again from the start, one word at a time."""
-    network = runtime.network
-    logits, state = network.read(ids[:1])
-    for word in ids[1:]:
-        logits, state = network.follow(np.array([word]), state)
-    return logits[0]
-
-
 def logp_after(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
     """Return the log-probability of each next word: everything is read again from the start."""
     logits, _ = runtime.network.read(ids)
@@ -29,7 +20,7 @@ def logp_after(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
 
 def log_probability(runtime: WordsRuntime, ids: list[int], start: int = 1) -> float:
     """Return the log-probability of the ids from `start` on, each after those before it."""
-    return sum(sampling.log_softmax(slow_logits(runtime, ids[:i]))[ids[i]] for i in range(start, len(ids)))
+    return sum(logp_after(runtime, ids[:i])[ids[i]] for i in range(start, len(ids)))
 
 
 def prompt_ids(runtime: WordsRuntime, text: str = PROMPT) -> list[int]:

@@ -25,34 +25,72 @@ from foretell.runtime.words.sampling import log_softmax
 from foretell.runtime.words.surprise import score_words, total
 
 SHARES = (0.1, 0.3, 0.6, 0.8)
+SIZE = 7
+CACHE = ContinuousCache(0.8, 0.6)
+TEXT = "the mind adapts the obstacle to its own\nthe impediment , to zzz action\n\nthe mind adapts the mind"
 
 
 def ids_of(runtime: WordsRuntime) -> st.SearchStrategy[list[int]]:
     return st.lists(st.integers(1, runtime.tokenizer.size - 1), min_size=1, max_size=200)
 
 
-def by_hand(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
-    """The probability of each word after `ids`, from the two models as they lie in the directory."""
+@pytest.fixture(scope="module", params=["lstm", "interpolated"])
+def runtime(request: pytest.FixtureRequest) -> WordsRuntime:
+    """With a projection and without a Kneser–Ney model, and the other way round; both with a cache."""
+    opened: WordsRuntime = request.getfixturevalue(request.param)
+    return WordsRuntime(dataclasses.replace(opened.model, cache=CACHE))
+
+
+def by_hand(runtime: WordsRuntime, ids: list[int], size: int = 0) -> np.ndarray:
+    """The probability of each word after `ids`, by the definitions of the parts; `size`: of the cache."""
     network = runtime.network
-    assert isinstance(network, InterpolatedNetwork)
-    logits, _ = network.network.read(ids)
-    ngrams = runtime.model.kneser_ney
-    assert ngrams is not None
-    each = [ngrams.probabilities(np.array([*ids, word])) for word in range(ngrams.size)]
-    share = SHARES[each[0][1][-1]]
-    of_kneser_ney = np.array([probabilities[-1] for probabilities, _ in each])
-    return (1 - share) * np.exp(log_softmax(logits[0])) + share * of_kneser_ney
+    lstm = network.network if isinstance(network, InterpolatedNetwork) else network
+    zero = dict(zip(lstm._names, lstm.zero_state()[1:], strict=True))
+    logits, (hidden,) = lstm._session.run(["logits", "hidden"], {**zero, "ids": np.array([ids])})
+    found = np.exp(log_softmax(logits[0, -1].astype(float)))
+    if (ngrams := runtime.model.kneser_ney) is not None:
+        each = [ngrams.probabilities(np.array([*ids, word])) for word in range(ngrams.size)]
+        share = SHARES[each[0][1][-1]]
+        found = (1 - share) * found + share * np.array([probabilities[-1] for probabilities, _ in each])
+    cached = np.zeros(len(found))
+    pairs = list(zip(hidden, ids[1:], strict=False))[-size:] if size else []
+    for h, word in pairs:
+        cached[word] += math.exp(CACHE.theta * float(h @ hidden[-1]))
+    weight = CACHE.weight * len(pairs) / (len(pairs) + 64)
+    return (1 - weight) * found + weight * cached / max(cached.sum(), 1e-300)
 
 
-def test_next_is_the_weighted_mean_of_both(interpolated: WordsRuntime) -> None:
-    for text in ("", "the mind adapts", "the mind adapts the", "zzz the impediment", "a\nthe mind"):
-        expected = by_hand(interpolated, interpolated._prompt_ids(text))
-        found = interpolated.next(text, k=interpolated.tokenizer.size)
-        assert len(found) == interpolated.tokenizer.size - 2
-        for candidate in found:
-            word = interpolated.tokenizer.id(candidate.word)
-            assert word is not None
-            assert candidate.probability == pytest.approx(expected[word], rel=1e-4)
+@pytest.mark.parametrize("size", [0, SIZE])
+def test_next_is_the_weighted_mean_of_both(runtime: WordsRuntime, size: int) -> None:
+    """Of network and Kneser–Ney model, and of these and the cache."""
+    for text in ("", "the mind adapts", "the mind adapts the", "zzz the impediment", "a\nthe mind", TEXT):
+        expected = by_hand(runtime, runtime._prompt_ids(text), size)
+        found = runtime.next(text, k=runtime.tokenizer.size, cache=size)
+        ids = [runtime.tokenizer.id(candidate.word) for candidate in found]
+        assert sorted(ids) == sorted({*range(runtime.tokenizer.size)} - {runtime.tokenizer.pad, 1})
+        np.testing.assert_allclose([each.probability for each in found], expected[ids], rtol=1e-4)
+        assert found == sorted(found, key=lambda candidate: -candidate.probability)
+
+
+@pytest.mark.parametrize("size", [0, SIZE])
+def test_score_surprise_and_next_agree(
+    runtime: WordsRuntime, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the text is cut."""
+    lines, ids = TEXT.split("\n"), [2]
+    for line in lines:
+        ids += [*runtime.tokenizer.encode(line), 2] if line else []
+    each = [by_hand(runtime, ids[:at], size) for at in range(1, len(ids))]
+    expected = sum(math.log(found[id]) for found, id in zip(each, ids[1:], strict=True))
+    assert runtime.score(lines, cache=size).log_probability == pytest.approx(expected, rel=1e-4)
+    words = score_words(runtime, TEXT, top=3, cache=size)
+    assert total(words).log_probability == pytest.approx(expected, rel=1e-4)
+    assert words[0].top[0].probability == pytest.approx(each[0].max(), rel=1e-3)
+    later = score_words(runtime, TEXT, cache=size, start=40)
+    for one, other in zip(later, words[-len(later) :], strict=True):
+        assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
+    monkeypatch.setattr("foretell.runtime.words.scoring.MAX_STEPS", 3)
+    assert runtime.score(lines, cache=size).log_probability == pytest.approx(expected, rel=1e-4)
 
 
 @settings(max_examples=8, deadline=None)
@@ -84,21 +122,6 @@ def test_one_by_one_or_all_at_once_the_numbers_are_the_same(
             scored += list(later())
     whole, _ = network.advance(text[None, :-1], network.zero_state())
     np.testing.assert_allclose(scored, whole[0, np.arange(len(ids)), text[1:]], atol=1e-4)
-
-
-def test_score_surprise_and_next_agree(interpolated: WordsRuntime) -> None:
-    text = "the mind adapts the obstacle to its own\nthe impediment , to zzz action\n\nthe mind"
-    score = interpolated.score(text.split("\n"))
-    words = score_words(interpolated, text, top=3)
-    assert total(words).log_probability == pytest.approx(score.log_probability, rel=1e-4)
-    for prompt, followed, word in zip(
-        ["", "the", "the mind"], ["the", "mind", "adapts"], words, strict=False
-    ):
-        found = by_hand(interpolated, interpolated._prompt_ids(prompt))
-        id = interpolated.tokenizer.id(followed)
-        assert id is not None
-        assert word.log_probability == pytest.approx(math.log(found[id]), rel=1e-3)
-        assert word.top[0].probability == pytest.approx(found.max(), rel=1e-3)
 
 
 CHUNK = 4
@@ -195,63 +218,6 @@ def test_several_threads_may_read_at_once(lstm: WordsRuntime) -> None:
     assert len(network.states) <= 3
 
 
-SIZE = 7
-CACHE = ContinuousCache(0.8, 0.6)
-TEXT = "the mind adapts the obstacle to its own\nthe impediment , to zzz action\n\nthe mind adapts the mind"
-
-
-@pytest.fixture(scope="module", params=["lstm", "interpolated"])
-def runtime(request: pytest.FixtureRequest) -> WordsRuntime:
-    """With a projection and without a Kneser–Ney model, and the other way round."""
-    opened: WordsRuntime = request.getfixturevalue(request.param)
-    return WordsRuntime(dataclasses.replace(opened.model, cache=CACHE))
-
-
-def by_hand_with_cache(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
-    """The probability of each word after `ids`, from the model and the definition of the cache."""
-    network = runtime.network
-    lstm = network.network if isinstance(network, InterpolatedNetwork) else network
-    zero = dict(zip(lstm._names, lstm.zero_state()[1:], strict=True))
-    (hidden,) = lstm._session.run(["hidden"], {**zero, "ids": np.array([ids])})
-    logits, _ = network.read(ids)
-    model = np.exp(logits[0].astype(float))
-    model /= model.sum()
-    cached = np.zeros(len(model))
-    pairs = list(zip(hidden[0], ids[1:], strict=False))[-SIZE:]
-    for h, word in pairs:
-        cached[word] += math.exp(CACHE.theta * float(h @ hidden[0, -1]))
-    weight = CACHE.weight * len(pairs) / (len(pairs) + 64)
-    return (1 - weight) * model + weight * cached / max(cached.sum(), 1e-300)
-
-
-def test_next_is_the_weighted_mean_of_model_and_cache(runtime: WordsRuntime) -> None:
-    for text in ("", "the mind", TEXT):
-        expected = by_hand_with_cache(runtime, runtime._prompt_ids(text))
-        for candidate in runtime.next(text, k=runtime.tokenizer.size, cache=SIZE):
-            word = runtime.tokenizer.id(candidate.word)
-            assert word is not None
-            assert candidate.probability == pytest.approx(expected[word], rel=1e-4)
-
-
-def test_score_and_each_word_agree_however_the_text_is_cut(
-    runtime: WordsRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines = TEXT.split("\n")
-    whole = runtime.score(lines, cache=SIZE)
-    ids = [2]
-    for line in lines:
-        ids += [*runtime.tokenizer.encode(line), 2] if line else []
-    expected = sum(math.log(by_hand_with_cache(runtime, ids[:at])[ids[at]]) for at in range(1, len(ids)))
-    assert whole.log_probability == pytest.approx(expected, rel=1e-4)
-    words = score_words(runtime, TEXT, cache=SIZE)
-    assert total(words).log_probability == pytest.approx(expected, rel=1e-4)
-    later = score_words(runtime, TEXT, cache=SIZE, start=40)
-    for one, other in zip(later, words[-len(later) :], strict=True):
-        assert one.log_probability == pytest.approx(other.log_probability, rel=1e-4)
-    monkeypatch.setattr("foretell.runtime.words.scoring.MAX_STEPS", 3)
-    assert runtime.score(lines, cache=SIZE).log_probability == pytest.approx(expected, rel=1e-4)
-
-
 def test_long_prompts_are_read_in_chunks_and_a_cache_has_a_bound(
     runtime: WordsRuntime, article_words: WordsRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,7 +227,7 @@ def test_long_prompts_are_read_in_chunks_and_a_cache_has_a_bound(
     ids = [2, *runtime.tokenizer.encode(TEXT.replace("\n", " "))]
     for length in (1, 4, 5, 8, 9, len(ids)):
         logps, _ = network.read(ids[:length])
-        np.testing.assert_allclose(np.exp(logps[0]), by_hand_with_cache(runtime, ids[:length]), atol=1e-5)
+        np.testing.assert_allclose(np.exp(logps[0]), by_hand(runtime, ids[:length], SIZE), atol=1e-5)
     for size in (-1, 10_001):
         with pytest.raises(SettingsError, match="10,000"):
             runtime.network_for(size)
@@ -276,9 +242,8 @@ def test_completions_use_the_cache_and_end_as_without(runtime: WordsRuntime) -> 
         for word in written.words:
             id = runtime.tokenizer.end_of_line if word.word == "<eos>" else runtime.tokenizer.id(word.word)
             assert id is not None
-            assert word.log_probability == pytest.approx(
-                math.log(by_hand_with_cache(runtime, ids)[id]), rel=1e-3
-            )
+            expected = math.log(by_hand(runtime, ids, SIZE)[id])
+            assert word.log_probability == pytest.approx(expected, rel=1e-3)
             ids.append(id)
     (begun,) = runtime.continuations("the mind ada", 1, words=1, unfinished=True, cache=SIZE, seed=1)
     assert begun.text == "pts"

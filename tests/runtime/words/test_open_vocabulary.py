@@ -8,23 +8,19 @@ from collections.abc import Callable
 import pytest
 
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.runtime.words.surprise import score_words, total
 from foretell.text.tokenizer import Tokenizer
 from tests.builders import TEXT
 from tests.runtime.words.definitions import log_probability, stream_of
-from tests.text.texts import ALL
 
 Words = Callable[..., WordsRuntime]
 SPLIT = Tokenizer.without_words("words", lowercase=False).runs
 
 LINES = ["the mind adapts , and", "the obstacle café 酒店 👩‍👩‍👧", " zebra  x", "   ", "don't"]
-TEXTS = ["\n".join(LINES), "酒店\r\nthe\n\nç", "the mind " * 90]
 
 
 @pytest.fixture(scope="module", params=["subword", "char"])
-def model(request: pytest.FixtureRequest, words_model: Words) -> WordsRuntime:
-    text = f"{TEXT}\n{TEXT}\n{ALL[1]}\nthe mind adapts"
-    return words_model(tokens=request.param, text=text, interpolated=(0.1, 0.3, 0.6))
+def model(request: pytest.FixtureRequest, open_vocabulary: Callable[[str], WordsRuntime]) -> WordsRuntime:
+    return open_vocabulary(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +40,6 @@ def test_a_score_is_that_of_all_tokens(model: WordsRuntime) -> None:
     assert score.bytes == sum(len(line.encode()) + 1 for line in kept)
     assert score.bits_per_byte == pytest.approx(-score.log_probability / math.log(2) / score.bytes)
     assert score.perplexity == pytest.approx(math.exp(-score.log_probability / score.tokens))
-
-
-@pytest.mark.parametrize("text", TEXTS)
-@pytest.mark.parametrize("cache", [0, 20])
-def test_the_scores_of_tokens_add_up(model: WordsRuntime, text: str, cache: int) -> None:
-    each, whole = score_words(model, text, top=1, cache=cache), model.score([text], cache=cache)
-    summed = total(each, text)
-    assert summed.log_probability == pytest.approx(whole.log_probability, rel=1e-4)
-    assert summed.bits_per_byte == pytest.approx(whole.bits_per_byte, rel=1e-4)
-    for name in ("tokens", "words", "characters", "bytes", "unknown"):
-        assert getattr(summed, name) == getattr(whole, name), name
-    # Only ends of lines are empty.
-    empty = [score.start for score in each if score.start == score.end]
-    assert all(text[start : start + 1] in ("", "\n") for start in empty)
 
 
 def test_next_tokens_are_neither_bytes_nor_specials(model: WordsRuntime) -> None:

@@ -13,7 +13,7 @@ from foretell.runtime.words import sampling
 from foretell.runtime.words.predictor import Endings, WordsRuntime
 from foretell.text.styles import Style
 from foretell.text.tokenizer import Tokenizer
-from tests.runtime.words.definitions import PROMPT, slow_logits
+from tests.runtime.words.definitions import PROMPT, logp_after
 
 Words = Callable[..., WordsRuntime]
 
@@ -22,27 +22,13 @@ def text_of(runtime: WordsRuntime, prompt: str = PROMPT, **how: Any) -> str:
     return "".join(runtime.complete(prompt, **how))
 
 
-def test_next_gives_the_likeliest_words_with_their_probabilities(lstm: WordsRuntime) -> None:
-    candidates = lstm.next(PROMPT, k=4)
-    end = lstm.tokenizer.end_of_line
-    logp = sampling.log_softmax(slow_logits(lstm, [end, *lstm.tokenizer.encode(PROMPT)]))
-    ids = [lstm.tokenizer.id(candidate.word) for candidate in candidates]
-    np.testing.assert_allclose([c.probability for c in candidates], np.exp(logp[ids]), rtol=1e-4)
-    assert candidates == sorted(candidates, key=lambda candidate: -candidate.probability)
-    everything = lstm.next(PROMPT, k=10_000)
-    assert not {"<unk>", "<pad>"} & {candidate.word for candidate in everything}
-    assert len(everything) == lstm.tokenizer.size - 2
-
-
 @pytest.mark.parametrize("penalty", [1.0, 1.8])
 def test_temperature_zero_is_greedy_and_carries_its_state(lstm: WordsRuntime, penalty: float) -> None:
     tokenizer = lstm.tokenizer
     ids = [tokenizer.end_of_line, *tokenizer.encode(PROMPT)]
     start = len(ids)
     for _ in range(12):
-        logp = sampling.penalize_repetition(
-            sampling.log_softmax(slow_logits(lstm, ids)), np.array(ids), penalty
-        )
+        logp = sampling.penalize_repetition(logp_after(lstm, ids), np.array(ids), penalty)
         logp[[tokenizer.pad, tokenizer.unknown]] = -np.inf
         ids.append(int(logp.argmax()))
     whole = tokenizer.decode(ids[1:])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -90,23 +91,13 @@ def test_repetition_penalty_raises_seen_words_to_its_power(
     np.testing.assert_array_equal(logp, before)
 
 
-class Fixed:
-    """A generator that gives one number."""
-
-    def __init__(self, number: float) -> None:
-        self._number = number
-
-    def random(self) -> float:
-        return self._number
-
-
 @FEW
 @given(DISTRIBUTIONS, st.floats(0, 1, exclude_max=True), st.sampled_from([np.float32, np.float64]))
 def test_a_choice_is_the_word_at_that_part_of_all_probability(
     logp: np.ndarray, number: float, kind: type
 ) -> None:
     logp = logp.astype(kind)
-    word = sampling.draw(logp, Fixed(number))  # type: ignore[arg-type]
+    word = sampling.draw(logp, SimpleNamespace(random=lambda: number))  # type: ignore[arg-type]
     sums = np.cumsum(np.exp(logp.astype(np.float64)))
     before = sums[word - 1] if word else 0.0
     assert logp[word] > -np.inf

@@ -13,8 +13,8 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 from foretell.config import with_changes
-from foretell.data.corpus import Corpus, open_corpus
-from foretell.errors import DataError, Interrupted
+from foretell.data.corpus import open_corpus
+from foretell.errors import Interrupted
 from foretell.networks import weights_of
 from foretell.networks.words import ArticleNetwork
 from foretell.presets import WORDS_PRESETS
@@ -117,8 +117,3 @@ def test_the_articles_training_resumes_bit_for_bit(tmp_path: Path) -> None:
     assert parts.metrics["accuracy"] == whole.metrics["accuracy"]
     [done] = [event for event in events if isinstance(event, EpochDone)]
     assert (done.step, done.accuracy) == (600, whole.metrics["accuracy"])
-
-
-def test_too_few_words(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="at least 8 words"):
-        trained(Corpus.from_texts(["one two three four"]), TINY, tmp_path / "m", preset="article")

@@ -11,22 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.config import with_changes
 from foretell.data.corpus import Corpus
-from foretell.errors import DataError
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.checkpoints import sealed
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
-from foretell.training.words.data import (
-    NONE,
-    Plan,
-    TokenizedCorpus,
-    measured_bytes,
-    plan_for,
-    split_tokens,
-    tokenized,
-)
+from foretell.training.words.data import NONE, Plan, TokenizedCorpus, measured_bytes, split_tokens, tokenized
 from foretell.training.words.token_file import TokenFile, kind_for, write_tokens
 from tests.text.texts import ALL
 from tests.training.words.small import SMALL, noisy_corpus
@@ -75,12 +65,6 @@ def test_a_pass_predicts_every_token_once(tmp_path_factory, tokens, streams, win
     assert sorted(predicted) == list(range(tokens))
 
 
-def test_streams_are_fewer_where_text_is_short() -> None:
-    assert [plan_for(tokens, SMALL).streams for tokens in (100_000, 90, 11)] == [4, 2, 1]
-    with pytest.raises(DataError, match="smaller window"):
-        plan_for(10, SMALL)
-
-
 @pytest.mark.parametrize(
     ("tokens", "fraction", "n_valid"), [(3_000, 0.3, 0), (10_000, 0.3, 3_000), (10_000_000, 0.05, 200_000)]
 )
@@ -102,16 +86,6 @@ class CountedCorpus(Corpus):
     def __iter__(self) -> Iterator[str]:
         type(self).reads += 1
         return super().__iter__()
-
-
-def test_a_corpus_needs_two_different_words(tmp_path: Path) -> None:
-    settings = with_changes(SMALL, {"tokens": "white-space"})
-    request = Request(job="words", settings=settings, data="")
-    with (
-        Run.open(request, TrainOptions(out=tmp_path / "m")) as run,
-        pytest.raises(DataError, match="different words"),
-    ):
-        tokenized(run, Corpus.from_texts(["same same"], name="x"), None, settings)
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
@@ -175,17 +149,8 @@ def test_the_bytes_of_the_validation_part(tmp_path: Path, style: str, count: int
         assert size.spelled > ids.count(1)
 
 
-@pytest.mark.parametrize("style", ["words", "char"])
-def test_the_bytes_of_the_users_validation_text(tmp_path: Path, style: str) -> None:
-    lines, tokens = ["ab", "é"], text_tokens(tmp_path, style, 0.0)
-    valid = encoded(tmp_path, "valid", lines, tokens.tokenizer)
-    size = measured_bytes(TokenizedCorpus(tokens.tokenizer, tokens.train, valid), lines, are_valid=True)
-    assert size is not None
-    # The é is not one of the thirty characters: it has two bytes, which are two tokens.
-    assert (size.tokens, size.text, size.lines) == ({"words": 4, "char": 6}[style], 6, lines)
-
-
-def test_without_validation_the_beginning_is_measured(tmp_path: Path) -> None:
+def test_without_validation_the_beginning_is_measured_and_without_lines_nothing(tmp_path: Path) -> None:
+    # Without validation the beginning is measured.
     tokens = text_tokens(tmp_path, "char", 0.0).measured_to(50)
     size = measured_bytes(tokens, Corpus.from_texts(LINES), are_valid=False)
     assert size is not None

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
+import functools
 import json
 import math
 import shutil
@@ -28,7 +29,7 @@ from foretell.ngrams.suggestions import METRICS
 from foretell.presets import WORDS_PRESETS
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.training.events import EpochDone, Event, Note
+from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress, Stage
 from foretell.training.words import loop
 from foretell.training.words.averaging import Trainer
 from foretell.training.words.loop import Loop
@@ -38,7 +39,19 @@ from tests.text.texts import ALL
 from tests.training.words.small import SMALL, noisy_corpus, phrases, trained
 
 Whole = Callable[[WordsSettings], tuple[Model, Path]]
-"""Settings to the model that they train, and its directory."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Return a function that trains on `noisy_corpus` without interruption, with each settings once."""
+
+    @functools.cache
+    def train_once(settings: WordsSettings) -> tuple[Model, Path]:
+        out = tmp_path_factory.mktemp("whole") / "m"
+        return trained(noisy_corpus(), settings, out), out
+
+    return train_once
+
 
 BOTH = with_changes(SMALL, {"kneser_ney": True, "max_ngrams": 2_000, "streams": 1, "epochs": 1})
 """With a Kneser–Ney model; one stream, as the runtime reads."""
@@ -90,6 +103,29 @@ def test_it_resumes_bit_for_bit(
     assert lines_of(folder) == lines_of(tmp_path / "parts")
 
 
+def test_the_events_of_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "_SHOW_SECONDS", 0.0)
+    events: list[Event] = []
+    model = trained(noisy_corpus(), SMALL, tmp_path / "m", listener=events.append)
+    steps = model.metrics["steps"]
+    # A stage comes first where TensorFlow is not loaded yet.
+    assert isinstance(next(event for event in events if not isinstance(event, Stage)), Note)
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert [event.step for event in progress] == list(range(1, steps + 1))
+    assert {event.steps for event in progress} == {steps}
+    assert all(0 <= event.accuracy <= 1 and event.speed > 0 for event in progress)
+    assert progress[-1].seconds_left == 0
+    done = [event for event in events if isinstance(event, EpochDone)]
+    assert [(event.epoch, event.step) for event in done] == [(1, steps // 2), (2, steps)]
+    # A checkpoint follows the end of each epoch.
+    saved = [event for event in events if isinstance(event, Checkpointed)]
+    assert [event.step for event in saved] == [steps // 2, steps]
+    assert events.index(done[0]) < events.index(saved[0])
+    losses = [event.valid_loss for event in done if event.is_best]
+    assert losses == sorted(losses, reverse=True)
+    assert progress[-1].best == done[0].valid_loss
+
+
 def test_texts_and_options_that_cannot_be_used(tmp_path: Path) -> None:
     corpus, out, article = noisy_corpus(), tmp_path / "m", WORDS_PRESETS["article"]
     for options, match in (
@@ -100,24 +136,27 @@ def test_texts_and_options_that_cannot_be_used(tmp_path: Path) -> None:
             trained(corpus, article, out, **options)
     with pytest.raises(UsageError, match=r"no minutes, .*found 1; .*fewer iterations"):
         trained(corpus, with_changes(article, {"minutes": 1.0}), out)
-    short = Corpus.from_texts(["w1 w2 w3"], name="short.txt")
-    with pytest.raises(DataError, match=r"short\.txt: expected more validation words than one window \(10\)"):
-        trained(corpus, SMALL, out, valid=short)
-    with pytest.raises(DataError, match="smaller window"):
-        trained(short, WORDS_PRESETS["base"], tmp_path / "n")
+    for text, settings, given, match in (
+        ("w1 w2 w3", SMALL, corpus, r"short\.txt: expected more validation words than one window \(10\)"),
+        ("w1 w2 w3", WORDS_PRESETS["base"], None, "smaller window"),
+        ("w1 w2 w3 w4", article, None, "at least 8 words"),
+        ("same same", with_changes(SMALL, {"tokens": "white-space"}), None, "different words"),
+    ):
+        short = Corpus.from_texts([text], name="short.txt")
+        with pytest.raises(DataError, match=match):
+            trained(given or short, settings, tmp_path / "n", valid=short if given else None)
 
 
 def test_both_models_are_measured_as_the_runtime_and_evaluate_measure_them_and_resume_bit_for_bit(
     tmp_path: Path,
 ) -> None:
     """Both read the validation text in one stream; they differ at its first word, which training skips."""
-    notes, lines = Notes(), [f"{line} xyzzy, becomes the way" for line in list(phrases())[:60]]
+    lines = [f"{line} xyzzy, becomes the way" for line in list(phrases())[:60]]
     options: dict[str, Any] = {"valid": Corpus.from_texts(lines), "baseline": False}
-    model = trained(phrases(), BOTH, tmp_path / "m", listener=notes, **options)
+    model = trained(phrases(), BOTH, tmp_path / "m", **options)
     metrics = model.metrics
-    assert metrics["words"] == sum(len(line.split()) + 1 for line in phrases()), (
-        "training uses all of the text"
-    )
+    # Training uses all of the text.
+    assert metrics["words"] == sum(len(line.split()) + 1 for line in phrases())
     assert model.kneser_ney is not None
     assert len(model.kneser_ney) - len(model.kneser_ney.levels[0].keys) < 4_000
     assert model.interpolation is not None
@@ -131,12 +170,8 @@ def test_both_models_are_measured_as_the_runtime_and_evaluate_measure_them_and_r
     assert score.perplexity == pytest.approx(metrics["perplexity"], rel=3e-3)
     assert score.bits_per_byte == pytest.approx(metrics["bits_per_byte"], rel=0.05)
     assert {key: metrics[key] for key in METRICS} == {key: evaluated[key] for key in METRICS}
-    for shown in ("mean weight of the Kneser–Ney model", "keystrokes saved"):
-        assert any(shown in note for note in notes)
-    card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
-    assert "A Kneser–Ney model (" in card
-    assert "Keystrokes saved by three suggestions" in card
-    assert "Keystrokes saved" in (tmp_path / "m" / "run" / "report.html").read_text("utf-8")
+    for file in ("README.md", "run/report.html"):
+        assert "Keystrokes saved" in (tmp_path / "m" / file).read_text("utf-8")
     with pytest.raises(Interrupted):
         trained(phrases(), BOTH, tmp_path / "parts", stop_after_steps=50, **options)
     with pytest.raises(RunError, match="the data"):
@@ -174,9 +209,8 @@ def test_a_tiny_corpus_has_no_validation_and_is_learned_by_heart(tmp_path: Path)
     assert model.metrics["valid_perplexity"] is None
     assert (model.kneser_ney, model.interpolation) == (None, None)
     assert "suggestions" not in model.metrics
-    assert "too little text for validation" in " ".join(notes)
-    assert "1 streams instead of 16" in " ".join(notes)
-    assert notes[-1].startswith("Perplexity ")
+    for text in ("too little text for validation", "1 streams instead of 16"):
+        assert text in " ".join(notes)
     assert (tmp_path / "m" / "run" / "report.html").exists()
     assert not (tmp_path / "m" / "run" / "cache").exists()
     assert not (tmp_path / "m.run").exists()
