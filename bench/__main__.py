@@ -34,11 +34,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def main(arguments: list[str]) -> int:
     """Run the benchmarks that `arguments` name, after a check that each has what it needs.
 
-    Returns:
-        The exit code: 0 done, 1 a benchmark failed, 2 no such benchmark.
-
-    Raises:
-        SystemExit: a package or an archive is missing; no benchmark has started.
+    The exit code is 0: done, 1: a benchmark failed, 2: no such benchmark.
     """
     first_option = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
     names, options = arguments[:first_option] or list(BENCHMARKS), arguments[first_option:]

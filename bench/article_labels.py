@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from bench.data import imdb, labels_of, texts_of
-from bench.harness import OUT, Results, evaluate, mean_and_range, measure, train
+from bench.harness import OUT, Results, evaluate, mean_and_range, measure, parser_of, train
 
 
 def plain_keras_epoch() -> float:
@@ -61,10 +61,8 @@ def epoch_times(repeats: int) -> tuple[float, float]:
 
 def main() -> None:
     """Show the time of an epoch beside plain Keras, then the test accuracy of each seed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--seeds", type=int, default=5, help="train with the seeds 1 to N (default: 5; 0: none)"
-    )
+    parser = parser_of(__doc__)
+    parser.add_argument("--seeds", type=int, default=5, help="train with the seeds 1 to N (default: 5)")
     parser.add_argument("--repeats", type=int, default=2, help="epochs timed of each (default: 2; 0: none)")
     parser.add_argument("--plain-keras", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -85,9 +83,8 @@ def main() -> None:
             accuracies.append(evaluate(folder, "imdb")["accuracy"])
             results.add(f"{preset}, seed {seed}", f"{accuracies[-1]:.2%}", f"{seconds:.0f}")
         if accuracies:
-            results.add(
-                f"{preset}, mean (range)", mean_and_range(accuracies, ".2%"), "", accuracies=accuracies
-            )
+            cell = mean_and_range(accuracies, ".2%")
+            results.add(f"{preset}, mean (range)", cell, "", accuracies=accuracies)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ see docs/article.md.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import random
 import tempfile
@@ -16,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bench.harness import Results, train
+from bench.harness import Results, parser_of, train
 
 UNITS, WINDOW = 512, 3
 TURNS, WARM, TIMED = 2, 100, 300
@@ -103,10 +102,8 @@ def foretell_loop() -> float:
 
 def main() -> None:
     """Show both loops, then the whole training."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--iterations", type=int, default=50_000, help="of the whole training (default: 50000; 0: none)"
-    )
+    parser = parser_of(__doc__)
+    parser.add_argument("--iterations", type=int, default=50_000, help="of the whole training (0: none)")
     iterations = parser.parse_args().iterations
     columns = ["what", "ms per iteration", "iterations", "total", "accuracy of the last 1,000"]
     results = Results("article_words", columns)
@@ -114,17 +111,16 @@ def main() -> None:
     port, foretell = (min(times) for times in zip(*pairs, strict=True))
     results.add("direct port, side by side", f"{1e3 * port:.2f}", TIMED, "", "", seconds_per_iteration=port)
     ratio = f"{port / foretell:.1f} times as fast"
-    results.add(
-        "foretell, side by side", f"{1e3 * foretell:.2f}", TIMED, ratio, "", seconds_per_iteration=foretell
-    )
+    cells = f"{1e3 * foretell:.2f}", TIMED, ratio, ""
+    results.add("foretell, side by side", *cells, seconds_per_iteration=foretell)
     if not iterations:
         return
     with tempfile.TemporaryDirectory() as folder:
         done = train("words", "meditations", Path(folder) / "model", preset="article", iterations=iterations)
     seconds, accuracy = done["seconds"], done["accuracy"]
     per_iteration = f"{1e3 * seconds / iterations:.2f}"
-    cells = per_iteration, f"{iterations:,}", f"{seconds:.0f} s", f"{accuracy:.1%}"
-    results.add("foretell, preset article", *cells, seconds=seconds, accuracy=accuracy)
+    shown = per_iteration, f"{iterations:,}", f"{seconds:.0f} s", f"{accuracy:.1%}"
+    results.add("foretell, preset article", *shown, seconds=seconds, accuracy=accuracy)
 
 
 if __name__ == "__main__":

@@ -12,23 +12,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 from bench.data import imdb, texts_of
-from bench.harness import Results, environment, execute, mean_and_range, rows_in
+from bench.harness import Results, mean_and_range, parser_of, rows_in, run, script
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def main() -> None:
     """Train with one worker and with two in turns, and add a row for each."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--words", type=int, default=600_000, help="of the training text")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--every", type=int, default=32, help="steps between two averages")
-
     options = parser.parse_args()
     found: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory(prefix="foretell-bench-") as folder:
@@ -41,11 +39,8 @@ def main() -> None:
     for workers, runs in found.items():
         rates, perplexities = zip(*runs, strict=True)
         shares = [rate / (workers * one) for rate, (one, _) in zip(rates, found[1], strict=True)]
-        cells = (
-            mean_and_range(rates, ",.0f"),
-            mean_and_range(shares, ".0%"),
-            mean_and_range(perplexities, ".1f"),
-        )
+        forms = ((rates, ",.0f"), (shares, ".0%"), (perplexities, ".1f"))
+        cells = (mean_and_range(*each) for each in forms)
         results.add(workers, *cells, rates=rates, shares=shares, perplexities=perplexities)
 
 
@@ -63,19 +58,14 @@ def written(folder: Path, options: argparse.Namespace) -> tuple[Path, Path]:
 
 def trained(text: Path, valid: Path, out: Path, workers: int, every: int) -> tuple[float, float]:
     """Train for one epoch, and return words/s and the perplexity of the network."""
-    command = [sys.executable, "-m", "foretell", "train", "words", str(text), "--valid", str(valid)]
-    command += ["--out", str(out), "--epochs", "1", "--min-steps", "1", "--no-kneser-ney", "--no-baseline"]
-    command += ["--json"]
-    processors = sorted(os.sched_getaffinity(0))[:workers]
+    command = [*script(), "train", "words", str(text), "--valid", str(valid), "--out", str(out), "--json"]
+    command += ["--epochs", "1", "--min-steps", "1", "--no-kneser-ney", "--no-baseline"]
     if workers > 1:
         command += ["--cluster", "local", "--workers", str(workers), "--average-every", str(every)]
-    cores = ",".join(map(str, processors))
+    cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:workers]))
     # A worker has one thread; the command has as many as it has workers, and computes while they wait.
     threads = {} if workers > 1 else dict.fromkeys(_THREADS, "1")
-    done = execute(["taskset", "-c", cores, *command], {**environment(), **threads})
-    if done.code:
-        raise RuntimeError(done.stderr[-2000:])
-    metrics = json.loads(done.stdout.splitlines()[-1])
+    metrics = json.loads(run(["taskset", "-c", cores, *command], threads).stdout.splitlines()[-1])
     lines = [line for line in rows_in(out / "run" / "metrics.jsonl") if "valid_loss" not in line]
     first, last = lines[len(lines) // 10], lines[-1]
     words_a_step = metrics["words"] / metrics["steps"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.data import Records, accuracy, labels_of, texts_of
 from foretell.runtime.encoder import SentenceEncoder
@@ -49,21 +49,22 @@ class Peer:
     is_deterministic: bool = True
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """Settings that were chosen, and the validation accuracy of each candidate."""
 
     settings: Settings
-    accuracies: tuple[float, ...]
+    accuracies: Sequence[float]
+
+
+def shown(settings: Settings) -> str:
+    """Return settings as a cell of a table."""
+    return " ".join(f"{name}={value}" for name, value in settings.items())
 
 
 def choose(peer: Peer, records: Records, *, folds: int = 1) -> Choice:
-    """Return the candidate with the best validation accuracy; the first one of equal candidates.
+    """Return the candidate with the best validation accuracy on training records; the first of equal ones.
 
-    Args:
-        peer: the classifier.
-        records: training records; the test records must not be among them.
-        folds: cross-validation folds; 1: a tenth of the records, drawn once, is used for validation.
+    With one fold a tenth of the records, drawn once, is used for validation.
     """
     if len(peer.candidates) == 1:
         return Choice(peer.candidates[0], ())
@@ -167,15 +168,7 @@ def nb_weighted(train: Records, texts: Sequence[str], seed: int, *, c: float, mi
 
 
 def _nb_scores(x: Any, is_positive: Any, x_texts: Any, c: float, seed: int) -> Any:
-    """Return the score [text] of one label against the rest.
-
-    Args:
-        x: binary counts [train record, n-gram].
-        is_positive: whether a record has the label, bool [train record].
-        x_texts: binary counts [text, n-gram].
-        c: the inverse strength of the penalty.
-        seed: of the solver.
-    """
+    """Return the score [text] of one label, of counts [record, n-gram] and is_positive [record]."""
     import numpy as np
     from scipy import sparse
     from sklearn.linear_model import LogisticRegression

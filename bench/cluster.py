@@ -8,7 +8,6 @@ workers together; that of Ray's own processes is beside it. Linux only.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 import threading
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.harness import Results, environment, execute, script, train
+from bench.harness import Results, parser_of, run, script, train
 from foretell.cluster import classify_files
 from foretell.data.examples import read_examples
 
@@ -40,12 +39,11 @@ class Memory:
 
 def main() -> None:
     """Measure, and add a row for each run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--megabytes", type=int, nargs="+", default=[250, 1000], help="sizes of the file")
     options = parser.parse_args()
-    results = Results(
-        "cluster", ["run", "MB", "rows", "rows/s", "of twice one process", "start", "PSS", "PSS of Ray"]
-    )
+    columns = ["run", "MB", "rows", "rows/s", "of twice one process", "start", "PSS", "PSS of Ray"]
+    results = Results("cluster", columns)
     with tempfile.TemporaryDirectory(prefix="foretell-bench-") as folder:
         model = Path(folder) / "model"
         train("labels", "reviews", model, preset="quick")
@@ -74,7 +72,7 @@ def written(path: Path, megabytes: int) -> Path:
 def alone(model: Path, path: Path) -> float:
     """Return the rows/s of one single-threaded process: the command without `--cluster`."""
     command = [*script(), "classify", str(model), str(path), "--format", "jsonl"]
-    done = execute(command, {**environment(), **_ONE_THREAD})
+    done = run(command, _ONE_THREAD)
     return done.stdout.count("\n") / done.seconds
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from bench.classifiers import embedded
 from bench.data import DataSet, accuracy, few_labels, labels_of, texts_of, write, write_csv
 from bench.few_labels import DRAWS, draw
-from bench.harness import OUT, Results, archive, evaluate, foretell, mean_and_range, require, times
+from bench.harness import OUT, Results, archive, evaluate, mean_and_range, parser_of, require, times, train
 from bench.sentence_models import PACKAGES, minilm, setfit_model
 from foretell.runtime.labels.classifier import LabelsRuntime
 
@@ -43,8 +43,7 @@ class Measured(NamedTuple):
 
 def main() -> None:
     """Show a row for each set and teacher."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
+    parser = parser_of(__doc__)
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--draws", nargs="+", type=int, default=list(DRAWS))
     parser.add_argument("--teachers", nargs="+", default=[MINILM, SETFIT, PEOPLE])
@@ -85,8 +84,7 @@ def one_draw(name: str, teacher: str, seed: int, options: argparse.Namespace) ->
     found_all = [Measured(taught.accuracy, taught.milliseconds, MEGABYTES.get(teacher, math.nan))]
     for vectors in ([], ["--vectors", "glove"]):
         out = folder / "model"
-        given = [files.train, *more, *vectors, "--seed", str(seed), "--out", out, "--restart", "--overwrite"]
-        foretell("train", "labels", *given)
+        train("labels", files.train, out, *more, *vectors, seed=seed)
         size = sum(each.stat().st_size for each in out.iterdir() if each.is_file()) / 1e6
         milliseconds = _prediction_time(out, texts_of(data.test)[:100])
         found_all.append(Measured(evaluate(out, files.test)["accuracy"], milliseconds, size))

@@ -20,19 +20,17 @@ python -m bench few_labels --development --systems foretell
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from bench.classifiers import Peer, Settings, choose, embedded, fasttext, nb_weighted, tfidf
+from bench.classifiers import Peer, Settings, choose, embedded, fasttext, nb_weighted, shown, tfidf
 from bench.data import FEW_LABELS, IMDB, DataSet, accuracy, few_labels, texts_of, write
-from bench.harness import OUT, Results, archive, evaluate, foretell, mean_and_range, require
+from bench.harness import OUT, Results, archive, evaluate, mean_and_range, parser_of, require, train
 from bench.sentence_models import (
     PACKAGES,
     SETFIT_BATCH,
@@ -126,19 +124,11 @@ FORETELL = {
 
 def main() -> None:
     """Show one row for each set and size."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     systems = [*PEERS, *FORETELL]
     installed = [name for name in systems if name not in OPTIONAL or find_spec(PEERS[name].package)]
     parser.add_argument("--sets", nargs="+", default=list(FEW_LABELS), choices=[*FEW_LABELS, IMDB])
-    parser.add_argument(
-        "--sizes",
-        nargs="+",
-        default=list(SIZES),
-        type=_size,
-        help="numbers of labels (default: 100 300 1000 all)",
-    )
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), help="labels (default: 100 300 1000 all)")
     parser.add_argument("--draws", nargs="+", type=int, default=list(DRAWS), help="seeds (default: 3 4 5)")
     parser.add_argument(
         "--systems", nargs="+", default=installed, choices=systems,
@@ -146,18 +136,22 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--development", action="store_true", help="leave the test part alone")
     options = parser.parse_args()
+    if not all(size == "all" or (size.isdigit() and int(size) > 1) for size in options.sizes):
+        parser.error("--sizes: expected numbers from 2 on, or all")
     require(_packages(options.systems))
     if set(options.sets) & set(FEW_LABELS):
         archive("few-labels.zip")
     for name in options.systems:
         if name in PEERS:
-            print(f"{name}: {PEERS[name].description}; chosen among {_shown(PEERS[name].candidates)}")
+            candidates = ", ".join(map(shown, PEERS[name].candidates))
+            print(f"{name}: {PEERS[name].description}; chosen among {candidates}")
     results = Results("few_labels", ["set", "labels", *options.systems])
     for size in options.sizes:
         for name in options.sets:
             row = _row(name, size, options)
             cells = [mean_and_range([each.accuracy for each in draws], ".1%") for draws in row.values()]
-            results.add(name, size, *cells, draws=_plain(row))
+            kept = {system: [each._asdict() for each in draws] for system, draws in row.items()}
+            results.add(name, size, *cells, draws=kept)
 
 
 def _packages(systems: Sequence[str]) -> Iterator[str]:
@@ -171,23 +165,8 @@ def _packages(systems: Sequence[str]) -> Iterator[str]:
             yield from PACKAGES
 
 
-def _size(text: str) -> str:
-    """Check a number of labels, or "all"; argparse reports the ValueError."""
-    if text != "all" and int(text) < 2:
-        raise ValueError
-    return text
-
-
-@dataclass(frozen=True)
-class Tested:
-    """One system on one draw.
-
-    Attributes:
-        seed: of the draw.
-        accuracy: on the test part.
-        seconds: of training and test.
-        settings: that were chosen.
-    """
+class Tested(NamedTuple):
+    """One system on one draw: the accuracy on the test part, the seconds of training and test."""
 
     seed: int
     accuracy: float
@@ -233,13 +212,9 @@ def _measured_draws(system: str, name: str, size: str, draws: Sequence[int]) -> 
 
 
 def draw(whole: DataSet, size: str, seed: int, *, is_development: bool = False) -> DataSet:
-    """Return a draw: `size` labelled records for training, and the texts of the others without their labels.
+    """Return a draw: `size` labelled records ("all": all) for training, and the texts of the others.
 
-    Args:
-        whole: the set.
-        size: how many records are labelled, or "all".
-        seed: of the shuffle.
-        is_development: test on the others instead of the test part.
+    With `is_development` the others, with their labels, take the place of the test part.
     """
     records = whole.train.copy()
     random.Random(seed).shuffle(records)
@@ -260,21 +235,13 @@ def _of_foretell(system: str, name: str, data: DataSet, seed: int) -> Tested:
     folder: Path = OUT / "few_labels" / name
     others = FORETELL[system]
     files = write(folder, data if UNLABELLED in others else DataSet(data.train, data.test))
-    options = ["--preset", "base", "--seed", str(seed)]
-    options += ["--vectors", "glove"] if VECTORS in others else []
-    options += ["--teacher", str(minilm())] if {TEACHER, KEPT} & set(others) else []
-    options += ["--keep-teacher"] if KEPT in others else []
-    foretell("train", "labels", *files.options, *options, "--out", folder / "model", "--restart")
+    more = files.options[1:]
+    more += ["--vectors", "glove"] if VECTORS in others else []
+    more += ["--teacher", minilm()] if {TEACHER, KEPT} & set(others) else []
+    more += ["--keep-teacher"] if KEPT in others else []
+    train("labels", files.train, folder / "model", *more, preset="base", seed=seed)
     tested = evaluate(folder / "model", files.test)["accuracy"]
     return Tested(seed, tested, time.perf_counter() - start, {})
-
-
-def _plain(row: Row) -> dict[str, Any]:
-    return {system: [dataclasses.asdict(each) for each in draws] for system, draws in row.items()}
-
-
-def _shown(candidates: Sequence[Settings]) -> str:
-    return ", ".join(" ".join(f"{name}={value}" for name, value in each.items()) for each in candidates)
 
 
 if __name__ == "__main__":

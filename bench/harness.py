@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,29 +47,14 @@ def archive(name: str) -> Path:
 
 
 def require(packages: Iterable[str] = (), archives: Iterable[str] = ()) -> None:
-    """End the program with one line where a package or an archive is missing.
-
-    Args:
-        packages: modules that must be importable.
-        archives: files that must be in the data folder.
-
-    Raises:
-        SystemExit: something is missing; the line names all of it.
-    """
+    """End the program with one line where a module, or an archive in the data folder, is missing."""
     folder = data_folder()
     no_packages = [name for name in dict.fromkeys(packages) if find_spec(name) is None]
-    no_archives = [
-        name for name in dict.fromkeys(archives) if folder is None or not (folder / name).is_file()
-    ]
-    fixes = []
-    if no_packages:
-        fixes.append("start the benchmarks by `make bench`, which installs the packages")
-    if no_archives:
-        fixes.append("set FORETELL_DATA to the folder that holds the archives")
-    if fixes:
-        missing = ", ".join([*no_packages, *no_archives])
+    no_archives = [each for each in dict.fromkeys(archives) if not folder or not (folder / each).is_file()]
+    if missing := ", ".join([*no_packages, *no_archives]):
         raise SystemExit(
-            f"expected the packages and archives of the benchmarks, missing: {missing}; {'; '.join(fixes)}"
+            f"expected the packages and archives of the benchmarks, missing: {missing}; `make bench` "
+            "installs the packages, FORETELL_DATA names the folder that holds the archives"
         )
 
 
@@ -105,13 +91,13 @@ def execute(command: list[str], variables: Mapping[str, str]) -> Finished:
     return Finished(done.stdout, done.stderr, time.perf_counter() - start, done.returncode)
 
 
-def run(command: list[str]) -> Finished:
-    """Run a command in a process of its own and wait for it.
+def run(command: list[str], variables: Mapping[str, str] | None = None) -> Finished:
+    """Run a command in a process of its own, with further environment variables, and wait for it.
 
     Raises:
         RuntimeError: its exit code is not 0; with the end of its standard error.
     """
-    done = execute(command, environment())
+    done = execute(command, {**environment(), **(variables or {})})
     if done.code:
         raise RuntimeError(f"{' '.join(command)} failed with {done.code}: {done.stderr[-2000:]}")
     return done
@@ -128,18 +114,14 @@ def foretell(*arguments: str | Path) -> Finished:
     return run([*script(), *map(str, arguments)])
 
 
-def train(job: str, source: str | Path, out: Path, **settings: Any) -> dict[str, Any]:
-    """Train by the command line into `out`, in place of a model that is there, and return the final metrics.
+def train(job: str, source: str | Path, out: Path, *more: str | Path, **settings: Any) -> dict[str, Any]:
+    """Train by the command line into `out`, in place of what is there, and return the final metrics.
 
-    Args:
-        job: words or labels.
-        source: a file or a named set.
-        out: the model directory.
-        **settings: options, such as preset="article", epochs=1.
+    `more` are further arguments, `settings` options with a value, such as preset="article", epochs=1.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
-    done = foretell("train", job, source, "--out", out, "--json", "--restart", *options)
+    done = foretell("train", job, source, *more, *options, "--out", out, "--json", "--restart", "--overwrite")
     metrics: dict[str, Any] = json.loads(done.stdout)
     return metrics
 
@@ -150,7 +132,13 @@ def evaluate(model: Path, data: str | Path) -> dict[str, Any]:
     return metrics
 
 
-# ---- Turns and times
+# ---- Options, turns and times
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """Return the command line of a benchmark, whose help has the lines of `description`."""
+    form = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(description=description, formatter_class=form)
 
 
 class Way(NamedTuple):
@@ -163,17 +151,10 @@ class Way(NamedTuple):
 def in_turns(module: str, description: str | None, ways: Mapping[str, Way]) -> dict[str, list[Any]]:
     """Be the command line of a benchmark that compares `ways`: run each in turns, each time in a new process.
 
-    Other work on the machine then affects all of them.
-
-    Args:
-        module: the benchmark; its `main` calls this function.
-        description: for `--help`.
-        ways: by name.
-
-    Returns:
-        The measurements of each way, turn by turn. Nothing in the processes that measure one way.
+    Other work on the machine then affects all of them. The `main` of `module` calls this function, which
+    returns the measurements of each way, turn by turn, and nothing in the processes that measure one way.
     """
-    parser = argparse.ArgumentParser(description=description)
+    parser = parser_of(description)
     parser.add_argument("--ways", nargs="+", default=list(ways), choices=list(ways))
     parser.add_argument("--repeats", type=int, default=3, help="turns of each way (default: 3)")
     parser.add_argument("--one", choices=list(ways), help=argparse.SUPPRESS)
@@ -210,9 +191,7 @@ def median_and_95(seconds: list[float]) -> tuple[str, str]:
 def mean_and_range(values: Sequence[float], form: str) -> str:
     """Return the mean of values and, where there are several, their range: "92.7% (92.6% to 92.8%)".
 
-    Args:
-        values: none give an empty text.
-        form: the format of a number, such as ".2%" or ".0f".
+    `form` is the format of a number, such as ".1%". No values give an empty text.
     """
     if len(values) < 2:
         return "".join(f"{value:{form}}" for value in values)
@@ -238,16 +217,14 @@ def _cpu() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
-    )
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "unknown")
 
 
 def _version(package: str) -> str | None:
-    try:
+    with suppress(PackageNotFoundError):
         return version(package)
-    except PackageNotFoundError:
-        return None
+    return None
 
 
 def rows_in(path: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ there, and IMDB is left out. The browser table is of `export --int8` in Chromium
 
 from __future__ import annotations
 
-import argparse
 import functools
 import http.server
 import shutil
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.data import imdb, texts_of
-from bench.harness import OUT, Results, archive, evaluate, foretell
-from bench.penn_treebank import PARTS, written
+from bench.harness import OUT, Results, evaluate, parser_of, train
+from bench.penn_treebank import trained, written
 
 TEXTS, POSITIONS = 20, 100
 NAMES = {"kneser_ney": "Kneser-Ney model", "network": "network", "both": "both", "cache": "both, cache"}
@@ -37,27 +36,21 @@ MEASURE = """async (texts) => {
 
 def main() -> None:
     """Train, or take a model, and show the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=10, help="time limit (default: 10)")
     parser.add_argument("--model", type=Path, help="a model of the Penn Treebank that is there")
     options = parser.parse_args()
-    (folder := OUT / "keyboard").mkdir(parents=True, exist_ok=True)
-    paths = {part: written(archive("ptb.zip"), part, folder) for part in PARTS}
-    how = ("--vocabulary", "10000", "--minutes", str(options.minutes), "--restart", "--out")
-    model = options.model or folder / "penn_treebank"
-    if options.model is None:
-        valid = ("--valid", paths["valid"], "--tokens", "white-space")
-        foretell("train", "words", paths["train"], *valid, *how, model)
-        foretell("train", "words", "imdb", *how, folder / "imdb")
+    paths, model = written(folder := OUT / "keyboard"), options.model or folder / "penn_treebank"
     sets: dict[str, tuple[Path, Path]] = {"penn_treebank": (model, paths["test"])}
     if options.model is None:
+        trained(paths, model, options.minutes)
+        train("words", "imdb", folder / "imdb", vocabulary=10_000, minutes=options.minutes)
         reviews = folder / "reviews.txt"
         reviews.write_text("\n".join(texts_of(imdb("test"))[::60]), encoding="utf-8")
         sets["imdb"] = (folder / "imdb", reviews)
     for name, (path, data) in sets.items():
-        results = Results(
-            f"keyboard_{name}", ["model", "top-1", "95 % interval", "top-3", "keystrokes saved"]
-        )
+        columns = ["model", "top-1", "95 % interval", "top-3", "keystrokes saved"]
+        results = Results(f"keyboard_{name}", columns)
         models = evaluate(path, data)["suggestions"]["models"]
         for key, what in NAMES.items():
             values = models[key]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,16 +27,8 @@ BATCHES_IN_POOL = 50
 """Texts are sorted by length within pools of so many batches, so that batches still differ between epochs."""
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """Texts as ids.
-
-    Attributes:
-        train, texts: the ids of each training text and of each text to predict.
-        y: 1.0 for the second label, float32 [training text].
-        size: the number of different ids; 0 is padding.
-        labels: the two labels, sorted.
-    """
+class Encoded(NamedTuple):
+    """The ids of each text to train with and to predict; 1.0 for the second label; 0 is padding."""
 
     train: list[Ids]
     texts: list[Ids]

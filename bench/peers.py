@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import lstms
-from bench.classifiers import Choice, Peer, Settings, choose, fasttext, nb_weighted, tfidf
+from bench.classifiers import Choice, Peer, Settings, choose, fasttext, nb_weighted, shown, tfidf
 from bench.data import accuracy, imdb, texts_of
-from bench.harness import OUT, Results, foretell, mean_and_range, measure, require, rows_in
+from bench.harness import OUT, Results, foretell, mean_and_range, measure, parser_of, require, rows_in
 
 LSTM = (
     f"{lstms.WORDS:,} words, the last {lstms.LENGTH}, embeddings of {lstms.EMBEDDING_SIZE}, "
@@ -70,7 +70,6 @@ PRESETS: dict[str, tuple[str, ...]] = {
     "foretell base": ("--preset", "base"),
     "foretell quick, with unlabelled": ("--preset", "quick", "--unlabelled", "imdb"),
     "foretell base, with unlabelled": ("--preset", "base", "--unlabelled", "imdb"),
-    "foretell best, with unlabelled": ("--preset", "best", "--unlabelled", "imdb"),
 }
 
 
@@ -83,15 +82,11 @@ class Tested(NamedTuple):
 
 def main() -> None:
     """Choose the settings of the peers, then show each system."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--systems", nargs="+", default=[*PEERS, *PRESETS], choices=[*PEERS, *PRESETS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="seeds (default: 1 2 3)")
-    parser.add_argument(
-        "--chosen",
-        type=Path,
-        metavar="FILE",
-        help="settings that an earlier run chose: its out/bench/peers_settings.jsonl (default: choose all)",
-    )
+    help = "settings that an earlier run chose: its out/bench/peers_settings.jsonl (default: choose all)"
+    parser.add_argument("--chosen", type=Path, metavar="FILE", help=help)
     parser.add_argument("--choose", choices=list(PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--one", choices=list(PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=1, help=argparse.SUPPRESS)
@@ -120,9 +115,8 @@ def _compare(systems: Sequence[str], seeds: Sequence[int], earlier: Path | None)
     for seed in seeds:
         for name, tested in runs.items():
             tested.append(_of_preset(name, seed) if name in PRESETS else _of_peer(name, seed, chosen[name]))
-            print(
-                f"{name}, seed {seed}: {tested[-1].accuracy:.2%}, {tested[-1].seconds:.0f} s", file=sys.stderr
-            )
+            last = tested[-1]
+            print(f"{name}, seed {seed}: {last.accuracy:.2%}, {last.seconds:.0f} s", file=sys.stderr)
     results = Results("peers", ["system", "test accuracy: mean (range)", "seeds", "seconds: mean (range)"])
     for name, tested in runs.items():
         accuracies, seconds = [run.accuracy for run in tested], [run.seconds for run in tested]
@@ -138,7 +132,7 @@ def _choose(names: Sequence[str]) -> dict[str, Settings]:
         choice = Choice(**measure("bench.peers", "--choose", name)[0])
         peer, chosen[name] = PEERS[name], choice.settings
         values = zip(peer.candidates, choice.accuracies, strict=False)
-        cells = ", ".join(f"{_shown(s)}: {value:.2%}" for s, value in values), _shown(choice.settings)
+        cells = ", ".join(f"{shown(s)}: {value:.2%}" for s, value in values), shown(choice.settings)
         results.add(
             name, peer.description, *cells,
             candidates=peer.candidates, accuracies=choice.accuracies, chosen=choice.settings,
@@ -151,10 +145,6 @@ def _chosen_in(path: Path) -> dict[str, Settings]:
     return {row["cells"][0]: row["values"]["chosen"] for row in rows_in(path)}
 
 
-def _shown(settings: Settings) -> str:
-    return " ".join(f"{name}={value}" for name, value in settings.items())
-
-
 def _of_peer(name: str, seed: int, settings: Settings) -> Tested:
     arguments = "--one", name, "--seed", str(seed), "--settings", json.dumps(settings)
     value, done = measure("bench.peers", *arguments)
@@ -165,7 +155,7 @@ def _of_preset(name: str, seed: int) -> Tested:
     out: Path = OUT / "peers" / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
     out.parent.mkdir(parents=True, exist_ok=True)
     options = (*PRESETS[name], "--seed", str(seed))
-    trained = foretell("train", "labels", "imdb", *options, "--out", out, "--restart")
+    trained = foretell("train", "labels", "imdb", *options, "--out", out, "--restart", "--overwrite")
     tested = foretell("evaluate", out, "imdb", "--json")
     return Tested(json.loads(tested.stdout)["accuracy"], trained.seconds + tested.seconds)
 

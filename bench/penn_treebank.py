@@ -10,7 +10,6 @@ model that is there instead of training one.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import io
 import time
@@ -20,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.harness import OUT, Results, archive, foretell
+from bench.harness import OUT, Results, archive, parser_of, train
 
 if TYPE_CHECKING:
     from foretell.runtime.words.scoring import Score
@@ -34,21 +33,15 @@ Scorer = Callable[[Iterable[str]], "Score"]
 
 def main() -> None:
     """Train a model, or take one, and show its perplexities."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=60, help="time limit (default: 60)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", type=Path, help="measure this model, trained on the same files before")
     options = parser.parse_args()
     folder: Path = OUT / "penn_treebank"
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {part: written(archive("ptb.zip"), part, folder) for part in PARTS}
-    model = folder / "model" if options.model is None else options.model
+    paths, model = written(folder), folder / "model" if options.model is None else options.model
     if options.model is None:
-        foretell(
-            "train", "words", paths["train"], "--valid", paths["valid"], "--tokens", "white-space",
-            "--vocabulary", "10000", "--minutes", str(options.minutes), "--seed", str(options.seed),
-            "--out", model, "--restart",
-        )  # fmt: skip
+        trained(paths, model, options.minutes, seed=options.seed)
     _show(model, paths)
 
 
@@ -59,7 +52,7 @@ def _show(model: Path, paths: dict[str, Path]) -> None:
 
     columns = ["model", "validation perplexity", "test perplexity", "microseconds a word"]
     results = Results("penn_treebank", columns)
-    results.add("Kneser-Ney, up to 5 words, all n-grams", *map(_shown, _kneser_ney(paths)), "")
+    results.add("Kneser-Ney, up to 5 words, all n-grams", *(f"{each:.2f}" for each in _kneser_ney(paths)), "")
     opened = read_model(model)
     both = WordsRuntime(opened)
     ways: dict[str, Scorer] = {
@@ -72,19 +65,27 @@ def _show(model: Path, paths: dict[str, Path]) -> None:
         valid, began = score(_lines(paths["valid"])), time.perf_counter()
         test = score(_lines(paths["test"]))
         microseconds = (time.perf_counter() - began) / test.tokens * 1e6
-        cells = _shown(valid.perplexity), _shown(test.perplexity), f"{microseconds:,.0f}"
+        cells = f"{valid.perplexity:.2f}", f"{test.perplexity:.2f}", f"{microseconds:,.0f}"
         results.add(what, *cells, metrics=opened.metrics)
     print(f"{opened.metrics['seconds']:.0f} s of training")
 
 
-def written(source: Path, part: str, folder: Path) -> Path:
-    """Write a part with a word for the end of each sentence, and return its path."""
-    with zipfile.ZipFile(source) as file:
-        name = next(n for n in file.namelist() if n.endswith(f"ptb.{part}.txt") and "__MACOSX" not in n)
-        lines = [line.split() for line in io.TextIOWrapper(file.open(name), encoding="utf-8")]
-    path = folder / f"{part}.txt"
-    path.write_text("\n".join(" ".join([*line, "<eos>"]) for line in lines), encoding="utf-8")
-    return path
+def written(folder: Path) -> dict[str, Path]:
+    """Write each part with a word for the end of each sentence, and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {part: folder / f"{part}.txt" for part in PARTS}
+    with zipfile.ZipFile(archive("ptb.zip")) as file:
+        for part, path in paths.items():
+            name = next(n for n in file.namelist() if n.endswith(f"ptb.{part}.txt") and "__MACOSX" not in n)
+            lines = [line.split() for line in io.TextIOWrapper(file.open(name), encoding="utf-8")]
+            path.write_text("\n".join(" ".join([*line, "<eos>"]) for line in lines), encoding="utf-8")
+    return paths
+
+
+def trained(paths: dict[str, Path], out: Path, minutes: float, **settings: int) -> None:
+    """Train a model with the words of the literature."""
+    how: dict[str, object] = {"tokens": "white-space", "vocabulary": 10_000, "minutes": minutes, **settings}
+    train("words", paths["train"], out, valid=paths["valid"], **how)
 
 
 def _kneser_ney(paths: dict[str, Path]) -> tuple[float, float]:
@@ -107,10 +108,6 @@ def _kneser_ney(paths: dict[str, Path]) -> tuple[float, float]:
 
 def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").split("\n")
-
-
-def _shown(perplexity: float) -> str:
-    return f"{perplexity:.2f}"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ The models are trained for one epoch only: the time depends on their sizes.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
 import statistics
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench.data import Records, imdb, sample_reviews, texts_of, write_csv
-from bench.harness import Results, environment, median_and_95, run, script, times, train
+from bench.harness import Results, environment, median_and_95, parser_of, run, script, times, train
 
 BATCH = 64
 # Of the classifiers that predict reviews at their own lengths.
@@ -173,7 +172,7 @@ def start_up(model: Path, repeats: int) -> None:
 
 def main() -> None:
     """Show single predictions, own lengths, and start-up."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=15, help="starts of each command (default: 15)")
     repeats = parser.parse_args().repeats
     # Networks that are traced in this process use Keras's own LSTM, not foretell's kernel. foretell predicts

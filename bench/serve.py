@@ -6,7 +6,6 @@ this process, so they share the machine's cores with the service.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -21,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.data import sample_reviews
-from bench.harness import Results, environment, script, train
+from bench.harness import Results, environment, parser_of, script, train
 
 CLIENTS, REVIEWS = 64, 1280
 ROUNDS = 3
@@ -52,14 +51,9 @@ class Load:
 
 
 class Client(asyncio.Protocol):
-    """One connection that sends one request after another.
+    """One connection that sends `requests` in turn from `begin` to `until`, and adds each answer to `load`.
 
-    Args:
-        requests: the bytes of requests, sent in turn.
-        load: each answer is added to it.
-        until: when to stop, by `time.perf_counter`.
-        every: seconds from one request to the next; 0: the next one after each answer.
-        begin: when to send the first.
+    `every` is the seconds from one request to the next; 0: the next one after each answer.
     """
 
     def __init__(self, requests: list[bytes], load: Load, until: float, every: float, begin: float) -> None:
@@ -115,13 +109,9 @@ def _content_length(head: bytes) -> int:
 
 
 async def load(port: int, texts: list[str], *, seconds: float, rate: float = 0.0) -> Load:
-    """Send reviews from 64 clients at once.
+    """Send reviews from 64 clients at once for some seconds.
 
-    Args:
-        port: where the service listens.
-        texts: the reviews.
-        seconds: how long.
-        rate: requests per second of all clients together, evenly spread; 0: as many as are answered.
+    `rate` is the requests per second of all clients together, evenly spread; 0: as many as are answered.
     """
     measured = Load()
     loop = asyncio.get_running_loop()
@@ -174,9 +164,8 @@ def bare(model: Path, texts: list[str]) -> float:
 
 def main() -> None:
     """Show one batch, the full load and half of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="duration of each load (default: 10)")
-
     options = parser.parse_args()
     results = Results("serve", ["what", "reviews/s", "median", "99 % within", "errors", "target"])
     texts = sample_reviews(REVIEWS)
