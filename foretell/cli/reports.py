@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from foretell.cli.output import Format, aligned, listed, on_one_line, write_report
-from foretell.data.checks import MAJORITY_SHARE
 from foretell.metrics.shown import name_of, shown_value
 from foretell.readable import percent
 
@@ -17,6 +16,9 @@ Row = tuple[object, ...]
 
 MAX_CONFUSION = 12
 """Labels up to which the confusion matrix is shown."""
+
+_MAJORITY_SHARE = 0.8
+"""Share of texts with one label above which a warning says that accuracy shows little, 0 to 1."""
 
 _HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "calibration_error", "log_loss")
 """The metrics of all texts: as many of these as a report has."""
@@ -99,7 +101,7 @@ def _majority(labels: dict[str, dict[str, float]]) -> tuple[str, list[tuple[str,
     """Return a warning and the macro metrics where most texts have the same label; else nothing."""
     support = {name: row["support"] for name, row in labels.items()}
     largest, total = max(support, key=support.__getitem__), sum(support.values())
-    if support[largest] <= MAJORITY_SHARE * total:
+    if support[largest] <= _MAJORITY_SHARE * total:
         return "", []
     share, present = percent(support[largest] / total), [row for row in labels.values() if row["support"]]
     precision, recall = (sum(row[key] for row in present) / len(present) for key in ("precision", "recall"))

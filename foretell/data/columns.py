@@ -39,7 +39,6 @@ _USUAL: dict[Role, tuple[frozenset[str], ...]] = {
 MIN_TO_JUDGE = 20
 """Fewer values than this are not called nearly unique."""
 _UNIQUE_SHARE = 0.9
-_MOST_NUMBERS = 20
 _DATE = re.compile(r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d\d))([T ].*)?$")
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?$", re.I)
 _SWITCHES = frozenset({"true", "false", "yes", "no", "0", "1", "y", "n", "t", "f"})
@@ -67,12 +66,9 @@ class Columns:
         if is_nested(text) or (several is None and is_nested(label)):
             name, value = (self.text, text) if is_nested(text) else (self.label, label)
             fix = "where texts may have several labels, set multi-label to a separator such as ;"
-            raise DataError(
-                expected=f"one value in '{name}'",
-                found=f"a {type(value).__name__}",
-                where=where,
-                fix=fix if value is label and as_list(value) is not None else "",
-            )
+            fix = fix if value is label and as_list(value) is not None else ""
+            found = f"a {type(value).__name__}"
+            raise DataError(expected=f"one value in '{name}'", found=found, where=where, fix=fix)
         if several is None:
             return Record(text_of(text), label_of(label), row, type_of(label))
         # Without repetitions and missing values.
@@ -148,43 +144,34 @@ def _check_label(
     """Check a label column that nobody asked for; `cells` has those of each column but the text's.
 
     A column that is called "label" or the like is taken. One with a name such as "stars" is not clear beside
-    a column of names that repeat. One with another name must not look like an identifier, dates or numbers.
+    a column of words that repeat. One with another name must not look like an identifier, dates or numbers.
     """
-    likely = [name for name, values in cells.items() if _may_be_label(values)]
-    if label is None:
-        raise _unclear(likely if len(likely) > 1 else names, "label", where, len(likely) > 1)
-    *clear, vague = _USUAL["label"]
-    if any(_fold(label) in tier for tier in clear) or options.multi_label:
+    *clear, vague = (label is not None and _fold(label) in tier for tier in _USUAL["label"])
+    if any(clear) or (options.multi_label and label is not None):
         return
-    if _fold(label) in vague:
-        many = [name for name in cells if name != label and len(cells[name]) >= MIN_TO_JUDGE]
-        rivals = [name for name in many if _repeats(cells[name])]
-        if any(not _are_numbers(cells[name]) for name in rivals):
-            raise _unclear([name for name in cells if name in (*likely, *rivals)], "label", where, True)
-    elif what := _why_no_label(cells.get(label, [])):
+    likely = [name for name, values in cells.items() if _repeats(values) or (vague and name == label)]
+    rivals = (cells[name] for name in likely if name != label)
+    if label is None or (vague and any(map(_are_words, rivals))):
+        several = len(likely) > 1
+        raise _unclear(likely if several else names, "label", where, several)
+    if not vague and (what := _why_no_label(cells.get(label, []))):
         fix, found = f"name it with {spelled('label', 'COLUMN')}", f"only '{label}', {what}"
         raise DataError(expected="a column for the labels", found=found, where=where, fix=fix)
 
 
 def _cells(rows: Sequence[Sequence[str]], place: int, width: int) -> list[str]:
-    """Return the cells of a column that are not empty, of the rows that have all columns."""
     cells = (row[place].strip() for row in rows if len(row) == width)
     return [cell for cell in cells if cell]
 
 
-def _may_be_label(values: Sequence[str]) -> bool:
-    """Whether values are several, and repeat as labels do."""
-    kinds = len(set(values))
-    return kinds >= 2 and _repeats(values) and (kinds <= _MOST_NUMBERS or not _are_numbers(values))
-
-
 def _repeats(values: Sequence[str]) -> bool:
-    return 1 <= len(set(values)) <= max(2, len(values) // 2) and not are_dates(values)
+    return 2 <= len(set(values)) <= max(2, len(values) // 2) and not are_dates(values)
 
 
-def _are_numbers(values: Sequence[str]) -> bool:
-    """Whether all values are numbers, or yes and no."""
-    return {value.casefold() for value in values} <= _SWITCHES or all(map(_NUMBER.match, values))
+def _are_words(values: Sequence[str]) -> bool:
+    """Whether values, enough to judge, are neither numbers nor yes and no."""
+    is_switch = {value.casefold() for value in values} <= _SWITCHES
+    return len(values) >= MIN_TO_JUDGE and not is_switch and not all(map(_NUMBER.match, values))
 
 
 def _why_no_label(values: Sequence[str]) -> str:

@@ -12,9 +12,8 @@ from typing import Literal, cast
 
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note, open_bytes, open_text
-from foretell.data.examples import hub_files, hub_records
-from foretell.data.frames import frame_records, has_columns
-from foretell.data.records import Part, ReadOptions, text_of
+from foretell.data.examples import hub_files, hub_records, iter_records
+from foretell.data.records import Part, ReadOptions
 from foretell.errors import DataError
 from foretell.hub.client import is_address
 
@@ -47,7 +46,7 @@ class Corpus:
     def from_texts(
         cls, texts: object, name: str = "texts", *, text: str | None = None, part: Part = "train"
     ) -> Corpus:
-        """Make a corpus of one text, of several, or of a table that `frame_records` reads.
+        """Make a corpus of one text, or of texts or a table that `iter_records` reads.
 
         A list is kept; anything else is written to a temporary file.
 
@@ -55,18 +54,15 @@ class Corpus:
             DataError: something that is not a string, no text at all, or no clear column.
         """
         notes: list[str] = []
-        if isinstance(texts, str):
-            texts = [texts]
-        elif has_columns(texts):
-            options = ReadOptions(text=text, part=part)
-            texts = (record.text for record in frame_records(texts, options, notes))
-        if isinstance(texts, (list, tuple)):
-            kept = list(_checked(texts))
-            if not any(text.strip() for text in kept):
-                raise DataError(expected="texts", found="none that is not empty", where=name)
-            return cls(name, lambda: _lines(kept), [])
-        lines = _lines(_checked(cast("Iterable[object]", texts)))
-        return _spooled(name, (f"{line}\n".encode() for line in lines), notes)
+        given = [texts] if isinstance(texts, str) else texts
+        # Labels, which may be several, are not looked at.
+        records = iter_records(given, notes=notes, text=text, part=part, multi_label=";")
+        lines = _lines(record.text for record in records)
+        if not isinstance(given, (list, tuple)):
+            return _spooled(name, (f"{line}\n".encode() for line in lines), notes)
+        if not (kept := list(lines)):
+            raise DataError(expected="texts", found="none that is not empty", where=name)
+        return cls(name, lambda: iter(kept), notes)
 
     def __iter__(self) -> Iterator[str]:
         # A generator keeps the corpus, and with it a temporary file.
@@ -167,8 +163,7 @@ def _spooled(name: str, content: Iterable[bytes], notes: list[str]) -> Corpus:
 
 def _named_lines(name: str, notes: list[str], part: str) -> Iterator[str]:
     if name == "meditations":
-        with named.sample("meditations.txt") as path:
-            yield from _file_lines([path], notes, name)
+        yield from _file_lines([named.sample("meditations.txt")], notes, name)
         return
     parts: tuple[named.ImdbPart, ...] = ("train", "unsup") if part == "train" else ("test",)
     for each in parts:
@@ -221,13 +216,5 @@ def read_lines(source: io.TextIOBase) -> Iterator[str]:
 
 
 def _lines(texts: Iterable[str]) -> Iterator[str]:
-    """Return the lines of texts, whatever their line ends are."""
     for text in texts:
         yield from read_lines(io.StringIO(text, newline=None))
-
-
-def _checked(texts: Iterable[object]) -> Iterator[str]:
-    for number, text in enumerate(texts, start=1):
-        if not isinstance(text, str):
-            raise DataError(expected="texts (str)", found=f"a {type(text).__name__}", where=f"text {number}")
-        yield text_of(text)

@@ -12,12 +12,11 @@ import difflib
 import gzip
 import io
 import itertools
-import re
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple, cast
+from typing import IO, Any, Literal, cast
 
 from foretell.errors import DataError
 
@@ -26,75 +25,30 @@ _CHUNK = 1 << 16
 _SAMPLE = 1 << 18
 # Fewer bytes outside ASCII fit many encodings; the byte position is then worth more than a guess.
 _MIN_BYTES_TO_GUESS = 8
-# The longer marks first: UTF-32's little-endian mark begins with UTF-16's.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _WESTERN = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ€£§°«»–—‘’“”…•¿¡ºª·´ ®©™½")
 
-PARQUET, ZIP, OLE = b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-"""How files begin: Parquet; zip archives and Office documents; Office documents before 2007 or encrypted."""
-
-
-class Kind(NamedTuple):
-    """A kind of file that is not text, with its article ("a Word document"), and what to do with it."""
-
-    name: str
-    advice: str
-
-
-_WORD = Kind("a Word document", "save it as plain text")
-_SHEETS = (
-    Kind("an Excel workbook", "save the sheet as CSV"),
-    Kind("an OpenDocument spreadsheet", "save the sheet as CSV"),
-)
+PARQUET, ZIP = b"PAR1", b"PK\x03\x04"
+_OFFICE = "an Office document", "save it as CSV or plain text"
 _STARTS = {
-    PARQUET: Kind("a Parquet file", "give its name the ending .parquet, or convert it to text"),
-    b"%PDF-": Kind("a PDF document", "save its text as a .txt file"),
-    b"{\\rtf": Kind("a document in Rich Text Format", "save it as plain text"),
-    b"\x93NUMPY": Kind("a NumPy array", "save it as CSV, JSON Lines or Parquet"),
-    b"SQLite format 3": Kind("an SQLite database", "export the table as CSV"),
+    PARQUET: ("a Parquet file", "give its name the ending .parquet, or convert it to text"),
+    ZIP: ("an Office document or a zip archive", "save it as CSV or plain text, or unpack it"),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": _OFFICE,
+    b"{\\rtf": _OFFICE,
+    b"%PDF-": ("a PDF document", "save its text as a .txt file"),
+    b"\x93NUMPY": ("a NumPy array", "save it as CSV, JSON Lines or Parquet"),
+    b"SQLite format 3": ("an SQLite database", "export the table as CSV"),
+    codecs.BOM_UTF32_LE: ("text in UTF-32", "save it as UTF-8"),
 }
-_IN_OLE = {
-    "EncryptedPackage": Kind("an Office document protected by a password", "save it without the password"),
-    "WordDocument": _WORD,
-}
 
 
-def kind_of(start: bytes) -> Kind | None:
-    """Return the kind of file that begins with these bytes, some kibibytes; None: it may be text."""
-    if found := next((kind for magic, kind in _STARTS.items() if start.startswith(magic)), None):
-        return found
-    if start.startswith(ZIP):
-        return _zip_kind(start)
-    if start.startswith(OLE):
-        # The names of the streams in the container's directory are in UTF-16.
-        streams = (kind for name, kind in _IN_OLE.items() if name.encode("utf-16-le") in start)
-        return next(streams, Kind("an Office document of before 2007", "save it as plain text or CSV"))
-    if start[257:262] == b"ustar":
-        return Kind("a tar archive", "unpack it, then give the folder")
-    return None
-
-
-def is_spreadsheet(start: bytes) -> bool:
-    """Whether a file that begins with these bytes is a spreadsheet of Excel since 2007 or of OpenDocument."""
-    return start.startswith(ZIP) and _zip_kind(start) in _SHEETS
-
-
-def _zip_kind(start: bytes) -> Kind:
-    """Return the kind of a zip archive, by the folders of its entries."""
-    # The name of an entry stands 30 bytes after its beginning (the zip format's section 4.3.7).
-    for folder, kind in ((b"xl/", _SHEETS[0]), (b"word/", _WORD)):
-        if re.search(ZIP + b".{26}" + folder, start, re.S):
-            return kind
-    # OpenDocument states its type at its start, not compressed.
-    if b"opendocument.spreadsheet" in start[:128]:
-        return _SHEETS[1]
-    return Kind("a zip archive", "unpack it, then give the file or the folder")
+def no_text(start: bytes) -> tuple[str, str] | None:
+    """Return what a file is that begins with these bytes, and what to do with it; None: it may be text."""
+    return next((kind for magic, kind in _STARTS.items() if start.startswith(magic)), None)
 
 
 def note(notes: list[str], text: str) -> None:
@@ -134,11 +88,7 @@ def _unreadable(where: str, error: OSError) -> DataError:
 
 
 def open_bytes(path: str | Path) -> io.BufferedReader:
-    """Open a file, or standard input for "-", as bytes with `.peek`; gzip is decompressed whatever the name.
-
-    Raises:
-        DataError: the file is missing, is a folder, may not be read, or is empty.
-    """
+    """Open a file, or standard input for "-", as bytes with `.peek`; what is compressed is unpacked."""
     file = None if str(path) == STDIN else existing(path)
     if file is not None and file.is_dir():
         raise DataError(expected="a file", found="a folder", where=str(path))
@@ -268,22 +218,16 @@ def _utf8(raw: io.BufferedReader, name: str, notes: list[str]) -> Iterator[bytes
 
 def _encoding_of_start(first: bytes, name: str, notes: list[str]) -> tuple[str | None, int]:
     """Return the encoding that the first chunk shows (None: not yet known), and the length of its mark."""
+    if kind := no_text(first):
+        raise DataError(expected="text", found=kind[0], where=name, fix=kind[1])
     for mark, encoding in _MARKS:
         if first.startswith(mark):
             if encoding != "utf-8":
                 note(notes, f"{Path(name).name}: read as {encoding.upper()[:6]}")
             return encoding, len(mark)
-    if kind := kind_of(first):
-        raise DataError(expected="text", found=kind.name, where=name, fix=kind.advice)
-    even, odd = first[0:2000:2], first[1:2000:2]
-    if len(first) >= 4:
-        zeros = even.count(0) / len(even), odd.count(0) / len(odd)
-        if max(zeros) > 0.4 and min(zeros) < 0.05:
-            note(notes, f"{Path(name).name}: read as UTF-16 (it has no byte order mark)")
-            return ("utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"), 0
     if first.count(b"\0") > len(first) / 100:
-        found = f"binary data (byte {first.find(0)} is zero)"
-        raise DataError(expected="text", found=found, where=name)
+        found, fix = f"binary data (byte {first.find(0)} is zero)", "save it as text in UTF-8, or unpack it"
+        raise DataError(expected="text", found=found, where=name, fix=fix)
     return None, 0
 
 
@@ -302,40 +246,28 @@ def _encoding_of(chunk: bytes, chunks: Iterator[bytes], position: int, name: str
 
 
 def _undecodable(encoding: str, byte: int, position: int, name: str) -> DataError:
-    return DataError(
-        expected=f"text in {encoding.upper() if encoding.startswith('utf') else encoding}",
-        found=f"the byte 0x{byte:02x}, which cannot be decoded",
-        where=f"{name}, byte {position}",
-        fix="save the file as UTF-8",
-    )
+    expected = f"text in {encoding.upper() if encoding.startswith('utf') else encoding}"
+    found, where = f"the byte 0x{byte:02x}, which cannot be decoded", f"{name}, byte {position}"
+    return DataError(expected=expected, found=found, where=where, fix="save the file as UTF-8")
 
 
 def guess_encoding(sample: bytes) -> str | None:
     """Guess the encoding of bytes that are not UTF-8, some of them outside ASCII, as the name of a codec.
 
-    It is "cp1252" where Latin-1 fits, as in browsers; None: they look like damaged UTF-8 or like no text.
+    It is "cp1252" where the letters are those of Western European words: for short texts charset-normalizer
+    often finds another. None: they look like damaged UTF-8 or like no text.
     """
     from charset_normalizer import from_bytes
 
     decoded = sample.decode("utf-8", "replace")
     damaged = decoded.count("�")
-    whole = sum(1 for character in decoded if character > "\x7f") - damaged
     # Valid multi-byte sequences rarely arise by chance: with more of them than bad bytes it is UTF-8.
-    if whole > damaged or b"\0" in sample:
+    if sum(character > "\x7f" for character in decoded) > 2 * damaged or b"\0" in sample:
         return None
     western = sample.decode("cp1252", "replace")
-    if _looks_western(western):
+    outside = [character for character in western if character > "\x7f"]
+    typical = sum(character in _WESTERN for character in outside)
+    if "�" not in outside and len(western) >= 3 * len(outside) and typical >= 0.9 * len(outside):
         return "cp1252"
-    best = None if sum(byte > 0x7F for byte in sample) < _MIN_BYTES_TO_GUESS else from_bytes(sample).best()
-    if best is None:
-        return None
-    is_latin = best.encoding == "latin_1" or "cp1252" in best.could_be_from_charset
-    return "cp1252" if is_latin and "�" not in western else best.encoding
-
-
-def _looks_western(text: str) -> bool:
-    """Whether letters outside ASCII stand singly among ASCII letters, as in Western European words."""
-    outside = [character for character in text if character > "\x7f"]
-    ascii_letters = sum(1 for character in text if character.isascii() and character.isalpha())
-    typical = sum(1 for character in outside if character in _WESTERN)
-    return "�" not in outside and ascii_letters >= 2 * len(outside) and typical >= 0.9 * len(outside)
+    best = from_bytes(sample).best() if len(outside) >= _MIN_BYTES_TO_GUESS else None
+    return None if best is None else best.encoding

@@ -22,9 +22,9 @@ from foretell.data.examples import (
     value_of,
 )
 from foretell.data.frames import has_columns, open_frame
-from foretell.data.label_sets import has_several_labels, sets_of
+from foretell.data.label_sets import label_rows, sets_of
 from foretell.data.label_types import classes_of_names, dtype_type
-from foretell.data.records import Reading, is_missing, values_of
+from foretell.data.records import Reading, as_list, is_missing, values_of
 from foretell.errors import DataError, SettingsError
 
 SEPARATOR = ";"
@@ -89,19 +89,15 @@ def training_data(
     words = read_label_hints(hints)
     if len(data.examples):
         return replace(data, hints=words)
-    names = _typed(list(hints) if isinstance(hints, Mapping) else words.labels)
-    words = replace(words, label_type=dtype_type(names))
-    return replace(data, examples=words, classes=np.unique(names), hints=words)
+    classes = classes_of_names(words.label_names, words.label_type)
+    return replace(data, examples=words, classes=classes, hints=words)
 
 
 def _read(source: object, sample_weight: object, how: Reading) -> EstimatorData:
-    """Return a file or a table with texts and labels."""
+    if sample_weight is not None:
+        expected, fix = "no sample_weight where X has the labels too", "give X and y"
+        raise DataError(expected=expected, found="some", where="sample_weight", fix=fix)
     examples = read_examples(source, **how)
-    if sample_weight is not None and examples.dropped:
-        found = f"{sum(examples.dropped.values())} records without a text or a label"
-        fix = "remove these records, or give X and y"
-        raise DataError(expected="one weight for each text", found=found, where="sample_weight", fix=fix)
-    examples = replace(examples, weights=weights_of(sample_weight, len(examples)))
     classes = classes_of_names(examples.label_names, examples.label_type)
     return EstimatorData(examples=examples, classes=classes, notes=tuple(examples.notes))
 
@@ -113,27 +109,26 @@ def estimator_data(
 
     `multi_label` separates the labels of a text that may have several; "": `y` shows whether it may.
     """
-    if isinstance(y, Iterable):
-        y = list(y) if isinstance(y, Iterator) else values_of(y)
-    texts = texts_of(x)
+    texts, (rows, names) = texts_of(x), label_rows(y, multi_label)
     weights, sets, notes = weights_of(sample_weight, len(texts)), None, tuple[str, ...]()
-    if separator := multi_label or (SEPARATOR if has_several_labels(y) else ""):
-        sets, label_type = sets_of(y)
-        _check_length(texts, len(sets.values))
+    if len(texts) != len(rows):
+        raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(rows)}")
+    are_several = isinstance(rows, np.ndarray) or any(isinstance(row, list) for row in rows)
+    if separator := multi_label or (SEPARATOR if are_several else ""):
+        sets, label_type = sets_of(rows, names)
         places = np.flatnonzero(~np.isnan(sets.values).all(axis=1)).tolist()
         if n := len(texts) - len(places):
             notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",)
         sets = sets.select(places)
         labels, classes = sets.joined(separator), classes_of_names(sets.names, label_type)
     else:
-        values = _label_values(y)
-        _check_length(texts, len(values))
-        _check_not_swapped(texts, values)
-        places, notes = labelled_rows(values)
-        typed = _typed([values[place] for place in places])
+        _check_not_swapped(texts, list(rows))
+        places, notes = labelled_rows(rows)
+        typed = _typed([rows[place] for place in places])
         labels, classes, label_type = list(map(str, typed.tolist())), np.unique(typed), dtype_type(typed)
-        if len(names := set(labels)) != len(classes):
-            raise DataError(expected="labels that differ as text", found=", ".join(names)[:100], where="y")
+        if len(different := set(labels)) != len(classes):
+            found = ", ".join(different)[:100]
+            raise DataError(expected="labels that differ as text", found=found, where="y")
     kept = None if weights is None else [weights[place] for place in places]
     of_labelled, has_label = [texts[place] for place in places], set(places)
     examples = Examples(of_labelled, labels, weights=kept, label_type=label_type, sets=sets)
@@ -146,29 +141,18 @@ def labelled_rows(labels: Iterable[object]) -> tuple[list[int], tuple[str, ...]]
 
     None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
     is the number -1 where only one other label occurs, as in y = [-1, 1, 1, -1]; and so it is in a file.
-
-    Returns:
-        The places of the rows with a label, in order; and how the label -1 was taken, if it occurs.
+    Returned are the places of the rows with a label, and how the label -1 was taken, if it occurs.
     """
-    given = {
-        place: label
-        for place, label in enumerate(labels)
-        if not is_missing(label) and not (isinstance(label, str) and not label.strip())
-    }
+    values = list(labels)
+    given = [place for place, each in enumerate(values) if not is_missing(each) and str(each).strip()]
     # NumPy's numbers are registered as numbers.Real.
-    unknown = {place for place, each in given.items() if isinstance(each, numbers.Real) and each == -1}
-    if not unknown:
-        return list(given), ()
-    if len({str(label) for place, label in given.items() if place not in unknown}) == 1:
-        return list(given), ("-1 counts as a label, because only one other label occurs",)
-    texts = "1 text counts" if len(unknown) == 1 else f"{len(unknown):,} texts count"
-    note = f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them"
-    return [place for place in given if place not in unknown], (note,)
-
-
-def _check_length(texts: Sequence[str], n_labels: int) -> None:
-    if len(texts) != n_labels:
-        raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{n_labels}")
+    known = [i for i in given if not isinstance(values[i], numbers.Real) or values[i] != -1]
+    if not (unknown := len(given) - len(known)):
+        return given, ()
+    if len({str(values[place]) for place in known}) == 1:
+        return given, ("-1 counts as a label, because only one other label occurs",)
+    texts = "1 text counts" if unknown == 1 else f"{unknown:,} texts count"
+    return known, (f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them",)
 
 
 def _check_not_swapped(texts: Sequence[str], values: Sequence[object]) -> None:
@@ -192,11 +176,10 @@ def validation_data(
 
 
 def _given(x: object, y: object, multi_label: str, names: Sequence[str] | None, *, where: str) -> Examples:
-    """Return texts to measure on, with the labels `y`."""
-    texts = texts_of(x, where=where)
+    texts, (rows, columns) = texts_of(x, where=where), label_rows(y, multi_label)
     if not multi_label:
-        return Examples(texts, [str(label) for label in _typed(_label_values(y)).tolist()])
-    sets, label_type = sets_of(y, names)
+        return Examples(texts, [str(label) for label in _typed(rows).tolist()])
+    sets, label_type = sets_of(rows, columns or names)
     return Examples(texts, sets.joined(multi_label), label_type=label_type, sets=sets)
 
 
@@ -236,20 +219,19 @@ def texts_of(source: object, *, where: str = "X") -> list[str]:
     Raises:
         DataError: a single string, several columns, or something that is not a text.
     """
-    values: Iterator[object]
+    if isinstance(source, np.ndarray) and source.ndim == 2:
+        source = dict(enumerate(source.T))
     if has_columns(source):
         frame = open_frame(source)
-        n_columns, values = len(frame.columns), (each for row in frame.rows for each in row)
-    elif isinstance(source, np.ndarray) and source.ndim == 2:
-        n_columns, values = source.shape[1], iter(source.ravel())
+        if (n := len(frame.columns)) != 1:
+            fix = "give one column, such as X['text']"
+            raise DataError(expected="one column of texts", found=f"{n} columns", where=where, fix=fix)
+        values: Iterable[object] = (text for (text,) in frame.rows)
     elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
-        n_columns, values = 1, iter(values_of(source))
+        values = values_of(source)
     else:
         found, fix = f"one {type(source).__name__}", "give a list: [text]"
         raise DataError(expected="several texts", found=found, where=where, fix=fix)
-    if n_columns != 1:
-        found, fix = f"{n_columns} columns", "give one column, such as X['text']"
-        raise DataError(expected="one column of texts", found=found, where=where, fix=fix)
     texts: list[str] = []
     for place, text in enumerate(values):
         if not isinstance(text, str):
@@ -277,26 +259,15 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
     return listed
 
 
-def _label_values(y: object) -> list[object]:
-    """Return the labels as a list, [text], each with its own type."""
-    shape = np.shape(y) if hasattr(y, "shape") else None
-    if shape is not None and len(shape) == 2 and shape[1] == 1:
-        y = np.asarray(y)[:, 0]
-    elif shape is not None and len(shape) != 1:
-        raise DataError(expected="one label for each text", found=f"an array of shape {shape}", where="y")
-    if isinstance(y, str | bytes) or not isinstance(y, Iterable):
-        raise DataError(expected="one label for each text", found=f"one {type(y).__name__}", where="y")
-    return list(values_of(y))
-
-
-def _typed(values: Sequence[object]) -> Array:
+def _typed(values: Sequence[object] | Array) -> Array:
     """Return labels as an array [text] of one type; scikit-learn's ValueError: they are no classes."""
     from sklearn.utils.multiclass import check_classification_targets
 
+    for place, value in enumerate(values):
+        if as_list(value) is not None or is_missing(value):
+            found = f"{value!r:.60}"
+            raise DataError(expected="one label for each text", found=found, where=f"y[{place}]")
     labels = np.asarray(values)
-    if labels.ndim != 1:
-        found = f"an array of shape {labels.shape}"
-        raise DataError(expected="one label for each text", found=found, where="y")
     if labels.dtype.kind == "M" or (labels.dtype == object and all(isinstance(v, date) for v in values)):
         labels = labels.astype(str)
     if len(labels):

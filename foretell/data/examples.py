@@ -12,18 +12,18 @@ from typing import Unpack, cast
 
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
-from foretell.data.formats import format_named, read_source
+from foretell.data.formats import read_source
 from foretell.data.label_sets import LabelSets, names_in
-from foretell.data.label_types import LabelType, common_type, ordered
+from foretell.data.label_types import LabelType, common_type, ordered, type_of
 from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.hub.client import data_files, is_address
+from foretell.readable import listed
 
 MAX_VALUES = 200
 EMPTY = "(empty)"
 """What an empty cell of a column to compare by is called."""
-_NAMES_SHOWN = 20
 _HINTS = "label hints"
 
 HubFiles = tuple[str, list[Path]]
@@ -101,12 +101,9 @@ class Column:
 
     def __post_init__(self) -> None:
         if (distinct := len(set(self.values))) > MAX_VALUES:
-            raise DataError(
-                expected=f"a column with at most {MAX_VALUES} different values",
-                found=f"{distinct:,}",
-                where=f"the column '{self.name}'",
-                fix="name a column that divides the texts into groups",
-            )
+            expected, where = f"a column with at most {MAX_VALUES} values", f"the column '{self.name}'"
+            fix = "name a column that divides the texts into groups"
+            raise DataError(expected=expected, found=f"{distinct:,}", where=where, fix=fix)
 
 
 def iter_records(
@@ -130,8 +127,6 @@ def iter_records(
         MissingExtraError: the format needs a package that is not installed.
     """
     notes, options = [] if notes is None else notes, ReadOptions(need_label=need_label, **how)
-    if options.format is not None:
-        format_named(options.format)
     if not isinstance(source, (str, Path)):
         # A prediction from a file starts faster without this import.
         from foretell.data.frames import frame_records, has_columns, sequence_records
@@ -142,9 +137,6 @@ def iter_records(
     name = str(source)
     if options.format is None and name in named.NAMED_EXAMPLES:
         return _named_records(name, options.part or "train", notes)
-    if options.format is None and name in named.NAMED:
-        fix = f"name a file, or one of {', '.join(sorted(named.NAMED_EXAMPLES))}"
-        raise DataError(expected="examples with labels", found=f"the corpus '{name}'", where=name, fix=fix)
     if is_address(source):
         return hub_records(hub_files(name, options.part, notes), options, notes)
     path = source if name == STDIN else existing(source, named.NAMED_EXAMPLES)
@@ -153,12 +145,11 @@ def iter_records(
 
 def _named_records(name: str, part: Part, notes: list[str]) -> Iterator[Record]:
     if name == "reviews":
-        with named.sample("reviews.csv") as path:
-            yield from read_source(Source(path, ReadOptions(text="text", label="label"), notes))
-        return
+        options = ReadOptions(text="text", label="label")
+        return read_source(Source(named.sample("reviews.csv"), options, notes))
     if part == "valid":
         raise DataError(expected="a part of imdb: train or test", found="valid", where=name)
-    yield from named.imdb(part, notes=notes)
+    return iter(named.imdb(part, notes=notes))
 
 
 def hub_files(address: str, part: Part | None, notes: list[str]) -> HubFiles:
@@ -212,7 +203,7 @@ def read_with_column(source: object, column: str, **how: Unpack[Reading]) -> tup
 
     def keep(_: int, record: Record) -> None:
         if column not in record.fields:
-            found = f"the columns {', '.join(list(record.fields)[:_NAMES_SHOWN])}"
+            found = f"the columns {listed(record.fields)}"
             raise DataError(expected=f"a column named '{column}'", found=found, where=name)
         values.append(value_of(record.fields[column]))
 
@@ -294,7 +285,8 @@ def unlabelled_texts(source: object, *, text: str | None = None, notes: list[str
         parts: tuple[named.ImdbPart, ...] = ("unsup", "train")
         records = itertools.chain.from_iterable(named.imdb(part, notes=notes) for part in parts)
     else:
-        records = iter_records(source, text=text, part="train", notes=notes)
+        # Labels, which may be several, are not looked at.
+        records = iter_records(source, text=text, part="train", notes=notes, multi_label=";")
     texts = [record.text for record in records if record.text.strip()]
     if not texts:
         where = str(source) if isinstance(source, str | Path) else "unlabelled"
@@ -317,7 +309,8 @@ def read_label_hints(source: str | Path | Mapping[object, object]) -> Examples:
     """
     if isinstance(source, Mapping):
         texts = [_words(words, label) for label, words in source.items()]
-        hints = Examples(texts, [str(label) for label in source], name=_HINTS)
+        kind = common_type(map(type_of, source))
+        hints = Examples(texts, [str(label) for label in source], name=_HINTS, label_type=kind)
     else:
         hints = replace(read_examples(source), name=_HINTS)
     if len(hints.label_names) < 2:

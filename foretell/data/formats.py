@@ -12,16 +12,16 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from foretell.data.columns import choose_columns
-from foretell.data.decode import PARQUET, is_spreadsheet, open_text
+from foretell.data.decode import PARQUET, ZIP, open_text
 from foretell.data.frames import parquet_records
 from foretell.data.records import Record, label_of, spelled, text_of
 from foretell.data.source import Source
 from foretell.data.tables import csv_records, workbook_records
 from foretell.errors import DataError, UsageError
+from foretell.readable import listed
 
 MAX_ARRAY = 1 << 28
 """Maximum characters of an array, which is held in memory. Larger data belongs in JSON Lines."""
@@ -99,7 +99,6 @@ _DECODER = json.JSONDecoder(parse_float=finite_number, parse_constant=finite_num
 
 
 def _lines(source: Source) -> Iterator[PlacedRow]:
-    """Read each line that is not blank."""
     for number, line in enumerate(source.plain_lines(), start=1):
         if not line.strip():
             continue
@@ -108,32 +107,24 @@ def _lines(source: Source) -> Iterator[PlacedRow]:
             value = _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
             start, column = line.strip()[:40], error.colno if isinstance(error, json.JSONDecodeError) else 1
-            raise DataError(
-                expected="one JSON value on the line",
-                found=repr(start),
-                where=f"{where}, column {column}",
-                fix="write one object a line (jq -c .)" if start.startswith("{") else "",
-            ) from error
+            expected, where = "one JSON value on the line", f"{where}, column {column}"
+            fix = "write one object a line (jq -c .)" if start.startswith("{") else ""
+            raise DataError(expected=expected, found=repr(start), where=where, fix=fix) from error
         yield _row(value, where)
 
 
 def _array(source: Source) -> Iterator[PlacedRow]:
-    """Return the items of an array, which is read whole."""
     text = source.whole(MAX_ARRAY)
     if len(text) > MAX_ARRAY:
         expected = f"a JSON array of at most {MAX_ARRAY >> 20} Mi characters"
         raise DataError(expected=expected, found="a longer one", where=source.name, fix=_FIX)
     try:
         values = _DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        where = f"{source.name}, line {error.lineno}, column {error.colno}"
-        near = text[error.pos : error.pos + 20]
-        found = f"{error.msg.lower()} at {near!r}" if near else f"the end of the file ({error.msg.lower()})"
     except (ValueError, RecursionError) as error:
-        where, found = source.name, "too many levels" if isinstance(error, RecursionError) else str(error)
-    else:
-        return (_row(value, f"{source.name}, item {i}") for i, value in enumerate(values, start=1))
-    raise DataError(expected="one JSON array", found=found, where=where, fix=_FIX)
+        # The message of a JSONDecodeError has line and column.
+        found = "too many levels" if isinstance(error, RecursionError) else str(error)
+        raise DataError(expected="one JSON array", found=found, where=source.name, fix=_FIX) from error
+    return (_row(value, f"{source.name}, item {i}") for i, value in enumerate(values, start=1))
 
 
 def fasttext_records(source: Source) -> Iterator[Record]:
@@ -187,13 +178,10 @@ def folder_records(source: Source) -> Iterator[Record]:
         raise DataError(expected="a folder that can be read", found=found, where=str(path)) from error
     folders, files = [each for each in entries if each.is_dir()], [each for each in entries if each.is_file()]
     if not folders and (need_label or not files):
-        names = ", ".join(entry.name for entry in files[:5]) or "nothing"
-        raise DataError(
-            expected="a folder for each label" if need_label else "files of text",
-            found=f"{names}{' …' if len(files) > 5 else ''}",
-            where=str(path),
-            fix="put the texts into folders named by their labels, or give one of the files",
-        )
+        names = listed((entry.name for entry in files), 5) or "nothing"
+        expected = "a folder for each label" if need_label else "files of text"
+        fix = "put the texts into folders named by their labels, or give one of the files"
+        raise DataError(expected=expected, found=names, where=str(path), fix=fix)
     for file in () if folders else files:
         yield _file_record(file, source.notes)
     for folder in folders:
@@ -237,22 +225,23 @@ def _is_table(source: Source) -> bool:
     return is_header or (is_named and not is_text)
 
 
-def _is_tab_separated(source: Source) -> bool:
-    return _is_table(source) and "\t" in source.first_line
+def _is_workbook(source: Source) -> bool:
+    # Excel since 2007, and OpenDocument.
+    return source.start.startswith(ZIP) and (b"xl/" in source.start or b"opendocument.sp" in source.start)
 
 
 _SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _TABLE = (
     Format("folder", folder_records, lambda source: source.is_folder),
     Format("parquet", parquet_records, lambda source: source.start.startswith(PARQUET), (".parquet", ".pq")),
-    Format("excel", workbook_records, lambda source: is_spreadsheet(source.start), _SHEETS),
+    Format("excel", workbook_records, _is_workbook, _SHEETS),
     Format(
         "fasttext", fasttext_records, lambda source: source.first_line.lstrip().startswith(_PREFIX),
         (".ft", ".fasttext"),
     ),
     Format("jsonl", json_records, _is_json, (".jsonl", ".ndjson")),
     Format("json", json_records, lambda _: False, (".json",)),
-    Format("tsv", partial(csv_records, prefer="\t"), _is_tab_separated, (".tsv", ".tab")),
+    Format("tsv", lambda source: csv_records(source, prefer="\t"), lambda _: False, (".tsv", ".tab")),
     Format("csv", csv_records, _is_table, (".csv",)),
     Format("text", line_records, lambda _: True),
 )  # fmt: skip

@@ -64,66 +64,43 @@ def _records(frame: Frame, options: ReadOptions, notes: list[str], short: str) -
 
 def has_columns(source: object) -> bool:
     """Whether an object is a table: it has columns with names."""
-    return _kind(source) is not None
-
-
-def _kind(source: object) -> str | None:
-    # First the LazyFrame: to ask for its other attributes may be costly, with a warning.
-    if hasattr(source, "collect") and hasattr(source, "collect_schema"):
-        return "lazy"
-    if isinstance(source, Mapping):
-        return "mapping"
-    if hasattr(source, "schema") and (hasattr(source, "to_batches") or hasattr(source, "to_pylist")):
-        return "arrow"
-    if hasattr(source, "columns") and hasattr(source, "head"):
-        return "frame"
-    if _is_dataset(source):
-        return "dataset"
+    # Of the type, since a LazyFrame computes its columns.
+    if isinstance(source, Mapping) or hasattr(type(source), "columns") or _is_dataset(source):
+        return True
     # Series and Arrow arrays have this interface too, but no columns; they can be iterated over.
     is_stream = hasattr(source, "__arrow_c_stream__")
-    return "stream" if is_stream and (not isinstance(source, Iterable) or hasattr(source, "schema")) else None
+    return is_stream and (not isinstance(source, Iterable) or hasattr(source, "schema"))
 
 
 def open_frame(source: Any) -> Frame:
-    """Open a table for which `has_columns` is true."""
-    name, kind = type(source).__name__, _kind(source)
-    if kind == "dataset":
+    """Open a table for which `has_columns` is true; what is not of pandas or polars becomes one of polars."""
+    name = type(source).__name__
+    if _is_dataset(source):
         return _dataset(source)
-    if kind == "stream":
-        require(("polars",), "an Arrow stream", TO_TRAIN)
+    if isinstance(source, Mapping):
+        _check_columns(source)
+        return Frame(name, list(map(str, source)), zip(*map(values_of, source.values()), strict=True))
+    if hasattr(type(source), "itertuples"):
+        return Frame(name, list(map(str, source.columns)), source.itertuples(index=False, name=None))
+    if not hasattr(source, "iter_rows"):
+        require(("polars",), "an Arrow table", TO_TRAIN)
         import polars as pl
 
-        source = pl.DataFrame(source)
-    elif kind == "lazy":
-        source, name = source.collect(), "DataFrame"
-    keys: list[object]
-    if kind == "mapping":
-        _check_mapping(source)
-        keys, columns = list(source), list(source.values())
-    elif kind == "arrow":
-        keys, columns = list(source.schema.names), list(source.columns)
-    else:
-        # A DataFrame of polars, of pandas, or of a library with the interface of pandas.
-        keys = list(source.columns)
-        columns = [source[key] for key in keys]
-    return Frame(name, list(map(str, keys)), zip(*map(values_of, columns), strict=True))
+        source = source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)
+    return Frame(name, source.columns, source.iter_rows())
 
 
-def _check_mapping(table: Mapping[object, object]) -> None:
-    if table and all(map(_is_dataset, table.values())):
-        found, fix = (
-            f"the splits {', '.join(map(str, table))}",
-            f"give one of them: data['{next(iter(table))}']",
-        )
-        raise DataError(expected="one Dataset", found=found, fix=fix)
-    columns = [c for c in table.values() if isinstance(c, Sized) and not isinstance(c, (str, bytes, Mapping))]
-    if len(columns) < len(table) or len(set(map(len, columns))) != 1:
-        expected = "a dictionary of columns of one length, each a list or an array"
-        raise DataError(expected=expected, found=f"{table!r:.80}")
+def _check_columns(table: Mapping[object, object]) -> None:
+    tables = [name for name, c in table.items() if has_columns(c) and not isinstance(c, Mapping)]
+    columns = [c for c in table.values() if isinstance(c, Sized) and not isinstance(c, str | bytes | Mapping)]
+    if tables or len(columns) < len(table) or len(set(map(len, columns))) != 1:
+        expected, found = "a dictionary of columns of one length, each a list or an array", f"{table!r:.80}"
+        fix = f"give one of its tables: data[{tables[0]!r}]" if tables else ""
+        raise DataError(expected=expected, found=found, fix=fix)
 
 
 def _is_dataset(source: object) -> bool:
-    return hasattr(source, "column_names") and hasattr(source, "features") and hasattr(source, "iter")
+    return hasattr(type(source), "column_names") and hasattr(type(source), "features")
 
 
 def _dataset(dataset: Any) -> Frame:
@@ -191,25 +168,16 @@ def _damage_is_typed(where: str) -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise damaged(where, reason) from error
-
-
-def damaged(where: str, reason: str) -> DataError:
-    """Return the error for a Parquet file that cannot be read."""
-    found, fix = f"a damaged one ({reason:.80})", "copy or write it again"
-    return DataError(expected="a whole Parquet file", found=found, where=where, fix=fix)
+        found, fix = f"a damaged one ({reason:.80})", "copy or write it again"
+        raise DataError(expected="a whole Parquet file", found=found, where=where, fix=fix) from error
 
 
 def sequence_records(source: object, options: ReadOptions) -> Iterator[Record]:
-    """Read the records of an iterable.
+    """Read the records of an iterable of `Record`s, mappings, pairs of text and label, or texts.
 
-    Args:
-        source: an iterable of `Record`s, mappings, pairs of text and label, or (where no label is needed)
-            texts; a Series or an Arrow array of texts, where a missing value is an empty text; or a tuple of
-            two of these, or of two lists: texts and labels.
-        options: what to read.
+    Texts alone are read where no label is needed; a missing one is an empty text. A tuple of two columns
+    holds texts and labels.
     """
-    may_miss = hasattr(source, "dtype") or hasattr(source, "to_pylist")
     if isinstance(source, tuple) and len(source) == 2 and all(map(_is_column, source)):
         if len(source[0]) != len(source[1]):
             raise DataError(expected=f"{len(source[0])} labels, one for each text", found=f"{len(source[1])}")
@@ -228,7 +196,7 @@ def sequence_records(source: object, options: ReadOptions) -> Iterator[Record]:
             yield columns.record(row, f"record {number}")
         elif isinstance(item, (tuple, list)) and len(item) == 2 and not any(map(is_nested, item)):
             yield _pair(*item)
-        elif not options.need_label and (isinstance(item, str) or (may_miss and is_missing(item))):
+        elif not options.need_label and (isinstance(item, str) or is_missing(item)):
             yield _pair(item, None)
         else:
             expected = "a pair of text and label" if options.need_label else "a text"
@@ -236,7 +204,7 @@ def sequence_records(source: object, options: ReadOptions) -> Iterator[Record]:
 
 
 def _is_column(value: object) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, (str, tuple, Mapping, Record))
+    return isinstance(value, Sized) and not isinstance(value, (str, tuple, Mapping, Record))
 
 
 def _pair(text: object, label: object) -> Record:

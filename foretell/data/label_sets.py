@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,8 @@ import numpy.typing as npt
 
 from foretell.arrays import Array, Float32s
 from foretell.data.label_types import LabelType, common_type, ordered, type_of
-from foretell.data.records import Record, as_list, is_missing, label_of
+from foretell.data.records import Record, as_list, is_missing, label_of, values_of
 from foretell.errors import DataError
-from foretell.readable import listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +54,9 @@ class LabelSets:
                 values[:, column] = self.values[:, place[name]]
         return values
 
-    def others(self, names: Sequence[str]) -> list[str]:
-        """Return the labels that apply to a text here and are not among `names`."""
-        applies = (self.values == 1).any(axis=0)
-        return [name for name, used in zip(self.names, applies, strict=True) if used and name not in names]
-
-    def positives(self) -> Float32s:
-        """Return how many texts each label applies to, [label]."""
-        counts: Float32s = np.nansum(self.values, axis=0)
-        return counts
+    def used(self) -> list[str]:
+        """Return the labels that apply to a text here."""
+        return [self.names[place] for place in np.flatnonzero((self.values == 1).any(axis=0))]
 
     def joined(self, separator: str) -> list[str]:
         """Return the labels that apply to each text, with a separator between them."""
@@ -80,93 +75,67 @@ def names_in(record: Record, separator: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(part for part in parts if part is not None))
 
 
-def check_known_labels(sets: LabelSets, names: Sequence[str], where: str) -> None:
-    """Raise DataError where a label applies that is not among `names`."""
-    if unknown := sets.others(names):
-        raise DataError(expected=f"the labels {listed(names)}", found=listed(unknown), where=where)
+def label_rows(y: Any, multi_label: str) -> tuple[Array | list[object], list[object] | None]:
+    """Return what was given as labels, as a matrix [text, label] or a list of what each text has.
 
-
-def has_several_labels(y: object) -> bool:
-    """Return whether `y` has several labels for each text: a matrix, or lists, tuples or sets of labels."""
-    shape = getattr(y, "shape", None)
-    if shape is not None and len(shape) == 2:
-        return bool(shape[1] != 1)
-    if isinstance(y, str | bytes | Iterator) or not isinstance(y, Iterable):
-        return False
-    first = next((each for each in y if as_list(each) is not None or not is_missing(each)), None)
-    return as_list(first) is not None
-
-
-def sets_of(y: object, names: Sequence[str] | None = None) -> tuple[LabelSets, LabelType]:
-    """Return `y` as label sets, with the type of the labels.
-
-    Args:
-        y: a matrix [text, label] of 0 and 1 (NaN: unknown), as scikit-learn's `MultiLabelBinarizer` makes it:
-            an array, a sparse matrix, a table whose columns are the labels, or lists of numbers. Or the
-            labels of each text, as a list, tuple or set (None: unknown).
-        names: the labels of a matrix without names; None: the numbers of its columns.
+    That is a label, or a list of labels. A matrix may have names of its columns, which are returned too. One
+    column is a matrix only with a separator `multi_label`, and otherwise a label for each text.
     """
-    matrix = _matrix(y)
-    if matrix is None:
-        return _of_lists(list(y) if isinstance(y, Iterable) else [y])
-    if hasattr(y, "columns"):
-        return LabelSets([str(each) for each in y.columns], matrix), common_type(map(type_of, y.columns))
-    width = matrix.shape[1]
-    if names is None:
-        return LabelSets([str(place) for place in range(width)], matrix), "integer"
-    if len(names) != width:
-        expected = f"a matrix with {len(names)} columns, one for each label"
-        raise DataError(expected=expected, found=f"{width}", where="y")
-    return LabelSets(list(names), matrix), "text"
+    names = list(y.columns) if hasattr(y, "columns") and hasattr(y, "to_numpy") else None
+    found = y if names is None else y.to_numpy()
+    # SciPy's sparse matrices have this method.
+    found = found.toarray() if hasattr(found, "toarray") else found
+    shape: tuple[int, ...] = np.shape(found) if hasattr(found, "shape") else (0,)
+    if len(shape) == 2 and (shape[1] != 1 or multi_label):
+        return np.asarray(found), names
+    what = f"one {type(y).__name__}" if len(shape) == 1 else f"an array of shape {shape}"
+    if isinstance(y, str | bytes) or not isinstance(found, Iterable) or len(shape) > 2:
+        raise DataError(expected="one label for each text", found=what, where="y")
+    values = np.asarray(found)[:, 0] if len(shape) == 2 else values_of(found)
+    return [each if (own := as_list(each)) is None else own for each in values], None
 
 
-def _of_lists(given: Sequence[object]) -> tuple[LabelSets, LabelType]:
-    lists = list(map(as_list, given))
-    for place, (each, own) in enumerate(zip(given, lists, strict=True)):
-        if own is None and not is_missing(each):
-            found = f"{each!r:.60}"
+def sets_of(rows: Array | list[object], names: Sequence[object] | None) -> tuple[LabelSets, LabelType]:
+    """Return label sets, with the type of the labels, which are `names` or the numbers of the columns.
+
+    `rows` are a matrix [text, label] of 0 and 1 (NaN: unknown), as scikit-learn's `MultiLabelBinarizer` makes
+    it, or lists with its numbers; or a list of labels for each text (None: unknown).
+    """
+    if isinstance(rows, list) and not _are_numbers(rows):
+        return _of_lists(rows)
+    try:
+        matrix = np.asarray(rows, np.float32)
+    except (TypeError, ValueError):
+        matrix = np.full((1, 1), 2, np.float32)
+    if not (np.isnan(matrix) | (matrix == 0) | (matrix == 1)).all():
+        expected, fix = "a matrix of 0 and 1 (NaN: unknown), a column for each label", "give lists of labels"
+        raise DataError(expected=expected, found="other values", where="y", fix=fix)
+    columns = range(matrix.shape[1]) if names is None else names
+    if len(columns) != matrix.shape[1]:
+        expected = f"a matrix with {len(columns)} columns, one for each label"
+        raise DataError(expected=expected, found=f"{matrix.shape[1]}", where="y")
+    return LabelSets(list(map(str, columns)), matrix), common_type(map(type_of, columns))
+
+
+def _are_numbers(rows: list[object]) -> bool:
+    """Whether these are lists of equally many 0 and 1, two or more."""
+    lists = [row for row in rows if isinstance(row, list)]
+    if len(lists) < len(rows) or len(set(map(len, lists))) != 1 or len(lists[0]) < 2:
+        return False
+    cells = itertools.chain.from_iterable(lists)
+    return all(isinstance(cell, Real) and (cell in (0, 1) or is_missing(cell)) for cell in cells)
+
+
+def _of_lists(rows: list[object]) -> tuple[LabelSets, LabelType]:
+    lists = [row if isinstance(row, list) else None for row in rows]
+    for place, (row, own) in enumerate(zip(rows, lists, strict=True)):
+        if own is None and not is_missing(row):
+            found = f"{row!r:.60}"
             raise DataError(expected="a list of labels for each text", found=found, where=f"y[{place}]")
     label_type = common_type(type_of(value) for own in lists for value in own or ())
     named = [None if own is None else list(map(str, own)) for own in lists]
     names = ordered((name for own in named for name in own or ()), label_type)
     return LabelSets.of_lists(named, names), label_type
-
-
-def _matrix(y: object) -> Float32s | None:
-    """Return a matrix of 0, 1 and NaN; None: `y` has lists of labels."""
-    values: Any = None
-    if hasattr(y, "toarray"):
-        values = y.toarray()
-    elif hasattr(y, "columns") and hasattr(y, "to_numpy"):
-        values = y.to_numpy()
-    elif not hasattr(y, "shape"):
-        values = _rows_of_numbers(y)
-    elif np.ndim(np.asarray(y)) == 2:
-        values = y
-    if values is None:
-        return None
-    try:
-        numbers = np.asarray(values, np.float32)
-    except (TypeError, ValueError):
-        numbers = np.full((1, 1), 2, np.float32)
-    if not (np.isnan(numbers) | (numbers == 0) | (numbers == 1)).all():
-        raise DataError(
-            expected="a matrix of 0 and 1 (NaN: unknown), a column for each label",
-            found=f"other values, in an array of shape {np.shape(values)}",
-            where="y",
-            fix="give a list of the labels of each text",
-        )
-    return numbers
-
-
-def _rows_of_numbers(y: object) -> Array | None:
-    """Return lists of equally many 0 and 1 as a matrix; None: they are lists of labels."""
-    try:
-        rows = np.array([as_list(each) for each in y] if isinstance(y, Iterable) else y)
-    except ValueError:  # lists of different lengths
-        return None
-    is_matrix = rows.ndim == 2 and rows.shape[1] > 1 and rows.dtype.kind in "biuf"
-    return rows if is_matrix and np.isin(rows[rows == rows], (0, 1)).all() else None
 
 
 def parts_of_groups(

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
+import re
 import tempfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal, cast
 
 from foretell.data.decode import note
 from foretell.data.records import Record
@@ -37,27 +36,12 @@ IMDB_PART_SHA256: dict[ImdbPart, str] = {
     "train": "e982db9598717d922ca579d6fa793316604d6a817e1281eec8ad8058f4f6d9a7",
     "unsup": "0db358589c63de5c8e6af519dc5f8e123f323cb62358b9fd7aaac092cf59f937",
 }
-MAX_DOWNLOAD_BYTES = 100 << 20
-"""Maximum bytes of the archive; it has 84 million."""
+_REVIEW = re.compile(r"(?:\./)?aclImdb/((train|test)/(neg|pos|unsup)/[^/]+\.txt)")
 
 
-def cache_folder() -> Path:
-    """Return the folder for downloaded sets: FORETELL_CACHE if set, else the platform's folder for caches."""
-    import platformdirs
-
-    set_by_user = os.environ.get("FORETELL_CACHE")
-    return Path(set_by_user) if set_by_user else Path(platformdirs.user_cache_dir("foretell"))
-
-
-@contextlib.contextmanager
-def sample(name: str) -> Iterator[Path]:
+def sample(name: str) -> Path:
     """Return the path of a file that ships with the package, such as "meditations.txt"."""
-    # A slow import that predictions do not need.
-    import importlib.resources
-
-    file = importlib.resources.files("foretell") / "samples" / name
-    with importlib.resources.as_file(file) as path:
-        yield path
+    return Path(__file__).parents[1] / "samples" / name
 
 
 def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> list[Record]:
@@ -86,7 +70,10 @@ def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> list[Record]:
 
 
 def _cache_file(part: ImdbPart) -> Path:
-    return cache_folder() / f"imdb-{part}-{IMDB_PART_SHA256[part][:12]}.z"
+    import platformdirs
+
+    folder = os.environ.get("FORETELL_CACHE") or platformdirs.user_cache_dir("foretell")
+    return Path(folder) / f"imdb-{part}-{IMDB_PART_SHA256[part][:12]}.z"
 
 
 def _cached(part: ImdbPart) -> bytes | None:
@@ -106,70 +93,36 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
-    """Return the parts from the archive in the folder FORETELL_DATA, or from the publisher's."""
-    local = Path(os.environ.get("FORETELL_DATA", "")) / IMDB_ARCHIVE
-    if os.environ.get("FORETELL_DATA") and local.is_file():
-        note(notes, f"imdb: read from {local}")
-        with local.open("rb") as archive:
-            return read_imdb_archive(archive, str(local))
-    note(notes, f"imdb: downloaded from {IMDB_URL}")
-    return read_imdb_archive(io.BytesIO(_download()), IMDB_URL)
-
-
-def read_imdb_archive(archive: IO[bytes], where: str) -> dict[ImdbPart, bytes]:
-    """Read the reviews from an archive and check them against the published ones.
+    """Return the parts from the archive in the folder FORETELL_DATA, or from the publisher's, verified.
 
     Each part is "path NUL text NUL" over its reviews, in order of their paths.
     """
     import tarfile
-
-    fix = f"download it again from {IMDB_URL}"
-    try:
-        reviews = _reviews_in(archive)
-    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
-        expected, found = "the archive of the movie reviews", f"damage ({error})"
-        raise DataError(expected=expected, found=found, where=where, fix=fix) from error
-    pieces: dict[ImdbPart, list[bytes]] = {part: [] for part in IMDB_PART_SHA256}
-    for name in sorted(reviews):
-        split, kind, _ = name.split("/")
-        part: ImdbPart = "unsup" if kind == "unsup" else ("train" if split == "train" else "test")
-        pieces[part] += (name.encode(), b"\0", reviews[name], b"\0")
-    contents = {part: b"".join(each) for part, each in pieces.items()}
-    for part, content in contents.items():
-        if (digest := hashlib.sha256(content).hexdigest()) != IMDB_PART_SHA256[part]:
-            found = f"{content.count(0) // 2:,} reviews of {part} whose SHA-256 is {digest[:12]}…"
-            raise DataError(expected="the 100,000 published reviews", found=found, where=where, fix=fix)
-    return contents
-
-
-def _reviews_in(archive: IO[bytes]) -> dict[str, bytes]:
-    """Return the reviews of an archive by their path."""
-    import tarfile
-
-    reviews: dict[str, bytes] = {}
-    with tarfile.open(fileobj=archive, mode="r|gz") as members:
-        for member in members:
-            name = member.name.removeprefix("./").removeprefix("aclImdb/")
-            folders = name.split("/")
-            is_review = len(folders) == 3 and folders[1] in ("neg", "pos", "unsup")
-            if is_review and name.endswith(".txt") and (file := members.extractfile(member)) is not None:
-                reviews[name] = file.read()
-            # The archive keeps a list of all members, which one pass does not need.
-            members.members = []  # type: ignore[attr-defined]
-    return reviews
-
-
-def _download() -> bytes:
-    """Download the archive into memory; what is in it is verified by the hash of each part."""
     import urllib.request
 
+    folder = os.environ.get("FORETELL_DATA")
+    is_local = folder is not None and (Path(folder) / IMDB_ARCHIVE).is_file()
+    where = str(Path(folder or "") / IMDB_ARCHIVE) if is_local else IMDB_URL
+    note(notes, f"imdb: {'read' if is_local else 'downloaded'} from {where}")
+    reviews: dict[ImdbPart, dict[str, bytes]] = {part: {} for part in IMDB_PART_SHA256}
+    fix = f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE} from {IMDB_URL}"
     try:
-        with urllib.request.urlopen(IMDB_URL, timeout=60) as reply:
-            content: bytes = reply.read(MAX_DOWNLOAD_BYTES + 1)
-        if len(content) > MAX_DOWNLOAD_BYTES:
-            raise OSError(f"more than {MAX_DOWNLOAD_BYTES:,} bytes")
-    except OSError as error:
-        fix = f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE}"
-        expected = "the movie reviews from their publisher"
-        raise DataError(expected=expected, found=f"{error}", where=IMDB_URL, fix=fix) from error
-    return content
+        with (
+            Path(where).open("rb") if is_local else urllib.request.urlopen(where, timeout=60) as stream,
+            tarfile.open(fileobj=stream, mode="r|gz") as members,
+        ):
+            for member in members:
+                if (found := _REVIEW.fullmatch(member.name)) and (file := members.extractfile(member)):
+                    part = cast("ImdbPart", found[3] if found[3] == "unsup" else found[2])
+                    reviews[part][found[1]] = file.read()
+    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
+        expected = "the archive of the movie reviews"
+        raise DataError(expected=expected, found=f"{error}", where=where, fix=fix) from error
+    contents = dict[ImdbPart, bytes]()
+    for part, texts in reviews.items():
+        content = b"".join(b"%s\0%s\0" % (name.encode(), text) for name, text in sorted(texts.items()))
+        if (digest := hashlib.sha256(content).hexdigest()) != IMDB_PART_SHA256[part]:
+            what = f"{len(texts):,} reviews of {part} whose SHA-256 is {digest[:12]}…"
+            raise DataError(expected="the 100,000 published reviews", found=what, where=where, fix=fix)
+        contents[part] = content
+    return contents

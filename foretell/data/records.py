@@ -94,22 +94,25 @@ def is_missing(value: object) -> bool:
     return False
 
 
-def is_nested(value: object) -> bool:
-    """Whether a value is a collection or raw bytes, not a single value."""
-    return isinstance(value, (Mapping, list, tuple, set, bytes, bytearray))
-
-
 def as_list(value: object) -> list[object] | None:
-    """Return a list, a tuple, a set or an array as a list; None: it is a single value."""
+    """Return a list, a tuple, a set, an array or a Series as a list; None: it is a single value."""
     if isinstance(value, (list, tuple, set, frozenset)):
         return list(value)
     return list(value.tolist()) if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist") else None
 
 
+def is_nested(value: object) -> bool:
+    """Whether a value is a collection or raw bytes, not a single value."""
+    return isinstance(value, (Mapping, bytes, bytearray)) or as_list(value) is not None
+
+
 def values_of(column: Iterable[object]) -> Iterable[object]:
-    """Return the values of a column; of an Arrow array as Python objects, not as its own scalars."""
-    values: Iterable[object] = column.to_pylist() if hasattr(column, "to_pylist") else column
-    return values
+    """Return the values of a column; of an Arrow array or a Series as Python objects, not its scalars."""
+    for name in ("to_pylist", "to_list"):
+        if hasattr(column, name):
+            values: list[object] = getattr(column, name)()
+            return values
+    return column
 
 
 def text_of(value: object) -> str:

@@ -48,7 +48,6 @@ class Source:
 
     @cached_property
     def is_folder(self) -> bool:
-        """Whether the path is a folder."""
         return isinstance(self.path, Path) and self.path.is_dir()
 
     @cached_property
@@ -90,7 +89,6 @@ class Source:
         return self.first_line + self._text.read(limit)
 
     def add_note(self, text: str) -> None:
-        """Add a note for the user, which begins with the source's short name."""
         note(self.notes, f"{self.short}: {text}")
 
     @cached_property

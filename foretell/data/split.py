@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from foretell.config import MAX_WITHOUT_VALIDATION
-from foretell.data.checks import majority_notes, rare_label_notes
 from foretell.data.examples import Examples
-from foretell.data.label_sets import check_known_labels, parts_of_groups
+from foretell.data.label_sets import parts_of_groups
 from foretell.errors import DataError
 from foretell.readable import listed
 
@@ -93,19 +92,11 @@ def make_split(
     split, keys = _stratified(examples, fraction, seed) if valid is None else _given(examples, valid)
     if hints is examples and valid is None:
         hints = split.train
-    notes = list(split.notes)
-    if examples.sets is None:
-        notes += majority_notes(examples.labels)
-    kept, removed = list[str](), Counter[str]()
-    valid_keys = set(map(text_key, () if split.valid is None else split.valid.texts))
-    for text in unlabelled:
-        if (key := text_key(text)) not in keys:
-            kept.append(text)
-        else:
-            removed["validation" if key in valid_keys else "training"] += 1
-    parts = [part for part in ("validation", "training") if removed[part]]
-    notes += [f"removed {_texts(removed[part], 'unlabelled')} also in the {part} set" for part in parts]
-    return replace(split, unlabelled=tuple(kept), hints=hints, notes=tuple(notes))
+    given, notes = list(unlabelled), list(split.notes)
+    kept = tuple(text for text in given if text_key(text) not in keys)
+    if removed := len(given) - len(kept):
+        notes.append(f"removed {_texts(removed, 'unlabelled')} also in the training or validation set")
+    return replace(split, unlabelled=kept, hints=hints, notes=tuple(notes))
 
 
 def text_key(text: str) -> bytes:
@@ -162,7 +153,6 @@ def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, 
         return Split(train=examples, valid=None, notes=tuple(notes)), keys
     train = examples.select((place for place in range(len(examples)) if place not in chosen), examples.name)
     valid = examples.select(sorted(chosen), f"{100 * fraction:g} % of {examples.name}")
-    notes += rare_label_notes(_each_label(train), _each_label(valid))
     return Split(train=train, valid=valid, notes=tuple(notes)), keys
 
 
@@ -176,53 +166,28 @@ def _given(examples: Examples, valid: Examples) -> tuple[Split, set[bytes]]:
         train = examples.select(kept, examples.name)
         notes.append(f"removed {_texts(removed, 'training')} also in the validation set ({valid.name})")
     _check_labels(examples, train, valid)
-    if len(valid):
-        notes += rare_label_notes(_each_label(train), _each_label(valid))
     return Split(train=train, valid=valid if len(valid) else None, notes=tuple(notes)), valid_keys.union(keys)
-
-
-def _each_label(examples: Examples) -> list[str]:
-    """Return every label of every text."""
-    sets = examples.sets
-    if sets is None:
-        return examples.labels
-    counts = sets.positives().astype(int).tolist()
-    return [name for name, count in zip(sets.names, counts, strict=True) for _ in range(count)]
 
 
 def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
     """Check that `train`, the texts of `examples` that are not in `valid`, goes with `valid`."""
-    if train.sets is not None:
-        if valid.sets is not None:
-            check_known_labels(valid.sets, train.sets.names, valid.name)
-        return
     labels = train.label_names
     if len(labels) < 2 <= len(examples.label_names):
-        raise DataError(
-            expected="training texts of two labels or more that are not in the validation set",
-            found=f"only '{labels[0]}'" if labels else "none",
-            where=valid.name,
-            fix="give a validation set of other texts",
-        )
-    if unknown := sorted(set(valid.labels).difference(labels)):
+        expected = "training texts of two labels or more that are not in the validation set"
+        found, fix = f"only '{labels[0]}'" if labels else "none", "give a validation set of other texts"
+        raise DataError(expected=expected, found=found, where=valid.name, fix=fix)
+    used = set(valid.labels) if valid.sets is None else set(valid.sets.used())
+    if unknown := sorted(used.difference(labels)):
         raise DataError(expected=f"the labels {listed(labels)}", found=listed(unknown), where=valid.name)
 
 
 def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[str]:
-    repeated = len(examples) - len(groups)
     ambiguous = sum(len({examples.labels[place] for place in group}) > 1 for group in groups)
-    notes = []
-    if repeated:
-        equal = "text is a duplicate" if repeated == 1 else "texts are duplicates"
-        notes.append(f"{repeated:,} {equal}: equal texts stay in the same part, training or validation")
-    if ambiguous:
-        more = "more than one label" if examples.sets is None else "different labels in different records"
-        notes.append(f"{ambiguous:,} {'text has' if ambiguous == 1 else 'texts have'} {more}")
-    return notes
+    texts = "1 text has" if ambiguous == 1 else f"{ambiguous:,} texts have"
+    return [f"{texts} different labels in different records"] if ambiguous else []
 
 
 def _choose_valid(examples: Examples, groups: Sequence[list[int]], fraction: float, seed: int) -> set[int]:
-    """Return the places of the validation texts."""
     if examples.sets is not None:
         parts = parts_of_groups(groups, examples.sets.values, (1 - fraction, fraction), seed)
         return set(np.flatnonzero(parts == 1).tolist())

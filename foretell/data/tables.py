@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foretell.data.columns import by_length, choose_columns, is_known
-from foretell.data.decode import kind_of
+from foretell.data.decode import no_text
 from foretell.data.records import ReadOptions, Record, spelled, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
@@ -253,10 +253,8 @@ def _cell(value: object) -> str:
 
 def _unreadable(error: BaseException, source: Source) -> DataError:
     expected, fix = "an Excel workbook or an OpenDocument spreadsheet", "save it again, or as CSV"
-    if type(error).__name__ == "PasswordError":
-        found, fix = "one that is protected by a password", "save it without the password"
-    elif (kind := kind_of(source.start)) is None:
+    if (kind := no_text(source.start)) is None:
         found, fix = "text", "rename it to .csv or .tsv if it is a table"
     else:
-        found = f"{kind.name} that cannot be read as one ({error!s:.60})"
+        found = f"{kind[0]} that cannot be read as one ({error!s:.60})"
     return DataError(expected=expected, found=found, where=source.name, fix=fix)

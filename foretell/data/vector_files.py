@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from foretell.arrays import Array, Float32s
-from foretell.data.decode import kind_of, open_bytes
+from foretell.data.decode import no_text, open_bytes
 from foretell.errors import DataError
 
 MAX_DIMENSION = 16_384
@@ -39,17 +39,13 @@ Row = tuple[str, bytes | Array, int]
 
 
 def format_of(path: Path) -> VectorFormat:
-    """Return the format of a file of word vectors, by its beginning.
-
-    Raises:
-        DataError: it has none.
-    """
+    """Return the format of a file of word vectors, by its beginning; DataError: it has none."""
     with open_bytes(path) as stream:
         start = stream.read(_START)
     if start.startswith(_FASTTEXT_MODEL):
         raise _not_vectors(path, "a model of fastText", "download or write its vectors as text (.vec)")
-    if (kind := kind_of(start)) is not None:
-        raise _not_vectors(path, kind.name, "write each word and its numbers on a line of text")
+    if (kind := no_text(start)) is not None:
+        raise _not_vectors(path, kind[0], "write each word and its numbers on a line of text")
     header = _HEADER.match(start)
     if header is not None and not _is_text(start[header.end() :]):
         return "binary"
@@ -71,9 +67,6 @@ def read_rows(files: Sequence[Path], wanted: Collection[str], frequent: int) -> 
 
     They are in the order of the file; of a word that occurs twice the first row is kept. `files` are one
     file, or an array and its words.
-
-    Raises:
-        DataError: no word vectors, a row of another width, a damaged or truncated file.
     """
     path = files[0]
     if len(files) > 1:
@@ -154,7 +147,6 @@ def _text_rows(path: Path) -> Iterator[Row]:
 
 
 def _text_row(line: bytes, dimension: int, where: str) -> tuple[str, bytes]:
-    """Return the word of a line, and its numbers."""
     if line.count(b" ") == dimension and b"\t" not in line:
         word, _, values = line.partition(b" ")
     else:
@@ -200,10 +192,8 @@ def _binary_rows(path: Path) -> Iterator[Row]:
             more = stream.read(_CHUNK)
             buffer, at = buffer[at:] + more, 0
             if (space < 0 and len(buffer) - len(more) >= _MAX_WORD) or (not more and buffer.strip()):
-                expected = "a word, a space and its numbers until the end of the file"
-                raise DataError(
-                    expected=expected, found=f"{len(buffer):,} bytes", where=str(path), fix=_AGAIN
-                )
+                expected, found = "a word, a space and its numbers until the end", f"{len(buffer):,} bytes"
+                raise DataError(expected=expected, found=found, where=str(path), fix=_AGAIN)
             if not more:
                 break
     _check_count(header, count, path)

@@ -5,7 +5,6 @@ Of a file only the rows that are needed are kept; a token is looked up in severa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -38,22 +37,6 @@ _GLOVE_FILES = ("glove_6B_50d_emb.npy", "glove_6B_index.parquet")
 _MIN_KNOWN_SHARE = 0.01
 _FEW_KNOWN_SHARE = 0.3
 _NEGATION = "n't"
-_SHARE_ALIKE = (
-    "a share-alike licence: check what it requires before you pass on a model that contains rows of it"
-)
-# The licences of published vectors by the names of their files, and a warning. fasttext.cc has English
-# vectors, those of 157 languages ("cc.de.300.vec") and of Wikipedia ("wiki.de.vec").
-_PUBLISHED: tuple[tuple[str, str | None, str], ...] = (
-    (r"glove\.(6B|42B|840B|twitter\.27B)\b|GloVe 6B, 50 dimensions \(", "PDDL-1.0", ""),
-    (
-        r"(cc|wiki)\.[a-z-]+(\.300|\.align)?\.vec|(wiki-news|crawl)-300d-\d+M(-subword)?\.vec",
-        "CC-BY-SA-3.0",
-        f"fastText's published vectors are under CC-BY-SA-3.0, {_SHARE_ALIKE}",
-    ),
-    (r"numberbatch\b", "CC-BY-SA-4.0", f"ConceptNet Numberbatch is under CC-BY-SA-4.0, {_SHARE_ALIKE}"),
-    (r".*\.vec(\.gz)?$", None, f"if they are fastText's published vectors, CC-BY-SA-3.0 is {_SHARE_ALIKE}"),
-    ("", None, ""),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +48,8 @@ class WordVectors:
         rows: float32 [word, dimension].
         name: the file, or what the package contains.
         sha256: of the file as it is on disk; of `GLOVE`, of the array and the words one after the other.
-        licence: of the published vectors that the name suggests; None: not known.
-        notes: warnings for the user, one sentence each.
-
-    Example:
-        >>> vectors = read_word_vectors("glove.6B.50d.txt", words={"good", "don't"})  # doctest: +SKIP
-        >>> rows, is_known = vectors.rows_of(["good", "don't", "qwzx"])  # doctest: +SKIP
-        >>> rows.shape, is_known.tolist()  # doctest: +SKIP
-        ((3, 50), [True, True, False])
+        licence: of `GLOVE`; None: not known.
+        notes: a warning where few words of the texts have a vector.
     """
 
     words: list[str]
@@ -144,11 +121,12 @@ def read_word_vectors(
     files, tokens = vector_files(path_or_name), words or ()
     wanted = {word for token in tokens for each in (_spellings(token), *_parts(token)) for word in each}
     kept = read_rows(files, wanted, frequent)
-    name = _name_of_glove() if str(path_or_name) == GLOVE else files[0].name
-    licence, note = next((of, text) for pattern, of, text in _PUBLISHED if re.match(pattern, name, re.I))
+    name, licence = files[0].name, None
+    if str(path_or_name) == GLOVE:
+        name = f"GloVe 6B, 50 dimensions ({_DISTRIBUTION} {version(_DISTRIBUTION)})"
+        licence = "PDDL-1.0"
     vectors = WordVectors([*kept], np.array([*kept.values()], np.float32), name, sha256_of(*files), licence)
-    notes = [f"{name}: {note}"] if note else []
-    return replace(vectors, notes=(*notes, *_coverage_notes(vectors, tokens, path_or_name)))
+    return replace(vectors, notes=_coverage_notes(vectors, tokens, path_or_name))
 
 
 def vector_files(path_or_name: str | Path) -> tuple[Path, ...]:
@@ -168,24 +146,14 @@ def vector_files(path_or_name: str | Path) -> tuple[Path, ...]:
 
 
 def _glove_files() -> tuple[Path, ...]:
-    """Return the files of the package of `GLOVE`; nothing of it is imported."""
     require((_MODULE, "polars"), "the name 'glove'", TO_READ_GLOVE)
     spec = find_spec(_MODULE)
     assert spec is not None
     assert spec.origin is not None
-    files = tuple(Path(spec.origin).parent / "data" / name for name in _GLOVE_FILES)
-    for path in files:
-        if not path.is_file():
-            expected, fix = f"a file of {_DISTRIBUTION}", f"pip install --force-reinstall {_DISTRIBUTION}"
-            raise DataError(expected=expected, found="none", where=str(path), fix=fix)
-    return files
+    return tuple(Path(spec.origin).parent / "data" / name for name in _GLOVE_FILES)
 
 
-def _name_of_glove() -> str:
-    return f"GloVe 6B, 50 dimensions ({_DISTRIBUTION} {version(_DISTRIBUTION)})"
-
-
-def _coverage_notes(vectors: WordVectors, words: Collection[str], where: str | Path) -> list[str]:
+def _coverage_notes(vectors: WordVectors, words: Collection[str], where: str | Path) -> tuple[str, ...]:
     """Check that the vectors are of the words' language, and return a warning where few are known.
 
     Digits and punctuation are the same in every language, so only words with a letter count.
@@ -193,16 +161,13 @@ def _coverage_notes(vectors: WordVectors, words: Collection[str], where: str | P
     with_letter = [word for word in words if any(map(str.isalpha, word))]
     known = sum(bool(vectors.places(word)) for word in with_letter)
     if with_letter and known <= _MIN_KNOWN_SHARE * len(with_letter):
-        raise DataError(
-            expected="vectors for words of the texts",
-            found=f"{known:,} of {len(with_letter):,} words" if known else "none",
-            where=str(where),
-            fix="use vectors of the language of the texts",
-        )
+        expected, fix = "vectors for words of the texts", "use vectors of the language of the texts"
+        found = f"{known:,} of {len(with_letter):,} words" if known else "none"
+        raise DataError(expected=expected, found=found, where=str(where), fix=fix)
     if known < _FEW_KNOWN_SHARE * len(with_letter):
         share = f"only {100 * known / len(with_letter):.0f} % of the words of the texts have a vector"
-        return [f"{vectors.name}: {share}: check that the vectors are of their language"]
-    return []
+        return (f"{vectors.name}: {share}: check that the vectors are of their language",)
+    return ()
 
 
 def _spellings(token: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from foretell.data.checks import data_notes, is_single
+from foretell.data.checks import data_notes
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.data.records import Record, label_of, text_of
@@ -79,17 +79,12 @@ class TokenLengths:
         ]
 
 
-def count_tokens(texts: Iterable[str], split: Splitter) -> tuple[TokenLengths, int]:
-    """Count the tokens of texts, in memory that does not grow with the number of texts.
-
-    Returns:
-        The lengths, and the number of texts that look like an identifier (`is_single`).
-    """
-    by_length, vocabulary, single = Counter[int](), set[str](), 0
+def count_tokens(texts: Iterable[str], split: Splitter) -> TokenLengths:
+    """Count the tokens of texts, in memory that does not grow with the number of texts."""
+    by_length, vocabulary = Counter[int](), set[str]()
     for text in texts:
         tokens = split(text)
         by_length[len(tokens)] += 1
-        single += is_single(text, tokens)
         if len(vocabulary) <= _MAX_VOCABULARY:
             vocabulary.update(tokens)
     lengths = np.array(sorted(by_length) or [0])
@@ -97,7 +92,7 @@ def count_tokens(texts: Iterable[str], split: Splitter) -> tuple[TokenLengths, i
     # The smallest length that at least this part of the texts does not exceed.
     seen = np.cumsum(counts)
     median, p95 = (int(lengths[np.searchsorted(seen, part * seen[-1])]) for part in (0.5, 0.95))
-    found = TokenLengths(
+    return TokenLengths(
         texts=int(seen[-1]),
         median=median,
         p95=p95,
@@ -107,12 +102,11 @@ def count_tokens(texts: Iterable[str], split: Splitter) -> tuple[TokenLengths, i
         distinct_is_whole=len(vocabulary) <= _MAX_VOCABULARY,
         counts=dict(by_length),
     )
-    return found, single
 
 
 def survey_examples(examples: Examples, split: Split | None = None, *, tokens: Splitter) -> Survey:
     """Survey examples, and their split if it is given; `tokens` returns the tokens of a text."""
-    lengths, single = count_tokens(examples.texts, tokens)
+    lengths = count_tokens(examples.texts, tokens)
     labels = label_counts(examples)
     duplicates = len(examples) - len({text_key(text) for text in examples.texts})
     rows = [("texts", f"{len(examples):,}")]
@@ -120,13 +114,13 @@ def survey_examples(examples: Examples, split: Split | None = None, *, tokens: S
         rows.append(("validation", f"{len(split.valid):,}"))
     rows += [(f"{len(labels)} labels", counted(labels)), *lengths.rows("text", len(examples))]
     rows += [("duplicates", f"{duplicates:,}" if duplicates else "none"), *dropped_rows(examples)]
-    notes = [*examples.notes, *data_notes(examples, single=single)]
+    notes = [*examples.notes, *data_notes(examples)]
     return Survey(examples.name, lengths.total, rows, notes + list(() if split is None else split.notes))
 
 
 def survey_corpus(corpus: Corpus, *, tokens: Splitter, lines: Iterable[str] | None = None) -> Survey:
     """Survey a corpus, or some of its `lines`, in one pass and constant memory, without duplicates."""
-    found, _ = count_tokens(corpus if lines is None else lines, tokens)
+    found = count_tokens(corpus if lines is None else lines, tokens)
     rows = [("lines", f"{found.texts:,}"), *found.rows("line", found.texts)]
     return Survey(corpus.name, found.total, rows, list(corpus.notes))
 
@@ -140,7 +134,8 @@ def label_counts(examples: Examples) -> dict[str, int]:
     """Return to how many texts each label applies, the most frequent first."""
     counts: Mapping[str, int] = Counter(examples.labels)
     if examples.sets is not None:
-        counts = dict(zip(examples.sets.names, map(int, examples.sets.positives()), strict=True))
+        of_label = np.nansum(examples.sets.values, axis=0)
+        counts = dict(zip(examples.sets.names, map(int, of_label), strict=True))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -74,7 +74,7 @@ def survey(
         if other is not None
     )
     repeats, labels = find_repeats(examples.texts), label_counts(examples)
-    lengths, single = _lengths(examples.texts)
+    lengths = _lengths(examples.texts)
     check, hear = None, listener or (lambda _: None)
     if check_labels:
         check = check_of_labels(examples.texts, examples.labels, rows, hear)
@@ -91,7 +91,7 @@ def survey(
         conflicts=conflicts(repeats, examples.labels),
         overlaps=overlaps,
         label_check=check,
-        notes=[*examples.notes, *data_notes(examples, single=round(single * len(examples)))],
+        notes=[*examples.notes, *data_notes(examples)],
         label_column=columns.label,
         source=(source, how),
     )
@@ -108,17 +108,13 @@ def _read(source: object, how: Reading) -> tuple[Examples, list[int], ColumnCoun
     return examples, rows, columns
 
 
-def _lengths(texts: Sequence[str]) -> tuple[TokenLengths, float]:
-    """Count the tokens of texts, of much text those of a random part.
-
-    Returns:
-        The lengths, and the share of texts that look like an identifier.
-    """
+def _lengths(texts: Sequence[str]) -> TokenLengths:
+    """Count the tokens of texts, of much text those of a random part."""
     counted = texts
     if len(texts) > MAX_TEXTS or sum(map(len, texts)) > MAX_COUNTED:
         order = np.random.default_rng(SEED).permutation(len(texts))
         enough = int(np.searchsorted(np.cumsum([len(texts[place]) for place in order]), MAX_COUNTED)) + 1
         counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
-    found, single = count_tokens(counted, Tokenizer.without_words("words", lowercase=True).runs)
+    found = count_tokens(counted, Tokenizer.without_words("words", lowercase=True).runs)
     total = round(found.total / len(counted) * len(texts))
-    return replace(found, total=total), single / len(counted)
+    return replace(found, total=total)

@@ -22,9 +22,8 @@ def write_xlsx(path: Path, sheets: Sheets, hidden: Sequence[str] = ()) -> None:
         for i, (name, rows) in enumerate(sheets.items(), start=1):
             state = ' state="hidden"' if name in hidden else ""
             listed += f'<sheet name="{escape(name)}" sheetId="{i}" r:id="r{i}"{state}/>'
-            relations += (
-                f'<Relationship Id="r{i}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{i}.xml"/>'
-            )
+            kind, target = f"{_OFFICE}/worksheet", f"worksheets/sheet{i}.xml"
+            relations += f'<Relationship Id="r{i}" Type="{kind}" Target="{target}"/>'
             data = "".join(_row(number, row) for number, row in enumerate(rows, start=1))
             sheet = f'<worksheet xmlns="{_XLSX}"><sheetData>{data}</sheetData></worksheet>'
             file.writestr(f"xl/worksheets/sheet{i}.xml", sheet)
@@ -38,12 +37,12 @@ def write_xlsx(path: Path, sheets: Sheets, hidden: Sequence[str] = ()) -> None:
 
 
 def _row(number: int, row: Sequence[Cell]) -> str:
-    places = ((f"{chr(ord('A') + i)}{number}", value) for i, value in enumerate(row) if value is not None)
-    return f'<row r="{number}">{"".join(_cell(place, value) for place, value in places)}</row>'
-
-
-def _cell(place: str, value: Cell) -> str:
-    if isinstance(value, str):
-        text = f'<is><t xml:space="preserve">{escape(value)}</t></is>'
-        return f'<c r="{place}" t="inlineStr">{text}</c>'
-    return f'<c r="{place}"><v>{value}</v></c>'
+    cells = ""
+    for i, value in enumerate(row):
+        place = f"{chr(ord('A') + i)}{number}"
+        if isinstance(value, str):
+            text = f'<is><t xml:space="preserve">{escape(value)}</t></is>'
+            cells += f'<c r="{place}" t="inlineStr">{text}</c>'
+        elif value is not None:
+            cells += f'<c r="{place}"><v>{value}</v></c>'
+    return f'<row r="{number}">{cells}</row>'

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import io
-import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from foretell.data import source as module
-from foretell.data.decode import OLE, guess_encoding, kind_of, open_text
-from foretell.data.records import ReadOptions
-from foretell.data.source import Source
+from foretell.data.decode import guess_encoding, open_text
 from foretell.errors import DataError
 
 FRENCH = "Ce film était très décevant, malgré une idée brillante à l’origine.\nDeuxième ligne.\n"
@@ -32,8 +25,6 @@ def read(path: str | Path) -> tuple[str, list[str]]:
         ("utf-8", []),
         ("utf-8-sig", []),
         ("utf-16", ["a.txt: read as UTF-16"]),
-        ("utf-16-be", ["a.txt: read as UTF-16 (it has no byte order mark)"]),
-        ("utf-32", ["a.txt: read as UTF-32"]),
         ("cp1252", ["a.txt: read as cp1252"]),
     ],
 )
@@ -67,22 +58,23 @@ def test_cut_missing_empty_and_folder_are_each_told(tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
-def test_standard_input_is_read_and_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(gzip.compress(FRENCH.encode()))))
-    monkeypatch.setattr("sys.stdin", stdin)
-    assert read("-")[0] == FRENCH
-    assert not stdin.closed
-
-
 def test_old_encodings_are_recognised() -> None:
     for text, encoding in (
-        ("café", "cp1252"), ("Schöne Grüße aus München", "cp1252"),
+        ("café", "cp1252"), ("Schöne Grüße aus München", "cp1252"), ("5 € – “so-so”", "cp1252"),
+        ("text,label\ngarçon,pos\nbad,neg\n", "cp1252"),
+        ("Jakość dźwięku jest świetna, lecz bateria szybko się rozładowuje.", "cp1250"),
         ("Этот фильм был очень плохим, но музыка хорошая", "cp1251"),
+        ("Этот фильм был очень плохим, но музыка хорошая, и актёры играли замечательно.", "koi8-r"),
+        ("Η ταινία ήταν πολύ βαρετή και υπερβολικά μεγάλη.", "cp1253"),
+        ("Kitap çok güzel yazılmış, elimden bırakamadım.", "cp1254"),
+        ("אני ממליץ בחום על המלון הזה, הצוות אדיב ועוזר. הסרט היה משעמם מאוד.", "cp1255"),
+        ("أنصح بهذا الفندق بشدة، الموظفون لطفاء ومتعاونون.", "cp1256"),
+        ("这部电影非常无聊，而且太长了。", "gbk"), ("這部電影非常無聊，而且太長了。", "big5"),
         ("この映画はとても面白かったです。また見たいと思います。", "cp932"),
+        ("이 호텔을 강력히 추천합니다.", "euc-kr"),
     ):  # fmt: skip
-        found = guess_encoding(text.encode(encoding))
-        assert found is not None
-        assert text.encode(encoding).decode(found) == text
+        data = 2 * text.encode(encoding)
+        assert data.decode(guess_encoding(data) or "ascii") == 2 * text
 
 
 @pytest.mark.parametrize("data", [b"hello \xff world", bytes(range(1, 256)) * 9, "é ü ï".encode() + b"\xff"])
@@ -90,64 +82,26 @@ def test_nothing_is_guessed_where_nothing_fits(data: bytes) -> None:
     assert guess_encoding(data) is None
 
 
-@settings(max_examples=30)
-@given(st.text(st.sampled_from("ab\n\r,é"), min_size=1), st.integers(2, 9), st.integers(0, 2), st.booleans())
-def test_the_text_is_whole_whatever_was_looked_at_before(
-    tmp_path_factory: pytest.TempPathFactory, text: str, size: int, peeked: int, as_lines: bool
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "peeked.txt"
-    path.write_bytes(text.encode())
-    with pytest.MonkeyPatch.context() as patch, Source(path, ReadOptions(), []) as source:
-        patch.setattr(module, "_PEEKED", size)
-        for name in ("start", "first_line")[:peeked]:
-            getattr(source, name)
-        pieces = list(source.lines()) if as_lines else [source.whole(1000)]
-    assert "".join(pieces) == text
-    if as_lines and "\r" not in text:
-        assert pieces == text.splitlines(keepends=True)
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_what_is_compressed_is_copied_to_a_file(tmp_path: Path, packed: bool) -> None:
-    (tmp_path / "a").write_bytes(gzip.compress(b"content") if packed else b"content")
-    with Source(tmp_path / "a", ReadOptions(), []) as source:
-        assert source.start == b"content"
-        file = source.file()
-        assert file.read_bytes() == b"content"
-        assert (file == tmp_path / "a") is not packed
-    assert file.exists() is not packed
-
-
-def zipped(*names: str) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
-        for name in names:
-            file.writestr(name, "content that can be compressed, compressed, compressed")
-    return out.getvalue()
-
-
 @pytest.mark.parametrize(
     ("data", "name"),
     [
-        (zipped("[Content_Types].xml", "_rels/.rels", "word/document.xml"), "a Word document"),
-        (zipped("[Content_Types].xml", "xl/workbook.xml"), "an Excel workbook"),
-        (zipped("excel/words.txt", "sword/x.txt"), "a zip archive"),
-        (OLE + bytes(600) + "WordDocument".encode("utf-16-le"), "a Word document"),
-        (OLE + bytes(600) + "EncryptedPackage".encode("utf-16-le"), "an Office document protected by a"),
-        (rb"{\rtf1\ansi Dear all}", "a document in Rich Text Format"),
-        (b"%PDF-1.7\n", "a PDF document"),
-        (bytes(257) + b"ustar" + bytes(250), "a tar archive"),
-        (b"PAR1abc", "a Parquet file"),
-        (bytes(100) + b"abc", "binary data"),
+        (
+            b"PK\x03\x04 and more",
+            "an Office document or a zip archive; save it as CSV or plain text, or unpack it",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+            "an Office document; save it as CSV or plain text",
+        ),
+        (rb"{\rtf1\ansi Dear all}", "an Office document; save it as"),
+        (b"%PDF-1.7\n", "a PDF document; save its text as"),
+        (b"PAR1abc", "a Parquet file; give its name"),
+        (FRENCH.encode("utf-32"), "text in UTF-32; save it as UTF-8"),
+        (FRENCH.encode("utf-16-be"), r"binary data \(byte 0 is zero\); save it as text in UTF-8"),
+        (bytes(257) + b"ustar" + bytes(250), "binary data .* or unpack it"),
     ],
 )
 def test_each_kind_is_named_with_what_to_do(tmp_path: Path, data: bytes, name: str) -> None:
     (tmp_path / "file").write_bytes(data)
-    advice = "" if name == "binary data" else "; [a-z].+"
-    with pytest.raises(DataError, match=rf"file: expected text, found {name}.*{advice}"):
+    with pytest.raises(DataError, match=rf"file: expected text, found {name}"):
         read(tmp_path / "file")
-
-
-@pytest.mark.parametrize("data", [b"", b"P", b"PK\n", b"%PDF", b"{\n", b"\x80\x81", "\u4e00".encode("gbk")])
-def test_text_is_no_kind(data: bytes) -> None:
-    assert kind_of(data) is None

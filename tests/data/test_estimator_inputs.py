@@ -1,4 +1,4 @@
-"""Values as texts and labels, columns, and the arguments of an estimator."""
+"""Values as texts and labels, and the arguments of an estimator."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from foretell.data.columns import Columns, by_length, choose_columns
 from foretell.data.estimator_inputs import (
     estimator_data,
-    text_chunks,
     training_data,
     validation_data,
 )
-from foretell.data.records import ReadOptions, is_missing, label_of, text_of
+from foretell.data.records import is_missing, label_of, text_of
 from foretell.errors import DataError
 
 
@@ -36,47 +34,6 @@ def test_values_as_texts_and_labels() -> None:
         assert type(text_of(value)) is str
 
 
-@pytest.mark.parametrize(
-    ("names", "options", "expected"),
-    [
-        ("id text label", {}, ("text", "label")),
-        ("Review-Text Sentiment", {}, ("Review-Text", "Sentiment")),
-        ("title body class", {}, ("body", "class")),
-        ("note", {}, ("note", None)),
-        ("note kind", {"text": "Note", "label": "kind"}, ("note", "kind")),
-        ("note other", {"text": "note", "need_label": True}, ("note", "other")),
-        ("a b c", {}, "clearly the text, found the columns a, b, c; name it with --text"),
-        ("text a b", {"need_label": True}, "clearly the label, .*; name it with --label"),
-        ("text", {"text": "txet"}, r"column text; did you mean --text text \(Python: text='text'\)\?"),
-        ("text", {"label": "x"}, "'x', found the column text; name one of them with --label COLUMN"),
-        ("", {}, "found no columns"),
-        (" ".join(f"c{i}" for i in range(30)), {}, "c19 and 10 more"),
-    ],
-)
-def test_columns_are_chosen_where_they_are_clear(names: str, options: Any, expected: Any) -> None:
-    if isinstance(expected, tuple):
-        found = choose_columns(names.split(), [], ReadOptions(**options), "a.csv")
-        assert found == Columns(*expected)
-        return
-    with pytest.raises(DataError, match=rf"^a\.csv: expected .*{expected}"):
-        choose_columns(names.split(), [], ReadOptions(**options), "a.csv")
-
-
-def test_two_columns_are_told_apart_by_their_content() -> None:
-    rows = [["good", "a rather long text"], ["bad", "another long text"], ["good", "and one more"]]
-    assert choose_columns(["a", "b"], rows, ReadOptions(), "a.csv") == Columns("b", "a")
-    assert by_length([["x", "y"], ["y", "x"]]) is None
-    assert by_length([]) is None
-
-
-# tests/newcomer has the columns that are no labels.
-@pytest.mark.parametrize("columns", [{"stars": "{1}", "helpful": "{1}"}, {"kind": "k{1}"}])
-def test_a_column_that_repeats_is_taken_as_the_label(columns: dict[str, str]) -> None:
-    rows = [[f"text {i}", *(form.format(i, i % 3 + 1) for form in columns.values())] for i in range(30)]
-    found = choose_columns(["text", *columns], rows, ReadOptions(need_label=True), "a.csv")
-    assert found.label == next(iter(columns))
-
-
 TEXTS = ["good", "bad", "fine"]
 
 
@@ -86,9 +43,6 @@ TEXTS = ["good", "bad", "fine"]
 def test_labels_in_every_form(y: Any) -> None:
     data = estimator_data(iter(TEXTS), y)
     assert (data.examples.labels, data.classes.tolist(), data.unlabelled) == (["0", "1", "0"], [0, 1], ())
-
-
-def test_dates_are_text() -> None:
     days = [dt.date(2026, 1, 2), dt.date(2025, 12, 31)]
     assert estimator_data(TEXTS[:2], days).classes.tolist() == ["2025-12-31", "2026-01-02"]
 
@@ -104,24 +58,13 @@ def test_rows_without_a_label_and_their_weights_are_separated() -> None:
             estimator_data(TEXTS, ["a", "b", "a"], wrong)
 
 
-@pytest.mark.parametrize(
-    ("y", "message"),
-    [("abc", "one label for each text"), (np.zeros((3, 2, 2)), "shape"), (np.full((3, 2), 2), "of 0 and 1")],
-)
-def test_what_is_no_label_is_refused(y: Any, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        estimator_data(TEXTS, y)
-
-
 def test_a_table_or_a_file_holds_texts_and_labels(tmp_path: Path) -> None:
     frame = pd.DataFrame({"text": ["good thing", "bad thing"], "label": ["a", "b"]})
-    data = training_data(frame, None, [1, 2])
-    assert (data.examples.labels, data.examples.weights) == (["a", "b"], [1.0, 2.0])
+    assert training_data(frame, None).examples.labels == ["a", "b"]
     with pytest.raises(DataError, match="requires y to be passed"):
         training_data(TEXTS, None)
-    dropped = pd.DataFrame({"text": ["good thing", None], "label": ["a", "b"]})
-    with pytest.raises(DataError, match="one weight for each text"):
-        training_data(dropped, None, [1, 2], text="text", label="label")
+    with pytest.raises(DataError, match="no sample_weight where X has the labels too, found some"):
+        training_data(frame, None, [1, 2])
     # A file may have a title above its columns.
     file = tmp_path / "tickets.csv"
     file.write_text("Tickets,May\nbody,team\n" + "it prints,a\nit bills,b\n" * 5)
@@ -131,13 +74,10 @@ def test_a_table_or_a_file_holds_texts_and_labels(tmp_path: Path) -> None:
 
 def test_a_validation_set() -> None:
     assert validation_data(None) is None
+    for wrong in ([None, "a", "b"], [["a"], ["b"], ["a"]], np.zeros((3, 2))):
+        with pytest.raises(DataError, match=r"y\[0\]: expected one label for each text"):
+            validation_data((TEXTS, wrong))
     for valid in ((TEXTS, [1, 0, 1]), pl.DataFrame({"text": TEXTS, "label": ["1", "0", "1"]})):
         found = validation_data(valid)
         assert found is not None
         assert (found.texts, found.labels) == (TEXTS, ["1", "0", "1"])
-
-
-def test_an_iterator_is_read_in_chunks_that_grow() -> None:
-    sizes = [len(chunk) for chunk in text_chunks(iter(["a"] * 700))]
-    assert sizes[:5] == [1, 2, 4, 8, 16]
-    assert (max(sizes), sum(sizes)) == (256, 700)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from scipy import sparse
 
+from foretell.data.estimator_inputs import estimator_data
 from foretell.data.examples import read_examples
-from foretell.data.label_sets import (
-    LabelSets,
-    check_known_labels,
-    has_several_labels,
-    names_in,
-    parts_of_groups,
-    sets_of,
-)
+from foretell.data.label_sets import names_in, parts_of_groups
 from foretell.data.records import Record
 from foretell.data.split import make_split
 from foretell.errors import DataError
@@ -63,17 +60,6 @@ def test_labels_of_lists_keep_their_type() -> None:
         read_examples({"text": ["x", "y"], "label": [[10, 9], [9]]})
 
 
-def test_sets_of_other_labels() -> None:
-    sets = LabelSets.of_lists([["a"], ["b", "a"], None], ["a", "b"])
-    assert sets.positives().tolist() == [2, 1]
-    expected = [[0, 0, 1], [1, 0, 1], [np.nan, 0, np.nan]]
-    np.testing.assert_array_equal(sets.aligned(["b", "c", "a"]), expected)
-    assert sets.joined("; ") == ["a", "a; b", ""]
-    check_known_labels(sets, ["a", "b"], "here")
-    with pytest.raises(DataError, match=r"here: expected the labels a, found b"):
-        check_known_labels(sets, ["a"], "here")
-
-
 def test_parts_keep_the_share_of_each_label_and_groups_together() -> None:
     rng = np.random.default_rng(1)
     values = (rng.random((200, 5)) < [0.5, 0.3, 0.1, 0.05, 0.0]).astype(np.float32)
@@ -100,23 +86,45 @@ def test_a_split_and_a_survey_of_them() -> None:
     assert split.valid is not None
     assert split.valid.sets is not None
     assert split.valid.sets.values.sum(axis=0).tolist() == [10, 5]
-    # All texts have the label a, which is no reason for the warning about accuracy.
-    assert not any("macro" in note for note in split.notes)
     assert ("2 labels", "a 50, b 25") in survey_examples(examples, split, tokens=str.split).rows
 
 
-def test_matrices_of_every_kind() -> None:
-    matrix = np.array([[0, 1], [1, 1], [0, 0]])
-    for y in (matrix, matrix.tolist(), sparse.csr_matrix(matrix), matrix.astype(bool), pd.DataFrame(matrix)):
-        assert has_several_labels(y)
-        sets, label_type = sets_of(y)
-        assert (sets.names, label_type) == (["0", "1"], "integer")
-        np.testing.assert_array_equal(sets.values, matrix)
-    sets, label_type = sets_of([(10, 9), [9], set(), None])
-    assert (sets.names, label_type) == (["9", "10"], "integer")
-    np.testing.assert_array_equal(sets.values, [[1, 1], [1, 0], [0, 0], [np.nan, np.nan]])
-    for single in (["a", "b"], np.array([[1], [0]]), [None, "a"], iter([[1]])):
-        assert not has_several_labels(single)
-    for bad in (np.array([[0, 2], [1, 0]]), [["a"], "b"]):
-        with pytest.raises(DataError):
-            sets_of(bad)
+MATRIX = np.array([[0, 1], [1, 1], [0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (MATRIX, [0, 1]),
+        (MATRIX.tolist(), [0, 1]),
+        (sparse.csr_matrix(MATRIX), [0, 1]),
+        (MATRIX.astype(bool), [0, 1]),
+        (pd.DataFrame(MATRIX), [0, 1]),
+        (pl.DataFrame(MATRIX, schema=["a", "b"]), ["a", "b"]),
+        ([["b"], ("a", "b"), set()], ["a", "b"]),
+        (pl.Series([["b"], ["a", "b"], []]), ["a", "b"]),
+        (pa.array([["b"], ["a", "b"], []]), ["a", "b"]),
+        ([np.array([10]), np.array([9, 10]), []], [9, 10]),
+    ],
+)
+def test_several_labels_in_every_form(y: Any, classes: list[Any]) -> None:
+    data = estimator_data(["x", "y", "z"], y)
+    assert data.classes.tolist() == classes
+    assert data.examples.sets is not None
+    np.testing.assert_array_equal(data.examples.sets.values, MATRIX)
+
+
+def test_what_is_unknown_and_what_is_no_label() -> None:
+    data = estimator_data(["x", "y", "z"], [["a"], None, ["b"]])
+    assert (data.examples.texts, data.unlabelled) == (["x", "z"], ("y",))
+    # One column is one label for each text, unless texts may have several.
+    column = np.array([[1], [0], [1]])
+    assert estimator_data(["x", "y", "z"], column).examples.labels == ["1", "0", "1"]
+    assert estimator_data(["x", "y", "z"], column, multi_label=";").examples.labels == ["0", "", "0"]
+    for y, message in (
+        (2 * MATRIX, "a matrix of 0 and 1"), (np.zeros((3, 2, 2)), "shape"),
+        ("abc", "one label for each text"), ([["a"], "b", ["c"]], r"y\[1\]: expected a list of labels"),
+        ([["a"], ["b"]], "expected 3 labels, one for each text, found 2"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=message):
+            estimator_data(["x", "y", "z"], y)

@@ -59,7 +59,6 @@ def test_equal_texts_are_one_and_are_found_by_their_words(tmp_path: Path) -> Non
         (COLUMNS + "flat,,1,0\n", "text 3: expected a probability, found ''"),
         (COLUMNS + "flat,1,1,0\n", "text 3: .* found a sum of 2"),
         (COLUMNS + "fine,0.1,0.8,0.1\n", r"found two different ones for 'fine' \(texts 1 and 3\)"),
-        ("text,good,bad,so\n", "texts"),
     ],
 )
 def test_bad_files_are_one_line(content: str, message: str, tmp_path: Path) -> None:
@@ -72,8 +71,6 @@ def test_bad_files_are_one_line(content: str, message: str, tmp_path: Path) -> N
 def test_arrays_of_another_shape_are_one_line(values: Any) -> None:
     with pytest.raises(DataError, match=r"of the shape \(1, 3\)"):
         answered(["a text"], values, LABELS, "teacher")
-
-
-def test_sums_that_are_rounded_are_made_1() -> None:
+    # Sums that are rounded are made 1.
     found = answered(["a text"], [[0.33, 0.33, 0.33]], LABELS, "teacher")
     np.testing.assert_allclose(values_of(found).sum(axis=1), 1)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.data.checks import check_learnable, data_notes, is_single
+from foretell.data.checks import data_notes
 from foretell.data.examples import Examples
 from foretell.data.split import Split, make_split, text_key
 from foretell.errors import DataError
@@ -35,21 +35,10 @@ def digest(split: Split) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-@pytest.mark.parametrize(
-    ("n", "fraction", "seed", "expected"),
-    [
-        (500, 0.1, 1, "95fd76193dcf6f5c"),
-        (2000, 0.05, 1, "b876f851bd2f0e93"),
-    ],
-)
-def test_the_split_is_the_one_that_earlier_versions_made(
-    n: int, fraction: float, seed: int, expected: str
-) -> None:
+def test_the_split_is_the_one_that_earlier_versions_made() -> None:
     # A run that is resumed, and a metric that is measured again, need the same validation texts.
-    assert digest(make_split(generated(n, n), fraction=fraction, seed=seed)) == expected
-
-
-def test_the_split_by_a_given_validation_set_is_the_one_that_earlier_versions_made() -> None:
+    for n, fraction, expected in ((500, 0.1, "95fd76193dcf6f5c"), (2000, 0.05, "b876f851bd2f0e93")):
+        assert digest(make_split(generated(n, n), fraction=fraction, seed=1)) == expected
     split = make_split(generated(5, 400), valid=generated(6, 100), fraction=0.1, seed=1)
     assert (len(split.train), digest(split)) == (318, "aa5204f06bb8c2e1")
 
@@ -91,8 +80,7 @@ def test_a_leak_between_given_sides_is_kept_out_of_training() -> None:
     assert split.unlabelled == ("new", "new")
     assert [note for note in split.notes if "removed" in note] == [
         "removed 3 training texts that are also in the validation set (valid.csv)",
-        "removed 2 unlabelled texts that are also in the validation set",
-        "removed 1 unlabelled text that is also in the training set",
+        "removed 3 unlabelled texts that are also in the training or validation set",
     ]
 
 
@@ -112,42 +100,9 @@ def test_a_validation_set_that_does_not_go_with_the_training_texts_is_refused(
         make_split(Examples(["a", "b", "c"], ["x", "y", "x"]), valid=valid, fraction=0.1, seed=1)
 
 
-@settings(max_examples=30)
-@given(
-    st.lists(st.tuples(st.sampled_from("uvwxyz"), LABELS), min_size=1), st.lists(st.sampled_from("uvwxyzst"))
-)
-def test_no_unlabelled_text_is_in_another_part(rows: list[tuple[str, str]], unlabelled: list[str]) -> None:
-    examples = Examples([text for text, _ in rows], [label for _, label in rows])
-    split = make_split(examples, fraction=0.3, seed=1, unlabelled=unlabelled)
-    assert list(split.unlabelled) == [text for text in unlabelled if text not in examples.texts]
-
-
-@pytest.mark.parametrize(
-    ("examples", "message"),
-    [
-        (Examples([], [], dropped={"an empty text": 2}), r"found none \(2 dropped with an empty text\)"),
-        (Examples(["a", "b"], ["x", "x"]), "expected two labels or more, found only 'x', 2 times"),
-        (Examples([*map(str, range(30))], [*map(str, range(30))]), "30 different labels for 30 texts"),
-    ],
-)
-def test_what_cannot_be_learned_is_told(examples: Examples, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        check_learnable(examples)
-
-
 def test_labels_that_differ_only_in_case_or_white_space_are_named_with_their_counts() -> None:
     labels = ["good"] * 3 + ["Good", " good", "bad", "very  bad", "Very bad"]
-    assert data_notes(Examples(["two words"] * len(labels), labels), single=0) == [
-        "labels that differ only in case or white space: ' good' (1) and 'Good' (1) and 'good' (3); "
+    assert data_notes(Examples(["two words"] * len(labels), labels)) == [
+        "labels that differ only in case or white space: ' good' (1) and 'Good' (1) and 'good' (3), "
         "'Very bad' (1) and 'very  bad' (1)"
     ]
-
-
-def test_texts_of_a_single_token_are_suspect_above_one_half() -> None:
-    examples = Examples(["id-17"] * 100, ["x"] * 100)
-    assert data_notes(examples, single=51)[0].startswith("51 % of the texts consist of a single token:")
-    assert data_notes(examples, single=50) == []
-    # Words without spaces between them are no identifier.
-    single = [("user_17-a", ["user_17", "-", "a"]), (" 好 ", ["好"])]
-    several = [("很好吃", ["很", "好", "吃"]), ("two words", ["two", "words"])]
-    assert [is_single(*each) for each in single + several] == [True, True, False, False]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import gzip
 import io
@@ -92,16 +91,6 @@ def test_bad_files_are_told(tmp_path: Path, data: str, options: dict[str, object
         records(tmp_path, data, **options)
 
 
-@settings(max_examples=25)
-@given(st.text(st.sampled_from("a,;\t|\"\\'\n\r é"), max_size=40), st.booleans())
-def test_any_text_is_records_or_a_typed_error(
-    tmp_path_factory: pytest.TempPathFactory, data: str, need_label: bool
-) -> None:
-    with contextlib.suppress(DataError):
-        for record in records(tmp_path_factory.getbasetemp(), data, need_label=need_label):
-            assert record.text in record.fields.values()
-
-
 ROWS = [["text", "label", "stars"], ["très bon\n5 < 6", "pos", 5], ["dull", "neg", 1.5]]
 EXPECTED = [
     Record("très bon\n5 < 6", "pos", {"text": "très bon\n5 < 6", "label": "pos", "stars": "5"}),
@@ -142,21 +131,11 @@ def test_empty_rows_and_columns_and_a_title_around_the_table_are_left_out(tmp_pa
     assert list(iter_records(path, header_row=4, sheet="sheet1")) == EXPECTED
 
 
-def test_missing_labels_are_dropped_and_whole_numbers_have_no_fraction(tmp_path: Path) -> None:
-    rows = [["text", "label"], ["a", 1], ["b", None], ["c", 2.0], [None, 1]]
-    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": rows})
-    examples = read_examples(tmp_path / "a.xlsx")
-    assert (examples.texts, examples.labels) == (["a", "c"], ["1", "2"])
-    assert examples.dropped == {"no label (empty or NaN)": 1, "an empty text": 1}
-
-
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         (b"text\tlabel\na\tb\n", "found text; rename it to .csv or .tsv if it is a table"),
-        (b"%PDF-1.7 and more", "found a PDF document that cannot be read as one"),
-        (b"PK\x03\x04 and nothing else", "found a zip archive that cannot be read as one"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an Office document of before 2007 that cannot"),
+        (b"PK\x03\x04 and nothing else", "an Office document or a zip archive that cannot be read as one"),
     ],
 )
 def test_what_is_no_spreadsheet_is_named(tmp_path: Path, data: bytes, message: str) -> None:

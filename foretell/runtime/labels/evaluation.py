@@ -148,7 +148,7 @@ def multi_label_report(
     sets = examples.sets
     if sets is None or not len(examples):
         raise DataError(expected="at least one text with known labels", found="none")
-    others = sets.others(runtime.labels)
+    others = [name for name in sets.used() if name not in runtime.labels]
     names = [*runtime.labels, *others]
     targets = sets.aligned(names)
     rows = np.pad(probabilities, ((0, 0), (0, len(others))))
