@@ -103,6 +103,8 @@ def as_list(value: object) -> list[object] | None:
 
 def is_nested(value: object) -> bool:
     """Whether a value is a collection or raw bytes, not a single value."""
+    if isinstance(value, str):
+        return False
     return isinstance(value, (Mapping, bytes, bytearray)) or as_list(value) is not None
 
 

@@ -98,7 +98,7 @@ def test_the_cache_has_what_the_archive_has(
     assert pairs(named.imdb("unsup")) == [("unknown", "unsup")]
     assert len(notes) == 1
     for path in cache.iterdir():
-        path.write_bytes(b"nonsense")
+        path.write_bytes(named.sample("meditations.txt").read_bytes())
     with pytest.raises(DataError, match="set FORETELL_DATA to a folder that holds aclImdb_v1"):
         named.imdb("test")
 
