@@ -129,7 +129,7 @@ def comparison(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence
         "texts": len(examples),
         "a": heads[0],
         "b": heads[1],
-        "differences": differences(true_ids, a, b, len(all_names)),
+        "differences": differences(true_ids, a, b, metrics),
         "mcnemar": mcnemar(a == true_ids, b == true_ids),
         "interval_method": method(),
         "differ": [each for *_, each in sorted(differ, key=lambda each: each[:2])],

@@ -348,9 +348,9 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
 
         Returns:
             `texts`, `accuracy`, `macro_f1`, `labels` (precision, recall, f1 and support of each),
-            `confusion`, `calibration_error`, `log_loss` (nats), `coverage`, and `intervals` of all these
-            (95 %, by the bootstrap; `foretell.metrics.bootstrap`): what `foretell evaluate --json` prints.
-            With `by`, `slices`; with `cost`, `threshold`; with `folds`, `folds` and `measured_on`.
+            `confusion`, `calibration_error`, `log_loss` (nats), `coverage`, and `intervals` of accuracy,
+            precision, recall and F1 (95 %, by the bootstrap): what `foretell evaluate --json` prints. With
+            `by`, `slices`; with `cost`, `threshold`; with `folds`, `folds` and `measured_on`.
             Where texts may have several labels, `accuracy` is the subset accuracy, there are `micro_f1` and
             `hamming_loss` besides, and no confusion matrix, coverage, cost and folds.
 

@@ -99,7 +99,7 @@ def _kneser_ney(model: Model, unit: str) -> str:
     kneser_ney = model.kneser_ney
     if kneser_ney is None or model.interpolation is None:
         return ""
-    weights = ", ".join(f"{weight:.0%}" for weight in model.interpolation.weights)
+    weights = ", ".join(f"{weight:.0%}" for weight in model.interpolation.kneser_ney_weights)
     return (
         f"\nA Kneser–Ney model ({len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} {unit}s) is a part of "
         f"it. A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney model's. The "

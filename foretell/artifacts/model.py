@@ -122,10 +122,12 @@ def _check_labels(model: Model) -> None:
     if isinstance(ensemble, LabelwiseEnsemble):
         sizes = {len(ensemble.offsets), len(ensemble.thresholds)}
         sizes |= {len(each) for each in (ensemble.network, ensemble.linear) if each}
-        fits = sizes == {n_labels} and bool(ensemble.network or ensemble.linear)
+        fits = sizes == {n_labels}
     else:
         sizes = {len(ensemble.offsets)}
         fits = sizes <= {0, n_labels}
+    if not ensemble.network and not ensemble.linear:
+        raise wrong_weights("ensemble", "no weight above 0", model.path)
     if not fits:
         found = f"weights or offsets of {sorted(sizes)} labels for {n_labels}"
         raise wrong_weights("ensemble", found, model.path)
@@ -149,7 +151,7 @@ def _check_words(model: Model) -> None:
         raise ArtifactError(expected="no labels for words", found=repr(model.labels)[:100])
     if model.interpolation is None:
         return
-    kneser_ney, n_weights = model.kneser_ney, len(model.interpolation.weights)
+    kneser_ney, n_weights = model.kneser_ney, len(model.interpolation.kneser_ney_weights)
     if kneser_ney is None:
         found = "weights for a Kneser–Ney model that is not there"
     elif kneser_ney.size != model.tokenizer.size:

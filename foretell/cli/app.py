@@ -197,9 +197,9 @@ COMMANDS: dict[str, Command] = {
         more=(
             "A model for labels takes DATA as train labels does, a model for words plain text as train "
             "words does. Of imdb, and of a folder with train and test, it reads the test part.",
-            "Metrics of a model for labels have a 95 % confidence interval, by the bootstrap over texts. "
-            "jsonl is one object with every metric; csv is one row for each label, or with --by one row for "
-            "each value of the column.",
+            "Accuracy, precision, recall and F1 of a model for labels have a 95 % confidence interval, by "
+            "the bootstrap over texts. jsonl is one object with every metric; csv is one row for each label, "
+            "or with --by one row for each value of the column.",
             _ON_CLUSTER,
         ),
         examples=(

@@ -86,10 +86,12 @@ def labels_text(report: Report) -> str:
         lines = [(name, *map(int, row)) for name, row in zip(names, counts, strict=True)]
         blocks.append(aligned([("true \\ predicted", *names), *lines]))
     if "coverage" in report:
-        both = zip(report["coverage"], intervals["coverage"], strict=True)
+        keys = ["coverage", "accuracy"]
         # The threshold is what --abstain-below takes, digit for digit.
-        rows = ((f"{row['threshold']:g}", row, ends) for row, ends in both)
-        blocks.append(_table("abstain below", ("coverage", "accuracy"), "accuracy", rows))
+        lines = [
+            (f"{row['threshold']:g}", *(percent(row[key]) for key in keys)) for row in report["coverage"]
+        ]
+        blocks.append(aligned([("abstain below", *keys), *lines]))
     if "threshold" in report:
         blocks.append(_threshold(report["threshold"]))
     if "interval_method" in report:
@@ -141,11 +143,6 @@ def _threshold(report: Report) -> str:
     keys = ("threshold", "cost", "false_positives", "false_negatives")
     rows = [(name, *(report[key][each] for each in keys)) for key, name in names.items()]
     note = "The threshold was chosen on this data: expect a higher cost on new texts."
-    if report["cross_validated_cost"] is not None:
-        note += (
-            " Chosen on four fifths of the data and measured on the rest, five times: "
-            f"{report['cross_validated_cost']:.4f}."
-        )
     return f"{aligned([head, *rows])}\n{note}"
 
 
@@ -173,11 +170,8 @@ def suggestions_text(report: Report | None) -> str:
         return ""
     rows: list[Row] = [("next word", "first suggestion", "among three", "keystrokes saved")]
     for name, metrics in report["models"].items():
-        ends = metrics["intervals"].items()
-        rows.append((_MODELS[name], *(_with_ends("accuracy", metrics[key], each) for key, each in ends)))
-    how = report["interval_method"]
+        rows.append((_MODELS[name], *map(percent, metrics.values())))
     return (
         f"{aligned(rows)}\nOn the first {report['positions']:,} tokens; the cache holds "
-        f"{report['cache_words']:,} words. In brackets: {100 * how['level']:g} % confidence, by the "
-        f"{how['name']}."
+        f"{report['cache_words']:,} words."
     )

@@ -142,7 +142,7 @@ class Source:
             "window": self.window or None,
             "tfidf": TFIDF if self.tfidf else None,
             "kneser_ney": None if model.kneser_ney is None else KNESER_NEY,
-            "interpolation": None if model.interpolation is None else list(model.interpolation.weights),
+            "interpolation": model.interpolation and list(model.interpolation.kneser_ney_weights),
             "cache": {**cache.to_dict(), "half": HALF} if self.states else None,
             "tokens": token_rules(model.tokenizer),
         }

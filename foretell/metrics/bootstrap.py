@@ -2,9 +2,7 @@
 
 The texts are drawn again with replacement, as many as there are, and every metric is computed of each draw (a
 resample). The interval of a metric is between two quantiles of its values (the percentile bootstrap: Efron
-and Tibshirani 1993, chapter 13). The calibration error is the exception: chance makes it larger in every
-resample, so its interval is reflected at the metric (the basic bootstrap: Davison and Hinkley 1997, section
-5.2).
+and Tibshirani 1993, chapter 13).
 
 Where every text is right, each resample is all right too, and the interval has no width. It then says nothing
 about the errors that more texts would show: with n texts and none wrong, up to 3 / n of all texts can be
@@ -18,10 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Array, Float64s, Floats, Integers
-from foretell.metrics import MIN_PROBABILITY, Report, calibration_bins, label_metrics, ratio
+from foretell.arrays import Float64s, Floats, Integers
+from foretell.metrics import Flags, Report, ratio
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -127,44 +124,6 @@ def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence
     }
 
 
-def probability_intervals(
-    true_ids: Integers, probabilities: Array, thresholds: Sequence[float] = ()
-) -> Report:
-    """Return the intervals of the metrics that need probabilities.
-
-    Args:
-        true_ids: the true label of each text, [text]; a label that the model lacks is not a column.
-        probabilities: [text, label].
-        thresholds: probabilities below which the model abstains.
-
-    Returns:
-        `calibration_error`; `log_loss`, None where a true label is not a column; `coverage`, for each
-        threshold the intervals of `coverage` and of `accuracy`.
-    """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == true_ids
-    is_known = bool((true_ids < probabilities.shape[1]).all())
-    given = probabilities[np.arange(len(true_ids)), true_ids] if is_known else np.ones(len(true_ids))
-    losses = -np.log(np.clip(given.astype(np.float64), MIN_PROBABILITY, 1.0))
-    bins = calibration_bins(confidence)
-    gaps = np.where(bins[:, None] == np.arange(bins.max() + 1), (confidence - correct)[:, None], 0.0)
-    answered = (confidence[:, None] >= np.asarray(thresholds, np.float64)).astype(np.float64)
-    columns = np.column_stack([losses, gaps, answered, answered * correct[:, None]])
-    means = sums(columns) / len(columns)
-    losses, means = means[:, 0], means[:, 1:]
-    errors, means = np.abs(means[:, : gaps.shape[1]]).sum(axis=1), means[:, gaps.shape[1] :]
-    coverage, right = np.split(means, 2, axis=1)
-    accuracy = ratio(right, coverage, np.nan)
-    return {
-        "calibration_error": _reflected(interval(errors), float(np.abs(gaps.mean(axis=0)).sum())),
-        "log_loss": interval(losses) if is_known else None,
-        "coverage": [
-            {"coverage": interval(coverage[:, i]), "accuracy": interval(accuracy[:, i])}
-            for i in range(len(thresholds))
-        ],
-    }
-
-
 def sums(values: Float64s | csr_array) -> Float64s:
     """Return the sums of `values` [text, column] over each resample, [resample, column]."""
     n_texts = values.shape[0]
@@ -173,24 +132,6 @@ def sums(values: Float64s | csr_array) -> Float64s:
         counts = np.stack([np.bincount(places, minlength=n_texts) for places in drawn])
         blocks.append(counts.astype(np.float64) @ values)
     return np.concatenate(blocks)
-
-
-def ratio_intervals(parts: Float64s, wholes: Float64s) -> list[Interval | None]:
-    """Return the interval of each ratio of sums, of `parts` and `wholes` [block, ratio].
-
-    Blocks of neighbouring texts or words are drawn, since neighbours depend on one another (block bootstrap:
-    Künsch 1989).
-    """
-    above, below = np.split(sums(np.concatenate([parts, wholes], axis=1)) / len(parts), 2, axis=1)
-    return [interval(values) for values in ratio(above, below, np.nan).T]
-
-
-def _reflected(ends: Interval | None, metric: float) -> Interval | None:
-    """Return the interval of the basic bootstrap of a metric that is not below 0."""
-    return None if ends is None else [max(2 * metric - ends[1], 0.0), max(2 * metric - ends[0], 0.0)]
-
-
-Flags = npt.NDArray[np.bool_]
 
 
 def mcnemar(correct_a: Flags, correct_b: Flags) -> Report:
@@ -210,22 +151,21 @@ def mcnemar(correct_a: Flags, correct_b: Flags) -> Report:
 
 
 def differences(
-    true_ids: Integers, predicted_a: Integers, predicted_b: Integers, n_labels: int
+    true_ids: Integers, predicted_a: Integers, predicted_b: Integers, metrics: Sequence[Report]
 ) -> dict[str, Report]:
     """Return how much higher the metrics of B are, with intervals of the paired bootstrap.
 
     Both classifiers are measured on the same resamples of the texts, so that hard texts count for both. Ids
-    are [text], below `n_labels`.
+    are [text]; `metrics` are what `label_metrics` gives of each.
 
     Returns:
         `accuracy` and `macro_f1`, each with `difference` (B minus A) and its `interval`.
     """
-    names = [str(i) for i in range(n_labels)]
-    first, second = (label_metrics(true_ids, ids, names) for ids in (predicted_a, predicted_b))
+    n_labels = len(metrics[0]["labels"])
     a, b = (LabelCounts.of(true_ids, ids, n_labels) for ids in (predicted_a, predicted_b))
     values = {"accuracy": b.accuracy - a.accuracy, "macro_f1": b.macro_f1 - a.macro_f1}
     return {
-        key: {"difference": second[key] - first[key], "interval": interval(each)}
+        key: {"difference": metrics[1][key] - metrics[0][key], "interval": interval(each)}
         for key, each in values.items()
     }
 
@@ -241,11 +181,7 @@ class Estimate:
 
 
 def share_of(hits: int, texts: int) -> Estimate | None:
-    """Return the share `hits` / `texts` with its exact 95 % confidence interval; None: there are no texts.
-
-    >>> share_of(0, 50).high < 0.08
-    True
-    """
+    """Return the share `hits` / `texts` with its exact 95 % confidence interval; None: there are no texts."""
     if not texts:
         return None
     from scipy.stats import binomtest

@@ -4,60 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from foretell.arrays import Array, Float64s
 from foretell.errors import SettingsError
-from foretell.metrics import Report
+from foretell.metrics import Flags, Report
 
-FOLDS = 5
-SEED = 0
 HALF = 0.5
 
-Flags = npt.NDArray[np.bool_]
 
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What the two mistakes cost; an answer that is right costs nothing.
-
-    Attributes:
-        fp: of a false positive, above 0.
-        fn: of a false negative, above 0.
-
-    Raises:
-        SettingsError: a cost that is not a finite number above 0.
-    """
+class Costs(NamedTuple):
+    """What a false positive and a false negative cost; an answer that is right costs nothing."""
 
     fp: float
     fn: float
-
-    def __post_init__(self) -> None:
-        for name in ("fp", "fn"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise SettingsError(expected="a number above 0", found=repr(value), where=f"cost, {name}")
-
-    @property
-    def by_probability(self) -> float:
-        """The threshold that costs least where probabilities are calibrated (Elkan 2001)."""
-        return self.fp / (self.fp + self.fn)
 
 
 def costs_of(given: Mapping[str, float]) -> Costs:
     """Return the costs of a mapping with the keys fp and fn.
 
     Raises:
-        SettingsError: other keys, or a cost that is not above 0.
+        SettingsError: other keys, or a cost that is not a finite number above 0.
     """
-    if set(given) != {"fp", "fn"}:
-        raise SettingsError(
-            expected="the costs fp and fn", found=", ".join(map(str, given)) or "none", where="cost"
-        )
+    if set(given) != {"fp", "fn"} or not all(map(_is_cost, given.values())):
+        found = ", ".join(f"{name}={value!r}" for name, value in given.items()) or "none"
+        raise SettingsError(expected="the costs fp and fn, numbers above 0", found=found, where="cost")
     return Costs(**given)
+
+
+def _is_cost(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def cost_report(is_positive: Flags, probability: Array, costs: Costs) -> Report:
@@ -67,20 +45,18 @@ def cost_report(is_positive: Flags, probability: Array, costs: Costs) -> Report:
     chosen.
 
     Returns:
-        `costs`; `chosen`, `at_half` and `by_probability` (at 0.5, and at the threshold that follows from
-        calibrated probabilities), each with `threshold`, `cost` (the mean cost of a text), `false_positives`
-        and `false_negatives`; and `cross_validated_cost`: the mean cost of a text where the threshold is
-        chosen on the other four fifths of the texts, None with fewer than five texts. The cost of `chosen` is
-        too low as an estimate for new texts, because the threshold was chosen on these texts.
+        `costs`; `chosen`, `at_half` and `by_probability` (at 0.5, and at fp / (fp + fn), the threshold that
+        costs least where probabilities are calibrated, Elkan 2001), each with `threshold`, `cost` (the mean
+        cost of a text), `false_positives` and `false_negatives`. The cost of `chosen` is too low as an
+        estimate for new texts, because the threshold was chosen on these texts.
     """
     probability = probability.astype(np.float64)
     chosen = best_threshold(is_positive, probability, costs)
     return {
-        "costs": {"fp": costs.fp, "fn": costs.fn},
+        "costs": costs._asdict(),
         "chosen": _at(chosen, is_positive, probability, costs),
         "at_half": _at(HALF, is_positive, probability, costs),
-        "by_probability": _at(costs.by_probability, is_positive, probability, costs),
-        "cross_validated_cost": _cross_validated(is_positive, probability, costs),
+        "by_probability": _at(costs.fp / sum(costs), is_positive, probability, costs),
     }
 
 
@@ -113,16 +89,3 @@ def _at(threshold: float, is_positive: Flags, probability: Float64s, costs: Cost
         "false_positives": alarms,
         "false_negatives": missed,
     }
-
-
-def _cross_validated(is_positive: Flags, probability: Float64s, costs: Costs) -> float | None:
-    n_texts = len(is_positive)
-    if n_texts < FOLDS:
-        return None
-    folds = np.random.default_rng(SEED).permutation(n_texts) % FOLDS
-    total = 0.0
-    for fold in range(FOLDS):
-        out = folds == fold
-        threshold = best_threshold(is_positive[~out], probability[~out], costs)
-        total += _at(threshold, is_positive[out], probability[out], costs)["cost"] * int(out.sum())
-    return total / n_texts

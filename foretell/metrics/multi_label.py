@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from foretell.arrays import Array, Float64s
-from foretell.metrics import MIN_PROBABILITY, Report, calibration_error, ratios
+from foretell.metrics import MIN_PROBABILITY, Report, by_label, calibration_error
 from foretell.metrics.bootstrap import LabelCounts, interval, sums
 
 DEFAULT_THRESHOLD = 0.5
@@ -35,30 +35,22 @@ def multi_label_metrics(
     """
     known = ~np.isnan(targets)
     true = targets == 1
-    hits, support, predicted = _counts(true, decided, known)
-    precision, recall, f1 = ratios(hits, support, predicted)
-    occurs = (support + predicted) > 0
-    losses = _losses(targets, probabilities)
-    rows = zip(precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True)
-    keys = ("precision", "recall", "f1", "support")
-    wrong = (true != decided) & known
+    counts = (true & decided & known).sum(axis=0), (true & known).sum(axis=0), (decided & known).sum(axis=0)
+    wrong, losses = (true != decided) & known, _losses(targets, probabilities)
     confidence, right = np.where(decided, probabilities, 1 - probabilities)[known], ~wrong[known]
+    of_labels = by_label(names, *counts)
+    for place, row in enumerate(of_labels["labels"].values()):
+        row["unknown"] = int((~known[:, place]).sum())
+        row["threshold"] = float(thresholds[place])
+        row["log_loss"] = _mean(losses[known[:, place], place])
     return {
         "accuracy": float(1 - wrong.any(axis=1).mean()),
-        "micro_f1": float(2 * hits.sum() / max((support + predicted).sum(), 1)),
-        "macro_f1": float(f1[occurs].mean()) if occurs.any() else 0.0,
+        "micro_f1": micro_f1(targets, decided),
+        "macro_f1": of_labels["macro_f1"],
         "hamming_loss": float(wrong.sum() / max(known.sum(), 1)),
-        "log_loss": float(losses[known].mean()) if known.any() else 0.0,
+        "log_loss": _mean(losses[known]) or 0.0,
         "calibration_error": calibration_error(confidence, right) if known.any() else 0.0,
-        "labels": {
-            name: {
-                **dict(zip(keys, row, strict=True)),
-                "unknown": int((~known[:, place]).sum()),
-                "threshold": float(thresholds[place]),
-                "log_loss": _mean(losses[known[:, place], place]),
-            }
-            for place, (name, row) in enumerate(zip(names, rows, strict=True))
-        },
+        "labels": of_labels["labels"],
     }
 
 
@@ -120,18 +112,14 @@ def label_accuracy(targets: Array, decided: Array) -> float:
 
 def micro_f1(targets: Array, decided: Array) -> float:
     """Return F1 of all labels together."""
-    hits, support, predicted = _counts(targets == 1, decided, ~np.isnan(targets))
-    return float(2 * hits.sum() / max((support + predicted).sum(), 1))
+    known = ~np.isnan(targets)
+    true, given = (targets == 1) & known, decided & known
+    return float(2 * (true & given).sum() / max(true.sum() + given.sum(), 1))
 
 
 def mean_log_loss(targets: Array, probabilities: Array, min_probability: float = MIN_PROBABILITY) -> float:
     """Return the mean binary cross-entropy of the known labels [text, label], in nats."""
     return _mean(_losses(targets, probabilities, min_probability)[~np.isnan(targets)]) or 0.0
-
-
-def _counts(true: Array, decided: Array, known: Array) -> tuple[Array, Array, Array]:
-    """Return true positives, positives and predictions of each label, [label] each."""
-    return (true & decided & known).sum(axis=0), (true & known).sum(axis=0), (decided & known).sum(axis=0)
 
 
 def _losses(targets: Array, probabilities: Array, min_probability: float = MIN_PROBABILITY) -> Float64s:

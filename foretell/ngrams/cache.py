@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from foretell.arrays import Float32s, Float64s, Floats, Integers, LogProbabilities, TokenIds
-from foretell.ngrams.checked_arrays import checked_numbers
+from foretell.ngrams.checked_arrays import Numbers, in_range
 
 MAX_SIZE = 10_000
 """Pairs that a cache may hold: 10 MB with 256 hidden values."""
@@ -33,13 +33,12 @@ HALF = 64
 NONE, PENDING = -2, -1
 """In the place of the word after a hidden value: no such pair, and a word that is not yet known."""
 
-_BELOW_1 = math.nextafter(1, 0)
 _ROWS = 256
 """Places that `probabilities` compares at a time."""
 
 
 @dataclass(frozen=True)
-class ContinuousCache:
+class ContinuousCache(Numbers):
     """The parameters of a cache. The defaults are those of a model of the Penn Treebank.
 
     Attributes:
@@ -47,14 +46,8 @@ class ContinuousCache:
         weight: λ, the weight of a large cache, from 0 to below 1.
     """
 
-    theta: float = 0.5
-    weight: float = 0.14
-
-    def weights(self, pairs: Integers | Floats) -> Float64s:
-        """Return λ_n for caches of so many pairs."""
-        numbers = np.asarray(pairs, np.float64)
-        weights: Float64s = self.weight * fill(numbers)
-        return weights
+    theta: float = field(default=0.5, metadata=in_range(0))
+    weight: float = field(default=0.14, metadata=in_range(0, math.nextafter(1, 0)))
 
     def add(self, logp: LogProbabilities, products: Floats, words: TokenIds) -> LogProbabilities:
         """Return the log-probabilities [word] of model and cache together.
@@ -68,7 +61,7 @@ class ContinuousCache:
         words = words[is_pair]
         similar = np.exp(_shifted(self.theta * products[is_pair]))
         cached = np.bincount(words, similar, len(logp)) / similar.sum(dtype=np.float64)
-        weight = float(self.weights(np.array(len(words))))
+        weight = float(self.weight * fill(np.array(len(words))))
         both = logp + logp.dtype.type(math.log1p(-weight))
         known = np.flatnonzero(cached)
         both[known] = np.logaddexp(both[known], math.log(weight) + np.log(cached[known]))
@@ -76,28 +69,13 @@ class ContinuousCache:
 
     def logs(self, model: LogProbabilities, cached: Floats, pairs: Integers) -> LogProbabilities:
         """Return log-probabilities [prediction] of model and cache, with the results of `probabilities`."""
-        weights = self.weights(pairs)
+        weights = self.weight * fill(pairs)
         with np.errstate(divide="ignore"):  # the cache gives most words no probability
             logs: LogProbabilities = np.logaddexp(model + np.log1p(-weights), np.log(weights * cached))
         return logs
 
-    def to_dict(self) -> dict[str, float]:
-        """Return what `from_dict` reads, ready for JSON."""
-        return {"theta": self.theta, "weight": self.weight}
 
-    @classmethod
-    def from_dict(cls, values: object) -> ContinuousCache:
-        """Rebuild what `to_dict` returned.
-
-        Raises:
-            ValueError: no `theta` of at least 0, or no `weight` from 0 to below 1.
-        """
-        (theta,) = checked_numbers(values, "theta", 0, single=True)
-        (weight,) = checked_numbers(values, "weight", 0, _BELOW_1, single=True)
-        return cls(theta, weight)
-
-
-def fill(pairs: Floats) -> Float64s:
+def fill(pairs: Integers | Floats) -> Float64s:
     """Return the part of its weight that a cache of so many pairs has, 0 to 1."""
     part: Float64s = pairs / (pairs + HALF)
     return part

@@ -25,8 +25,7 @@ MAX_ALPHABET = 6_000
 """Characters of an alphabet at most: 6,200 to the fifth power is just below 2 to the 63rd."""
 
 CodePoints = npt.NDArray[np.uint32]
-
-Alphabet = npt.NDArray[np.uint32]
+Alphabet = CodePoints
 """Code points, ascending; the first is the space. A character's number is its place."""
 
 _SPACE = 32

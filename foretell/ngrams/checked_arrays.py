@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, fields
+from typing import Self
 
 import numpy as np
 
@@ -21,10 +23,8 @@ def checked_array(
     """
     array = arrays.get(name)
     expected = f"{kind.__name__} of {dimensions} dimensions" + (f", length {length}" if length >= 0 else "")
-    if array is None:
-        raise wrong(name, expected, "none")
-    if array.dtype != kind or array.ndim != dimensions or length not in (-1, len(array)):
-        raise wrong(name, expected, f"{array.dtype} {list(array.shape)}")
+    if array is None or array.dtype != kind or array.ndim != dimensions or length not in (-1, len(array)):
+        raise wrong(name, expected, "none" if array is None else f"{array.dtype} {list(array.shape)}")
     if not np.isfinite(array).all():
         raise wrong(name, "finite numbers", "NaN or infinity")
     return array
@@ -55,19 +55,38 @@ def checked_weights(arrays: Mapping[str, Array], name: str, features: int) -> tu
     return weights, bias
 
 
-def checked_numbers(
-    values: object, name: str, low: float = -math.inf, high: float = math.inf, *, single: bool = False
-) -> tuple[float, ...]:
-    """Return the numbers of a list, or a `single` number, that a JSON object has under a name.
+@dataclass(frozen=True)
+class Numbers:
+    """A base of frozen dataclasses of floats and tuples of floats that config.json holds."""
 
-    Raises:
-        ValueError: there are none, or one is not finite or not from `low` to `high`.
-    """
-    found = values.get(name) if isinstance(values, Mapping) else None
-    numbers = [found] if single else found
+    def to_dict(self) -> dict[str, float | list[float]]:
+        """Return what `from_dict` reads, ready for JSON."""
+        return {name: list(each) if isinstance(each, tuple) else each for name, each in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: object) -> Self:
+        """Rebuild what `to_dict` returned.
+
+        Raises:
+            ValueError: a number is missing, is not finite, or is out of its range.
+        """
+        found = values if isinstance(values, Mapping) else {}
+        make: Callable[..., Self] = cls
+        return make(**{each.name: _numbers(found.get(each.name), each) for each in fields(cls)})
+
+
+def in_range(low: float, high: float = math.inf) -> dict[str, tuple[float, float]]:
+    """Return the metadata of a field of `Numbers` whose numbers are from `low` to `high`."""
+    return {"range": (low, high)}
+
+
+def _numbers(found: object, field: Field[object]) -> float | tuple[float, ...]:
+    low, high = field.metadata.get("range", (-math.inf, math.inf))
+    is_single = field.type == "float"
+    numbers = [found] if is_single else found
     if not isinstance(numbers, list) or not all(_is_number(each, low, high) for each in numbers):
-        raise ValueError(f"no finite numbers '{name}' from {low:g} to {high:g}")
-    return tuple(map(float, numbers))
+        raise ValueError(f"no finite numbers '{field.name}' from {low:g} to {high:g}")
+    return float(numbers[0]) if is_single else tuple(map(float, numbers))
 
 
 def _is_number(value: object, low: float, high: float) -> bool:

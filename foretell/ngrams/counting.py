@@ -113,13 +113,10 @@ def count_ngrams(
 def _distinct(
     values: NgramKeys, at: Integers, text_of: Integers, min_texts: int
 ) -> tuple[_Features, Integers]:
-    """Find the distinct values that occur in `min_texts` texts or more.
+    """Return the values in `min_texts` texts or more, and int32 [position], the rank of each there, or -1.
 
     `values`, int64 [occurrence], has one number for each different n-gram; `at`, int32 [occurrence], its
     ascending position among the ids; `text_of` is int32 [position].
-
-    Returns:
-        The features by value; int32 [position], the rank of the feature there, -1 where there is none.
     """
     ordered, positions = _sorted(values, at, len(text_of).bit_length())
     text = text_of[positions]

@@ -22,141 +22,18 @@ A classifier with weight 0 is not evaluated.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float64s, Floats, Logits, LogProbabilities, Probabilities
-from foretell.ngrams.checked_arrays import checked_numbers
+from foretell.ngrams.checked_arrays import Numbers, in_range
 
 MIN_PROBABILITY = 1e-7
 """For log-odds the network's probabilities are clipped to this and 1 less this: float32 has no more digits
 near 1."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ensemble:
-    """The ensemble weights of a classifier whose texts have one label.
-
-    Attributes:
-        network: weight of the network's log-probabilities, at least 0.
-        linear: weight of the linear model's log-probabilities, at least 0.
-        offsets: added to the log-probability of each label, [label]; empty: none.
-    """
-
-    network: float = 1.0
-    linear: float = 0.0
-    offsets: tuple[float, ...] = ()
-
-    def __call__(
-        self, network: Probabilities | None, linear: LogProbabilities | None = None
-    ) -> Probabilities:
-        """Return the ensemble's probabilities, [text, label].
-
-        Args:
-            network: the network's probabilities, [text, label]; may be None where its weight is 0.
-            linear: the linear model's log-probabilities, [text, label]; may be None where its weight is 0.
-        """
-        return softmax(_weighted_sum(self, network, linear, log_of))
-
-    @staticmethod
-    def of_scores(scores: Floats) -> LogProbabilities:
-        """Return what a call takes of a linear model with these scores [text, column]."""
-        return linear_log_probabilities(scores)
-
-    def to_dict(self) -> dict[str, float | list[float]]:
-        """Return what `from_dict` reads, ready for JSON."""
-        return {"network": self.network, "linear": self.linear, "offsets": list(self.offsets)}
-
-    @classmethod
-    def from_dict(cls, values: object) -> Ensemble:
-        """Rebuild what `to_dict` returned.
-
-        Raises:
-            ValueError: a weight or the offsets are missing, or a number out of its range.
-        """
-        (network,), (linear,) = (
-            checked_numbers(values, name, 0, single=True) for name in ("network", "linear")
-        )
-        if network + linear == 0:
-            raise ValueError("no weight above 0")
-        return cls(network=network, linear=linear, offsets=checked_numbers(values, "offsets"))
-
-
-NETWORK_ALONE = Ensemble()
-"""The network's probabilities, unchanged."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelwiseEnsemble:
-    """The ensemble weights, the calibration and the threshold of each label, where texts may have several.
-
-    Attributes:
-        network: weights of the network's log-odds, [label]; empty: the network is not evaluated.
-        linear: weights of the linear model's log-odds, [label]; empty: it is not evaluated.
-        offsets: added to the log-odds, [label].
-        thresholds: the probability from which a text gets the label, [label], above 0 and below 1.
-    """
-
-    network: tuple[float, ...] = ()
-    linear: tuple[float, ...] = ()
-    offsets: tuple[float, ...]
-    thresholds: tuple[float, ...]
-
-    def __call__(self, network: Probabilities | None, linear: Floats | None = None) -> Probabilities:
-        """Return the probability of each label, [text, label].
-
-        Args:
-            network: the network's probabilities, [text, label]; None where it has no weights.
-            linear: the linear model's scores, [text, label]; None where it has no weights.
-        """
-        return sigmoid(np.atleast_2d(_weighted_sum(self, network, linear, logit)))
-
-    @staticmethod
-    def of_scores(scores: Floats) -> Logits:
-        """Return what a call takes of a linear model with these scores [text, label]."""
-        return scores.astype(np.float64)
-
-    def decide(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
-        """Return which labels each text gets, bool [text, label]."""
-        decided: npt.NDArray[np.bool_] = probabilities >= np.array(self.thresholds, np.float32)
-        return decided
-
-    def to_dict(self) -> dict[str, list[float]]:
-        """Return what `from_dict` reads, ready for JSON."""
-        return {name: list(values) for name, values in vars(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: object) -> LabelwiseEnsemble:
-        """Rebuild what `to_dict` returned.
-
-        Raises:
-            ValueError: numbers are missing, or out of their range.
-        """
-        return cls(
-            network=checked_numbers(values, "network", 0),
-            linear=checked_numbers(values, "linear", 0),
-            offsets=checked_numbers(values, "offsets"),
-            thresholds=checked_numbers(values, "thresholds", math.nextafter(0, 1), math.nextafter(1, 0)),
-        )
-
-
-def _weighted_sum(
-    ensemble: Ensemble | LabelwiseEnsemble,
-    network: Probabilities | None,
-    linear: Floats | None,
-    log: Callable[[Probabilities], Float64s],
-) -> Logits:
-    logits: Logits = np.array(ensemble.offsets or 0.0)
-    if ensemble.network:
-        assert network is not None
-        logits = logits + np.array(ensemble.network) * log(network)
-    if ensemble.linear:
-        assert linear is not None
-        logits = logits + np.array(ensemble.linear) * linear
-    return logits
 
 
 def log_of(probabilities: Probabilities) -> Float64s:
@@ -200,3 +77,78 @@ def sigmoid(logits: Logits) -> Probabilities:
     # exp(-x) overflows where x is far below 0; tanh does not.
     found: Probabilities = (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
     return found
+
+
+class _Combination(Numbers):
+    """A network and a linear model: `network` and `linear` are their weights, falsy: not evaluated."""
+
+    network: float | tuple[float, ...]
+    linear: float | tuple[float, ...]
+    offsets: tuple[float, ...]
+    _log: ClassVar[staticmethod[[Probabilities], Float64s]]
+    _answer: ClassVar[staticmethod[[Logits], Probabilities]]
+
+    def __call__(self, network: Probabilities | None, linear: Floats | None = None) -> Probabilities:
+        """Return the ensemble's probabilities, [text, label].
+
+        Args:
+            network: the network's probabilities, [text, label]; may be None where it has no weight.
+            linear: what `of_scores` gives of the linear model, [text, label]; may be None where it has none.
+        """
+        logits: Logits = np.array(self.offsets or 0.0)
+        if self.network:
+            assert network is not None
+            logits = logits + np.array(self.network) * self._log(network)
+        if self.linear:
+            assert linear is not None
+            logits = logits + np.array(self.linear) * linear
+        return self._answer(np.atleast_2d(logits))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ensemble(_Combination):
+    """The ensemble weights of a classifier whose texts have one label.
+
+    Attributes:
+        network: weight of the network's log-probabilities, at least 0.
+        linear: weight of the linear model's log-probabilities, at least 0.
+        offsets: added to the log-probability of each label, [label]; empty: none.
+    """
+
+    network: float = field(default=1.0, metadata=in_range(0))
+    linear: float = field(default=0.0, metadata=in_range(0))
+    offsets: tuple[float, ...] = ()
+    _log, _answer = staticmethod(log_of), staticmethod(softmax)
+    of_scores = staticmethod(linear_log_probabilities)
+
+
+NETWORK_ALONE = Ensemble()
+"""The network's probabilities, unchanged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelwiseEnsemble(_Combination):
+    """The ensemble weights, the calibration and the threshold of each label, where texts may have several.
+
+    Attributes:
+        network: weights of the network's log-odds, [label]; empty: the network is not evaluated.
+        linear: weights of the linear model's log-odds, [label]; empty: it is not evaluated.
+        offsets: added to the log-odds, [label].
+        thresholds: the probability from which a text gets the label, [label], above 0 and below 1.
+    """
+
+    network: tuple[float, ...] = field(default=(), metadata=in_range(0))
+    linear: tuple[float, ...] = field(default=(), metadata=in_range(0))
+    offsets: tuple[float, ...]
+    thresholds: tuple[float, ...] = field(metadata=in_range(math.nextafter(0, 1), math.nextafter(1, 0)))
+    _log, _answer = staticmethod(logit), staticmethod(sigmoid)
+
+    @staticmethod
+    def of_scores(scores: Floats) -> Logits:
+        """Return what a call takes of a linear model with these scores [text, label]: the same in float64."""
+        return scores.astype(np.float64)
+
+    def decide(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
+        """Return which labels each text gets, bool [text, label]."""
+        decided: npt.NDArray[np.bool_] = probabilities >= np.array(self.thresholds, np.float32)
+        return decided

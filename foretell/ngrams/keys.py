@@ -69,6 +69,19 @@ def runs(
         yield keys, at
 
 
+def parts(ends: Integers, limit: int, max_texts: int = 1 << 30) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) of the texts of each part: at most `limit` words or characters, or one text.
+
+    `ends`, [text + 1], is 0, and the sum of the lengths up to each text.
+    """
+    first, n_texts = 0, len(ends) - 1
+    while first < n_texts:
+        fitting = int(np.searchsorted(ends, ends[first] + limit, side="right")) - 1
+        last = min(max(fitting, first + 1), first + max_texts, n_texts)
+        yield first, last
+        first = last
+
+
 def end_of_keys(size: int, longest: int) -> int:
     """Return the number above the largest key."""
     return sum(size**n for n in range(1, longest + 1))

@@ -17,14 +17,14 @@ over it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
 from foretell.arrays import Array, Float32s, Float64s, Integers, LogProbabilities, NgramKeys, TokenIds
-from foretell.ngrams.checked_arrays import checked_array, checked_keys, checked_numbers, wrong
+from foretell.ngrams.checked_arrays import Numbers, checked_array, checked_keys, in_range, wrong
 from foretell.ngrams.keys import find
 
 
@@ -131,8 +131,7 @@ class KneserNey:
         """Return the model as named arrays, ready for safetensors; `from_arrays` takes them back."""
         arrays = {"ngrams/size": np.array([self.size]), "ngrams/words": np.array([self.words])}
         for k, level in enumerate(self.levels, 1):
-            for name in _PARTS:
-                arrays[f"ngrams/{k}/{name}"] = getattr(level, name)
+            arrays |= {f"ngrams/{k}/{name}": array for name, array in vars(level).items()}
         return arrays
 
     @classmethod
@@ -145,25 +144,18 @@ class KneserNey:
         size, words = (
             int(checked_array(arrays, f"ngrams/{name}", np.int64, 1, 1)[0]) for name in ("size", "words")
         )
-        levels: list[Level] = []
-        contexts = 1
+        levels, contexts = list[Level](), 1
         while not levels or f"ngrams/{len(levels) + 1}/keys" in arrays:
-            levels.append(_level(arrays, f"ngrams/{len(levels) + 1}", contexts, size))
-            contexts = len(levels[-1].keys)
+            name = f"ngrams/{len(levels) + 1}"
+            keys = checked_keys(arrays, f"{name}/keys", contexts * size)
+            probabilities = checked_array(arrays, f"{name}/probabilities", np.float32, 1, len(keys))
+            backoffs = checked_array(arrays, f"{name}/backoffs", np.float32, 1, contexts)
+            for part, values in (("probabilities", probabilities), ("backoffs", backoffs)):
+                if not ((values >= 0) & (values <= 1)).all():
+                    raise wrong(f"{name}/{part}", "numbers from 0 to 1", "others")
+            levels.append(Level(keys, probabilities, backoffs))
+            contexts = len(keys)
         return cls(tuple(levels), size, words)
-
-
-_PARTS = ("keys", "probabilities", "backoffs")
-
-
-def _level(arrays: Mapping[str, Array], name: str, contexts: int, size: int) -> Level:
-    keys = checked_keys(arrays, f"{name}/keys", contexts * size)
-    probabilities = checked_array(arrays, f"{name}/probabilities", np.float32, 1, len(keys))
-    backoffs = checked_array(arrays, f"{name}/backoffs", np.float32, 1, contexts)
-    for part, values in (("probabilities", probabilities), ("backoffs", backoffs)):
-        if not ((values >= 0) & (values <= 1)).all():
-            raise wrong(f"{name}/{part}", "numbers from 0 to 1", "others")
-    return Level(keys, probabilities, backoffs)
 
 
 def _look_up(level: Level, keys: NgramKeys) -> tuple[Integers, Float64s]:
@@ -177,7 +169,7 @@ def _look_up(level: Level, keys: NgramKeys) -> tuple[Integers, Float64s]:
 
 
 @dataclass(frozen=True)
-class Interpolation:
+class Interpolation(Numbers):
     """The weight of the Kneser–Ney model where its probabilities are interpolated with those of the network.
 
     p(word) = (1 - w) · p_network(word) + w · p_kneser_ney(word)
@@ -187,40 +179,27 @@ class Interpolation:
     Markov source parameters from sparse data", 1980).
 
     Attributes:
-        weights: w for contexts of 0, 1, 2 … words, each from 0 to 1.
+        kneser_ney_weights: w for contexts of 0, 1, 2 … words, each from 0 to 1.
     """
 
-    weights: tuple[float, ...]
+    kneser_ney_weights: tuple[float, ...] = field(metadata=in_range(0, 1))
 
     def logs(
         self, network: LogProbabilities, kneser_ney: LogProbabilities, lengths: Integers
     ) -> LogProbabilities:
         """Return log-probabilities of both, by the lengths of the contexts; all [prediction]."""
-        weights = np.array(self.weights)[lengths]
+        weights = np.array(self.kneser_ney_weights)[lengths]
         with np.errstate(divide="ignore"):  # a weight of 0 or 1 leaves one of the models out
             logs: LogProbabilities = np.logaddexp(np.log1p(-weights) + network, np.log(weights) + kneser_ney)
         return logs
 
     def distribution(self, network: Float32s, kneser_ney: Float32s, length: int) -> Float32s:
         """Return the probabilities [word] at one place, by the length of its context; overwrites both."""
-        weight = np.float32(self.weights[length])
+        weight = np.float32(self.kneser_ney_weights[length])
         network *= 1 - weight
         kneser_ney *= weight
         network += kneser_ney
         return network
-
-    def to_dict(self) -> dict[str, list[float]]:
-        """Return what `from_dict` reads, ready for JSON."""
-        return {"kneser_ney_weights": list(self.weights)}
-
-    @classmethod
-    def from_dict(cls, values: object) -> Interpolation:
-        """Rebuild what `to_dict` returned.
-
-        Raises:
-            ValueError: no list of weights from 0 to 1.
-        """
-        return cls(checked_numbers(values, "kneser_ney_weights", 0, 1))
 
 
 _MANY = 255

@@ -5,14 +5,14 @@ NumPy only, so that prediction imports nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
 from foretell.ngrams.checked_arrays import checked_array, checked_keys, checked_weights, wrong
-from foretell.ngrams.keys import KEY_BITS, LONGEST, end_of_keys, find, flat, keys_fit, ngram_keys
+from foretell.ngrams.keys import KEY_BITS, LONGEST, end_of_keys, find, flat, keys_fit, ngram_keys, parts
 
 # Keys that one sort handles at a time in prediction: enough that the overhead of NumPy's calls is small.
 _KEYS_AT_ONCE = 1 << 19
@@ -43,17 +43,16 @@ class LinearModel:
     def scores(self, ids: Sequence[Sequence[int] | TokenIds]) -> Float32s:
         """Return float32 [text, column]: the bias plus the weights of the text's distinct n-grams.
 
-        The row of a text does not depend on the other texts of the batch.
-
-        Args:
-            ids: the ids of each text, unpadded or padded.
+        The row of a text does not depend on the other texts of the batch. Texts may be padded.
         """
         return self.scores_of_flat(*flat(ids))
 
     def scores_of_flat(self, ids: TokenIds, starts: Integers) -> Float32s:
         """Return `scores` of texts that lie one after another: text i is ids[starts[i]:starts[i + 1]]."""
         result = np.empty((len(starts) - 1, len(self.bias)), np.float32)
-        for first, last in self._chunks(starts):
+        # A text's number in its part shares one int64 with the key.
+        max_texts = 1 << min(KEY_BITS - end_of_keys(self.size, self.longest).bit_length(), 30)
+        for first, last in parts(starts, max(_KEYS_AT_ONCE // self.longest, 1), max_texts):
             result[first:last] = self._chunk_scores(
                 ids[starts[first] : starts[last]], starts[first : last + 1] - starts[first]
             )
@@ -85,18 +84,6 @@ class LinearModel:
             raise wrong("linear/size", "n-grams whose keys fit in 63 bits", f"{size:,} ids, {longest} long")
         keys = checked_keys(arrays, "linear/keys", end_of_keys(size, longest))
         return cls(keys, *checked_weights(arrays, "linear", len(keys)), size, longest)
-
-    def _chunks(self, starts: Integers) -> Iterator[tuple[int, int]]:
-        """Yield (first, last) of texts whose keys one sort can handle."""
-        # A text's number in its chunk shares one int64 with the key.
-        max_texts = 1 << min(KEY_BITS - end_of_keys(self.size, self.longest).bit_length(), 30)
-        max_words = max(_KEYS_AT_ONCE // self.longest, 1)
-        first, n_texts = 0, len(starts) - 1
-        while first < n_texts:
-            fitting = int(np.searchsorted(starts, starts[first] + max_words, side="right")) - 1
-            last = min(max(fitting, first + 1), first + max_texts, n_texts)
-            yield first, last
-            first = last
 
     def _chunk_scores(self, ids: TokenIds, starts: Integers) -> Float32s:
         n_texts = len(starts) - 1

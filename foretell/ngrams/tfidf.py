@@ -20,7 +20,7 @@ import numpy as np
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
 from foretell.ngrams.characters import MAX_ALPHABET, Alphabet, character_ngrams, end_of_character_keys
 from foretell.ngrams.checked_arrays import checked_array, checked_keys, checked_weights, wrong
-from foretell.ngrams.keys import end_of_keys, find, flat, keys_fit, ngram_keys
+from foretell.ngrams.keys import end_of_keys, find, flat, keys_fit, ngram_keys, parts
 
 LONGEST = 2
 """Words of the longest n-grams."""
@@ -106,7 +106,7 @@ class TfidfModel:
         The row of a text does not depend on the other texts.
         """
         rows = [np.zeros((0, len(self.bias)), np.float32)]
-        for first, last in _parts(texts):
+        for first, last in parts(np.cumsum([0, *map(len, texts)]), _CHARACTERS_AT_ONCE):
             counts = self.features.counts(*flat(ids[first:last]), texts[first:last])
             rows.append(self.scores_of_counts(counts, last - first))
         return np.concatenate(rows)
@@ -126,27 +126,26 @@ class TfidfModel:
         """Return the model whose scores are `factor` times these."""
         return replace(self, weights=np.float32(factor) * self.weights, bias=np.float32(factor) * self.bias)
 
-    def to_arrays(self, name: str) -> dict[str, Array]:
-        """Return the model as arrays, ready for safetensors; `from_arrays` takes them back by `name`."""
-        return {
-            f"{name}/words": self.features.words,
-            f"{name}/characters": self.features.characters,
-            f"{name}/alphabet": self.features.alphabet,
-            f"{name}/shape": np.array([self.features.size, self.features.longest, self.norm], np.int64),
-            f"{name}/idf": self.idf,
-            f"{name}/weights": self.weights,
-            f"{name}/bias": self.bias,
-        }
-
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], name: str) -> TfidfModel:
-        """Rebuild what `to_arrays` returned; arrays of other names are ignored.
+        """Rebuild a model of `tfidf_arrays` by its name; arrays of other names are ignored.
 
         Raises:
             ArtifactError: an array is missing, or has another type, shape or order, or a number that is not
                 finite or out of its range.
         """
-        features, norm = _features_of(arrays, name)
+        shape = checked_array(arrays, f"{name}/shape", np.int64, 1, length=3)
+        size, longest, norm = shape.tolist()
+        if size < 1 or not 1 <= longest <= LONGEST or norm not in (1, 2) or not keys_fit(size, longest):
+            raise wrong(
+                f"{name}/shape", "n-grams whose keys fit in 63 bits, and a norm of 1 or 2", str(shape)
+            )
+        alphabet = checked_array(arrays, f"{name}/alphabet", np.uint32, 1)
+        if not 1 <= len(alphabet) <= MAX_ALPHABET + 1 or not (alphabet[1:] > alphabet[:-1]).all():
+            raise wrong(f"{name}/alphabet", "distinct code points, ascending", "others")
+        words = checked_keys(arrays, f"{name}/words", end_of_keys(size, longest))
+        characters = checked_keys(arrays, f"{name}/characters", end_of_character_keys(len(alphabet)))
+        features = TfidfFeatures(words, characters, alphabet, size, longest)
         idf = checked_array(arrays, f"{name}/idf", np.float32, 1, length=len(features))
         if not (idf > 0).all():
             raise wrong(f"{name}/idf", "numbers above 0", "others")
@@ -155,11 +154,14 @@ class TfidfModel:
 
 def tfidf_arrays(models: Sequence[TfidfModel]) -> dict[str, Array]:
     """Return several models as named arrays, ready for safetensors; `tfidf_models` takes them back."""
-    return {
-        name: array
-        for place, model in enumerate(models)
-        for name, array in model.to_arrays(f"tfidf_{place + 1}").items()
-    }
+    arrays: dict[str, Array] = {}
+    for place, model in enumerate(models, 1):
+        of = model.features
+        shape = np.array([of.size, of.longest, model.norm], np.int64)
+        parts: dict[str, Array] = {"idf": model.idf, "weights": model.weights, "bias": model.bias}
+        parts |= {"words": of.words, "characters": of.characters, "alphabet": of.alphabet, "shape": shape}
+        arrays |= {f"tfidf_{place}/{name}": array for name, array in parts.items()}
+    return arrays
 
 
 def tfidf_models(arrays: Mapping[str, Array]) -> tuple[TfidfModel, ...]:
@@ -170,20 +172,6 @@ def tfidf_models(arrays: Mapping[str, Array]) -> tuple[TfidfModel, ...]:
     """
     names = sorted({name.partition("/")[0] for name in arrays})
     return tuple(TfidfModel.from_arrays(arrays, name) for name in names)
-
-
-def _features_of(arrays: Mapping[str, Array], name: str) -> tuple[TfidfFeatures, int]:
-    """Return the features of the stored model called `name`, and its norm."""
-    shape = checked_array(arrays, f"{name}/shape", np.int64, 1, length=3)
-    size, longest, norm = shape.tolist()
-    if size < 1 or not 1 <= longest <= LONGEST or norm not in (1, 2) or not keys_fit(size, longest):
-        raise wrong(f"{name}/shape", "n-grams whose keys fit in 63 bits, and a norm of 1 or 2", str(shape))
-    alphabet = checked_array(arrays, f"{name}/alphabet", np.uint32, 1)
-    if not 1 <= len(alphabet) <= MAX_ALPHABET + 1 or not (alphabet[1:] > alphabet[:-1]).all():
-        raise wrong(f"{name}/alphabet", "distinct code points, ascending", "others")
-    words = checked_keys(arrays, f"{name}/words", end_of_keys(size, longest))
-    characters = checked_keys(arrays, f"{name}/characters", end_of_character_keys(len(alphabet)))
-    return TfidfFeatures(words, characters, alphabet, size, longest), norm
 
 
 def count_pairs(texts: Integers, features: Integers, n_features: int) -> Counts:
@@ -207,14 +195,3 @@ def merged(models: Iterable[TfidfModel]) -> tuple[TfidfModel, ...]:
             model = replace(other, weights=other.weights + model.weights, bias=other.bias + model.bias)
         kept[key] = model
     return tuple(kept.values())
-
-
-def _parts(texts: Sequence[str]) -> list[tuple[int, int]]:
-    """Return (first, last) of texts that are read together."""
-    parts, first, characters = [], 0, 0
-    for place, text in enumerate(texts):
-        characters += len(text)
-        if characters >= _CHARACTERS_AT_ONCE:
-            parts.append((first, place + 1))
-            first, characters = place + 1, 0
-    return [*parts, (first, len(texts))] if first < len(texts) else parts

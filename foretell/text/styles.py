@@ -110,39 +110,25 @@ _WHITE_SPACE_UNKNOWN = " "
 _KERAS_FILTERS = r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\t\n ]+"""
 # \s alone would miss \x1c-\x1f, where str.split splits.
 _WHITE_SPACE = r"[\s\x1c-\x1f]+"
-# The first branch keeps the Penn Treebank's literal <unk> in one piece.
-_LATIN_WORDS = r"<unk>|\w+(?:['’]\w+)*|[^\w\s]"
 # In a character class the Rust library's \w lacks these six, which are letters outside of one.
 _MISSING = "\xb2\xb3\xb9\xbc-\xbe"
-
-
-def _words_by_scripts(letters: str, symbol: str) -> str:
-    """Return the pattern of "words": characters, words, flags, and symbols with what extends them."""
-    return (
-        f"<unk>|{CHARACTER}|{letters}+(?:['’]{letters}+)*|[{REGIONAL}]{{2}}"
-        f"|{symbol}(?:[{EXTENDING}]|\u200d{symbol})*"
-    )
-
-
-_WORDS = _words_by_scripts(f"[[^\\W{UNSPACED}]{_MISSING}]", f"[^\\w\\s{_MISSING}]")
-# Python's classes cannot be nested. Plain texts have none of the six.
-_PLAIN_WORDS = _words_by_scripts(f"[^\\W{UNSPACED}]", r"[^\w\s]")
+_LETTER, _SYMBOL = f"[[^\\W{UNSPACED}]{_MISSING}]", f"[^\\w\\s{_MISSING}]"
+# The first branch keeps the Penn Treebank's literal <unk> in one piece. Then: characters, words, flags, and
+# symbols with what extends them.
+_WORDS = (
+    f"<unk>|{CHARACTER}|{_LETTER}+(?:['’]{_LETTER}+)*|[{REGIONAL}]{{2}}"
+    f"|{_SYMBOL}(?:[{EXTENDING}]|\u200d{_SYMBOL})*"
+)
 
 # One subword is a part of: letters, or signs, with the space before them; or one white space character.
 # Bounded, so that a text without spaces takes linear time.
 MAX_RUN = 32
 """Letters or signs of a run, at most. No subword is longer, but for a space and an ending after an
 apostrophe."""
-_SUBWORD_RUNS = f" ?\\w{{1,{MAX_RUN}}}(?:['’]\\w{{1,{MAX_RUN}}})?| ?[^\\w\\s{_MISSING}]{{1,{MAX_RUN}}}|\\s"
+_SUBWORD_RUNS = f" ?\\w{{1,{MAX_RUN}}}(?:['’]\\w{{1,{MAX_RUN}}})?| ?{_SYMBOL}{{1,{MAX_RUN}}}|\\s"
 
-_LATIN = (
-    "\x00-\x1b\x20-\x84\x86-\x9f\xa1-\xa9\xab-\xb1\xb4\xb6-\xb8\xbb\xbf-\u012f\u0131-\u024f"
-    "\u2010-\u2027\u2030-\u203e\u2041-\u2053\u2055-\u205e\u20ac"
-)
-_CHINESE_AND_JAPANESE = (
-    "\u3000-\u3003\u3005-\u3011\u3014-\u301b\u3041-\u3096\u309d-\u309f\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uff01-\uff5e"
-)
+# Of the library: what words and runs are, and what separates words.
+_PATTERNS = {"words": _WORDS, "subword": _SUBWORD_RUNS, "keras": _KERAS_FILTERS, "white-space": _WHITE_SPACE}
 
 _ASCII_WORDS: dict[str, re.Pattern[str]] = {
     "white-space": re.compile(r"[^\s\x1c-\x1f]+", re.ASCII),
@@ -150,14 +136,14 @@ _ASCII_WORDS: dict[str, re.Pattern[str]] = {
     "words": re.compile(r"<unk>|\w+(?:'\w+)*|[^\w\s]", re.ASCII),
 }
 
-# Beyond ASCII: characters that both engines and every Unicode version split and lower-case alike (Latin
-# letters, curly quotes, dashes, the euro sign; Chinese and Japanese), and the pattern for texts of these
-# alone, by style. Keras splits at ASCII only.
-_PLAIN: dict[str, list[tuple[str, str]]] = {
-    "keras": [("[\x00-\u024f\u2010-\u205e\u20ac]*", _ASCII_WORDS["keras"].pattern)],
-    # The first pattern splits Latin texts into the same words as the second, and faster.
-    "words": [(f"[{_LATIN}]*", _LATIN_WORDS), (f"[{_LATIN}{_CHINESE_AND_JAPANESE}]*", _PLAIN_WORDS)],
-}
+# Latin letters, curly quotes, dashes, the euro sign, Chinese and Japanese: what both engines and every
+# version of Unicode split and lower-case alike; and the pattern of "words" for texts of these alone.
+_PLAIN = (
+    "[\x00-\x1b\x20-\x84\x86-\x9f\xa1-\xa9\xab-\xb1\xb4\xb6-\xb8\xbb\xbf-\u012f\u0131-\u024f\u2010-\u2027"
+    "\u2030-\u203e\u2041-\u2053\u2055-\u205e\u20ac\u3000-\u3003\u3005-\u3011\u3014-\u301b\u3041-\u3096"
+    "\u309d-\u309f\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff5e]*"
+)
+_PLAIN_WORDS = f"<unk>|[{EAST_ASIAN}]|[^\\W{EAST_ASIAN}]+(?:['’][^\\W{EAST_ASIAN}]+)*|[^\\w\\s]"
 
 
 def plain_words(text: str, style: Style, *, lowercase: bool) -> list[str] | None:
@@ -166,11 +152,9 @@ def plain_words(text: str, style: Style, *, lowercase: bool) -> list[str] | None
         return None
     pattern = _ASCII_WORDS[style]
     if not text.isascii():
-        plain = _PLAIN.get(style, ())
-        words = next((words for characters, words in plain if _compiled(characters).fullmatch(text)), None)
-        if words is None:
+        if style == "white-space" or not _compiled(_PLAIN).fullmatch(text):
             return None
-        pattern = _compiled(words)
+        pattern = _compiled(_PLAIN_WORDS) if style == "words" else pattern
     return pattern.findall(text.lower() if lowercase else text)
 
 
@@ -210,21 +194,14 @@ def library_tokenizer(
     if steps:
         library.normalizer = normalizers.Sequence(steps)
     if style != "char":
-        library.pre_tokenizer = _splitter(style)
+        behaviour = "isolated" if style == "subword" else "removed"
+        library.pre_tokenizer = pre_tokenizers.Split(Regex(_PATTERNS[style]), behaviour, style == "words")
     return library
 
 
 def open_model(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> models.BPE:
     """Return the model of a tokenizer with an open vocabulary."""
     return models.BPE(vocab=vocabulary, merges=merges, unk_token=UNKNOWN, byte_fallback=True)
-
-
-def _splitter(style: Style) -> pre_tokenizers.PreTokenizer:
-    if style == "subword":
-        return pre_tokenizers.Split(Regex(_SUBWORD_RUNS), "isolated")
-    if style == "words":
-        return pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True)
-    return pre_tokenizers.Split(Regex(_KERAS_FILTERS if style == "keras" else _WHITE_SPACE), "removed")
 
 
 Spans = list[tuple[int, int]]
@@ -240,7 +217,8 @@ def spans_before_lowering(text: str, spans: Spans) -> Spans:
 def spans_before_composing(text: str, spans: Spans) -> Spans:
     """Extend spans to the combining accents after their letters, which NFC composed."""
     stretched = []
-    for (start, end), limit in zip(spans, [*(start for start, _ in spans[1:]), len(text)], strict=True):
+    # A text of white space has no span.
+    for (start, end), limit in zip(spans, [*(start for start, _ in spans[1:]), len(text)], strict=False):
         # In this style every character that is not white space belongs to a word.
         while end < limit and not text[end].isspace():
             end += 1

@@ -30,14 +30,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import get_args
 
 import numpy as np
 from tokenizers import Encoding
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from foretell.arrays import TokenIds
-from foretell.errors import DataError, SettingsError
+from foretell.errors import DataError
 from foretell.text import styles
 from foretell.text import vocabulary as learned
 from foretell.text.spacing import Spacing
@@ -93,13 +92,7 @@ class Tokenizer:
 
     @classmethod
     def train(
-        cls,
-        texts: Iterable[str],
-        style: Style,
-        *,
-        lowercase: bool,
-        vocabulary: int,
-        min_count: int = 1,
+        cls, texts: Iterable[str], style: Style, *, lowercase: bool, vocabulary: int, min_count: int = 1
     ) -> Tokenizer:
         """Learn the vocabulary of `texts`, which are read once and never in memory together.
 
@@ -113,12 +106,8 @@ class Tokenizer:
 
         Raises:
             DataError: no word is left.
-            SettingsError: an unknown style, or a size below one.
         """
         empty = cls.without_words(style, lowercase=lowercase)
-        for name, value in (("vocabulary", vocabulary), ("min-count", min_count)):
-            if value < 1:
-                raise SettingsError(expected="at least 1", found=repr(value), where=name)
         counts = learned.count_runs(empty.runs, texts)
         if not empty.is_open:
             for special in (*SPECIALS[style], ""):
@@ -139,15 +128,7 @@ class Tokenizer:
 
     @classmethod
     def without_words(cls, style: Style, *, lowercase: bool) -> Tokenizer:
-        """Return a tokenizer that only splits: `runs` works as after training, every word is unknown.
-
-        Raises:
-            SettingsError: an unknown style.
-        """
-        if style not in get_args(Style):
-            raise SettingsError(
-                expected=f"one of {', '.join(get_args(Style))}", found=repr(style), where="tokens"
-            )
+        """Return a tokenizer that only splits: `runs` works as after training, every word is unknown."""
         return cls(library_tokenizer(style, lowercase, []), style)
 
     def extended(self, words: Iterable[str]) -> Tokenizer:
@@ -264,7 +245,7 @@ class Tokenizer:
         Of "subword": letters or signs with the space before them; a token is a part of one of these.
         """
         prepared = self._prepared(text)
-        plain = self._plain_words(prepared)
+        plain = styles.plain_words(prepared, self.style, lowercase=self._lowercase)
         return styles.library_words(self._inner, prepared) if plain is None else plain
 
     def count_unknown(self, ids: list[int]) -> int:
@@ -318,7 +299,7 @@ class Tokenizer:
         if self._dictionary is None and self._texts_encoded + n_texts <= _TEXTS_BEFORE_DICTIONARY:
             self._texts_encoded += n_texts
             return None
-        words = self._plain_words(prepared)
+        words = styles.plain_words(prepared, self.style, lowercase=self._lowercase)
         if words is None:
             return None
         if self._dictionary is None:
@@ -346,9 +327,6 @@ class Tokenizer:
                 yield "\n"
             elif i not in hidden:
                 yield self.word(i) if 0 <= i < self.size else UNKNOWN
-
-    def _plain_words(self, prepared: str) -> list[str] | None:
-        return styles.plain_words(prepared, self.style, lowercase=self._lowercase)
 
 
 def keys_of(word: str) -> int:

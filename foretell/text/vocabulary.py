@@ -38,14 +38,10 @@ def most_frequent(counts: Counter[str], vocabulary: int, min_count: int) -> list
 
 
 def learn_subwords(counts: Counter[str], vocabulary: int, min_count: int) -> tuple[list[str], Merges]:
-    """Return the tokens, the most frequent first, and the pairs to join.
+    """Return the tokens, the most frequent first, and the pairs to join, of counted runs of characters.
 
-    The same counts always give the same tokens.
-
-    Args:
-        counts: the occurrences of each run of characters; no token crosses the border of two runs.
-        vocabulary: maximum number of tokens. Characters are at most half of them.
-        min_count: leave out characters with fewer occurrences, and join only pairs that occur as often.
+    The same counts always give the same tokens. At most half of them are characters. Pairs and characters
+    occur `min_count` times; no token crosses the border of two runs.
     """
     of_characters: Counter[str] = Counter()
     for run, n in counts.items():

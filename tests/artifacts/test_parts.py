@@ -47,6 +47,7 @@ MISFITS: list[tuple[str, dict[str, Any], str]] = [
     ("words-1", {"labels": ["a", "b"]}, "expected no labels for words"),
     ("words-1", {"interpolation": Interpolation((0.5,))}, "a Kneser–Ney model that is not there"),
     ("labels-bilstm", {"ensemble": Ensemble(linear=0.5)}, "a weight for a linear model that is not there"),
+    ("labels-bilstm", {"ensemble": Ensemble(network=0.0)}, "no weight above 0"),
     ("labels-bilstm", {"ensemble": Ensemble(offsets=(1.0, 2.0, 3.0))}, r"of \[3\] labels for 2"),
     ("labels-bilstm", {"linear": small_linear(1), "ensemble": LABELWISE}, "one label per text"),
     ("labels-bilstm", {"linear": small_linear(2)}, "a linear model of 2 columns for 2 labels"),

@@ -42,21 +42,17 @@ def test_dear_false_positives_raise_the_threshold() -> None:
     assert report["by_probability"]["threshold"] == pytest.approx(5 / 6)
     assert report["chosen"]["threshold"] == pytest.approx(5 / 6, abs=0.1)
     assert report["chosen"]["cost"] <= report["by_probability"]["cost"] < report["at_half"]["cost"]
-    assert report["chosen"]["cost"] <= report["cross_validated_cost"] < report["at_half"]["cost"]
     assert report["at_half"]["false_positives"] == int(((probability >= 0.5) & ~positive).sum())
     assert report["at_half"]["false_negatives"] == int(((probability < 0.5) & positive).sum())
-    # A half is chosen where it costs least too. Four texts are too few for five folds.
+    # A half is chosen where it costs least too.
     assert best_threshold(np.array([False, True]), np.array([0.2, 0.9]), Costs(1, 1)) == 0.5
-    assert cost_report(positive[:4], probability[:4], Costs(1, 1))["cross_validated_cost"] is None
 
 
 @pytest.mark.parametrize(
-    ("costs", "message"),
-    [({"fp": 0, "fn": 1}, "cost, fp: expected a number above 0, found 0"), ({"fp": 1}, "found fp"),
-     ({}, "found none"), ({"fp": 1, "fn": float("nan")}, "cost, fn"), ({"fp": "5", "fn": 1}, "found '5'")],
-)  # fmt: skip
-def test_costs_that_mean_nothing(costs: dict[str, float], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
+    "costs", [{"fp": 0, "fn": 1}, {"fp": 1}, {}, {"fp": 1, "fn": float("nan")}, {"fp": "5", "fn": 1}]
+)
+def test_costs_that_mean_nothing(costs: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match=r"expected the costs fp and fn, numbers above 0, found \w+"):
         costs_of(costs)
 
 
@@ -75,24 +71,6 @@ def test_a_hard_label_is_not_suspected_as_a_whole() -> None:
     assert not len(find_label_errors(given, np.column_stack([1 - positive, positive]))[0])
     # A label without texts is never suggested.
     assert not len(find_label_errors(np.array([0, 0]), np.array([[0.1, 0.9], [0.8, 0.2]]))[0])
-
-
-def test_flipped_labels_are_found_and_ranked_first() -> None:
-    random = np.random.default_rng(0)
-    true = random.integers(0, 4, 2000)
-    probabilities = random.dirichlet([0.3] * 4, 2000)
-    probabilities[np.arange(2000), true] += 2
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    flipped = random.choice(2000, 100, replace=False)
-    given = true.copy()
-    given[flipped] = (true[flipped] + random.integers(1, 4, 100)) % 4
-    places, suggested = find_label_errors(given, probabilities)
-    wrong = np.isin(places, flipped)
-    # About half of the texts are above the mean probability of their true label.
-    assert wrong.sum() >= 45
-    assert wrong.mean() > 0.9
-    assert wrong[:40].all()
-    assert (suggested[wrong] == true[places[wrong]]).all()
 
 
 FOLDS = "out-of-fold predictions of 5 folds (a.csv)"

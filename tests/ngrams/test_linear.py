@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import load, save
 
-from foretell.errors import ArtifactError
 from foretell.ngrams.keys import flat
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from tests.ngrams.definitions import SIZE, held, key, texts_lists
@@ -71,39 +68,3 @@ def test_padding_does_not_count_nor_chunks_show(monkeypatch):
     wide = model_of({each for text in texts for each in held(text, size)}, size=size)
     alone = [wide.scores([text])[0] for text in texts]
     np.testing.assert_array_equal(wide.scores(texts), alone)
-
-
-@pytest.mark.parametrize("columns", [1, 4])
-def test_arrays_come_back(columns):
-    texts = [[3, 4, 5, 6], [6, 6, 2]]
-    model = some_model(texts, columns=columns)
-    arrays = load(save(model.to_arrays()))
-    assert all(name.startswith("linear/") for name in arrays)
-    back = LinearModel.from_arrays({**arrays, "embedding": np.zeros((2, 2), np.float32)})
-    assert (back.size, back.longest, len(back)) == (model.size, model.longest, len(model))
-    np.testing.assert_array_equal(back.scores(texts), model.scores(texts))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("keys", None),
-        ("keys", np.array([4, 3, 30])),
-        ("keys", np.array([-1, 3, 30])),
-        ("keys", np.array([3, 30, 7**3 + 7**2 + 7])),
-        ("keys", np.array([3, 4, 30], np.int32)),
-        ("weights", np.zeros((2, 1), np.float32)),
-        ("weights", np.zeros((3, 2), np.float32)),
-        ("weights", np.array([[0], [np.nan], [0]], np.float32)),
-        ("bias", np.array([np.inf], np.float32)),
-        ("size", np.array([1 << 21])),
-        ("size", np.array([0])),
-        ("longest", np.array([99])),
-    ],
-)
-def test_wrong_arrays_are_refused(name, value):
-    arrays = model_of({3, 4, 30}).to_arrays()
-    LinearModel.from_arrays(arrays)
-    arrays.pop(f"linear/{name}") if value is None else arrays.update({f"linear/{name}": value})
-    with pytest.raises(ArtifactError, match="linear/"):
-        LinearModel.from_arrays(arrays)

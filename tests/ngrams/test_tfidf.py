@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
-from safetensors.numpy import load, save
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from foretell.errors import ArtifactError
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.keys import ngram_keys
-from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, merged, tfidf_arrays, tfidf_models
+from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, merged
 from foretell.text.tokenizer import Tokenizer
 
 TEXTS = ["good film good plot", "bad film", "très bon", "plot plot plot bad", "很 好"]
@@ -75,34 +71,3 @@ def test_models_with_the_same_values_become_one_with_the_sum_of_their_scores() -
     )
     assert [id(each) for each in found[1:]] == [id(each) for each in others]
     assert merged([]) == ()
-
-
-def test_models_survive_storage() -> None:
-    models = (made(), made(1, characters=False))
-    again = tfidf_models(load(save(tfidf_arrays(models))))
-    assert [each.norm for each in again] == [2, 1]
-    for before, after in zip(models, again, strict=True):
-        np.testing.assert_array_equal(before.scores(IDS, TEXTS), after.scores(IDS, TEXTS))
-
-
-@pytest.mark.parametrize(
-    ("name", "change"),
-    [
-        ("words", lambda a: a[::-1].copy()),
-        ("characters", lambda a: a + (1 << 62)),
-        ("alphabet", lambda a: a[::-1].copy()),
-        ("shape", lambda a: 0 * a),
-        ("shape", lambda a: a << 40),
-        ("idf", lambda a: -a),
-        ("weights", lambda a: a * np.float32("nan")),
-        ("bias", lambda a: a.astype(np.float64)),
-    ],
-)
-def test_other_arrays_are_an_error(name: str, change: Any) -> None:
-    arrays = made().to_arrays("one")
-    arrays[f"one/{name}"] = change(arrays[f"one/{name}"])
-    with pytest.raises(ArtifactError):
-        TfidfModel.from_arrays(arrays, "one")
-    del arrays[f"one/{name}"]
-    with pytest.raises(ArtifactError, match="expected"):
-        TfidfModel.from_arrays(arrays, "one")

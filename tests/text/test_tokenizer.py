@@ -8,17 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from foretell.errors import DataError, SettingsError
-from foretell.text.tokenizer import Tokenizer
+from foretell.errors import DataError
+from tests.text.texts import DRAWN, trained
 
 STYLES = ("white-space", "keras", "words")
-TEXTS = st.text(max_size=60)
-# Letters whose lower case is longer, or depends on the next letter, or that UTF-8 cannot hold.
-HARD = st.text(alphabet=st.sampled_from(list("aAσΣİẞ '’-_.,<>unk\t\n\u00a0\x1c\u0301\ud800é")), max_size=30)
-
-
-def trained(texts, style, *, lowercase=False, vocabulary=1000, min_count=1):
-    return Tokenizer.train(texts, style, lowercase=lowercase, vocabulary=vocabulary, min_count=min_count)
 
 
 def without_surrogates(text):
@@ -50,7 +43,7 @@ def test_white_space_ids_are_the_articles():
     assert trained(["<unk> a"], "white-space").encode("<unk> a b") == [0, 1, -1]
 
 
-@given(st.one_of(TEXTS, HARD).map(without_surrogates).filter(lambda text: text.split()))
+@given(DRAWN.map(without_surrogates).filter(lambda text: text.split()))
 def test_white_space_splits_as_python_does(text):
     tokenizer = trained([text], "white-space")
     assert [tokenizer.word(i) for i in tokenizer.encode(text)] == text.split()
@@ -66,7 +59,7 @@ def test_keras_ids():
     assert trained([" ".join(f"w{i}" for i in range(2000))], "keras", vocabulary=996).size == 1000
 
 
-@given(st.one_of(TEXTS, HARD).map(without_surrogates).map(without_newer_letters).filter(keras_words))
+@given(DRAWN.map(without_surrogates).map(without_newer_letters).filter(keras_words))
 @example("\ua7c0A b")
 def test_keras_splits_as_keras_does(text):
     tokenizer = trained([text], "keras", lowercase=True)
@@ -102,13 +95,7 @@ def test_most_frequent_first_then_by_the_alphabet_and_cut():
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("lowercase", [False, True])
-@given(
-    texts=st.lists(
-        st.one_of(HARD, *(st.text(st.characters(max_codepoint=last)) for last in (0x7F, 0x24F, 0x205E))),
-        min_size=1,
-        max_size=5,
-    )
-)
+@given(texts=st.lists(DRAWN, min_size=1, max_size=5))
 def test_the_dictionary_gives_the_ids_of_the_library(style, lowercase, texts):
     texts = ["a b <unk> don't", *texts]
     tokenizer = trained(texts[:2], style, lowercase=lowercase)
@@ -121,7 +108,7 @@ def test_the_dictionary_gives_the_ids_of_the_library(style, lowercase, texts):
 
 
 @pytest.mark.parametrize("style", STYLES)
-@given(text=st.one_of(TEXTS, HARD))
+@given(text=DRAWN)
 def test_offsets_belong_to_the_ids_and_point_at_the_words(style, text):
     for lowercase in (False, True):
         tokenizer = trained(["a Σ", text], style, lowercase=lowercase)
@@ -132,21 +119,19 @@ def test_offsets_belong_to_the_ids_and_point_at_the_words(style, text):
         assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
 
 
-def test_offsets_are_code_points_of_the_text_as_written():
-    text = "😀 İstanbul, Café"
-    for style in ("keras", "words"):
-        tokenizer = trained([text], style, lowercase=True)
-        written = [text[start:end] for _, start, end in tokenizer.encode_with_offsets(text) if end]
-        assert written == [
-            word for word in ["😀", "İstanbul", ",", "Café"] if style == "words" or word != ","
-        ]
-
-
-def test_offsets_of_a_composed_letter_cover_what_was_written():
-    text = "un cafe\u0301, e\u0301te\u0301 \u1112\u1161\u11ab noir"
-    tokenizer = trained([text], "words")
-    spans = [text[start:end] for _, start, end in tokenizer.encode_with_offsets(text)]
-    assert spans == ["un", "cafe\u0301", ",", "e\u0301te\u0301", "\u1112\u1161\u11ab", "noir"]
+@pytest.mark.parametrize(
+    ("style", "lowercase", "text", "written"),
+    [
+        ("words", True, "😀 İstanbul, Café", ["😀", "İstanbul", ",", "Café"]),
+        ("keras", True, "😀 İstanbul, Café", ["", "😀", "İstanbul", "Café"]),
+        # A composed letter covers what was written.
+        ("words", False, "cafe\u0301, \u1112\u1161\u11ab", ["cafe\u0301", ",", "\u1112\u1161\u11ab"]),
+        ("words", False, "\u2001", []),
+    ],
+)
+def test_offsets_are_code_points_of_the_text_as_written(style, lowercase, text, written):
+    spans = trained(["a", text], style, lowercase=lowercase).encode_with_offsets(text)
+    assert [text[start:end] for _, start, end in spans] == written
 
 
 @pytest.mark.parametrize(
@@ -186,21 +171,28 @@ def test_no_words_at_all(style, texts):
         trained(texts, style)
 
 
-def test_wrong_settings():
-    with pytest.raises(SettingsError, match="white-space, keras, words"):
-        trained(["a"], "sentences")
-    with pytest.raises(SettingsError, match="vocabulary: expected at least 1"):
-        trained(["a"], "words", vocabulary=0)
-
-
 @pytest.mark.parametrize("style", STYLES)
 def test_more_words_get_the_ids_after_those_that_are_there(style):
     tokenizer = trained(["a b b c", "a b"], style, lowercase=True)
     extended = tokenizer.extended(["b", "New", "two words", "new", "", "last"])
     assert extended.size == tokenizer.size + 2
-    assert [extended.word(id) for id in range(tokenizer.size)] == [
-        tokenizer.word(id) for id in range(tokenizer.size)
-    ]
+    assert all(extended.word(id) == tokenizer.word(id) for id in range(tokenizer.size))
     assert extended.id("new") == tokenizer.size
     assert extended.encode("A NEW b") == [*tokenizer.encode("a"), tokenizer.size, tokenizer.id("b")]
     assert extended.decode(extended.encode("last new")) == "last new"
+
+
+@pytest.mark.parametrize("style", ["white-space", "words", "subword", "char"])
+@given(st.lists(DRAWN.map(lambda text: text.replace("\n", " ")), max_size=5))
+def test_lines_are_encoded_as_texts_and_ends(style, lines):
+    tokenizer = trained(["a é σ Σ unk 我 กั้", *lines[::2]], style, lowercase=True)
+    end = [] if tokenizer.end_of_line is None else [tokenizer.end_of_line]
+    expected = [i for line in lines for i in tokenizer.encode(line) + end]
+    assert tokenizer.encode_lines("".join(f"{line}\n" for line in lines)).tolist() == expected
+
+
+def test_unknown_words_are_spelled_with_their_ends():
+    tokenizer = trained(["the mind"], "words")
+    assert tokenizer.spelled_bytes("the mind") == 0
+    # The literal <unk> of the Penn Treebank is a word of its own.
+    assert tokenizer.spelled_bytes("the <unk> café ox") == (5 + 1) + (2 + 1)

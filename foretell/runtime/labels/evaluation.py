@@ -12,7 +12,7 @@ from foretell.arrays import Array, Floats, Integers
 from foretell.data.examples import Column, Examples
 from foretell.errors import DataError, UsageError
 from foretell.metrics import Report, calibration_error, coverage_curve, label_metrics, log_loss
-from foretell.metrics.bootstrap import label_intervals, method, probability_intervals
+from foretell.metrics.bootstrap import label_intervals, method
 from foretell.metrics.costs import Costs, cost_report
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, multi_label_intervals, multi_label_metrics
 
@@ -45,8 +45,8 @@ def evaluation_report(
     Returns:
         `texts`, what `foretell.metrics.label_metrics` gives, `calibration_error`, `log_loss` (nats; None
         where a true label is not among the model's), `coverage`; `intervals`, of the same shape, with the
-        ends of the 95 % confidence interval of every metric; `interval_method`; with `by`, `slices`; with
-        `costs`, `threshold`.
+        ends of the 95 % confidence intervals of accuracy, macro F1, and precision, recall and F1 of each
+        label; `interval_method`; with `by`, `slices`; with `costs`, `threshold`.
 
     Raises:
         DataError: no texts.
@@ -62,12 +62,8 @@ def evaluation_report(
     report["calibration_error"] = calibration_error(confidence, true_ids == best)
     report["log_loss"] = log_loss(true_ids, probabilities) if len(all_names) == len(names) else None
     report["coverage"] = coverage_curve(confidence, best == true_ids)
-    thresholds = [row["threshold"] for row in report["coverage"]]
     report["interval_method"] = method()
-    report["intervals"] = {
-        **label_intervals(true_ids, best, all_names),
-        **probability_intervals(true_ids, probabilities, thresholds),
-    }
+    report["intervals"] = label_intervals(true_ids, best, all_names)
     if by is not None:
 
         def measured(places: Integers) -> Report:
@@ -85,7 +81,7 @@ def _slices(by: Column, measured: Callable[[Integers], Report], keys: Sequence[s
     rows = []
     for value in sorted(counts, key=lambda value: (-counts[value], value)):
         found = measured(np.flatnonzero(values == value))
-        intervals = {key: found["intervals"].get(key) for key in keys}
+        intervals = {key: ends for key, ends in found["intervals"].items() if key in keys}
         row = {"value": value, "texts": counts[value], **{key: found[key] for key in keys}}
         rows.append({**row, "intervals": intervals})
     return {"column": by.name, "values": rows}

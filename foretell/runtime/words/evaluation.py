@@ -18,7 +18,7 @@ from foretell.runtime.words.scoring import score_lstm
 from foretell.text.tokenizer import keys_of
 
 MAX_POSITIONS = 100_000
-"""Tokens at the beginning of a text on which suggestions are measured: more hardly narrow the intervals."""
+"""Tokens at the beginning of a text on which suggestions are measured."""
 
 _MAX_CHARACTERS = 1_000_000
 

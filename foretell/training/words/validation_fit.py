@@ -46,7 +46,7 @@ def interpolate(
     fitted = fit_interpolation(network_logs, logs, lengths, kneser_ney.model.order - 1)
     both = perplexity_of(fitted.logs(network_logs, logs, lengths))
     alone = perplexity_of(network_logs)
-    weight = float(np.array(fitted.weights)[lengths].mean())
+    weight = float(np.array(fitted.kneser_ney_weights)[lengths].mean())
     text = f"interpolation: mean weight of the Kneser–Ney model {weight:.0%}, validation perplexity"
     listener(Note(text=f"{text} {both:,.1f} (network alone: {alone:,.1f})"))
     return fitted, {"perplexity": both, "valid_perplexity": both, "network_perplexity": alone}

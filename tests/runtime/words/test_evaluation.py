@@ -56,10 +56,6 @@ def test_the_metrics_are_those_of_somebody_who_types(
     assert headline(report["suggestions"], with_cache=bool(cache)) == found
     assert report["suggestions"]["positions"] == report["tokens"]
     assert report["perplexity"] == interpolated.score(LINES, cache=cache).perplexity
-    for model in models.values():
-        for key in METRICS:
-            low, high = model["intervals"][key]
-            assert low <= model[key] <= high
 
 
 def test_one_letter_more_where_three_words_begin_alike() -> None:
@@ -68,9 +64,9 @@ def test_one_letter_more_where_three_words_begin_alike() -> None:
     # Equally probable words come in the order of their ids; marks are not among suggestions of words.
     targets = np.array([3, 6, 7, 8, 9, 1])
     costs = np.array([4, 5, 6, 4, 1, 9])
-    found = keyboard.suggested(np.full((6, len(words)), 0.1, np.float32), targets, costs)
-    assert found.keys.tolist() == [1, 5, 5, 2, 1, 9]
-    assert found.top3.tolist() == [True, False, False, False, False, False]
+    _, top3, keys = keyboard.suggested(np.full((6, len(words)), 0.1, np.float32), targets, costs)
+    assert keys.tolist() == [1, 5, 5, 2, 1, 9]
+    assert top3.tolist() == [True, False, False, False, False, False]
 
 
 @pytest.mark.parametrize("changes", [{"tokens": "char"}, {"name": "article"}])

@@ -203,10 +203,11 @@ def drawn(share, n, seed):
 def test_the_share_that_texts_were_drawn_with_is_found(share):
     network, ngrams = drawn(share, 20_000, 2)
     lengths = np.zeros(20_000, int)
-    assert fit_interpolation(network, ngrams, lengths, 0).weights == pytest.approx([share], abs=0.05)
+    found = fit_interpolation(network, ngrams, lengths, 0).kneser_ney_weights
+    assert found == pytest.approx([share], abs=0.05)
     # A length that was hardly seen has about the share of all.
     lengths[0], network[0], ngrams[0] = 2, -10, 0
-    weights = fit_interpolation(network, ngrams, lengths, 3).weights
+    weights = fit_interpolation(network, ngrams, lengths, 3).kneser_ney_weights
     assert weights[3] == pytest.approx(weights[0], abs=0.01)
     assert weights[0] < weights[2] < weights[0] + 0.1
 
@@ -214,8 +215,8 @@ def test_the_share_that_texts_were_drawn_with_is_found(share):
 def test_a_part_that_gives_no_word_a_chance_gets_no_share():
     worse = fit_interpolation(np.full(1_000, -1.0), np.full(1_000, -90.0), np.zeros(1_000, int), 0)
     better = fit_interpolation(np.full(1_000, -90.0), np.full(1_000, -1.0), np.zeros(1_000, int), 0)
-    assert 0 <= worse.weights[0] < 0.02
-    assert 0.98 < better.weights[0] <= 1
+    assert 0 <= worse.kneser_ney_weights[0] < 0.02
+    assert 0.98 < better.kneser_ney_weights[0] <= 1
 
 
 def bursty(n: int, weight: float, theta: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -160,7 +160,7 @@ def test_both_models_are_measured_as_the_runtime_and_evaluate_measure_them_and_r
     assert model.kneser_ney is not None
     assert len(model.kneser_ney) - len(model.kneser_ney.levels[0].keys) < 4_000
     assert model.interpolation is not None
-    assert len(model.interpolation.weights) == model.kneser_ney.order
+    assert len(model.interpolation.kneser_ney_weights) == model.kneser_ney.order
     assert metrics["valid_perplexity"] == metrics["perplexity"] < metrics["network_perplexity"]
     assert metrics["baseline_perplexity"] < 60
     assert 0 < metrics["network_accuracy"] < 1
