@@ -16,14 +16,6 @@ from bench.__main__ import BENCHMARKS
 from bench.harness import Results
 
 
-@pytest.fixture
-def missing(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Packages that are taken to be missing."""
-    names: set[str] = set()
-    monkeypatch.setattr(harness, "find_spec", lambda name: None if name in names else find_spec(name))
-    return names
-
-
 def test_a_row_is_shown_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -41,10 +33,9 @@ def test_a_row_is_shown_and_kept(
         results.add("one")
 
 
-def test_a_missing_peer_ends_everything_before_anything_runs(
-    missing: set[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    missing |= {"torch", "fasttext"}
+def test_a_missing_peer_ends_everything_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = {"torch", "fasttext"}
+    monkeypatch.setattr(harness, "find_spec", lambda name: None if name in missing else find_spec(name))
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a process was started"))
     monkeypatch.setattr(sys, "argv", ["bench"])
     for start in (lambda: bench_main.main(["predict", "peers"]), peers.main, language_model.main):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +74,25 @@ def write(path: Path, name: str) -> Path:
         assert isinstance(settings, WordsSettings)
         parts |= kneser_ney_parts(settings, TEXT, (0.1, 0.3, 0.6, 0.8))
     return write_random(path, settings, labels, text=TEXT, vocabulary=MANY, scale=0.5, **parts)
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """A static file server; on most machines Python does not know the media type of .mjs."""
+
+    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@contextmanager
+def files_of_folder(folder: Path) -> Iterator[str]:
+    """Serve the files of a folder; yield the address."""
+    serve = functools.partial(Files, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
 
 
 Copies = dict[str, Exported]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from export_workplace import files_of_folder
 from nasty import nasty_texts
+from page_workplace import opened
 
 from foretell.data.examples import Examples
 from foretell.export.formats import read_back
@@ -20,7 +19,7 @@ from foretell.export.model_export import export_model
 from foretell.export.readme import example
 from foretell.export.source import Source
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.explanation import Explanation, Word, write_html
+from foretell.runtime.labels.explanation import Explanation, Word, to_html
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.report import report_of
 from tests.text.texts import ALL
@@ -44,15 +43,6 @@ NEXT_TOKENS = """async (text) => {
 }"""
 
 
-class Folder(http.server.SimpleHTTPRequestHandler):
-    """A static file server; on most machines Python does not know the media type of .mjs."""
-
-    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
-
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all exported folders."""
@@ -60,46 +50,33 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(models: dict[str, Path], ort_web: Path, root: Path) -> Iterator[Any]:
-    """A function from the name of a model to the address of its exported folder."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Folder, directory=str(root)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+def address(root: Path) -> Iterator[str]:
+    """Where the files of this folder are served."""
+    with files_of_folder(root) as it:
+        yield it
 
-    def address(name: str, **options: Any) -> str:
+
+@pytest.fixture(scope="module")
+def site(models: dict[str, Path], ort_web: Path, root: Path, address: str) -> Callable[..., str]:
+    """A function from the name of a model to the address of its exported folder."""
+
+    def export(name: str, **options: Any) -> str:
         if not (root / name).exists():
             export_model(models[name], root / name, "web", runtime=ort_web, **options)
             readme = (root / name / "README.md").read_text()
             (root / name / "example.js").write_text(readme.partition("```js\n")[2].partition("```")[0])
             (root / name / "texts.json").write_text(json.dumps(TEXTS))
-        return f"http://127.0.0.1:{server.server_port}/{name}/"
+        return f"{address}{name}/"
 
-    yield address
-    server.shutdown()
-    server.server_close()
+    return export
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page that reaches only its own folder; the test fails on script errors and on other requests."""
-    context = browser.new_context()
-    opened = context.new_page()
-    errors: list[str] = []
-    other_hosts: list[str] = []
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-
-    def refuse_other_hosts(route: Any) -> None:
-        if route.request.url.startswith("http://127.0.0.1:"):
-            route.continue_()
-        else:
-            other_hosts.append(route.request.url)
-            route.abort()
-
-    context.route("**/*", refuse_other_hosts)
-    yield opened
-    context.close()
-    assert errors == []
-    assert other_hosts == []
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A page that reaches only these files; the test fails on script errors and on other requests."""
+    with opened(browser, address, ready=False) as it:
+        it.set_default_timeout(60_000)
+        yield it
 
 
 @pytest.mark.parametrize("name", ["labels-tfidf", pytest.param("labels-article", marks=pytest.mark.soak)])
@@ -253,32 +230,26 @@ def test_the_page_answers_with_the_network_off_and_the_program_of_the_readme(
 HOSTILE = '</script><script>alert(1)</script><img src="http://x" onerror=alert(1)><svg/onload=alert(1)>'
 
 
-def written_explanation(folder: Path) -> Path:
+def explanation_page() -> str:
     word = Word(HOSTILE, 0, len(HOSTILE), effect=1.5, without=0.5, is_read=True)
-    write_html(Explanation(HOSTILE, HOSTILE, 0.9, (word,), (0.9,), 1), folder / "page.html")
-    return folder / "page.html"
+    return to_html(Explanation(HOSTILE, HOSTILE, 0.9, (word,), (0.9,), 1))
 
 
-def written_report(folder: Path) -> Path:
+def report_page() -> str:
     mistake = {"text": HOSTILE, "label": HOSTILE, "predicted": HOSTILE, "probability": 0.5}
     confusion = {"names": [HOSTILE, "b"], "counts": [[1, 0], [0, 1]]}
-    page = folder / "page.html"
-    page.write_text(report_of(folder, {"confusion": confusion, "mistakes": [mistake]}), encoding="utf-8")
-    return page
+    return report_of(Path("model"), {"confusion": confusion, "mistakes": [mistake]})
 
 
-@pytest.mark.parametrize("write", [written_explanation, written_report])
+@pytest.mark.parametrize("write", [explanation_page, report_page])
 def test_reports_and_explanations_do_not_run_their_content(
-    page: Any, tmp_path: Path, write: Callable[[Path], Path]
+    page: Any, root: Path, address: str, write: Callable[[], str]
 ) -> None:
-    page.route("http://127.0.0.1:1/", lambda route: route.fulfill(path=write(tmp_path)))
-    ran: list[str] = []
-    page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+    (root / "page.html").write_text(write(), encoding="utf-8")
     # The browser logs what the CSP blocks. The page must contain nothing to block.
-    page.goto("http://127.0.0.1:1/")
+    page.goto(f"{address}page.html")
     assert HOSTILE in page.locator("body").text_content()
     assert page.locator("script, img, iframe, [onload], [onerror]").count() == 0
-    assert ran == []
 
 
 def test_an_article_model_shows_which_words_it_needs(site: Any, page: Any) -> None:

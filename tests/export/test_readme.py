@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
-import http.server
 import io
 import json
 import re
@@ -12,13 +10,13 @@ import runpy
 import subprocess
 import sys
 import tarfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from export_workplace import Copies, exported
+from export_workplace import Copies, exported, files_of_folder
+from page_workplace import opened, until
 
 from foretell.export.model_export import export_model
 from foretell.export.readme import example
@@ -185,15 +183,10 @@ def test_fastapi_dependency(models: dict[str, Path], monkeypatch: pytest.MonkeyP
 def test_browser(models: dict[str, Path], ort_web: Path, browser: Any, tmp_path: Path) -> None:
     export_model(models["labels"], tmp_path / "model", "web", runtime=ort_web)
     (tmp_path / "browser.html").write_bytes((EXAMPLES / "browser.html").read_bytes())
-    serve = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/browser.html")
-        page.wait_for_function("document.querySelector('#mood').textContent === 'Write a few words.'")
+    with files_of_folder(tmp_path) as address, opened(browser, address, ready=False) as page:
+        page.goto(f"{address}browser.html")
+        until(page, "() => document.querySelector('#mood').textContent === 'Write a few words.'")
         page.fill("#review", "the mind adapts")
         (verdict,) = LabelsRuntime.open(models["labels"]).classify(["the mind adapts"])
         shown = f"{verdict.label} ({100 * verdict.probability:.0f} %)"
-        page.wait_for_function("text => document.querySelector('#mood').textContent === text", arg=shown)
-        page.close()
-        server.shutdown()
+        until(page, "(text) => document.querySelector('#mood').textContent === text", shown)

@@ -47,7 +47,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     for name, text in texts.items():
         (here / name).write_text(text, encoding="utf-8")
-    (here / "latin.csv").write_bytes("body;team\nschön;a\ngroß;b\nübel;a\n".encode("cp1252"))
     (here / "x.pdf").write_bytes(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj<<>>endobj\n")
     (here / "flat").mkdir()
     (here / "flat" / "0.txt").write_text("a text")
@@ -98,7 +97,6 @@ TAKEN = {
     "title.csv --header-row 2": "texts from the column 'body', labels from 'team'",
     "stars.csv": "texts from the column 'body', labels from 'stars'",
     "semicolons.csv": "fields are separated by a semicolon",
-    "latin.csv": "latin.csv: read as cp1252",
     "issues.csv": "50 % of the labels contain ';': if a text may have several labels, set multi-label to ';'",
 }
 

@@ -87,7 +87,6 @@ WRONG_FITS = {
     "two columns": (in_order(pd.DataFrame(TWO_COLUMNS), LABELS), GIVE_ONE),
     "a missing file": (in_order("nope.csv"), "nope.csv: expected a file or folder that exists"),
     "a number as text": (in_order(TEXTS, LABELS, units="64"), "units: .* found '64'; leave out the quotes"),
-    "a preset misspelled": (lambda: TextClassifier("bset").fit(TEXTS, LABELS), "did you mean best?"),
     "a parameter misspelled": (lambda: TextClassifier().set_params(unit=3), "did you mean units?"),
     "no model": (lambda: foretell.load("nope"), "found nothing there; check the path"),
     "a file as model": (lambda: foretell.load(__file__), "found a file; check the path"),

@@ -97,18 +97,11 @@ class Answer:
         return str(body["error"]["code"] if "error" in body else body["status"])
 
 
-def request(path: str, body: Any = None, *, method: str = "") -> bytes:
-    """Return the bytes of a request; with a body it is a POST."""
-    content = b"" if body is None else json.dumps(body).encode()
-    return raw_request(path, content, method=method or ("GET" if body is None else "POST"))
-
-
-def raw_request(path: str, content: bytes, *, method: str = "POST") -> bytes:
-    """Return the bytes of a request with this body, which need not be JSON."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
-    if content:
-        head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
-    return head.encode() + b"\r\n" + content
+def request(path: str, body: Any) -> bytes:
+    """Return the bytes of a POST with this body, which is made JSON; bytes are sent as they are."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
 
 class Client:
@@ -231,7 +224,9 @@ def usual(number: int) -> bytes:
     ]
     gets = ("/v1/models", "/health/ready", "/", "/metrics")
     index = number % (len(posts) + len(gets))
-    return request(*posts[index]) if index < len(posts) else request(gets[index - len(posts)])
+    if index < len(posts):
+        return request(*posts[index])
+    return f"GET {gets[index - len(posts)]} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 def expensive(number: int) -> bytes:

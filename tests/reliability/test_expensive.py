@@ -23,7 +23,7 @@ from reliability.attacked import (
     ServiceProcess,
     ask_evenly,
     percentile,
-    raw_request,
+    request,
     serving,
     statuses,
     usual,
@@ -115,14 +115,14 @@ def _of_texts(route: str, tokens: str, script: str, nesting: str, size: int) -> 
     texts: Any = text
     if nesting == "many" and field != "text":
         texts = [text[k : k + piece] for k in range(0, len(text), piece)][:999]
-    content = json.dumps({"model": models[tokens], field: texts, **others}).encode()
-    return f"{route} {tokens} {script} {nesting} {len(content)}", raw_request(route.rstrip("?"), content)
+    content = request(route.rstrip("?"), {"model": models[tokens], field: texts, **others})
+    return f"{route} {tokens} {script} {nesting} {len(content)}", content
 
 
 def _of_values(route: str, key: str, values: str, size: int) -> Attack:
     begin, unit, end = VALUES[values]
     content = (b'{"%s":%s' % (key.encode(), begin) + unit * (size // len(unit))).removesuffix(b",") + end
-    return f"{route} {key} {values} {len(content)}", raw_request(route, content)
+    return f"{route} {key} {values} {len(content)}", request(route, content)
 
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")

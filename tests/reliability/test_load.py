@@ -30,18 +30,11 @@ from service_workplace import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
 
+# The pace: 10,000 requests in a minute.
 SECONDS_EACH = 0.006
-"""The pace: 10,000 requests in a minute."""
-
-WARM = 500
-"""Requests before memory is measured."""
-
-SLOW = 250
-"""Slow connections."""
-
-MAX_SECONDS = 12.0
+WARM, SLOW, MAX_SECONDS = 500, 250, 12.0
+# A request sent this many seconds before the signal has been accepted; later ones may find no service.
 MARGIN = 0.25
-"""A request sent this many seconds before the signal has been accepted; later ones may find no service."""
 
 
 @pytest.fixture(scope="module")

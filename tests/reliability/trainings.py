@@ -50,14 +50,7 @@ STAGES: dict[str, dict[str, tuple[Any, str]]] = {
 
 
 def main(
-    job: str,
-    out: str,
-    resume: bool,
-    stage: str,
-    seconds: float,
-    number: int,
-    minutes: float,
-    endless: bool = False,
+    job: str, out: str, resume: bool, stage: str, seconds: float, number: int, minutes: float, endless: bool
 ) -> int:
     """Train; return the exit code of an interruption, whose error is written to stdout.
 

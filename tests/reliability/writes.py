@@ -15,9 +15,8 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from reliability.sizes import report
@@ -33,15 +32,8 @@ from foretell.training.run import Request, Run, folder_of, read_request
 from tests.builders import write_random
 
 
-@dataclass(frozen=True)
-class Operation:
-    """Something that is written.
-
-    Attributes:
-        prepare: writes the old version in a folder.
-        write: writes the new version.
-        find: returns what a reader finds: "old", "new" or "none"; fails where it is neither.
-    """
+class Operation(NamedTuple):
+    """Writes the old version in a folder, the new version; what a reader finds: "old", "new" or "none"."""
 
     prepare: Callable[[Path], object]
     write: Callable[[Path], object]

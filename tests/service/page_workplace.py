@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from service_workplace import Running
 
 # Milliseconds; much more than needed, for a machine that is busy with other work.
@@ -21,15 +21,9 @@ TILES = "() => [...document.querySelectorAll('#view-words .tiles dd')].map((each
 TEXT = "the mind adapts 😀 and nosuchword converts e\u0301 to the obstacle."
 
 _ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 _WATCH = """
 window.reports = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -83,8 +77,7 @@ def visited(page: Page, url: str, *, ready: bool = True) -> Iterator[Page]:
     watchers: dict[Any, Any] = {
         "pageerror": lambda error: problems.append(f"error: {error}"),
         "dialog": lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()),
-        # Chromium logs each failed request. Tests let requests fail on purpose.
-        "console": lambda m: m.text.startswith("Failed to load") or problems.append(m.text),
+        "console": lambda m: _is_fine(m.type, m.text) or problems.append(m.text),
         "request": lambda r: _is_own(r.url, url) or problems.append(f"other host: {r.url}"),
     }
     page.goto("about:blank")
@@ -108,6 +101,19 @@ def opened(browser: Browser, url: str, *, ready: bool = True, **options: Any) ->
     """Load a page of its own; see `visited`, and for the options `new_page`."""
     with new_page(browser, **options) as page, visited(page, url, ready=ready):
         yield page
+
+
+@contextmanager
+def holding(page: Page, which: Callable[[Any], bool] = lambda _: True) -> Iterator[list[Route]]:
+    """Hold requests for next words whose body is one of these until the block ends; yield them."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route) if which(route.request.post_data_json) else route.continue_()
+
+    page.route("**/v1/next", hold)
+    yield held
+    page.unroute("**/v1/next")
 
 
 def check_with_axe(page: Page, width: int = 0) -> None:
@@ -146,6 +152,11 @@ def until(page: Page, script: str, argument: Any = None) -> None:
     while not page.evaluate(script, argument):
         assert time.monotonic() < end, script
         page.wait_for_timeout(20)
+
+
+def _is_fine(kind: str, text: str) -> bool:
+    """Chromium logs each failed request. Tests let requests fail on purpose."""
+    return kind == "log" or text.startswith("Failed to load")
 
 
 def _is_own(requested: str, url: str) -> bool:

@@ -61,9 +61,8 @@ def test_what_is_wrong_gets_a_typed_error(
     labelling: Running, annotation: Annotation, name: str, body: Any, says: str
 ) -> None:
     response = labelling.post(f"/v1/annotation/{name}", body)
-    error = response.json()["error"]
-    assert (response.status_code, error["type"]) == (422, "invalid_request_error")
-    assert says in error["message"]
+    assert response.status_code == 422
+    assert says in response.json()["error"]["message"]
     assert annotation.answers == []
 
 

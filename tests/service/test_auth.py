@@ -125,12 +125,11 @@ def test_loopback_and_the_services_own_page_are_allowed(served: Running, locked:
 
 
 def test_a_named_origin_may_read_answers_and_a_named_host_may_be_called(locked: Running) -> None:
-    headers = {"Origin": "https://example.org", **BEARER}
-    answer = locked.http.get("/v1/models", headers={**headers, "Host": "foretell.example"})
-    assert answer.status_code == 200
-    assert answer.headers["access-control-allow-origin"] == "https://example.org"
+    headers = {"Origin": "https://example.org", "Host": "foretell.example", **BEARER}
+    answer = locked.http.get("/v1/models", headers=headers)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, headers["Origin"])
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
-    preflight = locked.http.options("/v1/classify", headers={"Origin": "https://example.org", **asked})
+    preflight = locked.http.options("/v1/classify", headers={"Origin": headers["Origin"], **asked})
     assert preflight.status_code == 200
     assert "authorization" in preflight.headers["access-control-allow-headers"].lower()
 
@@ -167,7 +166,6 @@ def test_a_wrong_token_and_a_second_one_are_refused(locked: Running, values: lis
     answer = locked.http.post("/v1/classify", json={"texts": "good"}, headers=headers)
     error = answer.json()["error"]
     assert (answer.status_code, error["type"], error["code"]) == (401, "authentication_error", code)
-    assert "expected the service's token as Authorization: Bearer TOKEN" in error["message"]
     assert TOKEN.decode() not in answer.text
 
 
@@ -184,24 +182,15 @@ def test_the_token_is_compared_in_constant_time(locked: Running, monkeypatch: py
     assert compared == [TOKEN] * 4
 
 
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (b"", "0 characters"),
-        (b"two lines of\nwords here", "a character that a header cannot carry"),
-        (b"\xff" * 20, "a character that a header cannot carry"),
-    ],
-)
-def test_a_token_file_holds_one_good_line(tmp_path: Path, content: bytes, found: str) -> None:
+def test_a_token_file_holds_one_good_line(tmp_path: Path) -> None:
     file = tmp_path / "token"
     for good in (b"!" * 16, b"~" * 16 + b"\n", TOKEN):
         file.write_bytes(good)
         assert read_token(file) == good.strip()
-    file.write_bytes(content)
-    with pytest.raises(UsageError, match=f"at least 16 visible ASCII characters, found {found}.*openssl"):
-        read_token(file)
-    with pytest.raises(UsageError, match="missing"):
-        read_token(tmp_path / "missing")
+    for wrong in (b"", b"!" * 15, b"two lines of\nwords here", b"\xff" * 20):
+        file.write_bytes(wrong)
+        with pytest.raises(UsageError, match=r"at least 16 visible ASCII characters, found .*openssl"):
+            read_token(file)
 
 
 # ---- what is allowed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Iterator
@@ -23,12 +24,18 @@ def client(served: Running) -> Iterator[openai.OpenAI]:
 
 
 @pytest.fixture(scope="module")
+def create(client: openai.OpenAI) -> Any:
+    """A completion of "the mind" by the language model."""
+    return functools.partial(client.completions.create, model="notes", prompt="the mind")
+
+
+@pytest.fixture(scope="module")
 def runtime(models: tuple[Path, Path]) -> WordsRuntime:
     return WordsRuntime.open(models[1])
 
 
-def test_the_text_is_the_runtimes(client: openai.OpenAI, runtime: WordsRuntime) -> None:
-    found = client.completions.create(model="notes", prompt="the mind", max_tokens=7, seed=3, temperature=0.8)
+def test_the_text_is_the_runtimes(create: Any, runtime: WordsRuntime) -> None:
+    found = create(max_tokens=7, seed=3, temperature=0.8)
     wanted = runtime.continuations("the mind", words=7, seed=3, temperature=0.8)[0]
     assert (found.choices[0].text, found.choices[0].finish_reason) == (wanted.text, "length")
     assert found.object == "text_completion"
@@ -36,11 +43,9 @@ def test_the_text_is_the_runtimes(client: openai.OpenAI, runtime: WordsRuntime) 
     assert (found.usage.prompt_tokens, found.usage.completion_tokens, found.usage.total_tokens) == (2, 7, 9)
 
 
-def test_a_stream_is_the_same_text_word_by_word(client: openai.OpenAI) -> None:
-    asked: dict[str, Any] = {"model": "notes", "prompt": "the mind", "max_tokens": 12, "seed": 5}
-    whole = client.completions.create(**asked)
-    options = {"include_usage": True}
-    chunks = list(client.completions.create(**asked, stream=True, stream_options=options))
+def test_a_stream_is_the_same_text_word_by_word(create: Any) -> None:
+    whole = create(max_tokens=12, seed=5)
+    chunks = list(create(max_tokens=12, seed=5, stream=True, stream_options={"include_usage": True}))
     choices = [chunk.choices[0] for chunk in chunks[:-1]]
     assert "".join(choice.text for choice in choices) == whole.choices[0].text
     assert sum(bool(choice.text) for choice in choices) == 12
@@ -52,11 +57,9 @@ def test_a_stream_is_the_same_text_word_by_word(client: openai.OpenAI) -> None:
 
 
 def test_several_samples_of_several_prompts_each_have_their_own_seed(
-    client: openai.OpenAI, runtime: WordsRuntime
+    create: Any, runtime: WordsRuntime
 ) -> None:
-    found = client.completions.create(
-        model="notes", prompt=["the mind", "to our"], n=3, max_tokens=5, seed=10
-    )
+    found = create(prompt=["the mind", "to our"], n=3, max_tokens=5, seed=10)
     assert [choice.index for choice in found.choices] == list(range(6))
     for choice in found.choices:
         prompt, seed = ("the mind", "to our")[choice.index // 3], 10 + choice.index % 3
@@ -65,23 +68,19 @@ def test_several_samples_of_several_prompts_each_have_their_own_seed(
     assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (4, 30)
 
 
-def test_a_stop_ends_the_text_before_it(client: openai.OpenAI, runtime: WordsRuntime) -> None:
-    free = client.completions.create(model="notes", prompt="the mind", max_tokens=20, seed=2).choices[0].text
+def test_a_stop_ends_the_text_before_it(create: Any, runtime: WordsRuntime) -> None:
+    free = create(max_tokens=20, seed=2).choices[0].text
     stop = free.split()[4]
     for stream in (False, True):
-        found = client.completions.create(
-            model="notes", prompt="the mind", max_tokens=20, seed=2, stop=["never this", stop], stream=stream
-        )
+        found = create(max_tokens=20, seed=2, stop=["never this", stop], stream=stream)
         choices = [chunk.choices[0] for chunk in found] if stream else found.choices
         assert "".join(choice.text for choice in choices) == free[: free.index(stop)]
         assert choices[-1].finish_reason == "stop"
     assert runtime.continuations("the mind", words=20, seed=2, stop=stop)[0].finished == "stop"
 
 
-def test_log_probabilities_are_the_models_own(client: openai.OpenAI, runtime: WordsRuntime) -> None:
-    found = client.completions.create(
-        model="notes", prompt="the mind", max_tokens=6, seed=4, temperature=0.5, logprobs=3
-    )
+def test_log_probabilities_are_the_models_own(create: Any, runtime: WordsRuntime) -> None:
+    found = create(max_tokens=6, seed=4, temperature=0.5, logprobs=3)
     wanted = runtime.continuations("the mind", words=6, seed=4, temperature=0.5, alternatives=3)[0]
     choice, logprobs = found.choices[0], found.choices[0].logprobs
     assert logprobs is not None
@@ -94,13 +93,11 @@ def test_log_probabilities_are_the_models_own(client: openai.OpenAI, runtime: Wo
         assert len(top) == 3
 
 
-def test_foretells_own_parameters_steer(client: openai.OpenAI, runtime: WordsRuntime) -> None:
+def test_foretells_own_parameters_steer(create: Any, runtime: WordsRuntime) -> None:
     own = {"top_k": 2, "min_p": 0.01, "repetition_penalty": 1.5, "cache": 20}
-    found = client.completions.create(model="notes", prompt="the mind", max_tokens=9, seed=1, extra_body=own)
+    found = create(max_tokens=9, seed=1, extra_body=own)
     assert found.choices[0].text == runtime.continuations("the mind", words=9, seed=1, **own)[0].text
-    ended = client.completions.create(
-        model="notes", prompt="the obst", max_tokens=1, extra_body={"unfinished": True}
-    )
+    ended = create(prompt="the obst", max_tokens=1, extra_body={"unfinished": True})
     assert ended.choices[0].text == "acle"
 
 
@@ -118,16 +115,16 @@ def test_foretells_own_parameters_steer(client: openai.OpenAI, runtime: WordsRun
     ],
 )
 def test_what_cannot_be_honoured_is_a_400_that_names_it(
-    client: openai.OpenAI, body: dict[str, Any], param: str
+    create: Any, body: dict[str, Any], param: str
 ) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        client.completions.create(**{"model": "notes", "prompt": "the mind", "extra_body": body})
+        create(extra_body=body)
     assert (caught.value.type, caught.value.param) == ("invalid_request_error", param)
 
 
-def test_values_at_which_they_mean_nothing_are_accepted(client: openai.OpenAI) -> None:
-    client.completions.create(
-        model="notes", prompt="the mind", max_tokens=1, best_of=1, echo=False, suffix=None, logit_bias={},
+def test_values_at_which_they_mean_nothing_are_accepted(create: Any) -> None:
+    create(
+        max_tokens=1, best_of=1, echo=False, suffix=None, logit_bias={},
         temperature=0, user="somebody", presence_penalty=0, frequency_penalty=0.0, stop=[], seed=-5,
     )  # fmt: skip
 

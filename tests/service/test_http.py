@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -248,7 +248,7 @@ def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(hasty: Runnin
         (ours,) = _connections(hasty)
         until(lambda: ours.flow.write_paused)
         held = ours.transport.get_write_buffer_size()
-        waits = [_seconds(lambda: hasty.post("/v1/next", {"texts": "the"})) for _ in range(10)]
+        waits = [hasty.post("/v1/next", {"texts": "the"}).elapsed.total_seconds() for _ in range(10)]
         # Nothing is added to what is not read, however long it goes on.
         assert ours.transport.get_write_buffer_size() <= held < 1 << 18
         until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
@@ -324,12 +324,7 @@ def test_a_stream_that_the_end_of_the_service_ends_says_so(
 # ---- listening, and the end
 
 
-def test_what_cannot_be_listened_on_is_told() -> None:
-    with bind("127.0.0.1", 0) as first:
-        port = first.getsockname()[1]
-        with pytest.raises(ForetellError, match=f"port {port} in use.*--port"):
-            bind("127.0.0.1", port)
-    bind("127.0.0.1", port).close()
+def test_a_host_that_is_not_here_is_told() -> None:
     with pytest.raises(ForetellError, match="--host"):
         bind("192.0.2.1", 0)
     for host, number in (("no such host", 80), ("127.0.0.1", 1_000_000)):
@@ -450,12 +445,6 @@ def _connections(it: Running) -> list[Any]:
 
     until(come)
     return answering
-
-
-def _seconds(call: Callable[[], Any]) -> float:
-    began = time.monotonic()
-    assert call().status_code == 200
-    return time.monotonic() - began
 
 
 def _send(connection: socket.socket, raw: bytes, at_once: bool) -> None:

@@ -20,26 +20,15 @@ def lane() -> Iterator[Lane]:
     it.threads.shutdown()
 
 
-class Doubling:
-    """Work that doubles numbers, keeps its batches, and waits for `go`."""
-
-    def __init__(self, *, goes: bool = True) -> None:
-        self.batches: list[list[int]] = []
-        self.go = threading.Event()
-        if goes:
-            self.go.set()
-
-    def __call__(self, items: list[int]) -> list[int]:
-        self.batches.append(items)
-        assert self.go.wait(10)
-        if -1 in items:
-            raise ValueError("a bad item")
-        return [2 * item for item in items]
+def double(items: list[int]) -> list[int]:
+    if -1 in items:
+        raise ValueError("a bad item")
+    return [2 * item for item in items]
 
 
 def test_a_failure_is_only_its_own_requests(lane: Lane, caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
-        call = Batcher(Doubling(), lane, 8)
+        call = Batcher(double, lane, 8)
         good, bad, other = await asyncio.gather(
             call([1, 2]), call([-1, -1, 5]), call([3]), return_exceptions=True
         )
@@ -61,7 +50,7 @@ def test_batches_of_one_request_that_end_in_another_order_change_nothing(lane: L
             assert second.wait(10)
         elif items == [1]:
             second.set()
-        return [2 * item for item in items]
+        return double(items)
 
     async def scene() -> None:
         call = Batcher(work, lane, 1, concurrency=2)
@@ -72,17 +61,23 @@ def test_batches_of_one_request_that_end_in_another_order_change_nothing(lane: L
 
 @pytest.mark.parametrize("max_batch", [1, 8])
 def test_a_request_of_many_items_does_not_delay_the_others(lane: Lane, max_batch: int) -> None:
+    go, batches = threading.Event(), list[list[int]]()
+
+    def work(items: list[int]) -> list[int]:
+        batches.append(items)
+        assert go.wait(10)
+        return double(items)
+
     async def scene() -> None:
-        work = Doubling(goes=False)
         call = Batcher(work, lane, max_batch)
         large = asyncio.create_task(call(range(1000)))
         await asyncio.sleep(0.01)
         others = [asyncio.create_task(call([5000 + number, 6000 + number])) for number in range(3)]
         await asyncio.sleep(0.01)
-        work.go.set()
+        go.set()
         assert await asyncio.gather(*others) == [[10000 + 2 * n, 12000 + 2 * n] for n in range(3)]
-        assert sum(map(len, work.batches)) < 60
+        assert sum(map(len, batches)) < 60
         assert await large == [2 * number for number in range(1000)]
-        assert max(map(len, work.batches)) == max_batch
+        assert max(map(len, batches)) == max_batch
 
     asyncio.run(scene())

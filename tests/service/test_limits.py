@@ -11,16 +11,7 @@ from typing import Any
 
 import onnxruntime
 import pytest
-from service_workplace import (
-    VERBS,
-    Running,
-    everything,
-    held_up,
-    running,
-    until,
-    write_labels,
-    write_words,
-)
+from service_workplace import VERBS, Running, everything, held_up, running, until, write_labels, write_words
 
 from foretell.errors import SettingsError
 from foretell.runtime import gates

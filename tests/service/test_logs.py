@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from service_workplace import Running
+from service_workplace import Running, until
 
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.logs import JsonLines
@@ -37,9 +36,7 @@ def lines() -> Iterator[io.StringIO]:
 
 def _requests(lines: io.StringIO, count: int) -> list[dict[str, Any]]:
     """Wait for the lines of so many requests: each is written after the client has its answer."""
-    deadline = time.monotonic() + 5
-    while lines.getvalue().count('"request"') < count and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: lines.getvalue().count('"request"') >= count)
     found = [json.loads(line) for line in lines.getvalue().splitlines()]
     return [line for line in found if line["event"] == "request"]
 
@@ -81,12 +78,7 @@ def test_a_failure_of_ours_is_a_500_whose_log_says_where_but_not_what(
     monkeypatch.setattr(LabelsRuntime, "classify", fail)
     answer = served.post("/v1/classify", {"texts": SECRET})
     assert answer.status_code == 500
-    assert answer.json()["error"] == {
-        "message": "internal error; the log has an entry with the request id of this response",
-        "type": "server_error",
-        "param": None,
-        "code": "internal",
-    }
+    assert (answer.json()["error"]["type"], answer.json()["error"]["code"]) == ("server_error", "internal")
     assert SECRET not in lines.getvalue() + answer.text
     events = map(json.loads, lines.getvalue().splitlines())
     failure = next(event for event in events if event["event"] == "internal_error")

@@ -69,15 +69,6 @@ def test_a_model_that_is_damaged_or_vanishes_goes_on_answering(
         until(lambda: state_of(it) == "fresh")
 
 
-def test_a_directory_that_is_deleted_piece_by_piece_is_no_change(tmp_path: Path) -> None:
-    path = write_labels(tmp_path / "reviews")
-    with running(path) as it:
-        before = it.post("/v1/classify", {"texts": REVIEWS}).json()
-        for file in filter(Path.is_file, list(path.rglob("*"))):
-            file.unlink()
-            assert it.post("/v1/classify", {"texts": REVIEWS}).json() == before
-
-
 def test_a_broken_model_is_tried_again_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, tries, really = write_labels(tmp_path / "reviews"), list[float](), models.open_model
     monkeypatch.setattr(models, "RETRY_SECONDS", 0.2)

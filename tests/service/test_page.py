@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import random
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_workplace import TEXT, TILES, answer, check_with_axe, opened, percent, until, view
-from playwright.sync_api import Browser, Page, Request, expect
+from page_workplace import TEXT, TILES, answer, check_with_axe, holding, opened, percent, until, view
+from playwright.sync_api import Browser, Page, expect
 from service_workplace import Running, running, write_labels, write_words
 
 log = logging.getLogger(__name__)
@@ -65,25 +64,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running_service
 
 
-# Leaves requests for the next words of one text without an answer.
-HOLD = """(text) => {
-  const originalFetch = window.fetch;
-  window.pending = window.cancelled = 0;
-  window.fetch = (path, options) => {
-    const { texts, k } = path.endsWith("/next") ? JSON.parse(options.body) : {};
-    // The list of words; the suggestions ask too.
-    if (texts !== text || k !== 6) return originalFetch(path, options);
-    window.pending += 1;
-    return new Promise((_, reject) => options.signal.addEventListener("abort", () => {
-      window.cancelled += 1;
-      reject(options.signal.reason);
-    }));
-  };
-}"""
-
 # Shows text on each kind of shade at its darkest, where axe looks for it.
 SHADES = """() => {
-  const shades = document.querySelector(".card").appendChild(document.createElement("div"));
+  const shades = document.createElement("div");
+  document.querySelector(".view:not([hidden]) .card").append(shades);
   shades.className = "mirror";
   shades.style.cssText = "position: static; color: var(--ink)";
   for (const kind of ["for", "against", "surprising unknown"]) {
@@ -378,13 +362,17 @@ def test_axe_finds_no_violation_and_every_view_fits_360_pixels(
 
 
 def test_a_stale_request_is_cancelled(page: Page, served: Running) -> None:
-    page.evaluate(HOLD, "the mind ")
-    page.locator("#words-text").fill("the mind ")
-    until(page, "() => window.pending === 1")
-    page.locator("#words-text").fill("the way ")
-    first = answer(served, "next", texts="the way ", k=6)["words"][0]
-    expect(page.locator(".choices .number").first).to_have_text(percent(first))
-    assert page.evaluate("[window.pending, window.cancelled]") == [1, 1]
+    # The list of words; the suggestions ask too.
+    with holding(page, lambda asked: (asked["texts"], asked["k"]) == ("the mind ", 6)) as held:
+        page.locator("#words-text").fill("the mind ")
+        while not held:
+            page.wait_for_timeout(20)
+        with page.expect_event("requestfailed") as cancelled:
+            page.locator("#words-text").fill("the way ")
+        assert cancelled.value == held[0].request
+        first = answer(served, "next", texts="the way ", k=6)["words"][0]
+        expect(page.locator(".choices .number").first).to_have_text(percent(first))
+        assert len(held) == 1
 
 
 def test_the_title_the_heading_and_the_link_name_the_view(page: Page) -> None:
@@ -444,7 +432,8 @@ def test_an_answer_appears_within_100_ms_of_a_key(
 
 def test_only_new_words_are_scored(page: Page) -> None:
     text = "the mind adapts and converts to its own purposes. 😀 " * 60
-    requests = _score_requests(page)
+    requests: list[Any] = []
+    page.on("request", lambda r: r.url.endswith("/v1/score") and requests.append(r.post_data_json))
     field = page.locator("#words-text")
     field.fill(text)
     until(page, IDLE)
@@ -479,18 +468,6 @@ def test_a_text_that_changes_while_it_is_scored_gets_all_its_scores(page: Page, 
     assert float(per_character) == pytest.approx(scored["bits_per_character"], abs=0.0051)
     assert float(per_byte) == pytest.approx(scored["bits_per_byte"], abs=0.0051)
     assert unknown == str(scored["unknown"])
-
-
-def _score_requests(page: Page) -> list[Any]:
-    """Return a list to which the body of each later request for scores is added."""
-    requests: list[Any] = []
-
-    def note(sent: Request) -> None:
-        if sent.url.endswith("/v1/score"):
-            requests.append(json.loads(sent.post_data or ""))
-
-    page.on("request", note)
-    return requests
 
 
 def _set_text(page: Page, text: str) -> None:

@@ -17,6 +17,7 @@ from foretell.annotation.annotation import Annotation
 
 pytestmark = pytest.mark.usefixtures("from_the_start")
 
+KEYS = {"hardware": "1", "billing": "2"}
 HOSTILE = "\x1b[31mprinter \u202e<b>bold</b> <script>alert(1)</script> 😀"
 
 
@@ -50,9 +51,8 @@ def test_labels_by_one_key_each_undo_and_other_answers(page: Page, annotation: A
     expect(page).to_have_title("Annotate · foretell")
     for number in range(1, 7):
         text = shown(page)
-        press(page, annotation, {"hardware": "1", "billing": "2"}[label_of(text)], number)
-        assert annotation.answers[-1].text == text
-        assert annotation.answers[-1].label == label_of(text)
+        press(page, annotation, KEYS[label_of(text)], number)
+        assert (annotation.answers[-1].text, annotation.answers[-1].label) == (text, label_of(text))
     expect(page.locator(".last")).to_contain_text("Last answer:")
     text = shown(page)
     press(page, annotation, "s", 7)
@@ -73,7 +73,7 @@ def test_enter_accepts_the_suggestion(page: Page, annotation: Annotation) -> Non
             press(page, annotation, "Enter", number)
             assert (annotation.answers[-1].label, annotation.answers[-1].suggested) == (label, label)
             break
-        press(page, annotation, {"hardware": "1", "billing": "2"}[label_of(shown(page))], number)
+        press(page, annotation, KEYS[label_of(shown(page))], number)
     else:
         pytest.fail("no label was suggested")
 
@@ -114,7 +114,7 @@ def test_similar_texts_are_found(page: Page) -> None:
 
 def test_metrics_are_of_random_texts_and_become_current(page: Page, annotation: Annotation) -> None:
     for number in range(1, 6):
-        press(page, annotation, {"hardware": "1", "billing": "2"}[label_of(shown(page))], number)
+        press(page, annotation, KEYS[label_of(shown(page))], number)
     expect(page.locator("[data-random]")).to_have_text("1")
     accuracy = annotation.metrics(fresh=True).accuracy
     assert accuracy is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_workplace import TILES, answer, check_with_axe, percent, until, view, visited
+from page_workplace import TILES, answer, check_with_axe, holding, percent, until, view, visited
 from playwright.sync_api import Browser, Page, expect
 from service_workplace import TEXT, Running, running, write_labels, write_several, write_words
 
@@ -21,17 +21,6 @@ from tests.text.texts import ALL, TEXTS
 NO_ANSWER = "The service does not answer. Check that “foretell serve” is running, then try again."
 INCOMPLETE = "The service closed the connection before its answer was complete. Try again."
 SMALL = {"embedding_size": 6, "units": 5, "length": 30}
-
-# Delays all requests for next words until `release` is called.
-HOLD = """() => {
-  const originalFetch = window.fetch;
-  const released = new Promise((resolve) => { window.release = resolve; });
-  window.fetch = async (path, options) => {
-    if (path.endsWith("/next")) await released;
-    return originalFetch(path, options);
-  };
-}"""
-
 
 LEARNED = "\n".join([TEXT, TEXT, *ALL[::2]])
 IMAGE = "<img src=x onerror=alert(1)>"
@@ -56,14 +45,13 @@ def article(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_typing_does_not_wait_for_a_slow_service(page: Page, served: Running) -> None:
-    page.evaluate(HOLD)
     field = page.locator("#words-text")
-    field.press_sequentially("the mind adapts")
-    expect(field).to_have_value("the mind adapts")
-    expect(page.locator(".next")).to_have_attribute("aria-busy", "true")
-    # Answers to other requests are shown meanwhile.
-    expect(page.locator("#view-words .mirror mark")).to_have_count(3)
-    page.evaluate("window.release()")
+    with holding(page):
+        field.press_sequentially("the mind adapts")
+        expect(field).to_have_value("the mind adapts")
+        expect(page.locator(".next")).to_have_attribute("aria-busy", "true")
+        # Answers to other requests are shown meanwhile.
+        expect(page.locator("#view-words .mirror mark")).to_have_count(3)
     field.press_sequentially(" ")
     first = answer(served, "next", texts="the mind adapts ", k=6)["words"][0]
     expect(page.locator(".choices .number").first).to_have_text(percent(first))
@@ -208,10 +196,6 @@ def test_the_next_tokens_are_those_of_the_service(words: Page, tokens: Running, 
         "the mind " + (added.removeprefix(" ") if is_joined else added)
     )
     expect(words.locator("label[for=words-count]")).to_have_text("Number of tokens")
-    before = len(words.locator("#words-text").input_value())
-    words.locator("#words-count").fill("9")
-    words.locator("#words-text").press("Control+Enter")
-    until(words, "(n) => document.querySelector('#words-text').value.length > n", before)
 
 
 def test_a_word_that_is_not_finished_is_no_error(words: Page) -> None:
