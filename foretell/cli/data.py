@@ -68,12 +68,10 @@ def data(
         survey.save_html(html)
         note(f"page: {html}")
     if out is not None:
-        from foretell.surveying.corrections import accepted_above, accepted_in_file, write_corrected
+        from foretell.surveying.corrections import accepted_in_file
 
-        found = () if survey.label_check is None else survey.label_check.errors
-        corrections = {} if accept_above is None else accepted_above(found, accept_above)
-        corrections |= {} if accept is None else accepted_in_file(accept, survey)
-        changed = write_corrected(survey, corrections, out)
+        accepted = {} if accept is None else accepted_in_file(accept, survey)
+        changed = survey.write_corrected(out, accept=accepted, above=accept_above)
         note(f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")
 
 

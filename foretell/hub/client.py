@@ -5,23 +5,21 @@ huggingface_hub does the work, with its cache, its token and its offline mode; i
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from foretell.errors import DataError, ForetellError, HubError, UsageError
+from foretell.errors import DataError, HubError, UsageError
 from foretell.machine import TO_USE_HUB, require
 from foretell.readable import listed
 
 LIBRARY = "foretell"
 SCHEME = "hf://"
-MAIN = "main"
-"""The branch that an address of a model without a revision means."""
 CONVERTED = "refs/convert/parquet"
 """The branch on which the Hub keeps a data set as Parquet."""
 
@@ -45,10 +43,10 @@ class Address(NamedTuple):
     """A repository on the Hub, "owner/name", and its revision: a branch, a tag or a commit hash."""
 
     repository: str
-    revision: str = MAIN
+    revision: str = "main"
 
     def __str__(self) -> str:
-        return f"{SCHEME}{self.repository}{'' if self.revision == MAIN else f'@{self.revision}'}"
+        return f"{SCHEME}{self.repository}{'' if self.revision == 'main' else f'@{self.revision}'}"
 
 
 def is_address(model: object) -> bool:
@@ -78,7 +76,7 @@ def parse(text: str) -> Address:
             expected="an address like hf://owner/name or hf://owner/name@revision",
             found=repr(text[:200]), fix="check the name",
         )  # fmt: skip
-    return Address(repository, revision or MAIN)
+    return Address(repository, revision) if at else Address(repository)
 
 
 def address_of(path: str | Path | None) -> Address | None:
@@ -186,27 +184,19 @@ def _split(names: Iterable[str], asked: str, part: Part | None, address: Address
     return f"{configuration}/{split}", splits[configuration, split]
 
 
-@contextmanager
+@contextlib.contextmanager
 def asking(where: str) -> Iterator[None]:
     """Raise whatever huggingface_hub fails with as a HubError; show progress on a terminal only."""
     from huggingface_hub import errors
-    from huggingface_hub.utils.tqdm import (
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    hides = not (sys.stderr.isatty() or are_progress_bars_disabled())
-    if hides:
-        disable_progress_bars()
     # Where the cache replaces an answer it writes the server's message, which may quote the token.
     library = logging.getLogger("huggingface_hub")
     level = library.level
     library.setLevel(logging.ERROR)
     try:
-        yield
-    except ForetellError:
-        raise
+        with contextlib.nullcontext() if sys.stderr.isatty() else disable_progress_bars():
+            yield
     except Exception as error:
         # Where nothing in the cache can replace the answer, the cause says why there was none.
         replaced = isinstance(error, errors.RevisionResolutionError | errors.LocalEntryNotFoundError)
@@ -217,19 +207,15 @@ def asking(where: str) -> Iterator[None]:
         raise known from None
     finally:
         library.setLevel(level)
-        if hides:
-            enable_progress_bars()
 
 
 _KNOWN = {
     "OfflineModeIsEnabled": (
         "all of it in the cache", "not all", "unset HF_HUB_OFFLINE, or open it once with a connection",
     ),
-    "GatedRepoError": (
-        "access to the repository", "a gated one", f"ask for access on its page, then {_LOG_IN}",
-    ),
     "RepositoryNotFoundError": (
-        "a repository", "none, or a private one that no token here can read", f"check the name, or {_LOG_IN}",
+        "a repository", "none, or a private or gated one that no token here can read",
+        f"check the name, ask for access on its page, or {_LOG_IN}",
     ),
     "RevisionNotFoundError": (
         "a branch, tag or commit of it", "none", f"check what follows the @, or {_A_FILE}",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from foretell.artifacts import manifest
 from foretell.artifacts.directory import read_model
@@ -16,10 +14,6 @@ from foretell.artifacts.model import Model
 from foretell.errors import HubError, NotAModelError, UsageError
 from foretell.hub import client
 from foretell.hub.client import Address, is_address
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import ModelInfo
 
 ON_HUB = (*manifest.FILES, *manifest.PARTS, manifest.MANIFEST)
 """Everything that is pushed or downloaded; run/, with report and log, never is."""
@@ -35,9 +29,6 @@ _BESIDE = ("sentence_bert_config.json", "tokenizer_config.json", "config.json", 
 # there is a number or the name of a label.
 _TEXTS = frozenset({"measured_on", "decided_by", "name", "sha256", "licence"})
 _MAX_TEXT = 500
-_TASKS = {"labels": "text-classification", "words": "text-generation"}
-# Key of metrics.json: the Hub's name of the metric.
-_METRICS = {"labels": {"accuracy": "accuracy", "macro_f1": "f1"}, "words": {"valid_perplexity": "perplexity"}}
 
 
 def local_path(model: str | Path) -> str | Path:
@@ -122,8 +113,6 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
         fix = f"{DISCLOSES}; agree with yes"
         raise UsageError(expected="agreement to what a push discloses", found="none", fix=fix)
     client.require_hub()
-    from huggingface_hub import HfApi
-
     with tempfile.TemporaryDirectory(prefix="foretell-push-") as temporary:
         source, folder = Path(temporary) / "model", Path(temporary) / "files"
         if isinstance(model, str | Path):
@@ -137,30 +126,31 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
         folder.mkdir()
         for name, content in contents.items():
             (folder / name).write_bytes(content)
-        with client.asking(str(Address(repository))):
-            api = HfApi(library_name=client.LIBRARY)
-            info = _repository(api, repository, private=private)
-            # A part that an older model had would only be dead weight. A push from elsewhere in this moment
-            # would be mixed with this one: the commit must follow the one that was seen.
-            commit = api.upload_folder(
-                repo_id=info.id, folder_path=folder, commit_message="Push a foretell model",
-                delete_patterns=list(manifest.PARTS), parent_commit=info.sha,
-            )  # fmt: skip
-    return str(Address(info.id, commit.oid))
+        return str(_upload(folder, repository, private=private))
 
 
-def _repository(api: HfApi, repository: str, *, private: bool) -> ModelInfo:
-    """Return the repository, which is made where there is none."""
-    api.create_repo(repository, private=private, exist_ok=True)
-    info = api.model_info(repository)
-    present, where = {each.rfilename for each in info.siblings or ()}, str(Address(repository))
-    if private and not info.private:
-        fix = "--public (private=False) pushes to it all the same"
-        raise HubError(expected="a private repository", found="a public one", where=where, fix=fix)
-    if manifest.CONFIG in present and manifest.MANIFEST not in present:
-        expected = "a new repository, or one with a foretell model"
-        raise HubError(expected=expected, found="another model", where=where, fix="choose another name")
-    return info
+def _upload(folder: Path, repository: str, *, private: bool) -> Address:
+    """Upload a folder to a repository, which is made where there is none, and return its new commit."""
+    from huggingface_hub import HfApi
+
+    api, where = HfApi(library_name=client.LIBRARY), str(Address(repository))
+    with client.asking(where):
+        api.create_repo(repository, private=private, exist_ok=True)
+        info = api.model_info(repository)
+        present = {each.rfilename for each in info.siblings or ()}
+        if private and not info.private:
+            fix = "--public (private=False) pushes to it all the same"
+            raise HubError(expected="a private repository", found="a public one", where=where, fix=fix)
+        if manifest.CONFIG in present and manifest.MANIFEST not in present:
+            expected = "a new repository, or one with a foretell model"
+            raise HubError(expected=expected, found="another model", where=where, fix="choose another name")
+        # A part that an older model had would only be dead weight. A push from elsewhere in this moment
+        # would be mixed with this one: the commit must follow the one that was seen.
+        commit = api.upload_folder(
+            repo_id=info.id, folder_path=folder, commit_message="Push a foretell model",
+            delete_patterns=list(manifest.PARTS), parent_commit=info.sha,
+        )  # fmt: skip
+    return Address(info.id, commit.oid)
 
 
 def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
@@ -181,10 +171,9 @@ def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
             return {name: public(item, name) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [public(item, key) for item in value]
-        is_shown = (
-            not isinstance(value, str) or value in labels or (key in _TEXTS and len(value) <= _MAX_TEXT)
-        )
-        return value if is_shown else None
+        if isinstance(value, str) and value not in labels and (key not in _TEXTS or len(value) > _MAX_TEXT):
+            return None
+        return value
 
     kept = {key: public(value, key) for key, value in model.metrics.items() if key != "mistakes"}
     metrics = json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False)
@@ -195,32 +184,11 @@ def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
 
 
 def _card(model: Model, card: str, repository: str) -> str:
-    """Return README.md for the Hub: the model's own card, with metrics and address."""
-    from huggingface_hub import EvalResult, ModelCard
-
-    # The report is not pushed: it quotes texts.
-    made, where = (
-        ModelCard(card.replace(", curves in `run/report.html`", "")),
-        model.metrics.get("measured_on"),
-    )
-    values = {name: model.metrics.get(key) for key, name in _METRICS[model.job].items()}
-    results = [
-        EvalResult(
-            task_type=_TASKS[model.job], dataset_type="not-published",
-            dataset_name=str(where or "validation texts"), dataset_split="validation",
-            metric_type=name, metric_value=round(float(value), 4),
-        )
-        for name, value in values.items()
-        if isinstance(value, float | int) and math.isfinite(value)
-    ]  # fmt: skip
-    # Metrics of the texts that were learned from say nothing.
-    if results and "training" not in str(where):
-        made.data["model_name"] = repository.partition("/")[2]
-        made.data["metrics"] = [each.metric_type for each in results]
-        made.data["eval_results"] = results
+    """Return README.md for the Hub: the model's own card, and how it is opened from there."""
     command = 'classify hf://{} "a text"' if model.job == "labels" else 'next hf://{} "some words"'
     return (
-        f"---\n{made.data.to_yaml()}\n---\n\n{made.text.strip()}\n\n"
+        # The report is not pushed: it quotes texts.
+        f"{card.replace(', curves in `run/report.html`', '').strip()}\n\n"
         "## From the Hub\n\nAfter `pip install 'foretell[hub]'`, wherever a model directory is accepted:\n\n"
         f"```sh\nforetell {command.format(repository)}\n```\n\n"
         f'```python\nmodel = foretell.load("hf://{repository}")\n```\n'

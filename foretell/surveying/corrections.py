@@ -23,16 +23,9 @@ _COLUMNS = frozenset({"row", "label", "accept"})
 # What the command line puts before a text that a spreadsheet would run as a formula.
 _AS_TEXT = "'"
 
-Corrections = Mapping[int, str]
-"""The new label of each record number."""
-
 
 def accepted_above(errors: Iterable[LabelError], probability: float) -> dict[int, str]:
-    """Accept the suggestions that have at least this probability.
-
-    Raises:
-        SettingsError: a probability that is not from 0 to 1.
-    """
+    """Return the suggestions that have at least this probability, by the row."""
     if not 0 <= probability <= 1:
         expected = "a probability from 0 to 1"
         raise SettingsError(expected=expected, found=repr(probability), where="accept-above")
@@ -50,9 +43,8 @@ def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
     Raises:
         DataError: a table without these columns, or rows that are not of this data.
     """
-    known = dict(
-        zip(survey.rows, zip(survey.examples.texts, survey.examples.labels, strict=True), strict=True)
-    )
+    records = zip(survey.rows, survey.examples.texts, survey.examples.labels, strict=True)
+    known = {row: (_plain(text), _plain(label)) for row, text, label in records}
     anew = "by foretell data DATA --check-labels --format csv"
     accepted: dict[int, str] = {}
     for record in iter_records(path, text="text", label="suggested"):
@@ -64,10 +56,9 @@ def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
             continue
         where = f"{path}, row {cells['row']}"
         # A spreadsheet may write the row 3 as 3.0.
-        row = int(cells["row"].removesuffix(".0")) if cells["row"].removesuffix(".0").isdecimal() else 0
-        if row not in known or tuple(map(_plain, (record.text, cells["label"]))) != (
-            *map(_plain, known[row]),
-        ):
+        digits = cells["row"].removesuffix(".0")
+        row = int(digits) if digits.isdecimal() else 0
+        if known.get(row) != (_plain(record.text), _plain(cells["label"])):
             found = "another text or label" if row in known else "a row that it does not have"
             expected, fix = f"the rows of {survey.name}", f"write the table anew, {anew}"
             raise DataError(expected=expected, found=found, where=where, fix=fix)
@@ -82,21 +73,8 @@ def _plain(cell: str) -> str:
     return "\n".join(cell.splitlines()).removeprefix(_AS_TEXT).strip()
 
 
-def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Path) -> int:
-    """Write a copy of the data as CSV, with all columns and the corrected labels; return how many changed.
-
-    The data itself is read once more, and never changed.
-
-    Args:
-        survey: of the data.
-        corrections: the new labels.
-        path: the CSV file; an older one is replaced, but not the data.
-
-    Raises:
-        UsageError: the data itself, or data that cannot be read twice.
-        DataError: the data has changed since the survey.
-        ForetellError: the file cannot be written.
-    """
+def write_corrected(survey: DataSurvey, corrections: Mapping[int, str], path: str | Path) -> int:
+    """Write the copy for `DataSurvey.write_corrected`; `corrections` has the new label of each row."""
     path, (source, how) = Path(path), survey.source
     with contextlib.suppress(OSError):
         if isinstance(source, str | Path) and Path(source).expanduser().samefile(path):

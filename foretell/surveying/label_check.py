@@ -18,8 +18,7 @@ from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import fit_ngrams
 from foretell.training.labels.tokens import Targets
 
-FOLDS = 5
-SEED = 0
+FOLDS, SEED = 5, 0
 MAX_WORDS = 200_000
 MIN_TEXTS = FOLDS
 """Different texts of a label below which it is not judged: each fold needs one."""

@@ -47,7 +47,7 @@ class DataSurvey:
         labels: number of texts of each label, the most frequent first.
         scripts: the share of each script among the letters, the largest first.
         lengths: of the texts, in tokens.
-        repeats: equal and nearly equal texts, as places in `examples`, those of other parts left out.
+        repeats: equal texts and near-duplicates, as places in `examples`, those of other parts left out.
         conflicts: equal texts with more than one label.
         overlaps: for each other part of a split, the texts that are in the training data too.
         label_check: the likely label errors; None: the check was not asked for.
@@ -123,28 +123,35 @@ class DataSurvey:
             new.write_bytes(to_page(self).encode("utf-8", "replace"))
 
     def write_corrected(
-        self, path: str | Path, *, accept: Iterable[LabelError] = (), above: float | None = None
+        self,
+        path: str | Path,
+        *,
+        accept: Iterable[LabelError] | Mapping[int, str] = (),
+        above: float | None = None,
     ) -> int:
-        """Write a copy of the data as CSV, with corrected labels; return how many labels were changed.
+        """Write a copy of the data as CSV with corrected labels; return how many labels were changed.
+
+        It has all columns and records. The data itself is read once more, and never changed.
 
         >>> found.write_corrected("clean.csv", above=0.95)
 
         Args:
-            path: the CSV file, not the data itself.
-            accept: the errors of `label_check` whose suggestion is accepted.
-            above: also accept all suggestions with at least this probability.
+            path: the CSV file; an older one is replaced, but not the data.
+            accept: the errors of `label_check` whose suggestion is accepted, or the new label of each row.
+            above: also accept all suggestions with at least this probability, 0 to 1.
 
         Raises:
-            UsageError: the check of the labels was not asked for, or `path` is the data.
+            UsageError: `above` without a check of the labels, `path` is the data, or the data is a stream.
             DataError: the data has changed since the survey.
+            ForetellError: the file cannot be written.
         """
-        if self.label_check is None:
-            expected = "a survey with check_labels=True"
-            raise UsageError(expected=expected, found="one without", where="write_corrected")
-        corrections = {error.row: error.suggested for error in accept}
+        new = accept if isinstance(accept, Mapping) else {each.row: each.suggested for each in accept}
         if above is not None:
-            corrections |= accepted_above(self.label_check.errors, above)
-        return write_corrected(self, corrections, path)
+            if self.label_check is None:
+                expected = "a survey with check_labels=True"
+                raise UsageError(expected=expected, found="one without", where="write_corrected")
+            new = accepted_above(self.label_check.errors, above) | dict(new)
+        return write_corrected(self, new, path)
 
     def rows_of(self, places: tuple[int, ...]) -> list[int]:
         """Return the record numbers of places in `examples`."""
@@ -191,9 +198,9 @@ def _column(column: ColumnCounts) -> str:
 
 
 def _overlap(each: Overlap) -> str:
-    facts = f"{each.texts:,} texts, {each.equal:,} also in the training data, {each.near:,} nearly so"
+    equal, near = f"{each.equal:,} also in the training data", f"{each.near:,} with other punctuation"
     new = f"; labels that no training text has: {listed(each.new_labels)}" if each.new_labels else ""
-    return facts + new
+    return f"{each.texts:,} texts, {equal}, {near}{new}"
 
 
 _STYLE = (

@@ -58,12 +58,9 @@ def survey(
         UsageError: `check_labels` where texts may have several labels.
     """
     if check_labels and (separator := how.get("multi_label", "")):
-        raise UsageError(
-            expected="one label for each text where labels are checked",
-            found=f"several, separated by {separator!r}",
-            where="check_labels",
-            fix="leave one of the two out",
-        )
+        expected, fix = "one label for each text where labels are checked", "leave one of the two out"
+        found = f"several, separated by {separator!r}"
+        raise UsageError(expected=expected, found=found, where="check_labels", fix=fix)
     pair = () if y is None else tuple(list(cast("Iterable[object]", each)) for each in (data, y))
     source, how["part"] = pair or data, "train"
     examples, rows, columns = _read(source, how)

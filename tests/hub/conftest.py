@@ -16,7 +16,6 @@ from tests.hub.stand_in import TOKEN, Hub, Repository, serving
 TEXT = "good food and kind people bad food and a long wait"
 MISTAKE = "bad food and a long wait, and nobody said that they were sorry"
 SMALL = {"embedding_size": 4, "units": 4}
-METRICS = {"accuracy": 0.75, "macro_f1": 0.7, "valid_texts": 12, "labels": {"bad": {"f1": 0.7}}}
 
 
 @pytest.fixture
@@ -45,7 +44,8 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A classifier with a linear model, metrics, a report and a text in its metrics."""
     path = tmp_path_factory.mktemp("models") / "reviews-model"
     metrics = {
-        **METRICS,
+        "accuracy": 0.75,
+        "labels": {"bad": {"f1": 0.7}},
         "mistakes": [{"text": MISTAKE, "label": "good"}],
         "measured_on": "12 validation texts",
         "notes": ["a text that nobody expected here", "/home/ada/texts.csv"],

@@ -14,8 +14,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
-
 TOKEN = "hf_secretsecretsecretsecretsecretsecret"
 _NAME = r"([\w.-]+/[\w.-]+)"
 _REVISION = r"(refs/convert/parquet|[^/]+)"
@@ -156,8 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, {"url": f"{self.hub.url}/{name}"})
 
     def validate(self, body: bytes) -> None:
-        header = yaml.safe_load(json.loads(body)["content"].split("---\n")[1])
-        errors = [{"message": f"{key} is missing"} for key in ("library_name", "tags") if key not in header]
+        has_header = json.loads(body)["content"].startswith("---\nlibrary_name: foretell\n")
+        errors = [] if has_header else [{"message": "library_name is missing"}]
         self._send(400 if errors else 200, {"errors": errors, "warnings": []})
 
     def info(self, _: bytes, kind: str, name: str, revision: str = "main") -> None:
@@ -168,11 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def tree(self, _: bytes, kind: str, name: str, revision: str) -> None:
         if (found := self._found(kind, name, revision)) is not None:
-            entries = {path: (len(content), _oid(content)) for path, content in found[2].items()}
-            self._send(
-                200,
-                [{"type": "file", "path": path, "size": n, "oid": oid} for path, (n, oid) in entries.items()],
-            )
+            files = found[2].items()
+            self._send(200, [{"type": "file", "path": p, "size": len(c), "oid": _oid(c)} for p, c in files])
 
     def resolve(self, _: bytes, datasets: str | None, name: str, revision: str, path: str) -> None:
         found = self._found("dataset" if datasets else "model", name, revision)
@@ -201,9 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 del files[line["value"]["path"]]
         new = repository.commit(files)
-        self._send(
-            200, {"success": True, "commitOid": new, "commitUrl": f"{self.hub.url}/{name}/commit/{new}"}
-        )
+        self._send(200, {"commitOid": new, "commitUrl": f"{self.hub.url}/{name}/commit/{new}"})
 
 
 def _oid(content: bytes) -> str:

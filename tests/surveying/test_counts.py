@@ -6,12 +6,9 @@ import pytest
 
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples, read_examples
-from foretell.data.records import Record
 from foretell.data.split import make_split
 from foretell.surveying.counts import (
     OTHER,
-    ColumnCounter,
-    ColumnCounts,
     script_shares,
     survey_corpus,
     survey_examples,
@@ -66,25 +63,3 @@ def test_scripts_are_of_letters_alone() -> None:
         "Latin",
         "Devanagari",
     ]
-
-
-def counted(records: list[Record]) -> ColumnCounter:
-    counter = ColumnCounter()
-    assert list(counter.watch(records)) == records
-    return counter
-
-
-def test_empty_and_different_cells() -> None:
-    counter = counted([
-        Record("a", "1", {"copy": "1", "body": "a", "stars": 1.0, "extra": None}),
-        Record("b", None, {"copy": " ", "body": "b", "stars": None}),
-        Record("c", "1", {"copy": "1", "body": "c", "stars": 1.0, "late": "x"}),
-    ])  # fmt: skip
-    assert counter.columns() == (
-        ColumnCounts("copy", 1, 1, "label"),
-        ColumnCounts("body", 0, 3, "text"),
-        ColumnCounts("stars", 1, 1, ""),
-        ColumnCounts("extra", 3, 0, ""),
-        ColumnCounts("late", 2, 1, ""),
-    )
-    assert counter.label == "copy"

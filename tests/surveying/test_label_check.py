@@ -10,8 +10,8 @@ import pytest
 
 import foretell
 from foretell.errors import DataError, ForetellError, SettingsError, UsageError
-from foretell.surveying.corrections import accepted_above, accepted_in_file, write_corrected
-from foretell.surveying.label_check import LabelError, check_labels
+from foretell.surveying.corrections import accepted_in_file
+from foretell.surveying.label_check import check_labels
 from foretell.surveying.result import DataSurvey
 
 WORDS = {"good": ["good", "great", "lovely", "warm"], "bad": ["bad", "awful", "dull", "cold"]}
@@ -72,7 +72,7 @@ def surveyed(path: Path) -> DataSurvey:
 def test_the_copy_has_every_record_and_column_and_the_new_labels(data: Path, tmp_path: Path) -> None:
     found = surveyed(data)
     assert found.rows == [1, 3, 4]
-    assert write_corrected(found, {3: "neg", 4: "neg"}, tmp_path / "clean.csv") == 1
+    assert found.write_corrected(tmp_path / "clean.csv", accept={3: "neg", 4: "neg"}) == 1
     with (tmp_path / "clean.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows == [
@@ -82,7 +82,7 @@ def test_the_copy_has_every_record_and_column_and_the_new_labels(data: Path, tmp
     assert data.read_text() == CSV
     assert {path.name for path in tmp_path.iterdir()} == {"data.csv", "clean.csv"}
     found = foretell.survey(["good", "bad"], ["x", "y"])
-    assert write_corrected(found, {2: "x"}, tmp_path / "clean.csv") == 1
+    assert found.write_corrected(tmp_path / "clean.csv", accept={2: "x"}) == 1
     assert (tmp_path / "clean.csv").read_text().splitlines() == ["text,label", "good,x", "bad,x"]
 
 
@@ -90,17 +90,17 @@ def test_the_data_is_never_written(data: Path, tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to(data)
     for path in (data, tmp_path / "link.csv"):
         with pytest.raises(UsageError, match="expected another file than the data"):
-            write_corrected(surveyed(data), {3: "neg"}, path)
+            surveyed(data).write_corrected(path, accept={3: "neg"})
     assert data.read_text() == CSV
     found = surveyed(data)
     data.write_text(CSV.replace("fine", "other"))
     with pytest.raises(DataError, match=r"data\.csv, record 4: expected the data as it was surveyed"):
-        write_corrected(found, {3: "neg"}, tmp_path / "clean.csv")
+        found.write_corrected(tmp_path / "clean.csv", accept={3: "neg"})
     assert not (tmp_path / "clean.csv").exists()
     with pytest.raises(UsageError, match="read twice"):
-        write_corrected(foretell.survey(iter([("a", "x"), ("b", "y")])), {1: "y"}, tmp_path / "clean.csv")
+        foretell.survey(iter([("a", "x"), ("b", "y")])).write_corrected(tmp_path / "clean.csv")
     with pytest.raises(ForetellError, match="a file that can be written"):
-        write_corrected(surveyed(data), {}, tmp_path / "no folder" / "clean.csv")
+        surveyed(data).write_corrected(tmp_path / "no folder" / "clean.csv")
 
 
 def test_rows_with_yes_are_accepted_with_an_edited_label(data: Path, tmp_path: Path) -> None:
@@ -131,8 +131,15 @@ def test_a_table_of_other_data_is_an_error(data: Path, tmp_path: Path, content: 
         accepted_in_file(tmp_path / "errors.csv", surveyed(data))
 
 
-def test_a_probability_accepts() -> None:
-    errors = [LabelError(1, "a", "x", "y", 0.1, 0.9), LabelError(2, "b", "x", "z", 0.3, 0.6)]
-    assert accepted_above(errors, 0.9) == {1: "y"}
+def test_a_probability_accepts_and_what_is_accepted_by_hand_wins(tmp_path: Path) -> None:
+    texts, labels = examples(100)
+    labels[10], labels[51] = "bad", "good"
+    found, path = foretell.survey(texts, labels, check_labels=True), tmp_path / "clean.csv"
+    assert found.write_corrected(path, accept={11: "odd"}, above=0.5) == 2
+    assert path.read_text().splitlines()[11].endswith(",odd")
+    assert found.label_check is not None
+    assert found.write_corrected(path, accept=found.label_check.errors[:1]) == 1
     with pytest.raises(SettingsError, match=r"from 0 to 1, found 1\.5"):
-        accepted_above(errors, 1.5)
+        found.write_corrected(path, above=1.5)
+    with pytest.raises(UsageError, match="check_labels=True"):
+        foretell.survey(texts, labels).write_corrected(path, above=0.5)

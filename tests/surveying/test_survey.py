@@ -14,7 +14,7 @@ from foretell.surveying import survey as module
 LONG = "it was a long and rather winding story about a river, a mill and two old friends who met again"
 MESSY = [
     ("Good thing", "pos", "web"), ("good  THING", "neg", "web"), ("", "pos", "mail"), (LONG, "pos", ""),
-    (LONG.replace("old", "odd"), "pos", "mail"), ("Plötzlich schön", "Pos", "web"), ("lost", "", "web"),
+    (f"{LONG.upper()}!", "pos", "mail"), ("Plötzlich schön", "Pos", "web"), ("lost", "", "web"),
     *((f"fine number {i}", "pos", "web") for i in range(10)),
     *((f"bad number {i}", "neg", "") for i in range(10)),
 ]  # fmt: skip
@@ -43,7 +43,7 @@ def test_a_messy_file(messy: Path) -> None:
     assert "too rare to learn: Pos 1" in str(found)
     assert any("differ only in case or white space: 'Pos' (1) and 'pos' (13)" in note for note in found.notes)
     assert list(found.scripts) == ["Latin"]
-    assert (found.lengths.texts, found.lengths.median, found.lengths.max) == (25, 3, 21)
+    assert (found.lengths.texts, found.lengths.median, found.lengths.max) == (25, 3, 22)
     assert [found.rows_of(each.places) for each in found.conflicts] == [[1, 2]]
     assert [found.rows_of(group) for group in found.repeats.near] == [[4, 5]]
     assert found.label_check is None
@@ -70,7 +70,7 @@ def test_each_of_several_labels_is_counted(tmp_path: Path) -> None:
 
 
 def test_parts_of_a_split_are_compared(messy: Path, tmp_path: Path) -> None:
-    rows = ["body,label,source", "GOOD thing,pos,x", f'"{LONG.upper()}!",pos,x', "new,odd,x"]
+    rows = ["body,label,source", "GOOD thing,pos,x", f'"{LONG}?",pos,x', "new,odd,x"]
     (tmp_path / "test.csv").write_text("\n".join(rows))
     valid = (["lost", "fine number 3"], ["pos", "pos"])
     found = foretell.survey(messy, test=tmp_path / "test.csv", valid=valid)
@@ -79,12 +79,6 @@ def test_parts_of_a_split_are_compared(messy: Path, tmp_path: Path) -> None:
     assert (of_valid.texts, of_valid.equal) == (2, 1)
     # Texts of other parts are no duplicates of the data.
     assert found.repeats.duplicates == 1
-
-
-def test_python_gives_lists_and_tables() -> None:
-    texts, labels = ["good one", "bad two", "good three"], [1, 0, 1]
-    for found in (foretell.survey(texts, labels), foretell.survey({"text": texts, "label": labels})):
-        assert (found.labels, found.encoding) == ({"1": 2, "0": 1}, None)
 
 
 def test_of_much_text_a_part_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,5 +115,3 @@ def test_nothing_to_survey_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\n,x\n")
     with pytest.raises(DataError, match=r"a\.csv: expected texts with labels, found none"):
         foretell.survey(tmp_path / "a.csv")
-    with pytest.raises(UsageError, match="check_labels=True"):
-        foretell.survey(["a", "b"], [0, 1]).write_corrected(tmp_path / "clean.csv")
