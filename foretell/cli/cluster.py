@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model
 from foretell.cli.options import LabelledInput, Output, TextInput, Whole, expect
-from foretell.cli.output import Format, Writer, listed, note, show_notes
+from foretell.cli.output import Format, Writer, listed, note
 from foretell.errors import ForetellError
 from foretell.progress import view
 from foretell.readable import duration
@@ -93,9 +93,8 @@ def run(
         how["label"] = reading.label
     with view() as show_event:
 
-        def listener(_: object, shards: tuple[int, int], rate: float) -> None:
-            name = f"{what}  shard {shards[0]:,}/{shards[1]:,}  {rate:,.0f} rows/s"
-            show_event(Stage(name=name, done=shards[0] / max(1, shards[1])))
+        def listener(_: object, finished: int, of: int) -> None:
+            show_event(Stage(name=f"{what}  shard {finished:,}/{of:,}", done=finished / of))
 
         report = job(
             local_model(model), list(sources), cluster=files.cluster, workers=files.workers,
@@ -113,22 +112,19 @@ def write_report(
     rows = {
         "rows": report.rows,
         "rows/s": f"{report.rows_per_second:,.0f}",
-        "time": f"{duration(report.seconds)}, and {duration(report.start_seconds)} to start",
+        "time": f"{duration(report.seconds)}, without the start of the cluster",
         "finished before": report.resumed_rows or None,
         "without an answer": "; ".join(f"{n:,} {why}" for why, n in report.skipped.items()) or "none",
-        "one shard": "; ".join(f"{file} ({why}: not divided)" for file, why in report.whole_files.items())
-        or None,
         "failed shards": f"{len(report.failed):,} of {report.shards:,}" if report.failed else None,
         "output": report.out,
     }
     text = listed((name, value) for name, value in rows.items() if value is not None)
-    show_notes(report.notes)
     if metrics is not None and report.metrics is not None:
         note(text)
         metrics(report.metrics, format)
     else:
         # One object: a run has no rows for csv.
-        Writer("text" if format == "text" else "jsonl", ()).write(report.to_dict(), text)
+        Writer("text" if format == "text" else "jsonl", ()).write(asdict(report), text)
     for name, reason in list(report.failed.items())[:_FAILED_SHOWN]:
         note(f"failed: {name}: {reason}")
     if report.failed:

@@ -43,7 +43,8 @@ class Member:
     """
 
     def __init__(self) -> None:
-        _leave_arrow_out()
+        # Ray finds no PyArrow then, and can do without it.
+        sys.modules.setdefault("pyarrow", None)  # type: ignore[arg-type]
         # Ctrl-C in the terminal of the command arrives here too, and is the command's to answer.
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -82,15 +83,13 @@ class RayWorkers:
         self._given = max(1, int(self._cluster.processors) // self.count), settings, size, precision
         made = [self._make() for _ in range(self.count)]
         self._actors = [actor for actor, _ in made]
-        found = self._results([ref for _, ref in made], check, _START_SECONDS)
-        self.processes = [process for here, process in filter(None, found) if here == version("foretell")]
+        there = self._results([ref for _, ref in made], check, _START_SECONDS)
+        self.processes = [process for here, process in filter(None, there) if here == version("foretell")]
         if len(self.processes) < self.count:
-            raise RunError(
-                expected=f"{self.count} workers with foretell {version('foretell')}",
-                found="others, or fewer within three minutes",
-                where=self._cluster.address,
-                fix="wait until processors are free, or install the same foretell[cluster,train] everywhere",
-            )
+            expected = f"{self.count} workers with foretell {version('foretell')}"
+            found, where = "others, or fewer within three minutes", self._cluster.address
+            fix = "wait until processors are free, or install the same foretell[cluster,train] everywhere"
+            raise RunError(expected=expected, found=found, where=where, fix=fix)
 
     def _make(self) -> tuple[ActorHandle, object]:
         import ray
@@ -172,27 +171,12 @@ def training_workers(
     if cluster is None:
         yield None
         return
-    with connected(cluster) as found, _without_arrow():
+    with connected(cluster) as found:
         made = RayWorkers(found, workers, average_every or AVERAGE_EVERY)
+        sys.modules.setdefault("pyarrow", None)  # type: ignore[arg-type]
         try:
             yield made
         finally:
             made.end()
-
-
-def _leave_arrow_out() -> bool:
-    """Let Ray find no PyArrow in this process, which it can do without; False: it was there before."""
-    if "pyarrow" in sys.modules:
-        return False
-    sys.modules["pyarrow"] = None  # type: ignore[assignment]
-    return True
-
-
-@contextmanager
-def _without_arrow() -> Iterator[None]:
-    is_left_out = _leave_arrow_out()
-    try:
-        yield
-    finally:
-        if is_left_out:
-            del sys.modules["pyarrow"]
+            if sys.modules["pyarrow"] is None:
+                del sys.modules["pyarrow"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 from foretell.artifacts.directory import pack, read_model
 from foretell.artifacts.manifest import MANIFEST
-from foretell.cluster.output import Done, Failed, Json, Output, Task, open_output
+from foretell.cluster.output import Done, Failed, Json, Output, Task, begin, reserved
 from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names
 from foretell.cluster.session import Cluster, connected, require_cluster
 from foretell.cluster.shards import Shard, plan
@@ -29,8 +29,8 @@ ATTEMPTS = 3
 _WAIT_SECONDS = 1.0
 
 Sources = str | Path | Sequence[str | Path]
-Listener = Callable[[Done, tuple[int, int], float], object]
-"""Takes the line of a finished shard, how many are finished and of how many, and the rows/s of the run."""
+Listener = Callable[[Done, int, int], object]
+"""Takes the line of a finished shard, how many are finished and of how many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +44,8 @@ class ClusterReport:
         skipped: rows without an answer, by reason.
         shards: how many there are.
         failed: the shards that failed three times, or can never succeed: name to reason.
-        seconds: of this run, from the first shard on.
-        start_seconds: before that: the plan, and the start of the cluster.
-        rows_per_second: of this run, from the first shard on.
-        whole_files: the files that are one shard, since they cannot be divided, and why.
-        notes: what was guessed or left out.
+        seconds: of this run, without the plan and the start of the cluster.
+        rows_per_second: in these seconds.
         metrics: of an evaluation: what `foretell evaluate --json` prints; None: no evaluation.
     """
 
@@ -59,15 +56,8 @@ class ClusterReport:
     shards: int
     failed: dict[str, str]
     seconds: float
-    start_seconds: float
     rows_per_second: float
-    whole_files: dict[str, str]
-    notes: tuple[str, ...] = ()
     metrics: Json | None = None
-
-    def to_dict(self) -> Json:
-        """Return the report as values that JSON can hold."""
-        return asdict(self)
 
 
 class Where(TypedDict, total=False):
@@ -137,7 +127,6 @@ def score_files(
     sources: Sources,
     *,
     out: str | Path,
-    keep_columns: bool = True,
     cache: int = 0,
     **where: Unpack[Where],
 ) -> ClusterReport:
@@ -148,13 +137,12 @@ def score_files(
     Args:
         model: the model directory, for words.
         cache: words of a continuous cache; 0: none.
-        sources, out, keep_columns, where: as for `classify_files`.
+        sources, out, where: as for `classify_files`.
 
     Raises:
         MissingExtraError, UsageError, DataError, RunError, ArtifactError: as `classify_files`.
     """
-    task = Task(command="score", out=absolute(out), keep_columns=keep_columns, cache=cache)
-    return _run(task, model, "words", sources, where)
+    return _run(Task(command="score", out=absolute(out), cache=cache), model, "words", sources, where)
 
 
 def evaluate_files(
@@ -205,13 +193,13 @@ def _run(
         check_one_label(opened.settings, "evaluate --cluster")
     task = replace(task, model=sha256_of(path / MANIFEST), out_format=where.get("out_format", "jsonl"))
     files = input_files([sources] if isinstance(sources, str | Path) else list(sources))
-    started = began = time.monotonic()
-    failed: dict[str, str] = {}
+    began, failed = time.monotonic(), dict[str, str]()
     is_evaluated = task.command == "evaluate"
     options = ReadOptions(
         text=where.get("text"), label=label, need_label=is_evaluated and opened.job == "labels"
     )
-    with open_output(task, files, lambda: _planned(task, files, options, where)) as output:
+    with reserved(task.out, files):
+        output = begin(*_planned(task, files, options, where))
         if output.waiting:
             with connected(where.get("cluster", "local")) as cluster:
                 began = time.monotonic()
@@ -219,13 +207,13 @@ def _run(
         if not failed:
             output.finish()
     metrics = together(output, opened) if is_evaluated and not failed else None
-    return _report(output, failed, (started, began, time.monotonic()), metrics)
+    return _report(output, failed, time.monotonic() - began, metrics)
 
 
 def _planned(
     task: Task, files: Sequence[StoredFile], options: ReadOptions, where: Where
-) -> tuple[Task, list[Shard]]:
-    """Return the task with its columns, and the shards."""
+) -> tuple[Task, Sequence[StoredFile], list[Shard]]:
+    """Return the task with its columns, the files and the shards."""
     parts: tuple[str, ...] = SCORE if task.command == "score" else ANSWER
     shard_mb = where.get("shard_mb")
     size = None if shard_mb is None else max(1, int(shard_mb * (1 << 20)))
@@ -233,7 +221,7 @@ def _planned(
     columns = columns if task.keep_columns else ["text"]
     if task.out_format == "csv":
         parts = tuple(part for part in parts if part != "probabilities")
-    return replace(task, columns=columns, names=free_names(columns, parts)), shards
+    return replace(task, columns=columns, names=free_names(columns, parts)), files, shards
 
 
 def _do(cluster: Cluster, output: Output, path: Path, where: Where) -> dict[str, str]:
@@ -248,7 +236,6 @@ def _do(cluster: Cluster, output: Output, path: Path, where: Where) -> dict[str,
     model, here = [ray.put(pack(path))], version("foretell")
     queue, busy = deque(output.waiting), dict[object, Shard]()
     attempts, failed = Counter[int](), dict[str, str]()
-    began, rows = time.monotonic(), 0
     while queue or busy:
         while queue and len(busy) < workers:
             shard = queue.popleft()
@@ -260,10 +247,8 @@ def _do(cluster: Cluster, output: Output, path: Path, where: Where) -> dict[str,
             result = _result(ref, shard)
             if isinstance(result, Done):
                 output.add(result)
-                rows += result.rows
                 if listener is not None:
-                    finished = len(output.done), len(output.shards)
-                    listener(result, finished, rows / max(time.monotonic() - began, 1e-9))
+                    listener(result, len(output.done), len(output.shards))
             elif result.is_final or attempts[shard.ordinal] >= ATTEMPTS:
                 failed[shard.name] = result.reason
             else:
@@ -287,14 +272,8 @@ def _result(ref: object, shard: Shard) -> Done | Failed:
     return result
 
 
-def _report(
-    output: Output,
-    failed: dict[str, str],
-    times: tuple[float, float, float],
-    metrics: Json | None,
-) -> ClusterReport:
-    """Return the report of a run; `times`: when it started, when its first shard began, when it ended."""
-    (started, began, ended), lines = times, list(output.done.values())
+def _report(output: Output, failed: dict[str, str], seconds: float, metrics: Json | None) -> ClusterReport:
+    lines = list(output.done.values())
     rows = sum(line.rows for line in lines)
     skipped = sum((Counter(line.skipped) for line in lines), Counter[str]())
     return ClusterReport(
@@ -304,10 +283,7 @@ def _report(
         skipped=dict(sorted(skipped.items())),
         shards=len(output.shards),
         failed=failed,
-        seconds=ended - began,
-        start_seconds=began - started,
-        rows_per_second=(rows - output.resumed) / max(ended - began, 1e-9),
-        whole_files={shard.file: shard.why_whole for shard in output.shards if shard.why_whole},
-        notes=tuple(dict.fromkeys(note for line in lines for note in line.notes)),
+        seconds=seconds,
+        rows_per_second=(rows - output.resumed) / max(seconds, 1e-9),
         metrics=metrics,
     )

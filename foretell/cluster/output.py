@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -74,7 +74,6 @@ class Done:
         part, size, sha256: name, bytes and digest of the output file; "" and 0 where none is written.
         evaluated: the label of each text that has one, and its probabilities; the score of a model for
             words; None: no evaluation, or a shard without a word that the model can predict.
-        notes: what was guessed or left out.
     """
 
     ordinal: int
@@ -85,7 +84,6 @@ class Done:
     size: int = 0
     sha256: str = ""
     evaluated: tuple[list[str], Float32s] | Score | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +115,10 @@ class Output:
         """Commit a shard: check that its part is there, then write its line."""
         if self.address:
             if not _has_part(self.address, line):
-                raise RunError(
-                    expected="an output folder that every node sees",
-                    found=f"no {line.part} of the worker {line.worker} in it",
-                    where=self.address,
-                    fix="use a shared file system or a bucket for --out",
-                )
+                expected = "an output folder that every node sees"
+                found = f"no {line.part} of the worker {line.worker} in it"
+                fix = "use a shared file system or a bucket for --out"
+                raise RunError(expected=expected, found=found, where=self.address, fix=fix)
             storage.put(join(self.address, FOLDER, "done", f"{line.ordinal:05d}.json"), _json(asdict(line)))
         self.done[line.ordinal] = line
 
@@ -134,7 +130,7 @@ class Output:
         manifest = {
             **_listed(self.task),
             "rows": sum(line.rows for line in lines),
-            "files": list(dict.fromkeys(shard.file for shard in self.shards)),
+            "files": list(dict.fromkeys(shard.file.file for shard in self.shards)),
             "parts": [asdict(line) for line in lines],
         }
         storage.put(join(self.address, FOLDER, MANIFEST), _json(manifest))
@@ -146,34 +142,43 @@ class Output:
 
 
 @contextlib.contextmanager
-def open_output(
-    task: Task, files: Sequence[StoredFile], make_plan: Callable[[], tuple[Task, list[Shard]]]
-) -> Iterator[Output]:
-    """Begin a run in an output folder, or continue the one that is there; one command at a time.
+def reserved(out: str | None, files: Sequence[StoredFile]) -> Iterator[None]:
+    """Keep a folder for this command while the context is open; None: there is no output.
 
-    `task` is without the columns; `make_plan`, which is not called where a run is continued, returns the
-    whole task and the shards.
+    It is empty or of an earlier run. On file systems of this machine a second command is refused.
     """
-    if (out := task.out) is None:
-        yield Output(*make_plan(), {})
-        return
     fix = "free some space or check the permissions; the same command continues"
-    with typed(RunError, "an output folder that can be read and written", out, fix):
-        _check_place(out, files)
-        with _locked(out):
-            begun = {**_listed(task), "files": [asdict(each) for each in files]}
-            run = _read(join(out, FOLDER, RUN))
-            if run is None:
-                whole, shards = make_plan()
-                run = {**begun, **_listed(whole), "shards": [asdict(shard) for shard in shards]}
-                storage.put(join(out, FOLDER, RUN), _json(run))
-            for name in begun.keys() - {"columns", "names"}:
-                if run.get(name) != begun[name]:
-                    shown = "" if name in ("model", "files") else f", {run.get(name)!r}"
-                    expected = f"the {name} of the run that is there{shown}"
-                    raise RunError(expected=expected, found="another", where=out, fix=_OTHER_OUT)
-            task = replace(task, columns=run["columns"], names=run["names"])
-            yield Output(task, [Shard(**values) for values in run["shards"]], _finished(out))
+    with contextlib.ExitStack() as stack:
+        if out is not None:
+            stack.enter_context(typed(RunError, "an output folder that can be read and written", out, fix))
+            _check_place(out, files)
+        if out is not None and not is_bucket(out):
+            make_directories(Path(out) / FOLDER)
+            if not lock(stack.enter_context((Path(out) / FOLDER / LOCK).open("ab"))):
+                expected, found = "one command at a time", "another one that writes there"
+                fix = "wait for it, or choose another --out"
+                raise RunError(expected=expected, found=found, where=out, fix=fix)
+        yield
+
+
+def begin(task: Task, files: Sequence[StoredFile], shards: list[Shard]) -> Output:
+    """Begin a run in the folder that is reserved, or continue the one that is there."""
+    if (out := task.out) is None:
+        return Output(task, shards, {})
+    ends = [each.stop for each in shards]
+    run = {**_listed(task), "files": [asdict(each) for each in files], "shards": ends}
+    before = _read(join(out, FOLDER, RUN))
+    if before is None:
+        storage.put(join(out, FOLDER, RUN), _json(run))
+    for name, value in run.items() if before else ():
+        if before.get(name) != value:
+            shown = f", {before.get(name)!r:.100}" if name not in ("model", "files", "shards") else ""
+            expected = f"the {name} of the run that is there{shown}"
+            raise RunError(expected=expected, found="another", where=out, fix=_OTHER_OUT)
+    stored = [each.file for each in storage.files_below(join(out, FOLDER, "done"))]
+    # What a command that was killed has not renamed has another ending.
+    lines = [Done(**(_read(file) or {})) for file in stored if name_of(file).endswith(".json")]
+    return Output(task, shards, {line.ordinal: line for line in lines if _has_part(out, line)})
 
 
 def _check_place(out: str, files: Sequence[StoredFile]) -> None:
@@ -187,32 +192,9 @@ def _check_place(out: str, files: Sequence[StoredFile]) -> None:
         raise RunError(expected=expected, found=f"other files in it ({found})", where=out, fix=_OTHER_OUT)
 
 
-def _finished(out: str) -> dict[int, Done]:
-    """Return the lines of the finished shards whose parts are there."""
-    stored = [each.file for each in storage.files_below(join(out, FOLDER, "done"))]
-    # What a command that was killed has not renamed has another ending.
-    lines = [Done(**(_read(file) or {})) for file in stored if name_of(file).endswith(".json")]
-    return {line.ordinal: line for line in lines if _has_part(out, line)}
-
-
 def _has_part(out: str, line: Done) -> bool:
     part = storage.find(join(out, line.part))
     return part is not None and part.size == line.size
-
-
-@contextlib.contextmanager
-def _locked(out: str) -> Iterator[None]:
-    """Keep a second command out of a folder on this machine's file systems while the context is open."""
-    if is_bucket(out):
-        yield
-        return
-    make_directories(Path(out) / FOLDER)
-    with (Path(out) / FOLDER / LOCK).open("ab") as file:
-        if not lock(file):
-            expected, found = "one command at a time", "another one that writes there"
-            fix = "wait for it, or choose another --out"
-            raise RunError(expected=expected, found=found, where=out, fix=fix)
-        yield
 
 
 def _listed(task: Task) -> Json:

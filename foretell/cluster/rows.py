@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from foretell.data.records import Record, is_missing
 from foretell.readable import csv_cell, json_line
@@ -63,35 +62,19 @@ def no_answer(parts: Sequence[str], reason: str) -> dict[str, object]:
     return {**dict.fromkeys(parts), **empty, "reason": reason}
 
 
-class Writer:
-    """Writes the rows of a shard: an object a line, or CSV, which has the columns of the first records.
+def row_writer(
+    file: TextIO, columns: Sequence[str], names: Mapping[str, str], out_format: OutFormat
+) -> Callable[[Mapping[str, object], Mapping[str, object]], None]:
+    """Return what writes the columns of a row and its answer: an object a line, or CSV with a header."""
+    header, table = [*columns, *names.values()], csv.writer(file)
+    if out_format == "csv":
+        table.writerow(header)
 
-    Attributes:
-        left_out: columns that were left out.
-    """
-
-    def __init__(
-        self, path: Path, columns: Sequence[str], names: Mapping[str, str], out_format: OutFormat
-    ) -> None:
-        self.left_out: set[str] = set()
-        self._names, self._is_csv = names, out_format == "csv"
-        # A lone surrogate, which UTF-8 cannot encode, is written as an escape.
-        self._file = path.open("x", encoding="utf-8", errors="backslashreplace", newline="")
-        self._header = [*columns, *names.values()]
-        if self._is_csv:
-            csv.writer(self._file).writerow(self._header)
-
-    def write(self, columns: Mapping[str, object], answer: Mapping[str, object]) -> None:
-        """Write one row."""
-        named = {self._names[part]: value for part, value in answer.items() if part in self._names}
-        row = {**columns, **named}
-        if self._is_csv:
-            self.left_out |= columns.keys() - set(self._header)
-            csv.writer(self._file).writerow([csv_cell(row.get(name, "")) for name in self._header])
+    def write(fields: Mapping[str, object], answer: Mapping[str, object]) -> None:
+        row = {**fields, **{names[part]: value for part, value in answer.items() if part in names}}
+        if out_format == "csv":
+            table.writerow([csv_cell(row.get(name, "")) for name in header])
         else:
-            self.left_out |= named.keys() & columns.keys()
-            self._file.write(json_line(row) + "\n")
+            file.write(json_line(row) + "\n")
 
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
+    return write

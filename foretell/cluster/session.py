@@ -2,7 +2,7 @@
 
 A cluster that foretell starts listens on the loopback address only, needs a token that is in a file of mode
 0600, has no dashboard, and keeps its files in a folder of its own. Ray ends it with the command, also where
-that is killed. Every other cluster must check tokens: whoever may connect to Ray can run code.
+that is killed. Of every other cluster the token is needed: whoever may connect to Ray can run code.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def connected(where: str) -> Iterator[Cluster]:
             address = stack.enter_context(_own_cluster())
         else:
             address = _found_address() if where == "auto" else where
-            _check_cluster(address)
             stack.enter_context(environment({"RAY_AUTH_MODE": "token"}))
+            _check_head(address)
             _init(address=address)
             stack.callback(_shutdown)
         alive = [node for node in ray.nodes() if node["alive"]]
@@ -102,9 +102,8 @@ def _own_cluster() -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         token = folder / "token"
-        descriptor = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
+        token.touch(0o600)
+        token.write_text(secrets.token_hex(32))
         # An empty value is none: the user's own token is for other clusters.
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "", "RAY_AUTH_TOKEN_PATH": str(token)}
         own |= {"RAY_USAGE_STATS_ENABLED": "0", _ON_THIS_MACHINE: "0"}
@@ -138,12 +137,9 @@ def _init(**options: object) -> dict[str, str]:
         context = ray.init(log_to_driver=False, logging_level="CRITICAL", configure_logging=True, **options)
     except Exception as error:
         ray.shutdown()
-        raise RunError(
-            expected="a Ray cluster",
-            found=f"an error while connecting ({' '.join(str(error).split()):.200})",
-            where=str(options.get("address", "local")),
-            fix="ray status shows its state",
-        ) from error
+        found = f"an error while connecting ({' '.join(str(error).split()):.200})"
+        where, fix = str(options.get("address", "local")), "ray status shows its state"
+        raise RunError(expected="a Ray cluster", found=found, where=where, fix=fix) from error
     return dict(context.address_info)
 
 
@@ -156,38 +152,34 @@ def _shutdown() -> None:
     thread.join(_STOP_SECONDS)
 
 
-def _check_cluster(address: str) -> None:
-    """Check that a head answers, takes the token of this process, and refuses another one."""
-    expected, fix = "the head of a Ray cluster", "check the address, or start one (docs/cluster.md)"
-    host_and_port(address)
+def _check_head(address: str) -> None:
+    """Check that the head of a cluster answers and takes the token of this process."""
     names, default = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"), Path.home() / ".ray" / "auth_token"
-    # Without one Ray would end this process.
-    has_token = any(map(os.environ.get, names)) or default.is_file()
-    found = _found_at(address, {}) if has_token else _WRONG_TOKEN
+    expected, fix = "the head of a Ray cluster", "check the address, or start one (docs/cluster.md)"
+    if not _answers(address):
+        found = "nothing that answers"
+    # Without a token Ray would end this process.
+    elif any(map(os.environ.get, names)) or default.is_file():
+        found = _found_at(address)
+    else:
+        found = _WRONG_TOKEN
     if found == _WRONG_TOKEN:
         expected, fix = "the token of the cluster", "set RAY_AUTH_TOKEN_PATH to the file that has it"
-    elif not found and not _found_at(address, {"RAY_AUTH_TOKEN": secrets.token_hex(32)}):
-        expected, found = "a cluster that checks tokens", "one that anybody who reaches it can run code on"
-        fix = "start it again with RAY_AUTH_MODE=token (docs/cluster.md)"
     if found:
         raise RunError(expected=expected, found=found, where=address, fix=fix)
 
 
-def _found_at(address: str, token: Mapping[str, str]) -> str:
-    """Return what is there in place of a head that takes the user's token, or this one; "": it is a head."""
+def _found_at(address: str) -> str:
+    """Return what is there in place of a head that takes the user's token; "": it is one."""
     from ray.exceptions import AuthenticationError
 
-    if not _answers(address):
-        return "nothing that answers"
-    with environment({"RAY_AUTH_MODE": "token", **token}):
-        raylet = _without_old_token()
-        try:
-            client = raylet.GcsClient(address=address)
-            metadata = client.internal_kv_get(b"CLUSTER_METADATA", b"cluster", timeout=_ANSWER_SECONDS)
-        except AuthenticationError:
-            return _WRONG_TOKEN
-        except Exception as error:
-            return f"something else ({' '.join(str(error).split()):.200})"
+    try:
+        client = _without_old_token().GcsClient(address=address)
+        metadata = client.internal_kv_get(b"CLUSTER_METADATA", b"cluster", timeout=_ANSWER_SECONDS)
+    except AuthenticationError:
+        return _WRONG_TOKEN
+    except Exception as error:
+        return f"something else ({' '.join(str(error).split()):.200})"
     return "" if metadata else "a head without metadata"
 
 

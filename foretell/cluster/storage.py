@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import io
 import os
 import re
 import tempfile
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from foretell.artifacts.replacement import make_directories, replacing, typed
@@ -26,6 +27,7 @@ from foretell.errors import DataError, UsageError
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
+_READ = 1 << 18
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+)://(?P<rest>.*)", re.I | re.S)
 
 
@@ -55,12 +57,8 @@ def absolute(address: str | Path) -> str:
     if match["scheme"].lower() == "file":
         return str(Path(match["rest"]).absolute())
     if "@" in match["rest"].partition("/")[0]:
-        raise UsageError(
-            expected="a bucket path without a key",
-            found="a user name or a key before @",
-            where=f"{match['scheme']}://…@{match['rest'].rpartition('@')[2]}",
-            fix="give the key in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) or a profile",
-        )
+        fix = "give it in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or a profile"
+        raise UsageError(expected="a bucket path without a key", found="a key before @", fix=fix)
     return str(address)
 
 
@@ -127,17 +125,17 @@ def files_below(folder: str, *, recursive: bool = True) -> list[StoredFile]:
     return [StoredFile(join(folder, x.path[len(path) + 1 :]), x.size, str(x.mtime_ns)) for x in files]
 
 
-def open_file(address: str) -> IO[bytes]:
-    """Open a file for reading at any place."""
+def open_file(address: str) -> io.BufferedReader:
+    """Open a file for reading at any place, and by lines, which end at newlines alone."""
     with _located(address) as (file_system, path):
-        return cast(IO[bytes], file_system.open_input_file(path))
+        return io.BufferedReader(cast(io.RawIOBase, file_system.open_input_file(path)), _READ)
 
 
 def read_range(address: str, start: int, stop: int | None = None) -> bytes:
     """Return the bytes from `start` to `stop` or to the end; fewer where the file ends before."""
     with _located(address), open_file(address) as stream:
         stream.seek(start)
-        return bytes(stream.read() if stop is None else stream.read(stop - start))
+        return stream.read() if stop is None else stream.read(stop - start)
 
 
 def put(address: str, content: bytes) -> None:
@@ -202,11 +200,10 @@ def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
         address = absolute(source)
         fix = "check the address, its permissions and the key"
         with typed(DataError, "files that can be read", address, fix):
-            matched = _files_of(address)
-        for each in matched:
-            if each.file in files:
-                raise DataError(expected="each file once", found="one that is named twice", where=each.file)
-            files[each.file] = each
+            for each in _files_of(address):
+                if each.file in files:
+                    raise DataError(expected="each file once", found="one named twice", where=each.file)
+                files[each.file] = each
     filled = [each for each in files.values() if each.size]
     if not filled:
         raise DataError(expected="files with records", found="only empty ones", where=str(sources[0]))
@@ -214,17 +211,15 @@ def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
 
 
 def _files_of(address: str) -> list[StoredFile]:
-    path = address.partition("?")[0] if is_bucket(address) else address
     if (stored := find(address)) is not None:
         return [stored]
-    is_glob = not is_bucket(address) and glob.has_magic(path) and not Path(path).is_dir()
-    if not is_glob:
-        found = [each for each in files_below(address) if _is_read(each.file[len(path) :])]
-        if not found and not is_bucket(address):
-            existing(path)
-    else:
-        matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - of any root
+    is_glob = not is_bucket(address) and glob.has_magic(address) and not Path(address).is_dir()
+    if is_glob:
+        matches = sorted(glob.glob(address, recursive=True))  # noqa: PTH207 - of any root
         found = [each for match in matches if (each := find(match)) is not None]
+    else:
+        folder = address.partition("?")[0] if is_bucket(address) else str(existing(address))
+        found = [each for each in files_below(address) if _is_read(each.file[len(folder) :])]
     if not found:
         expected = "a file that matches" if is_glob else "files with records (.csv, .jsonl, .parquet, …)"
         raise DataError(expected=expected, found="none", where=address, fix="check the address")

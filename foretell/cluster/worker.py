@@ -8,14 +8,13 @@ import socket
 import tempfile
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.cluster.output import Done, Failed, Output, Task
-from foretell.cluster.rows import ANSWER, SCORE, Writer, kept, no_answer, verdict_parts
+from foretell.cluster.rows import ANSWER, SCORE, kept, no_answer, row_writer, verdict_parts
 from foretell.cluster.shards import Row, Shard, open_shard
 from foretell.cluster.storage import join, new_file
 from foretell.data.records import Record
@@ -80,9 +79,8 @@ def _opened(sha256: str, files: object) -> Runtime:
 
 
 def _process(task: Task, model: Runtime, shard: Shard) -> Done:
-    notes: list[str] = []
-    counts: Counter[str] = Counter(rows=0)
-    rows = open_shard(shard, notes)
+    # Rows by the reason why they have no answer; "": they have one.
+    counts, rows = Counter[str](), open_shard(shard)
     done = Done(ordinal=shard.ordinal, worker=f"{socket.gethostname()}:{os.getpid()}")
     if task.out is None:
         done = replace(done, evaluated=_evaluated(task, model, rows, counts))
@@ -90,16 +88,15 @@ def _process(task: Task, model: Runtime, shard: Shard) -> Done:
         # A new name for each attempt: one that was given up cannot change what another has committed.
         name = f"part-{shard.ordinal:05d}-{secrets.token_hex(4)}.{task.out_format}"
         with new_file(join(task.out, name)) as path:
-            with closing(Writer(path, task.columns, task.names, task.out_format)) as writer:
+            # A lone surrogate, which UTF-8 cannot encode, is written as an escape.
+            with path.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                write = row_writer(file, task.columns, task.names, task.out_format)
                 for record, answer, skipped, _ in _answers(task, model, rows):
-                    counts.update(["rows", *([skipped] if skipped else [])])
-                    only_text = {"text": None if skipped == UNREADABLE else record.text}
-                    writer.write(kept(record) if task.keep_columns else only_text, answer)
+                    counts[skipped] += 1
+                    text = None if skipped == UNREADABLE else record.text
+                    write(kept(record) if task.keep_columns else {"text": text}, answer)
             done = replace(done, part=name, size=path.stat().st_size, sha256=sha256_of(path))
-        if writer.left_out:
-            names = ", ".join(f"'{name}'" for name in sorted(writer.left_out))
-            notes.append(f"left out columns that the first records do not have: {names}")
-    return replace(done, rows=counts.pop("rows"), skipped=dict(counts), notes=notes)
+    return replace(done, rows=counts.total(), skipped={why: n for why, n in counts.items() if why})
 
 
 def _evaluated(
@@ -116,12 +113,10 @@ def _evaluated(
     labels: list[str] = []
     probabilities: list[Sequence[float]] = []
     for record, _, skipped, raw in _answers(task, model, rows):
-        if not skipped and record.label is None:
-            skipped = NO_LABEL
         if not skipped and record.label is not None:
             labels.append(record.label)
             probabilities.append(raw)
-        counts.update(["rows", *([skipped] if skipped else [])])
+        counts[skipped or ("" if record.label is not None else NO_LABEL)] += 1
     return labels, np.array(probabilities, np.float32).reshape(len(labels), len(model.labels))
 
 
@@ -133,7 +128,7 @@ def _scored_as_one(
 
     def lines() -> Iterator[str]:
         for record, problem in rows:
-            counts.update(["rows", *([UNREADABLE] if problem else [])])
+            counts[UNREADABLE if problem else ""] += 1
             if not problem:
                 yield record.text
 

@@ -98,19 +98,22 @@ def finite_number(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_float=finite_number, parse_constant=finite_number)
 
 
+def json_row(line: str, where: str) -> PlacedRow:
+    """Return the members of the object on a line of JSON Lines; DataError: there is none."""
+    try:
+        value = _DECODER.decode(line)
+    except (ValueError, RecursionError) as error:
+        start, column = line.strip()[:40], error.colno if isinstance(error, json.JSONDecodeError) else 1
+        expected, where = "one JSON value on the line", f"{where}, column {column}"
+        fix = "write one object a line (jq -c .)" if start.startswith("{") else ""
+        raise DataError(expected=expected, found=repr(start), where=where, fix=fix) from error
+    return _row(value, where)
+
+
 def _lines(source: Source) -> Iterator[PlacedRow]:
     for number, line in enumerate(source.plain_lines(), start=1):
-        if not line.strip():
-            continue
-        where = f"{source.name}, line {number}"
-        try:
-            value = _DECODER.decode(line)
-        except (ValueError, RecursionError) as error:
-            start, column = line.strip()[:40], error.colno if isinstance(error, json.JSONDecodeError) else 1
-            expected, where = "one JSON value on the line", f"{where}, column {column}"
-            fix = "write one object a line (jq -c .)" if start.startswith("{") else ""
-            raise DataError(expected=expected, found=repr(start), where=where, fix=fix) from error
-        yield _row(value, where)
+        if line.strip():
+            yield json_row(line, f"{source.name}, line {number}")
 
 
 def _array(source: Source) -> Iterator[PlacedRow]:

@@ -39,14 +39,14 @@ class Head:
 
 
 @contextmanager
-def running_head(*, mode: str = "") -> Iterator[Head]:
-    """Start a cluster, and end it with the context; `mode`: that of tokens of a cluster of Ray's own."""
+def running_head(*, is_rays: bool = False) -> Iterator[Head]:
+    """Start a cluster, and end it with the context; `is_rays`: one of Ray's own, which checks tokens."""
     with tempfile.TemporaryDirectory() as folder:
         token = Path(folder) / "token"
         token.write_text(secrets.token_hex(32))
-        own = {"RAY_AUTH_MODE": mode, "RAY_AUTH_TOKEN_PATH": str(token)} if mode else {}
+        own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)} if is_rays else {}
         process = subprocess.Popen(
-            [sys.executable, "-c", _RAYS if mode else _FORETELLS], env={**os.environ, **own},
+            [sys.executable, "-c", _RAYS if is_rays else _FORETELLS], env={**os.environ, **own},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert process.stdout is not None

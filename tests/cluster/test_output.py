@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cluster.made_files import rows_in, write_jsonl
 
-from foretell.cluster.output import Done, Output, Task, open_output
-from foretell.cluster.shards import Shard, plan
+from foretell.cluster.output import Done, Output, Task, begin, reserved
+from foretell.cluster.shards import plan
 from foretell.cluster.storage import input_files
 from foretell.data.records import ReadOptions
 from foretell.errors import RunError
@@ -19,17 +20,15 @@ from foretell.errors import RunError
 TASK = Task(command="classify", model="m" * 64)
 
 
-def opened(folder: Path, task: Task = TASK, out: Path | None = None) -> AbstractContextManager[Output]:
-    files = input_files([folder / "in.jsonl"])
-
-    def make() -> tuple[Task, list[Shard]]:
-        return replace(task, names={"label": "label"}), plan(files, ReadOptions(), None, 300)[0]
-
-    return open_output(replace(task, out=str(out or folder / "out")), files, make)
+@contextmanager
+def opened(folder: Path, task: Task = TASK, out: Path | None = None, size: int = 300) -> Iterator[Output]:
+    files, task = input_files([folder / "in.jsonl"]), replace(task, out=str(out or folder / "out"))
+    with reserved(task.out, files):
+        yield begin(task, files, plan(files, ReadOptions(), None, size)[0])
 
 
-def begin(folder: Path, task: Task = TASK) -> Output:
-    with opened(folder, task) as output:
+def begun(folder: Path, task: Task = TASK, size: int = 300) -> Output:
+    with opened(folder, task, size=size) as output:
         return output
 
 
@@ -47,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_same_task_continues_with_what_is_missing(folder: Path) -> None:
-    output = begin(folder)
+    output = begun(folder)
     assert len(output.shards) > 3
     line = done(output, 1)
     part = folder / "out" / line.part
@@ -58,23 +57,25 @@ def test_the_same_task_continues_with_what_is_missing(folder: Path) -> None:
         output.add(line)
     part.write_bytes(content)
     output.add(line)
-    again = begin(folder)
-    assert (again.shards, again.task.names) == (output.shards, {"label": "label"})
+    again = begun(folder)
+    assert again.shards == output.shards
     assert [shard.ordinal for shard in again.waiting] == [s.ordinal for s in output.shards if s.ordinal != 1]
     for other in (content[:-1], content + b"\n", b""):
         part.write_bytes(other)
-        assert output.shards[1] in begin(folder).waiting
+        assert output.shards[1] in begun(folder).waiting
 
 
 def test_another_model_other_options_or_other_input_are_refused(folder: Path) -> None:
-    begin(folder)
+    begun(folder)
     with pytest.raises(RunError, match="expected the model of the run that is there, found another"):
-        begin(folder, replace(TASK, model="n" * 64))
+        begun(folder, replace(TASK, model="n" * 64))
     with pytest.raises(RunError, match="the abstain_below of the run that is there, None, found another"):
-        begin(folder, replace(TASK, abstain_below=0.5))
+        begun(folder, replace(TASK, abstain_below=0.5))
+    with pytest.raises(RunError, match="expected the shards of the run that is there, found another"):
+        begun(folder, size=400)
     write_jsonl(folder / "in.jsonl", 20, first=1)
     with pytest.raises(RunError, match="expected the files of the run that is there, found another"):
-        begin(folder)
+        begun(folder)
 
 
 def test_an_output_with_other_files_is_refused_and_left_alone(folder: Path) -> None:
@@ -97,7 +98,7 @@ def test_a_second_command_waits_for_nobody(folder: Path) -> None:
 
 
 def test_the_manifest_lists_one_part_of_each_shard_and_others_go(folder: Path) -> None:
-    output = begin(folder)
+    output = begun(folder)
     for shard in reversed(output.shards):
         # Two attempts of each: only the second is listed.
         done(output, shard.ordinal, f"part-{shard.ordinal:05d}-given-up.jsonl")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from cluster import made_files
 from cluster.made_files import text_of, write_jsonl
@@ -80,9 +77,10 @@ def test_a_row_without_an_answer_is_still_a_row(tmp_path: Path, labels_model: Pa
     # A spreadsheet must not run a text as a formula.
     assert [row.get("text") or "" for row in rows] == ["the mind", "", "", "'=1+1" if is_csv else "=1+1", ""]
     assert [bool(row["label"]) for row in rows] == [True, False, True, True, False]
-    assert rows[1]["reason"].startswith("no JSON")
+    assert "expected one JSON value on the line" in rows[1]["reason"]
     assert (line.rows, line.skipped) == (5, {UNREADABLE: 2, EMPTY: 1})
-    assert ("new" in rows[3], len(line.notes)) == ((False, 1) if is_csv else (True, 0))
+    # CSV has the columns of the first records.
+    assert ("new" in rows[3]) == (not is_csv)
 
 
 def test_score_gives_each_row_the_score_of_its_text(tmp_path: Path, words_model: Path) -> None:
@@ -95,24 +93,6 @@ def test_score_gives_each_row_the_score_of_its_text(tmp_path: Path, words_model:
         assert row["perplexity"] == pytest.approx(runtime.score([row["text"]]).perplexity, rel=1e-6)
     assert rows[12]["perplexity"] is None
     assert rows[12]["reason"].startswith("expected a text")
-
-
-def test_a_full_disk_leaves_nothing_and_may_be_tried_again(
-    tmp_path: Path, labels_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (do,) = work(write_jsonl(tmp_path / "a.jsonl", 50), labels_model, tmp_path / "out")
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device", "part")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("foretell.artifacts.replacement.sync_file", full)
-        failed = do()
-    assert isinstance(failed, Failed)
-    assert not failed.is_final
-    assert "No space left on device" in failed.reason
-    assert list((tmp_path / "out").iterdir()) == []
-    assert isinstance(do(), Done)
 
 
 @pytest.mark.parametrize(
@@ -144,12 +124,3 @@ def test_another_version_on_a_node_is_refused(tmp_path: Path, labels_model: Path
     assert isinstance(failed, Failed)
     assert failed.is_final
     assert f"expected foretell 9.9, found {HERE}" in failed.reason
-
-
-def test_parquet_is_read_and_a_class_of_hugging_face_is_its_name(tmp_path: Path, labels_model: Path) -> None:
-    feature = {"_type": "ClassLabel", "names": ["bad", "good"]}
-    metadata = {"huggingface": json.dumps({"info": {"features": {"label": feature}}})}
-    table = pa.table({"text": ["a", "b", "c"], "label": [1, 0, -1]}).replace_schema_metadata(metadata)
-    pq.write_table(table, tmp_path / "a.parquet")
-    (do,) = work(tmp_path / "a.parquet", labels_model, tmp_path / "out")
-    assert [row["label"] for row in rows_of(tmp_path / "out", do())] == ["good", "bad", None]
