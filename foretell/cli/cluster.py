@@ -34,7 +34,8 @@ class ClusterOptions:
             command continues a run that was interrupted.
         out_format: Format of the files in DIR.
         workers: Number of workers. Without it, one for each processor of the cluster.
-        shard_mb: MiB of the input that a worker reads at a time. Without it, 8, less for small inputs.
+        shard_mb: MiB of JSON Lines or plain text that a worker reads at a time. Without it, 8, less for small
+            inputs. A file of another format, such as CSV, is read by one worker.
     """
 
     cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None

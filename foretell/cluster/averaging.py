@@ -178,5 +178,5 @@ def training_workers(
             yield made
         finally:
             made.end()
-            if sys.modules["pyarrow"] is None:
-                del sys.modules["pyarrow"]
+            if sys.modules.get("pyarrow") is None:
+                sys.modules.pop("pyarrow", None)

@@ -166,11 +166,11 @@ def begin(task: Task, files: Sequence[StoredFile], shards: list[Shard]) -> Outpu
     if (out := task.out) is None:
         return Output(task, shards, {})
     ends = [each.stop for each in shards]
-    run = {**_listed(task), "files": [asdict(each) for each in files], "shards": ends}
-    before = _read(join(out, FOLDER, RUN))
-    if before is None:
+    run = {"files": [asdict(each) for each in files], **_listed(task), "shards": ends}
+    if (before := _read(join(out, FOLDER, RUN))) is None:
         storage.put(join(out, FOLDER, RUN), _json(run))
-    for name, value in run.items() if before else ():
+        before = run
+    for name, value in run.items():
         if before.get(name) != value:
             shown = f", {before.get(name)!r:.100}" if name not in ("model", "files", "shards") else ""
             expected = f"the {name} of the run that is there{shown}"

@@ -170,7 +170,7 @@ def _json_rows(shard: Shard, content: bytes) -> Iterator[Row]:
     for number, line in enumerate(io.BytesIO(content), start=1):
         if line.strip(b"\xef\xbb\xbf \t\r\n"):
             try:
-                where, row = json_row(line.decode("utf-8-sig"), f"{shard.name}, line {number}")
+                where, row = json_row(line.rstrip().decode("utf-8-sig"), f"{shard.name}, line {number}")
                 yield columns.record(row, where), ""
             except ValueError as error:
                 yield Record(""), str(error)
