@@ -70,7 +70,7 @@ class Where(TypedDict, total=False):
         out_format: of the output files, "jsonl" (the default) or "csv", which has no `probabilities`.
         text: the name of the text column; None: chosen where it is clear.
         format: the format of the files; None: by the name's ending, or else by the content.
-        shard_mb: MiB of the input in a shard; None: 8, less for small inputs.
+        shard_mb: MiB of JSON Lines or plain text in a shard; None: 8, less for small inputs.
         listener: is called with each finished shard.
     """
 
