@@ -133,7 +133,7 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> ASGI
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
-    return RequestLog(AccessControl(app, access), metrics=service.metrics, quiet=quiet)
+    return RequestLog(AccessControl(app, access), service, quiet=quiet)
 
 
 @contextlib.asynccontextmanager

@@ -14,11 +14,15 @@ import secrets
 import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foretell.service.errors import CLIENT_CLOSED
+
+if TYPE_CHECKING:
+    from foretell.service.models import Service
 
 _log = logging.getLogger("foretell.service")
 
@@ -29,6 +33,9 @@ _COUNT = itertools.count()
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _OTHER = "other"
 _FIELDS = "foretell.log_fields"
+
+HELD = "foretell.held"
+"""In the scope of a request: a list of one number, the bytes of its body that `Service.held` counts."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of the metrics."""
@@ -95,8 +102,8 @@ def log_to_stderr() -> None:
 class RequestLog:
     """Middleware around all others: gives each request an id, and logs and counts it when it is answered."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, *, quiet: bool = False) -> None:
-        self._app, self._metrics, self._quiet = app, metrics, quiet
+    def __init__(self, app: ASGIApp, service: Service, *, quiet: bool = False) -> None:
+        self._app, self._service, self._quiet = app, service, quiet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -108,7 +115,7 @@ class RequestLog:
         given = (value for name, value in scope["headers"] if name == b"x-request-id")
         request_id = next(filter(_REQUEST_ID.fullmatch, given), own)
         _current.set(request_id.decode())
-        scope[_FIELDS], status = {}, CLIENT_CLOSED
+        scope[_FIELDS], scope[HELD], status = {}, [0], CLIENT_CLOSED
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -120,14 +127,16 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
+            self._service.held -= scope[HELD].pop()
             self._record(scope, status, time.perf_counter() - began)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         # The template of the route and a known method: an unknown path may hold anything.
         route = getattr(scope.get("route"), "path", _OTHER)
         method = scope["method"] if scope["method"] in _METHODS else _OTHER
-        self._metrics.requests.labels(route, method, str(status)).inc()
-        self._metrics.seconds.labels(route).observe(seconds)
+        metrics = self._service.metrics
+        metrics.requests.labels(route, method, str(status)).inc()
+        metrics.seconds.labels(route).observe(seconds)
         if self._quiet and status < 500:
             return
         fields = {"method": method, "route": route, "status": status, "ms": round(1e3 * seconds, 2)}

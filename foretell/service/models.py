@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from foretell.artifacts import manifest
 from foretell.config import Job
@@ -26,7 +27,7 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.service.errors import CLOSE, RETRY, ApiError
 from foretell.service.lanes import LONG, QUICK, WRITING, Batcher, Lane
 from foretell.service.limits import Limits
-from foretell.service.logs import Metrics
+from foretell.service.logs import HELD, Metrics
 from foretell.service.schemas import Layer, ModelCard
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ RETRY_SECONDS = 10.0
 """Seconds until a model that could not be opened is tried again: to open it reads all of its files."""
 
 _MAX_NAME = 200
+
+SMALL_BODY, MAX_BODIES = 1 << 14, 16
+"""Bytes of a body that is always accepted; and all larger ones together may have as many bytes as this many
+bodies of the largest size."""
 
 
 class LoadedModel:
@@ -215,12 +220,13 @@ class Service:
     Attributes:
         lanes: the threads of each kind of requests, by name.
         is_stopping: whether it takes no more requests and answers those it has accepted.
+        held: bytes of the large bodies of all requests that are not yet answered.
     """
 
     def __init__(
         self, places: Iterable[tuple[str, Path]], limits: Limits, annotation: Annotation | None = None
     ) -> None:
-        self.limits, self.annotation, self.is_stopping = limits, annotation, False
+        self.limits, self.annotation, self.is_stopping, self.held = limits, annotation, False, 0
         self.metrics = Metrics()
         self.models = Models(places, self.metrics)
         cores = check_threads(None)
@@ -232,6 +238,16 @@ class Service:
     def waiting(self) -> int:
         """Texts that wait for an answer, or are being answered."""
         return sum(lane.waiting for lane in self.lanes.values())
+
+    def hold(self, scope: Scope, size: int) -> None:
+        """Count so many bytes of a body until its request is answered; ApiError: 429, there are too many."""
+        if size > SMALL_BODY:
+            more, most = size - scope[HELD][0], MAX_BODIES * self.limits.body
+            if self.held + more > most:
+                message = f"expected at most {most} bytes in all requests, found more; try again later"
+                raise ApiError(message, status=429, code="queue_full", headers=RETRY | CLOSE)
+            scope[HELD][0] = size
+            self.held += more
 
     def deadline(self) -> float:
         """Return when the time limit of a request passes that begins now, by the event loop's clock."""

@@ -20,7 +20,6 @@ from starlette.responses import Response
 from foretell.config import Job
 from foretell.service.errors import CLOSE, ApiError, client_closed, from_exception, invalid_body
 from foretell.service.lanes import LONG, QUICK, Batcher
-from foretell.service.limits import Limits
 from foretell.service.logs import add_log_fields
 from foretell.service.models import LoadedModel, Service, service_of
 from foretell.service.schemas import ModelRequest
@@ -39,6 +38,9 @@ LONG_CHARACTERS, LONG_TEXTS = 2_000, 50
 MAX_BATCH = 128
 CONCURRENCY = 2
 """Batches of one verb of a model that are worked on at the same time."""
+
+MAX_PROBABILITIES = 200_000
+"""Maximum probabilities in one answer: a text has one for each label of the model."""
 
 _COST = {"explain": 4}
 """How much longer than others a verb takes for the same text."""
@@ -64,7 +66,7 @@ class JsonRoute(APIRoute):
                 if takes_request:
                     arguments["request"] = request
                 if schema is not None:
-                    arguments[BODY] = parse_body(schema, await read_body(request, service.limits))
+                    arguments[BODY] = parse_body(schema, await read_body(request, service))
                 result = await _within(service, request, self.endpoint(**arguments))
             except ClientDisconnect:
                 return client_closed().response()
@@ -80,8 +82,9 @@ class JsonRoute(APIRoute):
         return handle
 
 
-async def read_body(request: Request, limits: Limits) -> bytes:
+async def read_body(request: Request, service: Service) -> bytes:
     """Return the body, unless it is not called JSON, is too large, late, or has too many values."""
+    limits = service.limits
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (media_type.startswith("application/") and media_type.endswith(("/json", "+json"))):
         message = "expected Content-Type: application/json, found another or none"
@@ -94,6 +97,7 @@ async def read_body(request: Request, limits: Limits) -> bytes:
                 if len(received) > limits.body:
                     message = f"expected at most {limits.body} bytes, found more; send several requests"
                     raise ApiError(message, status=413, code="body_too_large")
+                service.hold(request.scope, len(received))
     except TimeoutError:
         message = f"expected the whole body within {limits.seconds:g} seconds, found a part of it"
         raise ApiError(message, status=408, code="body_too_slow", headers=CLOSE) from None
@@ -165,6 +169,10 @@ async def predict(
     model = service.models.find(body.model, job)
     texts = [texts] if isinstance(texts, str) else texts
     add_log_fields(request.scope, model=model.name, texts=len(texts))
+    n_labels = len(model.card.labels or ("",))
+    if len(texts) > (most := max(1, MAX_PROBABILITIES // n_labels)):
+        message = f"expected at most {most} texts for a model with {n_labels} labels, found {len(texts)}"
+        raise ApiError(f"{message}; send several requests", param=param, code="too_many_texts")
     await check_texts(service, model, texts, param=param)
     lane = lane_of(texts, _COST.get(verb, 1))
     batcher = model.batchers.get((verb, lane))
@@ -172,7 +180,8 @@ async def predict(
         shares = verb == "classify"
         # Of long requests one after another: each of these may need some memory.
         concurrency = CONCURRENCY if shares or lane == QUICK else 1
-        batcher = Batcher(partial(work, model), service.lanes[lane], MAX_BATCH if shares else 1, concurrency)
+        size = min(MAX_BATCH, max(1, most // 8)) if shares else 1
+        batcher = Batcher(partial(work, model), service.lanes[lane], size, concurrency)
         model.batchers[verb, lane] = batcher
     answers = await batcher([(body, index, text) for index, text in enumerate(texts)])
     service.metrics.texts.labels(model.name, verb).inc(len(texts))

@@ -1,8 +1,10 @@
 """Listening: bounded connections, a socket bound before any model is opened, a shutdown that drops nothing.
 
 uvicorn bounds neither the bytes and the seconds of a head, nor the requests that wait on a connection, nor
-the time that a client takes to read. A proxy in front must see the same requests as the service, or a request
-can be smuggled past it (RFC 9112, section 11.2): a few ambiguous heads pass llhttp, and are refused here.
+the time that a client takes to read; and of too many connections it refuses the new ones, where here the one
+that has waited longest makes room: nobody can keep others out. A proxy in front must see the same requests as
+the service, or a request can be smuggled past it (RFC 9112, section 11.2): a few ambiguous heads pass llhttp,
+and are refused here.
 """
 
 from __future__ import annotations
@@ -54,6 +56,13 @@ TYPED_SECONDS = 2.0
 THREAD_SECONDS = 1.0
 """Seconds in which threads end whose result nobody waits for; then the process ends without them."""
 
+MAX_CONNECTIONS, _OTHER_FILES = 1_024, 256
+"""Maximum connections, and the files that a process has open beside them, at most."""
+
+_ACCEPTED_AT_ONCE, _BACKLOG = 64, 2_048
+"""Connections that are accepted before any of them is looked at, and that wait for it. Where asyncio cannot
+open one more file, it writes as many tracebacks as it may accept at once."""
+
 _TURNS, _TURN_SECONDS = 10, 0.01
 """Turns of the event loop in which what has arrived is read. A new connection takes a few."""
 
@@ -61,11 +70,17 @@ _M_ARENA_MAX = -8
 
 
 class Connection(HttpToolsProtocol):
-    """One connection, whose client must read a response within `read_seconds` once the buffers are full."""
+    """One connection, whose client must read a response within `read_seconds` once the buffers are full.
 
-    def __init__(self, *, read_seconds: float, **options: Any) -> None:
+    `waiting` are all connections without a whole request, the one that has waited longest first; of more than
+    `max_connections` connections that one is closed.
+    """
+
+    def __init__(
+        self, *, read_seconds: float, waiting: dict[Connection, None], max_connections: int, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self._read_seconds = read_seconds
+        self._read_seconds, self._waiting, self._max = read_seconds, waiting, max_connections
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._unended = 0
         self._is_refused = self._in_body = False
@@ -79,9 +94,15 @@ class Connection(HttpToolsProtocol):
         # of a response waits for the client to acknowledge the head, 40 ms.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._start("head", HEAD_SECONDS, self.transport.close)
+        self._waiting[self] = None
+        if len(self.connections) > self._max:
+            longest = next(iter(self._waiting))
+            del self._waiting[longest]
+            longest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: stop what is being answered, and drop what waits."""
+        self._waiting.pop(self, None)
         for name in list(self._timers):
             self._stop(name)
         self.pipeline.clear()
@@ -136,6 +157,7 @@ class Connection(HttpToolsProtocol):
         """llhttp: wait for the next request."""
         self._in_body, self._unended = False, 0
         self._stop("head")
+        self._waiting.pop(self, None)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -143,6 +165,10 @@ class Connection(HttpToolsProtocol):
         if self._in_body:
             self._start("head", HEAD_SECONDS, self.transport.close)
         super().on_response_complete()
+        # Of the newest request perhaps not all has arrived.
+        under_way = (each for each in self._cycles if not (self._in_body and each is self.cycle))
+        if all(each.response_complete for each in under_way) and not self.transport.is_closing():
+            self._waiting[self] = None
 
     def send_400_response(self, msg: str) -> None:
         """uvicorn: refuse what is not HTTP/1.1."""
@@ -217,7 +243,7 @@ def bind(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         # It may take the address of a service that has just ended, but not a port in use.
-        return socket.create_server(address, family=family, backlog=2048)
+        return socket.create_server(address, family=family, backlog=_BACKLOG)
     except (socket.gaierror, OverflowError, UnicodeError) as error:
         expected, found = "an address of this machine and a port from 0 to 65535", f"{host}, port {port}"
         raise UsageError(expected=expected, found=found, where="--host") from error
@@ -227,6 +253,22 @@ def bind(host: str, port: int) -> socket.socket:
             expected, found = "a free port", f"port {port} in use"
         fix = "stop the program that uses it, or choose another --host or --port"
         raise ForetellError(expected=expected, found=found, where=host, fix=fix) from error
+
+
+def max_connections() -> int:
+    """Return how many connections are possible, after the limit of open files is raised as far as it may."""
+    if sys.platform == "win32":
+        return MAX_CONNECTIONS
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    no_limit, wanted = resource.RLIM_INFINITY, MAX_CONNECTIONS + _OTHER_FILES
+    if soft != no_limit and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            more = wanted if hard == no_limit else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            soft = more
+    return MAX_CONNECTIONS if soft == no_limit else max(1, min(MAX_CONNECTIONS, soft - _OTHER_FILES))
 
 
 def url(listening: socket.socket) -> str:
@@ -248,10 +290,14 @@ class Server(uvicorn.Server):
         self, app: ASGIApp, service: Service, *, on_ready: Callable[[], None] = lambda: None
     ) -> None:
         self._service, self._on_ready = service, on_ready
+        waiting: dict[Connection, None] = {}
+        seconds, most = service.limits.seconds, max_connections()
+        protocol = partial(Connection, read_seconds=seconds, waiting=waiting, max_connections=most)
         config = uvicorn.Config(
             app,
             # uvicorn calls it with keyword arguments, as it would a class.
-            http=cast(type[asyncio.Protocol], partial(Connection, read_seconds=service.limits.seconds)),
+            http=cast(type[asyncio.Protocol], protocol),
+            backlog=_ACCEPTED_AT_ONCE,
             ws="none",
             loop="asyncio",
             lifespan="on",
@@ -280,6 +326,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(_BACKLOG)
         self._on_ready()
 
     def stop(self) -> None:

@@ -51,11 +51,18 @@ class ServiceProcess:
 
 
 @contextmanager
-def serving(folder: Path, *models: Path, **limits: float) -> Iterator[ServiceProcess]:
-    """Serve models, each named as its directory is, until the block ends; `limits` as `--limit-NAME`."""
+def serving(
+    folder: Path, *models: Path, max_files: int | None = None, **limits: float
+) -> Iterator[ServiceProcess]:
+    """Serve models, each named as its directory is, until the block ends; `limits` as `--limit-NAME`.
+
+    The process may open so many files at a time (None: as many as this one).
+    """
     log = folder / "service.log"
     flags = [f"--limit-{name}={value:g}" for name, value in limits.items()]
     command = [sys.executable, "-m", "foretell", "serve", *map(str, models), "--port=0", "--quiet", *flags]
+    if max_files is not None:
+        command = ["sh", "-c", f'ulimit -n {max_files}; exec "$@"', "sh", *command]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
     with log.open("wb") as file, subprocess.Popen(command, stderr=file, env=environment) as process:
         try:

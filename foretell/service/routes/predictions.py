@@ -260,7 +260,8 @@ def _score(model: LoadedModel, body: ScoreRequest, text: str) -> ScoredText:
 # ---- both
 
 
-MAX_ACTIVE_UNITS = 16
+MAX_ACTIVE_UNITS, MAX_STATES = 16, 1 << 20
+"""Units that are listed; and values of a layer along a text, one for each unit and token: 60 bytes each."""
 
 
 class StatesRequest(ModelRequest):
@@ -330,8 +331,12 @@ def _states(model: LoadedModel, items: Sequence[Item[StatesRequest]]) -> list[by
 
 
 def _state(model: LoadedModel, body: StatesRequest, text: str) -> StatesResponse:
-    gates = gates_along(model.model, text, body.layer)
     layers = model.card.layers
+    n_read = min(len(model.tokenizer.encode(text)), getattr(model.model.settings, "length", len(text)))
+    if n_read > (most := MAX_STATES // layers[0].units):
+        message = f"expected at most {most} tokens for layers of {layers[0].units} units, found more"
+        raise ApiError(f"{message}; send a part of the text", param="text", code="text_too_long")
+    gates = gates_along(model.model, text, body.layer)
     name = body.layer or layers[0].name
     n_units = next(layer.units for layer in layers if layer.name == name)
     if body.unit is not None and body.unit >= n_units:
