@@ -220,7 +220,7 @@ class Annotation:
         self._ranking()
         rows, others = self._ranker.quick.embeddings, self._selectable()
         others = others[others != place]
-        order = np.argsort(-(rows[others] @ rows[place]), kind="stable")[:k]
+        order = np.argsort(-(rows @ rows[place])[others], kind="stable")[:k]  # rows[others] is a copy
         return [Item(each, self._pool.texts[each]) for each in others[order].tolist()]
 
     # ---- what is known so far

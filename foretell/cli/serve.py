@@ -121,12 +121,12 @@ def _serve_until_stopped(
     allowed = Access(who.host, hosts=who.allow_host, origins=who.allow_origin, token=token)
     with bind(who.host, who.port) as listening:
         service = Service(places, limits, annotation)
-        log_to_stderr()
+        log_to_stderr(quiet=quiet)
         names, where = [f"{each.name} ({each.card.job})" for each in service.models], url(listening)
         if annotation is not None:
             names, where = [f"{annotation.counts().left:,} texts to label"], f"{where}/#annotate"
         ready = f"serving {', '.join(names)} at {where}; Ctrl-C stops"
-        app = create_app(service, allowed, quiet=quiet)
+        app = create_app(service, allowed)
         Server(app, service, on_ready=lambda: note(ready)).listen(listening)
         if not service.end_threads(THREAD_SECONDS):
             if annotation is not None:

@@ -11,15 +11,16 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.middleware.cors import CORSMiddleware
+from prometheus_client import generate_latest
 from pydantic import Field
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from foretell.service.auth import Access, AccessControl
 from foretell.service.errors import answer_exception
-from foretell.service.logs import CONTENT_TYPE, RequestLog
+from foretell.service.logs import RequestLog
 from foretell.service.models import Service, service_of
 from foretell.service.requests import JsonRoute
 from foretell.service.routes import completions, predictions
@@ -32,8 +33,7 @@ DESCRIPTION = (
     "error format. Every response has the header X-Request-ID, which is also in the log."
 )
 
-
-router = APIRouter(route_class=JsonRoute, responses=ERRORS)
+router = APIRouter(route_class=JsonRoute)
 
 
 class ModelList(ResponseBody):
@@ -41,15 +41,19 @@ class ModelList(ResponseBody):
 
     object: Literal["list"] = "list"
     data: list[ModelCard]
-    annotation: bool = Field(
-        default=False, description="Whether the service has texts to label, at /v1/annotation."
-    )
+    annotation: bool = Field(description="Whether the service has texts to label, at /v1/annotation.")
 
 
 class Health(ResponseBody):
     """GET /health/live and /health/ready."""
 
     status: Literal["live", "ready", "stopping"]
+
+
+@router.get("/", include_in_schema=False)
+async def page() -> Response:
+    """Return the page."""
+    return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/v1/models")
@@ -78,10 +82,7 @@ async def live() -> Health:
 async def ready(request: Request) -> Response:
     """Answer whether the service takes new requests."""
     is_stopping = service_of(request).is_stopping
-    health = Health(status="stopping" if is_stopping else "ready")
-    return Response(
-        health.model_dump_json(), status_code=503 if is_stopping else 200, media_type="application/json"
-    )
+    return JSONResponse({"status": "stopping" if is_stopping else "ready"}, 503 if is_stopping else 200)
 
 
 @router.get(
@@ -91,18 +92,16 @@ async def ready(request: Request) -> Response:
 )
 async def metrics(request: Request) -> Response:
     """Return the metrics for Prometheus."""
-    service = service_of(request)
-    service.metrics.waiting.set(service.waiting)
-    return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+    registry = service_of(request).metrics.registry
+    return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
 
-def create_app(service: Service, access: Access, *, quiet: bool = False) -> ASGIApp:
+def create_app(service: Service, access: Access) -> ASGIApp:
     """Return the ASGI application.
 
     Args:
         service: the models, limits and metrics.
         access: which requests are allowed.
-        quiet: log only failures of the service.
     """
     routes = FastAPI(
         title="foretell",
@@ -117,13 +116,13 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> ASGI
     )
     routes.state.service = service
     for each in (predictions.router, completions.router, router):
-        routes.include_router(each)
+        routes.include_router(each, responses=ERRORS)
     if service.annotation is not None:
         # Imported here: it needs what a service of models does not.
         from foretell.service.routes import annotation
 
         routes.include_router(annotation.router)
-    _add_page(routes)
+    routes.mount("/page", StaticFiles(directory=PAGE), name="page")
     app: ASGIApp = routes
     if access.origins:
         app = CORSMiddleware(
@@ -133,7 +132,7 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> ASGI
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
-    return RequestLog(AccessControl(app, access), service, quiet=quiet)
+    return RequestLog(AccessControl(app, access), service.metrics)
 
 
 @contextlib.asynccontextmanager
@@ -145,14 +144,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
         service.close()
-
-
-def _add_page(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        """Return the page."""
-        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
-
-    app.mount("/page", StaticFiles(directory=PAGE), name="page")

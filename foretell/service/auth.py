@@ -13,19 +13,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foretell.artifacts.replacement import typed
 from foretell.errors import UsageError
 from foretell.service.errors import ApiError
 
-_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _MIN_TOKEN = 16
 _HOST = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::[0-9]+)?")
 
 # Without a token: the page, in which a user enters it, and the probes.
 _PUBLIC = frozenset(("/", "/health/live", "/health/ready"))
-_PUBLIC_FOLDER = "/page/"
 
 SECURITY_HEADERS = [
     (name.encode(), value.encode())
@@ -82,7 +80,8 @@ class Access:
                 raise UsageError(expected=expected, found=found, where="--allow-origin")
         self.tls_hosts = frozenset(host.lower().strip("[]") for host in hosts)
         # Without the addresses to listen on, which no client sends as a Host.
-        self.hosts = {*_LOOPBACK_NAMES, address.lower(), *self.tls_hosts} - {"0.0.0.0", "::"}
+        self.hosts = {"localhost", "127.0.0.1", "::1", address.lower(), *self.tls_hosts}
+        self.hosts -= {"0.0.0.0", "::"}
 
 
 def is_loopback(address: str) -> bool:
@@ -113,7 +112,7 @@ def read_token(path: Path) -> bytes:
 
 
 class AccessControl:
-    """Middleware: refuses requests that are not allowed, and adds the security headers to every response."""
+    """Middleware: refuses requests that are not allowed."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app, self._access = app, access
@@ -123,21 +122,12 @@ class AccessControl:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"no-store"))
-                message["headers"] = headers + SECURITY_HEADERS
-            await send(message)
-
         try:
             self._check(scope, Headers(scope=scope))
         except ApiError as error:
-            await error.response()(scope, receive, send_with_headers)
+            await error.response()(scope, receive, send)
             return
-        await self._app(scope, receive, send_with_headers)
+        await self._app(scope, receive, send)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         hosts = headers.getlist("host")
@@ -156,7 +146,7 @@ class AccessControl:
         path: str = scope["path"]
         # A preflight request never carries a token, and its response holds no data.
         is_preflight = scope["method"] == "OPTIONS" and self._access.origins
-        if not (is_preflight or path in _PUBLIC or path.startswith(_PUBLIC_FOLDER)):
+        if not (is_preflight or path in _PUBLIC or path.startswith("/page/")):
             self._check_token(headers.getlist("authorization"))
 
     def _check_token(self, values: list[str]) -> None:

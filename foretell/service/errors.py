@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from foretell.errors import ArtifactError, ForetellError
@@ -28,9 +28,6 @@ _MESSAGES = {
 }
 CLIENT_CLOSED = 499
 """nginx's status for a request whose client closed the connection before the response began."""
-
-_UNION_MEMBERS = ("str", "list", "constrained")
-"""What pydantic adds to the location of an error for the alternatives of a union."""
 
 RETRY = {"Retry-After": "5"}
 CLOSE = {"Connection": "close"}
@@ -63,11 +60,6 @@ class ApiError(Exception):
         )
 
 
-def client_closed() -> ApiError:
-    """Return the error of a client that has closed the connection, for the log."""
-    return ApiError("the client closed the connection", status=CLIENT_CLOSED, code="client_closed")
-
-
 def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
     """Return the error of a body that does not match its schema, from pydantic's without their inputs."""
     # Of the alternatives of a union, the one that matched furthest.
@@ -75,7 +67,8 @@ def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
     if error["type"] == "json_invalid":
         return ApiError(f"expected JSON, found invalid JSON: {error['msg']}", code="json_invalid", status=400)
     parts = [str(part) for part in error["loc"] if isinstance(part, int) or part.isidentifier()]
-    name = ".".join(part for part in parts if part not in _UNION_MEMBERS) or None
+    # The others are what pydantic adds for the alternatives of a union.
+    name = ".".join(part for part in parts if part not in ("str", "list", "constrained")) or None
     if error["type"] == "extra_forbidden":
         message = f"expected a known parameter, found {name}; leave it out"
         return ApiError(message, param=name, code="unknown_parameter")
@@ -87,6 +80,8 @@ def from_exception(error: Exception) -> ApiError:
     """Return the error that answers an exception."""
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, ClientDisconnect):
+        return ApiError("the client closed the connection", status=CLIENT_CLOSED, code="client_closed")
     if isinstance(error, ArtifactError):
         # Where the files are is for the log alone.
         _log.warning("model_unavailable", extra={"fields": {"reason": str(error)}})

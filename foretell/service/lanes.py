@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -31,17 +32,18 @@ class Lane:
         self._max_waiting = max_waiting
         self.waiting = 0
 
-    def add(self, count: int) -> None:
-        """Count texts among those that wait; ApiError: 429, too many do."""
+    @contextmanager
+    def count(self, count: int) -> Iterator[None]:
+        """Count texts among those that wait, until the block ends; ApiError: 429, too many do."""
         if self.waiting + count > self._max_waiting:
             found = f"{self.waiting} and {count} new ones; try again later"
             message = f"expected at most {self._max_waiting} texts waiting for an answer, found {found}"
             raise ApiError(message, status=429, code="queue_full", headers=RETRY)
         self.waiting += count
-
-    def remove(self, count: int) -> None:
-        """Count texts no longer, whether answered or not."""
-        self.waiting -= count
+        try:
+            yield
+        finally:
+            self.waiting -= count
 
     async def run(self, work: Callable[[], Result], is_over: Callable[[], bool] | None = None) -> Result:
         """Return the result of `work`, which runs in a thread.
@@ -80,21 +82,20 @@ class Batcher(Generic[Item, Result]):
 
         A cancelled call leaves the queue, and its items are skipped. ApiError: 429, too many items wait.
         """
-        self._lane.add(len(items))
-        loop = asyncio.get_running_loop()
-        answers: list[asyncio.Future[Result]] = [loop.create_future() for _ in items]
-        self._requests.append(deque(zip(items, answers, strict=True)))
-        if len(self._tasks) < self._concurrency:
-            # The event loop holds its tasks by weak references only.
-            self._tasks.add(loop.create_task(self._run()))
-        try:
-            return [await answer for answer in answers]
-        finally:
-            self._lane.remove(len(items))
-            for answer in answers:
-                if not answer.cancel() and not answer.cancelled():
-                    # asyncio logs an exception that nobody has looked at, and its message may quote a text.
-                    answer.exception()
+        with self._lane.count(len(items)):
+            loop = asyncio.get_running_loop()
+            answers: list[asyncio.Future[Result]] = [loop.create_future() for _ in items]
+            self._requests.append(deque(zip(items, answers, strict=True)))
+            if len(self._tasks) < self._concurrency:
+                # The event loop holds its tasks by weak references only.
+                self._tasks.add(loop.create_task(self._run()))
+            try:
+                return [await answer for answer in answers]
+            finally:
+                for answer in answers:
+                    if not answer.cancel() and not answer.cancelled():
+                        # asyncio logs an exception that nobody looked at, and its message may quote a text.
+                        answer.exception()
 
     async def _run(self) -> None:
         """Answer batches until no item waits."""

@@ -7,6 +7,7 @@ of tokens have the same budget.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -29,9 +30,6 @@ _WITHOUT_SPACES = re.compile(
 _SPLIT = "; send several requests, or split a long text"
 _PIECE = 1 << 12
 """Characters of a text that are counted together. Tokenizing them does not hold Python's lock."""
-
-_MAX_TOKENS_PER_CHARACTER = 4
-"""A character outside the vocabulary may become the tokens of its bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,15 +82,17 @@ class Limits:
             message = f"expected a body of at most {most}, found more; send several requests"
             raise ApiError(message, status=400, code="too_many_values")
 
-    def check_texts(self, texts: Sequence[str], *, param: str, copies: int = 1) -> None:
+    def check_texts(
+        self, texts: Sequence[str], *, param: str, copies: int = 1, most: float = math.inf
+    ) -> None:
         """Refuse too many texts, too many characters, and a word that is too long (422).
 
         `param` is the field that holds the texts, none of which a message quotes; `copies` how often each is
-        read.
+        read, `most` how many their model allows.
         """
-        count, characters = copies * len(texts), copies * sum(map(len, texts))
-        if count > self.texts:
-            message = f"expected at most {self.texts} texts, found {count}; send several requests"
+        count, characters, most = copies * len(texts), copies * sum(map(len, texts)), min(most, self.texts)
+        if count > most:
+            message = f"expected at most {most} texts, found {count}; send several requests"
             raise ApiError(message, param=param, code="too_many_texts")
         if characters > self.characters:
             message = f"expected at most {self.characters} characters in all texts, found {characters}"
@@ -105,9 +105,8 @@ class Limits:
 
     def needs_count(self, texts: Sequence[str], *, more: int = 0, copies: int = 1) -> bool:
         """Return whether `check_tokens` might refuse; it need not be called otherwise."""
-        most = sum(
-            len(text) + 1 if text.isascii() else _MAX_TOKENS_PER_CHARACTER * len(text) for text in texts
-        )
+        # A character outside the vocabulary may become the tokens of its bytes, up to four.
+        most = sum(len(text) + 1 if text.isascii() else 4 * len(text) for text in texts)
         return copies * most + more > self.tokens
 
     def check_tokens(
@@ -117,13 +116,12 @@ class Limits:
 
         `more` are the tokens that the request asks to be written.
         """
-        room = (self.tokens - more) / copies
+        room = (self.tokens - more) // copies
         pieces = [text[at : at + _PIECE] for text in texts for at in range(0, len(text), _PIECE)]
         for start in range(0, len(pieces), 4):
             if room >= 0:
                 room -= sum(map(len, tokenizer.encode_batch(pieces[start : start + 4])))
         if room < 0:
-            written = f", {more} as max_tokens of all continuations included" if more else ""
-            message = f"expected at most {self.tokens} tokens in all texts together{written}, found more"
             name = "max_tokens" if more > self.tokens else param
+            message = f"expected at most {self.tokens} tokens in all texts and continuations, found more"
             raise ApiError(message + _SPLIT, param=name, code="text_too_long")

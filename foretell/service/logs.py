@@ -6,7 +6,6 @@ Prometheus's text format.
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import re
@@ -14,31 +13,19 @@ import secrets
 import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from foretell.service.auth import SECURITY_HEADERS
 from foretell.service.errors import CLIENT_CLOSED
-
-if TYPE_CHECKING:
-    from foretell.service.models import Service
 
 _log = logging.getLogger("foretell.service")
 
 # Request ids that a client may choose: nothing that could forge a line of a log or a header.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_PROCESS = secrets.token_hex(8)
-_COUNT = itertools.count()
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-_OTHER = "other"
 _FIELDS = "foretell.log_fields"
-
-HELD = "foretell.held"
-"""In the scope of a request: a list of one number, the bytes of its body that `Service.held` counts."""
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Of the metrics."""
 
 _current: ContextVar[str] = ContextVar("request_id")
 
@@ -49,7 +36,7 @@ class Metrics:
     """The metrics of one service, in their own registry."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self.requests = Counter(
             "foretell_requests", "Requests answered.", ["route", "method", "status"], registry=registry
@@ -65,10 +52,6 @@ class Metrics:
             ["model"], registry=registry,
         )  # fmt: skip
         self.loads = Counter("foretell_model_loads", "Times it was opened.", ["model"], registry=registry)
-
-    def text(self) -> bytes:
-        """Return all metrics in Prometheus's text format."""
-        return bytes(generate_latest(self._registry))
 
 
 class JsonLines(logging.Formatter):
@@ -89,21 +72,24 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
-def log_to_stderr() -> None:
-    """Send the records of the service and of uvicorn to stderr as JSON lines."""
+def log_to_stderr(*, quiet: bool) -> None:
+    """Send the records of the service and of uvicorn to stderr as JSON lines; `quiet`: only failures."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
-    for name, level in (("foretell.service", logging.INFO), ("uvicorn.error", logging.ERROR)):
+    for name, level in (
+        ("foretell.service", logging.WARNING if quiet else logging.INFO),
+        ("uvicorn.error", logging.ERROR),
+    ):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
 
 
 class RequestLog:
-    """Middleware around all others: gives each request an id, and logs and counts it when it is answered."""
+    """Middleware around all others: gives each request an id and each response its headers, and logs them."""
 
-    def __init__(self, app: ASGIApp, service: Service, *, quiet: bool = False) -> None:
-        self._app, self._service, self._quiet = app, service, quiet
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -111,36 +97,34 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        own = f"{_PROCESS}{next(_COUNT):08x}".encode()
+        own = secrets.token_hex(12).encode()
         given = (value for name, value in scope["headers"] if name == b"x-request-id")
         request_id = next(filter(_REQUEST_ID.fullmatch, given), own)
         _current.set(request_id.decode())
-        scope[_FIELDS], scope[HELD], status = {}, [0], CLIENT_CLOSED
+        scope[_FIELDS], status = {}, CLIENT_CLOSED
 
-        async def send_with_id(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                headers = list(message.get("headers", ()))
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                message["headers"] = [*headers, (b"x-request-id", request_id), *SECURITY_HEADERS]
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive, send_with_headers)
         finally:
-            self._service.held -= scope[HELD].pop()
-            self._record(scope, status, time.perf_counter() - began)
-
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        # The template of the route and a known method: an unknown path may hold anything.
-        route = getattr(scope.get("route"), "path", _OTHER)
-        method = scope["method"] if scope["method"] in _METHODS else _OTHER
-        metrics = self._service.metrics
-        metrics.requests.labels(route, method, str(status)).inc()
-        metrics.seconds.labels(route).observe(seconds)
-        if self._quiet and status < 500:
-            return
-        fields = {"method": method, "route": route, "status": status, "ms": round(1e3 * seconds, 2)}
-        _log.info("request", extra={"fields": fields | scope[_FIELDS]})
+            seconds = time.perf_counter() - began
+            # The template of the route and a known method: an unknown path may hold anything.
+            route = getattr(scope.get("route"), "path", "other")
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.requests.labels(route, method, str(status)).inc()
+            self._metrics.seconds.labels(route).observe(seconds)
+            fields = {"method": method, "route": route, "status": status, "ms": round(1e3 * seconds, 2)}
+            level = logging.ERROR if status >= 500 else logging.INFO
+            _log.log(level, "request", extra={"fields": fields | scope[_FIELDS]})
 
 
 def add_log_fields(scope: Scope, **fields: object) -> None:

@@ -11,10 +11,9 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from starlette.requests import Request
-from starlette.types import Scope
 
 from foretell.artifacts import manifest
 from foretell.config import Job
@@ -27,7 +26,7 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.service.errors import CLOSE, RETRY, ApiError
 from foretell.service.lanes import LONG, QUICK, WRITING, Batcher, Lane
 from foretell.service.limits import Limits
-from foretell.service.logs import HELD, Metrics
+from foretell.service.logs import Metrics
 from foretell.service.schemas import Layer, ModelCard
 
 if TYPE_CHECKING:
@@ -41,17 +40,17 @@ CHECK_SECONDS = 1.0
 RETRY_SECONDS = 10.0
 """Seconds until a model that could not be opened is tried again: to open it reads all of its files."""
 
-_MAX_NAME = 200
+MAX_VERDICTS = 8 << 20
+"""Maximum bytes of all probabilities in one answer: each text has one for each label, with its name."""
 
-SMALL_BODY, MAX_BODIES = 1 << 14, 16
-"""Bytes of a body that is always accepted; and all larger ones together may have as many bytes as this many
-bodies of the largest size."""
+_MAX_NAME = 200
 
 
 class LoadedModel:
     """A model in memory. It answers even when its directory has changed or disappeared.
 
-    `card` is what GET /v1/models returns, and `batchers` are those of each verb in each lane.
+    `card` is what GET /v1/models returns, `max_texts` how many texts a request may have at most, and
+    `batchers` are those of each verb in each lane.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -60,9 +59,14 @@ class LoadedModel:
         self.fingerprint = self.tried = fingerprint(path)
         self.retry_at = 0.0
         self.batchers: dict[tuple[str, str], Batcher[Any, bytes]] = {}
-        self._runtime = open_model(path)
-        self.model = model = self._runtime.model
+        runtime = open_model(path)
+        # Of a model of the other job nobody asks for them: see `Models.find`.
+        self.labels, self.words = cast(LabelsRuntime, runtime), cast(WordsRuntime, runtime)
+        self.model = model = runtime.model
         self.tokenizer = model.tokenizer
+        # Of a label: its name, and 30 bytes of a number and what is around it.
+        verdict = sum(len(label) + 30 for label in model.labels or ("",))
+        self.max_texts = max(1, MAX_VERDICTS // verdict)
         layers = layer_units(model.settings).items()
         self.card = ModelCard(
             id=name,
@@ -77,18 +81,6 @@ class LoadedModel:
             layers=[Layer(name=layer, units=units) for layer, units in layers],
             state="fresh",
         )
-
-    @property
-    def labels(self) -> LabelsRuntime:
-        """The classifier."""
-        assert isinstance(self._runtime, LabelsRuntime)
-        return self._runtime
-
-    @property
-    def words(self) -> WordsRuntime:
-        """The language model."""
-        assert isinstance(self._runtime, WordsRuntime)
-        return self._runtime
 
 
 def fingerprint(path: Path) -> tuple[int, int, int] | None:
@@ -123,14 +115,15 @@ class Models:
         400, it has the other job.
         """
         candidates = [each for each in self if job in (None, each.card.job)]
+        names = ", ".join(each.name for each in candidates) or "none is served"
         if name is None and len(candidates) == 1:
             return candidates[0]
         model = self._loaded.get(name or "")
         if model is None:
-            message = f"expected the name of a model ({_names(candidates)}), found another or none"
+            message = f"expected the name of a model ({names}), found another or none"
             raise ApiError(message, status=404, param="model", code="model_not_found")
         if model not in candidates:
-            message = f"expected a model for {job} ({_names(candidates)}), found {name}, for {model.card.job}"
+            message = f"expected a model for {job} ({names}), found {name}, for {model.card.job}"
             raise ApiError(message, status=400, param="model", code="wrong_job")
         return model
 
@@ -150,22 +143,16 @@ class Models:
             self._set_state(model, "stale", "the files are missing")
         elif current != model.tried or time.monotonic() >= model.retry_at:
             model.tried = current
-            self._reopen(model)
-
-    def _reopen(self, model: LoadedModel) -> None:
-        began = time.monotonic()
-        try:
-            self._loaded[model.name] = LoadedModel(model.path, model.name)
-        except Exception as error:
-            # Also an exception that no one expects of damaged files: the other models must be checked on.
-            expected = isinstance(error, ForetellError | OSError)
-            self._set_state(model, "stale", str(error) if expected else type(error).__name__)
-            model.retry_at = time.monotonic() + RETRY_SECONDS
-            return
-        self._metrics.loads.labels(model.name).inc()
-        self._metrics.stale.labels(model.name).set(0)
-        seconds = round(time.monotonic() - began, 3)
-        _log.info("model_changed", extra={"fields": {"model": model.name, "seconds": seconds}})
+            try:
+                self._loaded[model.name] = LoadedModel(model.path, model.name)
+            except Exception as error:
+                # Also an exception that no one expects of damaged files: the other models must be checked on.
+                expected = isinstance(error, ForetellError | OSError)
+                self._set_state(model, "stale", str(error) if expected else type(error).__name__)
+                model.retry_at = time.monotonic() + RETRY_SECONDS
+            else:
+                self._metrics.loads.labels(model.name).inc()
+                _log.info("model_changed", extra={"fields": {"model": model.name}})
 
     def _set_state(self, model: LoadedModel, state: Literal["fresh", "stale"], reason: str = "") -> None:
         if model.card.state != state:
@@ -197,10 +184,6 @@ def named_places(arguments: Iterable[str]) -> list[tuple[str, Path]]:
     return places
 
 
-def _names(models: Iterable[LoadedModel]) -> str:
-    return ", ".join(model.name for model in models) or "none is served"
-
-
 _QUICK_THREADS = 4
 """Each quick request takes a fraction of a second, so more threads would only compete."""
 
@@ -220,34 +203,24 @@ class Service:
     Attributes:
         lanes: the threads of each kind of requests, by name.
         is_stopping: whether it takes no more requests and answers those it has accepted.
-        held: bytes of the large bodies of all requests that are not yet answered.
     """
 
     def __init__(
         self, places: Iterable[tuple[str, Path]], limits: Limits, annotation: Annotation | None = None
     ) -> None:
-        self.limits, self.annotation, self.is_stopping, self.held = limits, annotation, False, 0
+        self.limits, self.annotation, self.is_stopping = limits, annotation, False
         self.metrics = Metrics()
         self.models = Models(places, self.metrics)
         cores = check_threads(None)
         threads = {QUICK: _QUICK_THREADS, LONG: cores, WRITING: cores + 2}
         self.lanes = {name: Lane(name, count, limits.queue) for name, count in threads.items()}
+        self.metrics.waiting.set_function(lambda: self.waiting)
         self._time_limits: set[asyncio.Timeout] = set()
 
     @property
     def waiting(self) -> int:
         """Texts that wait for an answer, or are being answered."""
         return sum(lane.waiting for lane in self.lanes.values())
-
-    def hold(self, scope: Scope, size: int) -> None:
-        """Count so many bytes of a body until its request is answered; ApiError: 429, there are too many."""
-        if size > SMALL_BODY:
-            more, most = size - scope[HELD][0], MAX_BODIES * self.limits.body
-            if self.held + more > most:
-                message = f"expected at most {most} bytes in all requests, found more; try again later"
-                raise ApiError(message, status=429, code="queue_full", headers=RETRY | CLOSE)
-            scope[HELD][0] = size
-            self.held += more
 
     def deadline(self) -> float:
         """Return when the time limit of a request passes that begins now, by the event loop's clock."""

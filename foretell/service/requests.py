@@ -18,19 +18,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from foretell.config import Job
-from foretell.service.errors import CLOSE, ApiError, client_closed, from_exception, invalid_body
+from foretell.service.errors import CLOSE, ApiError, from_exception, invalid_body
 from foretell.service.lanes import LONG, QUICK, Batcher
+from foretell.service.limits import Limits
 from foretell.service.logs import add_log_fields
 from foretell.service.models import LoadedModel, Service, service_of
-from foretell.service.schemas import ModelRequest
+from foretell.service.schemas import ModelRequest, to_json
 
 Result = TypeVar("Result")
 Body = TypeVar("Body", bound=ModelRequest)
 Item = tuple[Body, int, str]
 """The body of a request, the number of a text in it, and the text."""
-
-BODY = "body"
-"""The parameter of a route's function that is the request's body; its type is the schema."""
 
 LONG_CHARACTERS, LONG_TEXTS = 2_000, 50
 """A request with more is long: its work waits for other long requests, and no quick one for it."""
@@ -39,23 +37,17 @@ MAX_BATCH = 128
 CONCURRENCY = 2
 """Batches of one verb of a model that are worked on at the same time."""
 
-MAX_PROBABILITIES = 200_000
-"""Maximum probabilities in one answer: a text has one for each label of the model."""
-
-_COST = {"explain": 4}
-"""How much longer than others a verb takes for the same text."""
-
 
 class JsonRoute(APIRoute):
-    """A route whose function takes `request`, `body` or both, and returns a schema's object or a response.
+    """A route whose function takes `request`, `body` or both, and returns a response or what becomes JSON.
 
-    The function is cancelled when the client disconnects or the time limit passes. Every exception is
-    answered as `foretell.service.errors.from_exception` describes.
+    The type of `body` is its schema. The function is cancelled when the client disconnects or the time limit
+    passes. Every exception is answered as `foretell.service.errors.from_exception` describes.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
         """Return the function that Starlette calls."""
-        schema = get_type_hints(self.endpoint).get(BODY)
+        schema = get_type_hints(self.endpoint).get("body")
         takes_request = "request" in signature(self.endpoint).parameters
         is_openai = self.path.endswith("/completions")
 
@@ -66,10 +58,8 @@ class JsonRoute(APIRoute):
                 if takes_request:
                     arguments["request"] = request
                 if schema is not None:
-                    arguments[BODY] = parse_body(schema, await read_body(request, service))
+                    arguments["body"] = await read_body(schema, request, service.limits)
                 result = await _within(service, request, self.endpoint(**arguments))
-            except ClientDisconnect:
-                return client_closed().response()
             except Exception as error:
                 answer = from_exception(error)
                 # OpenAI's clients expect 400 for every error in a completion's parameters.
@@ -77,14 +67,16 @@ class JsonRoute(APIRoute):
                 return answer.response()
             if isinstance(result, Response):
                 return result
-            return Response(result.model_dump_json(), media_type="application/json")
+            return Response(to_json(result), media_type="application/json")
 
         return handle
 
 
-async def read_body(request: Request, service: Service) -> bytes:
-    """Return the body, unless it is not called JSON, is too large, late, or has too many values."""
-    limits = service.limits
+async def read_body(schema: type[BaseModel], request: Request, limits: Limits) -> BaseModel:
+    """Return the body as its schema's object, unless it is not JSON, too large, late, or has too many values.
+
+    The error of a body that does not match names the field.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (media_type.startswith("application/") and media_type.endswith(("/json", "+json"))):
         message = "expected Content-Type: application/json, found another or none"
@@ -97,17 +89,11 @@ async def read_body(request: Request, service: Service) -> bytes:
                 if len(received) > limits.body:
                     message = f"expected at most {limits.body} bytes, found more; send several requests"
                     raise ApiError(message, status=413, code="body_too_large")
-                service.hold(request.scope, len(received))
     except TimeoutError:
         message = f"expected the whole body within {limits.seconds:g} seconds, found a part of it"
         raise ApiError(message, status=408, code="body_too_slow", headers=CLOSE) from None
     body = bytes(received)
     limits.check_body(body)
-    return body
-
-
-def parse_body(schema: type[BaseModel], body: bytes) -> BaseModel:
-    """Return a body of JSON as its schema's object; an error names a field that does not match."""
     try:
         return schema.model_validate_json(body)
     except ValidationError as error:
@@ -135,7 +121,7 @@ async def _within(service: Service, request: Request, work: Awaitable[Result]) -
             finally:
                 watcher.cancel()
     except TimeoutError:
-        raise (client_closed() if has_left else service.out_of_time()) from None
+        raise (ClientDisconnect() if has_left else service.out_of_time()) from None
 
 
 async def check_texts(
@@ -143,7 +129,7 @@ async def check_texts(
 ) -> None:
     """Refuse texts beyond the limits; the parameters are those of `Limits.check_tokens`."""
     limits = service.limits
-    limits.check_texts(texts, param=param, copies=copies)
+    limits.check_texts(texts, param=param, copies=copies, most=model.max_texts)
     if limits.needs_count(texts, more=more, copies=copies):
         check = partial(limits.check_tokens, model.tokenizer, texts, param=param, more=more, copies=copies)
         await service.lanes[LONG].run(check)
@@ -169,18 +155,15 @@ async def predict(
     model = service.models.find(body.model, job)
     texts = [texts] if isinstance(texts, str) else texts
     add_log_fields(request.scope, model=model.name, texts=len(texts))
-    n_labels = len(model.card.labels or ("",))
-    if len(texts) > (most := max(1, MAX_PROBABILITIES // n_labels)):
-        message = f"expected at most {most} texts for a model with {n_labels} labels, found {len(texts)}"
-        raise ApiError(f"{message}; send several requests", param=param, code="too_many_texts")
     await check_texts(service, model, texts, param=param)
-    lane = lane_of(texts, _COST.get(verb, 1))
+    # It takes longer than others for the same text.
+    lane = lane_of(texts, 4 if verb == "explain" else 1)
     batcher = model.batchers.get((verb, lane))
     if batcher is None:
         shares = verb == "classify"
         # Of long requests one after another: each of these may need some memory.
         concurrency = CONCURRENCY if shares or lane == QUICK else 1
-        size = min(MAX_BATCH, max(1, most // 8)) if shares else 1
+        size = min(MAX_BATCH, model.max_texts) if shares else 1
         batcher = Batcher(partial(work, model), service.lanes[lane], size, concurrency)
         model.batchers[verb, lane] = batcher
     answers = await batcher([(body, index, text) for index, text in enumerate(texts)])

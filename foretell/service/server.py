@@ -1,10 +1,10 @@
 """Listening: bounded connections, a socket bound before any model is opened, a shutdown that drops nothing.
 
-uvicorn bounds neither the bytes and the seconds of a head, nor the requests that wait on a connection, nor
-the time that a client takes to read; and of too many connections it refuses the new ones, where here the one
-that has waited longest makes room: nobody can keep others out. A proxy in front must see the same requests as
-the service, or a request can be smuggled past it (RFC 9112, section 11.2): a few ambiguous heads pass llhttp,
-and are refused here.
+uvicorn bounds neither the size and the seconds of a head, nor the requests that wait on a connection, nor the
+time that a client takes to read, nor the bytes of all connections together; and it refuses new connections
+where there are too many, while here the one that has waited longest makes room. A proxy in front must see the
+same requests as the service, or a request can be smuggled past it (RFC 9112, section 11.2): a few ambiguous
+heads pass llhttp, and are refused here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import contextlib
 import ctypes
 import errno
 import logging
+import math
 import signal
 import socket
 import sys
@@ -27,7 +28,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from foretell.errors import ForetellError, UsageError
-from foretell.service.errors import ApiError
+from foretell.service.errors import RETRY, ApiError
+from foretell.service.limits import Limits
 from foretell.service.models import Service
 
 _log = logging.getLogger("foretell.service")
@@ -35,10 +37,13 @@ _log = logging.getLogger("foretell.service")
 HEAD_BYTES = 1 << 16
 """Maximum bytes of a head, and of what is sent between two parts of a body."""
 
+MAX_HEADERS = 100
+"""Maximum headers of a request; a short one takes twenty times its bytes in memory."""
+
 HEAD_SECONDS = 10.0
 """Maximum seconds from the first byte of a request, or from the connection, to the end of its head."""
 
-MAX_WAITING = 64
+MAX_WAITING = 8
 """Maximum requests that wait on one connection."""
 
 MAX_LENGTH_DIGITS = 20
@@ -56,6 +61,10 @@ TYPED_SECONDS = 2.0
 THREAD_SECONDS = 1.0
 """Seconds in which threads end whose result nobody waits for; then the process ends without them."""
 
+SMALL, MAX_LARGE = 1 << 14, 16
+"""Bytes of a connection's unanswered requests that are not counted; all connections with more may have as
+many bytes together as this many bodies of the largest size."""
+
 MAX_CONNECTIONS, _OTHER_FILES = 1_024, 256
 """Maximum connections, and the files that a process has open beside them, at most."""
 
@@ -70,22 +79,31 @@ _M_ARENA_MAX = -8
 
 
 class Connection(HttpToolsProtocol):
-    """One connection, whose client must read a response within `read_seconds` once the buffers are full.
+    """One connection of a service with these limits; of more than `max_connections` one is closed."""
 
-    `waiting` are all connections without a whole request, the one that has waited longest first; of more than
-    `max_connections` connections that one is closed.
-    """
-
-    def __init__(
-        self, *, read_seconds: float, waiting: dict[Connection, None], max_connections: int, **options: Any
-    ) -> None:
+    def __init__(self, *, limits: Limits, max_connections: int, **options: Any) -> None:
         super().__init__(**options)
-        self._read_seconds, self._waiting, self._max = read_seconds, waiting, max_connections
+        self._limits, self._max = limits, max_connections
+        self._all = cast(set[Connection], self.connections)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._unended = 0
         self._is_refused = self._in_body = False
-        # uvicorn tells only the newest of them that the client has left.
-        self._cycles: list[RequestResponseCycle] = []
+        self._began_waiting = self.loop.time()
+        # The requests without an answer, and the bytes of each. uvicorn tells only the newest of them that
+        # the client has left.
+        self._cycles: dict[RequestResponseCycle, int] = {}
+
+    @property
+    def waits_since(self) -> float:
+        """Since when it has had no whole request that is not answered, by the event loop's clock."""
+        is_answering = not all(each.response_complete or each.more_body for each in self._cycles)
+        return math.inf if is_answering else self._began_waiting
+
+    @property
+    def held(self) -> int:
+        """Bytes of its requests that are not answered; 0: it has few."""
+        held = sum(size for each, size in self._cycles.items() if not each.response_complete)
+        return held if held > SMALL else 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: wait for the first request."""
@@ -94,20 +112,17 @@ class Connection(HttpToolsProtocol):
         # of a response waits for the client to acknowledge the head, 40 ms.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._start("head", HEAD_SECONDS, self.transport.close)
-        self._waiting[self] = None
-        if len(self.connections) > self._max:
-            longest = next(iter(self._waiting))
-            del self._waiting[longest]
+        if len(self._all) > self._max:
+            longest = min(self._all, key=lambda each: each.waits_since)
+            self._all.discard(longest)
             longest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: stop what is being answered, and drop what waits."""
-        self._waiting.pop(self, None)
         for name in list(self._timers):
             self._stop(name)
         self.pipeline.clear()
-        for cycle in self._cycles:
-            _end(cycle)
+        self._end_all()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -119,13 +134,17 @@ class Connection(HttpToolsProtocol):
         self._unended += len(data)
         super().data_received(data)
         if self._unended > HEAD_BYTES and not self._is_refused:
-            message = f"expected at most {HEAD_BYTES} bytes of headers, found more"
-            self._refuse(ApiError(message, status=431, code="head_too_large"))
+            self._refuse_head()
+        most = MAX_LARGE * max(self._limits.body, HEAD_BYTES)
+        if self.held and sum(each.held for each in self._all) > most:
+            longest = min((self, *self._all), key=lambda each: each.waits_since if each.held else math.inf)
+            message = f"expected at most {most} bytes in all requests, found more; try again later"
+            longest._refuse(ApiError(message, status=429, code="queue_full", headers=RETRY))
 
     def pause_writing(self) -> None:
         """asyncio: send no more, and give the client a time to read what was sent."""
         super().pause_writing()
-        self._start("reading", self._read_seconds, self.transport.abort)
+        self._start("reading", self._limits.seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         """asyncio: send more, since the client has read most of it."""
@@ -135,6 +154,8 @@ class Connection(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """llhttp: take a header; not one after a body, since access was checked before."""
         if not self._in_body:
+            if len(self.headers) >= MAX_HEADERS:
+                raise ValueError("too many headers")
             super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
@@ -144,35 +165,37 @@ class Connection(HttpToolsProtocol):
         self._in_body, self._unended = True, 0
         self._stop("head")
         super().on_headers_complete()
-        self._cycles = [*(each for each in self._cycles if not each.response_complete), self.cycle]
+        self._cycles = {each: size for each, size in self._cycles.items() if not each.response_complete}
+        self._cycles[self.cycle] = sum(len(name) + len(value) for name, value in self.headers)
         # llhttp reads nothing after it: another protocol could begin there.
         self.cycle.keep_alive = self.cycle.keep_alive and not self.parser.should_upgrade()
 
     def on_body(self, body: bytes) -> None:
         """llhttp: take a part of a body."""
         self._unended = 0
+        self._cycles[self.cycle] += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """llhttp: wait for the next request."""
         self._in_body, self._unended = False, 0
-        self._stop("head")
-        self._waiting.pop(self, None)
+        if not self.cycle.response_complete:
+            self._stop("head")
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """uvicorn: answer the next request. The rest of a body that nobody waits for must come soon."""
-        if self._in_body:
+        """uvicorn: answer the next request. Where nobody waits for the rest of a body, it must come soon."""
+        self._began_waiting = self.loop.time()
+        if self._in_body and self.cycle.response_complete:
             self._start("head", HEAD_SECONDS, self.transport.close)
         super().on_response_complete()
-        # Of the newest request perhaps not all has arrived.
-        under_way = (each for each in self._cycles if not (self._in_body and each is self.cycle))
-        if all(each.response_complete for each in under_way) and not self.transport.is_closing():
-            self._waiting[self] = None
 
     def send_400_response(self, msg: str) -> None:
         """uvicorn: refuse what is not HTTP/1.1."""
         del msg
+        if not self._in_body and len(self.headers or ()) >= MAX_HEADERS:
+            self._refuse_head()
+            return
         message = "expected an HTTP/1.1 request, found something else"
         self._refuse(ApiError(message, status=400, code="not_http"))
 
@@ -192,22 +215,31 @@ class Connection(HttpToolsProtocol):
             and all(len(value) <= MAX_LENGTH_DIGITS for value in lengths)
         )
 
+    def _refuse_head(self) -> None:
+        message = f"expected at most {HEAD_BYTES} bytes and {MAX_HEADERS} headers, found more"
+        self._refuse(ApiError(message, status=431, code="head_too_large"))
+
     def _refuse(self, error: ApiError) -> None:
         """Answer with an error, unless another answer is on its way, and close the connection."""
-        _log.warning("request_refused", extra={"fields": {"code": error.code}})
+        _log.info("request_refused", extra={"fields": {"code": error.code}})
         self._is_refused = True
-        cycle = self.cycle
-        has_answer = cycle is not None and cycle.response_started
-        if cycle is not None and not cycle.response_complete:
-            # Its body can no longer come.
-            _end(cycle)
-        elif not self._in_body:
-            has_answer = False
+        unanswered = [each for each in self._cycles if not each.response_complete]
+        # While the rest of a body comes, its request may have been answered.
+        has_answer = any(each.response_started for each in unanswered) or (self._in_body and not unanswered)
+        self._end_all()
         if not has_answer:
-            body = error.to_json().encode()
-            head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[error.status] + head % len(body) + body)
+            answer = error.response()
+            headers = (*answer.raw_headers, (b"connection", b"close"))
+            head = STATUS_LINE[error.status] + b"".join(b"%s: %s\r\n" % each for each in headers)
+            self.transport.write(head + b"\r\n" + bytes(answer.body))
         self.transport.close()
+
+    def _end_all(self) -> None:
+        """Tell the application that the client of all requests has left."""
+        for cycle in self._cycles:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._cycles.clear()
 
     def _start(self, name: str, seconds: float, end: Callable[[], None]) -> None:
         """End the connection in so many seconds; a timer that runs already is left as it is."""
@@ -217,12 +249,6 @@ class Connection(HttpToolsProtocol):
     def _stop(self, name: str) -> None:
         if timer := self._timers.pop(name, None):
             timer.cancel()
-
-
-def _end(cycle: RequestResponseCycle) -> None:
-    """Tell the application that the client has left."""
-    cycle.disconnected = True
-    cycle.message_event.set()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -261,14 +287,13 @@ def max_connections() -> int:
         return MAX_CONNECTIONS
     import resource
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    no_limit, wanted = resource.RLIM_INFINITY, MAX_CONNECTIONS + _OTHER_FILES
-    if soft != no_limit and soft < wanted:
+    limits, wanted = resource.getrlimit(resource.RLIMIT_NOFILE), MAX_CONNECTIONS + _OTHER_FILES
+    files, most = (wanted if each == resource.RLIM_INFINITY else min(each, wanted) for each in limits)
+    if files < most:
         with contextlib.suppress(OSError, ValueError):
-            more = wanted if hard == no_limit else min(wanted, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
-            soft = more
-    return MAX_CONNECTIONS if soft == no_limit else max(1, min(MAX_CONNECTIONS, soft - _OTHER_FILES))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, limits[1]))
+            files = most
+    return max(1, files - _OTHER_FILES)
 
 
 def url(listening: socket.socket) -> str:
@@ -290,9 +315,7 @@ class Server(uvicorn.Server):
         self, app: ASGIApp, service: Service, *, on_ready: Callable[[], None] = lambda: None
     ) -> None:
         self._service, self._on_ready = service, on_ready
-        waiting: dict[Connection, None] = {}
-        seconds, most = service.limits.seconds, max_connections()
-        protocol = partial(Connection, read_seconds=seconds, waiting=waiting, max_connections=most)
+        protocol = partial(Connection, limits=service.limits, max_connections=max_connections())
         config = uvicorn.Config(
             app,
             # uvicorn calls it with keyword arguments, as it would a class.

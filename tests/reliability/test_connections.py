@@ -1,19 +1,18 @@
-"""More connections than files, large bodies, answers that grow with the model: others do not wait."""
+"""Too many connections, headers, bytes and requests that wait, and answers that grow with the model."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
-from reliability.attacked import Answer, Client, ServiceProcess, raw_request, serving, usual, write_served
+from reliability.attacked import Answer, Client, ServiceProcess, request, serving, usual, write_served
 
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.service.requests import MAX_PROBABILITIES
+from foretell.service.models import MAX_VERDICTS
 from foretell.service.routes.predictions import MAX_STATES
 from tests.builders import write_random
 
@@ -21,18 +20,29 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /
 
 MAX_FILES, CONNECTIONS = 400, 600
 MAX_WAIT, MAX_LOG, MAX_MEGABYTES = 2.0, 10_000, 200.0
-LABELS, UNITS = 2_000, 512
+LABELS, UNITS = [f"{'a long label ' * 10}{place:05d}" for place in range(2_000)], 64
+MAX_TEXTS = MAX_VERDICTS // sum(len(label) + 30 for label in LABELS)
 _HEAD = (
     b"POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     b"Content-Length: 1000000\r\n"
 )
-BEGINNINGS = {
-    "nothing": b"",
-    "a part of a head": _HEAD,
-    "a part of a body": _HEAD + b"\r\n{",
-    "most of a large body": _HEAD + b"\r\n" + b"[1," * 330_000,
-    "a request, and then nothing": b"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+_GET = b"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+PARTS = {
+    "nothing": [b""],
+    "nonsense": [b"nonsense\r\n\r\n"],
+    "a part of a head": [_HEAD],
+    "many headers": [_HEAD + b"ab:c\r\n" * 10_000],
+    "a part of a body": [_HEAD + b"\r\n{"],
+    "most of a large body": [_HEAD + b"\r\n" + b"[1," * 330_000],
+    "a request, and then nothing": [_GET + b"\r\n"],
+    "a body that ends after the answer": [
+        _GET + b"Transfer-Encoding: chunked\r\n\r\n",
+        b"0\r\n\r\n",
+    ],
+    "an answer that is not read": [_GET.replace(b"/v1/models", b"/") + b"Connection: close\r\n\r\n"],
 }
+"""What a connection sends, one part after another."""
+LARGE = request("/v1/classify", {"model": "reviews", "texts": "mind " * 6_000})
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +51,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
     small = LabelsSettings(embedding_size=16, units=16, vocabulary=300, length=50)
     wide = WordsSettings(embedding_size=16, units=UNITS, vocabulary=300)
     models = [
-        *write_served(folder, units=32),
-        write_random(folder / "many", small, [f"label {place:05d}" for place in range(LABELS)], scale=0.1),
+        *write_served(folder),
+        write_random(folder / "many", small, LABELS, scale=0.1),
         write_random(folder / "wide", wide),
     ]
     with serving(folder, *models, max_files=MAX_FILES) as it:
@@ -55,30 +65,40 @@ async def _ask(service: ServiceProcess, *requests: bytes) -> list[Answer]:
         return [await client.ask(each) for each in requests]
 
 
-@pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
-def test_connections_beyond_the_files_make_room_for_others(service: ServiceProcess, beginning: bytes) -> None:
+@pytest.mark.parametrize("parts", PARTS.values(), ids=PARTS)
+def test_connections_beyond_the_files_make_room_for_others(
+    service: ServiceProcess, parts: list[bytes]
+) -> None:
     service.forget_peak()
     before = service.megabytes()
     with ExitStack() as open_ones:
+        connections = []
         for _ in range(CONNECTIONS):
             connection = open_ones.enter_context(socket.create_connection(service.address, timeout=10))
             connection.setblocking(False)
-            connection.send(beginning)
-        answers = asyncio.run(_ask(service, *map(usual, range(3))))
-        assert [answer.status for answer in answers] == [200] * 3
+            connections.append(connection)
+            connection.send(parts[0])
+        for part in parts[1:]:
+            asyncio.run(_ask(service, usual(0)))
+            for connection in connections:
+                # Some have made room.
+                with suppress(OSError):
+                    connection.send(part)
+        answers = asyncio.run(_ask(service, *map(usual, range(3)), LARGE))
+        assert [answer.status for answer in answers] == [200] * 4
         assert max(answer.seconds for answer in answers) <= MAX_WAIT
         assert service.open_files() <= MAX_FILES
-    assert service.peak_megabytes() - before <= MAX_MEGABYTES
+    assert service.megabytes("VmHWM") - before <= MAX_MEGABYTES
     assert service.log.stat().st_size <= MAX_LOG
     assert "Traceback" not in service.log.read_text()
 
 
 def test_a_request_that_is_answered_keeps_its_connection(service: ServiceProcess) -> None:
-    content = json.dumps({"model": "notes", "prompt": "the mind", "max_tokens": 2_000}).encode()
+    body = {"model": "notes", "prompt": "the mind", "max_tokens": 2_000}
 
     async def answered() -> int:
         async with Client(service.address) as client:
-            asked = asyncio.create_task(client.ask(raw_request("/v1/completions", content)))
+            asked = asyncio.create_task(client.ask(request("/v1/completions", body)))
             await asyncio.sleep(0.05)
             with ExitStack() as open_ones:
                 for _ in range(CONNECTIONS):
@@ -91,8 +111,8 @@ def test_a_request_that_is_answered_keeps_its_connection(service: ServiceProcess
 @pytest.mark.parametrize(
     ("route", "most", "body"),
     [
-        ("/v1/classify", MAX_PROBABILITIES // LABELS, lambda n: {"model": "many", "texts": ["the mind"] * n}),
-        ("/v1/explain", MAX_PROBABILITIES // LABELS, lambda n: {"model": "many", "texts": ["the mind"] * n}),
+        ("/v1/classify", MAX_TEXTS, lambda n: {"model": "many", "texts": ["the mind"] * n}),
+        ("/v1/explain", MAX_TEXTS, lambda n: {"model": "many", "texts": ["the mind"] * n}),
         ("/v1/states", MAX_STATES // UNITS, lambda n: {"model": "wide", "text": "mind " * n}),
     ],
 )
@@ -103,6 +123,15 @@ def test_an_answer_that_grows_with_the_model_is_bounded(
     for count, status in ((most, 200), (most + 1, 422)):
         service.forget_peak()
         before = service.megabytes()
-        (answer,) = asyncio.run(_ask(service, raw_request(route, json.dumps(body(count)).encode())))
+        (answer,) = asyncio.run(_ask(service, request(route, body(count))))
         assert answer.status == status
-        assert service.peak_megabytes() - before <= MAX_MEGABYTES
+        assert service.megabytes("VmHWM") - before <= MAX_MEGABYTES
+
+
+@pytest.mark.parametrize(("name", "status"), [("max_tokens", 400), ("n", 400), ("seed", 200), ("top_k", 200)])
+def test_a_number_of_any_size_is_no_failure_of_the_service(
+    service: ServiceProcess, name: str, status: int
+) -> None:
+    content = b'{"model": "notes", "prompt": "mind", "%s": %s}' % (name.encode(), b"9" * 4_300)
+    (answer,) = asyncio.run(_ask(service, request("/v1/completions", content)))
+    assert answer.status == status

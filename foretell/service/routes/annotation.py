@@ -20,11 +20,12 @@ from foretell.service.errors import RETRY, ApiError
 from foretell.service.logs import add_log_fields
 from foretell.service.models import service_of
 from foretell.service.requests import JsonRoute
-from foretell.service.schemas import Integer, RequestBody, to_json
+from foretell.service.schemas import Integer, RequestBody
 
 router = APIRouter(prefix="/v1/annotation", route_class=JsonRoute, include_in_schema=False)
 
 T = TypeVar("T")
+Json = dict[str, object]
 
 
 class NextRequest(RequestBody):
@@ -56,20 +57,20 @@ class SimilarRequest(RequestBody):
 
 
 @router.get("")
-async def status(request: Request) -> Response:
+async def status(request: Request) -> Json:
     """Return the labels, the answers and the metrics so far."""
-    return await _answer(request, _status)
+    return await _in_thread(request, _status)
 
 
 @router.post("/next")
-async def next_text(body: NextRequest, request: Request) -> Response:
+async def next_text(body: NextRequest, request: Request) -> Json:
     """Return the same, and the text to label next: the same one until it is answered; null: none is left."""
     del body
-    return await _answer(request, lambda it: _next(it, 0))
+    return await _in_thread(request, lambda it: _next(it, 0))
 
 
 @router.post("/answers")
-async def answers(body: AnswersRequest, request: Request) -> Response:
+async def answers(body: AnswersRequest, request: Request) -> Json:
     """Write the answer about a text or about several, and return the next text."""
     add_log_fields(request.scope, texts=len(body.texts))
     service_of(request).limits.check_texts([""] * len(body.texts), param="texts")
@@ -78,32 +79,32 @@ async def answers(body: AnswersRequest, request: Request) -> Response:
         message = f"expected a label with the answer label and none with the others, found {found}"
         raise ApiError(message, param="label")
 
-    def write(annotation: Annotation) -> dict[str, object]:
+    def write(annotation: Annotation) -> Json:
         if body.label is not None:
             written = annotation.answer(body.texts, body.label, by=body.by)
         else:
             written = getattr(annotation, body.answer)(body.texts, by=body.by)
         return _next(annotation, len(written))
 
-    return await _answer(request, write)
+    return await _in_thread(request, write)
 
 
 @router.post("/undo")
-async def undo(body: NextRequest, request: Request) -> Response:
+async def undo(body: NextRequest, request: Request) -> Json:
     """Undo the last decision, of one text or of several; a single text is returned to be labelled again."""
-    return await _answer(request, lambda it: _next(it, len(it.undo(by=body.by))))
+    return await _in_thread(request, lambda it: _next(it, len(it.undo(by=body.by))))
 
 
 @router.post("/search")
-async def search(body: SearchRequest, request: Request) -> Response:
+async def search(body: SearchRequest, request: Request) -> Json:
     """Return texts without an answer that contain every word of the query, in any case."""
-    return await _answer(request, lambda it: {"texts": it.search(body.query, body.k)})
+    return await _in_thread(request, lambda it: {"texts": it.search(body.query, body.k)})
 
 
 @router.post("/similar")
-async def similar(body: SimilarRequest, request: Request) -> Response:
+async def similar(body: SimilarRequest, request: Request) -> Json:
     """Return texts without an answer, those most similar to a text first."""
-    return await _answer(request, lambda it: {"texts": it.similar(body.text, body.k)})
+    return await _in_thread(request, lambda it: {"texts": it.similar(body.text, body.k)})
 
 
 @router.get("/export")
@@ -112,10 +113,6 @@ async def export(request: Request) -> Response:
     content = await _in_thread(request, lambda it: it.to_csv())
     headers = {"Content-Disposition": 'attachment; filename="labels.csv"'}
     return Response(content.encode("utf-8", "replace"), media_type="text/csv", headers=headers)
-
-
-async def _answer(request: Request, work: Callable[[Annotation], dict[str, object]]) -> Response:
-    return Response(to_json(await _in_thread(request, work)), media_type="application/json")
 
 
 async def _in_thread(request: Request, work: Callable[[Annotation], T]) -> T:
@@ -131,11 +128,11 @@ async def _in_thread(request: Request, work: Callable[[Annotation], T]) -> T:
         raise ApiError(message, status=503, code="not_written", headers=RETRY) from error
 
 
-def _next(annotation: Annotation, written: int) -> dict[str, object]:
+def _next(annotation: Annotation, written: int) -> Json:
     return {"item": annotation.next(), "written": written, **_status(annotation)}
 
 
-def _status(annotation: Annotation) -> dict[str, object]:
+def _status(annotation: Annotation) -> Json:
     counts = annotation.counts()
     key_of = {label: key for key, label in keys_of(annotation.labels).items()}
     labels = [

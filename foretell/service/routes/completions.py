@@ -27,18 +27,9 @@ from foretell.service.lanes import WRITING
 from foretell.service.logs import add_log_fields
 from foretell.service.models import LoadedModel, Service, service_of
 from foretell.service.requests import JsonRoute, check_texts, lane_of
-from foretell.service.schemas import (
-    ERRORS,
-    Cache,
-    Integer,
-    RequestBody,
-    ResponseBody,
-    TextList,
-    example,
-    to_json,
-)
+from foretell.service.schemas import Cache, Integer, RequestBody, ResponseBody, TextList, example, to_json
 
-router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
+router = APIRouter(prefix="/v1", route_class=JsonRoute)
 
 _EXAMPLE = {"model": "notes", "prompt": "What stands in the", "max_tokens": 6, "temperature": 0, "seed": 1}
 
@@ -66,7 +57,7 @@ class CompletionRequest(RequestBody):
 
     model: str = Field(max_length=200)
     prompt: str | TextList | None = ""
-    max_tokens: Integer | None = Field(default=16, ge=0)
+    max_tokens: Integer | None = Field(default=16, ge=0, le=10**9)
     temperature: float | None = Field(default=1.0, ge=0, le=2)
     top_p: float | None = Field(default=1.0, gt=0, le=1)
     n: Integer | None = Field(default=1, ge=1, le=16)
@@ -141,9 +132,8 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
         service, it.model, it.prompts, param="prompt", more=it.max_tokens * it.count, copies=it.n
     )
     add_log_fields(request.scope, model=it.model.name, texts=it.count, stream=bool(body.stream))
-    it.lane.add(it.count)
     with ExitStack() as stack:
-        stack.callback(it.lane.remove, it.count)
+        stack.enter_context(it.lane.count(it.count))
         service.metrics.texts.labels(it.model.name, "completions").inc(it.count)
         if body.stream:
             events = it.events()
@@ -188,14 +178,13 @@ class Generation:
     async def whole(self) -> bytes:
         """Return all continuations as JSON."""
         written = [[turn async for turn in self._turns(index)] for index in range(self.count)]
-        usage = await self._usage()
 
         def content() -> bytes:
             choices = [
                 self._choice(index, [word for words, _ in turns for word in words], turns[-1][1])
                 for index, turns in enumerate(written)
             ]
-            return to_json({**self._head, "choices": choices, "usage": usage})
+            return to_json({**self._head, "choices": choices, "usage": self._usage()})
 
         return await self.lane.run(content)
 
@@ -215,7 +204,8 @@ class Generation:
                     choices.append(self._choice(index, [], finish, offset))
                 yield b"".join(event(to_json({**head, "choices": [choice]})) for choice in choices)
         if with_usage:
-            yield event(to_json({**head, "choices": [], "usage": await self._usage()}))
+            usage = await self.lane.run(self._usage)
+            yield event(to_json({**head, "choices": [], "usage": usage}))
         yield event(b"[DONE]")
 
     async def _turns(self, index: int) -> AsyncIterator[tuple[list[Written], str]]:
@@ -253,9 +243,8 @@ class Generation:
             "finish_reason": finish or None,
         }
 
-    async def _usage(self) -> dict[str, int]:
-        encode = self.model.tokenizer.encode
-        n_read = await self.lane.run(lambda: sum(len(encode(prompt)) for prompt in self.prompts))
+    def _usage(self) -> dict[str, int]:
+        n_read = sum(len(self.model.tokenizer.encode(prompt)) for prompt in self.prompts)
         total = n_read + self._n_words
         return {"prompt_tokens": n_read, "completion_tokens": self._n_words, "total_tokens": total}
 

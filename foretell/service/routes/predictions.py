@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,7 +10,7 @@ from typing import TypeVar
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from foretell.config import Job
+from foretell.config import Job, LabelsSettings
 from foretell.data.label_types import json_value
 from foretell.errors import DataError
 from foretell.runtime.gates import gates_along
@@ -23,7 +22,6 @@ from foretell.service.errors import ApiError
 from foretell.service.models import LoadedModel
 from foretell.service.requests import Item, JsonRoute, predict
 from foretell.service.schemas import (
-    ERRORS,
     Answers,
     Cache,
     Integer,
@@ -35,7 +33,7 @@ from foretell.service.schemas import (
     to_json,
 )
 
-router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
+router = APIRouter(prefix="/v1", route_class=JsonRoute)
 
 Texts = TypeVar("Texts", bound=TextsRequest)
 
@@ -46,21 +44,19 @@ async def _respond(
     """Answer each text by itself; an error names the text by its number."""
 
     def work(model: LoadedModel, items: Sequence[Item[Texts]]) -> list[bytes]:
-        answers = []
-        for body, index, text in items:
-            try:
-                answers.append(to_json(answer(model, body, text)))
-            except DataError as error:
-                name = f"texts.{index}"
-                raise ApiError(f"text {index}: {error}", param=name, code="cannot_answer") from error
-        return answers
+        ((body, index, text),) = items
+        try:
+            return [to_json(answer(model, body, text))]
+        except DataError as error:
+            name = f"texts.{index}"
+            raise ApiError(f"text {index}: {error}", param=name, code="cannot_answer") from error
 
     return _joined(*await predict(request, verb, body, body.texts, work, job=job))
 
 
 def _joined(model: LoadedModel, answers: Sequence[bytes]) -> Response:
-    name, joined = to_json(model.name), b",".join(answers)
-    return Response(b'{"model":%s,"answers":[%s]}' % (name, joined), media_type="application/json")
+    content = b'{"model":%s,"answers":[%s]}' % (to_json(model.name), b",".join(answers))
+    return Response(content, media_type="application/json")
 
 
 # ---- labels
@@ -168,8 +164,7 @@ class NextRequest(TextsRequest):
 
     k: Integer = Field(default=5, ge=1, le=100, description="Number of words to return.")
     unfinished: bool = Field(
-        default=False,
-        description="Treat the last word as unfinished: return the words that begin with it.",
+        default=False, description="Treat the last word as unfinished: return the words that begin with it."
     )
     cache: Cache = 0
 
@@ -222,7 +217,7 @@ class ScoredText(Score):
     """A `Score`, and with `words` that of each word.
 
     Attributes:
-        perplexity: None: too large for a floating-point number.
+        perplexity: null: too large for a floating-point number.
         each: of each word; None unless `words` is true.
     """
 
@@ -251,14 +246,10 @@ def _score(model: LoadedModel, body: ScoreRequest, text: str) -> ScoredText:
         ScoredWord(text=text[word.start : word.end], **{n: getattr(word, n) for n in WordScore.__slots__})
         for word in words or ()
     ]
-    fields = vars(whole) | {"each": each if body.words else None}
-    if not math.isfinite(whole.perplexity):
-        fields["perplexity"] = None
-    return ScoredText(**fields)
+    return ScoredText(**vars(whole), each=each if body.words else None)
 
 
 # ---- both
-
 
 MAX_ACTIVE_UNITS, MAX_STATES = 16, 1 << 20
 """Units that are listed; and values of a layer along a text, one for each unit and token: 60 bytes each."""
@@ -327,26 +318,24 @@ async def states(body: StatesRequest, request: Request) -> Response:
 
 
 def _states(model: LoadedModel, items: Sequence[Item[StatesRequest]]) -> list[bytes]:
-    return [to_json(_state(model, body, text)) for body, _, text in items]
-
-
-def _state(model: LoadedModel, body: StatesRequest, text: str) -> StatesResponse:
-    layers = model.card.layers
-    n_read = min(len(model.tokenizer.encode(text)), getattr(model.model.settings, "length", len(text)))
-    if n_read > (most := MAX_STATES // layers[0].units):
-        message = f"expected at most {most} tokens for layers of {layers[0].units} units, found more"
+    ((body, _, text),) = items
+    layers, settings = model.card.layers, model.model.settings
+    n_units = layers[0].units
+    n_read = len(model.tokenizer.encode(text))
+    if isinstance(settings, LabelsSettings):
+        n_read = min(n_read, settings.length)
+    if n_read > (most := MAX_STATES // n_units):
+        message = f"expected at most {most} tokens for layers of {n_units} units, found more"
         raise ApiError(f"{message}; send a part of the text", param="text", code="text_too_long")
     gates = gates_along(model.model, text, body.layer)
-    name = body.layer or layers[0].name
-    n_units = next(layer.units for layer in layers if layer.name == name)
     if body.unit is not None and body.unit >= n_units:
         raise ApiError(f"expected a unit from 0 to {n_units - 1}, found {body.unit}", param="unit")
     active = gates.most_active(MAX_ACTIVE_UNITS)
     unit = body.unit if body.unit is not None else (active or [0])[0]
-    values = {value: getattr(gates, value)[:, unit].tolist() for value in GateValues.model_fields}
-    return StatesResponse(
+    values = {name: getattr(gates, name)[:, unit].tolist() for name in GateValues.model_fields}
+    answer = StatesResponse(
         model=model.name,
-        layer=name,
+        layer=body.layer or layers[0].name,
         unit=unit,
         layers=layers,
         liveliest=active,
@@ -356,3 +345,4 @@ def _state(model: LoadedModel, body: StatesRequest, text: str) -> StatesResponse
         hidden=gates.hidden[:, unit].tolist(),
         gates=GateValues(**values),
     )
+    return [to_json(answer)]
