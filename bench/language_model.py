@@ -46,19 +46,20 @@ def words_per_second(step: Callable[[Any, Any], Any]) -> float:
     return STEPS * STREAMS * WINDOW / (time.perf_counter() - began)
 
 
-def foretell_step(negatives: int, precision: Literal["auto", "float32"]) -> Callable[[Any, Any], Any]:
-    """Return the step of `foretell train words --preset base`."""
+def foretell_step(words: int, precision: Literal["float32"] | None) -> Callable[[Any, Any], Any]:
+    """Return the step of `foretell train words --preset base`, with so many words in the softmax.
+
+    None is the faster precision.
+    """
     import tensorflow as tf
 
-    from foretell.config import with_changes
     from foretell.networks.words import LstmNetwork
     from foretell.presets import WORDS_PRESETS
     from foretell.training.precision import precision_for
-    from foretell.training.words.step import Steps, seed_of, softmax_words
+    from foretell.training.words.step import Steps, seed_of
 
-    settings = with_changes(WORDS_PRESETS["base"], {"negatives": negatives})
-    words = softmax_words(settings, WORDS)
-    chosen = precision_for(precision, STREAMS * WINDOW, WIDTH, words)
+    settings = WORDS_PRESETS["base"]
+    chosen = precision or precision_for(STREAMS * WINDOW, WIDTH, words)
     network = LstmNetwork(settings, WORDS, chosen)
     steps, state, count = Steps(network, settings), network.first_states(STREAMS), 0
 
@@ -127,13 +128,13 @@ WAYS = {
     KERAS: Way("keras", lambda: words_per_second(keras_step())),
     "PyTorch, all words, tied embeddings": Way("torch", lambda: words_per_second(torch_step())),
     "foretell, all words, tied: the same mathematics": Way(
-        "tensorflow", lambda: words_per_second(foretell_step(0, "float32"))
+        "tensorflow", lambda: words_per_second(foretell_step(WORDS, "float32"))
     ),
     "foretell, 2,048 sampled words, float32": Way(
         "tensorflow", lambda: words_per_second(foretell_step(2_048, "float32"))
     ),
     "foretell, base: 2,048 sampled words, the faster precision": Way(
-        "tensorflow", lambda: words_per_second(foretell_step(2_048, "auto"))
+        "tensorflow", lambda: words_per_second(foretell_step(2_048, None))
     ),
 }
 

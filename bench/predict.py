@@ -128,7 +128,7 @@ def language_model(results: Results, folder: Path) -> None:
     words = [f"w{i}" for i in range(KNOWN_WORDS)] * 2
     lines = (" ".join(words[i : i + 20]) for i in range(0, len(words), 20))
     corpus.write_text("\n".join(lines), encoding="utf-8")
-    options = {"min_count": 1, "epochs": 1, "min_steps": 1, "streams": 256, "valid_fraction": 0.0}
+    options = {"epochs": 1, "min_steps": 1, "streams": 256, "valid_fraction": 0.0}
     train("words", corpus, folder, preset="base", **options)
     model: Any = foretell.load(folder)
     prompt = corpus.read_text(encoding="utf-8")[:60]

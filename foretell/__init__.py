@@ -14,7 +14,7 @@ Names are imported on first use, so `import foretell` costs a few milliseconds a
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,36 +55,23 @@ _HOME = {
 _CLASSES = {"words": "LanguageModel", "labels": "TextClassifier"}
 
 
-@overload
-def load(path: str | Path, *, job: Literal["words"]) -> LanguageModel: ...
-@overload
-def load(path: str | Path, *, job: Literal["labels"]) -> TextClassifier: ...
-@overload
-def load(path: str | Path, *, job: None = None) -> LanguageModel | TextClassifier: ...
-def load(
-    path: str | Path, *, job: Literal["words", "labels"] | None = None
-) -> LanguageModel | TextClassifier:
-    """Open a model directory.
+def load(path: str | Path) -> LanguageModel | TextClassifier:
+    """Open a model directory for either job; `load` of each class opens one for its job.
 
     Args:
         path: a directory that `save`, `LanguageModel.train` or `foretell train` wrote, or an address
             `hf://owner/name[@revision]` on the Hugging Face Hub.
-        job: the job that it must be for, which type checkers then know; None: either.
 
     Raises:
-        UsageError: the model is for the other job.
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: it cannot be trusted.
         HubError: the Hub has no such model, or cannot be reached.
         MissingExtraError: an address without huggingface_hub.
     """
     from foretell.runtime.open import open_model
 
-    if job is not None:
-        return cast("LanguageModel | TextClassifier", __getattr__(_CLASSES[job]).load(path))
     runtime = open_model(path)
-    return cast(
-        "LanguageModel | TextClassifier", __getattr__(_CLASSES[runtime.model.job]).from_runtime(runtime)
-    )
+    model = __getattr__(_CLASSES[runtime.model.job]).from_runtime(runtime)
+    return cast("LanguageModel | TextClassifier", model)
 
 
 def __getattr__(name: str) -> Any:

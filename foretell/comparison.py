@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from foretell.arrays import Array
+from foretell.artifacts.directory import read_model
 from foretell.config import check_one_label
 from foretell.data.examples import Examples, read_examples
 from foretell.errors import DataError, UsageError
+from foretell.hub.models import local_path
 from foretell.metrics import label_metrics
 from foretell.metrics.bootstrap import differences, mcnemar, method
 from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
-
-_ORDER = {"a": 0, "b": 1, "neither": 2}
 
 Comparison = dict[str, Any]
 
@@ -57,74 +57,55 @@ def compare(
         DataError: no labels, none that the models have, or texts that cannot be read.
         ArtifactError: a model directory that cannot be trusted.
     """
-    first, second = _answering(a, "a"), _answering(b, "b")
-    if set(first.labels) != set(second.labels):
-        raise UsageError(
-            expected=f"two models with the same labels ({first.name}: {listed(first.labels)})",
-            found=listed(second.labels),
-            where=second.name,
-            fix="compare each with its own data by foretell evaluate",
-        )
-    names = sorted(first.labels)
     source = data if y is None else (list(data), list(y))  # type: ignore[call-overload]
     examples = read_examples(source, text=text, label=label, part="test")
-    rows = [
-        np.asarray(each.ask(examples.texts))[:, [each.labels.index(name) for name in names]]
-        for each in (first, second)
-    ]
-    return comparison(examples, rows[0], rows[1], names)
+    names, rows_a = _answers(a, "a", examples.texts)
+    others, rows_b = _answers(b, "b", examples.texts)
+    if set(names) != set(others):
+        raise UsageError(
+            expected=f"two models with the same labels (a: {listed(names)})", found=listed(others), where="b",
+            fix="compare each with its own data by foretell evaluate",
+        )  # fmt: skip
+    return _comparison(examples, rows_a, rows_b[:, [others.index(name) for name in names]], names)
 
 
-class _Answering(NamedTuple):
-    """A classifier: its name for errors, its labels as text, and what gives probabilities [text, label]."""
-
-    name: str
-    labels: list[str]
-    ask: Callable[[list[str]], Array]
-
-
-def _answering(model: object, name: str) -> _Answering:
+def _answers(model: object, where: str, texts: list[str]) -> tuple[list[str], Array]:
+    """Return the labels of a classifier, as text, and its probabilities [text, label]."""
+    runtime = getattr(model, "_runtime", None)
     if isinstance(model, str | Path):
-        model, name = LabelsRuntime.open(model), str(model)
-    runtime = getattr(model, "_runtime", model)
+        opened = read_model(local_path(model))
+        if opened.job != "labels":
+            fix = "compare the perplexities that foretell evaluate gives on the same text"
+            raise UsageError(expected="two classifiers", found="a language model", where=str(model), fix=fix)
+        model = runtime = LabelsRuntime(opened)
+    classes = getattr(model, "classes_", None)
     if isinstance(runtime, LabelsRuntime):
         check_one_label(runtime.model.settings, "compare")
-    if isinstance(model, LabelsRuntime):
-        return _Answering(name, list(model.labels), model.predict_proba)
-    if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
-        raise UsageError(
-            expected="a model directory for labels, or a fitted classifier with predict_proba",
-            found=type(model).__name__,
-            where=name,
-        )
-    return _Answering(name, [str(each) for each in np.asarray(model.classes_).tolist()], model.predict_proba)
+        classes = runtime.labels
+    if classes is None or not hasattr(model, "predict_proba"):
+        expected = "a model directory for labels, or a fitted classifier with predict_proba"
+        raise UsageError(expected=expected, found=type(model).__name__, where=where)
+    return [str(each) for each in np.asarray(classes).tolist()], np.asarray(model.predict_proba(texts))
 
 
-def comparison(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence[str]) -> Comparison:
-    """Compare the answers of two classifiers.
-
-    Args:
-        examples: the texts with their true labels.
-        rows_a, rows_b: the probabilities of each, [text, label], columns in the order of `names`.
-        names: the labels of both. Other true labels count as wrong answers of both.
-
-    Raises:
-        DataError: no texts, or no label of theirs is among `names`.
-    """
+def _comparison(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence[str]) -> Comparison:
+    """Compare probabilities [text, label]; true labels that are not in `names` are wrong answers of both."""
     others = sorted(set(examples.labels) - set(names))
     if len(others) == len(set(examples.labels)):
         expected, found = f"the labels of the models ({listed(names)})", listed(others) or "none"
         raise DataError(expected=expected, found=found, where=examples.name)
     all_names = [*names, *others]
-    index = {name: i for i, name in enumerate(all_names)}
-    true_ids = np.array([index[label] for label in examples.labels])
+    true_ids = np.array([all_names.index(label) for label in examples.labels])
     a, b = rows_a.argmax(axis=1), rows_b.argmax(axis=1)
     metrics = [label_metrics(true_ids, ids, all_names) for ids in (a, b)]
     heads = [{key: float(each[key]) for key in ("accuracy", "macro_f1")} for each in metrics]
-    differ = [
-        _different(examples.texts[i], examples.labels[i], (names[a[i]], names[b[i]]), (rows_a[i], rows_b[i]))
-        for i in np.flatnonzero(a != b).tolist()
-    ]
+    differ = []
+    for i in np.flatnonzero(a != b).tolist():
+        label, p, q = examples.labels[i], float(rows_a[i].max()), float(rows_b[i].max())
+        right = {names[a[i]]: "a", names[b[i]]: "b"}.get(label, "neither")
+        each = {"text": examples.texts[i], "label": label, "a": names[a[i]], "b": names[b[i]]}
+        wrong = {"a": q, "b": p, "neither": max(p, q)}[right]
+        differ.append((right, -wrong, {**each, "probability_a": p, "probability_b": q, "right": right}))
     return {
         "texts": len(examples),
         "a": heads[0],
@@ -134,14 +115,3 @@ def comparison(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence
         "interval_method": method(),
         "differ": [each for *_, each in sorted(differ, key=lambda each: each[:2])],
     }
-
-
-def _different(
-    text: str, label: str, answers: tuple[str, str], rows: tuple[Array, Array]
-) -> tuple[int, float, dict[str, object]]:
-    """Return a text that gets different labels, after what it is sorted by."""
-    (a, b), (p, q) = answers, (float(row.max()) for row in rows)
-    right = "a" if a == label else "b" if b == label else "neither"
-    wrong = {"a": q, "b": p, "neither": max(p, q)}[right]
-    found = {"text": text, "label": label, "a": a, "b": b, "probability_a": p, "probability_b": q}
-    return _ORDER[right], -wrong, {**found, "right": right}

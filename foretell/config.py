@@ -61,11 +61,6 @@ class Settings:
         1, "learning", "Set the seed of every random choice.", low=0, high=2**31 - 1, common=True
     )
     lowercase: bool = setting(True, "text", "Convert text to lower case.", common=True)
-    min_count: int = setting(
-        1, "text",
-        "Leave out of the vocabulary words (with --tokens subword or char, characters) that occur fewer than N "
-        "times.", low=1,
-    )  # fmt: skip
     vocabulary: int = setting(
         30_000, "text",
         "Keep at most N words in the network's vocabulary, the most frequent ones; with --tokens subword learn at "
@@ -82,13 +77,8 @@ class Settings:
         0.2, "learning", "Set this fraction of the activations to zero in training (dropout).", low=0.0, high=0.95,
         common=True,
     )  # fmt: skip
-    optimizer: Literal["adam", "sgd"] = setting(
-        "adam", "learning",
-        "Use this optimizer: adam, or sgd (plain SGD, which needs a much larger learning rate). "
-        "The words preset article always uses RMSProp.",
-    )  # fmt: skip
     learning_rate: float = setting(
-        0.001, "learning", "Use this learning rate; where the preset has a schedule, its highest one.", low=1e-8, high=100.0,
+        0.05, "learning", "Use this learning rate; where the preset has a schedule, its highest one.", low=1e-8, high=100.0,
         common=True,
     )  # fmt: skip
     epochs: int = setting(
@@ -122,22 +112,21 @@ class Settings:
         """Whether every text has tokens, so that no word is unknown. A token is then not a word."""
         return getattr(self, "tokens", None) in OPEN
 
-    def _check_rate(self, usual: dict[str, float]) -> None:
-        """Raise where the optimizer would not learn at this rate, or would diverge."""
-        low, high = _RATES[self.optimizer]
-        if low <= self.learning_rate <= high:
-            return
-        other = "sgd" if self.optimizer == "adam" else "adam"
-        raise SettingsError(
-            expected=f"a rate of {low:g} to {high:g} with the optimizer {self.optimizer}",
-            found=f"{self.learning_rate:g}",
-            where="learning-rate",
-            fix=f"{usual[self.optimizer]:g} is usual; or set the optimizer to {other}",
-        )
+
+# The optimizer of each network, and the lowest, the highest and the usual learning rate: outside it learns
+# nothing, or diverges.
+_RATES = {
+    "article": ("Adam", 1e-8, 0.1, 0.001), "cnn-lstm": ("Adam", 1e-8, 0.1, 0.001),
+    "bilstm": ("SGD with momentum", 0.05, 100.0, 0.5), "lstm": ("SGD", 0.05, 100.0, 20.0),
+}  # fmt: skip
 
 
-# The lowest and the highest learning rate of each optimizer.
-_RATES = {"adam": (1e-8, 0.1), "sgd": (0.05, 100.0)}
+def _check_rate(network: str, rate: float) -> None:
+    optimizer, low, high, usual = _RATES[network]
+    if not low <= rate <= high:
+        expected = f"a rate of {low:g} to {high:g} for the network {network} ({optimizer})"
+        fix = f"{usual:g} is usual"
+        raise SettingsError(expected=expected, found=f"{rate:g}", where="learning-rate", fix=fix)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,21 +163,10 @@ class WordsSettings(Settings):
     streams: int = setting(
         32, "learning", "Cut the corpus into N parallel streams (the batch size).", low=1, high=8192
     )
-    clip_norm: float = setting(1.0, "learning", "Clip the gradient to this global norm.", low=1e-6)
     weight_averaging: bool = setting(
         False, "learning",
         "Average the weights over the last ninth of the steps, and let the learning rate fall to 40 % of its "
         "highest value, not to 2 %.",
-    )  # fmt: skip
-    negatives: int = setting(
-        2_048, "learning",
-        "Sample N words for the softmax in training, and 8 N in the last eighth of the steps (the last "
-        "quarter where weights are averaged), where the vocabulary is larger (0: full softmax).", low=0,
-    )  # fmt: skip
-    precision: Literal["auto", "float32", "mixed_bfloat16"] = setting(
-        "auto", "learning",
-        "Compute large matrix products of the training in this precision; auto uses the faster one, by a "
-        "measurement.",
     )  # fmt: skip
     min_steps: int = setting(
         400, "time", "Train for at least N steps; small data sets are repeated for more epochs.", low=1
@@ -214,7 +192,7 @@ class WordsSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.follows_article:
-            self._check_rate({"adam": 0.003, "sgd": 20.0})
+            _check_rate(self.network, self.learning_rate)
         elif self.has_open_vocabulary:
             raise SettingsError(
                 expected="white-space or words with the network article, which reads three words",
@@ -222,11 +200,6 @@ class WordsSettings(Settings):
                 where="tokens",
                 fix="choose --preset base",
             )
-
-    @property
-    def carries_state(self) -> bool:
-        """Whether the LSTM state is passed from window to window; otherwise a window is raw integers."""
-        return not self.follows_article
 
 
 MAX_FOLDED_TEXTS = 5_000
@@ -294,7 +267,7 @@ class LabelsSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_rate({"adam": 0.003, "sgd": 0.5})
+        _check_rate(self.network, self.learning_rate)
         self._check_multi_label()
         if self.folds == 1:
             raise SettingsError(expected="0, or 2 folds or more", found="1", where="folds")
@@ -303,16 +276,6 @@ class LabelsSettings(Settings):
     def is_bidirectional(self) -> bool:
         """Whether there is an LSTM in each direction, both pooled, and texts are padded at the end."""
         return self.network == "bilstm"
-
-    @property
-    def pads_front(self) -> bool:
-        """Whether texts are padded in front to `length` tokens."""
-        return not self.is_bidirectional
-
-    @property
-    def has_convolution(self) -> bool:
-        """Whether a convolution and pooling come before the LSTM."""
-        return self.network == "cnn-lstm"
 
     def _check_multi_label(self) -> None:
         separator = self.multi_label

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from foretell.artifacts.directory import Home
-from foretell.config import to_dict
-from foretell.data.corpus import corpus_of
+from foretell.config import WordsSettings, to_dict
+from foretell.data.corpus import Corpus, corpus_of
 from foretell.machine import require_training
+from foretell.presets import words_preset_for
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Written
 from foretell.summary import Report, Trained, directory_of
+from foretell.text.tokenizer import Tokenizer
+from foretell.training.events import Listener, Note, silent
 
 if TYPE_CHECKING:
     from foretell.runtime.words.scoring import Score
-    from foretell.training.events import Listener
+
+_SURVEY_SHARE = 1 / 16
+"""The part of the time left that counting the text may take, which only the reader needs."""
 
 __all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report", "Written"]
 
@@ -39,6 +45,8 @@ class LanguageModel(Trained[WordsRuntime]):
         metrics: the metrics of its training.
     """
 
+    _kind = WordsRuntime
+
     def __init__(self, home: Home, runtime: WordsRuntime) -> None:
         self._home = home
         self._runtime = runtime
@@ -56,7 +64,6 @@ class LanguageModel(Trained[WordsRuntime]):
         text: str | None = None,
         continue_from: str | Path | LanguageModel | None = None,
         old: object = None,
-        old_valid: object = None,
         resume: bool = False,
         restart: bool = False,
         overwrite: bool = False,
@@ -76,7 +83,8 @@ class LanguageModel(Trained[WordsRuntime]):
             source: the text: a file, a folder, or a named corpus ("meditations", "imdb"), or a list of
                 `Path` objects; or texts in memory: a list or an iterator of strings, a column or a whole
                 table of pandas, polars, Arrow or Hugging Face datasets.
-            preset: the configuration to start from; None: "base", or that of the model to continue.
+            preset: the configuration to start from; None: "base", with `minutes` one that fits the time, or
+                that of the model to continue.
             out: the model directory to write. With None it is a temporary one, deleted with the object.
             valid: validation text of the same kinds ("imdb": its test reviews); None: the end of `source`, a
                 fraction `valid_fraction` of it.
@@ -84,7 +92,6 @@ class LanguageModel(Trained[WordsRuntime]):
             continue_from: a language model (or its model directory) to continue with `source`, whose new
                 words are added. Its settings stay, unless they are given; the learning rate is a quarter.
             old: old text of that model, of the kinds of `source`, learned from again; None: it is gone.
-            old_valid: old text to measure on only; None: the end of `old`.
             resume: continue the unfinished training of `out`.
             restart: delete the unfinished training of `out` and begin again.
             overwrite: replace a finished model at `out`.
@@ -113,15 +120,21 @@ class LanguageModel(Trained[WordsRuntime]):
         from foretell.cluster.averaging import training_workers
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.options import TrainOptions
+        from foretell.training.run import check_can_begin
         from foretell.training.words.continued import opened, settings_for
         from foretell.training.words.train import check_valid, train_words
 
         directory = None if continue_from is None else directory_of(continue_from)
-        given = [None if each is None else corpus_of(each, text, part="valid") for each in (old, old_valid)]
-        continued = opened(directory, *given)
-        chosen, preset = settings_for(preset, settings, continued)
+        continued = opened(directory, None if old is None else corpus_of(old, text, part="valid"))
+        chosen, name = settings_for(preset, settings, continued)
         check_valid(chosen, valid, cluster)
         home = Home(out)
+        options = TrainOptions(
+            out=home.path, preset=name, resume=resume, restart=restart, overwrite=overwrite,
+            checkpoint_seconds=checkpoint_seconds, baseline=baseline, started=started,
+            tensorboard=None if tensorboard is None else Path(tensorboard), given=frozenset(settings),
+        )  # fmt: skip
+        check_can_begin(options)
         corpus = corpus_of(source, text)
         valid_corpus = None if valid is None else corpus_of(valid, text, part="valid")
         with (
@@ -129,38 +142,18 @@ class LanguageModel(Trained[WordsRuntime]):
             shown(verbose, listener) as show,
             nothing_to_resume(is_temporary=out is None),
         ):
-            options = TrainOptions(
-                out=home.path,
-                preset=preset,
-                resume=resume,
-                restart=restart,
-                overwrite=overwrite,
-                checkpoint_seconds=checkpoint_seconds,
-                tensorboard=None if tensorboard is None else Path(tensorboard),
-                baseline=baseline,
-                listener=show,
-                started=started,
-                given=frozenset(settings),
-            )
+            is_free = preset is None and continued is None and "minutes" in settings and chosen.minutes > 0
+            if is_free or show is not silent:
+                words = _show_text(corpus, chosen, started, show)
+            if is_free:
+                chosen, name = settings_for(words_preset_for(chosen.minutes, words), settings, None)
+                show(Note(text=f"--preset {name}, for {chosen.minutes:g} minutes for {words:,} words"))
+            options = replace(options, preset=name, listener=show)
             train_words(corpus, chosen, options, valid=valid_corpus, workers=others, continued=continued)
         return cls(home, WordsRuntime.open(home.path))
 
     @classmethod
-    def load(cls, path: str | Path, *, threads: int | None = None) -> LanguageModel:
-        """Open a model directory for words, verified. Needs no TensorFlow.
-
-        Args:
-            path: the model directory, or `hf://owner/name[@revision]`.
-            threads: threads that one operator may use; None: the processors of this process, at most 4.
-
-        Raises:
-            ArtifactError: it cannot be trusted (each reason has its own subclass).
-            UsageError: it is for labels.
-        """
-        return cls.from_runtime(WordsRuntime.open(path, threads=threads))
-
-    @classmethod
-    def from_runtime(cls, runtime: WordsRuntime) -> LanguageModel:
+    def from_runtime(cls, runtime: WordsRuntime) -> Self:
         """Return the language model of an open runtime."""
         return cls(Home(runtime.path), runtime)
 
@@ -302,6 +295,24 @@ def _each(
     if isinstance(text, str):
         return ask(text)
     return list(map(ask, text)) if isinstance(text, list) else map(ask, text)
+
+
+def _show_text(corpus: Corpus, settings: WordsSettings, started: float, show: Listener) -> int:
+    """Show the counts of a text, and return its tokens; the training itself shows the notes on it.
+
+    With a time limit, only the lines are counted that can be in a sixteenth of the time left.
+    """
+    from foretell.surveying.counts import survey_corpus
+    from foretell.training.budget import Budget, InTime
+
+    budget = Budget(settings.minutes, started)
+    lines = InTime(corpus, budget, budget.share(_SURVEY_SHARE))
+    tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
+    survey = survey_corpus(corpus, tokens=tokens, lines=lines)
+    show(Note(text=str(survey)))
+    if lines.is_cut:
+        show(Note(text=f"the time limit is short: only the first {lines.count:,} lines are counted here"))
+    return survey.tokens
 
 
 def _reopened(home: Home) -> LanguageModel:

@@ -16,20 +16,19 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
     ),
     "base": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=256, units=256,
-        layers=1, window=35, streams=16, dropout=0.2, optimizer="sgd", clip_norm=0.25, learning_rate=20.0,
-        epochs=8, valid_fraction=0.05, patience=2, min_steps=240, kneser_ney=True,
+        layers=1, window=35, streams=16, dropout=0.2, learning_rate=20.0, epochs=8, valid_fraction=0.05, patience=2, min_steps=240, kneser_ney=True,
     ),
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=640, units=640,
-        layers=1, window=35, streams=16, dropout=0.5, word_dropout=0.1, optimizer="sgd", clip_norm=0.25,
-        learning_rate=20.0, weight_averaging=True, epochs=40, valid_fraction=0.05, patience=5, min_steps=240,
+        layers=1, window=35, streams=16, dropout=0.5, word_dropout=0.1, learning_rate=20.0,
+        weight_averaging=True, epochs=40, valid_fraction=0.05, patience=5, min_steps=240,
         kneser_ney=True, max_ngrams=2_000_000, minutes=60.0,
     ),
 }  # fmt: skip
 
 _BASE = LabelsSettings(
     network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400, dropout=0.4,
-    optimizer="sgd", learning_rate=0.5, epochs=8, patience=4, min_steps=600, max_steps=3_600, linear=True,
+    learning_rate=0.5, epochs=8, patience=4, min_steps=600, max_steps=3_600, linear=True,
     folds=5, refit=True, minutes=15.0,
 )  # fmt: skip
 

@@ -1,22 +1,19 @@
 """The progress of a training for people: a moving bar in terminals and notebooks, lines elsewhere.
 
-Each view is a listener of training events and a context manager. Terminals and plain lines use stderr; a
-notebook has one output that is updated in place. A stderr that nobody reads any more stops the lines, never
-the training.
+Each view is a listener of training events and a context manager, and writes to stderr. A stderr that nobody
+reads any more stops the lines, never the training.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import multiprocessing
-import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
-from typing import Self, TextIO
+from typing import Self
 
 from foretell.readable import duration, percent, visible
 from foretell.training.events import EpochDone, Event, Listener, Note, Progress, Stage, silent
@@ -30,7 +27,10 @@ _TRAINED = 0.96
 """The part of the whole training that is done when the network is trained."""
 
 _UPDATE_SECONDS = 0.25
-"""Between two updates of a notebook's output by steps."""
+"""Between two updates of the bar by steps."""
+
+_BAR = 24
+"""Characters of the bar."""
 
 
 def write_stderr(text: str) -> None:
@@ -67,126 +67,54 @@ class PlainView:
         """Nothing is open."""
 
 
-class _Terminal(io.TextIOWrapper):
-    """The terminal of stderr, by a descriptor of its own; errors, such as a closed window, are ignored.
+class LiveView(PlainView):
+    """A listener that keeps one line with a bar at the bottom, in a terminal or a notebook, and writes lines
+    above it.
 
-    TensorFlow's own messages are dropped by closing descriptor 2 for a while (`training/quiet.py`).
+    A carriage return goes back to the beginning of the line in both.
     """
 
-    def write(self, text: str) -> int:
-        with suppress(OSError):
-            super().write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            super().flush()
-
-
-def _terminal() -> TextIO:
-    # A stand-in for stderr has no descriptor.
-    with suppress(OSError, ValueError):
-        file = os.fdopen(os.dup(sys.stderr.fileno()), "wb")
-        return _Terminal(file, encoding=sys.stderr.encoding, errors="replace")
-    return sys.stderr
-
-
-class LiveView(PlainView):
-    """A listener that keeps one bar for all stages at the bottom of a terminal and writes lines above it."""
-
-    def __init__(self, file: TextIO | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        from rich.console import Console
-        from rich.progress import BarColumn, SpinnerColumn, TextColumn
-        from rich.progress import Progress as Bars
-
-        self._file = file or _terminal()
-        self._bars = Bars(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[detail]}"),
-            console=Console(file=self._file, highlight=False),
-            transient=True,
-        )
-        self._task = self._bars.add_task("starting", total=1.0, detail="")
-        self._done, self._before = 0.0, 0.0
+        self._done, self._before, self._status, self._shown = 0.0, 0.0, "", 0.0
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Stage):
             self._before = max(self._done, event.done)
-            self._move(self._before, event.name, "")
+            self._move(self._before, event.name)
         elif isinstance(event, Progress):
             done = self._before + (_TRAINED - self._before) * event.step / max(1, event.steps)
-            self._move(done, f"network, epoch {event.epoch}/{event.epochs}", _metrics(event))
+            if time.monotonic() - self._shown >= _UPDATE_SECONDS:
+                self._move(done, f"network, epoch {event.epoch}/{event.epochs}  {_metrics(event)}")
         else:
             super().__call__(event)
 
-    def _move(self, done: float, what: str, detail: str) -> None:
-        self._done = done
-        self._bars.update(self._task, completed=done, description=what, detail=detail)
+    def _move(self, done: float, what: str) -> None:
+        self._done, self._shown = done, time.monotonic()
+        full = round(done * _BAR)
+        line = f"{'━' * full}{'╺' * (_BAR - full)} {done:4.0%}  {visible(what)}"
+        self._write(line[: shutil.get_terminal_size().columns - 1])
+
+    def _write(self, status: str) -> None:
+        write_stderr(f"\r{status.ljust(len(self._status))}")
+        self._status = status
 
     def _print(self, line: str) -> None:
-        self._bars.console.print(line, markup=False, soft_wrap=True)
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-        if self._file is not sys.stderr:
-            self._file.close()
-
-
-class NotebookView(LiveView):
-    """A listener that shows the lines, and below them the bar, in one output of a notebook, updated in place.
-
-    rich renders it; its own live display would need the package ipywidgets.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(sys.stderr)
-        self._lines: list[str] = []
-        self._updated = 0.0
-
-    def __call__(self, event: Event) -> None:
-        """Show one event."""
-        super().__call__(event)
-        if not isinstance(event, Progress) or time.monotonic() - self._updated >= _UPDATE_SECONDS:
-            self._update()
-
-    def _print(self, line: str) -> None:
-        self._lines.append(line)
-
-    def __enter__(self) -> Self:
-        # Imported by name: IPython is there in a notebook only.
-        self._handle = import_module("IPython.display").display(self._bars, display_id=True)
-        return self
+        status = self._status
+        self._write("")
+        write_stderr(f"\r{line}\n")
+        self._status = ""
+        self._write(status)
 
     def __exit__(self, *_: object) -> None:
-        self._bars.remove_task(self._task)
-        self._update()
-
-    def _update(self) -> None:
-        from rich.table import Table
-        from rich.text import Text
-
-        shown = Table.grid()
-        for line in self._lines:
-            shown.add_row(Text(line))
-        shown.add_row(self._bars.get_renderable())
-        self._handle.update(shown)
-        self._updated = time.monotonic()
+        self._write("")
+        write_stderr("\r")
 
 
 def view() -> PlainView:
-    """Return the view for this process: that of a notebook, of a terminal, or plain lines."""
-    if _is_notebook():
-        return NotebookView()
-    return LiveView() if sys.stderr.isatty() else PlainView()
+    """Return the view for this process: a bar in a notebook or a terminal, plain lines elsewhere."""
+    return LiveView() if _is_notebook() or sys.stderr.isatty() else PlainView()
 
 
 @contextmanager

@@ -69,6 +69,13 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     return ", ".join(every[:most]) + more
 
 
+def pairs(rows: Iterable[tuple[str, str]], indent: int = 2) -> str:
+    """Return names and values, one pair a line, the values in one column."""
+    every = list(rows)
+    width = max((len(name) for name, _ in every), default=0)
+    return "\n".join(f"{' ' * indent}{name:<{width}}  {value}".rstrip() for name, value in every)
+
+
 def visible(text: str) -> str:
     """Return `text` with each control character replaced by one that can be seen; newline and tab stay.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from foretell.artifacts.directory import Home
 from foretell.artifacts.manifest import RUN
@@ -15,7 +15,7 @@ from foretell.data.examples import Examples, read_examples
 from foretell.hub.models import local_path
 from foretell.machine import require_training
 from foretell.metrics.shown import remarks_on, result_of, rows_of
-from foretell.readable import frame, visible
+from foretell.readable import frame, pairs, visible
 from foretell.training.report import REPORT, report_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,27 @@ class Trained(Generic[Runtime]):
     """A trained model: what `TextClassifier` and `LanguageModel` have in common."""
 
     _home: Home
+    _kind: type[Runtime]
     _runtime: Runtime
+
+    @classmethod
+    def load(cls, path: str | Path, *, threads: int | None = None) -> Self:
+        """Open a model directory for the job of this class, verified. Needs no TensorFlow.
+
+        Args:
+            path: the model directory, or `hf://owner/name[@revision]`.
+            threads: threads that one operator may use; None: the processors of this process, at most 4.
+
+        Raises:
+            ArtifactError: it cannot be trusted (each reason has its own subclass).
+            UsageError: it is for the other job.
+        """
+        return cls.from_runtime(cls._kind.open(path, threads=threads))
+
+    @classmethod
+    def from_runtime(cls, runtime: Runtime) -> Self:
+        """Return the model of an open runtime."""
+        raise NotImplementedError
 
     def report(self) -> Report:
         """Return the report of the training: metrics, curves, calibration and the worst mistakes, as HTML.
@@ -114,7 +134,7 @@ class Trained(Generic[Runtime]):
                 test_data = corpus_of(data, None, part="test")
         folder = f"{self._home.path.name}-{format}" if path is None else path
         return export_model(
-            self._home.path, folder, format, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime
+            model, folder, format, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime
         )
 
     def to_keras(self) -> keras.Model:
@@ -167,12 +187,6 @@ def directory_of(model: str | Path | Trained[LabelsRuntime] | Trained[WordsRunti
 def report_for(model: Model) -> Report:
     """Return the report of an opened model."""
     path, metrics = model.directory / RUN / REPORT, model.metrics
-    rows = [(visible(name), visible(value)) for name, value in rows_of(metrics)]
-    width = max((len(name) for name, _ in rows), default=0)
-    lines = [
-        result_of(metrics),
-        *remarks_on(metrics),
-        *(f"  {name:<{width}}  {value}" for name, value in rows),
-    ]
-    page = report_of(model.directory, metrics)
-    return Report(page, path if path.is_file() else None, "\n".join(lines))
+    rows = ((visible(name), visible(value)) for name, value in rows_of(metrics))
+    text = "\n".join([result_of(metrics), *remarks_on(metrics), pairs(rows)])
+    return Report(report_of(model.directory, metrics), path if path.is_file() else None, text)

@@ -16,8 +16,10 @@ from foretell.data.frames import has_columns
 from foretell.data.label_types import dtype_type
 from foretell.data.soft import Answering, answered, read_soft
 from foretell.errors import SettingsError
+from foretell.hub.client import is_address
 from foretell.hub.models import local_encoder
 from foretell.runtime.encoder import SentenceEncoder
+from foretell.training.events import Listener, Note
 from foretell.training.labels.teacher import Encoder, OutsideEncoder
 
 AnyTeacher = Answering | Encoder
@@ -29,9 +31,10 @@ def teacher_of(
     """Return what Python code gave as a teacher.
 
     Args:
-        given: an encoder; an array [text, label]; a table that `read_soft` reads; what has `predict_proba`
-            and its labels as `classes_` or `labels`, such as a scikit-learn estimator or a SetFit model; or
-            what has `encode` or `embed`, such as a model of sentence-transformers, model2vec or fastembed.
+        given: an encoder; an array [text, label]; a file or a table that `read_soft` reads; what has
+            `predict_proba` and its labels as `classes_` or `labels`, such as a scikit-learn estimator or a
+            SetFit model; or what has `encode` or `embed`, such as a model of sentence-transformers, model2vec
+            or fastembed.
         texts: the unlabelled texts, which the rows of an array belong to.
         labels: of the training texts, sorted, which the columns of an array belong to.
         text: the name of a table's text column.
@@ -43,7 +46,7 @@ def teacher_of(
     name, names = type(given).__name__, list(labels)
     if given is None or isinstance(given, Answering | SentenceEncoder):
         return given
-    if has_columns(given):
+    if isinstance(given, str | Path) or has_columns(given):
         return read_soft(given, labels, text=text)
     is_array = isinstance(given, list) or hasattr(given, "__array__")
     answers = not is_array and hasattr(given, "predict_proba")
@@ -68,17 +71,29 @@ def teacher_of(
     return OutsideEncoder(name, encode)
 
 
+def opened_teacher(given: object, listener: Listener) -> object:
+    """Return the encoder of a folder or an address on the Hub, whose commit is noted; else what was given.
+
+    Raises:
+        ArtifactError: no sentence encoder that foretell can use.
+    """
+    if not isinstance(given, str | Path) or Path(given).is_file():
+        return given
+    encoder = SentenceEncoder.open(local_encoder(given))
+    if is_address(given):
+        listener(Note(text=f"teacher: {encoder.name}"))
+    return encoder
+
+
 def with_teacher(
     given: Any, data: EstimatorData, unlabelled: Any, text: str | None
 ) -> tuple[EstimatorData, list[str], AnyTeacher | None]:
     """Return the arguments of `fit`, with the teacher's type of labels where no text has one; texts; teacher.
 
-    `given` is as for `teacher_of`, or the folder or address of an encoder; the others are arguments of `fit`.
+    `given` is as for `teacher_of`; the others are arguments of `fit`.
     """
     is_none = unlabelled is None or (isinstance(unlabelled, Sized) and not len(unlabelled))
     texts = [*data.unlabelled, *(() if is_none else unlabelled_texts(unlabelled, text=text))]
-    if isinstance(given, str | Path):
-        return data, texts, SentenceEncoder.open(local_encoder(given))
     is_array = hasattr(given, "__array__") and not has_columns(given)
     if is_array and isinstance(unlabelled, Sequence | np.ndarray):
         # Empty texts are left out, and so are their rows.

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -19,6 +19,7 @@ from foretell.artifacts.directory import Home
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.estimator_inputs import (
     SEPARATOR,
+    EstimatorData,
     evaluation_data,
     text_chunks,
     texts_of,
@@ -27,13 +28,12 @@ from foretell.data.estimator_inputs import (
 )
 from foretell.data.label_types import classes_of_names
 from foretell.data.records import Reading
-from foretell.data.split import seen_notes
-from foretell.errors import SeenTextsWarning, SettingsError, TooFewTextsWarning
+from foretell.data.split import Split, seen_notes
+from foretell.errors import SeenTextsWarning, TooFewTextsWarning
 from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
-from foretell.presets import LABELS_PRESETS, changed
+from foretell.presets import LABELS_PRESETS, changed, labels_preset_for
 from foretell.progress import shown
-from foretell.readable import did_you_mean
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import (
     check_any_known,
@@ -43,9 +43,16 @@ from foretell.runtime.labels.evaluation import (
 )
 from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.summary import Trained, directory_of
-from foretell.training.events import Listener, Note
+from foretell.text.tokenizer import Tokenizer
+from foretell.training.events import Listener, Note, Stage, silent
+
+if TYPE_CHECKING:
+    from foretell.training.labels.ancestor import Ancestor
 
 __all__ = ["Explanation", "TextClassifier", "Verdict", "Word"]
+
+_AT_ONCE = 512
+"""Texts that `evaluate` answers between two signs of progress."""
 
 SETTINGS = tuple(f.name for f in dataclasses.fields(LabelsSettings))
 
@@ -54,7 +61,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     """Learns to label texts: a scikit-learn classifier whose X is texts.
 
     Every parameter but `preset` and `verbose` is a field of `LabelsSettings`; None means the preset's value.
-    `preset` None is "base", or where `fit` continues a classifier, that one's own settings.
+    `preset` None is "base", with `minutes` one that fits the time, or where `fit` continues a classifier,
+    that one's own settings.
     `verbose` None shows the progress in terminals and notebooks, 0 nothing, 1 also writes lines elsewhere.
     Training needs the extra `foretell[train]`; a fitted classifier, a pickled one included, predicts without
     TensorFlow.
@@ -68,7 +76,9 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             are none.
     """
 
+    _kind = LabelsRuntime
     preset: str | None
+    minutes: float | None
     multi_label: str | None
     verbose: int | None
 
@@ -78,12 +88,10 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         *,
         seed: int | None = None,
         lowercase: bool | None = None,
-        min_count: int | None = None,
         vocabulary: int | None = None,
         embedding_size: int | None = None,
         units: int | None = None,
         dropout: float | None = None,
-        optimizer: Literal["adam", "sgd"] | None = None,
         learning_rate: float | None = None,
         epochs: int | None = None,
         minutes: float | None = None,
@@ -122,6 +130,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         sample_weight: object = None,
         text: str | None = None,
         label: str | None = None,
+        format: str | None = None,
         header_row: int | None = None,
         sheet: str | None = None,
         out: str | Path | None = None,
@@ -149,7 +158,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
                 fastText), or "glove" for those of the extra `glove`.
             teacher: what helps to label the unlabelled texts, in training only: a sentence encoder (a folder
                 with model.onnx and tokenizer.json, or hf://owner/name, or what has `encode`), a classifier
-                with `predict_proba`, or its answers to the unlabelled texts, [text, label] or a table.
+                with `predict_proba`, or its answers: to the unlabelled texts [text, label], or a table or a
+                file with texts and answers.
             keep_teacher: also keep the teacher in the model and use it in each prediction, if that is better
                 out of fold. The model is larger and takes milliseconds for a text. Needs no unlabelled texts.
             label_hints: words that say what each label means, `{label: words}` or a file with labels and
@@ -161,6 +171,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             sample_weight: how much each text counts in training, [text]. Validation metrics are not weighted.
             text: the name of the text column of `X`; None: chosen where it is clear.
             label: the name of the label column of `X`; None: chosen where it is clear.
+            format: the format of a file, such as "csv" or "fasttext"; None: by its name or content.
             header_row: the row of a table in a file that has the names of the columns, from 1; None: found.
             sheet: the sheet of a spreadsheet; None: the first with records.
             out: the model directory to write; None: a temporary one, deleted with this object.
@@ -184,37 +195,46 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         Warns:
             TooFewTextsWarning: no accuracy can be measured on so few different texts.
         """
-        require_training()
         started = time.monotonic()
-        from foretell.teachers import with_teacher
+        require_training()
+        from foretell.data.word_vectors import vector_files
+        from foretell.teachers import opened_teacher, with_teacher
         from foretell.training.interrupt import nothing_to_resume
-        from foretell.training.labels.ancestor import read_ancestor, settings_for
+        from foretell.training.labels.ancestor import read_ancestor
         from foretell.training.labels.continued import split_of
         from foretell.training.labels.train import train_labels
         from foretell.training.options import TrainOptions
+        from foretell.training.run import check_can_begin
 
         ancestor = None if continue_from is None else read_ancestor(directory_of(continue_from))
-        settings, name = settings_for(self.preset, self._changes(), ancestor)
-        separator = settings.multi_label
-        how = Reading(text=text, label=label, header_row=header_row, sheet=sheet, multi_label=separator)
-        data = training_data(X, y, sample_weight, label_hints, teacher, **how)
-        data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
-        if data.examples.sets is not None and not settings.multi_label:
-            settings, how["multi_label"] = with_changes(settings, {"multi_label": SEPARATOR}), SEPARATOR
-        names = None if data.examples.sets is None else data.examples.sets.names
-        split, continued = split_of(
-            data.examples, settings, ancestor, unlabelled=texts, hints=data.hints,
-            valid=validation_data(valid, names, **how), old=validation_data(old, **how),
-        )  # fmt: skip
-        home, given = Home(out), frozenset(self._changes())
         with shown(self.verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
-            for note in (*data.notes, *split.notes):
-                show(Note(text=note))
+            settings, name = self._settings_for(ancestor, show)
+            home, given = Home(out), frozenset(self._changes())
             options = TrainOptions(
                 out=home.path, preset=name, resume=resume, restart=restart, overwrite=overwrite,
                 checkpoint_seconds=checkpoint_seconds, listener=show, started=started, baseline=baseline,
                 given=given, tensorboard=None if tensorboard is None else Path(tensorboard),
             )  # fmt: skip
+            # What can be wrong before the data is read, which may take minutes.
+            check_can_begin(options)
+            teacher = opened_teacher(teacher, show)
+            if vectors is not None:
+                vector_files(vectors)
+            how = Reading(
+                text=text, label=label, format=format, header_row=header_row, sheet=sheet,
+                multi_label=settings.multi_label,
+            )  # fmt: skip
+            data = training_data(X, y, sample_weight, label_hints, teacher, **how)
+            data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
+            sets = data.examples.sets
+            if sets is not None and not settings.multi_label:
+                settings, how["multi_label"] = with_changes(settings, {"multi_label": SEPARATOR}), SEPARATOR
+            split, continued = split_of(
+                data.examples, settings, ancestor, unlabelled=texts, hints=data.hints,
+                valid=validation_data(valid, None if sets is None else sets.names, **how),
+                old=validation_data(old, **how),
+            )  # fmt: skip
+            _show_data(data, split, settings, show)
             train_labels(
                 split, settings, options, continued=continued, vectors=vectors, teacher=teacher,
                 keep_teacher=keep_teacher,
@@ -225,12 +245,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             warnings.warn(str(reason), TooFewTextsWarning, stacklevel=2)
         return self
 
-    @overload
-    def predict(self, X: list[str] | tuple[str, ...]) -> list[Any]: ...  # type: ignore[overload-overlap]  # noqa: N803
-    @overload
-    def predict(self, X: Iterator[str]) -> Iterator[Any]: ...  # type: ignore[overload-overlap]  # noqa: N803
-    @overload
-    def predict(self, X: object) -> Array: ...  # noqa: N803
     def predict(self, X: object) -> Any:  # noqa: N803
         """Return the likeliest label of each text, [text]: a list for a list, an iterator for an iterator.
 
@@ -326,6 +340,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         *,
         text: str | None = None,
         label: str | None = None,
+        format: str | None = None,
         header_row: int | None = None,
         sheet: str | None = None,
         folds: int | None = None,
@@ -336,7 +351,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """Return metrics on texts that were not used in training.
 
         Args:
-            X, y, text, label, header_row, sheet: as for `fit`; of a named set, the test part.
+            X, y, text, label, format, header_row, sheet: as for `fit`; of a named set, the test part.
             folds: measure by cross-validation, for small data: train so many classifiers with this one's
                 parameters, each without a part of the texts, and measure each on its part. This one need not
                 be fitted, and stays as it is.
@@ -368,38 +383,27 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             check_no_costs(costs, folds)
         names = list(map(str, self.classes_.tolist())) if separator else []
         examples, column = evaluation_data(
-            X, y, by, names, text=text, label=label, header_row=header_row, sheet=sheet, multi_label=separator
-        )
+            X, y, by, names, text=text, label=label, format=format, header_row=header_row, sheet=sheet,
+            multi_label=separator,
+        )  # fmt: skip
         side = None if positive is None else str(positive)
-        if folds is not None:
-            from foretell.cross_validation import cross_validate
-            from foretell.training.labels.ancestor import settings_for
+        with shown(self.verbose) as show:
+            for note in examples.notes:
+                show(Note(text=note))
+            if folds is not None:
+                from foretell.cross_validation import cross_validate
 
-            settings, name = settings_for(self.preset, self._changes(), None)
-            return cross_validate(
-                examples, settings, folds, preset=name, by=column, costs=costs, positive=side
-            )
-        for reason in seen_notes(examples.texts, self._runtime.model.path):
-            warnings.warn(reason, SeenTextsWarning, stacklevel=2)
-        known, rows = self._runtime.labels, self._runtime.predict_proba(examples.texts)
+                settings, _ = self._settings_for(None, silent)
+                return cross_validate(
+                    self, examples, settings, folds, by=column, costs=costs, positive=side, listener=show
+                )
+            for reason in seen_notes(examples.texts, self._runtime.model.path):
+                warnings.warn(reason, SeenTextsWarning, stacklevel=2)
+            known, rows = self._runtime.labels, _probabilities(self._runtime, examples.texts, show)
         if separator:
             return multi_label_report(self._runtime, examples, rows, by=column)
         check_any_known(examples.labels, known, examples.name)
         return evaluation_report(examples.labels, rows, known, by=column, costs=costs, positive=side)
-
-    @classmethod
-    def load(cls, path: str | Path, *, threads: int | None = None) -> Self:
-        """Open a model directory for labels, verified. Needs no TensorFlow.
-
-        Args:
-            path: the model directory, or `hf://owner/name[@revision]`.
-            threads: threads that one operator may use; None: the processors of this process, at most 4.
-
-        Raises:
-            ArtifactError: it cannot be trusted (each reason has its own subclass).
-            UsageError: it is for words.
-        """
-        return cls.from_runtime(LabelsRuntime.open(path, threads=threads))
 
     @classmethod
     def from_runtime(cls, runtime: LabelsRuntime) -> Self:
@@ -411,16 +415,20 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         made._open(Home(runtime.path), None, runtime)
         return made
 
-    def set_params(self, **params: object) -> Self:
-        """Set parameters by their names; SettingsError: there is no such one, the nearest is offered."""
-        if unknown := next((name for name in params if name not in self.get_params()), ""):
-            fix = did_you_mean(unknown, self.get_params()) or "see get_params()"
-            raise SettingsError(expected="a parameter of TextClassifier", found=f"'{unknown}'", fix=fix)
-        return cast(Self, super().set_params(**params))
-
     def _opened(self) -> LabelsRuntime:
         check_is_fitted(self, "classes_")
         return self._runtime
+
+    def _settings_for(self, ancestor: Ancestor | None, show: Listener) -> tuple[LabelsSettings, str]:
+        """Return the settings of a training and the name of their preset; `minutes` alone chooses one."""
+        from foretell.training.labels.ancestor import settings_for
+
+        changes = self._changes()
+        settings, name = settings_for(self.preset, changes, ancestor)
+        if self.preset is None and ancestor is None and self.minutes:
+            settings, name = settings_for(labels_preset_for(settings.minutes), changes, None)
+            show(Note(text=f"--preset {name}, for {settings.minutes:g} minutes"))
+        return settings, name
 
     def _changes(self) -> dict[str, object]:
         return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}
@@ -453,3 +461,27 @@ def _answers(X: object, answer: Callable[[list[str]], Iterable[object]]) -> Any:
     if isinstance(X, Iterator):
         return (each for texts in text_chunks(X) for each in answer(texts))
     return answer(texts_of(X))
+
+
+def _probabilities(runtime: LabelsRuntime, texts: Sequence[str], show: Listener) -> Array:
+    """Return the probabilities [text, label] of texts, and show how many are done."""
+    rows = [runtime.predict_proba([])]
+    for start in range(0, len(texts), _AT_ONCE):
+        show(Stage(name="evaluating", done=start / len(texts)))
+        rows.append(runtime.predict_proba(texts[start : start + _AT_ONCE]))
+    return np.concatenate(rows)
+
+
+def _show_data(data: EstimatorData, split: Split, settings: LabelsSettings, show: Listener) -> None:
+    """Show what the data of a training are, and notes on them; counting takes time, so only to somebody."""
+    if show is silent:
+        return
+    from foretell.surveying.counts import survey_examples
+
+    notes = [*data.notes, *split.notes]
+    if len(data.examples):
+        tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
+        survey = survey_examples(data.examples, split, tokens=tokens)
+        notes = [str(survey), *data.notes, *survey.notes]
+    for note in notes:
+        show(Note(text=note))

@@ -84,7 +84,6 @@ def tokenizer_of(
         settings.tokens,
         lowercase=settings.lowercase,
         vocabulary=settings.vocabulary if vocabulary is None else vocabulary,
-        min_count=settings.min_count,
     )
 
 

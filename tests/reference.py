@@ -18,7 +18,7 @@ def run(settings: Settings, weights: Weights, inputs: Arrays) -> Arrays:
     """Compute a network's outputs from its inputs; names and shapes: see `onnx_graph.build_onnx`."""
     exact = {name: weight.astype(np.float64) for name, weight in weights.items()}
     if isinstance(settings, WordsSettings):
-        return (_words if settings.carries_state else _article_words)(settings, exact, inputs)
+        return (_article_words if settings.follows_article else _words)(settings, exact, inputs)
     assert isinstance(settings, LabelsSettings)
     features = _bilstm if settings.is_bidirectional else _lstm_dense
     logits = features(settings, exact, inputs) @ exact["output/kernel"] + exact["output/bias"]
@@ -30,7 +30,7 @@ def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> Arr
     rng = np.random.default_rng(seed)
     rows = 3
     if isinstance(settings, WordsSettings):
-        if not settings.carries_state:
+        if settings.follows_article:
             size = weights["dense/bias"].shape[0]
             return {"ids": rng.integers(size, size=(rows, settings.window, 1)).astype(np.float32)}
         inputs: Arrays = {"ids": rng.integers(weights["embedding"].shape[0], size=(rows, 5))}
@@ -41,7 +41,7 @@ def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> Arr
         return inputs
     assert isinstance(settings, LabelsSettings)
     size = weights["embedding"].shape[0]
-    if settings.pads_front:
+    if not settings.is_bidirectional:
         return {"ids": rng.integers(size, size=(rows, settings.length))}
     steps = min(settings.length, 12)
     lengths = np.array([steps, max(1, steps // 2), 1], np.int32)
@@ -95,7 +95,7 @@ def _words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> Arrays:
 
 def _lstm_dense(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
     x = weights["embedding"][inputs["ids"]]
-    if settings.has_convolution:
+    if settings.network == "cnn-lstm":
         x = convolved(x, weights["conv/kernel"], weights["conv/bias"], POOL_SIZE)
     zeros = np.zeros((x.shape[0], settings.units))
     _, h, _ = lstm(x, *lstm_weights(weights, "lstm"), zeros, zeros)

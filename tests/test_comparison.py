@@ -12,9 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import foretell
-from foretell.comparison import comparison
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.data.examples import Examples
 from foretell.errors import DataError, UsageError
 from foretell.text_classifier import TextClassifier
 from tests.builders import write_random
@@ -24,13 +22,23 @@ LABELS = ["pos", "neg", "pos", "neg", "pos", "neg"]
 SMALL: dict[str, Any] = {"embedding_size": 4, "units": 4}
 
 
-def rows(*positive: float) -> np.ndarray:
-    return np.array([[1 - p, p] for p in positive])
+class Fixed:
+    """A classifier that gives these probabilities [text, label]."""
+
+    def __init__(self, probabilities: Any, classes: Any = ("neg", "pos")) -> None:
+        self._probabilities, self.classes_ = np.array(probabilities), np.array(classes)
+
+    def predict_proba(self, texts: list[str]) -> np.ndarray:
+        return self._probabilities[: len(texts)]
+
+
+def of(*positive: float) -> Fixed:
+    return Fixed([[1 - p, p] for p in positive])
 
 
 def test_the_metrics_the_test_and_the_texts_that_differ() -> None:
-    a, b = rows(0.9, 0.2, 0.3, 0.1, 0.8, 0.4), rows(0.8, 0.7, 0.6, 0.2, 0.9, 0.9)
-    found = comparison(Examples(TEXTS, LABELS), a, b, ["neg", "pos"])
+    a, b = of(0.9, 0.2, 0.3, 0.1, 0.8, 0.4), of(0.8, 0.7, 0.6, 0.2, 0.9, 0.9)
+    found = foretell.compare(a, b, TEXTS, LABELS)
     assert (found["texts"], found["a"]["accuracy"], found["b"]["accuracy"]) == (6, 5 / 6, 4 / 6)
     assert found["differences"]["accuracy"]["difference"] == pytest.approx(-1 / 6)
     assert found["mcnemar"] == {"only_a_right": 2, "only_b_right": 1, "p_value": 1.0}
@@ -41,8 +49,8 @@ def test_the_metrics_the_test_and_the_texts_that_differ() -> None:
 
 
 def test_three_labels_may_differ_where_neither_is_right() -> None:
-    a, b = np.array([[0.8, 0.1, 0.1]]), np.array([[0.1, 0.8, 0.1]])
-    found = comparison(Examples(["text"], ["z"]), a, b, ["x", "y", "z"])
+    a, b = Fixed([[0.8, 0.1, 0.1]], ("x", "y", "z")), Fixed([[0.1, 0.8, 0.1]], ("x", "y", "z"))
+    found = foretell.compare(a, b, ["text"], ["z"])
     assert [each["right"] for each in found["differ"]] == ["neither"]
     assert found["mcnemar"]["p_value"] == 1
 
@@ -60,15 +68,8 @@ def test_a_model_directory_a_classifier_and_scikit_learn_compare(tmp_path: Any) 
 
 
 def test_columns_are_matched_by_name_and_labels_keep_no_type() -> None:
-    class Numbered:
-        classes_ = np.array([10, 9])
-
-        def predict_proba(self, texts: list[str]) -> np.ndarray:
-            return np.tile([0.9, 0.1], (len(texts), 1))
-
-    other = Numbered()
-    other.classes_ = np.array([9, 10])
-    found = foretell.compare(Numbered(), other, ["a", "b"], [10, 9])
+    a, b = (Fixed([[0.9, 0.1]] * 2, classes) for classes in ([10, 9], [9, 10]))
+    found = foretell.compare(a, b, ["a", "b"], [10, 9])
     assert [(each["a"], each["b"]) for each in found["differ"]] == [("10", "9"), ("10", "9")]
 
 
@@ -76,7 +77,7 @@ def test_models_that_cannot_be_compared(tmp_path: Any) -> None:
     labels = write_random(tmp_path / "labels", LabelsSettings(**SMALL), ["neg", "pos"])
     others = write_random(tmp_path / "others", LabelsSettings(**SMALL), ["neg", "odd"])
     words = write_random(tmp_path / "words", WordsSettings(**SMALL))
-    with pytest.raises(UsageError, match="expected a model for labels, found one for words"):
+    with pytest.raises(UsageError, match="expected two classifiers, found a language model"):
         foretell.compare(labels, words, (TEXTS, LABELS))
     with pytest.raises(UsageError, match=r"the same labels .*neg, pos\), found neg, odd"):
         foretell.compare(labels, others, (TEXTS, LABELS))
@@ -85,4 +86,4 @@ def test_models_that_cannot_be_compared(tmp_path: Any) -> None:
     with pytest.raises(DataError, match=r"the labels of the models \(neg, pos\), found 1, 2"):
         foretell.compare(labels, labels, ["a", "b"], [1, 2])
     with pytest.raises(DataError, match="found none"):
-        comparison(Examples([], []), rows(), rows(), ["neg", "pos"])
+        foretell.compare(labels, labels, [], [])

@@ -8,18 +8,20 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from foretell import TextClassifier, cross_validation
+from foretell import TextClassifier
 from foretell.config import with_changes
 from foretell.cross_validation import cross_validate
 from foretell.data.examples import Column, Examples
 from foretell.errors import DataError, SettingsError
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.training.events import Event, Note, Stage
+from foretell.training.labels import train
 
 SIZES: dict[str, Any] = {
     "units": 4, "embedding_size": 4, "batch_size": 8, "folds": 0, "epochs": 1, "min_steps": 1,
 }  # fmt: skip
-SETTINGS = with_changes(LABELS_PRESETS["base"], SIZES)
+ESTIMATOR = TextClassifier("base", verbose=0, **SIZES)
 
 
 def examples(n: int = 30) -> Examples:
@@ -32,25 +34,28 @@ def examples(n: int = 30) -> Examples:
 def test_no_model_has_seen_what_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[set[str]] = []
     answered: list[set[str]] = []
-    train, predict = cross_validation.train_labels, LabelsRuntime.predict_proba
+    train_labels, predict = train.train_labels, LabelsRuntime.predict_proba
 
-    def spied_train(split: Any, *given: Any) -> Any:
+    def spied_train(split: Any, *given: Any, **options: Any) -> Any:
         parts = [split.train, *([] if split.valid is None else [split.valid])]
         seen.append({text.casefold() for part in parts for text in part.texts})
-        return train(split, *given)
+        return train_labels(split, *given, **options)
 
     def spied_predict(self: LabelsRuntime, texts: list[str]) -> Any:
         answered.append({text.casefold() for text in texts})
         return predict(self, texts)
 
-    monkeypatch.setattr(cross_validation, "train_labels", spied_train)
+    monkeypatch.setattr(train, "train_labels", spied_train)
     monkeypatch.setattr(LabelsRuntime, "predict_proba", spied_predict)
     # A label with one text gets no answer.
-    given, done, notes = examples(), list[tuple[int, int]](), list[str]()
+    given, events = examples(), list[Event]()
     given.labels[5] = "odd"
     by = Column("length", ["a", "b", "c"] * 10)
-    report = cross_validate(given, SETTINGS, 2, by=by, notes=notes, progress=lambda *at: done.append(at))
-    assert done == [(0, 2), (1, 2), (2, 2)]
+    settings = with_changes(LABELS_PRESETS["base"], SIZES)
+    report = cross_validate(
+        ESTIMATOR, given, settings, 2, by=by, costs=None, positive=None, listener=events.append
+    )
+    assert [event.done for event in events if isinstance(event, Stage)] == [0, 0.5]
     assert all(not one & other for one, other in zip(seen, answered, strict=True))
     texts = [text.casefold() for text in given.texts]
     assert answered[0] | answered[1] == {*texts} - {texts[5]}
@@ -58,23 +63,17 @@ def test_no_model_has_seen_what_it_answers(monkeypatch: pytest.MonkeyPatch) -> N
     assert report["accuracy"] > 0.9
     assert [row["texts"] for row in report["slices"]["values"]] == [10, 10, 9]
     assert {name: row["support"] for name, row in report["labels"].items()} == {
-        "neg": 15,
-        "odd": 0,
-        "pos": 14,
-    }
-    assert any("never held out" in note for note in notes)
-
-
-def test_what_cannot_be_divided_is_refused() -> None:
-    with pytest.raises(SettingsError, match="folds: expected 2 folds or more, found 1"):
-        cross_validate(examples(), SETTINGS, 1)
-    with pytest.raises(DataError, match="two labels or more"):
-        cross_validate(Examples(["a", "b"], ["x", "x"]), SETTINGS, 2)
+        "neg": 15, "odd": 0, "pos": 14,
+    }  # fmt: skip
+    assert any(isinstance(event, Note) and "never held out" in event.text for event in events)
 
 
 def test_an_estimator_need_not_be_fitted_and_stays_as_it_is() -> None:
     given = examples()
-    estimator = TextClassifier(preset="base", verbose=False, **SIZES)
-    report = estimator.evaluate(given.texts, given.labels, folds=2)
+    report = ESTIMATOR.evaluate(given.texts, given.labels, folds=2)
     assert report["measured_on"] == "answers of 2 models, each to the texts that it was trained without"
-    assert not hasattr(estimator, "classes_")
+    assert not hasattr(ESTIMATOR, "classes_")
+    with pytest.raises(SettingsError, match="folds: expected 2 folds or more, found 1"):
+        ESTIMATOR.evaluate(given.texts, given.labels, folds=1)
+    with pytest.raises(DataError, match="two labels or more"):
+        ESTIMATOR.evaluate(["a", "b"], ["x", "x"], folds=2)

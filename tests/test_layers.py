@@ -15,7 +15,7 @@ import foretell
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("tensorflow", "keras", "onnx", "sklearn", "pandas", "pyarrow", "optuna", "huggingface_hub")
-_TRAINING = [f"foretell.training.{name}" for name in ("optimizers", "precision")] + [
+_TRAINING = [f"foretell.training.{name}" for name in ("clipping", "precision")] + [
     f"foretell.training.words.{name}" for name in ("article", "averaging", "loop", "state", "step")
 ]
 _NAMES = [each.name for each in pkgutil.walk_packages(foretell.__path__, "foretell.")]

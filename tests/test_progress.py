@@ -69,15 +69,23 @@ def test_nothing_is_shown_unless_asked_for(capsys: pytest.CaptureFixture[str]) -
         show(EPOCH)
 
 
-def test_one_bar_shows_all_stages_and_never_goes_back(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_bar_shows_all_stages_and_never_goes_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_UPDATE_SECONDS", 0.0)
     with LiveView() as show:
-        places = []
-        for event in (Stage(name="a", done=0.2), STEP, Stage(name="b", done=0.1), Stage(name="c", done=0.97)):
+        for event in (Stage(name="a", done=0.2), STEP, Stage(name="b", done=0.1), Note(text="a line")):
             show(event)
-            places.append(show._bars.tasks[0].completed)
-    assert places == pytest.approx([0.2, 0.58, 0.58, 0.97])
+    lines = capsys.readouterr().err.replace("\n", "\r").split("\r")
+    shown = [line.rstrip() for line in lines if line.strip()]
+    places = [re.search(r"(\d+)%  (.)", line) for line in shown]
+    assert [each and each.groups() for each in places] == [
+        ("20", "a"), ("58", "n"), ("58", "b"), None, ("58", "b")
+    ]  # fmt: skip
+    # A line is written where the bar was, which is below it then, and at the end it is gone.
+    assert shown[3] == "a line"
+    assert lines[-2].strip() == lines[-1] == ""
     assert describe(Stage(name="linear models", done=0.2)) == "linear models …"
-    capsys.readouterr()
 
 
 def test_of_many_epochs_some_have_a_line() -> None:

@@ -182,7 +182,7 @@ def test_out_resume_and_listener_are_those_of_the_command_line(
     assert (tmp_path / "m" / "run" / "report.html").exists()
     assert list((tmp_path / "tb").glob("events.out.tfevents*"))
     # The same seed gives the same model.
-    again = foretell.load(tmp_path / "m", job="labels")
+    again = foretell.load(tmp_path / "m")
     np.testing.assert_array_equal(again.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
     with pytest.raises(RunError, match="resume"):
         tiny().fit(TEXTS, LABELS, out=tmp_path / "n", resume=True)

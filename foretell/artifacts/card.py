@@ -83,14 +83,14 @@ def _network(settings: Settings) -> str:
     if isinstance(settings, WordsSettings):
         layers = "One LSTM layer" if settings.layers == 1 else f"{settings.layers} stacked LSTM layers"
         more = f" over {settings.window} words"
-        if settings.carries_state:
+        if not settings.follows_article:
             more = f", embeddings of {settings.embedding_size:,} tied to the output"
         return f"{layers} of {units}{more}"
     assert isinstance(settings, LabelsSettings)
     if settings.is_bidirectional:
         return f"An LSTM of {units} in each direction, pooled over max, mean and last"
     filters = f"A convolution of {FILTERS:,} filters, then an"
-    before = filters if settings.has_convolution else "An"
+    before = filters if settings.network == "cnn-lstm" else "An"
     return f"{before} LSTM of {units} over {settings.length:,} {_unit(settings)}s"
 
 

@@ -63,7 +63,7 @@ def shared_graph(settings: Settings, weights: Weights) -> tuple[bytes, Weights]:
 def _built(settings: Settings, weights: Weights, *, shares: bool) -> _Graph:
     graph = _Graph(weights, shares=shares)
     if isinstance(settings, WordsSettings):
-        (_words if settings.carries_state else _article_words)(graph, settings)
+        (_article_words if settings.follows_article else _words)(graph, settings)
     else:
         assert isinstance(settings, LabelsSettings)
         features = _bilstm(graph) if settings.is_bidirectional else _lstm_dense(graph, settings)
@@ -285,7 +285,7 @@ def _logits(graph: _Graph, rows: str) -> str:
 
 def _lstm_dense(graph: _Graph, settings: LabelsSettings) -> str:
     x = graph.embed(graph.input("ids", INT64, ["batch", "length"]))
-    if settings.has_convolution:
+    if settings.network == "cnn-lstm":
         x = graph.op("Transpose", x, perm=[1, 2, 0])
         # Keras's kernel is [step, in, filter], ONNX's [filter, in, step].
         kernel = graph.constant("conv/kernel", graph.weights["conv/kernel"].transpose(2, 1, 0))

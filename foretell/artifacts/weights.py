@@ -32,7 +32,7 @@ def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
         n_labels: number of labels; 0 for words.
     """
     if isinstance(settings, WordsSettings):
-        return _words(settings, size) if settings.carries_state else _article_words(settings, size)
+        return _article_words(settings, size) if settings.follows_article else _words(settings, size)
     assert isinstance(settings, LabelsSettings)
     return _labels(settings, size, n_labels)
 
@@ -139,7 +139,7 @@ def _labels(settings: LabelsSettings, size: int, n_labels: int) -> Shapes:
     if settings.is_bidirectional:
         shapes |= _lstm("lstm_forward", width, units) | _lstm("lstm_backward", width, units)
         return shapes | _dense("output", 6 * units, n_outputs)
-    if settings.has_convolution:
+    if settings.network == "cnn-lstm":
         shapes |= {
             "conv/kernel": (KERNEL_SIZE, width, FILTERS),
             "conv/bias": (FILTERS,),

@@ -112,8 +112,8 @@ COMMANDS: dict[str, Command] = {
             "A model learns from each answer and chooses the next text. At least one text in five is drawn "
             "at random and never trained on; all metrics are measured on these.",
             "Each line of the input is a key (1 for the first label), the name of a label, another answer "
-            "(skip, none: no label applies, unclear) or a command (undo, search WORDS, similar, metrics, "
-            "quit). Search and similar list texts to label at once.",
+            "(skip, none: no label applies, unclear) or a command (undo, metrics, help, quit). The page of "
+            "--page also searches texts and labels several at once.",
         ),
         examples=(
             "foretell label reviews.csv --labels good,bad --out answers.jsonl",
@@ -260,7 +260,7 @@ COMMANDS: dict[str, Command] = {
         group=LOOK,
     ),
     "doctor": Command(
-        help="List what is installed, what is missing and how to install it.",
+        help="Show what the machine has, what is not installed and how to install it.",
         more=("The exit code is 1 where a package that predictions need is missing or too old.",),
         examples=("foretell doctor",),
         group=LOOK,

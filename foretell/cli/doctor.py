@@ -1,4 +1,4 @@
-"""The command `doctor`: what is installed, what is missing, and what the machine has."""
+"""The command `doctor`: what the machine has, and what is not installed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import platform
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, requires, version
+from itertools import groupby
 from pathlib import Path
 
 from foretell.cli.options import AS_TEXT, Output
-from foretell.cli.output import aligned, listed, write_report
+from foretell.cli.output import listed, write_report
 from foretell.machine import require, require_training, usable_processors
 
 PACKAGE = "foretell"
@@ -24,21 +25,21 @@ _SAME = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
 
 
 def doctor(*, train: bool = False, output: Output = AS_TEXT) -> int:
-    """List what is installed and what the machine has; return 1 where predictions cannot work.
+    """Show what the machine has and which packages are missing; return 1 where predictions cannot work.
 
     Args:
         train: Also import TensorFlow and list the devices that it trains on. Takes seconds.
     """
     format = output.chosen()
-    needed, found = dependencies(), machine(train=train)
+    facts, needed = machine(train=train), missing()
     rows = [asdict(each) for each in needed]
-    facts = []
-    for name, value in found.items():
-        shown = "; ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else value
-        facts.append((name.replace("_", " "), shown))
-    text = f"{listed(facts)}\n\n{dependencies_text(needed)}"
-    write_report(format, {**found, "dependencies": rows}, text, list(rows[0]), rows)
-    return int(any(not each.extra and not each.is_good for each in needed))
+    shown = []
+    for name, value in facts.items():
+        value = "; ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else value
+        shown.append((name.replace("_", " "), value))
+    text = f"{listed(shown)}\n\n{missing_text(needed)}"
+    write_report(format, {**facts, "missing": rows}, text, [f.name for f in fields(Missing)], rows)
+    return int(any(not each.extra for each in needed))
 
 
 def machine(*, train: bool) -> dict[str, object]:
@@ -80,27 +81,27 @@ def _devices() -> list[str]:
     return [f"{device.device_type} {device.name}" for device in tf.config.list_physical_devices()]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dependency:
-    """One package that foretell depends on.
+@dataclass(frozen=True)
+class Missing:
+    """One package that is missing or too old.
 
     Attributes:
-        name: of the package, with its own extras: "tensorflow[and-cuda]".
         extra: of foretell that needs it; "" where foretell always does.
+        package: its name, with its own extras: "tensorflow[and-cuda]".
         versions: the versions that will do, such as ">=1.22".
-        installed: the installed version; None: it is missing.
-        is_good: whether an installed version will do.
+        installed: the installed version, which is too old; None: there is none.
+        install: the command that installs it.
     """
 
-    name: str
     extra: str
+    package: str
     versions: str
     installed: str | None
-    is_good: bool
+    install: str
 
 
-def dependencies() -> tuple[Dependency, ...]:
-    """Return every dependency that applies to this machine: the required ones, then those of each extra."""
+def missing() -> list[Missing]:
+    """Return what is missing or too old on this machine: what is required, then what each extra needs."""
     require(("packaging",), "foretell doctor", _REINSTALL)
     from packaging.requirements import Requirement
 
@@ -112,14 +113,10 @@ def dependencies() -> tuple[Dependency, ...]:
         parts = f"[{','.join(sorted(needed.extras))}]" if needed.extras else ""
         builds = (needed.name,) if parts else (needed.name, _SAME.get(needed.name, ""))
         installed = next(filter(None, map(_version, builds)), None)
-        is_good = installed is not None and needed.specifier.contains(installed, prereleases=True)
-        found.append(
-            Dependency(
-                name=needed.name + parts, extra=extra, versions=str(needed.specifier), installed=installed,
-                is_good=is_good,
-            )
-        )  # fmt: skip
-    return tuple(sorted(found, key=lambda each: (each.extra, each.name)))
+        if installed is None or not needed.specifier.contains(installed, prereleases=True):
+            install = f"pip install '{PACKAGE}[{extra}]'" if extra else _REINSTALL
+            found.append(Missing(extra, needed.name + parts, str(needed.specifier), installed, install))
+    return sorted(found, key=lambda each: (each.extra, each.package))
 
 
 def _version(package: str) -> str | None:
@@ -129,21 +126,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def dependencies_text(needed: Sequence[Dependency]) -> str:
-    """Return the dependencies for people as a table, then what to install and for what."""
-    rows, missing = [("package", "installed", "needs", "for")], dict[str, list[str]]()
-    for each in needed:
-        what, state = f"extra {each.extra}" if each.extra else "required", "missing"
-        if each.installed:
-            state = f"v{each.installed}{'' if each.is_good else ', too old'}"
-        if not each.is_good:
-            found = f" {each.versions} (installed: {each.installed})" if each.installed else ""
-            missing.setdefault(each.extra, []).append(each.name + found)
-        rows.append((each.name, state, each.versions, what))
-    advice = []
-    for extra, names in missing.items():
-        what = f"extra {extra}" if extra else "required"
-        install = f"pip install '{PACKAGE}[{extra}]'" if extra else _REINSTALL
-        advice.append(f"{what}: missing {', '.join(names)}; install with: {install}")
-    end = "\n".join(advice) or "Everything is installed. Start with: foretell demo"
-    return f"{aligned(rows)}\n\n{end}"
+def missing_text(needed: Sequence[Missing]) -> str:
+    """Return what is missing for people: a line for each extra, with the command that installs it."""
+    lines = []
+    for extra, group in groupby(needed, key=lambda each: each.extra):
+        parts, what = list(group), f"extra {extra}" if extra else "required"
+        old = (f" {each.versions} (installed: {each.installed})" if each.installed else "" for each in parts)
+        names = ", ".join(each.package + more for each, more in zip(parts, old, strict=True))
+        lines.append(f"{what}: missing {names}; install with: {parts[0].install}")
+    return "\n".join(lines) or "Everything is installed. Start with: foretell demo"

@@ -8,7 +8,6 @@ import re
 import shlex
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -65,13 +64,12 @@ def read_tokens(argv: Iterable[str]) -> tuple[list[str], frozenset[str]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; see `foretell.cli.main`."""
-    started = time.monotonic()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # An argument that is not valid text must not fail when it is printed.
         sys.stdout.reconfigure(errors="replace")
     tokens, switches = read_tokens(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(tokens, started, all_options="--help-all" in switches)
+        code = _run(tokens, all_options="--help-all" in switches)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -90,14 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
 
 
-def _run(tokens: Sequence[str], started: float, *, all_options: bool) -> int:
+def _run(tokens: Sequence[str], *, all_options: bool) -> int:
     from foretell.cli.app import make_app
 
     app = make_app(all_options=all_options)
-    action, bound, injected = app.parse_args(tokens, exit_on_error=False, print_error=False)
-    if "started" in injected:
-        # --minutes counts from here, for every command anew.
-        bound.arguments["started"] = started
+    action, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
     result = action(*bound.args, **bound.kwargs)
     return result if isinstance(result, int) else 0
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
-import numpy as np
 from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.inputs import local_model, open_model
+from foretell.cli.inputs import local_model, open_model, text_classifier
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, Count, LabelledInput, Output, Whole, expect
 from foretell.cli.output import (
     Format,
@@ -27,14 +27,8 @@ from foretell.cli.output import (
 )
 from foretell.cli.reports import Report, ends_text, suggestions_text, write_labels_report
 from foretell.cli.words import score_rows
-from foretell.config import LabelsSettings
-from foretell.errors import SettingsError, UsageError
+from foretell.errors import SeenTextsWarning, UsageError
 from foretell.metrics.shown import name_of, shown_value
-
-if TYPE_CHECKING:
-    from foretell.artifacts.model import Model
-    from foretell.data.records import Reading
-    from foretell.metrics.costs import Costs
 
 
 @Parameter(name="*")
@@ -57,19 +51,15 @@ class Breakdown:
     cost: Annotated[str | None, Parameter(metavar="fp=X,fn=Y")] = None
     positive: Annotated[str | None, Parameter(metavar="LABEL")] = None
 
-    def costs(self) -> Costs | None:
+    def costs(self) -> dict[str, float] | None:
         """Return the costs that were given."""
         if self.cost is None:
             expect(self.positive is None, "--cost with --positive", "no --cost", "add --cost fp=X,fn=Y")
             return None
-        from foretell.metrics.costs import costs_of
-
         pairs = (part.partition("=") for part in self.cost.replace(" ", "").split(","))
         try:
-            return costs_of({name: float(value) for name, _, value in pairs})
-        except ValueError as error:
-            if isinstance(error, SettingsError) and "above 0" in error.expected:
-                raise
+            return {name: float(value) for name, _, value in pairs}
+        except ValueError:
             raise UsageError(expected="costs like fp=5,fn=1", found=self.cost, where="--cost") from None
 
 
@@ -116,14 +106,26 @@ def evaluate(
             cache=cache,
         )  # fmt: skip
     if is_words:
-        from foretell.data.corpus import open_corpus
-        from foretell.runtime.words.evaluation import evaluate_words
+        from foretell.data.corpus import Corpus, open_corpus
+        from foretell.language_model import LanguageModel
         from foretell.runtime.words.predictor import WordsRuntime
 
-        lines = counted(open_corpus(data, part="test"), "evaluating")
-        write(evaluate_words(WordsRuntime(opened), lines, cache=cache), format)
-    else:
-        write(_labels_report(opened, data, reading, breakdown, costs), format)
+        corpus, lm = open_corpus(data, part="test"), LanguageModel.from_runtime(WordsRuntime(opened))
+        lines = Corpus(corpus.name, lambda: counted(corpus, "evaluating"), corpus.notes)
+        write(lm.evaluate(lines, cache=cache), format)
+        return 0
+    from foretell.runtime.labels.classifier import LabelsRuntime
+
+    classifier = text_classifier().from_runtime(LabelsRuntime(opened)).set_params(verbose=1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SeenTextsWarning)
+        report = classifier.evaluate(
+            data, folds=breakdown.folds, by=breakdown.by, cost=costs, positive=breakdown.positive,
+            text=reading.text, label=reading.label, format=reading.format, header_row=reading.header_row,
+            sheet=reading.sheet,
+        )  # fmt: skip
+    show_notes(str(each.message) for each in caught)
+    write(report, format)
     return 0
 
 
@@ -132,47 +134,6 @@ def _write_words_report(report: Report, format: Format, *, is_open: bool) -> Non
     flat = {key: value for key, value in report.items() if key != "suggestions"}
     blocks = [listed(score_rows(flat, is_open=is_open)), suggestions_text(report.get("suggestions"))]
     Writer(format, list(flat)).write(report, "\n\n".join(filter(None, blocks)))
-
-
-def _labels_report(
-    opened: Model, data: str, reading: LabelledInput, breakdown: Breakdown, costs: Costs | None
-) -> Report:
-    """Return the evaluation report of a classifier; see `foretell.runtime.labels.evaluation`."""
-    from foretell.data.examples import read_with_column
-    from foretell.data.split import seen_notes
-    from foretell.runtime.labels import evaluation
-    from foretell.runtime.labels.classifier import LabelsRuntime
-
-    settings, by, notes = cast(LabelsSettings, opened.settings), None, list[str]()
-    if breakdown.by is None:
-        examples = reading.read(data, part="test", multi_label=settings.multi_label)
-    else:
-        how: Reading = {**reading.how(), "multi_label": settings.multi_label}
-        examples, by = read_with_column(data, breakdown.by, **how)
-    show_notes(examples.notes)
-    if settings.is_multi_label:
-        evaluation.check_no_costs(costs, breakdown.folds)
-    if breakdown.folds is not None:
-        from foretell.cross_validation import cross_validate
-
-        report = cross_validate(
-            examples, settings, breakdown.folds, preset=opened.preset, by=by, costs=costs,
-            positive=breakdown.positive, progress=lambda done, of: note(f"{done} of {of} folds"), notes=notes,
-        )  # fmt: skip
-        show_notes(notes)
-        return report
-    show_notes(seen_notes(examples.texts, opened.path))
-    runtime = LabelsRuntime(opened)
-    if not settings.is_multi_label:
-        evaluation.check_any_known(examples.labels, runtime.labels, examples.name)
-    verdicts = counted(runtime.classify(examples.texts), "evaluating", len(examples))
-    rows = [list(verdict.probabilities.values()) for verdict in verdicts]
-    found = np.array(rows, np.float32).reshape(len(rows), len(runtime.labels))
-    if settings.is_multi_label:
-        return evaluation.multi_label_report(runtime, examples, found, by=by)
-    return evaluation.evaluation_report(
-        examples.labels, found, runtime.labels, by=by, costs=costs, positive=breakdown.positive
-    )
 
 
 _DIFFER = ("text", "label", "a", "b", "probability_a", "probability_b", "right")

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from foretell.cli.inputs import name_of, open_model
+from foretell.cli.inputs import local_model, name_of
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output
 from foretell.cli.output import Writer, megabytes, note, show_notes
 from foretell.readable import percent
 
 if TYPE_CHECKING:
-    from foretell.data.corpus import Corpus
     from foretell.data.examples import Examples
 
 Target = Literal["onnx", "web"]
@@ -45,19 +44,15 @@ def export(
             downloaded once.
         data: Measure on this data: texts with labels for a model for labels, plain text for one for words.
     """
-    from foretell.data.corpus import open_corpus
-    from foretell.export.model_export import export_model
+    import foretell
 
-    format, opened = output.chosen(), open_model(model)
-    test_data: Examples | Corpus | None = None
-    if data is not None and opened.job == "words":
-        test_data = open_corpus(data)
-    elif data is not None:
-        separator = getattr(opened.settings, "multi_label", "")
-        test_data = reading.read(data, part="test", multi_label=separator)
+    format, trained = output.chosen(), foretell.load(local_model(model))
+    test_data: str | Examples | None = data
+    if data is not None and not isinstance(trained, foretell.LanguageModel):
+        test_data = reading.read(data, part="test", multi_label=trained.multi_label or "")
         show_notes(test_data.notes)
     folder = out or Path(f"{name_of(model)}-{to}")
-    exported = export_model(opened, folder, to, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime)
+    exported = trained.export(to, folder, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime)
     loss = exported.loss
     record = {
         "out": str(folder),

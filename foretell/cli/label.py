@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import shlex
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +27,9 @@ PAGE = Group("Page", sort_key=5)
 _OTHERS = ("skip", "none", "unclear")
 """The answers that are no labels."""
 
-_FOUND, _LISTED = 50, 70
+_COMMANDS = {key: what for key, what in COMMANDS.items() if what not in ("search", "similar")}
+"""The page has the others."""
+
 _SHORT = 12
 """Labels up to which all of them are listed below each text."""
 
@@ -148,58 +149,35 @@ class LabelSession:
         while (item := self._annotation.next(fresh=not self._is_terminal)) is not None:
             if item.id != self._shown:
                 self._show(item)
-            command = self._line("")
+            command = self._line()
             if command is None or (command in ("q", "quit") and command not in self._annotation.labels):
                 return
             self._do(command, item)
         note("no text is left")
 
-    def _line(self, prompt: str) -> str | None:
+    def _line(self) -> str | None:
         """Return the next line without white space around it; None: the input has ended."""
-        if self._is_terminal:
-            show(prompt, end="", flush=True)
         line = sys.stdin.readline()
         return line.strip() if line else None
 
     def _do(self, command: str, item: Item) -> None:
         """Do what one command asks for."""
-        if self._answer(command, [item], suggested=item.suggested):
-            return
-        verb, _, rest = command.partition(" ")
-        if command.startswith("/"):
-            verb, rest = "search", command[1:]
-        verb = COMMANDS.get(verb, verb)
-        if verb == "undo":
-            undone = self._annotation.undo()
-            note(f"undone: {len(undone)}" if undone else "nothing to undo")
+        label, verb = self._label(command, item.suggested), _COMMANDS.get(command, command)
+        if label is not None:
+            self._annotation.answer([item], label)
+        elif verb in _OTHERS:
+            getattr(self._annotation, verb)([item])
+        elif verb == "undo":
+            note("undone" if self._annotation.undo() else "nothing to undo")
             self._shown = None
-        elif verb == "search":
-            if words := rest.strip() or self._line("search: "):
-                self._label_many(self._annotation.search(words, k=_FOUND))
-        elif verb == "similar":
-            self._label_many(self._annotation.similar(item))
         elif verb == "metrics":
             show(_metrics(self._annotation))
         elif verb == "help":
             self._show_help()
         else:
             note(f"expected a key or a label, found {excerpt(visible(command), 30)!r}; ? lists the keys")
-
-    def _answer(self, command: str, items: Sequence[Item], *, suggested: str | None = None) -> bool:
-        """Record an answer about texts; return whether the command was one."""
-        answer = self._label(command, suggested)
-        if answer is not None:
-            self._annotation.answer(items, answer)
-        else:
-            answer = COMMANDS.get(command, command)
-            if answer not in _OTHERS:
-                return False
-            getattr(self._annotation, answer)(items)
-        if len(items) > 1:
-            note(f"{answer} ({len(items)} texts)")
-        elif self._is_terminal:
-            note(answer)
-        return True
+        if self._is_terminal and (label is not None or verb in _OTHERS):
+            note(label or verb)
 
     def _label(self, command: str, suggested: str | None) -> str | None:
         """Return the label that a command means: its name or the beginning of it, its key, or Enter for the
@@ -208,27 +186,9 @@ class LabelSession:
         if command in labels:
             return command
         found = [each for each in labels if len(command) > 2 and each.startswith(command)]
-        if len(found) == 1 and command not in (*COMMANDS.values(), *_OTHERS):
+        if len(found) == 1 and command not in (*_COMMANDS.values(), *_OTHERS):
             return found[0]
         return self._keys.get(command) if command else suggested
-
-    def _label_many(self, items: list[Item]) -> None:
-        """List texts, and label all of them at once if asked to."""
-        while items:
-            for number, item in enumerate(items, start=1):
-                show(f"{number:>4}  {excerpt(item.text, _LISTED)}")
-            prompt = f"label all {len(items)} (key or name; -2 5 leaves out 2 and 5; Enter: go back): "
-            command = self._line(prompt) or ""
-            if not command or self._answer(command, items):
-                break
-            numbers = {int(word) for word in command.lstrip("-").split() if word.isdecimal()}
-            if not command.startswith("-") or not numbers:
-                note("expected a key, a label, or -NUMBERS")
-                break
-            items = [item for number, item in enumerate(items, start=1) if number not in numbers]
-        else:
-            note("no text without an answer found")
-        self._shown = None
 
     def _show(self, item: Item) -> None:
         self._shown = item.id
@@ -243,4 +203,4 @@ class LabelSession:
     def _show_help(self) -> None:
         keyed = [f"{key} {label}" for key, label in self._keys.items()]
         note("labels: " + "  ".join([*keyed, *self._annotation.labels[len(keyed) :]]))
-        note("others: " + "  ".join(f"{key} {what}" for key, what in COMMANDS.items()))
+        note("others: " + "  ".join(f"{key} {what}" for key, what in _COMMANDS.items()))

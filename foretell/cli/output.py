@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from foretell.progress import write_stderr
-from foretell.readable import UNSAFE, csv_cell, json_line, visible
+from foretell.readable import UNSAFE, csv_cell, json_line, pairs, visible
 
 Format = Literal["text", "jsonl", "csv"]
 Item = TypeVar("Item")
@@ -110,9 +110,7 @@ def _padded(cell: str, width: int) -> str:
 
 def listed(rows: Iterable[tuple[str, object]], *, indent: int = 0) -> str:
     """Return names and values, one pair a line, the values in one column."""
-    pairs = [(_shown(name), _shown(value)) for name, value in rows]
-    width = max((len(name) for name, _ in pairs), default=0)
-    return "\n".join(f"{' ' * indent}{name:<{width}}  {value}".rstrip() for name, value in pairs)
+    return pairs(((_shown(name), _shown(value)) for name, value in rows), indent)
 
 
 def excerpt(text: str, width: int = 70) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from cyclopts import Group, Parameter
 
@@ -117,7 +117,7 @@ else:
     LabelsOptions = _options_of("labels")
 
 
-def given(options: object) -> dict[str, object]:
+def given(options: object) -> dict[str, Any]:
     """Return the settings that were given: the fields of an options dataclass that are not None."""
     if options is None:
         return {}

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+import warnings
+from dataclasses import dataclass
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.inputs import local_model
+from foretell.cli.inputs import local_model, text_classifier
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Several, expect
-from foretell.cli.output import note
 from foretell.cli.setting_flags import LabelsOptions, given
-from foretell.cli.train_words import Started, Training, finish, show_survey
-from foretell.config import LabelsSettings
-from foretell.presets import labels_preset_for
-from foretell.progress import view
-
-if TYPE_CHECKING:
-    from foretell.data.examples import Examples
-    from foretell.data.records import Part
-    from foretell.data.soft import Answering
-    from foretell.data.split import Split
-    from foretell.training.labels.ancestor import Ancestor
-    from foretell.training.labels.continued import Continued
+from foretell.cli.train_words import Training, finish
+from foretell.errors import TooFewTextsWarning
 
 
 @Parameter(name="*", group=DATA)
@@ -50,8 +39,8 @@ class Sources:
             DATA. They help with the first few labels. Without DATA the model learns from them alone.
         continue_: Continue this model directory for labels with DATA, which may have new words and new
             labels. Its settings stay, unless they or --preset are given. See docs/continue.md.
-        old: Old examples of the model to continue, learned from again. May be given several times. Without
-            them the old model labels the --unlabelled texts and made-up texts instead.
+        old: Old examples of the model to continue, learned from again. Without them the old model labels the
+            --unlabelled texts and made-up texts instead.
     """
 
     valid: Annotated[str | None, Parameter(metavar="DATA")] = None
@@ -62,7 +51,7 @@ class Sources:
     keep_teacher: bool = False
     label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
     continue_: Annotated[str | None, Parameter(name="--continue", metavar="MODEL")] = None
-    old: Annotated[Several, Parameter(metavar="DATA")] = ()
+    old: Annotated[str | None, Parameter(metavar="DATA")] = None
 
     def check(self, data: str | None) -> None:
         """Check that the options go together."""
@@ -87,7 +76,6 @@ def train_labels(
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
     options: LabelsOptions | None = None,
-    started: Started,
 ) -> None:
     """Train a text classifier.
 
@@ -96,88 +84,23 @@ def train_labels(
             of one), folder with one folder for each label, - for standard input, the named set imdb, or a
             data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
     """
-    from foretell.data.word_vectors import vector_files
-
-    # Before the data is read and TensorFlow is imported, which takes minutes and seconds.
     more.check(data)
-    encoder = None if more.teacher is None else _encoder_folder(more.teacher)
-    if more.vectors is not None:
-        vector_files(more.vectors)
-    changes = given(options)
-    training.check()
-    from foretell.training.labels.ancestor import read_ancestor, settings_for
+    from foretell.data.decode import existing
+    from foretell.data.examples import unlabelled_texts
 
-    ancestor = None if more.continue_ is None else read_ancestor(local_model(more.continue_))
-    settings, name = settings_for(training.preset, changes, ancestor)
-    is_chosen = ancestor is None and training.preset is None and "minutes" in changes and settings.minutes > 0
-    if is_chosen:
-        settings, name = settings_for(labels_preset_for(settings.minutes), changes, None)
-    split, continued, soft = _read(data, more, reading, settings, ancestor)
-    if is_chosen:
-        note(f"--preset {name}, for {settings.minutes:g} minutes\n")
-    from foretell.runtime.encoder import SentenceEncoder
-    from foretell.training.labels.train import train_labels as train
-
-    with view() as listener:
-        model = train(
-            split,
-            settings,
-            replace(
-                training.options(), preset=name, listener=listener, started=started, given=frozenset(changes)
-            ),
-            continued=continued,
-            vectors=more.vectors,
-            teacher=soft if encoder is None else SentenceEncoder.open(encoder),
-            keep_teacher=more.keep_teacher,
-        )
-    finish(model, training, output)
-
-
-def _encoder_folder(teacher: str) -> Path:
-    """Return the folder of a sentence encoder, checked; of one on the Hub the commit is shown."""
-    from foretell.artifacts.kept_teacher import check_encoder_folder
-    from foretell.hub.client import address_of
-    from foretell.hub.models import local_encoder
-
-    folder = local_encoder(teacher)
-    if (address := address_of(folder)) is not None:
-        note(f"teacher: {address}")
-    return check_encoder_folder(folder)
-
-
-def _read(
-    data: str | None, more: Sources, reading: LabelledInput, settings: LabelsSettings,
-    ancestor: Ancestor | None,
-) -> tuple[Split, Continued | None, Answering | None]:  # fmt: skip
-    """Read and show the data of a training; return it with what is continued and a teacher's answers."""
-    from foretell.data.checks import check_learnable
-    from foretell.data.examples import Examples, read_label_hints, unlabelled_texts
-    from foretell.data.soft import read_soft
-    from foretell.data.split import make_split
-    from foretell.surveying.counts import survey_examples
-    from foretell.text.tokenizer import Tokenizer
-    from foretell.training.labels.continued import split_of
-    from foretell.training.labels.rows import joined
-
-    def read(source: str | None, part: Part) -> Examples | None:
-        return None if source is None else reading.read(source, part=part, multi_label=settings.multi_label)
-
-    hints = None if more.label_hints is None else read_label_hints(more.label_hints)
-    found = read(data, "train")
-    examples = found if found is not None else hints or Examples([], [])
-    if found is not None and ancestor is None:
-        check_learnable(examples)
-    soft = None if more.soft is None else read_soft(more.soft, examples.label_names, text=reading.text)
-    unlabelled = [text for each in more.unlabelled for text in unlabelled_texts(each, text=reading.text)]
-    olds = [reading.read(each, part="train") for each in more.old]
-    split, continued = split_of(
-        examples, settings, ancestor, valid=read(more.valid, "test"), hints=hints,
-        unlabelled=[*unlabelled, *(() if soft is None else soft.texts)],
-        old=joined(olds, ", ".join(each.name for each in olds)) if olds else None,
-    )  # fmt: skip
-    tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
-    for each in filter(len, (examples, *olds)):
-        of_one = split if ancestor is None else make_split(each, fraction=0.0, seed=settings.seed)
-        survey = survey_examples(each, of_one, tokens=tokens)
-        show_survey(survey, survey.notes)
-    return split, continued, soft
+    texts = (text for each in more.unlabelled for text in unlabelled_texts(each, text=reading.text))
+    with warnings.catch_warnings():
+        # `finish` says the same.
+        warnings.simplefilter("ignore", TooFewTextsWarning)
+        text_classifier()(training.preset, **given(options), verbose=1).fit(
+            data or [], None if data else [],
+            unlabelled=texts if more.unlabelled else None, valid=more.valid, vectors=more.vectors,
+            teacher=more.teacher if more.soft is None else existing(more.soft),
+            keep_teacher=more.keep_teacher, label_hints=more.label_hints, old=more.old,
+            continue_from=None if more.continue_ is None else local_model(more.continue_),
+            text=reading.text, label=reading.label, format=reading.format, header_row=reading.header_row,
+            sheet=reading.sheet, out=training.out, resume=training.resume, restart=training.restart,
+            overwrite=training.overwrite, baseline=training.baseline, tensorboard=training.tensorboard,
+            checkpoint_seconds=training.checkpoint_seconds,
+        )  # fmt: skip
+    finish(training, output)

@@ -43,7 +43,7 @@ class EstimatorData:
         classes: the labels with their own type, sorted, [label].
         unlabelled: the texts without a label.
         hints: words for the labels; None: none. The same as `examples`: no text has a label.
-        notes: how rows without a label were recognised, one sentence each.
+        notes: how rows of `y` without a label were recognised, one sentence each.
     """
 
     examples: Examples
@@ -70,7 +70,7 @@ def training_data(
         DataError: something that is not a text or a label, or lengths that differ; as `read_examples`.
         SettingsError: hints where texts may have several labels.
     """
-    is_source = isinstance(x, str | Path) or has_columns(x)
+    is_source = isinstance(x, str | Path | Examples) or has_columns(x)
     if y is None and teacher is not None and not is_source:
         x = texts_of(x)
         y = [None] * len(x)
@@ -99,7 +99,7 @@ def _read(source: object, sample_weight: object, how: Reading) -> EstimatorData:
         raise DataError(expected=expected, found="some", where="sample_weight", fix=fix)
     examples = read_examples(source, **how)
     classes = classes_of_names(examples.label_names, examples.label_type)
-    return EstimatorData(examples=examples, classes=classes, notes=tuple(examples.notes))
+    return EstimatorData(examples=examples, classes=classes)
 
 
 def estimator_data(

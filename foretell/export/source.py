@@ -88,7 +88,7 @@ class Source:
             self.length = settings.length
             return
         assert isinstance(settings, WordsSettings)
-        if settings.carries_state:
+        if not settings.follows_article:
             self.kind, layers = "stateful", range(1, settings.layers + 1)
             self.states = {f"{part}_{layer}": settings.units for layer in layers for part in ("h", "c")}
         else:

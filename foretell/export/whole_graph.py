@@ -111,7 +111,7 @@ def _words_read(model: Model) -> list[str]:
         "is_known = Less (ids, n_known)",
         "known = Where (is_known, ids, unknown)",
     ]
-    return lines + (_last_words_front(settings) if settings.pads_front else _last_words_end(settings))
+    return lines + (_last_words_end if settings.is_bidirectional else _last_words_front)(settings)
 
 
 def _last_words_end(settings: LabelsSettings) -> list[str]:

@@ -33,7 +33,7 @@ def keras_model(model: Model) -> keras.Model:
 
 
 def _words_model(settings: WordsSettings, weights: dict[str, np.ndarray]) -> keras.Model:
-    reads_all, layers = settings.carries_state, keras.layers
+    reads_all, layers = not settings.follows_article, keras.layers
     if reads_all:
         ids = x = keras.Input((None,), dtype="int32", name="ids")
         plan = [(layers.Embedding(*weights["embedding"].shape, name="embedding"), [weights["embedding"]])]

@@ -51,11 +51,11 @@ def _sequential(settings: LabelsSettings, size: int, n_labels: int) -> keras.Mod
             keras.Input((settings.length,), dtype="int32", name="ids"),  # [batch, step]
             layers.Embedding(size, settings.embedding_size, name="embedding"),  # [batch, step, embedding]
             layers.Dropout(settings.dropout),
-            *(_convolution(settings) if settings.has_convolution else []),
+            *(_convolution(settings) if settings.network == "cnn-lstm" else []),
             FastLSTM(
                 settings.units,
                 dropout=settings.dropout,
-                recurrent_dropout=0.0 if settings.has_convolution else settings.dropout,
+                recurrent_dropout=0.0 if settings.network == "cnn-lstm" else settings.dropout,
                 name="lstm",
             ),  # [batch, unit]
             layers.Dense(DENSE_UNITS, activation="relu", name="dense"),  # [batch, dense unit]

@@ -86,7 +86,7 @@ def gates_along(model: Model, text: str, layer: str | None = None) -> Gates:
     if name not in layers:
         raise SettingsError(expected=f"one of {', '.join(layers)}", found=repr(layer)[:60], where="layer")
     if isinstance(model.settings, WordsSettings):
-        read = _stream if model.settings.carries_state else _windows
+        read = _windows if model.settings.follows_article else _stream
         spans, values = read(model, text, layers[: layers.index(name) + 1])
     else:
         assert isinstance(model.settings, LabelsSettings)
@@ -158,7 +158,7 @@ def _labels(model: Model, settings: LabelsSettings, text: str, name: str) -> tup
         return _places(spans), values[:, order]
     padded = [(0, 0, 0)] * (settings.length - len(spans)) + spans
     x, places = _embed(weights, padded), _places(padded)
-    if settings.has_convolution:
+    if settings.network == "cnn-lstm":
         x, places = _pooled(weights, x, places)
     values = run_layer(x, _cell(weights, name))
     # Padding and Keras's start of a text are not part of the text.

@@ -15,7 +15,7 @@ from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.data.records import Record, label_of, text_of
 from foretell.data.split import Split, text_key
-from foretell.readable import listed
+from foretell.readable import listed, pairs
 
 _MAX_VOCABULARY = 1_000_000
 NAMES_SHOWN = 12
@@ -42,6 +42,9 @@ class Survey:
     tokens: int
     rows: Rows
     notes: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.name}\n{pairs(self.rows)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from foretell.artifacts.replacement import new_file
 from foretell.data.examples import Examples
 from foretell.data.records import Reading
 from foretell.errors import UsageError
-from foretell.readable import card, html_page, html_text, listed, percent
+from foretell.readable import card, html_page, html_text, listed, pairs, percent
 from foretell.surveying.corrections import accepted_above, write_corrected
 from foretell.surveying.counts import (
     NAMES_SHOWN,
@@ -106,9 +106,7 @@ class DataSurvey:
         }
 
     def __str__(self) -> str:
-        rows = summary_rows(self)
-        width = max(len(name) for name, _ in rows)
-        return "\n".join([self.name, *(f"  {name:<{width}}  {value}" for name, value in rows)])
+        return f"{self.name}\n{pairs(summary_rows(self))}"
 
     def _repr_html_(self) -> str:
         return card(self.name, summary_rows(self))

@@ -122,7 +122,7 @@ class Tokenizer:
             raise DataError(
                 expected=f"texts with at least one {what}",
                 found=f"no {what} that occurs {min_count} times or more" if counts else "none",
-                fix="lower --min-count" if counts else "give other texts",
+                fix="give other texts",
             )
         return cls(library_tokenizer(style, lowercase, tokens, merges), style)
 

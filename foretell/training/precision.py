@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
 
 import tensorflow as tf
 
@@ -20,16 +19,11 @@ same seed gives the same weights."""
 _REPEATS = 16
 
 
-def precision_for(wanted: Literal["auto", Precision], rows: int, inner: int, columns: int) -> Precision:
-    """Return the precision that is wanted; for "auto", the faster one for products of a size.
+def precision_for(rows: int, inner: int, columns: int) -> Precision:
+    """Return the faster precision for products of a size, that of the largest product of a training step.
 
-    Args:
-        wanted: a precision, or "auto": float32 for small products, else the faster one in a measurement of a
-            tenth of a second.
-        rows, inner, columns: the size of the largest product of a training step.
+    float32 for small products, else the faster one in a measurement of a tenth of a second.
     """
-    if wanted != "auto":
-        return wanted
     if rows * inner * columns < _MIN_MULTIPLICATIONS:
         return "float32"
     a = tf.random.stateless_normal([rows, inner], [1, 2])

@@ -24,7 +24,7 @@ def load_tensorflow() -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with Interrupt() as interrupt:
             try:
-                with _closed_stderr(), _hidden_pandas():
+                with _closed_stderr(), without_pandas():
                     import_module("sklearn.utils.validation")
                     import_module("keras")
                     # The first operation looks for devices, about which TensorFlow writes too.
@@ -40,7 +40,7 @@ def load_tensorflow() -> None:
 
 
 @contextmanager
-def _hidden_pandas() -> Iterator[None]:
+def without_pandas() -> Iterator[None]:
     """Hide pandas in the command line's process, which needs it nowhere.
 
     scikit-learn and Keras import pandas where it is installed, and pandas PyArrow, which hangs beside

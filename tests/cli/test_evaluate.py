@@ -160,7 +160,7 @@ def test_what_needs_one_label_a_text_is_refused(run: Run, data: Path, model: Pat
     for command, says in (
         (("evaluate", str(model), str(data), "--cost", "fp=1,fn=2"), "no cost"),
         (("evaluate", str(model), str(data), "--folds", "2"), "no folds"),
-        (("compare", str(model), str(model), str(data)), "for compare"),
+        (("compare", str(model), str(model), str(data)), "a model with one label for each text"),
         (("classify", str(model), "--literal", "x", "--abstain-below", "0.5"), "each label has a threshold"),
         (("train", "labels", str(data), "--multi-label", "x", "--out", "nowhere"), "a separator"),
     ):

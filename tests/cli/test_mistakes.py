@@ -68,6 +68,8 @@ COMMANDS = [
     (f"{NEW} --continue m --label-hints x.csv", 2, "found --label-hints"),
     ("train words notes.txt --out new --old notes.txt", 2, "old: expected a model to continue"),
     (f"{NEW} --old tickets.csv", 2, "--old: expected --continue MODEL"),
+    (f"{NEW} --soft nope.csv", 1, "nope.csv: expected a file"),
+    (f"{NEW} --vectors nope.txt", 1, "nope.txt: expected"),
     # Values out of range.
     (f"{NEW} --units 0", 2, "--units: expected a number from 1 to 8192, found 0"),
     (f"{NEW} --units abc", 2, "whole number"),
@@ -120,6 +122,7 @@ COMMANDS = [
     ("evaluate m reviews.csv --positive negative", 2, "expected --cost with --positive"),
     ("evaluate m reviews.csv --cost fp=1,fn=1 --positive odd", 2, "found odd"),
     ("evaluate w notes.txt --by source", 2, "--by or --cost with a model for words"),
+    ("compare m w reviews.csv", 2, "w: expected two classifiers, found a language model; compare"),
     ("compare m m stars.csv --text body --label stars", 1, "found 0, 1, 2"),
     ("export m --out new --int8", 2, "--data"),
     ("export m --out new --to web --runtime missing.tgz", 1, "missing.tgz"),

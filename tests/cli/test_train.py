@@ -15,9 +15,7 @@ from pathlib import Path
 import pytest
 from cli_workplace import TINY, Run, report_of, settings_of
 
-from foretell.cli import train_words
-from foretell.config import WordsSettings, from_dict
-from foretell.data.corpus import Corpus
+from foretell.config import from_dict
 
 
 def test_words_with_validation_text_of_ones_own(run: Run, tmp_path: Path) -> None:
@@ -35,17 +33,6 @@ def test_words_with_validation_text_of_ones_own(run: Run, tmp_path: Path) -> Non
     # A preset that was given is not replaced by one for the minutes.
     assert "--preset" not in answer.err
     assert settings_of(out)["patience"] == 2
-
-
-def test_without_time_only_the_first_lines_are_counted(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("foretell.training.budget._MIN_CHARACTERS", 5)
-    corpus = Corpus.from_texts(["the mind", "adapts", "to the way"])
-    assert train_words._survey(corpus, WordsSettings(minutes=1.0), time.monotonic() - 100) == 2
-    assert "only the first 1 lines" in capsys.readouterr().err
-    assert train_words._survey(corpus, WordsSettings(), time.monotonic() - 100) == 6
-    assert "only the first" not in capsys.readouterr().err
 
 
 def interrupted(workplace: Path, out: Path, number: int) -> tuple[int, str]:

@@ -26,7 +26,7 @@ def test_answers_of_a_model_are_of_the_type_of_its_labels(
     tmp_path: Path, label_type: LabelType, classes: list[Any]
 ) -> None:
     write_random(tmp_path / "m", SETTINGS, list(map(str, classes)), label_type=label_type)
-    loaded = foretell.load(tmp_path / "m", job="labels")
+    loaded = foretell.load(tmp_path / "m")
     assert loaded.classes_.tolist() == classes
     (answer,), (verdict,) = loaded.predict([TEXTS[0]]), loaded.classify([TEXTS[0]])
     assert answer in classes

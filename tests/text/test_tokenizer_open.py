@@ -86,7 +86,7 @@ def test_a_long_run_without_spaces_takes_linear_time():
 def test_nothing_to_learn(style):
     with pytest.raises(DataError, match="at least one character, found none"):
         trained([""], style)
-    with pytest.raises(DataError, match="lower --min-count"):
+    with pytest.raises(DataError, match="no character that occurs 2 times or more"):
         trained(["ab"], style, min_count=2)
     assert [trained(["aaabbc"], "char", vocabulary=2).word(i) for i in (3, 4)] == ["a", "b"]
 

@@ -24,7 +24,7 @@ class LabelsNetwork:
     def __init__(self, model: Model, settings: LabelsSettings, threads: Threads) -> None:
         self.length = settings.length
         self._where, self._session = str(model.directory), Session.of_model(model)
-        self._threads, self._pads_front = threads, settings.pads_front
+        self._threads, self._pads_front = threads, not settings.is_bidirectional
         self._n_labels = len(model.labels or ())
         self._unknown = model.tokenizer.unknown or 0
         self._size = network_size(settings, model.tokenizer)

@@ -106,7 +106,7 @@ def network_of(
         raise SettingsError(
             expected=f"a number of words from 0 to {MAX_SIZE:,}", found=f"{cache}", where="cache"
         )
-    if not settings.carries_state:
+    if settings.follows_article:
         if cache:
             expected = "no cache, since the article's network reads a window of words only"
             fix = "leave it out, or train with --preset base"

@@ -102,7 +102,7 @@ def continued_settings(model: Model, name: str | None, changes: Mapping[str, obj
     if name is not None:
         base = replace(cast(LabelsSettings, preset("labels", name)), multi_label=own.multi_label)
     settings = with_changes(base, changes)
-    shape = (*_SHAPE, "length") if own.pads_front else _SHAPE
+    shape = (*_SHAPE, "length") if not own.is_bidirectional else _SHAPE
     check_unchanged(own, settings, shape)
     return settings
 

@@ -71,7 +71,7 @@ def epoch_order(texts: TokenizedTexts, settings: LabelsSettings, epoch: int) -> 
     """
     rng, size = np.random.default_rng([settings.seed, epoch]), settings.batch_size
     order = rng.permutation(len(texts))
-    if settings.pads_front:
+    if not settings.is_bidirectional:
         return order
     lengths, pool = np.diff(texts.starts), _POOL * size
     for first in range(0, len(order), pool):
@@ -131,7 +131,7 @@ class CompactNetwork:
             target.assign(value if value.shape == target.shape else value[words])
         self._words, self._balance, self._settings = words, balance, settings
         self._is_binary = n_labels == 2 and not settings.is_multi_label
-        self._length = settings.length if settings.pads_front else None
+        self._length = None if settings.is_bidirectional else settings.length
         self._place_of = np.zeros(len(self.embeddings), np.int32)
         self._place_of[words] = np.arange(len(words))
         self._first = [variable.numpy() for variable in self._variables()]
@@ -208,8 +208,11 @@ class CompactNetwork:
 def compile_network(
     model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool = False
 ) -> None:
-    """Compile with the optimiser of the settings, as Keras has it; the article's is its Adam, nothing else.
-    The other networks add clipping, and a learning rate that is set before each step.
+    """Compile with the optimizer of the network, as Keras has it.
+
+    The article's is Adam and nothing else; the other networks add clipping, and a learning rate that is set
+    before each step. The bidirectional network learns better with SGD (docs/experiments.md, "Classifiers: SGD
+    compared with Adam").
     """
     import keras
 
@@ -222,10 +225,10 @@ def compile_network(
         loss = "binary_crossentropy" if is_binary else known_loss
         accuracy = keras.metrics.MeanMetricWrapper(known_accuracy, name="accuracy")
     rate = settings.learning_rate
-    if settings.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, global_clipnorm=clip_norm)
-    else:
+    if settings.is_bidirectional:
         optimizer = keras.optimizers.SGD(rate, _MOMENTUM, nesterov=True, global_clipnorm=clip_norm)
+    else:
+        optimizer = keras.optimizers.Adam(rate, global_clipnorm=clip_norm)
     model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
     model.optimizer.build(model.trainable_variables)
     # Makes the variables of the metrics, which Keras otherwise makes in the first step: TensorFlow traces a

@@ -201,10 +201,10 @@ def tokenize(
     With a `known` tokenizer its ids keep their meaning, and new words follow as far as the vocabulary has
     room. One with an open vocabulary stays as it is, since it knows every word.
     """
-    vocabulary, min_count = settings.vocabulary, settings.min_count
+    vocabulary, min_count = settings.vocabulary, 1
     if settings.linear and not settings.has_open_vocabulary:
         vocabulary = max(vocabulary, LINEAR_VOCABULARY)
-        min_count = max(min_count, 2 if len(texts) >= _LARGE_CORPUS_TEXTS else 1)
+        min_count = 2 if len(texts) >= _LARGE_CORPUS_TEXTS else 1
     if known is not None:
         tokenizer = known.with_new_words(texts, vocabulary=vocabulary, min_count=min_count)
     else:

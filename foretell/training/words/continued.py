@@ -54,12 +54,10 @@ class ContinuedWords:
     Attributes:
         model: the language model, with its weights.
         old: old text, learned from again, or None.
-        old_valid: old text to measure on only; None: the end of `old`.
     """
 
     model: Model
     old: Corpus | None = None
-    old_valid: Corpus | None = None
 
     @property
     def lineage(self) -> tuple[str, ...]:
@@ -68,16 +66,16 @@ class ContinuedWords:
 
     def digests(self) -> list[str]:
         """Return what decides the training beside the new text."""
-        parts = [part.digest() for part in (self.old, self.old_valid) if part is not None]
+        parts = [] if self.old is None else [self.old.digest()]
         return [f"continues {self.model.sha256}", *parts, f"{self.old is None}"]
 
 
-def opened(path: str | Path | None, old: Corpus | None, old_valid: Corpus | None) -> ContinuedWords | None:
+def opened(path: str | Path | None, old: Corpus | None) -> ContinuedWords | None:
     """Return what a training continues; None: it continues nothing.
 
     Args:
         path: the model directory of a language model, or None.
-        old, old_valid: its old text, or None.
+        old: its old text, or None.
 
     Raises:
         SettingsError: old text without a model.
@@ -85,16 +83,13 @@ def opened(path: str | Path | None, old: Corpus | None, old_valid: Corpus | None
         ArtifactError: it cannot be trusted (each reason has its own subclass).
     """
     if path is None:
-        if old is not None or old_valid is not None:
-            raise SettingsError(
-                expected="a model to continue, whose old text this is",
-                found="none",
-                where="old" if old is not None else "old-valid",
-            )
+        if old is not None:
+            expected = "a model to continue, whose old text this is"
+            raise SettingsError(expected=expected, found="none", where="old")
         return None
     model = read_model(path)
     settings = model.settings
-    if not (isinstance(settings, WordsSettings) and settings.carries_state):
+    if not isinstance(settings, WordsSettings) or settings.follows_article:
         is_words = isinstance(settings, WordsSettings)
         raise UsageError(
             expected="a language model to continue",
@@ -102,7 +97,7 @@ def opened(path: str | Path | None, old: Corpus | None, old_valid: Corpus | None
             where=str(path),
             fix="train one with foretell train words --preset base",
         )
-    return ContinuedWords(model=model, old=old, old_valid=old_valid)
+    return ContinuedWords(model=model, old=old)
 
 
 def settings_for(
@@ -164,11 +159,9 @@ def continued_corpus(
         the training text, old text first; validation text, or None; old text that the training does not read,
         or None; the settings, with no `valid_fraction` where the new text is too short for validation.
     """
-    old, old_valid = continued.old, continued.old_valid
-    if old is None:
-        return new, valid, old_valid, settings
-    if old_valid is None:
-        old, old_valid = _cut(old, settings.valid_fraction, MIN_MEASURED)
+    if continued.old is None:
+        return new, valid, None, settings
+    old, old_valid = _cut(continued.old, settings.valid_fraction, MIN_MEASURED)
     if valid is None:
         new, valid = _cut(new, settings.valid_fraction, MIN_VALID * _CHARACTERS_PER_WORD)
     if valid is None:

@@ -174,7 +174,7 @@ def tokenized(
     """
     tokenizer = _tokenizer(run, corpus, settings, known)
     tokens = _encoded(run, "tokens", corpus, tokenizer)
-    if not settings.carries_state:
+    if settings.follows_article:
         return TokenizedCorpus(tokenizer, tokens, None)
     if valid is None:
         return TokenizedCorpus(tokenizer, *split_tokens(tokens, settings.valid_fraction))
@@ -202,13 +202,11 @@ def _tokenizer(run: Run, corpus: Corpus, settings: WordsSettings, known: Tokeniz
     """Return the tokenizer of the cache; if there is no whole one, the words are counted."""
 
     def write(lines: InTime, path: Path) -> None:
-        size, min_count = settings.vocabulary, settings.min_count
+        size = settings.vocabulary
         if known is None:
-            tokenizer = Tokenizer.train(
-                lines, settings.tokens, lowercase=settings.lowercase, vocabulary=size, min_count=min_count
-            )
+            tokenizer = Tokenizer.train(lines, settings.tokens, lowercase=settings.lowercase, vocabulary=size)
         else:
-            tokenizer = known.with_new_words(lines, vocabulary=size, min_count=min_count)
+            tokenizer = known.with_new_words(lines, vocabulary=size)
             text = f"{tokenizer.size - known.size:,} new words; those of the model keep their places"
             run.options.listener(Note(text=text))
         if tokenizer.size < 2:

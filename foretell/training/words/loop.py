@@ -80,9 +80,9 @@ class Loop:
         saved = run.resumed()
         size = corpus.tokenizer.size
         # A resumed run keeps its precision, whatever the measurement gives on this machine now.
-        wanted = settings.precision if saved is None else saved.state["precision"]
+        precision = None if saved is None else saved.state["precision"]
         rows = self.plan.streams * settings.window
-        precision = precision_for(wanted, rows, settings.embedding_size, softmax_words(settings, size))
+        precision = precision or precision_for(rows, settings.embedding_size, softmax_words(size))
         self.network = LstmNetwork(settings, size, precision)
         self.steps = Steps(self.network, settings)
         self.state = State(self.network.first_states(self.plan.streams))
@@ -108,8 +108,8 @@ class Loop:
         if self.corpus.valid is None and settings.valid_fraction > 0:
             notes.append("too little text for validation: the weights of the last step are kept")
         notes += self.plan.notes(settings, self.epoch_steps // self.plan.windows)
-        if (words := softmax_words(settings, size)) < size:
-            last = softmax_words(settings, size, ending=True)
+        if (words := softmax_words(size)) < size:
+            last = softmax_words(size, ending=True)
             text = f"sampled softmax: {words:,} of {size:,} words in a step, {last:,} at the end of the"
             notes.append(f"{text} training; validation metrics use all words")
         if self.network.precision == "mixed_bfloat16":
@@ -233,7 +233,7 @@ class Loop:
         ids, targets = self.plan.batch(share, window, entry)
         floor = FLOOR if self.average is None else AVERAGED_FLOOR
         rate = learning_rate(step, self.steps_in_all(), settings.learning_rate, floor)
-        words = softmax_words(settings, self.network.size, ending=self.state.ending)
+        words = softmax_words(self.network.size, ending=self.state.ending)
         return Batch(ids, targets, window == 0, seed_of(settings, number), rate, words)
 
     def _end_epoch(self) -> None:

@@ -22,7 +22,7 @@ from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.networks.lstm_layer import Precision
 from foretell.networks.words import LstmNetwork, States
-from foretell.training.optimizers import Adam, clipped
+from foretell.training.clipping import clipped
 from foretell.training.words.data import NONE, Plan, plan_for
 from foretell.training.words.token_file import TokenFile
 
@@ -41,6 +41,14 @@ the weights that fit a sample best are not quite those that fit all words best."
 
 _AVERAGED_ENDING_SHARE = 1 / 4
 """The same where weights are averaged: their loss goes on falling as long as more words are sampled."""
+
+CLIP_NORM = 0.25
+"""The largest global norm of a gradient. Plain SGD at a rate of 20 needs one so small (docs/experiments.md,
+"Language models: SGD compared with Adam"; Merity et al. 2018 clip AWD-LSTM to the same)."""
+
+NEGATIVES = 2_048
+"""Words that the softmax of a training step is sampled from, where the vocabulary is larger: several times as
+fast as all words, for the same validation loss (docs/experiments.md)."""
 
 ENDING_FACTOR = 8
 """In the last part of a training, so many times as many words are sampled."""
@@ -112,8 +120,7 @@ class Steps:
 
     def __init__(self, network: LstmNetwork, settings: WordsSettings) -> None:
         self.network, self.settings = network, settings
-        kind = Adam if settings.optimizer == "adam" else keras.optimizers.SGD
-        self.optimizer = kind(0.0)
+        self.optimizer = keras.optimizers.SGD(0.0)
         self.optimizer.build(network.trainable_variables)
         self.train = tf.function(self._train)
         self.evaluate = tf.function(self._evaluate)
@@ -145,7 +152,7 @@ class Steps:
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self.optimizer.learning_rate.assign(rate)
         # A single window with a huge gradient must not undo an hour of training.
-        self.optimizer.apply(clipped(gradients, self.settings.clip_norm), variables)
+        self.optimizer.apply(clipped(gradients, CLIP_NORM), variables)
         return loss, right / judged, states
 
     def forward(
@@ -244,12 +251,12 @@ def _plan_and_states(steps: Steps, tokens: TokenFile) -> tuple[Plan, States]:
     return plan, steps.network.first_states(plan.streams)
 
 
-def softmax_words(settings: WordsSettings, size: int, *, ending: bool = False) -> int:
+def softmax_words(size: int, *, ending: bool = False) -> int:
     """Return the number of words in the softmax of a training step: the sampled ones, or all `size`.
 
     The last part of the training, the `ending`, samples more words.
     """
-    return min((settings.negatives or size) * (ENDING_FACTOR if ending else 1), size)
+    return min(NEGATIVES * (ENDING_FACTOR if ending else 1), size)
 
 
 def _right(logits: Tensor, targets: Tensor) -> Tensor:

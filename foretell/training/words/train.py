@@ -92,7 +92,7 @@ def train_words(
         tokens = tokenized(run, corpus, valid, settings, known)
         loop = _loop(run, tokens, settings, start, workers)
         tokens = tokens if loop is None else loop.corpus
-        size = _size(run, tokens, corpus, valid) if settings.carries_state else None
+        size = None if settings.follows_article else _size(run, tokens, corpus, valid)
         kneser_ney = _kneser_ney(run, tokens, settings, gone)
         network = _network(run, tokens, settings, loop)
         model = Model(
@@ -122,7 +122,7 @@ def check_valid(settings: WordsSettings, valid: object, cluster: object = None) 
     """
     given = {"cluster": cluster, "valid": valid, "minutes": settings.minutes or None}
     where = next((name for name, value in given.items() if value is not None), None)
-    if where is not None and not settings.carries_state:
+    if where is not None and settings.follows_article:
         raise UsageError(
             expected=f"no {where}, since the article's network does iterations on all text, one by one",
             found=f"{settings.minutes:g}" if where == "minutes" else "one",
@@ -164,7 +164,7 @@ def _loop(
 
     It comes first because it decides, with a time limit, how much is measured.
     """
-    if not settings.carries_state:
+    if settings.follows_article:
         return None
     run.options.listener(Stage(name="preparing the network", done=0.06))
     # Imported here, because TensorFlow takes seconds to load: errors in the text are reported before that.

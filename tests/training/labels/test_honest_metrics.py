@@ -17,12 +17,12 @@ import pytest
 pytest.importorskip("tensorflow")
 
 import foretell
-from foretell.config import LabelsSettings, with_changes
-from foretell.cross_validation import cross_validate
+from foretell.config import LabelsSettings, to_dict, with_changes
 from foretell.data.examples import Examples, read_examples
 from foretell.data.label_sets import LabelSets
 from foretell.data.split import make_split
 from foretell.presets import LABELS_PRESETS
+from foretell.text_classifier import TextClassifier
 from foretell.training.labels import train
 from foretell.training.labels.ancestor import read_ancestor
 from foretell.training.labels.continued import split_of
@@ -136,8 +136,10 @@ def test_several_labels_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> N
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_cross_validation_is_at_chance(seeds: Sequence[int]) -> None:
     settings, reports = with_changes(SETTINGS, {"folds": 0, "epochs": 1}), []
+    estimator = TextClassifier(verbose=0, **to_dict(settings))
     for seed in seeds:
-        reports.append(cross_validate(texts_and_random_labels(seed), settings, 2))
+        given = texts_and_random_labels(seed)
+        reports.append(estimator.evaluate(given.texts, given.labels, folds=2))
     assert_at_chance([each["accuracy"] for each in reports], N)
 
 

@@ -14,7 +14,7 @@ from foretell.training.options import TrainOptions
 from foretell.training.words.train import train_words
 
 SMALL = WordsSettings(
-    embedding_size=8, units=8, window=10, streams=4, dropout=0.3, learning_rate=0.01, epochs=2, min_steps=1,
+    embedding_size=8, units=8, window=10, streams=4, dropout=0.3, learning_rate=5.0, epochs=2, min_steps=1,
     valid_fraction=0.3, patience=2,
 )  # fmt: skip
 

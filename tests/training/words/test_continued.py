@@ -44,7 +44,7 @@ def continue_with(what: ContinuedWords | None, out: Path, **options: Any) -> Mod
 
 
 def test_it_continues_with_old_text(old: Path, tmp_path: Path) -> None:
-    what, notes = opened(old, phrases(), None), Notes()
+    what, notes = opened(old, phrases()), Notes()
     assert what is not None
     model = continue_with(what, tmp_path / "new", listener=notes)
     before, after = what.model.tokenizer, model.tokenizer
@@ -66,7 +66,7 @@ def test_it_continues_with_old_text(old: Path, tmp_path: Path) -> None:
 
 
 def test_without_old_text_the_kneser_ney_models_are_merged(old: Path, tmp_path: Path) -> None:
-    notes, what = Notes(), opened(old, None, None)
+    notes, what = Notes(), opened(old, None)
     assert what is not None
     whole = continue_with(what, tmp_path / "whole", listener=notes)
     assert "old text: not measured, because no old text was given" in notes
@@ -76,14 +76,14 @@ def test_without_old_text_the_kneser_ney_models_are_merged(old: Path, tmp_path: 
     with pytest.raises(Interrupted):
         continue_with(what, tmp_path / "cut", stop_after_steps=3)
     with pytest.raises(RunError, match="the data"):
-        continue_with(opened(old, None, phrases()), tmp_path / "cut", resume=True)
+        continue_with(opened(old, phrases()), tmp_path / "cut", resume=True)
     resumed = continue_with(what, tmp_path / "cut", resume=True)
     for name, weight in whole.weights.items():
         np.testing.assert_array_equal(weight, resumed.weights[name])
 
 
 def test_the_end_of_each_text_is_set_aside(old: Path) -> None:
-    what = opened(old, phrases(), None)
+    what = opened(old, phrases())
     assert what is not None
     train, valid, old_valid, _ = continued_corpus(new_text(), what, None, SETTINGS)
     before, after = list(phrases()), list(new_text())
@@ -94,7 +94,7 @@ def test_the_end_of_each_text_is_set_aside(old: Path) -> None:
 
 
 def test_a_given_setting_or_preset_is_kept_or_refused(old: Path) -> None:
-    what = opened(old, None, None)
+    what = opened(old, None)
     assert settings_for(None, {"learning_rate": 0.05}, what)[0].learning_rate == 0.05
     for changes in ({"units": 3}, {"tokens": "char"}, {"layers": 2}):
         with pytest.raises(SettingsError, match="as in the model to continue"):
@@ -109,8 +109,8 @@ def test_a_given_setting_or_preset_is_kept_or_refused(old: Path) -> None:
 
 def test_models_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="a model to continue"):
-        opened(None, phrases(), None)
+        opened(None, phrases())
     article = with_changes(SMALL, {"network": "article", "iterations": 3, "window": 3, "valid_fraction": 0.0})
     write_random(tmp_path / "m", article)
     with pytest.raises(UsageError, match="raw integers"):
-        opened(tmp_path / "m", None, None)
+        opened(tmp_path / "m", None)

@@ -25,15 +25,14 @@ from tests.training.words.small import SMALL, noisy_corpus, trained
 
 
 def test_a_sampled_softmax_judges_the_first_eight_streams_of_every_eighth_step() -> None:
-    settings = with_changes(SMALL, {"negatives": 20})
-    network = LstmNetwork(settings, 300)
-    steps, states = Steps(network, settings), network.first_states(11)
+    network = LstmNetwork(SMALL, 300)
+    steps, states = Steps(network, SMALL), network.first_states(11)
     ids = np.random.default_rng(0).integers(0, 300, [11, 10]).astype(np.int32)
-    hidden, _ = network.hidden(ids, states, seed_of(settings, 8))
+    hidden, _ = network.hidden(ids, states, seed_of(SMALL, 8))
     targets = np.full_like(ids, NONE)
     targets[:, -1] = network.logits(hidden[:, -1]).numpy().argmax(axis=-1)
     for step in range(17):
-        _, right, judged, _ = steps.forward(ids, targets, states, seed_of(settings, step), 20)
+        _, right, judged, _ = steps.forward(ids, targets, states, seed_of(SMALL, step), 20)
         assert float(judged) == (0 if step % 8 else 8)
         assert step != 8 or float(right) == 8
 
