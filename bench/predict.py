@@ -88,7 +88,7 @@ def _ways(folder: Path, texts: list[str]) -> dict[str, Call]:
     ways: dict[str, Call] = {
         "Keras, padded to the network's length": lambda: network.predict(ids, batch_size=BATCH, verbose=0)
     }
-    if not LABELS_PRESETS[model.preset].pads_front:
+    if LABELS_PRESETS[model.preset].is_bidirectional:
         data = _by_batch(ids)
         ways["Keras, padded to the longest text of each batch"] = lambda: network.predict(data, verbose=0)
     runtime = model._runtime
@@ -115,7 +115,7 @@ def _padded(model: Any, texts: list[str]) -> Any:
 
     runtime = model._runtime
     settings, ids = runtime.model.settings, runtime.tokenizer.encode_batch(texts)
-    padded, _ = pad(ids, settings.length, front=settings.pads_front)
+    padded, _ = pad(ids, settings.length, front=not settings.is_bidirectional)
     size = model.to_keras().get_layer("embedding").input_dim
     return np.where(padded < size, padded, runtime.tokenizer.unknown or 0).astype("int32")
 

@@ -9,23 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from foretell.artifacts.directory import Home
-from foretell.config import WordsSettings, to_dict
-from foretell.data.corpus import Corpus, corpus_of
+from foretell.config import to_dict
+from foretell.data.corpus import corpus_of
 from foretell.machine import require_training
 from foretell.presets import words_preset_for
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Written
-from foretell.summary import Report, Trained, directory_of
-from foretell.text.tokenizer import Tokenizer
+from foretell.summary import Report, Trained, directory_of, show_text
 from foretell.training.events import Listener, Note, silent
 
 if TYPE_CHECKING:
     from foretell.runtime.words.scoring import Score
-
-_SURVEY_SHARE = 1 / 16
-"""The part of the time left that counting the text may take, which only the reader needs."""
 
 __all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report", "Written"]
 
@@ -144,7 +140,7 @@ class LanguageModel(Trained[WordsRuntime]):
         ):
             is_free = preset is None and continued is None and "minutes" in settings and chosen.minutes > 0
             if is_free or show is not silent:
-                words = _show_text(corpus, chosen, started, show)
+                words = show_text(corpus, chosen, started, show)
             if is_free:
                 chosen, name = settings_for(words_preset_for(chosen.minutes, words), settings, None)
                 show(Note(text=f"--preset {name}, for {chosen.minutes:g} minutes for {words:,} words"))
@@ -295,24 +291,6 @@ def _each(
     if isinstance(text, str):
         return ask(text)
     return list(map(ask, text)) if isinstance(text, list) else map(ask, text)
-
-
-def _show_text(corpus: Corpus, settings: WordsSettings, started: float, show: Listener) -> int:
-    """Show the counts of a text, and return its tokens; the training itself shows the notes on it.
-
-    With a time limit, only the lines are counted that can be in a sixteenth of the time left.
-    """
-    from foretell.surveying.counts import survey_corpus
-    from foretell.training.budget import Budget, InTime
-
-    budget = Budget(settings.minutes, started)
-    lines = InTime(corpus, budget, budget.share(_SURVEY_SHARE))
-    tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
-    survey = survey_corpus(corpus, tokens=tokens, lines=lines)
-    show(Note(text=str(survey)))
-    if lines.is_cut:
-        show(Note(text=f"the time limit is short: only the first {lines.count:,} lines are counted here"))
-    return survey.tokens
 
 
 def _reopened(home: Home) -> LanguageModel:

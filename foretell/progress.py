@@ -11,7 +11,7 @@ import multiprocessing
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Self
 
@@ -31,6 +31,9 @@ _UPDATE_SECONDS = 0.25
 
 _BAR = 24
 """Characters of the bar."""
+
+_AT_ONCE = 512
+"""Texts between two signs of progress."""
 
 
 def write_stderr(text: str) -> None:
@@ -137,6 +140,13 @@ def shown(verbose: int | None, listener: Listener | None = None) -> Iterator[Lis
             also(event)
 
         yield both
+
+
+def watched(texts: Sequence[str], what: str, listener: Listener) -> Iterator[Sequence[str]]:
+    """Yield texts in parts, at least one, and show how many were yielded."""
+    for start in range(0, max(1, len(texts)), _AT_ONCE):
+        listener(Stage(name=what, done=start / max(1, len(texts))))
+        yield texts[start : start + _AT_ONCE]
 
 
 def describe(event: Event) -> str:

@@ -1,21 +1,27 @@
-"""What both public classes do with their model directory: report, save, export."""
+"""What both public classes do: show the data of a training; report, save and export the model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from foretell.artifacts.directory import Home
 from foretell.artifacts.manifest import RUN
 from foretell.artifacts.model import Model
-from foretell.config import LabelsSettings
+from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.corpus import Corpus, corpus_of
 from foretell.data.examples import Examples, read_examples
+from foretell.data.split import Split
 from foretell.hub.models import local_path
 from foretell.machine import require_training
 from foretell.metrics.shown import remarks_on, result_of, rows_of
 from foretell.readable import frame, pairs, visible
+from foretell.surveying.counts import survey_corpus, survey_examples
+from foretell.text.tokenizer import Tokenizer
+from foretell.training.budget import Budget, InTime
+from foretell.training.events import Listener, Note, silent
 from foretell.training.report import REPORT, report_of
 
 if TYPE_CHECKING:
@@ -25,6 +31,9 @@ if TYPE_CHECKING:
     from foretell.export.model_export import Exported
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.words.predictor import WordsRuntime
+
+_SURVEY_SHARE = 1 / 16
+"""The part of the time left that counting a text may take, which only the reader needs."""
 
 Runtime = TypeVar("Runtime", bound="LabelsRuntime | WordsRuntime")
 
@@ -77,7 +86,7 @@ class Trained(Generic[Runtime]):
             ArtifactError: it cannot be trusted (each reason has its own subclass).
             UsageError: it is for the other job.
         """
-        return cls.from_runtime(cls._kind.open(path, threads=threads))
+        return cls.from_runtime(cast(Runtime, cls._kind.open(path, threads=threads)))
 
     @classmethod
     def from_runtime(cls, runtime: Runtime) -> Self:
@@ -190,3 +199,34 @@ def report_for(model: Model) -> Report:
     rows = ((visible(name), visible(value)) for name, value in rows_of(metrics))
     text = "\n".join([result_of(metrics), *remarks_on(metrics), pairs(rows)])
     return Report(report_of(model.directory, metrics), path if path.is_file() else None, text)
+
+
+def show_examples(
+    examples: Examples, notes: Iterable[str], split: Split, settings: LabelsSettings, listener: Listener
+) -> None:
+    """Show what the data of a training are, and notes on them. Counting takes time: only to a listener."""
+    if listener is silent:
+        return
+    counts, more = [], list(split.notes)
+    if len(examples):
+        tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
+        survey = survey_examples(examples, split, tokens=tokens)
+        counts, more = [str(survey)], survey.notes
+    for note in (*counts, *notes, *more):
+        listener(Note(text=note))
+
+
+def show_text(corpus: Corpus, settings: WordsSettings, started: float, listener: Listener) -> int:
+    """Show the counts of a text, and return its tokens; the training itself shows the notes on it.
+
+    With a time limit, only the lines are counted that can be in a sixteenth of the time left.
+    """
+    budget = Budget(settings.minutes, started)
+    lines = InTime(corpus, budget, budget.share(_SURVEY_SHARE))
+    tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
+    survey = survey_corpus(corpus, tokens=tokens, lines=lines)
+    listener(Note(text=str(survey)))
+    if lines.is_cut:
+        cut = f"the time limit is short: only the first {lines.count:,} lines are counted here"
+        listener(Note(text=cut))
+    return survey.tokens

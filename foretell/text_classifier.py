@@ -19,7 +19,6 @@ from foretell.artifacts.directory import Home
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.estimator_inputs import (
     SEPARATOR,
-    EstimatorData,
     evaluation_data,
     text_chunks,
     texts_of,
@@ -28,12 +27,13 @@ from foretell.data.estimator_inputs import (
 )
 from foretell.data.label_types import classes_of_names
 from foretell.data.records import Reading
-from foretell.data.split import Split, seen_notes
+from foretell.data.split import seen_notes
+from foretell.data.word_vectors import vector_files
 from foretell.errors import SeenTextsWarning, TooFewTextsWarning
 from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
 from foretell.presets import LABELS_PRESETS, changed, labels_preset_for
-from foretell.progress import shown
+from foretell.progress import shown, watched
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import (
     check_any_known,
@@ -42,17 +42,16 @@ from foretell.runtime.labels.evaluation import (
     multi_label_report,
 )
 from foretell.runtime.labels.explanation import Explanation, Word
-from foretell.summary import Trained, directory_of
-from foretell.text.tokenizer import Tokenizer
-from foretell.training.events import Listener, Note, Stage, silent
+from foretell.summary import Trained, directory_of, show_examples
+from foretell.training.events import Listener, Note, silent
+from foretell.training.interrupt import nothing_to_resume
+from foretell.training.options import TrainOptions
+from foretell.training.run import check_can_begin
 
 if TYPE_CHECKING:
     from foretell.training.labels.ancestor import Ancestor
 
 __all__ = ["Explanation", "TextClassifier", "Verdict", "Word"]
-
-_AT_ONCE = 512
-"""Texts that `evaluate` answers between two signs of progress."""
 
 SETTINGS = tuple(f.name for f in dataclasses.fields(LabelsSettings))
 
@@ -197,29 +196,21 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """
         started = time.monotonic()
         require_training()
-        from foretell.data.word_vectors import vector_files
         from foretell.teachers import opened_teacher, with_teacher
-        from foretell.training.interrupt import nothing_to_resume
-        from foretell.training.labels.ancestor import read_ancestor
         from foretell.training.labels.continued import split_of
         from foretell.training.labels.train import train_labels
-        from foretell.training.options import TrainOptions
-        from foretell.training.run import check_can_begin
 
-        ancestor = None if continue_from is None else read_ancestor(directory_of(continue_from))
         with shown(self.verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
-            settings, name = self._settings_for(ancestor, show)
+            settings, name, ancestor = self._settings_for(continue_from, show)
             home, given = Home(out), frozenset(self._changes())
             options = TrainOptions(
                 out=home.path, preset=name, resume=resume, restart=restart, overwrite=overwrite,
                 checkpoint_seconds=checkpoint_seconds, listener=show, started=started, baseline=baseline,
                 given=given, tensorboard=None if tensorboard is None else Path(tensorboard),
             )  # fmt: skip
-            # What can be wrong before the data is read, which may take minutes.
             check_can_begin(options)
             teacher = opened_teacher(teacher, show)
-            if vectors is not None:
-                vector_files(vectors)
+            vector_files(vectors)
             how = Reading(
                 text=text, label=label, format=format, header_row=header_row, sheet=sheet,
                 multi_label=settings.multi_label,
@@ -234,12 +225,11 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
                 valid=validation_data(valid, None if sets is None else sets.names, **how),
                 old=validation_data(old, **how),
             )  # fmt: skip
-            _show_data(data, split, settings, show)
+            show_examples(data.examples, data.notes, split, settings, show)
             train_labels(
                 split, settings, options, continued=continued, vectors=vectors, teacher=teacher,
                 keep_teacher=keep_teacher,
             )  # fmt: skip
-        # A classifier that is continued, and a teacher of all texts, have labels that the examples lack.
         self._open(home, data.classes if continued is None and len(data.classes) else None)
         if reason := self.metrics_.get("not_measured"):
             warnings.warn(str(reason), TooFewTextsWarning, stacklevel=2)
@@ -393,13 +383,14 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             if folds is not None:
                 from foretell.cross_validation import cross_validate
 
-                settings, _ = self._settings_for(None, silent)
+                settings, *_ = self._settings_for(None, silent)
                 return cross_validate(
                     self, examples, settings, folds, by=column, costs=costs, positive=side, listener=show
                 )
             for reason in seen_notes(examples.texts, self._runtime.model.path):
                 warnings.warn(reason, SeenTextsWarning, stacklevel=2)
-            known, rows = self._runtime.labels, _probabilities(self._runtime, examples.texts, show)
+            parts = watched(examples.texts, "evaluating", show)
+            known, rows = self._runtime.labels, np.concatenate([*map(self._runtime.predict_proba, parts)])
         if separator:
             return multi_label_report(self._runtime, examples, rows, by=column)
         check_any_known(examples.labels, known, examples.name)
@@ -419,21 +410,26 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         check_is_fitted(self, "classes_")
         return self._runtime
 
-    def _settings_for(self, ancestor: Ancestor | None, show: Listener) -> tuple[LabelsSettings, str]:
-        """Return the settings of a training and the name of their preset; `minutes` alone chooses one."""
-        from foretell.training.labels.ancestor import settings_for
+    def _settings_for(
+        self, continue_from: str | Path | TextClassifier | None, show: Listener
+    ) -> tuple[LabelsSettings, str, Ancestor | None]:
+        """Return the settings of a training, the name of their preset (`minutes` alone chooses one), and what
+        is continued."""
+        from foretell.training.labels.ancestor import read_ancestor, settings_for
 
+        ancestor = None if continue_from is None else read_ancestor(directory_of(continue_from))
         changes = self._changes()
         settings, name = settings_for(self.preset, changes, ancestor)
         if self.preset is None and ancestor is None and self.minutes:
             settings, name = settings_for(labels_preset_for(settings.minutes), changes, None)
             show(Note(text=f"--preset {name}, for {settings.minutes:g} minutes"))
-        return settings, name
+        return settings, name, ancestor
 
     def _changes(self) -> dict[str, object]:
         return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}
 
     def _open(self, home: Home, classes: Array | None, runtime: LabelsRuntime | None = None) -> None:
+        # None: of a classifier that is continued, or a teacher's, which has labels that the examples lack.
         self._home = home
         self._runtime = opened = LabelsRuntime.open(home.path) if runtime is None else runtime
         stored = classes_of_names(opened.labels, opened.model.label_type)
@@ -461,27 +457,3 @@ def _answers(X: object, answer: Callable[[list[str]], Iterable[object]]) -> Any:
     if isinstance(X, Iterator):
         return (each for texts in text_chunks(X) for each in answer(texts))
     return answer(texts_of(X))
-
-
-def _probabilities(runtime: LabelsRuntime, texts: Sequence[str], show: Listener) -> Array:
-    """Return the probabilities [text, label] of texts, and show how many are done."""
-    rows = [runtime.predict_proba([])]
-    for start in range(0, len(texts), _AT_ONCE):
-        show(Stage(name="evaluating", done=start / len(texts)))
-        rows.append(runtime.predict_proba(texts[start : start + _AT_ONCE]))
-    return np.concatenate(rows)
-
-
-def _show_data(data: EstimatorData, split: Split, settings: LabelsSettings, show: Listener) -> None:
-    """Show what the data of a training are, and notes on them; counting takes time, so only to somebody."""
-    if show is silent:
-        return
-    from foretell.surveying.counts import survey_examples
-
-    notes = [*data.notes, *split.notes]
-    if len(data.examples):
-        tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
-        survey = survey_examples(data.examples, split, tokens=tokens)
-        notes = [str(survey), *data.notes, *survey.notes]
-    for note in notes:
-        show(Note(text=note))

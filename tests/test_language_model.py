@@ -12,14 +12,7 @@ import pytest
 
 import foretell
 from foretell import LanguageModel
-from foretell.errors import (
-    ArtifactError,
-    DataError,
-    Interrupted,
-    RunError,
-    SettingsError,
-    UsageError,
-)
+from foretell.errors import ArtifactError, DataError, Interrupted, RunError, SettingsError, UsageError
 from foretell.training.events import Checkpointed, Event
 
 LINES = ["The mind adapts and converts the obstacle .", "What stands in the way becomes the way ."] * 15
@@ -31,22 +24,17 @@ def model() -> LanguageModel:
     return LanguageModel.train(LINES, **TINY)
 
 
-@pytest.mark.parametrize(
-    ("use", "how"),
-    [
-        ("next", {"k": 2}),
-        ("next", {"unfinished": True}),
-        ("complete", {"words": 4, "seed": 1}),
-        ("continuations", {"n": 2, "words": 4, "seed": 1}),
-    ],
-)
-def test_one_a_list_and_an_iterator_agree(model: LanguageModel, use: str, how: dict[str, Any]) -> None:
-    texts, ask = ["The mind", "What stands in the ob"], getattr(model, use)
-    one_by_one = [ask(text, **how) for text in texts]
-    assert ask(texts, **how) == one_by_one
-    lazily = ask(iter(texts), **how)
-    assert not isinstance(lazily, list)
-    assert list(lazily) == one_by_one
+def test_one_a_list_and_an_iterator_agree(model: LanguageModel) -> None:
+    texts, how = ["The mind", "What stands in the ob"], {"words": 4, "seed": 1}
+    calls: list[tuple[Any, dict[str, Any]]] = [
+        (model.next, {"unfinished": True}), (model.complete, how), (model.continuations, {"n": 2, **how}),
+    ]  # fmt: skip
+    for ask, options in calls:
+        one_by_one = [ask(text, **options) for text in texts]
+        assert ask(texts, **options) == one_by_one
+        lazily = ask(iter(texts), **options)
+        assert not isinstance(lazily, list)
+        assert list(lazily) == one_by_one
 
 
 def test_the_same_text_is_completed_streamed_and_continued(model: LanguageModel) -> None:
@@ -101,19 +89,14 @@ def sources(folder: Path) -> dict[str, object]:
         path.write_text("\n".join(lines) + "\n")
     frame = pd.DataFrame({"number": range(len(LINES)), "text": LINES})
     return {
-        "list": LINES,
-        "iterator": iter(LINES),
-        "folder": folder,
-        "paths": halves,
-        "pandas column": frame["text"],
-        "pandas table": frame,
-    }
+        "list": LINES, "iterator": iter(LINES), "folder": folder, "paths": halves,
+        "pandas column": frame["text"], "pandas table": frame,
+    }  # fmt: skip
 
 
 def test_every_kind_of_text_gives_the_same_model(model: LanguageModel, tmp_path: Path) -> None:
     for name, source in sources(tmp_path).items():
-        evaluated = model.evaluate(source)
-        assert evaluated == model.evaluate(LINES), name
+        assert model.evaluate(source) == model.evaluate(LINES), name
     with pytest.raises(DataError, match="text='"):
         LanguageModel.train(sources(tmp_path)["pandas table"], text="words", **TINY)
 

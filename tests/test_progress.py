@@ -43,16 +43,10 @@ def test_a_terminal_gets_a_live_view(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm")
-    assert isinstance(view(), LiveView)
     with view() as show:
-        show(STEP)
-        show(EPOCH)
+        assert isinstance(show, LiveView)
         show(Note(text="[not] markup \x1b]0;x\x07"))
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "validation: loss 0.600" in captured.err
-    assert "[not] markup \u241b]0;x\u2407" in captured.err
+    assert "[not] markup \u241b]0;x\u2407" in capsys.readouterr().err
 
 
 def test_nothing_is_shown_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,8 +59,6 @@ def test_nothing_is_shown_unless_asked_for(capsys: pytest.CaptureFixture[str]) -
         show(EPOCH)
     assert events == [EPOCH, EPOCH]
     assert "epoch 1/2" in capsys.readouterr().err
-    with shown(0) as show:
-        show(EPOCH)
 
 
 def test_one_bar_shows_all_stages_and_never_goes_back(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from foretell import errors
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
-from foretell.errors import DataError, ForetellError, Interrupted, UsageError
+from foretell.errors import DataError, ForetellError
 from foretell.machine import usable_processors
 from foretell.readable import card, frame, visible
 from foretell.summary import Report, report_for
@@ -48,10 +48,6 @@ def test_a_card_escapes_every_text() -> None:
     assert "\x1b" not in html
     assert "\u202e" not in html
     assert page.text.endswith("vocabulary7 words")
-
-
-def test_exit_codes() -> None:
-    assert (ForetellError.exit_code, UsageError.exit_code, Interrupted.exit_code) == (1, 2, 130)
 
 
 def test_an_error_reads_as_one_line() -> None:

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -29,6 +29,9 @@ from foretell.cli.reports import Report, ends_text, suggestions_text, write_labe
 from foretell.cli.words import score_rows
 from foretell.errors import SeenTextsWarning, UsageError
 from foretell.metrics.shown import name_of, shown_value
+
+if TYPE_CHECKING:
+    from foretell.artifacts.model import Model
 
 
 @Parameter(name="*")
@@ -84,9 +87,9 @@ def evaluate(
         model: Model directory.
         data: Texts with labels for a model for labels, plain text for a model for words; - is standard input.
     """
-    costs, on_many = breakdown.costs(), files.check(needs_out=False)
-    opened, format, out = open_model(model), output.chosen(), files.out is not None
-    is_words, leave = opened.job == "words", "leave it out"
+    breakdown.costs()
+    on_many, opened, format = files.check(needs_out=False), open_model(model), output.chosen()
+    is_words, out, leave = opened.job == "words", files.out is not None, "leave it out"
     for is_wrong, what, fix in (
         (on_many and breakdown != WHOLE, "--folds, --by or --cost with evaluate --cluster", leave),
         (out, "--out with evaluate --cluster", "foretell classify --cluster writes the rows"),
@@ -106,27 +109,37 @@ def evaluate(
             cache=cache,
         )  # fmt: skip
     if is_words:
-        from foretell.data.corpus import Corpus, open_corpus
-        from foretell.language_model import LanguageModel
-        from foretell.runtime.words.predictor import WordsRuntime
+        write(_measured_words(opened, data, cache), format)
+    else:
+        write(_measured_labels(opened, data, reading, breakdown), format)
+    return 0
 
-        corpus, lm = open_corpus(data, part="test"), LanguageModel.from_runtime(WordsRuntime(opened))
-        lines = Corpus(corpus.name, lambda: counted(corpus, "evaluating"), corpus.notes)
-        write(lm.evaluate(lines, cache=cache), format)
-        return 0
+
+def _measured_words(opened: Model, data: str, cache: int) -> Report:
+    """Return the report of a language model."""
+    from foretell.data.corpus import Corpus, open_corpus
+    from foretell.language_model import LanguageModel
+    from foretell.runtime.words.predictor import WordsRuntime
+
+    corpus = open_corpus(data, part="test")
+    lines = Corpus(corpus.name, lambda: counted(corpus, "evaluating"), corpus.notes)
+    return LanguageModel.from_runtime(WordsRuntime(opened)).evaluate(lines, cache=cache)
+
+
+def _measured_labels(opened: Model, data: str, reading: LabelledInput, breakdown: Breakdown) -> Report:
+    """Return the report of a classifier; a warning is a note."""
     from foretell.runtime.labels.classifier import LabelsRuntime
 
     classifier = text_classifier().from_runtime(LabelsRuntime(opened)).set_params(verbose=1)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SeenTextsWarning)
-        report = classifier.evaluate(
-            data, folds=breakdown.folds, by=breakdown.by, cost=costs, positive=breakdown.positive,
-            text=reading.text, label=reading.label, format=reading.format, header_row=reading.header_row,
-            sheet=reading.sheet,
+        report: Report = classifier.evaluate(
+            data, text=reading.text, label=reading.label, format=reading.format,
+            header_row=reading.header_row, sheet=reading.sheet, folds=breakdown.folds, by=breakdown.by,
+            cost=breakdown.costs(), positive=breakdown.positive,
         )  # fmt: skip
     show_notes(str(each.message) for each in caught)
-    write(report, format)
-    return 0
+    return report
 
 
 def _write_words_report(report: Report, format: Format, *, is_open: bool) -> None:

@@ -129,12 +129,14 @@ def read_word_vectors(
     return replace(vectors, notes=_coverage_notes(vectors, tokens, path_or_name))
 
 
-def vector_files(path_or_name: str | Path) -> tuple[Path, ...]:
-    """Return the files of word vectors: one, or those of `GLOVE`. Only the first bytes are checked.
+def vector_files(path_or_name: str | Path | None) -> tuple[Path, ...]:
+    """Return the files of word vectors: one, those of `GLOVE`, or none. Only the first bytes are checked.
 
     Raises:
         DataError, MissingExtraError: as `read_word_vectors`.
     """
+    if path_or_name is None:
+        return ()
     if str(path_or_name) == GLOVE:
         return _glove_files()
     path = existing(path_or_name)

@@ -21,23 +21,13 @@ def test_evaluate_labels(run: Run) -> None:
     assert {"accuracy", "macro_f1", "labels", "confusion", "calibration_error", "coverage"} <= set(report)
     assert report["coverage"][0]["coverage"] == 1
     assert report["coverage"][0]["accuracy"] == report["accuracy"]
-    shown = run("evaluate", "reviews-model", "reviews.csv").out
-    lines = shown[shown.index("abstain below") :].splitlines()
-    shown_rows = lines[1 : 1 + len(report["coverage"])]
-    for line, row in zip(shown_rows, report["coverage"], strict=True):
-        assert line.split()[:5] == [
-            f"{row['threshold']:g}",
-            *(f"{100 * row['coverage']:.2f} %".split()),
-            *(f"{100 * row['accuracy']:.2f} %".split()),
-        ]
     # What the table says of a threshold is what classify does with it.
     threshold = report["coverage"][-1]["threshold"]
     command = ("classify", "reviews-model", "reviews.csv", "--no-keep-columns", "--format", "jsonl")
     rows = rows_of(run(*command, "--abstain-below", str(threshold)))
     answered = sum(row["label"] != "" for row in rows)
     assert answered / 40 == pytest.approx(report["coverage"][-1]["coverage"])
-    assert "accuracy" in shown
-    assert "true \\ predicted" in shown
+    assert "true \\ predicted" in run("evaluate", "reviews-model", "reviews.csv").out
 
 
 def test_intervals_are_shown_with_their_method_and_are_in_the_table(run: Run) -> None:
@@ -45,7 +35,6 @@ def test_intervals_are_shown_with_their_method_and_are_in_the_table(run: Run) ->
     text = run("evaluate", "reviews-model", "reviews.csv").out
     low, high = report["intervals"]["accuracy"]
     assert f"({100 * low:.2f} % to {100 * high:.2f} %)" in text
-    assert "95 % confidence, by the percentile bootstrap over texts (1,000 resamples, seed 0)" in text
     rows = rows_of(run("evaluate", "reviews-model", "reviews.csv", "--format", "csv"))
     assert [row["label"] for row in rows] == ["negative", "positive"]
     for row in rows:
@@ -66,9 +55,6 @@ def test_slices_are_the_metrics_of_each_value(run: Run, workplace: Path) -> None
     command = ("evaluate", "reviews-model", "sliced.csv", "--by", "source")
     report = report_of(run(*command, "--json"))
     assert [(row["value"], row["texts"]) for row in report["slices"]["values"]] == [("web", 2), ("mail", 1)]
-    text = run(*command).out
-    assert "source" in text
-    assert "mail" in text
     table = rows_of(run(*command, "--format", "csv"))
     assert [(row["source"], row["texts"]) for row in table] == [("web", "2"), ("mail", "1")]
     assert float(table[0]["accuracy"]) == report["slices"]["values"][0]["accuracy"]
@@ -123,10 +109,6 @@ def test_every_command_works_with_several_labels(run: Run, data: Path, model: Pa
         name for name in answer["probabilities"] if name in answer["label"].split("|")
     ]
     assert list(answer["probabilities"]) == ["billing", "bug", "ux"]
-    (row,) = rows_of(run("classify", str(model), "--literal", "crash", "--format", "csv"))
-    assert "labels" not in row
-    assert "thing" in run("classify", str(model), str(data)).out
-
     survey = report_of(run("data", str(data), "--multi-label", "|", "--json"))
     assert survey["labels"] == {"billing": 28, "bug": 30, "ux": 30}
 
@@ -135,21 +117,12 @@ def test_every_command_works_with_several_labels(run: Run, data: Path, model: Pa
     assert report["texts"] == 60
     assert report["labels"]["bug"]["support"] == 30
     assert [each["value"] for each in report["slices"]["values"]] == ["a", "b"]
-    shown = run("evaluate", str(model), str(data)).out
-    assert "Micro F1" in shown
-    assert "threshold" in shown
+    assert "Micro F1" in run("evaluate", str(model), str(data)).out
     table = rows_of(run("evaluate", str(model), str(data), "--format", "csv"))
     assert [each["label"] for each in table] == ["billing", "bug", "ux"]
-    assert run("evaluate", str(model), str(data), "--by", "source", "--format", "csv").out.startswith(
-        "source,texts"
-    )
 
-    for label in ("bug", "ux"):
-        why = report_of(run("explain", str(model), "crash ugly thing", "--label", label, "--json"))
-        assert why["label"] == label
-    wrong = run("explain", str(model), "crash", "--label", "nothing")
-    assert wrong.code != 0
-    assert "a label of the model: billing, bug, ux" in wrong.err
+    why = report_of(run("explain", str(model), "crash ugly thing", "--label", "ux", "--json"))
+    assert why["label"] == "ux"
 
     exported = run("export", str(model), "--to", "onnx", "--out", str(tmp_path / "copy"), "--data", str(data))
     assert exported.code == 0, exported.err

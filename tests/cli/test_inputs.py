@@ -29,17 +29,7 @@ def test_an_existing_file_and_standard_input_are_read(argument: str) -> None:
     assert not names_source(argument, literal=True)
 
 
-TEXTS = [
-    "",
-    "bad",
-    "two\nlines",
-    "the end.",
-    "read notes.csv today",
-    "x" * 5000,
-    "x" * 300,
-    "a\0b",
-    "~",
-]
+TEXTS = ["", "bad", "two\nlines", "the end.", "read notes.csv today", "x" * 5000, "x" * 300, "a\0b", "~"]
 
 
 @pytest.mark.parametrize("argument", TEXTS)

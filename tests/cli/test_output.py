@@ -16,12 +16,7 @@ from pathlib import Path
 import pytest
 
 from foretell.cli import output
-from foretell.cli.output import (
-    Writer,
-    aligned,
-    as_json,
-    listed,
-)
+from foretell.cli.output import Writer, aligned, as_json, listed
 
 NASTY = "\x1b]0;title\x07\x1b[31mred\x9b0m \x7f\r \u202eback\u202c \u2066i\u2069"
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "＝1"]

@@ -6,14 +6,12 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
-from cli_workplace import Run
 
 from foretell.cli.app import COMMANDS
 
@@ -41,16 +39,3 @@ def test_each_example_serves_and_stops_when_asked(workplace: Path, example: str,
             process.kill()
     assert [line["route"] for line in lines] == ["/v1/models", "/v1/classify"]
     assert all(line["request_id"] and line["time"] for line in lines)
-
-
-def test_a_port_in_use_is_one_line(run: Run) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        answer = run("serve", "notes-model", "--port", port)
-    assert answer.code == 1
-    assert answer.err == (
-        f"foretell: 127.0.0.1: expected a free port, found port {port} in use; "
-        "stop the program that uses it, or choose another --host or --port\n"
-    )

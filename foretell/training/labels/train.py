@@ -115,7 +115,7 @@ def train_labels(
         vectors, encoder = None, None
     kept = encoder.files() if encoder is not None and keep_teacher else None
     used = answering or encoder
-    files = () if vectors is None else vector_files(vectors)
+    files = vector_files(vectors)
     digests = [sha256_of(*files) if files else "", "" if used is None else used.sha256]
     more = ["keep_teacher" if kept is not None else "", "" if continued is None else continued.digest()]
     request = request_of(split, settings, *digests, *more)
