@@ -34,8 +34,6 @@ def test_flag_then_environment_then_file_then_preset(
         ("uints = 3", "did you mean units?"),
         ("units = [3]", "Invalid value for [units]"),
         ("units = ", "TOML"),
-        ("[units]\nx = 1", "[units][x]"),
-        ("units = 0.5", "whole number"),
         ("config = 'other.toml'", "[config]"),
     ],
 )

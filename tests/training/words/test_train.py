@@ -71,9 +71,7 @@ def lines_of(out: Path) -> list[tuple[int, float, float | None]]:
     return [(line["step"], line["loss"], line.get("valid_loss")) for line in lines]
 
 
-@pytest.mark.parametrize(
-    "precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.soak)])
 def test_it_resumes_bit_for_bit(
     whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
