@@ -49,10 +49,14 @@ def main() -> None:
         reviews.write_text("\n".join(texts_of(imdb("test"))[::60]), encoding="utf-8")
         sets["imdb"] = (folder / "imdb", reviews)
     for name, (path, data) in sets.items():
-        results = Results(f"keyboard_{name}", ["model", "top-1", "top-3", "keystrokes saved"])
+        columns = ["model", "top-1", "95 % interval", "top-3", "keystrokes saved"]
+        results = Results(f"keyboard_{name}", columns)
         models = evaluate(path, data)["suggestions"]["models"]
         for key, what in NAMES.items():
-            results.add(what, *(f"{100 * value:.1f}" for value in models[key].values()))
+            values = models[key]
+            low, high = (f"{100 * end:.1f}" for end in values["intervals"]["top1_accuracy"])
+            cells = (f"{100 * values[each]:.1f}" for each in ("top3_accuracy", "keystrokes_saved"))
+            results.add(what, f"{100 * values['top1_accuracy']:.1f}", f"{low}–{high}", *cells)
     _show_browser(model, paths, folder / "web")
 
 

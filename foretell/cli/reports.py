@@ -170,8 +170,11 @@ def suggestions_text(report: Report | None) -> str:
         return ""
     rows: list[Row] = [("next word", "first suggestion", "among three", "keystrokes saved")]
     for name, metrics in report["models"].items():
-        rows.append((_MODELS[name], *map(percent, metrics.values())))
+        ends = metrics["intervals"].items()
+        rows.append((_MODELS[name], *(_with_ends("accuracy", metrics[key], each) for key, each in ends)))
+    how = report["interval_method"]
     return (
         f"{aligned(rows)}\nOn the first {report['positions']:,} tokens; the cache holds "
-        f"{report['cache_words']:,} words."
+        f"{report['cache_words']:,} words. In brackets: {100 * how['level']:g} % confidence, by the "
+        f"{how['name']}."
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from foretell.data.records import Record, is_missing
+from foretell.errors import DataError
 from foretell.readable import csv_cell, json_line
 
 if TYPE_CHECKING:
@@ -71,7 +72,11 @@ def row_writer(
         table.writerow(header)
 
     def write(fields: Mapping[str, object], answer: Mapping[str, object]) -> None:
-        row = {**fields, **{names[part]: value for part, value in answer.items() if part in names}}
+        named = {names[part]: value for part, value in answer.items() if part in names}
+        if taken := fields.keys() & named.keys():
+            expected = "the columns of the file's first rows (or --no-keep-columns)"
+            raise DataError(expected=expected, found=f"'{min(taken)}', a part of the answer, in a later one")
+        row = {**fields, **named}
         if out_format == "csv":
             table.writerow([csv_cell(row.get(name, "")) for name in header])
         else:

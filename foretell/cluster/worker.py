@@ -109,7 +109,6 @@ def _evaluated(
 
     if isinstance(model, WordsRuntime):
         return _scored_as_one(task, model, rows, counts)
-
     labels: list[str] = []
     probabilities: list[Sequence[float]] = []
     for record, _, skipped, raw in _answers(task, model, rows):
@@ -149,7 +148,7 @@ def _answers(task: Task, model: Runtime, rows: Iterator[Row]) -> Iterator[Answer
             unread = record, no_answer(SCORE, problem), UNREADABLE, ()
             yield unread if problem else _scored(task, model, record)
         return
-    waiting: deque[Row] = deque()
+    waiting = deque[Row]()
 
     def texts() -> Iterator[str]:
         for row in rows:

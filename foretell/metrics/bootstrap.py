@@ -134,6 +134,16 @@ def sums(values: Float64s | csr_array) -> Float64s:
     return np.concatenate(blocks)
 
 
+def ratio_intervals(parts: Float64s, wholes: Float64s) -> list[Interval | None]:
+    """Return the interval of each ratio of sums, of `parts` and `wholes` [block, ratio].
+
+    Blocks of neighbouring texts or words are drawn, since neighbours depend on one another (block bootstrap:
+    Künsch 1989).
+    """
+    above, below = np.split(sums(np.concatenate([parts, wholes], axis=1)) / len(parts), 2, axis=1)
+    return [interval(values) for values in ratio(above, below, np.nan).T]
+
+
 def mcnemar(correct_a: Flags, correct_b: Flags) -> Report:
     """Return McNemar's exact test of two classifiers that have the same accuracy under the null hypothesis.
 

@@ -15,11 +15,13 @@ anyway.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from foretell.arrays import Float32s, Floats, Integers, Logits, TokenIds
 from foretell.metrics import Flags, Report
+from foretell.metrics.bootstrap import method, ratio_intervals
 from foretell.ngrams.cache import ContinuousCache, distributions, fill
 from foretell.ngrams.ensemble import softmax
 from foretell.ngrams.kneser_ney import Interpolation, KneserNey
@@ -27,6 +29,9 @@ from foretell.ngrams.kneser_ney import Interpolation, KneserNey
 SUGGESTIONS = 3
 CACHE = 500
 """Words in the cache, where none was asked for."""
+
+BLOCK = 50
+"""Positions that are drawn together in a resample: words near one another are not independent."""
 
 METRICS = ("top1_accuracy", "top3_accuracy", "keystrokes_saved")
 
@@ -51,13 +56,10 @@ class Keyboard:
             points = [ord(letter) for letter in word[:_MAX_LETTERS]]
             self._letters[id, : len(points)] = points
 
-    def suggested(
-        self, probabilities: Floats, targets: TokenIds, costs: Integers
-    ) -> tuple[Flags, Flags, Integers]:
-        """Return whether each word that followed was the first suggestion, among three, and its keys.
+    def suggested(self, probabilities: Floats, targets: TokenIds, costs: Integers) -> Suggested:
+        """Return how the words that followed, [position], were suggested by probabilities [position, word].
 
-        All are [position], probabilities [position, word]. Of equally probable words the lower ids come
-        first. `costs` are the words' keys without suggestions.
+        Of equally probable words the lower ids come first. `costs` are their keys without suggestions.
         """
         given = np.take_along_axis(probabilities, targets[:, None], axis=1)
         better = probabilities > given
@@ -70,7 +72,7 @@ class Keyboard:
         keys[is_late] += self._letters_before(better[is_late], targets[is_late])
         can_come = self._can_come[targets]
         keys = np.where(self._is_typed[targets], np.minimum(keys, costs), costs)
-        return (rank < 1) & can_come, (rank < SUGGESTIONS) & can_come, keys
+        return Suggested((rank < 1) & can_come, (rank < SUGGESTIONS) & can_come, keys)
 
     def _letters_before(self, better: Flags, targets: TokenIds) -> Integers:
         """Return the letters that are typed before each word is among the three suggested, [position].
@@ -90,6 +92,14 @@ class Keyboard:
         has_third = counts >= SUGGESTIONS
         letters[has_third] += shared[order[third[has_third]]]
         return letters
+
+
+class Suggested(NamedTuple):
+    """Of each position of a text: whether the word was the first suggestion, among three; keys for it."""
+
+    top1: Flags
+    top3: Flags
+    keys: Integers
 
 
 class Measurement:
@@ -118,9 +128,8 @@ class Measurement:
         self._hidden: Floats | None = None
         self._followed: TokenIds = np.zeros(0, np.int64)
         self._read: TokenIds = np.zeros(0, np.int64)
-        # Positions and their keys without suggestions; and of each part its hits and the keys that it saves.
-        self._positions = self._keys = 0
-        self._found: dict[str, Integers] = {}
+        self._costs: list[Integers] = []
+        self._found: dict[str, list[Suggested]] = {}
 
     def add(self, ids: TokenIds, costs: Integers, hidden: Floats) -> None:
         """Measure the next part of the text.
@@ -133,13 +142,11 @@ class Measurement:
         rows = max(1, _AT_ONCE // self._keyboard.size)
         for start in range(0, len(hidden), rows):
             stop = min(start + rows, len(hidden))
-            targets, full = ids[start + 1 : stop + 1], costs[start:stop]
+            targets = ids[start + 1 : stop + 1]
             for name, probabilities in self._probabilities(ids[start : stop + 1], hidden[start:stop]):
-                top1, top3, keys = self._keyboard.suggested(probabilities, targets, full)
-                sums = np.array([top1.sum(), top3.sum(), (full - keys).sum()])
-                self._found[name] = self._found.get(name, 0) + sums
-        self._positions += len(hidden)
-        self._keys += int(costs.sum())
+                found = self._keyboard.suggested(probabilities, targets, costs[start:stop])
+                self._found.setdefault(name, []).append(found)
+        self._costs.append(costs)
 
     def _probabilities(self, ids: TokenIds, hidden: Floats) -> Iterator[tuple[str, Floats]]:
         """Yield the probabilities [position, word] of each part, and of the model as it grows together."""
@@ -168,15 +175,30 @@ class Measurement:
         return np.stack([row for row, _ in rows]), np.array([length for _, length in rows])
 
     def metrics(self) -> Report:
-        """Return the metrics of each part, ready for JSON; empty: nothing was measured."""
-        if not self._positions:
+        """Return the metrics of each part, with intervals, ready for JSON; empty: nothing was measured."""
+        if not sum(map(len, self._costs)):
             return {}
-        wholes = self._positions, self._positions, max(self._keys, 1)
-        models = {
-            name: dict(zip(METRICS, (sums / wholes).tolist(), strict=True))
-            for name, sums in self._found.items()
+        costs = np.concatenate(self._costs)
+        return {
+            "positions": len(costs),
+            "cache_words": self._size,
+            "models": {name: _metrics(parts, costs) for name, parts in self._found.items()},
+            "interval_method": {**method(), "name": f"percentile bootstrap over blocks of {BLOCK} words"},
         }
-        return {"positions": self._positions, "cache_words": self._size, "models": models}
+
+
+def _metrics(found: list[Suggested], costs: Integers) -> Report:
+    """Return the metrics of one model, and the 95 % interval of each."""
+    top1, top3, keys = map(np.concatenate, zip(*found, strict=True))
+    ones = np.ones(len(costs), np.int64)
+    starts = np.arange(0, len(costs), BLOCK)
+    parts, wholes = (
+        np.stack([np.add.reduceat(each.astype(np.float64), starts) for each in side], axis=1)
+        for side in ((top1, top3, costs - keys), (ones, ones, costs))
+    )
+    values = (parts.sum(axis=0) / wholes.sum(axis=0)).tolist()
+    ends = dict(zip(METRICS, ratio_intervals(parts, wholes), strict=True))
+    return {**dict(zip(METRICS, values, strict=True)), "intervals": ends}
 
 
 def headline(suggestions: Report, *, with_cache: bool = False) -> dict[str, float]:

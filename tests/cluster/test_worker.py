@@ -124,3 +124,13 @@ def test_another_version_on_a_node_is_refused(tmp_path: Path, labels_model: Path
     assert isinstance(failed, Failed)
     assert failed.is_final
     assert f"expected foretell 9.9, found {HERE}" in failed.reason
+
+
+def test_no_column_is_replaced_by_a_part_of_the_answer(tmp_path: Path, labels_model: Path) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", 150)
+    with path.open("a") as file:
+        file.write('{"text":"a later row","probability":"high"}\n')
+    (do,) = work(path, labels_model, tmp_path / "out")
+    failed = do()
+    assert isinstance(failed, Failed)
+    assert "'probability', a part of the answer, in a later one" in failed.reason

@@ -56,6 +56,10 @@ def test_the_metrics_are_those_of_somebody_who_types(
     assert headline(report["suggestions"], with_cache=bool(cache)) == found
     assert report["suggestions"]["positions"] == report["tokens"]
     assert report["perplexity"] == interpolated.score(LINES, cache=cache).perplexity
+    for model in models.values():
+        for key in METRICS:
+            low, high = model["intervals"][key]
+            assert low <= model[key] <= high
 
 
 def test_one_letter_more_where_three_words_begin_alike() -> None:
