@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from foretell.cli.output import Format, aligned, listed, on_one_line, write_report
-from foretell.metrics.shown import name_of, shown_value
+from foretell.metrics.shown import majority_of, name_of, shown_value
 from foretell.readable import percent
 
 Report = dict[str, Any]
@@ -16,9 +16,6 @@ Row = tuple[object, ...]
 
 MAX_CONFUSION = 12
 """Labels up to which the confusion matrix is shown."""
-
-_MAJORITY_SHARE = 0.8
-"""Share of texts with one label above which a warning says that accuracy shows little, 0 to 1."""
 
 _HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "calibration_error", "log_loss")
 """The metrics of all texts: as many of these as a report has."""
@@ -69,8 +66,9 @@ def labels_text(report: Report) -> str:
         for key in _HEAD
         if report.get(key) is not None
     ]
-    warning, macro = ("", []) if "micro_f1" in report else _majority(report["labels"])
-    blocks = [listed([*head, *macro]), warning]
+    warning = majority_of(report)
+    macro = _macro(report["labels"]) if warning else ()
+    blocks = [listed([*head, *macro]), f"{on_one_line(warning)}." if warning else ""]
     if unknown := report.get("unknown_labels"):
         blocks.append(f"The model lacks these labels of the data: {', '.join(map(on_one_line, unknown))}.")
     if slices := report.get("slices"):
@@ -99,19 +97,11 @@ def labels_text(report: Report) -> str:
     return "\n\n".join(filter(None, blocks))
 
 
-def _majority(labels: dict[str, dict[str, float]]) -> tuple[str, list[tuple[str, object]]]:
-    """Return a warning and the macro metrics where most texts have the same label; else nothing."""
-    support = {name: row["support"] for name, row in labels.items()}
-    largest, total = max(support, key=support.__getitem__), sum(support.values())
-    if support[largest] <= _MAJORITY_SHARE * total:
-        return "", []
-    share, present = percent(support[largest] / total), [row for row in labels.values() if row["support"]]
-    precision, recall = (sum(row[key] for row in present) / len(present) for key in ("precision", "recall"))
-    warning = (
-        f"{share} of the texts have the label '{on_one_line(largest)}': an accuracy of {share} needs no "
-        "model.\nCompare the macro metrics and the metrics of each label."
-    )
-    return warning, [("Macro precision", precision), ("Macro recall (balanced accuracy)", recall)]
+def _macro(labels: dict[str, dict[str, float]]) -> Iterator[tuple[str, object]]:
+    """Yield the macro metrics, over the labels that occur."""
+    present = [row for row in labels.values() if row["support"]]
+    for key, name in (("precision", "Macro precision"), ("recall", "Macro recall (balanced accuracy)")):
+        yield name, sum(row[key] for row in present) / len(present)
 
 
 def _table(first: str, keys: Sequence[str], ends: str, rows: Iterable[tuple[object, Report, Report]]) -> str:

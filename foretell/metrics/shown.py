@@ -64,6 +64,9 @@ _SHARES = ("accuracy", "coverage", "calibration_error", "_saved")
 _FRACTIONS = ("f1", "precision", "recall", "loss")
 """The ends of the keys of metrics that have four decimal places, so that they stand under each other."""
 
+_MAJORITY_SHARE = 0.8
+"""Share of texts with one label above which accuracy shows little, 0 to 1."""
+
 _ON_TRAINING_TEXT = ("training", "label hints", "the last")
 
 
@@ -141,8 +144,25 @@ def result_of(metrics: Metrics) -> str:
 
 def remarks_on(metrics: Metrics) -> list[str]:
     """Return what the metrics mean, as sentences: how far they can be trusted, and what a baseline shows."""
-    sentences = [str(each) for each in (metrics.get("caution"), _better_baseline(metrics)) if each]
+    found = metrics.get("caution"), majority_of(metrics), _better_baseline(metrics)
+    sentences = [str(each) for each in found if each]
     return [each[0].upper() + each[1:] + ("" if each.endswith(".") else ".") for each in sentences]
+
+
+def majority_of(metrics: Metrics) -> str:
+    """Return a warning where most texts have the same label, else ""."""
+    labels = metrics.get("labels")
+    if not isinstance(labels, Mapping) or "micro_f1" in metrics:
+        return ""
+    support = {str(name): int(row["support"]) for name, row in labels.items()}
+    largest, total = max(support, key=support.__getitem__, default=""), sum(support.values())
+    if support.get(largest, 0) <= _MAJORITY_SHARE * total:
+        return ""
+    share = percent(support[largest] / total)
+    return (
+        f"{share} of the texts have the label '{largest}', so an accuracy of {share} needs no model: compare "
+        "the macro metrics and the metrics of each label"
+    )
 
 
 def _better_baseline(metrics: Metrics) -> str:

@@ -109,3 +109,12 @@ def test_rows_and_tiles_begin_with_the_most_important() -> None:
     assert rows_of({"accuracy": float("nan"), "steps": 10**400}) == [
         ("Accuracy", "not a number"), ("Steps", "too large to show")
     ]  # fmt: skip
+
+
+def test_an_accuracy_that_needs_no_model_has_a_warning() -> None:
+    def labels(many: int) -> dict[str, object]:
+        return {"labels": {"ham": {"support": many}, "spam": {"support": 100 - many}}}
+
+    assert remarks_on(labels(80)) == []
+    (remark,) = remarks_on(labels(97))
+    assert "97.00 % of the texts have the label 'ham'" in remark
