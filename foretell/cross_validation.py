@@ -70,8 +70,10 @@ def cross_validate(
         known = np.array([names.index(name) for name in part.label_names])
         found = model.predict_proba(list(compress(examples.texts, held)))
         answers[np.ix_(np.flatnonzero(held), known)] = found
-    for note in filter(None, (*folds.notes, too_few(examples.texts, targets))):
-        listener(Note(text=note))
+    if n := int((~folds.held).sum()):
+        listener(Note(text=f"texts that alone have their label: {n:,}; they are never held out, nor measured"))
+    if reason := too_few(examples.texts, targets):
+        listener(Note(text=reason))
     by = None if by is None else Column(by.name, list(compress(by.values, folds.held)))
     labels = list(compress(examples.labels, folds.held))
     report = evaluation_report(labels, answers[folds.held], names, by=by, costs=costs, positive=positive)

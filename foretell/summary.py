@@ -94,7 +94,7 @@ class Trained(Generic[Runtime]):
         raise NotImplementedError
 
     def report(self) -> Report:
-        """Return the report of the training: metrics, curves, calibration and the worst mistakes, as HTML.
+        """Return the report of the training: metrics, curves, and calibration, as HTML.
 
         A notebook shows it. `report().path` is the file that the training wrote, `report().save(path)` writes
         a copy. That of a classifier quotes validation texts.

@@ -138,7 +138,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         overwrite: bool = False,
         checkpoint_seconds: float = 60.0,
         tensorboard: str | Path | None = None,
-        baseline: bool = True,
         listener: Listener | None = None,
     ) -> Self:
         """Learn from texts and their labels.
@@ -179,7 +178,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             overwrite: replace a finished model at `out`.
             checkpoint_seconds: seconds between two checkpoints.
             tensorboard: a directory for TensorBoard event files.
-            baseline: fit a linear model to compare with, even where it is no part of the classifier.
             listener: is called with each event of the training (`foretell.training.events`).
 
         Raises:
@@ -205,8 +203,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             home, given = Home(out), frozenset(self._changes())
             options = TrainOptions(
                 out=home.path, preset=name, resume=resume, restart=restart, overwrite=overwrite,
-                checkpoint_seconds=checkpoint_seconds, listener=show, started=started, baseline=baseline,
-                given=given, tensorboard=None if tensorboard is None else Path(tensorboard),
+                checkpoint_seconds=checkpoint_seconds, listener=show, started=started, given=given,
+                tensorboard=None if tensorboard is None else Path(tensorboard),
             )  # fmt: skip
             check_can_begin(options)
             teacher = opened_teacher(teacher, show)

@@ -124,8 +124,6 @@ def _linear(model: Model, unit: str) -> str:
             f" The probabilities are the weighted geometric mean of the network's (weight "
             f"{ensemble.network:.2f}) and the linear model's (weight {ensemble.linear:.2f}){offsets}."
         )
-    if isinstance(rule := model.metrics.get("decided_by"), str):
-        text += f" Decided by: {rule}."
     return f"{text}\n"
 
 

@@ -100,7 +100,7 @@ def train_labels(
             continue_from=None if more.continue_ is None else local_model(more.continue_),
             text=reading.text, label=reading.label, format=reading.format, header_row=reading.header_row,
             sheet=reading.sheet, out=training.out, resume=training.resume, restart=training.restart,
-            overwrite=training.overwrite, baseline=training.baseline, tensorboard=training.tensorboard,
+            overwrite=training.overwrite, tensorboard=training.tensorboard,
             checkpoint_seconds=training.checkpoint_seconds,
         )  # fmt: skip
     finish(training, output)

@@ -31,7 +31,6 @@ class Training:
         restart: Delete the unfinished training of --out and start again.
         overwrite: Replace the finished model in --out.
         config: Read options from this TOML file.
-        baseline: Also fit a simple model to compare with: an n-gram linear model, or a Kneser–Ney model.
         checkpoint_seconds: Save a checkpoint every N seconds.
         tensorboard: Write TensorBoard event files to this folder.
     """
@@ -42,7 +41,6 @@ class Training:
     restart: bool = False
     overwrite: bool = False
     config: Annotated[Path | None, Parameter(metavar="FILE")] = None
-    baseline: Annotated[bool, Parameter(negative="--no-baseline")] = True
     checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN), metavar="N")] = 60.0
     tensorboard: Annotated[Path | None, Parameter(group=rare(RUN), metavar="DIR")] = None
 
@@ -99,6 +97,7 @@ def train_words(
     valid: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
     continue_: Annotated[str | None, Parameter(name="--continue", group=DATA, metavar="MODEL")] = None,
     old: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
+    baseline: Annotated[bool, Parameter(group=RUN, negative="--no-baseline")] = True,
     cluster: TrainCluster = _ALONE,
     output: Output = AS_TEXT,
     options: WordsOptions | None = None,
@@ -112,6 +111,7 @@ def train_words(
         continue_: Continue this model directory for words with TEXT, whose new words are added. Its settings
             stay, unless they are given; the learning rate is a quarter. See docs/continue.md.
         old: Old text of the model to continue, learned from again. May be given several times.
+        baseline: Also fit a Kneser–Ney model to compare with.
     """
     from foretell.data.corpus import open_corpus
     from foretell.language_model import LanguageModel
@@ -122,7 +122,7 @@ def train_words(
         continue_from=None if continue_ is None else local_model(continue_),
         old=open_corpus(old) if old else None, cluster=cluster.cluster, workers=cluster.workers,
         average_every=cluster.average_every, out=training.out, resume=training.resume,
-        restart=training.restart, overwrite=training.overwrite, baseline=training.baseline,
+        restart=training.restart, overwrite=training.overwrite, baseline=baseline,
         checkpoint_seconds=training.checkpoint_seconds, tensorboard=training.tensorboard, **given(options),
     )  # fmt: skip
     finish(training, output)

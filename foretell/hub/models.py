@@ -27,7 +27,7 @@ DISCLOSES = (
 _BESIDE = ("sentence_bert_config.json", "tokenizer_config.json", "config.json", "LICENSE", "LICENSE.txt")
 # What may be text in metrics.json: how a metric was measured, and what else was trained with. Everything else
 # there is a number or the name of a label.
-_TEXTS = frozenset({"measured_on", "decided_by", "name", "sha256", "licence"})
+_TEXTS = frozenset({"measured_on", "name", "sha256", "licence"})
 _MAX_TEXT = 500
 
 
@@ -175,7 +175,7 @@ def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
             return None
         return value
 
-    kept = {key: public(value, key) for key, value in model.metrics.items() if key != "mistakes"}
+    kept = {key: public(value, key) for key, value in model.metrics.items()}
     metrics = json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False)
     contents[manifest.METRICS] = metrics.encode(errors="backslashreplace") + b"\n"
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, model.written_by)

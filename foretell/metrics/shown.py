@@ -34,7 +34,6 @@ NAMES = {
     "linear_accuracy": "Accuracy, linear models alone",
     "baseline_accuracy": "Accuracy, n-gram linear model",
     "baseline_log_loss": "Log loss, n-gram linear model (nats)",
-    "network_calibration_error": "Calibration error, network alone",
     "bits_per_character": "Bits per character",
     "measured_on": "Measured on",
     "not_measured": "Not measured",

@@ -27,7 +27,7 @@ class TrainOptions:
         overwrite: replace a finished model at `out`.
         checkpoint_seconds: seconds between two checkpoints, more than 0.
         tensorboard: a directory for TensorBoard event files, or None.
-        baseline: also fit a simple model to compare with, where it is not a part of the model anyway.
+        baseline: words: also fit a Kneser–Ney model to compare with, where it is not a part of the model.
         listener: is called with each event of the training.
         started: `time.monotonic()` when the command began; `settings.minutes` counts from it. By default the
             moment when the options are made, so that each training has its own time limit.

@@ -25,9 +25,7 @@ _REQUEST, _METRICS = "request.json", "metrics.jsonl"
 
 Metrics = Mapping[str, Any]
 
-_MAX_MISTAKES = 12
 _MAX_LABELS = 16
-_MAX_CHARACTERS = 700
 _MAX_NAME = 40
 
 _STYLE = files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")
@@ -40,9 +38,8 @@ def write_report(run_dir: Path, metrics: Metrics) -> Path:
         run_dir: holds `request.json` and, once something was logged, `metrics.jsonl` (lines with step, and of
             loss, accuracy, valid_loss and valid_accuracy what is known).
         metrics: the final metrics. Some have a section of their own: `confusion` (`names`, `counts` [true,
-            predicted]), `labels` (label → precision, recall, f1, support), `mistakes` (text, label,
-            predicted, probability), `reliability` and `coverage` (as `foretell.metrics` gives them). Every
-            other number gets a row.
+            predicted]), `labels` (label → precision, recall, f1, support), `reliability` and `coverage` (as
+            `foretell.metrics` gives them). Every other number gets a row.
 
     Returns:
         The path of the report.
@@ -75,7 +72,6 @@ def _page(name: str, request: Metrics, records: Sequence[Record], metrics: Metri
         draw_curves(records),
         f'<h2>Metrics</h2><div class="pair">{tables}</div>' if tables else "",
         _whole(_calibration, metrics),
-        _whole(_mistakes, metrics),
         _whole(_settings, request),
     ]
     footer = (
@@ -203,25 +199,6 @@ def _calibration(metrics: Metrics) -> str:
 
 def _where(metrics: Metrics) -> str:
     return html_text(metrics.get("measured_on") or "validation texts")
-
-
-def _mistakes(metrics: Metrics) -> str:
-    cards = "".join(map(_mistake, metrics["mistakes"][:_MAX_MISTAKES]))
-    if not cards:
-        return ""
-    return (
-        f'<h2>Most confident mistakes</h2><p class="soft">Wrong predictions of {_where(metrics)}, the most '
-        "probable first. Some of them may have a wrong label in the data.</p>"
-        f'<div class="mistakes">{cards}</div>'
-    )
-
-
-def _mistake(mistake: Metrics) -> str:
-    return (
-        f'<div class="card"><blockquote dir="auto">{html_text(mistake["text"], _MAX_CHARACTERS)}</blockquote>'
-        f'<p class="verdict">predicted <b>{_label(mistake["predicted"])}</b> '
-        f"({100 * mistake['probability']:.1f} %), true label <b>{_label(mistake['label'])}</b></p></div>"
-    )
 
 
 def _settings(request: Metrics) -> str:

@@ -14,7 +14,6 @@ It lies beside the model directory that it will become part of, `<out>.run/` for
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import shutil
@@ -207,10 +206,8 @@ class Run:
         self.options.listener(Stage(name="writing the model", done=0.97))
         self._stop_noting()
         write_report(self.folder, model.metrics)
-        # The report stays in the run. A model is passed on, and must not hold its owner's texts.
-        metrics = {name: value for name, value in model.metrics.items() if name != "mistakes"}
         try:
-            write_model(dataclasses.replace(model, metrics=metrics), self.out, run=self.folder)
+            write_model(model, self.out, run=self.folder)
         except KeyboardInterrupt:
             # Without its folder the run is finished: the signal arrived after the model was written.
             if self.folder.exists():

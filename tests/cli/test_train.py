@@ -115,7 +115,6 @@ def test_a_teacher_s_answers_are_a_file(run: Run, tmp_path: Path) -> None:
     options = ("--soft", str(soft), "--json", "--out")
     answer = run("train", "labels", "reviews.csv", *options, str(tmp_path / "m"))
     assert report_of(answer)["teacher"]["texts"] == 40
-    assert "with the teacher's answers" in answer.err
 
 
 def test_a_model_is_continued_with_new_labels(run: Run, workplace: Path, tmp_path: Path) -> None:

@@ -236,9 +236,8 @@ def explanation_page() -> str:
 
 
 def report_page() -> str:
-    mistake = {"text": HOSTILE, "label": HOSTILE, "predicted": HOSTILE, "probability": 0.5}
     confusion = {"names": [HOSTILE, "b"], "counts": [[1, 0], [0, 1]]}
-    return report_of(Path("model"), {"confusion": confusion, "mistakes": [mistake]})
+    return report_of(Path("model"), {"confusion": confusion})
 
 
 @pytest.mark.parametrize("write", [explanation_page, report_page])

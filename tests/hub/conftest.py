@@ -14,7 +14,7 @@ from tests.builders import random_linear_model, write_random
 from tests.hub.stand_in import TOKEN, Hub, Repository, serving
 
 TEXT = "good food and kind people bad food and a long wait"
-MISTAKE = "bad food and a long wait, and nobody said that they were sorry"
+SECRET = "bad food and a long wait, and nobody said that they were sorry"
 SMALL = {"embedding_size": 4, "units": 4}
 
 
@@ -46,7 +46,7 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metrics = {
         "accuracy": 0.75,
         "labels": {"bad": {"f1": 0.7}},
-        "mistakes": [{"text": MISTAKE, "label": "good"}],
+        "examples": [{"text": SECRET, "label": "good"}],
         "measured_on": "12 validation texts",
         "notes": ["a text that nobody expected here", "/home/ada/texts.csv"],
         "vectors": {"name": "vectors.txt", "words": 3, "known_words": 2, "more_words": 1},
@@ -54,7 +54,7 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     linear = random_linear_model(12, 1)
     write_random(path, LabelsSettings(**SMALL), ["bad", "good"], text=TEXT, linear=linear, metrics=metrics)
     (path / "run").mkdir()
-    (path / "run" / "report.html").write_text(MISTAKE)
+    (path / "run" / "report.html").write_text(SECRET)
     return path
 
 

@@ -13,7 +13,7 @@ import foretell
 from foretell.cli import main
 from foretell.errors import ChangedFileError, HubError, UsageError
 from foretell.hub.models import push
-from tests.hub.conftest import MISTAKE
+from tests.hub.conftest import SECRET
 from tests.hub.stand_in import TOKEN, Hub
 
 
@@ -31,12 +31,12 @@ def test_a_pushed_model_gives_the_same_answers(hub: Hub, labels_model: Path) -> 
 
 
 def test_no_text_of_the_training_is_uploaded(hub: Hub, labels_model: Path) -> None:
-    assert MISTAKE in (labels_model / "metrics.json").read_text()
+    assert SECRET in (labels_model / "metrics.json").read_text()
     push(labels_model, "ada/reviews", yes=True)
     files = hub.repositories["ada/reviews"].files
     assert not [name for name in files if "/" in name or name.endswith(".html")]
     everything = b"\n".join(files.values())
-    for secret in (MISTAKE, "nobody expected", "/home/ada", "run/report.html", str(labels_model)):
+    for secret in (SECRET, "nobody expected", "/home/ada", "run/report.html", str(labels_model)):
         assert secret.encode() not in everything
     metrics = json.loads(files["metrics.json"])
     assert metrics["accuracy"] == 0.75

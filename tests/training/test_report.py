@@ -42,16 +42,12 @@ METRICS: dict[str, Any] = {
     "texts": 32,
     "confusion": {"names": ["negative", "positive"], "counts": [[14, 2], [1, 15]]},
     "labels": {"negative": {"precision": 0.933, "recall": 0.875, "f1": 0.903, "support": 16}},
-    "mistakes": [
-        {"text": "Not bad at all", "label": "positive", "predicted": "negative", "probability": 0.97}
-    ],
     "reliability": RELIABILITY,
     "coverage": [
         {"coverage": 1.0, "threshold": 0.5012, "accuracy": 0.875},
         {"coverage": 0.5, "threshold": 0.9321, "accuracy": 0.9875},
     ],
     "calibration_error": 0.0081,
-    "network_calibration_error": 0.0312,
 }
 LINES = [
     {"step": 10, "epoch": 1, "loss": 0.7, "accuracy": 0.5},
@@ -72,8 +68,8 @@ def test_it_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
     html = report(tmp_path, METRICS, LINES, REQUEST)
     page = Page(html)
     shown = (
-        "87.50 %", "0.8712", "2 min 34 s", "validation texts", "93.8 %", "0.933", "Not bad at all", "97.0 %",
-        "seed", "foretell train 'a b'", "0.81 %", "3.12 %", "0.9321", "50.0 %", "98.75 %", ": 60 texts",
+        "87.50 %", "0.8712", "2 min 34 s", "validation texts", "93.8 %", "0.933", "seed",
+        "foretell train 'a b'", "0.81 %", "0.9321", "50.0 %", "98.75 %", ": 60 texts",
     )  # fmt: skip
     assert [text for text in shown if text not in page.text] == []
     assert [len(points) for points in curve_points(html, "train")] == [4, 4, 3]
@@ -93,7 +89,6 @@ def test_every_text_is_escaped(tmp_path: Path) -> None:
         evil: 1.0,
         "confusion": {"names": [evil, "b"], "counts": [[1, 0], [0, 1]]},
         "labels": {evil: {"precision": 1.0}},
-        "mistakes": [{"text": evil, "label": evil, "predicted": evil, "probability": 0.5}],
         "measured_on": evil,
         "not_measured": evil,
     }
@@ -118,7 +113,6 @@ def test_an_odd_value_in_any_place_does_not_stop_the_report(tmp_path: Path, valu
     """As a model directory of somebody else may have it."""
     metrics = dict.fromkeys((*METRICS, "other"), value)
     Page(report_of(tmp_path, metrics))
-    metrics["mistakes"] = [value, {"text": value, "label": value, "predicted": value, "probability": value}]
     metrics["labels"] = {"a": {"precision": value, "support": value}}
     metrics["reliability"] = [value, dict.fromkeys(RELIABILITY[0], value), *RELIABILITY]
     metrics["coverage"] = [value, dict.fromkeys(METRICS["coverage"][0], value)]

@@ -209,15 +209,13 @@ def small_model(metrics: dict[str, Any]) -> Model:
 
 
 def test_the_users_texts_stay_out_of_the_model(tmp_path: Path) -> None:
-    evidence = {"text": "a secret", "label": "a", "predicted": "b", "probability": 0.9}
     with opened(tmp_path / "model") as run:
         run.cache.mkdir()
         (run.cache / "tokens.bin").write_bytes(b"a secret")
-        run.finish(small_model({"accuracy": 1.0, "mistakes": [evidence]}))
+        run.finish(small_model({"accuracy": 1.0}))
     passed_on = [path for path in (tmp_path / "model").iterdir() if path.is_file()]
     assert passed_on
     assert not any(b"a secret" in path.read_bytes() for path in passed_on)
-    assert "a secret" in (tmp_path / "model" / "run" / "report.html").read_text(encoding="utf-8")
     assert not (tmp_path / "model" / "run" / "cache").exists()
     # The finished model is replaced only on request.
     for options in ({}, {"restart": True}):

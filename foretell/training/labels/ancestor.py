@@ -17,7 +17,7 @@ import numpy as np
 from foretell.arrays import Float32s, NgramKeys
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
-from foretell.artifacts.weights import Weights, network_size
+from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, with_changes
 from foretell.errors import UsageError
 from foretell.ngrams.ensemble import linear_log_probabilities
@@ -25,8 +25,7 @@ from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.presets import DEFAULT_PRESET, preset
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.members import Candidate, Chosen, scores_of
+from foretell.training.labels.members import Chosen, scores_of
 from foretell.training.labels.rows import Rows
 from foretell.training.labels.tokens import Tokens
 from foretell.training.options import check_unchanged
@@ -40,10 +39,7 @@ _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ancestor:
-    """A classifier whose training is continued. Make one with `read_ancestor`.
-
-    `name` is that of its directory, `runtime` the same model, opened for prediction.
-    """
+    """A classifier whose training is continued, its model opened for prediction too; see `read_ancestor`."""
 
     name: str
     model: Model
@@ -56,17 +52,7 @@ class Ancestor:
 
     @property
     def labels(self) -> list[str]:
-        """Its labels, sorted."""
         return self.runtime.labels
-
-    def new_words(self, tokenizer: Tokenizer, settings: LabelsSettings) -> str:
-        """Return a note on the words of a larger tokenizer that it does not have."""
-        added, full = tokenizer.size - self.model.tokenizer.size, tokenizer.size
-        full -= network_size(settings, tokenizer)
-        text = f"{added:,} words are new"
-        if added and full:
-            text += f", {min(added, full):,} of them for the linear models only (--vocabulary)"
-        return text
 
 
 def read_ancestor(path: str | Path) -> Ancestor:
@@ -88,25 +74,6 @@ def read_ancestor(path: str | Path) -> Ancestor:
     return Ancestor(name=Path(path).resolve().name, model=runtime.model, runtime=runtime)
 
 
-def continued_settings(model: Model, name: str | None, changes: Mapping[str, object]) -> LabelsSettings:
-    """Return the settings of a training that continues a model: those of a preset, or its own, with changes.
-
-    Where texts may have several labels they still may: no preset says so.
-
-    Raises:
-        SettingsError: no such preset or setting; or another network, other tokens or other sizes than the
-            model has.
-    """
-    own = cast(LabelsSettings, model.settings)
-    base = own
-    if name is not None:
-        base = replace(cast(LabelsSettings, preset("labels", name)), multi_label=own.multi_label)
-    settings = with_changes(base, changes)
-    shape = (*_SHAPE, "length") if not own.is_bidirectional else _SHAPE
-    check_unchanged(own, settings, shape)
-    return settings
-
-
 def settings_for(
     name: str | None, changes: Mapping[str, object], ancestor: Ancestor | None
 ) -> tuple[LabelsSettings, str]:
@@ -118,20 +85,27 @@ def settings_for(
         ancestor: the classifier to continue, or None.
 
     Raises:
-        SettingsError: as `with_changes` and `continued_settings`.
+        SettingsError: no such preset or setting; or another network, other tokens or other sizes than the
+            classifier to continue has.
     """
     if ancestor is None:
         name = name or DEFAULT_PRESET
         return with_changes(cast(LabelsSettings, preset("labels", name)), changes), name
-    return continued_settings(ancestor.model, name, changes), name or ancestor.model.preset
+    base = own = cast(LabelsSettings, ancestor.model.settings)
+    if name is not None:
+        # Where texts may have several labels they still may: no preset says so.
+        base = replace(cast(LabelsSettings, preset("labels", name)), multi_label=own.multi_label)
+    settings = with_changes(base, changes)
+    check_unchanged(own, settings, _SHAPE if own.is_bidirectional else (*_SHAPE, "length"))
+    return settings, name or ancestor.model.preset
 
 
-def take_over_classifier(network: Network, labels: Sequence[str], old: Model) -> int:
+def take_over_classifier(network: Network, labels: Sequence[str], old: Model) -> None:
     """Give a new network, of `labels_network`, the weights of the classifier that it continues.
 
     The embeddings of words that both have, the layers, and the weights of labels that both have are copied.
     Embeddings of new words stay random, with the spread of the old ones. A new label starts from the mean of
-    the old labels' weights. Returned is how many embeddings were copied.
+    the old labels' weights.
     """
     from foretell.networks import set_weights, weights_of
 
@@ -149,7 +123,6 @@ def take_over_classifier(network: Network, labels: Sequence[str], old: Model) ->
         "output/bias": columns_for(theirs["output/bias"][None], had, labels)[0],
     }
     set_weights(network, merged)
-    return shared - first
 
 
 def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> Float32s:
@@ -170,10 +143,7 @@ def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> 
 def linear_parts(
     ancestor: Ancestor, size: int, labels: Sequence[str]
 ) -> tuple[LinearModel | TfidfModel, ...]:
-    """Return the linear models of a classifier for a larger tokenizer and other labels; () if it has none.
-
-    The first of the `size` ids are those of its own tokenizer, and its labels are among the new ones, sorted.
-    """
+    """Return the linear models of a classifier for a tokenizer with more ids, `size`, and for more labels."""
     model, old = ancestor.model, ancestor.labels
     if model.linear is None:
         return ()
@@ -198,48 +168,20 @@ def keys_for(keys: NgramKeys, old_size: int, size: int) -> NgramKeys:
 
     Shorter n-grams come first, and among those of one length the order is that of the ids.
     """
-    result = np.full_like(keys, -1)
-    for ids in ids_of_keys(keys, old_size).T:
-        result = np.where(ids >= 0, size * (result + 1) + ids, result)
-    return result
-
-
-def ids_of_keys(keys: NgramKeys, size: int) -> NgramKeys:
-    """Return the ids of each n-gram, [n-gram, place]; those of shorter n-grams follow places of -1."""
-    columns, left = [np.zeros((0, len(keys)), keys.dtype)], keys
-    while (left >= 0).any():
-        columns.append(np.where(left >= 0, left % size, -1)[None])
-        left = np.where(left >= 0, left // size - 1, -1)
-    return np.concatenate(columns[::-1]).T
-
-
-class _Fitted:
-    """A `Fit` of what is known already."""
-
-    def fit(self, *_: object) -> None:
-        """Do nothing."""
-
-    def scores(self, *_: object) -> Float32s:
-        """Return no scores: `Chosen` has the logits."""
-        return np.zeros(0, np.float32)
+    if not (keys >= 0).any():
+        return keys
+    longer = np.where(keys >= 0, keys // old_size - 1, -1)
+    return np.where(keys >= 0, size * (keys_for(longer, old_size, size) + 1) + keys % old_size, -1)
 
 
 def ancestor_members(ancestor: Ancestor | None, rows: Rows, tokens: Tokens) -> list[Chosen]:
     """Return the linear models of a classifier as one member in a list, which is empty where there is none.
 
-    They keep what the old examples taught about n-grams that no replayed text has. Out-of-fold predictions
-    give their weight beside those of the members that are fitted now.
+    They keep what the old examples taught about n-grams that no replayed text has.
     """
     parts = () if ancestor is None else linear_parts(ancestor, tokens.tokenizer.size, tokens.labels)
     if not parts:
         return []
     scores = scores_of(parts, rows.tokenized.ids, rows.tokenized.starts, rows.texts)
-    member = Candidate(
-        name="ancestor",
-        fit=lambda *_: _Fitted(),
-        finished=lambda *_: parts,
-        learned=rows.labelled,
-        strengths=(1.0,),
-        first=0,
-    )
-    return [Chosen(candidate=member, strength=1.0, logs=linear_log_probabilities(scores))]
+    logs = linear_log_probabilities(scores)
+    return [Chosen(name="ancestor", strength=1.0, logs=logs, models=lambda _: parts)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import compress
+from itertools import compress, islice
 
 import numpy as np
 
@@ -24,13 +24,13 @@ from foretell.data.split import MIN_TEXTS, Split, make_split, text_key
 from foretell.errors import DataError, ForetellError, RunError
 from foretell.readable import listed
 from foretell.training.events import Note, Stage
-from foretell.training.labels.candidates import alone, students
-from foretell.training.labels.folds import folds_to_decide
-from foretell.training.labels.members import Candidate, choose, nested_logs
+from foretell.training.labels.candidates import TAUGHT_STRENGTHS, sparse_members
+from foretell.training.labels.folds import Folds, folds_to_decide
+from foretell.training.labels.members import choose, nested_logs
 from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
 from foretell.training.labels.rows import Rows, joined, rows_of
 from foretell.training.labels.stages import Stages
-from foretell.training.labels.tokens import Soft, Targets, one_hot, tokenize_split
+from foretell.training.labels.tokens import Targets, TokenizedTexts, tokenize_split
 
 _STAGE, _ASKED = "answers", "asked"
 
@@ -43,18 +43,11 @@ CAUTION = (
 _BATCH, _MAX_TIME_SHARE = 32, 1 / 4
 """Texts that a teacher is asked for at once, and the part of the remaining time that it may take."""
 
-_LOWER_WEIGHTS = (0.3, 0.1)
-"""How much a row may count beside a labelled text; 1 unless held-out labels show that less is better."""
-
-_MAX_DECIDING, _USED_MARGIN, _WEIGHT_MARGIN = 3_000, 1.0, 2.0
-"""Rows that the decision is made on, at most; standard errors by which answers, and lower weights, must lower
-the log loss."""
+_MAX_DECIDING, _MARGIN = 3_000, 1.0
+"""Rows that the decision is made on, at most; standard errors by which answers must lower the log loss."""
 
 _KNOWS_LABELS = 0.95
 """An estimator that is right on this part of the labelled texts, or more, knows their labels by heart."""
-
-_MANY_ROWS = 4
-"""With so many rows for each labelled text, all of these validate, and a part of the rows."""
 
 
 def with_answers(
@@ -85,20 +78,15 @@ def with_answers(
     if not texts:
         expected, fix = "texts without labels that a teacher answers", "give more texts of the same kind"
         raise DataError(expected=expected, found="none", where=teacher.name, fix=fix)
-    split, weight, losses = replace(split, unlabelled=(*texts, *others)), 1.0, dict[str, float]()
+    split, is_used, losses = replace(split, unlabelled=(*texts, *others)), True, dict[str, float]()
     if len(split.train):
-        weight, losses = _decided(split, teacher, one_hot(chosen, len(labels)), settings, stages)
-    metrics = {"name": teacher.name, "texts": len(texts), "kept": False, "used": weight > 0, **losses}
-    if not weight:
+        is_used, losses = _decided(split, teacher, chosen, settings, stages)
+    metrics = {"name": teacher.name, "texts": len(texts), "kept": False, "used": is_used, **losses}
+    if not is_used:
         return split, metrics
-    taught = Examples(
-        texts,
-        [labels[place] for place in chosen.tolist()],
-        name=teacher.name,
-        label_type=split.train.label_type,
-        weights=None if weight == 1 else [weight] * len(texts),
-    )
-    return _joined(replace(split, unlabelled=others), taught, settings), {**metrics, "weight": weight}
+    of_texts = [labels[place] for place in chosen.tolist()]
+    taught = Examples(texts, of_texts, name=teacher.name, label_type=split.train.label_type)
+    return _joined(replace(split, unlabelled=others), taught, settings), metrics
 
 
 def _chosen(answers: Float32s, teacher: Answering, labels: Sequence[str]) -> Targets:
@@ -117,17 +105,6 @@ def _joined(split: Split, taught: Examples, settings: LabelsSettings) -> Split:
         keys = frozenset(map(text_key, taught.texts))
         return replace(split, train=made.train, valid=made.valid, not_measured=keys)
     if split.valid is None and settings.fraction_for(n):
-        if (fraction := settings.fraction_for(len(taught))) and len(taught) >= _MANY_ROWS * len(labelled):
-            part = make_split(taught, fraction=fraction, seed=seed)
-            learned = set(part.train.labels)
-            # Where the teacher never gives a label, the texts that people gave it are there to learn from.
-            rest = [place for place, label in enumerate(labelled.labels) if label not in learned]
-            held = [place for place, label in enumerate(labelled.labels) if label in learned]
-            train = joined([labelled.select(rest), part.train], labelled.name)
-            of_valid = [labelled.select(held), *([] if part.valid is None else [part.valid])]
-            keys = frozenset(text_key(text) for each in of_valid[1:] for text in each.texts)
-            valid = joined(of_valid, labelled.name)
-            return replace(split, train=train, valid=valid, taught=len(train), not_measured=keys)
         part = make_split(labelled, fraction=min(0.5, settings.valid_fraction * n / len(labelled)), seed=seed)
         split, labelled = replace(split, valid=part.valid), part.train
     return replace(split, train=joined([labelled, taught], labelled.name), taught=len(taught))
@@ -185,10 +162,10 @@ def _knows_labels(teacher: Answering, rows: Rows, labels: Sequence[str]) -> bool
 
 
 def _decided(
-    split: Split, teacher: Answering, values: Soft, settings: LabelsSettings, stages: Stages
-) -> tuple[float, dict[str, float]]:
-    """Return how much each answer counts, by the log loss of held-out labelled texts; 0: not used."""
-    n, run = min(len(values), _MAX_DECIDING), stages.run
+    split: Split, teacher: Answering, answers: Targets, settings: LabelsSettings, stages: Stages
+) -> tuple[bool, dict[str, float]]:
+    """Return whether the answers are used, by the log loss of held-out labelled texts; and the log losses."""
+    n, run = min(len(answers), _MAX_DECIDING), stages.run
     small = replace(split, unlabelled=split.unlabelled[:n], hints=None)
     tokens = tokenize_split(small, settings)
     rows = rows_of(tokens, small, OneLabel(len(tokens.labels)), with_valid=True)
@@ -196,7 +173,7 @@ def _decided(
     if not folds.held.any():
         text = "too few labels to judge the teacher: its answers are taken as they are"
         run.options.listener(Note(text=text))
-        return 1.0, {}
+        return True, {}
     # A teacher may have learned from the training texts; validation texts are for measuring.
     deciding = np.flatnonzero(folds.held) >= len(split.train)
     if deciding.sum() < MIN_TEXTS:
@@ -204,36 +181,37 @@ def _decided(
             text = "the teacher has learned these labels, so they cannot show what its answers are worth"
             fix = f"give {MIN_TEXTS} or more labelled texts that it has not seen as validation set"
             run.options.listener(Note(text=f"{text}: they are not used; {fix}"))
-            return 0.0, {}
+            return False, {}
         deciding[:] = True
-    *_, without_answers = alone(rows, size := tokens.tokenizer.size)
-    *_, student = students(rows, small.unlabelled, tokens.unlabelled, size, lambda _: values[:n])
 
-    def losses(member: Candidate) -> Float64s:
+    def losses(rows: Rows, folds: Folds, strengths: Mapping[str, float] | None = None) -> Float64s:
+        *_, member = islice(sparse_members(rows, tokens.tokenizer.size), 2)
+        if strengths is not None:
+            member = replace(member, strengths=(strengths[member.name],), first=0)
         logs = choose(member, rows, folds, run.interrupt.check).logs[None, folds.held]
         nested = np.maximum(nested_logs(rows, logs, folds), -MAX_LOGIT)
         each: Float64s = -nested[np.arange(len(nested)), rows.targets[folds.held]]
         return each[deciding]
 
-    def taught(weight: float) -> Float64s:
-        return losses(replace(student, learned=rows.with_teacher(n, lambda _: values[:n], weight)))
-
-    best, without = 1.0, losses(without_answers)
-    least = taught(best)
-    for weight in _LOWER_WEIGHTS:
-        if _is_less(found := taught(weight), least, _WEIGHT_MARGIN):
-            best, least = weight, found
-    is_used, with_them, without_them = _is_less(least, without, _USED_MARGIN), least.mean(), without.mean()
-    text = f"out-of-fold log loss {with_them:.3f} with the teacher's answers, {without_them:.3f} without"
-    run.options.listener(Note(text=text if is_used else f"{text}: they are not used"))
-    metrics = {"log_loss": float(with_them), "log_loss_without": float(without_them)}
-    return best if is_used else 0.0, metrics
+    more = _followed_by(rows, small.unlabelled, tokens.unlabelled, answers[:n])
+    in_all = Folds(fold_of=np.append(folds.fold_of, np.full(n, -1, np.int32)))
+    with_them, without = losses(more, in_all, TAUGHT_STRENGTHS), losses(rows, folds)
+    gain = without - with_them
+    is_used = bool(gain.mean() > _MARGIN * gain.std() / np.sqrt(len(gain)))
+    if not is_used:
+        text = "the teacher's answers do not lower the log loss of held-out labelled texts: they are not used"
+        run.options.listener(Note(text=text))
+    return is_used, {"log_loss": float(with_them.mean()), "log_loss_without": float(without.mean())}
 
 
-def _is_less(losses: Float64s, others: Float64s, margin: float) -> bool:
-    """Return whether losses [text] are less than others, by more than `margin` standard errors."""
-    gain = others - losses
-    return bool(gain.mean() > margin * gain.std() / np.sqrt(len(gain)))
+def _followed_by(rows: Rows, texts: Sequence[str], tokenized: TokenizedTexts, targets: Targets) -> Rows:
+    return replace(
+        rows,
+        texts=[*rows.texts, *texts],
+        tokenized=rows.tokenized.followed_by(tokenized),
+        targets=np.append(rows.targets, targets),
+        counts=np.append(rows.counts, np.ones(len(texts))),
+    )
 
 
 def taught_metrics(

@@ -34,8 +34,7 @@ class Balance:
     def of(cls, targets: Integers, weights: Float64s | None, n_labels: int) -> Balance:
         """Return the weights with which all labels count the same, and the texts as much as before together.
 
-        `targets` [text] are the places of the labels; `weights` [text] say how much each text counts without
-        class weights (None: 1 each).
+        The texts have labels at the places `targets` [text], and count `weights` [text] (None: 1 each).
         """
         mass = np.bincount(targets, weights, n_labels)
         occurs = mass > 0

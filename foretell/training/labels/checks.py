@@ -13,8 +13,10 @@ from foretell.data.split import Split
 from foretell.errors import SettingsError
 from foretell.training.events import Listener, Note
 from foretell.training.labels.continued import Continued
-from foretell.training.labels.one_member import MAX_CELLS
 from foretell.training.run import Request
+
+MAX_CELLS = 20_000_000
+"""Texts times labels up to which linear models are fitted; they need several arrays [text, label]."""
 
 _ONLY_WITH_MEMBERS = (
     f"only a classifier with several linear models learns from it: up to {MAX_FOLDED_TEXTS:,} labelled "
@@ -69,14 +71,11 @@ def check_together(
     """Raise SettingsError for what does not go together; `outside` has vectors, teacher and label_hints."""
     several, alone = settings.is_multi_label, f"the network '{settings.network}' alone"
     given = [name for name, value in outside.items() if value is not None]
+    learned = [*given, *(["unlabelled"] if split.unlabelled else [])]
     base, has_teacher = "choose --preset base, or set --linear", "teacher" in given
     no_encoder = "a teacher that is no encoder" if isinstance(outside["teacher"], Answering) else ""
     other = "label-hints alone" if split.has_only_hints else no_encoder
     rules: list[tuple[bool, str, str, str, str]] = [
-        (
-            bool(split.unlabelled) and not settings.linear,
-            "a preset that learns from unlabelled texts: quick, base or best", alone, "unlabelled", base,
-        ),
         (
             continued is not None and several,
             "a classifier with one label for each text, which can be continued",
@@ -91,9 +90,11 @@ def check_together(
             (several, f"no {name} where texts may have several labels", name, "multi-label", f"drop {name}")
             for name in given
         ),
-        *((not settings.linear, "a preset with linear models", alone, name, base) for name in given),
-        (keep_teacher and not has_teacher, "a teacher to keep", "none", "keep_teacher", "give --teacher too"),
-        (keep_teacher and bool(no_encoder), "a teacher to keep", no_encoder, "keep_teacher", "leave one out"),
+        *((not settings.linear, "a preset with linear models", alone, name, base) for name in learned),
+        (
+            keep_teacher and (bool(no_encoder) or not has_teacher),
+            "a teacher to keep", no_encoder or "none", "keep_teacher", "give an encoder (--teacher)",
+        ),
         (
             has_teacher and settings.balance, "a teacher without class weights: its shares are true",
             "balance", "teacher", "leave out one of the two",
@@ -110,10 +111,9 @@ def check_together(
 
 
 def request_of(split: Split, settings: LabelsSettings, *more: str) -> Request:
-    """Return what a run is resumed only with: the settings, and a digest of all texts and labels.
+    """Return what a run is resumed only with: the settings, and a digest of texts, labels and other files.
 
-    Each text has its length before it so that none can run into the next. Empty strings among `more`, digests
-    of other files, change nothing.
+    Each text has its length before it so that none can run into the next.
     """
     digest = hashlib.sha256()
     for text in chain(_strings(split), filter(None, more)):

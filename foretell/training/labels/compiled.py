@@ -1,10 +1,8 @@
 """The network as it is trained: texts as it reads them, its batches, its optimiser and its training step.
 
-A batch is made of one flat array of ids when its step begins: that takes a tenth of a millisecond. An input
-pipeline of TensorFlow's takes longer to build than an epoch of few texts.
-
-A network has the embeddings of the words that it is trained and validated on only. Those of the other words
-do not change in training, and updating them all the same takes most of a step's time where there are many
+A batch is made of one flat array of ids when its step begins: an input pipeline of TensorFlow's takes longer
+to build than an epoch of few texts. A network has the embeddings of the words that it is trained and
+validated on only: updating the others, which do not change, takes most of a step's time where there are many
 unlabelled texts.
 """
 
@@ -19,8 +17,8 @@ import numpy.typing as npt
 from foretell.arrays import Array, Float32s, Integers, Probabilities
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings
-from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.balance import Balance
+from foretell.training.labels.stages import Training
 from foretell.training.labels.tokens import LabelledTokens, TokenizedTexts
 
 if TYPE_CHECKING:
@@ -40,13 +38,13 @@ Means = dict[str, float]
 """`loss` and `accuracy`, means over the texts since an epoch began."""
 
 
-def as_read(part: LabelledTokens, tokenizer: Tokenizer, settings: LabelsSettings) -> LabelledTokens:
-    """Return texts as the network reads them.
+def as_read(part: LabelledTokens, training: Training) -> LabelledTokens:
+    """Return texts as the network of a training reads them.
 
     The last `settings.length` ids of a text are kept. Words outside the network's vocabulary, which the
-    linear model may have, become the unknown word; so does a text without any word. Of the weights only the
-    proportions have an effect.
+    linear model may have, become the unknown word; so does a text without any word.
     """
+    tokenizer, settings = training.tokens.tokenizer, training.settings
     ids, starts, weights = part.texts.ids, part.texts.starts, part.weights
     unknown, lengths = 1 if tokenizer.unknown is None else tokenizer.unknown, np.diff(starts)
     kept = np.minimum(lengths, settings.length)
@@ -83,10 +81,7 @@ def epoch_order(texts: TokenizedTexts, settings: LabelsSettings, epoch: int) -> 
 
 
 def padded(texts: TokenizedTexts, places: Integers, length: int | None) -> npt.NDArray[np.int32]:
-    """Return the ids of some texts, [text, step], padded with 0.
-
-    They are padded in front to `length`; None: at the end, to the longest of them.
-    """
+    """Return the ids of some texts, [text, step], with 0 in front up to `length`; None: at the end."""
     start, end = texts.starts[places, None], texts.starts[places + 1, None]
     at = start + np.arange((end - start).max()) if length is None else end + np.arange(-length, 0)
     inside = (at >= start) & (at < end)
@@ -102,12 +97,8 @@ class CompactNetwork:
     Args:
         whole: a network of `labels_network` for all words, with the weights that training begins with.
         words: int32 [word], the ids that texts have, ascending; 0, the padding, among them.
-        settings, n_labels: of the network; `soft`: whether texts have soft labels.
+        soft: whether texts have soft labels.
         balance: the class weights of the texts, for which predictions and weights are corrected, or None.
-
-    Attributes:
-        model: the Keras network.
-        embeddings: float32 [id, dimension], those that training begins with, of all words.
     """
 
     def __init__(
@@ -147,10 +138,10 @@ class CompactNetwork:
             variable.assign(value)
 
     def batch(self, texts: LabelledTokens, places: Integers) -> tuple[Array, ...]:
-        """Return the words' places and the targets of some texts, and their weights where they have some.
+        """Return the words' places [batch, step] and the targets of some texts, and weights [batch] if any.
 
-        Words are int32 [batch, step]; targets float32 [batch, 1] for two labels, else int32 [batch], or
-        float32 [batch, label] where they are soft or texts may have several labels; weights float32 [batch].
+        Targets are float32 [batch, 1] for two labels, else int32 [batch], or float32 [batch, label] where
+        they are soft or texts may have several labels.
         """
         targets: Array = (texts.targets if texts.soft is None else texts.soft)[places]
         if self._is_binary:
@@ -208,11 +199,10 @@ class CompactNetwork:
 def compile_network(
     model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool = False
 ) -> None:
-    """Compile with the optimizer of the network, as Keras has it.
+    """Compile with the optimizer of the network, and clipping; the article's is Adam and nothing else.
 
-    The article's is Adam and nothing else; the other networks add clipping, and a learning rate that is set
-    before each step. The bidirectional network learns better with SGD (docs/experiments.md, "Classifiers: SGD
-    compared with Adam").
+    The bidirectional network learns better with SGD (docs/experiments.md, "Classifiers: SGD compared with
+    Adam").
     """
     import keras
 
@@ -256,10 +246,7 @@ def known_loss(targets: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
 
 
 def known_accuracy(targets: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
-    """Return the share of right decisions at 0.5 among the known labels of each text, [batch].
-
-    Targets, [batch, label], may be soft, and NaN where they are unknown.
-    """
+    """Return the share of right decisions at 0.5 among the known labels of each text, [batch]."""
     from keras import ops
 
     known = ops.cast(ops.logical_not(ops.isnan(targets)), "float32")

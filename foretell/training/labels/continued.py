@@ -6,7 +6,6 @@ metrics on the old data stand beside those on the new.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -22,20 +21,17 @@ from foretell.errors import DataError, SettingsError
 from foretell.metrics import label_metrics
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
-from foretell.training.labels.metrics import Measured
 from foretell.training.labels.replay import MAX_UNLABELLED, replayed_texts
 from foretell.training.labels.rows import joined
-
-_Z = 1.96
-"""Standard errors of a difference that is more than noise, at the level of 95 %."""
+from foretell.training.labels.unseen import Measured
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Continued:
     """What a training continues. Made by `split_of`.
 
-    `has_old`: whether the old examples are there, and are trained on again; `old_keys` are the
-    `text_key` of each. `replayed` is what is learned from again and how many texts each, ready for JSON.
+    `has_old`: the old examples are there, and are trained on again; `old_keys` are the `text_key` of each.
+    `replayed` is what is learned from again and how many texts each, ready for JSON.
     """
 
     ancestor: Ancestor
@@ -60,9 +56,8 @@ def split_of(
 ) -> tuple[Split, Continued | None]:
     """Return the data of a training, and what it continues.
 
-    Where a classifier is continued with its old examples, these are trained on again. Without them,
-    unlabelled and made-up texts are trained on with the old model's probabilities as soft labels
-    (`training.labels.replay`). No metric is measured on these.
+    Old examples of a classifier that is continued are trained on again. Without them, unlabelled and made-up
+    texts have the old model's probabilities as soft labels (`replay.py`). No metric is measured on these.
 
     Args:
         new: the examples.
@@ -127,60 +122,31 @@ def _check_new(new: Examples, hints: Examples | None, ancestor: Ancestor) -> Non
 def continued_metrics(
     model: Model, continued: Continued, measured: Measured | None, listener: Listener
 ) -> dict[str, object]:
-    """Return `continued` of metrics.json, and report it; with a warning where the old data lose accuracy.
+    """Return `continued` of metrics.json, and report it.
 
     `measured` are the answers of the new classifier, in memory, to texts that it has not seen. `old` and
     `new` are the metrics on old and new examples, each None where there are none.
     """
-    ancestor, labels, new, of_old = continued.ancestor, list(model.labels or []), None, None
+    found: dict[str, dict[str, float] | None] = {"new": None, "old": None}
+    ancestor, labels = continued.ancestor, list(model.labels or [])
     if measured is not None:
         is_old = np.array([text_key(text) in continued.old_keys for text in measured.texts], bool)
         true, answers = measured.targets, measured.answers.argmax(axis=1)
-        new, of_old = (
-            _metrics(true[rows], answers[rows], labels) if rows.any() else None for rows in (~is_old, is_old)
-        )
-    old, sentence, has_dropped = _beside_stored(of_old, ancestor)
-    if new is not None:
-        listener(Note(text=f"new examples: accuracy {new['accuracy']:.2%} on {new['texts']:,} texts"))
-    listener(Note(text=f"old data: {sentence}"))
-    if has_dropped:
-        text = "warning: the accuracy on the old data is lower than before by more than chance"
-        listener(Note(text=f"{text}; give more of the old examples with old, or train on all data"))
+        for name, rows in (("new", ~is_old), ("old", is_old)):
+            if rows.any():
+                found[name] = of_rows = _metrics(true[rows], answers[rows], labels)
+                text = f"{name} examples: accuracy {of_rows['accuracy']:.2%} on {rows.sum():,} texts"
+                listener(Note(text=text))
+    if found["old"] is None:
+        listener(Note(text="old examples: not measured, because none were given"))
     return {
         "sha256": list(ancestor.lineage),
         "replayed": continued.replayed,
-        "new_words": model.tokenizer.size - ancestor.model.tokenizer.size,
         "new_labels": [label for label in labels if label not in ancestor.labels],
-        "new": new,
-        "old": old,
-        "measured_on": sentence,
+        **found,
     }
 
 
 def _metrics(true: Integers, answers: Integers, labels: list[str]) -> dict[str, float]:
     found = label_metrics(true, answers, labels)
     return {"texts": len(true), "accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
-
-
-def _beside_stored(
-    new: dict[str, float] | None, ancestor: Ancestor
-) -> tuple[dict[str, object] | None, str, bool]:
-    """Return the metrics on old examples with the old model's own validation metrics, on other old texts.
-
-    Besides a sentence on them, and whether the accuracy is lower than before by more than chance.
-    The old model has learned from these texts, so its accuracy on them would be far too high. The difference
-    of two accuracies on different texts is noise up to 1.96 standard errors.
-    """
-    stored, confusion = (ancestor.model.metrics.get(name) for name in ("accuracy", "confusion"))
-    n = int(np.sum(confusion.get("counts", 0))) if isinstance(confusion, dict) else 0
-    before = stored if n and isinstance(stored, float) else None
-    if new is None:
-        known = "" if before is None else f"; the old model had {before:.2%} on {n:,} texts"
-        return None, f"not measured, because no old examples were given{known}", False
-    now, sentence = new["accuracy"], f"accuracy {new['accuracy']:.2%} on {new['texts']:,} old examples"
-    if before is None:
-        return {**new}, sentence, False
-    variance = sum(max(p * (1 - p), 1 / (4 * of)) / of for p, of in ((before, n), (now, new["texts"])))
-    has_dropped = before - now > _Z * math.sqrt(variance)
-    more = {"accuracy_before": before, "texts_before": n, "has_dropped": has_dropped}
-    return {**new, **more}, f"{sentence}, before {before:.2%} (on {n:,} other texts)", has_dropped

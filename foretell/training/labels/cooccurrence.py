@@ -50,11 +50,10 @@ def cooccurrence_embeddings(
 ) -> tuple[Float32s, npt.NDArray[np.bool_]]:
     """Return embeddings of the words of some texts, float32 [size, width], and which have one, bool [size].
 
-    The texts lie one after another, text i as ids[starts[i]:starts[i + 1]]; words of two texts are not near.
-    Words are the ids from `first` to `size` - 1, the more frequent ones first. Within `window` words on each
-    side the next one counts 1 and the farthest 1 / window, or all count 1. `power` is the exponent of the
-    singular values, and `seed` of the decomposition's random start. Where the `seconds` for counting end, the
-    words counted so far are used, four million at least.
+    Text i is ids[starts[i]:starts[i + 1]]. Words are the ids from `first` to `size` - 1, the more frequent
+    ones first. Within `window` words on each side the next one counts 1 and the farthest 1 / window, or all
+    count 1. `power` is the exponent of the singular values. Where the `seconds` for counting end, the words
+    counted so far are used, four million at least.
     """
     matrix = _associations(_near(ids, starts, first, size, window, seconds, by_distance=by_distance))
     rank = min(width, *matrix.shape)
@@ -74,8 +73,8 @@ def truncated_svd(
 ) -> tuple[Float32s, Float32s, Float32s]:
     """Return left vectors [row, rank], values [rank] and right vectors [rank, column] of a random SVD.
 
-    BLAS computes in one thread. These matrices gain nothing from a second one, and where other programs
-    use the processors, threads that wait for each other took up to fifty times as long.
+    BLAS computes in one thread: where other programs use the processors, threads that wait for each other
+    took up to fifty times as long.
     """
     from sklearn.utils.extmath import randomized_svd
 

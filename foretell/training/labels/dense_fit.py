@@ -35,14 +35,10 @@ WINDOW = 15
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """A vector for each of some n-grams.
+    """Vectors [feature, dimension] of some n-grams, their keys, ascending, and their weights `idf`.
 
-    Attributes:
-        keys: int64 [feature], ascending.
-        idf: float32 [feature]; the vectors of a text are weighted by it.
-        vectors: float32 [feature, dimension].
-        is_mean: whether a text has the mean of its n-grams' vectors, or the sum over its distinct n-grams.
-        rows: float32 [text, dimension], the vectors of the labelled texts.
+    `is_mean`: a text has the mean of its n-grams' vectors, else the sum over its distinct n-grams. `rows`
+    [text, dimension] are the vectors of the labelled texts.
     """
 
     keys: NgramKeys
@@ -62,10 +58,7 @@ class Basis:
 
 
 def svd_basis(counted: CountedTexts, n_rows: int, seed: int) -> Basis | None:
-    """Return the truncated SVD of the TF-IDF values of some texts; None: there are too few.
-
-    The texts are the labelled ones, `n_rows`, and then the unlabelled ones.
-    """
+    """Return the truncated SVD of the TF-IDF values of texts, `n_rows` labelled ones first; None: too few."""
     in_texts = np.diff(counted.starts)
     kept = np.flatnonzero(in_texts >= 2)
     matrix = matrix_of(counted)[:, kept].tocsr()
@@ -92,31 +85,29 @@ def mean_basis(
 ) -> Basis | None:
     """Return embeddings of words from co-occurrence statistics, pooled by the mean; None: no word has one.
 
-    The texts are the labelled ones, `n_rows`, and then the unlabelled ones. Words are the ids from `first` to
-    `size` - 1. Word vectors from outside stand beside the embeddings. Their influence is in proportion to the
-    share of the tokens that have one: vectors of another language cover digits and a few names only, and with
-    equal influence they are noise (docs/experiments.md).
+    `n_rows` labelled texts come first; words are the ids from `first` to `size` - 1. Word vectors from
+    outside stand beside the embeddings. Their influence is in proportion to the share of the tokens that have
+    one: vectors of another language cover digits and a few names only, and with equal influence they are
+    noise (docs/experiments.md).
     """
     embeddings, known = cooccurrence_embeddings(
         tokenized.ids, tokenized.starts, first=first, size=size if vectors is None else vectors.n_words,
         width=POOLED_DIMENSIONS, seed=seed, window=WINDOW, by_distance=False, power=1.0,
     )  # fmt: skip
     kinds: list[tuple[float, Float32s]] = [(1.0, embeddings)]
-    weights: Float32s | None = None
     if vectors is not None:
         # Words of the vectors alone occur near no word.
         more = len(vectors.known) - vectors.n_words
         embeddings, known = np.pad(embeddings, ((0, more), (0, 0))), np.pad(known, (0, more)) | vectors.known
         kinds = [(1.0, embeddings), (vectors.coverage(tokenized.ids), vectors.centred(tokenized.ids))]
-        weights = vectors.frequency_weights(tokenized.ids)
     if not known.any():
         return None
     keys = np.flatnonzero(known)
     counts = _count_words(tokenized, len(known))[:, keys]
-    if weights is None:
+    if vectors is None:
         idf = _idf(np.bincount(counts.indices, minlength=len(keys)), len(tokenized))
     else:
-        idf = weights[keys]
+        idf = vectors.frequency_weights[keys]
     labelled = counts[:n_rows]
     labelled.data = 1 + np.log(labelled.data)
     shares = unit_rows(labelled @ sparse.diags_array(idf), 1)

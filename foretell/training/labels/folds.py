@@ -25,12 +25,11 @@ MANY_TEXTS = 100
 class Folds:
     """Which texts are held out together.
 
-    `fold_of` is int32 [text], from 0; -1: the text is in training always. Notes are what a user should know.
-    Where no text is held out, so that nothing can be measured, `not_measured` says why.
+    `fold_of` is int32 [text], from 0; -1: the text is in training always. Where no text is held out, so that
+    nothing can be measured, `not_measured` says why.
     """
 
     fold_of: npt.NDArray[np.int32]
-    notes: tuple[str, ...] = ()
     not_measured: str = ""
 
     @property
@@ -64,11 +63,10 @@ def folds_to_decide(texts: Sequence[str], targets: Array, n_folds: int, seed: in
     """Return the folds on which a training decides and is measured: none where different texts are too few.
 
     Of a few sentences, each held-out one is unlike all others. Its answer shows nothing, and weights and
-    temperature fitted on such answers would flatten all probabilities. The targets are int32 [text], or
-    float32 [text, label] where texts may have several labels.
+    temperature fitted on such answers would flatten all probabilities.
     """
     if reason := too_few(texts, targets):
-        return Folds(fold_of=np.full(len(texts), -1, np.int32), notes=(reason,), not_measured=reason)
+        return Folds(fold_of=np.full(len(texts), -1, np.int32), not_measured=reason)
     if targets.ndim == 1:
         return make_folds(texts, targets, n_folds, seed)
     groups = list(places_of_equal(map(text_key, texts)).values())
@@ -77,10 +75,7 @@ def folds_to_decide(texts: Sequence[str], targets: Array, n_folds: int, seed: in
 
 
 def too_few(texts: Sequence[str], targets: Array) -> str:
-    """Return why these labelled texts are too few to measure on, or "" where they are not.
-
-    The targets are int32 [text], or float32 [text, label] where texts may have several labels.
-    """
+    """Return why these labelled texts are too few to measure on, or "" where they are not."""
     different = np.array([places[0] for places in places_of_equal(map(text_key, texts)).values()], int)
     found = targets[different]
     of_label = np.bincount(found) if targets.ndim == 1 else (found == 1).sum(axis=0)
@@ -98,8 +93,7 @@ def make_folds(texts: Sequence[str], targets: Targets, n_folds: int, seed: int) 
 
     Each label is spread evenly over the folds. Texts that differ only in case and white space stay together,
     so no fold is tested on a text that it was fitted to. A label with one such group of texts is never held
-    out: without it, the model of its fold would not know the label. The targets, int32 [text], are the places
-    of the labels.
+    out: without it, the model of its fold would not know the label.
     """
     groups = places_of_equal(map(text_key, texts))
     by_label: dict[int, list[list[int]]] = defaultdict(list)
@@ -112,22 +106,9 @@ def make_folds(texts: Sequence[str], targets: Targets, n_folds: int, seed: int) 
         for place in generator.permutation(len(by_label[label])):
             fold_of[by_label[label][place]] = next_fold % n_folds
             next_fold += 1
-    return Folds(fold_of=fold_of, notes=_notes([len(members) for members in by_label.values()], n_folds))
+    return Folds(fold_of=fold_of)
 
 
 def validation_fold(n_train: int, n_valid: int) -> Folds:
     """Return the single fold of a validation set: the last `n_valid` texts are held out."""
     return Folds(fold_of=np.repeat(np.array([-1, 0], np.int32), [n_train, n_valid]))
-
-
-def _notes(sizes: Sequence[int], n_folds: int) -> tuple[str, ...]:
-    """Return sentences on labels with few different texts; `sizes` are their numbers."""
-    single, few = sizes.count(1), sum(1 < size < n_folds for size in sizes)
-    notes = []
-    if single:
-        text = "that text is never held out, so no metric shows how well the label is learned"
-        notes.append(f"labels with one text only: {single:,}; {text}")
-    if few:
-        text = f"there are {n_folds} folds, and some of them hold out no text of the label"
-        notes.append(f"labels with fewer texts than folds: {few:,}; {text}")
-    return tuple(notes)

@@ -10,9 +10,7 @@ Both are folded into the scale of `logistic.Problem`: ratio / √(penalty + coun
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,7 +19,7 @@ from scipy import sparse
 from foretell.arrays import Float32s, Floats, Integers, NgramKeys, TokenIds
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.linear import LinearModel
-from foretell.training.labels.logistic import FREE, Check, Goal, Mask, Problem, ignore
+from foretell.training.labels.logistic import FREE, Check, Design, Goal, Mask, Problem, ignore
 
 # Measured on validation parts of IMDB's training reviews (other films) and of small sets: texts of ten words
 # to hundreds, two to fifty labels, even and uneven. Any from a third to three times these does nearly as
@@ -48,18 +46,14 @@ def fit_ngrams(
         ids, starts: int32 [word] and [text + 1], text i is ids[starts[i]:starts[i + 1]].
         targets: [text, label], each row the probabilities of the labels.
         size: ids from 0 to size - 1 are known.
-        weights: [text], how much each text counts; None: 1 each. Or [text, label], 0 where a label is
-            unknown: each label is fitted for itself, and texts may have several.
-
-    Raises:
-        SettingsError: more words than keys have room for.
+        weights: as `Goal` has them; None: 1 each.
     """
     counted = count_ngrams(ids, starts, size, max_ngrams=default_max_ngrams(np.shape(targets)[-1]))
     return fit_counted(counted, targets, np.ones(len(starts) - 1) if weights is None else weights)
 
 
 def default_max_ngrams(n_labels: int) -> int:
-    """Return how many n-grams to keep by default, so that the weights are two million at most."""
+    """Return how many n-grams to keep, so that the weights are two million at most."""
     return max(MAX_WEIGHTS // (1 if n_labels == 2 else n_labels), 1)
 
 
@@ -72,7 +66,7 @@ def fit_counted(
     """
     rows = (weights if weights.ndim == 1 else weights.max(axis=1)) > 0
     counted, goal = select_texts(counted, rows), Goal(targets[rows], weights[rows])
-    design = _Design(counted)
+    design = _design(counted)
     scale = _scale(design, goal, penalty)
     fitted: Float32s = scale * Problem(design, goal, scale, check).minimum()
     fitted[-1:] += goal.offset
@@ -109,39 +103,21 @@ def influential(weights: Float32s, counts: Integers) -> NgramKeys:
     return np.sort(order[so_far > _NEGLIGIBLE * variance.sum()])
 
 
-class _Design:
-    """The matrix of `matrix_of`, and its two products; a last feature that every text has is the bias."""
-
-    def __init__(self, counted: CountedTexts) -> None:
-        starts, texts, n_texts = counted.starts, counted.texts, counted.n_texts
-        cuts = np.searchsorted(starts, np.arange(1, _BLOCKS) * len(texts) // _BLOCKS)
-        ones = np.ones(len(texts), np.float32)
-        self._blocks = []
-        for low, high in itertools.pairwise([0, *cuts.tolist(), len(counted.keys)]):
-            inside = slice(starts[low], starts[high])
-            entries = (ones[inside], texts[inside], starts[low : high + 1] - starts[low])
-            self._blocks.append((slice(low, high), sparse.csc_array(entries, shape=(n_texts, high - low))))
-        # Threads would cost more than they save. They end with this object.
-        self._map = ThreadPoolExecutor(_BLOCKS).map if len(texts) > _FEW_ENTRIES else map
-
-    def scores(self, values: Float32s) -> Float32s:
-        """Return [text, column]: the sum of `values` [feature + 1, column] over the features of each text."""
-        sums: Iterable[Float32s] = self._map(lambda block: block[1] @ values[block[0]], self._blocks)
-        result: Float32s = functools.reduce(np.add, sums) + values[-1]
-        return result
-
-    def sums(self, values: Floats) -> Float32s:
-        """Return [feature + 1, column]: the sum of `values` [text, column] over the texts of each feature."""
-        single = values.astype(np.float32)
-        sums = self._map(lambda block: block[1].T @ single, self._blocks)
-        return np.concatenate([*sums, values.sum(axis=0, keepdims=True, dtype=np.float64)], dtype=np.float32)
-
-    def squares(self, values: Floats) -> Float32s:
-        """Return `sums`: zeros and ones are their own squares."""
-        return self.sums(values)
+def _design(counted: CountedTexts) -> Design:
+    """Return the matrix of `matrix_of` in blocks; zeros and ones are their own squares."""
+    starts, texts, n_texts = counted.starts, counted.texts, counted.n_texts
+    cuts = np.searchsorted(starts, np.arange(1, _BLOCKS) * len(texts) // _BLOCKS)
+    ones, blocks = np.ones(len(texts), np.float32), []
+    for low, high in itertools.pairwise([0, *cuts.tolist(), len(counted.keys)]):
+        inside = slice(starts[low], starts[high])
+        entries = (ones[inside], texts[inside], starts[low : high + 1] - starts[low])
+        block = sparse.csc_array(entries, shape=(n_texts, high - low))
+        blocks.append((block, block.T, block.T))
+    # Threads would cost more than they save. They end with the design.
+    return Design(blocks, ThreadPoolExecutor(_BLOCKS).map if len(texts) > _FEW_ENTRIES else map)
 
 
-def _scale(design: _Design, goal: Goal, penalty: float) -> Float32s:
+def _scale(design: Design, goal: Goal, penalty: float) -> Float32s:
     """Return the scale [feature + 1, column] of the parameters."""
     # The weight of the texts of each label that hold a feature, and of all texts that do.
     mass, counts = design.sums(goal.weights * goal.targets)[:-1], design.sums(goal.weights)[:-1]

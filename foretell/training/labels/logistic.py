@@ -14,10 +14,12 @@ several labels, each column is a logistic regression of its own.
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from functools import reduce
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -41,27 +43,14 @@ Mask = npt.NDArray[np.bool_]
 Matrix: TypeAlias = sparse.csr_array | Float32s
 """Features [text, feature], sparse or dense."""
 
+Map = Callable[..., Iterable[Float32s]]
+"""As the built-in function `map`."""
+
 Check = Callable[[], None]
 
 
 def ignore() -> None:
     """Do nothing: a fit that nothing stops."""
-
-
-class Design(Protocol):
-    """The features of the texts, a matrix [text, feature], and its products.
-
-    The last feature is one that every text has: the bias.
-    """
-
-    def scores(self, values: Float32s) -> Float32s:
-        """Return [text, column]: the matrix times `values` [feature, column]."""
-
-    def sums(self, values: Floats) -> Float32s:
-        """Return [feature, column]: the transposed matrix times `values` [text, column]."""
-
-    def squares(self, values: Floats) -> Float32s:
-        """Return `sums` with every entry of the matrix squared."""
 
 
 class Goal:
@@ -73,8 +62,6 @@ class Goal:
             is then fitted for itself, and texts may have several.
 
     Attributes:
-        targets: [text, column].
-        weights: [text, 1] or [text, column].
         share, offset: [1, column], the smoothed share of the texts of each label, and its score.
     """
 
@@ -110,11 +97,10 @@ class Goal:
         """Return the probabilities [text, column] at which a step measures the curvature.
 
         Newton's method measures it where the step begins. Where the target of a text is one improbable label
-        of many, the loss is nearly flat there, and the step far too long: with 77 labels only an eighth of it
-        descends. By Taylor's formula, what a step changes beyond the gradient's part depends on the mean of
-        the curvature along it, weighted by 1 - s after the part s of the step. The centre of these weights is
-        s = 1/3. The step is taken to lead towards the targets, the less far the nearer they are, so that the
-        last steps are Newton's. With two labels all steps are: nothing is gained there (docs/experiments.md).
+        of many, the loss is nearly flat there, and the step far too long. By Taylor's formula, what a step
+        changes beyond the gradient's part depends on the mean of the curvature along it, weighted by 1 - s
+        after the part s of the step: s = 1/3 is the centre. The step is taken to lead towards the targets,
+        the less far the nearer they are. With two labels nothing is gained (docs/experiments.md).
         """
         if self.is_binary:
             return probabilities
@@ -133,10 +119,7 @@ class Goal:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The objective, of the parameters u [feature, column], with their scale [feature, column].
-
-    The check is called between two products, and may raise to stop the fit.
-    """
+    """The objective of the parameters u [feature, column]; a check between two products may raise to stop."""
 
     design: Design
     goal: Goal
@@ -179,9 +162,8 @@ class Problem:
     ) -> tuple[Float32s, Float64s]:
         """Solve Hessian · step = -gradient by conjugate gradients with a diagonal preconditioner.
 
-        The Hessian is that of the `probabilities` [text, column]. What is left of the gradient [feature,
-        column] at the end has at most the part `accuracy` of its norm. Returned are the step and what it adds
-        to the scores [text, column].
+        What is left of the gradient [feature, column] at the end has at most the part `accuracy` of its norm.
+        Returned are the step and what it adds to the scores [text, column].
         """
         variance = self.goal.weights * probabilities * (1 - probabilities)
         diagonal = self.scale**2 * self.design.squares(variance) + 1
@@ -213,30 +195,41 @@ def _dot(first: Float32s, second: Float32s) -> float:
     return float(np.vdot(first, second))
 
 
-class MatrixDesign:
-    """A matrix [text, feature], sparse or dense, with the bias as a last feature."""
+class Design:
+    """The features of the texts, a matrix [text, feature], and its products.
 
-    def __init__(self, matrix: Matrix) -> None:
+    The last feature is one that every text has: the bias. `blocks` are the columns of the matrix in parts,
+    each with its transpose and the squares of that. `map` may compute them at the same time.
+    """
+
+    def __init__(self, blocks: Sequence[tuple[Matrix, Matrix, Matrix]], map: Map = map) -> None:
+        self._matrices, self._transposed, self._squared = zip(*blocks, strict=True)
+        self._ends, self._map = np.cumsum([each.shape[1] for each in self._matrices]), map
+
+    @classmethod
+    def of(cls, matrix: Matrix) -> Design:
+        """Return the design of a matrix, sparse or dense."""
         # Products with the transposed matrix are faster row by row too.
         transposed = matrix.T if isinstance(matrix, np.ndarray) else matrix.tocsc().T
-        self._matrix, self._transposed, self._squared = matrix, transposed, transposed * transposed
+        return cls([(matrix, transposed, transposed * transposed)])
 
     def scores(self, values: Float32s) -> Float32s:
-        """Return [text, column]; the last row of `values` is the bias."""
-        result: Float32s = self._matrix @ values[:-1] + values[-1]
+        """Return [text, column]: the matrix times `values` [feature, column]."""
+        parts = np.split(values, self._ends)[:-1]
+        result: Float32s = reduce(np.add, self._map(operator.matmul, self._matrices, parts)) + values[-1]
         return result
 
     def sums(self, values: Floats) -> Float32s:
-        """Return [feature + 1, column]."""
+        """Return [feature, column]: the transposed matrix times `values` [text, column]."""
         return self._with_total(self._transposed, values)
 
     def squares(self, values: Floats) -> Float32s:
-        """Return [feature + 1, column]."""
+        """Return `sums` with every entry of the matrix squared."""
         return self._with_total(self._squared, values)
 
-    def _with_total(self, matrix: Matrix, values: Floats) -> Float32s:
-        total = values.sum(axis=0, keepdims=True, dtype=np.float64)
-        return np.concatenate([matrix @ values.astype(np.float32), total], dtype=np.float32)
+    def _with_total(self, transposed: Sequence[Matrix], values: Floats) -> Float32s:
+        total, single = values.sum(axis=0, keepdims=True, dtype=np.float64), values.astype(np.float32)
+        return np.concatenate([*self._map(lambda each: each @ single, transposed), total], dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,19 +241,15 @@ class Fitted:
 
 
 class MatrixFit(ABC):
-    """A linear model of features, fitted to some texts, for one strength after another.
-
-    Attributes:
-        values: gives the features of some of the texts, [text, feature].
-        features: those of the texts to fit to.
-        targets: [text, label] of these texts, each row the probabilities of the labels.
-        weights: [text] of these texts, how much each counts; or [text, label].
-    """
+    """A linear model of features, fitted to some texts, for one strength after another."""
 
     def __init__(
         self, values: Callable[[Mask], Matrix], rows: Mask, targets: Floats, weights: Floats
     ) -> None:
-        """Prepare a fit to `rows` [text]; targets [text, label] and weights [text] are of all texts."""
+        """Prepare a fit to `rows` [text]; `values` gives features [text, feature] of some of the texts.
+
+        Targets [text, label] and weights [text], or [text, label], are of all texts.
+        """
         self.values, self.features = values, values(rows)
         self.targets, self.weights = targets[rows], weights[rows]
         self._scored = rows, self.features
@@ -280,11 +269,11 @@ class MatrixFit(ABC):
 class LogisticFit(MatrixFit):
     """Logistic regression with one L2 penalty for all features: 1 / strength, scikit-learn's C."""
 
-    _design: MatrixDesign | None = None
+    _design: Design | None = None
 
     def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
         """Fit the model; from the result of a similar problem, `start`, fewer steps are needed."""
-        self._design = self._design or MatrixDesign(self.features)
+        self._design = self._design or Design.of(self.features)
         goal = Goal(self.targets, self.weights)
         shape = self.features.shape[1] + 1, goal.targets.shape[1]
         scale: Float32s = np.full(shape, strength**0.5, np.float32)

@@ -59,7 +59,7 @@ class Candidate:
     Attributes:
         name: of the member; of a student it begins with "taught_", of hints alone with "hinted_".
         fit: makes a `Fit` to some of the texts, with soft targets and weights.
-        finished: makes the models for predictions, whose scores are added, of a fit and its fitted model.
+        finished: makes the model for predictions of a fit and its fitted model.
         learned: what there is to learn where the labelled texts of a mask [text] may be seen.
         strengths: the penalties to choose among, as their inverse, ascending.
         first: the place of the one that the search begins with.
@@ -69,53 +69,56 @@ class Candidate:
 
     name: str
     fit: Callable[[Mask, Soft, Float64s], Fit]
-    finished: Callable[[FittedMember, FittedMember], Sequence[Model]]
+    finished: Callable[[FittedMember, FittedMember], Model]
     learned: Callable[[Mask], Lesson]
     strengths: tuple[float, ...] = STRENGTHS
     first: int = 4
     more: int = 0
     balance: Balance | None = None
 
-    def on(self, inside: Mask) -> Fit:
-        """Return the `Fit` to the labelled texts `inside` and to whatever else there is to learn."""
-        return self.fit(*self.learned(inside))
-
     def scores(self, fit: Fit, model: FittedMember, rows: Mask) -> Float32s:
         """Return the scores [text, column] of some of the texts, for the true shares of the labels."""
         scores = fit.scores(model, np.pad(rows, (0, self.more)))
         return scores if self.balance is None else scores + self.balance.bias(scores.shape[1])
 
-    def models(self, fit: Fit, model: FittedMember) -> list[Model]:
-        """Return the models for predictions, whose scores are added; one of them has the correction."""
-        first, *others = self.finished(fit, model)
-        return [first if self.balance is None else self.balance.corrected_model(first), *others]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chosen:
-    """A candidate with its penalty, 1 / `strength`, and logits [text, label]: of held-out texts, else 0."""
+    """A member with its penalty, 1 / `strength`, and logits [text, label]: of held-out texts, else 0.
 
-    candidate: Candidate
+    `models` returns the models for predictions, fitted to all rows, whose scores are added.
+    """
+
+    name: str
     strength: float
     logs: Logits
+    models: Callable[[Check], Sequence[Model]]
 
-    def fitted_to(self, inside: Mask, check: Check = ignore) -> tuple[Fit, FittedMember]:
-        """Fit the member to the labelled texts `inside`; return the fit and the fitted model.
 
-        The strengths that led to this one are fitted before, each the start of the next. A weak penalty alone
-        takes far more steps, and may not be minimised to the end.
-        """
-        strengths, first = self.candidate.strengths, self.candidate.first
-        last = strengths.index(self.strength)
-        path = strengths[first : last + 1] if last >= first else strengths[last : first + 1][::-1]
-        fit, model = self.candidate.on(inside), None
-        for strength in path:
-            model = fit.fit(strength, model, check)
-        return fit, model
+def fitted_to(
+    candidate: Candidate, strength: float, inside: Mask, check: Check = ignore
+) -> tuple[Fit, FittedMember]:
+    """Fit a candidate to the labelled texts `inside`; return the fit and the fitted model.
 
-    def models(self, check: Check = ignore) -> list[Model]:
-        """Return the models for predictions, fitted to all rows."""
-        return self.candidate.models(*self.fitted_to(np.ones(len(self.logs), bool), check))
+    The strengths that led to this one are fitted before, each the start of the next. A weak penalty alone
+    takes far more steps, and may not be minimised to the end.
+    """
+    strengths, first = candidate.strengths, candidate.first
+    last = strengths.index(strength)
+    path = strengths[first : last + 1] if last >= first else strengths[last : first + 1][::-1]
+    fit, model = candidate.fit(*candidate.learned(inside)), None
+    for each in path:
+        model = fit.fit(each, model, check)
+    return fit, model
+
+
+def _chosen(candidate: Candidate, strength: float, logs: Logits) -> Chosen:
+    def models(check: Check) -> Sequence[Model]:
+        fit, model = fitted_to(candidate, strength, np.ones(len(logs), bool), check)
+        finished = candidate.finished(fit, model)
+        return [finished if candidate.balance is None else candidate.balance.corrected_model(finished)]
+
+    return Chosen(name=candidate.name, strength=strength, logs=logs, models=models)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,9 +142,8 @@ class Members:
     def scores(
         self, ids: TokenIds, starts: Integers, texts: Sequence[str], embeddings: Float32s | None = None
     ) -> Float32s:
-        """Return the scores [text, column] of all members together.
+        """Return the scores [text, column] of all members together; text i is ids[starts[i]:starts[i + 1]].
 
-        The texts are given as ids, one text after another, with `starts` [text + 1], and as they are written.
         `embeddings` [text, number] are those of a kept teacher, which may read the first ones alone.
         """
         scores = scores_of([self.linear, *self.tfidf], ids, starts, texts)
@@ -174,17 +176,17 @@ def choose_all(found: Iterator[Candidate], rows: Rows, folds: Folds, training: T
         strengths = before.pop(_STRENGTHS).tolist()
         there = [candidate for candidate in found if candidate.name in before]
         pairs = zip(there, strengths, strict=True)
-        return [Chosen(candidate=each, strength=by, logs=before[each.name]) for each, by in pairs]
+        return [_chosen(each, by, before[each.name]) for each, by in pairs]
     chosen: list[Chosen] = []
     for candidate in found:
         # How many members there will be is not known: each has a share of what is left.
         training.begin(f"linear models: {candidate.name}", 0.4 - 0.32 * 0.75 ** len(chosen))
         chosen.append(choose(candidate, rows, folds, training.check))
         if time.monotonic() - began > seconds:
-            names = ", ".join(each.candidate.name for each in chosen)
+            names = ", ".join(each.name for each in chosen)
             training.note(f"the time limit ended the choice of linear models after {names}")
             break
-    logs = {each.candidate.name: each.logs for each in chosen}
+    logs = {each.name: each.logs for each in chosen}
     training.stages.keep(_STAGE, {**logs, _STRENGTHS: np.array([each.strength for each in chosen])})
     return chosen
 
@@ -195,7 +197,7 @@ def choose(candidate: Candidate, rows: Rows, folds: Folds, check: Check = ignore
     From the first penalty the search goes on in the direction that is better, until it is not.
     """
     targets, held = rows.targets[folds.held], folds.held
-    fits = [candidate.on(inside) for inside, _ in folds]
+    fits = [candidate.fit(*candidate.learned(inside)) for inside, _ in folds]
     tried: dict[int, tuple[float, Logits, list[FittedMember]]] = {}
 
     def loss(place: int) -> float:
@@ -226,16 +228,13 @@ def choose(candidate: Candidate, rows: Rows, folds: Folds, check: Check = ignore
             break
         best = better
     logs = tried[best][1] if tried else np.zeros((len(rows.targets), rows.outputs.n_labels))
-    return Chosen(candidate=candidate, strength=candidate.strengths[best], logs=logs)
+    return _chosen(candidate, candidate.strengths[best], logs)
 
 
 def fit_members(
-    rows: Rows,
-    chosen: Sequence[Chosen],
-    folds: Folds,
-    check: Check = ignore,
+    rows: Rows, chosen: Sequence[Chosen], folds: Folds, check: Check = ignore,
     not_measured: frozenset[bytes] = frozenset(),
-) -> Members:
+) -> Members:  # fmt: skip
     """Weigh the members, and fit them to all labelled texts; `check` may raise to stop it.
 
     The metrics leave out the texts whose `text_key` is among `not_measured`.
@@ -253,12 +252,12 @@ def fit_members(
     metrics: dict[str, object] = {}
     if measured.any():
         of_members = {
-            each.candidate.name: {
+            each.name: {
                 "weight": weight,
                 "strength": each.strength,
-                **outputs.metrics(targets[measured], own[measured]),
+                **outputs.metrics(targets[measured], own),
             }
-            for (each, weight), own in zip(weighted, logs, strict=True)
+            for (each, weight), own in zip(weighted, logs[:, measured], strict=True)
         }
         first, together = of_members.get("ngrams", {}), outputs.metrics(targets[measured], nested[measured])
         metrics |= {f"baseline_{name}": first[name] for name in ("accuracy", "log_loss") if name in first}

@@ -37,12 +37,7 @@ MIN_TOKENS = 20_000
 _STAGE, _ANSWERS = "folds", "network"
 
 _EPOCHS, _STEPS, _MAX_BATCH = 10, 150, 32
-"""The fixed schedule: at least so many epochs and steps, and batches of so many texts at most.
-
-Batches of 64 take twice the time for the same accuracy (docs/experiments.md).
-"""
-
-_TOO_SHORT = "the time limit is too short for out-of-fold predictions of the network: it is left out"
+"""The fixed schedule: at least so many epochs and steps, and batches of so many texts at most."""
 
 _MARGIN = 1.25
 """Safety factor on the measured pace: other programs may run on the machine too."""
@@ -50,15 +45,11 @@ _MARGIN = 1.25
 _UNTYPICAL, _MEASURED = 2, 10
 """The first steps compile functions; they do not count for the pace, which is measured up to this step."""
 
-_MIN_SHARE = 1 / 4
-"""The part of the steps below which a network would learn too little: it is then left out."""
-
 GIVE_UP_AFTER = 2
 """Folds after which the network is left out of the ensemble where it gets next to no weight there."""
 
 _MANY_TEXTS, _ENOUGH_FOLDS = 500, 3
-"""From this many texts with one label each, the networks of three folds are trained instead of five: the
-ensemble's weight for the network and the accuracy stay the same (docs/experiments.md)."""
+"""From this many texts with one label each, three folds have networks: enough (docs/experiments.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,22 +61,13 @@ class TrainedNetwork:
     standing: Standing
 
 
-def read_by_network(part: LabelledTokens, training: Training) -> LabelledTokens:
-    """Return texts as the network of a training reads them."""
-    return as_read(part, training.tokens.tokenizer, training.settings)
-
-
 def _valid_texts(training: Training) -> LabelledTokens | None:
-    """Return the validation texts as the network reads them, or None."""
     valid = training.tokens.valid
-    return None if valid is None else read_by_network(valid, training)
+    return None if valid is None else as_read(valid, training)
 
 
 def make_network(train: LabelledTokens, training: Training, ancestor: Ancestor | None) -> CompactNetwork:
-    """Return the network with the weights that its training on the texts `train` starts from.
-
-    These are those of `ancestor`, the classifier that is continued, where there is one.
-    """
+    """Return the network with the weights that training on some texts starts from: the ancestor's, if any."""
     from foretell.networks.labels import labels_network
 
     tokens, settings = training.tokens, training.settings
@@ -96,9 +78,7 @@ def make_network(train: LabelledTokens, training: Training, ancestor: Ancestor |
     if training.stages.network is not None:
         whole.get_layer("embedding").embeddings.assign(training.stages.network.arrays[EMBEDDINGS])
     elif ancestor is not None:
-        shared = take_over_classifier(whole, tokens.labels, ancestor.model)
-        words = ancestor.new_words(tokenizer, settings)
-        training.note(f"continued from {ancestor.name}: {shared:,} embeddings are kept; {words}")
+        take_over_classifier(whole, tokens.labels, ancestor.model)
     elif settings.is_bidirectional:
         initialise_embeddings(whole, training)
     valid = _valid_texts(training)
@@ -126,31 +106,24 @@ def initialise_embeddings(network: keras.Model, training: Training) -> None:
             seconds=training.run.budget.for_stage("embeddings"),
         )  # fmt: skip
         values[:, :own] = np.where(known[:, None], embeddings, values[:, :own])
-        training.note(f"{known.sum():,} embeddings initialised from co-occurrence statistics")
     if outside is not None and tokens.vectors is not None:
         known = tokens.vectors.known[:size]
         scaled = SPREAD / max(float(outside[known].std()), 1e-9) * outside
         values[:, own:] = np.where(known[:, None], scaled, values[:, own:])
-        training.note(f"{known.sum():,} embeddings initialised from word vectors")
     weights.assign(values)
 
 
 def train_network(
     network: CompactNetwork, train: LabelledTokens, training: Training, *, few: bool
 ) -> TrainedNetwork:
-    """Train the network on some texts to the end of its plan or of its time.
+    """Train the network on some texts to the end of its plan or of its time, from the latest checkpoint on.
 
     The network has its best weights at the end; with `few` texts, which are no evidence for an epoch, and as
-    the article's the last ones. The run's latest checkpoint is continued, and new ones are written there.
+    the article's the last ones.
     """
     settings, run, n_texts = training.settings, training.run, len(train.targets)
     training.begin("network", 0.15)
     plan = make_plan(settings, n_texts, run.options.given)
-    # Epochs and batches are adapted to the number of texts.
-    training.note(
-        f"network: {plan.steps:,} training steps, {plan.epochs:,} epochs of {n_texts:,} texts in batches of "
-        f"{settings.batch_size:,}"
-    )
     valid, keeps_best = _valid_texts(training), not (few or settings.follows_article)
     fitting = Fitting(network, settings, plan, train, valid, training.stages, keeps_best)
     if (checkpoint := training.stages.network) is not None:
@@ -182,10 +155,9 @@ def fold_probabilities(
     """Return the probabilities [text, label] of the labelled texts by networks that have not seen them.
 
     Each fold begins with the network's first values, which it has at the end again. A text that is never held
-    out has the same probability for each label; of many texts some folds are enough, and NaN is the answer to
-    the texts of the others. There are none, [0, label], where no text is held out, the time limit leaves no
-    time for a quarter of the steps of all folds and the network itself, or `pays`, given the probabilities of
-    the first folds and their number, shows that the network has no weight in the ensemble.
+    out has the same probability for each label; NaN is the answer to texts of folds without a network. There
+    are none, [0, label], where no text is held out, the time limit has no room for all networks, or `pays`,
+    given the probabilities of the first folds and their number, shows that the network has no weight.
     """
     if before := training.stages.found(_STAGE):
         return before[_ANSWERS]
@@ -207,18 +179,18 @@ def _of_folds(
     nothing = np.zeros((0, n_labels), np.float32)
     if not folds.held.any():
         return nothing
-    training.note(f"training the network on {count}{f' of {folds.count}' * (count < folds.count)} folds")
-    result, steps = np.full((n_texts, n_labels), 1 / n_labels, np.float32), None
+    result, steps = np.full((n_texts, n_labels), 1 / n_labels, np.float32), 0
     for fold, (rows, held) in enumerate(islice(folds, count)):
         training.begin(f"network on folds: {fold} of {count}", 0.4 + 0.3 * fold / count)
         network.restart()
-        texts = read_by_network(tokens.train.select(rows), training)
-        # The other folds, and the network of all texts.
+        texts = as_read(tokens.train.select(rows), training)
+        # Others follow: those of the other folds, and the network of all texts.
         steps = _train_fold(network, texts, training, steps, count - fold)
         if not steps:
-            training.note(_TOO_SHORT)
+            text = "the time limit is too short for out-of-fold predictions of the network"
+            training.note(f"{text}: it is left out")
             return nothing
-        result[held] = network.predict(read_by_network(tokens.train.select(held), training).texts)
+        result[held] = network.predict(as_read(tokens.train.select(held), training).texts)
         if fold + 1 == GIVE_UP_AFTER < count and not pays(result, GIVE_UP_AFTER):
             text = f"the network has next to no weight after {GIVE_UP_AFTER} of {count} folds"
             training.note(f"{text}: the linear models decide")
@@ -228,31 +200,25 @@ def _of_folds(
 
 
 def _train_fold(
-    network: CompactNetwork, texts: LabelledTokens, training: Training, limit: int | None, after: int
+    network: CompactNetwork, texts: LabelledTokens, training: Training, steps: int, after: int
 ) -> int:
-    """Train a network for `limit` steps at most; return its steps, 0 where there is time for too few.
+    """Train a network for `steps` steps at most (0: those of its plan); return how many.
 
-    Where this network and the `after` ones that follow would not fit in the time limit, all of them have
-    fewer steps.
+    Returned is 0 where the time limit has no room for it and for the `after` ones that follow.
     """
     settings, run = training.settings, training.run
     size, epochs = settings.batch_size, range(make_plan(settings, len(texts.targets)).epochs)
     order = np.concatenate([epoch_order(texts.texts, settings, epoch) for epoch in epochs])
-    planned = math.ceil(len(order) / size)
-    most = planned if limit is None else min(planned, limit)
-    steps, done, began = most, 0, 0.0
-    while done < steps:
+    planned, began = math.ceil(len(order) / size), 0.0
+    steps = min(planned, steps or planned)
+    for done in range(steps):
         if done == _UNTYPICAL:
             began = time.monotonic()
+        elif done > _UNTYPICAL and done >= min(_MEASURED, steps // 2):
+            pace = _MARGIN * (time.monotonic() - began) / (done - _UNTYPICAL)
+            if pace * ((1 + after) * steps - done) > run.budget.left() - SECONDS_TO_WRITE:
+                return 0
         places = order[done * size : (done + 1) * size]
         network.step(texts, places, learning_rate(done, steps, settings.learning_rate))
-        done += 1
         run.interrupt.check()
-        if done > _UNTYPICAL and done >= min(_MEASURED, planned // 2):
-            pace = _MARGIN * (time.monotonic() - began) / (done - _UNTYPICAL)
-            fitting = max(0.0, run.budget.left() - SECONDS_TO_WRITE) / max(pace, 1e-9)
-            steps = int(min(steps, (done + fitting) / (1 + after)))
-            steps = steps if steps >= _MIN_SHARE * planned else 0
-    if 0 < steps < most:
-        training.note(f"the time limit shortens the networks of the folds: {steps} instead of {most} steps")
     return steps

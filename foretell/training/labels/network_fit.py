@@ -45,7 +45,6 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Steps of the whole training."""
         return self.epochs * self.steps_per_epoch
 
 
@@ -57,9 +56,9 @@ def enough_labels(settings: LabelsSettings, n_texts: int) -> bool:
 def make_plan(settings: LabelsSettings, n_texts: int, given: frozenset[str] = frozenset()) -> Plan:
     """Return the plan for `n_texts` texts.
 
-    There are at least `settings.min_steps` steps, in whole epochs, and no epoch after the first ends after
-    more than `settings.max_steps` steps. Patience keeps its proportion to the number of epochs. Of `given`,
-    the settings that the user gave, epochs are not changed by the default of a bound, and patience stays.
+    There are at least `min_steps` steps, in whole epochs, and no epoch after the first ends after more than
+    `max_steps` steps. Patience keeps its proportion to the number of epochs. Epochs among the settings that
+    the user gave, `given`, are not changed by the default of a bound, and patience stays.
     """
     steps, epochs, patience = math.ceil(n_texts / settings.batch_size), settings.epochs, settings.patience
     if "epochs" not in given or "min_steps" in given:
@@ -96,8 +95,7 @@ class Standing:
 class Fitting:
     """One classifier in training; `fit` brings it to its end or raises `Interrupted`.
 
-    Without validation texts there is no early stopping and no best epoch. Every checkpoint contains what
-    earlier stages found. `standing` is the state between two steps.
+    Without validation texts there is no early stopping and no best epoch.
     """
 
     network: CompactNetwork
@@ -165,7 +163,7 @@ class Fitting:
             raise interrupted(here.step, self.run.out)
 
     def _diverged(self) -> None:
-        """Stop where the loss is no number any more: go on with the best weights, if there are any."""
+        """Raise where there are no best weights to go on with."""
         here, rate = self.standing, self.settings.learning_rate
         if not self._best or not self.keeps_best:
             raise diverged(here.step, rate, self.run.out)
@@ -228,11 +226,9 @@ class Fitting:
         return True
 
     def _variables(self) -> dict[str, list[keras.Variable]]:
-        """Return what decides the next step, by its name in a checkpoint."""
         return {"model": self._model.variables, "optimizer": self._model.optimizer.variables}
 
     def _save(self) -> None:
-        """Write a checkpoint of everything that decides what comes next."""
         # Between two epochs the metrics hold nothing that the next one needs.
         metric = self._model.metrics_variables if self.standing.batch else []
         parts = {**self._variables(), "metric": metric}
@@ -265,7 +261,6 @@ class Fitting:
         return texts / max(time.perf_counter() - self._began, 1e-9)
 
     def _report(self, means: Means) -> None:
-        """Report loss and accuracy, means since the epoch began, as Keras has them."""
         here, now = self.standing, time.perf_counter()
         if here.step % self._log_every == 0:
             self.run.log(step=here.step, epoch=here.epoch + 1, **means, speed=self._speed())
@@ -273,17 +268,9 @@ class Fitting:
             return
         self._shown, steps = now, self._steps()
         per_step = (now - self._began) / (here.step - self._step_before)
-        self.run.options.listener(
-            Progress(
-                step=here.step,
-                steps=steps,
-                epoch=here.epoch + 1,
-                epochs=self.plan.epochs,
-                loss=means["loss"],
-                accuracy=means["accuracy"],
-                speed=self._speed(),
-                unit="texts",
-                seconds_left=per_step * (steps - here.step),
-                best=here.best_loss,
-            )
-        )
+        progress = Progress(
+            step=here.step, steps=steps, epoch=here.epoch + 1, epochs=self.plan.epochs, **means,
+            speed=self._speed(), unit="texts", seconds_left=per_step * (steps - here.step),
+            best=here.best_loss,
+        )  # fmt: skip
+        self.run.options.listener(progress)

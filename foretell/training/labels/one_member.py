@@ -15,8 +15,6 @@ from importlib.util import find_spec
 import numpy as np
 
 from foretell.arrays import LogProbabilities
-from foretell.config import LabelsSettings
-from foretell.metrics import mean_accuracy
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
@@ -33,14 +31,8 @@ from foretell.training.labels.tokens import (
     Soft,
     TokenizedTexts,
     Tokens,
-    encode_examples,
     one_hot,
-    tokenize,
 )
-
-MAX_CELLS = 20_000_000
-"""Texts times labels up to which linear models are fitted: they need several arrays [text, label] at a time.
-The network needs one for a batch and for the validation texts only."""
 
 _STAGE, _SOFT = "pseudo_labels", "soft"
 
@@ -60,7 +52,6 @@ class LinearPart:
     """
 
     members: Members | None
-    metrics: dict[str, object]
     pseudo: LabelledTokens | None = None
     tokens: Tokens | None = None
 
@@ -68,13 +59,13 @@ class LinearPart:
 def fit_one_member(training: Training, ancestor: Ancestor | None) -> LinearPart:
     """Fit the linear model to the labels, to pseudo-labels, and with `refit` to the validation texts too.
 
-    The linear model of the text vectors, or that of the classifier that is continued, `ancestor`, is added.
+    The linear model of the text vectors, or that of the ancestor, is added.
     """
     tokens, valid = training.tokens, training.tokens.valid
     training.begin("linear model", 0.08)
     soft, added, began = tokens.hard, None, time.monotonic()
     own = _fit(tokens, soft)
-    metrics = _metrics("baseline", own, tokens, training)
+    metrics = _metrics("baseline", own, tokens)
     if len(tokens.unlabelled):
         tokens, soft, added = _pseudo_labels(training, own, time.monotonic() - began)
         own = _fit(tokens, soft) if len(tokens.unlabelled) else own
@@ -94,41 +85,22 @@ def fit_one_member(training: Training, ancestor: Ancestor | None) -> LinearPart:
 
     measured = finished(own)
     if len(tokens.unlabelled) or shares is not None:
-        metrics |= _metrics("linear", measured, tokens, training)
+        metrics |= _metrics("linear", measured, tokens)
     none = np.zeros((0, len(tokens.labels)))
     return LinearPart(
         members=Members(
             linear=finished(_fit(tokens, soft, valid)) if training.settings.refit and valid else measured,
             tfidf=(),
             logs=none if valid is None else _log_probabilities(measured, valid.texts),
+            metrics=metrics,
         ),
-        metrics=metrics,
         pseudo=_for_network(training, tokens, soft),
         tokens=tokens,
     )
 
 
-def baseline(training: Training) -> dict[str, object]:
-    """Return the metrics of a linear model to compare a network with; it has a vocabulary of its own.
-
-    They are empty without validation texts, where they are not wanted, and with too many labels.
-    """
-    tokens, split = training.tokens, training.split
-    one_label = tokens.train.targets.ndim == 1
-    has_room = len(tokens.train.targets) * len(tokens.labels) <= MAX_CELLS
-    if not training.run.options.baseline or split.valid is None or not has_room or not one_label:
-        return {}
-    tokenizer, texts = tokenize(split.train.texts, LabelsSettings(linear=True))
-    valid = encode_examples(split.valid, tokenizer, tokens.labels)
-    own = replace(tokens, tokenizer=tokenizer, all_texts=texts, valid=valid)
-    return _metrics("baseline", _fit(own, tokens.hard), own, training)
-
-
 def _fit(tokens: Tokens, soft: Soft, more: LabelledTokens | None = None) -> LinearModel:
-    """Return the linear model of the first texts, which have these probabilities [text, label], and of more.
-
-    With class weights it is corrected to the true shares of the labels.
-    """
+    """Return the linear model of the first texts, with probabilities [text, label], and of more texts."""
     texts, (soft, weights) = tokens.all_texts.part(0, len(soft)), tokens.learned(soft)
     if more is not None:
         texts = texts.followed_by(more.texts)
@@ -142,23 +114,22 @@ def _log_probabilities(model: LinearModel, texts: TokenizedTexts) -> LogProbabil
     return linear_log_probabilities(model.scores_of_flat(texts.ids, texts.starts))
 
 
-def _metrics(name: str, model: LinearModel, tokens: Tokens, training: Training) -> dict[str, object]:
-    """Return, and report, accuracy and log loss on the validation texts; {}: there are none."""
+def _metrics(name: str, model: LinearModel, tokens: Tokens) -> dict[str, object]:
+    """Return accuracy and log loss on the validation texts; {}: there are none."""
     if tokens.valid is None:
         return {}
     logs = _log_probabilities(model, tokens.valid.texts)
     measured = OneLabel(len(tokens.labels)).metrics(tokens.valid.targets, logs)
-    training.note(f"n-gram linear model ({name}): validation accuracy {measured['accuracy']:.2%}")
     return {f"{name}_{metric}": value for metric, value in measured.items()}
 
 
 def _pseudo_labels(
     training: Training, first: LinearModel, seconds: float
 ) -> tuple[Tokens, Soft, LinearModel | None]:
-    """Label the unlabelled texts, as many as there is time for.
+    """Label the unlabelled texts, as many as there is time for; fitting the `first` model took some seconds.
 
     Returned are the tokens with these texts, the labels of all texts [text, label], and the linear model of
-    the text vectors, or None. The `first` model was fitted to the training texts in some seconds.
+    the text vectors, or None.
     """
     if before := training.stages.found(_STAGE):
         model = LinearModel.from_arrays(before) if len(before) > 1 else None
@@ -170,32 +141,28 @@ def _pseudo_labels(
         return tokens, tokens.hard, None
     logs = _log_probabilities(first, tokens.unlabelled)
     soft = np.concatenate([tokens.hard, np.exp(logs).astype(np.float32)])
-    training.note("pseudo-labels: the linear model labelled the unlabelled texts")
     if _vectors_pay(training, tokens, pace * len(tokens.all_texts.ids)):
         model = _fit(tokens, soft)
-        soft, by_vectors, accuracy = label_by_vectors(
+        soft, by_vectors = label_by_vectors(
             tokens, model, seed=training.settings.seed,
             seconds=budget.for_stage("text vectors"), check=training.check,
         )  # fmt: skip
-        training.note(f"pseudo-labels with text vectors: validation accuracy {accuracy:.2%}")
-        arrays = {} if by_vectors is None else by_vectors.to_arrays()
+        arrays = by_vectors.to_arrays()
     training.stages.keep(_STAGE, {**arrays, _SOFT: soft}, now=True)
     return tokens, soft, by_vectors
 
 
 def label_by_vectors(
     tokens: Tokens, linear: LinearModel, *, seed: int, seconds: float, check: Check = ignore
-) -> tuple[Soft, LinearModel | None, float]:
+) -> tuple[Soft, LinearModel]:
     """Make text vectors twice, and label the unlabelled texts by them and the linear model.
 
     In the first round the validation texts have vectors like the unlabelled ones, which shows how far the
     vectors can be trusted. The second round makes vectors anew, of n-grams that the new labels choose. The
-    validation texts have no part in it, because its model for new texts is measured on them. `check` is
-    called after each pass over the texts, and may raise to stop.
+    validation texts have no part in it, because its model for new texts is measured on them.
 
-    Returned are the labels of the training texts and soft labels of the unlabelled ones, [text, label]; a
-    linear model for new texts, made of the n-grams' vectors (None: the `seconds` ended before it); and the
-    accuracy of the first round on the validation texts.
+    Returned are the labels of the training texts and soft labels of the unlabelled ones, [text, label], and a
+    linear model for new texts, made of the n-grams' vectors.
     """
     from foretell.training.labels.text_vectors import label, make_vectors, to_linear_model
 
@@ -212,16 +179,12 @@ def label_by_vectors(
     by_vectors = label(vectors, targets, n_labels)[len(hard) :]
     ensemble = fit_ensemble(tokens.valid.targets, [by_vectors[-n_valid:], by_linear[-n_valid:]])
     soft = np.concatenate([hard, ensemble(np.exp(by_vectors).astype(np.float32), by_linear)])
-    accuracy = mean_accuracy(tokens.valid.targets, soft[-n_valid:])
-    left = deadline - time.monotonic()
-    if left <= 0:
-        return soft[:n], None, accuracy
 
-    counted = select_texts(counted, np.arange(len(texts)) < n)
+    counted, left = select_texts(counted, np.arange(len(texts)) < n), deadline - time.monotonic()
     vectors = make_vectors(counted, soft[:n], seed=seed + 1, seconds=left, check=check)
     again = np.exp(label(vectors, targets, n_labels)[len(hard) : n]).astype(np.float32)
     model = to_linear_model(counted, vectors, targets, n_labels)
-    return np.concatenate([hard, ensemble(again, by_linear[: len(again)])]), model, accuracy
+    return np.concatenate([hard, ensemble(again, by_linear[: len(again)])]), model
 
 
 def _vectors_pay(training: Training, tokens: Tokens, seconds: float) -> bool:
@@ -238,10 +201,7 @@ def _vectors_pay(training: Training, tokens: Tokens, seconds: float) -> bool:
 
 
 def _in_time(training: Training, pace: float) -> Tokens:
-    """Return the tokens with as many unlabelled texts as there is time for, the first ones.
-
-    The pace is in seconds for each token of a fit.
-    """
+    """Return the tokens with the unlabelled texts that there is time for; a fit of a token takes `pace`."""
     tokens, budget = training.tokens, training.run.budget
     if budget.deadline is None:
         return tokens
@@ -265,11 +225,7 @@ def _for_network(training: Training, tokens: Tokens, soft: Soft) -> LabelledToke
     the ensemble has anyway.
     """
     n = len(tokens.train.texts)
-    if not len(tokens.unlabelled):
-        return None
-    if enough_labels(training.settings, n):
-        text = f"the network is trained on the {n:,} labelled texts alone"
-        training.note(f"{text}; pseudo-labels only help with fewer")
+    if not len(tokens.unlabelled) or enough_labels(training.settings, n):
         return None
     targets, (learned, weights) = soft.argmax(axis=1).astype(np.int32), tokens.learned(soft)
     counted = None if tokens.train.weights is None else weights

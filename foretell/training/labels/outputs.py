@@ -58,7 +58,6 @@ texts, which have chosen the network's best epoch, overestimate the network. The
 its temperature, is soon clear, so its prior is weak."""
 
 UNFITTED = Ensemble(network=0.5, linear=0.5)
-"""The weights of network and linear model without texts to fit them on."""
 
 POOL_STRENGTH = 5.0
 """How many texts the prior of equal weights is worth for each member of a pool."""
@@ -78,11 +77,9 @@ _SCALING_STRENGTH = 5.0
 class OneLabel:
     """Each text has one label: logits [text, label] are log-probabilities, targets int32 [text].
 
-    Attributes:
-        n_labels: number of labels.
-        balance: the class weights that the members were fitted with, and corrected for. Labels then have
-            offsets along the correction, as much as it was too large or too small; None: there are none.
-        is_calibrated: False: a network alone stays as it is.
+    With a `balance`, the class weights that the members were fitted with and corrected for, labels have
+    offsets along the correction, as much as it was too large or too small. A network alone that is not to be
+    calibrated stays as it is.
     """
 
     n_labels: int
@@ -106,19 +103,13 @@ class OneLabel:
         return float(-np.maximum(logits, -MAX_LOGIT)[np.arange(len(targets)), targets].mean())
 
     def fit_pool(self, targets: Targets, members: Logits) -> Float64s:
-        """Return the weights [member] of a logarithmic opinion pool; the prior is equal weights.
-
-        The logits [member, text, label] are of texts that no member has learned from.
-        """
+        """Return the weights [member] of a logarithmic opinion pool of logits [member, text, label]."""
         return _pool_weights(np.maximum(members, -MAX_LOGIT), self.soft(targets))
 
     def fit_ensemble(
         self, targets: Targets, network: Probabilities | None, linear: Logits | None
     ) -> Ensemble:
-        """Return the pool of network and linear model, with offsets where each label has enough texts.
-
-        None stands for a member that there is not.
-        """
+        """Return the pool of network and linear model, with offsets where each label has enough texts."""
         if not len(targets) or not self.is_calibrated:
             alone = Ensemble(network=float(linear is None), linear=float(linear is not None))
             return alone if network is None or linear is None else UNFITTED
@@ -190,7 +181,7 @@ class SeveralLabels:
         return ensemble.decide(probabilities)
 
     def metrics(self, targets: Targets, logits: Logits) -> dict[str, float]:
-        """Return the share of right decisions at 0.5, and the log loss of a decision."""
+        """Return the share of right decisions at 0.5, and their log loss."""
         probabilities = sigmoid(logits)
         return {
             "label_accuracy": label_accuracy(targets, probabilities >= DEFAULT_THRESHOLD),
@@ -209,11 +200,9 @@ def fit_ensemble(
     *,
     balance: Balance | None = None,
 ) -> Ensemble:
-    """Return the ensemble of two members with the smallest cross-entropy.
+    """Return the ensemble of network and linear model with the smallest cross-entropy.
 
-    The log-probabilities [text, label] of the network and of the linear model are of texts that neither has
-    learned from. A member may be missing: None; the other one then has the prior mean 1. The `balance` is as
-    in `OneLabel`.
+    Of two log-probabilities [text, label] one may be None; the other one then has the prior mean 1.
     """
     present = [member for member in members if member is not None]
     n_labels = present[0].shape[1]
@@ -281,9 +270,8 @@ def _minimum(
 ) -> Float64s:
     """Return the weights [member], none below 0, and offsets [offset] with the smallest cross-entropy.
 
-    Members are logits [member, text, label], and `true` is one-hot [text, label]. The prior of the weights
-    has the means and the strength, in texts, [member]. `basis` [label, offset] is what each offset adds to
-    the logits; its mean of 0 is worth `offset_strength` texts.
+    Members are logits [member, text, label], and `true` is one-hot [text, label]. `basis` [label, offset] is
+    what each offset adds to the logits; its mean of 0 is worth `offset_strength` texts.
     """
     from scipy.optimize import minimize
 

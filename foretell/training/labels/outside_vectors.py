@@ -20,21 +20,17 @@ from foretell.training.events import Listener, Note
 _SMOOTH = 1e-3
 # The sum of 1 / rank over 400,000 words.
 _ZIPF = 13.5
-# GloVe on 300 English sentences: -0.5. An alphabetical order: 0.
-_MAX_CORRELATION = -0.2
 _NEGLIGIBLE = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OutsideVectors:
-    """A vector for each id of a tokenizer; texts are given as their ids, one after another.
+    """A vector for each id of a tokenizer, zeros for a word without one; texts are given as their ids.
 
     Attributes:
-        rows: float32 [id, dimension]; zeros for a word without a vector.
         known: bool [id], which words have a vector.
         places: float64 [id], the place among the vectors, from 0; of a word without a vector, their number.
         n_words: ids below it are special or words of the texts, the others are words of the vectors alone.
-        metrics: name, SHA-256, licence and numbers of words, ready for JSON.
     """
 
     rows: Float32s
@@ -44,7 +40,7 @@ class OutsideVectors:
     metrics: dict[str, str | int | None]
 
     def coverage(self, ids: TokenIds) -> float:
-        """Return the share of the tokens of some texts that have a vector, 0 to 1."""
+        """Return the share of the texts' tokens that have a vector, 0 to 1."""
         counts = self._counts(ids)
         return float(counts[self.known].sum() / max(counts.sum(), 1))
 
@@ -60,10 +56,7 @@ class OutsideVectors:
         return unit
 
     def reduced(self, ids: TokenIds, size: int, width: int) -> Float32s:
-        """Return the centred vectors of the ids below `size` in fewer dimensions, float32 [id, dimension].
-
-        Of vectors with more than `width` dimensions they are the first `width` principal components.
-        """
+        """Return the centred vectors of the ids below `size`, or their first `width` principal components."""
         rows = self.centred(ids)[:size]
         if rows.shape[1] <= width:
             return rows
@@ -71,26 +64,14 @@ class OutsideVectors:
         result: Float32s = (rows @ directions[:, : -width - 1 : -1]).astype(np.float32)
         return result
 
-    def frequency_weights(self, ids: TokenIds) -> Float32s | None:
-        """Return how much each word counts in a mean, float32 [id]: little where it is frequent in general.
+    @property
+    def frequency_weights(self) -> Float32s:
+        """How much each word counts in a mean, float32 [id]: little where it is frequent in general.
 
         The weights are a / (a + p), "smooth inverse frequency" (Arora, Liang and Ma, 2017, "A Simple but
-        Tough-to-Beat Baseline for Sentence Embeddings"). The probability p of a word is taken from its place
-        among the vectors by Zipf's law: a few hundred texts show it less well.
-
-        Returns:
-            None where the vectors are not in the order of frequency, by Spearman's rank correlation of the
-            places and the counts of the texts' words.
+        Tough-to-Beat Baseline for Sentence Embeddings"). The probability p of a word follows from its place
+        in the file by Zipf's law: a few hundred texts show it less well.
         """
-        from scipy.stats import rankdata
-
-        counts = self._counts(ids)
-        both = np.flatnonzero(counts * self.known)
-        found = counts[both]
-        if len(found) < 2 or found.min() == found.max():
-            return None
-        if np.corrcoef(rankdata(found), rankdata(self.places[both]))[0, 1] >= _MAX_CORRELATION:
-            return None
         probability = 1 / (_ZIPF * (1 + self.places))
         return (_SMOOTH / (_SMOOTH + probability)).astype(np.float32)
 
@@ -101,10 +82,7 @@ class OutsideVectors:
 def vectors_for(
     old: Tokenizer, path_or_name: str | Path, listener: Listener
 ) -> tuple[Tokenizer, OutsideVectors]:
-    """Return a tokenizer that has the words of a file of vectors, or of "glove", too; and the vectors.
-
-    The listener is called with notes on what was read. Raises as `read_word_vectors` does.
-    """
+    """Return a tokenizer that has the words of a file of vectors, or of "glove", too; and the vectors."""
     first, words = old.specials, [old.word(id) for id in range(old.specials, old.size)]
     vectors = read_word_vectors(path_or_name, words=words)
     tokenizer = old.extended(vectors.words)
@@ -124,7 +102,6 @@ def vectors_for(
             "name": vectors.name,
             "sha256": vectors.sha256,
             "licence": vectors.licence,
-            "dimension": vectors.dimension,
             "words": len(words),
             "known_words": n_known,
             "more_words": n_more,

@@ -6,10 +6,10 @@ learns from them beside the new examples:
 * unlabelled texts of the user's, with the old model's probabilities as soft labels (distillation: Hinton,
   Vinyals and Dean 2015; learning without forgetting: Li and Hoiem 2016);
 * made-up texts, which the old model labels too (pseudorehearsal: Robins 1995). One is a new text in which
-  seven of ten words are replaced by words and n-grams drawn for an old label: p(n-gram | label) ∝ p(n-gram) ·
-  p(label | n-gram). The last factor is the old model's answer to the n-gram alone. For the first, the
-  frequency of words follows from their ids by Zipf's law. Without the words of new texts, a new label would
-  be recognised by whole sentences instead of by what they say (docs/experiments.md).
+  three of four words are replaced by words drawn for an old label: p(word | label) ∝ p(word) p(label | word).
+  The last factor is the old model's answer to the word alone; the first follows from the word's id by Zipf's
+  law. Without the words of new texts, a new label would be recognised by whole sentences instead of by what
+  they say (docs/experiments.md).
 
 A soft label is several examples of one text, each with a label and its probability as weight: the sum of
 their losses is the cross-entropy with the soft label.
@@ -20,15 +20,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.random import Generator
 
-from foretell.arrays import Float64s
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.split import text_key
 from foretell.text.spacing import Spacing
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.ancestor import Ancestor, ids_of_keys
+from foretell.training.labels.ancestor import Ancestor
 
 MIN_TEXTS, MAX_TEXTS = 200, 2_000
 """Made-up texts, at least and at most; between them as many as the old model had for training."""
@@ -39,18 +37,11 @@ MAX_UNLABELLED = 5_000
 MIN_PROBABILITY = 0.1
 """Labels with a lower probability are left out of a soft label."""
 
-_MAX_NGRAMS = 20_000
-"""N-grams to draw from: those with the largest weights."""
-
 # Zipf–Mandelbrot: the frequency of the word of rank r is in proportion to 1 / (r + 2.7).
 _MANDELBROT = 2.7
-_NGRAM_SHARE = 0.5
 
-_KEPT = 0.3
+_KEPT = 0.25
 """The share of the words of a new text that stay in a made-up one."""
-
-Piece = list[str]
-"""A word, or the words of an n-gram."""
 
 
 def replayed_texts(
@@ -79,21 +70,26 @@ def _soft_examples(ancestor: Ancestor, texts: Sequence[str]) -> Examples:
 
 def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettings) -> list[str]:
     """Return texts made up from the new ones, at least one, for each label by its share of the old data."""
-    rng = np.random.default_rng(settings.seed)
+    rng, known = np.random.default_rng(settings.seed), ancestor.model.tokenizer
     words = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
-    pieces, prior = _pieces(ancestor)
-
-    def as_text(piece: Piece) -> str:
-        spacing = Spacing(ancestor.model.tokenizer.style)
-        return "".join(map(spacing.piece, piece)) + spacing.end()
-
-    answers = ancestor.runtime.predict_proba([as_text(piece) for piece in pieces])
     own, texts = set(map(text_key, new)), list[str]()
+    last = known.bytes.start if known.is_open else known.size
+    vocabulary = [known.word(place) for place in range(known.specials, last)]
+    frequency = 1 / (np.arange(len(vocabulary)) + 1 + _MANDELBROT)
+
+    def as_text(words: Sequence[str]) -> str:
+        spacing = Spacing(known.style)
+        return "".join(map(spacing.piece, words)) + spacing.end()
+
+    answers = ancestor.runtime.predict_proba([as_text([word]) for word in vocabulary])
     for label, count in enumerate(_counts(ancestor)):
-        likelihood = np.cumsum(prior * answers[:, label])
+        likelihood = np.cumsum(frequency * answers[:, label])
         for _ in range(count):
-            template = words(new[int(rng.integers(len(new)))])[-settings.length :]
-            texts.append(as_text(_replaced(template, pieces, likelihood / likelihood[-1], rng)))
+            template = words(new[int(rng.integers(len(new)))])[-settings.length :] or [""]
+            drawn = np.searchsorted(likelihood, likelihood[-1] * rng.random(len(template))).tolist()
+            kept = rng.random(len(template)) < _KEPT
+            pairs = zip(template, drawn, kept.tolist(), strict=True)
+            texts.append(as_text([word if stays else vocabulary[place] for word, place, stays in pairs]))
     return [text for text in texts if text.strip() and text_key(text) not in own]
 
 
@@ -106,39 +102,3 @@ def _counts(ancestor: Ancestor) -> list[int]:
     shares = np.array(support) + 1
     counts: list[int] = np.ceil(total * shares / shares.sum()).astype(int).tolist()
     return counts
-
-
-def _replaced(template: Sequence[str], pieces: Sequence[Piece], draw: Float64s, rng: Generator) -> Piece:
-    """Return a text, given as its words, with most of them replaced by pieces.
-
-    `draw` is the cumulative probability of each piece.
-    """
-    words: list[str] = []
-    while len(words) < max(len(template), 1):
-        if len(words) < len(template) and rng.random() < _KEPT:
-            words.append(template[len(words)])
-        else:
-            words += pieces[min(int(np.searchsorted(draw, rng.random())), len(pieces) - 1)]
-    return words
-
-
-def _pieces(ancestor: Ancestor) -> tuple[list[Piece], Float64s]:
-    """Return the words and n-grams that texts are made of, and how frequent each is, [piece].
-
-    N-grams are those of two words or more with the largest weights in the linear model. How frequent one is,
-    is not known. It is taken as the geometric mean of its words' frequencies.
-    """
-    tokenizer, linear = ancestor.model.tokenizer, ancestor.model.linear
-    first, last = tokenizer.specials, tokenizer.bytes.start if tokenizer.is_open else tokenizer.size
-    words = [[tokenizer.word(place)] for place in range(first, last)]
-    prior = 1 / (np.arange(len(words)) + 1 + _MANDELBROT)
-    prior /= prior.sum()
-    if linear is None or tokenizer.is_open or not len(longer := np.flatnonzero(linear.keys >= linear.size)):
-        return words, prior
-    size = (linear.weights[longer] ** 2).sum(axis=1)
-    longer = np.sort(longer[np.argsort(-size, kind="stable")[:_MAX_NGRAMS]])
-    ngrams = [ids[ids >= 0].tolist() for ids in ids_of_keys(linear.keys[longer], linear.size)]
-    ranks = [np.maximum(np.array(ids) - first + 1, 1) for ids in ngrams]
-    frequencies = np.array([float(np.exp(-np.log(each + _MANDELBROT).mean())) for each in ranks])
-    both = [(1 - _NGRAM_SHARE) * prior, _NGRAM_SHARE * frequencies / frequencies.sum()]
-    return [*words, *([tokenizer.word(id) for id in ids] for ids in ngrams)], np.concatenate(both)

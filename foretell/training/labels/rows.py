@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
@@ -23,15 +23,11 @@ Lesson = tuple[Mask, Soft, Float64s]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rows:
-    """The texts that members are fitted to. Make them with `rows_of`.
+    """The texts that members are fitted to, as they are written and tokenized. Make them with `rows_of`.
 
     Attributes:
-        texts: as they are written.
-        tokenized: the same texts.
         targets: int32 [text]; float32 [text, label], NaN for unknown, where texts may have several labels.
         counts: float64 [text], how much each text counts.
-        unlabelled: other texts, without labels.
-        outputs: what scores mean.
         hints: how many of the texts, the last ones, are words for labels. They are never held out, and only
             members of their own learn from them.
     """
@@ -66,22 +62,6 @@ class Rows:
     def hinted(self, _: Mask) -> Lesson:
         """Return what there is to learn from the hints alone: the same for every fold."""
         return ~self.is_labelled, self.soft, np.ones(len(self.texts))
-
-    def with_teacher(
-        self, n: int, answers: Callable[[Mask], Soft], weight: float = 1.0
-    ) -> Callable[[Mask], Lesson]:
-        """Return what there is to learn from the labelled texts and from a teacher of `n` texts that follow.
-
-        `answers` are its probabilities of these, [text, label], after learning from some of the labelled
-        ones; each counts `weight`.
-        """
-
-        def learned(inside: Mask) -> Lesson:
-            labelled, soft, weights = self.labelled(inside)
-            rows = np.append(labelled, np.ones(n, bool))
-            return rows, np.concatenate([soft, answers(inside)]), np.append(weights, np.full(n, weight))
-
-        return learned
 
 
 def rows_of(tokens: Tokens, split: Split, outputs: Outputs, *, with_valid: bool) -> Rows:

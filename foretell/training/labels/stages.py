@@ -17,8 +17,7 @@ from foretell.training.run import Run
 class Stages:
     """What finished stages found. Every checkpoint contains it, and a resumed training takes it from there.
 
-    `arrays`, by name, are for the next checkpoint. The training of the network continues from the checkpoint
-    `network`; None: it begins.
+    The training of the network continues from the checkpoint `network`; None: it begins.
     """
 
     def __init__(self, run: Run) -> None:
@@ -50,7 +49,6 @@ class Training:
     stages: Stages
 
     def note(self, text: str) -> None:
-        """Report one sentence."""
         self.run.options.listener(Note(text=text))
 
     def begin(self, stage: str, done: float) -> None:

@@ -21,12 +21,12 @@ import numpy as np
 from foretell.arrays import Float32s
 from foretell.artifacts.kept_teacher import EncoderFiles
 from foretell.errors import DataError, SettingsError
-from foretell.metrics import log_loss, mean_accuracy
+from foretell.metrics import mean_accuracy
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.runtime.encoder import Encoded, SentenceEncoder
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.logistic import LogisticFit
-from foretell.training.labels.members import Candidate, Chosen, choose
+from foretell.training.labels.members import Candidate, Chosen, choose, fitted_to
 from foretell.training.labels.rows import Mask, Rows
 from foretell.training.labels.stages import Training
 from foretell.training.labels.tokens import Soft, TokenizedTexts
@@ -83,13 +83,14 @@ class Teacher:
     texts: Sequence[str]
     tokenized: TokenizedTexts
     embeddings: Float32s
+    candidate: Candidate
     chosen: Chosen
     _known: dict[bytes, Soft] = field(default_factory=dict)
 
     def answers(self, inside: Mask) -> Soft:
         """Return probabilities [text, label] of its texts after learning from the labelled ones `inside`."""
         if (key := inside.tobytes()) not in self._known:
-            _, model = self.chosen.fitted_to(inside)
+            _, model = fitted_to(self.candidate, self.chosen.strength, inside)
             scores = self.embeddings @ model.weights + model.bias
             self._known[key] = np.exp(linear_log_probabilities(scores)).astype(np.float32)
         return self._known[key]
@@ -101,43 +102,28 @@ def choose_teacher(
     """Return the teacher that an encoder becomes, and its metrics, ready for JSON.
 
     None: the time limit leaves no time for it.
-
-    Raises:
-        ArtifactError: the encoder fails.
-        Interrupted: training was stopped.
     """
     embedded = _embed(encoder, rows.texts, training)
     if embedded is None:
         return None
     labelled, taught = embedded
-    held, measured = folds.held, folds.held.any()
+    targets, held = rows.targets[folds.held], folds.held
     # Means over all tokens alone, and with those of the beginning and of the end of each text.
     widths = sorted({encoder.dimension, labelled.shape[1]})
-    choices = [choose(_member(labelled[:, :width], rows), rows, folds, training.check) for width in widths]
-    targets, logs = rows.targets[held], [each.logs[held] for each in choices]
-    best = int(np.argmin([rows.outputs.loss(targets, each) for each in logs])) if measured else 0
+    found = [_member(labelled[:, :width], rows) for width in widths]
+    choices = [choose(each, rows, folds, training.check) for each in found]
+    losses = [rows.outputs.loss(targets, each.logs[held]) if held.any() else 0 for each in choices]
+    best = int(np.argmin(losses))
     teacher = Teacher(
         texts=training.split.unlabelled[: len(taught)],
         tokenized=rows.unlabelled.part(0, len(taught)),
         embeddings=taught[:, : widths[best]],
+        candidate=found[best],
         chosen=choices[best],
     )
-    accuracy = mean_accuracy(targets, np.exp(logs[best])) if measured else None
-    notes = [f"it labels {len(taught):,} texts"]
-    if widths[best] > encoder.dimension:
-        notes.insert(0, "it uses where texts begin and end")
-    if accuracy is not None:
-        notes.insert(0, f"out-of-fold accuracy {accuracy:.2%}")
-    training.note(f"teacher ({encoder.name}): {', '.join(notes)}")
-    return teacher, {
-        "name": encoder.name,
-        "sha256": encoder.sha256,
-        "strength": teacher.chosen.strength,
-        "texts": len(taught),
-        "accuracy": accuracy,
-        "log_loss": log_loss(targets, np.exp(logs[best])) if measured else None,
-        "reads_ends": widths[best] > encoder.dimension,
-    }
+    metrics = {"name": encoder.name, "sha256": encoder.sha256, "texts": len(taught), "kept": False}
+    accuracy = mean_accuracy(targets, teacher.chosen.logs[held]) if held.any() else None
+    return teacher, {**metrics, "accuracy": accuracy}
 
 
 def _member(embeddings: Float32s, rows: Rows) -> Candidate:
@@ -145,7 +131,7 @@ def _member(embeddings: Float32s, rows: Rows) -> Candidate:
     return Candidate(
         name="teacher",
         fit=partial(LogisticFit, lambda inside: embeddings[inside]),
-        finished=lambda _, model: [model],
+        finished=lambda _, model: model,
         learned=rows.labelled,
     )
 
@@ -158,19 +144,18 @@ def _embed(encoder: Encoder, labelled: Sequence[str], training: Training) -> tup
     if before := training.stages.found(_STAGE):
         return before["labelled"], before["taught"]
     n, texts = len(labelled), [*labelled, *training.split.unlabelled[:MAX_TAUGHT]]
-    training.note(f"the teacher ({encoder.name}) reads {n:,} labelled and {len(texts) - n:,} other texts")
     began, seconds = time.monotonic(), training.run.budget.for_stage("teacher")
     parts = [np.zeros((0, encoder.n_features), np.float32)]
     for first in range(0, len(texts), _CHUNK):
         if first and time.monotonic() - began > seconds:
+            text = f"time for {first - n:,} unlabelled texts" if first >= n else "no time: it is left out"
+            training.note(f"the time limit leaves the teacher ({encoder.name}) {text}")
             if first < n:
-                training.note("the time limit leaves no time for the teacher: it is left out")
                 return None
-            training.note(f"the time limit leaves the teacher time for {first - n:,} unlabelled texts")
             break
+        training.begin(f"teacher: {first:,} of {len(texts):,} texts", 0.05)
         encoded = encoder.encode_counted(texts[first : first + _CHUNK], check=training.check)
         parts.append(encoded.features())
     vectors = np.concatenate(parts)
-    labelled_vectors, taught = vectors[:n], vectors[n:]
-    training.stages.keep(_STAGE, {"labelled": labelled_vectors, "taught": taught})
-    return labelled_vectors, taught
+    training.stages.keep(_STAGE, {"labelled": vectors[:n], "taught": vectors[n:]})
+    return vectors[:n], vectors[n:]

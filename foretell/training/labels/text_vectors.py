@@ -92,10 +92,10 @@ def make_vectors(
     seconds: float = math.inf,
     check: Check = ignore,
 ) -> Vectors:
-    """Make the vectors of the counted texts and of their n-grams.
+    """Make the vectors of the counted texts, which have these probabilities [text, label], and of n-grams.
 
-    What is known of the labels are probabilities `soft` [text, label]. The duration of the passes decides how
-    many fit into the `seconds`, 1 to `PASSES`; `check` is called after each, and may raise to stop.
+    The duration of the passes decides how many fit into the `seconds`, 1 to `PASSES`; `check` is called after
+    each, and may raise to stop.
     """
     began = time.monotonic()
     rng = np.random.default_rng(seed)
@@ -115,7 +115,8 @@ def make_vectors(
             for shift in range(_PARTS):
                 seeds = rng.integers(1, 1 << 62, _PARTS).astype(np.uint64)
                 turned = parts[shift:] + parts[:shift]
-                list(threads.map(partial(_learn_part, texts, rate), turned, orders, seeds))
+                learn = [partial(_learn, texts, *part) for part in turned]
+                list(threads.map(lambda do, *how: do(*how), learn, orders, [rate] * _PARTS, seeds))
             done += 1
             if seconds < math.inf:
                 now = time.monotonic()
@@ -128,10 +129,7 @@ def make_vectors(
 
 
 def label(vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int) -> LogProbabilities:
-    """Return the log-probabilities [text, label] of all texts by logistic regression on their vectors.
-
-    It learns from the first texts, whose labels have the places `targets`.
-    """
+    """Return the log-probabilities [text, label] of all texts by logistic regression on the first vectors."""
     # Numbers of about 1, or the penalty would mean another thing for each width.
     scaled = vectors.texts * F(vectors.texts.shape[1] ** 0.5)
     coefficients, bias = _regression(scaled[: len(targets)], targets, n_labels)
@@ -143,8 +141,7 @@ def to_linear_model(
 ) -> LinearModel:
     """Return a linear model for texts to come, which have no vector of their own.
 
-    It is logistic regression on the sum of the vectors of a text's n-grams, each as much as it is drawn. It
-    learns from the first of the counted texts, whose labels have the places `targets`.
+    It is logistic regression on the sum of the vectors of a text's n-grams, each as much as it is drawn.
     """
     weighted = vectors.ngrams * vectors.drawn[:, None]
     sums = (matrix_of(counted).tocsr()[: len(targets)] @ weighted).astype(np.float32)
@@ -213,12 +210,6 @@ class _Part(NamedTuple):
     table: npt.NDArray[np.int32]
 
 
-def _learn_part(
-    texts: Float32s, rate: np.float32, part: _Part, order: npt.NDArray[np.int64], seed: np.uint64
-) -> None:
-    _learn(texts, *part, order, rate, seed)
-
-
 def _cut(
     counted: CountedTexts,
     often: Float32s,
@@ -247,15 +238,9 @@ def _cut(
 
 @njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 def _learn(texts, ngrams, drawn, starts, held, table, order, rate, seed):  # type: ignore[no-untyped-def]
-    """Let some texts learn from the n-grams of one part, and these from them.
+    """Let some texts learn, in the order [place], from the n-grams of one part, and these from them.
 
-    Args:
-        texts: in and out, [text, width].
-        ngrams: in and out, [n-gram, width].
-        drawn, starts, held, table: as in `_Part`.
-        order: [place], the texts, in this order.
-        rate: the learning rate.
-        seed: uint64, not 0.
+    Vectors, [text, width] and [n-gram, width], are changed in place; `seed` is uint64, not 0.
     """
     width, state = texts.shape[1], seed
     place = np.int64(seed % U(_TABLE))

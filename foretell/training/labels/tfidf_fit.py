@@ -39,10 +39,7 @@ class CountedFeatures:
 def count_features(
     tokenized: TokenizedTexts, texts: Sequence[str], size: int, *, n_columns: int
 ) -> CountedFeatures:
-    """Choose the features of some texts, tokenized and as they are written, and count them.
-
-    Ids from 0 to `size` - 1 are known. More columns of weights leave room for fewer features.
-    """
+    """Choose the features of some texts, and count them; more columns of weights leave room for fewer."""
     min_texts, max_features = 2 if len(texts) >= _MANY_TEXTS else 1, MAX_WEIGHTS // n_columns
     alphabet = make_alphabet(texts)
     words, in_words = _distinct(*ngram_keys(tokenized.ids, tokenized.starts, size, LONGEST), min_texts)

@@ -33,12 +33,7 @@ Weights = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizedTexts:
-    """Texts as token ids, one text after another.
-
-    Attributes:
-        ids: int32 [token].
-        starts: int64 [text + 1]; text i is ids[starts[i]:starts[i + 1]].
-    """
+    """Texts as token ids: text i is ids[starts[i]:starts[i + 1]]; int32 [token] and int64 [text + 1]."""
 
     ids: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int64]
@@ -69,7 +64,6 @@ class LabelledTokens:
     """Tokenized texts with their labels.
 
     Attributes:
-        texts: the texts.
         targets: int32 [text], the place of each label among the sorted labels. Where texts may have several:
             float32 [text, label], 1, 0, or NaN where a label is unknown.
         weights: float64 [text], how much each text counts; None: 1 each.
@@ -109,10 +103,8 @@ class Tokens:
 
     Attributes:
         tokenizer: its vocabulary is that of the training and the unlabelled texts.
-        labels: the sorted labels.
-        train: the training texts.
+        labels: sorted.
         all_texts: the training texts and then the unlabelled ones.
-        valid: the validation texts, or None.
         vectors: word vectors from outside, or None.
         hints: words for labels, or None.
         balance: the class weights, which the weights of the texts include; None: there are none.
@@ -129,7 +121,6 @@ class Tokens:
 
     @property
     def unlabelled(self) -> TokenizedTexts:
-        """The unlabelled texts."""
         return self.all_texts.part(len(self.train.texts), len(self.all_texts))
 
     @property
@@ -196,10 +187,8 @@ def tokenize(
     """Learn the vocabulary of the texts and encode them.
 
     With a linear model the tokenizer has `LINEAR_VOCABULARY` words, of which the network reads the most
-    frequent `vocabulary`. With an open vocabulary both read all `vocabulary` tokens.
-
-    With a `known` tokenizer its ids keep their meaning, and new words follow as far as the vocabulary has
-    room. One with an open vocabulary stays as it is, since it knows every word.
+    frequent `vocabulary`; with an open vocabulary both read all `vocabulary` tokens. The ids of a `known`
+    tokenizer keep their meaning, and new words follow as far as the vocabulary has room.
     """
     vocabulary, min_count = settings.vocabulary, 1
     if settings.linear and not settings.has_open_vocabulary:
@@ -246,8 +235,7 @@ def targets_of(names: Sequence[str], labels: Sequence[str]) -> Targets:
 def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listener: Listener) -> Tokens:
     """Return the tokenized split with the vectors of a file, or of "glove", and a tokenizer with their words.
 
-    The validation texts are encoded again: their words may be among the new ones. The listener is called with
-    notes on what was read. Raises as `read_word_vectors` does.
+    The validation texts are encoded again: their words may be among the new ones.
     """
     tokenizer, vectors = vectors_for(tokens.tokenizer, path_or_name, listener)
     valid = None if split.valid is None else encode_examples(split.valid, tokenizer, tokens.labels)

@@ -26,8 +26,7 @@ from foretell.data.split import Split, write_seen
 from foretell.data.word_vectors import vector_files
 from foretell.hashes import sha256_of
 from foretell.presets import changed
-from foretell.readable import percent
-from foretell.training.events import Listener, Note, Stage
+from foretell.training.events import Listener, Stage
 from foretell.training.labels.ancestor import Ancestor, ancestor_members
 from foretell.training.labels.answers import taught_metrics, with_answers
 from foretell.training.labels.candidates import candidates
@@ -38,26 +37,31 @@ from foretell.training.labels.checks import (
     request_of,
     uses_outside,
 )
+from foretell.training.labels.compiled import as_read
 from foretell.training.labels.continued import Continued, continued_metrics
 from foretell.training.labels.folds import Folds, folds_to_decide, validation_fold
 from foretell.training.labels.members import Members, choose_all, fit_members
-from foretell.training.labels.metrics import Measured, metrics_of, shared_metrics
 from foretell.training.labels.network import (
     TrainedNetwork,
     fixed_schedule,
     fold_probabilities,
     make_network,
-    read_by_network,
     train_network,
 )
 from foretell.training.labels.network_fit import Standing
-from foretell.training.labels.one_member import LinearPart, baseline, fit_one_member
+from foretell.training.labels.one_member import LinearPart, fit_one_member
 from foretell.training.labels.outputs import AnyEnsemble, OneLabel, Outputs, SeveralLabels
 from foretell.training.labels.rows import Rows, rows_of
 from foretell.training.labels.stages import Stages, Training
 from foretell.training.labels.teacher import Encoder, choose_teacher
 from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
-from foretell.training.labels.unseen import Unseen, network_share, unseen_predictions
+from foretell.training.labels.unseen import (
+    Measured,
+    Unseen,
+    metrics_of,
+    network_share,
+    unseen_predictions,
+)
 from foretell.training.options import TrainOptions
 from foretell.training.run import Run
 
@@ -82,7 +86,7 @@ def train_labels(
         settings: the configuration, a preset or one made from it.
         options: where the model is written, and how the training is run.
         continued: the classifier to continue, as `split_of` returned it with the split; the settings are
-            those of `continued_settings`.
+            those of `settings_for`.
         vectors: a file of word vectors, or "glove" (see `read_word_vectors`); None: no vectors.
         teacher: what helps to label the unlabelled texts: a sentence encoder, a classifier or its answers.
             Where no text has a label, the model learns from these answers alone. None: no teacher.
@@ -114,8 +118,7 @@ def train_labels(
     if answering is None and not uses_outside(split, settings, outside, listener):
         vectors, encoder = None, None
     kept = encoder.files() if encoder is not None and keep_teacher else None
-    used = answering or encoder
-    files = vector_files(vectors)
+    used, files = answering or encoder, vector_files(vectors)
     digests = [sha256_of(*files) if files else "", "" if used is None else used.sha256]
     more = ["keep_teacher" if kept is not None else "", "" if continued is None else continued.digest()]
     request = request_of(split, settings, *digests, *more)
@@ -146,11 +149,7 @@ def _tokens(
 ) -> tuple[Tokens, LabelsSettings]:
     """Return the tokenized split, and the settings with the vocabulary that the network reads."""
     listener(Stage(name="counting words", done=0.05))
-    ancestor = None if continued is None else continued.ancestor
-    tokens = tokenize_split(split, settings, None if ancestor is None else ancestor.model)
-    if ancestor is not None and continued is not None and continued.has_old:
-        text = ancestor.new_words(tokens.tokenizer, settings)
-        listener(Note(text=f"continued from {ancestor.name}: {text}"))
+    tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
     if vectors is not None:
         # The network reads the words of the texts only.
         words = tokens.tokenizer.size - tokens.tokenizer.specials
@@ -173,20 +172,21 @@ def _trained(
     few = settings.has_members and len(split.train) <= MAX_WITHOUT_VALIDATION
     rows = rows_of(tokens, split, _outputs(training), with_valid=not few)
     folds = _folds(rows, training)
-    linear = _linear(rows, folds, training, ancestor, encoder, kept is not None)
+    linear = _linear(rows, folds, training, ancestor, encoder, keep_teacher=kept is not None)
     network, predicted = _network(rows, linear, folds, training, ancestor, few=few)
-    unseen = unseen_predictions(rows, folds, linear.members, predicted)
-    ensemble = unseen.ensemble()
-    if few and split.valid is not None:
-        found = _of_valid(training, linear.members, network, ensemble, rows.outputs, encoder)
-    else:
-        n_folds = len(np.unique(unseen.fold_of))
-        name = f"out-of-fold predictions of {n_folds} folds ({split.train.name})"
-        found = unseen.measured(name if split.valid is None else f"validation texts ({split.valid.name})")
+    unseen, used = unseen_predictions(rows, folds, linear.members, predicted), None
+    model = _model(training, linear.members, network, unseen.ensemble(), kept)
+    name = f"out-of-fold predictions of {len(np.unique(unseen.fold_of))} folds ({split.train.name})"
+    if split.valid is not None:
+        name = f"validation texts ({split.valid.name})"
+        if few:
+            # Nothing was decided on them: they measure the finished classifier.
+            unseen, used = _of_valid(training, linear.members, network, rows, encoder), model.ensemble
+    found = unseen.measured(name, used)
     measured = None if found is None else found.without(split.not_measured)
-    model = _model(training, linear.members, network, ensemble, kept)
-    metrics = _metrics(training, model, linear.metrics, network.standing, folds, measured)
-    return replace(model, metrics={**metrics, "decided_by": unseen.rule(folds, ensemble)}), measured
+    of_linear = {} if linear.members is None else linear.members.metrics
+    metrics = _metrics(training, model, of_linear, network.standing, folds, measured)
+    return replace(model, metrics=metrics), measured
 
 
 def _outputs(training: Training) -> Outputs:
@@ -201,7 +201,7 @@ def _folds(rows: Rows, training: Training) -> Folds:
     """Return the folds of the rows; hints and a teacher's answers are never held out."""
     split, settings = training.split, training.settings
     n, n_train = len(rows.texts) - rows.hints, len(split.train)
-    if settings.has_members and n_train <= MAX_FOLDED_TEXTS and not 0 < n_train == split.taught:
+    if settings.has_members and n_train <= MAX_FOLDED_TEXTS:
         places = np.r_[0 : n_train - split.taught, n_train:n]
         texts = [rows.texts[place] for place in places.tolist()]
         folds = folds_to_decide(texts, rows.targets[places], settings.folds, settings.seed)
@@ -210,8 +210,6 @@ def _folds(rows: Rows, training: Training) -> Folds:
         folds = replace(folds, fold_of=fold_of)
     else:
         folds = validation_fold(n_train, n - n_train)
-    for note in folds.notes:
-        training.note(note)
     return replace(folds, fold_of=np.append(folds.fold_of, np.full(rows.hints, -1, np.int32)))
 
 
@@ -221,12 +219,13 @@ def _linear(
     training: Training,
     ancestor: Ancestor | None,
     encoder: Encoder | None,
+    *,
     keep_teacher: bool,
 ) -> LinearPart:
     """Return the linear members, fitted to all labelled texts."""
     tokens, settings = training.tokens, training.settings
     if not settings.linear:
-        return LinearPart(members=None, metrics=baseline(training))
+        return LinearPart(members=None)
     if not has_many_members(training.split, settings):
         return fit_one_member(training, ancestor)
     chosen_teacher = None if encoder is None else choose_teacher(encoder, rows, folds, training)
@@ -237,11 +236,9 @@ def _linear(
     if teacher is not None and keep_teacher:
         pool.append(teacher.chosen)
     members = fit_members(rows, pool, folds, training.check, training.split.not_measured)
-    shares = (members.metrics.get(f"linear_{name}") for name in ("accuracy", "label_accuracy"))
-    if isinstance(share := next(filter(None, shares), None), float):
-        training.note(f"linear models: accuracy {percent(share)} on texts that they have not seen")
-    metrics = {**members.metrics, **({} if of_teacher is None else {"teacher": of_teacher})}
-    return LinearPart(members=members, metrics=metrics)
+    if of_teacher is not None:
+        members.metrics["teacher"] = of_teacher
+    return LinearPart(members=members)
 
 
 def _network(
@@ -251,7 +248,7 @@ def _network(
     tokens, settings = linear.tokens or training.tokens, training.settings
     settings = fixed_schedule(settings, training.run.options.given) if few else settings
     training = replace(training, tokens=tokens, settings=settings)
-    train = read_by_network(linear.pseudo or tokens.train, training)
+    train = as_read(linear.pseudo or tokens.train, training)
     compiled, of_folds = make_network(train, training, ancestor), None
     if few:
         of_texts = replace(folds, fold_of=folds.fold_of[: len(tokens.train.targets)])
@@ -275,11 +272,10 @@ def _of_valid(
     training: Training,
     members: Members | None,
     network: TrainedNetwork,
-    ensemble: AnyEnsemble,
-    outputs: Outputs,
+    rows: Rows,
     encoder: Encoder | None,
-) -> Measured | None:
-    """Return the answers to the validation texts by the finished classifier: nothing was decided on them."""
+) -> Unseen:
+    """Return the predictions of the validation texts, which are no rows."""
     valid, given = training.tokens.valid, training.split.valid
     assert valid is not None
     assert given is not None
@@ -288,16 +284,15 @@ def _of_valid(
         if members.teacher is not None and encoder is not None:
             embeddings = encoder.encode_counted(given.texts, check=tuple).features()
         scores = members.scores(valid.texts.ids, valid.texts.starts, given.texts, embeddings)
-        linear = outputs.of_scores(scores)
-    unseen = Unseen(
+        linear = rows.outputs.of_scores(scores)
+    return Unseen(
         texts=given.texts,
         targets=valid.targets,
         network=network.valid,
         linear=linear,
         fold_of=np.zeros(len(given), np.int32),
-        outputs=outputs,
+        outputs=rows.outputs,
     )
-    return unseen.measured(f"validation texts ({given.name})", ensemble)
 
 
 def _model(
@@ -312,8 +307,9 @@ def _model(
     # Of one label a text, a linear model of weight 0 stays: training can be continued from it.
     if settings.is_multi_label and not ensemble.linear:
         members = None
-    if kept is not None and members is not None and members.teacher is not None and ensemble.linear:
-        teacher = KeptTeacher(members.teacher.weights, members.teacher.bias, kept)
+    own = None if members is None or not ensemble.linear else members.teacher
+    if kept is not None and own is not None:
+        teacher = KeptTeacher(own.weights, own.bias, kept)
     elif kept is not None:
         training.note("the teacher has weight 0 out of fold: it is not kept")
     return Model(
@@ -332,19 +328,28 @@ def _model(
 
 
 def _metrics(
-    training: Training,
-    model: Model,
-    of_linear: Mapping[str, object],
-    standing: Standing,
-    folds: Folds,
+    training: Training, model: Model, of_linear: Mapping[str, object], standing: Standing, folds: Folds,
     measured: Measured | None,
-) -> dict[str, object]:
+) -> dict[str, object]:  # fmt: skip
     """Return the metrics of a classifier and of its parts, ready for JSON."""
-    found, tokens = {**of_linear, **shared_metrics(training, standing)}, training.tokens
-    if isinstance(teacher := found.get("teacher"), dict):
-        files = None if model.teacher is None else model.teacher.files
-        size = {} if files is None else {"bytes": len(files.graph) + len(files.tokenizer)}
-        found["teacher"] = {**teacher, "kept": files is not None, **size}
+    tokens, split, settings = training.tokens, training.split, training.settings
+    best = standing.epoch if settings.follows_article else standing.best_epoch
+    found = {
+        **of_linear,
+        **tokens.lengths(),
+        "loss": standing.loss,
+        "texts": len(split.train),
+        "unlabelled_texts": len(split.unlabelled),
+        "valid_texts": 0 if split.valid is None else len(split.valid),
+        "epochs": standing.epoch,
+        "steps": standing.step,
+        "texts_per_second": standing.step * settings.batch_size / max(standing.seconds, 1e-9),
+        **({} if standing.best_loss is None else {"best_epoch": best}),
+        "seconds": training.run.budget.seconds(),
+    }
+    if isinstance(teacher := found.get("teacher"), dict) and model.teacher is not None:
+        files = model.teacher.files
+        found["teacher"] = {**teacher, "kept": True, "bytes": len(files.graph) + len(files.tokenizer)}
     if tokens.vectors is not None:
         found["vectors"] = tokens.vectors.metrics
     if measured is not None:
@@ -353,6 +358,6 @@ def _metrics(
         found["not_measured"] = folds.not_measured
     else:
         found |= {"accuracy": standing.accuracy, "measured_on": "training texts, while training"}
-    if training.split.has_only_hints:
+    if split.has_only_hints:
         found |= {"only_hints": True, "measured_on": "label hints, while training"}
     return found

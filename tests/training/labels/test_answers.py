@@ -19,7 +19,7 @@ from foretell import TextClassifier
 from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.soft import Answering, answered
-from foretell.data.split import Split, text_key
+from foretell.data.split import Split
 from foretell.errors import DataError, ForetellError, RunError, SettingsError, TooFewTextsWarning
 from foretell.presets import LABELS_PRESETS
 from foretell.teachers import teacher_of
@@ -258,32 +258,3 @@ def test_an_object_that_encodes_is_a_teacher() -> None:
     assert classifier.metrics_["teacher"]["name"] == "Encoder"
     with pytest.raises(SettingsError, match="which can be kept"):
         fitted(Encoder(), keep_teacher=True)
-
-
-def test_many_rows_leave_all_labelled_texts_to_validate_on(stages: Stages) -> None:
-    texts, labels = texts_of(range(20), 1200, 5)
-    split = Split(train=Examples(*LABELLED), valid=None, unlabelled=tuple(texts))
-    teacher = answered(texts, certain(labels), list(LABELS), "teacher")
-    found, metrics = with_answers(split, teacher, SETTINGS, stages)
-    assert metrics["used"]
-    assert found.valid is not None
-    assert found.valid.texts[:60] == LABELLED[0]
-    assert found.taught == len(found.train) == 1200 - (len(found.valid) - 60)
-    # No metric is measured on labels of the teacher.
-    assert found.not_measured == {text_key(text) for text in found.valid.texts[60:]}
-
-
-def test_a_label_that_the_teacher_never_gives_is_learned_from_people(stages: Stages) -> None:
-    texts, labels = texts_of(range(20), 1200, 5)
-    split = Split(train=Examples(*LABELLED), valid=None, unlabelled=tuple(texts))
-    teacher = answered(
-        texts, certain(["good" if each == "so" else each for each in labels]), list(LABELS), "t"
-    )
-    found, metrics = with_answers(split, teacher, SETTINGS, stages)
-    assert metrics["used"]
-    assert found.valid is not None
-    assert found.train.label_names == list(LABELS)
-    by_people = [text for text, label in zip(*LABELLED, strict=True) if label == "so"]
-    assert found.train.texts[: len(by_people)] == by_people
-    assert not set(by_people) & set(found.valid.texts)
-    assert found.taught == len(found.train)

@@ -25,7 +25,7 @@ from foretell.training.labels.candidates import candidates
 from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
-from foretell.training.labels.logistic import Fitted, LogisticFit, MatrixDesign
+from foretell.training.labels.logistic import Design, Fitted, LogisticFit, ignore
 from foretell.training.labels.members import Candidate, choose, choose_all, fit_members
 from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, TfidfValues, count_features
 from foretell.training.labels.tokens import TokenizedTexts
@@ -53,9 +53,9 @@ def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
     expected: Any = 0.0
     for each in chosen:
         model: Any
-        (model,) = each.models()
-        arguments = (ids,) if each.candidate.name in ("ngrams", "svd") else (ids, new.texts)
-        weight = members.metrics["members"][each.candidate.name]["weight"]
+        (model,) = each.models(ignore)
+        arguments = (ids,) if each.name in ("ngrams", "svd") else (ids, new.texts)
+        weight = members.metrics["members"][each.name]["weight"]
         expected = expected + weight * model.scores(*arguments)
     np.testing.assert_allclose(logs, linear_log_probabilities(np.asarray(expected)), atol=1e-3)
     assert mean_accuracy(new.targets, np.exp(logs)) > 0.9
@@ -89,7 +89,7 @@ def test_the_search_goes_on_while_the_log_loss_falls(best: float) -> None:
     candidate = Candidate(
         name="distance",
         fit=lambda *_: Distance(best, tried, rows),
-        finished=lambda _, model: [model],
+        finished=lambda _, model: model,
         learned=rows.labelled,
         strengths=STRENGTHS,
         first=2,
@@ -100,7 +100,7 @@ def test_the_search_goes_on_while_the_log_loss_falls(best: float) -> None:
     assert (chosen.logs.argmax(axis=1) == rows.targets).all()
     # The last fit begins where the search began.
     tried.clear()
-    chosen.fitted_to(np.ones(20, bool))
+    chosen.models(ignore)
     places = [STRENGTHS.index(strength) for strength in tried]
     assert (places[0], places[-1]) == (2, STRENGTHS.index(best))
     assert set(map(abs, np.diff(places))) <= {1}
@@ -116,7 +116,7 @@ def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
         return choose_all(candidates(rows, few_tokens(tokenizer), seed=1), rows, folds, training)
 
     short, enough = FewTraining(left=0.0), FewTraining()
-    assert [each.candidate.name for each in chosen(short)] == ["ngrams"]
+    assert [each.name for each in chosen(short)] == ["ngrams"]
     assert "the time limit ended the choice of linear models after ngrams" in short.notes
     whole = chosen(enough)
     monkeypatch.setattr(module, "choose", None)
@@ -364,16 +364,6 @@ def test_a_check_that_raises_stops_the_fit() -> None:
         fit_logistic(matrix, np.eye(2)[targets], np.ones(60), 1.0, check=check)
 
 
-class Counting(MatrixDesign):
-    """Counts the products with the matrix."""
-
-    products = 0
-
-    def scores(self, values: np.ndarray) -> np.ndarray:
-        Counting.products += 1
-        return super().scores(values)
-
-
 def test_many_labels_and_a_weak_penalty_take_few_products(monkeypatch: pytest.MonkeyPatch) -> None:
     n, n_labels, n_words, strength = 1200, 60, 300, 100.0
     rng = np.random.default_rng(0)
@@ -383,15 +373,15 @@ def test_many_labels_and_a_weak_penalty_take_few_products(monkeypatch: pytest.Mo
     entries = np.ones(words.size, np.float32), (np.repeat(np.arange(n), 10), words.ravel())
     matrix = sparse.csr_array(entries, shape=(n, n_words))
     hard = np.eye(n_labels)[targets]
-    monkeypatch.setattr(logistic, "MatrixDesign", Counting)
-    monkeypatch.setattr(Counting, "products", 0)
+    products, multiply = list[int](), Design.scores
+    monkeypatch.setattr(Design, "scores", lambda *given: products.append(1) or multiply(*given))
     fitted = fit_logistic(matrix, hard, np.ones(n), strength)
     probabilities = softmax(matrix @ fitted.weights + fitted.bias, axis=1)
     gradient = matrix.T @ (probabilities - hard) + fitted.weights / strength
     at_zero = matrix.T @ (1 / n_labels - hard)
     assert np.linalg.norm(gradient) <= 0.011 * np.linalg.norm(at_zero)
     # It takes 33. With the curvature where each step begins it takes 85.
-    assert 0 < Counting.products <= 50
+    assert 0 < len(products) <= 50
 
 
 def test_each_column_is_the_logistic_regression_of_scikit_learn() -> None:

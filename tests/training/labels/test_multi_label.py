@@ -17,10 +17,9 @@ pytest.importorskip("tensorflow")
 from sklearn.preprocessing import MultiLabelBinarizer
 
 import foretell
-from foretell.errors import DataError, RunError, SettingsError, UsageError
+from foretell.errors import DataError, SettingsError, UsageError
 from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.events import EpochDone
 
 TINY: dict[str, Any] = {
     "units": 4, "embedding_size": 8, "epochs": 1, "min_steps": 1, "batch_size": 16, "length": 16,
@@ -112,42 +111,6 @@ def test_verdicts_and_explanations_are_of_labels(fitted: foretell.TextClassifier
         fitted.classify([text], abstain_below=0.5)
 
 
-def test_saved_and_loaded_it_is_the_same(fitted: foretell.TextClassifier, tmp_path: Path) -> None:
-    texts, _ = tickets(20, seed=3)
-    fitted.save(tmp_path / "m")
-    loaded = foretell.load(tmp_path / "m")
-    np.testing.assert_array_equal(loaded.predict_proba(texts), fitted.predict_proba(texts))
-    np.testing.assert_array_equal(loaded.predict(texts), fitted.predict(texts))
-
-
-def test_an_evaluation_has_every_metric(fitted: foretell.TextClassifier) -> None:
-    from sklearn.metrics import f1_score, hamming_loss, log_loss
-
-    texts, labels = tickets(60, seed=4)
-    wanted = MultiLabelBinarizer().fit_transform(labels)
-    report = fitted.evaluate(texts, labels, by=["a" if i % 3 else "b" for i in range(60)])
-    predicted, rows = fitted.predict(texts), fitted.predict_proba(texts)
-    assert report["micro_f1"] == pytest.approx(f1_score(wanted, predicted, average="micro"))
-    assert report["macro_f1"] == pytest.approx(f1_score(wanted, predicted, average="macro"))
-    assert report["hamming_loss"] == pytest.approx(hamming_loss(wanted, predicted))
-    assert report["accuracy"] == pytest.approx((wanted == predicted).all(axis=1).mean())
-    assert report["log_loss"] == pytest.approx(
-        np.mean([log_loss(wanted[:, i], rows[:, i]) for i in range(3)]), abs=1e-5
-    )
-    assert report["labels"]["ux"]["support"] == wanted[:, 2].sum()
-    low, high = report["intervals"]["micro_f1"]
-    assert low <= report["micro_f1"] <= high
-    assert [row["value"] for row in report["slices"]["values"]] == ["a", "b"]
-    # A label that the model lacks is always missed, and a text with unknown labels does not count.
-    other = fitted.evaluate([*texts, "a text"], [["new", *labels[0]], *labels[1:], None])
-    assert other["unknown_labels"] == ["new"]
-    assert other["labels"]["new"]["recall"] == 0
-    assert other["labels"]["ux"]["unknown"] == 1
-    for more in ({"cost": {"fp": 1, "fn": 2}}, {"folds": 2}):
-        with pytest.raises(UsageError, match="several labels"):
-            fitted.evaluate(texts, labels, **more)
-
-
 def test_a_matrix_with_unknown_entries(tmp_path: Path) -> None:
     texts, labels = tickets(120)
     frame = pd.DataFrame(MultiLabelBinarizer(classes=["ux", "bug", "billing"]).fit_transform(labels),
@@ -197,57 +160,15 @@ def test_a_messy_file_trains_and_is_evaluated(tmp_path: Path) -> None:
         foretell.TextClassifier(**TINY).fit(str(tmp_path / "a.jsonl"))
 
 
-def test_many_texts_are_decided_on_validation_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MAX_FOLDED_TEXTS", "MAX_WITHOUT_VALIDATION"):
-        monkeypatch.setattr(f"foretell.training.labels.train.{name}", 40)
-    monkeypatch.setattr("foretell.config.MAX_WITHOUT_VALIDATION", 40)
+def test_a_network_alone(tmp_path: Path) -> None:
     texts, labels = tickets(120)
-    metrics = foretell.TextClassifier(**TINY, folds=2, valid_fraction=0.3).fit(texts, labels).metrics_
-    assert metrics["valid_texts"] == 36
-    assert metrics["measured_on"].startswith("validation texts")
-    assert metrics["micro_f1"] > 0.7
-    # Each label keeps its share.
-    for name in WORDS:
-        share = np.mean([name in each for each in labels])
-        assert metrics["labels"][name]["support"] / 36 == pytest.approx(share, abs=0.05), name
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"preset": "cnn-lstm"},
-        pytest.param({"folds": 0}, marks=pytest.mark.soak),
-    ],
-)
-def test_networks_alone_and_one_linear_model(tmp_path: Path, changes: dict[str, Any]) -> None:
-    texts, labels = tickets(120)
-    model = foretell.TextClassifier(**{**TINY, **changes}, valid_fraction=0.3).fit(
+    model = foretell.TextClassifier("cnn-lstm", **TINY, valid_fraction=0.3).fit(
         texts, labels, out=tmp_path / "m"
     )
     runtime = LabelsRuntime.open(tmp_path / "m")
-    assert (runtime.model.linear is None) == ("preset" in changes)
+    assert runtime.model.linear is None
     assert runtime.predict_proba(texts[:3]).shape == (3, 3)
-    assert model.metrics_["decided_by"].startswith("weights, calibration")
     assert model.explain(texts[0]).words
-
-
-@pytest.mark.soak
-def test_interrupted_and_resumed_it_is_as_if_never(tmp_path: Path) -> None:
-    texts, labels = tickets(80)
-    classifier = foretell.TextClassifier(**TINY, folds=2)
-    whole = classifier.fit(texts, labels, out=tmp_path / "whole").predict_proba(texts)
-
-    def stop(event: object) -> None:
-        if isinstance(event, EpochDone):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        classifier.fit(texts, labels, out=tmp_path / "m", listener=stop)
-    resumed = classifier.fit(texts, labels, out=tmp_path / "m", resume=True)
-    np.testing.assert_array_equal(resumed.predict_proba(texts), whole)
-    other = [[], *labels[1:]] if labels[0] else [["bug"], *labels[1:]]
-    with pytest.raises(RunError):
-        foretell.TextClassifier(**TINY, folds=2).fit(texts, other, out=tmp_path / "whole", resume=True)
 
 
 def test_what_does_not_go_together_is_refused(fitted: foretell.TextClassifier) -> None:

@@ -32,7 +32,7 @@ from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
 from foretell.training.labels import network as module
 from foretell.training.labels import network_fit
-from foretell.training.labels.compiled import CompactNetwork, as_read, compile_network, epoch_order
+from foretell.training.labels.compiled import CompactNetwork, as_read, epoch_order
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.network import fixed_schedule, fold_probabilities
 from foretell.training.labels.network_fit import Plan, enough_labels, make_plan
@@ -155,18 +155,6 @@ def test_patience_stops_early(tmp_path: Path) -> None:
     assert model.metrics["epochs"] == model.metrics["best_epoch"] + 2 < 40
 
 
-def test_only_the_same_training_is_resumed(tmp_path: Path) -> None:
-    settings, out = small("base", epochs=1, linear=False), tmp_path / "model"
-    with pytest.raises(Interrupted):
-        train(made_up(), settings, out=out, stop_after_steps=2)
-    with pytest.raises(RunError, match="units=6"):
-        train(made_up(), with_changes(settings, {"units": 7}), out=out, resume=True)
-    with pytest.raises(RunError, match="the data"):
-        train(made_up(seed=5), settings, out=out, resume=True)
-    train(made_up(), settings, out=out, restart=True)
-    assert read_model(out).job == "labels"
-
-
 FOUR_EPOCHS = small("base", epochs=4, valid_fraction=0.25, patience=0, linear=False)
 
 
@@ -206,28 +194,6 @@ def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
     with pytest.raises(RunError, match="lower learning rate"):
         trained(0)
     assert not (tmp_path / "0").exists()
-
-
-@pytest.mark.parametrize("network", ["cnn-lstm", "bilstm"])
-def test_a_large_gradient_is_clipped(network: str) -> None:
-    # Nesterov's first step is the gradient times the rate and 1.9.
-    rate = {"cnn-lstm": 0.003, "bilstm": 1 / 1.9}[network]
-    settings = with_changes(FOUR_EPOCHS, {"network": network, "learning_rate": rate})
-    model = labels_network(settings, 9, 2)
-    compile_network(model, settings, 2)
-    rng = np.random.default_rng(0)
-    for variable in model.trainable_variables:
-        # The gradient of what is multiplied by large weights is large.
-        scale = 50 if "output/kernel" in variable.path else 0.1
-        variable.assign(scale * rng.standard_normal(variable.shape))
-    before = [variable.numpy() for variable in model.trainable_variables]
-    ids = np.arange(1, 9, dtype=np.int32).reshape(1, 8)
-    model.train_on_batch(ids, np.array([[float(model.predict_on_batch(ids)[0, 0] < 0.5)]]))
-    steps = [new.numpy() - old for new, old in zip(model.trainable_variables, before, strict=True)]
-    if network == "cnn-lstm":
-        # Adam's steps have one length at first: its mean of gradients shows theirs.
-        steps = [10 * each.numpy() for each in model.optimizer.variables if "_momentum" in each.path]
-    assert sum(float((step**2).sum()) for step in steps) ** 0.5 == pytest.approx(1.0, rel=0.02)
 
 
 def test_without_time_a_resumed_training_measures_and_writes_what_it_has(tmp_path: Path) -> None:
@@ -283,7 +249,8 @@ def test_batches_hold_what_the_tokenizer_pads(preset: str, length: int, n_labels
 def test_the_last_words_are_read_and_a_text_without_words_is_one_unknown_word() -> None:
     def read(texts: list[str], tokenizer: Tokenizer, chosen: LabelsSettings) -> list[list[int]]:
         encoded = encode_examples(Examples(texts, ["a"] * len(texts)), tokenizer, ["a", "b"])
-        found = as_read(encoded, tokenizer, chosen).texts
+        training: Any = SimpleNamespace(tokens=SimpleNamespace(tokenizer=tokenizer), settings=chosen)
+        found = as_read(encoded, training).texts
         return [found.part(i, i + 1).ids.tolist() for i in range(len(found))]
 
     # 1 starts a text, words begin at 4; the start of the long text is cut off with its first words.
@@ -364,14 +331,13 @@ def on_folds(
 def test_each_text_is_answered_by_a_network_of_the_other_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     targets, answers, notes = on_folds(Known(), monkeypatch)
     np.testing.assert_array_equal(answers.argmax(axis=1), targets)
-    assert notes == ["training the network on 5 folds"]
+    assert notes == []
 
 
 def test_of_many_texts_three_folds_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MANY_TEXTS", 60)
-    _, answers, notes = on_folds(Known(), monkeypatch)
+    _, answers, _ = on_folds(Known(), monkeypatch)
     assert np.isfinite(answers).all(axis=1).sum() == 36
-    assert notes == ["training the network on 3 of 5 folds"]
 
 
 def test_a_network_without_weight_on_the_first_folds_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,21 +348,9 @@ def test_a_network_without_weight_on_the_first_folds_is_given_up(monkeypatch: py
     assert "next to no weight after 2 of 5 folds" in notes[-1]
 
 
-@pytest.mark.parametrize("left", [90.0, 60.0, 40.0])
-def test_folds_have_fewer_steps_where_the_time_limit_is_short(
-    left: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    network = Known(seconds=1.0)
-    _, answers, notes = on_folds(network, monkeypatch, left=left)
-    assert np.isfinite(answers).all(axis=1).sum() == 60
-    assert "the time limit shortens the networks of the folds" in notes[1]
-    # As many steps are left for the network of all texts as each fold has.
-    assert network.steps * 6 / 5 <= left
-
-
 def test_without_time_for_the_folds_the_network_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Known(seconds=1.0)
-    _, answers, notes = on_folds(network, monkeypatch, left=20.0)
+    _, answers, notes = on_folds(network, monkeypatch, left=40.0)
     assert answers.shape == (0, 2)
     assert "too short for out-of-fold predictions" in notes[-1]
     assert network.steps < 10

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.data.split import text_key
-from foretell.metrics import calibration_error, log_loss, mean_accuracy
+from foretell.metrics import calibration_error, log_loss
 from foretell.metrics.multi_label import mean_log_loss
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, log_of, sigmoid, softmax
 from foretell.training.labels.folds import make_folds
-from foretell.training.labels.metrics import Measured, metrics_of
 from foretell.training.labels.outputs import EQUAL, LINEAR, OneLabel, Prior, SeveralLabels, fit_ensemble
+from foretell.training.labels.unseen import Measured, metrics_of
 
 SEVERAL = SeveralLabels(3)
 
@@ -75,14 +75,6 @@ def test_few_texts_give_the_minimum_of_the_penalised_cross_entropy(n: int, prior
     values = {(a, b): objective(a, b) for a in grid for b in grid}
     best = min(values, key=values.__getitem__)
     assert (ensemble.network, ensemble.linear) == pytest.approx(best, abs=0.041)
-
-
-def test_members_that_are_always_wrong_give_nearly_equal_probabilities() -> None:
-    targets = np.array([0, 1] * 30_000, np.int32)
-    wrong = np.log(np.where(np.eye(2)[targets] == 1, 0.001, 0.999))
-    ensemble = fit_ensemble(targets, [wrong, wrong])
-    assert 0 < ensemble.network + ensemble.linear < 0.01
-    np.testing.assert_allclose(ensemble(softmax(wrong), wrong), 0.5, atol=0.01)
 
 
 def test_without_texts_weights_are_those_that_need_none() -> None:
@@ -153,38 +145,9 @@ def test_unknown_labels_have_no_part_in_it() -> None:
     assert SEVERAL.fit_pool(every, np.stack([every, every])).tolist() == [0.5, 0.5]
 
 
-@pytest.mark.parametrize("outputs", [OneLabel(3), SEVERAL], ids=["one", "several"])
-def test_a_pool_prefers_the_better_member(outputs: Any) -> None:
-    rng = np.random.default_rng(1)
-    logits, hard = drawn(400, 3)
-    targets = hard if isinstance(outputs, OneLabel) else outputs.soft(np.eye(3, dtype=np.float32)[hard])
-    weights = outputs.fit_pool(targets, np.stack([logs_of(rng.normal(0, 1, logits.shape)), logs_of(logits)]))
-    assert weights[1] > 2 * weights[0]
-
-
 def measured(texts: list[str], targets: Any, answers: Any, network: Any = None) -> Measured:
     decided = OneLabel(answers.shape[1]).decide(NETWORK_ALONE, answers)
     return Measured(texts, targets, answers, decided, network, "texts")
-
-
-def test_metrics_are_of_the_labels_and_the_loss() -> None:
-    rng = np.random.default_rng(0)
-    targets = rng.integers(0, 3, 40).astype(np.int32)
-    rows = rng.dirichlet(np.ones(3), 40).astype(np.float32)
-    found: Any = metrics_of(measured(["text"] * 40, targets, rows), ["bad", "fair", "good"], NETWORK_ALONE)
-    assert found["accuracy"] == pytest.approx(mean_accuracy(targets, rows))
-    chosen = rows[np.arange(40), targets]
-    assert found["valid_loss"] == pytest.approx(-np.log(np.clip(chosen, 1e-7, 1)).mean(), rel=1e-4)
-
-
-def test_mistakes_come_with_the_highest_probability_first_and_are_cut() -> None:
-    rows = np.array([[0.6, 0.4], [0.01, 0.99], [0.9, 0.1], [0.3, 0.7]], np.float32)
-    texts, targets = ["first", "word " * 200, "third", "fourth"], np.array([1, 0, 0, 1], np.int32)
-    found: Any = metrics_of(measured(texts, targets, rows), ["bad", "good"], NETWORK_ALONE)
-    mistakes = found["mistakes"]
-    assert [(m["label"], m["predicted"]) for m in mistakes] == [("bad", "good"), ("good", "bad")]
-    assert mistakes[0]["probability"] == pytest.approx(0.99)
-    assert len(mistakes[0]["text"]) < 410
 
 
 def test_reliability_is_measured_for_the_answers_and_for_the_network_alone() -> None:
@@ -193,7 +156,6 @@ def test_reliability_is_measured_for_the_answers_and_for_the_network_alone() -> 
     answers: Any = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]], np.float32)
     found: Any = metrics_of(measured(["a", "b", "c"], targets, answers, network), ["x", "y"], NETWORK_ALONE)
     assert found["network_accuracy"] == pytest.approx(2 / 3)
-    assert found["network_calibration_error"] == pytest.approx((0.4 + 0.4 + 0.9) / 3)
     assert sum(each["texts"] for each in found["reliability"]) == 3
     gaps = [each["texts"] * abs(each["accuracy"] - each["confidence"]) for each in found["reliability"]]
     assert sum(gaps) / 3 == pytest.approx(found["calibration_error"])
@@ -236,14 +198,11 @@ def test_labels_are_spread_evenly_over_the_folds() -> None:
         counts = np.bincount(folds.fold_of[targets == label], minlength=5)
         assert counts.max() <= most
         assert counts.max() - counts.min() <= 1
-    assert not folds.notes
     assert (make_folds(texts, targets, 5, seed=4).fold_of != folds.fold_of).any()
 
 
-def test_a_label_of_one_text_is_never_held_out_and_a_note_says_so() -> None:
+def test_a_label_of_one_text_is_never_held_out() -> None:
     targets = np.array([0, 0, 0, 0, 0, 0, 1, 2, 2], np.int32)
     folds = make_folds([f"text {i}" for i in range(9)], targets, 5, seed=1)
     assert folds.fold_of[6] == -1
     assert folds.held.sum() == 8
-    assert any(note.startswith("labels with one text only: 1") for note in folds.notes)
-    assert any(note.startswith("labels with fewer texts than folds: 1") for note in folds.notes)

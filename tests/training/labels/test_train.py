@@ -23,7 +23,7 @@ from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import Split, make_split
 from foretell.errors import DataError, Interrupted, SettingsError
-from foretell.metrics import calibration_error, log_loss
+from foretell.metrics import log_loss
 from foretell.ngrams.ensemble import NETWORK_ALONE, linear_log_probabilities
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -38,7 +38,6 @@ from foretell.training.labels.stages import Training
 from foretell.training.labels.tokens import one_hot, tokenize, tokenize_split
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
-from tests.text.texts import TEXTS
 from tests.training.labels.few import FewTraining, few_rows
 
 SETTINGS = with_changes(
@@ -70,7 +69,6 @@ def test_a_few_labels_are_all_learned_from_and_measured_out_of_fold(few: tuple[M
     assert (metrics["texts"], metrics["valid_texts"], model.labels) == (60, 0, ["bad", "good"])
     assert metrics["measured_on"].startswith("out-of-fold predictions of 2 folds")
     assert sum(each["support"] for each in metrics["labels"].values()) == 60
-    assert "60 predictions" in metrics["decided_by"]
     assert metrics["accuracy"] > 0.8
     assert "out-of-fold predictions of 2 folds" in (out / "README.md").read_text()
     runtime, texts = LabelsRuntime.open(out), few_rows(n=20)[0]
@@ -105,7 +103,6 @@ def test_a_validation_set_is_for_the_metrics(tmp_path: Path) -> None:
     model = train_few(tmp_path / "m", valid=valid)
     assert model.metrics["measured_on"] == "validation texts (new)"
     assert sum(each["support"] for each in model.metrics["labels"].values()) == len(valid)
-    assert "60 predictions" in model.metrics["decided_by"]
 
 
 def test_with_more_labels_validation_texts_stop_the_network_and_then_decide_all(
@@ -117,12 +114,9 @@ def test_with_more_labels_validation_texts_stop_the_network_and_then_decide_all(
     model = train_few(tmp_path / "m", settings=settings)
     assert model.metrics["valid_texts"] == 6
     assert model.metrics["measured_on"].startswith("validation texts")
-    assert "6 predictions" in model.metrics["decided_by"]
-    assert "2 folds" in model.metrics["decided_by"]
     for name in (module, checks):
         monkeypatch.setattr(name, "MAX_FOLDED_TEXTS", 40)
     model = train_few(tmp_path / "m2", settings=settings)
-    assert model.metrics["decided_by"].startswith("linear models and their weights: validation texts")
     assert set(model.metrics["members"]) == {"ngrams", "tfidf", "bayes", "centroids", "svd", "pooled"}
 
 
@@ -132,7 +126,6 @@ def test_a_network_that_no_fold_needs_has_no_weight(tmp_path: Path, monkeypatch:
     model = train_few(tmp_path / "m", settings=with_changes(SETTINGS, {"folds": 4}), listener=notes)
     assert any("next to no weight after 2 of 4 folds" in note for note in notes)
     assert model.ensemble.network == 0
-    assert model.metrics["decided_by"].endswith("the network has no weight")
     assert model.metrics["steps"] > 0
     assert LabelsRuntime.open(tmp_path / "m").predict_proba(["a1ing word2"]).shape == (1, 2)
 
@@ -170,32 +163,20 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
     return train(examples(), ONE_MEMBER, out=out), out
 
 
-def test_the_answer_is_the_mixture_that_was_measured(plain: tuple[Model, Path]) -> None:
-    (model, out), data = plain, examples()
-    assert model.linear is not None
-    assert model.metrics["baseline_accuracy"] > 0.9
-    assert model.metrics["accuracy"] >= model.metrics["network_accuracy"] - 0.1
-    runtime = LabelsRuntime.open(out)
-    right = np.array(runtime.labels)[runtime.predict_proba(data.texts).argmax(axis=1)] == data.labels
-    assert right.mean() > 0.9
-
-
 @pytest.mark.parametrize("settings", [ONE_MEMBER, FEW], ids=["many labels", "few labels"])
 def test_unlabelled_texts_are_learned_from(plain: tuple[Model, Path], settings: Any, tmp_path: Path) -> None:
-    notes, without = Notes(), plain[0]
-    model = train(examples(), settings, out=tmp_path / "a", unlabelled=MORE, listener=notes)
+    without = plain[0]
+    model = train(examples(), settings, out=tmp_path / "a", unlabelled=MORE)
     assert model.metrics["unlabelled_texts"] == 50
     assert model.tokenizer.id("s1n7") is not None
     assert model.metrics["linear_accuracy"] >= 0.8
     assert model.linear is not None
     assert without.linear is not None
     assert len(model.linear.weights) > len(without.linear.weights)
-    assert any("pseudo-labels: the linear model labelled" in text for text in notes)
     if settings == FEW:
         assert model.metrics["steps"] > without.metrics["steps"]
     else:
         # The network learns from the labels alone.
-        assert any("pseudo-labels only help with fewer" in text for text in notes)
         assert model.metrics["steps"] == without.metrics["steps"] == 18
 
 
@@ -211,40 +192,32 @@ def test_text_vectors_label_and_a_resumed_training_takes_what_they_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(one_member, "MIN_TOKENS", 1)
-    part, training, notes = linear_part()
-    assert any("pseudo-labels with text vectors" in text for text in notes)
-    assert part.metrics["linear_accuracy"] > 0.9
+    part, training, _ = linear_part()
+    assert part.members.metrics["linear_accuracy"] > 0.9
     monkeypatch.setattr(one_member, "label_by_vectors", None)
-    again, _, notes = linear_part(before=training.stages.arrays)
-    assert notes == [note for note in notes if "vectors" not in note]
+    again, *_ = linear_part(before=training.stages.arrays)
     np.testing.assert_array_equal(again.members.linear.weights, part.members.linear.weights)
 
 
 @pytest.mark.parametrize(
     ("changes", "left", "expected"),
     [
-        ({"valid_fraction": 0.0}, None, "pseudo-labels: the linear model labelled"),
+        ({"valid_fraction": 0.0}, None, None),
         ({}, 0.0, "the time limit leaves time for 0 of 50 unlabelled texts"),
-        ({}, None, "need Numba"),
+        ({}, None, "text vectors, which improve pseudo-labels, need Numba: pip install numba"),
     ],
     ids=["no validation texts", "no time", "no Numba"],
 )
 def test_without_validation_texts_time_or_numba_there_are_no_text_vectors(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], left: float | None, expected: str
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], left: float | None, expected: str | None
 ) -> None:
     monkeypatch.setattr(one_member, "MIN_TOKENS", 1)
     monkeypatch.setattr(one_member, "find_spec", lambda _: None)
+    monkeypatch.setattr(one_member, "label_by_vectors", None)
     given = {} if left is None else {"left": left}
     part, _, notes = linear_part(with_changes(ONE_MEMBER, changes), **given)
-    assert any(expected in text for text in notes)
-    assert not any("pseudo-labels with text vectors" in text for text in notes)
+    assert notes == ([] if expected is None else [expected])
     assert part.members.linear.weights.any()
-
-
-def test_without_validation_texts_network_and_linear_model_weigh_the_same(tmp_path: Path) -> None:
-    settings = with_changes(ONE_MEMBER, {"epochs": 1, "valid_fraction": 0.0})
-    ensemble = train(examples(), settings, out=tmp_path / "m", unlabelled=MORE).ensemble
-    assert (ensemble.network, ensemble.linear) == (0.5, 0.5)
 
 
 def test_a_training_is_resumed_only_with_the_same_texts_labels_weights_and_hints() -> None:
@@ -260,11 +233,10 @@ def test_a_training_is_resumed_only_with_the_same_texts_labels_weights_and_hints
     assert digest() == all_of_them[0]
 
 
-def test_the_linear_model_can_be_switched_off_and_is_still_compared_with(tmp_path: Path) -> None:
+def test_the_linear_model_can_be_switched_off(tmp_path: Path) -> None:
     settings = with_changes(ONE_MEMBER, {"linear": False, "epochs": 1})
     model = train(examples(), settings, out=tmp_path / "m")
     assert (model.linear, model.ensemble.linear) == (None, 0)
-    assert model.metrics["baseline_accuracy"] > 0.9
     assert not (tmp_path / "m" / "linear.safetensors").exists()
     with pytest.raises(SettingsError, match="unlabelled"):
         train(examples(), settings, out=tmp_path / "o", unlabelled=["a text"])
@@ -282,38 +254,19 @@ def test_a_time_limit_ends_it_early_with_a_whole_model(tmp_path: Path) -> None:
 
 def test_the_linear_model_is_fitted_again_to_all_texts() -> None:
     after, before = (linear_part(with_changes(ONE_MEMBER, {"refit": refit}))[0] for refit in (True, False))
-    assert after.metrics == before.metrics
+    assert after.members.metrics == before.members.metrics
     np.testing.assert_array_equal(after.members.logs, before.members.logs)
     assert not np.array_equal(before.members.linear.bias, after.members.linear.bias)
 
 
 def test_too_many_labels_leave_linear_models_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "MAX_CELLS", 100)
-    monkeypatch.setattr(one_member, "MAX_CELLS", 100)
     notes, data = Notes(), examples(tuple("abcdef"))
     settings = with_changes(ONE_MEMBER, {"epochs": 1})
     model = train(data, settings, out=tmp_path / "m", unlabelled=["a text more"], listener=notes)
     assert any("too many for linear models" in note and "no texts without labels" in note for note in notes)
     assert model.linear is None
-    assert "baseline_accuracy" not in model.metrics
     assert model.metrics["unlabelled_texts"] == 0
-
-
-def test_texts_in_every_script(tmp_path: Path) -> None:
-    """The label is the script: a linear model of characters finds it."""
-    texts = [f"{text} {number}" for number in range(8) for text in TEXTS.values()]
-    labels = [name for _ in range(8) for name in TEXTS]
-    changes = {"tokens": "char", "length": 60, "vocabulary": 200, "epochs": 1}
-    data = Examples(texts, labels, name="scripts")
-    train(data, with_changes(ONE_MEMBER, changes), out=tmp_path / "m")
-    runtime = LabelsRuntime.open(tmp_path / "m")
-    found = [verdict.label for verdict in runtime.classify(list(TEXTS.values()))]
-    assert sum(map(str.__eq__, found, TEXTS)) >= 7
-    for text in TEXTS.values():
-        assert "".join(word.text for word in runtime.explain(text).words) == text
-    # Nothing but bytes: a script that no training text had.
-    (verdict,) = runtime.classify(["ⲁⲛⲟⲕ ⲡⲉ"])
-    assert any("unknown" in flag for flag in verdict.flags)
 
 
 BALANCED = with_changes(SETTINGS, {"epochs": 2, "min_steps": 1, "learning_rate": 0.3, "balance": True})
@@ -385,8 +338,6 @@ def test_with_validation_texts_the_saved_network_is_the_measured_one(tmp_path: P
     answers = runtime._network(runtime.tokenizer.encode_batch(split.valid.texts))
     right = answers.argmax(axis=1) == [runtime.labels.index(label) for label in split.valid.labels]
     assert model.metrics["network_accuracy"] == pytest.approx(right.mean())
-    expected = calibration_error(answers.max(axis=1), right)
-    assert model.metrics["network_calibration_error"] == pytest.approx(expected, abs=1e-4)
     assert model.ensemble != NETWORK_ALONE
     assert 0.03 < runtime.predict_proba(uneven(seed=2).texts)[:, 1].mean() < 0.25
 
@@ -471,11 +422,6 @@ def test_twenty_sentences_of_four_labels_are_learned() -> None:
     clf = fitted(texts, labels)
     assert clf.predict(texts) == labels
     assert clf.predict(["the app shows an error", "you charged me"]) == ["bug", "billing"]
-
-
-def test_one_text_for_each_of_three_labels_is_learned() -> None:
-    texts, labels = ["a red apple", "a green pear", "a yellow banana"], ["x", "y", "z"]
-    assert fitted(texts, labels).predict(texts) == labels
 
 
 def test_repetitions_are_no_evidence_and_report_and_card_claim_nothing(tmp_path: Path) -> None:

@@ -79,22 +79,6 @@ def test_where_the_time_ends_the_first_words_are_used(monkeypatch: pytest.Monkey
         assert known.tolist() == [False, True, True, more, more]
 
 
-def test_words_used_alike_have_vectors_alike() -> None:
-    rng = np.random.default_rng(0)
-    # Words 2 and 3 stand among 10 to 19, words 4 and 5 among 20 to 29.
-    texts = []
-    for _ in range(400):
-        pair, around = ((2, 3), (10, 20)) if rng.random() < 0.5 else ((4, 5), (20, 30))
-        text = rng.integers(*around, size=8).tolist()
-        text[rng.integers(8)] = int(rng.choice(pair))
-        texts.append(text)
-    vectors, known = cooccurrence_embeddings(*flat(texts), first=2, size=30, width=8, seed=1)
-    assert known[[2, 3, 4, 5]].all()
-    unit = vectors[2:6] / np.linalg.norm(vectors[2:6], axis=1, keepdims=True)
-    alike = unit @ unit.T
-    assert min(alike[0, 1], alike[2, 3]) > 0.8 > 0.3 > max(alike[0, 2], alike[1, 3])
-
-
 FIRST_WORD, TOPIC, N_WORDS = 2, 20, 42
 
 
@@ -213,25 +197,22 @@ def two_topics(*, swap_valid: bool = False) -> Tokens:
     return tokenize_split(split, LABELS_PRESETS["base"])
 
 
-def labelled(tokens: Tokens, seconds: float = math.inf) -> tuple[Any, np.ndarray]:
+def labelled(tokens: Tokens) -> tuple[Any, np.ndarray]:
     """Return the labels by vectors, and those of the linear model alone."""
     texts, others = tokens.train.texts, tokens.unlabelled
     linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
     alone = linear_log_probabilities(linear.scores_of_flat(others.ids, others.starts))
-    return label_by_vectors(tokens, linear, seed=1, seconds=seconds), alone.argmax(axis=1)
+    return label_by_vectors(tokens, linear, seed=1, seconds=math.inf), alone.argmax(axis=1)
 
 
-@pytest.mark.parametrize("seconds", [math.inf, 0.0], ids=["two rounds", "time for one"])
-def test_they_are_better_than_those_of_the_linear_model(seconds: float) -> None:
+def test_they_are_better_than_those_of_the_linear_model() -> None:
     tokens = two_topics()
-    (soft, model, accuracy), alone = labelled(tokens, seconds)
+    (soft, _), alone = labelled(tokens)
     np.testing.assert_array_equal(soft[:N_LABELLED], tokens.hard)
     np.testing.assert_allclose(soft.sum(axis=1), 1, atol=1e-5)
-    assert (len(soft), model is None) == (len(tokens.all_texts), seconds == 0)
-    if seconds:
-        right = IS_SECOND[N_LABELLED:-N_VALID]
-        assert (soft[N_LABELLED:].argmax(axis=1) == right).mean() > (alone == right).mean() + 0.02
-        assert accuracy > 0.7
+    assert len(soft) == len(tokens.all_texts)
+    right = IS_SECOND[N_LABELLED:-N_VALID]
+    assert (soft[N_LABELLED:].argmax(axis=1) == right).mean() > (alone == right).mean() + 0.02
 
 
 def test_validation_labels_only_choose_the_ensemble_weights(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,28 +303,12 @@ def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -
     assert lengths[1] / lengths[0] == pytest.approx((6 / 7) ** 2, rel=1e-3)
 
 
-def test_words_are_weighted_by_their_place_where_frequent_words_come_first(
-    vectors: Path, tmp_path: Path
-) -> None:
+def test_words_are_weighted_by_their_place(vectors: Path) -> None:
     tokens = tokens_with(vectors)
     assert tokens.vectors is not None
-    weights = tokens.vectors.frequency_weights(tokens.train.texts.ids)
-    assert weights is not None
+    weights = tokens.vectors.frequency_weights
     places = [tokens.tokenizer.id(word) for word in ("the", "film", "good0", "bad19")]
     assert sorted(weights[places]) == weights[places].tolist()
-    backwards = tmp_path / "backwards.txt"
-    backwards.write_text("".join(f"{line}\n" for line in reversed(vectors.read_text().splitlines())))
-    tokens = tokens_with(backwards)
-    assert tokens.vectors is not None
-    assert tokens.vectors.frequency_weights(tokens.train.texts.ids) is None
-
-
-def test_they_are_not_used_where_nothing_is_decided_on_folds(vectors: Path, tmp_path: Path) -> None:
-    settings = with_changes(SETTINGS, {"folds": 0, "epochs": 1, "min_steps": 1})
-    notes = Notes()
-    model = train(examples(), settings, out=tmp_path / "m", vectors=vectors, listener=notes)
-    assert any(note.startswith("word vectors: not used, because") for note in notes)
-    assert "vectors" not in model.metrics
 
 
 @pytest.mark.parametrize("width", [8, 4])
@@ -363,9 +328,4 @@ def test_the_network_begins_with_the_vectors(vectors: Path, width: int) -> None:
     assert tokens.vectors is not None
     known = tokens.vectors.known[:size]
     np.testing.assert_array_equal(after[~known], before[~known])
-    # The vectors of a kind of words are similar: in two of their four principal components too.
-    unit = after[:, half:] / np.linalg.norm(after[:, half:], axis=1, keepdims=True)
-    ids = {word: tokens.tokenizer.id(word) for word in (*GOOD[:10], *BAD[:10])}
-    of_kind = [np.mean([unit[ids[word]] for word in words[:10]], axis=0) for words in (GOOD, BAD)]
-    assert all(unit[ids[word]] @ of_kind[0] > unit[ids[word]] @ of_kind[1] for word in GOOD[:10])
-    assert all(unit[ids[word]] @ of_kind[1] > unit[ids[word]] @ of_kind[0] for word in BAD[:10])
+    assert (after[known, half:] != before[known, half:]).all()
