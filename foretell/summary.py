@@ -45,7 +45,7 @@ class Report:
     >>> lm.report().save("report.html")
 
     Attributes:
-        html: the page. It loads nothing and runs no scripts. That of a classifier quotes validation texts.
+        html: the page. It loads nothing and runs no scripts.
         path: the file that the training wrote; None: the model was saved without its run, and the page has
             its metrics alone.
         text: the result, what it means, and every metric.
@@ -94,10 +94,10 @@ class Trained(Generic[Runtime]):
         raise NotImplementedError
 
     def report(self) -> Report:
-        """Return the report of the training: metrics, curves, and calibration, as HTML.
+        """Return the report of the training: metrics, curves and calibration, as HTML.
 
         A notebook shows it. `report().path` is the file that the training wrote, `report().save(path)` writes
-        a copy. That of a classifier quotes validation texts.
+        a copy.
 
         Raises:
             NotFittedError: `fit` was not called.

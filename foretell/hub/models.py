@@ -187,7 +187,7 @@ def _card(model: Model, card: str, repository: str) -> str:
     """Return README.md for the Hub: the model's own card, and how it is opened from there."""
     command = 'classify hf://{} "a text"' if model.job == "labels" else 'next hf://{} "some words"'
     return (
-        # The report is not pushed: it quotes texts.
+        # The report is not pushed: it has the command, with the names of files.
         f"{card.replace(', curves in `run/report.html`', '').strip()}\n\n"
         "## From the Hub\n\nAfter `pip install 'foretell[hub]'`, wherever a model directory is accepted:\n\n"
         f"```sh\nforetell {command.format(repository)}\n```\n\n"
