@@ -125,5 +125,5 @@ def test_a_model_is_continued_with_new_labels(run: Run, workplace: Path, tmp_pat
     continued = report_of(answer)["continued"]
     assert continued["new_labels"] == ["strange"]
     assert continued["old"]["texts"] > 0
-    assert "old data: accuracy" in answer.err
+    assert "old examples: accuracy" in answer.err
     assert settings_of(tmp_path / "m") == settings_of(workplace / "reviews-model")
