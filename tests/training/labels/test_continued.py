@@ -82,7 +82,8 @@ def test_settings_that_the_weights_depend_on_stay() -> None:
         return settings_for(name, changes, cast(Ancestor, SimpleNamespace(model=model)))[0]
 
     assert settings(model, None, {"seed": 7}) == with_changes(own, {"seed": 7})
-    others = (({"units": 7}, "units"), ({"tokens": "char"}, "tokens"), ({"network": "article"}, "network"))
+    article = {"network": "article", "learning_rate": 0.001}
+    others = (({"units": 7}, "units"), ({"tokens": "char"}, "tokens"), (article, "network"))
     for changes, name in others:
         with pytest.raises(SettingsError, match=f"{name}.*as in the model to continue"):
             settings(model, None, changes)
