@@ -106,7 +106,7 @@ COMMANDS = [
     # Evaluation, comparison, export.
     ("evaluate m reviews.csv --by team", 1, "named 'team', found the columns text, label"),
     ("evaluate m reviews.csv --cost 5", 2, "--cost: expected costs like fp=5,fn=1, found 5"),
-    ("evaluate m reviews.csv --cost fp=0,fn=1", 2, "cost, fp: expected a number above 0, found 0.0"),
+    ("evaluate m reviews.csv --cost fp=0,fn=1", 2, "--cost: expected the costs fp and fn, numbers above 0"),
     ("evaluate m reviews.csv --positive negative", 2, "expected --cost with --positive"),
     ("compare m w reviews.csv", 2, "w: expected two classifiers, found a language model; compare"),
     ("compare m m stars.csv --text body --label stars", 1, "found 0, 1, 2"),
