@@ -324,14 +324,9 @@ def _check(f: dataclasses.Field[object], hint: type, value: float | str) -> None
         raise SettingsError(
             expected=f"a value of type {hint.__name__}", found=repr(value), where=where, fix=fix
         )
-    if isinstance(value, int | float) and hint is not bool:
-        _check_range(f, where, value)
-
-
-def _check_range(f: dataclasses.Field[object], where: str, value: float) -> None:
     low, high = f.metadata["low"], f.metadata["high"]
     # Written so that NaN fails too.
-    if not ((low is None or value >= low) and (high is None or value <= high)):
+    if not isinstance(value, str) and not ((low is None or value >= low) and (high is None or value <= high)):
         bounds = f"at least {low}" if high is None else f"a number from {low} to {high}"
         raise SettingsError(expected=bounds, found=repr(value), where=where)
 
