@@ -247,7 +247,8 @@ def test_reports_and_explanations_do_not_run_their_content(
     (root / "page.html").write_text(write(), encoding="utf-8")
     # The browser logs what the CSP blocks. The page must contain nothing to block.
     page.goto(f"{address}page.html")
-    assert HOSTILE in page.locator("body").text_content()
+    # The report cuts names of labels.
+    assert HOSTILE[:34] in page.locator("body").text_content()
     assert page.locator("script, img, iframe, [onload], [onerror]").count() == 0
 
 
