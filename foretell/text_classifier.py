@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from foretell.arrays import Array
 from foretell.artifacts.directory import Home
 from foretell.config import LabelsSettings, with_changes
+from foretell.data.checks import check_learnable
 from foretell.data.estimator_inputs import (
     SEPARATOR,
     evaluation_data,
@@ -215,6 +216,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             )  # fmt: skip
             data = training_data(X, y, sample_weight, label_hints, teacher, **how)
             data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
+            if ancestor is None and len(data.examples) and data.hints is not data.examples:
+                check_learnable(data.examples)
             sets = data.examples.sets
             if sets is not None and not settings.multi_label:
                 settings, how["multi_label"] = with_changes(settings, {"multi_label": SEPARATOR}), SEPARATOR
