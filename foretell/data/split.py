@@ -182,7 +182,9 @@ def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
 
 
 def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[str]:
-    ambiguous = sum(len({examples.labels[place] for place in group}) > 1 for group in groups)
+    # A soft label, as of a replayed text, is several records of one text whose weights are below 1.
+    whole = [weight >= 1 for weight in examples.weights or [1.0] * len(examples)]
+    ambiguous = sum(len({examples.labels[place] for place in group if whole[place]}) > 1 for group in groups)
     texts = "1 text has" if ambiguous == 1 else f"{ambiguous:,} texts have"
     return [f"{texts} different labels in different records"] if ambiguous else []
 

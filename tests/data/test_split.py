@@ -100,6 +100,16 @@ def test_a_validation_set_that_does_not_go_with_the_training_texts_is_refused(
         make_split(Examples(["a", "b", "c"], ["x", "y", "x"]), valid=valid, fraction=0.1, seed=1)
 
 
+def test_texts_with_different_labels_are_counted_but_not_soft_labels() -> None:
+    texts, labels = ["a", "A ", "b", "b", "c"], ["x", "y", "x", "x", "y"]
+    for weights, notes in (
+        (None, ("1 text has different labels in different records",)),
+        ([0.7, 0.3, 1.0, 1.0, 1.0], ()),
+    ):
+        examples = Examples(texts, labels, weights=weights)
+        assert make_split(examples, fraction=0.0, seed=1).notes == notes
+
+
 def test_labels_that_differ_only_in_case_or_white_space_are_named_with_their_counts() -> None:
     labels = ["good"] * 3 + ["Good", " good", "bad", "very  bad", "Very bad"]
     assert data_notes(Examples(["two words"] * len(labels), labels)) == [
