@@ -39,10 +39,7 @@ def free_names(columns: Iterable[str], parts: Sequence[str]) -> dict[str, str]:
 
 def kept(record: Record) -> dict[str, object]:
     """Return the columns of a record with None for every kind of missing value, as JSON has it."""
-    return {
-        name: value if type(value) is str or not is_missing(value) else None
-        for name, value in record.fields.items()
-    }
+    return {name: None if is_missing(value) else value for name, value in record.fields.items()}
 
 
 def verdict_parts(verdict: Verdict) -> dict[str, object]:

@@ -194,7 +194,6 @@ def _without_old_token() -> Any:
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """Return the parts of HOST:PORT."""
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
         expected = "local, auto, or the HOST:PORT of a head (port 6379 unless it was changed)"

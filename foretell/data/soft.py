@@ -24,10 +24,6 @@ _TOLERANCE = 0.02
 """How far a sum of probabilities may be from 1: programs round them."""
 
 
-Ask = Callable[[Sequence[str]], object]
-"""What returns the probabilities [text, label] of texts."""
-
-
 @dataclass(frozen=True, eq=False)
 class Answering:
     """A classifier from outside, or its answers.
@@ -44,7 +40,7 @@ class Answering:
 
     name: str
     labels: list[str]
-    ask: Ask
+    ask: Callable[[Sequence[str]], object]
     sha256: str
     label_type: LabelType = "text"
     texts: tuple[str, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -101,14 +100,10 @@ def log_loss(true_ids: Integers, probabilities: Floats, min_probability: float =
     """Return the mean -log of the probability [text, label] given to the true label [text], in nats.
 
     Probabilities below `min_probability` are raised to it: a float32 probability can round to 0, and one text
-    must not make the mean infinite.
+    must not make the mean infinite. Keras clips them at 1e-7 in the loss of a training.
     """
     given = probabilities[np.arange(len(true_ids)), true_ids].astype(np.float64)
     return float(-np.log(np.clip(given, min_probability, 1.0)).mean())
-
-
-mean_loss = functools.partial(log_loss, min_probability=1e-7)
-"""`log_loss` with probabilities clipped as Keras clips them, to be compared with the loss of training."""
 
 
 def calibration_error(confidence: Floats, correct: Flags) -> float:

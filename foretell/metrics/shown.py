@@ -142,8 +142,8 @@ def result_of(metrics: Metrics) -> str:
 
 
 def remarks_on(metrics: Metrics) -> list[str]:
-    """Return what the metrics mean, as sentences: how far they can be trusted, and what a baseline shows."""
-    found = metrics.get("caution"), majority_of(metrics), _better_baseline(metrics)
+    """Return how far the metrics can be trusted, as sentences."""
+    found = metrics.get("caution"), majority_of(metrics)
     sentences = [str(each) for each in found if each]
     return [each[0].upper() + each[1:] + ("" if each.endswith(".") else ".") for each in sentences]
 
@@ -162,20 +162,3 @@ def majority_of(metrics: Metrics) -> str:
         f"{share} of the texts have the label '{largest}', so an accuracy of {share} needs no model: compare "
         "the macro metrics and the metrics of each label"
     )
-
-
-def _better_baseline(metrics: Metrics) -> str:
-    """Return what to try where the baseline is better on the validation data, else ""."""
-    ours, baseline = number(metrics.get("accuracy")), number(metrics.get("baseline_accuracy"))
-    if ours is not None and baseline is not None and ours < baseline:
-        return (
-            f"The n-gram linear model alone is more accurate here ({percent(baseline)} against "
-            f"{percent(ours)}): add texts without labels, or label more texts"
-        )
-    ours, baseline = number(metrics.get("valid_perplexity")), number(metrics.get("baseline_perplexity"))
-    if ours is not None and baseline is not None and ours > baseline:
-        return (
-            f"The Kneser–Ney model alone has a lower perplexity here ({baseline:,.1f} against {ours:,.1f}): "
-            "try the setting kneser_ney, more epochs or minutes, or more text"
-        )
-    return ""

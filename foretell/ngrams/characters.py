@@ -24,8 +24,7 @@ SHORTEST, LONGEST = 2, 5
 MAX_ALPHABET = 6_000
 """Characters of an alphabet at most: 6,200 to the fifth power is just below 2 to the 63rd."""
 
-CodePoints = npt.NDArray[np.uint32]
-Alphabet = CodePoints
+Alphabet = npt.NDArray[np.uint32]
 """Code points, ascending; the first is the space. A character's number is its place."""
 
 _SPACE = 32
@@ -62,21 +61,11 @@ def character_ngrams(texts: Sequence[str], alphabet: Alphabet) -> tuple[NgramKey
     return np.concatenate([keys for keys, _ in parts]), np.concatenate([text_of[at] for _, at in parts])
 
 
-def end_of_character_keys(size: int) -> int:
-    """Return the number after the largest key of an alphabet of `size` characters."""
-    return sum(size**n for n in range(1, LONGEST + 1))
-
-
-def normalized(text: str) -> str:
-    """Return a text in lower case and in Unicode's composed form."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.lower())
-
-
 def _joined(texts: Sequence[str]) -> tuple[str, list[int]]:
     """Return the words of all texts between single spaces, and how many each text has."""
-    words = [normalized(text).split() for text in texts]
+    words = [unicodedata.normalize("NFC", text.lower()).split() for text in texts]
     return f" {' '.join(' '.join(each) for each in words if each)} ", [len(each) for each in words]
 
 
-def _code_points(text: str) -> CodePoints:
+def _code_points(text: str) -> npt.NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)

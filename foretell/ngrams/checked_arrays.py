@@ -31,11 +31,7 @@ def checked_array(
 
 
 def checked_keys(arrays: Mapping[str, Array], name: str, end: int) -> NgramKeys:
-    """Return named keys of n-grams, int64 [feature].
-
-    Raises:
-        ArtifactError: they are missing, or not distinct, ascending and from 0 to `end` - 1.
-    """
+    """Return named keys of n-grams, int64 [feature], which are ascending and from 0 to `end` - 1."""
     keys = checked_array(arrays, name, np.int64, 1)
     if not (keys[1:] > keys[:-1]).all() or (len(keys) and not 0 <= keys[0] <= keys[-1] < end):
         raise wrong(name, "distinct keys of n-grams, ascending", "others")
@@ -43,11 +39,7 @@ def checked_keys(arrays: Mapping[str, Array], name: str, end: int) -> NgramKeys:
 
 
 def checked_weights(arrays: Mapping[str, Array], name: str, features: int) -> tuple[Array, Array]:
-    """Return a linear model's weights, float32 [feature, column], and its bias, float32 [column].
-
-    Raises:
-        ArtifactError: one is missing, or another; or there is no column.
-    """
+    """Return a linear model's weights, float32 [feature, column], and its bias, float32 [column]."""
     weights = checked_array(arrays, f"{name}/weights", np.float32, 2, features)
     bias = checked_array(arrays, f"{name}/bias", np.float32, 1)
     if not len(bias) or weights.shape[1] != len(bias):

@@ -60,13 +60,7 @@ class LinearModel:
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the model as named arrays, ready for safetensors; `from_arrays` takes them back."""
-        return {
-            "linear/keys": self.keys,
-            "linear/weights": self.weights,
-            "linear/bias": self.bias,
-            "linear/size": np.array([self.size], np.int64),
-            "linear/longest": np.array([self.longest], np.int64),
-        }
+        return {f"linear/{name}": np.atleast_1d(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> LinearModel:

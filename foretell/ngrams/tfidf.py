@@ -18,7 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
-from foretell.ngrams.characters import MAX_ALPHABET, Alphabet, character_ngrams, end_of_character_keys
+from foretell.ngrams.characters import LONGEST as MAX_CHARACTERS
+from foretell.ngrams.characters import MAX_ALPHABET, Alphabet, character_ngrams
 from foretell.ngrams.checked_arrays import checked_array, checked_keys, checked_weights, wrong
 from foretell.ngrams.keys import end_of_keys, find, flat, keys_fit, ngram_keys, parts
 
@@ -128,12 +129,7 @@ class TfidfModel:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], name: str) -> TfidfModel:
-        """Rebuild a model of `tfidf_arrays` by its name; arrays of other names are ignored.
-
-        Raises:
-            ArtifactError: an array is missing, or has another type, shape or order, or a number that is not
-                finite or out of its range.
-        """
+        """Rebuild a model of `tfidf_arrays` by its name; arrays of other names are ignored."""
         shape = checked_array(arrays, f"{name}/shape", np.int64, 1, length=3)
         size, longest, norm = shape.tolist()
         if size < 1 or not 1 <= longest <= LONGEST or norm not in (1, 2) or not keys_fit(size, longest):
@@ -144,7 +140,7 @@ class TfidfModel:
         if not 1 <= len(alphabet) <= MAX_ALPHABET + 1 or not (alphabet[1:] > alphabet[:-1]).all():
             raise wrong(f"{name}/alphabet", "distinct code points, ascending", "others")
         words = checked_keys(arrays, f"{name}/words", end_of_keys(size, longest))
-        characters = checked_keys(arrays, f"{name}/characters", end_of_character_keys(len(alphabet)))
+        characters = checked_keys(arrays, f"{name}/characters", end_of_keys(len(alphabet), MAX_CHARACTERS))
         features = TfidfFeatures(words, characters, alphabet, size, longest)
         idf = checked_array(arrays, f"{name}/idf", np.float32, 1, length=len(features))
         if not (idf > 0).all():
@@ -168,7 +164,7 @@ def tfidf_models(arrays: Mapping[str, Array]) -> tuple[TfidfModel, ...]:
     """Rebuild what `tfidf_arrays` returned.
 
     Raises:
-        ArtifactError: as `TfidfModel.from_arrays` does.
+        ArtifactError: an array is missing, or has another type, shape or order, or a number out of its range.
     """
     names = sorted({name.partition("/")[0] for name in arrays})
     return tuple(TfidfModel.from_arrays(arrays, name) for name in names)

@@ -104,8 +104,6 @@ def test_rows_and_tiles_begin_with_the_most_important() -> None:
     ]  # fmt: skip
     assert tiles_of(metrics) == [("Accuracy", "50.00 %"), ("Time", "1 min 01 s")]
     assert remarks_on(metrics) == ["X."]
-    (remark,) = remarks_on({"accuracy": 0.5, "baseline_accuracy": 0.6})
-    assert remark.startswith("The n-gram linear model alone is more accurate here (60.00 % against 50.00 %)")
     assert rows_of({"accuracy": float("nan"), "steps": 10**400}) == [
         ("Accuracy", "not a number"), ("Steps", "too large to show")
     ]  # fmt: skip

@@ -16,11 +16,10 @@ from foretell.ngrams.characters import (
     MAX_ALPHABET,
     SHORTEST,
     character_ngrams,
-    end_of_character_keys,
     make_alphabet,
 )
 from foretell.ngrams.counting import count_ngrams
-from foretell.ngrams.keys import flat, keys_fit, ngram_keys
+from foretell.ngrams.keys import end_of_keys, flat, keys_fit, ngram_keys
 from tests.ngrams.definitions import SIZE, held, key, occurrences, texts_lists
 
 
@@ -116,7 +115,7 @@ def test_ngrams_are_those_of_the_definition(texts: list[str]) -> None:
     for place, text in enumerate(texts):
         expected = Counter({key_of_characters(ngram, letters): n for ngram, n in defined(text).items()})
         assert Counter(keys[owners == place].tolist()) == expected
-    assert (keys < end_of_character_keys(len(alphabet))).all()
+    assert (keys < end_of_keys(len(alphabet), LONGEST)).all()
 
 
 def test_an_alphabet_is_bounded_by_frequency_and_its_keys_fit_in_63_bits() -> None:
@@ -124,4 +123,4 @@ def test_an_alphabet_is_bounded_by_frequency_and_its_keys_fit_in_63_bits() -> No
     alphabet = make_alphabet([many, many[:MAX_ALPHABET]])
     assert len(alphabet) <= MAX_ALPHABET + 1
     assert chr(alphabet[0]) == " "
-    assert end_of_character_keys(MAX_ALPHABET + 1) < 1 << 63
+    assert keys_fit(MAX_ALPHABET + 1, LONGEST)

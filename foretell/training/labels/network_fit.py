@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from foretell.arrays import Array
 from foretell.config import LabelsSettings
-from foretell.metrics import mean_accuracy, mean_loss
+from foretell.metrics import log_loss, mean_accuracy
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, label_accuracy, mean_log_loss, micro_f1
 from foretell.training.budget import SECONDS_TO_WRITE, learning_rate
 from foretell.training.checkpoints import Checkpoint
@@ -212,7 +212,7 @@ class Fitting:
             # Most labels apply to few texts, so that accuracy hardly changes.
             chosen_by = micro_f1(targets, decided)
         else:
-            valid_loss = mean_loss(targets, probabilities)
+            valid_loss = log_loss(targets, probabilities, 1e-7)
             here.valid_accuracy = chosen_by = mean_accuracy(targets, probabilities)
         here.valid_loss = valid_loss
         # By accuracy first: few texts are soon learned by heart, certainty grows, and the lowest loss belongs

@@ -10,7 +10,7 @@ import numpy as np
 
 from foretell.arrays import Array, Integers, Logits, Probabilities
 from foretell.data.split import text_key
-from foretell.metrics import calibration_error, coverage_curve, label_metrics, mean_loss, reliability_bins
+from foretell.metrics import calibration_error, coverage_curve, label_metrics, log_loss, reliability_bins
 from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.training.labels.folds import Folds, other_folds
@@ -141,7 +141,7 @@ def metrics_of(measured: Measured, labels: Sequence[str], ensemble: AnyEnsemble)
         found["network_accuracy"] = float((network.argmax(axis=1) == targets).mean())
     return {
         **label_metrics(targets, answers.argmax(axis=1), labels),
-        "valid_loss": mean_loss(targets, answers),
+        "valid_loss": log_loss(targets, answers, 1e-7),
         "calibration_error": calibration_error(confidence, right),
         "reliability": reliability_bins(confidence, right),
         "coverage": coverage_curve(confidence, right),

@@ -167,7 +167,7 @@ def test_an_epoch_whose_validation_loss_is_nan_is_never_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses, accuracies = iter([math.nan, 0.7, math.nan, 0.8]), iter([1.0, 0.5, 1.0, 0.5])
-    monkeypatch.setattr(network_fit, "mean_loss", lambda *_: next(losses))
+    monkeypatch.setattr(network_fit, "log_loss", lambda *_: next(losses))
     monkeypatch.setattr(network_fit, "mean_accuracy", lambda *_: next(accuracies))
     events: list[Event] = []
     model = train(few_films(), FOUR_EPOCHS, out=tmp_path / "m", listener=events.append)
