@@ -32,6 +32,7 @@ NAMES = {
     "baseline_perplexity": "Perplexity, Kneser–Ney model of 5-grams",
     "network_accuracy": "Accuracy, network alone",
     "linear_accuracy": "Accuracy, linear models alone",
+    "linear_log_loss": "Log loss, linear models alone (nats)",
     "baseline_accuracy": "Accuracy, n-gram linear model",
     "baseline_log_loss": "Log loss, n-gram linear model (nats)",
     "bits_per_character": "Bits per character",

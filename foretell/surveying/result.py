@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from itertools import pairwise
@@ -218,9 +218,9 @@ def to_page(survey: DataSurvey) -> str:
     body = [
         f"<header><h1>{html_text(survey.name)}</h1></header>",
         _table("Summary", (), summary_rows(survey)),
-        _bars("Texts of each label", survey.labels, "{:,}"),
-        _bars("Texts by number of tokens", _bins(survey.lengths.counts), "{:,.0f}"),
-        _bars("Scripts, share of the letters", survey.scripts, "{:.2%}"),
+        _bars("Texts of each label", survey.labels, "{:,}".format),
+        _bars("Texts by number of tokens", _bins(survey.lengths.counts), "{:,.0f}".format),
+        _bars("Scripts, share of the letters", survey.scripts, percent),
         _table(title, ("row", "label", "suggested (probability)", "text"), [
             (each.row, each.label, f"{each.suggested} ({each.suggested_probability:.2f})", each.text)
             for each in errors
@@ -251,13 +251,13 @@ def _bins(counts: Mapping[int, int]) -> dict[str, float]:
     return dict(zip(names, values.tolist(), strict=True))
 
 
-def _bars(title: str, values: Mapping[str, float], form: str) -> str:
+def _bars(title: str, values: Mapping[str, float], form: Callable[[float], str]) -> str:
     """Return a table of names and values, each value with a bar."""
     highest = max(values.values(), default=1)
     meters = [
         f'<meter value="{value / highest:.4f}" aria-hidden="true"></meter>' for value in values.values()
     ]
-    return _table(title, (), [(name, form.format(value)) for name, value in values.items()], meters)
+    return _table(title, (), [(name, form(value)) for name, value in values.items()], meters)
 
 
 def _table(

@@ -19,6 +19,7 @@ from foretell.data.label_types import ordered
 from foretell.data.split import Split, make_split, text_key
 from foretell.errors import DataError, SettingsError
 from foretell.metrics import label_metrics
+from foretell.readable import percent
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
 from foretell.training.labels.replay import MAX_UNLABELLED, replayed_texts
@@ -135,7 +136,7 @@ def continued_metrics(
         for name, rows in (("new", ~is_old), ("old", is_old)):
             if rows.any():
                 found[name] = of_rows = _metrics(true[rows], answers[rows], labels)
-                text = f"{name} examples: accuracy {of_rows['accuracy']:.2%} on {rows.sum():,} texts"
+                text = f"{name} examples: accuracy {percent(of_rows['accuracy'])} on {rows.sum():,} texts"
                 listener(Note(text=text))
     if found["old"] is None:
         listener(Note(text="old examples: not measured, because none were given"))

@@ -22,6 +22,7 @@ from foretell.machine import require_training
 from foretell.metrics import bits_per_byte
 from foretell.ngrams.kneser_ney import KneserNey
 from foretell.ngrams.suggestions import METRICS
+from foretell.readable import percent
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.budget import InTime
@@ -274,7 +275,7 @@ def _with_suggestions(run: Run, model: Model, size: MeasuredBytes | None) -> Mod
     report = evaluate_words(runtime, size.lines, seconds=seconds)
     if not (shown := {name: report[name] for name in METRICS if name in report}):
         return model
-    text = f"next word: the first suggestion {shown['top1_accuracy']:.1%}, among three"
-    text = f"{text} {shown['top3_accuracy']:.1%}, keystrokes saved {shown['keystrokes_saved']:.1%}"
+    text = f"next word: the first suggestion {percent(shown['top1_accuracy'])}, among three"
+    text = f"{text} {percent(shown['top3_accuracy'])}, keystrokes saved {percent(shown['keystrokes_saved'])}"
     run.options.listener(Note(text=f"{text}, on {report['suggestions']['positions']:,} validation words"))
     return replace(model, metrics={**model.metrics, **shown, "suggestions": report["suggestions"]})
