@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from foretell.arrays import Array
-from foretell.artifacts.directory import read_model
 from foretell.config import check_one_label
 from foretell.data.examples import Examples, read_examples
 from foretell.errors import DataError, UsageError
-from foretell.hub.models import local_path
 from foretell.metrics import label_metrics
 from foretell.metrics.bootstrap import differences, mcnemar, method
 from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.summary import Trained, directory_of
 
 Comparison = dict[str, Any]
 
@@ -37,8 +36,7 @@ def compare(
     >>> found["differences"]["accuracy"], found["mcnemar"]["p_value"]
 
     Args:
-        a, b: model directories, or fitted classifiers with `predict_proba` and `classes_`: `TextClassifier`,
-            or any of scikit-learn's that takes texts.
+        a, b: model directories, addresses on the Hub, or a `TextClassifier`.
         data: texts with labels, as `TextClassifier.fit` takes them without `y`; or the texts, [text].
         y: the label of each text, [text]; None: `data` has the labels.
         text, label: the names of the columns of `data`; None: chosen where they are clear.
@@ -59,33 +57,24 @@ def compare(
     """
     source = data if y is None else (list(data), list(y))  # type: ignore[call-overload]
     examples = read_examples(source, text=text, label=label, part="test")
-    names, rows_a = _answers(a, "a", examples.texts)
-    others, rows_b = _answers(b, "b", examples.texts)
+    first, second = _opened(a, "a"), _opened(b, "b")
+    names, others = first.labels, second.labels
     if set(names) != set(others):
         raise UsageError(
             expected=f"two models with the same labels (a: {listed(names)})", found=listed(others), where="b",
             fix="compare each with its own data by foretell evaluate",
         )  # fmt: skip
+    rows_a, rows_b = first.predict_proba(examples.texts), second.predict_proba(examples.texts)
     return _comparison(examples, rows_a, rows_b[:, [others.index(name) for name in names]], names)
 
 
-def _answers(model: object, where: str, texts: list[str]) -> tuple[list[str], Array]:
-    """Return the labels of a classifier, as text, and its probabilities [text, label]."""
-    runtime = getattr(model, "_runtime", None)
-    if isinstance(model, str | Path):
-        opened = read_model(local_path(model))
-        if opened.job != "labels":
-            fix = "compare the perplexities that foretell evaluate gives on the same text"
-            raise UsageError(expected="two classifiers", found="a language model", where=str(model), fix=fix)
-        model = runtime = LabelsRuntime(opened)
-    classes = getattr(model, "classes_", None)
-    if isinstance(runtime, LabelsRuntime):
-        check_one_label(runtime.model.settings, "compare")
-        classes = runtime.labels
-    if classes is None or not hasattr(model, "predict_proba"):
-        expected = "a model directory for labels, or a fitted classifier with predict_proba"
+def _opened(model: object, where: str) -> LabelsRuntime:
+    if not isinstance(model, str | Path | Trained):
+        expected = "a model directory for labels, or a TextClassifier"
         raise UsageError(expected=expected, found=type(model).__name__, where=where)
-    return [str(each) for each in np.asarray(classes).tolist()], np.asarray(model.predict_proba(texts))
+    runtime = LabelsRuntime.open(directory_of(model))
+    check_one_label(runtime.model.settings, "compare")
+    return runtime
 
 
 def _comparison(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence[str]) -> Comparison:

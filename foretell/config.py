@@ -149,7 +149,8 @@ class WordsSettings(Settings):
     word_dropout: float = setting(
         0.0,
         "learning",
-        "Set the embeddings of this fraction of the vocabulary to zero in each training step.",
+        "Set the embeddings of this fraction of the vocabulary to zero in each training step, and average the "
+        "weights over the last ninth of the steps.",
         low=0.0,
         high=0.95,
     )
@@ -163,11 +164,6 @@ class WordsSettings(Settings):
     streams: int = setting(
         32, "learning", "Cut the corpus into N parallel streams (the batch size).", low=1, high=8192
     )
-    weight_averaging: bool = setting(
-        False, "learning",
-        "Average the weights over the last ninth of the steps, and let the learning rate fall to 40 % of its "
-        "highest value, not to 2 %.",
-    )  # fmt: skip
     min_steps: int = setting(
         400, "time", "Train for at least N steps; small data sets are repeated for more epochs.", low=1
     )
@@ -175,12 +171,6 @@ class WordsSettings(Settings):
         False, "ensemble", "Interpolate the network with a Kneser–Ney model, with weights fitted on validation text.",
         common=True,
     )  # fmt: skip
-    max_ngrams: int = setting(
-        1_000_000,
-        "ensemble",
-        "Prune the Kneser–Ney model to at most N n-grams.",
-        low=1,
-    )
     iterations: int = setting(
         50_000,
         "time",
@@ -239,9 +229,6 @@ class LabelsSettings(Settings):
         "Combine the network with an n-gram linear model, with ensemble weights fitted on validation texts.",
         common=True,
     )  # fmt: skip
-    refit: bool = setting(
-        False, "ensemble", "Fit the linear model again at the end, with the validation texts included."
-    )
     folds: int = setting(
         0, "ensemble",
         "Combine several linear models; up to 5,000 examples, choose their penalties and weights on out-of-fold "
@@ -293,11 +280,6 @@ class LabelsSettings(Settings):
                 where="multi-label",
                 fix="leave out balance",
             )
-
-    @property
-    def is_multi_label(self) -> bool:
-        """Whether a text may have several labels."""
-        return bool(self.multi_label)
 
     @property
     def has_members(self) -> bool:
@@ -367,7 +349,7 @@ def check_one_label(settings: Settings, what: str) -> None:
     Raises:
         UsageError: texts may have several labels.
     """
-    if isinstance(settings, LabelsSettings) and settings.is_multi_label:
+    if isinstance(settings, LabelsSettings) and settings.multi_label:
         raise UsageError(
             expected=f"a model with one label for each text, for {what}",
             found="one with several (multi-label)",

@@ -1,20 +1,14 @@
-"""What this machine has: the processors this process may use, and which optional parts are installed."""
+"""What this machine has: usable processors, optional packages, and the content of files by its SHA-256."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 from foretell.errors import MissingExtraError
-
-TO_TRAIN = "pip install 'foretell[train]'"
-TO_SERVE = "pip install 'foretell[serve]'"
-TO_READ_EXCEL = "pip install 'foretell[excel]'"
-TO_USE_HUB = "pip install 'foretell[hub]'"
-TO_READ_GLOVE = "pip install 'foretell[glove]'"
-
-_TRAINING_PACKAGES = ("tensorflow", "keras", "onnx")
 
 
 def usable_processors() -> int:
@@ -25,23 +19,23 @@ def usable_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def require(packages: Sequence[str], needed_by: str, install: str) -> None:
+def require(packages: Sequence[str], needed_by: str, extra: str) -> None:
     """Check that packages are installed, without importing any.
 
     Args:
         packages: their import names.
         needed_by: what needs them, such as "training".
-        install: the command that installs them.
+        extra: of foretell that installs them.
 
     Raises:
-        MissingExtraError: one of the packages is not installed; `fix` is `install`.
+        MissingExtraError: one of the packages is not installed; `fix` is the command that installs it.
     """
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
         raise MissingExtraError(
             expected=f"{', '.join(packages)}, which {needed_by} needs",
             found=f"no {', '.join(missing)}",
-            fix=install,
+            fix=f"pip install 'foretell[{extra}]'",
         )
 
 
@@ -51,4 +45,17 @@ def require_training() -> None:
     Raises:
         MissingExtraError: one of the packages is not installed; `fix` is the command that installs it.
     """
-    require(_TRAINING_PACKAGES, "training", TO_TRAIN)
+    require(("tensorflow", "keras", "onnx"), "training", "train")
+
+
+def sha256_of(*files: Path) -> str:
+    """Return the SHA-256 of the contents of files, one after another, in hexadecimal digits.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as stream:
+            hashlib.file_digest(stream, lambda: digest)
+    return digest.hexdigest()

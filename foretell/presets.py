@@ -21,15 +21,14 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=640, units=640,
         layers=1, window=35, streams=16, dropout=0.5, word_dropout=0.1, learning_rate=20.0,
-        weight_averaging=True, epochs=40, valid_fraction=0.05, patience=5, min_steps=240,
-        kneser_ney=True, max_ngrams=2_000_000, minutes=60.0,
+        epochs=40, valid_fraction=0.05, patience=5, min_steps=240, kneser_ney=True, minutes=60.0,
     ),
 }  # fmt: skip
 
 _BASE = LabelsSettings(
     network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400, dropout=0.4,
     learning_rate=0.5, epochs=8, patience=4, min_steps=600, max_steps=3_600, linear=True,
-    folds=5, refit=True, minutes=15.0,
+    folds=5, minutes=15.0,
 )  # fmt: skip
 
 LABELS_PRESETS: dict[str, LabelsSettings] = {
@@ -43,7 +42,7 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
     ),
     "quick": replace(
         _BASE, vocabulary=20_000, embedding_size=64, units=32, length=200, learning_rate=1.0, epochs=5,
-        patience=3, max_steps=2_400, refit=False, minutes=1.5,
+        patience=3, max_steps=2_400, minutes=1.5,
     ),
     "base": _BASE,
     "best": replace(_BASE, embedding_size=128, units=128, max_steps=0, minutes=60.0),

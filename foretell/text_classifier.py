@@ -102,7 +102,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         length: int | None = None,
         batch_size: int | None = None,
         linear: bool | None = None,
-        refit: bool | None = None,
         folds: int | None = None,
         min_steps: int | None = None,
         max_steps: int | None = None,

@@ -22,7 +22,7 @@ def run(settings: Settings, weights: Weights, inputs: Arrays) -> Arrays:
     assert isinstance(settings, LabelsSettings)
     features = _bilstm if settings.is_bidirectional else _lstm_dense
     logits = features(settings, exact, inputs) @ exact["output/kernel"] + exact["output/bias"]
-    return {"probabilities": _sigmoid(logits) if settings.is_multi_label else _probabilities(logits)}
+    return {"probabilities": _sigmoid(logits) if settings.multi_label else _probabilities(logits)}
 
 
 def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> Arrays:

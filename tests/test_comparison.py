@@ -1,4 +1,4 @@
-"""compare: two classifiers on the same texts, of any kind that gives probabilities."""
+"""compare: two classifiers on the same texts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 
 import foretell
+from foretell import comparison
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.errors import DataError, UsageError
 from foretell.text_classifier import TextClassifier
@@ -25,8 +23,8 @@ SMALL: dict[str, Any] = {"embedding_size": 4, "units": 4}
 class Fixed:
     """A classifier that gives these probabilities [text, label]."""
 
-    def __init__(self, probabilities: Any, classes: Any = ("neg", "pos")) -> None:
-        self._probabilities, self.classes_ = np.array(probabilities), np.array(classes)
+    def __init__(self, probabilities: Any, labels: tuple[str, ...] = ("neg", "pos")) -> None:
+        self._probabilities, self.labels = np.array(probabilities), labels
 
     def predict_proba(self, texts: list[str]) -> np.ndarray:
         return self._probabilities[: len(texts)]
@@ -36,6 +34,13 @@ def of(*positive: float) -> Fixed:
     return Fixed([[1 - p, p] for p in positive])
 
 
+@pytest.fixture
+def fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `compare` take `Fixed` for opened classifiers."""
+    monkeypatch.setattr(comparison, "_opened", lambda model, _: model)
+
+
+@pytest.mark.usefixtures("fixed")
 def test_the_metrics_the_test_and_the_texts_that_differ() -> None:
     a, b = of(0.9, 0.2, 0.3, 0.1, 0.8, 0.4), of(0.8, 0.7, 0.6, 0.2, 0.9, 0.9)
     found = foretell.compare(a, b, TEXTS, LABELS)
@@ -48,6 +53,7 @@ def test_the_metrics_the_test_and_the_texts_that_differ() -> None:
     assert json.loads(json.dumps(found))["differ"][0]["probability_b"] == pytest.approx(0.9)
 
 
+@pytest.mark.usefixtures("fixed")
 def test_three_labels_may_differ_where_neither_is_right() -> None:
     a, b = Fixed([[0.8, 0.1, 0.1]], ("x", "y", "z")), Fixed([[0.1, 0.8, 0.1]], ("x", "y", "z"))
     found = foretell.compare(a, b, ["text"], ["z"])
@@ -55,20 +61,18 @@ def test_three_labels_may_differ_where_neither_is_right() -> None:
     assert found["mcnemar"]["p_value"] == 1
 
 
-def test_a_model_directory_a_classifier_and_scikit_learn_compare(tmp_path: Any) -> None:
+def test_a_model_directory_and_a_classifier_compare(tmp_path: Any) -> None:
     path = write_random(tmp_path / "model", LabelsSettings(**SMALL), ["neg", "pos"])
-    pipeline = make_pipeline(CountVectorizer(), LogisticRegression()).fit(TEXTS, LABELS)
     loaded = TextClassifier.load(path)
     found = foretell.compare(path, loaded, (TEXTS, LABELS))
     assert found["differ"] == []
     assert found["differences"]["accuracy"] == {"difference": 0, "interval": [0, 0]}
-    against = foretell.compare(loaded, pipeline, TEXTS, LABELS)
-    assert against["b"]["accuracy"] == 1
-    assert against["a"]["accuracy"] == np.mean(np.array(loaded.predict(TEXTS)) == LABELS)
+    assert found["a"]["accuracy"] == np.mean(np.array(loaded.predict(TEXTS)) == LABELS)
 
 
+@pytest.mark.usefixtures("fixed")
 def test_columns_are_matched_by_name_and_labels_keep_no_type() -> None:
-    a, b = (Fixed([[0.9, 0.1]] * 2, classes) for classes in ([10, 9], [9, 10]))
+    a, b = (Fixed([[0.9, 0.1]] * 2, labels) for labels in (("10", "9"), ("9", "10")))
     found = foretell.compare(a, b, ["a", "b"], [10, 9])
     assert [(each["a"], each["b"]) for each in found["differ"]] == [("10", "9"), ("10", "9")]
 
@@ -77,12 +81,13 @@ def test_models_that_cannot_be_compared(tmp_path: Any) -> None:
     labels = write_random(tmp_path / "labels", LabelsSettings(**SMALL), ["neg", "pos"])
     others = write_random(tmp_path / "others", LabelsSettings(**SMALL), ["neg", "odd"])
     words = write_random(tmp_path / "words", WordsSettings(**SMALL))
-    with pytest.raises(UsageError, match="expected two classifiers, found a language model"):
-        foretell.compare(labels, words, (TEXTS, LABELS))
+    for other in (words, foretell.load(words)):
+        with pytest.raises(UsageError, match="expected a model for labels"):
+            foretell.compare(labels, other, (TEXTS, LABELS))
     with pytest.raises(UsageError, match=r"the same labels .*neg, pos\), found neg, odd"):
         foretell.compare(labels, others, (TEXTS, LABELS))
-    with pytest.raises(UsageError, match="b: expected a model directory for labels, or a fitted classifier"):
-        foretell.compare(labels, foretell.load(words), (TEXTS, LABELS))
+    with pytest.raises(UsageError, match="b: expected a model directory for labels, or a TextClassifier"):
+        foretell.compare(labels, of(0.5), (TEXTS, LABELS))
     with pytest.raises(DataError, match=r"the labels of the models \(neg, pos\), found 1, 2"):
         foretell.compare(labels, labels, ["a", "b"], [1, 2])
     with pytest.raises(DataError, match="found none"):

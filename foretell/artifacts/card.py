@@ -72,7 +72,7 @@ def _what_it_is(model: Model) -> str:
         return f"A language model: it predicts the next {unit} of a text. {facts}{_kneser_ney(model, unit)}"
     labels = model.labels or []
     shown = listed((f"`{_code(label)}`" for label in labels), _MAX_LABELS_SHOWN)
-    several = isinstance(model.settings, LabelsSettings) and model.settings.is_multi_label
+    several = isinstance(model.settings, LabelsSettings) and model.settings.multi_label
     how_many = "none, one or several of" if several else "one of"
     what = f"A text classifier: it gives a text {how_many} {len(labels):,} labels, {shown}. {facts}"
     return what + ("" if model.linear is None else _linear(model, unit) + _vectors(model) + _teacher(model))
@@ -248,7 +248,7 @@ def _limits(model: Model) -> str:
         unknown = "No word is unknown to it. It has learned nothing of characters that no training text has."
     if isinstance(settings, LabelsSettings):
         labels = "Every text gets one of the labels above, whatever it is about."
-        if settings.is_multi_label:
+        if settings.multi_label:
             labels = "A text gets each label whose probability is at least its threshold, and may get none."
         limits = _LIMITS_OF_LABELS.format(labels=labels, length=settings.length, unit=_unit(settings))
     return f"{limits}- {unknown}\n"

@@ -101,7 +101,7 @@ def check_model(model: Model) -> None:
 
 
 def _check_labels(model: Model) -> None:
-    several = isinstance(model.settings, LabelsSettings) and model.settings.is_multi_label
+    several = isinstance(model.settings, LabelsSettings) and bool(model.settings.multi_label)
     labels = model.labels or []
     n_labels = len(labels)
     if n_labels < 2 or not _are_valid(labels, model.label_type, several=several):

@@ -67,7 +67,7 @@ def _built(settings: Settings, weights: Weights, *, shares: bool) -> _Graph:
     else:
         assert isinstance(settings, LabelsSettings)
         features = _bilstm(graph) if settings.is_bidirectional else _lstm_dense(graph, settings)
-        (_sigmoids if settings.is_multi_label else _probabilities)(graph, features)
+        (_sigmoids if settings.multi_label else _probabilities)(graph, features)
     return graph
 
 

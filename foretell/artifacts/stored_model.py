@@ -243,7 +243,7 @@ def _combined(model: Model, config: Mapping[str, object]) -> Model:
     kind = "ensemble" if model.job == "labels" else "interpolation"
     values = config.get(kind)
     try:
-        if isinstance(model.settings, LabelsSettings) and model.settings.is_multi_label:
+        if isinstance(model.settings, LabelsSettings) and model.settings.multi_label:
             return replace(model, ensemble=LabelwiseEnsemble.from_dict(values))
         if kind == "ensemble":
             return replace(model, ensemble=NETWORK_ALONE if values is None else Ensemble.from_dict(values))

@@ -134,7 +134,7 @@ def _words(settings: WordsSettings, size: int) -> Shapes:
 
 def _labels(settings: LabelsSettings, size: int, n_labels: int) -> Shapes:
     units, width = settings.units, settings.embedding_size
-    n_outputs = 1 if n_labels == 2 and not settings.is_multi_label else n_labels
+    n_outputs = 1 if n_labels == 2 and not settings.multi_label else n_labels
     shapes: Shapes = {"embedding": (size, width)}
     if settings.is_bidirectional:
         shapes |= _lstm("lstm_forward", width, units) | _lstm("lstm_backward", width, units)

@@ -102,7 +102,7 @@ class Missing:
 
 def missing() -> list[Missing]:
     """Return what is missing or too old on this machine: what is required, then what each extra needs."""
-    require(("packaging",), "foretell doctor", _REINSTALL)
+    require(("packaging",), "foretell doctor", "train")
     from packaging.requirements import Requirement
 
     found = []

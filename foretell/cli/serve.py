@@ -15,7 +15,7 @@ from foretell.cli.inputs import local_model, name_of
 from foretell.cli.options import Several, Whole
 from foretell.cli.output import note
 from foretell.hub.client import is_address
-from foretell.machine import TO_SERVE, require
+from foretell.machine import require
 
 if TYPE_CHECKING:
     from foretell.annotation.annotation import Annotation
@@ -86,7 +86,7 @@ def serve(
             the one given as NAME=DIRECTORY.
         quiet: Log failures only.
     """
-    require(PACKAGES, "serving", TO_SERVE)
+    require(PACKAGES, "serving", "serve")
     from foretell.service.models import named_places
 
     places = named_places(map(_local, models))
@@ -100,7 +100,7 @@ def serve_annotation(annotation: Annotation, port: int) -> None:
         annotation: the texts; it stays open.
         port: 0: a free one.
     """
-    require(PACKAGES, "the page", TO_SERVE)
+    require(PACKAGES, "the page", "serve")
     _serve_until_stopped((), AccessOptions(port=port), _USUAL, annotation, quiet=True)
 
 

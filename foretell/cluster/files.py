@@ -21,8 +21,8 @@ from foretell.cluster.worker import process, together
 from foretell.config import Job, check_one_label
 from foretell.data.records import ReadOptions
 from foretell.errors import SettingsError, UsageError
-from foretell.hashes import sha256_of
 from foretell.hub.models import local_path
+from foretell.machine import sha256_of
 
 ATTEMPTS = 3
 """Attempts of each shard."""

@@ -61,7 +61,7 @@ class Cluster:
 
 def require_cluster() -> None:
     """Check that Ray and Arrow are installed, without importing them; raise MissingExtraError if not."""
-    require(("ray", "pyarrow"), "--cluster", "pip install 'foretell[cluster]'")
+    require(("ray", "pyarrow"), "--cluster", "cluster")
 
 
 @contextlib.contextmanager

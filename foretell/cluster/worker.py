@@ -19,7 +19,7 @@ from foretell.cluster.shards import Row, Shard, open_shard
 from foretell.cluster.storage import join, new_file
 from foretell.data.records import Record
 from foretell.errors import DataError, ForetellError, RunError
-from foretell.hashes import sha256_of
+from foretell.machine import sha256_of
 
 if TYPE_CHECKING:
     from foretell.arrays import Float32s

@@ -19,7 +19,7 @@ from foretell.data.columns import Columns, choose_columns
 from foretell.data.records import ReadOptions, Record, is_missing, is_nested, label_of, text_of, values_of
 from foretell.data.source import Source
 from foretell.errors import DataError
-from foretell.machine import TO_TRAIN, require
+from foretell.machine import require
 
 _BATCH = 1024
 _SAMPLE_ROWS = 100
@@ -39,7 +39,7 @@ def parquet_records(source: Source) -> Iterator[Record]:
 
     A label of a Hugging Face ClassLabel is its name; -1, which stands for none there, is None.
     """
-    require(("polars",), "Parquet", TO_TRAIN)
+    require(("polars",), "Parquet", "train")
     return _records(_parquet(source.file(), source.name), source.options, source.notes, source.short)
 
 
@@ -83,7 +83,7 @@ def open_frame(source: Any) -> Frame:
     if hasattr(type(source), "itertuples"):
         return Frame(name, list(map(str, source.columns)), source.itertuples(index=False, name=None))
     if not hasattr(source, "iter_rows"):
-        require(("polars",), "an Arrow table", TO_TRAIN)
+        require(("polars",), "an Arrow table", "train")
         import polars as pl
 
         source = source.collect() if isinstance(source, pl.LazyFrame) else pl.DataFrame(source)

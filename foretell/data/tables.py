@@ -14,7 +14,7 @@ from foretell.data.decode import no_text
 from foretell.data.records import ReadOptions, Record, spelled, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
-from foretell.machine import TO_READ_EXCEL, require
+from foretell.machine import require
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _SAMPLE_CHARACTERS = 1 << 17
@@ -204,7 +204,7 @@ def workbook_records(source: Source) -> Iterator[Record]:
     empty rows and a title above the header are left out. The sheet is held in memory: its text, and about 32
     bytes for each cell of the smallest rectangle around the data.
     """
-    require(("python_calamine",), "a spreadsheet", TO_READ_EXCEL)
+    require(("python_calamine",), "a spreadsheet", "excel")
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
     try:

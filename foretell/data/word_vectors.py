@@ -19,8 +19,7 @@ from foretell.arrays import Float32s
 from foretell.data.decode import existing
 from foretell.data.vector_files import format_of, read_rows
 from foretell.errors import DataError
-from foretell.hashes import sha256_of
-from foretell.machine import TO_READ_GLOVE, require
+from foretell.machine import require, sha256_of
 
 GLOVE = "glove"
 """The name of GloVe 6B with 50 dimensions, which the extra `glove` installs.
@@ -148,7 +147,7 @@ def vector_files(path_or_name: str | Path | None) -> tuple[Path, ...]:
 
 
 def _glove_files() -> tuple[Path, ...]:
-    require((_MODULE, "polars"), "the name 'glove'", TO_READ_GLOVE)
+    require((_MODULE, "polars"), "the name 'glove'", "glove")
     spec = find_spec(_MODULE)
     assert spec is not None
     assert spec.origin is not None

@@ -18,7 +18,7 @@ from foretell.export.check import Loss
 from foretell.export.formats import FORMATS, Answer, Files, Format, files_of, read_back, session_answer
 from foretell.export.readme import readme
 from foretell.export.source import Source
-from foretell.machine import TO_TRAIN, require
+from foretell.machine import require
 from foretell.runtime.session import Session
 
 MODEL, TOKENIZER, README = "model.json", "tokenizer.json", "README.md"
@@ -84,7 +84,7 @@ def export_model(
     _check_arguments(format, int8=int8, data=data, max_loss=max_loss)
     target = Path(out).resolve()
     check_free(target)
-    require(("onnx",), f"the format {format}", TO_TRAIN)
+    require(("onnx",), f"the format {format}", "train")
     source = Source(model)
     _check_data(source, data)
     content = files_of(source, format, int8=int8)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from foretell.errors import DataError, HubError, UsageError
-from foretell.machine import TO_USE_HUB, require
+from foretell.machine import require
 from foretell.readable import listed
 
 LIBRARY = "foretell"
@@ -89,7 +89,7 @@ def address_of(path: str | Path | None) -> Address | None:
 
 def require_hub() -> None:
     """Check that huggingface_hub is installed, without importing it; raise MissingExtraError if not."""
-    require(("huggingface_hub",), "hf:// and foretell push", TO_USE_HUB)
+    require(("huggingface_hub",), "hf:// and foretell push", "hub")
 
 
 def files_of(kind: Kind, address: Address) -> tuple[Address, list[str]]:

@@ -103,9 +103,9 @@ def _bilstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
 
 
 def _output(settings: LabelsSettings, n_labels: int) -> keras.layers.Dense:
-    if n_labels == 2 and not settings.is_multi_label:
+    if n_labels == 2 and not settings.multi_label:
         return keras.layers.Dense(1, activation="sigmoid", name="output")
-    activation = "sigmoid" if settings.is_multi_label else "softmax"
+    activation = "sigmoid" if settings.multi_label else "softmax"
     return keras.layers.Dense(n_labels, activation=activation, name="output")
 
 

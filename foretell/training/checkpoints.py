@@ -25,7 +25,7 @@ from safetensors.numpy import save_file
 from foretell.arrays import Array
 from foretell.artifacts.replacement import make_directories, sync_directory, sync_file
 from foretell.errors import RunError
-from foretell.hashes import sha256_of
+from foretell.machine import sha256_of
 
 _PREFIX, _DIGITS = "checkpoint-", 8
 _KEPT = 2

@@ -40,7 +40,7 @@ from foretell.artifacts.replacement import (
 )
 from foretell.config import Job, Settings, to_dict
 from foretell.errors import ForetellError, Interrupted, RunError
-from foretell.hashes import sha256_of
+from foretell.machine import sha256_of
 from foretell.metrics.shown import result_of
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint, Checkpoints

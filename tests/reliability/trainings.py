@@ -101,7 +101,7 @@ def _words(options: TrainOptions, minutes: float, epochs: int) -> None:
     corpus = Corpus.from_texts([" ".join(drawn[k : k + 20]) for k in range(0, len(drawn), 20)])
     settings = WordsSettings(
         embedding_size=16, units=16, streams=8, window=20, epochs=epochs or 2, min_steps=1,
-        valid_fraction=0.2, kneser_ney=True, max_ngrams=10_000, vocabulary=1_000, minutes=minutes,
+        valid_fraction=0.2, kneser_ney=True, vocabulary=1_000, minutes=minutes,
         patience=0 if epochs else WordsSettings().patience,
     )  # fmt: skip
     words.train_words(corpus, settings, options)

@@ -28,14 +28,14 @@ def has_many_members(split: Split, settings: LabelsSettings) -> bool:
     """Return whether the classifier has several linear members."""
     few = len(split.train) <= MAX_FOLDED_TEXTS
     short = split.valid is not None and sum(map(len, split.train.texts)) <= MAX_CHARACTERS
-    return settings.linear and (settings.is_multi_label or (settings.folds > 0 and (few or short)))
+    return settings.linear and (bool(settings.multi_label) or (settings.folds > 0 and (few or short)))
 
 
 def uses_outside(
     split: Split, settings: LabelsSettings, outside: Mapping[str, object], listener: Listener
 ) -> bool:
     """Return whether word vectors and a teacher are used; a note names what is not."""
-    if settings.is_multi_label or has_many_members(split, settings):
+    if settings.multi_label or has_many_members(split, settings):
         return True
     names = {"vectors": "word vectors", "teacher": "a teacher", "label_hints": "label hints"}
     for key, value in outside.items():
@@ -56,7 +56,7 @@ def fitting(split: Split, settings: LabelsSettings, listener: Listener) -> tuple
     unlabelled = " and no texts without labels" if split.unlabelled else ""
     text = f"{n_labels:,} labels and {n:,} texts are too many for linear models: the network learns alone"
     listener(Note(text=f"{text}{unlabelled}"))
-    alone = replace(settings, linear=False, folds=0, refit=False)
+    alone = replace(settings, linear=False, folds=0)
     return replace(split, unlabelled=()), alone
 
 
@@ -69,7 +69,7 @@ def check_together(
     keep_teacher: bool,
 ) -> None:
     """Raise SettingsError for what does not go together; `outside` has vectors, teacher and label_hints."""
-    several, alone = settings.is_multi_label, f"the network '{settings.network}' alone"
+    several, alone = bool(settings.multi_label), f"the network '{settings.network}' alone"
     given = [name for name, value in outside.items() if value is not None]
     learned = [*given, *(["unlabelled"] if split.unlabelled else [])]
     base, has_teacher = "choose --preset base, or set --linear", "teacher" in given

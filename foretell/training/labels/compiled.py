@@ -121,7 +121,7 @@ class CompactNetwork:
             value = source.numpy()
             target.assign(value if value.shape == target.shape else value[words])
         self._words, self._balance, self._settings = words, balance, settings
-        self._is_binary = n_labels == 2 and not settings.is_multi_label
+        self._is_binary = n_labels == 2 and not settings.multi_label
         self._length = None if settings.is_bidirectional else settings.length
         self._place_of = np.zeros(len(self.embeddings), np.int32)
         self._place_of[words] = np.arange(len(words))
@@ -208,10 +208,10 @@ def compile_network(
 
     # Clipping guards the LSTM's rare large gradients.
     clip_norm = None if settings.follows_article else 1.0
-    is_binary = n_labels == 2 and not settings.is_multi_label
+    is_binary = n_labels == 2 and not settings.multi_label
     loss: object = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
     accuracy: object = "accuracy"
-    if is_binary or settings.is_multi_label:
+    if is_binary or settings.multi_label:
         loss = "binary_crossentropy" if is_binary else known_loss
         accuracy = keras.metrics.MeanMetricWrapper(known_accuracy, name="accuracy")
     rate = settings.learning_rate
@@ -225,7 +225,7 @@ def compile_network(
     # function again where it made variables, a third of the time of a small training.
     columns, kind = 1 if is_binary else n_labels, "float32"
     shape: tuple[int, ...] = (1, columns)
-    if not (soft or is_binary or settings.is_multi_label):
+    if not (soft or is_binary or settings.multi_label):
         shape, kind = (1,), "int32"
     model.compute_metrics(None, keras.ops.zeros(shape, kind), keras.ops.ones((1, columns)))
     model.reset_metrics()

@@ -205,7 +205,7 @@ class Fitting:
         if self.valid is None:
             return False
         targets, probabilities = self.valid.targets, self.network.predict(self.valid.texts)
-        if self.settings.is_multi_label:
+        if self.settings.multi_label:
             decided = probabilities >= DEFAULT_THRESHOLD
             valid_loss = mean_log_loss(targets, probabilities, 1e-7)
             here.valid_accuracy = label_accuracy(targets, decided)

@@ -57,7 +57,7 @@ class LinearPart:
 
 
 def fit_one_member(training: Training, ancestor: Ancestor | None) -> LinearPart:
-    """Fit the linear model to the labels, to pseudo-labels, and with `refit` to the validation texts too.
+    """Fit the linear model to the labels, to pseudo-labels, and at last to the validation texts too.
 
     The linear model of the text vectors, or that of the ancestor, is added.
     """
@@ -89,7 +89,7 @@ def fit_one_member(training: Training, ancestor: Ancestor | None) -> LinearPart:
     none = np.zeros((0, len(tokens.labels)))
     return LinearPart(
         members=Members(
-            linear=finished(_fit(tokens, soft, valid)) if training.settings.refit and valid else measured,
+            linear=finished(_fit(tokens, soft, valid)) if _refits(training) and valid else measured,
             tfidf=(),
             logs=none if valid is None else _log_probabilities(measured, valid.texts),
             metrics=metrics,
@@ -97,6 +97,11 @@ def fit_one_member(training: Training, ancestor: Ancestor | None) -> LinearPart:
         pseudo=_for_network(training, tokens, soft),
         tokens=tokens,
     )
+
+
+def _refits(training: Training) -> bool:
+    # The preset quick has no time for it.
+    return training.run.options.preset != "quick"
 
 
 def _fit(tokens: Tokens, soft: Soft, more: LabelledTokens | None = None) -> LinearModel:
@@ -205,7 +210,7 @@ def _in_time(training: Training, pace: float) -> Tokens:
     tokens, budget = training.tokens, training.run.budget
     if budget.deadline is None:
         return tokens
-    n_train, fits = len(tokens.train.texts), 2 if training.settings.refit else 1
+    n_train, fits = len(tokens.train.texts), 2 if _refits(training) else 1
     affordable = budget.for_stage("pseudo-labels") / max(1e-12, fits * pace)
     n = max(n_train, int(np.searchsorted(tokens.all_texts.starts, affordable, side="right")) - 1)
     if n < len(tokens.all_texts):

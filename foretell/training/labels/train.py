@@ -24,7 +24,7 @@ from foretell.data.checks import check_learnable
 from foretell.data.soft import Answering
 from foretell.data.split import Split, write_seen
 from foretell.data.word_vectors import vector_files
-from foretell.hashes import sha256_of
+from foretell.machine import sha256_of
 from foretell.presets import changed
 from foretell.training.events import Listener, Stage
 from foretell.training.labels.ancestor import Ancestor, ancestor_members
@@ -191,7 +191,7 @@ def _trained(
 
 def _outputs(training: Training) -> Outputs:
     settings, n_labels = training.settings, len(training.tokens.labels)
-    if settings.is_multi_label:
+    if settings.multi_label:
         return SeveralLabels(n_labels)
     # The article's probabilities stay as its network gives them.
     return OneLabel(n_labels, training.tokens.balance, settings.linear or not settings.follows_article)
@@ -305,7 +305,7 @@ def _model(
     """Return the classifier, without metrics; it keeps a teacher, its files `kept`, where it has weight."""
     tokens, settings, teacher = training.tokens, training.settings, None
     # Of one label a text, a linear model of weight 0 stays: training can be continued from it.
-    if settings.is_multi_label and not ensemble.linear:
+    if settings.multi_label and not ensemble.linear:
         members = None
     own = None if members is None or not ensemble.linear else members.teacher
     if kept is not None and own is not None:

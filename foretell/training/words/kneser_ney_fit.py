@@ -31,6 +31,9 @@ An interrupted fit is repeated."""
 # For texts that are too small or too regular to estimate discounts: those of KenLM's --discount_fallback.
 _FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 
+_MAX_NGRAMS, _MAX_LARGE = 1_000_000, 2_000_000
+"""N-grams that a model keeps, and beside a network of more than 256 units."""
+
 # N-grams that are processed at a time.
 _CHUNK = 1 << 20
 
@@ -40,7 +43,7 @@ class KneserNeyFit:
     """A Kneser–Ney model of the training text and its predictions of the validation text.
 
     Attributes:
-        model: with `settings.kneser_ney` pruned to `settings.max_ngrams`, else whole.
+        model: with `settings.kneser_ney` pruned, else whole.
         logs: its log-probability of every validation token but the first, float64 [token - 1].
         lengths: number of context words it used for each, int64 [token - 1].
         perplexity: validation perplexity of the whole model.
@@ -74,7 +77,7 @@ def fit_kneser_ney(
         text = f"{text}, from the first {model.words:,} words"
     listener(Note(text=text))
     if settings.kneser_ney:
-        model = counted.pruned(settings.max_ngrams)
+        model = counted.pruned(_MAX_LARGE if settings.units > 256 else _MAX_NGRAMS)
         model = model if old is None else merged(old, model)
         logs, lengths = log_probabilities(model, watched)
     return KneserNeyFit(model, logs, lengths, whole)

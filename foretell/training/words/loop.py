@@ -56,7 +56,7 @@ class Loop:
         corpus: the text; with a time limit, with less to measure.
         compared: the text that epochs are compared on; with a time limit, a part of the text that the final
             metrics are of.
-        average: of the weights, which is measured and kept in their place; None: `weight_averaging` is off.
+        average: of the weights, which is measured and kept in their place; None: without `word_dropout`.
         workers: how many processes train, each on a share of the text: this one, or those of `team`.
     """
 
@@ -92,7 +92,7 @@ class Loop:
         self._note(*self._unusual())
         if saved is None and start is not None:
             set_weights(self.network, continued_weights(weights_of(self.network), start))
-        self.average = WeightAverage(self.network) if settings.weight_averaging else None
+        self.average = WeightAverage(self.network) if settings.word_dropout else None
         if saved is not None:
             self._restore(saved)
         self._began = time.monotonic() - self.state.seconds

@@ -40,7 +40,8 @@ _ENDING_SHARE = 1 / 8
 the weights that fit a sample best are not quite those that fit all words best."""
 
 _AVERAGED_ENDING_SHARE = 1 / 4
-"""The same where weights are averaged: their loss goes on falling as long as more words are sampled."""
+"""The same with word dropout, where weights are averaged: their loss goes on falling as long as more words
+are sampled."""
 
 CLIP_NORM = 0.25
 """The largest global norm of a gradient. Plain SGD at a rate of 20 needs one so small (docs/experiments.md,
@@ -271,7 +272,7 @@ def _right_and_judged(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 def ending_after(steps: int, settings: WordsSettings) -> int:
     """Return after how many of the steps the last part of the training begins."""
-    share = _AVERAGED_ENDING_SHARE if settings.weight_averaging else _ENDING_SHARE
+    share = _AVERAGED_ENDING_SHARE if settings.word_dropout else _ENDING_SHARE
     return math.ceil((1 - share) * steps)
 
 

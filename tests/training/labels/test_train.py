@@ -253,7 +253,7 @@ def test_a_time_limit_ends_it_early_with_a_whole_model(tmp_path: Path) -> None:
 
 
 def test_the_linear_model_is_fitted_again_to_all_texts() -> None:
-    after, before = (linear_part(with_changes(ONE_MEMBER, {"refit": refit}))[0] for refit in (True, False))
+    after, before = (linear_part(preset=preset)[0] for preset in ("base", "quick"))
     assert after.members.metrics == before.members.metrics
     np.testing.assert_array_equal(after.members.logs, before.members.logs)
     assert not np.array_equal(before.members.linear.bias, after.members.linear.bias)
@@ -329,7 +329,7 @@ def test_on_folds_the_answers_are_for_the_true_shares(tmp_path: Path) -> None:
 
 
 def test_with_validation_texts_the_saved_network_is_the_measured_one(tmp_path: Path) -> None:
-    settings = with_changes(BALANCED, {"folds": 0, "valid_fraction": 0.3, "refit": False})
+    settings = with_changes(BALANCED, {"folds": 0, "valid_fraction": 0.3})
     data = uneven(200)
     split = make_split(data, fraction=0.3, seed=1)
     model = train(data, settings, out=tmp_path / "m", unlabelled=uneven(60, seed=3).texts)

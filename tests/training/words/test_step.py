@@ -154,7 +154,7 @@ def test_the_model_has_the_average_of_the_weights(tmp_path: Path, monkeypatch: p
         seen.append((last, weights_of(self._network)["output/bias"]))
 
     monkeypatch.setattr(WeightAverage, "put", recorded)
-    settings = with_changes(SMALL, {"weight_averaging": True, "valid_fraction": 0.0, "patience": 0})
+    settings = with_changes(SMALL, {"word_dropout": 0.1, "valid_fraction": 0.0, "patience": 0})
     bias = trained(noisy_corpus(words=1_000), settings, tmp_path / "m").weights["output/bias"]
     [(last, mean)] = seen
     np.testing.assert_array_equal(bias, mean)

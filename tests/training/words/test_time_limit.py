@@ -27,9 +27,7 @@ from foretell.training.words.validation_fit import fit_cache
 from tests.training.words.small import SMALL, trained
 
 MINUTES = 2.0
-SETTINGS = with_changes(
-    SMALL, {"kneser_ney": True, "max_ngrams": 2_000, "epochs": 10_000, "minutes": MINUTES, "patience": 0}
-)
+SETTINGS = with_changes(SMALL, {"kneser_ney": True, "epochs": 10_000, "minutes": MINUTES, "patience": 0})
 # Seconds at full speed.
 LINE, COUNTED, PREDICTED, CACHED, STEP = 0.012, 8e-4, 2e-3, 5e-5, 0.2
 
