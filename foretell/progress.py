@@ -79,7 +79,7 @@ class LiveView(PlainView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._done, self._before, self._status, self._shown = 0.0, 0.0, "", 0.0
+        self._done, self._before, self._status, self._moved = 0.0, 0.0, "", 0.0
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -88,13 +88,13 @@ class LiveView(PlainView):
             self._move(self._before, event.name)
         elif isinstance(event, Progress):
             done = self._before + (_TRAINED - self._before) * event.step / max(1, event.steps)
-            if time.monotonic() - self._shown >= _UPDATE_SECONDS:
+            if time.monotonic() - self._moved >= _UPDATE_SECONDS:
                 self._move(done, f"network, epoch {event.epoch}/{event.epochs}  {_metrics(event)}")
         else:
             super().__call__(event)
 
     def _move(self, done: float, what: str) -> None:
-        self._done, self._shown = done, time.monotonic()
+        self._done, self._moved = done, time.monotonic()
         full = round(done * _BAR)
         line = f"{'━' * full}{'╺' * (_BAR - full)} {done:4.0%}  {visible(what)}"
         self._write(line[: shutil.get_terminal_size().columns - 1])

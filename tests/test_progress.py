@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +79,19 @@ def test_one_bar_shows_all_stages_and_never_goes_back(
     assert shown[3] == "a line"
     assert lines[-2].strip() == lines[-1] == ""
     assert describe(Stage(name="linear models", done=0.2)) == "linear models …"
+
+
+def test_the_bar_moves_where_each_epoch_is_short(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with LiveView() as show:
+        for step in range(1, 11):
+            now += 0.2
+            show(replace(STEP, step=step))
+            show(EPOCH)
+    assert len(set(re.findall(r"(\d+)%", capsys.readouterr().err))) >= 5
 
 
 def test_of_many_epochs_some_have_a_line() -> None:
