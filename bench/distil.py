@@ -93,7 +93,7 @@ def one_draw(name: str, teacher: str, seed: int, options: argparse.Namespace) ->
 
 def _prediction_time(model: Path, texts: list[str]) -> float:
     """Return the median milliseconds of a prediction of one text."""
-    runtime, rest = LabelsRuntime.open(model), iter(texts)
+    runtime, rest = LabelsRuntime(model), iter(texts)
     return 1000 * median(times(lambda: runtime.predict_proba([next(rest)]), len(texts), warm=0))
 
 

@@ -72,7 +72,7 @@ def _show_browser(model: Path, paths: dict[str, Path], web: Path) -> None:
     words = paths["test"].read_text(encoding="utf-8").split()
     texts = [words[start : start + POSITIONS] for start in range(0, TEXTS * POSITIONS, POSITIONS)]
     answers = _in_chromium(web, texts)
-    runtime, same = WordsRuntime.open(model), []
+    runtime, same = WordsRuntime(model), []
     for place, (found, _) in enumerate(answers):
         text, count = texts[place // POSITIONS], place % POSITIONS + 1
         ours = [each.word for each in runtime.next(" ".join(text[:count]), k=3)]

@@ -145,7 +145,7 @@ class LanguageModel(Trained[WordsRuntime]):
                 show(Note(text=f"--preset {name}, for {chosen.minutes:g} minutes for {words:,} words"))
             options = replace(options, preset=name, listener=show)
             train_words(corpus, chosen, options, valid=valid_corpus, workers=others, continued=continued)
-        return cls(home, WordsRuntime.open(home.path))
+        return cls(home, WordsRuntime(home.path))
 
     @classmethod
     def from_runtime(cls, runtime: WordsRuntime) -> Self:
@@ -274,4 +274,4 @@ class LanguageModel(Trained[WordsRuntime]):
 
 
 def _reopened(home: Home) -> LanguageModel:
-    return LanguageModel(home, WordsRuntime.open(home.path))
+    return LanguageModel(home, WordsRuntime(home.path))

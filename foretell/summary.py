@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from foretell.artifacts.directory import Home
 from foretell.artifacts.manifest import RUN
@@ -86,7 +86,7 @@ class Trained(Generic[Runtime]):
             ArtifactError: it cannot be trusted (each reason has its own subclass).
             UsageError: it is for the other job.
         """
-        return cls.from_runtime(cast(Runtime, cls._kind.open(path, threads=threads)))
+        return cls.from_runtime(cls._kind(path, threads=threads))
 
     @classmethod
     def from_runtime(cls, runtime: Runtime) -> Self:

@@ -431,7 +431,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     def _open(self, home: Home, classes: Array | None, runtime: LabelsRuntime | None = None) -> None:
         # None: of a classifier that is continued, or a teacher's, which has labels that the examples lack.
         self._home = home
-        self._runtime = opened = LabelsRuntime.open(home.path) if runtime is None else runtime
+        self._runtime = opened = LabelsRuntime(home.path) if runtime is None else runtime
         stored = classes_of_names(opened.labels, opened.model.label_type)
         self.classes_ = stored if classes is None else classes
         self.metrics_ = self._runtime.metrics
@@ -442,7 +442,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     def __setstate__(self, state: dict[str, object]) -> None:
         super().__setstate__(state)
         if "_home" in state:
-            self._runtime = LabelsRuntime.open(self._home.path)
+            self._runtime = LabelsRuntime(self._home.path)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

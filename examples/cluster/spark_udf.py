@@ -21,7 +21,7 @@ def make_predict(model: str) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
 
     from foretell.runtime.labels.classifier import LabelsRuntime
 
-    runtime = LabelsRuntime.open(model, threads=1)
+    runtime = LabelsRuntime(model, threads=1)
 
     def predict(texts: np.ndarray) -> dict[str, np.ndarray]:
         # A missing text is an empty one; every row has an answer.

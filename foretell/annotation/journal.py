@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal, TypeVar, get_args
 
+from foretell.artifacts.manifest import json_object
 from foretell.artifacts.replacement import sync_directory
 from foretell.errors import DataError, ForetellError, UsageError
 from foretell.training.run_lock import lock
@@ -163,7 +164,7 @@ class Journal:
         lines: list[dict[str, object]] = []
         while self._end < len(content):
             end = content.find(b"\n", self._end) + 1
-            record = _parsed(content[self._end : end - 1]) if end else None
+            record = json_object(content[self._end : end - 1]) if end else None
             if record is None:
                 # NULs may stand where the file system had not yet written what was appended.
                 if end and content[end:].strip(b"\0\n"):
@@ -176,7 +177,6 @@ class Journal:
         return lines
 
     def _replay(self, lines: Sequence[dict[str, object]]) -> None:
-        """Take up what each line says."""
         if (head := lines[0]).get("kind") != _KIND or head.get("format") != FORMAT:
             raise self._damaged(f"another file, or format {head.get('format')!r:.60}")
         for number, record in enumerate(lines, start=1):
@@ -255,14 +255,6 @@ def checked_labels(labels: Sequence[str] | None, where: str) -> list[str]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _parsed(line: bytes) -> dict[str, object] | None:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
 
 
 def _typed(value: object, kind: type[T]) -> T:

@@ -7,11 +7,9 @@ import shlex
 
 from foretell.artifacts import manifest
 from foretell.artifacts.model import Model
-from foretell.config import FILTERS, LabelsSettings, Settings, WordsSettings, to_dict
-from foretell.errors import SettingsError
+from foretell.config import FILTERS, LabelsSettings, Settings, WordsSettings
 from foretell.metrics.shown import NAMES, number, rows_of
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
-from foretell.presets import preset
+from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.readable import listed
 
 _MAX_LABELS_SHOWN = 20
@@ -95,36 +93,24 @@ def _network(settings: Settings) -> str:
 
 
 def _kneser_ney(model: Model, unit: str) -> str:
-    """Return the paragraph on the Kneser–Ney model and its weights."""
     kneser_ney = model.kneser_ney
-    if kneser_ney is None or model.interpolation is None:
+    if kneser_ney is None:
         return ""
-    weights = ", ".join(f"{weight:.0%}" for weight in model.interpolation.kneser_ney_weights)
     return (
         f"\nA Kneser–Ney model ({len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} {unit}s) is a part of "
-        f"it. A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney model's. The "
-        f"latter's weight is {weights} for contexts of 0 to {kneser_ney.order - 1} counted {unit}s.\n"
+        f"it. A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney model's. "
+        f"`{manifest.CONFIG}` has the weights.\n"
     )
 
 
 def _linear(model: Model, unit: str) -> str:
-    """Return the paragraph on the linear models and the weights of the ensemble."""
     assert model.linear is not None
     n_grams = f"{len(model.linear):,} n-grams of 1 to {model.linear.longest} {unit}s"
     text = f"\nAn n-gram linear model ({n_grams}) is a part of it."
     if model.tfidf:
         sizes = " and ".join(f"{len(each):,} features" for each in model.tfidf)
         text += f" The scores of TF-IDF linear models ({sizes}) are added to its scores."
-    ensemble = model.ensemble
-    if not isinstance(ensemble, Ensemble):
-        text += " For each label the log-odds of network and linear model are added, with its own weights."
-    elif ensemble.linear:
-        offsets = ", with an offset for each label" if ensemble.offsets else ""
-        text += (
-            f" The probabilities are the weighted geometric mean of the network's (weight "
-            f"{ensemble.network:.2f}) and the linear model's (weight {ensemble.linear:.2f}){offsets}."
-        )
-    return f"{text}\n"
+    return f"{text} `{manifest.CONFIG}` has the weight of each in the ensemble.\n"
 
 
 def _vectors(model: Model) -> str:
@@ -202,15 +188,14 @@ def _metrics(model: Model) -> str:
 
 
 def _training(model: Model, version: str) -> str:
-    changed, valid_texts = _changes(model), number(model.metrics.get("valid_texts"))
-    differences = "with these settings of its own:\n\n" + changed if changed else "unchanged."
+    valid_texts = number(model.metrics.get("valid_texts"))
     calibrated = ""
     if (model.interpolation or model.ensemble != NETWORK_ALONE) and valid_texts is not None:
         calibrated = "Its probabilities are not calibrated: there were no validation texts.\n"
         if valid_texts:
             calibrated = f"Its probabilities are calibrated on {valid_texts:,.0f} validation texts.\n"
     return (
-        f"By foretell {version}, preset `{_code(model.preset)}`, seed {model.settings.seed}, {differences}\n"
+        f"By foretell {version}, preset `{_code(model.preset)}`, seed {model.settings.seed}.\n"
         f"{calibrated}{_ancestors(model)}`{manifest.CONFIG}` has every setting.\n"
     )
 
@@ -226,18 +211,6 @@ def _ancestors(model: Model) -> str:
     return (
         "\nIt continues the training of another model. Its ancestors, by the SHA-256 of their "
         f"`{manifest.MANIFEST}`, the last one first:\n\n{lines}{on_old}\n"
-    )
-
-
-def _changes(model: Model) -> str:
-    try:
-        before = to_dict(preset(model.job, model.preset))
-    except SettingsError:
-        return ""
-    return "".join(
-        f"- `{key}`: {_escaped(str(value))} (preset: {_escaped(str(before.get(key)))})\n"
-        for key, value in to_dict(model.settings).items()
-        if key != "seed" and value != before.get(key)
     )
 
 

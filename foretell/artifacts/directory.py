@@ -168,7 +168,6 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
 
 
 def _config(model: Model, version: str) -> dict[str, object]:
-    """Return what config.json holds."""
     config = {
         "format_version": manifest.FORMAT_VERSION,
         "foretell": version,

@@ -17,7 +17,7 @@ import numpy as np
 
 from foretell.arrays import Array, Float32s
 from foretell.errors import ArtifactError
-from foretell.ngrams.checked_arrays import checked_array, wrong
+from foretell.ngrams.checked_arrays import checked_array, checked_weights, wrong
 
 GRAPHS, TOKENIZER = ("model.onnx", "onnx/model.onnx"), "tokenizer.json"
 """The files of an encoder's folder: of the graphs, the first that there is."""
@@ -105,7 +105,12 @@ class EncoderFiles:
         Raises:
             ArtifactError: the folder has not these files.
         """
-        folder = check_encoder_folder(path)
+        folder, fix = Path(path).expanduser(), "export the encoder for feature extraction"
+        for file in (graph_of(folder), folder / TOKENIZER):
+            if not file.is_file():
+                expected = f"a folder with {GRAPHS[0]} and {TOKENIZER}"
+                found = f"no {file.name}" if folder.is_dir() else "no folder"
+                raise ArtifactError(expected=expected, found=found, where=str(path), fix=fix)
         licences = sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*"))
         short = [each for each in licences if each.is_file() and each.stat().st_size <= MAX_LICENCE]
         licence = short[0].read_bytes() if short else None
@@ -164,29 +169,13 @@ class KeptTeacher:
         Raises:
             ArtifactError: an array or a number is missing or out of its range.
         """
-        weights = checked_array(arrays, "teacher/weights", np.float32, 2)
-        bias = checked_array(arrays, "teacher/bias", np.float32, 1)
+        weights, bias = checked_weights(arrays, "teacher")
         (window,) = checked_array(arrays, "teacher/window", np.int64, 1, length=1).tolist()
-        if not len(bias) or not len(weights) or weights.shape[1] != len(bias):
-            raise wrong("teacher/weights", f"{len(bias) or 'at least 1'} columns", str(list(weights.shape)))
+        if not len(weights):
+            raise wrong("teacher/weights", "at least 1 row", "none")
         if not MIN_WINDOW <= window <= MAX_WINDOW:
             raise wrong("teacher/window", f"{MIN_WINDOW} to {MAX_WINDOW} tokens", str(window))
         return cls(weights, bias, EncoderFiles(graph, tokenizer, licence, window))
-
-
-def check_encoder_folder(path: str | Path) -> Path:
-    """Return a folder, checked, before anything large is imported, to have a sentence encoder's files.
-
-    Raises:
-        ArtifactError: it has not.
-    """
-    folder, fix = Path(path).expanduser(), "export the encoder for feature extraction"
-    for file in (graph_of(folder), folder / TOKENIZER):
-        if not file.is_file():
-            expected = f"a folder with {GRAPHS[0]} and {TOKENIZER}"
-            found = f"no {file.name}" if folder.is_dir() else "no folder"
-            raise ArtifactError(expected=expected, found=found, where=str(path), fix=fix)
-    return folder
 
 
 def graph_of(folder: Path) -> Path:

@@ -76,11 +76,15 @@ class Manifest:
 
 def manifest_json(contents: dict[str, bytes], version: str) -> bytes:
     """Return the manifest of these files, name to content."""
-    files = {
+    return seal({"foretell": version, "files": digests(contents)})
+
+
+def digests(contents: dict[str, bytes]) -> dict[str, dict[str, object]]:
+    """Return size and SHA-256 of each of these files, name to content."""
+    return {
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in contents.items()
     }
-    return seal({"foretell": version, "files": files})
 
 
 def seal(values: dict[str, object]) -> bytes:
@@ -167,7 +171,7 @@ def read_verified(path: Path, name: str, entry: Entry, *, keep: bool = True) -> 
 
 
 def _entries(path: Path, content: bytes) -> dict[str, Entry]:
-    manifest = _parsed(content)
+    manifest = json_object(content)
     sealed = {name: value for name, value in (manifest or {}).items() if name != "sha256"}
     files = sealed.get("files")
     if not isinstance(files, dict) or seal(sealed) != content:
@@ -191,7 +195,7 @@ def changed(path: Path, expected: str, found: str) -> ChangedFileError:
 def _object(path: Path) -> dict[str, object] | None:
     """Return the JSON object in a file; None where the file has none."""
     try:
-        return _parsed(_read(path, MAX_CONFIG))
+        return json_object(_read(path, MAX_CONFIG))
     except (OSError, MissingFileError, ChangedFileError):
         return None
 
@@ -221,8 +225,8 @@ def _open(path: Path) -> BufferedReader:
     return file
 
 
-def _parsed(content: bytes) -> dict[str, object] | None:
-    """Return the JSON object; None where the content is something else."""
+def json_object(content: bytes) -> dict[str, object] | None:
+    """Return a JSON object; None where the content is something else."""
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):

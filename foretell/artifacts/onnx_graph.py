@@ -147,7 +147,6 @@ class _Graph:
         return self.constant(f"ints_{'_'.join(map(str, values))}", np.array(values, np.int64))
 
     def input(self, name: str, kind: int, axes: Sequence[str | int]) -> str:
-        """Declare an input."""
         self._inputs += _field(11, _value(name, kind, axes))
         return name
 
@@ -202,7 +201,6 @@ class _Graph:
         return self.node("LSTM", [x, *weights, lengths, *state], outputs, attributes)
 
     def file(self) -> bytes:
-        """Return the file."""
         weights = _joined(self._initializers.values())
         graph = [*self._nodes, *_field(2, "foretell"), *weights, *self._inputs, *self._outputs]
         opset = _joined([_field(1, ""), _field(2, _OPSET)])

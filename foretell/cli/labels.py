@@ -58,7 +58,7 @@ def classify(
         )  # fmt: skip
     from foretell.runtime.labels.classifier import LabelsRuntime
 
-    runtime = LabelsRuntime.open(local_model(model))
+    runtime = LabelsRuntime(local_model(model))
     answers = _Answers(output.chosen(), runtime)
     waiting: deque[tuple[str, Mapping[str, object]]] = deque()
 
@@ -146,7 +146,7 @@ def explain(
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.labels.explanation import write_html
 
-    runtime, format = LabelsRuntime.open(local_model(model)), output.chosen()
+    runtime, format = LabelsRuntime(local_model(model)), output.chosen()
     records = read_records("explaining", texts, reading, literal=literal)
     if html is not None:
         first = list(itertools.islice(records, 2))

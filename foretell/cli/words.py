@@ -36,7 +36,7 @@ def _opened(model: str, text: str, *, literal: bool) -> tuple[WordsRuntime, str]
     """Open a language model, and read the text that it goes on from; note words that it does not know."""
     from foretell.runtime.words.predictor import WordsRuntime
 
-    runtime, prompt = WordsRuntime.open(local_model(model)), read_text(text, literal=literal)
+    runtime, prompt = WordsRuntime(local_model(model)), read_text(text, literal=literal)
     tokenizer = runtime.tokenizer
     if not prompt.strip():
         note("the text is empty: these words begin a text")
@@ -189,7 +189,7 @@ def score(
     expect(is_stream, what, "one of them", "leave it out: without --cluster the text is one stream")
     from foretell.runtime.words.predictor import WordsRuntime
 
-    runtime = WordsRuntime.open(local_model(model))
+    runtime = WordsRuntime(local_model(model))
     with open_lines(text, literal=literal) as lines:
         record = dataclasses.asdict(runtime.score(counted(lines, "scoring"), cache=cache))
     shown = listed(score_rows(record, is_open=runtime.tokenizer.is_open))

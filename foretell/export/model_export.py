@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from foretell.artifacts import replacement
+from foretell.artifacts.manifest import digests
 from foretell.artifacts.model import Model
 from foretell.config import Job
 from foretell.data.examples import Examples
@@ -182,11 +182,8 @@ def write_export(
 
 
 def _described(files: Files, description: Mapping[str, object]) -> bytes:
-    digests = {
-        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in files.items()
-    }
-    text = json.dumps({_MARK: FORMAT_VERSION, **description, "files": digests}, ensure_ascii=False, indent=1)
+    listed = {_MARK: FORMAT_VERSION, **description, "files": digests(files)}
+    text = json.dumps(listed, ensure_ascii=False, indent=1)
     # A label may contain half of a surrogate pair, which UTF-8 cannot encode.
     return text.encode(errors="backslashreplace") + b"\n"
 

@@ -38,7 +38,7 @@ def checked_keys(arrays: Mapping[str, Array], name: str, end: int) -> NgramKeys:
     return keys
 
 
-def checked_weights(arrays: Mapping[str, Array], name: str, features: int) -> tuple[Array, Array]:
+def checked_weights(arrays: Mapping[str, Array], name: str, features: int = -1) -> tuple[Array, Array]:
     """Return a linear model's weights, float32 [feature, column], and its bias, float32 [column]."""
     weights = checked_array(arrays, f"{name}/weights", np.float32, 2, features)
     bias = checked_array(arrays, f"{name}/bias", np.float32, 1)

@@ -15,9 +15,7 @@ _MAX_POINTS = 240
 
 # Chart geometry, in the units of the view box.
 _WIDTH, _HEIGHT = 560, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 460, 16, 266
-# A name and a number stand below each other at the end of a curve.
-_LINE, _NAME = 16, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 540, 16, 266
 _MAX_RADIUS = 14
 
 
@@ -77,7 +75,7 @@ def ticks(low: float, high: float, about: int) -> list[float]:
 
 
 def _curves(title: str, records: Sequence[Record], key: str) -> str:
-    """Draw training and validation over the steps, each named at its right end; "" where there is neither."""
+    """Draw training and validation over the steps, named below; "" where there is neither."""
     named = (("train", "training", key), ("valid", "validation", f"valid_{key}"))
     series = [(css, name, _points(records, each)) for css, name, each in named]
     series = [each for each in series if each[2]]
@@ -96,17 +94,14 @@ def _curves(title: str, records: Sequence[Record], key: str) -> str:
     y_of = _scale((rows[0], rows[-1]), (_BOTTOM, _TOP))
     shown = _percent if is_share else lambda value: f"{value:.3g}"
     parts = _grid(rows, y_of, columns, x_of, _short, _percent if is_share else lambda value: f"{value:g}")
-    heights = _apart([y_of(points[-1][1]) for _, _, points in series])
-    for (css, name, points), height in zip(series, heights, strict=True):
+    for css, _, points in series:
         x, y = points[-1]
-        parts.append(
-            f'<g class="{css}">{_line(points, x_of, y_of)}'
-            f'<circle class="ring" cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="5"/>'
-            f'<text x="{_RIGHT + 12}" y="{height:.1f}">{name}</text>'
-            f'<text x="{_RIGHT + 12}" y="{height + _LINE:.1f}">{shown(y)}</text></g>'
-        )
-    summary = ", ".join(f"{name} {shown(points[-1][1])}" for _, name, points in series)
-    return _figure(title, parts, f"by step; at the end: {summary}", "by training step")
+        circle = f'<circle class="ring" cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="5"/>'
+        parts.append(f'<g class="{css}">{_line(points, x_of, y_of)}{circle}</g>')
+    ends = [(css, name, shown(points[-1][1])) for css, name, points in series]
+    summary = ", ".join(f"{name} {value}" for _, name, value in ends)
+    caption = " · ".join(f'<b class="{css}">{name} {value}</b>' for css, name, value in ends)
+    return _figure(title, parts, f"by step; at the end: {summary}", f"by training step, at the end {caption}")
 
 
 def _points(records: Sequence[Record], key: str) -> list[Point]:
@@ -116,15 +111,6 @@ def _points(records: Sequence[Record], key: str) -> list[Point]:
     size = math.ceil(len(points) / _MAX_POINTS) or 1
     groups = [points[i : i + size] for i in range(0, len(points), size)]
     return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
-
-
-def _apart(heights: list[float]) -> list[float]:
-    """Move two names apart that would cover each other."""
-    if len(heights) < 2 or abs(heights[0] - heights[1]) >= _NAME:
-        return heights
-    sign = 1 if heights[0] >= heights[1] else -1
-    middle = min(max(sum(heights) / 2, _TOP + 22.0), _BOTTOM - 30.0)
-    return [middle + sign * _NAME / 2, middle - sign * _NAME / 2]
 
 
 def _scale(values: Point, places: Point) -> Callable[[float], float]:

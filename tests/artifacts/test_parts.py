@@ -142,7 +142,7 @@ def test_several_labels_come_back_in_the_order_that_they_were_given_in(several, 
     write_model(several, tmp_path / "model")
     again = read_model(tmp_path / "model")
     assert (again.ensemble, again.labels) == (LABELWISE, LABELS)
-    runtime = LabelsRuntime.open(tmp_path / "model")
+    runtime = LabelsRuntime(tmp_path / "model")
     (row,) = runtime.predict_proba(["the mind"])
     (verdict,) = runtime.classify(["the mind"])
     assert list(verdict.probabilities.values()) == row.tolist()

@@ -126,7 +126,7 @@ TEXT = "good thing, awful second line"
 
 def test_explain_shows_the_label_and_the_words(run: Run, workplace: Path) -> None:
     answer = run("explain", "reviews-model", TEXT)
-    found = LabelsRuntime.open(workplace / "reviews-model").explain(TEXT)
+    found = LabelsRuntime(workplace / "reviews-model").explain(TEXT)
     lines = answer.out.splitlines()
     assert lines[0].split() == [found.label, f"{found.probability:.4f}"]
     strongest = max(found.words, key=lambda word: abs(word.effect))

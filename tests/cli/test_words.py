@@ -85,7 +85,7 @@ def test_complete_gives_several_continuations(run: Run) -> None:
 
 
 def test_every_flag_of_complete_does_what_it_says(run: Run, workplace: Path) -> None:
-    runtime = WordsRuntime.open(workplace / "notes-model")
+    runtime = WordsRuntime(workplace / "notes-model")
     plain = "".join(runtime.complete("The mind", words=30, seed=2))
     options = {"temperature": 0.2, "top_k": 2, "top_p": 0.05, "min_p": 0.95, "repetition_penalty": 9.0}
     for name, value in options.items():

@@ -141,7 +141,7 @@ def test_a_run_survives_the_death_of_a_worker(tmp_path: Path, labels_model: Path
     how: dict[str, Any] = {"out": tmp_path / "out", "shard_mb": 0.001}
     report = classify_files(labels_model, path, listener=listener, **how)
     rows = list(rows_in(tmp_path / "out"))
-    verdicts = list(LabelsRuntime.open(labels_model).classify([text_of(i) for i in range(ROWS)]))
+    verdicts = list(LabelsRuntime(labels_model).classify([text_of(i) for i in range(ROWS)]))
     assert [row["id"] for row in rows] == list(range(ROWS))
     assert [row["foretell_label"] for row in rows] == [verdict.label for verdict in verdicts]
     assert (report.rows, report.failed, report.shards > 10) == (ROWS, {}, True)
@@ -193,7 +193,7 @@ def test_words_are_evaluated_and_scored_as_by_one_process(tmp_path: Path, words_
     report = evaluate_files(words_model, [path, tmp_path / "blank.jsonl"], shard_mb=0.001)
     assert (report.rows, report.skipped) == (62, {"not read": 1})
     metrics = report.metrics
-    whole = vars(WordsRuntime.open(words_model).score(texts))
+    whole = vars(WordsRuntime(words_model).score(texts))
     assert metrics is not None
     assert list(metrics) == list(whole)
     for name in ("tokens", "words", "characters", "bytes", "unknown"):
@@ -214,6 +214,6 @@ def test_the_function_for_spark_answers_every_row(labels_model: Path) -> None:
     spec.loader.exec_module(module)
     texts = ["the mind", None, "", "the way"]
     found = module.make_predict(str(labels_model))(np.array(texts, object))
-    expected = list(LabelsRuntime.open(labels_model).classify([text or "" for text in texts]))
+    expected = list(LabelsRuntime(labels_model).classify([text or "" for text in texts]))
     assert found["label"].tolist() == [verdict.label for verdict in expected]
     assert found["probability"].dtype == np.float32

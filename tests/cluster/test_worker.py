@@ -57,7 +57,7 @@ def test_each_row_is_answered_as_by_the_model_itself(
     path = write_jsonl(tmp_path / "a.jsonl", 100)
     shards = work(path, labels_model, tmp_path / "out", 2000, out_format=out_format)
     rows = [row for do in shards for row in rows_of(tmp_path / "out", do())]
-    verdicts = list(LabelsRuntime.open(labels_model).classify([text_of(i) for i in range(100)]))
+    verdicts = list(LabelsRuntime(labels_model).classify([text_of(i) for i in range(100)]))
     assert [int(row["id"]) for row in rows] == list(range(100))
     assert [row["foretell_label"] for row in rows] == [verdict.label for verdict in verdicts]
     assert [float(row["probability"]) for row in rows] == [round(float(v.probability), 6) for v in verdicts]
@@ -88,7 +88,7 @@ def test_score_gives_each_row_the_score_of_its_text(tmp_path: Path, words_model:
     path.write_text(path.read_text() + '{"id":12,"text":" ","label":""}\n')
     (do,) = work(path, words_model, tmp_path / "out", command="score")
     rows = rows_of(tmp_path / "out", do())
-    runtime = WordsRuntime.open(words_model)
+    runtime = WordsRuntime(words_model)
     for row in rows[:12]:
         assert row["perplexity"] == pytest.approx(runtime.score([row["text"]]).perplexity, rel=1e-6)
     assert rows[12]["perplexity"] is None

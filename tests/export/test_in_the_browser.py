@@ -83,7 +83,7 @@ def page(browser: Any, address: str) -> Iterator[Any]:
 def test_the_same_probabilities(site: Any, page: Any, models: dict[str, Path], name: str) -> None:
     page.goto(site(name))
     rows = page.evaluate(CLASSIFY)
-    expected = LabelsRuntime.open(models[name]).predict_proba(TEXTS)
+    expected = LabelsRuntime(models[name]).predict_proba(TEXTS)
     for text, row, ours in zip(TEXTS, rows, expected.tolist(), strict=True):
         assert row == pytest.approx(ours, abs=1e-4), text
 
@@ -92,7 +92,7 @@ def test_next_words_and_continuations_are_the_same_and_shown(
     site: Any, page: Any, models: dict[str, Path]
 ) -> None:
     page.goto(site("words"))
-    runtime, text = WordsRuntime.open(models["words"]), "the mind adapts\nwhat stands in"
+    runtime, text = WordsRuntime(models["words"]), "the mind adapts\nwhat stands in"
     assert_next_tokens(page, runtime, text, words=12)
     with page.expect_console_message(timeout=120_000) as printed:
         page.evaluate('import("./example.js").then(() => null)')
@@ -136,7 +136,7 @@ def test_the_whole_language_model_has_the_same_top_three(
     site: Any, page: Any, models: dict[str, Path]
 ) -> None:
     page.goto(site("words-counted"))
-    runtime = WordsRuntime.open(models["words-counted"])
+    runtime = WordsRuntime(models["words-counted"])
     words = np.random.default_rng(1).choice(["the", "mind", "way", "to", "action", "xyzzy", ","], 40).tolist()
     # Forwards as somebody writes, then from the middle: states are kept, and fit the text.
     texts = [" ".join(words[:count]) + " " for count in (*range(1, 41), 17, 23)]
@@ -159,7 +159,7 @@ def test_suggestions_are_accepted_on_the_page_without_a_network(
     page.context.set_offline(True)
     shown, field = page.locator("#suggestions bdi"), page.locator("#text")
     field.press_sequentially("the mind a")
-    runtime = WordsRuntime.open(models["words-counted"])
+    runtime = WordsRuntime(models["words-counted"])
     begun = [each.word for each in runtime.next("the mind a", k=3, unfinished=True, cache=500)]
     page.wait_for_function(f"document.querySelector('#suggestions bdi').textContent === '{begun[0]}'")
     assert shown.all_text_contents() == begun
@@ -184,7 +184,7 @@ def test_suggestions_are_accepted_on_the_page_without_a_network(
 
 def test_subwords_in_every_script(site: Any, page: Any, models: dict[str, Path]) -> None:
     page.goto(site("words-subword"))
-    runtime = WordsRuntime.open(models["words-subword"])
+    runtime = WordsRuntime(models["words-subword"])
     for text in ("the mind ", "the obsta", *ALL[::3]):
         assert_next_tokens(page, runtime, text, words=100, max_tokens=12)
     page.wait_for_selector("html[data-ready]")
@@ -206,7 +206,7 @@ def test_the_page_answers_with_the_network_off_and_the_program_of_the_readme(
     site: Any, page: Any, models: dict[str, Path]
 ) -> None:
     page.goto(site("labels-3"))
-    runtime = LabelsRuntime.open(models["labels-3"])
+    runtime = LabelsRuntime(models["labels-3"])
     with page.expect_console_message(timeout=120_000) as printed:
         page.evaluate('import("./example.js").then(() => null)')
     (verdict,) = runtime.classify(["Well worth the money."])

@@ -60,11 +60,11 @@ def test_the_loss_of_8_bits_is_measured(
 ) -> None:
     if name == "labels":
         data: Any = DATA
-        predicted = LabelsRuntime.open(models[name]).predict_proba(DATA.texts).argmax(axis=1)
+        predicted = LabelsRuntime(models[name]).predict_proba(DATA.texts).argmax(axis=1)
         hits = [TWO[i] == label for i, label in zip(predicted, DATA.labels, strict=True)]
     else:
         # What the model often writes itself, so that it is right five times.
-        words, runtime = ["the", "mind", "the", "the", "the", "the"], WordsRuntime.open(models[name])
+        words, runtime = ["the", "mind", "the", "the", "the", "the"], WordsRuntime(models[name])
         data = [" ".join(words)]
         hits = [runtime.next(" ".join(words[:n]), k=1)[0].word == word for n, word in enumerate(words)]
         assert sum(hits) == 5
@@ -79,7 +79,7 @@ def test_the_loss_of_8_bits_is_measured(
 def test_too_large_a_loss_is_refused_and_nothing_is_written(
     models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = [verdict.label for verdict in LabelsRuntime.open(models["labels"]).classify(TEXTS)]
+    right = [verdict.label for verdict in LabelsRuntime(models["labels"]).classify(TEXTS)]
     rare = min(TWO, key=right.count)
 
     def wrong(*_: Any) -> Any:
@@ -210,7 +210,7 @@ LABELS = [name for name in MODELS if name.startswith("labels")]
 def test_the_graph_answers_as_the_whole_classifier(
     models: dict[str, Path], copies: Copies, name: str
 ) -> None:
-    runtime = LabelsRuntime.open(models[name])
+    runtime = LabelsRuntime(models[name])
     session = onnxruntime.InferenceSession(str(copies[name].path / "model.onnx"))
     ids = runtime.tokenizer.encode_batch(TEXTS)
     expected = runtime.predict_proba(TEXTS)

@@ -37,8 +37,8 @@ def program(folder: Path, language: str) -> str:
 def expected_answer(models: dict[str, Path], name: str) -> dict[str, float]:
     text = example(Source(models[name]))
     if name.startswith("labels"):
-        return dict(LabelsRuntime.open(models[name]).classify([text]).__next__().probabilities)
-    return {each.word: each.probability for each in WordsRuntime.open(models[name]).next(text, k=1000)}
+        return dict(LabelsRuntime(models[name]).classify([text]).__next__().probabilities)
+    return {each.word: each.probability for each in WordsRuntime(models[name]).next(text, k=1000)}
 
 
 def check_answer(models: dict[str, Path], name: str, printed: str) -> None:
@@ -133,7 +133,7 @@ def test_route_tickets(models: dict[str, Path], run: Callable[..., str], tmp_pat
     with source.open("w", newline="") as file:
         csv.writer(file).writerows([("id", "body"), *enumerate(TEXTS)])
     run("route_tickets.py", models["labels"], source, tmp_path / "sorted")
-    verdicts = list(LabelsRuntime.open(models["labels"]).classify(TEXTS, abstain_below=0.7))
+    verdicts = list(LabelsRuntime(models["labels"]).classify(TEXTS, abstain_below=0.7))
     expected = {name: [] for name in ("bad", "good", "unsure")}
     for number, verdict in enumerate(verdicts):
         expected[verdict.label or "unsure"].append(str(number))
@@ -150,7 +150,7 @@ def test_pandas_column(models: dict[str, Path], run: Callable[..., str], tmp_pat
     with source.open("w", newline="") as file:
         csv.writer(file).writerows([("id", "text"), *enumerate(TEXTS[:20])])
     rows = list(csv.DictReader(io.StringIO(run("pandas_column.py", models["labels"], source), newline="")))
-    verdicts = LabelsRuntime.open(models["labels"]).classify(TEXTS[:20])
+    verdicts = LabelsRuntime(models["labels"]).classify(TEXTS[:20])
     for row, text, verdict in zip(rows, TEXTS, verdicts, strict=False):
         assert row["text"] == text
         assert row["predicted"] == verdict.label
@@ -176,7 +176,7 @@ def test_fastapi_dependency(models: dict[str, Path], monkeypatch: pytest.MonkeyP
     with TestClient(program["app"]) as client:
         answer = client.post("/tickets", json={"subject": "the mind", "body": "adapts"})
         assert client.post("/tickets", json={"subject": "no body"}).status_code == 422
-    (verdict,) = LabelsRuntime.open(models["labels"]).classify(["the mind adapts"])
+    (verdict,) = LabelsRuntime(models["labels"]).classify(["the mind adapts"])
     assert answer.json() == {"team": verdict.label, "probability": pytest.approx(verdict.probability)}
 
 
@@ -187,6 +187,6 @@ def test_browser(models: dict[str, Path], ort_web: Path, browser: Any, tmp_path:
         page.goto(f"{address}browser.html")
         until(page, "() => document.querySelector('#mood').textContent === 'Write a few words.'")
         page.fill("#review", "the mind adapts")
-        (verdict,) = LabelsRuntime.open(models["labels"]).classify(["the mind adapts"])
+        (verdict,) = LabelsRuntime(models["labels"]).classify(["the mind adapts"])
         shown = f"{verdict.label} ({100 * verdict.probability:.0f} %)"
         until(page, "(text) => document.querySelector('#mood').textContent === text", shown)

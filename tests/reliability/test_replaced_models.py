@@ -41,7 +41,7 @@ def expected(folder: Path) -> list[list[dict[str, Any]]]:
     answers = []
     for number, model in enumerate(MODELS):
         write_model(model, folder / f"model-{number}")
-        runtime = LabelsRuntime.open(folder / f"model-{number}")
+        runtime = LabelsRuntime(folder / f"model-{number}")
         explained = [runtime.explain(text).words for text in TEXTS]
         of_both = zip(runtime.classify(TEXTS), explained, strict=True)
         answers.append(

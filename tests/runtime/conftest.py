@@ -40,7 +40,7 @@ def words_model(tmp_path_factory: pytest.TempPathFactory) -> Words:
         path = tmp_path_factory.mktemp("words") / "model"
         parts = kneser_ney_parts(settings, text, interpolated) if interpolated else {}
         write_random(path, settings, text=text, **parts)
-        return WordsRuntime.open(path)
+        return WordsRuntime(path)
 
     return make
 
@@ -106,7 +106,7 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Labels:
             vocabulary=MANY if linear is not None else None,
             **parts,
         )
-        return LabelsRuntime.open(path, threads=threads)
+        return LabelsRuntime(path, threads=threads)
 
     return make
 

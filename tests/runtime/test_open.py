@@ -36,7 +36,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelsRuntime, Labels
     folder = tmp_path_factory.mktemp("two")
 
     def write(seed: int) -> LabelsRuntime:
-        return LabelsRuntime.open(write_classifier(folder / str(seed), seed=seed, metrics={"seed": seed}))
+        return LabelsRuntime(write_classifier(folder / str(seed), seed=seed, metrics={"seed": seed}))
 
     return write(1), write(2)
 

@@ -31,7 +31,7 @@ def create(client: openai.OpenAI) -> Any:
 
 @pytest.fixture(scope="module")
 def runtime(models: tuple[Path, Path]) -> WordsRuntime:
-    return WordsRuntime.open(models[1])
+    return WordsRuntime(models[1])
 
 
 def test_the_text_is_the_runtimes(create: Any, runtime: WordsRuntime) -> None:

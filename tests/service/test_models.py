@@ -28,7 +28,7 @@ def test_a_changed_model_takes_over_between_two_requests(tmp_path: Path) -> None
         write_labels(path, seed=8, labels=("bad", "fair", "good"))
         until(lambda: it.http.get("/v1/models").json()["data"][0]["labels"] == ["bad", "fair", "good"])
         after = it.post("/v1/classify", {"texts": REVIEWS}).json()["answers"]
-        wanted = LabelsRuntime.open(path).classify(REVIEWS)
+        wanted = LabelsRuntime(path).classify(REVIEWS)
         assert [each["probabilities"] for each in after] == [pytest.approx(v.probabilities) for v in wanted]
         assert after != before
         assert it.post("/v1/states", {"text": "good way"}).status_code == 200

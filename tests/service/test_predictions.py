@@ -36,7 +36,7 @@ def test_a_service_that_stops_is_not_ready(served: Running) -> None:
 
 def test_models_are_listed_by_name(served: Running, models: Models) -> None:
     found = {model["id"]: model for model in served.http.get("/v1/models").json()["data"]}
-    assert found["reviews"]["labels"] == LabelsRuntime.open(models[0]).labels
+    assert found["reviews"]["labels"] == LabelsRuntime(models[0]).labels
     assert found["notes"]["layers"] == [{"name": "lstm_1", "units": 8}, {"name": "lstm_2", "units": 8}]
     assert served.http.get("/v1/models/notes").json() == found["notes"]
     assert served.http.get("/v1/models/nosuch").status_code == 404
@@ -83,7 +83,7 @@ def test_classify_gives_the_command_lines_numbers(
 def test_explain_gives_the_runtimes_numbers(served: Running, models: Models) -> None:
     texts = ["good way to the bad 😀 obstacle", ""]
     answers = served.post("/v1/explain", {"texts": texts}).json()["answers"]
-    runtime = LabelsRuntime.open(models[0])
+    runtime = LabelsRuntime(models[0])
     verdicts = served.post("/v1/classify", {"texts": texts}).json()["answers"]
     for text, found, verdict in zip(texts, answers, verdicts, strict=True):
         wanted = runtime.explain(text)
@@ -114,7 +114,7 @@ def test_next_gives_the_command_lines_numbers(
 def test_score_gives_the_runtimes_numbers_and_each_word(served: Running, models: Models) -> None:
     texts = ["the mind adapts", "the obstacle 😀\nnosuchword to our acting ."]
     answers = served.post("/v1/score", {"texts": texts, "words": True, "top": 2}).json()["answers"]
-    runtime = WordsRuntime.open(models[1])
+    runtime = WordsRuntime(models[1])
     for text, found in zip(texts, answers, strict=True):
         wanted = runtime.score([text])
         assert found["log_probability"] == pytest.approx(wanted.log_probability, abs=1e-5)
@@ -147,7 +147,7 @@ def test_a_score_may_begin_in_the_text(served: Running) -> None:
 
 
 def test_a_cache_for_next_and_score(served: Running, models: Models) -> None:
-    runtime = WordsRuntime.open(models[1])
+    runtime = WordsRuntime(models[1])
     text = "the obstacle the obstacle the"
     (words,) = served.post("/v1/next", {"texts": text, "cache": 20}).json()["answers"]
     assert [(each["word"], pytest.approx(each["probability"])) for each in words["words"]] == [
@@ -164,7 +164,7 @@ def test_several_labels_have_a_list_and_each_can_be_explained(tmp_path: Path) ->
     path, texts = write_several(tmp_path / "tickets"), ["good way", "the mind"]
     with running(path) as it:
         answers = it.post("/v1/classify", {"texts": texts}).json()["answers"]
-        for answer, verdict in zip(answers, LabelsRuntime.open(path).classify(texts), strict=True):
+        for answer, verdict in zip(answers, LabelsRuntime(path).classify(texts), strict=True):
             assert answer["labels"] == list(verdict.labels or ()) == ["ux", "bug"]
             assert answer["label"] == "ux;bug"
             assert answer["probability"] == max(answer["probabilities"].values())

@@ -145,8 +145,7 @@ def test_training_and_validation_are_two_named_curves() -> None:
     html = draw_curves(lines)
     assert len(html) < 20_000
     assert re.findall(r'<g class="(\w+)"><polyline', html) == ["train", "valid"]
-    assert ">training</text>" in html
-    assert ">validation</text>" in html
+    assert re.findall(r'<b class="(\w+)">(\w+) ', html) == [("train", "training"), ("valid", "validation")]
     (first, *_), (second, *_) = (curve_points(html, css)[0] for css in ("train", "valid"))
     # A higher loss is drawn higher, where y is smaller.
     assert float(second.split(",")[1]) < float(first.split(",")[1])

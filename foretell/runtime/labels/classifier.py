@@ -55,8 +55,9 @@ class LabelsRuntime:
         separator: what separates labels where a text may have several; "": each text has one.
     """
 
-    def __init__(self, model: Model, *, threads: int | None = None) -> None:
-        """Open a model that `read_model` returned; see `open`."""
+    def __init__(self, model: str | Path | Model, *, threads: int | None = None) -> None:
+        """Open a model as `runtime.open.open_model` does; UsageError: it is for words."""
+        model = model if isinstance(model, Model) else read_model(local_path(model))
         settings = model.settings
         if not isinstance(settings, LabelsSettings):
             fix = "use foretell next, complete or score with it"
@@ -76,15 +77,6 @@ class LabelsRuntime:
         self.model = replace(model, teacher=kept)
         self._lengths = Lengths.of_training(model.metrics)
         self.separator = settings.multi_label
-
-    @classmethod
-    def open(cls, path: str | Path, *, threads: int | None = None) -> LabelsRuntime:
-        """Open a model directory, as `runtime.open.open_model` does.
-
-        Raises:
-            UsageError: it holds a model for words.
-        """
-        return cls(read_model(local_path(path)), threads=threads)
 
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Return the probability of each label for each text, [text, label].

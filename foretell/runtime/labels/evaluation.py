@@ -90,7 +90,6 @@ def _slices(by: Column, measured: Callable[[Integers], Report], keys: Sequence[s
 def _threshold(
     labels: Sequence[str], probabilities: Array, names: Sequence[str], costs: Costs, positive: str | None
 ) -> Report:
-    """Return the threshold that costs least, and what it costs."""
     if len(names) != 2:
         found, fix = f"{len(names)} labels", "leave out the costs"
         raise UsageError(expected="a model with two labels, for costs", found=found, fix=fix)

@@ -6,8 +6,6 @@ Content-Security-Policy permits only its own style sheet, by hash.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.replacement import new_file
-from foretell.readable import frame, percent, visible
+from foretell.readable import frame, html_page, percent, visible
 
 LEVELS = 8
 # The smallest effect, in nats, that has the strongest colour: small effects stay pale in every text.
@@ -83,38 +81,24 @@ def write_html(explanation: Explanation, path: str | Path) -> None:
     Raises:
         ForetellError: it cannot be written.
     """
-    path = Path(path)
-    page = to_html(explanation).encode("utf-8")
-    with new_file(path) as new:
-        new.write_bytes(page)
+    with new_file(Path(path)) as new:
+        new.write_bytes(to_html(explanation).encode("utf-8"))
 
 
 def to_html(explanation: Explanation) -> str:
     """Return an explanation as an HTML page."""
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     label = _shown(str(explanation.label))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{label} · foretell explain</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+    header = (
         f"<header><h1><bdi>{label}</bdi> <span>{percent(explanation.probability)}</span></h1>"
-        '<p class="soft">The effect of each word of this text on its label</p></header>\n'
-        f"{_text(explanation)}\n{_curve(explanation)}\n{_table(explanation)}\n{_claims(explanation)}\n"
-        "</main>\n</body>\n</html>\n"
+        '<p class="soft">The effect of each word of this text on its label</p></header>'
     )
+    sections = (_text(explanation), _curve(explanation), _table(explanation), _claims(explanation))
+    return html_page(f"{explanation.label} · foretell explain", _STYLE, [header, *sections])
 
 
 def level(word: Word, strongest: float) -> int:
     """Return the level of colour of a word, 0 to 8, in a text whose largest effect is `strongest` nats."""
     return min(LEVELS, round(LEVELS * abs(word.effect) / max(strongest, STRONG)))
-
-
-def strongest_effect(explanation: Explanation) -> float:
-    """Return the size of the largest effect, in nats; 0 without words."""
-    return max((abs(word.effect) for word in explanation.words), default=0.0)
 
 
 def by_strength(explanation: Explanation) -> list[Word]:
@@ -140,7 +124,7 @@ def _text(explanation: Explanation) -> str:
 
 def _marked(explanation: Explanation) -> Iterator[str]:
     """Yield the text, each word with an effect marked."""
-    strongest, at = strongest_effect(explanation), 0
+    strongest, at = max((abs(word.effect) for word in explanation.words), default=0.0), 0
     for word in explanation.words:
         yield _shown(explanation.text[at : word.start])
         strength, at = level(word, strongest), word.end

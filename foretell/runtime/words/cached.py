@@ -39,13 +39,11 @@ class CachedNetwork(StreamNetwork):
         self._network, self._cache, self._size = network, cache, size
 
     def zero_state(self) -> State:
-        """See `StreamNetwork.zero_state`."""
         state = self._network.zero_state()
         hidden = np.zeros((1, self._size + 1, state[0].shape[2]), np.float32)
         return (hidden, np.full((1, self._size + 1), NONE, np.int64), *state)
 
     def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
-        """See `StreamNetwork.advance`."""
         logits, after = self._network.advance(ids, state[2:])
         logps = log_softmax(logits, np.float32)
         hidden, words = self._read(ids, state, after)
@@ -60,7 +58,6 @@ class CachedNetwork(StreamNetwork):
         return logps, (*self._kept(hidden, words), *after)
 
     def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
-        """See `StreamNetwork.score_later`."""
         network_logps, after = self._network.score_later(ids, state[2:])
         hidden, words = self._read(ids[None, :-1], state, after)
 
@@ -72,7 +69,6 @@ class CachedNetwork(StreamNetwork):
         return logps, (*self._kept(hidden, words), *after)
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
-        """See `WordNetwork.read`; at least one id."""
         prompt, state = np.array(ids, np.int64), self.zero_state()
         # The last word is read by itself, for its logits; those of the others are not computed.
         for start in range(0, len(ids) - 1, PROMPT_CHUNK):

@@ -35,7 +35,7 @@ class WordNetwork(Protocol):
     """What a completion needs of a network."""
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
-        """Read a prompt from its start. Returns logits [1, word] of the next word, and the state."""
+        """Read a prompt of at least one id. Returns logits [1, word] of the next word, and the state."""
 
     def follow(self, words: TokenIds, state: State) -> tuple[Logits, State]:
         """Add one word to each stream, [stream]. Returns logits [stream, word] of the next, and the state."""
@@ -58,7 +58,6 @@ class StreamNetwork(WordNetwork, Protocol):
         """
 
     def follow(self, words: TokenIds, state: State) -> tuple[Logits, State]:
-        """See `WordNetwork.follow`."""
         logits, after = self.advance(words[:, None], state)
         return logits[:, 0], after
 
@@ -83,16 +82,13 @@ class LstmNetwork(StreamNetwork):
         self._outputs = ["hidden", *(f"{name}_out" for name in self._names)]
 
     def zero_state(self) -> State:
-        """See `StreamNetwork.zero_state`."""
         return self._zero
 
     def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
-        """See `StreamNetwork.advance`."""
         logits, *after = self._session.run(["logits", *self._outputs], self._inputs(ids, state))
         return logits, tuple(after)
 
     def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
-        """See `StreamNetwork.score_later`."""
         inputs = self._inputs(ids[None, :-1], state, skip=len(ids) - 1)
         hidden, *layers = self._session.run(self._outputs, inputs)
         return lambda: log_probabilities_of(self.output(hidden[0]), ids[1:]), (hidden, *layers)
@@ -103,10 +99,10 @@ class LstmNetwork(StreamNetwork):
         return self._session.run(["row_logits"], inputs)[0]
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
-        """See `WordNetwork.read`; at least one id.
+        """Continue from the longest beginning whose state was kept.
 
-        Continues from the longest beginning whose state was kept. The prompt is cut into the same calls with
-        or without such a state, so the results are the same, bit for bit.
+        The prompt is cut into the same calls with or without such a state, so the results are the same, bit
+        for bit.
         """
         prompt, logits = np.array(ids, np.int64), np.zeros((1, 1, 0), np.float32)
         keys = keys_of(prompt, PROMPT_CHUNK)
@@ -140,11 +136,9 @@ class InterpolatedNetwork(StreamNetwork):
         self._longest = kneser_ney.order - 1
 
     def zero_state(self) -> State:
-        """See `StreamNetwork.zero_state`."""
         return (*self.network.zero_state(), np.full((1, self._longest), -1, np.int64))
 
     def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
-        """See `StreamNetwork.advance`."""
         logits, after = self.network.advance(ids, state[:-1])
         read = np.concatenate([state[-1], ids], axis=1)
         logps = np.empty_like(logits)
@@ -154,7 +148,6 @@ class InterpolatedNetwork(StreamNetwork):
         return logps, (*after, self._last(read))
 
     def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
-        """See `StreamNetwork.score_later`."""
         network_logps, after = self.network.score_later(ids, state[:-1])
         read = np.concatenate([state[-1][0], ids])
 
@@ -167,7 +160,6 @@ class InterpolatedNetwork(StreamNetwork):
         return logps, (*after, self._last(read[None, :-1]))
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
-        """See `WordNetwork.read`; at least one id."""
         logits, state = self.network.read(ids)
         text = np.array([[-1] * self._longest + ids], np.int64)
         return self._log_probabilities(logits[0], text[0])[None], (*state, self._last(text))
@@ -197,12 +189,11 @@ class ArticleNetwork:
         return self._session.run(["logits"], {"ids": windows[:, :, None].astype(np.float32)})[0]
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
-        """See `WordNetwork.read`; at least one window of ids, of which the last window is read."""
+        """Read the last window of at least one window of ids; see `WordNetwork.read`."""
         windows = np.array([ids[-self.window :]], np.int64)
         return self.advance(windows), (windows,)
 
     def follow(self, words: TokenIds, state: State) -> tuple[Logits, State]:
-        """See `WordNetwork.follow`."""
         windows = np.concatenate([state[0][:, 1:], words[:, None]], axis=1)
         return self.advance(windows), (windows,)
 

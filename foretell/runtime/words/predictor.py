@@ -52,8 +52,9 @@ class WordsRuntime:
         threads: threads that compute.
     """
 
-    def __init__(self, model: Model, *, threads: int | None = None) -> None:
-        """Open a model that `read_model` returned; see `open`."""
+    def __init__(self, model: str | Path | Model, *, threads: int | None = None) -> None:
+        """Open a model as `runtime.open.open_model` does; UsageError: it is for labels."""
+        model = model if isinstance(model, Model) else read_model(local_path(model))
         settings = model.settings
         if not isinstance(settings, WordsSettings):
             fix = "use foretell classify with it"
@@ -67,15 +68,6 @@ class WordsRuntime:
         self._session = Session.of_model(model)
         self.network = network_of(model, settings, self._session)
         self._endings: Endings | None = None
-
-    @classmethod
-    def open(cls, path: str | Path, *, threads: int | None = None) -> WordsRuntime:
-        """Open a model directory, as `runtime.open.open_model` does.
-
-        Raises:
-            UsageError: it holds a model for labels.
-        """
-        return cls(read_model(local_path(path)), threads=threads)
 
     @property
     def lstm(self) -> LstmNetwork | None:

@@ -216,7 +216,6 @@ class _Loop:
         self.listener(progress)
 
     def _means(self) -> dict[str, float]:
-        """Return the averages of the last iterations."""
         loss, accuracy = self.recent.mean(axis=1, dtype=np.float64).tolist()
         return {"loss": loss, "accuracy": accuracy}
 

@@ -103,7 +103,6 @@ class Loop:
             self.listener(Note(text=text))
 
     def _unusual(self) -> list[str]:
-        """Return what is unusual about this training."""
         settings, size, notes = self.settings, self.network.size, []
         if self.corpus.valid is None and settings.valid_fraction > 0:
             notes.append("too little text for validation: the weights of the last step are kept")
@@ -347,7 +346,6 @@ class Loop:
         self.listener(progress)
 
     def _arrays(self) -> dict[str, Array]:
-        """Return the arrays of a checkpoint."""
         slots = enumerate(self.steps.optimizer.variables)
         return {
             **self.state.arrays(),

@@ -203,7 +203,6 @@ def _kneser_ney(
 
 
 def _network(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, loop: Loop | None) -> TrainedNetwork:
-    """Train the network that the settings name."""
     run.options.listener(Stage(name="network", done=0.15))
     if loop is not None:
         with run.interrupt.deferred():

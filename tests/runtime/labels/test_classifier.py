@@ -139,7 +139,7 @@ def test_values_out_of_range_and_language_models_are_refused(
     with pytest.raises(SettingsError, match="chunk"):
         classifier.classify([], chunk=0)
     with pytest.raises(UsageError, match="expected a model for labels, found one for words"):
-        LabelsRuntime.open(lstm.path)
+        LabelsRuntime(lstm.path)
 
 
 def test_probabilities_that_are_nan_are_refused(

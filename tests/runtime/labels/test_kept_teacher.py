@@ -42,7 +42,7 @@ def made(folder: Path, n_labels: int) -> LabelsRuntime:
         ensemble=Ensemble(network=0.7, linear=1.3),
         metrics=METRICS,
     )
-    return LabelsRuntime.open(folder)
+    return LabelsRuntime(folder)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_the_encoder_is_opened_from_the_bytes_that_were_verified(
     kept: LabelsRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_model(read_model(kept.path), tmp_path / "copy")
-    opened = LabelsRuntime.open(tmp_path / "copy")
+    opened = LabelsRuntime(tmp_path / "copy")
     assert opened.model.teacher is not None
     # Memory: the session has a copy.
     assert opened.model.teacher.files.graph == opened.model.teacher.files.tokenizer == b""
@@ -96,7 +96,7 @@ def test_the_encoder_is_opened_from_the_bytes_that_were_verified(
         child.setattr(session.os, "getpid", lambda: -1)
         np.testing.assert_array_equal(opened.predict_proba(TEXTS), before)
     with pytest.raises(ChangedFileError):
-        LabelsRuntime.open(tmp_path / "copy")
+        LabelsRuntime(tmp_path / "copy")
 
 
 def test_a_model_that_is_saved_or_pickled_keeps_its_teacher(kept: LabelsRuntime, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_an_encoder_with_other_embeddings_is_refused(kept: LabelsRuntime, tmp_pa
     other = dataclasses.replace(stored.teacher, weights=stored.teacher.weights[1:])
     write_model(dataclasses.replace(stored, teacher=other), tmp_path / "m")
     with pytest.raises(ArtifactError, match="expected an encoder with embeddings of 5 numbers, found 6"):
-        LabelsRuntime.open(tmp_path / "m")
+        LabelsRuntime(tmp_path / "m")
 
 
 def test_an_export_leaves_it_out_and_says_so(kept: LabelsRuntime, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_article_reads_windows_of_three_known_words(article_words: WordsRunt
 
 def test_a_classifier_is_refused(any_labels: LabelsRuntime) -> None:
     with pytest.raises(UsageError, match="expected a model for words, found one for labels"):
-        WordsRuntime.open(any_labels.path)
+        WordsRuntime(any_labels.path)
 
 
 def test_each_further_word_takes_under_a_millisecond(words_model: Words) -> None:

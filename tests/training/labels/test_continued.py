@@ -158,7 +158,7 @@ def without_old(old: Ancestor, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 def test_without_old_examples_old_labels_are_remembered(without_old) -> None:
     out, notes = without_old
-    model, runtime = read_model(out), LabelsRuntime.open(out)
+    model, runtime = read_model(out), LabelsRuntime(out)
     assert model.labels == ["a", "b", "c", "d"]
     test = examples("abcd", 80, seed=9)
     right = [

@@ -165,7 +165,7 @@ def test_a_network_alone(tmp_path: Path) -> None:
     model = foretell.TextClassifier("cnn-lstm", **TINY, valid_fraction=0.3).fit(
         texts, labels, out=tmp_path / "m"
     )
-    runtime = LabelsRuntime.open(tmp_path / "m")
+    runtime = LabelsRuntime(tmp_path / "m")
     assert runtime.model.linear is None
     assert runtime.predict_proba(texts[:3]).shape == (3, 3)
     assert model.explain(texts[0]).words

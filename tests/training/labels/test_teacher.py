@@ -84,7 +84,7 @@ def train_taught(out: Path, encoder: SentenceEncoder | None, **options: Any) -> 
 
 def accuracy_of(folder: Path, words: range, n: int, seed: int) -> float:
     texts, labels = texts_of(words, n, seed)
-    runtime = LabelsRuntime.open(folder)
+    runtime = LabelsRuntime(folder)
     found = runtime.predict_proba(texts).argmax(axis=1)
     return float(np.mean([runtime.labels[i] == label for i, label in zip(found, labels, strict=True)]))
 

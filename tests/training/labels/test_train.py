@@ -71,7 +71,7 @@ def test_a_few_labels_are_all_learned_from_and_measured_out_of_fold(few: tuple[M
     assert sum(each["support"] for each in metrics["labels"].values()) == 60
     assert metrics["accuracy"] > 0.8
     assert "out-of-fold predictions of 2 folds" in (out / "README.md").read_text()
-    runtime, texts = LabelsRuntime.open(out), few_rows(n=20)[0]
+    runtime, texts = LabelsRuntime(out), few_rows(n=20)[0]
     answers = runtime.predict_proba(texts.texts)
     assert (answers.argmax(axis=1) == texts.targets).mean() > 0.8
     assert runtime.explain(texts.texts[0]).probability == pytest.approx(answers[0].max(), abs=1e-6)
@@ -127,7 +127,7 @@ def test_a_network_that_no_fold_needs_has_no_weight(tmp_path: Path, monkeypatch:
     assert any("next to no weight after 2 of 4 folds" in note for note in notes)
     assert model.ensemble.network == 0
     assert model.metrics["steps"] > 0
-    assert LabelsRuntime.open(tmp_path / "m").predict_proba(["a1ing word2"]).shape == (1, 2)
+    assert LabelsRuntime(tmp_path / "m").predict_proba(["a1ing word2"]).shape == (1, 2)
 
 
 ONE_MEMBER = with_changes(
@@ -320,7 +320,7 @@ def test_a_corrected_linear_model_knows_the_true_shares(n_labels: int) -> None:
 
 def test_on_folds_the_answers_are_for_the_true_shares(tmp_path: Path) -> None:
     model = train(uneven(), with_changes(BALANCED, {"valid_fraction": 0.0}), out=tmp_path / "m")
-    rows = LabelsRuntime.open(tmp_path / "m").predict_proba(uneven(seed=2).texts)
+    rows = LabelsRuntime(tmp_path / "m").predict_proba(uneven(seed=2).texts)
     assert 0.03 < rows[:, 1].mean() < 0.25
     for member in model.metrics["members"].values():
         assert member["log_loss"] < 0.45
@@ -334,7 +334,7 @@ def test_with_validation_texts_the_saved_network_is_the_measured_one(tmp_path: P
     split = make_split(data, fraction=0.3, seed=1)
     model = train(data, settings, out=tmp_path / "m", unlabelled=uneven(60, seed=3).texts)
     assert split.valid is not None
-    runtime = LabelsRuntime.open(tmp_path / "m")
+    runtime = LabelsRuntime(tmp_path / "m")
     answers = runtime._network(runtime.tokenizer.encode_batch(split.valid.texts))
     right = answers.argmax(axis=1) == [runtime.labels.index(label) for label in split.valid.labels]
     assert model.metrics["network_accuracy"] == pytest.approx(right.mean())

@@ -268,7 +268,7 @@ def test_words_of_the_vectors_alone_count_in_new_texts(vectors: Path, tmp_path: 
     notes = Notes()
     model = train(examples(), SETTINGS, out=tmp_path / "m", vectors=vectors, listener=notes)
     assert "word vectors (glove.6B.4d.txt): of 24 of 60 words of the texts, and of 20 others" in notes
-    runtime = LabelsRuntime.open(tmp_path / "m")
+    runtime = LabelsRuntime(tmp_path / "m")
     new = [f"{word} plot" for word in (*GOOD[10:], *BAD[10:])]
     right = [runtime.labels[row.argmax()] for row in runtime.predict_proba(new)]
     assert right == ["good"] * 10 + ["bad"] * 10

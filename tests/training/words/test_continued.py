@@ -61,7 +61,7 @@ def test_it_continues_with_old_text(old: Path, tmp_path: Path) -> None:
     assert remembered["has_dropped"] == (remembered["interval"][0] > 0)
     # It is measured as the finished model measures it.
     _, _, old_valid, _ = continued_corpus(new_text(), what, None, SETTINGS)
-    score = WordsRuntime.open(tmp_path / "new").score(list(old_valid or ()))
+    score = WordsRuntime(tmp_path / "new").score(list(old_valid or ()))
     assert score.bits_per_byte == pytest.approx(remembered["bits_per_byte"])
 
 

@@ -103,7 +103,7 @@ def test_it_ends_in_time(
     # Even at a third of the speed they get a third of the time, at full speed more than half.
     assert model.metrics["steps"] * STEP > 0.1 * 60 * MINUTES
     assert model.metrics["steps"] * STEP > 0.45 * 60 * MINUTES or slowness(99) == 3.0
-    assert WordsRuntime.open(tmp_path / "m").next("w1 w2", k=1)
+    assert WordsRuntime(tmp_path / "m").next("w1 w2", k=1)
     is_cut = any("time limit is short" in note for note in notes)
     assert is_cut == (slowness(0) == 3.0), notes
     if not is_cut:

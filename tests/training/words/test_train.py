@@ -161,7 +161,7 @@ def test_both_models_are_measured_as_the_runtime_and_evaluate_measure_them_and_r
     assert metrics["valid_perplexity"] == metrics["perplexity"] < metrics["network_perplexity"]
     assert metrics["baseline_perplexity"] < 60
     assert 0 < metrics["network_accuracy"] < 1
-    runtime = WordsRuntime.open(tmp_path / "m")
+    runtime = WordsRuntime(tmp_path / "m")
     score, evaluated = runtime.score(lines), evaluate_words(runtime, lines)
     assert score.tokens == metrics["measured_words"] + 1 == metrics["suggestions"]["positions"]
     assert score.perplexity == pytest.approx(metrics["perplexity"], rel=3e-3)
@@ -187,7 +187,7 @@ def test_no_token_of_an_open_vocabulary_is_called_a_word(tmp_path: Path, tokens:
     valid = Corpus.from_texts(lines)
     model = trained(open_corpus(file), settings, tmp_path / "m", valid=valid, listener=notes)
     assert sum("notes.txt: " in note for note in notes) == 1, "what was guessed while reading"
-    metrics, score = model.metrics, WordsRuntime.open(tmp_path / "m").score(lines)
+    metrics, score = model.metrics, WordsRuntime(tmp_path / "m").score(lines)
     assert score.bits_per_byte == pytest.approx(metrics["bits_per_byte"], rel=0.05)
     assert score.unknown == 0
     assert metrics["measured_tokens"] == score.tokens - 1
