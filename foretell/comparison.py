@@ -72,7 +72,7 @@ def _opened(model: object, where: str) -> LabelsRuntime:
     if not isinstance(model, str | Path | Trained):
         expected = "a model directory for labels, or a TextClassifier"
         raise UsageError(expected=expected, found=type(model).__name__, where=where)
-    runtime = LabelsRuntime.open(directory_of(model))
+    runtime = LabelsRuntime(directory_of(model))
     check_one_label(runtime.model.settings, "compare")
     return runtime
 
