@@ -139,28 +139,21 @@ class WordsSettings(Settings):
         "carried from window to window).",
     )  # fmt: skip
     tokens: Literal["white-space", "words", "subword", "char"] = setting(
-        "words",
-        "text",
+        "words", "text",
         "Split text into these tokens: white-space (split at white space only), words (Unicode words and "
         "punctuation), subword (parts of words, learned from the text) or char (characters). With subword and "
         "char no word is unknown.",
-    )
+    )  # fmt: skip
     layers: int = setting(1, "model", "Stack N LSTM layers.", low=1, high=8, common=True)
     word_dropout: float = setting(
-        0.0,
-        "learning",
+        0.0, "learning",
         "Set the embeddings of this fraction of the vocabulary to zero in each training step, and average the "
-        "weights over the last ninth of the steps.",
-        low=0.0,
-        high=0.95,
-    )
+        "weights over the last ninth of the steps.", low=0.0, high=0.95,
+    )  # fmt: skip
     window: int = setting(
-        35,
-        "learning",
-        "Read N words of each stream in one training step (truncated backpropagation).",
-        low=1,
-        high=10_000,
-    )
+        35, "learning", "Read N words of each stream in one training step (truncated backpropagation).",
+        low=1, high=10_000,
+    )  # fmt: skip
     streams: int = setting(
         32, "learning", "Cut the corpus into N parallel streams (the batch size).", low=1, high=8192
     )
@@ -172,11 +165,7 @@ class WordsSettings(Settings):
         common=True,
     )  # fmt: skip
     iterations: int = setting(
-        50_000,
-        "time",
-        "Train for N steps of one window each (preset article only).",
-        low=1,
-        common=True,
+        50_000, "time", "Train for N steps of one window each (preset article only).", low=1, common=True
     )
 
     def __post_init__(self) -> None:

@@ -10,10 +10,6 @@ from foretell.errors import SettingsError
 from foretell.readable import did_you_mean
 
 WORDS_PRESETS: dict[str, WordsSettings] = {
-    "article": WordsSettings(
-        network="article", tokens="white-space", lowercase=False, vocabulary=1_000_000, units=512, layers=2,
-        window=3, streams=1, dropout=0.0, learning_rate=0.001, iterations=50_000, valid_fraction=0.0, patience=0,
-    ),
     "base": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=256, units=256,
         layers=1, window=35, streams=16, dropout=0.2, learning_rate=20.0, epochs=8, valid_fraction=0.05, patience=2, min_steps=240, kneser_ney=True,
@@ -22,6 +18,10 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=640, units=640,
         layers=1, window=35, streams=16, dropout=0.5, word_dropout=0.1, learning_rate=20.0,
         epochs=40, valid_fraction=0.05, patience=5, min_steps=240, kneser_ney=True, minutes=60.0,
+    ),
+    "article": WordsSettings(
+        network="article", tokens="white-space", lowercase=False, vocabulary=1_000_000, units=512, layers=2,
+        window=3, streams=1, dropout=0.0, learning_rate=0.001, iterations=50_000, valid_fraction=0.0, patience=0,
     ),
 }  # fmt: skip
 
@@ -32,6 +32,12 @@ _BASE = LabelsSettings(
 )  # fmt: skip
 
 LABELS_PRESETS: dict[str, LabelsSettings] = {
+    "quick": replace(
+        _BASE, vocabulary=20_000, embedding_size=64, units=32, length=200, learning_rate=1.0, epochs=5,
+        patience=3, max_steps=2_400, minutes=1.5,
+    ),
+    "base": _BASE,
+    "best": replace(_BASE, embedding_size=128, units=128, max_steps=0, minutes=60.0),
     "article": LabelsSettings(
         network="article", tokens="keras", vocabulary=996, embedding_size=50, units=100, length=200,
         dropout=0.2, learning_rate=0.001, epochs=10, valid_fraction=0.0, patience=0,
@@ -40,12 +46,6 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
         network="cnn-lstm", tokens="keras", vocabulary=996, embedding_size=50, units=100, length=200,
         dropout=0.2, learning_rate=0.001, epochs=6, valid_fraction=0.05, patience=2,
     ),
-    "quick": replace(
-        _BASE, vocabulary=20_000, embedding_size=64, units=32, length=200, learning_rate=1.0, epochs=5,
-        patience=3, max_steps=2_400, minutes=1.5,
-    ),
-    "base": _BASE,
-    "best": replace(_BASE, embedding_size=128, units=128, max_steps=0, minutes=60.0),
 }  # fmt: skip
 
 PRESETS: dict[Job, Mapping[str, WordsSettings | LabelsSettings]] = {
@@ -91,6 +91,6 @@ def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
             expected=f"a preset for {job}: {', '.join(presets)}",
             found=f"'{name}'",
             where="preset",
-            fix=did_you_mean(name, reversed(list(presets))),
+            fix=did_you_mean(name, presets),
         )
     return presets[name]

@@ -209,10 +209,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             check_can_begin(options)
             teacher = opened_teacher(teacher, show)
             vector_files(vectors)
-            how = Reading(
-                text=text, label=label, format=format, header_row=header_row, sheet=sheet,
-                multi_label=settings.multi_label,
-            )  # fmt: skip
+            how = Reading(text=text, label=label, format=format, header_row=header_row, sheet=sheet)
+            how["multi_label"] = settings.multi_label
             data = training_data(X, y, sample_weight, label_hints, teacher, **how)
             data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
             if ancestor is None and len(data.examples) and data.hints is not data.examples:
@@ -294,8 +292,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
 
     @overload
     def explain(self, X: str, *, label: object = None) -> Explanation: ...  # noqa: N803
-    @overload
-    def explain(self, X: list[str], *, label: object = None) -> list[Explanation]: ...  # noqa: N803
     @overload
     def explain(self, X: object, *, label: object = None) -> Any: ...  # noqa: N803
     def explain(self, X: object, *, label: object = None) -> Any:  # noqa: N803

@@ -24,7 +24,7 @@ from cli_workplace import NOTES, TINY, reviews, tickets
 from docs_blocks import DOCS, ROOT, blocks, foretell_commands, python_of
 from encoders import tiny_encoder
 
-from foretell.cli import main
+from foretell.cli.entry import main
 
 pytestmark = pytest.mark.soak
 

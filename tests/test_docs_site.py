@@ -61,7 +61,7 @@ def test_links_lead_to_pages_of_the_site_or_to_the_repository(
 def test_the_reference_has_every_command_and_option(
     extensions: dict[str, ModuleType], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from foretell.cli import main
+    from foretell.cli.entry import main
 
     text = extensions["commands_page"].reference()
     sections = dict(zip(COMMANDS, re.split(r"^## foretell .*$", text, flags=re.MULTILINE)[1:], strict=True))

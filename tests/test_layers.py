@@ -69,7 +69,7 @@ def test_names_of_the_package() -> None:
 
 PROGRAM = """
 import sys
-from foretell.cli import main
+from foretell.cli.entry import main
 code = main(sys.argv[1:])
 print(code, *(name for name in ("pyarrow", "pandas", "polars", "tensorflow") if name in sys.modules))
 """

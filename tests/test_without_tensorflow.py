@@ -70,7 +70,7 @@ COMMANDS = [
 ]
 EACH = """
 import contextlib, io, json, sys
-from foretell.cli import main
+from foretell.cli.entry import main
 for command in json.loads(sys.argv[1]):
     with contextlib.redirect_stdout(io.StringIO()) as shown:
         code = main(command)

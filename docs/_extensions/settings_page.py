@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from commands_page import escaped
 
@@ -31,7 +31,7 @@ def tables() -> str:
 
 
 def _row(info: SettingInfo) -> str:
-    values = ", ".join(f"`{choice}`" for choice in info.choices) or info.range() or info.hint.__name__
+    values = ", ".join(f"`{choice}`" for choice in get_args(info.hint)) or info.range() or info.hint.__name__
     return f"| `{info.name}` | {escaped(info.help)} | {values} | {info.preset_values()} |"
 
 

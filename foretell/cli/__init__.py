@@ -14,10 +14,7 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from types import FrameType
-
-__all__ = ["command", "main"]
 
 _SECONDS_TO_END = 10.0
 """After a signal. What a library does with the exception in the middle of an import cannot be known."""
@@ -28,6 +25,8 @@ def command() -> NoReturn:
     # Before anything is imported that takes time.
     stop.listen()
     try:
+        from foretell.cli.entry import main
+
         code = main()
     except BaseException:
         if stop.signal is None:
@@ -39,17 +38,6 @@ def command() -> NoReturn:
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. A process may call it more than once.
-
-    Args:
-        argv: the command and its arguments; None: those of the process.
-    """
-    from foretell.cli.entry import main as run
-
-    return run(argv)
 
 
 class _Stop:

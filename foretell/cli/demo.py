@@ -26,7 +26,7 @@ def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = Path("foretell-demo
         out: Write the two models to this folder.
     """
     from foretell.artifacts.directory import check_writable
-    from foretell.cli import main
+    from foretell.cli.entry import main
     from foretell.machine import require_training
 
     require_training()

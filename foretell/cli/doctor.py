@@ -6,10 +6,10 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from foretell.cli.options import AS_TEXT, Output
@@ -32,14 +32,13 @@ def doctor(*, train: bool = False, output: Output = AS_TEXT) -> int:
     """
     format = output.chosen()
     facts, needed = machine(train=train), missing()
-    rows = [asdict(each) for each in needed]
     shown = []
     for name, value in facts.items():
         value = "; ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else value
         shown.append((name.replace("_", " "), value))
     text = f"{listed(shown)}\n\n{missing_text(needed)}"
-    write_report(format, {**facts, "missing": rows}, text, [f.name for f in fields(Missing)], rows)
-    return int(any(not each.extra for each in needed))
+    write_report(format, {**facts, "missing": needed}, text, _COLUMNS, needed)
+    return int(any(not each["extra"] for each in needed))
 
 
 def machine(*, train: bool) -> dict[str, object]:
@@ -81,27 +80,16 @@ def _devices() -> list[str]:
     return [f"{device.device_type} {device.name}" for device in tf.config.list_physical_devices()]
 
 
-@dataclass(frozen=True)
-class Missing:
-    """One package that is missing or too old.
+_COLUMNS = ("extra", "package", "versions", "installed", "install")
 
-    Attributes:
-        extra: of foretell that needs it; "" where foretell always does.
-        package: its name, with its own extras: "tensorflow[and-cuda]".
-        versions: the versions that will do, such as ">=1.22".
-        installed: the installed version, which is too old; None: there is none.
-        install: the command that installs it.
+
+def missing() -> list[dict[str, str | None]]:
+    """Return what is missing or too old on this machine: what is required, then what each extra needs.
+
+    A row has the extra that needs the package ("": foretell itself does), its name with its own extras, the
+    versions that will do, the installed one, which is too old (None: there is none), and the command that
+    installs it.
     """
-
-    extra: str
-    package: str
-    versions: str
-    installed: str | None
-    install: str
-
-
-def missing() -> list[Missing]:
-    """Return what is missing or too old on this machine: what is required, then what each extra needs."""
     require(("packaging",), "foretell doctor", "train")
     from packaging.requirements import Requirement
 
@@ -115,8 +103,9 @@ def missing() -> list[Missing]:
         installed = next(filter(None, map(_version, builds)), None)
         if installed is None or not needed.specifier.contains(installed, prereleases=True):
             install = f"pip install '{PACKAGE}[{extra}]'" if extra else _REINSTALL
-            found.append(Missing(extra, needed.name + parts, str(needed.specifier), installed, install))
-    return sorted(found, key=lambda each: (each.extra, each.package))
+            row = (extra, needed.name + parts, str(needed.specifier), installed, install)
+            found.append(row)
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in sorted(found, key=lambda row: row[:2])]
 
 
 def _version(package: str) -> str | None:
@@ -126,12 +115,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def missing_text(needed: Sequence[Missing]) -> str:
+def missing_text(needed: Sequence[Mapping[str, str | None]]) -> str:
     """Return what is missing for people: a line for each extra, with the command that installs it."""
     lines = []
-    for extra, group in groupby(needed, key=lambda each: each.extra):
+    for extra, group in groupby(needed, key=itemgetter("extra")):
         parts, what = list(group), f"extra {extra}" if extra else "required"
-        old = (f" {each.versions} (installed: {each.installed})" if each.installed else "" for each in parts)
-        names = ", ".join(each.package + more for each, more in zip(parts, old, strict=True))
-        lines.append(f"{what}: missing {names}; install with: {parts[0].install}")
+        old = "{package} {versions} (installed: {installed})"
+        names = ", ".join((old if each["installed"] else "{package}").format(**each) for each in parts)
+        lines.append(f"{what}: missing {names}; install with: {parts[0]['install']}")
     return "\n".join(lines) or "Everything is installed. Start with: foretell demo"

@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 
 FAILED = 1
 
-# What is typed from habit, and what it is called here.
-_HABITS = {
-    "help": "foretell --help", "version": "--version", "-V": "--version", "predict": "classify",
-    "fit": "train", "eval": "evaluate", "--lr": "--learning-rate", "--batch": "--batch-size",
-    "--output": "--out", "-o": "--out", "--input": "--input-format", "--force": "--overwrite",
-}  # fmt: skip
-_DEVICES = re.compile(r"--?(gpus?|cuda|device|tpu|cpu)\b", re.IGNORECASE)
-_ON_DEVICES = (
-    "leave it out: a GPU is used wherever TensorFlow finds one, foretell doctor --train lists what it finds, "
-    "and docs/devices.md explains it"
-)
 _SWITCHES = frozenset({"--debug", "--help-all"})
 
 
@@ -63,7 +52,11 @@ def read_tokens(argv: Iterable[str]) -> tuple[list[str], frozenset[str]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; see `foretell.cli.main`."""
+    """Run one command and return its exit code. A process may call it more than once.
+
+    Args:
+        argv: the command and its arguments; None: those of the process.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # An argument that is not valid text must not fail when it is printed.
         sys.stdout.reconfigure(errors="replace")
@@ -137,13 +130,8 @@ def _wrong_usage(error: CycloptsError, tokens: Sequence[str]) -> str:
     see = " ".join(["see foretell", *words, "--help"])
     token = getattr(error, "token", None)
     word = str(token.keyword or token.value if token else (error.unused_tokens or [""])[0])
-    if isinstance(error, cyclopts.MissingArgumentError) and error.argument is not None:
-        # Another name of the option that is missing.
-        word = next((each for each in tokens if _HABITS.get(each) == error.argument.name), "")
-    fix = f"did you mean {_HABITS[word]}?" if word in _HABITS else see
-    if _DEVICES.match(word):
-        fix = _ON_DEVICES
-    elif isinstance(error, cyclopts.UnusedCliTokensError):
+    fix = see
+    if isinstance(error, cyclopts.UnusedCliTokensError):
         fix = f"put a text in quotes, or {see}"
     elif isinstance(error, cyclopts.UnknownOptionError) and word.startswith("["):
         # A key of the file of --config.

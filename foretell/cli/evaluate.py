@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -21,11 +20,10 @@ from foretell.cli.output import (
     counted,
     excerpt,
     listed,
-    note,
     show_notes,
     write_report,
 )
-from foretell.cli.reports import Report, ends_text, suggestions_text, write_labels_report
+from foretell.cli.reports import Report, ends_text, write_labels_report
 from foretell.cli.words import score_rows
 from foretell.errors import SeenTextsWarning, UsageError
 from foretell.metrics.shown import name_of, shown_value
@@ -145,8 +143,7 @@ def _measured_labels(opened: Model, data: str, reading: LabelledInput, breakdown
 def _write_words_report(report: Report, format: Format, *, is_open: bool) -> None:
     """Write the report of a language model; `is_open`: its tokens are not words."""
     flat = {key: value for key, value in report.items() if key != "suggestions"}
-    blocks = [listed(score_rows(flat, is_open=is_open)), suggestions_text(report.get("suggestions"))]
-    Writer(format, list(flat)).write(report, "\n\n".join(filter(None, blocks)))
+    Writer(format, list(flat)).write(report, listed(score_rows(flat, is_open=is_open)))
 
 
 _DIFFER = ("text", "label", "a", "b", "probability_a", "probability_b", "right")
@@ -175,8 +172,6 @@ def compare(
     from foretell.comparison import compare as compare_models
 
     format, first, second = output.chosen(), local_model(a), local_model(b)
-    if Path(first).resolve() == Path(second).resolve():
-        note("A and B are the same model")
     examples = reading.read(data, part="test")
     show_notes(examples.notes)
     found = {"models": [a, b], **compare_models(first, second, examples)}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import Parameter
 
-from foretell.artifacts import manifest
 from foretell.cli.inputs import open_model
 from foretell.cli.options import AS_TEXT, Output, expect
 from foretell.cli.output import Writer, aligned, listed, megabytes, show
@@ -46,7 +45,7 @@ def info(
     blocks, records = list[str](), list[dict[str, object]]()
     for job in JOBS:
         infos = setting_infos(job)
-        rows = [(_flag(each.name), *map(plain, each.presets.values())) for each in infos]
+        rows = [(each.name.replace("_", "-"), *map(plain, each.presets.values())) for each in infos]
         blocks.append(aligned([(job, *infos[0].presets), *rows]))
         records += [
             {"job": job, "name": each.name, "help": each.help, "range": each.range(), **each.presets}
@@ -60,14 +59,8 @@ def info(
         writer.write(record)
 
 
-def _flag(name: str) -> str:
-    return name.replace("_", "-")
-
-
 def model_record(opened: Model) -> dict[str, object]:
     """Return what is in a model directory: its job, vocabulary, size, labels, metrics and settings."""
-    teacher = (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER, manifest.TEACHER)
-    sizes = [opened.files[name].size for name in teacher if name in opened.files]
     address = address_of(opened.directory)
     return {
         "path": str(opened.directory),
@@ -77,8 +70,6 @@ def model_record(opened: Model) -> dict[str, object]:
         "foretell": opened.written_by,
         "vocabulary": opened.tokenizer.size,
         "bytes": sum(file.stat().st_size for file in opened.directory.iterdir() if file.is_file()),
-        "teacher": (opened.metrics.get("teacher") or {}).get("name", "an encoder") if sizes else None,
-        "teacher_bytes": sum(sizes) or None,
         "ancestors": list(opened.ancestors),
         "labels": list(opened.labels or ()),
         "metrics": opened.metrics,
@@ -96,7 +87,7 @@ def model_text(record: Mapping[str, object]) -> str:
             shown = ", ".join(value) if isinstance(value, list) else value
             shown = megabytes(value) if isinstance(value, int) and name.endswith("bytes") else shown
             head.append((name.replace("_", " ").replace("bytes", "size"), shown))
-    table = listed(((_flag(name), plain(value)) for name, value in settings.items()), indent=2)
+    table = listed(((name.replace("_", "-"), plain(value)) for name, value in settings.items()), indent=2)
     rows = rows_of(metrics)
     blocks = [listed(head), f"metrics\n{listed(rows, indent=2)}" if rows else "", f"settings\n{table}"]
     return "\n\n".join(filter(None, blocks))

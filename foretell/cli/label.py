@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import shlex
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +38,7 @@ def label(
     *,
     labels: Annotated[str | None, Parameter(metavar="NAMES")] = None,
     out: Annotated[Path, Parameter(metavar="FILE")],
-    by: Annotated[str | None, Parameter(metavar="NAME")] = None,
+    by: Annotated[str, Parameter(metavar="NAME")] = "",
     seed: Whole | None = None,
     export: Annotated[Path | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
     page: Annotated[bool, Parameter(group=PAGE)] = False,
@@ -53,7 +51,7 @@ def label(
         texts: Texts without labels: a file, a folder or a named set, in any format of examples.
         labels: Names of the labels, with commas between them. Needed for new answers only.
         out: File of the answers (JSON Lines). If it exists, it is continued.
-        by: Record this name with each answer. Default: the name of the user.
+        by: Record this name with each answer.
         seed: Seed of the random texts. Default: 0.
         export: Write the answers as CSV at the end, for train labels.
         page: Serve a page for the answers on this machine, until Ctrl-C.
@@ -68,12 +66,8 @@ def label(
     read = [each.text for each in iter_records(texts, notes=notes, **reading.how()) if each.text.strip()]
     if not read:
         raise DataError(expected="texts to label", found="none that is not empty", where=texts)
-    if by is None:
-        # The system may have no name of the user.
-        with suppress(ImportError, KeyError, OSError):
-            by = getpass.getuser()
     names = None if labels is None else labels.split(",")
-    with annotate(read, names, out=out, by=by or "", seed=seed) as annotation:
+    with annotate(read, names, out=out, by=by, seed=seed) as annotation:
         show_notes([*notes, *annotation.notes])
         try:
             if page:
@@ -149,16 +143,12 @@ class LabelSession:
         while (item := self._annotation.next(fresh=not self._is_terminal)) is not None:
             if item.id != self._shown:
                 self._show(item)
-            command = self._line()
-            if command is None or (command in ("q", "quit") and command not in self._annotation.labels):
+            line = sys.stdin.readline()
+            command = line.strip()
+            if not line or (command in ("q", "quit") and command not in self._annotation.labels):
                 return
             self._do(command, item)
         note("no text is left")
-
-    def _line(self) -> str | None:
-        """Return the next line without white space around it; None: the input has ended."""
-        line = sys.stdin.readline()
-        return line.strip() if line else None
 
     def _do(self, command: str, item: Item) -> None:
         """Do what one command asks for."""
@@ -180,14 +170,9 @@ class LabelSession:
             note(label or verb)
 
     def _label(self, command: str, suggested: str | None) -> str | None:
-        """Return the label that a command means: its name or the beginning of it, its key, or Enter for the
-        suggested one."""
-        labels = self._annotation.labels
-        if command in labels:
+        """Return the label that a command means: its name, its key, or Enter for the suggested one."""
+        if command in self._annotation.labels:
             return command
-        found = [each for each in labels if len(command) > 2 and each.startswith(command)]
-        if len(found) == 1 and command not in (*_COMMANDS.values(), *_OTHERS):
-            return found[0]
         return self._keys.get(command) if command else suggested
 
     def _show(self, item: Item) -> None:

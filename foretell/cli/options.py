@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 from cyclopts import ArgumentCollection, Group, Parameter, Token
 from cyclopts.validators import Number
@@ -37,17 +37,8 @@ def expect(is_so: bool, expected: str, found: str, fix: str = "", where: str = "
         raise UsageError(expected=expected, found=found, fix=fix, where=where)
 
 
-def whole_number(hint: object, tokens: Sequence[Token]) -> int:
-    """Convert an option to an int; cyclopts alone would round 1.5."""
-    del hint
-    try:
-        return int(tokens[0].value)
-    except ValueError:
-        raise ValueError(f'unable to convert "{tokens[0].value}" into a whole number') from None
-
-
 InputFormat = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "excel", "fasttext"]
-Whole = Annotated[int, Parameter(converter=whole_number, metavar="N")]
+Whole = Annotated[int, Parameter(metavar="N")]
 Count = Annotated[Whole, Parameter(validator=Number(gte=0))]
 Several = Annotated[tuple[str, ...], Parameter(show_default=False)]
 """An option that may be given several times."""
@@ -184,6 +175,15 @@ def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
             expected="a TOML file", found=found, where=str(path), fix="check --config"
         ) from error
     Dict(values, use_commands_as_keys=False, source=str(path))(app, commands, options)
+
+
+def check_whole(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuse what is no whole number where one belongs; cyclopts alone would round 1.5."""
+    del app, commands
+    for argument in arguments:
+        for token in argument.tokens if int in (argument.hint, *get_args(argument.hint)) else ():
+            is_whole = re.fullmatch(r"\s*[-+]?\d+\s*", token.value) is not None
+            expect(is_whole, "a whole number", repr(token.value), where=token.keyword or argument.name)
 
 
 def _options(arguments: ArgumentCollection) -> ArgumentCollection:

@@ -133,25 +133,21 @@ def _shown(value: object) -> str:
     return on_one_line(cell) if "\n" in cell or UNSAFE.search(cell) else cell
 
 
-def counted(
-    items: Iterable[Item], what: str, total: int | None = None, *, streams: bool = False
-) -> Iterator[Item]:
+def counted(items: Iterable[Item], what: str, *, streams: bool = False) -> Iterator[Item]:
     """Yield the items, and show on stderr how many were used, where it is a terminal.
 
     Args:
         items: anything.
         what: the work, such as "classifying".
-        total: how many there are; None: unknown, so that no time remaining is shown.
         streams: whether stdout is written meanwhile; on a terminal it shows by itself how far the command is.
     """
     if not sys.stderr.isatty() or (streams and sys.stdout.isatty()):
         yield from items
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import Progress
 
-    columns = ("{task.description}", BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True, highlight=False)
+    columns, console = ("{task.description}", "{task.completed:,}"), Console(stderr=True, highlight=False)
     # The answers on stdout are no part of what is shown.
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bars:
-        yield from bars.track(items, total=total, description=what)
+        yield from bars.track(items, description=what)

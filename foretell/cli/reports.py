@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from foretell.cli.output import Format, aligned, listed, on_one_line, write_report
@@ -26,23 +26,16 @@ _PER_LABEL = ("precision", "recall", "f1", "support", "threshold")
 def write_labels_report(report: Report, format: Format) -> None:
     """Write an evaluation report.
 
-    Text and jsonl have all of it; csv has one row for each label, or with slices one for each value.
+    Text and jsonl have all of it; csv has one row for each label, or with slices one for each value, without
+    the intervals.
     """
     if "slices" in report:
         first = report["slices"]["column"]
         rows = [{first: row["value"], **row} for row in report["slices"]["values"]]
         columns = [first, "texts", *(key for key in _HEAD if key in report)]
     else:
-        intervals = report["intervals"]["labels"]
-        rows = [
-            {"label": name, **row, "intervals": intervals[name]} for name, row in report["labels"].items()
-        ]
-        columns = [name for name in rows[0] if name != "intervals"]
-    ends = list(rows[0]["intervals"]) if all("intervals" in row for row in rows) else []
-    for row in rows:
-        for key in ends:
-            row[f"{key}_low"], row[f"{key}_high"] = row["intervals"][key] or (None, None)
-    columns += [f"{key}_{end}" for key in ends for end in ("low", "high")]
+        rows = [{"label": name, **row} for name, row in report["labels"].items()]
+        columns = list(rows[0])
     write_report(format, report, labels_text(report), columns, rows)
 
 
@@ -67,8 +60,7 @@ def labels_text(report: Report) -> str:
         if report.get(key) is not None
     ]
     warning = majority_of(report)
-    macro = _macro(report["labels"]) if warning else ()
-    blocks = [listed([*head, *macro]), f"{on_one_line(warning)}." if warning else ""]
+    blocks = [listed(head), f"{on_one_line(warning)}." if warning else ""]
     if unknown := report.get("unknown_labels"):
         blocks.append(f"The model lacks these labels of the data: {', '.join(map(on_one_line, unknown))}.")
     if slices := report.get("slices"):
@@ -95,13 +87,6 @@ def labels_text(report: Report) -> str:
     if "interval_method" in report:
         blocks.append(_method(report))
     return "\n\n".join(filter(None, blocks))
-
-
-def _macro(labels: dict[str, dict[str, float]]) -> Iterator[tuple[str, object]]:
-    """Yield the macro metrics, over the labels that occur."""
-    present = [row for row in labels.values() if row["support"]]
-    for key, name in (("precision", "Macro precision"), ("recall", "Macro recall (balanced accuracy)")):
-        yield name, sum(row[key] for row in present) / len(present)
 
 
 def _table(first: str, keys: Sequence[str], ends: str, rows: Iterable[tuple[object, Report, Report]]) -> str:
@@ -137,7 +122,7 @@ def _threshold(report: Report) -> str:
 
 
 def _method(report: Report) -> str:
-    """Return how the intervals are made, and what one without width leaves out."""
+    """Return how the intervals are made."""
     how = report["interval_method"]
     text = (
         f"In brackets and as intervals: {100 * how['level']:g} % confidence, by the {how['name']} "
@@ -145,26 +130,4 @@ def _method(report: Report) -> str:
     )
     if "micro_f1" in report:
         return f"{text} A text gets each label whose probability is at least its threshold."
-    if report["accuracy"] < 1.0:
-        return text
-    most = percent(min(3 / report["texts"], 1.0))
-    return f"{text}\nNo text got a wrong label: up to {most} of new texts can still get one (rule of three)."
-
-
-_MODELS = {"network": "network", "kneser_ney": "Kneser–Ney model", "both": "both", "cache": "both, cache"}
-
-
-def suggestions_text(report: Report | None) -> str:
-    """Return how each part of a language model suggests the next word, for people; "" where it does not."""
-    if not report:
-        return ""
-    rows: list[Row] = [("next word", "first suggestion", "among three", "keystrokes saved")]
-    for name, metrics in report["models"].items():
-        ends = metrics["intervals"].items()
-        rows.append((_MODELS[name], *(_with_ends("accuracy", metrics[key], each) for key, each in ends)))
-    how = report["interval_method"]
-    return (
-        f"{aligned(rows)}\nOn the first {report['positions']:,} tokens; the cache holds "
-        f"{report['cache_words']:,} words. In brackets: {100 * how['level']:g} % confidence, by the "
-        f"{how['name']}."
-    )
+    return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,7 @@ from foretell.cli.options import Several, Whole
 from foretell.cli.output import note
 from foretell.hub.client import is_address
 from foretell.machine import require
+from foretell.service.limits import Limits
 
 if TYPE_CHECKING:
     from foretell.annotation.annotation import Annotation
@@ -45,30 +46,11 @@ class AccessOptions:
     allow_origin: Annotated[Several, Parameter(metavar="URL")] = ()
 
 
-@Parameter(name="*", group=Group("Limits", sort_key=6))
-@dataclass(frozen=True, kw_only=True)
-class LimitOptions:
-    """What a request may ask for.
-
-    Attributes:
-        limit_body: Refuse requests of more than N bytes.
-        limit_texts: Refuse requests of more than N texts.
-        limit_characters: Refuse requests whose texts have more than N characters together.
-        limit_tokens: Refuse requests that read and write more than N tokens (words, subwords or characters).
-        limit_queue: Refuse requests while N texts wait for an answer.
-        limit_seconds: Give up on an answer after N seconds.
-    """
-
-    limit_body: Whole = 1 << 20
-    limit_texts: Whole = 1000
-    limit_characters: Whole = 200_000
-    limit_tokens: Whole = 20_000
-    limit_queue: Whole = 2048
-    limit_seconds: float = 30.0
-
-
+_AS_FLAGS = Parameter(
+    name="*", group=Group("Limits", sort_key=6), name_transform=lambda name: f"limit-{name}"
+)
 _OPEN = AccessOptions()
-_USUAL = LimitOptions()
+_USUAL = Limits()
 
 
 def serve(
@@ -76,7 +58,7 @@ def serve(
     /,
     *,
     who: AccessOptions = _OPEN,
-    how_much: LimitOptions = _USUAL,
+    limits: Annotated[Limits, _AS_FLAGS] = _USUAL,
     quiet: bool = False,
 ) -> None:
     """Serve models over HTTP until Ctrl-C.
@@ -90,7 +72,7 @@ def serve(
     from foretell.service.models import named_places
 
     places = named_places(map(_local, models))
-    _serve_until_stopped(places, who, how_much, None, quiet=quiet)
+    _serve_until_stopped(places, who, limits, None, quiet=quiet)
 
 
 def serve_annotation(annotation: Annotation, port: int) -> None:
@@ -105,18 +87,16 @@ def serve_annotation(annotation: Annotation, port: int) -> None:
 
 
 def _serve_until_stopped(
-    places: Sequence[tuple[str, Path]], who: AccessOptions, how_much: LimitOptions,
+    places: Sequence[tuple[str, Path]], who: AccessOptions, limits: Limits,
     annotation: Annotation | None, *, quiet: bool,
 ) -> None:  # fmt: skip
     """Serve models, and texts to label, until Ctrl-C or SIGTERM."""
     from foretell.service.app import create_app
     from foretell.service.auth import Access, read_token
-    from foretell.service.limits import Limits
     from foretell.service.logs import log_to_stderr
     from foretell.service.models import Service
     from foretell.service.server import THREAD_SECONDS, Server, bind, url
 
-    limits = Limits(**{name.removeprefix("limit_"): value for name, value in asdict(how_much).items()})
     token = None if who.token_file is None else read_token(who.token_file)
     allowed = Access(who.host, hosts=who.allow_host, origins=who.allow_origin, token=token)
     with bind(who.host, who.port) as listening:

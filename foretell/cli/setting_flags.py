@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from cyclopts import Group, Parameter
 
-from foretell.cli.options import rare, whole_number
-from foretell.config import Job, LabelsSettings, Purpose, Settings, WordsSettings
-from foretell.presets import DEFAULT_PRESET, PRESETS
-
-_KINDS: dict[Job, type[Settings]] = {"words": WordsSettings, "labels": LabelsSettings}
-# The presets that most people use come first.
-_FIRST = ("quick", DEFAULT_PRESET, "best")
+from foretell.cli.options import rare
+from foretell.config import Job, Purpose
+from foretell.presets import PRESETS
 
 PURPOSES: tuple[Purpose, ...] = ("time", "text", "model", "learning", "validation", "ensemble")
 _GROUPS = {purpose: Group(purpose.capitalize(), sort_key=10 + i) for i, purpose in enumerate(PURPOSES)}
@@ -40,14 +36,9 @@ class SettingInfo:
     low: float | None
     high: float | None
 
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The allowed values of a choice, else none."""
-        return get_args(self.hint)
-
     def range(self) -> str:
         """Return the range in words, or "" where every value is allowed."""
-        if self.choices or self.low is None:
+        if get_args(self.hint) or self.low is None:
             return ""
         return f"{plain(self.low)} or more" if self.high is None else f"{self.low:.12g} to {self.high:.12g}"
 
@@ -69,22 +60,21 @@ class SettingInfo:
             negative=f"--no-{name}" if self.hint is bool else (),
             show_default=False,
             metavar="N" if self.hint in (int, float) else None,
-            converter=whole_number if self.hint is int else None,
         )
 
 
 def setting_infos(job: Job) -> tuple[SettingInfo, ...]:
     """Return every setting of a job, in the order of their purposes, the common ones of each first."""
-    hints, presets = get_type_hints(_KINDS[job]), PRESETS[job]
-    order = dict.fromkeys([*(name for name in _FIRST if name in presets), *presets])
+    presets = PRESETS[job]
+    hints = get_type_hints(type(presets["base"]))
     infos = [
         SettingInfo(
             name=f.name,
             hint=hints[f.name],
-            presets={name: getattr(presets[name], f.name) for name in order},
+            presets={name: getattr(preset, f.name) for name, preset in presets.items()},
             **f.metadata,
         )
-        for f in dataclasses.fields(_KINDS[job])
+        for f in dataclasses.fields(presets["base"])
     ]
     return tuple(sorted(infos, key=lambda info: (PURPOSES.index(info.purpose), not info.common)))
 

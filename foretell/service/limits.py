@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from foretell.errors import SettingsError
-from foretell.service.errors import ApiError
 from foretell.text.tokenizer import Tokenizer
 
 MAX_CONTAINERS = 64
@@ -34,20 +33,15 @@ _PIECE = 1 << 12
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The bounds of the service.
+    """The bounds of the service, as `foretell serve --help` shows them.
 
     Attributes:
-        body: maximum bytes of a request's body (413).
-        texts: maximum texts, or continuations, of a request (422; completions: 400).
-        characters: maximum characters of all texts of a request together (422; completions: 400).
-        tokens: maximum tokens of all texts of a request together, those that it asks to be written included
-            (422; completions: 400).
-        queue: maximum texts that wait for an answer, of all short requests together, and of all long ones
-            (429).
-        seconds: maximum seconds until an answer (503), for a body to arrive (408), and for a client to read.
-
-    Raises:
-        SettingsError: a value below its minimum, or a queue smaller than `texts`.
+        body: Refuse requests whose body has more bytes (413).
+        texts: Refuse requests of more texts, or continuations (422; completions: 400).
+        characters: Refuse requests whose texts have more characters together (422; completions: 400).
+        tokens: Refuse requests that read and write more tokens together (422; completions: 400).
+        queue: Refuse requests while so many short texts wait for an answer, or so many long ones (429).
+        seconds: Give up on an answer (503), a body (408) or a reader after so many seconds.
     """
 
     body: int = 1 << 20
@@ -71,6 +65,9 @@ class Limits:
 
     def check_body(self, body: bytes) -> None:
         """Refuse a body of too many JSON values (400), without parsing it."""
+        # Imported late: `foretell serve --help` works without the packages of the service.
+        from foretell.service.errors import ApiError
+
         # A few passes in C, each of about a millisecond for a megabyte.
         plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
         max_values = 2 * self.texts + MAX_CONTAINERS
@@ -90,6 +87,8 @@ class Limits:
         `param` is the field that holds the texts, none of which a message quotes; `copies` how often each is
         read, `most` how many their model allows.
         """
+        from foretell.service.errors import ApiError
+
         count, characters, most = copies * len(texts), copies * sum(map(len, texts)), min(most, self.texts)
         if count > most:
             message = f"expected at most {most} texts, found {count}; send several requests"
@@ -116,6 +115,8 @@ class Limits:
 
         `more` are the tokens that the request asks to be written.
         """
+        from foretell.service.errors import ApiError
+
         room = (self.tokens - more) // copies
         pieces = [text[at : at + _PIECE] for text in texts for at in range(0, len(text), _PIECE)]
         for start in range(0, len(pieces), 4):

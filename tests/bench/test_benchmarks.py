@@ -27,7 +27,7 @@ import pytest
 
 from bench import harness, language_model
 from bench.harness import Finished, execute, rows_in
-from foretell.cli import main as foretell_main
+from foretell.cli.entry import main as foretell_main
 from foretell.data import named
 
 pytestmark = pytest.mark.soak

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_workplace import NOTES, TINY, Answer, Run, reviews, tickets
 
-from foretell.cli import main
+from foretell.cli.entry import main
 
 
 @pytest.fixture(scope="session")

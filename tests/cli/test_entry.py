@@ -34,7 +34,7 @@ def test_a_closed_pipe_is_quiet(workplace: Path) -> None:
 def test_predicting_loads_nothing_heavy(workplace: Path) -> None:
     # Only help prints with rich.
     script = (
-        "import sys; from foretell.cli import main\n"
+        "import sys; from foretell.cli.entry import main\n"
         "heavy = ['tensorflow', 'keras', 'onnx', 'sklearn', 'pandas', 'pyarrow', 'ray', 'rich']\n"
         "for command in ('classify reviews-model good', 'next notes-model the', 'doctor', '--help',\n"
         "                'classify --help', 'train words --help', 'train labels --help'):\n"

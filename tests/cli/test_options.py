@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_workplace import Run, settings_of
 
-from foretell.cli import main
+from foretell.cli.entry import main
 
 
 def test_flag_then_environment_then_file_then_preset(

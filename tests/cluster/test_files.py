@@ -22,7 +22,7 @@ import pytest
 from cluster.heads import Head, running_head
 from cluster.made_files import rows_in, text_of, write_jsonl
 
-from foretell.cli import main
+from foretell.cli.entry import main
 from foretell.cluster import files as module
 from foretell.cluster.files import classify_files, evaluate_files, score_files
 from foretell.cluster.output import Done

@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import constants
 
 import foretell
-from foretell.cli import main
+from foretell.cli.entry import main
 from foretell.errors import ChangedFileError, HubError, MissingExtraError, NotAModelError, UsageError
 from foretell.hub.client import Address, address_of, parse
 from foretell.hub.models import local_encoder, local_path

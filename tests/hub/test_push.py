@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import foretell
-from foretell.cli import main
+from foretell.cli.entry import main
 from foretell.errors import ChangedFileError, HubError, UsageError
 from foretell.hub.models import push
 from tests.hub.conftest import SECRET

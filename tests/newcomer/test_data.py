@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foretell import TextClassifier
-from foretell.cli import main
+from foretell.cli.entry import main
 from foretell.data.examples import read_examples, unlabelled_texts
 from foretell.errors import DataError, SeenTextsWarning
 from tests.data.spreadsheets import write_xlsx

@@ -12,7 +12,7 @@ from service_workplace import REVIEWS, Running, running, write_several
 
 import foretell
 from foretell.artifacts.directory import read_model
-from foretell.cli import main
+from foretell.cli.entry import main
 from foretell.config import LabelsSettings
 from foretell.export.model_export import export_model
 from foretell.runtime.gates import gates_along
