@@ -16,13 +16,13 @@ from foretell.data.examples import Examples, read_examples
 from foretell.data.split import Split
 from foretell.hub.models import local_path
 from foretell.machine import require_training
-from foretell.metrics.shown import remarks_on, result_of, rows_of
+from foretell.metrics.shown import result_of, rows_of
 from foretell.readable import frame, pairs, visible
 from foretell.surveying.counts import survey_corpus, survey_examples
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.budget import Budget, InTime
 from foretell.training.events import Listener, Note, silent
-from foretell.training.report import REPORT, report_of
+from foretell.training.report import REPORT, remarks_on, report_of
 
 if TYPE_CHECKING:
     import keras

@@ -13,7 +13,7 @@ from foretell.cli.inputs import local_model, open_model
 from foretell.cli.options import AS_TEXT, DATA, Output, Several, Whole, rare
 from foretell.cli.output import Writer, note
 from foretell.cli.setting_flags import WordsOptions, given
-from foretell.metrics.shown import remarks_on
+from foretell.training.report import remarks_on
 
 RUN = Group("Run", sort_key=1)
 

@@ -142,13 +142,6 @@ def result_of(metrics: Metrics) -> str:
     return f"{name_of(key, metrics)} {shown_value(key, metrics[key])} on {where}{took}."
 
 
-def remarks_on(metrics: Metrics) -> list[str]:
-    """Return how far the metrics can be trusted, as sentences."""
-    found = metrics.get("caution"), majority_of(metrics)
-    sentences = [str(each) for each in found if each]
-    return [each[0].upper() + each[1:] + ("" if each.endswith(".") else ".") for each in sentences]
-
-
 def majority_of(metrics: Metrics) -> str:
     """Return a warning where most texts have the same label, else ""."""
     labels = metrics.get("labels")

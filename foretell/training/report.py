@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.manifest import RUN
-from foretell.metrics.shown import count, number, remarks_on, rows_of, tiles_of
+from foretell.metrics.shown import count, majority_of, number, rows_of, tiles_of
 from foretell.readable import html_page, html_text, percent
 from foretell.training.curves import Record, draw_curves, draw_reliability
 
@@ -62,6 +62,25 @@ def report_of(model_dir: Path, metrics: Metrics) -> str:
         return (model_dir / RUN / REPORT).read_text(encoding="utf-8")
     except OSError:
         return _page(model_dir.name, {}, [], metrics)
+
+
+def remarks_on(metrics: Metrics) -> list[str]:
+    """Return how far the metrics can be trusted, and what to do where a baseline is better, as sentences."""
+    found = metrics.get("caution"), majority_of(metrics), _better_baseline(metrics)
+    sentences = [str(each) for each in found if each]
+    return [each[0].upper() + each[1:] + ("" if each.endswith(".") else ".") for each in sentences]
+
+
+def _better_baseline(metrics: Metrics) -> str:
+    keys = "accuracy", "baseline_accuracy", "valid_perplexity", "baseline_perplexity"
+    accuracy, linear, perplexity, kneser_ney = (number(metrics.get(key)) or 0.0 for key in keys)
+    if accuracy < linear:
+        remark = f"here ({percent(linear)} against {percent(accuracy)}): add unlabelled texts, or label more"
+        return f"The n-gram linear model alone is more accurate {remark}"
+    if perplexity > kneser_ney > 0:
+        remark = f"here ({kneser_ney:,.1f} against {perplexity:,.1f}): try more minutes, or more text"
+        return f"The Kneser–Ney model alone has a lower perplexity {remark}"
+    return ""
 
 
 def _page(name: str, request: Metrics, records: Sequence[Record], metrics: Metrics) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from foretell.errors import SettingsError
 from foretell.metrics.costs import Costs, best_threshold, cost_report, costs_of
 from foretell.metrics.label_errors import find_label_errors
-from foretell.metrics.shown import remarks_on, result_of, rows_of, tiles_of
+from foretell.metrics.shown import result_of, rows_of, tiles_of
 
 texts = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.7, 1.0])), min_size=1, max_size=20
@@ -103,16 +103,6 @@ def test_rows_and_tiles_begin_with_the_most_important() -> None:
         ("Accuracy", "50.00 %"), ("Training loss (nats)", "0.0100"), ("Time", "1 min 01 s"), ("Own", "3")
     ]  # fmt: skip
     assert tiles_of(metrics) == [("Accuracy", "50.00 %"), ("Time", "1 min 01 s")]
-    assert remarks_on(metrics) == ["X."]
     assert rows_of({"accuracy": float("nan"), "steps": 10**400}) == [
         ("Accuracy", "not a number"), ("Steps", "too large to show")
     ]  # fmt: skip
-
-
-def test_an_accuracy_that_needs_no_model_has_a_warning() -> None:
-    def labels(many: int) -> dict[str, object]:
-        return {"labels": {"ham": {"support": many}, "spam": {"support": 100 - many}}}
-
-    assert remarks_on(labels(80)) == []
-    (remark,) = remarks_on(labels(97))
-    assert "97.00 % of the texts have the label 'ham'" in remark

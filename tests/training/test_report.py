@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.training.curves import draw_curves
-from foretell.training.report import report_of, write_report
+from foretell.training.report import remarks_on, report_of, write_report
 
 
 def report(folder: Path, metrics: dict[str, Any], lines: Sequence[Any] = (), request: Any = None) -> str:
@@ -157,3 +157,20 @@ def test_no_axis_of_an_accuracy_goes_beyond_100_percent() -> None:
         html = draw_curves([{"step": i, "accuracy": value} for i, value in enumerate(values)])
         shown = [float(each) for each in re.findall(r'text-anchor="end">([-\d.]+) %', html)]
         assert 0 <= min(shown) < max(shown) <= 100
+
+
+def test_remarks_say_how_far_metrics_can_be_trusted_and_where_a_baseline_is_better() -> None:
+    assert remarks_on({"accuracy": 0.6, "baseline_accuracy": 0.5, "caution": "x"}) == ["X."]
+    (remark,) = remarks_on({"accuracy": 0.5, "baseline_accuracy": 0.6})
+    assert remark.startswith("The n-gram linear model alone is more accurate here (60.00 % against 50.00 %)")
+    (remark,) = remarks_on({"valid_perplexity": 120.0, "baseline_perplexity": 101.5})
+    assert remark.startswith("The Kneser–Ney model alone has a lower perplexity here (101.5 against 120.0)")
+
+
+def test_an_accuracy_that_needs_no_model_has_a_warning() -> None:
+    def labels(many: int) -> dict[str, object]:
+        return {"labels": {"ham": {"support": many}, "spam": {"support": 100 - many}}}
+
+    assert remarks_on(labels(80)) == []
+    (remark,) = remarks_on(labels(97))
+    assert "97.00 % of the texts have the label 'ham'" in remark

@@ -37,7 +37,7 @@ _STAGE, _ASKED = "answers", "asked"
 NO_LABELS = "no text has a label: all labels are the teacher's"
 CAUTION = (
     "a teacher that has learned from these labels makes the metrics too good (SetFit with 300 labels by 2 "
-    "and 7 points of accuracy): measure on labelled texts that it has not seen"
+    "and 4 points of accuracy): measure on labelled texts that it has not seen"
 )
 
 _BATCH, _MAX_TIME_SHARE = 32, 1 / 4
