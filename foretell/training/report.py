@@ -31,7 +31,7 @@ _MAX_NAME = 40
 _STYLE = files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")
 
 
-def write_report(run_dir: Path, metrics: Metrics) -> Path:
+def write_report(run_dir: Path, metrics: Metrics) -> None:
     """Write `report.html` into the folder of a run.
 
     Args:
@@ -40,9 +40,6 @@ def write_report(run_dir: Path, metrics: Metrics) -> Path:
         metrics: the final metrics. Some have a section of their own: `confusion` (`names`, `counts` [true,
             predicted]), `labels` (label → precision, recall, f1, support), `reliability` and `coverage` (as
             `foretell.metrics` gives them). Every other number gets a row.
-
-    Returns:
-        The path of the report.
     """
     path, log = run_dir / REPORT, run_dir / _METRICS
     request = json.loads((run_dir / _REQUEST).read_text(encoding="utf-8"))
@@ -50,7 +47,6 @@ def write_report(run_dir: Path, metrics: Metrics) -> Path:
     page = _page(run_dir.name.removesuffix(".run"), request, list(map(json.loads, lines)), metrics)
     # A text can hold half of a surrogate pair, which UTF-8 cannot encode.
     path.write_bytes(page.encode("utf-8", "replace"))
-    return path
 
 
 def report_of(model_dir: Path, metrics: Metrics) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from foretell.arrays import Array, Floats, Integers, Logits, LogProbabilities, TokenIds
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
-from foretell.errors import SettingsError, UsageError
+from foretell.errors import UsageError
 from foretell.ngrams.cache import MAX_SIZE, NONE, PENDING, ContinuousCache, probabilities
 from foretell.runtime.session import Session
 from foretell.runtime.words.networks import (
@@ -23,7 +23,7 @@ from foretell.runtime.words.networks import (
     State,
     StreamNetwork,
 )
-from foretell.runtime.words.sampling import log_softmax
+from foretell.runtime.words.sampling import check_value, log_softmax
 
 
 class CachedNetwork(StreamNetwork):
@@ -98,10 +98,7 @@ def network_of(
         SettingsError: `cache` is negative or above 10,000.
         UsageError: a cache for the article's network.
     """
-    if not 0 <= cache <= MAX_SIZE:
-        raise SettingsError(
-            expected=f"a number of words from 0 to {MAX_SIZE:,}", found=f"{cache}", where="cache"
-        )
+    check_value(0 <= cache <= MAX_SIZE, f"a number of words from 0 to {MAX_SIZE:,}", "cache", cache)
     if settings.follows_article:
         if cache:
             expected = "no cache, since the article's network reads a window of words only"

@@ -68,10 +68,8 @@ class CompletionOptions(Sampling):
     def __post_init__(self) -> None:
         super().__post_init__()
         for where, low in (("words", 1), ("seed", 0), ("alternatives", 0), ("max_tokens", 0)):
-            value = getattr(self, where)
-            if value is not None and value < low:
-                name = where.replace("_", "-")
-                raise SettingsError(expected=f"at least {low}", found=repr(value), where=name)
+            if (value := getattr(self, where)) is not None:
+                sampling.check_value(value >= low, f"at least {low}", where.replace("_", "-"), value)
         if not all(self.stops):
             raise SettingsError(expected="a text that is not empty", found="''", where="stop")
 

@@ -18,7 +18,7 @@ from foretell.arrays import TokenIds
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
-from foretell.errors import DataError, SettingsError, UsageError
+from foretell.errors import DataError, UsageError
 from foretell.hub.models import local_path
 from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
@@ -76,12 +76,7 @@ class WordsRuntime:
         return network if isinstance(network, LstmNetwork) else None
 
     def network_for(self, cache: int) -> StreamNetwork | ArticleNetwork:
-        """Return the network with a continuous cache of so many words; 0: the network without one.
-
-        Raises:
-            SettingsError: `cache` is negative or above 10,000.
-            UsageError: the article's network, which reads three words only, cannot have one.
-        """
+        """Return the network with a continuous cache of so many words; 0: without one. See `network_of`."""
         return network_of(self.model, self._settings, self._session, cache) if cache else self.network
 
     def next(self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0) -> list[Candidate]:
@@ -100,8 +95,7 @@ class WordsRuntime:
             SettingsError: `k` below 1, or `cache` out of range.
             DataError: the article's network needs more words, or one of them is not in its vocabulary.
         """
-        if k < 1:
-            raise SettingsError(expected="at least 1", found=repr(k), where="k")
+        sampling.check_value(k >= 1, "at least 1", "k", k)
         before, begun, endings = self._split(text, unfinished)
         if begun and not len(endings):
             return []
@@ -147,8 +141,7 @@ class WordsRuntime:
             DataError: as `write`.
         """
         chosen = CompletionOptions(**options)
-        if n < 1:
-            raise SettingsError(expected="at least 1", found=repr(n), where="n")
+        sampling.check_value(n >= 1, "at least 1", "n", n)
         return [writing.whole() for writing in self._writings(text, chosen, n)]
 
     def score(self, lines: Iterable[str], *, cache: int = 0) -> Score:

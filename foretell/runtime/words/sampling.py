@@ -43,15 +43,18 @@ class Sampling:
     repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
-        _require(0 <= self.temperature < math.inf, "a number of at least 0", "temperature", self.temperature)
-        _require(self.top_k >= 0, "a whole number of at least 0", "top-k", self.top_k)
-        _require(0 < self.top_p <= 1, "a number above 0 and at most 1", "top-p", self.top_p)
-        _require(0 <= self.min_p <= 1, "a number from 0 to 1", "min-p", self.min_p)
+        check_value(
+            0 <= self.temperature < math.inf, "a number of at least 0", "temperature", self.temperature
+        )
+        check_value(self.top_k >= 0, "a whole number of at least 0", "top-k", self.top_k)
+        check_value(0 < self.top_p <= 1, "a number above 0 and at most 1", "top-p", self.top_p)
+        check_value(0 <= self.min_p <= 1, "a number from 0 to 1", "min-p", self.min_p)
         penalty = self.repetition_penalty
-        _require(0 < penalty < math.inf, "a number above 0", "repetition-penalty", penalty)
+        check_value(0 < penalty < math.inf, "a number above 0", "repetition-penalty", penalty)
 
 
-def _require(holds: bool, expected: str, where: str, value: float) -> None:
+def check_value(holds: bool, expected: str, where: str, value: float) -> None:
+    """Raise SettingsError where a value is out of its range."""
     if not holds:
         raise SettingsError(expected=expected, found=repr(value), where=where)
 
@@ -91,11 +94,7 @@ def log_probabilities_of(logits: Logits, words: TokenIds) -> LogProbabilities:
 
 
 def _highest(logits: Logits) -> Logits:
-    """Return the largest of each row, [..., 1].
-
-    Raises:
-        ArtifactError: it is not finite. Weights may be finite and too large to compute with.
-    """
+    """Return the largest of each row, [..., 1]; weights may be finite and too large to compute with."""
     highest: Logits = logits.max(axis=-1, keepdims=True)
     if not np.isfinite(highest).all():
         raise ArtifactError(

@@ -105,10 +105,7 @@ class Plan:
 
 def plan_for(tokens: int, settings: WordsSettings) -> Plan:
     """Return the plan for `tokens` tokens: a short text has fewer streams, so that each has several windows
-    to carry its state through.
-
-    Raises:
-        DataError: it is shorter than one window.
+    to carry its state through; one that is shorter than a window is a DataError.
     """
     if tokens <= settings.window:
         raise _too_short("words", settings.window, tokens, "the corpus", "more text")
