@@ -66,6 +66,9 @@ COMMANDS = [
     (f"{NEW} --vectors nope.txt", 1, "nope.txt: expected"),
     # Values out of range.
     (f"{NEW} --units 0", 2, "--units: expected a number from 1 to 8192, found 0"),
+    (f"{NEW} --units 1.5", 2, "--units: expected a whole number, found '1.5'"),
+    ("serve m --limit-texts 1.5", 2, "--limit-texts: expected a whole number, found '1.5'"),
+    ("serve m --limit-seconds nan", 2, "--limit-seconds: expected at least 0.1, found nan"),
     ("next w the -k 0", 2, "-k: expected"),
     # Arguments that are missing, or too many.
     ("info", 2, "expected a model directory or --presets, found neither"),
