@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from foretell.artifacts.directory import Home
 from foretell.config import to_dict
@@ -29,7 +29,8 @@ __all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report",
 class LanguageModel(Trained[WordsRuntime]):
     """A language model. `LanguageModel.train` and `LanguageModel.load` make one.
 
-    A string gets one answer, a list gets a list. One text at a time and several give the same numbers.
+    A string gets one answer, a list gets a list, and any other iterable gets an iterator that reads it
+    lazily. One text at a time and several give the same numbers.
 
     >>> lm = LanguageModel.train("notes.txt", out="notes-model")
     >>> lm.next("What stands in the", k=3)
@@ -153,18 +154,22 @@ class LanguageModel(Trained[WordsRuntime]):
         return cls(Home(runtime.path), runtime)
 
     @overload
-    def next(self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0) -> list[Candidate]: ...
+    def next(self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0) -> list[Candidate]: ...  # type: ignore[overload-overlap]
     @overload
-    def next(
+    def next(  # type: ignore[overload-overlap]
         self, text: list[str], k: int = 5, *, unfinished: bool = False, cache: int = 0
     ) -> list[list[Candidate]]: ...
+    @overload
     def next(
-        self, text: str | list[str], k: int = 5, *, unfinished: bool = False, cache: int = 0
-    ) -> list[Candidate] | list[list[Candidate]]:
+        self, text: Iterable[str], k: int = 5, *, unfinished: bool = False, cache: int = 0
+    ) -> Iterator[list[Candidate]]: ...
+    def next(
+        self, text: str | Iterable[str], k: int = 5, *, unfinished: bool = False, cache: int = 0
+    ) -> list[Candidate] | list[list[Candidate]] | Iterator[list[Candidate]]:
         """Return the `k` most probable next words, the most probable first.
 
         Args:
-            text: the text so far; a list gives a list.
+            text: the text so far; a list gives a list, an iterator an iterator.
             k: number of words.
             unfinished: the last word of the text may be unfinished: return the words that begin with it
                 ("the obsta": obstacle), with their probabilities among these words.
@@ -173,23 +178,25 @@ class LanguageModel(Trained[WordsRuntime]):
         Raises:
             DataError: the article's network needs three words of its vocabulary.
         """
-        if isinstance(text, str):
-            return self._runtime.next(text, k, unfinished=unfinished, cache=cache)
-        return [self.next(each, k, unfinished=unfinished, cache=cache) for each in text]
+        return _each(text, lambda one: self._runtime.next(one, k, unfinished=unfinished, cache=cache))
 
     @overload
-    def complete(self, text: str, *, stream: Literal[False] = False, **how: Unpack[Completion]) -> str: ...
+    def complete(self, text: str, *, stream: Literal[False] = False, **how: Unpack[Completion]) -> str: ...  # type: ignore[overload-overlap]
     @overload
-    def complete(self, text: str, *, stream: Literal[True], **how: Unpack[Completion]) -> Iterator[str]: ...
+    def complete(  # type: ignore[overload-overlap]
+        self, text: list[str], *, stream: Literal[False] = False, **how: Unpack[Completion]
+    ) -> list[str]: ...
     @overload
-    def complete(self, text: list[str], *, stream: bool = False, **how: Unpack[Completion]) -> list[str]: ...
     def complete(
-        self, text: str | list[str], *, stream: bool = False, **how: Unpack[Completion]
+        self, text: Iterable[str], *, stream: bool = False, **how: Unpack[Completion]
+    ) -> Iterator[str]: ...
+    def complete(
+        self, text: str | Iterable[str], *, stream: bool = False, **how: Unpack[Completion]
     ) -> str | list[str] | Iterator[str]:
         """Return a continuation of `text`, without the text.
 
         Args:
-            text: the prompt; a list gives a list.
+            text: the prompt; a list gives a list, an iterator an iterator.
             stream: for one text: return an iterator of pieces, each as soon as its word is chosen.
             **how: options such as `words=20, temperature=0.8`, see `Completion`.
 
@@ -197,20 +204,23 @@ class LanguageModel(Trained[WordsRuntime]):
             SettingsError: a value out of range.
             DataError: the article's network needs three words of its vocabulary.
         """
-        if isinstance(text, str):
-            pieces = self._runtime.complete(text, **how)
-            return pieces if stream else "".join(pieces)
-        return [self.complete(each, **how) for each in text]
+        if stream and isinstance(text, str):
+            return self._runtime.complete(text, **how)
+        return _each(text, lambda one: "".join(self._runtime.complete(one, **how)))
 
     @overload
-    def continuations(self, text: str, n: int = 1, **how: Unpack[Completion]) -> list[Continuation]: ...
+    def continuations(self, text: str, n: int = 1, **how: Unpack[Completion]) -> list[Continuation]: ...  # type: ignore[overload-overlap]
     @overload
-    def continuations(
+    def continuations(  # type: ignore[overload-overlap]
         self, text: list[str], n: int = 1, **how: Unpack[Completion]
     ) -> list[list[Continuation]]: ...
+    @overload
     def continuations(
-        self, text: str | list[str], n: int = 1, **how: Unpack[Completion]
-    ) -> list[Continuation] | list[list[Continuation]]:
+        self, text: Iterable[str], n: int = 1, **how: Unpack[Completion]
+    ) -> Iterator[list[Continuation]]: ...
+    def continuations(
+        self, text: str | Iterable[str], n: int = 1, **how: Unpack[Completion]
+    ) -> list[Continuation] | list[list[Continuation]] | Iterator[list[Continuation]]:
         """Return `n` continuations, each with its words and their log-probabilities.
 
         A log-probability is the model's own, in nats, before temperature and filters. With `alternatives=k` a
@@ -218,7 +228,7 @@ class LanguageModel(Trained[WordsRuntime]):
         "length".
 
         Args:
-            text: the prompt; a list gives a list.
+            text: the prompt; a list gives a list, an iterator an iterator.
             n: number of continuations: samples with the seeds `seed`, `seed` + 1 and so on.
             **how: as for `complete`.
 
@@ -226,9 +236,7 @@ class LanguageModel(Trained[WordsRuntime]):
             SettingsError: a value out of range.
             DataError: the article's network needs three words of its vocabulary.
         """
-        if isinstance(text, str):
-            return self._runtime.continuations(text, n, **how)
-        return [self.continuations(each, n, **how) for each in text]
+        return _each(text, lambda one: self._runtime.continuations(one, n, **how))
 
     def score(self, text: str | Path | Iterable[str], *, cache: int = 0) -> Score:
         """Return the log-probability of a text, its perplexity, bits per character and bits per byte.
@@ -271,6 +279,18 @@ class LanguageModel(Trained[WordsRuntime]):
         tokenizer = self._runtime.tokenizer
         unit = "tokens" if tokenizer.is_open else "words"
         return f"<LanguageModel: {tokenizer.size:,} {unit}, {self.settings['network']} network>"
+
+
+Answer = TypeVar("Answer")
+
+
+def _each(
+    text: str | Iterable[str], ask: Callable[[str], Answer]
+) -> Answer | list[Answer] | Iterator[Answer]:
+    """Return the answer to one text, a list of answers to a list, an iterator of them to other texts."""
+    if isinstance(text, str):
+        return ask(text)
+    return list(map(ask, text)) if isinstance(text, list) else map(ask, text)
 
 
 def _reopened(home: Home) -> LanguageModel:

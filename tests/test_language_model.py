@@ -1,4 +1,4 @@
-"""LanguageModel: train, ask, save, load; one text and a list give the same answers."""
+"""LanguageModel: train, ask, save, load; one text, a list and an iterator give the same answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def model() -> LanguageModel:
     return LanguageModel.train(LINES, **TINY)
 
 
-def test_one_and_a_list_agree(model: LanguageModel) -> None:
+def test_one_a_list_and_an_iterator_agree(model: LanguageModel) -> None:
     texts, how = ["The mind", "What stands in the ob"], {"words": 4, "seed": 1}
     calls: list[tuple[Any, dict[str, Any]]] = [
         (model.next, {"unfinished": True}), (model.complete, how), (model.continuations, {"n": 2, **how}),
@@ -32,6 +32,9 @@ def test_one_and_a_list_agree(model: LanguageModel) -> None:
     for ask, options in calls:
         one_by_one = [ask(text, **options) for text in texts]
         assert ask(texts, **options) == one_by_one
+        lazily = ask(iter(texts), **options)
+        assert not isinstance(lazily, list)
+        assert list(lazily) == one_by_one
 
 
 def test_the_same_text_is_completed_streamed_and_continued(model: LanguageModel) -> None:

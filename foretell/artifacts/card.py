@@ -8,7 +8,7 @@ import shlex
 from foretell.artifacts import manifest
 from foretell.artifacts.model import Model
 from foretell.config import FILTERS, LabelsSettings, Settings, WordsSettings
-from foretell.metrics.shown import NAMES, number, rows_of
+from foretell.metrics.shown import NAMES, is_of_unseen_texts, number, rows_of
 from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.readable import listed
 
@@ -181,12 +181,11 @@ def _metrics(model: Model) -> str:
 
 
 def _training(model: Model, version: str) -> str:
-    valid_texts = number(model.metrics.get("valid_texts"))
-    calibrated = ""
-    if (model.interpolation or model.ensemble != NETWORK_ALONE) and valid_texts is not None:
-        calibrated = "Its probabilities are not calibrated: there were no validation texts.\n"
-        if valid_texts:
-            calibrated = f"Its probabilities are calibrated on {valid_texts:,.0f} validation texts.\n"
+    where, calibrated = model.metrics.get("measured_on"), ""
+    if model.interpolation or model.ensemble != NETWORK_ALONE:
+        calibrated = "Its probabilities are not calibrated: there were too few texts to measure on.\n"
+        if where and is_of_unseen_texts(model.metrics):
+            calibrated = f"Its probabilities are calibrated on {_escaped(str(where))}.\n"
     return (
         f"By foretell {version}, preset `{_code(model.preset)}`, seed {model.settings.seed}.\n"
         f"{calibrated}{_ancestors(model)}`{manifest.CONFIG}` has every setting.\n"

@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 FAILED = 1
 
+# What is typed from habit, and what it is called here; cyclopts would suggest what is spelled like it.
+_HABITS = {
+    "help": "foretell --help", "version": "--version", "-V": "--version", "predict": "classify",
+    "fit": "train", "eval": "evaluate", "--lr": "--learning-rate", "--batch": "--batch-size",
+    "--output": "--out", "-o": "--out", "--input": "--input-format", "--force": "--overwrite",
+}  # fmt: skip
+_DEVICES = re.compile(r"--?(gpus?|cuda|device|tpu|cpu)\b", re.IGNORECASE)
+_ON_DEVICES = (
+    "leave it out: a GPU is used wherever TensorFlow finds one, foretell doctor --train lists what it finds, "
+    "and docs/devices.md explains it"
+)
 _SWITCHES = frozenset({"--debug", "--help-all"})
 
 
@@ -130,14 +141,20 @@ def _wrong_usage(error: CycloptsError, tokens: Sequence[str]) -> str:
     see = " ".join(["see foretell", *words, "--help"])
     token = getattr(error, "token", None)
     word = str(token.keyword or token.value if token else (error.unused_tokens or [""])[0])
-    fix = see
-    if isinstance(error, cyclopts.UnusedCliTokensError):
+    if isinstance(error, cyclopts.MissingArgumentError) and error.argument is not None:
+        # Another name of the option that is missing.
+        word = next((each for each in tokens if _HABITS.get(each) == error.argument.name), "")
+    fix = f"did you mean {_HABITS[word]}?" if word in _HABITS else see
+    if _DEVICES.match(word):
+        fix = _ON_DEVICES
+    elif isinstance(error, cyclopts.UnusedCliTokensError):
         fix = f"put a text in quotes, or {see}"
     elif isinstance(error, cyclopts.UnknownOptionError) and word.startswith("["):
         # A key of the file of --config.
         known = [name.lstrip("-") for each in error.argument_collection for name in each.names]
         fix = did_you_mean(word.strip("[]"), known) or see
     message = " ".join(str(error).split()).replace("into float", "into a number")
-    # A list that is cut off helps less than what was meant.
+    # A list that is cut off helps less than what was meant, as does an option that is spelled like it.
     message = re.sub(r" Available commands: .* \.\.\.?$", "", message)
+    message = message if see in fix else re.sub(r" Did you mean [^?]*\?$", "", message)
     return f"{message.removesuffix('.')}; {fix}"

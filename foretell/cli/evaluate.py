@@ -23,7 +23,7 @@ from foretell.cli.output import (
     show_notes,
     write_report,
 )
-from foretell.cli.reports import Report, ends_text, write_labels_report
+from foretell.cli.reports import Report, ends_text, suggestions_text, write_labels_report
 from foretell.cli.words import score_rows
 from foretell.errors import SeenTextsWarning, UsageError
 from foretell.metrics.shown import name_of, shown_value
@@ -143,7 +143,8 @@ def _measured_labels(opened: Model, data: str, reading: LabelledInput, breakdown
 def _write_words_report(report: Report, format: Format, *, is_open: bool) -> None:
     """Write the report of a language model; `is_open`: its tokens are not words."""
     flat = {key: value for key, value in report.items() if key != "suggestions"}
-    Writer(format, list(flat)).write(report, listed(score_rows(flat, is_open=is_open)))
+    blocks = [listed(score_rows(flat, is_open=is_open)), suggestions_text(report.get("suggestions"))]
+    Writer(format, list(flat)).write(report, "\n\n".join(filter(None, blocks)))
 
 
 _DIFFER = ("text", "label", "a", "b", "probability_a", "probability_b", "right")

@@ -130,4 +130,26 @@ def _method(report: Report) -> str:
     )
     if "micro_f1" in report:
         return f"{text} A text gets each label whose probability is at least its threshold."
-    return text
+    if report["accuracy"] < 1.0:
+        return text
+    most = percent(min(3 / report["texts"], 1.0))
+    return f"{text}\nNo text got a wrong label: up to {most} of new texts can still get one (rule of three)."
+
+
+_MODELS = {"network": "network", "kneser_ney": "Kneser–Ney model", "both": "both", "cache": "both, cache"}
+
+
+def suggestions_text(report: Report | None) -> str:
+    """Return how each part of a language model suggests the next word, for people; "" where it does not."""
+    if not report:
+        return ""
+    rows: list[Row] = [("next word", "first suggestion", "among three", "keystrokes saved")]
+    for name, metrics in report["models"].items():
+        ends = metrics["intervals"].items()
+        rows.append((_MODELS[name], *(_with_ends("accuracy", metrics[key], each) for key, each in ends)))
+    how = report["interval_method"]
+    return (
+        f"{aligned(rows)}\nOn the first {report['positions']:,} tokens; the cache holds "
+        f"{report['cache_words']:,} words. In brackets: {100 * how['level']:g} % confidence, by the "
+        f"{how['name']}."
+    )

@@ -21,13 +21,19 @@ def test_every_card_has_its_parts(any_model):
 
 
 @pytest.mark.parametrize(
-    ("texts", "says"), [(2500, "calibrated on 2,500 validation texts"), (0, "not calibrated: there were no")]
+    ("where", "says"),
+    [
+        ({"measured_on": "validation texts (valid.csv)"}, "are calibrated on validation texts (valid.csv)"),
+        ({"measured_on": "out-of-fold predictions of 5 folds"}, "are calibrated on out-of-fold predictions"),
+        ({"measured_on": "training texts, while training"}, "not calibrated: there were too few"),
+        ({}, "not calibrated: there were too few"),
+    ],
 )
-def test_the_members_and_their_calibration_are_described(make_model, texts, says):
+def test_the_members_and_their_calibration_are_described(make_model, where, says):
     linear = LinearModel(np.array([2, 3, 9]), np.ones((3, 1), np.float32), np.zeros(1, np.float32), size=5)
     ensemble = Ensemble(network=0.625, linear=1.5, offsets=(0.25, -0.25))
     # One that has learned from unlabelled texts too is another than the baseline.
-    metrics = {"linear_accuracy": 0.92, "baseline_accuracy": 0.9, "valid_texts": texts}
+    metrics = {"linear_accuracy": 0.92, "baseline_accuracy": 0.9, **where}
     model = make_model("labels-bilstm", linear=linear, ensemble=ensemble, metrics=metrics)
     card = " ".join(model_card(model, "m", "1").split())
     for part in ("3 n-grams of 1 to 3 words", says):

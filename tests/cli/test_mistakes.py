@@ -35,9 +35,12 @@ NEW = "train labels tickets.csv --out new"
 COMMANDS = [
     # The nearest name.
     ("train tickets.csv --out new", 2, "Available commands: words, labels; see foretell train --help"),
-    ("predict m text", 2, "see foretell --help"),
+    ("version", 2, "did you mean --version?"),
+    ("predict m text", 2, "did you mean classify?"),
     (f"{NEW} --preset bset", 2, "found 'bset'; did you mean best?"),
-    (f"{NEW} --lr 0.1", 2, "see foretell train labels --help"),
+    (f"{NEW} --lr 0.1", 2, "Unknown option: --lr; did you mean --learning-rate?"),
+    # No option, but where it is explained.
+    (f"{NEW} --gpu", 2, "a GPU is used wherever TensorFlow finds one"),
     ("explain m text --label positiv", 2, "found positiv; did you mean positive?"),
     # Before anything is read.
     ("train labels tickets.csv --out m", 1, "found a finished model; choose another --out, or replace"),

@@ -39,8 +39,8 @@ _STAGE, _SOFT = "pseudo_labels", "soft"
 _MIN_TEXTS, _MAX_NGRAMS = 3, 1_500_000
 """Text vectors are made of the n-grams that occur in this many texts, the most frequent ones first."""
 
-_MIN_FITS = 3.0
-"""Text vectors need at least the time of so many linear fits."""
+_MIN_FITS, _MINUTES_TO_REFIT = 3.0, 5.0
+"""Text vectors need at least the time of so many linear fits; the last fit a limit of so many minutes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,8 +100,8 @@ def fit_one_member(training: Training, ancestor: Ancestor | None) -> LinearPart:
 
 
 def _refits(training: Training) -> bool:
-    # The preset quick has no time for it.
-    return training.run.options.preset != "quick"
+    # A shorter limit, as quick has it, leaves no time.
+    return not 0 < training.settings.minutes < _MINUTES_TO_REFIT
 
 
 def _fit(tokens: Tokens, soft: Soft, more: LabelledTokens | None = None) -> LinearModel:

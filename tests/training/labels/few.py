@@ -50,19 +50,13 @@ class FewTraining:
     """A training without a run: its notes, the seconds of each stage, and what a checkpoint had before."""
 
     def __init__(
-        self, split: Split | None = None, left: float = float("inf"), before: dict[str, Any] | None = None,
-        preset: str = "base",
-    ) -> None:  # fmt: skip
+        self, split: Split | None = None, left: float = float("inf"), before: dict[str, Any] | None = None
+    ) -> None:
         checkpoint = None if before is None else Checkpoint(0, before, {})
         kept = SimpleNamespace(due=lambda: False, save=lambda *_: None)
         deadline = None if left == float("inf") else left
         budget = SimpleNamespace(for_stage=lambda _: left, deadline=deadline)
-        self.run: Any = SimpleNamespace(
-            budget=budget,
-            checkpoints=kept,
-            resumed=lambda: checkpoint,
-            options=SimpleNamespace(preset=preset),
-        )
+        self.run: Any = SimpleNamespace(budget=budget, checkpoints=kept, resumed=lambda: checkpoint)
         self.split, self.stages, self.notes = split, Stages(self.run), list[str]()
         self.settings = LABELS_PRESETS["base"]
 

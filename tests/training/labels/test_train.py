@@ -252,8 +252,9 @@ def test_a_time_limit_ends_it_early_with_a_whole_model(tmp_path: Path) -> None:
     assert read_model(tmp_path / "m").metrics["steps"] == model.metrics["steps"]
 
 
-def test_the_linear_model_is_fitted_again_to_all_texts() -> None:
-    after, before = (linear_part(preset=preset)[0] for preset in ("base", "quick"))
+def test_the_linear_model_is_fitted_again_to_all_texts_where_there_is_time() -> None:
+    limits = [with_changes(ONE_MEMBER, {"minutes": minutes}) for minutes in (0.0, 1.5)]
+    after, before = (linear_part(settings)[0] for settings in limits)
     assert after.members.metrics == before.members.metrics
     np.testing.assert_array_equal(after.members.logs, before.members.logs)
     assert not np.array_equal(before.members.linear.bias, after.members.linear.bias)
