@@ -84,7 +84,8 @@ def _comparison(examples: Examples, rows_a: Array, rows_b: Array, names: Sequenc
         expected, found = f"the labels of the models ({listed(names)})", listed(others) or "none"
         raise DataError(expected=expected, found=found, where=examples.name)
     all_names = [*names, *others]
-    true_ids = np.array([all_names.index(label) for label in examples.labels])
+    place_of = {name: place for place, name in enumerate(all_names)}
+    true_ids = np.array([place_of[label] for label in examples.labels])
     a, b = rows_a.argmax(axis=1), rows_b.argmax(axis=1)
     metrics = [label_metrics(true_ids, ids, all_names) for ids in (a, b)]
     heads = [{key: float(each[key]) for key in ("accuracy", "macro_f1")} for each in metrics]

@@ -113,7 +113,7 @@ class Settings:
         return getattr(self, "tokens", None) in OPEN
 
 
-# The optimizer of each network, and the lowest, the highest and the usual learning rate: outside it learns
+# The optimiser of each network, and the lowest, the highest and the usual learning rate: outside it learns
 # nothing, or diverges.
 _RATES = {
     "article": ("Adam", 1e-8, 0.1, 0.001), "cnn-lstm": ("Adam", 1e-8, 0.1, 0.001),

@@ -260,7 +260,7 @@ class LanguageModel(Trained[WordsRuntime]):
         """Return the metrics of `foretell evaluate`: perplexity, bits per character and byte, counts.
 
         Where tokens are words also top1_accuracy, top3_accuracy and keystrokes_saved, and `suggestions`, with
-        those of each part of the model.
+        those of each part of the model and their intervals.
 
         Args:
             data: text not used in training, of the kinds that `train` takes ("imdb": its test reviews).

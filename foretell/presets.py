@@ -12,7 +12,8 @@ from foretell.readable import did_you_mean
 WORDS_PRESETS: dict[str, WordsSettings] = {
     "base": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=256, units=256,
-        layers=1, window=35, streams=16, dropout=0.2, learning_rate=20.0, epochs=8, valid_fraction=0.05, patience=2, min_steps=240, kneser_ney=True,
+        layers=1, window=35, streams=16, dropout=0.2, learning_rate=20.0,
+        epochs=8, valid_fraction=0.05, patience=2, min_steps=240, kneser_ney=True,
     ),
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=640, units=640,

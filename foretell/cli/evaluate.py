@@ -85,7 +85,7 @@ def evaluate(
         model: Model directory.
         data: Texts with labels for a model for labels, plain text for a model for words; - is standard input.
     """
-    breakdown.costs()
+    costs = breakdown.costs()
     on_many, opened, format = files.check(needs_out=False), open_model(model), output.chosen()
     is_words, out, leave = opened.job == "words", files.out is not None, "leave it out"
     for is_wrong, what, fix in (
@@ -109,7 +109,7 @@ def evaluate(
     if is_words:
         write(_measured_words(opened, data, cache), format)
     else:
-        write(_measured_labels(opened, data, reading, breakdown), format)
+        write(_measured_labels(opened, data, reading, breakdown, costs), format)
     return 0
 
 
@@ -124,7 +124,9 @@ def _measured_words(opened: Model, data: str, cache: int) -> Report:
     return LanguageModel.from_runtime(WordsRuntime(opened)).evaluate(lines, cache=cache)
 
 
-def _measured_labels(opened: Model, data: str, reading: LabelledInput, breakdown: Breakdown) -> Report:
+def _measured_labels(
+    opened: Model, data: str, reading: LabelledInput, breakdown: Breakdown, costs: dict[str, float] | None
+) -> Report:
     """Return the report of a classifier; a warning is a note."""
     from foretell.runtime.labels.classifier import LabelsRuntime
 
@@ -134,7 +136,7 @@ def _measured_labels(opened: Model, data: str, reading: LabelledInput, breakdown
         report: Report = classifier.evaluate(
             data, text=reading.text, label=reading.label, format=reading.format,
             header_row=reading.header_row, sheet=reading.sheet, folds=breakdown.folds, by=breakdown.by,
-            cost=breakdown.costs(), positive=breakdown.positive,
+            cost=costs, positive=breakdown.positive,
         )  # fmt: skip
     show_notes(str(each.message) for each in caught)
     return report

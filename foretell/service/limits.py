@@ -31,6 +31,13 @@ _PIECE = 1 << 12
 """Characters of a text that are counted together. Tokenizing them does not hold Python's lock."""
 
 
+def _refused(message: str, *, code: str, param: str | None = None, status: int = 422) -> Exception:
+    # Imported late: `foretell serve --help` works without the packages of the service.
+    from foretell.service.errors import ApiError
+
+    return ApiError(message, status=status, param=param, code=code)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """The bounds of the service, as `foretell serve --help` shows them.
@@ -65,9 +72,6 @@ class Limits:
 
     def check_body(self, body: bytes) -> None:
         """Refuse a body of too many JSON values (400), without parsing it."""
-        # Imported late: `foretell serve --help` works without the packages of the service.
-        from foretell.service.errors import ApiError
-
         # A few passes in C, each of about a millisecond for a megabyte.
         plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
         max_values = 2 * self.texts + MAX_CONTAINERS
@@ -77,7 +81,7 @@ class Limits:
         if max(n_strings, outside.count(b",")) > max_values or n_containers > MAX_CONTAINERS:
             most = f"{max_values} JSON values, {MAX_CONTAINERS} of them objects and arrays"
             message = f"expected a body of at most {most}, found more; send several requests"
-            raise ApiError(message, status=400, code="too_many_values")
+            raise _refused(message, status=400, code="too_many_values")
 
     def check_texts(
         self, texts: Sequence[str], *, param: str, copies: int = 1, most: float = math.inf
@@ -87,20 +91,18 @@ class Limits:
         `param` is the field that holds the texts, none of which a message quotes; `copies` how often each is
         read, `most` how many their model allows.
         """
-        from foretell.service.errors import ApiError
-
         count, characters, most = copies * len(texts), copies * sum(map(len, texts)), min(most, self.texts)
         if count > most:
             message = f"expected at most {most} texts, found {count}; send several requests"
-            raise ApiError(message, param=param, code="too_many_texts")
+            raise _refused(message, param=param, code="too_many_texts")
         if characters > self.characters:
             message = f"expected at most {self.characters} characters in all texts, found {characters}"
-            raise ApiError(message + _SPLIT, param=param, code="text_too_long")
+            raise _refused(message + _SPLIT, param=param, code="text_too_long")
         for index, text in enumerate(texts):
             words = text.split() if len(text) > MAX_WORD else ()
             if any(len(word) > MAX_WORD and not _WITHOUT_SPACES.search(word) for word in words):
                 message = f"expected words of at most {MAX_WORD} characters, found more in text {index}"
-                raise ApiError(message, param=param, code="word_too_long")
+                raise _refused(message, param=param, code="word_too_long")
 
     def needs_count(self, texts: Sequence[str], *, more: int = 0, copies: int = 1) -> bool:
         """Return whether `check_tokens` might refuse; it need not be called otherwise."""
@@ -115,8 +117,6 @@ class Limits:
 
         `more` are the tokens that the request asks to be written.
         """
-        from foretell.service.errors import ApiError
-
         room = (self.tokens - more) // copies
         pieces = [text[at : at + _PIECE] for text in texts for at in range(0, len(text), _PIECE)]
         for start in range(0, len(pieces), 4):
@@ -125,4 +125,4 @@ class Limits:
         if room < 0:
             name = "max_tokens" if more > self.tokens else param
             message = f"expected at most {self.tokens} tokens in all texts and continuations, found more"
-            raise ApiError(message + _SPLIT, param=name, code="text_too_long")
+            raise _refused(message + _SPLIT, param=name, code="text_too_long")

@@ -199,7 +199,7 @@ class CompactNetwork:
 def compile_network(
     model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool = False
 ) -> None:
-    """Compile with the optimizer of the network, and clipping; the article's is Adam and nothing else.
+    """Compile with the optimiser of the network, and clipping; the article's is Adam and nothing else.
 
     The bidirectional network learns better with SGD (docs/experiments.md, "Classifiers: SGD compared with
     Adam").
