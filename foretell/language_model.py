@@ -17,8 +17,9 @@ from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Written
-from foretell.summary import Report, Trained, directory_of, show_text
+from foretell.summary import Trained, directory_of, show_text
 from foretell.training.events import Listener, Note, silent
+from foretell.training.report import Report
 
 if TYPE_CHECKING:
     from foretell.runtime.words.scoring import Score

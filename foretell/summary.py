@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from foretell.artifacts.directory import Home
-from foretell.artifacts.manifest import RUN
-from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.corpus import Corpus, corpus_of
 from foretell.data.examples import Examples, read_examples
 from foretell.data.split import Split
 from foretell.hub.models import local_path
 from foretell.machine import require_training
-from foretell.metrics.shown import result_of, rows_of
-from foretell.readable import frame, pairs, visible
 from foretell.surveying.counts import survey_corpus, survey_examples
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.budget import Budget, InTime
 from foretell.training.events import Listener, Note, silent
-from foretell.training.report import REPORT, remarks_on, report_of
+from foretell.training.report import Report, report_of
 
 if TYPE_CHECKING:
     import keras
@@ -36,35 +31,6 @@ _SURVEY_SHARE = 1 / 16
 """The part of the time left that counting a text may take, which only the reader needs."""
 
 Runtime = TypeVar("Runtime", bound="LabelsRuntime | WordsRuntime")
-
-
-@dataclass(frozen=True)
-class Report:
-    """The report of a training as one HTML page, which a notebook shows, and as text, which `print` shows.
-
-    >>> lm.report().save("report.html")
-
-    Attributes:
-        html: the page. It loads nothing and runs no scripts.
-        path: the file that the training wrote; None: the model was saved without its run, and the page has
-            its metrics alone.
-        text: the result, what it means, and every metric.
-    """
-
-    html: str = field(repr=False)
-    path: Path | None
-    text: str = field(repr=False, default="")
-
-    def __str__(self) -> str:
-        return self.text
-
-    def save(self, path: str | Path) -> None:
-        """Write the page to a file; an older one is replaced."""
-        # A text can hold half of a surrogate pair, which UTF-8 cannot encode.
-        Path(path).write_bytes(self.html.encode("utf-8", "replace"))
-
-    def _repr_html_(self) -> str:
-        return frame(self.html, height=720)
 
 
 class Trained(Generic[Runtime]):
@@ -102,7 +68,8 @@ class Trained(Generic[Runtime]):
         Raises:
             NotFittedError: `fit` was not called.
         """
-        return report_for(self._opened().model)
+        model = self._opened().model
+        return report_of(model.directory, model.metrics)
 
     def export(
         self,
@@ -191,14 +158,6 @@ def directory_of(model: str | Path | Trained[LabelsRuntime] | Trained[WordsRunti
         model._opened()
         return model._home.path
     return Path(local_path(model))
-
-
-def report_for(model: Model) -> Report:
-    """Return the report of an opened model."""
-    path, metrics = model.directory / RUN / REPORT, model.metrics
-    rows = ((visible(name), visible(value)) for name, value in rows_of(metrics))
-    text = "\n".join([result_of(metrics), *remarks_on(metrics), pairs(rows)])
-    return Report(report_of(model.directory, metrics), path if path.is_file() else None, text)
 
 
 def show_examples(

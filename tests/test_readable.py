@@ -19,7 +19,7 @@ from foretell.config import WordsSettings
 from foretell.errors import DataError, ForetellError
 from foretell.machine import usable_processors
 from foretell.readable import card, frame, visible
-from foretell.summary import Report, report_for
+from foretell.training.report import Report, report_of
 from tests.builders import random_model
 
 
@@ -74,7 +74,7 @@ def model(tmp_path: Path) -> Model:
 def test_a_report_is_that_of_the_run(model: Model, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "report.html").write_text("<!doctype html>the run")
-    report = report_for(model)
+    report = report_of(model.directory, model.metrics)
     assert report.path == tmp_path / "run" / "report.html"
     assert "the run" in report._repr_html_()
     assert "the run" not in repr(report)
@@ -83,7 +83,7 @@ def test_a_report_is_that_of_the_run(model: Model, tmp_path: Path) -> None:
 
 
 def test_without_a_run_the_report_has_the_metrics(model: Model, tmp_path: Path) -> None:
-    report = report_for(model)
+    report = report_of(model.directory, model.metrics)
     assert report.path is None
     assert "12.5" in report.html
     assert str(report).splitlines() == [

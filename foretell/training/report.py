@@ -11,13 +11,14 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.manifest import RUN
-from foretell.metrics.shown import count, majority_of, number, rows_of, tiles_of
-from foretell.readable import html_page, html_text, percent
+from foretell.metrics.shown import count, majority_of, number, result_of, rows_of, tiles_of
+from foretell.readable import frame, html_page, html_text, pairs, percent, visible
 from foretell.training.curves import Record, draw_curves, draw_reliability
 
 REPORT = "report.html"
@@ -29,6 +30,35 @@ _MAX_LABELS = 16
 _MAX_NAME = 40
 
 _STYLE = files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report of a training as one HTML page, which a notebook shows, and as text, which `print` shows.
+
+    >>> lm.report().save("report.html")
+
+    Attributes:
+        html: the page. It loads nothing and runs no scripts.
+        path: the file that the training wrote; None: the model was saved without its run, and the page has
+            its metrics alone.
+        text: the result, what it means, and every metric.
+    """
+
+    html: str = field(repr=False)
+    path: Path | None
+    text: str = field(repr=False, default="")
+
+    def __str__(self) -> str:
+        return self.text
+
+    def save(self, path: str | Path) -> None:
+        """Write the page to a file; an older one is replaced."""
+        # A text can hold half of a surrogate pair, which UTF-8 cannot encode.
+        Path(path).write_bytes(self.html.encode("utf-8", "replace"))
+
+    def _repr_html_(self) -> str:
+        return frame(self.html, height=720)
 
 
 def write_report(run_dir: Path, metrics: Metrics) -> None:
@@ -45,19 +75,25 @@ def write_report(run_dir: Path, metrics: Metrics) -> None:
     request = json.loads((run_dir / _REQUEST).read_text(encoding="utf-8"))
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     page = _page(run_dir.name.removesuffix(".run"), request, list(map(json.loads, lines)), metrics)
-    # A text can hold half of a surrogate pair, which UTF-8 cannot encode.
-    path.write_bytes(page.encode("utf-8", "replace"))
+    Report(page, path).save(path)
 
 
-def report_of(model_dir: Path, metrics: Metrics) -> str:
-    """Return the report of a model directory, as HTML: that of its run.
+def report_of(model_dir: Path, metrics: Metrics) -> Report:
+    """Return the report of a model directory: that of its run.
 
     A model that was saved again has no run; its report is made of `metrics` and has no curves.
     """
+    path = model_dir / RUN / REPORT
     try:
-        return (model_dir / RUN / REPORT).read_text(encoding="utf-8")
+        html, found = path.read_text(encoding="utf-8"), path
     except OSError:
-        return _page(model_dir.name, {}, [], metrics)
+        html, found = _page(model_dir.name, {}, [], metrics), None
+    return Report(html, found, _whole(_text, metrics))
+
+
+def _text(metrics: Metrics) -> str:
+    rows = ((visible(name), visible(value)) for name, value in rows_of(metrics))
+    return "\n".join([result_of(metrics), *remarks_on(metrics), pairs(rows)])
 
 
 def remarks_on(metrics: Metrics) -> list[str]:

@@ -237,7 +237,7 @@ def explanation_page() -> str:
 
 def report_page() -> str:
     confusion = {"names": [HOSTILE, "b"], "counts": [[1, 0], [0, 1]]}
-    return report_of(Path("model"), {"confusion": confusion})
+    return report_of(Path("model"), {"confusion": confusion}).html
 
 
 @pytest.mark.parametrize("write", [explanation_page, report_page])

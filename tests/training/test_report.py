@@ -111,12 +111,12 @@ def test_of_many_labels_the_most_confused_pairs_are_shown(tmp_path: Path) -> Non
 def test_an_odd_value_in_any_place_does_not_stop_the_report(tmp_path: Path, value: Any) -> None:
     """As a model directory of somebody else may have it."""
     metrics = dict.fromkeys((*METRICS, "other"), value)
-    Page(report_of(tmp_path, metrics))
+    Page(report_of(tmp_path, metrics).html)
     metrics["labels"] = {"a": {"precision": value, "support": value}}
     metrics["reliability"] = [value, dict.fromkeys(RELIABILITY[0], value), *RELIABILITY]
     metrics["coverage"] = [value, dict.fromkeys(METRICS["coverage"][0], value)]
     metrics["confusion"] = {"names": value, "counts": [value]}
-    Page(report_of(tmp_path, metrics))
+    Page(report_of(tmp_path, metrics).html)
 
 
 @settings(max_examples=25, deadline=None)
