@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from foretell.arrays import Array
 from foretell.config import check_one_label
-from foretell.data.examples import Examples, read_examples
-from foretell.errors import DataError, UsageError
-from foretell.metrics import label_metrics
-from foretell.metrics.bootstrap import differences, mcnemar, method
+from foretell.data.examples import read_examples
+from foretell.errors import UsageError
+from foretell.metrics import Report
 from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.labels.evaluation import comparison_report
 from foretell.summary import Trained, directory_of
-
-Comparison = dict[str, Any]
 
 
 def compare(
@@ -29,7 +22,7 @@ def compare(
     *,
     text: str | None = None,
     label: str | None = None,
-) -> Comparison:
+) -> Report:
     """Compare two classifiers on labelled texts that had no part in their training.
 
     >>> found = foretell.compare("old-model", "new-model", "test.csv")
@@ -65,7 +58,7 @@ def compare(
             fix="compare each with its own data by foretell evaluate",
         )  # fmt: skip
     rows_a, rows_b = first.predict_proba(examples.texts), second.predict_proba(examples.texts)
-    return _comparison(examples, rows_a, rows_b[:, [others.index(name) for name in names]], names)
+    return comparison_report(examples, rows_a, rows_b[:, [others.index(name) for name in names]], names)
 
 
 def _opened(model: object, where: str) -> LabelsRuntime:
@@ -75,33 +68,3 @@ def _opened(model: object, where: str) -> LabelsRuntime:
     runtime = LabelsRuntime(directory_of(model))
     check_one_label(runtime.model.settings, "compare")
     return runtime
-
-
-def _comparison(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence[str]) -> Comparison:
-    """Compare probabilities [text, label]; true labels that are not in `names` are wrong answers of both."""
-    others = sorted(set(examples.labels) - set(names))
-    if len(others) == len(set(examples.labels)):
-        expected, found = f"the labels of the models ({listed(names)})", listed(others) or "none"
-        raise DataError(expected=expected, found=found, where=examples.name)
-    all_names = [*names, *others]
-    place_of = {name: place for place, name in enumerate(all_names)}
-    true_ids = np.array([place_of[label] for label in examples.labels])
-    a, b = rows_a.argmax(axis=1), rows_b.argmax(axis=1)
-    metrics = [label_metrics(true_ids, ids, all_names) for ids in (a, b)]
-    heads = [{key: float(each[key]) for key in ("accuracy", "macro_f1")} for each in metrics]
-    differ = []
-    for i in np.flatnonzero(a != b).tolist():
-        label, p, q = examples.labels[i], float(rows_a[i].max()), float(rows_b[i].max())
-        right = {names[a[i]]: "a", names[b[i]]: "b"}.get(label, "neither")
-        each = {"text": examples.texts[i], "label": label, "a": names[a[i]], "b": names[b[i]]}
-        wrong = {"a": q, "b": p, "neither": max(p, q)}[right]
-        differ.append((right, -wrong, {**each, "probability_a": p, "probability_b": q, "right": right}))
-    return {
-        "texts": len(examples),
-        "a": heads[0],
-        "b": heads[1],
-        "differences": differences(true_ids, a, b, metrics),
-        "mcnemar": mcnemar(a == true_ids, b == true_ids),
-        "interval_method": method(),
-        "differ": [each for *_, each in sorted(differ, key=lambda each: each[:2])],
-    }

@@ -88,7 +88,7 @@ def test_models_that_cannot_be_compared(tmp_path: Any) -> None:
         foretell.compare(labels, others, (TEXTS, LABELS))
     with pytest.raises(UsageError, match="b: expected a model directory for labels, or a TextClassifier"):
         foretell.compare(labels, of(0.5), (TEXTS, LABELS))
-    with pytest.raises(DataError, match=r"the labels of the models \(neg, pos\), found 1, 2"):
+    with pytest.raises(DataError, match=r"the labels of the model \(neg, pos\), found 1, 2"):
         foretell.compare(labels, labels, ["a", "b"], [1, 2])
     with pytest.raises(DataError, match="found none"):
         foretell.compare(labels, labels, [], [])

@@ -1,4 +1,4 @@
-"""The report of `evaluate`: metrics of a classifier on labelled texts."""
+"""The reports of `evaluate` and `compare`: metrics of one or two classifiers on labelled texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from foretell.arrays import Array, Floats, Integers
 from foretell.data.examples import Column, Examples
 from foretell.errors import DataError, UsageError
 from foretell.metrics import Report, calibration_error, coverage_curve, label_metrics, log_loss
-from foretell.metrics.bootstrap import label_intervals, method
+from foretell.metrics.bootstrap import differences, label_intervals, mcnemar, method
 from foretell.metrics.costs import Costs, cost_report
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, multi_label_intervals, multi_label_metrics
 
@@ -111,10 +111,44 @@ def _threshold(
 
 def check_any_known(labels: Sequence[str], names: Sequence[str], where: str) -> None:
     """Raise DataError where a model with the labels `names` has none of the true `labels` of some texts."""
-    if labels and not set(labels) & set(names):
-        shown = (", ".join(sorted(set(each))[:_NAMES_SHOWN]) for each in (names, labels))
+    if not set(labels) & set(names):
+        shown = (", ".join(sorted(set(each))[:_NAMES_SHOWN]) or "none" for each in (names, labels))
         expected, fix = f"the labels of the model ({next(shown)})", "name their column, or another model"
         raise DataError(expected=expected, found=next(shown), where=where, fix=fix)
+
+
+def comparison_report(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence[str]) -> Report:
+    """Return what `foretell.compare` returns, of two models' probabilities [text, label] for the same texts.
+
+    True labels that are not in `names` are wrong answers of both.
+
+    Raises:
+        DataError: no text has a label out of `names`.
+    """
+    others = sorted(set(examples.labels) - set(names))
+    check_any_known(examples.labels, names, examples.name)
+    all_names = [*names, *others]
+    place_of = {name: place for place, name in enumerate(all_names)}
+    true_ids = np.array([place_of[label] for label in examples.labels])
+    a, b = rows_a.argmax(axis=1), rows_b.argmax(axis=1)
+    metrics = [label_metrics(true_ids, ids, all_names) for ids in (a, b)]
+    heads = [{key: float(each[key]) for key in ("accuracy", "macro_f1")} for each in metrics]
+    differ = []
+    for i in np.flatnonzero(a != b).tolist():
+        label, p, q = examples.labels[i], float(rows_a[i].max()), float(rows_b[i].max())
+        right = {names[a[i]]: "a", names[b[i]]: "b"}.get(label, "neither")
+        each = {"text": examples.texts[i], "label": label, "a": names[a[i]], "b": names[b[i]]}
+        wrong = {"a": q, "b": p, "neither": max(p, q)}[right]
+        differ.append((right, -wrong, {**each, "probability_a": p, "probability_b": q, "right": right}))
+    return {
+        "texts": len(examples),
+        "a": heads[0],
+        "b": heads[1],
+        "differences": differences(true_ids, a, b, metrics),
+        "mcnemar": mcnemar(a == true_ids, b == true_ids),
+        "interval_method": method(),
+        "differ": [each for *_, each in sorted(differ, key=lambda each: each[:2])],
+    }
 
 
 HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "log_loss", "calibration_error")
