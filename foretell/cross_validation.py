@@ -71,7 +71,8 @@ def cross_validate(
         found = model.predict_proba(list(compress(examples.texts, held)))
         answers[np.ix_(np.flatnonzero(held), known)] = found
     if n := int((~folds.held).sum()):
-        listener(Note(text=f"texts that alone have their label: {n:,}; never held out, so not measured"))
+        text = f"{n:,} texts with a label that no other text has: in every training, so not measured"
+        listener(Note(text=text))
     if reason := too_few(examples.texts, targets):
         listener(Note(text=reason))
     by = None if by is None else Column(by.name, list(compress(by.values, folds.held)))

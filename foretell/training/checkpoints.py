@@ -3,7 +3,7 @@
 Their names hold their SHA-256, so that a changed one is noticed when it is looked for (`sealing`, `sealed`).
 
 A checkpoint has all that a training needs to continue. It is one safetensors file,
-`checkpoint-00000007.<SHA-256>.safetensors`: weights, optimizer slots and carried states as arrays; step,
+`checkpoint-00000007.<SHA-256>.safetensors`: weights, optimiser slots and carried states as arrays; step,
 other plain values and the SHA-256 of the run's request as its metadata. Two are kept, so that a damaged
 newest one costs a minute of training and not the run.
 """

@@ -1,4 +1,4 @@
-"""What a training changes beside network and optimizer: its state, the average of its weights, its result."""
+"""What a training changes beside network and optimiser: its state, the average of its weights, its result."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Meter:
 
 @dataclass
 class State:
-    """All that a training step changes, apart from the variables of network and optimizer.
+    """All that a training step changes, apart from the variables of network and optimiser.
 
     Attributes:
         carried: the LSTM state after the last window.

@@ -117,7 +117,7 @@ class Workers(Protocol):
 
 
 class Steps:
-    """The step functions of one network, and its optimizer, whose `variables` belong in a checkpoint."""
+    """The step functions of one network, and its optimiser, whose `variables` belong in a checkpoint."""
 
     def __init__(self, network: LstmNetwork, settings: WordsSettings) -> None:
         self.network, self.settings = network, settings
