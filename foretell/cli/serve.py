@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from cyclopts import Group, Parameter
 from foretell.cli.inputs import local_model, name_of
 from foretell.cli.options import Several, Whole
 from foretell.cli.output import note
+from foretell.errors import ForetellError, UsageError
 from foretell.hub.client import is_address
 from foretell.machine import require
 from foretell.service.limits import Limits
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 PACKAGES = ("fastapi", "uvicorn", "httptools", "prometheus_client")
 _HERE = "127.0.0.1"
+
+_WAITING = 2_048
+"""Connections that wait while the models are opened."""
 
 
 @Parameter(name="*", group=Group("Access", sort_key=5))
@@ -95,7 +101,7 @@ def _serve_until_stopped(
     from foretell.service.auth import Access, read_token
     from foretell.service.logs import log_to_stderr
     from foretell.service.models import Service
-    from foretell.service.server import THREAD_SECONDS, Server, bind, url
+    from foretell.service.server import THREAD_SECONDS, Server
 
     token = None if who.token_file is None else read_token(who.token_file)
     allowed = Access(who.host, hosts=who.allow_host, origins=who.allow_origin, token=token)
@@ -115,6 +121,42 @@ def _serve_until_stopped(
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(0)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on an address.
+
+    Args:
+        host: a name or an address, IPv4 or IPv6.
+        port: the port; 0: any free port.
+
+    Raises:
+        UsageError: this machine has no such address, or the port is not from 0 to 65535.
+        ForetellError: the port is in use, or this user may not use it.
+    """
+    try:
+        if not 0 <= port <= 65535:
+            raise OverflowError(port)
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # It may take the address of a service that has just ended, but not a port in use.
+        return socket.create_server(address, family=family, backlog=_WAITING)
+    except (socket.gaierror, OverflowError, UnicodeError) as error:
+        expected, found = "an address of this machine and a port from 0 to 65535", f"{host}, port {port}"
+        raise UsageError(expected=expected, found=found, where="--host") from error
+    except OSError as error:
+        expected, found = "an address and port that may be used", error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE:
+            expected, found = "a free port", f"port {port} in use"
+        fix = "stop the program that uses it, or choose another --host or --port"
+        raise ForetellError(expected=expected, found=found, where=host, fix=fix) from error
+
+
+def url(listening: socket.socket) -> str:
+    """Return the URL of the service."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _local(argument: str) -> str:

@@ -66,13 +66,14 @@ class Batcher(Generic[Item, Result]):
     """Shares calls of one function among requests. Call it from one event loop.
 
     `work` turns items into results, one for each and in the same order. It runs in `lane` with at most
-    `max_batch` items, and up to `concurrency` times at once.
+    `max_batch` items, and up to `concurrency` times at once. An item counts as `weight` waiting texts.
     """
 
     def __init__(
-        self, work: Callable[[list[Item]], list[Result]], lane: Lane, max_batch: int, concurrency: int = 1
-    ) -> None:
-        self._work, self._lane = work, lane
+        self, work: Callable[[list[Item]], list[Result]], lane: Lane, max_batch: int, concurrency: int = 1,
+        weight: int = 1,
+    ) -> None:  # fmt: skip
+        self._work, self._lane, self._weight = work, lane, weight
         self._max_batch, self._concurrency = max_batch, concurrency
         self._requests: deque[deque[tuple[Item, asyncio.Future[Result]]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,7 +83,7 @@ class Batcher(Generic[Item, Result]):
 
         A cancelled call leaves the queue, and its items are skipped. ApiError: 429, too many items wait.
         """
-        with self._lane.count(len(items)):
+        with self._lane.count(self._weight * len(items)):
             loop = asyncio.get_running_loop()
             answers: list[asyncio.Future[Result]] = [loop.create_future() for _ in items]
             self._requests.append(deque(zip(items, answers, strict=True)))

@@ -164,7 +164,9 @@ async def predict(
         # Of long requests one after another: each of these may need some memory.
         concurrency = CONCURRENCY if shares or lane == QUICK else 1
         size = min(MAX_BATCH, model.max_texts) if shares else 1
-        batcher = Batcher(partial(work, model), service.lanes[lane], size, concurrency)
+        # The answers of all that wait are in memory together.
+        weight = max(1, service.limits.texts // model.max_texts)
+        batcher = Batcher(partial(work, model), service.lanes[lane], size, concurrency, weight)
         model.batchers[verb, lane] = batcher
     answers = await batcher([(body, index, text) for index, text in enumerate(texts)])
     service.metrics.texts.labels(model.name, verb).inc(len(texts))

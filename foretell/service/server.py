@@ -1,4 +1,4 @@
-"""Listening: bounded connections, a socket bound before any model is opened, a shutdown that drops nothing.
+"""Connections with bounds, and a server whose shutdown drops nothing.
 
 uvicorn bounds neither the size and the seconds of a head, nor the requests that wait on a connection, nor the
 time that a client takes to read, nor the bytes of all connections together; and it refuses new connections
@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import errno
 import logging
 import math
 import signal
@@ -27,7 +26,6 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from foretell.errors import ForetellError, UsageError
 from foretell.service.errors import RETRY, ApiError
 from foretell.service.limits import Limits
 from foretell.service.models import Service
@@ -61,9 +59,12 @@ TYPED_SECONDS = 2.0
 THREAD_SECONDS = 1.0
 """Seconds in which threads end whose result nobody waits for; then the process ends without them."""
 
-SMALL, MAX_LARGE = 1 << 14, 16
-"""Bytes of a connection's unanswered requests that are not counted; all connections with more may have as
-many bytes together as this many bodies of the largest size."""
+MAX_CHUNKS = 2_048
+"""Maximum chunks of a body. Each takes as long as 10,000 bytes of one; meanwhile nobody else is answered."""
+
+SMALL, MAX_HELD, MAX_BODIES = 1 << 14, 64 << 20, 16
+"""Bytes of unanswered requests and unread answers that are not counted of a connection; and how many all
+connections with more may have together, or as many as so many bodies of the largest size have."""
 
 MAX_CONNECTIONS, _OTHER_FILES = 1_024, 256
 """Maximum connections, and the files that a process has open beside them, at most."""
@@ -86,7 +87,7 @@ class Connection(HttpToolsProtocol):
         self._limits, self._max = limits, max_connections
         self._all = cast(set[Connection], self.connections)
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._unended = 0
+        self._unended = self._chunks = 0
         self._is_refused = self._in_body = False
         self._began_waiting = self.loop.time()
         # The requests without an answer, and the bytes of each. uvicorn tells only the newest of them that
@@ -101,8 +102,9 @@ class Connection(HttpToolsProtocol):
 
     @property
     def held(self) -> int:
-        """Bytes of its requests that are not answered; 0: it has few."""
-        held = sum(size for each, size in self._cycles.items() if not each.response_complete)
+        """Bytes of its unanswered requests, and of answers that are not sent; 0: it has few."""
+        unanswered = sum(size for each, size in self._cycles.items() if not each.response_complete)
+        held = unanswered + self.transport.get_write_buffer_size()
         return held if held > SMALL else 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -135,16 +137,13 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._unended > HEAD_BYTES and not self._is_refused:
             self._refuse_head()
-        most = MAX_LARGE * max(self._limits.body, HEAD_BYTES)
-        if self.held and sum(each.held for each in self._all) > most:
-            longest = min((self, *self._all), key=lambda each: each.waits_since if each.held else math.inf)
-            message = f"expected at most {most} bytes in all requests, found more; try again later"
-            longest._refuse(ApiError(message, status=429, code="queue_full", headers=RETRY))
+        self._make_room()
 
     def pause_writing(self) -> None:
         """asyncio: send no more, and give the client a time to read what was sent."""
         super().pause_writing()
         self._start("reading", self._limits.seconds, self.transport.abort)
+        self._make_room()
 
     def resume_writing(self) -> None:
         """asyncio: send more, since the client has read most of it."""
@@ -155,6 +154,7 @@ class Connection(HttpToolsProtocol):
         """llhttp: take a header; not one after a body, since access was checked before."""
         if not self._in_body:
             if len(self.headers) >= MAX_HEADERS:
+                self._refuse_head()
                 raise ValueError("too many headers")
             super().on_header(name, value.rstrip(b" \t"))
 
@@ -162,13 +162,21 @@ class Connection(HttpToolsProtocol):
         """llhttp: start to answer. An exception becomes status 400."""
         if len(self.pipeline) >= MAX_WAITING or not self._is_unambiguous():
             raise ValueError("ambiguous, or too many requests")
-        self._in_body, self._unended = True, 0
+        self._in_body, self._unended, self._chunks = True, 0, 0
         self._stop("head")
         super().on_headers_complete()
         self._cycles = {each: size for each, size in self._cycles.items() if not each.response_complete}
         self._cycles[self.cycle] = sum(len(name) + len(value) for name, value in self.headers)
         # llhttp reads nothing after it: another protocol could begin there.
         self.cycle.keep_alive = self.cycle.keep_alive and not self.parser.should_upgrade()
+
+    def on_chunk_header(self) -> None:
+        """llhttp: a chunk of a body begins."""
+        self._chunks += 1
+        if self._chunks > MAX_CHUNKS:
+            message = f"expected at most {MAX_CHUNKS} chunks, found more; send larger ones"
+            self._refuse(ApiError(message, status=413, code="body_too_large"))
+            raise ValueError("too many chunks")
 
     def on_body(self, body: bytes) -> None:
         """llhttp: take a part of a body."""
@@ -193,11 +201,9 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """uvicorn: refuse what is not HTTP/1.1."""
         del msg
-        if not self._in_body and len(self.headers or ()) >= MAX_HEADERS:
-            self._refuse_head()
-            return
-        message = "expected an HTTP/1.1 request, found something else"
-        self._refuse(ApiError(message, status=400, code="not_http"))
+        if not self._is_refused:
+            message = "expected an HTTP/1.1 request, found something else"
+            self._refuse(ApiError(message, status=400, code="not_http"))
 
     def _is_unambiguous(self) -> bool:
         names = [name for name, _ in self.headers]
@@ -214,6 +220,18 @@ class Connection(HttpToolsProtocol):
             and not (self.parser.should_upgrade() and (codings or lengths))
             and all(len(value) <= MAX_LENGTH_DIGITS for value in lengths)
         )
+
+    def _make_room(self) -> None:
+        """End the connection that has waited longest, where several together hold too many bytes."""
+        holding, most = [], max(MAX_HELD, MAX_BODIES * self._limits.body)
+        if self.held:
+            holding = [each for each in self._all if each.held]
+        if len(holding) > 1 and sum(each.held for each in holding) > most:
+            longest = min((self, *holding), key=lambda each: each.waits_since)
+            message = f"expected at most {most} bytes in all requests, found more; try again later"
+            longest._refuse(ApiError(message, status=429, code="queue_full", headers=RETRY))
+            if longest.transport.get_write_buffer_size() > SMALL:
+                longest.transport.abort()
 
     def _refuse_head(self) -> None:
         message = f"expected at most {HEAD_BYTES} bytes and {MAX_HEADERS} headers, found more"
@@ -251,36 +269,6 @@ class Connection(HttpToolsProtocol):
             timer.cancel()
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address.
-
-    Args:
-        host: a name or an address, IPv4 or IPv6.
-        port: the port; 0: any free port.
-
-    Raises:
-        UsageError: this machine has no such address, or the port is not from 0 to 65535.
-        ForetellError: the port is in use, or this user may not use it.
-    """
-    try:
-        if not 0 <= port <= 65535:
-            raise OverflowError(port)
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        # It may take the address of a service that has just ended, but not a port in use.
-        return socket.create_server(address, family=family, backlog=_BACKLOG)
-    except (socket.gaierror, OverflowError, UnicodeError) as error:
-        expected, found = "an address of this machine and a port from 0 to 65535", f"{host}, port {port}"
-        raise UsageError(expected=expected, found=found, where="--host") from error
-    except OSError as error:
-        expected, found = "an address and port that may be used", error.strerror or str(error)
-        if error.errno == errno.EADDRINUSE:
-            expected, found = "a free port", f"port {port} in use"
-        fix = "stop the program that uses it, or choose another --host or --port"
-        raise ForetellError(expected=expected, found=found, where=host, fix=fix) from error
-
-
 def max_connections() -> int:
     """Return how many connections are possible, after the limit of open files is raised as far as it may."""
     if sys.platform == "win32":
@@ -294,12 +282,6 @@ def max_connections() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, limits[1]))
             files = most
     return max(1, files - _OTHER_FILES)
-
-
-def url(listening: socket.socket) -> str:
-    """Return the URL of the service."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Server(uvicorn.Server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /
 
 MAX_FILES, CONNECTIONS = 400, 600
 MAX_WAIT, MAX_LOG, MAX_MEGABYTES = 2.0, 10_000, 200.0
+UNREAD, TINY = 100, 32
 LABELS, UNITS = [f"{'a long label ' * 10}{place:05d}" for place in range(2_000)], 64
 MAX_TEXTS = MAX_VERDICTS // sum(len(label) + 30 for label in LABELS)
 _HEAD = (
@@ -106,6 +108,41 @@ def test_a_request_that_is_answered_keeps_its_connection(service: ServiceProcess
                 return (await asked).status
 
     assert asyncio.run(answered()) == 200
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_large_answers_that_nobody_reads_make_room(service: ServiceProcess, at_once: bool) -> None:
+    body = request("/v1/classify", {"model": "many", "texts": ["the mind"] * MAX_TEXTS})
+    service.forget_peak()
+    before = service.megabytes()
+    with ExitStack() as open_ones:
+        for _ in range(UNREAD):
+            connection = open_ones.enter_context(socket.create_connection(service.address, timeout=10))
+            connection.send(body)
+            if not at_once:
+                assert connection.recv(12) == b"HTTP/1.1 200"
+        answers = asyncio.run(_ask(service, *map(usual, range(3)), LARGE))
+        assert [answer.status for answer in answers] == [200] * 4
+        time.sleep(0.5)
+        (answer,) = asyncio.run(_ask(service, body))
+        assert (answer.status, len(answer.json()["answers"])) == (200, MAX_TEXTS)
+    assert service.megabytes("VmHWM") - before <= MAX_MEGABYTES
+
+
+def test_a_body_in_tiny_chunks_holds_nobody_up(service: ServiceProcess) -> None:
+    head = b"POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    content = head + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 900_000
+
+    async def attacked() -> list[Answer]:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(TINY):
+                group.create_task(_ask(service, content))
+            await asyncio.sleep(0.05)
+            return await _ask(service, *map(usual, range(10)))
+
+    answers = asyncio.run(attacked())
+    assert [answer.status for answer in answers] == [200] * 10
+    assert max(answer.seconds for answer in answers) <= MAX_WAIT
 
 
 @pytest.mark.parametrize(

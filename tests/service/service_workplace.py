@@ -16,13 +16,14 @@ import httpx
 import pytest
 
 from foretell.annotation.annotation import Annotation
+from foretell.cli.serve import bind, url
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.service.app import create_app
 from foretell.service.auth import Access
 from foretell.service.limits import Limits
 from foretell.service.models import Service
-from foretell.service.server import Server, bind, url
+from foretell.service.server import Server
 from tests.builders import write_random
 
 TEXT = "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"

@@ -19,13 +19,14 @@ import httpx
 import pytest
 from service_workplace import Running, everything, held_up, running, until
 
+from foretell.cli.serve import bind
 from foretell.errors import ForetellError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.writing import Writing
 from foretell.service.limits import Limits
 from foretell.service.routes import predictions
-from foretell.service.server import HEAD_BYTES, MAX_WAITING, Connection, bind
+from foretell.service.server import HEAD_BYTES, MAX_CHUNKS, MAX_WAITING, Connection
 
 SECONDS = 2.0
 LITTLE = 4096
@@ -71,7 +72,7 @@ TWO_WAYS = {
     "a body and an upgrade": CLASSIFY + UPGRADE + LENGTH + b"\r\n" + BODY,
 }
 HEADERS = b"X-Empty:\r\nhOST:\t localhost \t\r\nX-Request-ID: mine \t\r\n\r\n"
-SPACES = b"1\r\n \r\n" * HEAD_BYTES
+SPACES = b"64\r\n%s\r\n" % (b" " * 100) * (MAX_CHUNKS - 2)
 ONE_WAY = {
     "headers as one likes": (LIVE + HEADERS + CLOSING, 2),
     "a length": (POST + CLOSING, 2),
