@@ -89,16 +89,16 @@ class Connection(HttpToolsProtocol):
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._unended = self._chunks = 0
         self._is_refused = self._in_body = False
-        self._began_waiting = self.loop.time()
+        self._began_waiting, self._stopped_reading = self.loop.time(), math.inf
         # The requests without an answer, and the bytes of each. uvicorn tells only the newest of them that
         # the client has left.
         self._cycles: dict[RequestResponseCycle, int] = {}
 
     @property
     def waits_since(self) -> float:
-        """Since when it has had no whole request that is not answered, by the event loop's clock."""
+        """Since when it has had no whole request without an answer, or has not read, by the loop's clock."""
         is_answering = not all(each.response_complete or each.more_body for each in self._cycles)
-        return math.inf if is_answering else self._began_waiting
+        return min(self._stopped_reading, math.inf if is_answering else self._began_waiting)
 
     @property
     def held(self) -> int:
@@ -142,12 +142,14 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """asyncio: send no more, and give the client a time to read what was sent."""
         super().pause_writing()
+        self._stopped_reading = self.loop.time()
         self._start("reading", self._limits.seconds, self.transport.abort)
         self._make_room()
 
     def resume_writing(self) -> None:
         """asyncio: send more, since the client has read most of it."""
         super().resume_writing()
+        self._stopped_reading = math.inf
         self._stop("reading")
 
     def on_header(self, name: bytes, value: bytes) -> None:

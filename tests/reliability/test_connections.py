@@ -111,14 +111,17 @@ def test_a_request_that_is_answered_keeps_its_connection(service: ServiceProcess
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_large_answers_that_nobody_reads_make_room(service: ServiceProcess, at_once: bool) -> None:
+@pytest.mark.parametrize("more", [b"", _GET + b"\r\n"], ids=["", "and another request"])
+def test_large_answers_that_nobody_reads_make_room(
+    service: ServiceProcess, at_once: bool, more: bytes
+) -> None:
     body = request("/v1/classify", {"model": "many", "texts": ["the mind"] * MAX_TEXTS})
     service.forget_peak()
     before = service.megabytes()
     with ExitStack() as open_ones:
         for _ in range(UNREAD):
             connection = open_ones.enter_context(socket.create_connection(service.address, timeout=10))
-            connection.send(body)
+            connection.send(body + more)
             if not at_once:
                 assert connection.recv(12) == b"HTTP/1.1 200"
         answers = asyncio.run(_ask(service, *map(usual, range(3)), LARGE))
