@@ -192,6 +192,7 @@ def test_a_lock_whose_file_was_deleted_meanwhile_is_not_one(
 
 def test_the_log_is_rewound_to_the_checkpoint(tmp_path: Path) -> None:
     with opened(tmp_path / "m") as run:
+        assert run.resumed() is None
         for step in (1, 2, 3):
             run.log(step=step, loss=1.0 / step, valid_loss=None)
         run.checkpoints.save(2, {}, {})
@@ -202,6 +203,24 @@ def test_the_log_is_rewound_to_the_checkpoint(tmp_path: Path) -> None:
         lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     assert [(line["step"], line["loss"]) for line in lines] == [(1, 1.0), (2, 0.5)]
     assert "valid_loss" not in lines[1]
+
+
+def test_numbers_and_the_graph_are_also_for_tensorboard(tmp_path: Path) -> None:
+    import tensorflow as tf
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    graph = tf.function(lambda x: x + 1).get_concrete_function(tf.constant(1)).graph
+    for name, board in (("m", tmp_path / "board"), ("other", None)):
+        with opened(tmp_path / name, tensorboard=board) as run:
+            run.log(step=1, loss=2.0, valid_loss=None)
+            run.log_graph(graph)
+            run.log(step=2, loss=0.5)
+    read = EventAccumulator(str(tmp_path / "board"))
+    read.Reload()
+    assert read.Tags()["graph"]
+    assert read.Tags()["tensors"] == ["loss"]
+    values = [(each.step, tf.make_ndarray(each.tensor_proto)) for each in read.Tensors("loss")]
+    assert values == [(1, 2.0), (2, 0.5)]
 
 
 def small_model(metrics: dict[str, Any]) -> Model:
