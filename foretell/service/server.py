@@ -80,11 +80,16 @@ _M_ARENA_MAX = -8
 
 
 class Connection(HttpToolsProtocol):
-    """One connection of a service with these limits; of more than `max_connections` one is closed."""
+    """One connection of a service with these limits; of more than `max_connections` one is closed.
 
-    def __init__(self, *, limits: Limits, max_connections: int, **options: Any) -> None:
+    `held_by` is what each connection of the service held when it was last looked at.
+    """
+
+    def __init__(
+        self, *, limits: Limits, max_connections: int, held_by: dict[Connection, int], **options: Any
+    ) -> None:
         super().__init__(**options)
-        self._limits, self._max = limits, max_connections
+        self._limits, self._max, self._held_by = limits, max_connections, held_by
         self._all = cast(set[Connection], self.connections)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._unended = self._chunks = 0
@@ -124,6 +129,7 @@ class Connection(HttpToolsProtocol):
         for name in list(self._timers):
             self._stop(name)
         self.pipeline.clear()
+        self._held_by.pop(self, None)
         self._end_all()
         super().connection_lost(exc)
 
@@ -225,10 +231,14 @@ class Connection(HttpToolsProtocol):
 
     def _make_room(self) -> None:
         """End the connection that has waited longest, where several together hold too many bytes."""
-        holding, most = [], max(MAX_HELD, MAX_BODIES * self._limits.body)
-        if self.held:
-            holding = [each for each in self._all if each.held]
-        if len(holding) > 1 and sum(each.held for each in holding) > most:
+        most = max(MAX_HELD, MAX_BODIES * self._limits.body)
+        self._held_by[self] = self.held
+        if sum(self._held_by.values()) <= most:
+            return
+        # Some have got their answers since.
+        self._held_by.update((each, each.held) for each in self._all)
+        holding = [each for each, held in self._held_by.items() if held]
+        if len(holding) > 1 and sum(self._held_by.values()) > most:
             longest = min((self, *holding), key=lambda each: each.waits_since)
             message = f"expected at most {most} bytes in all requests, found more; try again later"
             longest._refuse(ApiError(message, status=429, code="queue_full", headers=RETRY))
@@ -299,7 +309,7 @@ class Server(uvicorn.Server):
         self, app: ASGIApp, service: Service, *, on_ready: Callable[[], None] = lambda: None
     ) -> None:
         self._service, self._on_ready = service, on_ready
-        protocol = partial(Connection, limits=service.limits, max_connections=max_connections())
+        protocol = partial(Connection, limits=service.limits, max_connections=max_connections(), held_by={})
         config = uvicorn.Config(
             app,
             # uvicorn calls it with keyword arguments, as it would a class.
