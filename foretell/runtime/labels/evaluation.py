@@ -55,9 +55,7 @@ def evaluation_report(
     if not len(labels):
         raise DataError(expected="at least one text with a label", found="none")
     best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    all_names = [*names, *sorted(set(labels) - set(names))]
-    index = {name: i for i, name in enumerate(all_names)}
-    true_ids = np.array([index[label] for label in labels])
+    all_names, true_ids = _true_ids(labels, names)
     report: Report = {"texts": len(labels), **label_metrics(true_ids, best, all_names)}
     report["calibration_error"] = calibration_error(confidence, true_ids == best)
     report["log_loss"] = log_loss(true_ids, probabilities) if len(all_names) == len(names) else None
@@ -73,6 +71,13 @@ def evaluation_report(
     if costs is not None:
         report["threshold"] = _threshold(labels, probabilities, names, costs, positive)
     return report
+
+
+def _true_ids(labels: Sequence[str], names: Sequence[str]) -> tuple[list[str], Integers]:
+    """Return `names` followed by the other labels, sorted, and the place of each label [text] among them."""
+    all_names = [*names, *sorted(set(labels) - set(names))]
+    place_of = {name: place for place, name in enumerate(all_names)}
+    return all_names, np.array([place_of[label] for label in labels])
 
 
 def _slices(by: Column, measured: Callable[[Integers], Report], keys: Sequence[str]) -> Report:
@@ -125,11 +130,8 @@ def comparison_report(examples: Examples, rows_a: Array, rows_b: Array, names: S
     Raises:
         DataError: no text has a label out of `names`.
     """
-    others = sorted(set(examples.labels) - set(names))
     check_any_known(examples.labels, names, examples.name)
-    all_names = [*names, *others]
-    place_of = {name: place for place, name in enumerate(all_names)}
-    true_ids = np.array([place_of[label] for label in examples.labels])
+    all_names, true_ids = _true_ids(examples.labels, names)
     a, b = rows_a.argmax(axis=1), rows_b.argmax(axis=1)
     metrics = [label_metrics(true_ids, ids, all_names) for ids in (a, b)]
     heads = [{key: float(each[key]) for key in ("accuracy", "macro_f1")} for each in metrics]
