@@ -56,8 +56,7 @@ class Session:
         read: returns the verified graph; called again in each forked child.
         graph: the graph; None: `read` is called now, too. It is never opened by a name, which another file
             could have since it was verified.
-        tried: whether it is of unknown origin, and so first run once in bounded memory and time. It may be a
-            large one, and has an arena.
+        tried: whether it is of unknown origin: it is run once in bounded memory and time, and has an arena.
 
     Attributes:
         inputs, outputs: those of the graph.
@@ -89,7 +88,7 @@ class Session:
 
     def _open(self, graph: Graph) -> None:
         # ONNX Runtime does not hold the shared weights itself.
-        self._session = _open(graph, self.path, has_arena=self._has_arena)
+        self._session = _open(graph, self.path, arena=self._has_arena)
         self._weights, self._pid = graph[1], os.getpid()
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Array]) -> list[Array]:
@@ -151,15 +150,13 @@ def check_threads(threads: int | None) -> int:
     return threads
 
 
-def _open(
-    graph: Graph, path: Path, *, has_arena: bool = False, is_trial: bool = False
-) -> onnxruntime.InferenceSession:
+def _open(graph: Graph, path: Path, *, arena: bool, is_trial: bool = False) -> onnxruntime.InferenceSession:
     options, more = onnxruntime.SessionOptions(), dict[str, list[str]]()
     # An error is raised; nothing is written to standard error, too.
     options.log_severity_level = 4
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     # An arena keeps what its largest run needed. Only large graphs are faster with one (docs/experiments.md).
-    options.enable_cpu_mem_arena = has_arena
+    options.enable_cpu_mem_arena = arena
     content, weights = graph
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
     options.add_external_initializers(list(weights), values)
@@ -185,7 +182,7 @@ def _try_out(graph: Graph, path: Path) -> None:
     the run, which can be stopped between two operators, computes the same in an arena of bounded size.
     """
     _bounded_arena()
-    session, options = _open(graph, path, has_arena=True, is_trial=True), onnxruntime.RunOptions()
+    session, options = _open(graph, path, arena=True, is_trial=True), onnxruntime.RunOptions()
     timer = threading.Timer(MAX_TRIAL_SECONDS, setattr, (options, "terminate", True))
     timer.start()
     try:

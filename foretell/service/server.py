@@ -62,9 +62,11 @@ THREAD_SECONDS = 1.0
 MAX_CHUNKS = 2_048
 """Maximum chunks of a body. Each takes as long as 10,000 bytes of one; meanwhile nobody else is answered."""
 
-SMALL, MAX_HELD, MAX_BODIES = 1 << 14, 64 << 20, 16
-"""Bytes of unanswered requests and unread answers that are not counted of a connection; and how many all
-connections with more may have together, or as many as so many bodies of the largest size have."""
+SMALL = 1 << 14
+"""Bytes of unanswered requests and unread answers up to which a connection holds nothing that counts."""
+
+MAX_HELD, MAX_BODIES = 64 << 20, 16
+"""Maximum bytes that all connections hold together: so many, or as many as so many of the largest bodies."""
 
 MAX_CONNECTIONS, _OTHER_FILES = 1_024, 256
 """Maximum connections, and the files that a process has open beside them, at most."""
@@ -235,11 +237,12 @@ class Connection(HttpToolsProtocol):
         self._held_by[self] = self.held
         if sum(self._held_by.values()) <= most:
             return
-        # Some have got their answers since.
+        # Some of them have been answered since, or have read their answers.
         self._held_by.update((each, each.held) for each in self._all)
         holding = [each for each, held in self._held_by.items() if held]
         if len(holding) > 1 and sum(self._held_by.values()) > most:
-            longest = min((self, *holding), key=lambda each: each.waits_since)
+            # Where none waits, this one: it asked last.
+            longest = min(holding, key=lambda each: (each.waits_since, each is not self))
             message = f"expected at most {most} bytes in all requests, found more; try again later"
             longest._refuse(ApiError(message, status=429, code="queue_full", headers=RETRY))
             if longest.transport.get_write_buffer_size() > SMALL:
