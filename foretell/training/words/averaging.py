@@ -1,8 +1,7 @@
 """Training on several workers, whose weights are averaged every few steps (local SGD, Stich 2019).
 
-Each worker reads a share of the text with its own state and its own optimiser, as the ordinary loop does.
-The command hands out the words of the next steps, averages the weights, and alone measures epochs and saves
-checkpoints. The moments of Adam stay with the workers: a new worker, or a resumed training, begins without.
+Each worker reads a share of the text with its own state, as the ordinary loop does. The command hands out the
+words of the next steps, averages the weights, and alone measures epochs and saves checkpoints.
 `foretell.cluster.averaging` has the workers on Ray.
 """
 

@@ -106,8 +106,7 @@ def settings_for(
     """Return the settings of a training, and the name of their preset.
 
     A training that continues a model starts from the model's settings, with a quarter of the learning rate,
-    unless that is given: the optimiser starts anew, and at the full rate it would soon forget what the model
-    has learned.
+    unless that is given: at the full rate it would soon forget what the model has learned.
 
     Args:
         name: of the preset to start from; None: that of the model to continue, or the default preset.
