@@ -49,14 +49,9 @@ class _Features(NamedTuple):
 
 
 def count_ngrams(
-    ids: TokenIds,
-    starts: Integers,
-    size: int,
-    *,
-    longest: int = LONGEST,
-    min_texts: int = 2,
+    ids: TokenIds, starts: Integers, size: int, *, longest: int = LONGEST, min_texts: int = 2,
     max_ngrams: int | None = None,
-) -> CountedTexts:
+) -> CountedTexts:  # fmt: skip
     """Find the n-grams of texts that lie one after another.
 
     An n-gram can be in `min_texts` texts only if both n-grams one word shorter are, so each length is
@@ -76,12 +71,9 @@ def count_ngrams(
         SettingsError: keys would not fit in 63 bits.
     """
     if not keys_fit(size, longest):
-        raise SettingsError(
-            expected=f"n-grams of {longest} words whose keys fit in 63 bits",
-            found=f"{size:,} words",
-            where="vocabulary",
-            fix="set a smaller --vocabulary",
-        )
+        expected, found = f"n-grams of {longest} words whose keys fit in 63 bits", f"{size:,} words"
+        fix = "set a smaller --vocabulary"
+        raise SettingsError(expected=expected, found=found, where="vocabulary", fix=fix)
     text_of = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
     at = np.flatnonzero((ids >= FIRST_WORD) & (ids < size)).astype(np.int32)
     # An n-gram is identified by the rank of its first n - 1 words, among those at the same position, and its

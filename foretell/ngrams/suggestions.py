@@ -114,14 +114,9 @@ class Measurement:
     """
 
     def __init__(
-        self,
-        keyboard: Keyboard,
-        output: Callable[[Floats], Logits],
-        kneser_ney: KneserNey | None,
-        interpolation: Interpolation | None,
-        cache: ContinuousCache,
-        size: int = CACHE,
-    ) -> None:
+        self, keyboard: Keyboard, output: Callable[[Floats], Logits], kneser_ney: KneserNey | None,
+        interpolation: Interpolation | None, cache: ContinuousCache, size: int = CACHE,
+    ) -> None:  # fmt: skip
         self._keyboard, self._output, self._cache, self._size = keyboard, output, cache, size
         self._kneser_ney, self._interpolation = kneser_ney, interpolation
         # The text so far, as far as what follows depends on it.

@@ -110,6 +110,7 @@ def create_app(service: Service, access: Access) -> ASGIApp:
         # FastAPI's documentation pages load scripts from another server.
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=_lifespan,
         exception_handlers={HTTPException: answer_exception},
         separate_input_output_schemas=False,

@@ -59,13 +59,9 @@ class Access:
     """
 
     def __init__(
-        self,
-        address: str,
-        *,
-        hosts: Iterable[str] = (),
-        origins: Iterable[str] = (),
+        self, address: str, *, hosts: Iterable[str] = (), origins: Iterable[str] = (),
         token: bytes | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if token is None and not is_loopback(address):
             raise UsageError(
                 expected="a token if other machines can reach the service",

@@ -23,9 +23,10 @@ _TYPES: dict[int, ErrorType] = {
     429: "rate_limit_error",
 }
 _MESSAGES = {
-    404: "expected a path that GET /openapi.json lists, found another",
+    404: "expected a path that GET /openapi.json lists, such as /v1/completions, found another",
     405: "expected a method that GET /openapi.json lists for this path, found another",
 }
+_UNSUPPORTED = ("echo", "suffix", "logit_bias", "presence_penalty", "frequency_penalty")
 CLIENT_CLOSED = 499
 """nginx's status for a request whose client closed the connection before the response began."""
 
@@ -62,17 +63,23 @@ class ApiError(Exception):
 
 def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
     """Return the error of a body that does not match its schema, from pydantic's without their inputs."""
-    # Of the alternatives of a union, the one that matched furthest.
-    error = max(errors, key=lambda each: len(each["loc"]))
+    # Of the alternatives of a union, the one that matched furthest, and rather a list than one text.
+    error = max(errors, key=lambda each: (len(each["loc"]), each["type"] != "string_type"))
     if error["type"] == "json_invalid":
-        return ApiError(f"expected JSON, found invalid JSON: {error['msg']}", code="json_invalid", status=400)
+        found = error["msg"].replace("Invalid", "invalid", 1)
+        return ApiError(f"expected JSON, found {found}", code="json_invalid", status=400)
     parts = [str(part) for part in error["loc"] if isinstance(part, int) or part.isidentifier()]
     # The others are what pydantic adds for the alternatives of a union.
     name = ".".join(part for part in parts if part not in ("str", "list", "constrained")) or None
     if error["type"] == "extra_forbidden":
         message = f"expected a known parameter, found {name}; leave it out"
         return ApiError(message, param=name, code="unknown_parameter")
-    message = f"{name or 'the body'}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+    text = error["msg"]
+    if {"string_type", "list_type"} == {each["type"] for each in errors}:
+        text = "input should be a string or a list of strings"
+    if name in _UNSUPPORTED:
+        text = "not supported; leave it out"
+    message = f"{name or 'the body'}: {text[:1].lower()}{text[1:]}"
     return ApiError(message, param=name, code=error["type"])
 
 

@@ -72,15 +72,11 @@ class LoadedModel:
             id=name,
             # None: the directory was being replaced at that moment.
             created=int(time.time()) if self.fingerprint is None else self.fingerprint[1] // 10**9,
-            job=model.job,
-            preset=model.preset,
-            tokens=model.tokenizer.style,
+            job=model.job, preset=model.preset, tokens=model.tokenizer.style,
             words=model.tokenizer.size - model.tokenizer.specials,
-            labels=model.labels,
-            multi_label=bool(getattr(model.settings, "multi_label", "")),
-            layers=[Layer(name=layer, units=units) for layer, units in layers],
-            state="fresh",
-        )
+            labels=model.labels, multi_label=bool(getattr(model.settings, "multi_label", "")),
+            layers=[Layer(name=layer, units=units) for layer, units in layers], state="fresh",
+        )  # fmt: skip
 
 
 def fingerprint(path: Path) -> tuple[int, int, int] | None:

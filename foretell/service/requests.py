@@ -136,15 +136,10 @@ async def check_texts(
 
 
 async def predict(
-    request: Request,
-    verb: str,
-    body: Body,
-    texts: str | list[str],
-    work: Callable[[LoadedModel, list[Item[Body]]], list[bytes]],
-    *,
-    job: Job | None = None,
+    request: Request, verb: str, body: Body, texts: str | list[str],
+    work: Callable[[LoadedModel, list[Item[Body]]], list[bytes]], *, job: Job | None = None,
     param: str = "texts",
-) -> tuple[LoadedModel, list[bytes]]:
+) -> tuple[LoadedModel, list[bytes]]:  # fmt: skip
     """Return the model that a request names, and its answer to each of the texts, in JSON.
 
     `work` turns items into answers, one for each and in the same order. It runs in a thread, and shares its

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from foretell.data.examples import Examples
 from foretell.data.split import places_of_equal, plain_text
+from foretell.ngrams.characters import broken_runs
 from foretell.surveying.counts import label_counts
 
 _MARKS = frozenset({"Mn", "Mc"})
@@ -37,7 +38,8 @@ _KEPT = _Kept()
 
 def _letters(text: str) -> bytes:
     """Return the letters and digits of a text, without case; b"": it has none."""
-    return unicodedata.normalize("NFKC", text).casefold().translate(_KEPT).encode("utf-8", "surrogatepass")
+    text = unicodedata.normalize("NFKC", broken_runs(text)).casefold()
+    return text.translate(_KEPT).encode("utf-8", "surrogatepass")
 
 
 def near_duplicates(texts: Iterable[str]) -> list[list[int]]:

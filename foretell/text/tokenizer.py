@@ -25,9 +25,9 @@ prediction use one Hugging Face `tokenizers.Tokenizer`, which is saved as tokeni
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -127,6 +127,7 @@ class Tokenizer:
         return cls(library_tokenizer(style, lowercase, tokens, merges), style)
 
     @classmethod
+    @functools.cache
     def without_words(cls, style: Style, *, lowercase: bool) -> Tokenizer:
         """Return a tokenizer that only splits: `runs` works as after training, every word is unknown."""
         return cls(library_tokenizer(style, lowercase, []), style)
@@ -212,7 +213,7 @@ class Tokenizer:
             spans = styles.spans_before_lowering(text, spans)
         if self.is_open:
             spans = styles.spans_in_a_row(spans, len(text))
-        elif self.style == "words" and not unicodedata.is_normalized("NFC", text):
+        elif self.style == "words" and not text.isascii():
             spans = styles.spans_before_composing(text, spans)
         ids = self._ids(encoding.ids)
         if self.start is not None:

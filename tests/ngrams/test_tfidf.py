@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import timeit
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from foretell.ngrams.characters import character_ngrams, make_alphabet
+from foretell.ngrams.characters import broken_runs, character_ngrams, make_alphabet
 from foretell.ngrams.keys import ngram_keys
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, merged
 from foretell.text.tokenizer import Tokenizer
@@ -54,6 +59,23 @@ def test_a_batch_and_one_text_give_the_same_numbers(norm: int, monkeypatch: pyte
     np.testing.assert_array_equal(whole, model.scores(ids, texts))
     np.testing.assert_allclose(whole[5], model.bias)
     assert model.scores([], []).shape == (0, 3)
+
+
+@given(st.text(st.sampled_from("aé가好 .\u0301\u0327\u0316\u0344\u034f"), max_size=60), st.integers(0, 99))
+def test_marks_in_a_row_are_sorted_thirty_at_a_time(text: str, count: int) -> None:
+    few = re.sub(r"([^\w\s]{20})[^\w\s]+", r"\1", text)
+    assert broken_runs(few) == few
+    marks = count * "\u0301"
+    broken = "\u034f".join(marks[at : at + 30] for at in range(0, count, 30))
+    assert broken_runs(f"好{marks}.A{few}") == f"好{broken}.A{few}"
+
+
+def test_time_does_not_grow_with_the_square_of_the_marks_in_a_row() -> None:
+    def seconds(count: int) -> float:
+        text = ("好" + count * "\u0301\u0327") * (50_000 // count)
+        return min(timeit.repeat(lambda: character_ngrams([text], make_alphabet(TEXTS)), number=1, repeat=3))
+
+    assert seconds(50_000) < 5 * seconds(10) + 0.1
 
 
 def test_models_with_the_same_values_become_one_with_the_sum_of_their_scores() -> None:

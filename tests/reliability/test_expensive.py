@@ -42,6 +42,8 @@ SCRIPTS: dict[str, str] = {
     "Thai": "ภาษาไทยไม่มีช่องว่าง",
     "emoji": "😀👩‍👩‍👧",
     "combining": "e\u0301\u0327\u0300",
+    "marks": "\u0301\u0327",
+    "marks in Han": "好" + 4_000 * "\u0301\u0327",
     "punctuation": "!?.,;-(",
     "spaces": " \t",
     "escapes": '\\"\n',
@@ -53,6 +55,7 @@ WRITERS = {"words": "notes", "subword": "parts", "char": "letters"}
 CLASSIFIERS = {"words": "reviews", "subword": "reviews-parts", "char": "reviews-letters"}
 """The model of each kind of token."""
 
+STOPS = [999 * "a" + end for end in "bcde"]
 WORDS = {"words": True, "top": 5, "cache": 2000}
 ROUTES: dict[str, tuple[dict[str, str], str, dict[str, Any]]] = {
     "/v1/classify": (CLASSIFIERS, "texts", {}),
@@ -62,6 +65,7 @@ ROUTES: dict[str, tuple[dict[str, str], str, dict[str, Any]]] = {
     "/v1/score": (WRITERS, "texts", {}),
     "/v1/score?": (WRITERS, "texts", WORDS),
     "/v1/completions": (WRITERS, "prompt", {"n": 4, "max_tokens": 100, "cache": 2000, "logprobs": 5}),
+    "/v1/completions?": (WRITERS, "prompt", {"max_tokens": 15_000, "stop": STOPS}),
     "/v1/states": (WRITERS | CLASSIFIERS, "text", {}),
 }
 """For each route (a ? for another use of the same one): its models, the field of texts, and the others."""

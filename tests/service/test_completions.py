@@ -110,6 +110,10 @@ def test_foretells_own_parameters_steer(create: Any, runtime: WordsRuntime) -> N
         ({"temperature": 3}, "temperature"),
         ({"max_tokens": 10**9}, "max_tokens"),
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
+        ({"stop": 2_000 * "a"}, "stop"),
+        ({"frequency_penalty": 0.5}, "frequency_penalty"),
+        ({"suffix": "."}, "suffix"),
+        ({"repetition_penalty": 1e300}, "repetition_penalty"),
         ({"prompt": [1, 2, 3]}, "prompt.0"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
     ],
@@ -120,6 +124,8 @@ def test_what_cannot_be_honoured_is_a_400_that_names_it(
     with pytest.raises(openai.BadRequestError) as caught:
         create(extra_body=body)
     assert (caught.value.type, caught.value.param) == ("invalid_request_error", param)
+    if param in ("echo", "logit_bias", "frequency_penalty", "suffix"):
+        assert f"{param}: not supported; leave it out" in str(caught.value)
 
 
 def test_values_at_which_they_mean_nothing_are_accepted(create: Any) -> None:

@@ -196,6 +196,19 @@ def test_a_full_queue_is_a_429_that_says_when(narrow: Running, monkeypatch: pyte
     assert first.result().status_code == 200
 
 
+def test_a_cache_counts_as_several_texts(narrow: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretell.service.routes.completions.BYTES_OF_A_TEXT", 1)
+    body = {"model": "notes", "prompt": "a", "max_tokens": 2, "cache": 50}
+    with ThreadPoolExecutor(1) as pool, held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
+        first = pool.submit(narrow.post, "/v1/classify", {"texts": "a"})
+        assert come.acquire(timeout=5)
+        assert narrow.post("/v1/completions", body).status_code == 429
+        assert narrow.post("/v1/completions", body | {"cache": 0}).status_code == 200
+    assert first.result().status_code == 200
+    # Alone it may take more room than there is.
+    assert narrow.post("/v1/completions", body).status_code == 200
+
+
 def test_an_answer_that_takes_too_long_is_a_503(impatient: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     with held_up(monkeypatch, LabelsRuntime, "classify"):
         late = impatient.post("/v1/classify", {"texts": "a"})

@@ -5,6 +5,8 @@ import { readSafetensors } from "./safetensors.js";
 
 const FIRST_WORD = 2;
 const LONGEST_CHARACTERS = 5;
+// No language has so many marks in a row; sorting them takes quadratic time (UAX #15, Stream-Safe Text).
+const RUN = /\p{M}{30}(?=\p{M})/gu;
 // The white space of Python's `str.split`; \s of JavaScript has other characters.
 const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u;
 
@@ -72,7 +74,7 @@ function* wordKeys(ids, size, longest) {
 // Yields the key of each n-gram of 2 to 5 characters of a word with a space on both sides.
 function* characterKeys(text, numbers) {
   const base = BigInt(numbers.size);
-  for (const word of text.toLowerCase().normalize("NFC").split(SPACES)) {
+  for (const word of text.toLowerCase().replace(RUN, "$&\u034f").normalize("NFC").split(SPACES)) {
     if (!word) continue;
     const letters = Array.from(` ${word} `, (letter) => numbers.get(letter.codePointAt(0)));
     for (let start = 0; start < letters.length; start++) {

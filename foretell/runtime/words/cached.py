@@ -29,8 +29,9 @@ from foretell.runtime.words.sampling import check_value, log_softmax
 class CachedNetwork(StreamNetwork):
     """A network with a cache; its logits are log-probabilities.
 
-    State: hidden values, [stream, size + 1, embedding], the last of them of the last word read; the word
-    after each, [stream, size + 1], `NONE` or `PENDING`; then the network's state.
+    State: hidden values, [stream, place, embedding], the last of them of the last word read; the word
+    after each, [stream, place], `NONE` or `PENDING`; then the network's state. There are at most size + 1
+    places, and after a few words few: many short texts take little memory.
 
     The network's state begins with hidden values, as that of `LstmNetwork` does.
     """
@@ -40,18 +41,18 @@ class CachedNetwork(StreamNetwork):
 
     def zero_state(self) -> State:
         state = self._network.zero_state()
-        hidden = np.zeros((1, self._size + 1, state[0].shape[2]), np.float32)
-        return (hidden, np.full((1, self._size + 1), NONE, np.int64), *state)
+        return (np.zeros((1, 1, state[0].shape[2]), np.float32), np.full((1, 1), NONE, np.int64), *state)
 
     def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
         logits, after = self._network.advance(ids, state[2:])
         logps = log_softmax(logits, np.float32)
         hidden, words = self._read(ids, state, after)
+        first = state[0].shape[1]
         for stream in range(len(ids)):
             # Of all steps at once: one product of matrices instead of one of a vector for each.
-            products = hidden[stream, self._size + 1 :] @ hidden[stream].T
+            products = hidden[stream, first:] @ hidden[stream].T
             for step in range(ids.shape[1]):
-                pairs = slice(step + 1, step + 1 + self._size)
+                pairs = slice(max(0, first + step - self._size), first + step)
                 logps[stream, step] = self._cache.add(
                     logps[stream, step], products[step, pairs], words[stream, pairs]
                 )
@@ -59,11 +60,12 @@ class CachedNetwork(StreamNetwork):
 
     def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
         network_logps, after = self._network.score_later(ids, state[2:])
+        first = state[0].shape[1]
         hidden, words = self._read(ids[None, :-1], state, after)
 
         def logps() -> LogProbabilities:
             followed = np.append(words[0, :-1], ids[-1])
-            cached = probabilities(self._cache.theta, hidden[0], followed, self._size, first=self._size + 1)
+            cached = probabilities(self._cache.theta, hidden[0], followed, self._size, first=first)
             return self._cache.logs(network_logps(), *cached)
 
         return logps, (*self._kept(hidden, words), *after)

@@ -50,7 +50,7 @@ class Sampling:
         check_value(0 < self.top_p <= 1, "a number above 0 and at most 1", "top-p", self.top_p)
         check_value(0 <= self.min_p <= 1, "a number from 0 to 1", "min-p", self.min_p)
         penalty = self.repetition_penalty
-        check_value(0 < penalty < math.inf, "a number above 0", "repetition-penalty", penalty)
+        check_value(0 < penalty <= 100, "a number above 0, up to 100", "repetition-penalty", penalty)
 
 
 def check_value(holds: bool, expected: str, where: str, value: float) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
@@ -198,6 +197,7 @@ class WordCount:
 
     def __init__(self, words: int) -> None:
         self._words_left, self._run = words, ""
+        self._split = Tokenizer.without_words("words", lowercase=False).runs
 
     def is_complete_before(self, piece: str) -> bool:
         """Add a piece of text; return whether the text before had all its words.
@@ -205,20 +205,15 @@ class WordCount:
         The piece then begins another word, or follows the last one with white space.
         """
         if piece[:1].isspace():
-            self._words_left -= len(_splitter()(self._run))
+            self._words_left -= len(self._split(self._run))
             self._run = ""
             if self._words_left <= 0:
                 return True
         self._run += piece
-        words = _splitter()(self._run)
+        words = self._split(self._run)
         if len(words) > _MAX_WORDS_OPEN:
             n_closed = len(words) - _MAX_WORDS_OPEN // 2
             self._words_left -= n_closed
             words = words[n_closed:]
             self._run = "".join(words)
         return len(words) > self._words_left
-
-
-@cache
-def _splitter() -> Callable[[str], list[str]]:
-    return Tokenizer.without_words("words", lowercase=False).runs

@@ -35,6 +35,12 @@ _EXAMPLE = {"model": "notes", "prompt": "What stands in the", "max_tokens": 6, "
 
 TURN_SECONDS = 0.01
 
+# Each word that is written is compared with the beginnings of all of them.
+Stop = Annotated[str, Field(max_length=1000)]
+
+BYTES_OF_A_TEXT = 1 << 15
+"""A continuous cache of so many bytes counts as one more waiting text: 2,048 of them hold 64 MiB."""
+
 LAST_SECONDS = 0.2
 """Seconds in which a client must read the rest of a stream whose time has passed."""
 
@@ -65,12 +71,12 @@ class CompletionRequest(RequestBody):
     stream_options: StreamOptions | None = Field(default=None, description="Only with stream.")
     logprobs: Integer | None = Field(default=None, ge=0, le=5)
     echo: Literal[False] | None = None
-    stop: str | Annotated[list[str], Field(max_length=4, fail_fast=True)] | None = None
+    stop: Stop | Annotated[list[Stop], Field(max_length=4, fail_fast=True)] | None = None
     seed: Integer | None = None
     user: object = None
     top_k: Integer = Field(default=0, ge=0)
     min_p: float = Field(default=0.0, ge=0, le=1)
-    repetition_penalty: float = Field(default=1.0, gt=0)
+    repetition_penalty: float = Field(default=1.0, gt=0, le=100)
     avoid_unknown: bool = True
     unfinished: bool = False
     cache: Cache = 0
@@ -133,7 +139,7 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
     )
     add_log_fields(request.scope, model=it.model.name, texts=it.count, stream=bool(body.stream))
     with ExitStack() as stack:
-        stack.enter_context(it.lane.count(it.count))
+        stack.enter_context(it.lane.count(it.count + it.cache_bytes // BYTES_OF_A_TEXT))
         service.metrics.texts.labels(it.model.name, "completions").inc(it.count)
         if body.stream:
             events = it.events()
@@ -153,6 +159,8 @@ class Generation:
         self.count = self.n * len(self.prompts)
         self.max_tokens = 16 if body.max_tokens is None else body.max_tokens
         self.lane = service.lanes[lane_of(self.prompts * self.n)]
+        # Of one continuation: the others follow it.
+        self.cache_bytes = 4 * body.cache * getattr(self.model.model.settings, "embedding_size", 0)
         self._n_words = 0
         self._head: dict[str, object] = {
             "id": f"cmpl-{secrets.token_hex(12)}",

@@ -334,15 +334,9 @@ def _states(model: LoadedModel, items: Sequence[Item[StatesRequest]]) -> list[by
     unit = body.unit if body.unit is not None else (active or [0])[0]
     values = {name: getattr(gates, name)[:, unit].tolist() for name in GateValues.model_fields}
     answer = StatesResponse(
-        model=model.name,
-        layer=body.layer or layers[0].name,
-        unit=unit,
-        layers=layers,
-        liveliest=active,
+        model=model.name, layer=body.layer or layers[0].name, unit=unit, layers=layers, liveliest=active,
         backward=gates.backward,
         steps=[Step(text=text[start:end], start=start, end=end) for start, end in gates.spans],
-        cell=gates.cell[:, unit].tolist(),
-        hidden=gates.hidden[:, unit].tolist(),
-        gates=GateValues(**values),
-    )
+        cell=gates.cell[:, unit].tolist(), hidden=gates.hidden[:, unit].tolist(), gates=GateValues(**values),
+    )  # fmt: skip
     return [to_json(answer)]
