@@ -165,7 +165,8 @@ def describe(event: Event) -> str:
 
 
 def _metrics(event: Progress) -> str:
-    parts = [f"loss {event.loss:.3f}", percent(event.accuracy), f"{event.speed:,.0f} {event.unit}/s"]
+    accuracy, speed = f"accuracy {percent(event.accuracy)}", f"{event.speed:,.0f} {event.unit}/s"
+    parts = [f"training loss {event.loss:.3f}", accuracy, speed]
     if event.seconds_left is not None:
         parts.append(f"{duration(event.seconds_left)} left")
     if event.best is not None:
@@ -174,12 +175,12 @@ def _metrics(event: Progress) -> str:
 
 
 def _epoch(event: EpochDone) -> str:
-    line = f"epoch {event.epoch}/{event.epochs}  step {event.step:,}  loss {event.loss:.3f}"
-    line += f"  {percent(event.accuracy)}"
+    line = f"epoch {event.epoch}/{event.epochs}  step {event.step:,}  training loss {event.loss:.3f}"
+    line += f"  accuracy {percent(event.accuracy)}"
     if event.valid_loss is not None:
         line += f"  validation: loss {event.valid_loss:.3f}"
     if event.valid_accuracy is not None:
-        line += f"  {percent(event.valid_accuracy)}"
+        line += f"  accuracy {percent(event.valid_accuracy)}"
     return line + ("  (best)" if event.is_best else "")
 
 

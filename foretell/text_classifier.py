@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from foretell.arrays import Array
 from foretell.artifacts.directory import Home
 from foretell.config import LabelsSettings, with_changes
-from foretell.data.checks import check_learnable
+from foretell.data.checks import check_any, check_learnable
 from foretell.data.estimator_inputs import (
     SEPARATOR,
     evaluation_data,
@@ -146,7 +146,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             X: texts, [text]: a list, an array, a column of a table, an iterator; or, without `y`, a file, a
                 folder, a named set or a table (pandas, polars, Arrow, Hugging Face) that has the labels too.
             y: the label of each text, [text]: strings, numbers or booleans. A row with None, NaN or
-                the number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators; if only
+                the number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators, with a
+                warning where the others are 0 and 1, since -1 may then be a label; if only
                 one other label occurs, -1 is a label. Texts may have several labels, or none: give a matrix
                 [text, label] of 0 and 1, where NaN means unknown, or a list of labels for each text.
             unlabelled: more texts of the same kind without labels: a list, a table, or files.
@@ -376,6 +377,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         with shown(self.verbose) as show:
             for note in examples.notes:
                 show(Note(text=note))
+            check_any(examples)
             if folds is not None:
                 from foretell.cross_validation import cross_validate
 

@@ -130,6 +130,7 @@ def test_rows_without_a_label_are_unlabelled_texts() -> None:
     np.testing.assert_array_equal(more.predict_proba(TEXTS), semi.predict_proba(TEXTS))
 
 
+@pytest.mark.filterwarnings("ignore:.* as unlabelled")
 def test_unlabelled_rows_work_in_a_pipeline_and_in_cross_validation() -> None:
     same = FunctionTransformer(lambda X: [text.upper() for text in X])
     y = [label if i % 3 else -1 for i, label in enumerate([0, 1] * 12)]

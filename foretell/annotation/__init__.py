@@ -22,11 +22,14 @@ COMMANDS = {
 """The keys that are not for labels, and what they do."""
 
 _FOR_LABELS = [*"123456789", *(letter for letter in ascii_lowercase if letter not in COMMANDS)]
+_OWN = {"0", *_FOR_LABELS}
 
 
 def keys_of(labels: Sequence[str]) -> dict[str, str]:
     """Return the label of each key, in the order of the labels: 1 to 9, then letters.
 
-    Labels after the 28th have no key; they are chosen by their name.
+    A label that is such a key itself, or 0, has this key. Labels for which no key is left are chosen by their
+    name.
     """
-    return dict(zip(_FOR_LABELS, labels, strict=False))
+    others = iter([key for key in _FOR_LABELS if key not in labels])
+    return {key: label for label in labels if (key := label if label in _OWN else next(others, ""))}

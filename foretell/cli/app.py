@@ -232,7 +232,7 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "export": Command(
-        help="Write a model for use without foretell: ONNX, or the browser.",
+        help="Write a model for other programs: ONNX, or the browser.",
         more=(
             "The exported folder holds the model, its tokenizer and labels, and a README with code for "
             "Python and JavaScript. The exported model is compared with the original on 200 texts before "

@@ -154,6 +154,7 @@ def _wrong_usage(error: CycloptsError, tokens: Sequence[str]) -> str:
         known = [name.lstrip("-") for each in error.argument_collection for name in each.names]
         fix = did_you_mean(word.strip("[]"), known) or see
     message = " ".join(str(error).split()).replace("into float", "into a number")
+    message = re.sub(r"^Unused Tokens: \[(.*)\]\.?$", r"expected no further argument, found \1", message)
     # A list that is cut off helps less than what was meant, as does an option that is spelled like it.
     message = re.sub(r" Available commands: .* \.\.\.?$", "", message)
     message = message if see in fix else re.sub(r" Did you mean [^?]*\?$", "", message)

@@ -31,7 +31,7 @@ def export(
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
 ) -> None:
-    """Write a model as a folder that runs without foretell, and check that it gives the same answers.
+    """Write a model as a folder for other programs, and check that it gives the same answers.
 
     Args:
         model: Model directory.
@@ -69,5 +69,7 @@ def export(
         before = f"{percent(loss.before)} before, on {loss.count:,} answers"
         line = f"accuracy {percent(loss.after)} by --int8, {before}"
     Writer(format, list(record)).write(record, f"{folder}: {megabytes(exported.size)}; {line}")
+    if (folder / "tfidf.safetensors").exists():
+        note("model.onnx alone gives some texts another label: README.md adds tfidf.safetensors")
     if not exported.whole:
         note("the export leaves the kept teacher out: some texts get another label")

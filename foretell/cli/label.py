@@ -14,7 +14,7 @@ from foretell.cli.inputs import STDIN
 from foretell.cli.options import ANY_TEXTS, OUTPUT, TextInput, Whole, expect
 from foretell.cli.output import excerpt, listed, note, show, show_notes
 from foretell.errors import DataError
-from foretell.readable import percent, visible
+from foretell.readable import did_you_mean, percent, visible
 
 if TYPE_CHECKING:
     from foretell.annotation.annotation import Annotation, Item
@@ -165,7 +165,8 @@ class LabelSession:
         elif verb == "help":
             self._show_help()
         else:
-            note(f"expected a key or a label, found {excerpt(visible(command), 30)!r}; ? lists the keys")
+            near = did_you_mean(command, self._annotation.labels) or "? lists the keys"
+            note(f"expected a key or a label, found {excerpt(visible(command), 30)!r}; {near}")
         if self._is_terminal and (label is not None or verb in _OTHERS):
             note(label or verb)
 
@@ -187,5 +188,9 @@ class LabelSession:
 
     def _show_help(self) -> None:
         keyed = [f"{key} {label}" for key, label in self._keys.items()]
-        note("labels: " + "  ".join([*keyed, *self._annotation.labels[len(keyed) :]]))
-        note("others: " + "  ".join(f"{key} {what}" for key, what in _COMMANDS.items()))
+        others = [label for label in self._annotation.labels if label not in self._keys.values()]
+        note("labels: " + "  ".join([*keyed, *others]))
+        # A label that is called like a key is what this key means: the command has its name only.
+        labels = self._annotation.labels
+        commands = (what if key in labels else f"{key} {what}" for key, what in _COMMANDS.items())
+        note("others: " + "  ".join(commands))

@@ -25,10 +25,7 @@ def check_learnable(examples: Examples) -> None:
     Raises:
         DataError: no texts, fewer than two labels, or a label of its own for nearly every text.
     """
-    if not len(examples):
-        reasons = ", ".join(f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items())
-        found = f"none ({reasons})" if reasons else "none"
-        raise DataError(expected="texts with labels", found=found, where=examples.name)
+    check_any(examples)
     names, n_texts = examples.label_names, len(examples)
     choose = f"name another column with {spelled('label', 'COLUMN')}"
     if len(names) < 2:
@@ -41,6 +38,14 @@ def check_learnable(examples: Examples) -> None:
         found = f"{len(names):,} different labels for {n_texts:,} texts{dates}"
         expected = "labels that several texts share"
         raise DataError(expected=expected, found=found, where=examples.name, fix=choose)
+
+
+def check_any(examples: Examples) -> None:
+    """Raise DataError where there are no texts with labels."""
+    if not len(examples):
+        reasons = ", ".join(f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items())
+        found, fix = f"none ({reasons})" if reasons else "none", "give records that have both"
+        raise DataError(expected="texts with labels", found=found, where=examples.name, fix=fix)
 
 
 def data_notes(examples: Examples) -> list[str]:

@@ -54,7 +54,7 @@ class Columns:
 
     def add_note(self, source: str, options: ReadOptions, notes: list[str]) -> None:
         """Add the note on which columns were chosen, unless the user named the text column."""
-        labels = f", labels from '{self.label}'" if self.label is not None else ""
+        labels = f", labels from '{self.label}'" if self.label is not None and options.need_label else ""
         if options.text is None:
             note(notes, f"{source}: texts from the column '{self.text}'{labels}")
 

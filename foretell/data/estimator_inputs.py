@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import numbers
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -54,13 +55,9 @@ class EstimatorData:
 
 
 def training_data(
-    x: object,
-    y: object,
-    sample_weight: object = None,
-    hints: str | Path | Mapping[object, object] | None = None,
-    teacher: object = None,
-    **how: Unpack[Reading],
-) -> EstimatorData:
+    x: object, y: object, sample_weight: object = None,
+    hints: str | Path | Mapping[object, object] | None = None, teacher: object = None, **how: Unpack[Reading],
+) -> EstimatorData:  # fmt: skip
     """Return what `fit` was given as examples; with hints and no label, the hints are the examples.
 
     `how` are the options of reading, where `x` is a source of records. With a teacher, `y` may be missing:
@@ -124,6 +121,9 @@ def estimator_data(
     else:
         _check_not_swapped(texts, list(rows))
         places, notes = labelled_rows(rows)
+        if notes and {str(rows[place]).removesuffix(".0") for place in places} == {"0", "1"}:
+            # Negative, neutral and positive are written as -1, 0 and 1, too.
+            warnings.warn(notes[0], UserWarning, stacklevel=4)
         typed = _typed([rows[place] for place in places])
         labels, classes, label_type = list(map(str, typed.tolist())), np.unique(typed), dtype_type(typed)
         if len(different := set(labels)) != len(classes):

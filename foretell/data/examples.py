@@ -217,12 +217,9 @@ def value_of(value: object) -> str:
 
 
 def gather(
-    records: Iterable[Record],
-    name: str,
-    notes: list[str],
-    kept: Callable[[int, Record], object] = lambda _, __: None,
-    separator: str = "",
-) -> Examples:
+    records: Iterable[Record], name: str, notes: list[str],
+    kept: Callable[[int, Record], object] = lambda _, __: None, separator: str = "",
+) -> Examples:  # fmt: skip
     """Return the examples of records; drop records without a text or a label, with a note.
 
     `kept` is called with the number (from 1) and the record of each example. With the `separator` of the

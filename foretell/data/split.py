@@ -56,14 +56,9 @@ class Split:
 
 
 def make_split(
-    examples: Examples,
-    *,
-    valid: Examples | None = None,
-    fraction: float,
-    seed: int,
-    unlabelled: Iterable[str] = (),
-    hints: Examples | None = None,
-) -> Split:
+    examples: Examples, *, valid: Examples | None = None, fraction: float, seed: int,
+    unlabelled: Iterable[str] = (), hints: Examples | None = None,
+) -> Split:  # fmt: skip
     """Split examples into training and validation texts; remove what would leak from one into the other.
 
     Two texts are equal where they differ only in case and white space. Without `valid`, each label keeps its

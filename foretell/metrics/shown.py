@@ -5,6 +5,7 @@ Pure functions of what `metrics.json` holds; the report, the command line and Py
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from foretell.readable import duration, percent
@@ -58,14 +59,13 @@ _TILES = (
     *("accuracy", "perplexity", "top1_accuracy", "keystrokes_saved", "micro_f1", "macro_f1"),
     *("valid_accuracy", "valid_perplexity", "bits_per_byte", "calibration_error", "valid_loss"),
 )
+# The ends of the keys of metrics that are shown in percent, and of those that have four decimal places.
 _SHARES = ("accuracy", "coverage", "calibration_error", "_saved")
-"""The ends of the keys of metrics that are shown in percent."""
-
 _FRACTIONS = ("f1", "precision", "recall", "loss")
-"""The ends of the keys of metrics that have four decimal places, so that they stand under each other."""
-
+# The share of texts with one label above which accuracy shows little.
 _MAJORITY_SHARE = 0.8
-"""Share of texts with one label above which accuracy shows little, 0 to 1."""
+# The standard errors by which chance alone exceeds a share in one of twenty sets.
+_CHANCE = 1.64
 
 _ON_TRAINING_TEXT = ("training", "label hints", "the last")
 
@@ -114,10 +114,8 @@ def shown_value(key: str, value: object) -> str | None:
 
 
 def count(value: float) -> str:
-    """Return a number for people: 12 345, or four digits of a fraction."""
-    if float(value).is_integer() or abs(value) >= 1000:
-        return f"{value:,.0f}".replace(",", "\u202f")
-    return f"{value:.4g}"
+    """Return a number for people: 12,345, or four digits of a fraction."""
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.4g}"
 
 
 def number(value: object) -> float | None:
@@ -143,16 +141,20 @@ def result_of(metrics: Metrics) -> str:
 
 
 def majority_of(metrics: Metrics) -> str:
-    """Return a warning where most texts have the same label, else ""."""
+    """Return a warning where most texts have one label, or it is as accurate as the model; else ""."""
     labels = metrics.get("labels")
     if not isinstance(labels, Mapping) or "micro_f1" in metrics:
         return ""
     support = {str(name): int(row["support"]) for name, row in labels.items()}
     largest, total = max(support, key=support.__getitem__, default=""), sum(support.values())
-    if support.get(largest, 0) <= _MAJORITY_SHARE * total:
-        return ""
-    share = percent(support[largest] / total)
-    return (
-        f"{share} of the texts have the label '{largest}', so an accuracy of {share} needs no model: compare "
-        "the macro metrics and the metrics of each label"
-    )
+    share, accuracy = support.get(largest, 0) / max(1, total), number(metrics.get("accuracy"))
+    part = percent(share)
+    found = f"{part} of the texts have the label '{largest}', so an accuracy of {part} needs no model"
+    if accuracy is not None and share < 1 and accuracy < share + by_chance(share, total):
+        return f"{found}; the accuracy here is not higher by more than chance"
+    return f"{found}: compare the macro metrics and those of each label" if share > _MAJORITY_SHARE else ""
+
+
+def by_chance(share: float, texts: float) -> float:
+    """Return by how much chance alone raises a share of so many texts in one of twenty sets (binomial)."""
+    return _CHANCE * math.sqrt(share * (1 - share) / max(1, texts))

@@ -9,7 +9,7 @@ from typing import Unpack, cast
 
 import numpy as np
 
-from foretell.data.checks import data_notes
+from foretell.data.checks import check_any, check_learnable, data_notes
 from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
 from foretell.data.records import Part, Reading
 from foretell.errors import DataError, UsageError
@@ -100,8 +100,11 @@ def _read(source: object, how: Reading) -> tuple[Examples, list[int], ColumnCoun
     watched = columns.watch(iter_records(source, need_label=True, notes=notes, **how))
     separator = how.get("multi_label", "")
     examples = gather(watched, name_of(source), notes, lambda number, _: rows.append(number), separator)
-    if not len(examples):
-        raise DataError(expected="texts with labels", found="none", where=examples.name)
+    check_any(examples)
+    try:
+        check_learnable(examples)
+    except DataError as error:
+        examples.notes.append(f"no classifier can be trained on this: {error}")
     return examples, rows, columns
 
 

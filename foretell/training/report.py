@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.manifest import RUN
-from foretell.metrics.shown import count, majority_of, number, result_of, rows_of, tiles_of
+from foretell.metrics.shown import by_chance, count, majority_of, number, result_of, rows_of, tiles_of
 from foretell.readable import frame, html_page, html_text, pairs, percent, visible
 from foretell.training.curves import Record, draw_curves, draw_reliability
 
@@ -104,9 +104,9 @@ def remarks_on(metrics: Metrics) -> list[str]:
 
 
 def _better_baseline(metrics: Metrics) -> str:
-    keys = "accuracy", "baseline_accuracy", "valid_perplexity", "baseline_perplexity"
-    accuracy, linear, perplexity, kneser_ney = (number(metrics.get(key)) or 0.0 for key in keys)
-    if accuracy < linear:
+    keys = "accuracy", "baseline_accuracy", "valid_perplexity", "baseline_perplexity", "valid_texts", "texts"
+    accuracy, linear, perplexity, kneser_ney, *texts = (number(metrics.get(key)) or 0.0 for key in keys)
+    if accuracy + by_chance(accuracy, texts[0] or texts[1]) < linear:
         remark = f"here ({percent(linear)} against {percent(accuracy)}): add unlabelled texts, or label more"
         return f"The n-gram linear model alone is more accurate {remark}"
     if perplexity > kneser_ney > 0:

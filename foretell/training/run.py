@@ -339,9 +339,11 @@ def _check_same(then: Mapping[str, object], now: Mapping[str, object], out: Path
             names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
             old, new = (", ".join(f"{name}={each.get(name)}" for name in names) for each in (old, new))
         if old != new:
+            # Of the data only a hash is known.
+            began, found = ("", "other data") if part == "data" else (f" ({old})", str(new))
             raise RunError(
-                expected=f"the {part.replace('_', ' ')} that the run was started with ({old})",
-                found=str(new),
+                expected=f"the {part.replace('_', ' ')} that the run was started with{began}",
+                found=found,
                 where=str(folder_of(out)),
                 fix="resume with the same, or begin again with --restart (restart=True)",
             )

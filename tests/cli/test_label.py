@@ -67,6 +67,19 @@ def test_lines_are_keys_names_and_commands(label: Run, folder: Path) -> None:
     assert shown[4] == shown[6]
 
 
+def test_a_label_that_is_called_like_a_key_has_this_key(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.stdin", io.StringIO("5\n3\ns\n2\nOther\nskip\nq\n"))
+    answer = run("label", "texts.csv", "--labels", "5,3,s,other", "--out", "answers.jsonl")
+    assert answer.code == 0, answer.err
+    assert [each.get("label") for each in answers_in(folder)] == ["5", "3", "s", "other", None]
+    assert "labels: 5 5  3 3  1 s  2 other" in answer.err
+    assert "others: skip  n none" in answer.err
+    assert "found 'Other'; did you mean other?" in answer.err
+
+
 def test_it_continues_and_exports(label: Run, folder: Path) -> None:
     assert label("1\n1\n").code == 0
     answer = label("--export", "labels.csv", "2\n")

@@ -79,7 +79,11 @@ COMMANDS = [
     ("classify m good --json --format csv", 2, "--json and --format csv"),
     ("evaluate w notes.txt --label team", 2, "--label or --input-format with a model for words"),
     ("score", 2, "parameter MODEL requires an argument; see foretell score --help"),
-    ("train labels tickets.csv stars.csv --out new", 2, "['stars.csv']; put a text in quotes"),
+    (
+        "train labels tickets.csv stars.csv --out new",
+        2,
+        "expected no further argument, found 'stars.csv'; put",
+    ),
     ("next w What stands", 2, "put a text in quotes"),
     # Files and columns that are not there.
     ("explain m ticket.csv", 1, "did you mean tickets.csv?"),

@@ -58,6 +58,13 @@ def test_rows_without_a_label_and_their_weights_are_separated() -> None:
             estimator_data(TEXTS, ["a", "b", "a"], wrong)
 
 
+def test_a_minus_one_that_may_be_a_label_has_a_warning() -> None:
+    with pytest.warns(UserWarning, match=r"1 text counts as unlabelled \(label -1\); give the labels"):
+        assert estimator_data(["a", "b", "c"], [0, 1, -1]).unlabelled == ("c",)
+    # Of no common code: as scikit-learn has it.
+    assert estimator_data(["a", "b", "c"], [0, 2, -1]).unlabelled == ("c",)
+
+
 def test_a_table_or_a_file_holds_texts_and_labels(tmp_path: Path) -> None:
     frame = pd.DataFrame({"text": ["good thing", "bad thing"], "label": ["a", "b"]})
     assert training_data(frame, None).examples.labels == ["a", "b"]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from html_pages import Page
 from hypothesis import given, settings
@@ -160,7 +161,9 @@ def test_no_axis_of_an_accuracy_goes_beyond_100_percent() -> None:
 
 def test_remarks_say_how_far_metrics_can_be_trusted_and_where_a_baseline_is_better() -> None:
     assert remarks_on({"accuracy": 0.6, "baseline_accuracy": 0.5, "caution": "x"}) == ["X."]
-    (remark,) = remarks_on({"accuracy": 0.5, "baseline_accuracy": 0.6})
+    # Of so few texts chance gives this difference.
+    assert remarks_on({"accuracy": 0.5, "baseline_accuracy": 0.6, "texts": 20}) == []
+    (remark,) = remarks_on({"accuracy": 0.5, "baseline_accuracy": 0.6, "texts": 200})
     assert remark.startswith("The n-gram linear model alone is more accurate here (60.00 % against 50.00 %)")
     (remark,) = remarks_on({"valid_perplexity": 120.0, "baseline_perplexity": 101.5})
     assert remark.startswith("The Kneser–Ney model alone has a lower perplexity here (101.5 against 120.0)")
@@ -173,3 +176,17 @@ def test_an_accuracy_that_needs_no_model_has_a_warning() -> None:
     assert remarks_on(labels(80)) == []
     (remark,) = remarks_on(labels(97))
     assert "97.00 % of the texts have the label 'ham'" in remark
+
+
+def test_random_answers_are_called_no_better_than_one_label() -> None:
+    rng, found = np.random.default_rng(0), []
+    for _ in range(400):
+        n_labels, n = int(rng.integers(2, 9)), int(rng.integers(60, 600))
+        true = rng.integers(0, n_labels, n)
+        labels = {str(name): {"support": int((true == name).sum())} for name in range(n_labels)}
+        right = float((rng.integers(0, n_labels, n) == true).mean())
+        found.append(
+            "not higher by more than chance" in "".join(remarks_on({"accuracy": right, "labels": labels}))
+        )
+        assert not remarks_on({"accuracy": min(right + 0.4, 1.0), "labels": labels})
+    assert np.mean(found) > 0.95

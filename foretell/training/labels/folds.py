@@ -83,8 +83,8 @@ def too_few(texts: Sequence[str], targets: Array) -> str:
     if len(different) >= MANY_TEXTS or (len(different) >= MIN_TEXTS and rarest >= MIN_OF_LABEL):
         return ""
     return (
-        f"too few different texts to measure ({len(different)}, of the rarest label {rarest}; "
-        f"at least {MIN_TEXTS} are needed, and {MIN_OF_LABEL} of each label)"
+        f"too few different texts to measure ({len(different)}, of the rarest label {rarest}): "
+        f"{MANY_TEXTS} are enough, or {MIN_TEXTS} with {MIN_OF_LABEL} of each label"
     )
 
 
