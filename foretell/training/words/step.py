@@ -47,18 +47,15 @@ CLIP_NORM = 0.25
 """The largest global norm of a gradient. Plain SGD at a rate of 20 needs one so small (docs/experiments.md,
 "Language models: SGD compared with Adam"; Merity et al. 2018 clip AWD-LSTM to the same)."""
 
-NEGATIVES = 2_048
+DRAWN_WORDS = 1_024
 """Words that the softmax of a training step is sampled from, where the vocabulary is larger: several times as
 fast as all words, for the same validation loss (docs/experiments.md)."""
 
-ENDING_FACTOR = 8
+ENDING_FACTOR = 4
 """In the last part of a training, so many times as many words are sampled."""
 
 # What a step's seed is a multiple of; each random choice of a step adds another, smaller number.
 _SEED_STRIDE = 2_000
-
-_PADDED_TO = 64
-"""The sampled words are padded to a multiple of it: oneDNN prepares a matrix product for each new size."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +254,7 @@ def softmax_words(size: int, *, ending: bool = False) -> int:
 
     The last part of the training, the `ending`, samples more words.
     """
-    return min(NEGATIVES * (ENDING_FACTOR if ending else 1), size)
+    return min(DRAWN_WORDS * (ENDING_FACTOR if ending else 1), size)
 
 
 def _right(logits: Tensor, targets: Tensor) -> Tensor:
@@ -282,39 +279,40 @@ def seed_of(settings: WordsSettings, step: int) -> npt.NDArray[np.int32]:
     return np.array([run, step % 1_000_000 * _SEED_STRIDE], np.int32)
 
 
-def drawn_words(size: int, negatives: int, seed: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the words that a step's softmax is sampled from, each once, and how often each was drawn.
+def drawn_words(size: int, count: int, seed: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the words that a step's softmax is sampled from, each once, and how likely each was drawn.
 
-    `negatives` words are drawn of a vocabulary of `size`; both results are int32 [word].
+    Of a vocabulary of `size`, `count` words are drawn: int32 and float32 [word]. The most frequent ones are
+    always among them. The others are drawn without replacement, with chances nearly proportional to 1 / rank:
+    one random number shifts a grid of points over their cumulative chances (systematic sampling, Madow 1949).
     """
-    uniform = tf.random.stateless_uniform([negatives], seed + tf.constant([0, 1_000]), alg="philox")
-    ids = tf.minimum(tf.cast(tf.exp(uniform * math.log(size + 1)), tf.int32) - 1, size - 1)
-    words, _, counts = tf.unique_with_counts(ids)
-    return words, counts
+    certain = next(c for c in range(count) if _spread(size, c) >= (count - c) * math.log1p(1 / (c + 1)))
+    drawn, spread = count - certain, _spread(size, certain)
+    shift = tf.random.stateless_uniform([], seed + tf.constant([0, 1_000]), dtype=tf.float64, alg="philox")
+    places = (tf.range(drawn, dtype=tf.float64) + shift) / drawn
+    ranks = tf.minimum(tf.floor((certain + 1) * tf.exp(places * spread)), size)
+    chances = drawn * tf.math.log1p(1 / ranks) / spread
+    words = tf.concat([tf.range(certain), tf.cast(ranks, tf.int32) - 1], axis=0)
+    return words, tf.concat([tf.ones(certain), tf.cast(chances, tf.float32)], axis=0)
 
 
-def sampled_loss(
-    network: LstmNetwork, hidden: Tensor, targets: Tensor, negatives: int, seed: Tensor
-) -> Tensor:
+def _spread(size: int, certain: int) -> float:
+    """Return the sum of log((rank + 1) / rank) over the ranks after the certain ones."""
+    return math.log((size + 1) / (certain + 1))
+
+
+def sampled_loss(network: LstmNetwork, hidden: Tensor, targets: Tensor, count: int, seed: Tensor) -> Tensor:
     """Estimate the cross-entropy of each row from few words of a large vocabulary (sampled softmax).
 
-    `negatives` words are drawn, shared by all rows, with replacement, log-uniformly by rank: P(id) =
-    log((id + 2) / (id + 1)) / log(size + 1), close to Zipf's law since ids are ranked by frequency. A drawn
-    word stands for 1 / (negatives · P) words, so log(negatives · P), its expected count, is taken from its
-    logit; then the mean of the sum over the draws is the true sum over the vocabulary without the target
-    (importance sampling, Bengio & Senécal 2008; shared draws, Jozefowicz et al. 2016). The target itself is
-    always included.
+    `count` words are drawn, shared by all rows (Jozefowicz et al. 2016). A word stands for as many words as
+    1 / its chance, so the logarithm of its chance is taken from its logit; then the mean of the sum over the
+    draws is the true sum over the vocabulary without the target (importance sampling, Bengio & Senécal 2008;
+    Horvitz & Thompson 1952). The target itself is always included.
 
     Hidden values [row, embedding] and targets, int32 [row], to losses in nats, float [row].
     """
-    words, counts = drawn_words(network.size, negatives, seed)
-    # The padding has a count of 0: it adds nothing to the sum.
-    padding = [[0, -tf.size(words) % _PADDED_TO]]
-    words, counts = tf.pad(words, padding), tf.pad(counts, padding)
-    rank = tf.cast(words, tf.float32)
-    expected = negatives * tf.math.log1p(1.0 / (rank + 1.0)) / math.log(network.size + 1)  # [word]
-    # Half of the draws repeat a word: its exponential times its count is their sum.
-    others = network.logits_of(hidden, words, tf.math.log(tf.cast(counts, tf.float32) / expected))
+    words, chances = drawn_words(network.size, count, seed)
+    others = network.logits_of(hidden, words, -tf.math.log(chances))
     # A draw that is the row's own target would count it twice.
     is_own = words[None, :] == targets[:, None]
     loss: Tensor = _cross_entropy(network.logit_of_own(hidden, targets), others, is_own)

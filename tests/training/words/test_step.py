@@ -78,29 +78,47 @@ def test_no_two_steps_have_one_seed() -> None:
     assert len(seeds) == 5
 
 
+@pytest.mark.parametrize(
+    ("size", "count"), [(2, 1), (40, 30), (1_000, 999), (20_000, 1_024), (1_000_000, 64)]
+)
+def test_a_word_is_drawn_once_and_as_often_as_its_chance_says(size: int, count: int) -> None:
+    often, chance = np.zeros(size), np.full(size, np.nan)
+    for number in range(300):
+        words, chances = (each.numpy() for each in drawn_words(size, count, tf.constant([number, 7])))
+        assert len(set(words.tolist())) == count
+        assert words.min() >= 0
+        often[words] += 1
+        chance[words] = chances
+    assert (often[chance == 1] == 300).all()
+    drawn = ~np.isnan(chance)
+    assert (np.diff(chance[drawn]) <= 0).all(), "the frequent words come first"
+    # In 300 draws, within five standard deviations; rare words, which stand for many, all together.
+    usual = drawn & (300 * chance >= 5)
+    assert (abs(often - 300 * chance)[usual] <= 5 * np.sqrt(300 * chance[usual])).all()
+    assert (often[drawn] / chance[drawn]).sum() / 300 == pytest.approx(size, rel=0.05)
+
+
 def test_loss_and_gradients_are_those_of_the_plain_formula() -> None:
-    network, size, negatives, seed = LstmNetwork(SMALL, 40), 40, 30, tf.constant([1, 2])
+    network, size, count, seed = LstmNetwork(SMALL, 40), 40, 30, tf.constant([1, 2])
     rng = np.random.default_rng(0)
     network.embedding.embeddings.assign(rng.normal(size=[size, 8]))
     network.bias.assign(rng.normal(size=size))
     hidden = tf.constant(rng.normal(size=[25, 8]), tf.float32)
-    drawn = np.repeat(*(each.numpy() for each in drawn_words(size, negatives, seed)))
-    assert len(drawn) == negatives
-    assert len(set(drawn)) < negatives, "a word is drawn twice"
+    drawn, chances = (each.numpy() for each in drawn_words(size, count, seed))
     targets = tf.constant(rng.integers(0, size, 25), tf.int32)
     assert np.isin(targets, drawn).any(), "a drawn word is a target"
+    assert not np.isin(targets, drawn).all()
 
     def plain() -> tf.Tensor:
         logits = hidden @ tf.transpose(network.embedding.embeddings.value) + network.bias.value
         own = tf.gather(logits, targets, batch_dims=1)
-        expected = negatives * np.log((drawn + 2) / (drawn + 1)) / np.log(size + 1)
-        others = tf.gather(logits, drawn, axis=1) - tf.constant(np.log(expected), tf.float32)
-        sums = tf.reduce_sum(tf.exp(others) * tf.cast(drawn[None] != targets[:, None], tf.float32), axis=1)
+        terms = tf.exp(tf.gather(logits, drawn, axis=1)) / chances
+        sums = tf.reduce_sum(terms * tf.cast(drawn[None] != targets[:, None], tf.float32), axis=1)
         return tf.math.log(tf.exp(own) + sums) - own
 
     sources = [hidden, network.embedding.embeddings.value, network.bias.value]
     found = []
-    for loss_of in (plain, lambda: sampled_loss(network, hidden, targets, negatives, seed)):
+    for loss_of in (plain, lambda: sampled_loss(network, hidden, targets, count, seed)):
         with tf.GradientTape() as tape:
             tape.watch(hidden)
             losses = loss_of()

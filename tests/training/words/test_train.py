@@ -76,7 +76,7 @@ def test_it_resumes_bit_for_bit(
     whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
     """After an interruption between two steps, and one of the validation of an epoch."""
-    monkeypatch.setattr(step, "NEGATIVES", 16)
+    monkeypatch.setattr(step, "DRAWN_WORDS", 16)
     monkeypatch.setattr(loop, "precision_for", lambda *_: precision)
     changes = {"word_dropout": 0.1, "layers": 2} if precision == "float32" else {"layers": 1}
     corpus, chosen = noisy_corpus(), with_changes(SMALL, changes)
@@ -365,9 +365,9 @@ def test_one_worker_is_the_ordinary_training(whole: Whole, tmp_path: Path) -> No
 def test_a_worker_that_dies_costs_its_round(
     whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the last eighth of the steps samples eight times as many words."""
+    """And the last eighth of the steps samples four times as many words."""
     alone, workers = whole(SMALL)[0], InProcess(2, dies={2: 1})
-    monkeypatch.setattr(step, "NEGATIVES", 4)
+    monkeypatch.setattr(step, "DRAWN_WORDS", 4)
     two = trained(noisy_corpus(), SMALL, tmp_path / "m", baseline=False, workers=workers)
     assert two.metrics["workers"] == 2
     assert two.metrics["words"] == pytest.approx(alone.metrics["words"], abs=1)
@@ -376,7 +376,7 @@ def test_a_worker_that_dies_costs_its_round(
     assert max(map(len, workers.rounds)) == 4
     words = [words for each in workers.rounds for words in each]
     ending = math.ceil(steps * 7 / 8)
-    assert words == [4] * ending + [32] * (steps - ending)
+    assert words == [4] * ending + [16] * (steps - ending)
     assert two.metrics["perplexity"] < 1.5 * alone.metrics["perplexity"]
 
 
