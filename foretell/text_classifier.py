@@ -146,10 +146,10 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             X: texts, [text]: a list, an array, a column of a table, an iterator; or, without `y`, a file, a
                 folder, a named set or a table (pandas, polars, Arrow, Hugging Face) that has the labels too.
             y: the label of each text, [text]: strings, numbers or booleans. A row with None, NaN or
-                the number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators, with a
-                warning where the others are 0 and 1, since -1 may then be a label; if only
-                one other label occurs, -1 is a label. Texts may have several labels, or none: give a matrix
-                [text, label] of 0 and 1, where NaN means unknown, or a list of labels for each text.
+                the number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators. Beside 0
+                and 1, -1 may be a label: there is a warning. Beside one other label, -1 is a label. Texts may
+                have several labels, or none: give a matrix [text, label] of 0 and 1, where NaN means unknown,
+                or a list of labels for each text.
             unlabelled: more texts of the same kind without labels: a list, a table, or files.
             valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the fraction
                 `valid_fraction` of the training texts.

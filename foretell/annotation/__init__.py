@@ -32,4 +32,5 @@ def keys_of(labels: Sequence[str]) -> dict[str, str]:
     name.
     """
     others = iter([key for key in _FOR_LABELS if key not in labels])
-    return {key: label for label in labels if (key := label if label in _OWN else next(others, ""))}
+    keys = {label: label if label in _OWN else next(others, "") for label in labels}
+    return {key: label for label, key in keys.items() if key}

@@ -133,7 +133,7 @@ def read_manifest(path: Path) -> Manifest:
     elif not is_model(path):
         found = "a directory that foretell did not write"
     if found:
-        fix = "give the model first: the directory that --out named in training"
+        fix = "check the path: the directory that --out named in training, before all texts"
         raise NotAModelError(expected="a foretell model directory", found=found, where=str(path), fix=fix)
     version = (_object(path / CONFIG) or {}).get("format_version")
     if isinstance(version, int) and version > FORMAT_VERSION:

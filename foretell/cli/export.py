@@ -45,6 +45,7 @@ def export(
         data: Measure on this data: texts with labels for a model for labels, plain text for one for words.
     """
     import foretell
+    from foretell.export.source import TFIDF
 
     format, trained = output.chosen(), foretell.load(local_model(model))
     test_data: str | Examples | None = data
@@ -69,7 +70,7 @@ def export(
         before = f"{percent(loss.before)} before, on {loss.count:,} answers"
         line = f"accuracy {percent(loss.after)} by --int8, {before}"
     Writer(format, list(record)).write(record, f"{folder}: {megabytes(exported.size)}; {line}")
-    if (folder / "tfidf.safetensors").exists():
-        note("model.onnx alone gives some texts another label: README.md adds tfidf.safetensors")
+    if (folder / TFIDF).exists():
+        note(f"model.onnx alone gives some texts another label: README.md shows how to use {TFIDF} too")
     if not exported.whole:
         note("the export leaves the kept teacher out: some texts get another label")

@@ -188,9 +188,9 @@ class LabelSession:
 
     def _show_help(self) -> None:
         keyed = [f"{key} {label}" for key, label in self._keys.items()]
-        others = [label for label in self._annotation.labels if label not in self._keys.values()]
-        note("labels: " + "  ".join([*keyed, *others]))
-        # A label that is called like a key is what this key means: the command has its name only.
         labels = self._annotation.labels
+        without_key = [label for label in labels if label not in self._keys.values()]
+        note("labels: " + "  ".join([*keyed, *without_key]))
+        # A label that is called like a command's key takes this key: the command has its name only.
         commands = (what if key in labels else f"{key} {what}" for key, what in _COMMANDS.items())
         note("others: " + "  ".join(commands))

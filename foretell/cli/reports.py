@@ -133,10 +133,8 @@ def _method(report: Report) -> str:
     if report["accuracy"] < 1.0:
         return text
     most = percent(min(3 / report["texts"], 1.0))
-    new = (
-        f"if the model has not seen them before, up to {most} of new texts can still get one (rule of three)"
-    )
-    return f"{text}\nNo text got a wrong label: {new}."
+    new = f"If none was in the training data, up to {most} of new texts can still get one (rule of three)."
+    return f"{text}\nNo text got a wrong label. {new}"
 
 
 _MODELS = {"network": "network", "kneser_ney": "Kneser–Ney model", "both": "both", "cache": "both, cache"}

@@ -96,7 +96,7 @@ class Writing:
         top_k: Sample from the K most probable words (0: all).
         top_p: Sample from the most probable words that together have this probability, 0 to 1.
         min_p: Leave out words whose probability is below this fraction of the highest, 0 to 1.
-        repetition_penalty: Make words that already occur less probable (above 1, up to 100).
+        repetition_penalty: Make words that already occur less probable (above 1; at most 100).
         seed: Set the seed of the samples; the same seed gives the same continuation.
         avoid_unknown: Never write <unk>, the token for unknown words, or single bytes.
         alternatives: List the N most probable words at each place, too (jsonl).

@@ -44,7 +44,7 @@ def check_any(examples: Examples) -> None:
     """Raise DataError where there are no texts with labels."""
     if not len(examples):
         reasons = ", ".join(f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items())
-        found, fix = f"none ({reasons})" if reasons else "none", "give records that have both"
+        found, fix = f"none ({reasons})" if reasons else "none", "give records with a text and a label"
         raise DataError(expected="texts with labels", found=found, where=examples.name, fix=fix)
 
 

@@ -29,7 +29,8 @@ Alphabet = npt.NDArray[np.uint32]
 """Code points, ascending; the first is the space. A character's number is its place."""
 
 _SPACE = 32
-_NO_LETTERS = re.compile(r"[^\w\s]{31,}")  # marks, among others
+_MAX_MARKS = 30
+_LONG_RUN = re.compile(rf"[^\w\s]{{{_MAX_MARKS + 1},}}")  # no mark is \w or \s
 
 
 def make_alphabet(texts: Sequence[str]) -> Alphabet:
@@ -65,20 +66,22 @@ def character_ngrams(texts: Sequence[str], alphabet: Alphabet) -> tuple[NgramKey
 
 def _joined(texts: Sequence[str]) -> tuple[str, list[int]]:
     """Return the words of all texts between single spaces, and how many each text has."""
-    words = [unicodedata.normalize("NFC", broken_runs(text.lower())).split() for text in texts]
+    words = [unicodedata.normalize("NFC", stream_safe(text.lower())).split() for text in texts]
     return f" {' '.join(' '.join(each) for each in words if each)} ", [len(each) for each in words]
 
 
-def broken_runs(text: str) -> str:
-    """Return `text` with U+034F after each 30 marks in a row (UAX #15): to sort more takes quadratic time."""
-    return text if text.isascii() else _NO_LETTERS.sub(_broken, text)
+def stream_safe(text: str) -> str:
+    """Return `text` in Stream-Safe Text Format (UAX #15): sorting many marks takes quadratic time."""
+    return text if text.isascii() else _LONG_RUN.sub(_broken, text)
 
 
 def _broken(run: re.Match[str]) -> str:
     marks, text = 0, ""
     for each in run[0]:
         marks = marks + 1 if unicodedata.category(each).startswith("M") else 0
-        text += "\u034f" + each if marks % 30 == 1 < marks else each
+        if marks > _MAX_MARKS:
+            text, marks = text + "\u034f", 1
+        text += each
     return text
 
 

@@ -71,9 +71,8 @@ def count_ngrams(
         SettingsError: keys would not fit in 63 bits.
     """
     if not keys_fit(size, longest):
-        expected, found = f"n-grams of {longest} words whose keys fit in 63 bits", f"{size:,} words"
-        fix = "set a smaller --vocabulary"
-        raise SettingsError(expected=expected, found=found, where="vocabulary", fix=fix)
+        expected, fix = f"n-grams of {longest} words whose keys fit in 63 bits", "set a smaller --vocabulary"
+        raise SettingsError(expected=expected, found=f"{size:,} words", where="vocabulary", fix=fix)
     text_of = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
     at = np.flatnonzero((ids >= FIRST_WORD) & (ids < size)).astype(np.int32)
     # An n-gram is identified by the rank of its first n - 1 words, among those at the same position, and its

@@ -26,6 +26,7 @@ _MESSAGES = {
     404: "expected a path that GET /openapi.json lists, such as /v1/completions, found another",
     405: "expected a method that GET /openapi.json lists for this path, found another",
 }
+# Of completions: the schema has the only value of each that is accepted.
 _UNSUPPORTED = ("echo", "suffix", "logit_bias", "presence_penalty", "frequency_penalty")
 CLIENT_CLOSED = 499
 """nginx's status for a request whose client closed the connection before the response began."""
@@ -75,10 +76,10 @@ def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
         message = f"expected a known parameter, found {name}; leave it out"
         return ApiError(message, param=name, code="unknown_parameter")
     text = error["msg"]
-    if {"string_type", "list_type"} == {each["type"] for each in errors}:
-        text = "input should be a string or a list of strings"
     if name in _UNSUPPORTED:
         text = "not supported; leave it out"
+    elif {"string_type", "list_type"} == {each["type"] for each in errors}:
+        text = "input should be a string or a list of strings"
     message = f"{name or 'the body'}: {text[:1].lower()}{text[1:]}"
     return ApiError(message, param=name, code=error["type"])
 

@@ -35,7 +35,8 @@ class Lane:
     @contextmanager
     def count(self, count: int) -> Iterator[None]:
         """Count texts among those that wait, until the block ends; ApiError: 429, too many do."""
-        count = min(count, self._max_waiting)  # a request that needs all of it waits until nothing else does
+        # So that a request that counts for more is accepted where nothing else waits.
+        count = min(count, self._max_waiting)
         if self.waiting + count > self._max_waiting:
             found = f"{self.waiting} and {count} new ones; try again later"
             message = f"expected at most {self._max_waiting} texts waiting for an answer, found {found}"

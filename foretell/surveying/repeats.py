@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from foretell.data.examples import Examples
 from foretell.data.split import places_of_equal, plain_text
-from foretell.ngrams.characters import broken_runs
+from foretell.ngrams.characters import stream_safe
 from foretell.surveying.counts import label_counts
 
 _MARKS = frozenset({"Mn", "Mc"})
@@ -38,7 +38,7 @@ _KEPT = _Kept()
 
 def _letters(text: str) -> bytes:
     """Return the letters and digits of a text, without case; b"": it has none."""
-    text = unicodedata.normalize("NFKC", broken_runs(text)).casefold()
+    text = unicodedata.normalize("NFKC", stream_safe(text)).casefold()
     return text.translate(_KEPT).encode("utf-8", "surrogatepass")
 
 

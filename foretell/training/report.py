@@ -105,8 +105,8 @@ def remarks_on(metrics: Metrics) -> list[str]:
 
 def _better_baseline(metrics: Metrics) -> str:
     keys = "accuracy", "baseline_accuracy", "valid_perplexity", "baseline_perplexity", "valid_texts", "texts"
-    accuracy, linear, perplexity, kneser_ney, *texts = (number(metrics.get(key)) or 0.0 for key in keys)
-    if accuracy + by_chance(accuracy, texts[0] or texts[1]) < linear:
+    accuracy, linear, perplexity, kneser_ney, valid, texts = (number(metrics.get(key)) or 0.0 for key in keys)
+    if accuracy + by_chance(accuracy, valid or texts) < linear:
         remark = f"here ({percent(linear)} against {percent(accuracy)}): add unlabelled texts, or label more"
         return f"The n-gram linear model alone is more accurate {remark}"
     if perplexity > kneser_ney > 0:

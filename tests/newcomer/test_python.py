@@ -87,8 +87,8 @@ WRONG_FITS = {
     "two columns": (in_order(pd.DataFrame(TWO_COLUMNS), LABELS), GIVE_ONE),
     "a missing file": (in_order("nope.csv"), "nope.csv: expected a file or folder that exists"),
     "a number as text": (in_order(TEXTS, LABELS, units="64"), "units: .* found '64'; leave out the quotes"),
-    "no model": (lambda: foretell.load("nope"), "found nothing there; give the model first"),
-    "a file as model": (lambda: foretell.load(__file__), "found a file; give the model first"),
+    "no model": (lambda: foretell.load("nope"), "found nothing there; check the path"),
+    "a file as model": (lambda: foretell.load(__file__), "found a file; check the path"),
 }
 
 

@@ -35,8 +35,7 @@ _EXAMPLE = {"model": "notes", "prompt": "What stands in the", "max_tokens": 6, "
 
 TURN_SECONDS = 0.01
 
-# Each word that is written is compared with the beginnings of all of them.
-Stop = Annotated[str, Field(max_length=1000)]
+Stop = Annotated[str, Field(max_length=1000)]  # each written word is compared with its beginnings
 
 BYTES_OF_A_TEXT = 1 << 15
 """A continuous cache of so many bytes counts as one more waiting text: 2,048 of them hold 64 MiB."""
@@ -159,8 +158,8 @@ class Generation:
         self.count = self.n * len(self.prompts)
         self.max_tokens = 16 if body.max_tokens is None else body.max_tokens
         self.lane = service.lanes[lane_of(self.prompts * self.n)]
-        # Of one continuation: the others follow it.
-        self.cache_bytes = 4 * body.cache * getattr(self.model.model.settings, "embedding_size", 0)
+        # The continuations are written one after another, so there is one cache at a time.
+        self.cache_bytes = 4 * body.cache * self.model.model.settings.embedding_size
         self._n_words = 0
         self._head: dict[str, object] = {
             "id": f"cmpl-{secrets.token_hex(12)}",

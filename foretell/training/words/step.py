@@ -52,9 +52,9 @@ DRAWN_WORDS = 1_024
 fast as all words, for the same validation loss (docs/experiments.md)."""
 
 ENDING_FACTOR = 4
-"""In the last part of a training, so many times as many words are sampled."""
+"""Factor on the number of sampled words in the last part of a training."""
 
-# What a step's seed is a multiple of; each random choice of a step adds another, smaller number.
+# Seed stride between steps; each random choice of a step adds another, smaller number.
 _SEED_STRIDE = 2_000
 
 
@@ -283,11 +283,14 @@ def drawn_words(size: int, count: int, seed: Tensor) -> tuple[Tensor, Tensor]:
     """Return the words that a step's softmax is sampled from, each once, and how likely each was drawn.
 
     Of a vocabulary of `size`, `count` words are drawn: int32 and float32 [word]. The most frequent ones are
-    always among them. The others are drawn without replacement, with chances nearly proportional to 1 / rank:
-    one random number shifts a grid of points over their cumulative chances (systematic sampling, Madow 1949).
+    always among them. The others are drawn without replacement, with inclusion probabilities nearly in
+    proportion to 1 / rank: a random number shifts a grid over their sums (systematic sampling, Madow 1949).
     """
-    certain = next(c for c in range(count) if _spread(size, c) >= (count - c) * math.log1p(1 / (c + 1)))
-    drawn, spread = count - certain, _spread(size, certain)
+    # The sum of log((rank + 1) / rank), to which the chances are proportional, over ranks after `certain`.
+    spreads = [math.log((size + 1) / (certain + 1)) for certain in range(count)]
+    # The fewest certain words for which no other word has a chance above 1.
+    certain = next(c for c, s in enumerate(spreads) if s >= (count - c) * math.log1p(1 / (c + 1)))
+    drawn, spread = count - certain, spreads[certain]
     shift = tf.random.stateless_uniform([], seed + tf.constant([0, 1_000]), dtype=tf.float64, alg="philox")
     places = (tf.range(drawn, dtype=tf.float64) + shift) / drawn
     ranks = tf.minimum(tf.floor((certain + 1) * tf.exp(places * spread)), size)
@@ -296,18 +299,13 @@ def drawn_words(size: int, count: int, seed: Tensor) -> tuple[Tensor, Tensor]:
     return words, tf.concat([tf.ones(certain), tf.cast(chances, tf.float32)], axis=0)
 
 
-def _spread(size: int, certain: int) -> float:
-    """Return the sum of log((rank + 1) / rank) over the ranks after the certain ones."""
-    return math.log((size + 1) / (certain + 1))
-
-
 def sampled_loss(network: LstmNetwork, hidden: Tensor, targets: Tensor, count: int, seed: Tensor) -> Tensor:
     """Estimate the cross-entropy of each row from few words of a large vocabulary (sampled softmax).
 
-    `count` words are drawn, shared by all rows (Jozefowicz et al. 2016). A word stands for as many words as
-    1 / its chance, so the logarithm of its chance is taken from its logit; then the mean of the sum over the
-    draws is the true sum over the vocabulary without the target (importance sampling, Bengio & Senécal 2008;
-    Horvitz & Thompson 1952). The target itself is always included.
+    `count` words are drawn, shared by all rows (Jozefowicz et al. 2016). A word that is drawn with chance p
+    stands for 1 / p words, so log p is subtracted from its logit. The expected sum over the drawn words is
+    then the sum over the vocabulary without the target (importance sampling, Bengio & Senécal 2008; Horvitz
+    & Thompson 1952). The target itself is always included.
 
     Hidden values [row, embedding] and targets, int32 [row], to losses in nats, float [row].
     """
