@@ -33,12 +33,18 @@ def duration(seconds: float) -> str:
 
 
 def json_line(value: object) -> str:
-    """Return a value as JSON on one line: NumPy's and decimal numbers as numbers, dates as text."""
+    """Return a value as JSON on one line: NumPy's and decimal numbers as numbers, NaN and infinity as null,
+    dates as text."""
 
     def plain(each: object) -> float | str:
         return float(each) if isinstance(each, SupportsFloat) else str(each)
 
-    return json.dumps(value, ensure_ascii=False, default=plain)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=plain, allow_nan=False)
+    except ValueError:
+        # JSON has no infinity, and no number that is none.
+        line = json.dumps(value, ensure_ascii=False, default=plain)
+        return json.dumps(json.loads(line, parse_constant=lambda _: None), ensure_ascii=False)
 
 
 def csv_cell(value: object, as_json: Callable[[object], str] = json_line) -> object:
@@ -48,6 +54,11 @@ def csv_cell(value: object, as_json: Callable[[object], str] = json_line) -> obj
     if isinstance(value, bool | dict):
         value = as_json(value)
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def from_csv_cell(cell: str) -> str:
+    """Return the text that `csv_cell` made this cell of."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:

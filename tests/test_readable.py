@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from html_pages import Page
 from hypothesis import given
@@ -18,7 +21,7 @@ from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
 from foretell.errors import DataError, ForetellError
 from foretell.machine import usable_processors
-from foretell.readable import card, frame, visible
+from foretell.readable import card, csv_cell, frame, from_csv_cell, json_line, visible
 from foretell.training.report import Report, report_of
 from tests.builders import random_model
 
@@ -30,6 +33,21 @@ def test_no_control_character_is_left(text: str) -> None:
     controls = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), "\u202e"} - {"\t", "\n"}
     assert not controls & set(shown)
     assert visible("a\x1b[31m\tb\nc\x7f\x9b") == "a\u241b[31m\tb\nc\u2421\ufffd"
+
+
+@given(st.text(alphabet="=+-@'\t\rab1＝") | st.text())
+def test_a_text_comes_back_from_its_cell(text: str) -> None:
+    if from_csv_cell(text) == text:  # a text that looks like such a cell cannot be told from one
+        assert from_csv_cell(str(csv_cell(text))) == text
+
+
+@given(st.lists(st.floats(allow_nan=True) | st.dictionaries(st.text(), st.floats())))
+def test_json_has_no_infinity(values: list[object]) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    json.loads(json_line({"values": values, "of NumPy": np.float32("inf")}), parse_constant=refuse)
+    assert json_line([math.inf, 0.5, "ä"]) == '[null, 0.5, "ä"]'
 
 
 EVIL = '<script>alert(1)</script>\x1b[31m\u202e"'

@@ -13,6 +13,7 @@ from foretell.data.decode import STDIN
 from foretell.data.examples import iter_records
 from foretell.data.records import text_of
 from foretell.errors import DataError, SettingsError, UsageError
+from foretell.readable import from_csv_cell
 from foretell.surveying.label_check import LabelError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 _YES = frozenset({"yes", "y", "true", "1", "x"})
 _COLUMNS = frozenset({"row", "label", "accept"})
-# What the command line puts before a text that a spreadsheet would run as a formula.
-_AS_TEXT = "'"
 
 
 def accepted_above(errors: Iterable[LabelError], probability: float) -> dict[int, str]:
@@ -64,13 +63,13 @@ def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
             raise DataError(expected=expected, found=found, where=where, fix=fix)
         if record.label is None:
             raise DataError(expected="a label", found="an empty cell", where=f"{where}, suggested")
-        accepted[row] = record.label
+        accepted[row] = from_csv_cell(record.label)
     return accepted
 
 
 def _plain(cell: str) -> str:
     """Return a cell without what spreadsheets change: line ends, and the mark of a text."""
-    return "\n".join(cell.splitlines()).removeprefix(_AS_TEXT).strip()
+    return "\n".join(from_csv_cell(cell).splitlines()).strip()
 
 
 def write_corrected(survey: DataSurvey, corrections: Mapping[int, str], path: str | Path) -> int:
