@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App, Group, Parameter
 
 import foretell
-from foretell.cli.options import RARE, check_whole, from_environment, from_toml
+from foretell.cli.options import RARE, check_other_files, check_whole, from_environment, from_toml
 
 if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
@@ -335,7 +335,7 @@ def make_app(*, all_options: bool = False) -> App:
         help_epilogue=_START,
         version=lambda: foretell.__version__,
         version_flags=("--version",),
-        config=(from_environment, from_toml, check_whole),
+        config=(from_environment, from_toml, check_whole, check_other_files),
         # A flag has a --no- form only where it says so.
         default_parameter=Parameter(negative=(), show_default=_default),
         group_commands=LOOK,

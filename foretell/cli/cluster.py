@@ -58,18 +58,10 @@ NO_CLUSTER = ClusterOptions()
 
 
 def run(
-    what: str,
-    job: Callable[..., ClusterReport],
-    sources: Sequence[str],
-    reading: TextInput,
-    files: ClusterOptions,
-    output: Output,
-    *,
-    model: str,
-    literal: bool = False,
-    metrics: Callable[[dict[str, object], Format], None] | None = None,
-    **how: object,
-) -> int:
+    what: str, job: Callable[..., ClusterReport], sources: Sequence[str], reading: TextInput,
+    files: ClusterOptions, output: Output, *, model: str, literal: bool = False,
+    metrics: Callable[[dict[str, object], Format], None] | None = None, **how: object,
+) -> int:  # fmt: skip
     """Run a job on a cluster, show its progress, write its report, and return the exit code.
 
     Args:

@@ -70,7 +70,7 @@ def export(
         before = f"{percent(loss.before)} before, on {loss.count:,} answers"
         line = f"accuracy {percent(loss.after)} by --int8, {before}"
     Writer(format, list(record)).write(record, f"{folder}: {megabytes(exported.size)}; {line}")
-    if (folder / TFIDF).exists():
+    if to == "onnx" and (folder / TFIDF).exists():
         note(f"model.onnx alone gives some texts another label: README.md shows how to use {TFIDF} too")
     if not exported.whole:
         note("the export leaves the kept teacher out: some texts get another label")

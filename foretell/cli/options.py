@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import re
 from dataclasses import asdict, dataclass
@@ -137,6 +139,8 @@ class LabelledInput(TextInput):
 ANY_TEXTS = TextInput()
 ANY_RECORDS = LabelledInput()
 
+_WRITTEN = ("--out", "--html", "--export")
+
 # Folders of the full data sets and of downloads: they are not the values of --data and --cache.
 _RESERVED = frozenset({"FORETELL_DATA", "FORETELL_CACHE"})
 
@@ -184,6 +188,18 @@ def check_whole(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
         for token in argument.tokens if int in (argument.hint, *get_args(argument.hint)) else ():
             is_whole = re.fullmatch(r"\s*[-+]?\d+\s*", token.value) is not None
             expect(is_whole, "a whole number", repr(token.value), where=token.keyword or argument.name)
+
+
+def check_other_files(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuse to write into a file that another argument of the command names."""
+    del app, commands
+    named = [(argument.name, token.value) for argument in arguments for token in argument.tokens]
+    for (name, path), (other, value) in itertools.permutations(named, 2):
+        if name in _WRITTEN and name != other:
+            is_same = other in _WRITTEN and Path(path).absolute() == Path(value).absolute()
+            with contextlib.suppress(OSError, ValueError):  # where one is no file yet, or a text
+                is_same |= Path(path).is_file() and Path(path).samefile(value)
+            expect(not is_same, f"another file than that of {other}", path, "choose another name", where=name)
 
 
 def _options(arguments: ArgumentCollection) -> ArgumentCollection:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _MAX_UNKNOWN = 10
 
 
-def _opened(model: str, text: str, *, literal: bool) -> tuple[WordsRuntime, str]:
+def _opened(model: str, text: str, *, literal: bool, unfinished: bool) -> tuple[WordsRuntime, str]:
     """Open a language model, and read the text that it goes on from; note words that it does not know."""
     from foretell.runtime.words.predictor import WordsRuntime
 
@@ -42,6 +42,7 @@ def _opened(model: str, text: str, *, literal: bool) -> tuple[WordsRuntime, str]
         note("the text is empty: these words begin a text")
     if not tokenizer.is_open and tokenizer.unknown is not None:
         spans = tokenizer.encode_with_offsets(prompt)
+        spans = [each for each in spans if not unfinished or each[2] < len(prompt)]
         unknown = dict.fromkeys(prompt[start:end] for i, start, end in spans if i == tokenizer.unknown)
         if unknown:
             note(f"unknown to the model: {named(unknown, _MAX_UNKNOWN)}")
@@ -68,7 +69,7 @@ def next_words(
         unfinished: Take the last word for the beginning of a word, and list the words that begin with it.
             Their probabilities are relative to one another.
     """
-    runtime, prompt = _opened(model, text, literal=literal)
+    runtime, prompt = _opened(model, text, literal=literal, unfinished=unfinished)
     candidates = runtime.next(prompt, k=k, unfinished=unfinished, cache=cache)
     writer = Writer(output.chosen(), ["word", "probability"])
     # The white space that belongs to a token.
@@ -136,7 +137,7 @@ def complete(
         model: Model directory for words.
         text: The text to continue: a text, a file, or - for standard input.
     """
-    runtime, prompt = _opened(model, text, literal=literal)
+    runtime, prompt = _opened(model, text, literal=literal, unfinished=how.unfinished)
     plan: dict[str, Any] = dataclasses.asdict(how)
     format, n = output.chosen(), plan.pop("n")
     if format == "text" and n == 1:

@@ -76,10 +76,11 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
         raise _unreadable(f"{path!s:.100}", error) from error
     fix, siblings = "check the path", list(known)
     with contextlib.suppress(OSError):
-        siblings += [entry.name for entry in resolved.parent.iterdir()]
+        siblings += [entry.name for entry in resolved.parent.iterdir() if entry.exists()]
     if near := difflib.get_close_matches(resolved.name, siblings, n=1):
         fix = f"did you mean {near[0] if near[0] in known else resolved.parent / near[0]}?"
-    raise DataError(expected="a file or folder that exists", found="nothing", where=str(path), fix=fix)
+    found = "a link to nothing" if resolved.is_symlink() else "nothing"
+    raise DataError(expected="a file or folder that exists", found=found, where=str(path), fix=fix)
 
 
 def _unreadable(where: str, error: OSError) -> DataError:

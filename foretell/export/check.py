@@ -12,6 +12,7 @@ from foretell.errors import ArtifactError, DataError
 from foretell.export.formats import Answer
 from foretell.export.source import Source
 from foretell.metrics.multi_label import label_accuracy
+from foretell.runtime.labels.evaluation import check_any_known
 
 N_TEXTS = 200
 TOLERANCE = 1e-4
@@ -75,6 +76,7 @@ def labels_loss(source: Source, answer: Answer, data: Examples) -> Loss:
 
     Where texts may have several labels it is the share of right decisions.
     """
+    check_any_known(data.labels if data.sets is None else data.label_names, source.labels, data.name)
     copied = np.stack([answer(source.ids(text), source.tfidf_scores(text))[-1] for text in data.texts])
     both = source.answers(data.texts), copied
     if data.sets is not None:

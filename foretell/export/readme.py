@@ -129,6 +129,7 @@ def _python_code(source: Source) -> str:
         *(["", *imports] if imports else []),
         "",
         'tokenizer = Tokenizer.from_file("tokenizer.json")',
+        "onnxruntime.set_default_logger_severity(3)  # errors alone",
         'session = onnxruntime.InferenceSession("model.onnx")',
         f"text = {json.dumps(example(source), ensure_ascii=False)}",
         f"ids = {_python_ids(source)}",

@@ -118,9 +118,16 @@ COMMANDS = [
     ("compare m w reviews.csv", 2, "w: expected a model for labels, found one for words"),
     ("compare m m stars.csv --text body --label stars", 1, "found 0, 1, 2"),
     ("export m --out new --int8", 2, "--data"),
+    ("export m --out new --int8 --data stars.csv --text body --label stars", 1, "found 0, 1, 2"),
     # Annotation.
     ("label notes.txt --out reviews.csv --labels a,b", 1, "found another file; choose another name"),
     ("label - --out a.jsonl --labels a,b", 2, "standard input"),
+    ("label notes.txt --labels a,b --out a.jsonl --export a.jsonl", 2, "another file than that of --"),
+    ("label notes.txt --labels a,b --out a.jsonl --export notes.txt", 2, "another file than that of TEXTS"),
+    # A file that the command reads is not written.
+    ("data reviews.csv --html reviews.csv", 2, "--html: expected another file than that of DATA"),
+    ("data stars.csv --check-labels --accept tickets.csv --out tickets.csv", 2, "than that of --accept"),
+    ("explain m reviews.csv --html folder/../reviews.csv", 2, "--html: expected another file than that of"),
     # The service.
     ("serve w w", 2, "NAME=DIRECTORY"),
 ]

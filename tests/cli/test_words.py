@@ -52,6 +52,8 @@ def test_a_text_a_file_and_standard_input_are_one_text(
 def test_next_finishes_an_unfinished_word(run: Run) -> None:
     assert run("next", "notes-model", "the obsta", "--unfinished").out == "obstacle  1.0000\n"
     assert run("next", "notes-model", "the xyz", "--unfinished").out == ""
+    notes = run("next", "notes-model", "the qqq obsta", "--unfinished").err
+    assert ("qqq" in notes, "obsta" in notes) == (True, False)
     answer = run("complete", "notes-model", "the obsta", "--unfinished", "--words", "1")
     assert answer.out == "the obstacle\n"
 

@@ -50,9 +50,10 @@ def test_cut_missing_empty_and_folder_are_each_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(FRENCH.encode() * 50)[:-20])
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "empty.txt").touch()
+    (tmp_path / "link.txt").symlink_to("gone.txt")
     for name, message in (
         ("a.txt.gz", "a whole gzip file"), ("notse.txt", r"did you mean .*notes\.txt"),
-        ("empty.txt", "it is empty"), (".", "a folder"),
+        ("empty.txt", "it is empty"), (".", "a folder"), ("link.txt", "found a link to nothing; (?!.*link)"),
     ):  # fmt: skip
         with pytest.raises(DataError, match=message):
             read(tmp_path / name)
