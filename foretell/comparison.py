@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from foretell.config import check_one_label
-from foretell.data.examples import read_examples
+from foretell.data.estimator_inputs import evaluation_data
 from foretell.errors import UsageError
 from foretell.metrics import Report
 from foretell.readable import listed
@@ -15,14 +15,9 @@ from foretell.summary import Trained, directory_of
 
 
 def compare(
-    a: object,
-    b: object,
-    data: object,
-    y: object = None,
-    *,
-    text: str | None = None,
+    a: object, b: object, data: object, y: object = None, *, text: str | None = None,
     label: str | None = None,
-) -> Report:
+) -> Report:  # fmt: skip
     """Compare two classifiers on labelled texts that had no part in their training.
 
     >>> found = foretell.compare("old-model", "new-model", "test.csv")
@@ -48,10 +43,9 @@ def compare(
         DataError: no labels, none that the models have, or texts that cannot be read.
         ArtifactError: a model directory that cannot be trusted.
     """
-    source = data if y is None else (list(data), list(y))  # type: ignore[call-overload]
-    examples = read_examples(source, text=text, label=label, part="test")
     first, second = _opened(a, "a"), _opened(b, "b")
     names, others = first.labels, second.labels
+    examples, _ = evaluation_data(data, y, None, names, text=text, label=label)
     if set(names) != set(others):
         raise UsageError(
             expected=f"two models with the same labels (a: {listed(names)})", found=listed(others), where="b",
@@ -65,6 +59,8 @@ def _opened(model: object, where: str) -> LabelsRuntime:
     if not isinstance(model, str | Path | Trained):
         expected = "a model directory for labels, or a TextClassifier"
         raise UsageError(expected=expected, found=type(model).__name__, where=where)
-    runtime = LabelsRuntime(directory_of(model))
+    runtime = model._opened() if isinstance(model, Trained) else None
+    if not isinstance(runtime, LabelsRuntime):
+        runtime = LabelsRuntime(directory_of(model))
     check_one_label(runtime.model.settings, "compare")
     return runtime

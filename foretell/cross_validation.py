@@ -21,16 +21,9 @@ from foretell.training.labels.tokens import targets_of
 
 
 def cross_validate(
-    classifier: ClassifierMixin,
-    examples: Examples,
-    settings: LabelsSettings,
-    n_folds: int,
-    *,
-    by: Column | None,
-    costs: Costs | None,
-    positive: str | None,
-    listener: Listener,
-) -> dict[str, Any]:
+    classifier: ClassifierMixin, examples: Examples, settings: LabelsSettings, n_folds: int, *,
+    by: Column | None, costs: Costs | None, positive: str | None, listener: Listener,
+) -> dict[str, Any]:  # fmt: skip
     """Train a copy of a classifier without each fold of the texts, and measure its answers to the fold.
 
     Every label is spread evenly over the folds, and texts that differ only in case and white space stay

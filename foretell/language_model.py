@@ -45,35 +45,21 @@ class LanguageModel(Trained[WordsRuntime]):
     _kind = WordsRuntime
 
     def __init__(self, home: Home, runtime: WordsRuntime) -> None:
-        self._home = home
-        self._runtime = runtime
+        self._home, self._runtime = home, runtime
+        home.sha256 = runtime.model.sha256
         self.settings = to_dict(runtime.model.settings)
         self.metrics = runtime.metrics
 
     @classmethod
     def train(
-        cls,
-        source: object,
-        *,
-        preset: str | None = None,
-        out: str | Path | None = None,
-        valid: object = None,
-        text: str | None = None,
-        continue_from: str | Path | LanguageModel | None = None,
-        old: object = None,
-        resume: bool = False,
-        restart: bool = False,
-        overwrite: bool = False,
-        tensorboard: str | Path | None = None,
-        checkpoint_seconds: float = 60.0,
-        baseline: bool = True,
-        cluster: str | None = None,
-        workers: int | None = None,
-        average_every: int | None = None,
-        verbose: int | None = None,
-        listener: Listener | None = None,
-        **settings: Any,
-    ) -> LanguageModel:
+        cls, source: object, *, preset: str | None = None, out: str | Path | None = None,
+        valid: object = None, text: str | None = None,
+        continue_from: str | Path | LanguageModel | None = None, old: object = None, resume: bool = False,
+        restart: bool = False, overwrite: bool = False, tensorboard: str | Path | None = None,
+        checkpoint_seconds: float = 60.0, baseline: bool = True, cluster: str | None = None,
+        workers: int | None = None, average_every: int | None = None, verbose: int | None = None,
+        listener: Listener | None = None, **settings: Any,
+    ) -> LanguageModel:  # fmt: skip
         """Train a language model. Needs the extra `foretell[train]`.
 
         Args:

@@ -72,15 +72,9 @@ class Trained(Generic[Runtime]):
         return report_of(model.directory, model.metrics)
 
     def export(
-        self,
-        format: Format = "onnx",
-        path: str | Path | None = None,
-        *,
-        int8: bool = False,
-        data: object = None,
-        max_loss: float = 0.01,
-        runtime: str | Path | None = None,
-    ) -> Exported:
+        self, format: Format = "onnx", path: str | Path | None = None, *, int8: bool = False,
+        data: object = None, max_loss: float = 0.01, runtime: str | Path | None = None,
+    ) -> Exported:  # fmt: skip
         """Write the model as a folder for another program, and compare its answers with this model's.
 
         Args:
@@ -133,7 +127,7 @@ class Trained(Generic[Runtime]):
     def save(self, path: str | Path) -> None:
         """Write the model directory to `path`, whole or not at all; an older model there is replaced.
 
-        Labels keep their type: numbers, booleans, dates (as datetime64) and text.
+        Labels keep their type: numbers, booleans and text; dates become text.
 
         Raises:
             NotFittedError: `fit` was not called.

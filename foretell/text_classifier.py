@@ -20,6 +20,7 @@ from foretell.config import LabelsSettings, with_changes
 from foretell.data.checks import check_any, check_learnable
 from foretell.data.estimator_inputs import (
     SEPARATOR,
+    estimator_data,
     evaluation_data,
     text_chunks,
     texts_of,
@@ -321,20 +322,11 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         return _answers(X, lambda texts: [self._runtime.explain(text, label) for text in texts])
 
     def evaluate(
-        self,
-        X: object,  # noqa: N803
-        y: object = None,
-        *,
-        text: str | None = None,
-        label: str | None = None,
-        format: str | None = None,
-        header_row: int | None = None,
-        sheet: str | None = None,
-        folds: int | None = None,
-        by: object = None,
-        cost: Mapping[str, float] | None = None,
-        positive: object = None,
-    ) -> dict[str, Any]:
+        self, X: object, y: object = None, *, text: str | None = None,  # noqa: N803
+        label: str | None = None, format: str | None = None, header_row: int | None = None,
+        sheet: str | None = None, folds: int | None = None, by: object = None,
+        cost: Mapping[str, float] | None = None, positive: object = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Return metrics on texts that were not used in training.
 
         Args:
@@ -365,10 +357,12 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         if folds is None:
             check_is_fitted(self, "classes_")
         costs = None if cost is None else costs_of(cost)
-        separator = self._runtime.separator if hasattr(self, "classes_") else self.multi_label or ""
+        known, separator = [], self.multi_label or ""
+        if hasattr(self, "classes_"):
+            known, separator = self._runtime.labels, self._runtime.separator
         if separator:
             check_no_costs(costs, folds)
-        names = list(map(str, self.classes_.tolist())) if separator else []
+        names = list(map(str, self.classes_.tolist())) if separator else known
         examples, column = evaluation_data(
             X, y, by, names, text=text, label=label, format=format, header_row=header_row, sheet=sheet,
             multi_label=separator,
@@ -388,11 +382,31 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             for reason in seen_notes(examples.texts, self._runtime.model.path):
                 warnings.warn(reason, SeenTextsWarning, stacklevel=2)
             parts = watched(examples.texts, "evaluating", show)
-            known, rows = self._runtime.labels, np.concatenate([*map(self._runtime.predict_proba, parts)])
+            rows = np.concatenate([*map(self._runtime.predict_proba, parts)])
         if separator:
             return multi_label_report(self._runtime, examples, rows, by=column)
         check_any_known(examples.labels, known, examples.name)
         return evaluation_report(examples.labels, rows, known, by=column, costs=costs, positive=side)
+
+    def score(self, X: object, y: object, sample_weight: object = None) -> float:  # noqa: N803
+        """Return the accuracy on the texts with a label; where texts may have several, the subset accuracy.
+
+        Args:
+            X: the texts, [text].
+            y: the label of each, [text]; those without one, as in `fit`, are left out.
+            sample_weight: how much each text counts, [text]; None: all the same.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: no labels, or something that is not a text or a label.
+        """
+        runtime = self._opened()
+        if runtime.separator:
+            return float(super().score(X, y, sample_weight))
+        examples = estimator_data(X, y, sample_weight, "", runtime.labels).examples
+        check_any(examples)
+        found = np.array(runtime.labels)[runtime.predict_proba(examples.texts).argmax(axis=1)]
+        return float(np.average(found == np.array(examples.labels), weights=examples.weights))
 
     @classmethod
     def from_runtime(cls, runtime: LabelsRuntime) -> Self:
@@ -430,6 +444,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         # None: of a classifier that is continued, or a teacher's, which has labels that the examples lack.
         self._home = home
         self._runtime = opened = LabelsRuntime(home.path) if runtime is None else runtime
+        home.sha256 = opened.model.sha256
         stored = classes_of_names(opened.labels, opened.model.label_type)
         self.classes_ = stored if classes is None else classes
         self.metrics_ = self._runtime.metrics

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import pickle
+import shutil
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import foretell
 from foretell import comparison
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.errors import DataError, UsageError
+from foretell.errors import ChangedFileError, DataError, UsageError
 from foretell.text_classifier import TextClassifier
 from tests.builders import write_random
 
@@ -68,6 +71,32 @@ def test_a_model_directory_and_a_classifier_compare(tmp_path: Any) -> None:
     assert found["differ"] == []
     assert found["differences"]["accuracy"] == {"difference": 0, "interval": [0, 0]}
     assert found["a"]["accuracy"] == np.mean(np.array(loaded.predict(TEXTS)) == LABELS)
+
+
+def test_a_classifier_is_compared_as_it_is_in_memory(tmp_path: Any) -> None:
+    path = write_random(tmp_path / "model", LabelsSettings(**SMALL), ["neg", "pos"])
+    loaded = TextClassifier.load(path)
+    accuracy, probabilities = loaded.score(TEXTS, LABELS), loaded.predict_proba(TEXTS)
+    shutil.rmtree(path)
+    other = write_random(path, LabelsSettings(**SMALL, seed=9), ["neg", "pos"])
+    frame = pd.DataFrame({"text": TEXTS})
+    found = foretell.compare(loaded, other, frame, [*LABELS[:5], None])
+    assert found["texts"] == 5
+    assert foretell.compare(loaded, other, frame, LABELS)["a"]["accuracy"] == accuracy
+    for copied in (lambda: loaded.save(tmp_path / "copy"), lambda: pickle.dumps(loaded)):
+        with pytest.raises(
+            ChangedFileError, match="expected the model as it was opened, found another model"
+        ):
+            copied()
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), probabilities)
+
+
+def test_a_model_is_found_from_another_working_directory(tmp_path: Any, monkeypatch: Any) -> None:
+    write_random(tmp_path / "model", LabelsSettings(**SMALL), ["neg", "pos"])
+    monkeypatch.chdir(tmp_path)
+    loaded = TextClassifier.load("model")
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickle.dumps(loaded)).predict(TEXTS) == loaded.predict(TEXTS)
 
 
 @pytest.mark.usefixtures("fixed")

@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 import pickle
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sklearn.preprocessing import FunctionTransformer
 import foretell
 from foretell import TextClassifier
 from foretell.config import LabelsSettings
-from foretell.errors import RunError, SettingsError
+from foretell.errors import DataError, RunError, SettingsError
 from foretell.training.events import EpochDone, Event
 
 # One epoch: each costs a tenth of a second, however few its steps are.
@@ -135,14 +136,37 @@ def test_unlabelled_rows_work_in_a_pipeline_and_in_cross_validation() -> None:
     same = FunctionTransformer(lambda X: [text.upper() for text in X])
     y = [label if i % 3 else -1 for i, label in enumerate([0, 1] * 12)]
     pipeline = Pipeline([("same", same), ("label", tiny())])
+    assert (cross_val_score(pipeline, TEXTS, y, cv=2) == 1).all()
 
-    def accuracy(model: Any, X: list[str], y: list[int]) -> float:
-        # Rows without a label cannot be right.
-        assert model["label"].metrics_["unlabelled_texts"] == 4
-        labelled = [(text, label) for text, label in zip(X, y, strict=True) if label != -1]
-        return float(model.score(*map(list, zip(*labelled, strict=True))))
 
-    assert (cross_val_score(pipeline, TEXTS, y, cv=2, scoring=accuracy) > 0.5).all()
+def test_the_score_is_of_the_texts_with_a_label(fitted: TextClassifier) -> None:
+    right = fitted.predict(TEXTS)
+    other = {"positive": "negative", "negative": "positive"}
+    y = [None, *right[1:12], *(other[label] for label in right[12:])]
+    assert fitted.score(TEXTS, y) == 11 / 23
+    assert fitted.score(TEXTS, y, sample_weight=[9] + [1] * 11 + [0] * 12) == 1
+    assert fitted.evaluate(TEXTS, y)["accuracy"] == 11 / 23
+    with pytest.raises(DataError, match=r"expected .*, found"):
+        fitted.score(TEXTS, [None] * 24)
+
+
+@pytest.mark.parametrize("kind", [int, float, np.float32])
+def test_whole_numbers_are_one_label_whatever_their_type(kind: Any) -> None:
+    y = [kind(label == "positive") for label in LABELS]
+    model = tiny().fit(TEXTS, y, valid=(TEXTS[:4], [1, 0, 1.0, 0.0]))
+    assert (model.score(TEXTS, y), model.classes_.dtype.kind) == (1, np.array(y).dtype.kind)
+    for given in ([1, 0] * 12, [1.0, 0.0] * 12):
+        assert model.score(TEXTS, given) == model.evaluate(TEXTS, given)["accuracy"] == 1
+        assert model.evaluate(pd.DataFrame({"text": TEXTS, "label": given}))["accuracy"] == 1
+    copy = pickle.loads(pickle.dumps(model))
+    assert (copy.predict(TEXTS[:2]), copy.classes_.dtype) == ([1, 0], model.classes_.dtype)
+
+
+def test_dates_become_text_and_are_measured_as_dates() -> None:
+    y = [date(2020 + (label == "positive"), 1, 1) for label in LABELS]
+    model = tiny().fit(TEXTS, y)
+    assert model.classes_.tolist() == ["2020-01-01", "2021-01-01"]
+    assert model.score(TEXTS, y) == model.evaluate(TEXTS, y)["accuracy"] == 1
 
 
 def test_a_validation_set_is_validated_on_and_not_learned_from() -> None:

@@ -23,6 +23,7 @@ run/                   log and report of the training; not in the manifest, and 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -40,7 +41,7 @@ from foretell.artifacts.model import Model, check_model
 from foretell.artifacts.stored_model import read_stored, shapes_of
 from foretell.artifacts.weights import check_size, check_weights, network_size
 from foretell.config import to_dict
-from foretell.errors import ArtifactError
+from foretell.errors import ArtifactError, ChangedFileError
 from foretell.ngrams.tfidf import tfidf_arrays
 
 # File managers and sync tools create these in any folder; they contain no data of the user.
@@ -237,14 +238,16 @@ class Home:
     forked child does not delete it. Pickled, a `Home` contains the files, and opens in a temporary directory.
 
     Attributes:
-        path: the model directory.
+        path: the model directory, absolute.
+        sha256: that of the model in memory (`Model.sha256`); "": there is none yet.
     """
 
     path: Path
+    sha256: str = ""
 
     def __init__(self, path: str | Path | None = None) -> None:
         if path is not None:
-            self.path = Path(path)
+            self.path = Path(path).absolute()
             return
         folder = tempfile.mkdtemp(prefix="foretell-")
         self.path = Path(folder) / "model"
@@ -252,10 +255,14 @@ class Home:
 
     def save(self, path: str | Path) -> None:
         """Copy the model directory to `path`, without run/."""
-        unpack(pack(self.path), path)
+        unpack(self.__getstate__()["files"], path)
 
     def __getstate__(self) -> dict[str, dict[str, bytes]]:
-        return {"files": pack(self.path)}
+        files = pack(self.path)
+        if self.sha256 not in ("", hashlib.sha256(files[manifest.MANIFEST]).hexdigest()):
+            expected, fix = "the model as it was opened", "load it from where it is now"
+            raise ChangedFileError(expected=expected, found="another model", where=str(self.path), fix=fix)
+        return {"files": files}
 
     def __setstate__(self, state: dict[str, dict[str, bytes]]) -> None:
         Home.__init__(self)

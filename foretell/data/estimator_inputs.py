@@ -6,7 +6,7 @@ import itertools
 import numbers
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Unpack
@@ -24,7 +24,7 @@ from foretell.data.examples import (
 )
 from foretell.data.frames import has_columns, open_frame
 from foretell.data.label_sets import label_rows, sets_of
-from foretell.data.label_types import classes_of_names, dtype_type
+from foretell.data.label_types import classes_of_names, dtype_type, type_of
 from foretell.data.records import Reading, as_list, is_missing, values_of
 from foretell.errors import DataError, SettingsError
 
@@ -45,6 +45,7 @@ class EstimatorData:
         unlabelled: the texts without a label.
         hints: words for the labels; None: none. The same as `examples`: no text has a label.
         notes: how rows of `y` without a label were recognised, one sentence each.
+        places: where the texts with a label stood.
     """
 
     examples: Examples
@@ -52,6 +53,7 @@ class EstimatorData:
     unlabelled: tuple[str, ...] = ()
     hints: Examples | None = None
     notes: tuple[str, ...] = ()
+    places: list[int] = field(default_factory=list)
 
 
 def training_data(
@@ -100,54 +102,59 @@ def _read(source: object, sample_weight: object, how: Reading) -> EstimatorData:
 
 
 def estimator_data(
-    x: object, y: object, sample_weight: object = None, multi_label: str = ""
-) -> EstimatorData:
+    x: object, y: object, sample_weight: object = None, multi_label: str = "",
+    known: Sequence[str] | None = None, *, where: str = "X",
+) -> EstimatorData:  # fmt: skip
     """Check texts, labels and weights, and separate the texts without a label (`labelled_rows` has the rule).
 
-    `multi_label` separates the labels of a text that may have several; "": `y` shows whether it may.
+    `multi_label` separates the labels of a text that may have several; "": `y` shows whether it may, unless
+    there is a model already, with the labels `known`. Errors name the texts `where`.
     """
-    texts, (rows, names) = texts_of(x), label_rows(y, multi_label)
+    texts, (rows, names) = texts_of(x, where=where), label_rows(y, multi_label)
     weights, sets, notes = weights_of(sample_weight, len(texts)), None, tuple[str, ...]()
+    of_y = "y" if where == "X" else where
     if len(texts) != len(rows):
-        raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(rows)}")
-    are_several = isinstance(rows, np.ndarray) or any(isinstance(row, list) for row in rows)
-    if separator := multi_label or (SEPARATOR if are_several else ""):
-        sets, label_type = sets_of(rows, names)
+        raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(rows)}", where=of_y)
+    lists = [place for place, row in enumerate(rows) if as_list(row) is not None]
+    if separator := multi_label or (SEPARATOR if lists and known is None else ""):
+        sets, label_type = sets_of(rows, names or known)
         places = np.flatnonzero(~np.isnan(sets.values).all(axis=1)).tolist()
         if n := len(texts) - len(places):
             notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",)
         sets = sets.select(places)
         labels, classes = sets.joined(separator), classes_of_names(sets.names, label_type)
     else:
+        for place in lists:
+            found = f"{rows[place]!r:.60}"
+            raise DataError(expected="one label for each text", found=found, where=f"{of_y}[{place}]")
         _check_not_swapped(texts, list(rows))
-        places, notes = labelled_rows(rows)
+        places, notes = labelled_rows(rows, known or ())
         if notes and {str(rows[place]).removesuffix(".0") for place in places} == {"0", "1"}:
             # Negative, neutral and positive are written as -1, 0 and 1, too.
             warnings.warn(notes[0], UserWarning, stacklevel=4)
-        typed = _typed([rows[place] for place in places])
-        labels, classes, label_type = list(map(str, typed.tolist())), np.unique(typed), dtype_type(typed)
-        if len(different := set(labels)) != len(classes):
-            found = ", ".join(different)[:100]
-            raise DataError(expected="labels that differ as text", found=found, where="y")
+        typed = _typed([rows[place] for place in places], of_y)
+        # Whole numbers have no fraction, as in files (`label_of`).
+        labels = [str(int(each)) if type_of(each) == "integer" else str(each) for each in typed.tolist()]
+        classes, label_type = np.unique(typed), dtype_type(typed)
     kept = None if weights is None else [weights[place] for place in places]
-    of_labelled, has_label = [texts[place] for place in places], set(places)
-    examples = Examples(of_labelled, labels, weights=kept, label_type=label_type, sets=sets)
-    unlabelled = tuple(text for place, text in enumerate(texts) if place not in has_label)
-    return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=notes)
+    examples = Examples([texts[i] for i in places], labels, weights=kept, label_type=label_type, sets=sets)
+    others = tuple(texts[place] for place in sorted({*range(len(texts))} - {*places}))
+    return EstimatorData(examples=examples, classes=classes, unlabelled=others, notes=notes, places=places)
 
 
-def labelled_rows(labels: Iterable[object]) -> tuple[list[int], tuple[str, ...]]:
+def labelled_rows(labels: Iterable[object], names: Sequence[str] = ()) -> tuple[list[int], tuple[str, ...]]:
     """Find the rows with a label, by scikit-learn's convention for semi-supervised learning.
 
     None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
-    is the number -1 where only one other label occurs, as in y = [-1, 1, 1, -1]; and so it is in a file.
-    Returned are the places of the rows with a label, and how the label -1 was taken, if it occurs.
+    is the number -1 where only one other label occurs, as in y = [-1, 1, 1, -1]; and so it is in a file, and
+    where a model has the label -1 among its `names`. Returned are the places of the rows with a label, and
+    how the label -1 was taken, if it occurs.
     """
     values = list(labels)
     given = [place for place, each in enumerate(values) if not is_missing(each) and str(each).strip()]
     # NumPy's numbers are registered as numbers.Real.
     known = [i for i in given if not isinstance(values[i], numbers.Real) or values[i] != -1]
-    if not (unknown := len(given) - len(known)):
+    if not (unknown := len(given) - len(known)) or "-1" in names:
         return given, ()
     if len({str(values[place]) for place in known}) == 1:
         return given, ("-1 counts as a label, because only one other label occurs",)
@@ -169,18 +176,10 @@ def validation_data(
     if valid is None:
         return None
     if isinstance(valid, tuple) and len(valid) == 2:
-        given = _given(*valid, how.get("multi_label", ""), names, where="valid")
-        return replace(given, name="validation set")
+        given = estimator_data(*valid, None, how.get("multi_label", ""), names or (), where="valid")
+        return replace(given.examples, name="validation set")
     how["part"] = "valid"
     return read_examples(valid, **how)
-
-
-def _given(x: object, y: object, multi_label: str, names: Sequence[str] | None, *, where: str) -> Examples:
-    texts, (rows, columns) = texts_of(x, where=where), label_rows(y, multi_label)
-    if not multi_label:
-        return Examples(texts, [str(label) for label in _typed(rows).tolist()])
-    sets, label_type = sets_of(rows, columns or names)
-    return Examples(texts, sets.joined(multi_label), label_type=label_type, sets=sets)
 
 
 def evaluation_data(
@@ -196,21 +195,24 @@ def evaluation_data(
     """
     if y is None and isinstance(by, str):
         return read_with_column(source, by, **how)
-    how["part"] = "test"
     if y is None:
+        how["part"] = "test"
         examples = read_examples(source, **how)
+        places, unlabelled = list(range(len(examples))), 0
     else:
-        examples = _given(source, y, how.get("multi_label", ""), names, where="X")
+        data = estimator_data(source, y, None, how.get("multi_label", ""), names)
+        examples, places, unlabelled = data.examples, data.places, len(data.unlabelled)
+        if unlabelled:
+            examples.notes.append(f"{unlabelled:,} texts without a label are left out")
     if by is None:
         return examples, None
     if isinstance(by, str) or not isinstance(by, Iterable):
         fix, found = "give a list of values", f"the name '{by}'"
         raise DataError(expected="a value for each text", found=found, where="by", fix=fix)
     values = [value_of(value) for value in values_of(by)]
-    if len(values) != len(examples):
-        expected = f"{len(examples)} values, one for each text"
-        raise DataError(expected=expected, found=str(len(values)), where="by")
-    return examples, Column(str(getattr(by, "name", None) or "by"), values)
+    if len(values) != (n := len(places) + unlabelled):
+        raise DataError(expected=f"{n} values, one for each text", found=str(len(values)), where="by")
+    return examples, Column(str(getattr(by, "name", None) or "by"), [values[place] for place in places])
 
 
 def texts_of(source: object, *, where: str = "X") -> list[str]:
@@ -255,18 +257,16 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
     if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         expected = "finite weights of at least 0, not all of them 0"
         raise DataError(expected=expected, found="others", where="sample_weight")
-    listed: list[float] = weights.tolist()
-    return listed
+    return list(map(float, weights))
 
 
-def _typed(values: Sequence[object] | Array) -> Array:
+def _typed(values: Sequence[object], where: str) -> Array:
     """Return labels as an array [text] of one type; scikit-learn's ValueError: they are no classes."""
     from sklearn.utils.multiclass import check_classification_targets
 
-    for place, value in enumerate(values):
-        if as_list(value) is not None or is_missing(value):
-            found = f"{value!r:.60}"
-            raise DataError(expected="one label for each text", found=found, where=f"y[{place}]")
+    if 0 < sum(isinstance(value, str) for value in values) < len(values):
+        expected, fix = "labels of one type", "give all of them as text: list(map(str, y))"
+        raise DataError(expected=expected, found="text and others", where=where, fix=fix)
     labels = np.asarray(values)
     if labels.dtype.kind == "M" or (labels.dtype == object and all(isinstance(v, date) for v in values)):
         labels = labels.astype(str)

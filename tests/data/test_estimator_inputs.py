@@ -10,12 +10,16 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foretell.data.estimator_inputs import (
     estimator_data,
+    evaluation_data,
     training_data,
     validation_data,
 )
+from foretell.data.examples import read_examples
 from foretell.data.records import is_missing, label_of, text_of
 from foretell.errors import DataError
 
@@ -81,10 +85,44 @@ def test_a_table_or_a_file_holds_texts_and_labels(tmp_path: Path) -> None:
 
 def test_a_validation_set() -> None:
     assert validation_data(None) is None
-    for wrong in ([None, "a", "b"], [["a"], ["b"], ["a"]], np.zeros((3, 2))):
-        with pytest.raises(DataError, match=r"y\[0\]: expected one label for each text"):
+    for wrong in ([["a"], ["b"], ["a"]], np.zeros((3, 2))):
+        with pytest.raises(DataError, match=r"valid\[0\]: expected one label for each text"):
             validation_data((TEXTS, wrong))
+    with pytest.raises(DataError, match="valid: expected 3 labels, one for each text, found 2"):
+        validation_data((TEXTS, ["a", "b"]))
     for valid in ((TEXTS, [1, 0, 1]), pl.DataFrame({"text": TEXTS, "label": ["1", "0", "1"]})):
         found = validation_data(valid)
         assert found is not None
         assert (found.texts, found.labels) == (TEXTS, ["1", "0", "1"])
+
+
+@pytest.mark.filterwarnings("ignore:1 text counts as unlabelled")
+@pytest.mark.parametrize(
+    "y", [["0", "", "1", "0"], *([0.0, none, 1, 0] for none in (None, float("nan"), pd.NA, -1))]
+)
+def test_texts_without_a_label_are_not_measured(y: list[object]) -> None:
+    by = ["a", "b", "c", "d"]
+    examples, column = evaluation_data([*TEXTS, "four"], y, by)
+    assert (examples.texts, examples.labels) == ([TEXTS[0], TEXTS[2], "four"], ["0", "1", "0"])
+    assert column is not None
+    assert column.values == ["a", "c", "d"]
+    assert examples.notes == ["1 texts without a label are left out"]
+    with pytest.raises(DataError, match="by: expected 4 values"):
+        evaluation_data([*TEXTS, "four"], [0, 1, None, 1], by[:3])
+
+
+def test_minus_one_is_a_label_of_a_model_that_has_it() -> None:
+    examples, _ = evaluation_data(TEXTS, [-1, 0, 1], None, ["-1", "0", "1"])
+    assert examples.labels == ["-1", "0", "1"]
+
+
+@pytest.mark.parametrize("labels", [[1, "1", 2], ["a", "b", 0.5], ["a", True, "b"]])
+def test_text_and_numbers_are_not_mixed(labels: list[object]) -> None:
+    with pytest.raises(DataError, match="y: expected labels of one type, found text and others"):
+        training_data(TEXTS, labels)
+
+
+@given(st.lists(st.integers(-9, 9) | st.integers(-9, 9).map(float), min_size=3, max_size=3))
+def test_whole_numbers_are_called_as_a_table_calls_them(labels: list[float]) -> None:
+    by_list, by_table = evaluation_data(TEXTS, labels, None, ["-1"])[0], read_examples((TEXTS, labels))
+    assert by_list.labels == by_table.labels == [str(int(label)) for label in labels]
