@@ -194,8 +194,9 @@ def check_other_files(app: App, commands: tuple[str, ...], arguments: ArgumentCo
     """Refuse to write into a file that another argument of the command names."""
     del app, commands
     named = [(argument.name, token.value) for argument in arguments for token in argument.tokens]
-    for (name, path), (other, value) in itertools.permutations(named, 2):
-        if name in _WRITTEN and name != other:
+    written = [(name, path) for name, path in named if name in _WRITTEN]
+    for (name, path), (other, value) in itertools.product(written, named):
+        if name != other:
             is_same = other in _WRITTEN and Path(path).absolute() == Path(value).absolute()
             with contextlib.suppress(OSError, ValueError):  # where one is no file yet, or a text
                 is_same |= Path(path).is_file() and Path(path).samefile(value)
