@@ -8,6 +8,7 @@ rules are checked whenever settings are made.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar, get_args, get_type_hints
@@ -297,8 +298,11 @@ def _check(f: dataclasses.Field[object], hint: type, value: float | str) -> None
         )
     low, high = f.metadata["low"], f.metadata["high"]
     # Written so that NaN fails too.
-    if not isinstance(value, str) and not ((low is None or value >= low) and (high is None or value <= high)):
-        bounds = f"at least {low}" if high is None else f"a number from {low} to {high}"
+    if not isinstance(value, str) and not (
+        (low is None or value >= low) and value < math.inf and (high is None or value <= high)
+    ):
+        bounds = f"at least {low}, and finite" if value == math.inf else f"at least {low}"
+        bounds = bounds if high is None else f"a number from {low} to {high}"
         raise SettingsError(expected=bounds, found=repr(value), where=where)
 
 

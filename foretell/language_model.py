@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 from foretell.artifacts.directory import Home
 from foretell.config import to_dict
 from foretell.data.corpus import corpus_of
+from foretell.data.estimator_inputs import texts_of
 from foretell.machine import require_training
 from foretell.presets import words_preset_for
 from foretell.progress import shown
@@ -241,7 +242,7 @@ class LanguageModel(Trained[WordsRuntime]):
 
             with open_text(text) as source:
                 return self._runtime.score(read_lines(source), cache=cache)
-        return self._runtime.score([text] if isinstance(text, str) else text, cache=cache)
+        return self._runtime.score([text] if isinstance(text, str) else _checked(text), cache=cache)
 
     def evaluate(self, data: object, *, text: str | None = None, cache: int = 0) -> dict[str, Any]:
         """Return the metrics of `foretell evaluate`: perplexity, bits per character and byte, counts.
@@ -277,7 +278,12 @@ def _each(
     """Return the answer to one text, a list of answers to a list, an iterator of them to other texts."""
     if isinstance(text, str):
         return ask(text)
-    return list(map(ask, text)) if isinstance(text, list) else map(ask, text)
+    return list(map(ask, _checked(text))) if isinstance(text, list) else map(ask, _checked(text))
+
+
+def _checked(texts: Iterable[str]) -> Iterable[str]:
+    """Return texts of a list, an array or a column, or an iterator; DataError: a table, or no text."""
+    return texts if isinstance(texts, Iterator) else texts_of(texts, where="text")
 
 
 def _reopened(home: Home) -> LanguageModel:

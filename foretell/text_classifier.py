@@ -115,32 +115,17 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         self.__dict__.update((name, given[name]) for name in ("preset", *SETTINGS, "verbose"))
 
     def fit(
-        self,
-        X: object,  # noqa: N803
-        y: object = None,
-        *,
-        unlabelled: object = None,
-        valid: object = None,
-        vectors: str | Path | None = None,
-        teacher: object = None,
-        keep_teacher: bool = False,
+        self, X: object, y: object = None, *,  # noqa: N803
+        unlabelled: object = None, valid: object = None, vectors: str | Path | None = None,
+        teacher: object = None, keep_teacher: bool = False,
         label_hints: str | Path | Mapping[object, str | Sequence[str]] | None = None,
-        continue_from: str | Path | TextClassifier | None = None,
-        old: object = None,
-        sample_weight: object = None,
-        text: str | None = None,
-        label: str | None = None,
-        format: str | None = None,
-        header_row: int | None = None,
-        sheet: str | None = None,
-        out: str | Path | None = None,
-        resume: bool = False,
-        restart: bool = False,
-        overwrite: bool = False,
-        checkpoint_seconds: float = 60.0,
-        tensorboard: str | Path | None = None,
+        continue_from: str | Path | TextClassifier | None = None, old: object = None,
+        sample_weight: object = None, text: str | None = None, label: str | None = None,
+        format: str | None = None, header_row: int | None = None, sheet: str | None = None,
+        out: str | Path | None = None, resume: bool = False, restart: bool = False, overwrite: bool = False,
+        checkpoint_seconds: float = 60.0, tensorboard: str | Path | None = None,
         listener: Listener | None = None,
-    ) -> Self:
+    ) -> Self:  # fmt: skip
         """Learn from texts and their labels.
 
         Args:
@@ -401,12 +386,18 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             DataError: no labels, or something that is not a text or a label.
         """
         runtime = self._opened()
-        if runtime.separator:
-            return float(super().score(X, y, sample_weight))
-        examples = estimator_data(X, y, sample_weight, "", runtime.labels).examples
+        names = list(map(str, self.classes_.tolist())) if runtime.separator else runtime.labels
+        examples = estimator_data(X, y, sample_weight, runtime.separator, names).examples
         check_any(examples)
-        found = np.array(runtime.labels)[runtime.predict_proba(examples.texts).argmax(axis=1)]
-        return float(np.average(found == np.array(examples.labels), weights=examples.weights))
+        rows = runtime.predict_proba(examples.texts)
+        right = np.array(runtime.labels)[rows.argmax(axis=1)] == np.array(examples.labels)
+        if (sets := examples.sets) is not None:
+            # Labels that the model lacks are never given.
+            lacked = [name for name in sets.used() if name not in runtime.labels]
+            targets = sets.aligned([*runtime.labels, *lacked])
+            decided = np.pad(runtime.decide(rows), ((0, 0), (0, len(lacked))))
+            right = ((targets == decided) | np.isnan(targets)).all(axis=1)
+        return float(np.average(right, weights=examples.weights))
 
     @classmethod
     def from_runtime(cls, runtime: LabelsRuntime) -> Self:

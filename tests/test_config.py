@@ -29,6 +29,7 @@ from foretell.presets import LABELS_PRESETS, WORDS_PRESETS, preset, words_preset
         ({"units": True}, "expected a value of type int, found True"),
         ({"dropout": math.nan}, "found nan"),
         ({"epochs": 0}, "epochs: expected at least 1, found 0"),
+        ({"minutes": math.inf}, "minutes: expected at least 0.0, and finite, found inf"),
         ({"network": "gru"}, "expected one of article, lstm, found 'gru'"),
         ({"unitz": 3}, "did you mean units?"),
     ],

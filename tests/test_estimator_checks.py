@@ -40,6 +40,9 @@ class NumbersAsText(TextClassifier):
     def predict_proba(self, X: Any) -> Any:
         return super().predict_proba(self._texts(X))
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        return super().score(self._texts(X), y, sample_weight)
+
     def _texts(self, X: Any) -> list[str]:
         check_is_fitted(self)
         return _rows_as_texts(validate_data(self, X, reset=False, dtype="float64"))

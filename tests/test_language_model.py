@@ -8,6 +8,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import foretell
@@ -54,6 +56,13 @@ def test_score_takes_text_lines_and_files(model: LanguageModel, tmp_path: Path) 
     assert model.score(LINES) == model.score(iter(LINES))
     assert model.score(file).perplexity == pytest.approx(model.score(LINES).perplexity)
     assert model.score("The mind").tokens > 0
+    for column in (pd.DataFrame({"line": LINES}), pd.Series(LINES), np.array(LINES)):
+        assert model.score(column) == model.score(LINES)
+        assert list(model.next(column, 2)) == model.next(LINES, 2)
+    with pytest.raises(DataError, match=r"text\[1\]: expected a text, found None"):
+        model.score([LINES[0], None])  # type: ignore[list-item]
+    with pytest.raises(DataError, match="expected one column of texts, found 2 columns"):
+        model.complete(pd.DataFrame({"line": LINES, "id": 1}))
 
 
 def test_saved_loaded_and_pickled_it_answers_the_same(model: LanguageModel, tmp_path: Path) -> None:

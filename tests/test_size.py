@@ -24,7 +24,7 @@ class Budget(NamedTuple):
 
 
 PARTS = {
-    "foretell/cli": Budget(3_245, 3_300),
+    "foretell/cli": Budget(3_230, 3_300),
     "foretell/service": Budget(2_600, 2_600),
     "foretell/annotation": Budget(1_100, 1_100),
     "foretell/cluster": Budget(1_600, 1_600),
@@ -41,16 +41,16 @@ PARTS = {
     "foretell/text": Budget(755, 755),
     "foretell/metrics": Budget(790, 790),
     "foretell/hub": Budget(450, 450),
-    "foretell/*.py": Budget(2_280, 2_100),
-    "foretell": Budget(37_000, 37_000),
-    "tests": Budget(27_740, 28_000),
+    "foretell/*.py": Budget(2_285, 2_100),
+    "foretell": Budget(36_990, 37_000),
+    "tests": Budget(27_790, 28_000),
     "bench": Budget(3_000, 3_000),
 }
 MODULES, ANY = Budget(225, 250), Budget(89, 250)
 LINES_OF_A_MODULE, LINES_OF_A_FUNCTION = 400, 40
 LONGER = {
     "foretell/config.py": Budget(500, 500),
-    "foretell/text_classifier.py": Budget(475, 500),
+    "foretell/text_classifier.py": Budget(465, 500),
 }
 """Modules and functions that are longer than others may be."""
 

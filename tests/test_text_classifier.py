@@ -23,7 +23,9 @@ import foretell
 from foretell import TextClassifier
 from foretell.config import LabelsSettings
 from foretell.errors import DataError, RunError, SettingsError
+from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.training.events import EpochDone, Event
+from tests.builders import write_random
 
 # One epoch: each costs a tenth of a second, however few its steps are.
 TINY: dict[str, Any] = {
@@ -148,6 +150,23 @@ def test_the_score_is_of_the_texts_with_a_label(fitted: TextClassifier) -> None:
     assert fitted.evaluate(TEXTS, y)["accuracy"] == 11 / 23
     with pytest.raises(DataError, match=r"expected .*, found"):
         fitted.score(TEXTS, [None] * 24)
+
+
+def test_the_score_of_several_labels_is_that_of_evaluate(tmp_path: Path) -> None:
+    names = ["a", "b", "c"]
+    settings = LabelsSettings(embedding_size=4, units=4, multi_label=";")
+    ensemble = LabelwiseEnsemble(network=(9.0,) * 3, offsets=(0.0,) * 3, thresholds=(0.5,) * 3)
+    path = write_random(tmp_path / "m", settings, names, ensemble=ensemble)
+    model = TextClassifier.load(path)
+    rows = (model.predict_proba(TEXTS) >= 0.5).astype(float)
+    frame = pd.DataFrame(rows, columns=names)
+    lists = [[name for name, value in zip(names, row, strict=True) if value] for row in rows]
+    for right in (rows, frame, frame[["c", "a", "b"]], lists, list(map(set, lists))):
+        assert model.score(TEXTS, right) == model.evaluate(TEXTS, right)["accuracy"] == 1
+    rows[0, 0], rows[1] = np.nan, 1 - rows[1]
+    lists[2] = [*lists[2], "unknown"]
+    assert model.score(TEXTS, rows) == model.score(TEXTS, lists) == 23 / 24
+    assert model.score(TEXTS, rows, sample_weight=[0, 1] + [0] * 22) == 0
 
 
 @pytest.mark.parametrize("kind", [int, float, np.float32])

@@ -70,7 +70,7 @@ def training_data(
         SettingsError: hints where texts may have several labels.
     """
     is_source = isinstance(x, str | Path | Examples) or has_columns(x)
-    if y is None and teacher is not None and not is_source:
+    if y is None and not (teacher is None and hints is None) and not is_source:
         x = texts_of(x)
         y = [None] * len(x)
     if y is not None:
@@ -146,9 +146,8 @@ def labelled_rows(labels: Iterable[object], names: Sequence[str] = ()) -> tuple[
     """Find the rows with a label, by scikit-learn's convention for semi-supervised learning.
 
     None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
-    is the number -1 where only one other label occurs, as in y = [-1, 1, 1, -1]; and so it is in a file, and
-    where a model has the label -1 among its `names`. Returned are the places of the rows with a label, and
-    how the label -1 was taken, if it occurs.
+    is the number -1 in a file, where only one other label occurs, and for a model with this label (`names`).
+    Returned are the places of the rows with a label, and how the label -1 was taken, if it occurs.
     """
     values = list(labels)
     given = [place for place, each in enumerate(values) if not is_missing(each) and str(each).strip()]
@@ -249,8 +248,7 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
     if sample_weight is None:
         return None
     weights = np.asarray(sample_weight, np.float64)
-    if weights.ndim == 0:
-        weights = np.full(n_texts, float(weights))
+    weights = np.full(n_texts, weights) if weights.ndim == 0 else weights
     if weights.shape != (n_texts,):
         expected, found = f"{n_texts} weights, one for each text", f"an array of shape {weights.shape}"
         raise DataError(expected=expected, found=found, where="sample_weight")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -122,14 +121,17 @@ def _are_numbers(rows: list[object]) -> bool:
     lists = [row for row in rows if isinstance(row, list)]
     if len(lists) < len(rows) or len(set(map(len, lists))) != 1 or len(lists[0]) < 2:
         return False
-    cells = itertools.chain.from_iterable(lists)
-    return all(isinstance(cell, Real) and (cell in (0, 1) or is_missing(cell)) for cell in cells)
+    are = all(isinstance(x, Real) and (x in (0, 1) or is_missing(x)) for own in lists for x in own)
+    if are and len(lists[0]) == 2 and all(set(own) == {0, 1} for own in lists):
+        expected, fix = "a matrix or labels", "give np.array(y) as a matrix, or the labels as text"
+        raise DataError(expected=expected, found="lists of 0 and 1, which may be both", where="y", fix=fix)
+    return are
 
 
 def _of_lists(rows: list[object]) -> tuple[LabelSets, LabelType]:
     lists = [row if isinstance(row, list) else None for row in rows]
     for place, (row, own) in enumerate(zip(rows, lists, strict=True)):
-        if own is None and not is_missing(row):
+        if not is_missing(row) if own is None else any(map(is_missing, own)):
             found = f"{row!r:.60}"
             raise DataError(expected="a list of labels for each text", found=found, where=f"y[{place}]")
     label_type = common_type(type_of(value) for own in lists for value in own or ())

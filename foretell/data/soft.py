@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from array import array
 from collections.abc import Callable, Sequence
@@ -154,7 +155,7 @@ def _columns(record: Record, labels: Sequence[str], name: str) -> list[str]:
 
 
 def _number(value: object, where: str) -> float:
-    try:
-        return float(str(value))
-    except ValueError as error:
-        raise DataError(expected="a probability", found=f"{value!r:.40}", where=where) from error
+    with contextlib.suppress(ValueError):
+        if 0 <= (number := float(str(value))) <= 1 + _TOLERANCE:
+            return min(number, 1.0)
+    raise DataError(expected="a probability from 0 to 1", found=f"{value!r:.40}", where=where)

@@ -167,9 +167,9 @@ def _given(examples: Examples, valid: Examples) -> tuple[Split, set[bytes]]:
 def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
     """Check that `train`, the texts of `examples` that are not in `valid`, goes with `valid`."""
     labels = train.label_names
-    if len(labels) < 2 <= len(examples.label_names):
+    if not len(train) or len(labels) < 2 <= len(examples.label_names):
         expected = "training texts of two labels or more that are not in the validation set"
-        found, fix = f"only '{labels[0]}'" if labels else "none", "give a validation set of other texts"
+        found, fix = f"only '{labels[0]}'" if len(train) else "none", "give a validation set of other texts"
         raise DataError(expected=expected, found=found, where=valid.name, fix=fix)
     used = set(valid.labels) if valid.sets is None else set(valid.sets.used())
     if unknown := sorted(used.difference(labels)):
