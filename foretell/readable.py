@@ -51,14 +51,19 @@ def csv_cell(value: object, as_json: Callable[[object], str] = json_line) -> obj
     """Return a value as one cell of CSV, where a text is no formula. Numbers stay what they are."""
     if isinstance(value, list | tuple):
         value = "; ".join(each if isinstance(each, str) else as_json(each) for each in value)
-    if isinstance(value, bool | dict):
+    if isinstance(value, dict):
         value = as_json(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and _is_formula(value) else value
 
 
 def from_csv_cell(cell: str) -> str:
     """Return the text that `csv_cell` made this cell of."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
+    return cell[1:] if cell.startswith("'") and _is_formula(cell[1:]) else cell
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a spreadsheet may run it: not a number, nor a sign alone."""
+    return text.startswith(_FORMULA) and not re.fullmatch(r"[-+](\d+(\.\d+)?)?", text)
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:

@@ -24,6 +24,9 @@ def command() -> NoReturn:
     """Run the arguments of this process and end it with the exit code."""
     # Before anything is imported that takes time.
     stop.listen()
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as by a daemon; a file would be opened in its place
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115
     try:
         from foretell.cli.entry import main
 

@@ -19,18 +19,12 @@ Target = Literal["onnx", "web"]
 
 
 def export(
-    model: str,
-    /,
-    *,
-    to: Target = "onnx",
-    out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
-    int8: bool = False,
-    max_loss: float = 0.01,
+    model: str, /, *, to: Target = "onnx", out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    int8: bool = False, max_loss: float = 0.01,
     runtime: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     data: Annotated[str | None, Parameter(group=DATA, metavar="DATA")] = None,
-    reading: LabelledInput = ANY_RECORDS,
-    output: Output = AS_TEXT,
-) -> None:
+    reading: LabelledInput = ANY_RECORDS, output: Output = AS_TEXT,
+) -> None:  # fmt: skip
     """Write a model as a folder for other programs, and check that it gives the same answers.
 
     Args:

@@ -107,8 +107,8 @@ class TextInput:
     sheet: Annotated[str | None, Parameter(metavar="NAME")] = None
 
     def how(self) -> Reading:
-        """Return the options of reading."""
-        return cast("Reading", asdict(self))
+        """Return the options of reading where labels, which may be several, are not looked at."""
+        return cast("Reading", {**asdict(self), "multi_label": ";"})
 
 
 @Parameter(name="*", group=DATA)

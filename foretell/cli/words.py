@@ -50,16 +50,9 @@ def _opened(model: str, text: str, *, literal: bool, unfinished: bool) -> tuple[
 
 
 def next_words(
-    model: str,
-    text: str,
-    /,
-    *,
-    k: Annotated[Whole, Parameter(name=["-k", "--count"])] = 5,
-    unfinished: bool = False,
-    cache: Cache = 0,
-    literal: Literally = False,
-    output: Output = AS_TEXT,
-) -> None:
+    model: str, text: str, /, *, k: Annotated[Whole, Parameter(name=["-k", "--count"])] = 5,
+    unfinished: bool = False, cache: Cache = 0, literal: Literally = False, output: Output = AS_TEXT,
+) -> None:  # fmt: skip
     """Write the most probable next words, or tokens of a model whose tokens are parts of words.
 
     Args:
@@ -163,16 +156,9 @@ def complete(
 
 
 def score(
-    model: str,
-    text: str,
-    /,
-    *,
-    cache: Cache = 0,
-    literal: Literally = False,
-    reading: TextInput = ANY_TEXTS,
-    output: Output = AS_TEXT,
-    files: ClusterOptions = NO_CLUSTER,
-) -> int:
+    model: str, text: str, /, *, cache: Cache = 0, literal: Literally = False, reading: TextInput = ANY_TEXTS,
+    output: Output = AS_TEXT, files: ClusterOptions = NO_CLUSTER,
+) -> int:  # fmt: skip
     """Write how probable a text is.
 
     Args:

@@ -105,7 +105,7 @@ class Interrupt:
             return
         self.signal = signal.Signals(number)
         if not self._deferrals:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
 
 
 @contextmanager

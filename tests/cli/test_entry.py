@@ -47,6 +47,17 @@ def test_predicting_loads_nothing_heavy(workplace: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(workplace: Path, closed: str) -> None:
+    for command in ("classify reviews-model good", "info reviews-model"):
+        script = f"{sys.executable} -m foretell {command} {closed}"
+        done = subprocess.run(
+            script, shell=True, cwd=workplace, capture_output=True, text=True, env=os.environ
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_standard_output_fails() -> None:
     with Path("/dev/full").open("w") as full:

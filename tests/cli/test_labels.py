@@ -51,11 +51,20 @@ def test_columns_keep_their_types(run: Run, tmp_path: Path) -> None:
     (row,) = rows_of(run("classify", "reviews-model", "--json", str(source)))
     assert {name: row[name] for name in record} == record
     (cells,) = rows_of(run("classify", "reviews-model", "--format", "csv", str(source)))
-    assert [cells[name] for name in record] == ["good", "7", "1.5", "a; b", "", "true"]
+    assert [cells[name] for name in record] == ["good", "7", "1.5", "a; b", "", "True"]
     table = pa.table({"text": ["good"], "when": [date(2026, 1, 2)], "n": [float("nan")]})
     pq.write_table(table, tmp_path / "typed.parquet")
     (row,) = rows_of(run("classify", "reviews-model", "--json", str(tmp_path / "typed.parquet")))
     assert (row["when"], row["n"]) == ("2026-01-02", None)
+
+
+def test_labels_that_are_there_are_not_looked_at(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "several.jsonl"
+    records = [{"text": "good", "label": ["a", "b;c"]}, {"text": "bad", "label": []}]
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    rows = rows_of(run("classify", "reviews-model", "--json", str(source)))
+    assert [(row["text"], row["label"]) for row in rows] == [(r["text"], r["label"]) for r in records]
+    assert {row["foretell_label"] for row in rows} <= {"negative", "positive"}
 
 
 def test_a_column_keeps_its_name_and_the_answer_gets_another(run: Run, workplace: Path) -> None:

@@ -19,15 +19,16 @@ from foretell.cli import output
 from foretell.cli.output import Writer, aligned, as_json, listed
 
 NASTY = "\x1b]0;title\x07\x1b[31mred\x9b0m \x7f\r \u202eback\u202c \u2066i\u2069"
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "＝1"]
+FORMULAS = ["=1+1", "+1+1", "-1-1", "+cmd", "--1", "@SUM(1)", "\t=1", "\r=1", "＝1", "＋1", "-1\n"]
 
 
 def test_csv_holds_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
     writer = Writer("csv", ["text", "number", "flags", "=cmd"])
-    for text in [*FORMULAS, "a=1", "'=1", ""]:
+    plain = ["a=1", "'=1", "", "-1", "+1", "-0.5", "+", "-"]
+    for text in [*FORMULAS, *plain]:
         writer.write({"text": text, "number": -1.5, "flags": ["=a", "b"], "=cmd": None})
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out, newline="")))
-    assert [row["text"] for row in rows] == [*(f"'{text}" for text in FORMULAS), "a=1", "'=1", ""]
+    assert [row["text"] for row in rows] == [*(f"'{text}" for text in FORMULAS), *plain]
     assert {row["number"] for row in rows} == {"-1.5"}
     assert {row["flags"] for row in rows} == {"'=a; b"}
     assert {row["'=cmd"] for row in rows} == {""}

@@ -142,7 +142,7 @@ def test_a_file_is_classified_summarised_and_downloaded(page: Page, served: Runn
     assert [row[0] for row in table[1:]] == ["1", "2", "3", "4"]
     # A cell that a spreadsheet would take for a formula gets an apostrophe; other cells are unchanged.
     assert [row[1] for row in table[1:]] == ["the mind adapts", ROWS[1][1], "", "'=good bad"]
-    assert [row[2] for row in table[1:]] == ["'=1+1", "'@SUM(A1)", "plain", "'-1"]
+    assert [row[2] for row in table[1:]] == ["'=1+1", "'@SUM(A1)", "plain", "-1"]
     assert [row[3] for row in table[1:]] == [answer["label"] for answer in expected]
     probabilities = [answer["probability"] for answer in expected]
     assert [float(row[4]) for row in table[1:]] == pytest.approx(probabilities, abs=1e-6)

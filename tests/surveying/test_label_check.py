@@ -105,11 +105,11 @@ def test_the_data_is_never_written(data: Path, tmp_path: Path) -> None:
 
 def test_a_label_that_looks_like_a_formula_stays_what_it_is(tmp_path: Path) -> None:
     data, table = tmp_path / "signs.csv", tmp_path / "errors.csv"
-    data.write_text("text,label\ngood,-\nbad,+\n")
-    table.write_text(HEAD + "likely label error,1,good,'-,'+,0.1,0.9,yes\n")
+    data.write_text("text,label\ngood,=-\nbad,=+\n")
+    table.write_text(HEAD + "likely label error,1,good,'=-,'=+,0.1,0.9,yes\n")
     survey = foretell.survey(data)
     assert survey.write_corrected(tmp_path / "clean.csv", accept=accepted_in_file(table, survey)) == 1
-    assert (tmp_path / "clean.csv").read_text().split() == ["text,label", "good,+", "bad,+"]
+    assert (tmp_path / "clean.csv").read_text().split() == ["text,label", "good,=+", "bad,=+"]
 
 
 def test_rows_with_yes_are_accepted_with_an_edited_label(data: Path, tmp_path: Path) -> None:

@@ -44,9 +44,9 @@ def evaluation_report(
 
     Returns:
         `texts`, what `foretell.metrics.label_metrics` gives, `calibration_error`, `log_loss` (nats; None
-        where a true label is not among the model's), `coverage`; `intervals`, of the same shape, with the
-        ends of the 95 % confidence intervals of accuracy, macro F1, and precision, recall and F1 of each
-        label; `interval_method`; with `by`, `slices`; with `costs`, `threshold`.
+        where a true label is not among the model's), `coverage`; `unknown_labels`, those; `intervals`, of the
+        same shape, with the ends of the 95 % confidence intervals of accuracy, macro F1, and precision,
+        recall and F1 of each label; `interval_method`; with `by`, `slices`; with `costs`, `threshold`.
 
     Raises:
         DataError: no texts.
@@ -60,7 +60,7 @@ def evaluation_report(
     report["calibration_error"] = calibration_error(confidence, true_ids == best)
     report["log_loss"] = log_loss(true_ids, probabilities) if len(all_names) == len(names) else None
     report["coverage"] = coverage_curve(confidence, best == true_ids)
-    report["interval_method"] = method()
+    report |= {"unknown_labels": all_names[len(names) :], "interval_method": method()}
     report["intervals"] = label_intervals(true_ids, best, all_names)
     if by is not None:
 

@@ -4,8 +4,8 @@ import { make } from "./elements.js";
 import { asText } from "./records.js";
 
 const ANSWER_COLUMNS = ["label", "probability", "reason", "flags"];
-// A cell that begins like this is a formula for a spreadsheet program (OWASP, "CSV Injection").
-const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/u;
+// A cell that begins like this is a formula for a spreadsheet program (OWASP, "CSV Injection"), but for numbers and signs.
+const FORMULA = /^(?![-+](\d+(\.\d+)?)?$)[=+\-@\t\r\n＝＋－＠]/u;
 const PROBABILITY_DIGITS = 6;
 // Milliseconds until the memory of a download is released. Browsers do not report when a download is complete.
 const RELEASE_DELAY = 60_000;
