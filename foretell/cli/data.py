@@ -19,21 +19,16 @@ _COLUMNS = ("finding", "row", "text", "label", "suggested", "probability", "sugg
 
 
 def data(
-    data: Annotated[str, Parameter(name="DATA")],
-    /,
-    *,
+    data: Annotated[str, Parameter(name="DATA")], /, *,
     valid: Annotated[str | None, Parameter(metavar="DATA")] = None,
-    test: Annotated[str | None, Parameter(metavar="DATA")] = None,
-    check_labels: bool = False,
+    test: Annotated[str | None, Parameter(metavar="DATA")] = None, check_labels: bool = False,
     out: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
     accept: Annotated[str | None, Parameter(metavar="FILE")] = None,
     accept_above: Annotated[float | None, Parameter(metavar="P")] = None,
-    html: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
-    show: Count = 20,
-    multi_label: Annotated[str, Parameter(metavar="SEPARATOR")] = "",
-    reading: LabelledInput = ANY_RECORDS,
+    html: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None, show: Count = 20,
+    multi_label: Annotated[str, Parameter(metavar="SEPARATOR")] = "", reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
-) -> None:
+) -> None:  # fmt: skip
     """Survey labelled texts.
 
     Args:

@@ -39,6 +39,25 @@ def load_tensorflow() -> None:
     logger.setLevel(max(logger.level, logging.ERROR))
 
 
+_KNOWN: list[frozenset[str]] = []
+"""For each training in progress, the gradients that TensorFlow had registered before it."""
+
+
+@contextmanager
+def forgotten_gradients() -> Iterator[None]:
+    """Let TensorFlow forget the custom gradients of a training, which hold its graphs: 5 MB a training."""
+    registry = import_module("tensorflow.python.framework.ops").gradient_registry._registry
+    _KNOWN.append(frozenset(registry))
+    try:
+        yield
+    finally:
+        known = _KNOWN.pop()
+        # A training in another thread may still need its own.
+        for name in () if _KNOWN else registry.keys() - known:
+            if name.startswith("CustomGradient-"):
+                del registry[name]
+
+
 @contextmanager
 def without_pandas() -> Iterator[None]:
     """Hide pandas in the command line's process, which needs it nowhere.

@@ -47,7 +47,7 @@ from foretell.training.checkpoints import Checkpoint, Checkpoints
 from foretell.training.events import Note, Stage
 from foretell.training.interrupt import Interrupt, interrupted
 from foretell.training.options import TrainOptions
-from foretell.training.quiet import load_tensorflow
+from foretell.training.quiet import forgotten_gradients, load_tensorflow
 from foretell.training.report import write_report
 from foretell.training.run_lock import RunLock
 
@@ -102,7 +102,7 @@ class Run:
             request=sha256_of(self.folder / _REQUEST),
         )
         self.interrupt = Interrupt(options.stop_after_steps)
-        self._lock = lock
+        self._lock, self._forgetting = lock, forgotten_gradients()
         self._ended = threading.Event()
         self._noting = threading.Thread(target=self._note_time, daemon=True)
         self._writer: tf.summary.SummaryWriter | None = None
@@ -239,6 +239,7 @@ class Run:
 
     def __enter__(self) -> Run:
         self._noting.start()
+        self._forgetting.__enter__()
         self.interrupt.__enter__()
         return self
 
@@ -246,6 +247,7 @@ class Run:
         self.interrupt.end()
         self._stop_noting()
         self.close()
+        self._forgetting.__exit__(None, None, None)
         self.interrupt.__exit__()
         if error is not None and self.interrupt.signal is not None:
             self._raise_interrupted(error)

@@ -26,7 +26,7 @@ from foretell.training.budget import Budget
 from foretell.training.events import Event, Note
 from foretell.training.interrupt import Interrupt, interrupted, nothing_to_resume
 from foretell.training.options import TrainOptions
-from foretell.training.quiet import load_tensorflow
+from foretell.training.quiet import forgotten_gradients, load_tensorflow
 from foretell.training.run import Request, Run, check_can_begin, folder_of
 from foretell.training.run_lock import RunLock
 from tests.builders import random_model
@@ -371,3 +371,40 @@ def test_the_error_names_the_command_that_resumes() -> None:
     # In a temporary folder: scikit-learn's searches take an `Exception` for the failure of one model.
     with pytest.raises(KeyboardInterrupt, match="out="), nothing_to_resume(is_temporary=True):
         raise error
+
+
+def test_the_graphs_of_trainings_are_forgotten() -> None:
+    import tensorflow as tf
+    from tensorflow.python.framework import ops
+
+    def registered() -> set[str]:
+        @tf.function
+        @tf.custom_gradient
+        def twice(x: tf.Tensor) -> Any:
+            return 2 * x, lambda d: 2 * d
+
+        before = set(ops.gradient_registry._registry)
+        twice(tf.constant(1.0))
+        new: set[str] = ops.gradient_registry._registry.keys() - before
+        assert new
+        return new
+
+    others, first, second = registered(), forgotten_gradients(), forgotten_gradients()
+    with first:
+        names = registered()
+        # As in another thread: the end of one training leaves the gradients of the other.
+        with second:
+            names |= registered()
+        assert names <= ops.gradient_registry._registry.keys()
+    assert not names & ops.gradient_registry._registry.keys()
+    assert others <= ops.gradient_registry._registry.keys()
+
+
+def test_a_training_leaves_no_graph(tmp_path: Path) -> None:
+    from tensorflow.python.framework import ops
+
+    from tests.training.words.small import SMALL, noisy_corpus, trained
+
+    before = set(ops.gradient_registry._registry)
+    trained(noisy_corpus(), SMALL, tmp_path / "m")
+    assert set(ops.gradient_registry._registry) <= before

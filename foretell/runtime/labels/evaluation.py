@@ -23,14 +23,9 @@ _NAMES_SHOWN = 10
 
 
 def evaluation_report(
-    labels: Sequence[str],
-    probabilities: Floats,
-    names: Sequence[str],
-    *,
-    by: Column | None = None,
-    costs: Costs | None = None,
-    positive: str | None = None,
-) -> Report:
+    labels: Sequence[str], probabilities: Floats, names: Sequence[str], *, by: Column | None = None,
+    costs: Costs | None = None, positive: str | None = None,
+) -> Report:  # fmt: skip
     """Return the metrics of a classifier on labelled texts, with confidence intervals.
 
     Args:
