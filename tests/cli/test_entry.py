@@ -29,6 +29,8 @@ def test_a_closed_pipe_is_quiet(workplace: Path) -> None:
     done = subprocess.run(script, shell=True, cwd=workplace, capture_output=True, text=True, env=os.environ)
     assert len(done.stdout.splitlines()) == 2
     assert done.stderr == ""
+    script = f"set -o pipefail; {sys.executable} -m foretell train labels --help | head -n 1"
+    assert subprocess.run(["bash", "-c", script], capture_output=True, env=os.environ).returncode == 0
 
 
 def test_predicting_loads_nothing_heavy(workplace: Path) -> None:
