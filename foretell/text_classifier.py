@@ -202,13 +202,12 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
             if ancestor is None and len(data.examples) and data.hints is not data.examples:
                 check_learnable(data.examples)
-            sets = data.examples.sets
-            if sets is not None and not settings.multi_label:
+            known = [*data.examples.label_names, *([] if ancestor is None else ancestor.labels)]
+            if data.examples.sets is not None and not settings.multi_label:
                 settings, how["multi_label"] = with_changes(settings, {"multi_label": SEPARATOR}), SEPARATOR
             split, continued = split_of(
                 data.examples, settings, ancestor, unlabelled=texts, hints=data.hints,
-                valid=validation_data(valid, None if sets is None else sets.names, **how),
-                old=validation_data(old, **how),
+                valid=validation_data(valid, known, **how), old=validation_data(old, known, **how),
             )  # fmt: skip
             show_examples(data.examples, data.notes, split, settings, show)
             train_labels(
@@ -389,6 +388,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         names = list(map(str, self.classes_.tolist())) if runtime.separator else runtime.labels
         examples = estimator_data(X, y, sample_weight, runtime.separator, names).examples
         check_any(examples)
+        if not runtime.separator:
+            check_any_known(examples.labels, runtime.labels, "y")
         rows = runtime.predict_proba(examples.texts)
         right = np.array(runtime.labels)[rows.argmax(axis=1)] == np.array(examples.labels)
         if (sets := examples.sets) is not None:

@@ -41,9 +41,9 @@ PARTS = {
     "foretell/text": Budget(755, 755),
     "foretell/metrics": Budget(790, 790),
     "foretell/hub": Budget(450, 450),
-    "foretell/*.py": Budget(2_285, 2_100),
+    "foretell/*.py": Budget(2_290, 2_100),
     "foretell": Budget(37_000, 37_000),
-    "tests": Budget(27_830, 28_000),
+    "tests": Budget(27_860, 28_000),
     "bench": Budget(3_000, 3_000),
 }
 MODULES, ANY = Budget(225, 250), Budget(89, 250)

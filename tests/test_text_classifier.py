@@ -148,8 +148,9 @@ def test_the_score_is_of_the_texts_with_a_label(fitted: TextClassifier) -> None:
     assert fitted.score(TEXTS, y) == 11 / 23
     assert fitted.score(TEXTS, y, sample_weight=[9] + [1] * 11 + [0] * 12) == 1
     assert fitted.evaluate(TEXTS, y)["accuracy"] == 11 / 23
-    with pytest.raises(DataError, match=r"expected .*, found"):
-        fitted.score(TEXTS, [None] * 24)
+    for none in ([None] * 24, [1, 2] * 12):
+        with pytest.raises(DataError, match=r"expected .*, found"):
+            fitted.score(TEXTS, none)
 
 
 def test_the_score_of_several_labels_is_that_of_evaluate(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def check_other_files(app: App, commands: tuple[str, ...], arguments: ArgumentCo
     named = [(argument.name, token.value) for argument in arguments for token in argument.tokens]
     written = [(name, path) for name, path in named if name in _WRITTEN]
     for (name, path), (other, value) in itertools.product(written, named):
-        if name != other:
+        if other not in (name, "--label", "--text", "--sheet", "--by"):
             is_same = other in _WRITTEN and Path(path).absolute() == Path(value).absolute()
             with contextlib.suppress(OSError, ValueError):  # where one is no file yet, or a text
                 is_same |= Path(path).is_file() and Path(path).samefile(value)

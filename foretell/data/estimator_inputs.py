@@ -14,6 +14,7 @@ from typing import Unpack
 import numpy as np
 
 from foretell.arrays import Array
+from foretell.data.checks import check_any
 from foretell.data.examples import (
     Column,
     Examples,
@@ -71,8 +72,7 @@ def training_data(
     """
     is_source = isinstance(x, str | Path | Examples) or has_columns(x)
     if y is None and not (teacher is None and hints is None) and not is_source:
-        x = texts_of(x)
-        y = [None] * len(x)
+        y = [None] * len(x := texts_of(x))
     if y is not None:
         data = estimator_data(x, y, sample_weight, how.get("multi_label", ""))
     elif is_source:
@@ -117,28 +117,33 @@ def estimator_data(
         raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(rows)}", where=of_y)
     lists = [place for place, row in enumerate(rows) if as_list(row) is not None]
     if separator := multi_label or (SEPARATOR if lists and known is None else ""):
-        sets, label_type = sets_of(rows, names or known)
+        is_other = known and not {*map(str, names or ())} & {*known}  # tables may have their own names
+        sets, label_type = sets_of(rows, known if is_other else names)
         places = np.flatnonzero(~np.isnan(sets.values).all(axis=1)).tolist()
         if n := len(texts) - len(places):
             notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",)
         sets = sets.select(places)
         labels, classes = sets.joined(separator), classes_of_names(sets.names, label_type)
     else:
-        for place in lists:
-            found = f"{rows[place]!r:.60}"
-            raise DataError(expected="one label for each text", found=found, where=f"{of_y}[{place}]")
+        if lists:
+            found, where = f"{rows[lists[0]]!r:.60}", f"{of_y}[{lists[0]}]"
+            raise DataError(expected="one label for each text", found=found, where=where)
         _check_not_swapped(texts, list(rows))
         places, notes = labelled_rows(rows, known or ())
         if notes and {str(rows[place]).removesuffix(".0") for place in places} == {"0", "1"}:
             # Negative, neutral and positive are written as -1, 0 and 1, too.
             warnings.warn(notes[0], UserWarning, stacklevel=4)
         typed = _typed([rows[place] for place in places], of_y)
+        if known and typed.dtype.kind in "bif" and np.isin(typed, (0, 1)).all():
+            typed = typed.astype(bool if "True" in known else int)
         # Whole numbers have no fraction, as in files (`label_of`).
         labels = [str(int(each)) if type_of(each) == "integer" else str(each) for each in typed.tolist()]
         classes, label_type = np.unique(typed), dtype_type(typed)
     kept = None if weights is None else [weights[place] for place in places]
     examples = Examples([texts[i] for i in places], labels, weights=kept, label_type=label_type, sets=sets)
     others = tuple(texts[place] for place in sorted({*range(len(texts))} - {*places}))
+    if others and known is not None:
+        examples.notes.append(f"{len(others):,} texts without a label are left out")
     return EstimatorData(examples=examples, classes=classes, unlabelled=others, notes=notes, places=places)
 
 
@@ -146,16 +151,15 @@ def labelled_rows(labels: Iterable[object], names: Sequence[str] = ()) -> tuple[
     """Find the rows with a label, by scikit-learn's convention for semi-supervised learning.
 
     None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
-    is the number -1 in a file, where only one other label occurs, and for a model with this label (`names`).
+    is the number -1 in a file, for a model with that label (`names`), or else where only one other occurs.
     Returned are the places of the rows with a label, and how the label -1 was taken, if it occurs.
     """
     values = list(labels)
     given = [place for place, each in enumerate(values) if not is_missing(each) and str(each).strip()]
-    # NumPy's numbers are registered as numbers.Real.
     known = [i for i in given if not isinstance(values[i], numbers.Real) or values[i] != -1]
     if not (unknown := len(given) - len(known)) or "-1" in names:
         return given, ()
-    if len({str(values[place]) for place in known}) == 1:
+    if not names and len({str(values[place]) for place in known}) == 1:
         return given, ("-1 counts as a label, because only one other label occurs",)
     texts = "1 text counts" if unknown == 1 else f"{unknown:,} texts count"
     return known, (f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them",)
@@ -164,19 +168,18 @@ def labelled_rows(labels: Iterable[object], names: Sequence[str] = ()) -> tuple[
 def _check_not_swapped(texts: Sequence[str], values: Sequence[object]) -> None:
     n_texts, n_labels = len(set(texts)), len(set(map(str, values)))
     if 2 * n_texts < len(values) < 2 * n_labels and all(isinstance(value, str) for value in values):
-        expected, found = "texts in X and labels in y", "the other way round"
-        raise DataError(expected=expected, found=found, fix="fit(texts, labels)")
+        found, fix = "the other way round", "fit(texts, labels)"
+        raise DataError(expected="texts in X and labels in y", found=found, fix=fix)
 
 
-def validation_data(
-    valid: object, names: Sequence[str] | None = None, **how: Unpack[Reading]
-) -> Examples | None:
-    """Return the validation set that was given; None: there is none."""
+def validation_data(valid: object, known: Sequence[str] = (), **how: Unpack[Reading]) -> Examples | None:
+    """Return the validation set that was given, for a model with the labels `known`; None: there is none."""
     if valid is None:
         return None
     if isinstance(valid, tuple) and len(valid) == 2:
-        given = estimator_data(*valid, None, how.get("multi_label", ""), names or (), where="valid")
-        return replace(given.examples, name="validation set")
+        given = estimator_data(*valid, None, how.get("multi_label", ""), known, where="valid")
+        check_any(examples := replace(given.examples, name="validation set"))
+        return examples
     how["part"] = "valid"
     return read_examples(valid, **how)
 
@@ -201,8 +204,6 @@ def evaluation_data(
     else:
         data = estimator_data(source, y, None, how.get("multi_label", ""), names)
         examples, places, unlabelled = data.examples, data.places, len(data.unlabelled)
-        if unlabelled:
-            examples.notes.append(f"{unlabelled:,} texts without a label are left out")
     if by is None:
         return examples, None
     if isinstance(by, str) or not isinstance(by, Iterable):

@@ -100,7 +100,7 @@ def sets_of(rows: Array | list[object], names: Sequence[object] | None) -> tuple
     `rows` are a matrix [text, label] of 0 and 1 (NaN: unknown), as scikit-learn's `MultiLabelBinarizer` makes
     it, or lists with its numbers; or a list of labels for each text (None: unknown).
     """
-    if isinstance(rows, list) and not _are_numbers(rows):
+    if isinstance(rows, list) and not _are_numbers(rows, names or ("0", "1")):
         return _of_lists(rows)
     try:
         matrix = np.asarray(rows, np.float32)
@@ -116,15 +116,15 @@ def sets_of(rows: Array | list[object], names: Sequence[object] | None) -> tuple
     return LabelSets(list(map(str, columns)), matrix), common_type(map(type_of, columns))
 
 
-def _are_numbers(rows: list[object]) -> bool:
+def _are_numbers(rows: list[object], names: Sequence[object]) -> bool:
     """Whether these are lists of equally many 0 and 1, two or more."""
     lists = [row for row in rows if isinstance(row, list)]
     if len(lists) < len(rows) or len(set(map(len, lists))) != 1 or len(lists[0]) < 2:
         return False
     are = all(isinstance(x, Real) and (x in (0, 1) or is_missing(x)) for own in lists for x in own)
-    if are and len(lists[0]) == 2 and all(set(own) == {0, 1} for own in lists):
-        expected, fix = "a matrix or labels", "give np.array(y) as a matrix, or the labels as text"
-        raise DataError(expected=expected, found="lists of 0 and 1, which may be both", where="y", fix=fix)
+    if are and {"0", "1"} <= {*map(str, names)} and all(sorted(own) == [0, 1] for own in lists):
+        expected, fix = "a matrix of 0 and 1, or lists of labels", "give np.array(y), or the labels as text"
+        raise DataError(expected=expected, found="lists that may be either", where="y", fix=fix)
     return are
 
 

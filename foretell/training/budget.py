@@ -58,12 +58,9 @@ class Budget:
     """
 
     def __init__(
-        self,
-        minutes: float,
-        started: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, minutes: float, started: float | None = None, clock: Callable[[], float] = time.monotonic,
         spent: float = 0.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._clock = clock
         # As if the whole training had been one command.
         self._started = (clock() if started is None else started) - spent

@@ -120,13 +120,10 @@ def _scale(values: Point, places: Point) -> Callable[[float], float]:
 
 
 def _grid(
-    rows: Sequence[float],
-    y_of: Callable[[float], float],
-    columns: Sequence[float],
-    x_of: Callable[[float], float],
-    name_of_column: Callable[[float], str],
+    rows: Sequence[float], y_of: Callable[[float], float], columns: Sequence[float],
+    x_of: Callable[[float], float], name_of_column: Callable[[float], str],
     name_of_row: Callable[[float], str],
-) -> list[str]:
+) -> list[str]:  # fmt: skip
     """Draw a line and its number for each row, and the number of each column."""
     lines = [
         f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y_of(row):.1f}" y2="{y_of(row):.1f}"/>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
@@ -45,7 +45,7 @@ _KNOWN: list[frozenset[str]] = []
 
 @contextmanager
 def forgotten_gradients() -> Iterator[None]:
-    """Let TensorFlow forget the custom gradients of a training, which hold its graphs: 5 MB a training."""
+    """Let TensorFlow forget foretell's gradients of a training, which hold its graphs: 5 MB a training."""
     registry = import_module("tensorflow.python.framework.ops").gradient_registry._registry
     _KNOWN.append(frozenset(registry))
     try:
@@ -54,8 +54,15 @@ def forgotten_gradients() -> Iterator[None]:
         known = _KNOWN.pop()
         # A training in another thread may still need its own.
         for name in () if _KNOWN else registry.keys() - known:
-            if name.startswith("CustomGradient-"):
+            if name.startswith("CustomGradient-") and _is_own(registry[name]["type"]):
                 del registry[name]
+
+
+def _is_own(gradient: Callable[..., object]) -> bool:
+    """Whether TensorFlow's wrapper holds a function of foretell's, or of Keras's optimizers."""
+    outer = [getattr(each.cell_contents, "__closure__", None) or () for each in gradient.__closure__ or ()]
+    inner = [str(getattr(each.cell_contents, "__module__", "")) for cells in outer for each in cells]
+    return any(name.startswith(("foretell.", "tensorflow.python.distribute.")) for name in inner)
 
 
 @contextmanager

@@ -245,9 +245,9 @@ class Run:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.interrupt.end()
+        self._forgetting.__exit__(None, None, None)
         self._stop_noting()
         self.close()
-        self._forgetting.__exit__(None, None, None)
         self.interrupt.__exit__()
         if error is not None and self.interrupt.signal is not None:
             self._raise_interrupted(error)
@@ -308,11 +308,9 @@ def check_can_begin(options: TrainOptions) -> None:
         )
     if folder.exists() and any(folder.iterdir()) and not (folder / _REQUEST).is_file():
         raise RunError(
-            expected="a free name for the run",
-            found="a folder or file that foretell did not make",
-            where=str(folder),
-            fix="choose another out",
-        )
+            expected="a free name for the run", found="a folder or file that foretell did not make",
+            where=str(folder), fix="choose another out",
+        )  # fmt: skip
     # Nothing is lost with a run that ended before its first checkpoint.
     if any((folder / _CHECKPOINTS).glob("checkpoint-*")) and not options.restart:
         raise RunError(

@@ -127,6 +127,7 @@ COMMANDS = [
     # A file that the command reads is not written.
     ("data reviews.csv --html reviews.csv", 2, "--html: expected another file than that of DATA"),
     ("data stars.csv --check-labels --accept tickets.csv --out tickets.csv", 2, "than that of --accept"),
+    ("data stars.csv --label stars --text body --out tickets.csv", 2, "add --accept FILE"),
     ("explain m reviews.csv --html folder/../reviews.csv", 2, "--html: expected another file than that of"),
     # The service.
     ("serve w w", 2, "NAME=DIRECTORY"),

@@ -114,6 +114,29 @@ def test_texts_without_a_label_are_not_measured(y: list[object]) -> None:
 def test_minus_one_is_a_label_of_a_model_that_has_it() -> None:
     examples, _ = evaluation_data(TEXTS, [-1, 0, 1], None, ["-1", "0", "1"])
     assert examples.labels == ["-1", "0", "1"]
+    # Of a model without it, it is none, whatever else occurs.
+    assert evaluation_data(TEXTS, [-1, -1, 1], None, ["0", "1"])[0].labels == ["1"]
+    for labels in ([-1, 1, 0], [-1, -1, -1]):
+        found = validation_data((TEXTS, labels), ["-1", "0", "1"])
+        assert found is not None
+        assert found.labels == list(map(str, labels))
+    with pytest.raises(DataError, match="validation set: expected texts with labels, found none"):
+        validation_data((TEXTS, [None] * 3), ["a", "b"])
+
+
+def test_labels_are_those_of_the_model_by_value() -> None:
+    for y, known, names in (
+        ([True, False, True], ["0", "1"], ["1", "0", "1"]), ([2, 0, 1], ["False", "True"], ["2", "0", "1"]),
+        ([1, 0, 1.0], ["False", "True"], ["True", "False", "True"]),
+    ):  # fmt: skip
+        assert evaluation_data(TEXTS, y, None, known)[0].labels == names
+    for columns, values in (([0, 1], [0, 1]), (["b", "a"], [1, 0]), (["b", "other"], [0, 0])):
+        frame = pd.DataFrame([[0, 1]] * 3, columns=columns)
+        examples, _ = evaluation_data(TEXTS, frame, None, ["a", "b"], multi_label=";")
+        assert examples.sets is not None
+        assert examples.sets.aligned(["a", "b"])[0].tolist() == values
+    lists, _ = evaluation_data(TEXTS, [[0, 1]] * 3, None, ["a", "b"], multi_label=";")
+    assert lists.labels == ["b"] * 3
 
 
 @pytest.mark.parametrize("labels", [[1, "1", 2], ["a", "b", 0.5], ["a", True, "b"]])

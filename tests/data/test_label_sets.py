@@ -125,7 +125,7 @@ def test_what_is_unknown_and_what_is_no_label() -> None:
         (2 * MATRIX, "a matrix of 0 and 1"), (np.zeros((3, 2, 2)), "shape"),
         ("abc", "one label for each text"), ([["a"], "b", ["c"]], r"y\[1\]: expected a list of labels"),
         ([["a"], ["b", None], ["c"]], r"y\[1\]: expected a list of labels .*, found \['b', None\]"),
-        ([[0, 1], [1, 0], [0, 1]], "lists of 0 and 1, which may be both; give np.array"),
+        ([[0, 1], [1, 0], [0, 1]], "found lists that may be either; give np.array"),
         ([["a"], ["b"]], "expected 3 labels, one for each text, found 2"),
     ):  # fmt: skip
         with pytest.raises(DataError, match=message):
