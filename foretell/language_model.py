@@ -278,7 +278,8 @@ def _each(
     """Return the answer to one text, a list of answers to a list, an iterator of them to other texts."""
     if isinstance(text, str):
         return ask(text)
-    return list(map(ask, _checked(text))) if isinstance(text, list) else map(ask, _checked(text))
+    answers = map(ask, _checked(text))
+    return list(answers) if isinstance(text, list) else answers
 
 
 def _checked(texts: Iterable[str]) -> Iterable[str]:

@@ -42,7 +42,7 @@ def json_line(value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, default=plain, allow_nan=False)
     except ValueError:
-        # JSON has no infinity, and no number that is none.
+        # JSON has neither NaN nor infinity.
         line = json.dumps(value, ensure_ascii=False, default=plain)
         return json.dumps(json.loads(line, parse_constant=lambda _: None), ensure_ascii=False)
 

@@ -40,6 +40,7 @@ from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import (
     check_any_known,
     check_no_costs,
+    decisions,
     evaluation_report,
     multi_label_report,
 )
@@ -346,9 +347,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             known, separator = self._runtime.labels, self._runtime.separator
         if separator:
             check_no_costs(costs, folds)
-        names = list(map(str, self.classes_.tolist())) if separator else known
         examples, column = evaluation_data(
-            X, y, by, names, text=text, label=label, format=format, header_row=header_row, sheet=sheet,
+            X, y, by, known, text=text, label=label, format=format, header_row=header_row, sheet=sheet,
             multi_label=separator,
         )  # fmt: skip
         side = None if positive is None else str(positive)
@@ -385,18 +385,14 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             DataError: no labels, or something that is not a text or a label.
         """
         runtime = self._opened()
-        names = list(map(str, self.classes_.tolist())) if runtime.separator else runtime.labels
-        examples = estimator_data(X, y, sample_weight, runtime.separator, names).examples
+        examples = estimator_data(X, y, sample_weight, runtime.separator, runtime.labels).examples
         check_any(examples)
         if not runtime.separator:
             check_any_known(examples.labels, runtime.labels, "y")
         rows = runtime.predict_proba(examples.texts)
         right = np.array(runtime.labels)[rows.argmax(axis=1)] == np.array(examples.labels)
         if (sets := examples.sets) is not None:
-            # Labels that the model lacks are never given.
-            lacked = [name for name in sets.used() if name not in runtime.labels]
-            targets = sets.aligned([*runtime.labels, *lacked])
-            decided = np.pad(runtime.decide(rows), ((0, 0), (0, len(lacked))))
+            _, targets, decided = decisions(runtime, sets, rows)
             right = ((targets == decided) | np.isnan(targets)).all(axis=1)
         return float(np.average(right, weights=examples.weights))
 

@@ -25,7 +25,7 @@ def command() -> NoReturn:
     # Before anything is imported that takes time.
     stop.listen()
     for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed, as by a daemon; a file would be opened in its place
+        if getattr(sys, name) is None:  # closed: the next file would get its descriptor
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115
     try:
         from foretell.cli.entry import main

@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(tokens, all_options="--help-all" in switches)
         sys.stdout.flush()
         return code
-    except (BrokenPipeError, SystemExit):  # the second of --help, by rich
+    except (BrokenPipeError, SystemExit):  # rich raises SystemExit
         # No error; but Python would complain when it closes stdout.
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())

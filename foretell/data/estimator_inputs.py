@@ -107,8 +107,8 @@ def estimator_data(
 ) -> EstimatorData:  # fmt: skip
     """Check texts, labels and weights, and separate the texts without a label (`labelled_rows` has the rule).
 
-    `multi_label` separates the labels of a text that may have several; "": `y` shows whether it may, unless
-    there is a model already, with the labels `known`. Errors name the texts `where`.
+    `multi_label` separates the labels of a text that may have several; "": it has one, or in training `y`
+    shows whether it may. `known` are the labels of the model; None: it is trained. `where` is for errors.
     """
     texts, (rows, names) = texts_of(x, where=where), label_rows(y, multi_label)
     weights, sets, notes = weights_of(sample_weight, len(texts)), None, tuple[str, ...]()
@@ -147,22 +147,22 @@ def estimator_data(
     return EstimatorData(examples=examples, classes=classes, unlabelled=others, notes=notes, places=places)
 
 
-def labelled_rows(labels: Iterable[object], names: Sequence[str] = ()) -> tuple[list[int], tuple[str, ...]]:
+def labelled_rows(labels: Iterable[object], known: Sequence[str] = ()) -> tuple[list[int], tuple[str, ...]]:
     """Find the rows with a label, by scikit-learn's convention for semi-supervised learning.
 
     None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
-    is the number -1 in a file, for a model with that label (`names`), or else where only one other occurs.
+    is the number -1 in a file, for a model with that label (`known`), or else where only one other occurs.
     Returned are the places of the rows with a label, and how the label -1 was taken, if it occurs.
     """
     values = list(labels)
     given = [place for place, each in enumerate(values) if not is_missing(each) and str(each).strip()]
-    known = [i for i in given if not isinstance(values[i], numbers.Real) or values[i] != -1]
-    if not (unknown := len(given) - len(known)) or "-1" in names:
+    others = [i for i in given if not isinstance(values[i], numbers.Real) or values[i] != -1]
+    if not (unknown := len(given) - len(others)) or "-1" in known:
         return given, ()
-    if not names and len({str(values[place]) for place in known}) == 1:
+    if not known and len({str(values[place]) for place in others}) == 1:
         return given, ("-1 counts as a label, because only one other label occurs",)
     texts = "1 text counts" if unknown == 1 else f"{unknown:,} texts count"
-    return known, (f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them",)
+    return others, (f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them",)
 
 
 def _check_not_swapped(texts: Sequence[str], values: Sequence[object]) -> None:
@@ -185,12 +185,12 @@ def validation_data(valid: object, known: Sequence[str] = (), **how: Unpack[Read
 
 
 def evaluation_data(
-    source: object, y: object, by: object, names: Sequence[str] = (), **how: Unpack[Reading]
+    source: object, y: object, by: object, known: Sequence[str] = (), **how: Unpack[Reading]
 ) -> tuple[Examples, Column | None]:
     """Return what `TextClassifier.evaluate` was given: examples, and the column of `by`.
 
     `source` are texts, or without `y` a source of records; `by` is the name of a column, or a value for each
-    text; `names` are the labels of `y` where it is a matrix without names.
+    text; `known` are the labels of the model, and of the columns of `y` where they have other names.
 
     Raises:
         DataError: as for `read_with_column`, or another number of values than of texts.
@@ -202,7 +202,7 @@ def evaluation_data(
         examples = read_examples(source, **how)
         places, unlabelled = list(range(len(examples))), 0
     else:
-        data = estimator_data(source, y, None, how.get("multi_label", ""), names)
+        data = estimator_data(source, y, None, how.get("multi_label", ""), known)
         examples, places, unlabelled = data.examples, data.places, len(data.unlabelled)
     if by is None:
         return examples, None

@@ -76,7 +76,7 @@ def labels_loss(source: Source, answer: Answer, data: Examples) -> Loss:
 
     Where texts may have several labels it is the share of right decisions.
     """
-    check_any_known(data.labels if data.sets is None else data.label_names, source.labels, data.name)
+    check_any_known(data.label_names, source.labels, data.name)
     copied = np.stack([answer(source.ids(text), source.tfidf_scores(text))[-1] for text in data.texts])
     both = source.answers(data.texts), copied
     if data.sets is not None:

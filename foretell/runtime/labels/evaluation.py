@@ -10,6 +10,7 @@ import numpy as np
 
 from foretell.arrays import Array, Floats, Integers
 from foretell.data.examples import Column, Examples
+from foretell.data.label_sets import LabelSets
 from foretell.errors import DataError, UsageError
 from foretell.metrics import Report, calibration_error, coverage_curve, label_metrics, log_loss
 from foretell.metrics.bootstrap import differences, label_intervals, mcnemar, method
@@ -152,6 +153,13 @@ HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "log_loss", "calibra
 """The metrics that are one number; `accuracy` is the subset accuracy."""
 
 
+def decisions(runtime: LabelsRuntime, sets: LabelSets, rows: Array) -> tuple[list[str], Array, Array]:
+    """Return labels that the model lacks; targets and decisions [text, label], where these are the last."""
+    others = [name for name in sets.used() if name not in runtime.labels]
+    decided = np.pad(runtime.decide(rows), ((0, 0), (0, len(others))))
+    return others, sets.aligned([*runtime.labels, *others]), decided
+
+
 def multi_label_report(
     runtime: LabelsRuntime, examples: Examples, probabilities: Array, *, by: Column | None = None
 ) -> Report:
@@ -174,11 +182,9 @@ def multi_label_report(
     sets = examples.sets
     if sets is None or not len(examples):
         raise DataError(expected="at least one text with known labels", found="none")
-    others = [name for name in sets.used() if name not in runtime.labels]
+    others, targets, decided = decisions(runtime, sets, probabilities)
     names = [*runtime.labels, *others]
-    targets = sets.aligned(names)
     rows = np.pad(probabilities, ((0, 0), (0, len(others))))
-    decided = np.pad(runtime.decide(probabilities), ((0, 0), (0, len(others))))
     own = getattr(runtime.model.ensemble, "thresholds", (DEFAULT_THRESHOLD,) * len(runtime.labels))
     thresholds = (*own, *[DEFAULT_THRESHOLD] * len(others))
 
