@@ -28,7 +28,7 @@ extensions = [
 root_doc = "index"
 exclude_patterns = ["_extensions"]
 
-# Anchors as GitHub makes them, down to the third level: links between pages are the same on both.
+# Anchors as GitHub makes them, down to the fourth level: links between pages are the same on both.
 myst_heading_anchors = 4
 # The options of a command are a definition list.
 myst_enable_extensions = ["deflist"]

@@ -46,7 +46,7 @@ class Trained(Generic[Runtime]):
 
         Args:
             path: the model directory, or `hf://owner/name[@revision]`.
-            threads: threads that one operator may use; None: the processors of this process, at most 4.
+            threads: batches computed at the same time; None: the processors of this process, at most 4.
 
         Raises:
             ArtifactError: it cannot be trusted (each reason has its own subclass).

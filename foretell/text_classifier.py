@@ -282,11 +282,11 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     @overload
     def explain(self, X: object, *, label: object = None) -> Any: ...  # noqa: N803
     def explain(self, X: object, *, label: object = None) -> Any:  # noqa: N803
-        """Tell what each word of a text did to its label: an `Explanation`.
+        """Return the effect of each word of a text on its label (leave-one-out): an `Explanation`.
 
         It has the label, its probability, the effect of each word (how the label's log-odds change when that
-        word alone is taken out), the running verdict along the text, and the linear model's share of each
-        word. What exactly is claimed: `foretell.runtime.labels.explanation`, and docs/explain.md.
+        word alone is taken out), and the probability along the text. What exactly is claimed:
+        `foretell.runtime.labels.explanation`, and docs/explain.md.
 
         >>> why = clf.explain("Cold soup, rude waiter.")
         >>> max(why.words, key=lambda word: word.effect).text

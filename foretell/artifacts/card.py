@@ -117,7 +117,8 @@ def _vectors(model: Model) -> str:
         f"\nIts linear models were trained with the word vectors {_escaped(str(vectors.get('name')))} "
         f"(licence: {_escaped(str(licence))}; SHA-256 `{_code(str(vectors.get('sha256')))}`). "
         f"{vectors.get('known_words'):,} of {vectors.get('words'):,} words of the texts have one. "
-        "The vectors are not stored: each word has one weight for each label.\n"
+        "The vectors are not stored as they are: weights of the linear models are made of them, and the "
+        "embeddings of the network were initialised with them.\n"
     )
 
 
