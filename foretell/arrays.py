@@ -14,6 +14,9 @@ Floats: TypeAlias = NDArray[np.floating]
 Integers: TypeAlias = NDArray[np.integer]
 """Counts, lengths and positions."""
 
+Mask: TypeAlias = NDArray[np.bool_]
+"""True for what is chosen, [text] or [word]."""
+
 Float32s: TypeAlias = NDArray[np.float32]
 Float64s: TypeAlias = NDArray[np.float64]
 

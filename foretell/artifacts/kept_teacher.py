@@ -144,10 +144,6 @@ class KeptTeacher:
         rows = [row[: len(self.weights)] @ self.weights + self.bias for row in embeddings]
         return np.array(rows, np.float32).reshape(len(rows), len(self.bias))
 
-    def times(self, factor: float) -> KeptTeacher:
-        """Return the one whose scores are `factor` times these."""
-        return replace(self, weights=np.float32(factor) * self.weights, bias=np.float32(factor) * self.bias)
-
     def without_files(self) -> KeptTeacher:
         """Return the same without the contents of the encoder's files, which take memory."""
         return replace(self, files=replace(self.files, graph=b"", tokenizer=b""))

@@ -221,16 +221,9 @@ def _value(name: str, kind: int, axes: Sequence[str | int]) -> list[Part]:
 
 
 def _gates(kernels: Sequence[Float32s]) -> Float32s:
-    """Return kernels [in, 4 * units] with Keras's gates i, f, c, o as ONNX's, with i, o, f, c.
-
-    These are [direction, 4 * units, in].
-    """
-    width, units = kernels[0].shape[0], kernels[0].shape[1] // 4
-    turned = np.empty((len(kernels), 4, units, width), np.float32)
-    for direction, kernel in enumerate(kernels):
-        for place, gate in enumerate((0, 3, 1, 2)):
-            turned[direction, place] = kernel[:, gate * units : (gate + 1) * units].T
-    return turned.reshape(len(kernels), 4 * units, width)
+    """Return kernels [in, 4 * units], gates i, f, c, o, as ONNX's: [direction, 4 * units, in], i, o, f, c."""
+    by_gate = (kernel.reshape(len(kernel), 4, -1)[:, [0, 3, 1, 2]] for kernel in kernels)
+    return np.stack([each.reshape(len(each), -1).T for each in by_gate])
 
 
 def _article_words(graph: _Graph, settings: WordsSettings) -> None:

@@ -13,16 +13,7 @@ from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.inputs import local_model, open_model, text_classifier
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, Count, LabelledInput, Output, Whole, expect
-from foretell.cli.output import (
-    Format,
-    Writer,
-    aligned,
-    counted,
-    excerpt,
-    listed,
-    show_notes,
-    write_report,
-)
+from foretell.cli.output import Format, Writer, aligned, counted, excerpt, listed, show_notes, write_report
 from foretell.cli.reports import Report, ends_text, suggestions_text, write_labels_report
 from foretell.cli.words import score_rows
 from foretell.errors import SeenTextsWarning, UsageError

@@ -140,6 +140,9 @@ def estimator_data(
         labels = [str(int(each)) if type_of(each) == "integer" else str(each) for each in typed.tolist()]
         classes, label_type = np.unique(typed), dtype_type(typed)
     kept = None if weights is None else [weights[place] for place in places]
+    if kept and not any(kept):
+        expected, found = "weights of texts with a label, not all of them 0", "0 for each"
+        raise DataError(expected=expected, found=found, where="sample_weight")
     examples = Examples([texts[i] for i in places], labels, weights=kept, label_type=label_type, sets=sets)
     others = tuple(texts[place] for place in sorted({*range(len(texts))} - {*places}))
     if others and known is not None:

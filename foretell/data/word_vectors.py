@@ -58,11 +58,6 @@ class WordVectors:
     licence: str | None = None
     notes: tuple[str, ...] = ()
 
-    @property
-    def dimension(self) -> int:
-        """The number of values of each vector."""
-        return int(self.rows.shape[1])
-
     def places(self, token: str) -> tuple[int, ...]:
         """Return the rows whose mean represents a token.
 
@@ -81,7 +76,7 @@ class WordVectors:
         Returns:
             The vectors, float32 [token, dimension], zeros for unknown tokens; and bool [token].
         """
-        vectors = np.zeros((len(tokens), self.dimension), np.float32)
+        vectors = np.zeros((len(tokens), self.rows.shape[1]), np.float32)
         is_known = np.zeros(len(tokens), np.bool_)
         for i, token in enumerate(tokens):
             if places := list(self.places(token)):

@@ -117,7 +117,7 @@ class SentenceEncoder:
         self._inputs, self._outputs = self._checked_inputs(), self._checked_outputs()
         # Not of zeros: RoBERTa gives padding, which may have the id 0, no position of its own.
         largest_id = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
-        mean, start, _ = self._pooled(np.full((1, self.window), largest_id, np.int64))
+        mean, start, _ = self._pooled([_Piece(0, np.full(self.window, largest_id, np.int64), slice(None))])
         self.dimension, self._end_dimension = mean.shape[1], start.shape[1]
         self.n_features = self.dimension + 2 * self._end_dimension
 
@@ -206,7 +206,7 @@ class SentenceEncoder:
             first = {piece.text: piece for piece in reversed(pieces)}
             batches = list(_batches(pieces, self._together))
             # Closing cancels the batches that have not begun.
-            with closing(self._threads.map(self._encode_batch, batches)) as results:  # type: ignore[type-var]
+            with closing(self._threads.map(self._pooled, batches)) as results:  # type: ignore[type-var]
                 for batch, pooled in zip(batches, results, strict=True):
                     for piece, mean, first_tokens, last_tokens in zip(batch, *pooled, strict=True):
                         text = start + piece.text
@@ -233,18 +233,14 @@ class SentenceEncoder:
                     where = slice(own[0], own[-1] + 1) if len(own) else slice(None)
                     yield _Piece(i, np.array(piece.ids, np.int64), where)
 
-    def _encode_batch(self, batch: Sequence[_Piece]) -> tuple[Float32s, Float32s, Float32s]:
-        return self._pooled(np.stack([piece.ids for piece in batch]), batch[0].own)
-
-    def _pooled(
-        self, ids: NDArray[np.int64], own: slice = slice(None)
-    ) -> tuple[Float32s, Float32s, Float32s]:
+    def _pooled(self, batch: Sequence[_Piece]) -> tuple[Float32s, Float32s, Float32s]:
         """Return means over tokens [text, dimension]: of all, and where the first or the last count most.
 
         The last two have the dimension 0 where the graph has no output for each token.
 
-        `own` are the tokens of the texts themselves; special ones are in the first mean alone.
+        Special tokens, which no piece has as its `own`, are in the first mean alone.
         """
+        ids, own = np.stack([piece.ids for piece in batch]), batch[0].own
         outputs = self._run(ids)
         for name, output in zip(self._outputs, outputs, strict=True):
             if output.ndim != (2 if name == POOLED else 3) or not output.shape[-1]:

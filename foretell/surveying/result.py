@@ -17,14 +17,7 @@ from foretell.data.records import Reading
 from foretell.errors import UsageError
 from foretell.readable import card, html_page, html_text, listed, pairs, percent
 from foretell.surveying.corrections import accepted_above, write_corrected
-from foretell.surveying.counts import (
-    NAMES_SHOWN,
-    ColumnCounts,
-    Rows,
-    TokenLengths,
-    counted,
-    dropped_rows,
-)
+from foretell.surveying.counts import NAMES_SHOWN, ColumnCounts, Rows, TokenLengths, counted, dropped_rows
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
 from foretell.surveying.repeats import Conflict, Overlap, Repeats
 

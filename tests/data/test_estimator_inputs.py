@@ -60,6 +60,8 @@ def test_rows_without_a_label_and_their_weights_are_separated() -> None:
     for wrong in ([1.0], [np.nan, 1, 1], [-1, 1, 1], [0, 0, 0]):
         with pytest.raises(DataError, match="sample_weight"):
             estimator_data(TEXTS, ["a", "b", "a"], wrong)
+    with pytest.raises(DataError, match="found 0 for each"):
+        estimator_data(TEXTS, ["a", None, "b"], [0, 1, 0])
 
 
 def test_a_minus_one_that_may_be_a_label_has_a_warning() -> None:

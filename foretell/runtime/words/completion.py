@@ -9,7 +9,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from foretell.arrays import Logits, LogProbabilities, TokenIds
+from foretell.arrays import Logits, LogProbabilities, Mask, TokenIds
 from foretell.errors import SettingsError
 from foretell.runtime.words import sampling
 from foretell.runtime.words.networks import State, WordNetwork
@@ -100,7 +100,7 @@ class Prompt:
     first: TokenIds | None
 
     def allowed(
-        self, logp: LogProbabilities, seen: TokenIds, options: CompletionOptions, *, is_first: bool
+        self, logp: LogProbabilities, seen: Mask, options: CompletionOptions, *, is_first: bool
     ) -> LogProbabilities:
         """Return log-probabilities [word] with the penalty on words `seen`, and without words not allowed."""
         logp = sampling.penalize_repetition(logp, seen, options.repetition_penalty)
@@ -118,32 +118,14 @@ class Prompt:
 
 def sample(network: WordNetwork, prompt: Prompt, options: CompletionOptions) -> Iterator[Chosen]:
     """Yield words, each as soon as it is chosen, in constant time per word, however long the text is."""
-    random, seen = np.random.default_rng(options.seed), _Seen(prompt.ids)
+    random, seen = np.random.default_rng(options.seed), np.zeros(prompt.logits.shape[-1], np.bool_)
+    seen[prompt.ids] = True
     logits, state = prompt.logits, prompt.state
     for place in range(prompt.max_tokens):
         logp = sampling.log_softmax(logits[0], np.float32)
-        allowed = prompt.allowed(logp, seen.ids, options, is_first=not place)
+        allowed = prompt.allowed(logp, seen, options, is_first=not place)
         word = sampling.sample_id(allowed, options, random)
         yield prompt.chosen(word, logp, options)
-        seen.add(word)
+        seen[word] = True
         if place + 1 < prompt.max_tokens:
             logits, state = network.follow(np.array([word]), state)
-
-
-class _Seen:
-    """The distinct words read and written so far, in a buffer that doubles: constant time per word."""
-
-    def __init__(self, prompt: list[int]) -> None:
-        self._known = dict.fromkeys(prompt)
-        self._buffer = np.array(list(self._known), np.int64)
-
-    @property
-    def ids(self) -> TokenIds:
-        return self._buffer[: len(self._known)]
-
-    def add(self, word: int) -> None:
-        if word not in self._known:
-            if len(self._known) == len(self._buffer):
-                self._buffer = np.concatenate([self._buffer, np.zeros(len(self._buffer) + 1, np.int64)])
-            self._buffer[len(self._known)] = word
-            self._known[word] = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.arrays import Floats, Logits, LogProbabilities, TokenIds
+from foretell.arrays import Floats, Logits, LogProbabilities, Mask, TokenIds
 from foretell.errors import ArtifactError, SettingsError
 
 # Words whose maximum is computed first, so that few blocks are examined word by word.
@@ -116,8 +116,8 @@ def rule_out(logp: LogProbabilities, words: list[int]) -> LogProbabilities:
     return kept if np.isfinite(kept).any() else logp
 
 
-def penalize_repetition(logp: LogProbabilities, seen: TokenIds, penalty: float) -> LogProbabilities:
-    """Multiply the log-probabilities of the word ids in `seen` by `penalty`.
+def penalize_repetition(logp: LogProbabilities, seen: TokenIds | Mask, penalty: float) -> LogProbabilities:
+    """Multiply the log-probabilities of words `seen`, ids or a mask [word], by `penalty`.
 
     After CTRL (Keskar et al. 2019, section 4.1), which divides logits. On log-probabilities, never above 0,
     it is p ↦ p^penalty, which does not depend on a constant added to all logits.
@@ -209,19 +209,13 @@ def top_ids(logp: LogProbabilities, k: int) -> TokenIds:
     return ids[np.argsort(-logp[ids], kind="stable")]
 
 
-def apply_filters(logp: LogProbabilities, sampling: Sampling) -> LogProbabilities:
-    """Apply temperature, top-k, top-p and min-p, in that order; temperature 0 keeps one word."""
-    if sampling.temperature == 0.0:
-        return keep_only(logp, np.array([logp.argmax()]))
-    logp = apply_temperature(logp, sampling.temperature)
-    logp = keep_top_k(logp, sampling.top_k)
-    logp = keep_top_p(logp, sampling.top_p)
-    return keep_min_p(logp, sampling.min_p)
-
-
 def sample_id(logp: LogProbabilities, sampling: Sampling, random: np.random.Generator) -> int:
-    """Return one word id: `apply_filters`, then `draw`."""
-    return int(logp.argmax()) if sampling.temperature == 0.0 else draw(apply_filters(logp, sampling), random)
+    """Return one word id: temperature, top-k, top-p and min-p, in that order, then `draw`."""
+    if sampling.temperature == 0.0:
+        return int(logp.argmax())
+    logp = apply_temperature(logp, sampling.temperature)
+    logp = keep_top_p(keep_top_k(logp, sampling.top_k), sampling.top_p)
+    return draw(keep_min_p(logp, sampling.min_p), random)
 
 
 def draw(logp: LogProbabilities, random: np.random.Generator) -> int:

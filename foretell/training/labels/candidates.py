@@ -15,13 +15,14 @@ from itertools import chain, islice
 
 import numpy as np
 
+from foretell.arrays import Mask
 from foretell.config import MAX_CHARACTERS
 from foretell.ngrams.counting import count_ngrams
 from foretell.training.labels.dense_fit import Basis, mean_basis, svd_basis
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
 from foretell.training.labels.logistic import LogisticFit, MatrixFit
 from foretell.training.labels.members import STRENGTHS, Candidate, Fit
-from foretell.training.labels.rows import Lesson, Mask, Rows
+from foretell.training.labels.rows import Lesson, Rows
 from foretell.training.labels.teacher import Teacher
 from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, TfidfValues, count_features
 from foretell.training.labels.tokens import Soft, TokenizedTexts, Tokens, Weights

@@ -107,8 +107,3 @@ def make_folds(texts: Sequence[str], targets: Targets, n_folds: int, seed: int) 
             fold_of[by_label[label][place]] = next_fold % n_folds
             next_fold += 1
     return Folds(fold_of=fold_of)
-
-
-def validation_fold(n_train: int, n_valid: int) -> Folds:
-    """Return the single fold of a validation set: the last `n_valid` texts are held out."""
-    return Folds(fold_of=np.repeat(np.array([-1, 0], np.int32), [n_train, n_valid]))

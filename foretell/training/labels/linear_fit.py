@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float32s, Floats, Integers, NgramKeys, TokenIds
+from foretell.arrays import Float32s, Floats, Integers, Mask, NgramKeys, TokenIds
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.linear import LinearModel
-from foretell.training.labels.logistic import FREE, Check, Design, Goal, Mask, Problem, ignore
+from foretell.training.labels.logistic import FREE, Check, Design, Goal, Problem, ignore
 
 # Measured on validation parts of IMDB's training reviews (other films) and of small sets: texts of ten words
 # to hundreds, two to fifty labels, even and uneven. Any from a third to three times these does nearly as

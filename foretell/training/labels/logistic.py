@@ -22,10 +22,9 @@ from functools import reduce
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse, special
 
-from foretell.arrays import Float32s, Float64s, Floats
+from foretell.arrays import Float32s, Float64s, Floats, Mask
 
 # Of the gradient's norm at the end, as a part of its norm where u is zero. A smaller value gains nothing on
 # validation texts.
@@ -39,7 +38,6 @@ _BIAS_PENALTY = 0.01
 FREE = _BIAS_PENALTY**-0.5
 """The scale of the bias."""
 
-Mask = npt.NDArray[np.bool_]
 Matrix: TypeAlias = sparse.csr_array | Float32s
 """Features [text, feature], sparse or dense."""
 

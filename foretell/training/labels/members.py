@@ -16,14 +16,14 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from foretell.arrays import Float32s, Float64s, Integers, Logits, TokenIds
+from foretell.arrays import Float32s, Float64s, Integers, Logits, Mask, TokenIds
 from foretell.data.split import text_key
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.ngrams.tfidf import TfidfModel, merged
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.folds import Folds, other_folds
 from foretell.training.labels.logistic import Check, Fitted, ignore
-from foretell.training.labels.rows import Lesson, Mask, Rows
+from foretell.training.labels.rows import Lesson, Rows
 from foretell.training.labels.stages import Training
 from foretell.training.labels.tokens import Soft
 

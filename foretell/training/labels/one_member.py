@@ -26,13 +26,7 @@ from foretell.training.labels.network import MIN_TOKENS
 from foretell.training.labels.network_fit import enough_labels
 from foretell.training.labels.outputs import OneLabel, fit_ensemble
 from foretell.training.labels.stages import Training
-from foretell.training.labels.tokens import (
-    LabelledTokens,
-    Soft,
-    TokenizedTexts,
-    Tokens,
-    one_hot,
-)
+from foretell.training.labels.tokens import LabelledTokens, Soft, TokenizedTexts, Tokens, one_hot
 
 _STAGE, _SOFT = "pseudo_labels", "soft"
 

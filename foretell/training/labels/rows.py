@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Array, Float64s
+from foretell.arrays import Array, Float64s, Mask
 from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.training.labels.outputs import Outputs
 from foretell.training.labels.tokens import Soft, TokenizedTexts, Tokens
-
-Mask = npt.NDArray[np.bool_]
 
 Lesson = tuple[Mask, Soft, Float64s]
 """What a member learns: a mask of texts, soft targets [text, label], weights [text] or [text, label]."""

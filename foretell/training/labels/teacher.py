@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from foretell.arrays import Float32s
+from foretell.arrays import Float32s, Mask
 from foretell.artifacts.kept_teacher import EncoderFiles
 from foretell.errors import DataError, SettingsError
 from foretell.metrics import mean_accuracy
@@ -27,7 +27,7 @@ from foretell.runtime.encoder import Encoded, SentenceEncoder
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.logistic import LogisticFit
 from foretell.training.labels.members import Candidate, Chosen, choose, fitted_to
-from foretell.training.labels.rows import Mask, Rows
+from foretell.training.labels.rows import Rows
 from foretell.training.labels.stages import Training
 from foretell.training.labels.tokens import Soft, TokenizedTexts
 

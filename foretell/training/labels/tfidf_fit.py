@@ -15,13 +15,13 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float64s, Integers, NgramKeys
+from foretell.arrays import Float64s, Integers, Mask, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.keys import ngram_keys
 from foretell.ngrams.tfidf import LONGEST, TfidfFeatures, TfidfModel
 from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
-from foretell.training.labels.logistic import Check, Fitted, Mask, MatrixFit, ignore
+from foretell.training.labels.logistic import Check, Fitted, MatrixFit, ignore
 from foretell.training.labels.tokens import TokenizedTexts
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.

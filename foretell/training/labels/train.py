@@ -39,7 +39,7 @@ from foretell.training.labels.checks import (
 )
 from foretell.training.labels.compiled import as_read
 from foretell.training.labels.continued import Continued, continued_metrics
-from foretell.training.labels.folds import Folds, folds_to_decide, validation_fold
+from foretell.training.labels.folds import Folds, folds_to_decide
 from foretell.training.labels.members import Members, choose_all, fit_members
 from foretell.training.labels.network import (
     TrainedNetwork,
@@ -55,13 +55,7 @@ from foretell.training.labels.rows import Rows, rows_of
 from foretell.training.labels.stages import Stages, Training
 from foretell.training.labels.teacher import Encoder, choose_teacher
 from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
-from foretell.training.labels.unseen import (
-    Measured,
-    Unseen,
-    metrics_of,
-    network_share,
-    unseen_predictions,
-)
+from foretell.training.labels.unseen import Measured, Unseen, metrics_of, network_share, unseen_predictions
 from foretell.training.options import TrainOptions
 from foretell.training.run import Run
 
@@ -169,7 +163,9 @@ def _trained(
     # With the old examples the network starts anew: the old one has seen those that are held out, would seem
     # better than it is and get too large a weight (docs/experiments.md).
     ancestor = None if continued is None or continued.has_old else continued.ancestor
-    few = settings.has_members and len(split.train) <= MAX_WITHOUT_VALIDATION
+    # Without validation texts the folds give the network its weight, if there are any.
+    most = MAX_FOLDED_TEXTS if split.valid is None else MAX_WITHOUT_VALIDATION
+    few = settings.has_members and len(split.train) <= most
     rows = rows_of(tokens, split, _outputs(training), with_valid=not few)
     folds = _folds(rows, training)
     linear = _linear(rows, folds, training, ancestor, encoder, keep_teacher=kept is not None)
@@ -209,7 +205,8 @@ def _folds(rows: Rows, training: Training) -> Folds:
         fold_of[places] = folds.fold_of
         folds = replace(folds, fold_of=fold_of)
     else:
-        folds = validation_fold(n_train, n - n_train)
+        # The validation texts, the last ones, are the single fold.
+        folds = Folds(fold_of=np.repeat(np.array([-1, 0], np.int32), [n_train, n - n_train]))
     return replace(folds, fold_of=np.append(folds.fold_of, np.full(rows.hints, -1, np.int32)))
 
 

@@ -8,13 +8,12 @@ from itertools import compress
 
 import numpy as np
 
-from foretell.arrays import Array, Integers, Logits, Probabilities
+from foretell.arrays import Array, Integers, Logits, Mask, Probabilities
 from foretell.data.split import text_key
 from foretell.metrics import calibration_error, coverage_curve, label_metrics, log_loss, reliability_bins
 from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.training.labels.folds import Folds, other_folds
-from foretell.training.labels.logistic import Mask
 from foretell.training.labels.members import Members
 from foretell.training.labels.outputs import AnyEnsemble, Decided, Outputs
 from foretell.training.labels.rows import Rows

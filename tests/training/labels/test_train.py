@@ -114,6 +114,10 @@ def test_with_more_labels_validation_texts_stop_the_network_and_then_decide_all(
     model = train_few(tmp_path / "m", settings=settings)
     assert model.metrics["valid_texts"] == 6
     assert model.metrics["measured_on"].startswith("validation texts")
+    # A tenth set aside would leave too few of these: none is, and folds give the network its weight.
+    between = train_few(tmp_path / "between", settings=settings, n=44)
+    assert "out-of-fold" in between.metrics["measured_on"]
+    assert between.metrics.get("network_accuracy") is not None
     for name in (module, checks):
         monkeypatch.setattr(name, "MAX_FOLDED_TEXTS", 40)
     model = train_few(tmp_path / "m2", settings=settings)
