@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,19 @@ Call = Callable[[], object]
 
 
 def classifier(results: Results, folder: Path) -> None:
-    """Show one review."""
+    """Show one review, and one sentence, of `article` and of `base` with all its linear models."""
     import foretell
 
-    train("labels", "reviews", folder, preset="article", epochs=1)
-    model: Any = foretell.load(folder)
-    one = sample_reviews(1)
-    taken = times(lambda: model.predict_proba(one), 500)
-    what = "a review of 200 words, warm (article)"
-    results.add(what, *median_and_95(taken), "≤ 1 ms", seconds=statistics.median(taken))
+    review = sample_reviews(1)[0]
+    sentence = " ".join(review.split()[:20])
+    for preset in ("article", "base"):
+        train("labels", "reviews", folder / preset, preset=preset, epochs=1)
+        model: Any = foretell.load(folder / preset)
+        for text, what in ((review, "a review of 200 words"), (sentence, "a sentence of 20 words")):
+            taken = times(partial(model.predict_proba, [text]), 500)
+            seconds = statistics.median(taken)
+            limit = "≤ 1 ms" if preset == "article" else ""
+            results.add(f"{what}, warm ({preset})", *median_and_95(taken), limit, seconds=seconds)
 
 
 def _rates(ways: dict[str, Call], texts: int) -> dict[str, float]:
@@ -184,7 +189,7 @@ def main() -> None:
         classifier(results, folder / "labels")
         language_model(results, folder / "words")
         own_lengths(folder / "own-lengths")
-        start_up(folder / "labels", repeats)
+        start_up(folder / "labels" / "article", repeats)
 
 
 if __name__ == "__main__":
