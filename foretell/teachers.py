@@ -13,7 +13,7 @@ import numpy as np
 from foretell.data.estimator_inputs import EstimatorData
 from foretell.data.examples import unlabelled_texts
 from foretell.data.frames import has_columns
-from foretell.data.label_types import dtype_type
+from foretell.data.label_types import dtype_type, label_name
 from foretell.data.soft import Answering, answered, read_soft
 from foretell.errors import SettingsError
 from foretell.hub.client import is_address
@@ -53,7 +53,7 @@ def teacher_of(
     if answers:
         found = (getattr(given, at, None) for at in ("classes_", "labels"))
         classes = np.asarray(next((each for each in found if each is not None), ()))
-        names = [str(label) for label in classes.tolist()]
+        names = list(map(label_name, classes.tolist()))
     if (is_array or answers) and len(names) < 2:
         expected, found_labels = "a teacher that names its labels", f"{len(names)} labels"
         fix = "set its attribute labels, in the order of its columns, or give a table with a column for each"

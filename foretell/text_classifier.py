@@ -27,7 +27,7 @@ from foretell.data.estimator_inputs import (
     training_data,
     validation_data,
 )
-from foretell.data.label_types import classes_of_names
+from foretell.data.label_types import classes_of_names, label_name
 from foretell.data.records import Reading
 from foretell.data.split import seen_notes
 from foretell.data.word_vectors import vector_files
@@ -73,7 +73,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     numbers.
 
     Attributes:
-        classes_: the labels, sorted, [label].
+        classes_: the labels, [label]: sorted, or in the order of a table's columns.
         metrics_: the metrics of the training, on texts that it has not seen; `not_measured` says why there
             are none.
     """
@@ -323,7 +323,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
                 value for each text, [text].
             cost: what the two mistakes of a classifier with two labels cost, `{"fp": 5, "fn": 1}`: adds the
                 threshold with the lowest cost on these texts.
-            positive: the positive label of `cost`; None: the second of the model's labels, sorted as text.
+            positive: the positive label of `cost`; None: the second of `classes_`.
 
         Returns:
             `texts`, `accuracy`, `macro_f1`, `labels` (precision, recall, f1 and support of each),
@@ -351,7 +351,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             X, y, by, known, text=text, label=label, format=format, header_row=header_row, sheet=sheet,
             multi_label=separator,
         )  # fmt: skip
-        side = None if positive is None else str(positive)
+        side = None if positive is None else label_name(positive)
         with shown(self.verbose) as show:
             for note in examples.notes:
                 show(Note(text=note))

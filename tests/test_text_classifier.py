@@ -178,8 +178,32 @@ def test_whole_numbers_are_one_label_whatever_their_type(kind: Any) -> None:
     for given in ([1, 0] * 12, [1.0, 0.0] * 12):
         assert model.score(TEXTS, given) == model.evaluate(TEXTS, given)["accuracy"] == 1
         assert model.evaluate(pd.DataFrame({"text": TEXTS, "label": given}))["accuracy"] == 1
+    # What the model answers is a label wherever one is asked for.
+    last = model.classes_[1]
+    assert model.explain(TEXTS[0], label=last).label == last
+    assert "threshold" in model.evaluate(TEXTS, y, cost={"fp": np.int64(2), "fn": 1}, positive=last)
     copy = pickle.loads(pickle.dumps(model))
     assert (copy.predict(TEXTS[:2]), copy.classes_.dtype) == ([1, 0], model.classes_.dtype)
+
+
+def test_numbers_are_labels_of_models_that_continue_and_of_tables() -> None:
+    model = tiny().fit(TEXTS, [int(label == "positive") for label in LABELS])
+    more = [f"{text} again" for text in TEXTS]
+    text = pd.DataFrame({"text": more, "label": [str(int(label == "positive")) for label in LABELS]})
+    again = TextClassifier(epochs=1).fit(text, continue_from=model)
+    assert again.classes_.tolist() == [0, 1]
+    assert {type(each) for each in again.predict(TEXTS)} == {int}
+    y = [0.5 + (label == "positive") for label in LABELS]
+    halves = tiny().fit(pd.DataFrame({0: TEXTS, 1: y}), text=0, label=1)
+    assert halves.score(TEXTS, y) == halves.evaluate(TEXTS, y)["accuracy"] == 1
+    with pytest.raises(ValueError, match="Unknown label type"):
+        tiny().fit(TEXTS, y)
+
+
+def test_it_is_saved_over_itself(tmp_path: Path) -> None:
+    model = tiny().fit(TEXTS, LABELS, out=tmp_path / "m")
+    model.save(tmp_path / "m")
+    assert model.report().path is not None
 
 
 def test_dates_become_text_and_are_measured_as_dates() -> None:

@@ -247,7 +247,7 @@ class Annotation:
     def to_csv(self) -> str:
         """Return the answers as CSV; see `export`."""
         file = io.StringIO(newline="")
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file)  # of which each line ends with CR LF: a text with either is quoted
         writer.writerow(["text", "label", "answer", "part", "suggested", "by", "at"])
         for each in self.answers:
             writer.writerow(
@@ -264,6 +264,8 @@ class Annotation:
         Raises:
             ForetellError: the file cannot be written.
         """
+        if Path(path).resolve() == self._journal.path.resolve():
+            raise UsageError(expected="another file than the answers", found=str(path), where="path")
         with new_file(Path(path)) as new:
             new.write_bytes(self.to_csv().encode("utf-8", "replace"))
 
@@ -281,7 +283,7 @@ class Annotation:
     # ---- texts and answers
 
     def _record(self, items: Items, kind: Kind, label: str | None, by: str | None) -> list[Answer]:
-        given = [items] if isinstance(items, Item | int) else items
+        given = [items] if isinstance(items, Item | int | np.integer) else items
         with self._lock:
             places = list(dict.fromkeys(map(self._checked_open, given)))
             shown, who = self._shown, self._by if by is None else by

@@ -132,6 +132,8 @@ class Journal:
         """Append whole lines, or nothing."""
         left = memoryview("".join(json.dumps(record) + "\n" for record in records).encode("ascii"))
         end = self._end + len(left)
+        if self._file.closed:
+            raise _not_written(self.path, "one that is closed")
         try:
             mine = os.fstat(self._file.fileno())
             if not self.path.exists() or not os.path.samestat(mine, self.path.stat()):
@@ -242,7 +244,7 @@ class Journal:
 
 def checked_labels(labels: Sequence[str] | None, where: str) -> list[str]:
     """Return the names of labels without the white space around them: two or more, all different."""
-    names = [label.strip() for label in labels or ()]
+    names = [str(label).strip() for label in labels or ()]
     if not 2 <= len(names) <= _MAX_LABELS or not all(names) or len(set(names)) < len(names):
         raise UsageError(
             expected=f"2 to {_MAX_LABELS:,} labels, all different",

@@ -254,8 +254,10 @@ class Home:
         weakref.finalize(self, _delete, folder, os.getpid())
 
     def save(self, path: str | Path) -> None:
-        """Copy the model directory to `path`, without run/."""
-        unpack(self.__getstate__()["files"], path)
+        """Copy the model directory to `path`, without run/; to its own path: check that it is the same."""
+        files = self.__getstate__()["files"]
+        if Path(path).resolve() != self.path.resolve():
+            unpack(files, path)
 
     def __getstate__(self) -> dict[str, dict[str, bytes]]:
         files = pack(self.path)

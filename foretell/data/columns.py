@@ -185,7 +185,7 @@ def _why_no_label(values: Sequence[str]) -> str:
 
 
 def _named(names: Sequence[str], wanted: str, role: Role, where: str) -> str:
-    if wanted in names:
+    if (wanted := str(wanted)) in names:
         return wanted
     folded = [name for name in names if _fold(name) == _fold(wanted)]
     if len(folded) == 1:

@@ -19,6 +19,7 @@ from foretell.hub.client import is_address
 
 MAX_LINE = 1 << 20
 """Maximum characters of a line; a longer one is cut at white space, so that it needs little memory."""
+_Part = Literal["train", "test"]
 _ENDINGS = (".txt", ".text", ".gz")
 _TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet")
 
@@ -79,7 +80,7 @@ class Corpus:
 
 
 def open_corpus(
-    sources: str | Path | Corpus | Iterable[str | Path], *, part: Literal["train", "test"] = "train"
+    sources: str | Path | Corpus | Iterable[str | Path], *, part: _Part = "train", text: str | None = None
 ) -> Corpus:
     """Open a corpus.
 
@@ -90,6 +91,7 @@ def open_corpus(
             `hf://owner/name[@revision][#split]` is the text column of a data set on the Hub. For texts in
             memory see `Corpus.from_texts`.
         part: of "imdb": "train" (its training and its unlabelled reviews) or "test" (its test reviews).
+        text: the column of a table with the texts; None: a file is plain text.
 
     Raises:
         DataError: a source is missing, cannot be read, is empty or holds no text. While iterating: bytes that
@@ -101,7 +103,7 @@ def open_corpus(
     if not given:
         raise DataError(expected="a file, a folder or a named corpus", found="none")
     notes: list[str] = []
-    parts = [_open_one(source, notes, part) for source in given]
+    parts = [_open_one(source, notes, part, text) for source in given]
     if len(parts) == 1:
         return parts[0]
     name = f"{parts[0].name} and {len(parts) - 1} more"
@@ -123,11 +125,11 @@ def corpus_of(source: object, text: str | None = None, *, part: Part = "train") 
     are_paths = isinstance(source, list | tuple) and any(isinstance(item, Path) for item in source)
     if isinstance(source, str | Path | Corpus) or are_paths:
         paths = cast("str | Path | Corpus | list[Path]", source)
-        return open_corpus(paths, part="train" if part == "train" else "test")
+        return open_corpus(paths, part="train" if part == "train" else "test", text=text)
     return Corpus.from_texts(source, text=text, part=part)
 
 
-def _open_one(source: str | Path, notes: list[str], part: Literal["train", "test"]) -> Corpus:
+def _open_one(source: str | Path, notes: list[str], part: _Part, text: str | None) -> Corpus:
     if isinstance(source, str) and source in named.NAMED:
         return Corpus(source, lambda: _named_lines(source, notes, part), notes)
     if str(source) == STDIN:
@@ -137,15 +139,17 @@ def _open_one(source: str | Path, notes: list[str], part: Literal["train", "test
         files = hub_files(str(source), part, notes)
 
         def lines() -> Iterator[str]:
-            return _lines(record.text for record in hub_records(files, ReadOptions(), notes))
+            return _lines(record.text for record in hub_records(files, ReadOptions(text=text), notes))
 
         return Corpus(files[0], lines, notes)
     path = existing(source, named.NAMED)
     files_below = _files_below(path) if path.is_dir() else [path]
     open_bytes(files_below[0]).close()
+    if text is not None and path.is_file():
+        return Corpus.from_texts(path, path.name, text=text)
     if path.suffix.lower() in _TABLES:
-        text = f"{path.name} is a table, and is read as plain text with its column names"
-        note(notes, f"{text}: save its texts as a .txt, or train a classifier with: foretell train labels")
+        what = f"{path.name} is a table, and is read as plain text with its column names"
+        note(notes, f"{what}: save its texts as a .txt, or train a classifier with: foretell train labels")
     return Corpus(path.name or str(path), lambda: _file_lines(files_below, notes, str(path)), notes)
 
 

@@ -25,7 +25,7 @@ from foretell.data.examples import (
 )
 from foretell.data.frames import has_columns, open_frame
 from foretell.data.label_sets import label_rows, sets_of
-from foretell.data.label_types import classes_of_names, dtype_type, type_of
+from foretell.data.label_types import classes_of_names, dtype_type, label_name
 from foretell.data.records import Reading, as_list, is_missing, values_of
 from foretell.errors import DataError, SettingsError
 
@@ -130,14 +130,14 @@ def estimator_data(
             raise DataError(expected="one label for each text", found=found, where=where)
         _check_not_swapped(texts, list(rows))
         places, notes = labelled_rows(rows, known or ())
-        if notes and {str(rows[place]).removesuffix(".0") for place in places} == {"0", "1"}:
-            # Negative, neutral and positive are written as -1, 0 and 1, too.
+        numbers_given = {label_name(rows[place]) for place in places} if notes else set()
+        if numbers_given == {"0", "1"} or any(name.startswith("-") for name in numbers_given):
+            # Negative, neutral and positive are written as -1, 0 and 1, too; or it is one of a scale.
             warnings.warn(notes[0], UserWarning, stacklevel=4)
-        typed = _typed([rows[place] for place in places], of_y)
+        typed = _typed([rows[place] for place in places], of_y, is_class=known is None)
         if known and typed.dtype.kind in "bif" and np.isin(typed, (0, 1)).all():
             typed = typed.astype(bool if "True" in known else int)
-        # Whole numbers have no fraction, as in files (`label_of`).
-        labels = [str(int(each)) if type_of(each) == "integer" else str(each) for each in typed.tolist()]
+        labels = list(map(label_name, typed.tolist()))
         classes, label_type = np.unique(typed), dtype_type(typed)
     kept = None if weights is None else [weights[place] for place in places]
     if kept and not any(kept):
@@ -218,8 +218,8 @@ def evaluation_data(
     return examples, Column(str(getattr(by, "name", None) or "by"), [values[place] for place in places])
 
 
-def texts_of(source: object, *, where: str = "X") -> list[str]:
-    """Return texts as a list of strings, whatever contains them.
+def texts_of(source: object, *, where: str = "X", first: int = 0) -> list[str]:
+    """Return texts as a list of strings, whatever contains them; in errors the first has the number `first`.
 
     Raises:
         DataError: a single string, several columns, or something that is not a text.
@@ -238,7 +238,7 @@ def texts_of(source: object, *, where: str = "X") -> list[str]:
         found, fix = f"one {type(source).__name__}", "give a list: [text]"
         raise DataError(expected="several texts", found=found, where=where, fix=fix)
     texts: list[str] = []
-    for place, text in enumerate(values):
+    for place, text in enumerate(values, first):
         if not isinstance(text, str):
             fix = "decode it: text.decode()" if isinstance(text, bytes) else ""
             fix = "leave out rows without a text" if is_missing(text) else fix
@@ -262,8 +262,8 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
     return list(map(float, weights))
 
 
-def _typed(values: Sequence[object], where: str) -> Array:
-    """Return labels as an array [text] of one type; scikit-learn's ValueError: they are no classes."""
+def _typed(values: Sequence[object], where: str, *, is_class: bool) -> Array:
+    """Return labels as an array [text] of one type; sklearn's ValueError: no classes where they must be."""
     from sklearn.utils.multiclass import check_classification_targets
 
     if 0 < sum(isinstance(value, str) for value in values) < len(values):
@@ -272,14 +272,14 @@ def _typed(values: Sequence[object], where: str) -> Array:
     labels = np.asarray(values)
     if labels.dtype.kind == "M" or (labels.dtype == object and all(isinstance(v, date) for v in values)):
         labels = labels.astype(str)
-    if len(labels):
+    if len(labels) and is_class:
         check_classification_targets(labels)
     return labels
 
 
 def text_chunks(texts: Iterator[object]) -> Iterator[list[str]]:
     """Read an iterator in chunks: small ones first, so that the first answers come at once."""
-    size = 1
-    while chunk := texts_of(itertools.islice(texts, size)):
+    size, first = 1, 0
+    while chunk := texts_of(itertools.islice(texts, size), first=first):
         yield chunk
-        size = min(2 * size, TEXTS_AT_ONCE)
+        size, first = min(2 * size, TEXTS_AT_ONCE), first + size

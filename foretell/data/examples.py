@@ -14,7 +14,7 @@ from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
 from foretell.data.formats import read_source
 from foretell.data.label_sets import LabelSets, names_in
-from foretell.data.label_types import LabelType, common_type, ordered, type_of
+from foretell.data.label_types import LabelType, common_type, label_name, ordered, type_of
 from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
@@ -307,7 +307,7 @@ def read_label_hints(source: str | Path | Mapping[object, object]) -> Examples:
     if isinstance(source, Mapping):
         texts = [_words(words, label) for label, words in source.items()]
         kind = common_type(map(type_of, source))
-        hints = Examples(texts, [str(label) for label in source], name=_HINTS, label_type=kind)
+        hints = Examples(texts, list(map(label_name, source)), name=_HINTS, label_type=kind)
     else:
         hints = replace(read_examples(source), name=_HINTS)
     if len(hints.label_names) < 2:

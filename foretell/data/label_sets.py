@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Array, Float32s
-from foretell.data.label_types import LabelType, common_type, ordered, type_of
+from foretell.data.label_types import LabelType, common_type, label_name, ordered, type_of
 from foretell.data.records import Record, as_list, is_missing, label_of, values_of
 from foretell.errors import DataError
 
@@ -46,12 +47,8 @@ class LabelSets:
 
     def aligned(self, names: Sequence[str]) -> Float32s:
         """Return the values [text, label] of other labels: those that are not here apply to no text."""
-        place = {name: i for i, name in enumerate(self.names)}
-        values = np.zeros((len(self.values), len(names)), np.float32)
-        for column, name in enumerate(names):
-            if name in place:
-                values[:, column] = self.values[:, place[name]]
-        return values
+        place, padded = {name: i for i, name in enumerate(self.names)}, np.pad(self.values, ((0, 0), (0, 1)))
+        return padded.take(np.array([place.get(name, -1) for name in names], np.int64), axis=1)
 
     def used(self) -> list[str]:
         """Return the labels that apply to a text here."""
@@ -103,6 +100,8 @@ def sets_of(rows: Array | list[object], names: Sequence[object] | None) -> tuple
     if isinstance(rows, list) and not _are_numbers(rows, names or ("0", "1")):
         return _of_lists(rows)
     try:
+        if isinstance(rows, np.ndarray) and rows.dtype == object:
+            rows = [[math.nan if is_missing(value) else value for value in row] for row in rows]
         matrix = np.asarray(rows, np.float32)
     except (TypeError, ValueError):
         matrix = np.full((1, 1), 2, np.float32)
@@ -110,10 +109,10 @@ def sets_of(rows: Array | list[object], names: Sequence[object] | None) -> tuple
         expected, fix = "a matrix of 0 and 1 (NaN: unknown), a column for each label", "give lists of labels"
         raise DataError(expected=expected, found="other values", where="y", fix=fix)
     columns = range(matrix.shape[1]) if names is None else names
-    if len(columns) != matrix.shape[1]:
-        expected = f"a matrix with {len(columns)} columns, one for each label"
+    if len(set(columns)) != matrix.shape[1]:
+        expected = f"a matrix with {len(set(columns))} columns, one for each label"
         raise DataError(expected=expected, found=f"{matrix.shape[1]}", where="y")
-    return LabelSets(list(map(str, columns)), matrix), common_type(map(type_of, columns))
+    return LabelSets(list(map(label_name, columns)), matrix), common_type(map(type_of, columns))
 
 
 def _are_numbers(rows: list[object], names: Sequence[object]) -> bool:
@@ -129,13 +128,13 @@ def _are_numbers(rows: list[object], names: Sequence[object]) -> bool:
 
 
 def _of_lists(rows: list[object]) -> tuple[LabelSets, LabelType]:
-    lists = [row if isinstance(row, list) else None for row in rows]
+    lists = [[label for label in row if label != ""] if isinstance(row, list) else None for row in rows]
     for place, (row, own) in enumerate(zip(rows, lists, strict=True)):
         if not is_missing(row) if own is None else any(map(is_missing, own)):
             found = f"{row!r:.60}"
             raise DataError(expected="a list of labels for each text", found=found, where=f"y[{place}]")
     label_type = common_type(type_of(value) for own in lists for value in own or ())
-    named = [None if own is None else list(map(str, own)) for own in lists]
+    named = [None if own is None else list(map(label_name, own)) for own in lists]
     names = ordered((name for own in named for name in own or ()), label_type)
     return LabelSets.of_lists(named, names), label_type
 

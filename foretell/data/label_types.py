@@ -35,6 +35,11 @@ def type_of(value: object) -> LabelType:
     return "text"
 
 
+def label_name(label: object) -> str:
+    """Return the name of a label: whole numbers have no fraction."""
+    return str(int(label)) if isinstance(label, float | np.floating) and label.is_integer() else str(label)
+
+
 def common_type(types: Iterable[LabelType]) -> LabelType:
     """Return the type of labels of several types; "text" where they have none in common."""
     found = set(types)

@@ -112,8 +112,7 @@ def values_of(column: Iterable[object]) -> Iterable[object]:
     """Return the values of a column; of an Arrow array or a Series as Python objects, not its scalars."""
     for name in ("to_pylist", "to_list"):
         if hasattr(column, name):
-            values: list[object] = getattr(column, name)()
-            return values
+            return list(getattr(column, name)())
     return column
 
 

@@ -63,12 +63,10 @@ def answered(texts: Sequence[str], values: object, labels: Sequence[str], name: 
             raise DataError(expected="one answer for each text", found=found, where=name, fix=fix)
     digest = hashlib.sha256(rows.tobytes() + b"".join(places) + "\n".join(labels).encode()).hexdigest()
     table = np.concatenate([rows, np.full((1, len(labels)), np.nan, np.float32)])
-
-    def ask(some: Sequence[str]) -> Float32s:
-        found: Float32s = table[[places.get(text_key(text), -1) for text in some]]
-        return found
-
-    return Answering(name, list(labels), ask, digest, texts=tuple(texts[i] for i in places.values()))
+    return Answering(
+        name, list(labels), lambda some: table[[places.get(text_key(text), -1) for text in some]], digest,
+        texts=tuple(texts[i] for i in places.values()),
+    )  # fmt: skip
 
 
 def checked(values: object, n_texts: int, labels: Sequence[str], where: str, first: int = 0) -> Float32s:
@@ -99,8 +97,7 @@ def checked(values: object, n_texts: int, labels: Sequence[str], where: str, fir
             row, expected = int(np.argmax(is_wrong)), "probabilities from 0 to 1 with a sum of 1"
             place = f"{where}, text {first + row + 1:,}"
             raise DataError(expected=expected, found=what.format(sums[row]), where=place)
-    rows: Float32s = (found / sums[:, None]).astype(np.float32)
-    return rows
+    return np.asarray(found / sums[:, None], np.float32)
 
 
 def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = None) -> Answering:

@@ -167,9 +167,10 @@ def _given(examples: Examples, valid: Examples) -> tuple[Split, set[bytes]]:
 def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
     """Check that `train`, the texts of `examples` that are not in `valid`, goes with `valid`."""
     labels = train.label_names
-    if not len(train) or len(labels) < 2 <= len(examples.label_names):
-        expected = "training texts of two labels or more that are not in the validation set"
-        found, fix = f"only '{labels[0]}'" if len(train) else "none", "give a validation set of other texts"
+    lost = sorted(set(examples.label_names).difference(labels))
+    if not len(train) or lost:
+        expected, found = "training texts of each label that are not in the validation set", "none"
+        found, fix = f"none of {listed(lost)}" if lost else found, "give a validation set of other texts"
         raise DataError(expected=expected, found=found, where=valid.name, fix=fix)
     used = set(valid.labels) if valid.sets is None else set(valid.sets.used())
     if unknown := sorted(used.difference(labels)):
@@ -201,14 +202,14 @@ def _choose_valid(examples: Examples, groups: Sequence[list[int]], fraction: flo
             group = by_label[label][place]
             taken += group if len(taken) + len(group) <= targets[label] else []
         chosen.update(taken)
-    return chosen
+    # Equal texts may have several labels: each label stays in training.
+    kept = {label for place, label in enumerate(examples.labels) if place not in chosen}
+    stay = (group for group in groups if not kept.issuperset(examples.labels[place] for place in group))
+    return chosen.difference(*stay)
 
 
 def _targets(sizes: dict[str, int], fraction: float) -> dict[str, int]:
-    """Return how many texts of each label to validate on, by the largest remainder method.
-
-    Each is within one of its label's share, and their sum is exact.
-    """
+    """Return how many texts of each label to validate on: largest remainders, so the sum is exact."""
     shares = {label: size * fraction for label, size in sizes.items()}
     targets = {label: math.floor(share + 1e-9) for label, share in shares.items()}
     total = max(1, round(sum(sizes.values()) * fraction))

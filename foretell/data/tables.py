@@ -81,10 +81,7 @@ def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[
 
 
 def _parse(dialect: Dialect, lines: list[str], whole: bool) -> tuple[list[list[str]], float]:
-    """Return the rows of lines, and the part of them that is as wide as the first.
-
-    It is 0 for fewer than two columns, and for bad quoting.
-    """
+    """Return the rows of lines, and the part that is as wide as the first (0: one column, bad quoting)."""
     rows: list[list[str]] = []
     try:
         rows += (row for row in dialect.reader(lines) if row)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -121,9 +121,7 @@ def _text_dimension(line: bytes, path: Path) -> int:
     if header := _HEADER.fullmatch(line):
         return _check_dimension(int(header[2]), path)
     fields = line.removeprefix(_BYTE_ORDER_MARK).split()
-    dimension = 0
-    while dimension < len(fields) - 1 and _is_number(fields[-1 - dimension]):
-        dimension += 1
+    dimension = sum(1 for _ in takewhile(_is_number, fields[:0:-1]))
     # One number after a word is a list of counts.
     if dimension < 2:
         raise _not_vectors(path, f"the first line '{_shown(line.strip())}'")

@@ -35,7 +35,7 @@ def costs_of(given: Mapping[str, float]) -> Costs:
 
 
 def _is_cost(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return isinstance(value, int | float | np.number) and value is not True and bool(0 < value < math.inf)
 
 
 def cost_report(is_positive: Flags, probability: Array, costs: Costs) -> Report:

@@ -122,6 +122,8 @@ def test_the_export_is_what_a_training_reads(annotation: Annotation, tmp_path: P
     examples = read_examples(tmp_path / "labels.csv")
     assert examples.texts == [each.text for each in annotation.answers[:4]]
     assert examples.labels == [label_of(text) for text in examples.texts]
+    with pytest.raises(ForetellError, match="another file than the answers"):
+        annotation.export(annotation._journal.path)
     with pytest.raises(ForetellError, match="a file that can be written"):
         annotation.export(tmp_path / "none" / "labels.csv")
 

@@ -170,6 +170,8 @@ def test_a_journal_that_is_deleted_meanwhile_takes_no_answer(path: Path, *, repl
         with pytest.raises(ForetellError, match="deleted or replaced while it was open"):
             journal.append([Answer(text="lost", kind="skip")])
         assert journal.answers == []
+    with pytest.raises(ForetellError, match="one that is closed"):
+        journal.append([Answer(text="lost", kind="skip")])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from foretell.data.corpus import MAX_LINE, Corpus, open_corpus
+from foretell.data.corpus import MAX_LINE, Corpus, corpus_of, open_corpus
 from foretell.data.records import Record
 from foretell.errors import DataError
 
@@ -96,8 +96,11 @@ def test_a_column_of_a_table_is_a_corpus(tmp_path: Path) -> None:
     assert list(corpus) == list(corpus) == ["one", "two", "three"]
     assert corpus.notes == ["DataFrame: texts from the column 'body'"]
     assert list(Corpus.from_texts(frame, text="id")) == ["1", "2", "3"]
-    # A file with a table is read as text, with a note.
+    # A file with a table is read as text, with a note, unless its column is named.
     (tmp_path / "reviews.csv").write_text("text,label\na b,x\n")
+    assert list(corpus_of(tmp_path / "reviews.csv", "text")) == ["a b"]
+    with pytest.raises(DataError, match="a column named 'body'"):
+        corpus_of(tmp_path / "reviews.csv", "body")
     (note,) = open_corpus([tmp_path / "reviews.csv"]).notes
     assert "reviews.csv is a table" in note
     assert "foretell train labels" in note

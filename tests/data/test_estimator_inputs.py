@@ -67,6 +67,8 @@ def test_rows_without_a_label_and_their_weights_are_separated() -> None:
 def test_a_minus_one_that_may_be_a_label_has_a_warning() -> None:
     with pytest.warns(UserWarning, match=r"1 text counts as unlabelled \(label -1\); give the labels"):
         assert estimator_data(["a", "b", "c"], [0, 1, -1]).unlabelled == ("c",)
+    with pytest.warns(UserWarning, match="1 text counts as unlabelled"):
+        estimator_data(list("abcde"), [-2, -1, 0, 1, 2])
     # Of no common code: as scikit-learn has it.
     assert estimator_data(["a", "b", "c"], [0, 2, -1]).unlabelled == ("c",)
 

@@ -102,6 +102,10 @@ MATRIX = np.array([[0, 1], [1, 1], [0, 0]])
         (pd.DataFrame(MATRIX), [0, 1]),
         (pl.DataFrame(MATRIX, schema=["a", "b"]), ["a", "b"]),
         ([["b"], ("a", "b"), set()], ["a", "b"]),
+        ([["b"], ["a", "b"], [""]], ["a", "b"]),
+        ([[10.0], [9.0, 10.0], []], [9, 10]),
+        (pd.DataFrame(MATRIX).astype("Int64"), [0, 1]),
+        (pd.DataFrame(MATRIX, columns=[1.0, 2.0]), [1, 2]),
         (pl.Series([["b"], ["a", "b"], []]), ["a", "b"]),
         (pa.array([["b"], ["a", "b"], []]), ["a", "b"]),
         ([np.array([10]), np.array([9, 10]), []], [9, 10]),
@@ -117,6 +121,8 @@ def test_several_labels_in_every_form(y: Any, classes: list[Any]) -> None:
 def test_what_is_unknown_and_what_is_no_label() -> None:
     data = estimator_data(["x", "y", "z"], [["a"], None, ["b"]])
     assert (data.examples.texts, data.unlabelled) == (["x", "z"], ("y",))
+    nullable = pd.DataFrame({"a": [1, 0, pd.NA], "b": [0, 1, pd.NA]}, dtype="Int64")
+    assert estimator_data(["x", "y", "z"], nullable).unlabelled == ("z",)
     # One column is one label for each text, unless texts may have several.
     column = np.array([[1], [0], [1]])
     assert estimator_data(["x", "y", "z"], column).examples.labels == ["1", "0", "1"]
@@ -127,6 +133,7 @@ def test_what_is_unknown_and_what_is_no_label() -> None:
         ([["a"], ["b", None], ["c"]], r"y\[1\]: expected a list of labels .*, found \['b', None\]"),
         ([[0, 1], [1, 0], [0, 1]], "found lists that may be either; give np.array"),
         ([["a"], ["b"]], "expected 3 labels, one for each text, found 2"),
+        (pd.DataFrame(MATRIX, columns=["a", "a"]), "expected a matrix with 1 columns"),
     ):  # fmt: skip
         with pytest.raises(DataError, match=message):
             estimator_data(["x", "y", "z"], y)

@@ -88,8 +88,9 @@ def test_a_leak_between_given_sides_is_kept_out_of_training() -> None:
     ("texts", "label", "message"),
     [
         (["d"], "z", "expected the labels x, y, found z"),
-        (["a", "b", "c"], "y", "not in the validation set, found none; give a validation"),
-        (["b"], "y", "not in the validation set, found only 'x'; give a validation"),
+        (["a", "b", "c"], "y", "not in the validation set, found none of x, y; give a validation"),
+        (["b"], "y", "not in the validation set, found none of y; give a validation"),
+        (["B"], "x", "not in the validation set, found none of y; give a validation"),
     ],
 )
 def test_a_validation_set_that_does_not_go_with_the_training_texts_is_refused(
@@ -98,6 +99,17 @@ def test_a_validation_set_that_does_not_go_with_the_training_texts_is_refused(
     valid = Examples(texts, [label] * len(texts), name="valid.csv")
     with pytest.raises(DataError, match=rf"valid\.csv: .*{message}"):
         make_split(Examples(["a", "b", "c"], ["x", "y", "x"]), valid=valid, fraction=0.1, seed=1)
+
+
+@given(
+    st.lists(st.sampled_from("abcdefgh"), min_size=25, max_size=60), st.integers(0, 2**32), FRACTIONS, SEEDS
+)
+@settings(deadline=None)
+def test_every_label_stays_in_training(labels: list[str], texts: int, fraction: float, seed: int) -> None:
+    """Also where a label has no text but one that others have, too."""
+    rng = random.Random(texts)
+    examples = Examples([str(rng.randrange(24)) for _ in labels], labels)
+    assert set(make_split(examples, fraction=fraction, seed=seed).train.labels) == {*labels}
 
 
 def test_texts_with_different_labels_are_counted_but_not_soft_labels() -> None:

@@ -124,7 +124,7 @@ def test_metrics_are_of_random_texts_and_become_current(page: Page, annotation: 
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
     assert download.value.suggested_filename == "labels.csv"
-    assert Path(download.value.path()).read_text() == annotation.to_csv()
+    assert Path(download.value.path()).read_bytes().decode() == annotation.to_csv()
 
 
 def test_shortcuts_can_be_turned_off_and_the_name_is_recorded(page: Page, annotation: Annotation) -> None:

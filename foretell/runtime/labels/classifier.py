@@ -20,7 +20,7 @@ from foretell.arrays import Float32s, LogProbabilities, Probabilities
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
-from foretell.data.label_types import values_of_names
+from foretell.data.label_types import label_name, values_of_names
 from foretell.errors import SettingsError, UsageError
 from foretell.hub.models import local_path
 from foretell.ngrams.ensemble import NETWORK_ALONE, LabelwiseEnsemble
@@ -160,12 +160,13 @@ class LabelsRuntime:
                 found=f"{len(text):,}",
                 fix="explain a part of it",
             )
-        if label is not None and str(label) not in self.labels:
+        name = None if label is None else label_name(label)
+        if name is not None and name not in self.labels:
             raise UsageError(
                 expected=f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
-                found=str(label)[:60],
+                found=name[:60],
                 where="label",
-                fix=did_you_mean(str(label), self.labels),
+                fix=did_you_mean(name, self.labels),
             )
         return explain(
             text,
@@ -174,7 +175,7 @@ class LabelsRuntime:
             self.classes,
             length=self._network.length,
             first=0 if self.tokenizer.start is None else 1,
-            label=None if label is None else self.labels.index(str(label)),
+            label=None if name is None else self.labels.index(name),
             labelwise=isinstance(self.model.ensemble, LabelwiseEnsemble),
         )
 

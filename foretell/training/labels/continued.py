@@ -86,7 +86,7 @@ def split_of(
             expected = "the classifier whose old examples these are (--continue, continue_from)"
             raise SettingsError(expected=expected, found="none", where="old")
         return split(new, unlabelled), None
-    _check_new(new, hints, ancestor)
+    new = _checked_new(new, hints, ancestor)
     more, own = list(unlabelled), frozenset(map(text_key, new.texts))
     if old is not None:
         others = {"examples": old}
@@ -104,13 +104,14 @@ def split_of(
     )
 
 
-def _check_new(new: Examples, hints: Examples | None, ancestor: Ancestor) -> None:
-    """Check that there are new examples, and that the old labels are of the type of theirs."""
+def _checked_new(new: Examples, hints: Examples | None, ancestor: Ancestor) -> Examples:
+    """Return the new examples; as labels of the old type where they are text, as in a CSV."""
     if hints is not None or not len(new):
         expected, found = ("new examples", "none") if hints is None else ("no label hints", "some")
         raise DataError(expected=f"{expected} to continue a classifier", found=found, where=new.name)
+    kind = ancestor.model.label_type if new.label_type == "text" else new.label_type
     try:
-        ordered([*new.labels, *ancestor.labels], new.label_type)
+        ordered([*new.labels, *ancestor.labels], kind)
     except ValueError as error:
         raise DataError(
             expected=f"labels of the type of those of {ancestor.name} ({ancestor.labels[0]!r} is one)",
@@ -118,6 +119,7 @@ def _check_new(new: Examples, hints: Examples | None, ancestor: Ancestor) -> Non
             where=new.name,
             fix="give labels of the same type",
         ) from error
+    return replace(new, label_type=kind)
 
 
 def continued_metrics(
