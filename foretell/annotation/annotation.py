@@ -201,9 +201,9 @@ class Annotation:
 
         Reserved texts are not among them: a text that was searched for is not drawn at random.
         """
-        words = query.casefold().split()
+        words = set(query.casefold().split())
         texts = ((place, self._pool.texts[place]) for place in self._selectable().tolist() if words)
-        found = (each for each in texts if all(word in each[1].casefold() for word in words))
+        found = (each for each in texts if all(map(each[1].casefold().__contains__, words)))
         return [Item(*each) for each in islice(found, k)]
 
     def similar(self, item: Item | int, k: int = 20) -> list[Item]:

@@ -206,7 +206,7 @@ class SentenceEncoder:
             first = {piece.text: piece for piece in reversed(pieces)}
             batches = list(_batches(pieces, self._together))
             # Closing cancels the batches that have not begun.
-            with closing(self._threads.map(self._pooled, batches)) as results:  # type: ignore[type-var]
+            with closing(self._threads.map(self._pooled, batches)) as results:
                 for batch, pooled in zip(batches, results, strict=True):
                     for piece, mean, first_tokens, last_tokens in zip(batch, *pooled, strict=True):
                         text = start + piece.text

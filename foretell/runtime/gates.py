@@ -99,9 +99,9 @@ def run_layer(x: Float64s, cell: Cell) -> Float64s:
     kernel, recurrent_kernel, bias = cell
     h = c = np.zeros(len(bias) // 4)
     values = np.empty((len(_VALUES), len(x), len(h)))
-    for step, row in enumerate(x):
+    for step, row in enumerate(x @ kernel + bias):
         check_stopped()
-        i, f, candidate, o = np.split(row @ kernel + h @ recurrent_kernel + bias, 4)
+        i, f, candidate, o = np.split(row + h @ recurrent_kernel, 4)
         i, f, o, candidate = _sigmoid(i), _sigmoid(f), _sigmoid(o), np.tanh(candidate)
         c = f * c + i * candidate
         h = o * np.tanh(c)

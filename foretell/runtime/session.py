@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -122,9 +124,23 @@ class Threads:
         self.count, self._name, self._pid = count, name, 0
         self._pool: ThreadPoolExecutor
 
-    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Return `work` of each item, in order, computed by several threads."""
-        return self._executor().map(work, items)
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
+        """Yield `work` of each item, in order, computed by several threads.
+
+        A few items wait at a time, so that other callers have their turns; closing cancels those.
+        """
+        left, waiting = iter(items), deque[Future[Result]]()
+        try:
+            while True:
+                waiting.extend(
+                    self.submit(work, item) for item in islice(left, 2 * self.count - len(waiting))
+                )
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+        finally:
+            for each in waiting:
+                each.cancel()
 
     def submit(self, work: Callable[[Item], Result], item: Item) -> Future[Result]:
         """Start `work` of one item on another thread."""

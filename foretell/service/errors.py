@@ -73,6 +73,7 @@ def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
     # The others are what pydantic adds for the alternatives of a union.
     name = ".".join(part for part in parts if part not in ("str", "list", "constrained")) or None
     if error["type"] == "extra_forbidden":
+        name = str(error["loc"][-1])[:60]
         message = f"expected a known parameter, found {name}; leave it out"
         return ApiError(message, param=name, code="unknown_parameter")
     text = error["msg"]

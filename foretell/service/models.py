@@ -79,13 +79,13 @@ class LoadedModel:
         )  # fmt: skip
 
 
-def fingerprint(path: Path) -> tuple[int, int, int] | None:
+def fingerprint(path: Path) -> tuple[int, ...] | None:
     """Return a value that changes when a model directory is written again; None if it is missing."""
     try:
         status = (path / manifest.MANIFEST).stat()
+        return status.st_ino, status.st_mtime_ns, status.st_size, path.stat().st_mtime_ns
     except OSError:
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class Models:

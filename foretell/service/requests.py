@@ -60,14 +60,14 @@ class JsonRoute(APIRoute):
                 if schema is not None:
                     arguments["body"] = await read_body(schema, request, service.limits)
                 result = await _within(service, request, self.endpoint(**arguments))
+                if isinstance(result, Response):
+                    return result
+                return Response(to_json(result), media_type="application/json")
             except Exception as error:
                 answer = from_exception(error)
                 # OpenAI's clients expect 400 for every error in a completion's parameters.
                 answer.status = 400 if is_openai and answer.status == 422 else answer.status
                 return answer.response()
-            if isinstance(result, Response):
-                return result
-            return Response(to_json(result), media_type="application/json")
 
         return handle
 
@@ -151,8 +151,8 @@ async def predict(
     texts = [texts] if isinstance(texts, str) else texts
     add_log_fields(request.scope, model=model.name, texts=len(texts))
     await check_texts(service, model, texts, param=param)
-    # It takes longer than others for the same text.
-    lane = lane_of(texts, 4 if verb == "explain" else 1)
+    # These take longer than others for the same text.
+    lane = lane_of(texts, 4 if verb in ("explain", "states") or getattr(body, "words", False) else 1)
     batcher = model.batchers.get((verb, lane))
     if batcher is None:
         shares = verb == "classify"

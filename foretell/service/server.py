@@ -17,7 +17,7 @@ import math
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from types import FrameType
 from typing import Any, cast
@@ -162,7 +162,7 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """llhttp: take a header; not one after a body, since access was checked before."""
-        if not self._in_body:
+        if not self._in_body and name.lower() != b"range":  # Starlette's errors of these are not JSON
             if len(self.headers) >= MAX_HEADERS:
                 self._refuse_head()
                 raise ValueError("too many headers")
@@ -179,6 +179,13 @@ class Connection(HttpToolsProtocol):
         self._cycles[self.cycle] = sum(len(name) + len(value) for name, value in self.headers)
         # llhttp reads nothing after it: another protocol could begin there.
         self.cycle.keep_alive = self.cycle.keep_alive and not self.parser.should_upgrade()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
+        async def when_read(*channels: object) -> None:
+            await self.flow.drain()  # an answer that waits for the one before to be read counts nowhere
+            await app(*channels)
+
+        super()._start_asgi_task(cycle, when_read)
 
     def on_chunk_header(self) -> None:
         """llhttp: a chunk of a body begins."""

@@ -10,11 +10,14 @@ import textwrap
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.session import Threads
 from foretell.runtime.stopping import StoppedError, check_stopped, stops_when
 from foretell.runtime.words.predictor import WordsRuntime
+from tests.builders import write_classifier
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -143,6 +146,25 @@ def test_only_this_thread_stops_and_only_in_the_block() -> None:
             check_stopped()
     check_stopped()
     assert seen == [None]
+
+
+def test_a_caller_of_many_items_leaves_turns_to_others() -> None:
+    done, threads = list[str](), Threads(1, "turns")
+    many = threads.map(done.append, ["many"] * 99)
+    next(many)
+    assert list(threads.map(done.append, ["one"])) == [None]
+    assert len(done) < 6
+    many.close()
+    assert list(threads.map(str, range(9))) == list("012345678")
+
+
+def test_a_teacher_is_asked_on_the_thread_that_can_be_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, both = [], LabelsRuntime(write_classifier(tmp_path / "both"))
+    monkeypatch.setattr(both, "_teacher", lambda _: asked.append(threading.get_ident()) or np.zeros(1))
+    both.predict_proba(["the mind"] * 99)
+    assert {*asked} == {threading.get_ident()}
 
 
 def test_a_classifier_stops_between_two_batches(classifier: LabelsRuntime) -> None:

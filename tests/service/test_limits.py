@@ -78,7 +78,8 @@ def test_tokens_are_counted_of_whatever_kind_they_are(tmp_path: Path, tokens: st
     with running(*places, limits=Limits(texts=10, tokens=40, characters=1_000)) as it:
         for verb in VERBS:
             assert it.post(f"/v1/{verb}", asking(verb, "😁" * 9)).status_code == 200
-            for many in ("😁" * 11, ["😁" * 11] * 9):
+            # The note becomes three characters, of four bytes each.
+            for many in ("😁" * 11, ["😁" * 11] * 9, "\U0001d160" * 4):
                 assert refused(it, f"/v1/{verb}", asking(verb, many))[1] == "text_too_long"
 
 
@@ -132,6 +133,7 @@ def test_malformed_bodies(narrow: Running, verb: str) -> None:
         ("classify", {"model": "nosuch", "texts": "a"}, (404, "model", "model_not_found")),
         ("explain", {"texts": "a", "label": "nothing"}, (404, "label", "label_not_found")),
         ("next", {"texts": "a", "k": 10**30}, (422, "k")),
+        ("next", {"texts": "a", "top-k": 5}, (422, "top-k", "unknown_parameter")),
         ("score", {"texts": ["a", ""]}, (422, "texts.1", "cannot_answer")),
         ("states", {"model": "notes", "text": "a", "unit": 8}, (422, "unit")),
         ("states", {"model": "notes", "text": "a", "layer": "x"}, (422, "layer", "cannot_answer")),

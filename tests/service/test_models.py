@@ -44,13 +44,17 @@ def _no_manifest(path: Path) -> None:
     (path / "manifest.json").write_text("{}")
 
 
+def _no_weights(path: Path) -> None:
+    (path / "model.safetensors").unlink()
+
+
 def _no_object(path: Path) -> None:
     """Metrics that are valid JSON with a true hash, and no object: no one expects that exception."""
     (path / "metrics.json").write_text("[]")
     rewrite_json(path, "metrics.json", lambda _: None)
 
 
-@pytest.mark.parametrize("harm", [_no_manifest, _no_object, shutil.rmtree])
+@pytest.mark.parametrize("harm", [_no_manifest, _no_object, _no_weights, shutil.rmtree])
 def test_a_model_that_is_damaged_or_vanishes_goes_on_answering(
     tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:

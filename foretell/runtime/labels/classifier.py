@@ -37,7 +37,7 @@ __all__ = ["LabelsRuntime", "Verdict"]
 
 # Bounds on the memory; none of them changes an answer.
 TEXTS_AT_ONCE = 512
-CHARACTERS_AT_ONCE = 1 << 21
+CHARACTERS_AT_ONCE = 1 << 18
 
 _NAMES_SHOWN = 20
 
@@ -124,7 +124,7 @@ class LabelsRuntime:
             )
         texts = [texts] if isinstance(texts, str) else texts
         chunks: Iterable[list[str]] = _chunks(texts, chunk)
-        if isinstance(texts, list) and 0 < len(texts) <= chunk:
+        if isinstance(texts, list) and 0 < len(texts) <= chunk and sum(map(len, texts)) <= CHARACTERS_AT_ONCE:
             chunks = [texts]
         return (verdict for each in chunks for verdict in self._verdicts(each, threshold))
 
@@ -184,8 +184,9 @@ class LabelsRuntime:
         ensemble = self.model.ensemble
         if ensemble == NETWORK_ALONE:
             return self._network(ids)
-        if ensemble.network and ensemble.linear and len(ids) > BATCH:
-            # Of many texts the linear models are computed on another thread while the network is.
+        if ensemble.network and ensemble.linear and len(ids) > BATCH and self._teacher is None:
+            # Of many texts the linear models are computed on another thread while the network is; not a
+            # teacher, which can be stopped on this thread alone.
             linear = self._threads.submit(lambda some: self._linear(some, texts), ids)
             return ensemble(self._network(ids), linear.result())
         return ensemble(

@@ -229,7 +229,7 @@ class WordsRuntime:
             _, start, stop = self.tokenizer.encode_with_offsets(text)[at]
             raise DataError(
                 expected="words of the text that the model was trained on",
-                found=f"'{text[start:stop]}'",
+                found=f"'{text[start:stop]:.60}'",
                 where="prompt",
                 fix="use words of that text, or train with --preset base --tokens words",
             )

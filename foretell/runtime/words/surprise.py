@@ -173,7 +173,7 @@ def check_known(spans: list[Span], text: str) -> None:
     """Raise DataError for the first word without an id."""
     for word, start, end in spans:
         if word < 0:
-            raise unknown_word(f"'{text[start:end]}'")
+            raise unknown_word(f"'{text[start:end]:.60}'")
 
 
 def _written(spans: list[Span], text: str, first: int) -> Iterator[tuple[str, int]]:

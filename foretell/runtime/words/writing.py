@@ -189,7 +189,7 @@ MAX_TOKENS_A_WORD = 32
 
 # Words at the end of a run without spaces that a further token may still change, and one is not counted
 # before.
-_MAX_WORDS_OPEN = 8
+_MAX_WORDS_OPEN, _MAX_WORD_READ = 8, 1_000
 
 
 class WordCount:
@@ -211,6 +211,9 @@ class WordCount:
                 return True
         self._run += piece
         words = self._split(self._run)
+        if len(words) == 1:
+            # One word, however long it is: split again for each piece, it would take quadratic time.
+            self._run = self._run[-_MAX_WORD_READ:]
         if len(words) > _MAX_WORDS_OPEN:
             n_closed = len(words) - _MAX_WORDS_OPEN // 2
             self._words_left -= n_closed

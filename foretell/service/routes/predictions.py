@@ -19,7 +19,7 @@ from foretell.runtime.words.scoring import Score
 from foretell.runtime.words.surprise import WordScore, score_words, total
 from foretell.runtime.words.writing import Candidate
 from foretell.service.errors import ApiError
-from foretell.service.models import LoadedModel
+from foretell.service.models import LoadedModel, service_of
 from foretell.service.requests import Item, JsonRoute, predict
 from foretell.service.schemas import (
     Answers,
@@ -59,9 +59,6 @@ def _joined(model: LoadedModel, answers: Sequence[bytes]) -> Response:
     return Response(content, media_type="application/json")
 
 
-# ---- labels
-
-
 class ClassifyRequest(TextsRequest):
     """POST /v1/classify."""
 
@@ -94,6 +91,10 @@ class Verdict(ResponseBody):
 )
 async def classify(body: ClassifyRequest, request: Request) -> Response:
     """Return the label of each text and the probability of every label."""
+    model = service_of(request).models.find(body.model, "labels")
+    if body.abstain_below is not None and model.labels.separator:
+        message = "expected no abstain_below: each label of this model has a threshold of its own, found"
+        raise ApiError(f"{message} {body.abstain_below:g}", param="abstain_below")
     return _joined(*await predict(request, "classify", body, body.texts, _classify, job="labels"))
 
 
@@ -101,9 +102,6 @@ def _classify(model: LoadedModel, items: Sequence[Item[ClassifyRequest]]) -> lis
     """Return the verdicts; texts with the same threshold share a batch."""
     answers: list[bytes] = []
     for threshold, group in groupby(items, key=lambda item: item[0].abstain_below):
-        if threshold is not None and model.labels.separator:
-            message = "expected no abstain_below: each label of this model has a threshold of its own, found"
-            raise ApiError(f"{message} {threshold:g}", param="abstain_below")
         verdicts = model.labels.classify([text for _, _, text in group], abstain_below=threshold)
         answers += (to_json(Verdict.model_validate(verdict.plain())) for verdict in verdicts)
     return answers
@@ -154,9 +152,6 @@ def _explain(model: LoadedModel, body: ExplainRequest, text: str) -> ExplainedVe
         explained=json_value(found.label),
         explained_probability=found.probability,
     )
-
-
-# ---- words
 
 
 class NextRequest(TextsRequest):
@@ -248,8 +243,6 @@ def _score(model: LoadedModel, body: ScoreRequest, text: str) -> ScoredText:
     ]
     return ScoredText(**vars(whole), each=each if body.words else None)
 
-
-# ---- both
 
 MAX_ACTIVE_UNITS, MAX_STATES = 16, 1 << 20
 """Units that are listed; and values of a layer along a text, one for each unit and token: 60 bytes each."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from foretell.errors import SettingsError
 from foretell.runtime.words.completion import CompletionOptions
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.runtime.words.writing import Chosen, Pieces, Writing
+from foretell.runtime.words.writing import Chosen, Pieces, WordCount, Writing
 from tests.runtime.words.definitions import PROMPT, logp_after, prompt_ids
 
 Words = Callable[..., WordsRuntime]
@@ -136,3 +137,10 @@ def test_a_word_is_given_as_soon_as_no_stop_can_begin_in_it(
         assert all(could_stop(text, end) for text in read[k:-1])
         has_ended = any(each in read[-1] for each in stop) or len(read) > len(ids)
         assert has_ended or not could_stop(read[-1], end)
+
+
+def test_a_word_without_an_end_takes_time_that_grows_with_its_length() -> None:
+    count, began = WordCount(3), time.process_time()
+    assert not any(count.is_complete_before("ж") for _ in range(20_000))
+    assert time.process_time() - began < 10
+    assert [count.is_complete_before(f" {word}") for word in ("b", "c", "d")] == [False, False, True]
