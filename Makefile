@@ -41,7 +41,7 @@ $(VENV)/.installed: $(LOCK) pyproject.toml
 	@touch $@
 
 demo: install  ## both jobs on the text that ships with foretell, in under two minutes
-	@$(BIN)/foretell demo --out out/demo
+	@$(BIN)/foretell demo --out out/demo --overwrite
 
 wheel: install  ## build the source archive, and the wheel from it, in dist/
 	@rm -rf dist

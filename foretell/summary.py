@@ -165,7 +165,7 @@ def show_examples(
         tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
         survey = survey_examples(examples, split, tokens=tokens)
         counts, more = [str(survey)], survey.notes
-    for note in (*counts, *notes, *more):
+    for note in (*counts, *notes, *(split.valid.notes if split.valid else ()), *more):
         listener(Note(text=note))
 
 

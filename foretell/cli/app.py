@@ -55,8 +55,8 @@ _ORDER = (
 
 _TEXTS = (
     "TEXT is a text, a file or a folder: an argument that names an existing file or folder is read, one "
-    "text for each record (a row of a table, a line of plain text). - is standard input. --literal takes "
-    "every argument as a text."
+    "text for each record (a row of a table, a line of plain text, a file of a folder). - is standard "
+    "input. --literal takes every argument as a text."
 )
 
 _ONE_TEXT = (
@@ -118,7 +118,7 @@ COMMANDS: dict[str, Command] = {
         examples=(
             "foretell label reviews.csv --labels good,bad --out answers.jsonl",
             "foretell label reviews.csv --labels good,bad --out answers.jsonl --page",
-            "printf '1\\nskip\\n' | foretell label notes.txt --labels a,b --out piped.jsonl",
+            "printf '1\\nskip\\n' | foretell label notes.txt --labels good,bad --out a.jsonl",
         ),
     ),
     "demo": Command(

@@ -16,14 +16,15 @@ NEW_REVIEWS = (
     "A lovely little book, funny and warm. I read it in one evening and bought two more.",
     "The plot is predictable, but the actors make it worth the evening.",
 )
-_AGAIN = ("--overwrite", "--restart")
+_OUT = Path("foretell-demo")
 
 
-def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = Path("foretell-demo")) -> int:
+def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = _OUT, overwrite: bool = False) -> int:
     """Train a model for each job and predict with it.
 
     Args:
-        out: Write the two models to this folder.
+        out: Write the two models, words and labels, to this folder.
+        overwrite: Replace models of these names, as in foretell-demo.
     """
     from foretell.artifacts.directory import check_writable
     from foretell.cli.entry import main
@@ -33,13 +34,13 @@ def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = Path("foretell-demo
     words, labels = str(out / "words"), str(out / "labels")
     for folder in (words, labels):
         check_writable(Path(folder))
-    started = time.monotonic()
+    started, again = time.monotonic(), ("--overwrite", "--restart") if overwrite or out == _OUT else ()
     steps: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("Words: a language model of a page of Marcus Aurelius",
-         ("train", "words", "meditations", "--out", words, *_AGAIN)),
+         ("train", "words", "meditations", "--out", words, *again)),
         ("The most probable next words", ("next", words, "What stands in the")),
         ("A continuation", ("complete", words, "What stands in the", "--temperature", "0.5", "--seed", "1")),
-        ("Labels: a classifier of short reviews", ("train", "labels", "reviews", "--out", labels, *_AGAIN)),
+        ("Labels: a classifier of short reviews", ("train", "labels", "reviews", "--out", labels, *again)),
         ("The labels of new reviews: the last one is hard, and the training texts are few",
          ("classify", labels, *NEW_REVIEWS)),
         ("The effect of each word", ("explain", labels, NEW_REVIEWS[0], "-k", "5")),

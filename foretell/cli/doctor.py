@@ -98,6 +98,9 @@ def missing() -> list[dict[str, str | None]]:
         extra = (_EXTRA.findall(str(needed.marker)) or [""])[0]
         if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
             continue
+        if extra == "train-gpu" and _version("tensorflow-cpu"):
+            # Both are one Python package: no environment has the two.
+            continue
         parts = f"[{','.join(sorted(needed.extras))}]" if needed.extras else ""
         builds = (needed.name,) if parts else (needed.name, _SAME.get(needed.name, ""))
         installed = next(filter(None, map(_version, builds)), None)

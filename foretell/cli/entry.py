@@ -69,8 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the command and its arguments; None: those of the process.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # An argument that is not valid text must not fail when it is printed.
-        sys.stdout.reconfigure(errors="replace")
+        # An argument that is not valid text must not fail when it is printed. Files are UTF-8 everywhere.
+        is_file = not sys.stdout.isatty() and "PYTHONIOENCODING" not in os.environ
+        sys.stdout.reconfigure(encoding="utf-8" if is_file else None, errors="replace")
     tokens, switches = read_tokens(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(tokens, all_options="--help-all" in switches)
@@ -105,9 +106,11 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     """Return the line and the exit code for `error`, which the command `tokens` raised."""
     if isinstance(error, Interrupted):
         kept = [token for token in tokens if token not in ("--resume", "--restart", "--overwrite")]
-        return f"interrupted; resume with: {shlex.join(['foretell', *kept, '--resume'])}", error.exit_code
+        kept.insert(kept.index("--") if "--" in kept else len(kept), "--resume")
+        return f"interrupted; resume with: {shlex.join(['foretell', *kept])}", error.exit_code
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted", 128 + (error.args[0] if error.args else signal.SIGINT)
+        numbers = (each for each in error.args if isinstance(each, int))
+        return "interrupted", 128 + next(numbers, signal.SIGINT)
     if isinstance(error, ForetellError):
         return str(_with_flag(error, tokens)), error.exit_code
     if isinstance(error, OSError):
@@ -153,6 +156,8 @@ def _wrong_usage(error: CycloptsError, tokens: Sequence[str]) -> str:
         # A key of the file of --config.
         known = [name.lstrip("-") for each in error.argument_collection for name in each.names]
         fix = did_you_mean(word.strip("[]"), known) or see
+    elif isinstance(error, cyclopts.UnknownOptionError) and " " in word:
+        fix = f"put -- before a text that begins with -, or {see}"
     message = " ".join(str(error).split()).replace("into float", "into a number")
     message = re.sub(r"^Unused Tokens: \[(.*)\]\.?$", r"expected no further argument, found \1", message)
     # A list that is cut off helps less than what was meant, as does an option that is spelled like it.

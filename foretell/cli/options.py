@@ -172,13 +172,16 @@ def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
     path = Path(config.tokens[-1].value)
     options.remove(config)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         found = getattr(error, "strerror", None) or str(error)
         raise UsageError(
             expected="a TOML file", found=found, where=str(path), fix="check --config"
         ) from error
-    Dict(values, use_commands_as_keys=False, source=str(path))(app, commands, options)
+    for name in reversed(commands):
+        # Without them cyclopts leaves out keys that are commands too, such as label.
+        values = {name: values}
+    Dict(values, source=str(path))(app, commands, options)
 
 
 def check_whole(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, text_classifier
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Several, expect
+from foretell.cli.output import show_notes
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.train_words import Training, finish
 from foretell.errors import TooFewTextsWarning
@@ -81,14 +83,17 @@ def train_labels(
 
     Args:
         data: File with texts and labels (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, fastText lines, or .gz
-            of one), folder with one folder for each label, - for standard input, the named set imdb, or a
-            data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
+            of one), folder with one folder for each label, - for standard input, the named set reviews or
+            imdb, or a data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
     """
     more.check(data)
     from foretell.data.decode import existing
     from foretell.data.examples import unlabelled_texts
 
-    texts = (text for each in more.unlabelled for text in unlabelled_texts(each, text=reading.text))
+    notes: list[str] = []
+    unlabelled = (unlabelled_texts(each, text=reading.text, notes=notes) for each in more.unlabelled)
+    texts = list(chain.from_iterable(unlabelled))
+    show_notes(notes)
     with warnings.catch_warnings():
         # `finish` says the same.
         warnings.simplefilter("ignore", TooFewTextsWarning)

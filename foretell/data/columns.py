@@ -149,7 +149,8 @@ def _check_label(
     *clear, vague = (label is not None and _fold(label) in tier for tier in _USUAL["label"])
     if any(clear) or (options.multi_label and label is not None):
         return
-    likely = [name for name, values in cells.items() if _repeats(values) or (vague and name == label)]
+    repeat = {name for name, v in cells.items() if 1 < len({*v}) <= max(2, len(v) // 2) and not are_dates(v)}
+    likely = [name for name in cells if name in repeat or (vague and name == label)]
     rivals = (cells[name] for name in likely if name != label)
     if label is None or (vague and any(map(_are_words, rivals))):
         several = len(likely) > 1
@@ -162,10 +163,6 @@ def _check_label(
 def _cells(rows: Sequence[Sequence[str]], place: int, width: int) -> list[str]:
     cells = (row[place].strip() for row in rows if len(row) == width)
     return [cell for cell in cells if cell]
-
-
-def _repeats(values: Sequence[str]) -> bool:
-    return 2 <= len(set(values)) <= max(2, len(values) // 2) and not are_dates(values)
 
 
 def _are_words(values: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from foretell.errors import DataError
 from foretell.machine import require
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+_SEPARATOR = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # a first line for Excel
 _SAMPLE_CHARACTERS = 1 << 17
 _SAMPLE_ROWS = 100
 # A larger field is almost always the rest of the file after a quote that is never closed.
@@ -103,6 +105,8 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
         sample.append(line)
         size += len(line)
     head = list(itertools.islice(lines, 1))
+    if sample and (named := _SEPARATOR.fullmatch(sample[0])):
+        prefer, first, sample = named[1], first + 1, sample[1:]
     dialect, rows = sniff(sample, whole=not head, prefer=prefer)
     if dialect.delimiter not in ",\t":
         source.add_note(f"fields are separated by a {DELIMITERS[dialect.delimiter]}")
@@ -225,6 +229,7 @@ def workbook_records(source: Source) -> Iterator[Record]:
     if len(names) > 1:
         others = ", ".join(f"'{name}'" for name in names if name != chosen)
         source.add_note(f"read the sheet '{chosen}', not {others}: choose with {spelled('sheet', 'NAME')}")
+        source.name += f", sheet '{chosen}'"
     cells = ((number, [*map(_cell, row)]) for number, row in enumerate(rows, start=1))
     return row_records(_below_title((row for row in cells if any(row[1])), source), source, "row")
 

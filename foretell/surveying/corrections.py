@@ -59,7 +59,7 @@ def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
         row = int(digits) if digits.isdecimal() else 0
         if known.get(row) != (_plain(record.text), _plain(cells["label"])):
             found = "another text or label" if row in known else "a row that it does not have"
-            expected, fix = f"the rows of {survey.name}", f"write the table anew, {anew}"
+            expected, fix = f"the rows of {survey.name}", f"write the table anew, {anew}; open it as UTF-8"
             raise DataError(expected=expected, found=found, where=where, fix=fix)
         if record.label is None:
             raise DataError(expected="a label", found="an empty cell", where=f"{where}, suggested")

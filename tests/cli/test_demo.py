@@ -17,3 +17,5 @@ def test_demo_runs_the_commands_that_it_shows(run: Run, tmp_path: Path) -> None:
     names = [command[0] for command in commands]
     assert names == ["train", "next", "complete", "train", "classify", "explain"]
     assert run(*commands[4]).out in answer.out
+    again = run("demo", "--out", str(out))
+    assert (again.code, "--overwrite" in again.err) == (1, True)

@@ -56,7 +56,10 @@ def test_what_is_missing_or_too_old_is_named_with_the_command(run: Run, installe
 
 def test_tensorflow_for_gpus_is_a_package_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "requires", lambda _: ["tensorflow[and-cuda]>=2.21; extra == 'train-gpu'"])
-    monkeypatch.setattr(doctor, "_version", {"tensorflow-cpu": "2.21.0"}.get)
+    monkeypatch.setattr(doctor, "_version", lambda _: None)
     assert [each["package"] for each in missing()] == ["tensorflow[and-cuda]"]
+    # Both in one environment overwrite each other.
+    monkeypatch.setattr(doctor, "_version", {"tensorflow-cpu": "2.21.0"}.get)
+    assert missing() == []
     monkeypatch.setattr(doctor, "_version", {"tensorflow": "2.22.0"}.get)
     assert missing() == []

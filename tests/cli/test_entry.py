@@ -152,7 +152,14 @@ def test_every_error_is_one_line_with_an_exit_code() -> None:
         Interrupted(expected="a", found="b"), ["train", "words", "my notes.txt", "--restart", "--out", "m"]
     )
     assert resumed == ("interrupted; resume with: foretell train words 'my notes.txt' --out m --resume", 130)
-    assert describe(KeyboardInterrupt(), []) == ("interrupted", 130)
+    dashed = describe(Interrupted(expected="a", found="b"), ["train", "labels", "--out", "m", "--", "-x.csv"])
+    assert dashed[0].endswith("foretell train labels --out m --resume -- -x.csv")
+    for stopped, code in (
+        (KeyboardInterrupt(), 130),
+        (KeyboardInterrupt("a sentence"), 130),
+        (KeyboardInterrupt(15), 143),
+    ):
+        assert describe(stopped, []) == ("interrupted", code)
     line, code = describe(ZeroDivisionError("a\nb"), [])
     assert (code, "ZeroDivisionError: a b" in line) == (1, True)
     line, code = describe(OSError(28, "No space left on device", "model.onnx"), [])

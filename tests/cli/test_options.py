@@ -35,6 +35,7 @@ def test_flag_then_environment_then_file_then_preset(
         ("units = [3]", "Invalid value for [units]"),
         ("units = ", "TOML"),
         ("config = 'other.toml'", "[config]"),
+        ("data = 'other.csv'", "[data]"),
     ],
 )
 def test_a_bad_file_is_refused(
@@ -47,6 +48,14 @@ def test_a_bad_file_is_refused(
     assert (answer.code, says in answer.err) == (2, True), answer.err
     assert "settings.toml" in answer.err or "[units]" in answer.err
     assert not (tmp_path / "m").exists()
+
+
+def test_a_column_may_be_named_in_the_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "it.toml").write_text("label = 'team'", encoding="utf-8-sig")
+    it = run(
+        "train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--config", str(tmp_path / "it.toml")
+    )
+    assert "expected a column named 'team'" in it.err
 
 
 def test_the_folder_of_data_sets_is_no_option(

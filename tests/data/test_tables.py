@@ -50,8 +50,9 @@ def test_any_delimiter_in_any_encoding(tmp_path: Path, delimiter: str, encoding:
     out = io.StringIO()
     rows = [("très, bon; oui\nvraiment", "pos"), ("décevant | nul", "neg"), ("été", "pos")]
     csv.writer(out, delimiter=delimiter).writerows([("review", "sentiment"), *rows])
-    found = records(tmp_path, out.getvalue().encode(encoding), need_label=True)
-    assert [(record.text, record.label) for record in found] == rows
+    for first in ("", f"sep={delimiter}\r\n"):
+        found = records(tmp_path, (first + out.getvalue()).encode(encoding), need_label=True)
+        assert [(record.text, record.label) for record in found] == rows
 
 
 def test_quotes_in_tab_separated_text_may_be_plain(tmp_path: Path) -> None:

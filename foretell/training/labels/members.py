@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -178,10 +179,17 @@ def choose_all(found: Iterator[Candidate], rows: Rows, folds: Folds, training: T
         pairs = zip(there, strengths, strict=True)
         return [_chosen(each, by, before[each.name]) for each, by in pairs]
     chosen: list[Chosen] = []
+
+    def check() -> None:
+        training.check()
+        if chosen and time.monotonic() - began > seconds:
+            raise TimeoutError
+
     for candidate in found:
         # How many members there will be is not known: each has a share of what is left.
         training.begin(f"linear models: {candidate.name}", 0.4 - 0.32 * 0.75 ** len(chosen))
-        chosen.append(choose(candidate, rows, folds, training.check))
+        with suppress(TimeoutError):
+            chosen.append(choose(candidate, rows, folds, check))
         if time.monotonic() - began > seconds:
             names = ", ".join(each.name for each in chosen)
             training.note(f"the time limit ended the choice of linear models after {names}")
