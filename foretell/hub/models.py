@@ -98,7 +98,7 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
             vocabulary, the n-grams and the labels contain them.
 
     Returns:
-        The address of what was pushed: "hf://owner/name@COMMIT".
+        The address of what was pushed, with its commit; `foretell.load` opens it.
 
     Raises:
         UsageError: `yes` is not given, or no name of a repository.
