@@ -26,15 +26,17 @@ def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = _OUT, overwrite: bo
         out: Write the two models, words and labels, to this folder.
         overwrite: Replace models of these names, as in foretell-demo.
     """
-    from foretell.artifacts.directory import check_writable
     from foretell.cli.entry import main
     from foretell.machine import require_training
+    from foretell.training.options import TrainOptions
+    from foretell.training.run import check_can_begin
 
     require_training()
     words, labels = str(out / "words"), str(out / "labels")
+    overwrite = overwrite or out == _OUT
     for folder in (words, labels):
-        check_writable(Path(folder))
-    started, again = time.monotonic(), ("--overwrite", "--restart") if overwrite or out == _OUT else ()
+        check_can_begin(TrainOptions(out=Path(folder), overwrite=overwrite, restart=True))
+    started, again = time.monotonic(), ("--restart", *(("--overwrite",) if overwrite else ()))
     steps: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("Words: a language model of a page of Marcus Aurelius",
          ("train", "words", "meditations", "--out", words, *again)),

@@ -21,7 +21,7 @@ MAX_LINE = 1 << 20
 """Maximum characters of a line; a longer one is cut at white space, so that it needs little memory."""
 _Part = Literal["train", "test"]
 _ENDINGS = (".txt", ".text", ".gz")
-_TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet")
+_TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".ods")
 
 
 class Corpus:
@@ -136,18 +136,16 @@ def _open_one(source: str | Path, notes: list[str], part: _Part, text: str | Non
         raw = open_bytes(source)
         return _spooled("standard input", iter(lambda: raw.read(MAX_LINE), b""), notes)
     if is_address(source):
-        files = hub_files(str(source), part, notes)
-
-        def lines() -> Iterator[str]:
-            return _lines(record.text for record in hub_records(files, ReadOptions(text=text), notes))
-
-        return Corpus(files[0], lines, notes)
+        files, options = hub_files(str(source), part, notes), ReadOptions(text=text)
+        return Corpus(files[0], lambda: _lines(r.text for r in hub_records(files, options, notes)), notes)
     path = existing(source, named.NAMED)
     files_below = _files_below(path) if path.is_dir() else [path]
     open_bytes(files_below[0]).close()
-    if text is not None and path.is_file():
-        return Corpus.from_texts(path, path.name, text=text)
     if path.suffix.lower() in _TABLES:
+        if text is not None:
+            read = Corpus.from_texts(path, path.name, text=text)
+            notes.extend(read.notes)
+            return read
         what = f"{path.name} is a table, and is read as plain text with its column names"
         note(notes, f"{what}: save its texts as a .txt, or train a classifier with: foretell train labels")
     return Corpus(path.name or str(path), lambda: _file_lines(files_below, notes, str(path)), notes)

@@ -117,7 +117,7 @@ def estimator_data(
         raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(rows)}", where=of_y)
     lists = [place for place, row in enumerate(rows) if as_list(row) is not None]
     if separator := multi_label or (SEPARATOR if lists and known is None else ""):
-        is_other = known and not {*map(str, names or ())} & {*known}  # tables may have their own names
+        is_other = known and not {*map(label_name, names or ())} & {*known}  # tables may have their own names
         sets, label_type = sets_of(rows, known if is_other else names)
         places = np.flatnonzero(~np.isnan(sets.values).all(axis=1)).tolist()
         if n := len(texts) - len(places):
@@ -130,8 +130,8 @@ def estimator_data(
             raise DataError(expected="one label for each text", found=found, where=where)
         _check_not_swapped(texts, list(rows))
         places, notes = labelled_rows(rows, known or ())
-        numbers_given = {label_name(rows[place]) for place in places} if notes else set()
-        if numbers_given == {"0", "1"} or any(name.startswith("-") for name in numbers_given):
+        given = {label_name(rows[place]) for place in places} if notes else set()
+        if given == {"0", "1"} or ("-1" not in given and any(each[0] == "-" for each in given)):
             # Negative, neutral and positive are written as -1, 0 and 1, too; or it is one of a scale.
             warnings.warn(notes[0], UserWarning, stacklevel=4)
         typed = _typed([rows[place] for place in places], of_y, is_class=known is None)

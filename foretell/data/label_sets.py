@@ -121,14 +121,14 @@ def _are_numbers(rows: list[object], names: Sequence[object]) -> bool:
     if len(lists) < len(rows) or len(set(map(len, lists))) != 1 or len(lists[0]) < 2:
         return False
     are = all(isinstance(x, Real) and (x in (0, 1) or is_missing(x)) for own in lists for x in own)
-    if are and {"0", "1"} <= {*map(str, names)} and all(sorted(own) == [0, 1] for own in lists):
+    if are and {"0", "1"} <= {*map(label_name, names)} and all(sorted(own) == [0, 1] for own in lists):
         expected, fix = "a matrix of 0 and 1, or lists of labels", "give np.array(y), or the labels as text"
         raise DataError(expected=expected, found="lists that may be either", where="y", fix=fix)
     return are
 
 
 def _of_lists(rows: list[object]) -> tuple[LabelSets, LabelType]:
-    lists = [[label for label in row if label != ""] if isinstance(row, list) else None for row in rows]
+    lists = [[each for each in row if str(each) != ""] if isinstance(row, list) else None for row in rows]
     for place, (row, own) in enumerate(zip(rows, lists, strict=True)):
         if not is_missing(row) if own is None else any(map(is_missing, own)):
             found = f"{row!r:.60}"

@@ -18,7 +18,7 @@ from foretell.errors import DataError
 from foretell.machine import require
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
-_SEPARATOR = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # a first line for Excel
+_SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[\r\n]*', re.IGNORECASE)  # a first line for Excel
 _SAMPLE_CHARACTERS = 1 << 17
 _SAMPLE_ROWS = 100
 # A larger field is almost always the rest of the file after a quote that is never closed.

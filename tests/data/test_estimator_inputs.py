@@ -69,6 +69,7 @@ def test_a_minus_one_that_may_be_a_label_has_a_warning() -> None:
         assert estimator_data(["a", "b", "c"], [0, 1, -1]).unlabelled == ("c",)
     with pytest.warns(UserWarning, match="1 text counts as unlabelled"):
         estimator_data(list("abcde"), [-2, -1, 0, 1, 2])
+    assert estimator_data(["a", "b"], [1, -1]).examples.labels == ["1", "-1"]
     # Of no common code: as scikit-learn has it.
     assert estimator_data(["a", "b", "c"], [0, 2, -1]).unlabelled == ("c",)
 

@@ -123,9 +123,7 @@ class LabelsRuntime:
                 expected="a probability from 0 to 1", found=repr(abstain_below), where="abstain-below"
             )
         texts = [texts] if isinstance(texts, str) else texts
-        chunks: Iterable[list[str]] = _chunks(texts, chunk)
-        if isinstance(texts, list) and 0 < len(texts) <= chunk and sum(map(len, texts)) <= CHARACTERS_AT_ONCE:
-            chunks = [texts]
+        chunks = _chunks(texts, chunk, chunk if isinstance(texts, list) and len(texts) <= chunk else 1)
         return (verdict for each in chunks for verdict in self._verdicts(each, threshold))
 
     def decide(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
@@ -160,7 +158,7 @@ class LabelsRuntime:
                 found=f"{len(text):,}",
                 fix="explain a part of it",
             )
-        name = None if label is None else label_name(label)
+        name = None if label is None else str(label) if str(label) in self.labels else label_name(label)
         if name is not None and name not in self.labels:
             raise UsageError(
                 expected=f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
@@ -243,10 +241,9 @@ def _teacher(model: Model, threads: int) -> Callable[[Sequence[str]], Float32s] 
     return lambda texts: kept.scores(encoder.encode_counted(texts, check=check_stopped).features())
 
 
-def _chunks(texts: Iterable[str], max_texts: int) -> Iterator[list[str]]:
-    """Group texts, each chunk twice as large as the one before, up to `max_texts`."""
-    chunk: list[str] = []
-    size, characters = 1, 0
+def _chunks(texts: Iterable[str], max_texts: int, size: int) -> Iterator[list[str]]:
+    """Group texts, each chunk twice as large as the one before, from `size` texts up to `max_texts`."""
+    chunk, characters = list[str](), 0
     for text in texts:
         chunk.append(text)
         characters += len(text)

@@ -211,9 +211,9 @@ class WordCount:
                 return True
         self._run += piece
         words = self._split(self._run)
-        if len(words) == 1:
-            # One word, however long it is: split again for each piece, it would take quadratic time.
-            self._run = self._run[-_MAX_WORD_READ:]
+        if len(self._run) > 2 * _MAX_WORD_READ and len(words[-1]) > _MAX_WORD_READ:
+            # However long the last word is, it is one: split for each piece, it would take quadratic time.
+            self._run = "".join([*words[:-1], words[-1][-_MAX_WORD_READ:]])
         if len(words) > _MAX_WORDS_OPEN:
             n_closed = len(words) - _MAX_WORDS_OPEN // 2
             self._words_left -= n_closed

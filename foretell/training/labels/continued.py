@@ -86,7 +86,7 @@ def split_of(
             expected = "the classifier whose old examples these are (--continue, continue_from)"
             raise SettingsError(expected=expected, found="none", where="old")
         return split(new, unlabelled), None
-    new = _checked_new(new, hints, ancestor)
+    new = _checked_new(new, hints, ancestor, () if old is None else old.labels)
     more, own = list(unlabelled), frozenset(map(text_key, new.texts))
     if old is not None:
         others = {"examples": old}
@@ -104,14 +104,14 @@ def split_of(
     )
 
 
-def _checked_new(new: Examples, hints: Examples | None, ancestor: Ancestor) -> Examples:
+def _checked_new(new: Examples, hints: Examples | None, ancestor: Ancestor, old: Iterable[str]) -> Examples:
     """Return the new examples; as labels of the old type where they are text, as in a CSV."""
     if hints is not None or not len(new):
         expected, found = ("new examples", "none") if hints is None else ("no label hints", "some")
         raise DataError(expected=f"{expected} to continue a classifier", found=found, where=new.name)
     kind = ancestor.model.label_type if new.label_type == "text" else new.label_type
     try:
-        ordered([*new.labels, *ancestor.labels], kind)
+        ordered([*new.labels, *old, *ancestor.labels], kind)
     except ValueError as error:
         raise DataError(
             expected=f"labels of the type of those of {ancestor.name} ({ancestor.labels[0]!r} is one)",

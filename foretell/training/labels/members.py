@@ -167,6 +167,10 @@ def scores_of(
     return scores
 
 
+class _OutOfTimeError(Exception):
+    """The time for the choice of linear models has passed."""
+
+
 def choose_all(found: Iterator[Candidate], rows: Rows, folds: Folds, training: Training) -> list[Chosen]:
     """Choose the penalty of each member; those for which the time limit leaves no time are left out.
 
@@ -183,12 +187,12 @@ def choose_all(found: Iterator[Candidate], rows: Rows, folds: Folds, training: T
     def check() -> None:
         training.check()
         if chosen and time.monotonic() - began > seconds:
-            raise TimeoutError
+            raise _OutOfTimeError
 
     for candidate in found:
         # How many members there will be is not known: each has a share of what is left.
         training.begin(f"linear models: {candidate.name}", 0.4 - 0.32 * 0.75 ** len(chosen))
-        with suppress(TimeoutError):
+        with suppress(_OutOfTimeError):
             chosen.append(choose(candidate, rows, folds, check))
         if time.monotonic() - began > seconds:
             names = ", ".join(each.name for each in chosen)

@@ -111,6 +111,8 @@ def test_old_labels_have_the_type_of_the_new_or_are_refused(
     known = cast(Ancestor, SimpleNamespace(name="old-model", labels=old))
     before = Examples(["before"] * len(old), old)
     if kind is not None:
+        with pytest.raises(DataError, match="labels of the type of those of old-model"):
+            split_of(given, TINY, known, old=Examples(["neither"], ["neutral"]))
         assert split_of(given, TINY, known, old=before)[0].train.label_type == kind
         return
     with pytest.raises(DataError, match=f"labels of the type of those of old-model .'{old[0]}'"):
