@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, OUTPUT, Count, LabelledInput, Output, expect
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, OUTPUT, Count, LabelledInput, Name, Output, expect
 from foretell.cli.output import aligned, excerpt, note, show_notes, write_report
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ _COLUMNS = ("finding", "row", "text", "label", "suggested", "probability", "sugg
 
 
 def data(
-    data: Annotated[str, Parameter(name="DATA")], /, *,
-    valid: Annotated[str | None, Parameter(metavar="DATA")] = None,
-    test: Annotated[str | None, Parameter(metavar="DATA")] = None, check_labels: bool = False,
-    out: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
-    accept: Annotated[str | None, Parameter(metavar="FILE")] = None,
+    data: Annotated[Name, Parameter(name="DATA")], /, *,
+    valid: Annotated[Name | None, Parameter(metavar="DATA")] = None,
+    test: Annotated[Name | None, Parameter(metavar="DATA")] = None, check_labels: bool = False,
+    out: Annotated[Name | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
+    accept: Annotated[Name | None, Parameter(metavar="FILE")] = None,
     accept_above: Annotated[float | None, Parameter(metavar="P")] = None,
-    html: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None, show: Count = 20,
+    html: Annotated[Name | None, Parameter(metavar="FILE", group=OUTPUT)] = None, show: Count = 20,
     multi_label: Annotated[str, Parameter(metavar="SEPARATOR")] = "", reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
 ) -> None:  # fmt: skip

@@ -12,7 +12,17 @@ from cyclopts import Parameter
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.inputs import local_model, open_model, text_classifier
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, Count, LabelledInput, Output, Whole, expect
+from foretell.cli.options import (
+    ANY_RECORDS,
+    AS_TEXT,
+    Cache,
+    Count,
+    LabelledInput,
+    Name,
+    Output,
+    Whole,
+    expect,
+)
 from foretell.cli.output import Format, Writer, aligned, counted, excerpt, listed, show_notes, write_report
 from foretell.cli.reports import Report, ends_text, suggestions_text, write_labels_report
 from foretell.cli.words import score_rows
@@ -60,8 +70,8 @@ _COLUMNS = "--text, --label or --input-format"
 
 
 def evaluate(
-    model: str,
-    data: Annotated[str, Parameter(name="DATA")],
+    model: Name,
+    data: Annotated[Name, Parameter(name="DATA")],
     /,
     *,
     breakdown: Breakdown = WHOLE,
@@ -146,9 +156,9 @@ _SIGNIFICANT = 0.05
 
 
 def compare(
-    a: Annotated[str, Parameter(name="A")],
-    b: Annotated[str, Parameter(name="B")],
-    data: Annotated[str, Parameter(name="DATA")],
+    a: Annotated[Name, Parameter(name="A")],
+    b: Annotated[Name, Parameter(name="B")],
+    data: Annotated[Name, Parameter(name="DATA")],
     /,
     *,
     show: Count = 10,

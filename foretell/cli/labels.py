@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.inputs import local_model, names_source, read_records
-from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole, expect
+from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Name, Output, TextInput, Whole, expect
 from foretell.cli.output import Format, Writer, aligned, excerpt, note, on_one_line, show
 from foretell.cluster.rows import ANSWER, LABELS, free_names, kept, verdict_parts
 from foretell.data.label_types import json_value
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
     from foretell.runtime.labels.explanation import Explanation
 
-Texts = Annotated[tuple[str, ...], Parameter(name="TEXT")]
+Texts = Annotated[tuple[Name, ...], Parameter(name="TEXT")]
 
 
 def classify(
-    model: str,
+    model: Name,
     texts: Texts = (),
     /,
     *,
@@ -123,7 +123,7 @@ _COLUMNS = ("record", "word", "start", "end", "effect", "without")
 
 
 def explain(
-    model: str,
+    model: Name,
     texts: Texts = (),
     /,
     *,

@@ -17,10 +17,14 @@ from foretell.cli.output import Format
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
+    Name = str
     from cyclopts import App
 
     from foretell.data.examples import Examples
     from foretell.data.records import Part, Reading
+else:
+    # A name stays text; shells complete the names of files where a value may be a path.
+    Name = str | Path
 
 DATA = Group("Data", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
@@ -42,7 +46,7 @@ def expect(is_so: bool, expected: str, found: str, fix: str = "", where: str = "
 InputFormat = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "excel", "fasttext"]
 Whole = Annotated[int, Parameter(metavar="N")]
 Count = Annotated[Whole, Parameter(validator=Number(gte=0))]
-Several = Annotated[tuple[str, ...], Parameter(show_default=False)]
+Several = Annotated[tuple[Name, ...], Parameter(show_default=False)]
 """An option that may be given several times."""
 
 Literally = Annotated[

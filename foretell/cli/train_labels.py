@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, text_classifier
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Several, expect
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Name, Output, Several, expect
 from foretell.cli.output import show_notes
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.train_words import Training, finish
@@ -45,15 +45,15 @@ class Sources:
             --unlabelled texts and made-up texts instead.
     """
 
-    valid: Annotated[str | None, Parameter(metavar="DATA")] = None
+    valid: Annotated[Name | None, Parameter(metavar="DATA")] = None
     unlabelled: Annotated[Several, Parameter(metavar="TEXTS")] = ()
-    vectors: Annotated[str | None, Parameter(metavar="FILE|glove")] = None
-    teacher: Annotated[str | None, Parameter(metavar="DIR")] = None
-    soft: Annotated[str | None, Parameter(metavar="FILE")] = None
+    vectors: Annotated[Name | None, Parameter(metavar="FILE|glove")] = None
+    teacher: Annotated[Name | None, Parameter(metavar="DIR")] = None
+    soft: Annotated[Name | None, Parameter(metavar="FILE")] = None
     keep_teacher: bool = False
-    label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
-    continue_: Annotated[str | None, Parameter(name="--continue", metavar="MODEL")] = None
-    old: Annotated[str | None, Parameter(metavar="DATA")] = None
+    label_hints: Annotated[Name | None, Parameter(metavar="FILE")] = None
+    continue_: Annotated[Name | None, Parameter(name="--continue", metavar="MODEL")] = None
+    old: Annotated[Name | None, Parameter(metavar="DATA")] = None
 
     def check(self, data: str | None) -> None:
         """Check that the options go together."""
@@ -70,7 +70,7 @@ _NOTHING_MORE = Sources()
 
 
 def train_labels(
-    data: Annotated[str | None, Parameter(name="DATA")] = None,
+    data: Annotated[Name | None, Parameter(name="DATA")] = None,
     /,
     *,
     training: Training,

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model, open_model
-from foretell.cli.options import AS_TEXT, DATA, Output, Several, Whole, rare
+from foretell.cli.options import AS_TEXT, DATA, Name, Output, Several, Whole, rare
 from foretell.cli.output import Writer, note
 from foretell.cli.setting_flags import WordsOptions, given
 from foretell.training.report import remarks_on
@@ -90,12 +90,12 @@ _ALONE = TrainCluster()
 
 
 def train_words(
-    sources: Annotated[tuple[str, ...], Parameter(name="TEXT")],
+    sources: Annotated[tuple[Name, ...], Parameter(name="TEXT")],
     /,
     *,
     training: Training,
     valid: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
-    continue_: Annotated[str | None, Parameter(name="--continue", group=DATA, metavar="MODEL")] = None,
+    continue_: Annotated[Name | None, Parameter(name="--continue", group=DATA, metavar="MODEL")] = None,
     old: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
     baseline: Annotated[bool, Parameter(group=RUN, negative="--no-baseline")] = True,
     cluster: TrainCluster = _ALONE,

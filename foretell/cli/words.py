@@ -17,6 +17,7 @@ from foretell.cli.options import (
     AS_TEXT,
     Cache,
     Literally,
+    Name,
     Output,
     Several,
     TextInput,
@@ -50,7 +51,7 @@ def _opened(model: str, text: str, *, literal: bool, unfinished: bool) -> tuple[
 
 
 def next_words(
-    model: str, text: str, /, *, k: Annotated[Whole, Parameter(name=["-k", "--count"])] = 5,
+    model: Name, text: str, /, *, k: Annotated[Whole, Parameter(name=["-k", "--count"])] = 5,
     unfinished: bool = False, cache: Cache = 0, literal: Literally = False, output: Output = AS_TEXT,
 ) -> None:  # fmt: skip
     """Write the most probable next words, or tokens of a model whose tokens are parts of words.
@@ -116,7 +117,7 @@ _USUAL = Writing()
 
 
 def complete(
-    model: str,
+    model: Name,
     text: str,
     /,
     *,
@@ -156,8 +157,8 @@ def complete(
 
 
 def score(
-    model: str, text: str, /, *, cache: Cache = 0, literal: Literally = False, reading: TextInput = ANY_TEXTS,
-    output: Output = AS_TEXT, files: ClusterOptions = NO_CLUSTER,
+    model: Name, text: str, /, *, cache: Cache = 0, literal: Literally = False,
+    reading: TextInput = ANY_TEXTS, output: Output = AS_TEXT, files: ClusterOptions = NO_CLUSTER,
 ) -> int:  # fmt: skip
     """Write how probable a text is.
 

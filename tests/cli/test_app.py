@@ -15,7 +15,7 @@ from typing import get_args
 import pytest
 from cli_workplace import TINY, Run
 
-from foretell.cli.app import COMMANDS
+from foretell.cli.app import COMMANDS, make_app
 from foretell.cli.setting_flags import PURPOSES, setting_infos
 from foretell.config import Job
 
@@ -148,3 +148,14 @@ def test_a_training_goes_on_where_the_reader_of_what_it_shows_goes_away(fresh: P
     (example,) = (example for example in EXAMPLES if "|" in example and " train " in example)
     piped(f"{example} 2>&1 | head -n 2", fresh)
     assert (fresh / "notes-model" / "manifest.json").exists()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize("line", ["train labels", "train labels x --valid", "classify", "evaluate m"])
+def test_shells_complete_the_names_of_files(line: str, tmp_path: Path) -> None:
+    (tmp_path / "reviews.csv").touch()
+    words = f"COMP_WORDS=(foretell {line} rev); COMP_CWORD={len(line.split()) + 1}"
+    call = f"{words}; $(complete -p foretell | sed 's/.*-F //; s/ .*//'); echo $COMPREPLY"
+    script = f"{make_app(all_options=False).generate_completion(shell='bash')}\n{call}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "reviews.csv"

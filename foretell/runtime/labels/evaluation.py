@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +15,7 @@ from foretell.metrics import Report, calibration_error, coverage_curve, label_me
 from foretell.metrics.bootstrap import differences, label_intervals, mcnemar, method
 from foretell.metrics.costs import Costs, cost_report
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, multi_label_intervals, multi_label_metrics
-
-if TYPE_CHECKING:
-    from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
 
 _NAMES_SHOWN = 10
 
