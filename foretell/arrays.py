@@ -15,7 +15,7 @@ Integers: TypeAlias = NDArray[np.integer]
 """Counts, lengths and positions."""
 
 Mask: TypeAlias = NDArray[np.bool_]
-"""True for what is chosen, [text] or [word]."""
+"""True or false for each item, such as [text] or [word]."""
 
 Float32s: TypeAlias = NDArray[np.float32]
 Float64s: TypeAlias = NDArray[np.float64]

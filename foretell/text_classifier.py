@@ -351,7 +351,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             X, y, by, known, text=text, label=label, format=format, header_row=header_row, sheet=sheet,
             multi_label=separator,
         )  # fmt: skip
-        side = None if positive is None else str(positive) if str(positive) in known else label_name(positive)
+        side = None if positive is None else label_name(positive, known)
         with shown(self.verbose) as show:
             for note in examples.notes:
                 show(Note(text=note))

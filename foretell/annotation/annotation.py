@@ -16,8 +16,8 @@ import numpy as np
 
 from foretell.annotation.journal import Answer, Journal, Kind
 from foretell.annotation.metrics import Counts, Metrics, counts_of
-from foretell.annotation.ranking import Flags, Pool, Ranker, Ranking
-from foretell.arrays import Integers
+from foretell.annotation.ranking import Pool, Ranker, Ranking
+from foretell.arrays import Integers, Mask
 from foretell.artifacts.replacement import new_file
 from foretell.data.examples import unlabelled_texts
 from foretell.errors import UsageError
@@ -117,7 +117,7 @@ class Annotation:
         self._ranker = Ranker(self._pool, self.labels, journal.seed)
         self._lock = threading.RLock()
         self._shown: Item | None = None
-        self._is_open: Flags = np.ones(len(self._pool), bool)
+        self._is_open: Mask = np.ones(len(self._pool), bool)
         self._is_open[[self._pool.place(each.text) for each in journal.answers]] = False
         # Fits to the newest answers while a person answers.
         self._thread = ThreadPoolExecutor(1, "foretell-annotation")
@@ -247,7 +247,7 @@ class Annotation:
     def to_csv(self) -> str:
         """Return the answers as CSV; see `export`."""
         file = io.StringIO(newline="")
-        writer = csv.writer(file)  # of which each line ends with CR LF: a text with either is quoted
+        writer = csv.writer(file)  # its lines end with CR LF, so a text with a CR alone is quoted too
         writer.writerow(["text", "label", "answer", "part", "suggested", "by", "at"])
         for each in self.answers:
             writer.writerow(

@@ -20,12 +20,11 @@ from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from foretell.annotation.journal import Answer
 from foretell.annotation.metrics import RECENT, Metrics, metrics_of
-from foretell.arrays import Float32s, Float64s, Integers, Probabilities
+from foretell.arrays import Float32s, Float64s, Integers, Mask, Probabilities
 from foretell.data.split import places_of_equal, text_key
 from foretell.errors import DataError
 from foretell.metrics.bootstrap import share_of
@@ -36,8 +35,6 @@ RESERVED = 0.25
 
 MAX_TEXTS = 10_000
 """Different texts that can be labelled; of more, so many are drawn at random."""
-
-Flags = npt.NDArray[np.bool_]
 
 
 class Pool:
@@ -78,7 +75,7 @@ class Pool:
         leaders = np.arange(len(kept))
         for group in near_duplicates(self.texts):
             leaders[group] = group[0]
-        self.is_repeat: Flags = leaders != np.arange(len(kept))
+        self.is_repeat: Mask = leaders != np.arange(len(kept))
         rank = np.array([ranks[key] for key in kept], np.uint64)
         distinct = np.flatnonzero(~self.is_repeat)
         ordered = distinct[np.argsort(rank[distinct], kind="stable")]
@@ -86,7 +83,7 @@ class Pool:
         chosen = np.zeros(len(kept), bool)
         chosen[self.drawn] = True
         # A near-duplicate of a reserved text must not be trained on either.
-        self.reserved: Flags = chosen[leaders]
+        self.reserved: Mask = chosen[leaders]
         if repeats := int(self.is_repeat.sum()):
             what = "1 near-duplicate" if repeats == 1 else f"{repeats:,} near-duplicates"
             self.notes.append(f"{what} of other texts {'is' if repeats == 1 else 'are'} not shown")

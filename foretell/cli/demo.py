@@ -24,7 +24,7 @@ def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = _OUT, overwrite: bo
 
     Args:
         out: Write the two models, words and labels, to this folder.
-        overwrite: Replace models of these names, as in foretell-demo.
+        overwrite: Replace models that are there; in foretell-demo they always are.
     """
     from foretell.cli.entry import main
     from foretell.machine import require_training

@@ -132,7 +132,7 @@ def estimator_data(
         places, notes = labelled_rows(rows, known or ())
         given = {label_name(rows[place]) for place in places} if notes else set()
         if given == {"0", "1"} or ("-1" not in given and any(each[0] == "-" for each in given)):
-            # Negative, neutral and positive are written as -1, 0 and 1, too; or it is one of a scale.
+            # -1 may be a class: of negative, neutral and positive, or of a scale such as -2 to 2.
             warnings.warn(notes[0], UserWarning, stacklevel=4)
         typed = _typed([rows[place] for place in places], of_y, is_class=known is None)
         if known and typed.dtype.kind in "bif" and np.isin(typed, (0, 1)).all():

@@ -35,9 +35,11 @@ def type_of(value: object) -> LabelType:
     return "text"
 
 
-def label_name(label: object) -> str:
-    """Return the name of a label: whole numbers have no fraction."""
-    return str(int(label)) if isinstance(label, float | np.floating) and label.is_integer() else str(label)
+def label_name(label: object, known: Sequence[str] = ()) -> str:
+    """Return the name of a label: a whole number has no fraction, unless a `known` name has one."""
+    if isinstance(label, float | np.floating) and label.is_integer() and str(label) not in known:
+        return str(int(label))
+    return str(label)
 
 
 def common_type(types: Iterable[LabelType]) -> LabelType:

@@ -10,7 +10,7 @@ from typing import Literal, SupportsFloat, TypedDict
 
 import numpy as np
 
-from foretell.data.label_types import LabelType
+from foretell.data.label_types import LabelType, label_name
 
 Part = Literal["train", "valid", "test"]
 
@@ -136,7 +136,7 @@ def label_of(value: object) -> str | None:
 
     A whole float is written as an integer: pandas makes 1.0 of 1 as soon as a column has a gap.
     """
-    if isinstance(value, (float, np.floating)) and value.is_integer():
-        value = int(value)
+    if isinstance(value, float | np.floating):
+        value = label_name(value)
     label = text_of(value).strip()
     return None if label.casefold() in _MISSING_LABELS else label

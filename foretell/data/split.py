@@ -169,8 +169,8 @@ def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
     labels = train.label_names
     lost = sorted(set(examples.label_names).difference(labels))
     if not len(train) or lost:
-        expected, found = "training texts of each label that are not in the validation set", "none"
-        found, fix = f"none of {listed(lost)}" if lost else found, "give a validation set of other texts"
+        expected = "training texts of each label that are not in the validation set"
+        found, fix = f"none of {listed(lost)}" if lost else "none", "give a validation set of other texts"
         raise DataError(expected=expected, found=found, where=valid.name, fix=fix)
     used = set(valid.labels) if valid.sets is None else set(valid.sets.used())
     if unknown := sorted(used.difference(labels)):

@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Float64s, Floats, Integers
+from foretell.arrays import Float64s, Floats, Integers, Mask
 
 Report: TypeAlias = dict[str, Any]
 """Metrics by name, ready for JSON: numbers, tables and further reports."""
-
-Flags = npt.NDArray[np.bool_]
 
 CALIBRATION_BINS = 15
 MAX_CONFUSION = 1_000
@@ -106,7 +103,7 @@ def log_loss(true_ids: Integers, probabilities: Floats, min_probability: float =
     return float(-np.log(np.clip(given, min_probability, 1.0)).mean())
 
 
-def calibration_error(confidence: Floats, correct: Flags) -> float:
+def calibration_error(confidence: Floats, correct: Mask) -> float:
     """Return the expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
 
     Guo et al. 2017, equation 3: 15 equally wide bins of confidence (each open below, closed above), the gap
@@ -117,7 +114,7 @@ def calibration_error(confidence: Floats, correct: Flags) -> float:
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def reliability_bins(confidence: Floats, correct: Flags) -> list[dict[str, float]]:
+def reliability_bins(confidence: Floats, correct: Mask) -> list[dict[str, float]]:
     """Compare confidence with accuracy in each of the bins that `calibration_error` is made of.
 
     Returns:
@@ -145,7 +142,7 @@ def _bins(confidence: Floats) -> Integers:
     return which
 
 
-def coverage_curve(confidence: Floats, correct: Flags) -> list[dict[str, float]]:
+def coverage_curve(confidence: Floats, correct: Mask) -> list[dict[str, float]]:
     """Return the accuracy of the most probable answers: gain and cost of abstaining below a threshold.
 
     Returns:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretell.arrays import Float64s, Floats, Integers
-from foretell.metrics import Flags, Report, ratio
+from foretell.arrays import Float64s, Floats, Integers, Mask
+from foretell.metrics import Report, ratio
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -144,7 +144,7 @@ def ratio_intervals(parts: Float64s, wholes: Float64s) -> list[Interval | None]:
     return [interval(values) for values in ratio(above, below, np.nan).T]
 
 
-def mcnemar(correct_a: Flags, correct_b: Flags) -> Report:
+def mcnemar(correct_a: Mask, correct_b: Mask) -> Report:
     """Return McNemar's exact test of two classifiers that have the same accuracy under the null hypothesis.
 
     Only the texts that one of them alone gets right count. Under the null hypothesis each of these is a fair

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foretell.arrays import Array, Float64s
+from foretell.arrays import Array, Float64s, Mask
 from foretell.errors import SettingsError
-from foretell.metrics import Flags, Report
+from foretell.metrics import Report
 
 HALF = 0.5
 
@@ -38,7 +38,7 @@ def _is_cost(value: object) -> bool:
     return isinstance(value, int | float | np.number) and value is not True and bool(0 < value < math.inf)
 
 
-def cost_report(is_positive: Flags, probability: Array, costs: Costs) -> Report:
+def cost_report(is_positive: Mask, probability: Array, costs: Costs) -> Report:
     """Choose the threshold with the lowest cost on texts of which the label, [text], is known.
 
     A text is positive from the threshold on. Of thresholds that cost the same, the one nearest to 0.5 is
@@ -60,7 +60,7 @@ def cost_report(is_positive: Flags, probability: Array, costs: Costs) -> Report:
     }
 
 
-def best_threshold(is_positive: Flags, probability: Float64s, costs: Costs) -> float:
+def best_threshold(is_positive: Mask, probability: Float64s, costs: Costs) -> float:
     """Return the threshold with the lowest cost; arguments as for `cost_report`."""
     levels, place = np.unique(probability, return_inverse=True)
     positives = np.bincount(place, weights=is_positive, minlength=len(levels))
@@ -80,7 +80,7 @@ def best_threshold(is_positive: Flags, probability: Float64s, costs: Costs) -> f
     return float(thresholds[np.abs(thresholds - HALF).argmin()])
 
 
-def _at(threshold: float, is_positive: Flags, probability: Float64s, costs: Costs) -> Report:
+def _at(threshold: float, is_positive: Mask, probability: Float64s, costs: Costs) -> Report:
     says = probability >= threshold
     alarms, missed = int((says & ~is_positive).sum()), int((~says & is_positive).sum())
     return {

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foretell.arrays import Float32s, Floats, Integers, Logits, TokenIds
-from foretell.metrics import Flags, Report
+from foretell.arrays import Float32s, Floats, Integers, Logits, Mask, TokenIds
+from foretell.metrics import Report
 from foretell.metrics.bootstrap import method, ratio_intervals
 from foretell.ngrams.cache import ContinuousCache, distributions, fill
 from foretell.ngrams.ensemble import softmax
@@ -45,7 +45,7 @@ class Keyboard:
 
     def __init__(self, words: Sequence[str], keys: Sequence[int], hidden: Collection[int]) -> None:
         self.size = len(words)
-        self._can_come: Flags = np.ones(self.size, np.bool_)
+        self._can_come: Mask = np.ones(self.size, np.bool_)
         self._can_come[list(hidden)] = False
         self.keys: Integers = np.array(keys, np.int64)
         self._is_typed = self._can_come & (self.keys > 1)
@@ -74,7 +74,7 @@ class Keyboard:
         keys = np.where(self._is_typed[targets], np.minimum(keys, costs), costs)
         return Suggested((rank < 1) & can_come, (rank < SUGGESTIONS) & can_come, keys)
 
-    def _letters_before(self, better: Flags, targets: TokenIds) -> Integers:
+    def _letters_before(self, better: Mask, targets: TokenIds) -> Integers:
         """Return the letters that are typed before each word is among the three suggested, [position].
 
         A word that is more probable stands in the way as long as both begin alike, so the third of these,
@@ -97,8 +97,8 @@ class Keyboard:
 class Suggested(NamedTuple):
     """Of each position of a text: whether the word was the first suggestion, among three; keys for it."""
 
-    top1: Flags
-    top3: Flags
+    top1: Mask
+    top3: Mask
     keys: Integers
 
 

@@ -106,7 +106,7 @@ class Limits:
 
     def needs_count(self, texts: Sequence[str], *, more: int = 0, copies: int = 1) -> bool:
         """Return whether `check_tokens` might refuse; it need not be called otherwise."""
-        # A character outside the vocabulary may become the bytes of up to three, in Unicode's composed form.
+        # Unicode's composed form may make three characters of one, each of up to four tokens for its bytes.
         most = sum(len(text) + 1 if text.isascii() else 12 * len(text) for text in texts)
         return copies * most + more > self.tokens
 

@@ -182,7 +182,7 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
         async def when_read(*channels: object) -> None:
-            await self.flow.drain()  # an answer that waits for the one before to be read counts nowhere
+            await self.flow.drain()  # no limit counts a whole answer that waits for this
             await app(*channels)
 
         super()._start_asgi_task(cycle, when_read)

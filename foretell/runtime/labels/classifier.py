@@ -158,7 +158,7 @@ class LabelsRuntime:
                 found=f"{len(text):,}",
                 fix="explain a part of it",
             )
-        name = None if label is None else str(label) if str(label) in self.labels else label_name(label)
+        name = None if label is None else label_name(label, self.labels)
         if name is not None and name not in self.labels:
             raise UsageError(
                 expected=f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
