@@ -17,6 +17,8 @@ Integers: TypeAlias = NDArray[np.integer]
 Mask: TypeAlias = NDArray[np.bool_]
 """True or false for each item, such as [text] or [word]."""
 
+Int32s: TypeAlias = NDArray[np.int32]
+Int64s: TypeAlias = NDArray[np.int64]
 Float32s: TypeAlias = NDArray[np.float32]
 Float64s: TypeAlias = NDArray[np.float64]
 

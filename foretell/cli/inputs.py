@@ -154,9 +154,9 @@ def name_of(model: str) -> str:
 
 def text_classifier() -> type[TextClassifier]:
     """Import the classifier without pandas, as before a training (`foretell.training.quiet`)."""
-    from foretell.training.quiet import without_pandas
+    from foretell.training.quiet import without
 
-    with without_pandas():
+    with without("pandas"):
         from foretell.text_classifier import TextClassifier
     return TextClassifier
 

@@ -9,9 +9,8 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Array, Float32s
+from foretell.arrays import Array, Float32s, Int32s
 from foretell.data.label_types import LabelType, common_type, label_name, ordered, type_of
 from foretell.data.records import Record, as_list, is_missing, label_of, values_of
 from foretell.errors import DataError
@@ -141,7 +140,7 @@ def _of_lists(rows: list[object]) -> tuple[LabelSets, LabelType]:
 
 def parts_of_groups(
     groups: Sequence[Sequence[int]], values: Float32s, shares: Sequence[float], seed: int
-) -> npt.NDArray[np.int32]:
+) -> Int32s:
     """Divide texts with several labels into parts, so that each label keeps its share in every part.
 
     Iterative stratification (Sechidis, Tsoumakas and Vlahavas, 2011, "On the Stratification of Multi-Label

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
+from foretell.arrays import Float32s
 from foretell.machine import usable_processors
 from foretell.networks import amx, avx512, tiles
 from foretell.networks.lstm_cell import steps_for
 
-Array = npt.NDArray[np.float32]
+Array = Float32s
 
 _MAX_MULTIPLICATIONS = 1_000_000
 """The largest product that OpenBLAS computes without copying: its small-matrix kernels, with AVX-512. On

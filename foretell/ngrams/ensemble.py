@@ -26,9 +26,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Float64s, Floats, Logits, LogProbabilities, Probabilities
+from foretell.arrays import Float64s, Floats, Logits, LogProbabilities, Mask, Probabilities
 from foretell.ngrams.checked_arrays import Numbers, in_range
 
 MIN_PROBABILITY = 1e-7
@@ -148,7 +147,7 @@ class LabelwiseEnsemble(_Combination):
         """Return what a call takes of a linear model with these scores [text, label]: the same in float64."""
         return scores.astype(np.float64)
 
-    def decide(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
+    def decide(self, probabilities: Probabilities) -> Mask:
         """Return which labels each text gets, bool [text, label]."""
-        decided: npt.NDArray[np.bool_] = probabilities >= np.array(self.thresholds, np.float32)
+        decided: Mask = probabilities >= np.array(self.thresholds, np.float32)
         return decided

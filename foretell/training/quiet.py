@@ -24,8 +24,7 @@ def load_tensorflow() -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with Interrupt() as interrupt:
             try:
-                with _closed_stderr(), without_pandas():
-                    import_module("sklearn.utils.validation")
+                with _closed_stderr(), without("pandas", "sklearn"):
                     import_module("keras")
                     # The first operation looks for devices, about which TensorFlow writes too.
                     import_module("tensorflow").constant(0)
@@ -66,20 +65,19 @@ def _is_own(gradient: Callable[..., object]) -> bool:
 
 
 @contextmanager
-def without_pandas() -> Iterator[None]:
-    """Hide pandas in the command line's process, which needs it nowhere.
+def without(*names: str) -> Iterator[None]:
+    """Hide modules in the command line's process while others are imported that can do without them.
 
     scikit-learn and Keras import pandas where it is installed, and pandas PyArrow, which hangs beside
-    TensorFlow on Apple silicon.
+    TensorFlow on Apple silicon. Keras imports scikit-learn, which takes most of a second.
     """
-    is_hidden = "foretell.cli" in sys.modules and "pandas" not in sys.modules
-    if is_hidden:
-        sys.modules["pandas"] = None  # type: ignore[assignment]
+    hidden = [name for name in names if name not in sys.modules] if "foretell.cli" in sys.modules else []
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         yield
     finally:
-        if is_hidden:
-            del sys.modules["pandas"]
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextmanager

@@ -54,11 +54,7 @@ COMMANDS = [
     (f"{NEW} --config nope.toml", 2, "nope.toml: expected a TOML file"),
     (f"{NEW} --continue w", 2, "found a language model; give a classifier, or continue"),
     ("train words notes.txt --out new --continue m", 2, "found a classifier"),
-    (
-        "train labels --out new",
-        2,
-        "expected DATA, texts with labels, or --label-hints FILE, or --soft FILE, found none",
-    ),
+    ("train labels --out new", 2, "texts with labels, or --label-hints FILE, or --soft FILE, found none"),
     (f"{NEW} --soft x.csv --teacher hf://a/b", 2, "found --teacher and --soft"),
     (f"{NEW} --continue m --units 7", 2, "as in the model to continue, found 7"),
     (f"{NEW} --continue m --preset article", 2, "as in the model to continue, found article"),
@@ -79,11 +75,7 @@ COMMANDS = [
     ("classify m good --json --format csv", 2, "--json and --format csv"),
     ("evaluate w notes.txt --label team", 2, "--label or --input-format with a model for words"),
     ("score", 2, "parameter MODEL requires an argument; see foretell score --help"),
-    (
-        "train labels tickets.csv stars.csv --out new",
-        2,
-        "expected no further argument, found 'stars.csv'; put",
-    ),
+    ("train labels tickets.csv stars.csv --out new", 2, "no further argument, found 'stars.csv'; put"),
     ("next w What stands", 2, "put a text in quotes"),
     # Files and columns that are not there.
     ("explain m ticket.csv", 1, "did you mean tickets.csv?"),

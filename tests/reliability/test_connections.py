@@ -20,7 +20,7 @@ from tests.builders import write_random
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
 
 MAX_FILES, CONNECTIONS = 400, 600
-MAX_WAIT, MAX_LOG, MAX_MEGABYTES = 2.0, 10_000, 200.0
+MAX_WAIT, MAX_LOG, MAX_MEGABYTES = 5.0, 10_000, 200.0
 UNREAD, TINY = 100, 32
 LABELS, UNITS = [f"{'a long label ' * 10}{place:05d}" for place in range(2_000)], 64
 MAX_TEXTS = MAX_VERDICTS // sum(len(label) + 30 for label in LABELS)

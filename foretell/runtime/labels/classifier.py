@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Float32s, LogProbabilities, Probabilities
+from foretell.arrays import Float32s, LogProbabilities, Mask, Probabilities
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
@@ -126,14 +125,14 @@ class LabelsRuntime:
         chunks = _chunks(texts, chunk, chunk if isinstance(texts, list) and len(texts) <= chunk else 1)
         return (verdict for each in chunks for verdict in self._verdicts(each, threshold))
 
-    def decide(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
+    def decide(self, probabilities: Probabilities) -> Mask:
         """Return which labels texts with these probabilities [text, label] get, bool [text, label].
 
         Each label whose probability is at least its threshold; where a text has one label, the most probable.
         """
         if isinstance(self.model.ensemble, LabelwiseEnsemble):
             return self.model.ensemble.decide(probabilities)
-        best: npt.NDArray[np.bool_] = probabilities.argmax(axis=1)[:, None] == np.arange(len(self.labels))
+        best: Mask = probabilities.argmax(axis=1)[:, None] == np.arange(len(self.labels))
         return best
 
     def explain(self, text: str, label: Any = None) -> Explanation:

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Array, Float32s, Integers, Probabilities
+from foretell.arrays import Array, Float32s, Int32s, Int64s, Integers, Probabilities
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings
 from foretell.training.labels.balance import Balance
@@ -61,7 +60,7 @@ def as_read(part: LabelledTokens, training: Training) -> LabelledTokens:
     )
 
 
-def epoch_order(texts: TokenizedTexts, settings: LabelsSettings, epoch: int) -> npt.NDArray[np.int64]:
+def epoch_order(texts: TokenizedTexts, settings: LabelsSettings, epoch: int) -> Int64s:
     """Return the order of the texts [text] in epoch `epoch` (from 0): it depends on the seed and the epoch.
 
     Each run of `batch_size` is one batch; the last may be shorter. Where batches have no fixed length, texts
@@ -80,12 +79,12 @@ def epoch_order(texts: TokenizedTexts, settings: LabelsSettings, epoch: int) -> 
     return np.concatenate([shuffled.ravel(), order[full * size :]])
 
 
-def padded(texts: TokenizedTexts, places: Integers, length: int | None) -> npt.NDArray[np.int32]:
+def padded(texts: TokenizedTexts, places: Integers, length: int | None) -> Int32s:
     """Return the ids of some texts, [text, step], with 0 in front up to `length`; None: at the end."""
     start, end = texts.starts[places, None], texts.starts[places + 1, None]
     at = start + np.arange((end - start).max()) if length is None else end + np.arange(-length, 0)
     inside = (at >= start) & (at < end)
-    ids: npt.NDArray[np.int32] = np.where(inside, texts.ids[np.where(inside, at, 0)], np.int32(0))
+    ids: Int32s = np.where(inside, texts.ids[np.where(inside, at, 0)], np.int32(0))
     return ids
 
 
@@ -104,7 +103,7 @@ class CompactNetwork:
     def __init__(
         self,
         whole: keras.Model,
-        words: npt.NDArray[np.int32],
+        words: Int32s,
         settings: LabelsSettings,
         n_labels: int,
         *,
@@ -127,7 +126,7 @@ class CompactNetwork:
         self._place_of[words] = np.arange(len(words))
         self._first = [variable.numpy() for variable in self._variables()]
         self._step: Callable[..., dict[str, tf.Tensor]] | None = None
-        self._forward: Callable[[npt.NDArray[np.int32]], tf.Tensor] | None = None
+        self._forward: Callable[[Int32s], tf.Tensor] | None = None
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]

@@ -14,11 +14,10 @@ import math
 import time
 
 import numpy as np
-import numpy.typing as npt
-from scipy import sparse
+from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
-from foretell.arrays import Float32s, Integers, TokenIds
+from foretell.arrays import Float32s, Integers, Mask, TokenIds
 
 WINDOW = 5
 """Words on each side that count as near: the next one with weight 1, the farthest with 1 / WINDOW."""
@@ -47,7 +46,7 @@ def cooccurrence_embeddings(
     by_distance: bool = True,
     power: float = 0.5,
     seconds: float = math.inf,
-) -> tuple[Float32s, npt.NDArray[np.bool_]]:
+) -> tuple[Float32s, Mask]:
     """Return embeddings of the words of some texts, float32 [size, width], and which have one, bool [size].
 
     Text i is ids[starts[i]:starts[i + 1]]. Words are the ids from `first` to `size` - 1, the more frequent
@@ -73,16 +72,26 @@ def truncated_svd(
 ) -> tuple[Float32s, Float32s, Float32s]:
     """Return left vectors [row, rank], values [rank] and right vectors [rank, column] of a random SVD.
 
-    BLAS computes in one thread: where other programs use the processors, threads that wait for each other
-    took up to fifty times as long.
+    The values are scikit-learn's `randomized_svd`, whose import takes most of a second (Halko, Martinsson
+    and Tropp, 2011, "Finding Structure with Randomness", algorithms 4.4 and 5.1). BLAS computes in one
+    thread: where other programs use the processors, threads that wait for each other took up to fifty
+    times as long.
     """
-    from sklearn.utils.extmath import randomized_svd
-
+    tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    basis = np.random.RandomState(seed).normal(size=(tall.shape[1], rank + 10)).astype(np.float32)
     with threadpool_limits(1):
-        found: tuple[Float32s, Float32s, Float32s] = randomized_svd(
-            matrix, rank, n_oversamples=10, n_iter=n_iter, random_state=seed
-        )
-    return found
+        for _ in range(n_iter):
+            for side in (tall, tall.T):
+                basis = side @ basis
+                if n_iter > 2:
+                    basis = linalg.lu(basis, permute_l=True)[0]
+        basis = linalg.qr(tall @ basis, mode="economic")[0]
+        left, values, right = linalg.svd(basis.T @ tall, full_matrices=False)
+        left = basis @ left
+    if tall is not matrix:
+        left, right = right.T, left.T
+    signs = np.sign(left[np.abs(left).argmax(axis=0), np.arange(len(values))])
+    return (left * signs)[:, :rank], values[:rank], (right.T * signs).T[:rank]
 
 
 def _near(

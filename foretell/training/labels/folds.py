@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Array, Integers
+from foretell.arrays import Array, Int32s, Integers, Mask
 from foretell.data.label_sets import parts_of_groups
 from foretell.data.split import MIN_TEXTS, places_of_equal, text_key
 from foretell.training.labels.tokens import Targets
@@ -29,11 +28,11 @@ class Folds:
     nothing can be measured, `not_measured` says why.
     """
 
-    fold_of: npt.NDArray[np.int32]
+    fold_of: Int32s
     not_measured: str = ""
 
     @property
-    def held(self) -> npt.NDArray[np.bool_]:
+    def held(self) -> Mask:
         """The texts that some fold holds out, bool [text]."""
         return self.fold_of >= 0
 
@@ -42,13 +41,13 @@ class Folds:
         """Number of folds."""
         return int(self.fold_of.max(initial=-1)) + 1
 
-    def __iter__(self) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    def __iter__(self) -> Iterator[tuple[Mask, Mask]]:
         """Yield the texts to fit to and the texts that are held out, bool [text] each, fold by fold."""
         for fold in range(self.count):
             yield self.fold_of != fold, self.fold_of == fold
 
 
-def other_folds(fold_of: Integers) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+def other_folds(fold_of: Integers) -> Iterator[tuple[Mask, Mask]]:
     """Yield the texts of the other folds and those of each fold, bool [text]; twice the same of a single one.
 
     What is fitted to the first answers the second. A single fold is a validation set, where that is the same.

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Array, Float64s, Floats, Logits, LogProbabilities, Probabilities
+from foretell.arrays import Array, Float64s, Floats, Logits, LogProbabilities, Mask, Probabilities
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.metrics.multi_label import (
     DEFAULT_THRESHOLD,
@@ -38,7 +37,7 @@ from foretell.training.labels.balance import Balance
 from foretell.training.labels.tokens import Soft, one_hot
 
 Targets = Array
-Decided = npt.NDArray[np.bool_]
+Decided = Mask
 AnyEnsemble = Ensemble | LabelwiseEnsemble
 
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Float32s, Float64s, TokenIds
+from foretell.arrays import Float32s, Float64s, Int64s, Mask, TokenIds
 from foretell.data.word_vectors import read_word_vectors
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Listener, Note
@@ -34,7 +33,7 @@ class OutsideVectors:
     """
 
     rows: Float32s
-    known: npt.NDArray[np.bool_]
+    known: Mask
     places: Float64s
     n_words: int
     metrics: dict[str, str | int | None]
@@ -75,7 +74,7 @@ class OutsideVectors:
         probability = 1 / (_ZIPF * (1 + self.places))
         return (_SMOOTH / (_SMOOTH + probability)).astype(np.float32)
 
-    def _counts(self, ids: TokenIds) -> npt.NDArray[np.int64]:
+    def _counts(self, ids: TokenIds) -> Int64s:
         return np.bincount(ids[ids >= 0], minlength=len(self.known))
 
 

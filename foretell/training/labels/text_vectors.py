@@ -29,13 +29,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from foretell.arrays import Float32s, LogProbabilities
+from foretell.arrays import Float32s, Float64s, Int32s, Int64s, LogProbabilities
 from foretell.machine import usable_processors
 from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.linear_fit import influential, matrix_of
 from foretell.training.labels.logistic import Check, ignore
+from foretell.training.quiet import without
 
 F = np.float32
 U = np.uint64
@@ -128,7 +129,7 @@ def make_vectors(
     return Vectors(texts=texts, ngrams=ngrams, drawn=often)
 
 
-def label(vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int) -> LogProbabilities:
+def label(vectors: Vectors, targets: Int32s, n_labels: int) -> LogProbabilities:
     """Return the log-probabilities [text, label] of all texts by logistic regression on the first vectors."""
     # Numbers of about 1, or the penalty would mean another thing for each width.
     scaled = vectors.texts * F(vectors.texts.shape[1] ** 0.5)
@@ -136,9 +137,7 @@ def label(vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int) -> Lo
     return linear_log_probabilities(scaled @ coefficients + bias)
 
 
-def to_linear_model(
-    counted: CountedTexts, vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int
-) -> LinearModel:
+def to_linear_model(counted: CountedTexts, vectors: Vectors, targets: Int32s, n_labels: int) -> LinearModel:
     """Return a linear model for texts to come, which have no vector of their own.
 
     It is logistic regression on the sum of the vectors of a text's n-grams, each as much as it is drawn.
@@ -152,9 +151,10 @@ def to_linear_model(
     return LinearModel(counted.keys[kept], weights[kept], bias, counted.size, counted.longest)
 
 
-def _regression(inputs: Float32s, targets: npt.NDArray[np.int32], n_labels: int) -> tuple[Float32s, Float32s]:
+def _regression(inputs: Float32s, targets: Int32s, n_labels: int) -> tuple[Float32s, Float32s]:
     """Return coefficients [width, column] and bias [column], the columns as `LinearModel` has them."""
-    from sklearn.linear_model import LogisticRegression
+    with without("pandas"):
+        from sklearn.linear_model import LogisticRegression
 
     found = LogisticRegression(C=_CONFIDENCE, max_iter=1000).fit(inputs, targets)
     coefficients, bias, there = found.coef_.T, found.intercept_, found.classes_
@@ -181,9 +181,9 @@ def drawn(counted: CountedTexts, soft: Float32s) -> Float32s:
     return np.where(found < _MIN_DRAWN, F(0), found)
 
 
-def _log_shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _log_shares(counts: Float64s) -> Float64s:
     smoothed = np.maximum(counts, 0) + _SMOOTHING
-    shares: npt.NDArray[np.float64] = np.log(smoothed / smoothed.sum(axis=0))
+    shares: Float64s = np.log(smoothed / smoothed.sum(axis=0))
     return shares
 
 
@@ -205,16 +205,16 @@ class _Part(NamedTuple):
 
     vectors: Float32s
     drawn: npt.NDArray[np.uint64]
-    starts: npt.NDArray[np.int64]
-    held: npt.NDArray[np.int32]
-    table: npt.NDArray[np.int32]
+    starts: Int64s
+    held: Int32s
+    table: Int32s
 
 
 def _cut(
     counted: CountedTexts,
     often: Float32s,
-    use: npt.NDArray[np.float64],
-    order: npt.NDArray[np.int64],
+    use: Float64s,
+    order: Int64s,
     rng: np.random.Generator,
     width: int,
 ) -> list[_Part]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Array
+from foretell.arrays import Array, Float32s, Float64s, Int32s, Int64s, Mask
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
@@ -26,17 +25,17 @@ LINEAR_VOCABULARY = 200_000
 
 _LARGE_CORPUS_TEXTS = 5_000
 
-Targets = npt.NDArray[np.int32]
-Soft = npt.NDArray[np.float32]
-Weights = npt.NDArray[np.float64]
+Targets = Int32s
+Soft = Float32s
+Weights = Float64s
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizedTexts:
     """Texts as token ids: text i is ids[starts[i]:starts[i + 1]]; int32 [token] and int64 [text + 1]."""
 
-    ids: npt.NDArray[np.int32]
-    starts: npt.NDArray[np.int64]
+    ids: Int32s
+    starts: Int64s
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -46,7 +45,7 @@ class TokenizedTexts:
         starts = self.starts[first : last + 1]
         return TokenizedTexts(ids=self.ids[starts[0] : starts[-1]], starts=starts - starts[0])
 
-    def select(self, rows: npt.NDArray[np.bool_]) -> TokenizedTexts:
+    def select(self, rows: Mask) -> TokenizedTexts:
         """Return the texts where `rows` [text] is true."""
         lengths = np.diff(self.starts)
         return TokenizedTexts(
@@ -80,7 +79,7 @@ class LabelledTokens:
         """How much each text counts, [text]."""
         return np.ones(len(self.targets)) if self.weights is None else self.weights
 
-    def select(self, rows: npt.NDArray[np.bool_]) -> LabelledTokens:
+    def select(self, rows: Mask) -> LabelledTokens:
         """Return the texts where `rows` [text] is true."""
         weights = None if self.weights is None else self.weights[rows]
         soft = None if self.soft is None else self.soft[rows]
@@ -209,7 +208,7 @@ def encode_examples(examples: Examples, tokenizer: Tokenizer, labels: Sequence[s
 
 
 def _encoded(texts: Sequence[str], tokenizer: Tokenizer) -> TokenizedTexts:
-    parts: list[npt.NDArray[np.int32]] = [np.zeros(0, np.int32)]
+    parts: list[Int32s] = [np.zeros(0, np.int32)]
     lengths: list[int] = [0]
     # In chunks: lists of Python integers take nine times the memory of the array.
     for first in range(0, len(texts), 1024):

@@ -18,11 +18,10 @@ import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from tensorflow import Tensor
 
-from foretell.arrays import Array
+from foretell.arrays import Array, Float32s, Int32s, Integers
 from foretell.config import WordsSettings
 from foretell.errors import DataError
 from foretell.networks import set_weights, weights_of
@@ -78,9 +77,7 @@ class ArticleSteps:
     TensorFlow 1 starts them at one, not at zero, which makes its first steps small.
     """
 
-    def __init__(
-        self, network: ArticleNetwork, words: npt.NDArray[np.integer], settings: WordsSettings
-    ) -> None:
+    def __init__(self, network: ArticleNetwork, words: Integers, settings: WordsSettings) -> None:
         self.network, self.n_input, self.rate = network, settings.window, settings.learning_rate
         self.windows = np.lib.stride_tricks.sliding_window_view(words.astype(np.int32), self.n_input + 1)
         self.slots = [tf.Variable(tf.ones_like(v)) for v in network.trainable_variables]
@@ -88,7 +85,7 @@ class ArticleSteps:
         signature = [tf.TensorSpec([CHUNK, self.n_input + 1], tf.int32), tf.TensorSpec([], tf.int32)]
         self.compiled = tf.function(self._run, jit_compile=True, input_signature=signature)
 
-    def run(self, offsets: Sequence[int]) -> npt.NDArray[np.float32]:
+    def run(self, offsets: Sequence[int]) -> Float32s:
         """Do one iteration at each of at most CHUNK offsets.
 
         Returns:
@@ -170,7 +167,7 @@ class _Loop:
     step, and loss and correctness of the last REPORT_EVERY iterations, [2, iteration].
     """
 
-    def __init__(self, run: Run, words: npt.NDArray[np.int32], size: int, settings: WordsSettings) -> None:
+    def __init__(self, run: Run, words: Int32s, size: int, settings: WordsSettings) -> None:
         self.run, self.settings, self.words = run, settings, words
         self.listener = run.options.listener
         self.network = ArticleNetwork(settings, size)

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from foretell.arrays import Float32s, Int32s
 from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
@@ -80,9 +80,7 @@ class Plan:
         changes += [f"{passes} passes over it in each epoch"] if passes > 1 else []
         return [f"a small corpus: {', '.join(changes)}"] if changes else []
 
-    def batch(
-        self, file: TokenFile, window: int, entry: int = 0
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    def batch(self, file: TokenFile, window: int, entry: int = 0) -> tuple[Int32s, Int32s]:
         """Return ids and targets of one window of every stream, int32 [stream, step].
 
         Targets are NONE after the end of a stream; `entry` is the token where the first stream starts.
@@ -98,7 +96,7 @@ class Plan:
                 ids[stream, :count], targets[stream, :count] = row[:-1], row[1:]
         return ids, targets
 
-    def in_order(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def in_order(self, values: Float32s) -> Float32s:
         """Return values of all windows, [stream, windows · step, …], in the order of the text, [token, …]."""
         return values[:, : self.length].reshape(-1, *values.shape[2:])[: self.tokens]
 

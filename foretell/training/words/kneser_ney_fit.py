@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from foretell.arrays import Float64s, Integers, TokenIds
+from foretell.arrays import Float32s, Float64s, Int32s, Int64s, Integers, Mask, TokenIds
 from foretell.config import WordsSettings
 from foretell.metrics import perplexity_of
 from foretell.ngrams.kneser_ney import KneserNey, Level
@@ -93,7 +92,7 @@ class Counted:
     """
 
     model: KneserNey
-    occurrences: tuple[npt.NDArray[np.int32], ...]
+    occurrences: tuple[Int32s, ...]
 
     def pruned(self, max_ngrams: int) -> KneserNey:
         """Return a model of about `max_ngrams` n-grams of two or more words; single words are always kept.
@@ -116,10 +115,10 @@ class Counted:
         return KneserNey(tuple(_kept(levels, kept, size)), size, self.model.words)
 
 
-def count(ids: npt.NDArray[np.integer], size: int, order: int = ORDER) -> Counted:
+def count(ids: Integers, size: int, order: int = ORDER) -> Counted:
     """Count the n-grams of a text, int [token], of at least one token, with ids from 0 to `size` - 1."""
     levels: list[Level] = []
-    occurrences: list[npt.NDArray[np.int32]] = []
+    occurrences: list[Int32s] = []
     n, contexts = len(ids) + 1, 1
     # The n-gram of no words starts at every place and after the last.
     every = (np.zeros(n, np.int32), np.arange(n, dtype=np.int32))
@@ -148,9 +147,7 @@ def log_probabilities(model: KneserNey, ids: TokenIds) -> tuple[Float64s, Intege
     return np.log(probabilities[1:]), lengths[1:]
 
 
-def _gains(
-    levels: tuple[Level, ...], occurrences: tuple[npt.NDArray[np.int32], ...], size: int
-) -> list[npt.NDArray[np.float32]]:
+def _gains(levels: tuple[Level, ...], occurrences: tuple[Int32s, ...], size: int) -> list[Float32s]:
     """Return the gain of each n-gram of each order (`Counted.pruned`), float32 [n-gram]; 0 at order 1."""
     below = levels[0].probabilities + levels[0].backoffs[0] / np.float32(size)
     gains = [np.zeros(len(below), np.float32)]
@@ -172,7 +169,7 @@ def _gains(
     return gains
 
 
-def _kept(levels: tuple[Level, ...], kept: list[npt.NDArray[np.bool_]], size: int) -> list[Level]:
+def _kept(levels: tuple[Level, ...], kept: list[Mask], size: int) -> list[Level]:
     """Return the levels with the n-grams that are `kept`, bool [n-gram] for each; without empty levels."""
     smaller = [levels[0]]
     for level, is_kept, shorter in zip(levels[1:], kept[1:], kept, strict=False):
@@ -198,15 +195,13 @@ class _Grams:
         places: int32 [place], the places in the order of their n-grams.
     """
 
-    keys: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int32]
-    numbers: npt.NDArray[np.int32]
-    places: npt.NDArray[np.int32]
+    keys: Int64s
+    counts: Int32s
+    numbers: Int32s
+    places: Int32s
 
 
-def _lengthen(
-    grams: _Grams, last: npt.NDArray[np.integer], size: int
-) -> tuple[_Grams, npt.NDArray[np.int32]]:
+def _lengthen(grams: _Grams, last: Integers, size: int) -> tuple[_Grams, Int32s]:
     """Return the n-grams that are one word longer, and how many different words precede each of `grams`.
 
     `last` is the last word of the longer n-gram that starts at a place, int [place]; one place fewer.
@@ -235,7 +230,7 @@ def _lengthen(
     return _Grams(keys, counts, numbers, places), continuations
 
 
-def _smooth(keys: npt.NDArray[np.int64], counts: npt.NDArray[np.int32], contexts: int, size: int) -> Level:
+def _smooth(keys: Int64s, counts: Int32s, contexts: int, size: int) -> Level:
     """Return the level of n-grams with their counts, after so many different contexts."""
     taken = np.array([0.0, *_discounts(counts)], np.float32)[np.minimum(counts, 3)]
     context = (keys // size).astype(np.int32)
@@ -251,7 +246,7 @@ def _smooth(keys: npt.NDArray[np.int64], counts: npt.NDArray[np.int32], contexts
     return Level(keys, probabilities, backoffs)
 
 
-def _discounts(counts: npt.NDArray[np.int32]) -> list[float]:
+def _discounts(counts: Int32s) -> list[float]:
     """Return the discounts for counts of 1, 2 and 3 or more (Chen & Goodman 1998, section 3).
 
     With n_i, the number of `counts` that are i, and Y = n_1 / (n_1 + 2 n_2): D_i = i - (i + 1) Y n_{i+1} /

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
-from foretell.arrays import Array
+from foretell.arrays import Array, Float32s
 from foretell.artifacts.weights import Weights
 from foretell.networks import Network, set_weights, weights_of
 from foretell.networks.words import States
@@ -130,8 +129,8 @@ class TrainedNetwork:
 
     weights: Weights
     metrics: dict[str, object]
-    valid_logs: npt.NDArray[np.float32] | None = None
-    valid_hidden: npt.NDArray[np.float32] | None = None
+    valid_logs: Float32s | None = None
+    valid_hidden: Float32s | None = None
 
 
 class WeightAverage:

@@ -13,11 +13,10 @@ from typing import Protocol
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from tensorflow import Tensor
 
-from foretell.arrays import Float64s
+from foretell.arrays import Float32s, Float64s, Int32s
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.networks.lstm_layer import Precision
@@ -70,10 +69,10 @@ class Batch:
         words: number of words in the softmax: fewer than there are are sampled.
     """
 
-    ids: npt.NDArray[np.int32]
-    targets: npt.NDArray[np.int32]
+    ids: Int32s
+    targets: Int32s
     is_first: bool
-    seed: npt.NDArray[np.int32]
+    seed: Int32s
     rate: float
     words: int
 
@@ -216,8 +215,8 @@ class Predictions:
         right: 1 where the token was the likeliest, else 0; float32 [token - 1].
     """
 
-    logs: npt.NDArray[np.float32]
-    right: npt.NDArray[np.float32]
+    logs: Float32s
+    right: Float32s
 
 
 def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predictions:
@@ -233,7 +232,7 @@ def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predi
     return Predictions(logs, plan.in_order(np.concatenate(right, axis=1)))
 
 
-def hidden_values(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> npt.NDArray[np.float32]:
+def hidden_values(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Float32s:
     """Return the hidden value before every token but the first, [token - 1, embedding]; see `predict`."""
     plan, states = _plan_and_states(steps, tokens)
     values = []
@@ -273,7 +272,7 @@ def ending_after(steps: int, settings: WordsSettings) -> int:
     return math.ceil((1 - share) * steps)
 
 
-def seed_of(settings: WordsSettings, step: int) -> npt.NDArray[np.int32]:
+def seed_of(settings: WordsSettings, step: int) -> Int32s:
     """Return the seed of one training step, int32 [2]: the run's seed and a number of this step alone."""
     run = (settings.seed + step // 1_000_000) % (2**31)
     return np.array([run, step % 1_000_000 * _SEED_STRIDE], np.int32)

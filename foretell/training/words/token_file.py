@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from foretell.arrays import Int32s
 from foretell.text.tokenizer import Tokenizer
 
 _BATCH_CHARACTERS = 1 << 20
@@ -42,7 +42,7 @@ class TokenFile:
         part._start, part._stop = self._start + start, self._start + stop
         return part
 
-    def read(self, start: int, count: int) -> npt.NDArray[np.int32]:
+    def read(self, start: int, count: int) -> Int32s:
         """Return `count` ids from `start`, int32 [id]; the first token follows the last."""
         start, width, pieces = start % len(self), self._dtype.itemsize, []
         while count > 0:

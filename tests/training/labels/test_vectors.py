@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
 from trainers import Notes, train
 
 from foretell.config import LabelsSettings, with_changes
@@ -77,6 +79,15 @@ def test_where_the_time_ends_the_first_words_are_used(monkeypatch: pytest.Monkey
     for seconds, more in ((0.0, False), (float("inf"), True)):
         known = cooccurrence_embeddings(ids, starts, first=1, size=5, width=2, seed=1, seconds=seconds)[1]
         assert known.tolist() == [False, True, True, more, more]
+
+
+@pytest.mark.parametrize(("shape", "n_iter"), [((60, 25), 2), ((25, 60), 4)])
+def test_the_truncated_svd_is_that_of_scikit_learn(shape: tuple[int, int], n_iter: int) -> None:
+    matrix = sparse.random_array(shape, density=0.3, format="csr", dtype=np.float32, rng=1)
+    found = cooccurrence.truncated_svd(matrix, 5, n_iter=n_iter, seed=3)
+    expected = randomized_svd(matrix, 5, n_oversamples=10, n_iter=n_iter, random_state=3)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
 
 
 FIRST_WORD, TOPIC, N_WORDS = 2, 20, 42
