@@ -134,17 +134,16 @@ def bind(host: str, port: int) -> socket.socket:
         UsageError: this machine has no such address, or the port is not from 0 to 65535.
         ForetellError: the port is in use, or this user may not use it.
     """
+    if not 0 <= port <= 65535:
+        raise UsageError(expected="a number from 0 to 65535", found=str(port), where="--port")
     try:
-        if not 0 <= port <= 65535:
-            raise OverflowError(port)
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         # It may take the address of a service that has just ended, but not a port in use.
         return socket.create_server(address, family=family, backlog=_WAITING)
-    except (socket.gaierror, OverflowError, UnicodeError) as error:
-        expected, found = "an address of this machine and a port from 0 to 65535", f"{host}, port {port}"
-        raise UsageError(expected=expected, found=found, where="--host") from error
+    except (socket.gaierror, UnicodeError) as error:
+        raise UsageError(expected="an address of this machine", found=host, where="--host") from error
     except OSError as error:
         expected, found = "an address and port that may be used", error.strerror or str(error)
         if error.errno == errno.EADDRINUSE:

@@ -328,8 +328,8 @@ def test_a_stream_that_the_end_of_the_service_ends_says_so(
 def test_a_host_that_is_not_here_is_told() -> None:
     with pytest.raises(ForetellError, match="--host"):
         bind("192.0.2.1", 0)
-    for host, number in (("no such host", 80), ("127.0.0.1", 1_000_000)):
-        with pytest.raises(UsageError):
+    for host, number, where in (("no such host", 80, "--host"), ("127.0.0.1", 1_000_000, "--port")):
+        with pytest.raises(UsageError, match=where):
             bind(host, number)
 
 
