@@ -55,7 +55,7 @@ def setting(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class CommonSettings:
     """What both jobs share."""
 
     seed: int = setting(
@@ -131,7 +131,7 @@ def _check_rate(network: str, rate: float) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordsSettings(Settings):
+class WordsSettings(CommonSettings):
     """Settings of a language model. Which of the fields below have an effect depends on `network`."""
 
     network: Literal["article", "lstm"] = setting(
@@ -194,7 +194,7 @@ a fixed schedule."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelsSettings(Settings):
+class LabelsSettings(CommonSettings):
     """Settings of a text classifier. Which of the fields below have an effect depends on `network`."""
 
     network: Literal["article", "bilstm", "cnn-lstm"] = setting(
@@ -306,7 +306,8 @@ def _check(f: dataclasses.Field[object], hint: type, value: float | str) -> None
         raise SettingsError(expected=bounds, found=repr(value), where=where)
 
 
-AnySettings = TypeVar("AnySettings", bound=Settings)
+Settings = WordsSettings | LabelsSettings
+AnySettings = TypeVar("AnySettings", bound=CommonSettings)
 
 
 def with_changes(settings: AnySettings, changes: Mapping[str, object]) -> AnySettings:
@@ -355,7 +356,7 @@ def to_dict(settings: Settings) -> dict[str, bool | int | float | str]:
     return dataclasses.asdict(settings)
 
 
-def from_dict(job: Job, values: Mapping[str, object]) -> WordsSettings | LabelsSettings:
+def from_dict(job: Job, values: Mapping[str, object]) -> Settings:
     """Rebuild settings that `to_dict` wrote.
 
     Raises:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from foretell.artifacts.directory import Home
 from foretell.config import to_dict
@@ -18,12 +18,10 @@ from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Written
+from foretell.runtime.words.scoring import Score
 from foretell.summary import Trained, directory_of, show_text
 from foretell.training.events import Listener, Note, silent
 from foretell.training.report import Report
-
-if TYPE_CHECKING:
-    from foretell.runtime.words.scoring import Score
 
 __all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report", "Written"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from foretell.config import Job, LabelsSettings, WordsSettings, to_dict
+from foretell.config import Job, LabelsSettings, Settings, WordsSettings, to_dict
 from foretell.errors import SettingsError
 from foretell.readable import did_you_mean
 
@@ -49,9 +49,7 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
     ),
 }  # fmt: skip
 
-PRESETS: dict[Job, Mapping[str, WordsSettings | LabelsSettings]] = {
-    "words": WORDS_PRESETS, "labels": LABELS_PRESETS,
-}  # fmt: skip
+PRESETS: dict[Job, Mapping[str, Settings]] = {"words": WORDS_PRESETS, "labels": LABELS_PRESETS}
 DEFAULT_PRESET = "base"
 
 
@@ -74,13 +72,13 @@ def words_preset_for(minutes: float, words: int) -> str:
     return "best" if minutes >= 20 and words <= minutes * _WORDS_PER_MINUTE else "base"
 
 
-def changed(job: Job, settings: WordsSettings | LabelsSettings, name: str) -> frozenset[str]:
+def changed(job: Job, settings: Settings, name: str) -> frozenset[str]:
     """Return the names of the settings that differ from those of a preset; none where it does not exist."""
     before = to_dict(PRESETS[job].get(name, settings))
     return frozenset(key for key, value in to_dict(settings).items() if value != before[key])
 
 
-def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
+def preset(job: Job, name: str) -> Settings:
     """Return the preset called `name`.
 
     Raises:

@@ -51,7 +51,6 @@ class PlainView:
         self._shown = time.monotonic()
 
     def __call__(self, event: Event) -> None:
-        """Show one event."""
         is_frequent = isinstance(event, Progress | Stage)
         if is_frequent and time.monotonic() - self._shown < MIN_SECONDS:
             return
@@ -82,7 +81,6 @@ class LiveView(PlainView):
         self._done, self._before, self._status, self._moved = 0.0, 0.0, "", 0.0
 
     def __call__(self, event: Event) -> None:
-        """Show one event."""
         if isinstance(event, Stage):
             self._before = max(self._done, event.done)
             self._move(self._before, event.name)
@@ -192,6 +190,5 @@ def _is_watched() -> bool:
 
 
 def _is_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and type(ipython.get_ipython()).__name__ == "ZMQInteractiveShell"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.keys import LONGEST
 from foretell.ngrams.kneser_ney import Interpolation, KneserNey
 from foretell.ngrams.linear import LinearModel
+from foretell.text.spacing import Spacing
 from foretell.text.tokenizer import Tokenizer
 
 TEXT = (
@@ -132,3 +133,11 @@ def rewrite_manifest(directory: Path, change: Callable[[Any], object]) -> None:
     del listed["sha256"]
     change(listed)
     path.write_bytes(manifest.seal(listed))
+
+
+def decoded(tokenizer: Tokenizer, ids: Iterable[int]) -> str:
+    """Return ids as text, without padding and the start of a text; an end of line is a line break."""
+    spacing = Spacing(tokenizer.style)
+    hidden = (tokenizer.pad, tokenizer.start, 3 if tokenizer.style == "keras" else None)
+    words = ("\n" if i == tokenizer.end_of_line else tokenizer.word(i) for i in ids if i not in hidden)
+    return "".join(map(spacing.piece, words)) + spacing.end()

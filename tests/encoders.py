@@ -72,10 +72,7 @@ def tiny_graph(
             numpy_helper.from_array(np.array([1], np.int64), "axis1"),
         ],
     )
-    model: onnx.ModelProto = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9
-    )
-    return model
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
 def tiny_encoder(folder: Path, *, words: list[str] = WORDS, window: int | None = 12, **graph: Any) -> Path:

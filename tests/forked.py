@@ -38,8 +38,7 @@ class Child:
 
     def wait(self) -> int:
         """Return its exit code, once it has ended; after a signal, the negative number of the signal."""
-        code: int = _ask(pid=self.pid)
-        return code
+        return _ask(pid=self.pid)
 
 
 def _ask(**request: Any) -> Any:

@@ -99,8 +99,7 @@ def _lstm_dense(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Ar
         x = convolved(x, weights["conv/kernel"], weights["conv/bias"], POOL_SIZE)
     zeros = np.zeros((x.shape[0], settings.units))
     _, h, _ = lstm(x, *lstm_weights(weights, "lstm"), zeros, zeros)
-    hidden: Array = np.maximum(h @ weights["dense/kernel"] + weights["dense/bias"], 0)
-    return hidden
+    return np.maximum(h @ weights["dense/kernel"] + weights["dense/bias"], 0)
 
 
 def _bilstm(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
@@ -122,19 +121,16 @@ def convolved(x: Array, kernel: Array, bias: Array, size: int) -> Array:
     windows = [x[:, s : s + width].reshape(x.shape[0], -1) for s in range(x.shape[1] - width + 1)]
     y = np.maximum(np.stack(windows, axis=1) @ kernel.reshape(-1, filters) + bias, 0)
     n_positions = y.shape[1] // size
-    pooled: Array = y[:, : n_positions * size].reshape(x.shape[0], n_positions, size, -1).max(2)
-    return pooled
+    return y[:, : n_positions * size].reshape(x.shape[0], n_positions, size, -1).max(2)
 
 
 def _probabilities(logits: Array) -> Array:
     if logits.shape[1] == 1:
         return np.concatenate([_sigmoid(-logits), _sigmoid(logits)], axis=1)
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: Array = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def _sigmoid(x: Array) -> Array:
     # 1 / (1 + exp(-x)) overflows, tanh does not.
-    half: Array = 0.5 * (1 + np.tanh(0.5 * x))
-    return half
+    return 0.5 * (1 + np.tanh(0.5 * x))

@@ -20,7 +20,6 @@ class Notes(list[str]):
     """A listener that keeps the text of each note."""
 
     def __call__(self, event: Event) -> None:
-        """Keep a note."""
         if isinstance(event, Note):
             self.append(event.text)
 

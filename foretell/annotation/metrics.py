@@ -70,7 +70,6 @@ class Metrics:
 
 
 def counts_of(answers: Sequence[Answer], labels: Sequence[str], left: int) -> Counts:
-    """Count the answers."""
     kinds = Counter(each.kind for each in answers)
     parts = Counter(each.part for each in answers if each.kind == "label")
     given = Counter(each.label for each in answers)

@@ -180,8 +180,18 @@ class QuickModel:
 
     @cached_property
     def densities(self) -> Float64s:
-        """The mean similarity of each text to those most like it, [text]."""
-        return densities(self.embeddings, self._seed)
+        """The mean similarity of each text to the texts most similar to it, [text], 0 to 1.
+
+        They are searched among 2,000 texts that are drawn at random.
+        """
+        n = len(self.embeddings)
+        sample = np.random.default_rng(self._seed).permutation(n)[:_SAMPLE]
+        k = min(NEIGHBOURS + 1, len(sample))
+        means = [np.zeros(0)]
+        for first in range(0, n, 1024):
+            near = self.embeddings[first : first + 1024] @ self.embeddings[sample].T
+            means.append(np.partition(near, -k, axis=1)[:, -k:].mean(axis=1))
+        return np.clip(np.concatenate(means), 1e-3, 1).astype(np.float64)
 
 
 QUEUE = 30
@@ -259,24 +269,7 @@ def information(probabilities: Probabilities, density: Float64s) -> Float64s:
     2008, "information density"): the most uncertain texts are often unlike all others, and teach little.
     """
     top = np.partition(probabilities.astype(np.float64), -2, axis=1)[:, -2:]
-    result: Float64s = (1 - (top[:, 1] - top[:, 0])) * density**DENSITY_POWER
-    return result
-
-
-def densities(embeddings: Float32s, seed: int) -> Float64s:
-    """Return the mean similarity of each text to the texts most similar to it, [text], 0 to 1.
-
-    They are searched among 2,000 texts that are drawn at random.
-    """
-    n = len(embeddings)
-    sample = np.random.default_rng(seed).permutation(n)[:_SAMPLE]
-    k = min(NEIGHBOURS + 1, len(sample))
-    means = [np.zeros(0)]
-    for first in range(0, n, 1024):
-        near = embeddings[first : first + 1024] @ embeddings[sample].T
-        means.append(np.partition(near, -k, axis=1)[:, -k:].mean(axis=1))
-    result: Float64s = np.clip(np.concatenate(means), 1e-3, 1).astype(np.float64)
-    return result
+    return (1 - (top[:, 1] - top[:, 0])) * density**DENSITY_POWER
 
 
 def select(

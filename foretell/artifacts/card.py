@@ -78,7 +78,6 @@ def _network(settings: Settings) -> str:
         if not settings.follows_article:
             more = f", embeddings of {settings.embedding_size:,} tied to the output"
         return f"{layers} of {units}{more}"
-    assert isinstance(settings, LabelsSettings)
     if settings.is_bidirectional:
         return f"An LSTM of {units} in each direction, pooled over max, mean and last"
     filters = f"A convolution of {FILTERS:,} filters, then an"

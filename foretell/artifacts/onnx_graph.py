@@ -65,7 +65,6 @@ def _built(settings: Settings, weights: Weights, *, shares: bool) -> _Graph:
     if isinstance(settings, WordsSettings):
         (_article_words if settings.follows_article else _words)(graph, settings)
     else:
-        assert isinstance(settings, LabelsSettings)
         features = _bilstm(graph) if settings.is_bidirectional else _lstm_dense(graph, settings)
         (_sigmoids if settings.multi_label else _probabilities)(graph, features)
     return graph
@@ -127,7 +126,6 @@ class _Graph:
         return self._tensor(name, value, _field(9, [content]))
 
     def weight(self, name: str) -> str:
-        """Add one of the model's weights."""
         if not self._shares:
             return self.constant(name, self.weights[name])
         self.shared[name] = np.ascontiguousarray(self.weights[name])
@@ -143,7 +141,6 @@ class _Graph:
         return name
 
     def ints(self, *values: int) -> str:
-        """Add an array of int64."""
         return self.constant(f"ints_{'_'.join(map(str, values))}", np.array(values, np.int64))
 
     def input(self, name: str, kind: int, axes: Sequence[str | int]) -> str:
@@ -151,12 +148,10 @@ class _Graph:
         return name
 
     def optional_input(self, name: str, default: Array, axes: Sequence[str | int]) -> str:
-        """Declare an input with a default."""
         self.input(name, _KINDS[default.dtype.name], axes)
         return self.constant(name, default)
 
     def output(self, name: str, value: str, axes: Sequence[str | int]) -> None:
-        """Declare an output and its value."""
         self.node("Identity", [value], [name], {})
         self._outputs += _field(12, _value(name, FLOAT, axes))
 

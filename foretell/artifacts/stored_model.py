@@ -124,7 +124,6 @@ def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
 
 
 def shapes_of(settings: Settings, tokenizer: Tokenizer, labels: list[str] | None) -> Shapes:
-    """Return the shape of each weight of a model."""
     return weight_shapes(settings, network_size(settings, tokenizer), len(labels or ()))
 
 
@@ -167,7 +166,6 @@ class _Files:
             self._begun[name] = pool.submit(self._read, name)
 
     def has(self, name: str) -> bool:
-        """Return whether a file is listed."""
         return name in self._entries
 
     def check_size(self, name: str, low: int, high: int) -> None:
@@ -187,7 +185,6 @@ class _Files:
         return manifest.read_verified(self._path, name, self._entries[name])
 
     def json(self, name: str) -> dict[str, Any]:
-        """Return the JSON object in a file."""
         content = self.read(name)
         with reading(self._path / name):
             value = json.loads(content)
@@ -204,7 +201,6 @@ class _Files:
             return make(load_safetensors(content))
 
     def verify_others(self) -> None:
-        """Verify the files that were not read."""
         for name in sorted(self._left):
             manifest.read_verified(self._path, name, self._entries[name], keep=False)
 

@@ -11,7 +11,7 @@ import json
 
 from tokenizers import models
 
-from foretell.config import LabelsSettings, Settings, WordsSettings
+from foretell.config import Settings
 from foretell.text.styles import BYTES, OPEN, SPECIALS, Style, library_tokenizer, open_model
 from foretell.text.tokenizer import Tokenizer
 
@@ -24,7 +24,6 @@ def stored_tokenizer(text: str, settings: Settings) -> Tokenizer:
     Raises:
         ValueError: it is not the tokenizer that foretell writes with these settings.
     """
-    assert isinstance(settings, WordsSettings | LabelsSettings)
     style = settings.tokens
     stored = json.loads(text)
     vocabulary = stored["model"].pop("vocab")

@@ -27,7 +27,6 @@ def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
     """Return the shape of each weight of a network of `size` token ids; see `network_size`."""
     if isinstance(settings, WordsSettings):
         return _article_words(settings, size) if settings.follows_article else _words(settings, size)
-    assert isinstance(settings, LabelsSettings)
     return _labels(settings, size, n_labels)
 
 

@@ -11,10 +11,8 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, NoReturn
-
-if TYPE_CHECKING:
-    from types import FrameType
+from types import FrameType
+from typing import NoReturn
 
 _SECONDS_TO_END = 10.0
 """After a signal. What a library does with the exception in the middle of an import cannot be known."""
@@ -66,8 +64,7 @@ class _Stop:
         os.write(2, b"foretell: interrupted\n")
         os._exit(128 + (self.signal or signal.SIGINT))
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        del frame
+    def _handle(self, number: int, _: FrameType | None) -> None:
         if self.signal is not None:
             self.end()
         self.signal = number

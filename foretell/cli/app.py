@@ -276,15 +276,13 @@ class HelpFormatter:
         self._all_options = all_options
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
-        """Print one group of options, arguments or commands."""
         from cyclopts.help import DefaultFormatter
 
         if self._all_options or not str(panel.title).endswith(RARE):
             DefaultFormatter()(console, options, panel.copy(entries=help_entries(panel)))
 
-    def render_usage(self, console: Console, options: ConsoleOptions, usage: Text) -> None:
+    def render_usage(self, console: Console, _: ConsoleOptions, usage: Text) -> None:
         """Print the usage line."""
-        del options
         console.print(f"Usage: {str(usage).strip()}\n", markup=False, highlight=False)
 
 

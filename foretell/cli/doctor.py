@@ -70,7 +70,6 @@ def machine(*, train: bool) -> dict[str, object]:
 
 
 def _devices() -> list[str]:
-    """Return the devices that TensorFlow trains on."""
     from foretell.training.quiet import load_tensorflow
 
     require_training()

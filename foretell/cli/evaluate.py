@@ -115,7 +115,6 @@ def evaluate(
 
 
 def _measured_words(opened: Model, data: str, cache: int) -> Report:
-    """Return the report of a language model."""
     from foretell.data.corpus import Corpus, open_corpus
     from foretell.language_model import LanguageModel
     from foretell.runtime.words.predictor import WordsRuntime

@@ -39,7 +39,7 @@ def export(
         data: Measure on this data: texts with labels for a model for labels, plain text for one for words.
     """
     import foretell
-    from foretell.export.source import TFIDF
+    from foretell.artifacts.manifest import TFIDF
 
     format, trained = output.chosen(), foretell.load(local_model(model))
     test_data: str | Examples | None = data

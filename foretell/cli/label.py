@@ -99,7 +99,6 @@ def _estimate(found: Estimate) -> str:
 
 
 def _status(annotation: Annotation) -> str:
-    """Return one line on how far the annotation is."""
     counts, metrics = annotation.counts(), annotation.metrics()
     line = f"{counts.answers:,} answered · {counts.left:,} left"
     if metrics.accuracy is not None:
@@ -108,7 +107,6 @@ def _status(annotation: Annotation) -> str:
 
 
 def _metrics(annotation: Annotation) -> str:
-    """Return the counts and all metrics."""
     counts, metrics = annotation.counts(), annotation.metrics(fresh=True)
     answers: list[tuple[str, object]] = [
         ("answers", counts.answers), ("to learn from", counts.train), ("random texts", counts.test),
@@ -137,7 +135,6 @@ class LabelSession:
         self._shown: int | None = None
 
     def run(self) -> None:
-        """Take answers."""
         self._show_help()
         # Who answers by hand does not wait for a fit; a program gets the same texts each time.
         while (item := self._annotation.next(fresh=not self._is_terminal)) is not None:
@@ -151,7 +148,6 @@ class LabelSession:
         note("no text is left")
 
     def _do(self, command: str, item: Item) -> None:
-        """Do what one command asks for."""
         label, verb = self._label(command, item.suggested), _COMMANDS.get(command, command)
         if label is not None:
             self._annotation.answer([item], label)

@@ -170,7 +170,6 @@ def explain(
 
 
 def _show(explanation: Explanation, k: int, number: int, *, has_title: bool) -> None:
-    """Write an explanation for people."""
     from foretell.runtime.labels.explanation import by_strength
 
     rows = [

@@ -149,9 +149,8 @@ _WRITTEN = ("--out", "--html", "--export")
 _RESERVED = frozenset({"FORETELL_DATA", "FORETELL_CACHE"})
 
 
-def from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+def from_environment(_: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Give every option without a value that of its FORETELL_* variable: FORETELL_UNITS is --units."""
-    del app
     for argument in _options(arguments):
         variable = f"FORETELL_{argument.name.lstrip('-').upper().replace('-', '_')}"
         # FORETELL_FOLDS is the setting of a training; evaluate --folds asks for several trainings.
@@ -188,18 +187,16 @@ def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
     Dict(values, source=str(path))(app, commands, options)
 
 
-def check_whole(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+def check_whole(_: App, __: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Refuse what is no whole number where one belongs; cyclopts alone would round 1.5."""
-    del app, commands
     for argument in arguments:
         for token in argument.tokens if int in (argument.hint, *get_args(argument.hint)) else ():
             is_whole = re.fullmatch(r"\s*[-+]?\d+\s*", token.value) is not None
             expect(is_whole, "a whole number", repr(token.value), where=token.keyword or argument.name)
 
 
-def check_other_files(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+def check_other_files(_: App, __: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Refuse to write into a file that another argument of the command names."""
-    del app, commands
     named = [(argument.name, token.value) for argument in arguments for token in argument.tokens]
     written = [(name, path) for name, path in named if name in _WRITTEN]
     for (name, path), (other, value) in itertools.product(written, named):

@@ -122,7 +122,6 @@ def _threshold(report: Report) -> str:
 
 
 def _method(report: Report) -> str:
-    """Return how the intervals are made."""
     how = report["interval_method"]
     text = (
         f"In brackets and as intervals: {100 * how['level']:g} % confidence, by the {how['name']} "

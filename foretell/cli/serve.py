@@ -153,7 +153,6 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url(listening: socket.socket) -> str:
-    """Return the URL of the service."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -52,7 +52,6 @@ class SettingInfo:
         return " · ".join(f"{', '.join(presets)} {value}" for value, presets in names.items())
 
     def flag(self) -> Parameter:
-        """Return the flag of `foretell train`."""
         name, group = self.name.replace("_", "-"), _GROUPS[self.purpose]
         return Parameter(
             help=f"{self.help} [{'; '.join(filter(None, (self.range(), self.preset_values())))}]",

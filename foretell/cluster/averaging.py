@@ -79,7 +79,6 @@ class RayWorkers:
     def open(
         self, settings: WordsSettings, size: int, precision: Precision, check: Callable[[], None]
     ) -> None:
-        """Start the workers, and wait until they are there."""
         self._given = max(1, int(self._cluster.processors) // self.count), settings, size, precision
         made = [self._make() for _ in range(self.count)]
         self._actors = [actor for actor, _ in made]
@@ -100,7 +99,6 @@ class RayWorkers:
     def train(
         self, weights: Weights, batches: Sequence[Sequence[Batch]], check: Callable[[], None]
     ) -> list[Trained]:
-        """Train all workers from the same weights."""
         import ray
 
         for _ in range(_MAX_DEATHS):
@@ -139,7 +137,6 @@ class RayWorkers:
         return found
 
     def end(self) -> None:
-        """End the workers."""
         import ray
 
         for actor in self._actors:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import Literal, TextIO
 
 from foretell.data.records import Record, is_missing
 from foretell.errors import DataError
 from foretell.readable import csv_cell, json_line
-
-if TYPE_CHECKING:
-    from foretell.runtime.labels.verdict import Verdict
+from foretell.runtime.labels.verdict import Verdict
 
 OutFormat = Literal["jsonl", "csv"]
 

@@ -63,7 +63,6 @@ def absolute(address: str | Path) -> str:
 
 
 def is_bucket(address: str) -> bool:
-    """Return whether an address is a bucket path."""
     return _SCHEME.fullmatch(address) is not None
 
 

@@ -140,7 +140,6 @@ def _scored_as_one(
 
 
 def _answers(task: Task, model: Runtime, rows: Iterator[Row]) -> Iterator[Answer]:
-    """Yield the answer of each row, in order."""
     from foretell.runtime.words.predictor import WordsRuntime
 
     if isinstance(model, WordsRuntime):

@@ -41,7 +41,6 @@ class LabelSets:
         return cls(list(names), values)
 
     def select(self, places: Sequence[int]) -> LabelSets:
-        """Return the sets of the texts at `places`."""
         return LabelSets(self.names, self.values[np.asarray(places, np.int64)])
 
     def aligned(self, names: Sequence[str]) -> Float32s:

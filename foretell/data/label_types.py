@@ -51,7 +51,6 @@ def common_type(types: Iterable[LabelType]) -> LabelType:
 
 
 def dtype_type(values: Array) -> LabelType:
-    """Return the type of an array of labels."""
     return _OF_KIND.get(values.dtype.kind, "text")
 
 

@@ -13,9 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from foretell.arrays import Float32s
+from foretell.arrays import Float32s, Mask
 from foretell.data.decode import existing
 from foretell.data.vector_files import format_of, read_rows
 from foretell.errors import DataError
@@ -70,7 +69,7 @@ class WordVectors:
         rows = tuple(place for place in each if place is not None)
         return rows if len(rows) == len(each) else ()
 
-    def rows_of(self, tokens: Sequence[str]) -> tuple[Float32s, NDArray[np.bool_]]:
+    def rows_of(self, tokens: Sequence[str]) -> tuple[Float32s, Mask]:
         """Return a vector for each token, and whether it is known.
 
         Returns:

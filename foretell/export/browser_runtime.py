@@ -49,7 +49,6 @@ def runtime_files(archive: Path | None = None) -> dict[str, bytes]:
 
 
 def cached() -> Path:
-    """Return the path of the downloaded package."""
     from platformdirs import user_cache_path
 
     return user_cache_path("foretell") / ARCHIVE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -13,11 +13,12 @@ import numpy as np
 from safetensors.numpy import load_file
 from safetensors.numpy import save as save_safetensors
 
-from foretell.arrays import Array, Float32s
+from foretell.arrays import Array, Float32s, Floats
+from foretell.artifacts.manifest import KNESER_NEY, TFIDF
 from foretell.artifacts.onnx_graph import build_onnx
-from foretell.errors import ArtifactError
-from foretell.export.source import KNESER_NEY, TFIDF, Rows, Source
+from foretell.export.source import Source
 from foretell.export.whole_graph import TFIDF_SCORES, parsed, whole_graph
+from foretell.ngrams.ensemble import softmax
 from foretell.ngrams.kneser_ney import KneserNey, compact, expanded
 from foretell.ngrams.tfidf import tfidf_arrays
 from foretell.runtime.session import Session
@@ -41,7 +42,7 @@ _LARGEST = 2047
 _MIN_SIZE = 64
 """Smaller weights stay as they are."""
 
-Answer = Callable[[Sequence[int], Float32s | None], Rows]
+Answer = Callable[[Sequence[int], Float32s | None], Floats]
 """The probabilities [place, choice] after the ids of a text. A classifier with linear models of TF-IDF values
 also takes their scores, float32 [1, column] (None: zeros). A classifier has one place, a language model one
 for each word after which it can predict; the last is the one after the last word."""
@@ -190,40 +191,24 @@ def read_back(folder: Path, source: Source) -> Answer:
 
 def session_answer(session: Session, source: Source, kneser_ney: KneserNey | None) -> Answer:
     """Return the function that answers ids by a graph and, of a language model, a Kneser–Ney model."""
-    states: dict[str, Array] = {
-        name: np.zeros((1, units), np.float32) for name, units in source.states.items()
-    }
+    states = {name: np.zeros((1, units), np.float32) for name, units in source.states.items()}
 
-    def run(output: str, inputs: Mapping[str, Array]) -> Rows:
-        try:
-            rows: Rows = session.run([output], dict(inputs))[0]
-        except Exception as error:  # ONNX Runtime's exceptions share no public base class.
-            raise ArtifactError(expected="an exported model that runs", found=str(error)[:300]) from error
-        return rows
-
-    def answer(ids: Sequence[int], tfidf_scores: Float32s | None = None) -> Rows:
+    def answer(ids: Sequence[int], tfidf_scores: Float32s | None = None) -> Floats:
         if source.kind == "classifier":
             # A text without words is one padding id.
             given: dict[str, Array] = {"ids": np.array([ids or [0]], np.int64)}
             if tfidf_scores is not None:
                 given[TFIDF_SCORES] = tfidf_scores
-            return run("probabilities", given)
+            return session.run(["probabilities"], given)[0]
         if source.kind == "windowed":
             # Every window of ids as the article's network reads it: [place, window, 1].
             windows = np.lib.stride_tricks.sliding_window_view(np.array(ids, np.float32), source.window)
-            return _softmax(run("logits", {"ids": windows[:, :, None]}))
+            return softmax(session.run(["logits"], {"ids": windows[:, :, None]})[0])
         inputs: dict[str, Array] = {"ids": np.array([ids], np.int64), "skip": np.zeros(1, np.int64)}
-        rows = _softmax(run("logits", inputs | states)[0])
+        rows = softmax(session.run(["logits"], inputs | states)[0][0])
         if kneser_ney is not None and (interpolation := source.model.interpolation) is not None:
             for place, row in enumerate(rows):
                 interpolation.distribution(row, *kneser_ney.distribution(np.array(ids[: place + 1])))
         return rows
 
     return answer
-
-
-def _softmax(logits: Rows) -> Rows:
-    """Return probabilities [place, word] in float64."""
-    scaled: Rows = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    scaled /= scaled.sum(axis=-1, keepdims=True)
-    return scaled

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Regex, pre_tokenizers
 
-from foretell.arrays import Float32s
+from foretell.arrays import Float32s, Floats
 from foretell.artifacts.directory import read_model
+from foretell.artifacts.manifest import KNESER_NEY, TFIDF
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.label_types import json_value, values_of_names
@@ -29,13 +29,6 @@ from foretell.runtime.open import open_model
 from foretell.text import styles
 from foretell.text.tokenizer import Tokenizer
 
-TFIDF = "tfidf.safetensors"
-"""The file with a classifier's linear models of TF-IDF values."""
-
-KNESER_NEY = "kneser_ney.safetensors"
-"""The file with a language model's Kneser–Ney model, see `foretell.ngrams.kneser_ney`."""
-
-Rows = NDArray[np.floating]
 Kind = Literal["classifier", "stateful", "windowed"]
 """What a copy takes and gives. classifier: the ids of a text to the probability of each label; stateful: ids
 and LSTM states to logits and states; windowed: the article's windows of raw integers to logits."""
@@ -110,7 +103,7 @@ class Source:
         scores: Float32s = np.sum(by_model, axis=0, dtype=np.float32)
         return scores
 
-    def answers(self, texts: Sequence[str]) -> Rows:
+    def answers(self, texts: Sequence[str]) -> Floats:
         """Return foretell's own answers: the probability of each label or each next word, [text, choice].
 
         Those of a classifier are without a kept teacher. Words that foretell never predicts are NaN.

@@ -138,8 +138,7 @@ def reliability_bins(confidence: Floats, correct: Mask) -> list[dict[str, float]
 
 def _bins(confidence: Floats) -> Integers:
     edges = np.linspace(0.0, 1.0, CALIBRATION_BINS + 1)
-    which: Integers = np.searchsorted(edges[1:-1], confidence, side="left")
-    return which
+    return np.searchsorted(edges[1:-1], confidence, side="left")
 
 
 def coverage_curve(confidence: Floats, correct: Mask) -> list[dict[str, float]]:

@@ -91,8 +91,7 @@ class LabelCounts:
         """Macro F1 [resample], over the labels that occur in the resample."""
         f1 = self.f1
         occurs = ~np.isnan(f1)
-        macro: Float64s = ratio(np.where(occurs, f1, 0).sum(axis=1), occurs.sum(axis=1), np.nan)
-        return macro
+        return ratio(np.where(occurs, f1, 0).sum(axis=1), occurs.sum(axis=1), np.nan)
 
     @property
     def accuracy(self) -> Float64s:

@@ -28,14 +28,12 @@ def costs_of(given: Mapping[str, float]) -> Costs:
     Raises:
         SettingsError: other keys, or a cost that is not a finite number above 0.
     """
-    if set(given) != {"fp", "fn"} or not all(map(_is_cost, given.values())):
+    kinds = (int, float, np.number)
+    are_costs = all(isinstance(x, kinds) and x is not True and 0 < x < math.inf for x in given.values())
+    if set(given) != {"fp", "fn"} or not are_costs:
         found = ", ".join(f"{name}={value!r}" for name, value in given.items()) or "none"
         raise SettingsError(expected="the costs fp and fn, numbers above 0", found=found, where="cost")
     return Costs(**given)
-
-
-def _is_cost(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and value is not True and bool(0 < value < math.inf)
 
 
 def cost_report(is_positive: Mask, probability: Array, costs: Costs) -> Report:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
+
+from foretell.arrays import Float32s
 
 if TYPE_CHECKING:
     import keras
@@ -29,7 +30,7 @@ _RENAMED = {
 }
 
 
-def weights_of(model: Network) -> dict[str, npt.NDArray[np.float32]]:
+def weights_of(model: Network) -> dict[str, Float32s]:
     """Return copies of a network's weights by their names in the model directory.
 
     Names are `layer/weight` (`lstm_1/kernel`, `output/bias`); that of an embedding is `embedding`.
@@ -37,7 +38,7 @@ def weights_of(model: Network) -> dict[str, npt.NDArray[np.float32]]:
     return {_name(variable): np.array(variable.numpy()) for variable in model.trainable_variables}
 
 
-def set_weights(model: Network, weights: Mapping[str, npt.NDArray[np.float32]]) -> None:
+def set_weights(model: Network, weights: Mapping[str, Float32s]) -> None:
     """Set a network's weights to those that `weights_of` returned for a network with the same settings."""
     for variable in model.trainable_variables:
         variable.assign(weights[_name(variable)])

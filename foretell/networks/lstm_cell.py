@@ -117,7 +117,6 @@ def _multiply(rows: Array, matrix: Array, memory: Array, result: Array) -> None:
 
 @overload(_multiply, jit_options=OPTIONS)  # type: ignore[arg-type]
 def _multiplication(rows, matrix, memory, result):  # type: ignore[no-untyped-def]  # noqa: ARG001
-    """Select the way to multiply."""
     if matrix.dtype == types.uint16:
         return lambda rows, matrix, memory, result: amx.multiply(rows, matrix, memory, result)
     if matrix.dtype == types.uint32:
@@ -126,7 +125,6 @@ def _multiplication(rows, matrix, memory, result):  # type: ignore[no-untyped-de
 
 
 def _multiply_blocks(rows, matrix, memory, result):  # type: ignore[no-untyped-def]
-    """Multiply in float32, block by block."""
     if matrix.shape[0] == 1:
         np.dot(rows, matrix[0], result)
     else:

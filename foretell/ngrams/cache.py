@@ -77,8 +77,7 @@ class ContinuousCache(Numbers):
 
 def fill(pairs: Integers | Floats) -> Float64s:
     """Return the part of its weight that a cache of so many pairs has, 0 to 1."""
-    part: Float64s = pairs / (pairs + HALF)
-    return part
+    return pairs / (pairs + HALF)
 
 
 def probabilities(
@@ -151,5 +150,4 @@ def _similarities(
 def _shifted(scores: Floats) -> Floats:
     """Return the scores minus the largest of each row, which is finite where there is any."""
     largest = scores.max(axis=-1, keepdims=True)
-    shifted: Floats = scores - np.where(np.isfinite(largest), largest, scores.dtype.type(0))
-    return shifted
+    return scores - np.where(np.isfinite(largest), largest, scores.dtype.type(0))

@@ -52,7 +52,6 @@ class Numbers:
     """A base of frozen dataclasses of floats and tuples of floats that config.json holds."""
 
     def to_dict(self) -> dict[str, float | list[float]]:
-        """Return what `from_dict` reads, ready for JSON."""
         return {name: list(each) if isinstance(each, tuple) else each for name, each in vars(self).items()}
 
     @classmethod

@@ -38,8 +38,7 @@ near 1."""
 def log_of(probabilities: Probabilities) -> Float64s:
     """Return the logarithms in float64. 0, to which a float32 can round, counts as the smallest float32."""
     smallest = np.finfo(np.float32).tiny
-    logs: Float64s = np.log(np.maximum(probabilities.astype(np.float64), smallest))
-    return logs
+    return np.log(np.maximum(probabilities.astype(np.float64), smallest))
 
 
 def linear_log_probabilities(scores: Floats) -> LogProbabilities:
@@ -52,8 +51,7 @@ def linear_log_probabilities(scores: Floats) -> LogProbabilities:
     logits: Logits = scores.astype(np.float64)
     if scores.shape[1] == 1:
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    logs: LogProbabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    return logs
+    return logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
 
 
 def softmax(logits: Logits) -> Probabilities:
@@ -67,8 +65,7 @@ def softmax(logits: Logits) -> Probabilities:
 def logit(probabilities: Probabilities) -> Float64s:
     """Return the log-odds of probabilities, in float64, clipped to about 16 on both sides."""
     clipped = np.clip(probabilities.astype(np.float64), MIN_PROBABILITY, 1 - MIN_PROBABILITY)
-    odds: Float64s = np.log(clipped) - np.log1p(-clipped)
-    return odds
+    return np.log(clipped) - np.log1p(-clipped)
 
 
 def sigmoid(logits: Logits) -> Probabilities:
@@ -149,5 +146,4 @@ class LabelwiseEnsemble(_Combination):
 
     def decide(self, probabilities: Probabilities) -> Mask:
         """Return which labels each text gets, bool [text, label]."""
-        decided: Mask = probabilities >= np.array(self.thresholds, np.float32)
-        return decided
+        return probabilities >= np.array(self.thresholds, np.float32)

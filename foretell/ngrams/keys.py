@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from foretell.arrays import Integers, NgramKeys, TokenIds
+from foretell.arrays import Integers, Mask, NgramKeys, TokenIds
 
 LONGEST = 3
 """Words of the longest n-grams."""
@@ -52,7 +51,7 @@ def ngram_keys(ids: TokenIds, starts: Integers, size: int, longest: int) -> tupl
 
 
 def runs(
-    numbers: NgramKeys, known: NDArray[np.bool_], last: Integers, size: int, longest: int
+    numbers: NgramKeys, known: Mask, last: Integers, size: int, longest: int
 ) -> Iterator[tuple[NgramKeys, Integers]]:
     """Yield, for each length from 1, the keys of all runs of known numbers and the places where they begin.
 

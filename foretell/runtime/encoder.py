@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from foretell.arrays import Array, Float32s
+from foretell.arrays import Array, Float32s, Int64s
 from foretell.artifacts import manifest
 from foretell.artifacts.kept_teacher import TOKENIZER, EncoderFiles, check_encoder_tokenizer, graph_of
 from foretell.artifacts.model import Model
@@ -77,7 +76,7 @@ class _Piece(NamedTuple):
     """A part of a text: the number of the text, ids, and which of them are no special tokens."""
 
     text: int
-    ids: NDArray[np.int64]
+    ids: Int64s
     own: slice
 
 
@@ -257,7 +256,7 @@ class SentenceEncoder:
             raise self._error("embeddings of finite numbers", "NaN or infinity", fix)
         return mean, start, end
 
-    def _run(self, ids: NDArray[np.int64]) -> list[Array]:
+    def _run(self, ids: Int64s) -> list[Array]:
         values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         inputs = {name: values[name].astype(dtype) for name, dtype in self._inputs.items()}
         try:

@@ -63,7 +63,6 @@ def layer_units(settings: Settings) -> dict[str, int]:
     """Return the LSTM layers of a network: name, as in model.safetensors, to number of units."""
     if isinstance(settings, WordsSettings):
         return {f"lstm_{k}": settings.units for k in range(1, settings.layers + 1)}
-    assert isinstance(settings, LabelsSettings)
     names = ("lstm_forward", "lstm_backward") if settings.is_bidirectional else ("lstm",)
     return dict.fromkeys(names, settings.units)
 
@@ -89,7 +88,6 @@ def gates_along(model: Model, text: str, layer: str | None = None) -> Gates:
         read = _windows if model.settings.follows_article else _stream
         spans, values = read(model, text, layers[: layers.index(name) + 1])
     else:
-        assert isinstance(model.settings, LabelsSettings)
         spans, values = _labels(model, model.settings, text, name)
     return Gates(spans=spans, backward=name == "lstm_backward", **dict(zip(_VALUES, values, strict=True)))
 
@@ -111,8 +109,7 @@ def run_layer(x: Float64s, cell: Cell) -> Float64s:
 
 def _sigmoid(x: Float64s) -> Float64s:
     # 1 / (1 + exp(-x)) overflows, tanh does not.
-    half: Float64s = 0.5 * (1 + np.tanh(0.5 * x))
-    return half
+    return 0.5 * (1 + np.tanh(0.5 * x))
 
 
 def _stream(model: Model, text: str, layers: list[str]) -> tuple[Places, Float64s]:

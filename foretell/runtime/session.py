@@ -144,13 +144,10 @@ class Threads:
 
     def submit(self, work: Callable[[Item], Result], item: Item) -> Future[Result]:
         """Start `work` of one item on another thread."""
-        return self._executor().submit(work, item)
-
-    def _executor(self) -> ThreadPoolExecutor:
         if os.getpid() != self._pid:
             self._pool = ThreadPoolExecutor(self.count, thread_name_prefix=self._name)
             self._pid = os.getpid()
-        return self._pool
+        return self._pool.submit(work, item)
 
 
 def check_threads(threads: int | None) -> int:

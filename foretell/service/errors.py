@@ -56,7 +56,6 @@ class ApiError(Exception):
         return ErrorResponse(error=body).model_dump_json()
 
     def response(self) -> Response:
-        """Return the response."""
         return Response(
             self.to_json(), status_code=self.status, media_type="application/json", headers=self.headers
         )
@@ -86,7 +85,6 @@ def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
 
 
 def from_exception(error: Exception) -> ApiError:
-    """Return the error that answers an exception."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, ClientDisconnect):
@@ -115,7 +113,6 @@ def from_exception(error: Exception) -> ApiError:
     return ApiError(message, status=500, code="internal")
 
 
-async def answer_exception(request: Request, error: Exception) -> Response:
+async def answer_exception(_: Request, error: Exception) -> Response:
     """Answer an unknown path or method: the application's exception handler."""
-    del request
     return from_exception(error).response()

@@ -262,6 +262,5 @@ class Service:
 
 
 def service_of(request: Request) -> Service:
-    """Return the service that received a request."""
     service: Service = request.app.state.service
     return service

@@ -46,7 +46,6 @@ class JsonRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
-        """Return the function that Starlette calls."""
         schema = get_type_hints(self.endpoint).get("body")
         takes_request = "request" in signature(self.endpoint).parameters
         is_openai = self.path.endswith("/completions")

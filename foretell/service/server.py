@@ -215,9 +215,8 @@ class Connection(HttpToolsProtocol):
             self._start("head", HEAD_SECONDS, self.transport.close)
         super().on_response_complete()
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, _: str) -> None:
         """uvicorn: refuse what is not HTTP/1.1."""
-        del msg
         if not self._is_refused:
             message = "expected an HTTP/1.1 request, found something else"
             self._refuse(ApiError(message, status=400, code="not_http"))
@@ -372,9 +371,8 @@ class Server(uvicorn.Server):
         finally:
             end.cancel()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, _: FrameType | None) -> None:
         """uvicorn: stop on a signal. It is not raised again: a signal is the usual end of a service."""
-        del frame
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.stop()

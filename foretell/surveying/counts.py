@@ -168,7 +168,6 @@ def script_shares(texts: Iterable[str]) -> dict[str, float]:
 
 
 def _script(letter: str) -> str:
-    """Return the script of a letter."""
     words = unicodedata.name(letter, OTHER).replace("FULLWIDTH ", "").replace("HALFWIDTH ", "")
     word = re.split(r"[ -]", words)[0]
     return OTHER if word in _NO_SCRIPT else "Han" if word in _HAN else word.title()
@@ -203,7 +202,6 @@ class ColumnCounter:
         self._labels: list[str] = []
 
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Yield the records, and count their cells."""
         for self._records, record in enumerate(records, start=1):
             fields = record.fields
             for name, value in fields.items():

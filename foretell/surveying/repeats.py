@@ -75,7 +75,6 @@ class Repeats:
 
 
 def find_repeats(texts: Sequence[str]) -> Repeats:
-    """Find equal texts and near-duplicates."""
     groups = list(places_of_equal(map(plain_text, texts)).values())
     near = near_duplicates(texts[group[0]] for group in groups)
     return Repeats(

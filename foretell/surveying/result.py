@@ -203,7 +203,6 @@ _BINS, _MAX_ROWS, _MAX_CHARACTERS = 20, 50, 300
 
 
 def to_page(survey: DataSurvey) -> str:
-    """Return a survey as an HTML page."""
     texts, check = survey.examples.texts, survey.label_check
     errors = () if check is None else check.errors
     title = "" if check is None else f"Likely label errors: {len(errors):,} of {check.judged:,} texts"

@@ -159,7 +159,6 @@ def plain_words(text: str, style: Style, *, lowercase: bool) -> list[str] | None
 
 
 def library_words(library: Tokenizer, text: str) -> list[str]:
-    """Return the words of any text."""
     if library.normalizer is not None:
         text = library.normalizer.normalize_str(text)
     if library.pre_tokenizer is None:

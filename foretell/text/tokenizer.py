@@ -29,7 +29,7 @@ import functools
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from tokenizers import Encoding
@@ -39,7 +39,6 @@ from foretell.arrays import TokenIds
 from foretell.errors import DataError
 from foretell.text import styles
 from foretell.text import vocabulary as learned
-from foretell.text.spacing import Spacing
 from foretell.text.styles import BYTES, END_OF_LINE, OPEN, SPECIALS, UNKNOWN, Style, library_tokenizer
 
 Span = tuple[int, int, int]
@@ -140,7 +139,7 @@ class Tokenizer:
                 say). Left out are those that are there already, and those that are more than one token.
         """
         old = [self.word(id) for id in range(self.specials, self.size)]
-        split = map(self.words, words)
+        split = map(self.runs, words)
         new = dict.fromkeys(tokens[0] for tokens in split if len(tokens) == 1)
         for word in (*SPECIALS[self.style], *old):
             new.pop(word, None)
@@ -168,8 +167,7 @@ class Tokenizer:
 
     def to_json(self) -> str:
         """Return the tokenizer as Hugging Face's tokenizer.json; `artifacts.stored_tokenizer` reads it."""
-        text: str = self._inner.to_str(pretty=False)
-        return text
+        return self._inner.to_str(pretty=False)
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of the words of `text`; -1 for an unknown word in "white-space"."""
@@ -220,26 +218,6 @@ class Tokenizer:
             spans = [(0, 0), *spans]
         return [(i, start, end) for i, (start, end) in zip(ids, spans, strict=True)]
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """Return `ids` as text.
-
-        Padding and the start of a text are left out; an unknown word, and an id outside the vocabulary (such
-        as -1), is `<unk>`; an end of line is a line break. In the style "words" punctuation has the spaces of
-        English. With an open vocabulary this is exactly the encoded text; bytes that are no character give
-        U+FFFD.
-        """
-        spacing = Spacing(self.style)
-        return "".join(spacing.piece(word) for word in self._visible(ids)) + spacing.end()
-
-    def words(self, text: str) -> list[str]:
-        """Return the words of `text` in the form that the vocabulary has, known or not.
-
-        With an open vocabulary these are its tokens.
-        """
-        if self.is_open:
-            return [self.word(id) for id in self.encode(text)]
-        return self.runs(text)
-
     def runs(self, text: str) -> list[str]:
         """Return what is counted of a text to learn a vocabulary: its words; of "char" its characters.
 
@@ -259,7 +237,7 @@ class Tokenizer:
         """Return the bytes to spell the unknown words of a text: those of each word, and one for its end."""
         if self.is_open:
             return 0
-        return sum(utf8_bytes(word) + 1 for word in self.words(text) if self.id(word) is None)
+        return sum(utf8_bytes(word) + 1 for word in self.runs(text) if self.id(word) is None)
 
     def typed(self) -> tuple[list[str], list[int], list[int]]:
         """Return all words, the keys that each costs (`keys_of`), and the ids that are never suggested."""
@@ -320,14 +298,6 @@ class Tokenizer:
             text = _SURROGATES.sub("\ufffd", text)
         # Keras lower-cases by str.lower, which has the Greek final sigma; the normalizer does not.
         return text.lower() if self.style == "keras" and self._lowercase else text
-
-    def _visible(self, ids: Iterable[int]) -> Iterator[str]:
-        hidden = {self.pad, self.start, None if self.style != "keras" else 3}
-        for i in ids:
-            if i == self.end_of_line:
-                yield "\n"
-            elif i not in hidden:
-                yield self.word(i) if 0 <= i < self.size else UNKNOWN
 
 
 def keys_of(word: str) -> int:

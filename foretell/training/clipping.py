@@ -29,7 +29,6 @@ def clipped(gradients: Sequence[Gradient], max_norm: float) -> list[Gradient]:
 
 
 def _summed(slices: tf.IndexedSlices) -> tf.IndexedSlices:
-    """Return a gradient with each of its rows once."""
     rows, place = tf.unique(slices.indices)
     values = tf.math.unsorted_segment_sum(slices.values, place, tf.size(rows))
     return tf.IndexedSlices(values, rows, slices.dense_shape)

@@ -240,16 +240,13 @@ def _calibration(metrics: Metrics) -> str:
         "with <code>classify --abstain-below</code>, a text gets no label if its highest probability is "
         "below the threshold"
     )
+    where = html_text(metrics.get("measured_on") or "validation texts")
     table = _table("Abstaining", rows, head=("Threshold", "Texts with a label", "Accuracy"), caption=caption)
     return (
-        f'<h2>Calibration</h2><p class="soft">Measured on {_where(metrics)}, on which the ensemble weights '
+        f'<h2>Calibration</h2><p class="soft">Measured on {where}, on which the ensemble weights '
         "were chosen too, so these metrics are a little too good. <code>foretell evaluate</code> measures on "
         f'other texts.</p><div class="pair">{draw_reliability(metrics["reliability"])}{_card(table)}</div>'
     )
-
-
-def _where(metrics: Metrics) -> str:
-    return html_text(metrics.get("measured_on") or "validation texts")
 
 
 def _settings(request: Metrics) -> str:

@@ -27,7 +27,6 @@ def tickets(count: int = 120, seed: int = 1) -> list[str]:
 
 
 def label_of(text: str) -> str:
-    """Return the label of one of these texts."""
     return next(label for label in LABELS if any(word in text.split() for word in _WORDS[label]))
 
 

@@ -23,7 +23,6 @@ _SLOW = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Removed",
 
 
 def cases() -> dict[str, Change]:
-    """Return every case by its name."""
     return {
         **_kinds_of_files(),
         **_no_objects(),

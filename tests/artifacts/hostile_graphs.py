@@ -17,7 +17,6 @@ Change = Callable[[Path], object]
 
 
 def content(name: str, value: bytes) -> Change:
-    """Replace a file."""
     return partial(rewrite, name=name, content=value)
 
 

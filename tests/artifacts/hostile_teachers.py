@@ -29,7 +29,6 @@ HARMLESS = (
 
 
 def teachers() -> dict[str, Change]:
-    """Return every case by its name."""
     return {**_graphs(), **_tokenizers(), **_models(), **_missing()}
 
 

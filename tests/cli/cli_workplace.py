@@ -40,9 +40,7 @@ Run = Callable[..., Answer]
 
 
 def settings_of(model: Path) -> dict[str, object]:
-    """Return the settings that a model directory records."""
-    settings: dict[str, object] = json.loads((model / "config.json").read_text())["settings"]
-    return settings
+    return json.loads((model / "config.json").read_text())["settings"]
 
 
 def reviews() -> Iterator[str]:
@@ -73,5 +71,4 @@ def report_of(answer: Answer) -> dict[str, Any]:
 
 
 def as_stdin(text: str | bytes) -> io.TextIOWrapper:
-    """Return a stand-in for standard input."""
     return io.TextIOWrapper(io.BytesIO(text if isinstance(text, bytes) else text.encode()), encoding="utf-8")

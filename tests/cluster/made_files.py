@@ -38,6 +38,5 @@ def rows_in(out: Path) -> Iterator[dict[str, Any]]:
 
 
 def rows_of(part: Path) -> list[dict[str, Any]]:
-    """Return the rows of a part."""
     with part.open(newline="") as file:
         return list(csv.DictReader(file)) if part.suffix == ".csv" else [json.loads(line) for line in file]

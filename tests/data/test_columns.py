@@ -57,7 +57,6 @@ HEADERS = {
 
 
 def cell(kind: str, row: int, column: int) -> str:
-    """Return a cell of a made-up table."""
     number = (row * 31 + column * 17) * 7919 % 9973
     forms = {
         "t": f"This is text number {number}, about it", "i": f"id{row}", "r": f"name{number % 23}",

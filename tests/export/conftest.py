@@ -41,7 +41,6 @@ def ort_web() -> Path:
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """The command of Node.js."""
     found = shutil.which("node")
     if found is None:
         pytest.skip("needs Node.js on PATH")

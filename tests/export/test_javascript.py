@@ -40,8 +40,7 @@ def in_javascript(node: str, folder: Path, tokenizer: Tokenizer, texts: list[str
     given = {
         "vocabulary": json.loads(tokenizer.to_json()), "rules": token_rules(tokenizer), "texts": texts,
     }  # fmt: skip
-    output: dict[str, list[object]] = run(node, folder, SCRIPT, given)
-    return output
+    return run(node, folder, SCRIPT, given)
 
 
 def run(node: str, folder: Path, script: str, given: object) -> Any:

@@ -18,13 +18,14 @@ import pytest
 from export_workplace import MODELS, TEXTS, TWO, Copies, exported, padded, tfidf_inputs
 
 from foretell import machine
+from foretell.arrays import Floats
 from foretell.artifacts.directory import read_model
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, MissingExtraError, SettingsError, UsageError
 from foretell.export import check, model_export
 from foretell.export.formats import files_of, read_back
 from foretell.export.model_export import export_model, write_export
-from foretell.export.source import Rows, Source
+from foretell.export.source import Source
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 
@@ -153,7 +154,7 @@ def test_a_difference_above_the_tolerance_is_refused(
     texts = ["the mind", "adapts"]
     rows = iter(source.answers(texts).astype(np.float64))
 
-    def answer(*_: object) -> Rows:
+    def answer(*_: object) -> Floats:
         return next(rows)[None] + np.array([[0.0, shift]])
 
     if accepted:

@@ -60,7 +60,6 @@ class Hub:
         return repository
 
     def downloads(self) -> list[str]:
-        """Return the names of the files that were downloaded."""
         return [line.rsplit("/", 1)[1] for line in self.requests if re.match("GET .*/resolve/", line)]
 
 

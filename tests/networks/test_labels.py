@@ -22,10 +22,6 @@ def small(preset: str, **changes):
     return with_changes(LABELS_PRESETS[preset], {**SMALL, **changes})
 
 
-def some_ids(rng, shape):
-    return rng.integers(1, 30, shape).astype(np.int32)
-
-
 def test_article_layers_are_the_articles():
     model = labels_network(ARTICLE, 1000, 2)
     embedding, drop_1, lstm, dense, drop_2, output = model.layers

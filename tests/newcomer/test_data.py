@@ -33,21 +33,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = tmp_path_factory.mktemp("newcomer")
     texts = {
         "tickets.csv": csv_of(*HEADER),
-        "nolabel.csv": csv_of("id", "body"),
-        "numbers.csv": csv_of("body", "stars").replace("stars", "minutes"),
         "stars.csv": csv_of("body", "stars", "vip"),
         "onelabel.csv": "".join(f"{line}\n" for line in ("body,team", *["a text,billing"] * 30)),
         "semicolons.csv": csv_of("body", "team", delimiter=";"),
         "issues.csv": "text,labels\n" + "a text,bug;slow\nmore,slow\nand,bug\nso,slow;bug\n" * 5,
         "title.csv": "Tickets of the first quarter\nbody,team\na text,x\nanother,y\n",
-        "empty.csv": "",
         "notes.txt": "A first line, with a comma\nThe text, label and so on\n",
         "deep.jsonl": '{"text": ' + "[" * 100_000 + "\n",
         "deep.toml": "minutes = " + "[" * 100_000,
     }
     for name, text in texts.items():
         (here / name).write_text(text, encoding="utf-8")
-    (here / "x.pdf").write_bytes(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj<<>>endobj\n")
     (here / "flat").mkdir()
     (here / "flat" / "0.txt").write_text("a text")
     title = ["Tickets Q1", *[None] * 5]
@@ -64,17 +60,13 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 REFUSED = {
-    "nolabel.csv": "found only 'id', which is nearly unique; name it with --label COLUMN",
-    "numbers.csv": "found only 'minutes', which holds numbers; name it with --label",
     "tickets.csv": "several that could be: vip, team, stars; name it with --label COLUMN",
     "tickets.csv --text body --label id": "60 different labels for 60 texts; name another column with",
     "tickets.csv --text bdy": "did you mean --text body ",
     "messy.xlsx --sheet Sumary": "expected a sheet named 'Sumary', found Tickets Q1, Summary",
     "title.csv": "name the row of the header with --header-row N",
     "onelabel.csv": "expected two labels or more, found only 'billing', 30 times",
-    "empty.csv": "found nothing: it is empty",
     "flat": "expected a folder for each label, found 0.txt",
-    "x.pdf": "found a PDF document; save its text as a .txt file",
     "notes.txt": "found plain lines of text; give the file the ending of its format",
     "deep.jsonl": "deep.jsonl, line 1, column 1: expected one JSON value on the line",
     "stars.csv --vectors notes.txt": "notes.txt: expected word vectors (GloVe .txt",

@@ -46,7 +46,6 @@ class ServiceProcess:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208
 
     def logged(self) -> list[dict[str, Any]]:
-        """Return the lines of its log."""
         return [json.loads(line) for line in self.log.read_text().splitlines()[1:]]
 
 
@@ -93,7 +92,6 @@ class Answer:
     seconds: float
 
     def json(self) -> Any:
-        """Return the body."""
         return json.loads(self.body)
 
     def code(self) -> str:
@@ -158,7 +156,6 @@ class Client:
         await asyncio.sleep(0)
 
     def close(self) -> None:
-        """End the connection."""
         if self._writer is not None:
             self._writer.transport.abort()
         self._reader = self._writer = None

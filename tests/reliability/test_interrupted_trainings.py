@@ -56,7 +56,6 @@ class Trainings:
         return Child("reliability.trainings:main", *given, output=self.folder / "output").wait()
 
     def said(self) -> str:
-        """Return the output of the last training."""
         return (self.folder / "output").read_text()
 
     def interrupt(self, out: Path, resume: bool, stage: str, seconds: float, number: int) -> int:

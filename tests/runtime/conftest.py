@@ -75,8 +75,7 @@ def any_words(request: pytest.FixtureRequest, open_vocabulary: Callable[[str], W
     """A model of each kind of token in turn."""
     if request.param in ("subword", "char"):
         return open_vocabulary(request.param)
-    runtime: WordsRuntime = request.getfixturevalue(request.param)
-    return runtime
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -69,11 +69,9 @@ class Running:
     server: Server
 
     def post(self, path: str, body: Any, **how: Any) -> httpx.Response:
-        """Post JSON."""
         return self.http.post(path, json=body, **how)
 
     def connect(self) -> socket.socket:
-        """Return a raw connection."""
         host, _, port = self.url.removeprefix("http://").partition(":")
         return socket.create_connection((host, int(port)), timeout=10)
 

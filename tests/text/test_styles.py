@@ -61,7 +61,7 @@ SPLIT = [
 @pytest.mark.parametrize(("text", "words"), SPLIT)
 def test_words(text: str, words: str) -> None:
     tokenizer = trained([text], "words")
-    assert tokenizer.words(text) == words.split(" ")
+    assert tokenizer.runs(text) == words.split(" ")
     spans = tokenizer.encode_with_offsets(text)
     assert [text[start:end] for _, start, end in spans] == words.split(" ")
     assert [id for id, _, _ in spans] == tokenizer.encode(text)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from foretell.data.label_types import json_value
+from foretell.readable import card, percent
 
 EMPTY = "empty"
 UNKNOWN_WORDS = "mostly unknown words"
@@ -62,9 +63,6 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         """Return the label, its probability and the most probable labels, for notebooks."""
-        # Imported here: predictions need no HTML.
-        from foretell.readable import card, percent
-
         by_probability = sorted(self.probabilities.items(), key=lambda item: -item[1])
         rows = [(str(label), percent(probability)) for label, probability in by_probability[:_ROWS_SHOWN]]
         if notes := "; ".join(filter(None, (self.reason, *self.flags))):

@@ -91,6 +91,6 @@ class _Beginning:
     def _unknown_keys(self) -> Iterator[int]:
         """Yield the keys of each unknown word of the lines that were kept."""
         for text in self._lines:
-            for word in self._tokenizer.words(text):
+            for word in self._tokenizer.runs(text):
                 if self._tokenizer.id(word) in (None, self._tokenizer.unknown):
                     yield keys_of(word)

@@ -220,7 +220,6 @@ class ReadStates:
         return 0, None
 
     def keep(self, key: bytes, state: State) -> None:
-        """Keep a state."""
         self._states[key] = state
         self._use(key)
         while len(self._states) > self._max_states:

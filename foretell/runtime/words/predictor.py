@@ -281,7 +281,7 @@ class Endings:
         is_character = ends_in_word and of_words and in_unspaced_script(run[starts[-1]])
         for start in starts[-1:] if is_character else starts:
             before = text[: len(text) - len(run) + start]
-            beginning = "".join(self._tokenizer.words(run[start:]))
+            beginning = "".join(self._tokenizer.runs(run[start:]))
             ids = self.ids(beginning)
             # A character alone, without marks, is finished.
             if len(ids) and not (is_character and self._are_all(beginning, ids)):

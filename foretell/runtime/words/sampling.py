@@ -89,8 +89,7 @@ def log_probabilities_of(logits: Logits, words: TokenIds) -> LogProbabilities:
     if not (sums.min() > MIN_SUM and sums.max() < np.inf):
         highest = _highest(logits)
         sums, given = _sum_of_exp(logits - highest), given - highest[:, 0]
-    logp: LogProbabilities = given - np.log(sums)
-    return logp
+    return given - np.log(sums)
 
 
 def _highest(logits: Logits) -> Logits:
@@ -185,8 +184,7 @@ def keep_min_p(logp: LogProbabilities, p: float) -> LogProbabilities:
     """Keep the words whose probability is at least `p` times the highest one (Nguyen et al. 2024)."""
     if p == 0.0:
         return logp
-    kept: LogProbabilities = np.where(logp >= logp.max() + math.log(p), logp, logp.dtype.type(-np.inf))
-    return kept
+    return np.where(logp >= logp.max() + math.log(p), logp, logp.dtype.type(-np.inf))
 
 
 def _keep_best(logp: LogProbabilities, size: int, threshold: np.floating) -> LogProbabilities:

@@ -183,7 +183,6 @@ def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable
 
 
 def unknown_word(found: str) -> DataError:
-    """Return the error of a word without an id."""
     return DataError(
         expected="words of the vocabulary: tokens split at white space have no unknown word",
         found=found,

@@ -84,7 +84,6 @@ class Pieces:
         self._begun = len(begun)
 
     def add(self, id: int) -> str:
-        """Return the piece that this id adds."""
         piece = self._spacing.piece(self._visible(id))
         if self._spaced:
             written = piece if self._tokenizer.is_open else piece.lstrip(" ")
@@ -93,7 +92,6 @@ class Pieces:
         return piece
 
     def copy(self) -> Pieces:
-        """Return an independent copy."""
         other = copy.copy(self)
         other._spacing = copy.deepcopy(self._spacing)
         return other
@@ -145,10 +143,9 @@ class Writing(Iterator[Written]):
                 yield waiting.pop()
                 continue
             text = "".join(word.text for word in waiting)
-            end = stops_at(text, stop)
-            if end is not None:
+            if ends := [at for each in stop if (at := text.find(each)) >= 0]:
                 self.finished = "stop"
-                yield from _up_to(waiting, end)
+                yield from _up_to(waiting, min(ends))
                 return
             # Characters in which no stop can begin.
             safe = len(text) - begun_at_end(text, stop)
@@ -161,11 +158,6 @@ class Writing(Iterator[Written]):
     def _written(self, chosen: Chosen, text: str) -> Written:
         likeliest = tuple(Candidate(self._word(id), p) for id, p in chosen.likeliest)
         return Written(self._word(chosen.id), text, chosen.log_probability, likeliest)
-
-
-def stops_at(text: str, stop: Sequence[str]) -> int | None:
-    """Return where the first of the texts `stop` begins in `text`; None where it contains none."""
-    return min((at for each in stop if (at := text.find(each)) >= 0), default=None)
 
 
 def begun_at_end(text: str, stop: Sequence[str]) -> int:

@@ -169,7 +169,6 @@ class Generation:
         }
 
     def _options(self) -> dict[str, Any]:
-        """Return the options of `WordsRuntime.write`."""
         body = self._body
         stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
         same = ("top_k", "min_p", "repetition_penalty", "avoid_unknown", "unfinished", "cache")
@@ -298,7 +297,6 @@ class EventStream(StreamingResponse):
         self._service, self._deadline, self._on_end = service, deadline, on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events."""
         try:
             async with self._service.time_limit(self._deadline):
                 await super().__call__(scope, receive, send)
@@ -312,5 +310,4 @@ class EventStream(StreamingResponse):
 
 
 def event(data: bytes) -> bytes:
-    """Return one server-sent event."""
     return b"data: %s\n\n" % data

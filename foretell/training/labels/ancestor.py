@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, with_changes
 from foretell.errors import UsageError
+from foretell.networks import Network, set_weights, weights_of
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
@@ -29,9 +30,6 @@ from foretell.training.labels.members import Chosen, scores_of
 from foretell.training.labels.rows import Rows
 from foretell.training.labels.tokens import Tokens
 from foretell.training.options import check_unchanged
-
-if TYPE_CHECKING:
-    from foretell.networks import Network
 
 _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units")
 """Settings that the weights and the tokens of a model depend on: they stay as they are."""
@@ -107,8 +105,6 @@ def take_over_classifier(network: Network, labels: Sequence[str], old: Model) ->
     Embeddings of new words stay random, with the spread of the old ones. A new label starts from the mean of
     the old labels' weights.
     """
-    from foretell.networks import set_weights, weights_of
-
     weights, theirs = weights_of(network), old.weights
     first, had = old.tokenizer.specials, list(old.labels or [])
     shared = min(len(theirs["embedding"]), len(weights["embedding"]))

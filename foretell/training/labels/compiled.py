@@ -16,6 +16,7 @@ import numpy as np
 from foretell.arrays import Array, Float32s, Int32s, Int64s, Integers, Probabilities
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings
+from foretell.networks import weights_of
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.stages import Training
 from foretell.training.labels.tokens import LabelledTokens, TokenizedTexts
@@ -84,8 +85,7 @@ def padded(texts: TokenizedTexts, places: Integers, length: int | None) -> Int32
     start, end = texts.starts[places, None], texts.starts[places + 1, None]
     at = start + np.arange((end - start).max()) if length is None else end + np.arange(-length, 0)
     inside = (at >= start) & (at < end)
-    ids: Int32s = np.where(inside, texts.ids[np.where(inside, at, 0)], np.int32(0))
-    return ids
+    return np.where(inside, texts.ids[np.where(inside, at, 0)], np.int32(0))
 
 
 class CompactNetwork:
@@ -110,7 +110,6 @@ class CompactNetwork:
         soft: bool = False,
         balance: Balance | None = None,
     ) -> None:
-        from foretell.networks import weights_of
         from foretell.networks.labels import labels_network
 
         self.embeddings: Float32s = weights_of(whole)[_EMBEDDING]
@@ -185,8 +184,6 @@ class CompactNetwork:
 
     def weights(self) -> Weights:
         """Return the weights by name, with the embeddings of all words."""
-        from foretell.networks import weights_of
-
         found = weights_of(self.model)
         embeddings = self.embeddings.copy()
         embeddings[self._words] = found[_EMBEDDING]

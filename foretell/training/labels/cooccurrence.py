@@ -116,8 +116,7 @@ def _near(
             weight = (window + 1 - distance) / window if by_distance else 1.0
             weights = np.full(len(left), weight, np.float32)
             after = after + sparse.coo_array((weights, (left, right)), shape=(size, size)).tocsr()
-    both: sparse.csr_array = (after + after.T).tocsr()[:, : min(size, MAX_CONTEXTS)]
-    return both
+    return (after + after.T).tocsr()[:, : min(size, MAX_CONTEXTS)]
 
 
 def _associations(near: sparse.csr_array) -> sparse.csr_array:

@@ -141,5 +141,4 @@ def _one_over_length(rows: Float32s) -> np.float32:
 
 
 def _idf(in_texts: Integers, n_texts: int) -> Float32s:
-    idf: Float32s = (np.log((1 + n_texts) / (1 + in_texts)) + 1).astype(np.float32)
-    return idf
+    return (np.log((1 + n_texts) / (1 + in_texts)) + 1).astype(np.float32)

@@ -260,8 +260,7 @@ class MatrixFit(ABC):
         """Return the scores [text, column] of a fitted model for some of the texts."""
         if not np.array_equal(self._scored[0], rows):
             self._scored = rows, self.values(rows)
-        scores: Float32s = self._scored[1] @ model.weights + model.bias
-        return scores
+        return self._scored[1] @ model.weights + model.bias
 
 
 class LogisticFit(MatrixFit):

@@ -136,8 +136,7 @@ class SeveralLabels:
 
     def row_weights(self, targets: Targets, weights: Float64s) -> Float64s:
         """Return the weight of each text for each label, 0 where it is unknown."""
-        known: Float64s = weights[:, None] * ~np.isnan(targets)
-        return known
+        return weights[:, None] * ~np.isnan(targets)
 
     def of_scores(self, scores: Floats) -> Logits:
         """Return log-odds, which scores and sums of members are."""
@@ -255,8 +254,7 @@ def _cells(targets: Targets, members: Sequence[Logits] | Logits) -> tuple[Float6
 
 
 def _clipped(logits: Logits) -> Logits:
-    clipped: Logits = np.clip(logits, -MAX_LOGIT, MAX_LOGIT)
-    return clipped
+    return np.clip(logits, -MAX_LOGIT, MAX_LOGIT)
 
 
 def _minimum(

@@ -95,8 +95,7 @@ class _GenerativeFit(MatrixFit):
     @cached_property
     def _label_sums(self) -> Float64s:
         """The values of each label's texts together, [label, feature]."""
-        sums: Float64s = (self.features.T @ (self.weights[:, None] * self.targets)).T.astype(np.float64)
-        return sums
+        return (self.features.T @ (self.weights[:, None] * self.targets)).T.astype(np.float64)
 
 
 class ComplementFit(_GenerativeFit):

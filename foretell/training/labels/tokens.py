@@ -53,7 +53,6 @@ class TokenizedTexts:
         )
 
     def followed_by(self, others: TokenizedTexts) -> TokenizedTexts:
-        """Return these texts and then the others."""
         starts = np.concatenate([self.starts, self.starts[-1] + others.starts[1:]])
         return TokenizedTexts(ids=np.concatenate([self.ids, others.ids]), starts=starts)
 

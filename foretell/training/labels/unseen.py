@@ -65,7 +65,6 @@ class Unseen:
     outputs: Outputs
 
     def of(self, rows: Mask) -> Unseen:
-        """Return the predictions of some of the texts."""
         network, linear = (None if each is None else each[rows] for each in (self.network, self.linear))
         texts, targets, fold_of = list(compress(self.texts, rows)), self.targets[rows], self.fold_of[rows]
         return replace(self, texts=texts, targets=targets, network=network, linear=linear, fold_of=fold_of)

@@ -29,7 +29,6 @@ class Trainer:
         self._carried: States = ()
 
     def train(self, weights: Weights, batches: Sequence[Batch]) -> Trained:
-        """Train from these weights."""
         set_weights(self._network, weights)
         self._carried = self._carried or self._network.first_states(len(batches[0].ids))
         means = []

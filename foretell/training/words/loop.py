@@ -222,7 +222,6 @@ class Loop:
         self.time.step_done()
 
     def _batch(self, step: int, worker: int = 0) -> Batch:
-        """Return what one worker does in a step."""
         settings, number = self.settings, step * self.workers + worker
         pass_number, window = divmod(step, self.plan.windows)
         # Each pass enters the corpus at another token, so that windows and empty states differ.
@@ -319,7 +318,6 @@ class Loop:
         return math.ceil(self.state.step / self.epoch_steps)
 
     def _speed(self) -> float:
-        """Return words per second, over all steps."""
         return self.state.step * self.words_a_step / max(1e-9, time.monotonic() - self._began)
 
     def _log(self, **values: float) -> None:

@@ -101,7 +101,6 @@ class State:
         return {**{f"best/{name}": value for name, value in self.best_weights.items()}, **states}
 
     def values(self) -> dict[str, object]:
-        """Return the plain values of a checkpoint."""
         values = dataclasses.asdict(dataclasses.replace(self, carried=(), best_weights={}))
         return {name: value for name, value in values.items() if name not in ("carried", "best_weights")}
 

@@ -312,8 +312,7 @@ def sampled_loss(network: LstmNetwork, hidden: Tensor, targets: Tensor, count: i
     others = network.logits_of(hidden, words, -tf.math.log(chances))
     # A draw that is the row's own target would count it twice.
     is_own = words[None, :] == targets[:, None]
-    loss: Tensor = _cross_entropy(network.logit_of_own(hidden, targets), others, is_own)
-    return loss
+    return _cross_entropy(network.logit_of_own(hidden, targets), others, is_own)
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]

@@ -112,7 +112,6 @@ class LoopTime:
         self._reserve()
 
     def saved(self, seconds: float) -> None:
-        """Note how long a checkpoint took."""
         self._save = seconds
 
     def ended(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from foretell.arrays import Floats, Integers
 from foretell.metrics import perplexity_of
 from foretell.ngrams.cache import ContinuousCache, fill, probabilities
 from foretell.ngrams.kneser_ney import Interpolation
@@ -35,7 +35,7 @@ _MAX_WEIGHT = 0.95
 
 
 def interpolate(
-    network_logs: NDArray[np.floating], kneser_ney: KneserNeyFit, listener: Listener
+    network_logs: Floats, kneser_ney: KneserNeyFit, listener: Listener
 ) -> tuple[Interpolation, dict[str, float]]:
     """Fit the interpolation weights to the network's log-probabilities of the tokens of `kneser_ney.logs`.
 
@@ -53,10 +53,7 @@ def interpolate(
 
 
 def fit_interpolation(
-    network: NDArray[np.floating],
-    kneser_ney: NDArray[np.floating],
-    lengths: NDArray[np.integer],
-    max_length: int,
+    network: Floats, kneser_ney: Floats, lengths: Integers, max_length: int
 ) -> Interpolation:
     """Return the weights that maximise the likelihood of a text, by expectation-maximisation.
 
@@ -70,7 +67,7 @@ def fit_interpolation(
     )
 
 
-def _weight(odds: NDArray[np.floating], prior: float, prior_count: float) -> float:
+def _weight(odds: Floats, prior: float, prior_count: float) -> float:
     """Return the weight of the Kneser–Ney model; its prior is worth `prior_count` predictions."""
     weight = prior
     for _ in range(_ITERATIONS):
@@ -81,12 +78,9 @@ def _weight(odds: NDArray[np.floating], prior: float, prior_count: float) -> flo
 
 
 def fit_cache(
-    model_logs: NDArray[np.floating],
-    hidden: NDArray[np.floating],
-    words: NDArray[np.integer],
-    listener: Listener,
+    model_logs: Floats, hidden: Floats, words: Integers, listener: Listener,
     is_over: Callable[[], bool] = lambda: False,
-) -> tuple[ContinuousCache, float]:
+) -> tuple[ContinuousCache, float]:  # fmt: skip
     """Return the θ of a grid and the weight that maximise the likelihood of a text of words [token].
 
     It is given by the log-probabilities without a cache, [token], and the hidden values before the words,
@@ -109,9 +103,7 @@ def fit_cache(
     return best, 1 - perplexity / before
 
 
-def fit_weight(
-    model_logs: NDArray[np.floating], cached: NDArray[np.floating], filled: NDArray[np.floating]
-) -> float:
+def fit_weight(model_logs: Floats, cached: Floats, filled: Floats) -> float:
     """Return the λ that maximises the likelihood of a text, with a prior.
 
     All are [token]: log-probabilities without a cache, probabilities by it, and the part of λ that it has.

@@ -24,7 +24,6 @@ def log_probability(runtime: WordsRuntime, ids: list[int], start: int = 1) -> fl
 
 
 def prompt_ids(runtime: WordsRuntime, text: str = PROMPT) -> list[int]:
-    """Return the ids of a prompt of one line."""
     return [end_of_line(runtime), *runtime.tokenizer.encode(text)]
 
 

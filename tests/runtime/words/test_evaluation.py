@@ -20,7 +20,7 @@ def by_definition(runtime: WordsRuntime, cache: int) -> dict[str, float]:
     tokenizer, network = runtime.tokenizer, runtime.network_for(cache)
     read, hits, keys, cost = [tokenizer.end_of_line], [], 0, 0
     typed = [
-        (word, tokenizer.id(word)) for line in LINES if line for word in [*tokenizer.words(line), "<eos>"]
+        (word, tokenizer.id(word)) for line in LINES if line for word in [*tokenizer.runs(line), "<eos>"]
     ]
     for word, id in typed:
         logits, _ = network.read(read)

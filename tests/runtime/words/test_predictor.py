@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import decoded
 
 from foretell.errors import DataError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -31,7 +32,7 @@ def test_temperature_zero_is_greedy_and_carries_its_state(lstm: WordsRuntime, pe
         logp = sampling.penalize_repetition(logp_after(lstm, ids), np.array(ids), penalty)
         logp[[tokenizer.pad, tokenizer.unknown]] = -np.inf
         ids.append(int(logp.argmax()))
-    whole = tokenizer.decode(ids[1:])
+    whole = decoded(tokenizer, ids[1:])
     pieces = list(lstm.complete(PROMPT, words=12, temperature=0, repetition_penalty=penalty))
     assert len(pieces) == len(ids) - start
     assert PROMPT + "".join(pieces) == whole

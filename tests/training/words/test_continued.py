@@ -33,7 +33,6 @@ def new_text() -> Corpus:
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model directory."""
     out = tmp_path_factory.mktemp("models") / "old"
     trained(phrases(), SETTINGS, out)
     return out
