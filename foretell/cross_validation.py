@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from itertools import compress
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin, clone
 
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
@@ -21,18 +21,18 @@ from foretell.training.labels.tokens import targets_of
 
 
 def cross_validate(
-    classifier: ClassifierMixin, examples: Examples, settings: LabelsSettings, n_folds: int, *,
+    new: Callable[[], Any], examples: Examples, settings: LabelsSettings, n_folds: int, *,
     by: Column | None, costs: Costs | None, positive: str | None, listener: Listener,
 ) -> dict[str, Any]:  # fmt: skip
-    """Train a copy of a classifier without each fold of the texts, and measure its answers to the fold.
+    """Train a classifier without each fold of the texts, and measure its answers to the fold.
 
     Every label is spread evenly over the folds, and texts that differ only in case and white space stay
     together. Texts of a label with one such text are in training always, and get no answer.
 
     Args:
-        classifier: a `TextClassifier` with the parameters of each copy; it stays as it is.
+        new: returns an untrained `Classifier`.
         examples: texts with labels.
-        settings: of each copy; a limit in minutes is that of each training.
+        settings: of each of them; a limit in minutes is that of each training.
         n_folds: number of folds, 2 or more.
         by: a value for each text.
         costs: of the two mistakes of a model with two labels: adds the threshold that costs least.
@@ -59,7 +59,7 @@ def cross_validate(
         part = examples.select(np.flatnonzero(rows).tolist(), f"{examples.name} without fold {fold + 1}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TooFewTextsWarning)
-            model = clone(classifier).set_params(verbose=0).fit(part)
+            model = new().fit(part)
         known = np.array([names.index(name) for name in part.label_names])
         found = model.predict_proba(list(compress(examples.texts, held)))
         answers[np.ix_(np.flatnonzero(held), known)] = found

@@ -1,11 +1,10 @@
-"""Numbers and texts for people; HTML for notebooks and pages, which has no scripts and loads nothing."""
+"""Numbers and texts for people."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterable
-from html import escape
 from typing import SupportsFloat
 
 # Control characters but tab and newline, the embeddings and isolates that reverse the text around them, and
@@ -14,7 +13,6 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud80
 
 # The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-_CELL = "text-align:left;vertical-align:top"
 
 
 def percent(part: float) -> str:
@@ -104,50 +102,3 @@ def _picture(match: re.Match[str]) -> str:
     code = ord(match[0])
     # U+2400 and following are pictures of the C0 controls: ␛ for escape.
     return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
-
-
-def frame(page: str, height: int = 480) -> str:
-    """Return a whole HTML page in a frame, so that its style does not reach the notebook, nor scripts run.
-
-    Args:
-        page: the HTML of the page.
-        height: of the frame, in pixels.
-    """
-    return (
-        f'<iframe sandbox="" srcdoc="{escape(page)}" width="100%" height="{height}" '
-        'style="border:0" title="foretell"></iframe>'
-    )
-
-
-def card(title: str, rows: Iterable[tuple[str, str]]) -> str:
-    """Return a title and a table of names and values; all of it is escaped."""
-    body = "".join(
-        f'<tr><th style="{_CELL}">{html_text(name)}</th><td style="{_CELL}">{html_text(value)}</td></tr>'
-        for name, value in rows
-    )
-    return f"<div><strong>{html_text(title)}</strong><table>{body}</table></div>"
-
-
-def html_text(value: object, most: int = 10_000) -> str:
-    """Escape a text, cut it after `most` characters, and isolate it: it cannot reorder the text around it."""
-    text = visible(str(value))
-    text = text if len(text) <= most else f"{text[:most].rstrip()} …"
-    return f"<bdi>{escape(text)}</bdi>"
-
-
-def html_page(title: str, style: str, parts: Iterable[str]) -> str:
-    """Return a page that is safe to open and to mail: its policy permits only its own style, by hash."""
-    import base64
-    import hashlib
-
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(visible(title))}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(filter(None, parts))
-        + "\n</main>\n</body>\n</html>\n"
-    )

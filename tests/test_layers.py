@@ -26,7 +26,7 @@ EVERY = [
 ]
 """All modules but those that define or train a network in TensorFlow: `load_tensorflow` comes before them."""
 
-_HEAVY = ("training", "text_classifier", "cross_validation", "teachers")
+_HEAVY = ("training", "classifier", "text_classifier", "cross_validation", "teachers")
 LIGHT = [name for name in EVERY if not name.startswith(tuple(f"foretell.{each}" for each in _HEAVY))]
 """What predicting, the service and the command line import at their start."""
 

@@ -21,7 +21,8 @@ from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
 from foretell.errors import DataError, ForetellError
 from foretell.machine import usable_processors
-from foretell.readable import card, csv_cell, frame, from_csv_cell, json_line, visible
+from foretell.readable import csv_cell, from_csv_cell, json_line, visible
+from foretell.runtime.html import card, frame
 from foretell.training.report import Report, report_of
 from tests.builders import random_model
 

@@ -33,7 +33,7 @@ PARTS = {
     "foretell/training/labels": Budget(5_000, 5_000),
     "foretell/training/words": Budget(2_690, 2_700),
     "foretell/training/*.py": Budget(1_700, 1_700),
-    "foretell/runtime": Budget(3_650, 3_700),
+    "foretell/runtime": Budget(3_690, 3_700),
     "foretell/networks": Budget(1_600, 1_600),
     "foretell/artifacts": Budget(2_140, 2_200),
     "foretell/data": Budget(3_600, 3_600),
@@ -46,11 +46,11 @@ PARTS = {
     "tests": Budget(28_000, 28_000),
     "bench": Budget(3_000, 3_000),
 }
-MODULES, ANY = Budget(225, 250), Budget(89, 250)
+MODULES, ANY = Budget(227, 250), Budget(90, 250)
 LINES_OF_A_MODULE, LINES_OF_A_FUNCTION = 400, 40
 LONGER = {
     "foretell/config.py": Budget(500, 500),
-    "foretell/text_classifier.py": Budget(465, 500),
+    "foretell/classifier.py": Budget(440, 500),
 }
 """Modules and functions that are longer than others may be."""
 

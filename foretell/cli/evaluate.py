@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.inputs import local_model, open_model, text_classifier
+from foretell.cli.inputs import local_model, open_model
 from foretell.cli.options import (
     ANY_RECORDS,
     AS_TEXT,
@@ -128,9 +128,11 @@ def _measured_labels(
     opened: Model, data: str, reading: LabelledInput, breakdown: Breakdown, costs: dict[str, float] | None
 ) -> Report:
     """Return the report of a classifier; a warning is a note."""
+    from foretell.classifier import Classifier
     from foretell.runtime.labels.classifier import LabelsRuntime
 
-    classifier = text_classifier().from_runtime(LabelsRuntime(opened)).set_params(verbose=1)
+    classifier = Classifier.from_runtime(LabelsRuntime(opened))
+    classifier.verbose = 1
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SeenTextsWarning)
         report: Report = classifier.evaluate(

@@ -16,7 +16,6 @@ from foretell.hub.client import address_of, is_address, parse
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
     from foretell.data.records import Record
-    from foretell.text_classifier import TextClassifier
 
 STDIN = "-"
 
@@ -150,15 +149,6 @@ def name_of(model: str) -> str:
     if is_address(model):
         return parse(model).repository.partition("/")[2]
     return Path(model).resolve().name
-
-
-def text_classifier() -> type[TextClassifier]:
-    """Import the classifier without pandas, as before a training (`foretell.training.quiet`)."""
-    from foretell.training.quiet import without
-
-    with without("pandas"):
-        from foretell.text_classifier import TextClassifier
-    return TextClassifier
 
 
 def open_model(model: str) -> Model:

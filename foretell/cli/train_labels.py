@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.inputs import local_model, text_classifier
+from foretell.cli.inputs import local_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Name, Output, Several, expect
 from foretell.cli.output import show_notes
 from foretell.cli.setting_flags import LabelsOptions, given
@@ -87,6 +87,7 @@ def train_labels(
             imdb, or a data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
     """
     more.check(data)
+    from foretell.classifier import Classifier
     from foretell.data.decode import existing
     from foretell.data.examples import unlabelled_texts
 
@@ -97,7 +98,7 @@ def train_labels(
     with warnings.catch_warnings():
         # `finish` says the same.
         warnings.simplefilter("ignore", TooFewTextsWarning)
-        text_classifier()(training.preset, **given(options), verbose=1).fit(
+        Classifier(training.preset, **given(options), verbose=1).fit(
             data or [], None if data else [],
             unlabelled=texts if more.unlabelled else None, valid=more.valid, vectors=more.vectors,
             teacher=more.teacher if more.soft is None else existing(more.soft),

@@ -15,7 +15,8 @@ from foretell.artifacts.replacement import new_file
 from foretell.data.examples import Examples
 from foretell.data.records import Reading
 from foretell.errors import UsageError
-from foretell.readable import card, html_page, html_text, listed, pairs, percent
+from foretell.readable import listed, pairs, percent
+from foretell.runtime.html import card, html_page, html_text
 from foretell.surveying.corrections import accepted_above, write_corrected
 from foretell.surveying.counts import NAMES_SHOWN, ColumnCounts, Rows, TokenLengths, counted, dropped_rows
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError

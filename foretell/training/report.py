@@ -18,7 +18,8 @@ from typing import Any
 
 from foretell.artifacts.manifest import RUN
 from foretell.metrics.shown import by_chance, count, majority_of, number, result_of, rows_of, tiles_of
-from foretell.readable import frame, html_page, html_text, pairs, percent, visible
+from foretell.readable import pairs, percent, visible
+from foretell.runtime.html import frame, html_page, html_text
 from foretell.training.curves import Record, draw_curves, draw_reliability
 
 REPORT = "report.html"

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.replacement import new_file
-from foretell.readable import frame, html_page, percent, visible
+from foretell.readable import percent, visible
+from foretell.runtime.html import frame, html_page
 
 LEVELS = 8
 # The smallest effect, in nats, that has the strongest colour: small effects stay pale in every text.

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from foretell.data.label_types import json_value
-from foretell.readable import card, percent
+from foretell.readable import percent
+from foretell.runtime.html import card
 
 EMPTY = "empty"
 UNKNOWN_WORDS = "mostly unknown words"

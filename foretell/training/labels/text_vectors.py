@@ -35,8 +35,7 @@ from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.linear_fit import influential, matrix_of
-from foretell.training.labels.logistic import Check, ignore
-from foretell.training.quiet import without
+from foretell.training.labels.logistic import Check, Fitted, LogisticFit, ignore
 
 F = np.float32
 U = np.uint64
@@ -65,9 +64,6 @@ _MIN_DRAWN = 0.004
 _CONFIDENCE = 0.03
 """C of the logistic regression (scikit-learn); a third or three times this value does as well."""
 
-_NEVER = -14.0
-"""The logit of a label without any text."""
-
 _PARTS = 8
 _TABLE = 1 << 20
 
@@ -85,14 +81,9 @@ class Vectors:
 
 
 def make_vectors(
-    counted: CountedTexts,
-    soft: Float32s,
-    *,
-    seed: int,
-    width: int = WIDTH,
-    seconds: float = math.inf,
-    check: Check = ignore,
-) -> Vectors:
+    counted: CountedTexts, soft: Float32s, *, seed: int, width: int = WIDTH, seconds: float = math.inf, check:
+    Check = ignore,
+) -> Vectors:  # fmt: skip
     """Make the vectors of the counted texts, which have these probabilities [text, label], and of n-grams.
 
     The duration of the passes decides how many fit into the `seconds`, 1 to `PASSES`; `check` is called after
@@ -133,8 +124,8 @@ def label(vectors: Vectors, targets: Int32s, n_labels: int) -> LogProbabilities:
     """Return the log-probabilities [text, label] of all texts by logistic regression on the first vectors."""
     # Numbers of about 1, or the penalty would mean another thing for each width.
     scaled = vectors.texts * F(vectors.texts.shape[1] ** 0.5)
-    coefficients, bias = _regression(scaled[: len(targets)], targets, n_labels)
-    return linear_log_probabilities(scaled @ coefficients + bias)
+    found = _regression(scaled[: len(targets)], targets, n_labels)
+    return linear_log_probabilities(scaled @ found.weights + found.bias)
 
 
 def to_linear_model(counted: CountedTexts, vectors: Vectors, targets: Int32s, n_labels: int) -> LinearModel:
@@ -145,27 +136,15 @@ def to_linear_model(counted: CountedTexts, vectors: Vectors, targets: Int32s, n_
     weighted = vectors.ngrams * vectors.drawn[:, None]
     sums = (matrix_of(counted).tocsr()[: len(targets)] @ weighted).astype(np.float32)
     scale = F(1 / max(float(sums.std()), 1e-9))
-    coefficients, bias = _regression(scale * sums, targets, n_labels)
-    weights = weighted @ (scale * coefficients)
+    found = _regression(scale * sums, targets, n_labels)
+    weights = weighted @ (scale * found.weights)
     kept = influential(weights, np.diff(counted.starts))
-    return LinearModel(counted.keys[kept], weights[kept], bias, counted.size, counted.longest)
+    return LinearModel(counted.keys[kept], weights[kept], found.bias, counted.size, counted.longest)
 
 
-def _regression(inputs: Float32s, targets: Int32s, n_labels: int) -> tuple[Float32s, Float32s]:
-    """Return coefficients [width, column] and bias [column], the columns as `LinearModel` has them."""
-    with without("pandas"):
-        from sklearn.linear_model import LogisticRegression
-
-    found = LogisticRegression(C=_CONFIDENCE, max_iter=1000).fit(inputs, targets)
-    coefficients, bias, there = found.coef_.T, found.intercept_, found.classes_
-    if n_labels > 2:
-        # Of two labels that there are, scikit-learn has the log-odds of the second.
-        there = there[-coefficients.shape[1] :]
-        wide, low = np.zeros((inputs.shape[1], n_labels)), np.full(n_labels, _NEVER)
-        wide[:, there], low[found.classes_] = coefficients, 0.0
-        low[there] += bias
-        coefficients, bias = wide, low
-    return coefficients.astype(np.float32), bias.astype(np.float32)
+def _regression(inputs: Float32s, targets: Int32s, n_labels: int) -> Fitted:
+    soft, every = np.eye(n_labels, dtype=np.float32)[targets], np.ones(len(targets), np.bool_)
+    return LogisticFit(lambda _: inputs, every, soft, every.astype(np.float32)).fit(_CONFIDENCE)
 
 
 def drawn(counted: CountedTexts, soft: Float32s) -> Float32s:
@@ -211,13 +190,9 @@ class _Part(NamedTuple):
 
 
 def _cut(
-    counted: CountedTexts,
-    often: Float32s,
-    use: Float64s,
-    order: Int64s,
-    rng: np.random.Generator,
-    width: int,
-) -> list[_Part]:
+    counted: CountedTexts, often: Float32s, use: Float64s, order: Int64s, rng: np.random.Generator, width:
+    int,
+) -> list[_Part]:  # fmt: skip
     """Cut the n-grams `order`, the most used first, into `_PARTS` parts of about equal `use`."""
     held, parts = matrix_of(counted), []
     for first in range(_PARTS):
