@@ -6,7 +6,7 @@ import csv
 import io
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -122,7 +122,7 @@ class Annotation:
         # Fits to the newest answers while a person answers.
         self._thread = ThreadPoolExecutor(1, "foretell-annotation")
         self._latest: Ranking | None = None
-        self._fit: Future[Ranking] = self._thread.submit(self._rank)
+        self.first_fit = self._fit = self._thread.submit(self._rank)
 
     # ---- the next text
 

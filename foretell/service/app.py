@@ -50,6 +50,7 @@ class Health(ResponseBody):
     status: Literal["live", "ready", "stopping"]
 
 
+@router.head("/", include_in_schema=False)
 @router.get("/", include_in_schema=False)
 async def page() -> Response:
     """Return the page."""
@@ -69,12 +70,14 @@ async def model(model: Annotated[str, Path(examples=["notes"])], request: Reques
     return service_of(request).models.find(model).card
 
 
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live")
 async def live() -> Health:
     """Answer if the process runs."""
     return Health(status="live")
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get(
     "/health/ready", responses={503: {"model": Health, "description": "the service is stopping"}},
     response_model=Health,

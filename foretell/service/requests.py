@@ -131,7 +131,7 @@ async def check_texts(
     limits.check_texts(texts, param=param, copies=copies, most=model.max_texts)
     if limits.needs_count(texts, more=more, copies=copies):
         check = partial(limits.check_tokens, model.tokenizer, texts, param=param, more=more, copies=copies)
-        await service.lanes[LONG].run(check)
+        await service.lanes[lane_of(texts * copies)].run(check)
 
 
 async def predict(

@@ -141,7 +141,7 @@ _ASCII_WORDS: dict[str, re.Pattern[str]] = {
 _PLAIN = (
     "[\x00-\x1b\x20-\x84\x86-\x9f\xa1-\xa9\xab-\xb1\xb4\xb6-\xb8\xbb\xbf-\u012f\u0131-\u024f\u2010-\u2027"
     "\u2030-\u203e\u2041-\u2053\u2055-\u205e\u20ac\u3000-\u3003\u3005-\u3011\u3014-\u301b\u3041-\u3096"
-    "\u309d-\u309f\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff5e]*"
+    "\u309d-\u309f\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff3e\uff40-\uff5e]*"
 )
 _PLAIN_WORDS = f"<unk>|[{EAST_ASIAN}]|[^\\W{EAST_ASIAN}]+(?:['’][^\\W{EAST_ASIAN}]+)*|[^\\w\\s]"
 

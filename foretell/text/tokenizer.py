@@ -86,6 +86,9 @@ class Tokenizer:
         self.bytes = range(self.size - len(BYTES), self.size) if self.is_open else range(0)
         self.end_of_line: int | None = 2 if style == "words" or self.is_open else None
         self._lowercase = "Lowercase" in repr(inner.normalizer)
+        if style == "char":
+            # The library's cache holds whole texts then, some 8 KB each.
+            inner.model._resize_cache(0)
         self._dictionary: dict[str, int] | None = None
         self._texts_encoded = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import http.client
+import itertools
 import json
 import random
 import socket
@@ -140,7 +141,8 @@ def test_a_named_origin_may_read_answers_and_a_named_host_may_be_called(locked: 
 def test_without_the_token_only_the_page_and_the_probes_answer(locked: Running) -> None:
     paths = locked.http.get("/openapi.json", headers=BEARER).json()["paths"]
     asked = [(method, path) for path, item in paths.items() for method in item]
-    for method, path in [*asked, *(("GET", path) for path in [*OPEN, "/openapi.json", "/no"])]:
+    more = itertools.product(("GET", "HEAD"), [*OPEN, "/openapi.json", "/no"])
+    for method, path in [*asked, *more]:
         answer = locked.http.request(method, path)
         assert answer.status_code == (200 if path in OPEN else 401), path
     assert locked.http.get("/metrics").headers["www-authenticate"] == "Bearer"

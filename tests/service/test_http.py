@@ -46,20 +46,17 @@ UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
 
 TWO_WAYS = {
     "two hosts": LIVE + HOST + HOST + b"\r\n",
-    "two hosts and an upgrade": LIVE + HOST + HOST + UPGRADE + b"\r\n",
-    "no host": LIVE + b"\r\n",
+    "two hosts and an upgrade": LIVE + HOST + HOST + UPGRADE + b"\r\n", "no host": LIVE + b"\r\n",
     "no version": b"GET /health/live\r\n\r\n",
     "HTTP/2.0": b"GET /health/live HTTP/2.0\r\n" + HOST + b"\r\n",
     "a wrong host in a target": b"GET http:///health/live HTTP/1.1\r\n" + HOST + b"\r\n",
     "a tunnel": b"CONNECT localhost:80 HTTP/1.1\r\n" + HOST + b"\r\n",
     "a tab in a path": b"GET /health/live\t HTTP/1.1\r\n" + HOST + b"\r\n",
     "not ASCII in a query": b"GET /health/live?\xc3\xa9 HTTP/1.1\r\n" + HOST + b"\r\n",
-    "LF alone": GET.replace(b"\r\n", b"\n"),
-    "CR in a value": LIVE + HOST + b"X: a\rb\r\n\r\n",
+    "LF alone": GET.replace(b"\r\n", b"\n"), "CR in a value": LIVE + HOST + b"X: a\rb\r\n\r\n",
     "NUL in a value": LIVE + HOST + b"X: a\0b\r\n\r\n",
     "a value on two lines": LIVE + HOST + b"X: a\r\n b\r\n\r\n",
-    "a space before a colon": LIVE + HOST + b"X : a\r\n\r\n",
-    "no name": LIVE + HOST + b": a\r\n\r\n",
+    "a space before a colon": LIVE + HOST + b"X : a\r\n\r\n", "no name": LIVE + HOST + b": a\r\n\r\n",
     "two lengths": CLASSIFY + LENGTH + b"Content-Length: 5\r\n\r\n" + BODY,
     "a list of lengths": CLASSIFY + b"Content-Length: 17, 5\r\n\r\n" + BODY,
     "a signed length": CLASSIFY + b"Content-Length: +17\r\n\r\n" + BODY,
@@ -70,7 +67,7 @@ TWO_WAYS = {
     "a wrong chunk": CLASSIFY + CHUNKED + b"\r\n5\r\n" + BODY + b"\r\n0\r\n\r\n",
     "a target that names a host": b"GET http://evil.example/health/live HTTP/1.1\r\n" + HOST + b"\r\n",
     "a body and an upgrade": CLASSIFY + UPGRADE + LENGTH + b"\r\n" + BODY,
-}
+}  # fmt: skip
 HEADERS = b"X-Empty:\r\nhOST:\t localhost \t\r\nX-Request-ID: mine \t\r\n\r\n"
 SPACES = b"64\r\n%s\r\n" % (b" " * 100) * (MAX_CHUNKS - 2)
 ONE_WAY = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -192,8 +193,9 @@ def test_a_full_queue_is_a_429_that_says_when(narrow: Running, monkeypatch: pyte
         assert int(full.headers["retry-after"]) >= 1
         assert full.json()["error"]["type"] == "rate_limit_error"
         body = {"model": "notes", "prompt": "a", "n": 5, "max_tokens": 2}
-        assert narrow.post("/v1/completions", body).status_code == 429
-        # Other models' texts count, too; the rest of the room is free.
+        # Continuations have a line of their own. Other models' texts count, too; there is room for one.
+        assert narrow.post("/v1/completions", body).status_code == 200
+        assert narrow.post("/v1/next", {"texts": ["a"] * 5}).status_code == 429
         assert narrow.post("/v1/next", {"texts": "a"}).status_code == 200
     assert first.result().status_code == 200
 
@@ -201,12 +203,9 @@ def test_a_full_queue_is_a_429_that_says_when(narrow: Running, monkeypatch: pyte
 def test_a_cache_counts_as_several_texts(narrow: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foretell.service.routes.completions.BYTES_OF_A_TEXT", 1)
     body = {"model": "notes", "prompt": "a", "max_tokens": 2, "cache": 50}
-    with ThreadPoolExecutor(1) as pool, held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
-        first = pool.submit(narrow.post, "/v1/classify", {"texts": "a"})
-        assert come.acquire(timeout=5)
+    with narrow.service.lanes["completions"].count(1):
         assert narrow.post("/v1/completions", body).status_code == 429
         assert narrow.post("/v1/completions", body | {"cache": 0}).status_code == 200
-    assert first.result().status_code == 200
     # Alone it may take more room than there is.
     assert narrow.post("/v1/completions", body).status_code == 200
 
@@ -237,6 +236,18 @@ def test_long_requests_do_not_delay_short_ones(served: Running, monkeypatch: pyt
         assert served.post("/v1/classify", {"texts": "good"}).status_code == 200
         assert served.post("/v1/next", {"texts": "the"}).status_code == 200
     assert {each.result().status_code for each in slow} == {200}
+
+
+def test_a_short_text_in_any_script_is_counted_beside_long_ones(served: Running) -> None:
+    release, lane = threading.Event(), served.service.lanes["long"].threads
+    busy = [lane.submit(release.wait, 20) for _ in range(lane._max_workers)]
+    try:
+        for verb in ("classify", "next", "completions"):
+            answer = served.http.post(f"/v1/{verb}", json=asking(verb, "ж" * 1_900), timeout=10)
+            assert answer.status_code == 200
+    finally:
+        release.set()
+    assert all(each.result() for each in busy)
 
 
 LONG = "good bad " * 9_000

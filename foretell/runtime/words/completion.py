@@ -119,7 +119,8 @@ class Prompt:
 def sample(network: WordNetwork, prompt: Prompt, options: CompletionOptions) -> Iterator[Chosen]:
     """Yield words, each as soon as it is chosen, in constant time per word, however long the text is."""
     random, seen = np.random.default_rng(options.seed), np.zeros(prompt.logits.shape[-1], np.bool_)
-    seen[prompt.ids] = True
+    # The unknown word of an article's model has the id -1.
+    seen[[id for id in prompt.ids if id >= 0]] = True
     logits, state = prompt.logits, prompt.state
     for place in range(prompt.max_tokens):
         logp = sampling.log_softmax(logits[0], np.float32)

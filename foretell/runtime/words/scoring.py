@@ -237,8 +237,8 @@ def _pieces(text: str) -> Iterator[tuple[str, bool]]:
         line = line.rstrip("\r")
         start = 0
         while len(line) - start > MAX_PIECE:
-            stop = line.rfind(" ", start + 1, start + MAX_PIECE)
-            stop = stop if stop > 0 else start + MAX_PIECE
+            before_last_word, *more = line[start + 1 : start + MAX_PIECE].rsplit(None, 1) or [""]
+            stop = start + 1 + len(before_last_word) if more else start + MAX_PIECE
             yield line[start:stop], False
             start = stop
         if start or line.strip():

@@ -98,7 +98,7 @@ async def undo(body: NextRequest, request: Request) -> Json:
 @router.post("/search")
 async def search(body: SearchRequest, request: Request) -> Json:
     """Return texts without an answer that contain every word of the query, in any case."""
-    return await _in_thread(request, lambda it: {"texts": it.search(body.query, body.k)})
+    return await _in_thread(request, lambda it: {"texts": it.search(body.query, body.k)}, is_ranked=False)
 
 
 @router.post("/similar")
@@ -110,15 +110,18 @@ async def similar(body: SimilarRequest, request: Request) -> Json:
 @router.get("/export")
 async def export(request: Request) -> Response:
     """Return the answers as CSV: text, label, answer, part, suggested, by, at."""
-    content = await _in_thread(request, lambda it: it.to_csv())
+    content = await _in_thread(request, lambda it: it.to_csv(), is_ranked=False)
     headers = {"Content-Disposition": 'attachment; filename="labels.csv"'}
     return Response(content.encode("utf-8", "replace"), media_type="text/csv", headers=headers)
 
 
-async def _in_thread(request: Request, work: Callable[[Annotation], T]) -> T:
+async def _in_thread(request: Request, work: Callable[[Annotation], T], *, is_ranked: bool = True) -> T:
     """Return what a function of the annotation returns; it syncs files, so it runs in a thread."""
     annotation = service_of(request).annotation
     assert annotation is not None, "the routes are there only with an annotation"
+    if is_ranked:
+        # Not in the thread: there are few, and export needs one of them.
+        await asyncio.wait([asyncio.wrap_future(annotation.first_fit)])
     try:
         return await asyncio.to_thread(work, annotation)
     except UsageError:

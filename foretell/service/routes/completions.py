@@ -138,7 +138,9 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
     )
     add_log_fields(request.scope, model=it.model.name, texts=it.count, stream=bool(body.stream))
     with ExitStack() as stack:
-        stack.enter_context(it.lane.count(it.count + it.cache_bytes // BYTES_OF_A_TEXT))
+        # Where they are written one after another: however many they are, other requests find room.
+        waiting = it.count + it.cache_bytes // BYTES_OF_A_TEXT
+        stack.enter_context(service.lanes[WRITING].count(waiting))
         service.metrics.texts.labels(it.model.name, "completions").inc(it.count)
         if body.stream:
             events = it.events()

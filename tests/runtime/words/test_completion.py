@@ -55,17 +55,12 @@ def test_each_sample_is_what_its_seed_gives(lstm: WordsRuntime) -> None:
     how=st.fixed_dictionaries(
         {},
         optional={
-            "temperature": st.floats(0, 2),
-            "top_k": st.integers(0, 5),
-            "top_p": st.floats(0.1, 1),
-            "min_p": st.floats(0, 0.5),
-            "repetition_penalty": st.floats(1, 2),
-            "stop": st.just(["mind"]),
-            "avoid_unknown": st.booleans(),
-            "unfinished": st.booleans(),
+            "temperature": st.floats(0, 2), "top_k": st.integers(0, 5), "top_p": st.floats(0.1, 1),
+            "min_p": st.floats(0, 0.5), "repetition_penalty": st.floats(1, 2), "stop": st.just(["mind"]),
+            "avoid_unknown": st.booleans(), "unfinished": st.booleans(),
         },
     ),
-)
+)  # fmt: skip
 def test_the_same_seed_gives_the_same_text_however_it_is_asked_for(
     lstm: WordsRuntime, seed: int, how: dict[str, Any]
 ) -> None:

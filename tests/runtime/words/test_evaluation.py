@@ -47,6 +47,7 @@ def test_the_metrics_are_those_of_somebody_who_types(
     interpolated: WordsRuntime, cache: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(suggestions, "_AT_ONCE", 5 * interpolated.tokenizer.size)
+    monkeypatch.setattr(suggestions, "BLOCK", 2)
     monkeypatch.setattr(scoring, "MAX_STEPS", 13)
     report = evaluate_words(interpolated, LINES, cache=cache)
     found = {key: report[key] for key in METRICS}

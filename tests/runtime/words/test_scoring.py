@@ -43,7 +43,7 @@ def test_score_equals_the_slow_reference(lstm: WordsRuntime) -> None:
 def test_score_does_not_depend_on_how_the_text_is_cut(
     lstm: WordsRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = LINES * 20
+    lines = [line.replace(" ", gap) for line in LINES * 7 for gap in " \t\u3000"]
     whole = lstm.score(lines)
     for name, size in {"MAX_STEPS": 3, "LINES_AT_ONCE": 2, "CHARACTERS_AT_ONCE": 50, "MAX_PIECE": 11}.items():
         monkeypatch.setattr(f"foretell.runtime.words.scoring.{name}", size)
