@@ -10,6 +10,7 @@ python distil_llm.py tickets.csv tickets-model --address http://localhost:11434/
 
 import argparse
 import csv
+import http.client
 import json
 import os
 import sys
@@ -51,17 +52,21 @@ class Teacher:
     def label(self, text):
         """Return the label of a text."""
         for attempt in range(self.tries):
-            if attempt:
-                time.sleep(self.pause * 2 ** (attempt - 1))
             try:
                 return self._ask(text)
             except urllib.error.HTTPError as error:
-                failure = f"status {error.code}"
-                # Another try does not change a wrong key or a wrong address.
+                failure, asked = (
+                    f"status {error.code}, {error.read(200)!r}",
+                    error.headers.get("Retry-After", ""),
+                )
+                # Another try does not change a wrong key or a wrong address, or a text that is not allowed.
                 if error.code in (400, 401, 403, 404):
                     break
-            except (OSError, ValueError) as error:
-                failure = str(error)
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                failure, asked = f"{type(error).__name__}: {error}", ""
+            if attempt + 1 < self.tries:
+                # A service that limits calls says how long to wait.
+                time.sleep(float(asked) if asked.isdigit() else self.pause * 2**attempt)
         raise RuntimeError(f"{self.address}: {failure}, for the text '{text[:40]}'")
 
     def _ask(self, text):
@@ -141,7 +146,7 @@ def main(arguments=None):
     parser.add_argument("--yes", action="store_true", help="do not ask before the first call")
     parser.add_argument("--resume", action="store_true", help="ask only for the texts without an answer")
     given = parser.parse_args(arguments)
-    teacher = Teacher(given.address, given.name, given.labels, given.task, calls=given.calls)
+    teacher = Teacher(given.address, given.name, given.labels, given.task, calls=max(1, given.calls))
     texts = column(given.texts, "text")
     print(estimate(teacher, texts, given.price_in, given.price_out, given.seconds), file=sys.stderr)
     if not given.yes and input("Go on? [y/N] ").strip().lower() != "y":

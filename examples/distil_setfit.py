@@ -7,6 +7,7 @@ Needs: pip install setfit 'foretell[train]'
 """
 
 import csv
+import random
 import sys
 from collections import Counter
 from pathlib import Path
@@ -35,16 +36,21 @@ def setfit(texts: list[str], labels: list[str], encoder: str = ENCODER):
 
 def main() -> None:
     labelled, more, out = sys.argv[1:4]
-    texts, labels = ([row[name] for row in rows_of(labelled)] for name in ("text", "label"))
-    # SetFit does not see these: what is measured on them is true of new texts.
-    n = len(texts) // 5
-    valid = (texts[:n], labels[:n])
-    print(f"SetFit learns {len(texts) - n} texts: {dict(Counter(labels[n:]))}", file=sys.stderr)
-    teacher = setfit(texts[n:], labels[n:])
+    rows, seen = rows_of(labelled), Counter[str]()
+    random.Random(1).shuffle(rows)
+    learned, held = ([], []), ([], [])
+    for row in rows:
+        seen[row["label"]] += 1
+        # SetFit does not see every fifth text of a label: what is measured on these is true of new texts.
+        texts, labels = held if seen[row["label"]] % 5 == 0 else learned
+        texts.append(row["text"])
+        labels.append(row["label"])
+    print(f"SetFit learns {len(learned[0])} texts: {dict(Counter(learned[1]))}", file=sys.stderr)
+    teacher = setfit(*learned)
     unlabelled = [row["text"] for row in rows_of(more)]
     student = foretell.TextClassifier()
     # After an interruption, resume=True asks only for the texts that have no answer yet.
-    student.fit(texts[n:], labels[n:], unlabelled=unlabelled, teacher=teacher, valid=valid, out=out)
+    student.fit(*learned, unlabelled=unlabelled, teacher=teacher, valid=held if held[0] else None, out=out)
     print(student.report())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -240,6 +241,9 @@ class LanguageModel(Trained[WordsRuntime]):
 
             with open_text(text) as source:
                 return self._runtime.score(read_lines(source), cache=cache)
+        if isinstance(text, str) and len(text) < 256 and Path(text).is_file():
+            what = f"the text '{text}' is scored, not the file of this name; for the file give a Path"
+            warnings.warn(what, stacklevel=2)
         return self._runtime.score([text] if isinstance(text, str) else _checked(text), cache=cache)
 
     def evaluate(self, data: object, *, text: str | None = None, cache: int = 0) -> dict[str, Any]:

@@ -10,15 +10,20 @@ from typing import Any
 
 import numpy as np
 
+from foretell.arrays import Float64s
+from foretell.artifacts.manifest import CONFIG
+from foretell.data.decode import existing
 from foretell.data.estimator_inputs import EstimatorData
-from foretell.data.examples import unlabelled_texts
+from foretell.data.examples import iter_records, unlabelled_texts
 from foretell.data.frames import has_columns
 from foretell.data.label_types import dtype_type, label_name
 from foretell.data.soft import Answering, answered, read_soft
 from foretell.errors import SettingsError
 from foretell.hub.client import is_address
 from foretell.hub.models import local_encoder
+from foretell.readable import listed
 from foretell.runtime.encoder import SentenceEncoder
+from foretell.summary import Trained
 from foretell.training.events import Listener, Note
 from foretell.training.labels.teacher import Encoder, OutsideEncoder
 
@@ -54,8 +59,8 @@ def teacher_of(
         found = (getattr(given, at, None) for at in ("classes_", "labels"))
         classes = np.asarray(next((each for each in found if each is not None), ()))
         names = list(map(label_name, classes.tolist()))
-    if (is_array or answers) and len(names) < 2:
-        expected, found_labels = "a teacher that names its labels", f"{len(names)} labels"
+    if (is_array or answers) and (len(names) < 2 or len(set(names)) < len(names)):
+        expected, found_labels = "a teacher that names its labels, each once", listed(names) or "none"
         fix = "set its attribute labels, in the order of its columns, or give a table with a column for each"
         raise SettingsError(expected=expected, found=found_labels, where=f"teacher ({name})", fix=fix)
     if is_array:
@@ -63,7 +68,21 @@ def teacher_of(
     if answers:
         digest = hashlib.sha256("\n".join([name, *names]).encode()).hexdigest()
         is_estimator, kind = hasattr(given, "get_params") and hasattr(given, "fit"), dtype_type(classes)
-        return Answering(name, names, given.predict_proba, digest, kind, is_estimator=is_estimator)
+
+        def refitted(texts: list[str], labels: list[str], others: list[str]) -> Float64s:
+            from sklearn.base import clone
+
+            copy = clone(given).fit(texts, classes[[names.index(label) for label in labels]])
+            found = np.zeros((len(others), len(names)))
+            known = [names.index(label_name(each)) for each in copy.classes_.tolist()]
+            found[:, known] = copy.predict_proba(others)
+            return found
+
+        return Answering(
+            name, names, given.predict_proba, digest, kind, is_estimator=is_estimator,
+            # One of foretell's takes minutes to train.
+            refitted=refitted if is_estimator and not isinstance(given, Trained) else None,
+        )  # fmt: skip
     encode = getattr(given, "encode", None) or getattr(given, "embed", None)
     if encode is None:
         expected = "a teacher: a folder, an array [text, label], or what has predict_proba or encode"
@@ -79,6 +98,9 @@ def opened_teacher(given: object, listener: Listener) -> object:
     """
     if not isinstance(given, str | Path) or Path(given).is_file():
         return given
+    if not is_address(given) and (existing(given) / CONFIG).exists():
+        fix = f"give foretell.load({str(given)!r})"
+        raise SettingsError(expected="a teacher", found="a model directory", where="teacher", fix=fix)
     encoder = SentenceEncoder.open(local_encoder(given))
     if is_address(given):
         listener(Note(text=f"teacher: {encoder.name}"))
@@ -94,10 +116,11 @@ def with_teacher(
     """
     is_none = unlabelled is None or (isinstance(unlabelled, Sized) and not len(unlabelled))
     texts = [*data.unlabelled, *(() if is_none else unlabelled_texts(unlabelled, text=text))]
-    is_array = hasattr(given, "__array__") and not has_columns(given)
-    if is_array and isinstance(unlabelled, Sequence | np.ndarray):
+    is_array = isinstance(given, list) or (hasattr(given, "__array__") and not has_columns(given))
+    if is_array and isinstance(unlabelled, Sized) and not isinstance(unlabelled, str):
         # Empty texts are left out, and so are their rows.
-        is_text = [*(True for _ in data.unlabelled), *(bool(str(each).strip()) for each in unlabelled)]
+        records = () if is_none else iter_records(unlabelled, text=text, multi_label=";")
+        is_text = [*(True for _ in data.unlabelled), *(bool(each.text.strip()) for each in records)]
         given = np.asarray(given)[is_text] if len(is_text) == len(given) else given
     teacher = teacher_of(given, texts, data.examples.label_names, text)
     if not isinstance(teacher, Answering):

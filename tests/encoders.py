@@ -60,18 +60,13 @@ def tiny_graph(
     if also is not None:
         nodes.append(helper.make_node("Identity", ["hidden"], [also]))
     outputs = [output] if also is None else [output, also]
+    one = np.array(1, np.int64)
+    constants = {"table": table, "places": PLACES, "axis": one, "axis1": one[None]}
     graph = helper.make_graph(
-        nodes,
-        "encoder",
-        [helper.make_tensor_value_info(name, dtype, shape) for name in inputs],
+        nodes, "encoder", [helper.make_tensor_value_info(name, dtype, shape) for name in inputs],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-        [
-            numpy_helper.from_array(table, "table"),
-            numpy_helper.from_array(PLACES, "places"),
-            numpy_helper.from_array(np.array(1, np.int64), "axis"),
-            numpy_helper.from_array(np.array([1], np.int64), "axis1"),
-        ],
-    )
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )  # fmt: skip
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 

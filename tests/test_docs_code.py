@@ -80,14 +80,8 @@ def test_the_annotation_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 # Trainings of a second: the code is that of the page, the sizes are not.
 TINY = {
-    "units": 4,
-    "embedding_size": 4,
-    "epochs": 1,
-    "min_steps": 1,
-    "max_steps": 2,
-    "length": 20,
-    "folds": 0,
-}
+    "units": 4, "embedding_size": 4, "epochs": 1, "min_steps": 1, "max_steps": 2, "length": 20, "folds": 0,
+}  # fmt: skip
 ONE_SPLIT = "cv=[(list(range(120)), list(range(120, 200)))]"
 SIZES = {
     'preset="base"': 'preset="quick"', "train_sizes=[0.25, 0.5, 1.0]": "train_sizes=[0.5, 1.0]",

@@ -48,7 +48,8 @@ class ClusterOptions:
         """Return whether a cluster was asked for; `needs_out`: the command writes rows, with --out."""
         options = "--cluster with --out, --out-format, --workers and --shard-mb"
         is_asked = self.cluster is not None
-        expect(is_asked or self == NO_CLUSTER, options, "none", "add --cluster local")
+        to_file = "write a file with --format csv > FILE, or add --cluster local"
+        expect(is_asked or self == NO_CLUSTER, options, "none", to_file)
         has_out = not is_asked or not needs_out or self.out is not None
         expect(has_out, "--out DIR with --cluster", "none", "name a new folder")
         return is_asked

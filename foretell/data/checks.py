@@ -51,11 +51,11 @@ def check_any(examples: Examples) -> None:
 def data_notes(examples: Examples) -> list[str]:
     """Return warnings: of labels that differ only in case or white space, or that seem to be several."""
     if examples.sets is not None:
-        return _similar_label_notes(examples.sets.names)
-    return _similar_label_notes(examples.labels) + _several_label_notes(examples.labels)
+        return similar_label_notes(examples.sets.names)
+    return similar_label_notes(examples.labels) + _several_label_notes(examples.labels)
 
 
-def _similar_label_notes(labels: Sequence[str]) -> list[str]:
+def similar_label_notes(labels: Sequence[str]) -> list[str]:
     counts, variants = Counter(labels), defaultdict[str, list[str]](list)
     for label in sorted(counts):
         variants[" ".join(label.casefold().split())].append(label)

@@ -23,7 +23,8 @@ _USUAL: dict[Role, tuple[frozenset[str], ...]] = {
         frozenset({
             "review", "body", "message", "content", "sentence", "comment", "tweet", "document", "post",
             "reviewtext", "review_text", "review_body", "message_text", "texts",
-            "full_text", "utterance", "paragraph", "sms",
+            "full_text", "utterance", "paragraph", "sms", "nachricht", "kommentar", "beschreibung", "texte",
+            "commentaire", "texto", "comentario", "mensaje", "testo", "文本", "内容", "评论", "本文",
         }),
         frozenset({"description", "title", "headline", "summary", "question", "query", "subject"}),
     ),
@@ -31,7 +32,8 @@ _USUAL: dict[Role, tuple[frozenset[str], ...]] = {
         frozenset({"label"}),
         frozenset({
             "sentiment", "class", "category", "target", "y", "labels", "polarity", "emotion", "intent",
-            "topic", "tag", "airline_sentiment",
+            "topic", "tag", "airline_sentiment", "kategorie", "catégorie", "categoría", "categoria",
+            "etiqueta", "étiquette", "标签", "类别", "分类", "ラベル", "カテゴリ",
         }),
         frozenset({"rating", "stars", "score", "type", "spam", "stance"}),
     ),
@@ -67,6 +69,7 @@ class Columns:
             name, value = (self.text, text) if is_nested(text) else (self.label, label)
             fix = "where texts may have several labels, set multi-label to a separator such as ;"
             fix = fix if value is label and as_list(value) is not None else ""
+            fix = 'with pandas: to_json(orient="records", lines=True)' if isinstance(value, dict) else fix
             found = f"a {type(value).__name__}"
             raise DataError(expected=f"one value in '{name}'", found=found, where=where, fix=fix)
         if several is None:
@@ -97,6 +100,8 @@ def choose_columns(
     """
     text = None if options.text is None else _named(names, options.text, "text", where)
     label = None if options.label is None else _named(names, options.label, "label", where)
+    if text is not None and text == label:
+        raise DataError(expected="two columns", found=f"'{text}' for texts and labels", where=where)
     is_asked = label is not None
     if label is None:
         label = _usual(names, "label", text, options, where)
@@ -208,6 +213,7 @@ def _usual(
 def _unclear(names: Sequence[str], role: Role, where: str, several: bool = False) -> DataError:
     found = f"several that could be: {listed(names)}" if several else _listed(names)
     fix = f"name it with {spelled(role, 'COLUMN')}"
+    fix += "" if all(names) else f", or the row of the names with {spelled('header_row', 'N')}"
     return DataError(expected=f"one column that is clearly the {role}", found=found, where=where, fix=fix)
 
 

@@ -58,7 +58,6 @@ def note(notes: list[str], text: str) -> None:
 
 
 def place(path: str | Path) -> str:
-    """Return the name of a source for messages."""
     return "standard input" if str(path) == STDIN else str(path)
 
 

@@ -75,13 +75,11 @@ class Examples:
         """Return the examples at `places`, without notes."""
         chosen = list(places)
         return Examples(
-            [self.texts[place] for place in chosen],
-            [self.labels[place] for place in chosen],
-            name=name or self.name,
+            [self.texts[place] for place in chosen], [self.labels[place] for place in chosen],
+            name=name or self.name, label_type=self.label_type,
             weights=None if self.weights is None else [self.weights[place] for place in chosen],
-            label_type=self.label_type,
             sets=None if self.sets is None else self.sets.select(chosen),
-        )
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +252,6 @@ def gather(
 
 
 def name_of(source: object) -> str:
-    """Return the name of a source, for messages."""
     if isinstance(source, (str, Path)):
         if str(source) == STDIN:
             return "standard input"

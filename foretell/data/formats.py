@@ -154,10 +154,9 @@ def line_records(source: Source) -> Iterator[Record]:
     if source.options.need_label:
         raise DataError(
             expected="texts with labels (csv, tsv, jsonl, parquet, fastText lines or a folder per label)",
-            found="plain lines of text",
-            where=source.name,
+            found="plain lines of text", where=source.name,
             fix=f"give the file the ending of its format, or name it with {spelled('format', 'FORMAT')}",
-        )
+        )  # fmt: skip
     for line in source.plain_lines():
         yield Record(line, None, {"text": line})
 

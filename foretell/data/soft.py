@@ -6,13 +6,13 @@ import contextlib
 import hashlib
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from foretell.arrays import Float32s
+from foretell.arrays import Float32s, Float64s
 from foretell.data.examples import iter_records, name_of
-from foretell.data.label_types import LabelType
+from foretell.data.label_types import LabelType, common_type
 from foretell.data.records import Record
 from foretell.data.split import text_key
 from foretell.errors import DataError
@@ -37,6 +37,7 @@ class Answering:
         label_type: the type of the values that the labels stand for.
         texts: those that it has answered; NaN is its answer to others. Empty: it answers all.
         is_estimator: whether it is one of scikit-learn's estimators, which may know labels by heart.
+        refitted: of texts, their labels and other texts, a copy's answers [text, label] to the others.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Answering:
     label_type: LabelType = "text"
     texts: tuple[str, ...] = ()
     is_estimator: bool = False
+    refitted: Callable[[list[str], list[str], list[str]], Float64s] | None = None
 
 
 def answered(texts: Sequence[str], values: object, labels: Sequence[str], name: str) -> Answering:
@@ -114,7 +116,7 @@ def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = 
         DataError: it cannot be read; as `answered`; other labels.
     """
     name, texts, given, cells = name_of(source), list[str](), list[str](), array("f")
-    columns: list[str] | None = None
+    columns, types = None, set[LabelType]()
     for number, record in enumerate(iter_records(source, text=text), start=1):
         if not record.text.strip():
             continue
@@ -124,6 +126,7 @@ def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = 
         cells.extend(_number(record.fields.get(column, 1.0), where) for column in read)
         texts.append(record.text)
         given.append(record.label or "")
+        types.add(record.label_type)
         if not columns and (not record.label or (labels and record.label not in labels)):
             expected = f"one of the labels {listed(labels)}" if labels else "a label"
             raise DataError(expected=expected, found=repr(record.label), where=where)
@@ -131,10 +134,10 @@ def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = 
         raise DataError(expected="texts with a teacher's answers", found="none", where=name)
     if columns:
         return answered(texts, np.array(cells).reshape(-1, len(columns)), columns, name)
-    names = list(labels) or sorted(set(given))
+    names, kind = list(labels) or sorted(set(given)), common_type(types)
     own, place = np.array(cells)[:, None], np.array([names.index(label) for label in given])
     values = np.where(place[:, None] == np.arange(len(names)), own, (1 - own) / max(1, len(names) - 1))
-    return answered(texts, values, names, name)
+    return replace(answered(texts, values, names, name), label_type=kind)
 
 
 def _columns(record: Record, labels: Sequence[str], name: str) -> list[str]:

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -119,18 +120,20 @@ def write_seen(split: Split, folder: Path) -> None:
     (folder / SEEN).write_bytes(b"".join(hashes[:MAX_SEEN]))
 
 
+def seen_by(model: Path | None, texts: Sequence[str]) -> list[bool]:
+    """Return which texts are among the training texts of a model directory, as far as it has them."""
+    content = b""
+    with suppress(OSError), (Path() if model is None else model / "run" / SEEN).open("rb") as file:
+        content = file.read(_HASH_BYTES * MAX_SEEN)
+    hashes = {content[at : at + _HASH_BYTES] for at in range(0, len(content), _HASH_BYTES)}
+    return [text_key(text)[:_HASH_BYTES] in hashes for text in texts]
+
+
 def seen_notes(texts: Sequence[str], model: Path | None) -> list[str]:
     """Return a warning where texts are among the training texts of a model directory; None: it has none."""
-    try:
-        with (Path() if model is None else model / "run" / SEEN).open("rb") as file:
-            content = file.read(_HASH_BYTES * MAX_SEEN)
-    except OSError:
+    if not (seen := sum(seen_by(model, texts))):
         return []
-    hashes = {content[at : at + _HASH_BYTES] for at in range(0, len(content), _HASH_BYTES)}
-    if not (seen := sum(text_key(text)[:_HASH_BYTES] in hashes for text in texts)):
-        return []
-    least, were = "at least " if len(hashes) == MAX_SEEN else "", "was" if seen == 1 else "were"
-    what = f"{least}{seen:,} of the {len(texts):,} texts {were} in the training data"
+    what = f"{seen:,} of the {len(texts):,} texts {'was' if seen == 1 else 'were'} in the training data"
     return [f"{what}: the metrics are too good; measure on texts that the model has not seen"]
 
 

@@ -44,12 +44,10 @@ class Dialect:
     def reader(self, lines: Iterable[str]) -> Any:
         """Return the rows of `lines`; bad quoting raises csv.Error."""
         return csv.reader(
-            lines,
-            delimiter=self.delimiter,
-            strict=True,
+            lines, delimiter=self.delimiter, strict=True,
             escapechar="\\" if self.quotes == "backslash" else None,
             quoting=csv.QUOTE_NONE if self.quotes == "none" else csv.QUOTE_MINIMAL,
-        )
+        )  # fmt: skip
 
 
 def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[list[str]]]:
@@ -114,11 +112,10 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
         source.add_note("quotes are " + ("plain characters" if dialect.quotes == "none" else "escaped by \\"))
     if rows and len(rows[0]) == 1 and max(map(len, rows)) > 1 and not is_known(rows[0][0]):
         raise DataError(
-            expected="the names of the columns in the first row",
-            found=f"only '{rows[0][0]:.60}'",
+            expected="the names of the columns in the first row", found=f"only '{rows[0][0]:.60}'",
             where=source.name,
             fix=f"if that is a title, name the row of the header with {spelled('header_row', 'N')}",
-        )
+        )  # fmt: skip
     numbered = _csv_rows(dialect, itertools.chain(sample, head, lines), first, source.name)
     fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
     return row_records(numbered, source, "line", fix, rows[:_SAMPLE_ROWS])

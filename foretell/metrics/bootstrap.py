@@ -133,12 +133,17 @@ def sums(values: Float64s | csr_array) -> Float64s:
     return np.concatenate(blocks)
 
 
+_MIN_BLOCKS = 10
+
+
 def ratio_intervals(parts: Float64s, wholes: Float64s) -> list[Interval | None]:
     """Return the interval of each ratio of sums, of `parts` and `wholes` [block, ratio].
 
     Blocks of neighbouring texts or words are drawn, since neighbours depend on one another (block bootstrap:
-    Künsch 1989).
+    Künsch 1989). Of fewer than ten blocks the intervals would be too short, so there is none.
     """
+    if len(parts) < _MIN_BLOCKS:
+        return [None] * parts.shape[1]
     above, below = np.split(sums(np.concatenate([parts, wholes], axis=1)) / len(parts), 2, axis=1)
     return [interval(values) for values in ratio(above, below, np.nan).T]
 

@@ -22,12 +22,14 @@ class Costs(NamedTuple):
     fn: float
 
 
-def costs_of(given: Mapping[str, float]) -> Costs:
+def costs_of(given: Mapping[str, float] | str) -> Costs:
     """Return the costs of a mapping with the keys fp and fn.
 
     Raises:
         SettingsError: other keys, or a cost that is not a finite number above 0.
     """
+    if isinstance(given, str):
+        raise SettingsError(expected='costs, such as {"fp": 5, "fn": 1}', found=repr(given), where="cost")
     kinds = (int, float, np.number)
     are_costs = all(isinstance(x, kinds) and x is not True and 0 < x < math.inf for x in given.values())
     if set(given) != {"fp", "fn"} or not are_costs:

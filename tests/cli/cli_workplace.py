@@ -12,15 +12,10 @@ from pathlib import Path
 from typing import Any
 
 TINY = {
-    "FORETELL_UNITS": "8",
-    "FORETELL_EMBEDDING_SIZE": "8",
-    "FORETELL_EPOCHS": "1",
-    "FORETELL_MIN_STEPS": "4",
-    "FORETELL_FOLDS": "0",
-    "FORETELL_TRIALS": "1",
-    "FORETELL_STREAMS": "2",
+    "FORETELL_UNITS": "8", "FORETELL_EMBEDDING_SIZE": "8", "FORETELL_EPOCHS": "1",
+    "FORETELL_MIN_STEPS": "4", "FORETELL_FOLDS": "0", "FORETELL_TRIALS": "1", "FORETELL_STREAMS": "2",
     "FORETELL_WINDOW": "5",
-}
+}  # fmt: skip
 NOTES = [
     "The mind adapts and converts to its own purposes the obstacle .",
     "What stands in the way becomes the way .",

@@ -86,6 +86,12 @@ def test_the_columns_of_published_data_sets(header: str) -> None:
         ("text", {"text": "txet"}, r"column text; did you mean --text text \(Python: text='text'\)\?"),
         ("text", {"label": "x"}, "'x', found the column text; name one of them with --label COLUMN"),
         (" ".join(f"c{i}" for i in range(30)), {}, "c19 and 10 more"),
+        (
+            "text label",
+            {"text": "label", "label": "label"},
+            "two columns, found 'label' for texts",
+        ),
+        ("Beschreibung Kategorie Ticket-ID", {}, ("Beschreibung", "Kategorie")),
     ],
 )
 def test_columns_are_chosen_where_they_are_clear(names: str, options: Any, expected: Any) -> None:

@@ -54,6 +54,8 @@ def test_dear_false_positives_raise_the_threshold() -> None:
 def test_costs_that_mean_nothing(costs: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=r"expected the costs fp and fn, numbers above 0, found \w+"):
         costs_of(costs)
+    with pytest.raises(SettingsError, match="such as"):
+        costs_of("fp=1,fn=5")
 
 
 def test_by_hand() -> None:

@@ -36,10 +36,7 @@ RELIABILITY = [
     {"low": 0.8, "high": 1.0, "texts": 60, "confidence": 0.95, "accuracy": 0.9667},
 ]
 METRICS: dict[str, Any] = {
-    "accuracy": 0.875,
-    "macro_f1": 0.8712,
-    "seconds": 154.2,
-    "texts": 32,
+    "accuracy": 0.875, "macro_f1": 0.8712, "seconds": 154.2, "texts": 32, "calibration_error": 0.0081,
     "confusion": {"names": ["negative", "positive"], "counts": [[14, 2], [1, 15]]},
     "labels": {"negative": {"precision": 0.933, "recall": 0.875, "f1": 0.903, "support": 16}},
     "reliability": RELIABILITY,
@@ -47,8 +44,7 @@ METRICS: dict[str, Any] = {
         {"coverage": 1.0, "threshold": 0.5012, "accuracy": 0.875},
         {"coverage": 0.5, "threshold": 0.9321, "accuracy": 0.9875},
     ],
-    "calibration_error": 0.0081,
-}
+}  # fmt: skip
 LINES = [
     {"step": 10, "epoch": 1, "loss": 0.7, "accuracy": 0.5},
     {"step": 20, "epoch": 1, "loss": 0.6, "accuracy": 0.7, "valid_loss": 0.65, "valid_accuracy": 0.6},

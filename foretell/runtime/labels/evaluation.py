@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -112,7 +113,15 @@ def check_any_known(labels: Sequence[str], names: Sequence[str], where: str) -> 
     if not set(labels) & set(names):
         shown = (", ".join(sorted(set(each))[:_NAMES_SHOWN]) or "none" for each in (names, labels))
         expected, fix = f"the labels of the model ({next(shown)})", "name their column, or another model"
+        if {_spelled_alike(each) for each in labels} & {_spelled_alike(each) for each in names}:
+            fix = "write them as the model has them"
         raise DataError(expected=expected, found=next(shown), where=where, fix=fix)
+
+
+def _spelled_alike(label: str) -> str:
+    with suppress(ValueError):
+        return str(float(label))
+    return " ".join(label.casefold().split())
 
 
 def comparison_report(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence[str]) -> Report:

@@ -14,7 +14,7 @@ from itertools import compress, islice
 
 import numpy as np
 
-from foretell.arrays import Float32s, Float64s
+from foretell.arrays import Float32s, Float64s, Floats
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.examples import Examples
@@ -30,14 +30,15 @@ from foretell.training.labels.members import choose, nested_logs
 from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
 from foretell.training.labels.rows import Rows, joined, rows_of
 from foretell.training.labels.stages import Stages
+from foretell.training.labels.teacher import KEPT
 from foretell.training.labels.tokens import Targets, TokenizedTexts, tokenize_split
 
 _STAGE, _ASKED = "answers", "asked"
 
 NO_LABELS = "no text has a label: all labels are the teacher's"
 CAUTION = (
-    "a teacher that has learned from these labels makes the metrics too good (SetFit with 300 labels by 2 "
-    "and 4 points of accuracy): measure on labelled texts that it has not seen"
+    "a teacher that has learned from these labels makes the metrics too good, nobody knows by how much: "
+    "measure on labelled texts that it has not seen"
 )
 
 _BATCH, _MAX_TIME_SHARE = 32, 1 / 4
@@ -46,8 +47,12 @@ _BATCH, _MAX_TIME_SHARE = 32, 1 / 4
 _MAX_DECIDING, _MARGIN = 3_000, 1.0
 """Rows that the decision is made on, at most; standard errors by which answers must lower the log loss."""
 
-_KNOWS_LABELS = 0.95
-"""An estimator that is right on this part of the labelled texts, or more, knows their labels by heart."""
+_FEW_MARGIN = 0.5
+"""The same where the labelled texts are too few to measure on: of what has learned from the answers alone."""
+
+_KNOWS_LABELS, _COPIES_MARGIN = 0.95, 2.0
+"""An estimator that is right on this part of the labelled texts, or more, knows their labels by heart. Copies
+of another have to be better than chance on texts that they have not seen, by so many standard errors."""
 
 
 def with_answers(
@@ -71,6 +76,8 @@ def with_answers(
         raise DataError(expected=expected, found=found, where=teacher.name)
     if split.has_only_hints:
         split = replace(split, train=split.train.select(()))
+    # Each text once.
+    split = replace(split, unlabelled=tuple(dict.fromkeys(split.unlabelled)))
     asked = _asked(teacher, split.unlabelled, stages)
     known = np.asarray(np.isfinite(asked).all(axis=1), bool)
     chosen, texts = _chosen(asked[known], teacher, labels), list(compress(split.unlabelled, known))
@@ -149,16 +156,37 @@ def _answers(teacher: Answering, texts: Sequence[str], first: int = 0) -> Float3
         raise RunError(
             expected="probabilities from the teacher", found=f"{type(error).__name__}: {error}",
             where=f"{teacher.name}, texts {first + 1:,} to {first + len(texts):,}",
-            fix="with out= the answers so far are kept, and resume=True asks for the others",
+            fix=KEPT,
         ) from error  # fmt: skip
 
 
-def _knows_labels(teacher: Answering, rows: Rows, labels: Sequence[str]) -> bool:
-    """Return whether a teacher is an estimator that has learned nearly all labels of the rows by heart."""
+def _knows_labels(
+    teacher: Answering, rows: Rows, labels: Sequence[str], folds: Folds, stages: Stages
+) -> bool:
+    """Return whether a teacher is an estimator that may know no more than the labels of the rows by heart.
+
+    It is right on nearly all of them; or copies that learn from the other folds are no better than chance.
+    """
     if not teacher.is_estimator:
         return False
     chosen = _chosen(_answers(teacher, rows.texts), teacher, labels)
-    return bool((chosen == rows.targets).mean() >= _KNOWS_LABELS)
+    if (chosen == rows.targets).mean() >= _KNOWS_LABELS:
+        return True
+    if teacher.refitted is None:
+        return False
+    names, found = np.array(labels)[rows.targets], np.zeros((len(rows.targets), len(labels)))
+    columns = [teacher.labels.index(label) for label in labels]
+    for fold, (inside, held) in enumerate(folds):
+        done, name = fold / folds.count, f"copies of the teacher: {fold + 1} of {folds.count}"
+        stages.run.options.listener(Stage(name=name, done=0.04 + 0.02 * done))
+        others, asked = list(compress(rows.texts, inside)), list(compress(rows.texts, held))
+        try:
+            found[held] = teacher.refitted(others, names[inside].tolist(), asked)[:, columns]
+        except Exception:
+            # One that cannot be copied is not known to be of use.
+            return True
+        stages.run.interrupt.check()
+    return _margin(found[folds.held], rows.targets[folds.held]) <= _COPIES_MARGIN
 
 
 def _decided(
@@ -170,15 +198,14 @@ def _decided(
     tokens = tokenize_split(small, settings)
     rows = rows_of(tokens, small, OneLabel(len(tokens.labels)), with_valid=True)
     folds = folds_to_decide(rows.texts, rows.targets, settings.folds or 5, settings.seed)
+    more = _followed_by(rows, small.unlabelled, tokens.unlabelled, answers[:n])
     if not folds.held.any():
-        text = "too few labels to judge the teacher: its answers are taken as they are"
-        run.options.listener(Note(text=text))
-        return True, {}
+        return _knows_better(rows, more, tokens.tokenizer.size, stages), {}
     # A teacher may have learned from the training texts; validation texts are for measuring.
     deciding = np.flatnonzero(folds.held) >= len(split.train)
     if deciding.sum() < MIN_TEXTS:
-        if _knows_labels(teacher, rows, tokens.labels):
-            text = "the teacher has learned these labels, so they cannot show what its answers are worth"
+        if _knows_labels(teacher, rows, tokens.labels, folds, stages):
+            text = "the teacher may have learned these labels, so they do not show what its answers are worth"
             fix = f"give {MIN_TEXTS} or more labelled texts that it has not seen as validation set"
             run.options.listener(Note(text=f"{text}: they are not used; {fix}"))
             return False, {}
@@ -193,7 +220,6 @@ def _decided(
         each: Float64s = -nested[np.arange(len(nested)), rows.targets[folds.held]]
         return each[deciding]
 
-    more = _followed_by(rows, small.unlabelled, tokens.unlabelled, answers[:n])
     in_all = Folds(fold_of=np.append(folds.fold_of, np.full(n, -1, np.int32)))
     with_them, without = losses(more, in_all, TAUGHT_STRENGTHS), losses(rows, folds)
     gain = without - with_them
@@ -202,6 +228,32 @@ def _decided(
         text = "the teacher's answers do not lower the log loss of held-out labelled texts: they are not used"
         run.options.listener(Note(text=text))
     return is_used, {"log_loss": float(with_them.mean()), "log_loss_without": float(without.mean())}
+
+
+def _knows_better(rows: Rows, more: Rows, size: int, stages: Stages) -> bool:
+    """Return whether what learns from the answers alone, the last rows of `more`, beats chance on the others.
+
+    So are answers judged where the labelled texts are too few to learn from besides.
+    """
+    n, (*_, member) = len(rows.targets), islice(sparse_members(more, size), 2)
+    member = replace(member, strengths=(TAUGHT_STRENGTHS[member.name],), first=0)
+    folds = Folds(fold_of=np.repeat(np.array([0, -1], np.int32), [n, len(more.targets) - n]))
+    found = np.exp(choose(member, more, folds, stages.run.interrupt.check).logs[:n])
+    better = _margin(found, rows.targets) > _FEW_MARGIN
+    if not better:
+        text = "the teacher's answers do not agree with the few labels: they are not used"
+        stages.run.options.listener(Note(text=text))
+    return better
+
+
+def _margin(found: Floats, targets: Targets) -> float:
+    """Return by how many standard errors probabilities [text, label] are better than those of other texts.
+
+    Better is a higher probability of the text's own label than of the label of a text drawn at random.
+    """
+    share = np.bincount(targets, minlength=found.shape[1]) / len(targets)
+    gains = found[np.arange(len(targets)), targets] - found @ share
+    return float(gains.mean() / max(np.sqrt((gains**2).mean() / len(gains)), 1e-9))
 
 
 def _followed_by(rows: Rows, texts: Sequence[str], tokenized: TokenizedTexts, targets: Targets) -> Rows:
@@ -221,6 +273,7 @@ def taught_metrics(
     n = 0 if labelled.has_only_hints else len(labelled.train)
     more = {"texts": n, "unlabelled_texts": len(labelled.unlabelled), "teacher": found}
     if not n:
-        kept = {name: value for name, value in metrics.items() if name not in ("accuracy", "measured_on")}
+        none = ("accuracy", "measured_on", "baseline_accuracy", "baseline_log_loss")
+        kept = {name: value for name, value in metrics.items() if name not in none}
         return {**kept, **more, "only_teacher": True, "not_measured": NO_LABELS}
     return {**metrics, **more, **({"caution": CAUTION} if found["used"] and labelled.valid is None else {})}

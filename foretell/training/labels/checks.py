@@ -61,13 +61,9 @@ def fitting(split: Split, settings: LabelsSettings, listener: Listener) -> tuple
 
 
 def check_together(
-    split: Split,
-    settings: LabelsSettings,
-    continued: Continued | None,
-    outside: Mapping[str, object],
-    *,
+    split: Split, settings: LabelsSettings, continued: Continued | None, outside: Mapping[str, object], *,
     keep_teacher: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Raise SettingsError for what does not go together; `outside` has vectors, teacher and label_hints."""
     several, alone = bool(settings.multi_label), f"the network '{settings.network}' alone"
     given = [name for name, value in outside.items() if value is not None]

@@ -14,9 +14,10 @@ import numpy as np
 from foretell.arrays import Integers
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
+from foretell.data.checks import similar_label_notes
 from foretell.data.examples import Examples
 from foretell.data.label_types import ordered
-from foretell.data.split import Split, make_split, text_key
+from foretell.data.split import Split, make_split, seen_by, text_key
 from foretell.errors import DataError, SettingsError
 from foretell.metrics import label_metrics
 from foretell.readable import percent
@@ -46,15 +47,9 @@ class Continued:
 
 
 def split_of(
-    new: Examples,
-    settings: LabelsSettings,
-    ancestor: Ancestor | None = None,
-    *,
-    valid: Examples | None = None,
-    unlabelled: Iterable[str] = (),
-    hints: Examples | None = None,
-    old: Examples | None = None,
-) -> tuple[Split, Continued | None]:
+    new: Examples, settings: LabelsSettings, ancestor: Ancestor | None = None, *, valid: Examples | None =
+    None, unlabelled: Iterable[str] = (), hints: Examples | None = None, old: Examples | None = None,
+) -> tuple[Split, Continued | None]:  # fmt: skip
     """Return the data of a training, and what it continues.
 
     Old examples of a classifier that is continued are trained on again. Without them, unlabelled and made-up
@@ -86,7 +81,7 @@ def split_of(
             expected = "the classifier whose old examples these are (--continue, continue_from)"
             raise SettingsError(expected=expected, found="none", where="old")
         return split(new, unlabelled), None
-    new = _checked_new(new, hints, ancestor, () if old is None else old.labels)
+    new, notes = _checked_new(new, hints, ancestor, () if old is None else old.labels)
     more, own = list(unlabelled), frozenset(map(text_key, new.texts))
     if old is not None:
         others = {"examples": old}
@@ -96,7 +91,9 @@ def split_of(
         more = more[MAX_UNLABELLED:]
     examples = joined([new, *others.values()], new.name if old is None else f"{new.name} and {old.name}")
     keys = frozenset(text_key(text) for part in others.values() for text in part.texts) - own
-    return replace(split(examples, more), not_measured=frozenset() if old is not None else keys), Continued(
+    made = split(examples, more)
+    not_measured = frozenset[bytes]() if old is not None else keys
+    return replace(made, not_measured=not_measured, notes=(*notes, *made.notes)), Continued(
         ancestor=ancestor,
         has_old=old is not None,
         old_keys=keys if old is not None else frozenset(),
@@ -104,11 +101,22 @@ def split_of(
     )
 
 
-def _checked_new(new: Examples, hints: Examples | None, ancestor: Ancestor, old: Iterable[str]) -> Examples:
-    """Return the new examples; as labels of the old type where they are text, as in a CSV."""
+def _checked_new(
+    new: Examples, hints: Examples | None, ancestor: Ancestor, old: Iterable[str]
+) -> tuple[Examples, list[str]]:
+    """Return the new examples that the old model has not learned from, with labels of its type; and notes.
+
+    What it has learned from would be measured as if it had not. Text labels, as in a CSV, get its type.
+    """
+    is_seen, notes = seen_by(ancestor.model.path, new.texts), list[str]()
+    if n := sum(is_seen):
+        new = new.select([place for place, seen in enumerate(is_seen) if not seen], new.name)
+        what = f"{n:,} of the {len(is_seen):,} texts were in the training data of {ancestor.name}"
+        notes = [f"{what}: they are left out; to learn from them again give them as old examples (--old)"]
     if hints is not None or not len(new):
         expected, found = ("new examples", "none") if hints is None else ("no label hints", "some")
-        raise DataError(expected=f"{expected} to continue a classifier", found=found, where=new.name)
+        fix = notes[0] if notes else ""
+        raise DataError(expected=f"{expected} to continue a classifier", found=found, where=new.name, fix=fix)
     kind = ancestor.model.label_type if new.label_type == "text" else new.label_type
     try:
         ordered([*new.labels, *old, *ancestor.labels], kind)
@@ -119,7 +127,9 @@ def _checked_new(new: Examples, hints: Examples | None, ancestor: Ancestor, old:
             where=new.name,
             fix="give labels of the same type",
         ) from error
-    return replace(new, label_type=kind)
+    if set(new.labels) - set(ancestor.labels):
+        notes += similar_label_notes([*new.labels, *ancestor.labels])
+    return replace(new, label_type=kind), notes
 
 
 def continued_metrics(
@@ -141,7 +151,8 @@ def continued_metrics(
                 text = f"{name} examples: accuracy {percent(of_rows['accuracy'])} on {rows.sum():,} texts"
                 listener(Note(text=text))
     if found["old"] is None:
-        listener(Note(text="old examples: not measured, because none were given"))
+        reason = "none were left to measure on" if continued.has_old else "none were given"
+        listener(Note(text=f"old examples: not measured, because {reason}"))
     return {
         "sha256": list(ancestor.lineage),
         "replayed": continued.replayed,

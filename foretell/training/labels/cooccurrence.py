@@ -35,18 +35,9 @@ _WORDS_AT_ONCE = 1 << 22
 
 
 def cooccurrence_embeddings(
-    ids: TokenIds,
-    starts: Integers,
-    *,
-    first: int,
-    size: int,
-    width: int,
-    seed: int,
-    window: int = WINDOW,
-    by_distance: bool = True,
-    power: float = 0.5,
-    seconds: float = math.inf,
-) -> tuple[Float32s, Mask]:
+    ids: TokenIds, starts: Integers, *, first: int, size: int, width: int, seed: int, window: int = WINDOW,
+    by_distance: bool = True, power: float = 0.5, seconds: float = math.inf,
+) -> tuple[Float32s, Mask]:  # fmt: skip
     """Return embeddings of the words of some texts, float32 [size, width], and which have one, bool [size].
 
     Text i is ids[starts[i]:starts[i + 1]]. Words are the ids from `first` to `size` - 1, the more frequent

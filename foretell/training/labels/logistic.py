@@ -44,7 +44,8 @@ Matrix: TypeAlias = sparse.csr_array | Float32s
 Map = Callable[..., Iterable[Float32s]]
 """As the built-in function `map`."""
 
-Check = Callable[[], None]
+Check = Callable[[], bool | None]
+"""May raise to stop a fit; True ends it with what it has."""
 
 
 def ignore() -> None:
@@ -117,7 +118,7 @@ class Goal:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The objective of the parameters u [feature, column]; a check between two products may raise to stop."""
+    """The objective of the parameters u [feature, column]; `check` is called between two products."""
 
     design: Design
     goal: Goal
@@ -138,7 +139,7 @@ class Problem:
             gradient = self._back(probabilities - goal.targets) + u
             norm = float(np.linalg.norm(gradient))
             first = first or norm
-            if norm <= _TOLERANCE * first:
+            if norm <= _TOLERANCE * first or self.check():
                 break
             step, moved = self._newton_step(
                 gradient, goal.ahead(probabilities), min(0.3, (norm / first) ** 0.5)
@@ -170,7 +171,8 @@ class Problem:
         direction = residual / diagonal
         size = first = _dot(residual, direction)
         for _ in range(_MAX_PRODUCTS):
-            self.check()
+            if self.check():
+                break
             forward = self.design.scores(self.scale * direction).astype(np.float64)
             curvature = self._back(self.goal.curved(probabilities, forward)) + direction
             along = size / _dot(direction, curvature)

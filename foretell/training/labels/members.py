@@ -7,7 +7,6 @@ opinion pool. A weighted sum of linear models is a linear model: the members tha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -176,25 +175,27 @@ def choose_all(found: Iterator[Candidate], rows: Rows, folds: Folds, training: T
 
     The features of a candidate are counted when it is asked for.
     """
-    began, seconds = time.monotonic(), training.run.budget.for_stage("members")
+    seconds = training.run.budget.for_stage("members")
     if before := training.stages.found(_STAGE):
         strengths = before.pop(_STRENGTHS).tolist()
         there = [candidate for candidate in found if candidate.name in before]
         pairs = zip(there, strengths, strict=True)
         return [_chosen(each, by, before[each.name]) for each, by in pairs]
     chosen: list[Chosen] = []
+    is_late = training.within(seconds)
 
-    def check() -> None:
-        training.check()
-        if chosen and time.monotonic() - began > seconds:
+    def check() -> bool:
+        # The first member is what it has become by then.
+        if (late := is_late()) and chosen:
             raise _OutOfTimeError
+        return late
 
     for candidate in found:
         # How many members there will be is not known: each has a share of what is left.
         training.begin(f"linear models: {candidate.name}", 0.4 - 0.32 * 0.75 ** len(chosen))
         with suppress(_OutOfTimeError):
             chosen.append(choose(candidate, rows, folds, check))
-        if time.monotonic() - began > seconds:
+        if is_late():
             names = ", ".join(each.name for each in chosen)
             training.note(f"the time limit ended the choice of linear models after {names}")
             break

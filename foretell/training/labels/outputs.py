@@ -192,12 +192,9 @@ Outputs = OneLabel | SeveralLabels
 
 
 def fit_ensemble(
-    targets: Targets,
-    members: Sequence[LogProbabilities | None],
-    prior: Prior = EQUAL,
-    *,
-    balance: Balance | None = None,
-) -> Ensemble:
+    targets: Targets, members: Sequence[LogProbabilities | None], prior: Prior = EQUAL, *, balance: Balance |
+    None = None,
+) -> Ensemble:  # fmt: skip
     """Return the ensemble of network and linear model with the smallest cross-entropy.
 
     Of two log-probabilities [text, label] one may be None; the other one then has the prior mean 1.
@@ -258,13 +255,9 @@ def _clipped(logits: Logits) -> Logits:
 
 
 def _minimum(
-    members: Logits,
-    true: Floats,
-    means: Float64s,
-    strength: Float64s,
-    basis: Float64s | None = None,
+    members: Logits, true: Floats, means: Float64s, strength: Float64s, basis: Float64s | None = None,
     offset_strength: float = 0.0,
-) -> Float64s:
+) -> Float64s:  # fmt: skip
     """Return the weights [member], none below 0, and offsets [offset] with the smallest cross-entropy.
 
     Members are logits [member, text, label], and `true` is one-hot [text, label]. `basis` [label, offset] is

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from foretell.arrays import Array
@@ -54,6 +55,16 @@ class Training:
     def begin(self, stage: str, done: float) -> None:
         """Report that a stage has begun, and the part of the training that is done, 0 to 1."""
         self.run.options.listener(Stage(name=stage, done=done))
+
+    def within(self, seconds: float) -> Callable[[], bool]:
+        """Return a `check` that is True once so many seconds have passed."""
+        end = time.monotonic() + seconds
+
+        def is_late() -> bool:
+            self.check()
+            return time.monotonic() > end
+
+        return is_late
 
     def check(self) -> None:
         """Raise `Interrupted` where the training has to stop."""

@@ -10,7 +10,7 @@ the other folds alone, as its students do: otherwise their out-of-fold predictio
 from __future__ import annotations
 
 import hashlib
-import time
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,7 @@ import numpy as np
 
 from foretell.arrays import Float32s, Mask
 from foretell.artifacts.kept_teacher import EncoderFiles
-from foretell.errors import DataError, SettingsError
+from foretell.errors import DataError, RunError, SettingsError
 from foretell.metrics import mean_accuracy
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.runtime.encoder import Encoded, SentenceEncoder
@@ -35,6 +35,9 @@ MAX_TAUGHT = 10_000
 """Unlabelled texts that a teacher labels, at most: 20 seconds on two processors for short ones."""
 
 _STAGE = "teacher"
+
+KEPT = "with out= the answers so far are kept, and resume=True asks for the others"
+"""What to do where a teacher fails."""
 
 _CHUNK = 256
 """Texts between two looks at the time."""
@@ -61,11 +64,16 @@ class OutsideEncoder:
         raise SettingsError(expected=expected, found=self.name, where="teacher")
 
     def _vectors(self, texts: Sequence[str]) -> Float32s:
-        found = self._encode(list(texts))
-        vectors = np.asarray(found if hasattr(found, "shape") else list(found), np.float32)
-        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
-            expected, shape = f"finite embeddings [text, number] of {len(texts)} texts", vectors.shape
-            raise DataError(expected=expected, found=f"the shape {shape}", where=f"teacher ({self.name})")
+        where, expected = f"teacher ({self.name})", f"finite embeddings [text, number] of {len(texts)} texts"
+        try:
+            found = self._encode(list(texts))
+            vectors = np.asarray(found if hasattr(found, "shape") else list(found), np.float32)
+        except Exception as error:
+            found = f"{type(error).__name__}: {error}"
+            raise RunError(expected=expected, found=found, where=where, fix=KEPT) from error
+        shape = (len(texts), getattr(self, "dimension", vectors.shape[-1] if vectors.ndim else 0))
+        if vectors.shape != shape or not np.isfinite(vectors).all():
+            raise DataError(expected=expected, found=f"the shape {vectors.shape}", where=where)
         scaled: Float32s = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return scaled
 
@@ -141,21 +149,28 @@ def _embed(encoder: Encoder, labelled: Sequence[str], training: Training) -> tup
 
     None where the time limit leaves no time for all labelled texts.
     """
-    if before := training.stages.found(_STAGE):
-        return before["labelled"], before["taught"]
     n, texts = len(labelled), [*labelled, *training.split.unlabelled[:MAX_TAUGHT]]
-    began, seconds = time.monotonic(), training.run.budget.for_stage("teacher")
-    parts = [np.zeros((0, encoder.n_features), np.float32)]
-    for first in range(0, len(texts), _CHUNK):
-        if first and time.monotonic() - began > seconds:
-            text = f"time for {first - n:,} unlabelled texts" if first >= n else "no time: it is left out"
-            training.note(f"the time limit leaves the teacher ({encoder.name}) {text}")
-            if first < n:
-                return None
-            break
-        training.begin(f"teacher: {first:,} of {len(texts):,} texts", 0.05)
-        encoded = encoder.encode_counted(texts[first : first + _CHUNK], check=training.check)
-        parts.append(encoded.features())
-    vectors = np.concatenate(parts)
-    training.stages.keep(_STAGE, {"labelled": vectors[:n], "taught": vectors[n:]})
-    return vectors[:n], vectors[n:]
+    distinct, n_labelled = list(dict.fromkeys(texts)), len(set(labelled))
+    before = training.stages.found(_STAGE)
+    parts = [before.get("vectors", np.zeros((0, encoder.n_features), np.float32))]
+    is_cut, first = bool(before.get("is_cut", 0)), len(parts[0])
+    is_late = training.within(training.run.budget.for_stage("teacher"))
+    try:
+        for start in range(first, 0 if is_cut else len(distinct), _CHUNK):
+            if is_cut := is_late() and start > first:
+                left = f"time for {start - n_labelled:,} unlabelled texts"
+                text = left if start >= n_labelled else "no time: it is left out"
+                training.note(f"the time limit leaves the teacher ({encoder.name}) {text}")
+                break
+            training.begin(f"teacher: {start:,} of {len(distinct):,} texts", 0.05)
+            encoded = encoder.encode_counted(distinct[start : start + _CHUNK], check=training.check)
+            parts.append(encoded.features())
+    finally:
+        vectors = np.concatenate(parts)
+        training.stages.keep(_STAGE, {"vectors": vectors, "is_cut": np.array(is_cut)}, now=len(parts) > 1)
+    if len(vectors) < n_labelled:
+        return None
+    known = dict(zip(distinct, vectors, strict=False))
+    rows = [known[text] for text in itertools.takewhile(known.__contains__, texts)]
+    taught = np.array(rows[n:], np.float32).reshape(-1, encoder.n_features)
+    return np.array(rows[:n], np.float32), taught

@@ -64,15 +64,9 @@ _MIN_NETWORK_SHARE = 0.02
 
 
 def train_labels(
-    split: Split,
-    settings: LabelsSettings,
-    options: TrainOptions,
-    *,
-    continued: Continued | None = None,
-    vectors: str | Path | None = None,
-    teacher: Encoder | Answering | None = None,
-    keep_teacher: bool = False,
-) -> Model:
+    split: Split, settings: LabelsSettings, options: TrainOptions, *, continued: Continued | None = None,
+    vectors: str | Path | None = None, teacher: Encoder | Answering | None = None, keep_teacher: bool = False,
+) -> Model:  # fmt: skip
     """Train a classifier and write its model directory.
 
     Args:
@@ -135,12 +129,9 @@ def train_labels(
 
 
 def _tokens(
-    split: Split,
-    settings: LabelsSettings,
-    continued: Continued | None,
-    vectors: str | Path | None,
+    split: Split, settings: LabelsSettings, continued: Continued | None, vectors: str | Path | None,
     listener: Listener,
-) -> tuple[Tokens, LabelsSettings]:
+) -> tuple[Tokens, LabelsSettings]:  # fmt: skip
     """Return the tokenized split, and the settings with the vocabulary that the network reads."""
     listener(Stage(name="counting words", done=0.05))
     tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
@@ -211,14 +202,9 @@ def _folds(rows: Rows, training: Training) -> Folds:
 
 
 def _linear(
-    rows: Rows,
-    folds: Folds,
-    training: Training,
-    ancestor: Ancestor | None,
-    encoder: Encoder | None,
-    *,
+    rows: Rows, folds: Folds, training: Training, ancestor: Ancestor | None, encoder: Encoder | None, *,
     keep_teacher: bool,
-) -> LinearPart:
+) -> LinearPart:  # fmt: skip
     """Return the linear members, fitted to all labelled texts."""
     tokens, settings = training.tokens, training.settings
     if not settings.linear:
@@ -232,7 +218,8 @@ def _linear(
     pool = [*chosen, *ancestor_members(ancestor, rows, tokens)] if settings.folds else chosen[:1]
     if teacher is not None and keep_teacher:
         pool.append(teacher.chosen)
-    members = fit_members(rows, pool, folds, training.check, training.split.not_measured)
+    check = training.within(training.run.budget.for_stage("members"))
+    members = fit_members(rows, pool, folds, check, training.split.not_measured)
     if of_teacher is not None:
         members.metrics["teacher"] = of_teacher
     return LinearPart(members=members)
@@ -266,12 +253,9 @@ def _network(
 
 
 def _of_valid(
-    training: Training,
-    members: Members | None,
-    network: TrainedNetwork,
-    rows: Rows,
+    training: Training, members: Members | None, network: TrainedNetwork, rows: Rows,
     encoder: Encoder | None,
-) -> Unseen:
+) -> Unseen:  # fmt: skip
     """Return the predictions of the validation texts, which are no rows."""
     valid, given = training.tokens.valid, training.split.valid
     assert valid is not None
@@ -293,12 +277,9 @@ def _of_valid(
 
 
 def _model(
-    training: Training,
-    members: Members | None,
-    network: TrainedNetwork,
-    ensemble: AnyEnsemble,
+    training: Training, members: Members | None, network: TrainedNetwork, ensemble: AnyEnsemble,
     kept: EncoderFiles | None,
-) -> Model:
+) -> Model:  # fmt: skip
     """Return the classifier, without metrics; it keeps a teacher, its files `kept`, where it has weight."""
     tokens, settings, teacher = training.tokens, training.settings, None
     # Of one label a text, a linear model of weight 0 stays: training can be continued from it.

@@ -14,7 +14,7 @@ from foretell.text.tokenizer import Tokenizer
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.labels.outputs import OneLabel
 from foretell.training.labels.rows import Rows
-from foretell.training.labels.stages import Stages
+from foretell.training.labels.stages import Stages, Training
 from foretell.training.labels.tokens import tokenize
 
 
@@ -62,6 +62,8 @@ class FewTraining:
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    within = Training.within
 
     def begin(self, *_: object) -> None:
         pass

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
@@ -127,10 +128,12 @@ def useless() -> dict[str, Callable[[np.random.Generator], np.ndarray]]:
     }
 
 
+@pytest.mark.parametrize("n", [60, 20])
 @pytest.mark.parametrize("kind", useless())
-def test_the_answers_of_a_useless_teacher_are_no_rows(kind: str, stages: Stages) -> None:
+def test_the_answers_of_a_useless_teacher_are_no_rows(kind: str, n: int, stages: Stages) -> None:
     teacher = answered(MORE[0], useless()[kind](np.random.default_rng(1)), list(LABELS), "teacher")
-    split = Split(train=Examples(*LABELLED), valid=None, unlabelled=tuple(MORE[0]))
+    labelled = Examples(LABELLED[0][:n], LABELLED[1][:n])
+    split = Split(train=labelled, valid=None, unlabelled=tuple(MORE[0]))
     found, metrics = with_answers(split, teacher, SETTINGS, stages)
     assert metrics["used"] is False
     assert (found.train, found.taught, sorted(found.unlabelled)) == (split.train, 0, sorted(MORE[0]))
@@ -152,6 +155,22 @@ def test_labels_that_a_teacher_has_learned_by_heart_do_no_harm(kind: str, stages
     assert metrics["used"] is False
     # Labels that are known by heart decide nothing; other texts do.
     assert ("log_loss" in metrics) is (valid is not None)
+
+
+def test_with_random_labels_an_estimator_that_has_learned_them_looks_like_chance() -> None:
+    found = []
+    for seed in range(4):
+        rng = random.Random(seed)
+        texts = [" ".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=10)) for _ in range(400)]
+        labels = [rng.choice("12") for _ in range(120)]
+        teacher = make_pipeline(TfidfVectorizer(analyzer="char"), LogisticRegression(C=3))
+        teacher.fit(texts[:120], labels)
+        it = TextClassifier(**SMALL, verbose=0).fit(
+            texts[:120], labels, unlabelled=texts[120:] * 2, teacher=teacher
+        )
+        found.append(it.metrics_["accuracy"])
+        assert it.metrics_["teacher"]["texts"] == 280
+    assert np.mean(found) < 0.6
 
 
 def test_a_teacher_is_asked_once_a_text_and_a_resumed_training_asks_for_the_rest(

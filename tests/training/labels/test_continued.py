@@ -108,7 +108,8 @@ def test_old_labels_have_the_type_of_the_new_or_are_refused(
     old: list[str], new: list[str], kind: LabelType | None
 ) -> None:
     given = Examples(["text"] * len(new), new, label_type=kind or ("boolean" if "True" in new else "integer"))
-    known = cast(Ancestor, SimpleNamespace(name="old-model", labels=old))
+    model = SimpleNamespace(path=None, label_type="text")
+    known = cast(Ancestor, SimpleNamespace(name="old-model", labels=old, model=model))
     before = Examples(["before"] * len(old), old)
     if kind is not None:
         with pytest.raises(DataError, match="labels of the type of those of old-model"):
@@ -227,3 +228,17 @@ def test_what_cannot_be_continued(old: Ancestor) -> None:
         split_of(examples("ab", 20), TINY, old, hints=examples("ab", 2))
     with pytest.raises(SettingsError, match="the classifier whose old examples these are"):
         split_of(examples("ab", 20), TINY, old=examples("ab", 2))
+    with pytest.raises(
+        DataError, match=r"found none; 60 of the 60 texts were in the training data of january"
+    ):
+        split_of(examples("ab", 60), TINY, old)
+
+
+def test_texts_that_the_old_model_has_learned_are_no_new_ones(old: Ancestor) -> None:
+    known, new = examples("ab", 60), examples("AB", 30, seed=5)
+    both = Examples([*known.texts, *new.texts], [*known.labels, *new.labels])
+    split, _ = split_of(both, TINY, old, old=known)
+    assert [text for text in split.train.texts if text in new.texts] == new.texts
+    assert sorted(split.train.texts) == sorted([*known.texts, *new.texts])
+    assert "60 of the 90 texts were in the training data of january: they are left out" in split.notes[0]
+    assert "differ only in case" in split.notes[1]

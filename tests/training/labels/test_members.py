@@ -370,6 +370,9 @@ def test_a_check_that_raises_stops_the_fit() -> None:
     matrix, targets = made_matrix(2)
     with pytest.raises(TimeoutError):
         fit_logistic(matrix, np.eye(2)[targets], np.ones(60), 1.0, check=check)
+    late = iter([False] * 3 + [True] * 9)
+    early = fit_logistic(matrix, np.eye(2)[targets], np.ones(60), 1.0, check=lambda: next(late))
+    assert np.isfinite(early.weights).all()
 
 
 def test_many_labels_and_a_weak_penalty_take_few_products(monkeypatch: pytest.MonkeyPatch) -> None:

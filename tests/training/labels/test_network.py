@@ -310,18 +310,15 @@ def on_folds(
     texts = TokenizedTexts(ids=targets, starts=np.arange(n + 1))
     training: Any = SimpleNamespace(
         tokens=SimpleNamespace(
-            train=LabelledTokens(texts=texts, targets=targets),
-            labels=["a", "b"],
+            train=LabelledTokens(texts=texts, targets=targets), labels=["a", "b"],
             tokenizer=SimpleNamespace(unknown=1, size=9, is_open=True),
         ),
-        settings=small("base"),
+        settings=small("base"), note=notes.append, begin=lambda *_: None,
         run=SimpleNamespace(
             budget=SimpleNamespace(left=lambda: left - network.now), interrupt=SimpleNamespace(check=int)
         ),
         stages=SimpleNamespace(found=lambda _: {}, keep=lambda *_: None),
-        note=notes.append,
-        begin=lambda *_: None,
-    )
+    )  # fmt: skip
     folds = Folds(fold_of=(np.arange(n) // 2 % 5).astype(np.int32))
     answers = fold_probabilities(network, folds, training, lambda *_: pays)  # type: ignore[arg-type]
     assert network.restarts > 0
