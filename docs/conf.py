@@ -37,10 +37,10 @@ myst_enable_extensions = ["deflist"]
 # and to internal types of foretell, which stand in some signatures.
 nitpicky = True
 nitpick_ignore_regex = [
-    (r"py:.*", r"(np|npt|numpy|pathlib|collections|typing|types|sklearn)\..*"),
+    (r"py:.*", r"(np|npt|numpy|pathlib|collections|typing|types|sklearn|keras)\..*"),
     (r"py:.*", r"Path|NotFittedError"),
     (r"py:class", r"foretell\.(annotation|artifacts|cluster|data|export|runtime|surveying|text)\..*"),
-    (r"py:class", r"Format|OutFormat|Sources"),
+    (r"py:class", r"foretell\.classifier\..*|Format|OutFormat|Sources"),
 ]
 # `name` in a docstring is code, as in Markdown.
 default_role = "code"

@@ -256,8 +256,9 @@ class StatesRequest(ModelRequest):
         default=None, max_length=40, description="The name of a layer; null: the first."
     )
     unit: Integer | None = Field(
-        default=None, ge=0, description="The number of a unit; null: the one whose cell state changes most."
-    )
+        default=None, ge=0, le=8192,
+        description="The number of a unit; null: the one whose cell state changes most.",
+    )  # fmt: skip
 
 
 class Step(ResponseBody):
