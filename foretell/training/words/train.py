@@ -40,6 +40,15 @@ if TYPE_CHECKING:
     from foretell.training.words.state import TrainedNetwork
     from foretell.training.words.step import Workers
 
+_WITHOUT_EFFECT = {
+    "lstm": frozenset({"iterations"}),
+    "article": frozenset({
+        "dropout", "embedding_size", "epochs", "min_steps", "patience", "streams", "valid_fraction",
+        "word_dropout",
+    }),
+}  # fmt: skip
+"""Settings that a network does not read."""
+
 _READING_SHARE, _CACHE_SHARE, _SUGGESTIONS_SHARE = 1 / 16, 1 / 2, 1 / 2
 """The parts of the time left that reading the validation text again, fitting the cache, and measuring
 suggestions may take."""
@@ -82,6 +91,8 @@ def train_words(
     """
     require_training()
     check_valid(settings, valid, workers)
+    if unused := ", ".join(sorted(options.given & _WITHOUT_EFFECT[settings.network])):
+        options.listener(Note(text=f"without effect on the network {settings.network}: {unused}"))
     request = _request(corpus, valid, settings, options.listener, continued)
     known = start = gone = old_valid = None
     if continued is not None:

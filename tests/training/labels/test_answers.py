@@ -164,10 +164,9 @@ def test_with_random_labels_an_estimator_that_has_learned_them_looks_like_chance
         texts = [" ".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=10)) for _ in range(400)]
         labels = [rng.choice("12") for _ in range(120)]
         teacher = make_pipeline(TfidfVectorizer(analyzer="char"), LogisticRegression(C=3))
-        teacher.fit(texts[:120], labels)
-        it = TextClassifier(**SMALL, verbose=0).fit(
-            texts[:120], labels, unlabelled=texts[120:] * 2, teacher=teacher
-        )
+        known, more = texts[:120], texts[120:] * 2
+        teacher.fit(known, labels)
+        it = TextClassifier(**SMALL, verbose=0).fit(known, labels, unlabelled=more, teacher=teacher)
         found.append(it.metrics_["accuracy"])
         assert it.metrics_["teacher"]["texts"] == 280
     assert np.mean(found) < 0.6

@@ -19,7 +19,7 @@ from foretell.networks import weights_of
 from foretell.networks.words import ArticleNetwork
 from foretell.presets import WORDS_PRESETS
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.events import EpochDone, Event, Progress
+from foretell.training.events import EpochDone, Event, Note, Progress
 from foretell.training.words.article import ArticleSteps, OffsetWalk
 from tests.training.words.small import trained
 
@@ -81,8 +81,9 @@ def test_one_iteration_equals_plain_autodiff_and_tensorflow_1_rmsprop() -> None:
 def test_compiled_iterations_equal_single_ones(tmp_path: Path) -> None:
     """Each window is counted once, whatever the compiled calls."""
     settings, events = with_changes(TINY, {"iterations": 40}), list[Event]()
-    options = {"preset": "article", "listener": events.append}
+    options = {"preset": "article", "listener": events.append, "given": frozenset({"epochs", "iterations"})}
     model = trained(open_corpus("meditations"), settings, tmp_path / "m", **options)
+    assert Note(text="without effect on the network article: epochs") in events
     words = np.array(model.tokenizer.encode(next(iter(open_corpus("meditations")))))
     network = ArticleNetwork(settings, 69)
     single, walk = ArticleSteps(network, words, settings), OffsetWalk(89, 3, settings.seed)
