@@ -151,7 +151,9 @@ async def predict(
     add_log_fields(request.scope, model=model.name, texts=len(texts))
     await check_texts(service, model, texts, param=param)
     # These take longer than others for the same text.
-    lane = lane_of(texts, 4 if verb in ("explain", "states") or getattr(body, "words", False) else 1)
+    cost = 4 if verb in ("explain", "states") or getattr(body, "words", False) else 1
+    # A kept teacher takes ten times as long as all else.
+    lane = lane_of(texts, cost if model.model.teacher is None else 10 * cost)
     batcher = model.batchers.get((verb, lane))
     if batcher is None:
         shares = verb == "classify"

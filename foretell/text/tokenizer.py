@@ -306,12 +306,13 @@ class Tokenizer:
 def keys_of(word: str) -> int:
     """Return the keys that a word costs: one for each character, and one for the white space after it.
 
-    A mark, and a word of a script without spaces, has none. The end of a line is the white space of its last
-    word, so it costs nothing itself.
+    A mark, such as an emoji of several code points, and a character of a script without spaces cost one. The
+    end of a line is the white space of its last word, so it costs nothing itself.
     """
     if word == END_OF_LINE:
         return 0
-    return len(word) + (any(map(str.isalnum, word)) and not styles.in_unspaced_script(word[-1]))
+    is_spaced = any(map(str.isalnum, word)) and not styles.in_unspaced_script(word[-1])
+    return len(word) + 1 if is_spaced else 1
 
 
 def utf8_bytes(text: str) -> int:
