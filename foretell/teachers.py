@@ -86,8 +86,7 @@ def teacher_of(
     encode = getattr(given, "encode", None) or getattr(given, "embed", None)
     if encode is None:
         expected = "a teacher: a folder, an array [text, label], or what has predict_proba or encode"
-        found_teacher = f"{name} without them" if hasattr(given, "predict") else name
-        raise SettingsError(expected=expected, found=found_teacher, where="teacher")
+        raise SettingsError(expected=expected, found=f"{name}, which has neither", where="teacher")
     return OutsideEncoder(name, encode)
 
 
