@@ -1,4 +1,4 @@
-"""`Classifier`: what learns labels from texts, without scikit-learn, whose import takes most of a second."""
+"""`Classifier`: learns labels from texts. Without scikit-learn, whose import takes most of a second."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from foretell.data.estimator_inputs import (
 )
 from foretell.data.label_types import classes_of_names, label_name
 from foretell.data.records import Reading
-from foretell.data.split import seen_notes
+from foretell.data.split import seen_by
 from foretell.data.word_vectors import vector_files
 from foretell.errors import SeenTextsWarning, TooFewTextsWarning
 from foretell.machine import require_training
@@ -341,10 +341,11 @@ class Classifier(Trained[LabelsRuntime]):
 
                 settings, *_ = self._settings_for(None, silent)
                 return cross_validate(
-                    lambda: self._again(verbose=0), examples, settings, folds, by=column, costs=costs,
+                    self._untrained, examples, settings, folds, by=column, costs=costs,
                     positive=side, listener=show,
                 )  # fmt: skip
-            for reason in seen_notes(examples.texts, self._runtime.model.path):
+            if seen := seen_by(self._runtime.model.path, examples.texts)[1]:
+                reason = f"{seen}: the metrics are too good; measure on texts that the model has not seen"
                 warnings.warn(reason, SeenTextsWarning, stacklevel=2)
             parts = watched(examples.texts, "evaluating", show)
             rows = np.concatenate([*map(self._runtime.predict_proba, parts)])
@@ -394,10 +395,10 @@ class Classifier(Trained[LabelsRuntime]):
             check_is_fitted(self, "classes_")
         return self._runtime
 
-    def _again(self, **changes: object) -> Self:
-        """Return a classifier with the same parameters, or others, that has learned nothing."""
-        same = {name: getattr(self, name) for name in ("preset", *SETTINGS, "verbose")}
-        return type(self)(**{**same, **changes})
+    def _untrained(self) -> Self:
+        """Return a classifier with the same parameters that has learned nothing, and shows no progress."""
+        same = {name: getattr(self, name) for name in ("preset", *SETTINGS)}
+        return type(self)(**same, verbose=0)
 
     def _settings_for(
         self, continue_from: str | Path | Classifier | None, show: Listener

@@ -53,7 +53,7 @@ def teacher_of(
         return given
     if isinstance(given, str | Path) or has_columns(given):
         return read_soft(given, labels, text=text)
-    is_array = isinstance(given, list) or hasattr(given, "__array__")
+    is_array = _is_array(given)
     answers = not is_array and hasattr(given, "predict_proba")
     if answers:
         found = (getattr(given, at, None) for at in ("classes_", "labels"))
@@ -80,7 +80,7 @@ def teacher_of(
 
         return Answering(
             name, names, given.predict_proba, digest, kind, is_estimator=is_estimator,
-            # One of foretell's takes minutes to train.
+            # A classifier of foretell's takes minutes to train.
             refitted=refitted if is_estimator and not isinstance(given, Trained) else None,
         )  # fmt: skip
     encode = getattr(given, "encode", None) or getattr(given, "embed", None)
@@ -88,6 +88,10 @@ def teacher_of(
         expected = "a teacher: a folder, an array [text, label], or what has predict_proba or encode"
         raise SettingsError(expected=expected, found=f"{name}, which has neither", where="teacher")
     return OutsideEncoder(name, encode)
+
+
+def _is_array(given: object) -> bool:
+    return isinstance(given, list) or (hasattr(given, "__array__") and not has_columns(given))
 
 
 def opened_teacher(given: object, listener: Listener) -> object:
@@ -116,8 +120,7 @@ def with_teacher(
     """
     is_none = unlabelled is None or (isinstance(unlabelled, Sized) and not len(unlabelled))
     texts = [*data.unlabelled, *(() if is_none else unlabelled_texts(unlabelled, text=text))]
-    is_array = isinstance(given, list) or (hasattr(given, "__array__") and not has_columns(given))
-    if is_array and isinstance(unlabelled, Sized) and not isinstance(unlabelled, str):
+    if _is_array(given) and isinstance(unlabelled, Sized) and not isinstance(unlabelled, str):
         # Empty texts are left out, and so are their rows.
         records = () if is_none else iter_records(unlabelled, text=text, multi_label=";")
         is_text = [*(True for _ in data.unlabelled), *(bool(each.text.strip()) for each in records)]

@@ -120,21 +120,19 @@ def write_seen(split: Split, folder: Path) -> None:
     (folder / SEEN).write_bytes(b"".join(hashes[:MAX_SEEN]))
 
 
-def seen_by(model: Path | None, texts: Sequence[str]) -> list[bool]:
-    """Return which texts are among the training texts of a model directory, as far as it has them."""
+def seen_by(model: Path | None, texts: Sequence[str]) -> tuple[list[bool], str]:
+    """Return which texts are training texts of a model directory, and how many in words; "": none.
+
+    A model in memory, None, and a directory without its run have none.
+    """
     content = b""
     with suppress(OSError), (Path() if model is None else model / "run" / SEEN).open("rb") as file:
         content = file.read(_HASH_BYTES * MAX_SEEN)
     hashes = {content[at : at + _HASH_BYTES] for at in range(0, len(content), _HASH_BYTES)}
-    return [text_key(text)[:_HASH_BYTES] in hashes for text in texts]
-
-
-def seen_notes(texts: Sequence[str], model: Path | None) -> list[str]:
-    """Return a warning where texts are among the training texts of a model directory; None: it has none."""
-    if not (seen := sum(seen_by(model, texts))):
-        return []
-    what = f"{seen:,} of the {len(texts):,} texts {'was' if seen == 1 else 'were'} in the training data"
-    return [f"{what}: the metrics are too good; measure on texts that the model has not seen"]
+    is_seen = [bool(hashes) and text_key(text)[:_HASH_BYTES] in hashes for text in texts]
+    n, least = sum(is_seen), "at least " if len(hashes) == MAX_SEEN else ""
+    were = "was" if n == 1 else "were"
+    return is_seen, f"{least}{n:,} of the {len(texts):,} texts {were} in the training data" if n else ""
 
 
 def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, set[bytes]]:

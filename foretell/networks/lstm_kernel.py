@@ -26,8 +26,6 @@ from foretell.machine import usable_processors
 from foretell.networks import amx, avx512, tiles
 from foretell.networks.lstm_cell import steps_for
 
-Array = Float32s
-
 _MAX_MULTIPLICATIONS = 1_000_000
 """The largest product that OpenBLAS computes without copying: its small-matrix kernels, with AVX-512. On
 other processors the limit has no effect."""
@@ -42,16 +40,16 @@ class Part:
 
     first: int
     last: int
-    masks: Array
-    gates: Array
-    cells: Array
+    masks: Float32s
+    gates: Float32s
+    cells: Float32s
 
 
 @dataclass
 class Pass:
     """The results of a forward pass that its backward pass needs."""
 
-    recurrent: Array
+    recurrent: Float32s
     parts: list[Part]
     in_bfloat16: bool
 
@@ -61,7 +59,7 @@ class Pass:
             buffers.give(part.gates, part.cells)
 
 
-def _columns(matrices: Array, rows: int) -> Array:
+def _columns(matrices: Float32s, rows: int) -> Float32s:
     """Cut matrices [matrix, inner, column] into blocks of columns, [matrix, block, inner, column].
 
     OpenBLAS multiplies `rows` rows with a block without copying. Zeros fill the last one.
@@ -103,14 +101,14 @@ class Buffers:
     """Memory of past passes for new ones: allocating it again takes up to a third of a pass."""
 
     def __init__(self) -> None:
-        self._free: dict[tuple[int, ...], list[Array]] = {}
+        self._free: dict[tuple[int, ...], list[Float32s]] = {}
 
-    def take(self, *shape: int) -> Array:
+    def take(self, *shape: int) -> Float32s:
         """Return an array of that shape with arbitrary values."""
         free = self._free.get(shape)
         return free.pop() if free else np.empty(shape, np.float32)
 
-    def give(self, *arrays: Array) -> None:
+    def give(self, *arrays: Float32s) -> None:
         """Take arrays back. Several shapes are kept, since batches differ in length."""
         for array in arrays:
             while len(self._free) >= 64:
@@ -118,7 +116,7 @@ class Buffers:
             self._free.setdefault(array.shape, []).append(array)
 
 
-def _cut(matrices: Array, rows: int, in_bfloat16: bool) -> Array | tiles.Tiles:
+def _cut(matrices: Float32s, rows: int, in_bfloat16: bool) -> Float32s | tiles.Tiles:
     """Cut matrices [matrix, inner, column] for the products of a step with at most so many rows."""
     has_tiles = in_bfloat16 and (amx.available() or avx512.available())
     if not (has_tiles and tiles.fit(*matrices.shape[1:])):
@@ -127,7 +125,7 @@ def _cut(matrices: Array, rows: int, in_bfloat16: bool) -> Array | tiles.Tiles:
     return packed if amx.available() else packed.view(np.uint32)
 
 
-def _memory(matrices: Array | tiles.Tiles, rows: int, inner: int) -> Array | tiles.Tiles:
+def _memory(matrices: Float32s | tiles.Tiles, rows: int, inner: int) -> Float32s | tiles.Tiles:
     """Return the memory that `lstm_cell` multiplies so many rows of `inner` values in."""
     if matrices.dtype == np.float32:
         return np.empty((matrices.shape[1], rows, matrices.shape[3]), np.float32)
@@ -135,15 +133,15 @@ def _memory(matrices: Array | tiles.Tiles, rows: int, inner: int) -> Array | til
 
 
 def forward(
-    inputs: Array,
-    recurrent: Array,
-    h: Array,
-    c: Array,
-    masks: Array,
+    inputs: Float32s,
+    recurrent: Float32s,
+    h: Float32s,
+    c: Float32s,
+    masks: Float32s,
     buffers: Buffers,
     *,
     in_bfloat16: bool = False,
-) -> tuple[Array, Array, Pass]:
+) -> tuple[Float32s, Float32s, Pass]:
     """Run all steps of a batch.
 
     Args:
@@ -188,8 +186,8 @@ def forward(
 
 
 def backward(
-    d_hidden: Array, d_h: Array, d_c: Array, done: Pass, buffers: Buffers
-) -> tuple[Array, Array, Array]:
+    d_hidden: Float32s, d_h: Float32s, d_c: Float32s, done: Pass, buffers: Buffers
+) -> tuple[Float32s, Float32s, Float32s]:
     """Go back through a pass, which cannot be used again.
 
     Args:

@@ -24,7 +24,7 @@ def load_tensorflow() -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with Interrupt() as interrupt:
             try:
-                with _closed_stderr(), without("pandas", "sklearn"):
+                with _closed_stderr(), _without_optional():
                     import_module("keras")
                     # The first operation looks for devices, about which TensorFlow writes too.
                     import_module("tensorflow").constant(0)
@@ -65,13 +65,14 @@ def _is_own(gradient: Callable[..., object]) -> bool:
 
 
 @contextmanager
-def without(*names: str) -> Iterator[None]:
-    """Hide modules in the command line's process while others are imported that can do without them.
+def _without_optional() -> Iterator[None]:
+    """Hide what Keras imports only where it is installed, in the command line's process, which needs neither.
 
-    scikit-learn and Keras import pandas where it is installed, and pandas PyArrow, which hangs beside
-    TensorFlow on Apple silicon. Keras imports scikit-learn, which takes most of a second.
+    pandas imports PyArrow, which hangs beside TensorFlow on Apple silicon. scikit-learn takes most of a
+    second.
     """
-    hidden = [name for name in names if name not in sys.modules] if "foretell.cli" in sys.modules else []
+    optional = {"pandas", "sklearn"} if "foretell.cli" in sys.modules else set[str]()
+    hidden = optional - sys.modules.keys()
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         yield

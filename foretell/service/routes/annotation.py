@@ -120,7 +120,7 @@ async def _in_thread(request: Request, work: Callable[[Annotation], T], *, is_ra
     annotation = service_of(request).annotation
     assert annotation is not None, "the routes are there only with an annotation"
     if is_ranked:
-        # Not in the thread: there are few, and export needs one of them.
+        # It is not waited for in a thread: there are few, and export needs one of them.
         await asyncio.wait([asyncio.wrap_future(annotation.first_fit)])
     try:
         return await asyncio.to_thread(work, annotation)

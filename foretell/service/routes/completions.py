@@ -138,7 +138,7 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
     )
     add_log_fields(request.scope, model=it.model.name, texts=it.count, stream=bool(body.stream))
     with ExitStack() as stack:
-        # Where they are written one after another: however many they are, other requests find room.
+        # In a queue of their own: however many continuations wait, other requests find room.
         waiting = it.count + it.cache_bytes // BYTES_OF_A_TEXT
         stack.enter_context(service.lanes[WRITING].count(waiting))
         service.metrics.texts.labels(it.model.name, "completions").inc(it.count)

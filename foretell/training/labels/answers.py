@@ -14,7 +14,7 @@ from itertools import compress, islice
 
 import numpy as np
 
-from foretell.arrays import Float32s, Float64s, Floats
+from foretell.arrays import Float32s, Float64s, Floats, Logits
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.examples import Examples
@@ -37,7 +37,7 @@ _STAGE, _ASKED = "answers", "asked"
 
 NO_LABELS = "no text has a label: all labels are the teacher's"
 CAUTION = (
-    "a teacher that has learned from these labels makes the metrics too good, nobody knows by how much: "
+    "a teacher that has learned from these labels makes the metrics too good by an unknown amount: "
     "measure on labelled texts that it has not seen"
 )
 
@@ -48,11 +48,11 @@ _MAX_DECIDING, _MARGIN = 3_000, 1.0
 """Rows that the decision is made on, at most; standard errors by which answers must lower the log loss."""
 
 _FEW_MARGIN = 0.5
-"""The same where the labelled texts are too few to measure on: of what has learned from the answers alone."""
+"""Standard errors by which a model of the answers alone must be better than chance, where labels are few."""
 
 _KNOWS_LABELS, _COPIES_MARGIN = 0.95, 2.0
-"""An estimator that is right on this part of the labelled texts, or more, knows their labels by heart. Copies
-of another have to be better than chance on texts that they have not seen, by so many standard errors."""
+"""An estimator that is right on at least this part of the labelled texts knows their labels by heart. Copies
+of any other must be better than chance on texts that they have not seen, by so many standard errors."""
 
 
 def with_answers(
@@ -155,8 +155,7 @@ def _answers(teacher: Answering, texts: Sequence[str], first: int = 0) -> Float3
     except Exception as error:
         raise RunError(
             expected="probabilities from the teacher", found=f"{type(error).__name__}: {error}",
-            where=f"{teacher.name}, texts {first + 1:,} to {first + len(texts):,}",
-            fix=KEPT,
+            where=f"{teacher.name}, texts {first + 1:,} to {first + len(texts):,}", fix=KEPT,
         ) from error  # fmt: skip
 
 
@@ -183,7 +182,7 @@ def _knows_labels(
         try:
             found[held] = teacher.refitted(others, names[inside].tolist(), asked)[:, columns]
         except Exception:
-            # One that cannot be copied is not known to be of use.
+            # It cannot be copied, so nothing shows that it is of use.
             return True
         stages.run.interrupt.check()
     return _margin(found[folds.held], rows.targets[folds.held]) <= _COPIES_MARGIN
@@ -211,17 +210,14 @@ def _decided(
             return False, {}
         deciding[:] = True
 
-    def losses(rows: Rows, folds: Folds, strengths: Mapping[str, float] | None = None) -> Float64s:
-        *_, member = islice(sparse_members(rows, tokens.tokenizer.size), 2)
-        if strengths is not None:
-            member = replace(member, strengths=(strengths[member.name],), first=0)
-        logs = choose(member, rows, folds, run.interrupt.check).logs[None, folds.held]
+    def losses(rows: Rows, folds: Folds, *, taught: bool = False) -> Float64s:
+        logs = _logits(rows, folds, tokens.tokenizer.size, stages, taught=taught)[None, folds.held]
         nested = np.maximum(nested_logs(rows, logs, folds), -MAX_LOGIT)
         each: Float64s = -nested[np.arange(len(nested)), rows.targets[folds.held]]
         return each[deciding]
 
     in_all = Folds(fold_of=np.append(folds.fold_of, np.full(n, -1, np.int32)))
-    with_them, without = losses(more, in_all, TAUGHT_STRENGTHS), losses(rows, folds)
+    with_them, without = losses(more, in_all, taught=True), losses(rows, folds)
     gain = without - with_them
     is_used = bool(gain.mean() > _MARGIN * gain.std() / np.sqrt(len(gain)))
     if not is_used:
@@ -230,15 +226,19 @@ def _decided(
     return is_used, {"log_loss": float(with_them.mean()), "log_loss_without": float(without.mean())}
 
 
-def _knows_better(rows: Rows, more: Rows, size: int, stages: Stages) -> bool:
-    """Return whether what learns from the answers alone, the last rows of `more`, beats chance on the others.
+def _logits(rows: Rows, folds: Folds, size: int, stages: Stages, *, taught: bool) -> Logits:
+    """Return the logits [row, label] of held-out rows by a TF-IDF model; `taught`: it learns from answers."""
+    *_, member = islice(sparse_members(rows, size), 2)
+    if taught:
+        member = replace(member, strengths=(TAUGHT_STRENGTHS[member.name],), first=0)
+    return choose(member, rows, folds, stages.run.interrupt.check).logs
 
-    So are answers judged where the labelled texts are too few to learn from besides.
-    """
-    n, (*_, member) = len(rows.targets), islice(sparse_members(more, size), 2)
-    member = replace(member, strengths=(TAUGHT_STRENGTHS[member.name],), first=0)
+
+def _knows_better(rows: Rows, more: Rows, size: int, stages: Stages) -> bool:
+    """Return whether a model of the answers alone, the end of `more`, is better than chance on `rows`."""
+    n = len(rows.targets)
     folds = Folds(fold_of=np.repeat(np.array([0, -1], np.int32), [n, len(more.targets) - n]))
-    found = np.exp(choose(member, more, folds, stages.run.interrupt.check).logs[:n])
+    found = np.exp(_logits(more, folds, size, stages, taught=True)[:n])
     better = _margin(found, rows.targets) > _FEW_MARGIN
     if not better:
         text = "the teacher's answers do not agree with the few labels: they are not used"

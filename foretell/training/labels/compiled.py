@@ -101,8 +101,8 @@ class CompactNetwork:
     """
 
     def __init__(
-        self, whole: keras.Model, words: Int32s, settings: LabelsSettings, n_labels: int, *, soft: bool =
-        False, balance: Balance | None = None,
+        self, whole: keras.Model, words: Int32s, settings: LabelsSettings, n_labels: int, *,
+        soft: bool = False, balance: Balance | None = None,
     ) -> None:  # fmt: skip
         from foretell.networks.labels import labels_network
 

@@ -47,8 +47,9 @@ class Continued:
 
 
 def split_of(
-    new: Examples, settings: LabelsSettings, ancestor: Ancestor | None = None, *, valid: Examples | None =
-    None, unlabelled: Iterable[str] = (), hints: Examples | None = None, old: Examples | None = None,
+    new: Examples, settings: LabelsSettings, ancestor: Ancestor | None = None, *,
+    valid: Examples | None = None, unlabelled: Iterable[str] = (), hints: Examples | None = None,
+    old: Examples | None = None,
 ) -> tuple[Split, Continued | None]:  # fmt: skip
     """Return the data of a training, and what it continues.
 
@@ -108,11 +109,11 @@ def _checked_new(
 
     What it has learned from would be measured as if it had not. Text labels, as in a CSV, get its type.
     """
-    is_seen, notes = seen_by(ancestor.model.path, new.texts), list[str]()
-    if n := sum(is_seen):
+    (is_seen, what), notes = seen_by(ancestor.model.path, new.texts), list[str]()
+    if what:
         new = new.select([place for place, seen in enumerate(is_seen) if not seen], new.name)
-        what = f"{n:,} of the {len(is_seen):,} texts were in the training data of {ancestor.name}"
-        notes = [f"{what}: they are left out; to learn from them again give them as old examples (--old)"]
+        left_out = "they are left out; to learn from them again give them as old examples (--old)"
+        notes = [f"{what} of {ancestor.name}: {left_out}"]
     if hints is not None or not len(new):
         expected, found = ("new examples", "none") if hints is None else ("no label hints", "some")
         fix = notes[0] if notes else ""

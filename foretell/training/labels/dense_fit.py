@@ -75,8 +75,8 @@ def svd_basis(counted: CountedTexts, n_rows: int, seed: int) -> Basis | None:
 
 
 def mean_basis(
-    tokenized: TokenizedTexts, size: int, n_rows: int, *, first: int, seed: int, vectors: OutsideVectors |
-    None = None,
+    tokenized: TokenizedTexts, size: int, n_rows: int, *, first: int, seed: int,
+    vectors: OutsideVectors | None = None,
 ) -> Basis | None:  # fmt: skip
     """Return embeddings of words from co-occurrence statistics, pooled by the mean; None: no word has one.
 

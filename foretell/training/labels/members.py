@@ -185,7 +185,7 @@ def choose_all(found: Iterator[Candidate], rows: Rows, folds: Folds, training: T
     is_late = training.within(seconds)
 
     def check() -> bool:
-        # The first member is what it has become by then.
+        # The fit of the first member ends there, unfinished: without any there is no linear model.
         if (late := is_late()) and chosen:
             raise _OutOfTimeError
         return late

@@ -37,7 +37,6 @@ from foretell.training.labels.balance import Balance
 from foretell.training.labels.tokens import Soft, one_hot
 
 Targets = Array
-Decided = Mask
 AnyEnsemble = Ensemble | LabelwiseEnsemble
 
 
@@ -115,7 +114,7 @@ class OneLabel:
         logs = None if network is None else np.maximum(log_of(network), -MAX_LOGIT)
         return fit_ensemble(targets, [logs, linear], LINEAR, balance=self.balance)
 
-    def decide(self, _: AnyEnsemble, probabilities: Probabilities) -> Decided:
+    def decide(self, _: AnyEnsemble, probabilities: Probabilities) -> Mask:
         """Return which labels each text gets, bool [text, label]: the most probable one."""
         return self.soft(probabilities.argmax(axis=1)) > 0
 
@@ -173,7 +172,7 @@ class SeveralLabels:
             network=by_label[0], linear=by_label[1], offsets=tuple(offsets.tolist()), thresholds=thresholds
         )
 
-    def decide(self, ensemble: AnyEnsemble, probabilities: Probabilities) -> Decided:
+    def decide(self, ensemble: AnyEnsemble, probabilities: Probabilities) -> Mask:
         """Return the labels whose probability is at least their threshold."""
         assert isinstance(ensemble, LabelwiseEnsemble)
         return ensemble.decide(probabilities)
@@ -192,8 +191,8 @@ Outputs = OneLabel | SeveralLabels
 
 
 def fit_ensemble(
-    targets: Targets, members: Sequence[LogProbabilities | None], prior: Prior = EQUAL, *, balance: Balance |
-    None = None,
+    targets: Targets, members: Sequence[LogProbabilities | None], prior: Prior = EQUAL, *,
+    balance: Balance | None = None,
 ) -> Ensemble:  # fmt: skip
     """Return the ensemble of network and linear model with the smallest cross-entropy.
 

@@ -81,8 +81,8 @@ class Vectors:
 
 
 def make_vectors(
-    counted: CountedTexts, soft: Float32s, *, seed: int, width: int = WIDTH, seconds: float = math.inf, check:
-    Check = ignore,
+    counted: CountedTexts, soft: Float32s, *, seed: int, width: int = WIDTH, seconds: float = math.inf,
+    check: Check = ignore,
 ) -> Vectors:  # fmt: skip
     """Make the vectors of the counted texts, which have these probabilities [text, label], and of n-grams.
 
@@ -190,8 +190,8 @@ class _Part(NamedTuple):
 
 
 def _cut(
-    counted: CountedTexts, often: Float32s, use: Float64s, order: Int64s, rng: np.random.Generator, width:
-    int,
+    counted: CountedTexts, often: Float32s, use: Float64s, order: Int64s, rng: np.random.Generator,
+    width: int,
 ) -> list[_Part]:  # fmt: skip
     """Cut the n-grams `order`, the most used first, into `_PARTS` parts of about equal `use`."""
     held, parts = matrix_of(counted), []

@@ -15,7 +15,7 @@ from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.training.labels.folds import Folds, other_folds
 from foretell.training.labels.members import Members
-from foretell.training.labels.outputs import AnyEnsemble, Decided, Outputs
+from foretell.training.labels.outputs import AnyEnsemble, Outputs
 from foretell.training.labels.rows import Rows
 
 _CAUTION = (
@@ -34,7 +34,7 @@ class Measured:
     texts: Sequence[str]
     targets: Array
     answers: Probabilities
-    decided: Decided
+    decided: Mask
     network: Probabilities | None
     name: str
 
