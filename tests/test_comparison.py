@@ -64,18 +64,10 @@ def test_three_labels_may_differ_where_neither_is_right() -> None:
     assert found["mcnemar"]["p_value"] == 1
 
 
-def test_a_model_directory_and_a_classifier_compare(tmp_path: Any) -> None:
-    path = write_random(tmp_path / "model", LabelsSettings(**SMALL), ["neg", "pos"])
-    loaded = TextClassifier.load(path)
-    found = foretell.compare(path, loaded, (TEXTS, LABELS))
-    assert found["differ"] == []
-    assert found["differences"]["accuracy"] == {"difference": 0, "interval": [0, 0]}
-    assert found["a"]["accuracy"] == np.mean(np.array(loaded.predict(TEXTS)) == LABELS)
-
-
 def test_a_classifier_is_compared_as_it_is_in_memory(tmp_path: Any) -> None:
     path = write_random(tmp_path / "model", LabelsSettings(**SMALL), ["neg", "pos"])
     loaded = TextClassifier.load(path)
+    assert foretell.compare(path, loaded, (TEXTS, LABELS))["differ"] == []
     accuracy, probabilities = loaded.score(TEXTS, LABELS), loaded.predict_proba(TEXTS)
     shutil.rmtree(path)
     other = write_random(path, LabelsSettings(**SMALL, seed=9), ["neg", "pos"])

@@ -30,9 +30,9 @@ PARTS = {
     "foretell/cluster": Budget(1_600, 1_600),
     "foretell/export": Budget(1_300, 1_300),
     "foretell/surveying": Budget(1_000, 1_000),
-    "foretell/training/labels": Budget(5_000, 5_000),
-    "foretell/training/words": Budget(2_690, 2_700),
-    "foretell/training/*.py": Budget(1_700, 1_700),
+    "foretell/training/labels": Budget(4_880, 4_880),
+    "foretell/training/words": Budget(2_700, 2_700),
+    "foretell/training/*.py": Budget(1_820, 1_820),
     "foretell/runtime": Budget(3_690, 3_700),
     "foretell/networks": Budget(1_600, 1_600),
     "foretell/artifacts": Budget(2_140, 2_200),
@@ -46,7 +46,7 @@ PARTS = {
     "tests": Budget(28_000, 28_000),
     "bench": Budget(3_000, 3_000),
 }
-MODULES, ANY = Budget(227, 250), Budget(90, 250)
+MODULES, ANY = Budget(228, 250), Budget(90, 250)
 LINES_OF_A_MODULE, LINES_OF_A_FUNCTION = 400, 40
 LONGER = {
     "foretell/config.py": Budget(500, 500),

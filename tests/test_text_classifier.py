@@ -200,12 +200,6 @@ def test_numbers_are_labels_of_models_that_continue_and_of_tables() -> None:
         tiny().fit(TEXTS, y)
 
 
-def test_it_is_saved_over_itself(tmp_path: Path) -> None:
-    model = tiny().fit(TEXTS, LABELS, out=tmp_path / "m")
-    model.save(tmp_path / "m")
-    assert model.report().path is not None
-
-
 def test_dates_become_text_and_are_measured_as_dates() -> None:
     y = [date(2020 + (label == "positive"), 1, 1) for label in LABELS]
     model = tiny().fit(TEXTS, y)
@@ -231,10 +225,12 @@ def test_out_resume_and_listener_are_those_of_the_command_line(
     fitted: TextClassifier, tmp_path: Path
 ) -> None:
     events: list[Event] = []
-    tiny().fit(TEXTS, LABELS, out=tmp_path / "m", tensorboard=tmp_path / "tb", listener=events.append)
+    it = tiny().fit(TEXTS, LABELS, out=tmp_path / "m", tensorboard=tmp_path / "tb", listener=events.append)
     assert any(isinstance(event, EpochDone) for event in events)
     assert (tmp_path / "m" / "run" / "report.html").exists()
     assert list((tmp_path / "tb").glob("events.out.tfevents*"))
+    it.save(tmp_path / "m")
+    assert it.report().path is not None
     # The same seed gives the same model.
     again = foretell.load(tmp_path / "m")
     np.testing.assert_array_equal(again.predict_proba(TEXTS), fitted.predict_proba(TEXTS))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import difflib
+import errno
 import gzip
 import io
 import itertools
@@ -25,11 +26,7 @@ _CHUNK = 1 << 16
 _SAMPLE = 1 << 18
 # Fewer bytes outside ASCII fit many encodings; the byte position is then worth more than a guess.
 _MIN_BYTES_TO_GUESS = 8
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+_MARKS = (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")
 _WESTERN = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ€£§°«»–—‘’“”…•¿¡ºª·´ ®©™½")
 
 PARQUET, ZIP = b"PAR1", b"PK\x03\x04"
@@ -67,19 +64,22 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
     Raises:
         DataError: nothing is there; suggests the most similar name of `known` and of the files nearby.
     """
-    resolved = Path(path).expanduser()
+    resolved, found = Path(path).expanduser(), "nothing"
     try:
         if resolved.exists():
             return resolved
+        found = "a link to nothing" if resolved.is_symlink() else found
     except OSError as error:
-        raise _unreadable(f"{path!s:.100}", error) from error
+        if error.errno != errno.ENAMETOOLONG:
+            raise _unreadable(str(path), error) from error
     fix, siblings = "check the path", list(known)
     with contextlib.suppress(OSError):
         siblings += [entry.name for entry in resolved.parent.iterdir() if entry.exists()]
     if near := difflib.get_close_matches(resolved.name, siblings, n=1):
         fix = f"did you mean {near[0] if near[0] in known else resolved.parent / near[0]}?"
-    found = "a link to nothing" if resolved.is_symlink() else "nothing"
-    raise DataError(expected="a file or folder that exists", found=found, where=str(path), fix=fix)
+    elif " " in resolved.name:
+        fix = "check the path; a text itself goes into a list in Python, or into a file"
+    raise DataError(expected="a file or folder that exists", found=found, where=f"{path!s:.200}", fix=fix)
 
 
 def _unreadable(where: str, error: OSError) -> DataError:

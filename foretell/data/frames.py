@@ -184,7 +184,8 @@ def sequence_records(source: object, options: ReadOptions) -> Iterator[Record]:
         source = zip(*map(values_of, source), strict=True)
     if not isinstance(source, Iterable):
         expected = "a path, a DataFrame, or records one can iterate over"
-        raise DataError(expected=expected, found=type(source).__name__)
+        fix = "set a fraction by valid_fraction" if isinstance(source, float) else ""
+        raise DataError(expected=expected, found=type(source).__name__, fix=fix)
     columns: Columns | None = None
     for number, item in enumerate(values_of(source), start=1):
         if isinstance(item, Record):

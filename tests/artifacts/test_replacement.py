@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -40,12 +39,6 @@ def model(make_model):
     return make_model("labels-bilstm", seed=1)
 
 
-@pytest.fixture
-def old(written, tmp_path):
-    """A model that is there before."""
-    return shutil.copytree(written, tmp_path / "model")
-
-
 STEPS = [
     *((replacement, "write_synced", call) for call in range(len(manifest.FILES) + 1)),
     *((os, "fsync", call) for call in range(len(manifest.FILES) + 2)),  # every file, then the directory
@@ -57,10 +50,12 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("owner", "name", "call"), STEPS)
-def test_a_full_disk_at_any_step_leaves_the_old_model(old, model, tmp_path, monkeypatch, owner, name, call):
+def test_a_full_disk_at_any_step_leaves_the_old_model(
+    directory, model, tmp_path, monkeypatch, owner, name, call
+):
     """And nothing where nothing was; the run stays for --resume."""
-    before = contents(old)
-    places = [old] if name == "_exchange" else [old, tmp_path / "new" / "model"]
+    before = contents(directory)
+    places = [directory] if name == "_exchange" else [directory, tmp_path / "new" / "model"]
     (tmp_path / "new").mkdir()
     (tmp_path / "run").mkdir()
     for place in places:
@@ -68,18 +63,18 @@ def test_a_full_disk_at_any_step_leaves_the_old_model(old, model, tmp_path, monk
         with pytest.raises(ArtifactError, match=r"found No space left .*; free some space .* is unchanged"):
             write_model(model, place, run=tmp_path / "run")
         monkeypatch.undo()
-    assert contents(old) == before
+    assert contents(directory) == before
     assert {path.name for path in tmp_path.iterdir()} == {"model", "new", "run"}
     assert not list((tmp_path / "new").iterdir())
 
 
-def test_other_interruptions_leave_no_litter(old, model, monkeypatch):
-    before = contents(old)
+def test_other_interruptions_leave_no_litter(directory, model, monkeypatch):
+    before = contents(directory)
     fail_at(monkeypatch, replacement, "write_synced", 3, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        write_model(model, old)
-    assert contents(old) == before
-    assert [path.name for path in old.parent.iterdir()] == ["model"]
+        write_model(model, directory)
+    assert contents(directory) == before
+    assert [path.name for path in directory.parent.iterdir()] == ["model"]
 
 
 @pytest.fixture
@@ -89,23 +84,23 @@ def no_exchange(monkeypatch):
 
 
 @pytest.mark.usefixtures("no_exchange")
-def test_two_steps_where_names_cannot_be_exchanged(old, model):
-    before = contents(old)
-    write_model(model, old)
-    assert contents(old)["model.safetensors"] != before["model.safetensors"]
-    assert [path.name for path in old.parent.iterdir()] == ["model"]
+def test_two_steps_where_names_cannot_be_exchanged(directory, model):
+    before = contents(directory)
+    write_model(model, directory)
+    assert contents(directory)["model.safetensors"] != before["model.safetensors"]
+    assert [path.name for path in directory.parent.iterdir()] == ["model"]
 
 
 @pytest.mark.usefixtures("no_exchange")
 @pytest.mark.parametrize("call", [1, 2])
-def test_two_steps_go_back_when_one_fails(old, model, monkeypatch, call):
+def test_two_steps_go_back_when_one_fails(directory, model, monkeypatch, call):
     # Call 0 is the plain rename, which fails by itself because a model is there.
-    before = contents(old)
+    before = contents(directory)
     fail_at(monkeypatch, Path, "rename", call)
     with pytest.raises(ArtifactError):
-        write_model(model, old)
+        write_model(model, directory)
     monkeypatch.undo()
-    assert contents(old) == before
+    assert contents(directory) == before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs renameat2")

@@ -101,13 +101,6 @@ def score(run: Run, *argv: str) -> dict[str, Any]:
     return report_of(run("score", "notes-model", *argv, "--json"))
 
 
-def test_score_counts_the_file(run: Run) -> None:
-    record = score(run, "notes.txt")
-    assert record["perplexity"] > 1
-    assert record["unknown"] == 0
-    assert score(run, "notes.txt.gz") == record
-
-
 def test_a_cache_changes_the_score_and_nothing_else(run: Run) -> None:
     """The text repeats its words, and `evaluate` gives the same metrics and those of a keyboard."""
     plain, cached = (score(run, "notes.txt", *argv) for argv in ((), ("--cache", "50")))

@@ -122,6 +122,7 @@ def test_a_series_is_texts_of_which_some_may_be_missing() -> None:
         (pd.Series(["a"]), "record 1: expected a pair of text and label"),
         ([{"title": "a", "summary": "b"}], "the records: expected one column that is clearly the text"),
         (3, "expected a path, a DataFrame, or records one can iterate over, found int"),
+        (0.2, "found float; set a fraction by valid_fraction"),
     ],
 )
 def test_what_is_no_record_is_an_error_with_its_place(source: Any, message: str) -> None:

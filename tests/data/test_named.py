@@ -14,8 +14,8 @@ import pytest
 from foretell.data import named
 from foretell.data.corpus import open_corpus
 from foretell.data.examples import read_examples
-from foretell.data.records import Record
 from foretell.errors import DataError
+from tests.data.test_formats import pairs
 
 # A set of five reviews in place of the published 100,000, and what is no review.
 FEW = {
@@ -62,10 +62,6 @@ def published(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("FORETELL_DATA", str(tmp_path))
     assert not cache.exists()
     return path
-
-
-def pairs(records: list[Record]) -> list[tuple[str, str | None]]:
-    return [(record.text, record.label) for record in records]
 
 
 @pytest.mark.soak

@@ -86,6 +86,7 @@ WRONG_FITS = {
     "nothing": (in_order([], []), "expected texts with labels"),
     "two columns": (in_order(pd.DataFrame(TWO_COLUMNS), LABELS), GIVE_ONE),
     "a missing file": (in_order("nope.csv"), "nope.csv: expected a file or folder that exists"),
+    "a text as path": (in_order("a text\n" * 100), "found nothing; .*a text itself goes into a list"),
     "a number as text": (in_order(TEXTS, LABELS, units="64"), "units: .* found '64'; leave out the quotes"),
     "no model": (lambda: foretell.load("nope"), "found nothing there; check the path"),
     "a file as model": (lambda: foretell.load(__file__), "found a file; check the path"),

@@ -150,11 +150,6 @@ def test_decode_sets_punctuation_as_it_was(text):
     assert decoded(tokenizer, tokenizer.encode(text)) == text
 
 
-def test_decode_leaves_out_spaces_between_phrases_of_southeast_asian_scripts():
-    tokenizer = trained(["ภาษาไทย น้ำ ខ្មែរ ក្រុម"], "words")
-    assert decoded(tokenizer, tokenizer.encode("ภาษาไทย น้ำ")) == "ภาษาไทยน้ำ"
-
-
 def test_word_and_id():
     tokenizer = trained(["one"], "words")
     assert (tokenizer.word(3), tokenizer.word(-1)) == ("one", "<unk>")

@@ -205,24 +205,6 @@ def test_the_log_is_rewound_to_the_checkpoint(tmp_path: Path) -> None:
     assert "valid_loss" not in lines[1]
 
 
-def test_numbers_and_the_graph_are_also_for_tensorboard(tmp_path: Path) -> None:
-    import tensorflow as tf
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    graph = tf.function(lambda x: x + 1).get_concrete_function(tf.constant(1)).graph
-    for name, board in (("m", tmp_path / "board"), ("other", None)):
-        with opened(tmp_path / name, tensorboard=board) as run:
-            run.log(step=1, loss=2.0, valid_loss=None)
-            run.log_graph(graph)
-            run.log(step=2, loss=0.5)
-    read = EventAccumulator(str(tmp_path / "board"))
-    read.Reload()
-    assert read.Tags()["graph"]
-    assert read.Tags()["tensors"] == ["loss"]
-    values = [(each.step, tf.make_ndarray(each.tensor_proto)) for each in read.Tensors("loss")]
-    assert values == [(1, 2.0), (2, 0.5)]
-
-
 def small_model(metrics: dict[str, Any]) -> Model:
     return random_model(WordsSettings(embedding_size=2, units=2), metrics=metrics)
 

@@ -20,7 +20,7 @@ from foretell.arrays import Float32s, Integers, NgramKeys
 from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
-from foretell.training.labels.cooccurrence import cooccurrence_embeddings, truncated_svd
+from foretell.training.cooccurrence import cooccurrence_embeddings, truncated_svd
 from foretell.training.labels.linear_fit import matrix_of
 from foretell.training.labels.logistic import Fitted
 from foretell.training.labels.outside_vectors import OutsideVectors

@@ -20,9 +20,9 @@ from foretell.arrays import Array, Probabilities
 from foretell.artifacts.weights import Weights, check_size, network_size
 from foretell.config import LabelsSettings, with_changes
 from foretell.training.budget import SECONDS_TO_WRITE, learning_rate
+from foretell.training.cooccurrence import SPREAD, cooccurrence_embeddings
 from foretell.training.labels.ancestor import Ancestor, take_over_classifier
 from foretell.training.labels.compiled import CompactNetwork, as_read, epoch_order
-from foretell.training.labels.cooccurrence import SPREAD, cooccurrence_embeddings
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.network_fit import EMBEDDINGS, Fitting, Standing, make_plan
 from foretell.training.labels.stages import Training

@@ -148,12 +148,8 @@ def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSetting
     # The walk may restart n_input + 1 words in, and needs a window and its target from there.
     min_words = 2 * (settings.window + 1)
     if len(tokens) < min_words:
-        raise DataError(
-            expected=f"at least {min_words} words for windows of {settings.window}",
-            found=f"{len(tokens)}",
-            where="the corpus",
-            fix="give more text",
-        )
+        expected, found = f"at least {min_words} words for windows of {settings.window}", str(len(tokens))
+        raise DataError(expected=expected, found=found, where="the corpus", fix="give more text")
     loop = _Loop(run, tokens.read(0, len(tokens)), size, settings)
     with run.interrupt.deferred():
         loop.train()

@@ -13,7 +13,6 @@ import numpy as np
 from foretell.arrays import Float64s
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
-from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings, with_changes
 from foretell.data.corpus import Corpus
 from foretell.errors import SettingsError, UsageError
@@ -29,10 +28,6 @@ _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units", "layers")
 
 RATE = 0.25
 """The learning rate of a continued training, in proportion to that of the model (docs/benchmarks.md)."""
-
-_NOISE = 0.1
-_BIAS_QUANTILE = 0.1
-"""New words are as probable at first as the words of this quantile of the biases."""
 
 MAX_LINES = 20_000
 """Lines of old text that are measured, at most."""
@@ -91,12 +86,9 @@ def opened(path: str | Path | None, old: Corpus | None) -> ContinuedWords | None
     settings = model.settings
     if not isinstance(settings, WordsSettings) or settings.follows_article:
         is_words = isinstance(settings, WordsSettings)
-        raise UsageError(
-            expected="a language model to continue",
-            found="the article's, which reads raw integers" if is_words else "a classifier",
-            where=str(path),
-            fix="train one with foretell train words --preset base",
-        )
+        found = "the article's, which reads raw integers" if is_words else "a classifier"
+        fix = "train one with foretell train words --preset base"
+        raise UsageError(expected="a language model to continue", found=found, where=str(path), fix=fix)
     return ContinuedWords(model=model, old=old)
 
 
@@ -127,23 +119,6 @@ def settings_for(
     settings = with_changes(base, {**rate, **changes})
     check_unchanged(own, settings, _SHAPE)
     return settings, name or model.preset
-
-
-def continued_weights(fresh: Weights, old: Weights) -> Weights:
-    """Return the weights that a continued training starts from, of a fresh network and the old one.
-
-    Rows of old words, the first ones, are copied. The embedding of a new word is the mean of the old ones
-    with a little noise, so that no new word is more probable than all old ones (Hewitt 2021, "Initializing
-    New Word Embeddings for Pretrained Language Models").
-    """
-    n = len(old["embedding"])
-    embedding, bias = fresh["embedding"].copy(), fresh["output/bias"].copy()
-    spread = float(old["embedding"].std()) / max(float(embedding.std()), 1e-9)
-    embedding = old["embedding"].mean(axis=0) + np.float32(_NOISE * spread) * embedding
-    embedding[:n] = old["embedding"]
-    bias[:] = np.quantile(old["output/bias"], _BIAS_QUANTILE)
-    bias[:n] = old["output/bias"]
-    return {**old, "embedding": embedding.astype(np.float32), "output/bias": bias}
 
 
 def continued_corpus(

@@ -24,8 +24,8 @@ from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
 from foretell.training.precision import precision_for
 from foretell.training.run import Run
-from foretell.training.words.continued import continued_weights
 from foretell.training.words.data import TokenizedCorpus, plan_for
+from foretell.training.words.initial import continued_weights, initialise
 from foretell.training.words.state import Meter, State, TrainedNetwork, WeightAverage
 from foretell.training.words.step import (
     Batch,
@@ -45,6 +45,9 @@ from foretell.training.words.validation_fit import MAX_TOKENS
 _LOG_LINES = 200
 """Lines of metrics.jsonl that a whole run writes, apart from those of the epochs."""
 
+_INITIALISING_SHARE = 1 / 16
+"""The part of the time left that counting co-occurrences may take."""
+
 _SHOW_SECONDS = 0.25
 """Seconds between two `Progress` events."""
 
@@ -61,13 +64,9 @@ class Loop:
     """
 
     def __init__(
-        self,
-        run: Run,
-        corpus: TokenizedCorpus,
-        settings: WordsSettings,
-        start: Weights | None = None,
+        self, run: Run, corpus: TokenizedCorpus, settings: WordsSettings, start: Weights | None = None,
         team: Workers | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.run, self.corpus, self.settings, self.team = run, corpus, settings, team
         self.workers = workers = 1 if team is None else team.count
         self.listener = run.options.listener
@@ -92,6 +91,8 @@ class Loop:
         self._note(*self._unusual())
         if saved is None and start is not None:
             set_weights(self.network, continued_weights(weights_of(self.network), start))
+        elif saved is None:
+            initialise(self.network, corpus.train, run.budget.share(_INITIALISING_SHARE))
         self.average = WeightAverage(self.network) if settings.word_dropout else None
         if saved is not None:
             self._restore(saved)

@@ -19,6 +19,7 @@ import foretell.training.labels.logistic as logistic
 from foretell.metrics import mean_accuracy
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import linear_log_probabilities
+from foretell.ngrams.keys import flat
 from foretell.training.labels import candidates as candidates_module
 from foretell.training.labels import members as module
 from foretell.training.labels.candidates import candidates
@@ -208,11 +209,6 @@ def test_too_few_rows_have_no_basis() -> None:
 
 
 SIZE = 12
-
-
-def flat(texts):
-    ids = np.array([word for text in texts for word in text], np.int32)
-    return ids, np.cumsum([0, *(len(text) for text in texts)])
 
 
 def made(n_texts=40, n_labels=2, seed=0, soft=True):

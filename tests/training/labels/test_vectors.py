@@ -1,4 +1,4 @@
-"""Embeddings from co-occurrence, text vectors that label texts, and word vectors from outside."""
+"""Text vectors that label texts, and word vectors from outside."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import sparse
-from sklearn.utils.extmath import randomized_svd
 from trainers import Notes, train
 
 from foretell.config import LabelsSettings, with_changes
@@ -27,68 +23,13 @@ from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.labels import cooccurrence, one_member, text_vectors
-from foretell.training.labels.cooccurrence import WINDOW, cooccurrence_embeddings
+from foretell.training.labels import one_member, text_vectors
 from foretell.training.labels.dense_fit import mean_basis
 from foretell.training.labels.linear_fit import fit_ngrams, select_texts
 from foretell.training.labels.logistic import LogisticFit
 from foretell.training.labels.one_member import label_by_vectors
 from foretell.training.labels.text_vectors import label, make_vectors, to_linear_model
 from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
-
-FIRST, SIZE = 2, 7
-
-TEXTS = st.lists(st.lists(st.integers(0, SIZE + 1), max_size=12), min_size=1, max_size=5)
-
-
-def flat(texts: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    starts = np.cumsum([0, *map(len, texts)]).astype(np.int64)
-    return np.array([i for text in texts for i in text], np.int32), starts
-
-
-def slowly_associated(texts: list[list[int]]) -> np.ndarray:
-    """Return the positive pointwise mutual information [word, context], of counts weighted by distance."""
-    near = np.zeros((SIZE, SIZE))
-    for text in texts:
-        words = [i for i in text if FIRST <= i < SIZE]
-        for a, one in enumerate(words):
-            for b, other in enumerate(words):
-                if 0 < abs(a - b) <= WINDOW:
-                    near[one, other] += (WINDOW + 1 - abs(a - b)) / WINDOW
-    contexts = near.sum(axis=0) ** 0.75
-    with np.errstate(all="ignore"):
-        found = np.log(near / (near.sum(axis=1, keepdims=True) * contexts / contexts.sum()))
-    return np.where(near > 0, np.maximum(found, 0), 0)
-
-
-@settings(deadline=None, max_examples=40)
-@given(TEXTS, st.sampled_from([1, 3, 1 << 22]))
-def test_associations_are_those_within_a_text_however_the_words_are_cut(
-    texts: list[list[int]], at_once: int
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cooccurrence, "_WORDS_AT_ONCE", at_once)
-        near = cooccurrence._near(*flat(texts), FIRST, SIZE, WINDOW, math.inf, by_distance=True)
-    found = cooccurrence._associations(near).toarray()
-    np.testing.assert_allclose(found, slowly_associated(texts), rtol=1e-4, atol=1e-5)
-
-
-def test_where_the_time_ends_the_first_words_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cooccurrence, "_WORDS_AT_ONCE", 8)
-    ids, starts = flat([[1, 2, 1, 2]] * 4 + [[3, 4, 3, 4]] * 4)
-    for seconds, more in ((0.0, False), (float("inf"), True)):
-        known = cooccurrence_embeddings(ids, starts, first=1, size=5, width=2, seed=1, seconds=seconds)[1]
-        assert known.tolist() == [False, True, True, more, more]
-
-
-@pytest.mark.parametrize(("shape", "n_iter"), [((60, 25), 2), ((25, 60), 4)])
-def test_the_truncated_svd_is_that_of_scikit_learn(shape: tuple[int, int], n_iter: int) -> None:
-    matrix = sparse.random_array(shape, density=0.3, format="csr", dtype=np.float32, rng=1)
-    found = cooccurrence.truncated_svd(matrix, 5, n_iter=n_iter, seed=3)
-    expected = randomized_svd(matrix, 5, n_oversamples=10, n_iter=n_iter, random_state=3)
-    for ours, theirs in zip(found, expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
-
 
 FIRST_WORD, TOPIC, N_WORDS = 2, 20, 42
 
@@ -108,7 +49,8 @@ def counted_topics() -> tuple[CountedTexts, np.ndarray, np.ndarray]:
     known = np.eye(2, dtype=np.float32)[topics]
     known[40:840] = 0.8 * known[40:840] + 0.1
     known[840:] = 0.5
-    return count_ngrams(*flat(texts), N_WORDS, min_texts=2), known, topics
+    starts = np.arange(0, 12 * len(texts) + 1, 12)
+    return count_ngrams(np.ravel(texts).astype(np.int32), starts, N_WORDS, min_texts=2), known, topics
 
 
 def test_texts_without_a_common_word_are_alike_where_others_use_their_words_alike() -> None:

@@ -29,21 +29,21 @@ _SMOOTHING = 0.75
 """Exponent of the contexts' counts: it lowers the weight of rare contexts, whose counts are noise."""
 
 SPREAD = 0.3
-"""Standard deviation of all values of the embeddings."""
+"""Standard deviation of all values of a classifier's embeddings."""
 
 _WORDS_AT_ONCE = 1 << 22
 
 
 def cooccurrence_embeddings(
     ids: TokenIds, starts: Integers, *, first: int, size: int, width: int, seed: int, window: int = WINDOW,
-    by_distance: bool = True, power: float = 0.5, seconds: float = math.inf,
+    by_distance: bool = True, power: float = 0.5, spread: float = SPREAD, seconds: float = math.inf,
 ) -> tuple[Float32s, Mask]:  # fmt: skip
     """Return embeddings of the words of some texts, float32 [size, width], and which have one, bool [size].
 
     Text i is ids[starts[i]:starts[i + 1]]. Words are the ids from `first` to `size` - 1, the more frequent
     ones first. Within `window` words on each side the next one counts 1 and the farthest 1 / window, or all
-    count 1. `power` is the exponent of the singular values. Where the `seconds` for counting end, the words
-    counted so far are used, four million at least.
+    count 1. `power` is the exponent of the singular values, `spread` the standard deviation of all values.
+    Where the `seconds` for counting end, the words counted so far are used, four million at least.
     """
     matrix = _associations(_near(ids, starts, first, size, window, seconds, by_distance=by_distance))
     rank = min(width, *matrix.shape)
@@ -54,7 +54,7 @@ def cooccurrence_embeddings(
     known = np.asarray(np.diff(matrix.indptr) > 0)
     embeddings[~known] = 0
     if known.any():
-        embeddings *= SPREAD / max(float(embeddings[known].std()), 1e-9)
+        embeddings *= spread / max(float(embeddings[known].std()), 1e-9)
     return embeddings, known
 
 

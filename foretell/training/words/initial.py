@@ -1,0 +1,53 @@
+"""The weights that the training of a language model starts from: new ones, or those of an old model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from foretell.artifacts.weights import Weights
+from foretell.networks.words import LstmNetwork
+from foretell.training.cooccurrence import cooccurrence_embeddings
+from foretell.training.words.token_file import TokenFile
+
+_SPREAD = 0.05
+"""Standard deviation of the embeddings. With 0.1 the network learns faster at first and less in the end."""
+
+_MAX_TOKENS, _MAX_WORDS = 20_000_000, 30_000
+"""The tokens that are counted, and the most frequent words that are initialised, at most."""
+
+_NOISE = 0.1
+_BIAS_QUANTILE = 0.1
+"""New words are as probable at first as the words of this quantile of the biases."""
+
+
+def initialise(network: LstmNetwork, tokens: TokenFile, seconds: float) -> None:
+    """Initialise the embeddings from co-occurrence statistics: words with similar neighbours are then alike.
+
+    Words that occur near no other one keep their random embedding. Where the `seconds` for counting end, the
+    words counted so far are used.
+    """
+    ids, weights = tokens.read(0, min(len(tokens), _MAX_TOKENS)), network.embedding.embeddings
+    values = weights.numpy()
+    found, known = cooccurrence_embeddings(
+        ids, np.array([0, len(ids)]), first=0, size=min(network.size, _MAX_WORDS), width=values.shape[1],
+        seed=network.settings.seed, spread=_SPREAD, seconds=seconds,
+    )  # fmt: skip
+    values[: len(found)][known] = found[known]
+    weights.assign(values)
+
+
+def continued_weights(fresh: Weights, old: Weights) -> Weights:
+    """Return the weights that a continued training starts from, of a fresh network and the old one.
+
+    Rows of old words, the first ones, are copied. The embedding of a new word is the mean of the old ones
+    with a little noise, so that no new word is more probable than all old ones (Hewitt 2021, "Initializing
+    New Word Embeddings for Pretrained Language Models").
+    """
+    n = len(old["embedding"])
+    embedding, bias = fresh["embedding"].copy(), fresh["output/bias"].copy()
+    spread = float(old["embedding"].std()) / max(float(embedding.std()), 1e-9)
+    embedding = old["embedding"].mean(axis=0) + np.float32(_NOISE * spread) * embedding
+    embedding[:n] = old["embedding"]
+    bias[:] = np.quantile(old["output/bias"], _BIAS_QUANTILE)
+    bias[:n] = old["output/bias"]
+    return {**old, "embedding": embedding.astype(np.float32), "output/bias": bias}

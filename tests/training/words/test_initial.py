@@ -1,0 +1,49 @@
+"""What a new language model knows before the first step."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("tensorflow")
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from foretell.networks.words import LstmNetwork
+from foretell.training.words import initial
+from foretell.training.words.token_file import TokenFile
+from tests.training.words.small import SMALL
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> TokenFile:
+    """Twelve of fourteen words, in two groups: the next word is mostly of the same group."""
+    rng = np.random.default_rng(0)
+    ids = np.repeat(rng.integers(0, 2, 400), 10) * 6 + rng.zipf(2, 4_000) % 6
+    ids.astype(np.uint16).tofile(tmp_path / "t.uint16")
+    return TokenFile(tmp_path / "t.uint16")
+
+
+def test_it_knows_which_words_are_alike(tokens: TokenFile) -> None:
+    network = LstmNetwork(SMALL, 14)
+    before = network.embedding.embeddings.numpy()
+    initial.initialise(network, tokens, math.inf)
+    found = network.embedding.embeddings.numpy()
+    np.testing.assert_array_equal(found[12:], before[12:])
+    unit = found[:12] / np.linalg.norm(found[:12], axis=1, keepdims=True)
+    alike, group = unit @ unit.T, np.arange(12) // 6
+    same = group[:, None] == group
+    assert alike[same].min() > alike[~same].max()
+
+
+def test_of_a_large_vocabulary_the_rare_words_keep_their_embeddings(
+    tokens: TokenFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(initial, "_MAX_WORDS", 6)
+    network = LstmNetwork(SMALL, 14)
+    before = network.embedding.embeddings.numpy()
+    initial.initialise(network, tokens, math.inf)
+    changed = (network.embedding.embeddings.numpy() != before).any(axis=1)
+    assert changed.tolist() == [True] * 6 + [False] * 8
