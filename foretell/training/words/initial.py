@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from foretell.artifacts.weights import Weights
-from foretell.networks.words import LstmNetwork
 from foretell.training.cooccurrence import cooccurrence_embeddings
 from foretell.training.words.token_file import TokenFile
+
+if TYPE_CHECKING:
+    from foretell.networks.words import LstmNetwork
 
 _SPREAD = 0.05
 """Standard deviation of the embeddings. With 0.1 the network learns faster at first and less in the end."""
