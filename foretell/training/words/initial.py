@@ -19,24 +19,28 @@ _SPREAD = 0.05
 _MAX_TOKENS, _MAX_WORDS = 20_000_000, 30_000
 """The tokens that are counted, and the most frequent words that are initialised, at most."""
 
-_NOISE = 0.1
-_BIAS_QUANTILE = 0.1
+_PRIOR_COUNT = 5
+"""Occurrences that the random embedding of a word is worth: a few neighbours are mostly noise."""
+
+_NOISE, _BIAS_QUANTILE = 0.1, 0.1
 """New words are as probable at first as the words of this quantile of the biases."""
 
 
 def initialise(network: LstmNetwork, tokens: TokenFile, seconds: float) -> None:
     """Initialise the embeddings from co-occurrence statistics: words with similar neighbours are then alike.
 
-    Words that occur near no other one keep their random embedding. Where the `seconds` for counting end, the
-    words counted so far are used.
+    The more often a word occurs, the smaller is the part that stays random. Where the `seconds` for counting
+    end, the words counted so far are used.
     """
     ids, weights = tokens.read(0, min(len(tokens), _MAX_TOKENS)), network.embedding.embeddings
-    values = weights.numpy()
+    values, size = weights.numpy(), min(network.size, _MAX_WORDS)
     found, known = cooccurrence_embeddings(
-        ids, np.array([0, len(ids)]), first=0, size=min(network.size, _MAX_WORDS), width=values.shape[1],
-        seed=network.settings.seed, spread=_SPREAD, seconds=seconds,
+        ids, np.array([0, len(ids)]), first=0, size=size, width=values.shape[1], seed=network.settings.seed,
+        spread=_SPREAD, seconds=seconds,
     )  # fmt: skip
-    values[: len(found)][known] = found[known]
+    counts = np.bincount(ids, minlength=size)[:size, None]
+    share = np.where(known[:, None], counts / (counts + _PRIOR_COUNT), 0)
+    values[:size] = share * found + np.sqrt(1 - share**2) * values[:size]
     weights.assign(values)
 
 

@@ -332,16 +332,10 @@ class Loop:
         self._shown, self._shown_step = now, state.step
         steps = self.steps_in_all()
         progress = Progress(
-            step=state.step,
-            steps=steps,
-            epoch=self._epoch(),
-            epochs=self.settings.epochs,
-            speed=self.words_a_step / a_step,
-            unit=self.unit,
-            seconds_left=(steps - state.step) * a_step,
-            best=state.best,
-            **state.means(),
-        )
+            step=state.step, steps=steps, epoch=self._epoch(), epochs=self.settings.epochs,
+            speed=self.words_a_step / a_step, unit=self.unit, seconds_left=(steps - state.step) * a_step,
+            best=state.best, **state.means(),
+        )  # fmt: skip
         self.listener(progress)
 
     def _arrays(self) -> dict[str, Array]:
