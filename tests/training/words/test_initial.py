@@ -19,7 +19,7 @@ from tests.training.words.small import SMALL
 
 @pytest.fixture
 def tokens(tmp_path: Path) -> TokenFile:
-    """Twelve of fourteen words, in two groups: the next is mostly of the same one. Another word occurs once."""
+    """Twelve words in two groups, the next one mostly of the same group; and one that occurs once."""
     rng = np.random.default_rng(0)
     ids = np.repeat(rng.integers(0, 2, 400), 10) * 6 + rng.zipf(2, 4_000) % 6
     ids[7] = 12
