@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SPREAD = 0.05
 """Standard deviation of the embeddings. With 0.1 the network learns faster at first and less in the end."""
 
-_MAX_TOKENS, _MAX_WORDS = 20_000_000, 30_000
+_MAX_TOKENS, _MAX_WORDS = 10_000_000, 30_000
 """The tokens that are counted, and the most frequent words that are initialised, at most."""
 
 _PRIOR_COUNT = 5
