@@ -13,6 +13,7 @@ Names are imported on first use, so `import foretell` costs a few milliseconds a
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from foretell.text_classifier import TextClassifier
 
     __version__: str
+
+# ONNX Runtime 1.29 and later tells its makers which models it opens, unless this is set before its import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "LanguageModel",

@@ -91,8 +91,6 @@ def test_validation_text_can_be_given(tmp_path: Path) -> None:
 
 def sources(folder: Path) -> dict[str, object]:
     """The same text in every form that `train` takes."""
-    import pandas as pd
-
     halves = [folder / "a.txt", folder / "b.txt"]
     for path, lines in zip(halves, (LINES[:10], LINES[10:]), strict=True):
         path.write_text("\n".join(lines) + "\n")

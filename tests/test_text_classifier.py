@@ -86,18 +86,6 @@ def test_list_iterator_and_array_agree(fitted: TextClassifier) -> None:
     np.testing.assert_allclose(np.stack(list(fitted.predict_proba(iter(TEXTS)))), rows, atol=1e-6)
 
 
-def test_labels_are_as_they_were_given_and_probabilities_in_their_order() -> None:
-    texts = [f"{word} thing {n}" for n in range(8) for word in "abc"]
-    model = tiny().fit(pd.DataFrame({"text": texts, "label": [9, 10, 11] * 8}))
-    assert model.classes_.tolist() == [9, 10, 11]
-    assert model.predict(["a thing", "b thing"]) == [9, 10]
-    verdict, why = model.classify(["b thing"])[0], model.explain("b thing")
-    assert (verdict.label, list(verdict.probabilities)) == (10, [9, 10, 11])
-    assert verdict.probabilities[10] == verdict.probability > verdict.probabilities[9]
-    assert (why.label, type(why.label)) == (10, int)
-    np.testing.assert_allclose(model.predict_proba(["a thing", "b thing"]).sum(axis=1), 1, atol=1e-6)
-
-
 def test_classify_abstains_and_flags(fitted: TextClassifier) -> None:
     sure, unsure = fitted.classify(["good thing number 3", "good awful"])
     least = (sure.probability + unsure.probability) / 2

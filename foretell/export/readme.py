@@ -121,6 +121,9 @@ def _python_code(source: Source) -> str:
     imports = [f"from foretell.ngrams.{name}" for name, needed in library.items() if needed]
     lines = [
         "import json",
+        "import os",
+        "",
+        'os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import of ONNX Runtime',
         "",
         "import numpy as np",
         "import onnxruntime",

@@ -29,6 +29,9 @@ Result = TypeVar("Result")
 Graph = tuple[bytes, Weights]
 """An ONNX graph, and the weights that it has the names of."""
 
+# Another library may have imported it before foretell could tell it (`foretell/__init__.py`).
+onnxruntime.disable_telemetry_events()
+
 MAX_THREADS = 4
 """Memory bandwidth limits more threads than this."""
 MAX_TRIAL_BYTES, MAX_TRIAL_SECONDS = 3 << 30, 20.0

@@ -34,7 +34,7 @@ def precision_for(rows: int, inner: int, columns: int) -> Precision:
 
 def _seconds(a: tf.Tensor, b: tf.Tensor, precision: Precision) -> float:
     """Return the seconds of the fastest of a few products."""
-    computed = tf.function(lambda a, b: product(a, b, precision))
+    computed = tf.function(lambda a, b: product(a, b, precision), autograph=False)
     taken = []
     for _ in range(_REPEATS):
         began = time.perf_counter()

@@ -38,9 +38,11 @@ def test_words_with_validation_text_of_ones_own(run: Run, tmp_path: Path) -> Non
 def interrupted(workplace: Path, out: Path, number: int) -> tuple[int, str]:
     """Send a signal to a training that has begun; return its exit code and what it wrote to stderr."""
     command = ["train", "words", "notes.txt", "--out", str(out), "--epochs", "30"]
+    (temporary := out.with_name("temporary")).mkdir()
     with subprocess.Popen(
         [sys.executable, "-m", "foretell", *command],
-        cwd=workplace, env={**os.environ, **TINY}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=workplace, env={**os.environ, **TINY, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         metrics, end = out.with_name(out.name + ".run") / "metrics.jsonl", time.monotonic() + 120
         while not metrics.exists():
@@ -48,6 +50,7 @@ def interrupted(workplace: Path, out: Path, number: int) -> tuple[int, str]:
             time.sleep(0.01)
         process.send_signal(number)
         _, said = process.communicate(timeout=120)
+    assert not list(temporary.iterdir())
     return process.returncode, said
 
 

@@ -62,7 +62,6 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 REFUSED = {
     "tickets.csv": "several that could be: vip, team, stars; name it with --label COLUMN",
     "tickets.csv --text body --label id": "60 different labels for 60 texts; name another column with",
-    "tickets.csv --text bdy": "did you mean --text body ",
     "messy.xlsx --sheet Sumary": "expected a sheet named 'Sumary', found Tickets Q1, Summary",
     "title.csv": "name the row of the header with --header-row N",
     "onelabel.csv": "expected two labels or more, found only 'billing', 30 times",

@@ -172,3 +172,16 @@ def test_a_classifier_stops_between_two_batches(classifier: LabelsRuntime) -> No
     with stops_when(lambda: next(turns, True)), pytest.raises(StoppedError):
         classifier.predict_proba(["the mind"] * 400)
     assert len(classifier.predict_proba(["the mind"] * 400)) == 400
+
+
+def test_nothing_is_noted_for_the_makers_of_onnx_runtime(tmp_path: Path) -> None:
+    """Its telemetry, which is on unless it is told not to, begins with files of its own."""
+    path = write_classifier(tmp_path / "model")
+    (home := tmp_path / "home").mkdir()
+    places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "TMPDIR"), str(home))
+    # It is also off in tests, as these variables show.
+    off = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")
+    environment = {name: value for name, value in os.environ.items() if name not in off} | places
+    program = f"import foretell; foretell.load({str(path)!r}).predict(['a text'])"
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    assert not list(home.rglob("*"))

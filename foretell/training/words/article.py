@@ -83,7 +83,7 @@ class ArticleSteps:
         self.slots = [tf.Variable(tf.ones_like(v)) for v in network.trainable_variables]
         # Always CHUNK windows, and the number of those to use: another shape would be compiled again.
         signature = [tf.TensorSpec([CHUNK, self.n_input + 1], tf.int32), tf.TensorSpec([], tf.int32)]
-        self.compiled = tf.function(self._run, jit_compile=True, input_signature=signature)
+        self.compiled = tf.function(self._run, jit_compile=True, input_signature=signature, autograph=False)
 
     def run(self, offsets: Sequence[int]) -> Float32s:
         """Do one iteration at each of at most CHUNK offsets.
@@ -103,12 +103,14 @@ class ArticleSteps:
         Returns:
             loss and correctness (1 or 0) of each iteration before its update, float [CHUNK], 0 after `count`.
         """
-        losses = right = tf.zeros([CHUNK])
-        for k in tf.range(count):
+
+        def iterate(k: Tensor, losses: Tensor, right: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             loss, hit = self.iteration(tf.gather(windows, k))
             here = tf.one_hot(k, CHUNK)
-            losses += here * loss
-            right += here * hit
+            return k + 1, losses + here * loss, right + here * hit
+
+        none = tf.zeros([CHUNK])
+        _, losses, right = tf.while_loop(lambda k, *_: k < count, iterate, (tf.constant(0), none, none))
         return losses, right
 
     def iteration(self, window: Tensor) -> tuple[Tensor, Tensor]:
@@ -219,8 +221,7 @@ class _Loop:
     def _report(self) -> None:
         (epoch, epochs), means = self._epochs(), self._means()
         self.run.log(step=self.step, epoch=epoch, speed=self.step / self._seconds(), **means)
-        loss, accuracy = means["loss"], means["accuracy"]
-        self.listener(EpochDone(epoch=epoch, epochs=epochs, step=self.step, loss=loss, accuracy=accuracy))
+        self.listener(EpochDone(epoch=epoch, epochs=epochs, step=self.step, is_best=False, **means))
 
     def _seconds(self) -> float:
         return max(1e-9, time.monotonic() - self._began)

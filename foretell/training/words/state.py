@@ -146,7 +146,7 @@ class WeightAverage:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._means = [tf.Variable(each, trainable=False) for each in network.trainable_variables]
-        self._update = tf.function(self._move)
+        self._update = tf.function(self._move, autograph=False)
 
     def after(self, before: int, step: int) -> None:
         """Take the weights in where it is time: `step` steps are done, `before` at the last call."""

@@ -119,9 +119,10 @@ class Steps:
         self.network, self.settings = network, settings
         self.optimizer = keras.optimizers.SGD(0.0)
         self.optimizer.build(network.trainable_variables)
-        self.train = tf.function(self._train)
-        self.evaluate = tf.function(self._evaluate)
-        self.hidden = tf.function(network.hidden)
+        # AutoGraph would rewrite each function in a file, which stays where a process is killed.
+        self.train = tf.function(self._train, autograph=False)
+        self.evaluate = tf.function(self._evaluate, autograph=False)
+        self.hidden = tf.function(network.hidden, autograph=False)
 
     def inputs(self, batch: Batch, carried: States) -> tuple[object, ...]:
         """Return the arguments of `train` for a batch and the state that the step before left."""
@@ -249,10 +250,7 @@ def _plan_and_states(steps: Steps, tokens: TokenFile) -> tuple[Plan, States]:
 
 
 def softmax_words(size: int, *, ending: bool = False) -> int:
-    """Return the number of words in the softmax of a training step: the sampled ones, or all `size`.
-
-    The last part of the training, the `ending`, samples more words.
-    """
+    """Return the words in the softmax of a step: all `size`, or a sample, which is larger in the `ending`."""
     return min(DRAWN_WORDS * (ENDING_FACTOR if ending else 1), size)
 
 
