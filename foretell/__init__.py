@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-# ONNX Runtime 1.29 and later tells its makers which models it opens, unless this is set before its import.
+# ONNX Runtime 1.29 and later sends telemetry, unless this is set before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [

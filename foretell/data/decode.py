@@ -78,7 +78,7 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
     if near := difflib.get_close_matches(resolved.name, siblings, n=1):
         fix = f"did you mean {near[0] if near[0] in known else resolved.parent / near[0]}?"
     elif " " in resolved.name:
-        fix = "check the path; a text itself goes into a list in Python, or into a file"
+        fix = "check the path (a text itself goes into a list in Python, or into a file)"
     raise DataError(expected="a file or folder that exists", found=found, where=f"{path!s:.200}", fix=fix)
 
 

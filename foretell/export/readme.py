@@ -123,7 +123,7 @@ def _python_code(source: Source) -> str:
         "import json",
         "import os",
         "",
-        'os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import of ONNX Runtime',
+        'os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # set before the import',
         "",
         "import numpy as np",
         "import onnxruntime",

@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 Graph = tuple[bytes, Weights]
 """An ONNX graph, and the weights that it has the names of."""
 
-# Another library may have imported it before foretell could tell it (`foretell/__init__.py`).
+# For a program that imports ONNX Runtime first: ORT_DISABLE_TELEMETRY is then set too late.
 onnxruntime.disable_telemetry_events()
 
 MAX_THREADS = 4

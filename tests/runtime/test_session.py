@@ -174,12 +174,12 @@ def test_a_classifier_stops_between_two_batches(classifier: LabelsRuntime) -> No
     assert len(classifier.predict_proba(["the mind"] * 400)) == 400
 
 
-def test_nothing_is_noted_for_the_makers_of_onnx_runtime(tmp_path: Path) -> None:
-    """Its telemetry, which is on unless it is told not to, begins with files of its own."""
+def test_the_telemetry_of_onnx_runtime_is_off(tmp_path: Path) -> None:
+    """It is on by default, and writes an identifier and a queue of events as soon as a model is opened."""
     path = write_classifier(tmp_path / "model")
     (home := tmp_path / "home").mkdir()
     places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "TMPDIR"), str(home))
-    # It is also off in tests, as these variables show.
+    # Each of these variables switches it off.
     off = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")
     environment = {name: value for name, value in os.environ.items() if name not in off} | places
     program = f"import foretell; foretell.load({str(path)!r}).predict(['a text'])"

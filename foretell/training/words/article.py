@@ -221,7 +221,8 @@ class _Loop:
     def _report(self) -> None:
         (epoch, epochs), means = self._epochs(), self._means()
         self.run.log(step=self.step, epoch=epoch, speed=self.step / self._seconds(), **means)
-        self.listener(EpochDone(epoch=epoch, epochs=epochs, step=self.step, is_best=False, **means))
+        loss, accuracy = means["loss"], means["accuracy"]
+        self.listener(EpochDone(epoch=epoch, epochs=epochs, step=self.step, loss=loss, accuracy=accuracy))
 
     def _seconds(self) -> float:
         return max(1e-9, time.monotonic() - self._began)

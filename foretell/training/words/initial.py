@@ -8,22 +8,23 @@ import numpy as np
 
 from foretell.artifacts.weights import Weights
 from foretell.training.cooccurrence import cooccurrence_embeddings
+from foretell.training.words.kneser_ney_fit import MAX_WORDS
 from foretell.training.words.token_file import TokenFile
 
 if TYPE_CHECKING:
     from foretell.networks.words import LstmNetwork
 
 _SPREAD = 0.05
-"""Standard deviation of the embeddings. With 0.1 the network learns faster at first and less in the end."""
+"""Standard deviation of the embeddings. With 0.1 the loss falls faster at first, and ends higher."""
 
-_MAX_TOKENS, _MAX_WORDS = 10_000_000, 30_000
-"""The tokens that are counted, and the most frequent words that are initialised, at most."""
+_MAX_INITIALISED = 30_000
+"""Most frequent words that are initialised, at most: the matrices of a million words take gigabytes."""
 
 _PRIOR_COUNT = 5
 """Occurrences that the random embedding of a word is worth: a few neighbours are mostly noise."""
 
 _NOISE, _BIAS_QUANTILE = 0.1, 0.1
-"""New words are as probable at first as the words of this quantile of the biases."""
+"""Of a continued model's new words: the noise in their embeddings, the quantile of the biases they get."""
 
 
 def initialise(network: LstmNetwork, tokens: TokenFile, seconds: float) -> None:
@@ -32,8 +33,8 @@ def initialise(network: LstmNetwork, tokens: TokenFile, seconds: float) -> None:
     The more often a word occurs, the smaller is the part that stays random. Where the `seconds` for counting
     end, the words counted so far are used.
     """
-    ids, weights = tokens.read(0, min(len(tokens), _MAX_TOKENS)), network.embedding.embeddings
-    values, size = weights.numpy(), min(network.size, _MAX_WORDS)
+    ids, weights = tokens.read(0, min(len(tokens), MAX_WORDS)), network.embedding.embeddings
+    values, size = weights.numpy(), min(network.size, _MAX_INITIALISED)
     found, known = cooccurrence_embeddings(
         ids, np.array([0, len(ids)]), first=0, size=size, width=values.shape[1], seed=network.settings.seed,
         spread=_SPREAD, seconds=seconds,

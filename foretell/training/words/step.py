@@ -119,7 +119,7 @@ class Steps:
         self.network, self.settings = network, settings
         self.optimizer = keras.optimizers.SGD(0.0)
         self.optimizer.build(network.trainable_variables)
-        # AutoGraph would rewrite each function in a file, which stays where a process is killed.
+        # AutoGraph writes a temporary file for each function, which a command leaves: it ends by `os._exit`.
         self.train = tf.function(self._train, autograph=False)
         self.evaluate = tf.function(self._evaluate, autograph=False)
         self.hidden = tf.function(network.hidden, autograph=False)
@@ -250,7 +250,7 @@ def _plan_and_states(steps: Steps, tokens: TokenFile) -> tuple[Plan, States]:
 
 
 def softmax_words(size: int, *, ending: bool = False) -> int:
-    """Return the words in the softmax of a step: all `size`, or a sample, which is larger in the `ending`."""
+    """Return how many words the softmax of a step has: all `size`, or a sample, larger in the `ending`."""
     return min(DRAWN_WORDS * (ENDING_FACTOR if ending else 1), size)
 
 

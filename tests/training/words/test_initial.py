@@ -1,4 +1,4 @@
-"""What a new language model knows before the first step."""
+"""The embeddings that a new language model starts from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tokens(tmp_path: Path) -> TokenFile:
     return TokenFile(tmp_path / "t.uint16")
 
 
-def test_it_knows_which_words_are_alike(tokens: TokenFile) -> None:
+def test_words_with_similar_neighbours_have_similar_embeddings(tokens: TokenFile) -> None:
     network = LstmNetwork(SMALL, 14)
     before = network.embedding.embeddings.numpy()
     initial.initialise(network, tokens, math.inf)
@@ -43,7 +43,7 @@ def test_it_knows_which_words_are_alike(tokens: TokenFile) -> None:
 def test_of_a_large_vocabulary_the_rare_words_keep_their_embeddings(
     tokens: TokenFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(initial, "_MAX_WORDS", 6)
+    monkeypatch.setattr(initial, "_MAX_INITIALISED", 6)
     network = LstmNetwork(SMALL, 14)
     before = network.embedding.embeddings.numpy()
     initial.initialise(network, tokens, math.inf)
