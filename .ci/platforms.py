@@ -24,14 +24,18 @@ SYSTEMS = {
 
 
 def resolved(system: str, python: str, *extras: str) -> tuple[str, str | None]:
-    """Return the packages that foretell needs there, and None; or "" and why they cannot be installed."""
+    """Return the packages that foretell needs there, and None; or "" and why they cannot be
+    installed.
+    """
     command = [
         "uv", "pip", "compile", "--quiet", "--no-header", "--no-build", "--python-platform", system,
         "--python-version", python, *(f"--extra={extra}" for extra in extras), "pyproject.toml",
     ]  # fmt: skip
     # The oldest macOS that ONNX Runtime has wheels for.
     variables = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=variables)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=variables
+    )
     if done.returncode == 0:
         return done.stdout, None
     hint = r"(?:only found wheels for|Wheels are (?:required|available) for) `([\w-]+)`"

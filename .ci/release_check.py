@@ -1,4 +1,5 @@
-"""Check what a release uploads: README's links, and the wheel in an empty environment on each Python found.
+"""Check what a release uploads: README's links, and the wheel in an empty environment on each
+Python found.
 
 `make release-check` builds dist/ first.
 """
@@ -25,7 +26,9 @@ def run_wheel(python: str, wheel: Path) -> str:
         return "not on this machine"
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder) / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-        subprocess.run([str(UV), "venv", "--quiet", "--python", found.stdout.strip(), folder], check=True)
+        subprocess.run(
+            [str(UV), "venv", "--quiet", "--python", found.stdout.strip(), folder], check=True
+        )
         install = [str(UV), "pip", "install", "--quiet", "--python", str(at), f"{wheel}[serve]"]
         subprocess.run(install, check=True)
         subprocess.run([str(at), ".ci/smoke.py", "tests/fixtures"], cwd=ROOT, check=True)

@@ -1,8 +1,8 @@
 """The software bill of materials: CycloneDX 1.6 as JSON, from the lock file and what is installed.
 
-`make sbom` writes dist/foretell.cdx.json: each package that foretell needs, alone and with each extra, with
-its locked version, the SHA-256 of each of its files on PyPI, its licence and what it needs itself. Tools of
-contributors are left out. The same environment gives the same bytes.
+`make sbom` writes dist/foretell.cdx.json: each package that foretell needs, alone and with each
+extra, with its locked version, the SHA-256 of each of its files on PyPI, its licence and what it
+needs itself. Tools of contributors are left out. The same environment gives the same bytes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def locked(text: str) -> dict[str, tuple[str, list[str]]]:
 
 
 def needed(name: str, extra: str) -> list[str]:
-    """Return the packages that an installed one needs on this machine, with one of its extras or none."""
+    """Return the packages that an installed one needs on this machine, with one of its extras or
+    none.
+    """
     try:
         lines = metadata.requires(name) or []
     except metadata.PackageNotFoundError:
@@ -80,7 +82,9 @@ def component(name: str, version: str, hashes: list[str], extras: set[str]) -> d
             }
             for each in hashes
         ],
-        "properties": [{"name": "foretell:extra", "value": each or "none"} for each in sorted(extras)],
+        "properties": [
+            {"name": "foretell:extra", "value": each or "none"} for each in sorted(extras)
+        ],
     }
 
 
@@ -92,7 +96,9 @@ def licence_of(name: str) -> str:
         return ""
     stated = about.get("License-Expression") or about.get("License") or ""
     classified = [
-        each.rpartition(" :: ")[2] for each in about.get_all("Classifier", []) if "License ::" in each
+        each.rpartition(" :: ")[2]
+        for each in about.get_all("Classifier", [])
+        if "License ::" in each
     ]
     return (stated.strip().splitlines() or classified or [""])[0][:100]
 
@@ -107,7 +113,8 @@ def bill() -> dict[str, Any]:
     packages = extras_of_packages()
     if missing := sorted(packages.keys() - of_lock.keys()):
         raise SystemExit(
-            f"expected each package in requirements.lock, found none for {', '.join(missing)}; make lock"
+            f"expected each package in requirements.lock, found none for "
+            f"{', '.join(missing)}; make lock"
         )
     version = metadata.version("foretell")
     root = f"pkg:pypi/foretell@{version}"

@@ -1,7 +1,7 @@
 """Predict and serve with the packages that are installed here: `make lowest` and `make newest`.
 
-It needs no test library. Models of the fixtures must give the answers that are stored beside them; the
-service must answer too.
+It needs no test library. Models of the fixtures must give the answers that are stored beside them;
+the service must answer too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def main(fixtures: Path) -> None:
     """
     for job, check in (("labels", check_labels), ("words", check_words)):
         path = fixtures / f"model_format_1_{job}"
-        check(foretell.load(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+        check(
+            foretell.load(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        )
     check_service(fixtures / "model_format_1_labels")
     sys.stdout.write("  ".join(f"{name} {metadata.version(name)}" for name in NAMES) + "\n")
 
@@ -42,7 +44,10 @@ def main(fixtures: Path) -> None:
 def check_labels(model: Any, wanted: dict[str, Any]) -> None:
     """Compare the answers of a classifier."""
     np.testing.assert_allclose(
-        model.predict_proba(wanted["texts"]), wanted["probabilities"], rtol=TOLERANCE, atol=TOLERANCE
+        model.predict_proba(wanted["texts"]),
+        wanted["probabilities"],
+        rtol=TOLERANCE,
+        atol=TOLERANCE,
     )
     assert model.explain(wanted["texts"][0]).words
 

@@ -1,1 +1,3 @@
-"""Benchmarks: every figure in docs/ comes from a script in here. `python -m bench` runs them all."""
+"""Benchmarks: every figure in docs/ comes from a script in here. `python -m bench` runs them
+all.
+"""

@@ -36,20 +36,31 @@ def main(arguments: list[str]) -> int:
 
     The exit code is 0: done, 1: a benchmark failed, 2: no such benchmark.
     """
-    first_option = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
-    names, options = arguments[:first_option] or list(BENCHMARKS), arguments[first_option:]
+    first_option = next(
+        (i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments)
+    )
+    names = arguments[:first_option] or list(BENCHMARKS)
+    options = arguments[first_option:]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
-        print(f"expected benchmarks ({', '.join(BENCHMARKS)}), found {', '.join(unknown)}", file=sys.stderr)
+        print(
+            f"expected benchmarks ({', '.join(BENCHMARKS)}), found {', '.join(unknown)}",
+            file=sys.stderr,
+        )
         return 2
     if not options:
         # With options a benchmark may need less; it checks that itself before it starts.
         needs = [BENCHMARKS[name] for name in names]
-        require([each for packages, _ in needs for each in packages], [each for _, a in needs for each in a])
+        require(
+            [each for packages, _ in needs for each in packages],
+            [each for _, a in needs for each in a],
+        )
     failed = []
     for name in names:
         print(f"\n## {name}\n", flush=True)
-        if subprocess.run([sys.executable, "-m", f"bench.{name}", *options], check=False).returncode:
+        if subprocess.run(
+            [sys.executable, "-m", f"bench.{name}", *options], check=False
+        ).returncode:
             failed.append(name)
     if failed:
         print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)

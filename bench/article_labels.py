@@ -1,4 +1,5 @@
-"""The article's sentiment program on all of IMDB: an epoch beside plain Keras, and test accuracy by seed.
+"""The article's sentiment program on all of IMDB: an epoch beside plain Keras, and test accuracy by
+seed.
 
 `cnn-lstm`, the article's closing hint, is trained beside it.
 """
@@ -16,7 +17,9 @@ from bench.harness import OUT, Results, evaluate, mean_and_range, measure, parse
 
 
 def plain_keras_epoch() -> float:
-    """Return the seconds of one epoch of plain `fit`, with the network written as in the article."""
+    """Return the seconds of one epoch of plain `fit`, with the network written as in the
+    article.
+    """
     import keras
     import numpy as np
 
@@ -25,7 +28,8 @@ def plain_keras_epoch() -> float:
     from foretell.text.tokenizer import Tokenizer
 
     keras.utils.set_random_seed(1)
-    reviews, settings = imdb("train"), LABELS_PRESETS["article"]
+    reviews = imdb("train")
+    settings = LABELS_PRESETS["article"]
     texts = texts_of(reviews)
     tokenizer = Tokenizer.train(texts, "keras", lowercase=True, vocabulary=996, min_count=1)
     x, _ = pad(tokenizer.encode_batch(texts), settings.length, front=True)
@@ -48,8 +52,11 @@ def plain_keras_epoch() -> float:
 
 
 def epoch_times(repeats: int) -> tuple[float, float]:
-    """Return the seconds of an epoch, plain Keras's and foretell's, the fastest of `repeats` turns."""
-    keras, foretell = [], []
+    """Return the seconds of an epoch, plain Keras's and foretell's, the fastest of `repeats`
+    turns.
+    """
+    keras = []
+    foretell = []
     with tempfile.TemporaryDirectory() as folder:
         for i in range(repeats):
             keras.append(measure(__spec__.name, "--plain-keras")[0])
@@ -62,8 +69,12 @@ def epoch_times(repeats: int) -> tuple[float, float]:
 def main() -> None:
     """Show the time of an epoch beside plain Keras, then the test accuracy of each seed."""
     parser = parser_of(__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="train with the seeds 1 to N (default: 5)")
-    parser.add_argument("--repeats", type=int, default=2, help="epochs timed of each (default: 2; 0: none)")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="train with the seeds 1 to N (default: 5)"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=2, help="epochs timed of each (default: 2; 0: none)"
+    )
     parser.add_argument("--plain-keras", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.plain_keras:

@@ -1,8 +1,9 @@
-"""`train words --cluster` with two workers of one core each, beside one worker of one core, in turns.
+"""`train words --cluster` with two workers of one core each, beside one worker of one core, in
+turns.
 
-Each reads the same words: the first reviews of IMDB, once. Words/s are those between the first and the last
-line of the log, without the start of Ray and of TensorFlow; the share is of twice the one worker of the same
-turn, since the speed of a shared machine changes. Linux only.
+Each reads the same words: the first reviews of IMDB, once. Words/s are those between the first and
+the last line of the log, without the start of Ray and of TensorFlow; the share is of twice the one
+worker of the same turn, since the speed of a shared machine changes. Linux only.
 
 python -m bench averaging --words 600000 --repeats 3 --every 32
 """
@@ -18,7 +19,12 @@ from pathlib import Path
 from bench.data import imdb, texts_of
 from bench.harness import Results, mean_and_range, parser_of, rows_in, run, script
 
-_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+_THREADS = (
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "OMP_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
 
 
 def main() -> None:
@@ -35,7 +41,9 @@ def main() -> None:
             for workers in (1, 2) if turn % 2 == 0 else (2, 1):
                 out = Path(folder) / f"{workers}-{turn}"
                 found[workers].append(trained(text, valid, out, workers, options.every))
-    results = Results("averaging", ["workers", "words/s", "of as many times one worker", "perplexity"])
+    results = Results(
+        "averaging", ["workers", "words/s", "of as many times one worker", "perplexity"]
+    )
     for workers, runs in found.items():
         rates, perplexities = zip(*runs, strict=True)
         shares = [rate / (workers * one) for rate, (one, _) in zip(rates, found[1], strict=True)]
@@ -58,16 +66,28 @@ def written(folder: Path, options: argparse.Namespace) -> tuple[Path, Path]:
 
 def trained(text: Path, valid: Path, out: Path, workers: int, every: int) -> tuple[float, float]:
     """Train for one epoch, and return words/s and the perplexity of the network."""
-    command = [*script(), "train", "words", str(text), "--valid", str(valid), "--out", str(out), "--json"]
+    command = [
+        *script(),
+        "train",
+        "words",
+        str(text),
+        "--valid",
+        str(valid),
+        "--out",
+        str(out),
+        "--json",
+    ]
     command += ["--epochs", "1", "--min-steps", "1", "--no-kneser-ney", "--no-baseline"]
     if workers > 1:
         command += ["--cluster", "local", "--workers", str(workers), "--average-every", str(every)]
     cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:workers]))
-    # A worker has one thread; the command has as many as it has workers, and computes while they wait.
+    # A worker has one thread; the command has as many as it has workers, and computes while they
+    # wait.
     threads = {} if workers > 1 else dict.fromkeys(_THREADS, "1")
     metrics = json.loads(run(["taskset", "-c", cores, *command], threads).stdout.splitlines()[-1])
     lines = [line for line in rows_in(out / "run" / "metrics.jsonl") if "valid_loss" not in line]
-    first, last = lines[len(lines) // 10], lines[-1]
+    first = lines[len(lines) // 10]
+    last = lines[-1]
     words_a_step = metrics["words"] / metrics["steps"]
     rate = (last["step"] - first["step"]) * words_a_step / (last["time"] - first["time"])
     return rate, metrics["perplexity"]

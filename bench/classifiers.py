@@ -1,7 +1,8 @@
-"""The classifiers of other libraries that foretell is compared with, and the choice of their settings.
+"""The classifiers of other libraries that foretell is compared with, and the choice of their
+settings.
 
-Each takes records for training and texts, and returns a label for each text. Where a setting is not fixed, it
-is chosen on validation data: a part of the training records.
+Each takes records for training and texts, and returns a label for each text. Where a setting is not
+fixed, it is chosen on validation data: a part of the training records.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ Settings = Mapping[str, Any]
 
 WORDS_AND_PUNCTUATION = r"\w+|[^\w\s]"
 FASTTEXT_THREADS = 12
-"""The default of fastText's own command. In version 0.9.3 each thread initialises a tenth of the embeddings.
-With fewer than ten threads the rest is what the memory held before: training can end in NaN or stay at
-chance."""
+"""The default of fastText's own command. In version 0.9.3 each thread initialises a tenth of the
+embeddings. With fewer than ten threads the rest is what the memory held before: training can end in
+NaN or stay at chance."""
 CHOICE_SEED = 1
 """Of the choice of validation records, and of training while settings are chosen."""
 
@@ -62,7 +63,8 @@ def shown(settings: Settings) -> str:
 
 
 def choose(peer: Peer, records: Records, *, folds: int = 1) -> Choice:
-    """Return the candidate with the best validation accuracy on training records; the first of equal ones.
+    """Return the candidate with the best validation accuracy on training records; the first of
+    equal ones.
 
     With one fold a tenth of the records, drawn once, is used for validation.
     """
@@ -104,7 +106,9 @@ def tfidf(
     from threadpoolctl import threadpool_limits
 
     del seed
-    vectorizer = TfidfVectorizer(analyzer=analyzer, ngram_range=ngrams, min_df=min_df, sublinear_tf=True)
+    vectorizer = TfidfVectorizer(
+        analyzer=analyzer, ngram_range=ngrams, min_df=min_df, sublinear_tf=True
+    )
     x = vectorizer.fit_transform(texts_of(train))
     # The vectors are short: more threads of BLAS only wait for each other, fifty times as long.
     with threadpool_limits(1):
@@ -125,7 +129,8 @@ def logistic_regression(
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    x, x_texts = encode(texts_of(train)), encode(list(texts))
+    x = encode(texts_of(train))
+    x_texts = encode(list(texts))
     with threadpool_limits(1):
         model = LogisticRegression(C=c, max_iter=2000).fit(x, labels_of(train))
     predicted: list[str] = model.predict(x_texts).tolist()
@@ -137,7 +142,8 @@ def _encoder(folder: Path) -> Callable[[list[str]], Any]:
     """Return what gives embeddings [text, dimension]; each text is encoded once."""
     import numpy as np
 
-    encoder, known = SentenceEncoder.open(folder), dict[str, Any]()
+    encoder = SentenceEncoder.open(folder)
+    known = dict[str, Any]()
 
     def encode(texts: list[str]) -> Any:
         new = [text for text in dict.fromkeys(texts) if text not in known]
@@ -147,7 +153,9 @@ def _encoder(folder: Path) -> Callable[[list[str]], Any]:
     return encode
 
 
-def nb_weighted(train: Records, texts: Sequence[str], seed: int, *, c: float, min_df: int = 1) -> list[str]:
+def nb_weighted(
+    train: Records, texts: Sequence[str], seed: int, *, c: float, min_df: int = 1
+) -> list[str]:
     """Naive-Bayes-weighted binary 1-3 grams and logistic regression (Wang and Manning 2012).
 
     With more than two labels: one model for each label against the rest.
@@ -158,7 +166,8 @@ def nb_weighted(train: Records, texts: Sequence[str], seed: int, *, c: float, mi
     counter = CountVectorizer(
         ngram_range=(1, 3), binary=True, token_pattern=WORDS_AND_PUNCTUATION, min_df=min_df
     )
-    x, x_texts = counter.fit_transform(texts_of(train)), counter.transform(texts)
+    x = counter.fit_transform(texts_of(train))
+    x_texts = counter.transform(texts)
     labels, y = np.unique(labels_of(train), return_inverse=True)
     positives = range(len(labels)) if len(labels) > 2 else [1]
     scores = np.stack([_nb_scores(x, y == label, x_texts, c, seed) for label in positives], axis=1)
@@ -175,7 +184,9 @@ def _nb_scores(x: Any, is_positive: Any, x_texts: Any, c: float, seed: int) -> A
 
     p, q = (1 + np.asarray(x[rows].sum(axis=0)).ravel() for rows in (is_positive, ~is_positive))
     ratio = sparse.diags(np.log(p / p.sum()) - np.log(q / q.sum()))
-    model = LogisticRegression(C=c, solver="liblinear", random_state=seed).fit(x @ ratio, is_positive)
+    model = LogisticRegression(C=c, solver="liblinear", random_state=seed).fit(
+        x @ ratio, is_positive
+    )
     return model.decision_function(x_texts @ ratio)
 
 
@@ -201,9 +212,16 @@ def fasttext(
         path = Path(folder) / "train.txt"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         model = library.train_supervised(
-            str(path), epoch=epochs, lr=rate, wordNgrams=ngrams, minCount=min_count, bucket=buckets,
-            seed=seed, thread=FASTTEXT_THREADS, verbose=0,
-        )  # fmt: skip
+            str(path),
+            epoch=epochs,
+            lr=rate,
+            wordNgrams=ngrams,
+            minCount=min_count,
+            bucket=buckets,
+            seed=seed,
+            thread=FASTTEXT_THREADS,
+            verbose=0,
+        )
     predicted, _ = model.predict([_words(text) for text in texts])
     # Nothing is predicted for a text without a known word.
     return [labels[int(names[0].removeprefix("__label__"))] if names else "" for names in predicted]

@@ -1,9 +1,11 @@
-"""JSON Lines classified by two workers on Ray, beside one single-threaded process: speed and memory.
+"""JSON Lines classified by two workers on Ray, beside one single-threaded process: speed and
+memory.
 
-Both read rows of the same kind with the same model and write JSON Lines. The one process is the command
-without `--cluster`, with one thread. Its speed does not depend on the length of the file, so that it reads a
-part. The start of the cluster is shown apart. Memory is the proportional set size (PSS) of the driver and the
-workers together; that of Ray's own processes is beside it. Linux only.
+Both read rows of the same kind with the same model and write JSON Lines. The one process is the
+command without `--cluster`, with one thread. Its speed does not depend on the length of the file,
+so that it reads a part. The start of the cluster is shown apart. Memory is the proportional set
+size (PSS) of the driver and the workers together; that of Ray's own processes is beside it. Linux
+only.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ class Memory:
 def main() -> None:
     """Measure, and add a row for each run."""
     parser = parser_of(__doc__)
-    parser.add_argument("--megabytes", type=int, nargs="+", default=[250, 1000], help="sizes of the file")
+    parser.add_argument(
+        "--megabytes", type=int, nargs="+", default=[250, 1000], help="sizes of the file"
+    )
     options = parser.parse_args()
     columns = ["run", "MB", "rows", "rows/s", "of twice one process", "start", "PSS", "PSS of Ray"]
     results = Results("cluster", columns)
@@ -61,7 +65,8 @@ def main() -> None:
 def written(path: Path, megabytes: int) -> Path:
     """Write the sample reviews over and over, each with a number, up to a size."""
     texts = read_examples("reviews").texts
-    size, number = 0, 0
+    size = 0
+    number = 0
     with path.open("wb") as file:
         while size < megabytes * 1_000_000:
             record = {"id": number, "text": texts[number % len(texts)]}
@@ -86,16 +91,25 @@ def with_workers(results: Results, model: Path, folder: Path, megabytes: int, on
         start = time.monotonic() - began - report.seconds
     path.unlink()
     results.add(
-        "two workers", megabytes, f"{report.rows:,}", f"{report.rows_per_second:,.0f}",
-        f"{report.rows_per_second / (2 * one):.0%}", f"{start:.1f} s",
-        f"{memory.own / 1e6:,.0f} MB", f"{memory.ray / 1e6:,.0f} MB", **asdict(report), one_process=one,
-    )  # fmt: skip
+        "two workers",
+        megabytes,
+        f"{report.rows:,}",
+        f"{report.rows_per_second:,.0f}",
+        f"{report.rows_per_second / (2 * one):.0%}",
+        f"{start:.1f} s",
+        f"{memory.own / 1e6:,.0f} MB",
+        f"{memory.ray / 1e6:,.0f} MB",
+        **asdict(report),
+        one_process=one,
+    )
 
 
 @contextmanager
 def measured() -> Iterator[Memory]:
     """Watch the memory of this process and of those below it while the context is open."""
-    memory, ended, here = Memory(), threading.Event(), psutil.Process()
+    memory = Memory()
+    ended = threading.Event()
+    here = psutil.Process()
 
     def watch() -> None:
         while not ended.wait(0.5):
@@ -104,7 +118,9 @@ def measured() -> Iterator[Memory]:
                 with suppress(psutil.Error):
                     pss = process.memory_full_info().pss
                     is_worker = " ".join(process.cmdline()).startswith("ray::Worker")
-                    own, ray = (own + pss, ray) if process == here or is_worker else (own, ray + pss)
+                    own, ray = (
+                        (own + pss, ray) if process == here or is_worker else (own, ray + pss)
+                    )
             memory.own, memory.ray = max(memory.own, own), max(memory.ray, ray)
 
     watcher = threading.Thread(target=watch, daemon=True)

@@ -1,4 +1,6 @@
-"""Data of the benchmarks: records (a text and its label) of real sets, their files, texts of given sizes."""
+"""Data of the benchmarks: records (a text and its label) of real sets, their files, texts of given
+sizes.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +47,16 @@ class Files:
     @property
     def options(self) -> list[str | Path]:
         """The arguments of `foretell train labels` that name what is learned from."""
-        more: list[str | Path] = [] if self.unlabelled is None else ["--unlabelled", self.unlabelled]
+        more: list[str | Path] = (
+            [] if self.unlabelled is None else ["--unlabelled", self.unlabelled]
+        )
         return [self.train, *more]
 
 
 def write(folder: Path, data: DataSet) -> Files:
-    """Write a data set into a folder: train.csv, test.csv and, where it has any, unlabelled.jsonl."""
+    """Write a data set into a folder: train.csv, test.csv and, where it has any,
+    unlabelled.jsonl.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     unlabelled = folder / "unlabelled.jsonl" if data.unlabelled else None
     write_csv(folder / "train.csv", data.train)
@@ -68,7 +74,9 @@ def write_csv(path: Path, records: Records) -> None:
 
 
 def imdb(part: Literal["train", "test"]) -> Records:
-    """Return IMDB's reviews of one part, in the order of their paths: those of each label together."""
+    """Return IMDB's reviews of one part, in the order of their paths: those of each label
+    together.
+    """
     from foretell.data import named
 
     os.environ.update(environment())
@@ -80,7 +88,9 @@ def few_labels(name: str) -> DataSet:
     if name == IMDB:
         return DataSet(imdb("train"), imdb("test"))
     with zipfile.ZipFile(archive("few-labels.zip")) as file:
-        return DataSet(_of_archive(file, f"{name}.train.csv"), _of_archive(file, f"{name}.test.csv"))
+        return DataSet(
+            _of_archive(file, f"{name}.train.csv"), _of_archive(file, f"{name}.test.csv")
+        )
 
 
 def _of_archive(file: zipfile.ZipFile, name: str) -> Records:

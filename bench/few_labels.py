@@ -1,17 +1,19 @@
-"""`base` where labels are few, with and without other knowledge, beside other classifiers: test accuracy.
+"""`base` where labels are few, with and without other knowledge, beside other classifiers: test
+accuracy.
 
-Seven public sets of short texts in English, German and Chinese; IMDB's long reviews where --sets names them.
-A draw is the first N records of the training part, shuffled by `random.Random(SEED)`; the
-texts of the rest, without its labels, are the unlabelled texts.
-The settings of the other classifiers are chosen on each draw, by cross-validation. Each cell is the mean of
-the draws with its range. With all labels nothing is left for unlabelled texts. The teacher is
-all-MiniLM-L6-v2 with int8 weights, in training only; "MiniLM" and "kept teacher" have it in each prediction.
-Both it and the vectors, GloVe, know English only, so they are left out of the other sets, as are SetFit,
-model2vec and WordLlama, which are measured where they are installed (see bench/sentence_models.py).
+Seven public sets of short texts in English, German and Chinese; IMDB's long reviews where --sets
+names them. A draw is the first N records of the training part, shuffled by `random.Random(SEED)`;
+the texts of the rest, without its labels, are the unlabelled texts.
+The settings of the other classifiers are chosen on each draw, by cross-validation. Each cell is the
+mean of the draws with its range. With all labels nothing is left for unlabelled texts. The teacher
+is all-MiniLM-L6-v2 with int8 weights, in training only; "MiniLM" and "kept teacher" have it in each
+prediction. Both it and the vectors, GloVe, know English only, so they are left out of the other
+sets, as are SetFit, model2vec and WordLlama, which are measured where they are installed (see
+bench/sentence_models.py).
 
 python -m bench few_labels --sets TREC MR --sizes 100 300      some sets and sizes, in minutes
-python -m bench few_labels --sets IMDB --sizes 300 --systems TF-IDF foretell "foretell, + unlabelled"
-    long texts
+python -m bench few_labels --sets IMDB --sizes 300 --systems TF-IDF foretell "foretell, +
+    unlabelled" long texts
 python -m bench few_labels --draws 3 --systems TF-IDF          one draw, one system
 python -m bench few_labels --development --systems foretell
     test on the records of the training part that are not labelled
@@ -51,7 +53,9 @@ STRENGTHS = tuple({"c": c} for c in (1, 10, 100))
 
 MINILM = "MiniLM"
 """A frozen sentence encoder with logistic regression."""
-SETFIT, MODEL2VEC, WORDLLAMA = "SetFit", "model2vec", "WordLlama"
+SETFIT = "SetFit"
+MODEL2VEC = "model2vec"
+WORDLLAMA = "WordLlama"
 MAX_SETFIT = 1_000
 """SetFit is for few labels: with more, its pairs take hours."""
 
@@ -62,7 +66,9 @@ PEERS: dict[str, Peer] = {
         nb_weighted,
         tuple({"c": c} for c in (0.1, 1, 10)),
     ),
-    "TF-IDF": Peer("sklearn", "TF-IDF of words 1-2, sublinear, logistic regression", tfidf, STRENGTHS),
+    "TF-IDF": Peer(
+        "sklearn", "TF-IDF of words 1-2, sublinear, logistic regression", tfidf, STRENGTHS
+    ),
     "TF-IDF of characters": Peer(
         "sklearn",
         "TF-IDF of characters 1-4, sublinear, logistic regression",
@@ -72,7 +78,9 @@ PEERS: dict[str, Peer] = {
     "fastText": Peer(
         "fasttext",
         f"words 1-2 in {BUCKETS:,} buckets, 25 epochs, 100 dimensions, 12 threads",
-        lambda *given, **settings: fasttext(*given, ngrams=2, epochs=25, buckets=BUCKETS, **settings),
+        lambda *given, **settings: fasttext(
+            *given, ngrams=2, epochs=25, buckets=BUCKETS, **settings
+        ),
         tuple({"rate": rate} for rate in (0.1, 0.5)),
         is_deterministic=False,
     ),
@@ -84,7 +92,8 @@ PEERS: dict[str, Peer] = {
     ),
     SETFIT: Peer(
         "setfit",
-        f"all-MiniLM-L6-v2 fine-tuned on {SETFIT_ITERATIONS} pairs of each kind for a text, one epoch, "
+        f"all-MiniLM-L6-v2 fine-tuned on {SETFIT_ITERATIONS} pairs of each kind for a text, "
+        f"one epoch, "
         f"batches of {SETFIT_BATCH}; logistic regression",
         setfit,
         is_deterministic=False,
@@ -108,7 +117,10 @@ OF_MINILM = (MINILM, SETFIT, MODEL2VEC)
 """Peers that start from that encoder."""
 OUTSIDE = (*OF_MINILM, WORDLLAMA)
 """Peers that know English from other texts."""
-UNLABELLED, VECTORS, TEACHER, KEPT = "unlabelled", "vectors", "teacher", "kept teacher"
+UNLABELLED = "unlabelled"
+VECTORS = "vectors"
+TEACHER = "teacher"
+KEPT = "kept teacher"
 FORETELL = {
     "foretell": (),
     "foretell, + vectors": (VECTORS,),
@@ -128,12 +140,19 @@ def main() -> None:
     systems = [*PEERS, *FORETELL]
     installed = [name for name in systems if name not in OPTIONAL or find_spec(PEERS[name].package)]
     parser.add_argument("--sets", nargs="+", default=list(FEW_LABELS), choices=[*FEW_LABELS, IMDB])
-    parser.add_argument("--sizes", nargs="+", default=list(SIZES), help="labels (default: 100 300 1000 all)")
-    parser.add_argument("--draws", nargs="+", type=int, default=list(DRAWS), help="seeds (default: 3 4 5)")
     parser.add_argument(
-        "--systems", nargs="+", default=installed, choices=systems,
+        "--sizes", nargs="+", default=list(SIZES), help="labels (default: 100 300 1000 all)"
+    )
+    parser.add_argument(
+        "--draws", nargs="+", type=int, default=list(DRAWS), help="seeds (default: 3 4 5)"
+    )
+    parser.add_argument(
+        "--systems",
+        nargs="+",
+        default=installed,
+        choices=systems,
         help=f"(default: all; of {', '.join(OPTIONAL)} those that are installed)",
-    )  # fmt: skip
+    )
     parser.add_argument("--development", action="store_true", help="leave the test part alone")
     options = parser.parse_args()
     if not all(size == "all" or (size.isdigit() and int(size) > 1) for size in options.sizes):
@@ -149,7 +168,9 @@ def main() -> None:
     for size in options.sizes:
         for name in options.sets:
             row = _row(name, size, options)
-            cells = [mean_and_range([each.accuracy for each in draws], ".1%") for draws in row.values()]
+            cells = [
+                mean_and_range([each.accuracy for each in draws], ".1%") for draws in row.values()
+            ]
             kept = {system: [each._asdict() for each in draws] for system, draws in row.items()}
             results.add(name, size, *cells, draws=kept)
 
@@ -179,7 +200,8 @@ Row = dict[str, list[Tested]]
 
 
 def _row(name: str, size: str, options: argparse.Namespace) -> Row:
-    whole, row = few_labels(name), Row()
+    whole = few_labels(name)
+    row = Row()
     for system in options.systems:
         row[system] = []
         for seed in _measured_draws(system, name, size, options.draws):
@@ -189,7 +211,10 @@ def _row(name: str, size: str, options: argparse.Namespace) -> Row:
             else:
                 tested = _of_foretell(system, name, data, seed)
             row[system].append(tested)
-            line = f"{name}, {size}, {system}, draw {seed}: {tested.accuracy:.2%}, {tested.seconds:.0f} s"
+            line = (
+                f"{name}, {size}, {system}, draw {seed}: {tested.accuracy:.2%}, "
+                f"{tested.seconds:.0f} s"
+            )
             print(line, file=sys.stderr)
     return row
 
@@ -212,18 +237,22 @@ def _measured_draws(system: str, name: str, size: str, draws: Sequence[int]) -> 
 
 
 def draw(whole: DataSet, size: str, seed: int, *, is_development: bool = False) -> DataSet:
-    """Return a draw: `size` labelled records ("all": all) for training, and the texts of the others.
+    """Return a draw: `size` labelled records ("all": all) for training, and the texts of the
+    others.
 
     With `is_development` the others, with their labels, take the place of the test part.
     """
     records = whole.train.copy()
     random.Random(seed).shuffle(records)
     n = len(records) if size == "all" else int(size)
-    return DataSet(records[:n], records[n:] if is_development else whole.test, texts_of(records[n:]))
+    return DataSet(
+        records[:n], records[n:] if is_development else whole.test, texts_of(records[n:])
+    )
 
 
 def _of_peer(system: str, data: DataSet, seed: int) -> Tested:
-    start, peer = time.perf_counter(), PEERS[system]
+    start = time.perf_counter()
+    peer = PEERS[system]
     folds = 5 if len(data.train) <= MAX_CROSS_VALIDATED else 1
     settings = choose(peer, data.train, folds=folds).settings
     predicted = peer.predict(data.train, texts_of(data.test), seed, **settings)

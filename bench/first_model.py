@@ -1,4 +1,6 @@
-"""`foretell train labels`, the whole command, beside fastText's training: seconds on TREC's questions."""
+"""`foretell train labels`, the whole command, beside fastText's training: seconds on TREC's
+questions.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ def _foretell(size: int) -> float:
 
 
 def _fasttext(size: int) -> float:
-    records, began = few_labels("TREC").train[:size], time.perf_counter()
+    records = few_labels("TREC").train[:size]
+    began = time.perf_counter()
     fasttext(records, [], 1, ngrams=2, rate=0.5, epochs=25, buckets=2_000_000)
     return time.perf_counter() - began
 

@@ -1,4 +1,6 @@
-"""What all benchmarks share: processes that are measured, turns, tables in Markdown and JSON Lines."""
+"""What all benchmarks share: processes that are measured, turns, tables in Markdown and JSON
+Lines.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,25 @@ OUT = Path("out") / "bench"
 SHARED_DATA = Path("..") / "shared" / "data"
 
 _PACKAGES = (
-    "foretell", "tensorflow-cpu", "tensorflow", "keras", "onnxruntime", "tokenizers", "numpy", "scikit-learn",
-    "torch", "fasttext-numpy2",
-)  # fmt: skip
+    "foretell",
+    "tensorflow-cpu",
+    "tensorflow",
+    "keras",
+    "onnxruntime",
+    "tokenizers",
+    "numpy",
+    "scikit-learn",
+    "torch",
+    "fasttext-numpy2",
+)
 
 # ---- What a benchmark needs: packages of the peers, archives of data
 
 
 def data_folder() -> Path | None:
-    """Return the folder of FORETELL_DATA, else the shared one beside the project where there is one."""
+    """Return the folder of FORETELL_DATA, else the shared one beside the project where there is
+    one.
+    """
     folder = os.environ.get("FORETELL_DATA")
     if folder:
         return Path(folder)
@@ -47,13 +59,18 @@ def archive(name: str) -> Path:
 
 
 def require(packages: Iterable[str] = (), archives: Iterable[str] = ()) -> None:
-    """End the program with one line where a module, or an archive in the data folder, is missing."""
+    """End the program with one line where a module, or an archive in the data folder, is
+    missing.
+    """
     folder = data_folder()
     no_packages = [name for name in dict.fromkeys(packages) if find_spec(name) is None]
-    no_archives = [each for each in dict.fromkeys(archives) if not folder or not (folder / each).is_file()]
+    no_archives = [
+        each for each in dict.fromkeys(archives) if not folder or not (folder / each).is_file()
+    ]
     if missing := ", ".join([*no_packages, *no_archives]):
         raise SystemExit(
-            f"expected the packages and archives of the benchmarks, missing: {missing}; `make bench` "
+            f"expected the packages and archives of the benchmarks, missing: {missing}; "
+            f"`make bench` "
             "installs the packages, FORETELL_DATA names the folder that holds the archives"
         )
 
@@ -71,7 +88,9 @@ class Finished(NamedTuple):
 
 
 def script() -> list[str]:
-    """Return the command that starts foretell: the installed script, or the module where there is none."""
+    """Return the command that starts foretell: the installed script, or the module where there is
+    none.
+    """
     beside = Path(sys.executable).with_name("foretell")
     return [str(beside)] if beside.exists() else [sys.executable, "-m", "foretell"]
 
@@ -104,7 +123,9 @@ def run(command: list[str], variables: Mapping[str, str] | None = None) -> Finis
 
 
 def measure(module: str, *arguments: str) -> tuple[Any, Finished]:
-    """Run `python -m MODULE ARGUMENTS`, which prints JSON on its last line; return that, and the process."""
+    """Run `python -m MODULE ARGUMENTS`, which prints JSON on its last line; return that, and the
+    process.
+    """
     done = run([sys.executable, "-m", module, *arguments])
     return json.loads(done.stdout.splitlines()[-1]), done
 
@@ -114,14 +135,20 @@ def foretell(*arguments: str | Path) -> Finished:
     return run([*script(), *map(str, arguments)])
 
 
-def train(job: str, source: str | Path, out: Path, *more: str | Path, **settings: Any) -> dict[str, Any]:
-    """Train by the command line into `out`, in place of what is there, and return the final metrics.
+def train(
+    job: str, source: str | Path, out: Path, *more: str | Path, **settings: Any
+) -> dict[str, Any]:
+    """Train by the command line into `out`, in place of what is there, and return the final
+    metrics.
 
-    `more` are further arguments, `settings` options with a value, such as preset="article", epochs=1.
+    `more` are further arguments, `settings` options with a value, such as preset="article",
+    epochs=1.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
-    done = foretell("train", job, source, *more, *options, "--out", out, "--json", "--restart", "--overwrite")
+    done = foretell(
+        "train", job, source, *more, *options, "--out", out, "--json", "--restart", "--overwrite"
+    )
     metrics: dict[str, Any] = json.loads(done.stdout)
     return metrics
 
@@ -142,17 +169,21 @@ def parser_of(description: str | None) -> argparse.ArgumentParser:
 
 
 class Way(NamedTuple):
-    """One way to do something: the module that it needs, and what measures it; the result is kept as JSON."""
+    """One way to do something: the module that it needs, and what measures it; the result is kept
+    as JSON.
+    """
 
     package: str
     measure: Callable[[], Any]
 
 
 def in_turns(module: str, description: str | None, ways: Mapping[str, Way]) -> dict[str, list[Any]]:
-    """Be the command line of a benchmark that compares `ways`: run each in turns, each time in a new process.
+    """Be the command line of a benchmark that compares `ways`: run each in turns, each time in a
+    new process.
 
-    Other work on the machine then affects all of them. The `main` of `module` calls this function, which
-    returns the measurements of each way, turn by turn, and nothing in the processes that measure one way.
+    Other work on the machine then affects all of them. The `main` of `module` calls this function,
+    which returns the measurements of each way, turn by turn, and nothing in the processes that
+    measure one way.
     """
     parser = parser_of(description)
     parser.add_argument("--ways", nargs="+", default=list(ways), choices=list(ways))
@@ -183,13 +214,16 @@ def times(call: Callable[[], object], repeats: int, warm: int = 20) -> list[floa
 
 
 def median_and_95(seconds: list[float]) -> tuple[str, str]:
-    """Return the median, and within what 95 % of the calls ended, in milliseconds, as cells of a table."""
+    """Return the median, and within what 95 % of the calls ended, in milliseconds, as cells of a
+    table.
+    """
     late = sorted(seconds)[int(0.95 * (len(seconds) - 1))]
     return f"{1e3 * statistics.median(seconds):.2f} ms", f"{1e3 * late:.2f} ms"
 
 
 def mean_and_range(values: Sequence[float], form: str) -> str:
-    """Return the mean of values and, where there are several, their range: "92.7% (92.6% to 92.8%)".
+    """Return the mean of values and, where there are several, their range: "92.7% (92.6% to
+    92.8%)".
 
     `form` is the format of a number, such as ".1%". No values give an empty text.
     """
@@ -205,7 +239,9 @@ def machine() -> dict[str, Any]:
     """Return the processor, the cores that this process may use, memory in GiB, and versions."""
     return {
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "python": platform.python_version(),
         "versions": {name: number for name in _PACKAGES if (number := _version(name))},
@@ -254,9 +290,12 @@ class Results:
             self._show_head()
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)
         line = {
-            "time": round(time.time()), "columns": self._columns, "cells": cells, "values": values,
+            "time": round(time.time()),
+            "columns": self._columns,
+            "cells": cells,
+            "values": values,
             "machine": self._machine,
-        }  # fmt: skip
+        }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=str) + "\n")
@@ -265,7 +304,8 @@ class Results:
         m = self._machine
         versions = " · ".join(f"{name} {number}" for name, number in m["versions"].items())
         print(
-            f"\n{m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB · Python {m['python']} · {versions}\n"
+            f"\n{m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB · Python {m['python']} "
+            f"· {versions}\n"
         )
         print("| " + " | ".join(self._columns) + " |")
         print("|" + " --- |" * len(self._columns), flush=True)

@@ -1,7 +1,8 @@
-"""Language models as keyboards use them: accuracy of the next word, keystrokes saved, and the browser.
+"""Language models as keyboards use them: accuracy of the next word, keystrokes saved, and the
+browser.
 
-The Penn Treebank and IMDB's reviews, 10,000 words, `--minutes 10`; `--model DIR`: the model of the former is
-there, and IMDB is left out. The browser table is of `export --int8` in Chromium.
+The Penn Treebank and IMDB's reviews, 10,000 words, `--minutes 10`; `--model DIR`: the model of the
+former is there, and IMDB is left out. The browser table is of `export --int8` in Chromium.
 """
 
 from __future__ import annotations
@@ -17,8 +18,14 @@ from bench.data import imdb, texts_of
 from bench.harness import OUT, Results, evaluate, parser_of, train
 from bench.penn_treebank import trained, written
 
-TEXTS, POSITIONS = 20, 100
-NAMES = {"kneser_ney": "Kneser-Ney model", "network": "network", "both": "both", "cache": "both, cache"}
+TEXTS = 20
+POSITIONS = 100
+NAMES = {
+    "kneser_ney": "Kneser-Ney model",
+    "network": "network",
+    "both": "both",
+    "cache": "both, cache",
+}
 MEASURE = """async (texts) => {
   const { openHere } = await import("./runtime.js");
   const model = await openHere();
@@ -72,14 +79,18 @@ def _show_browser(model: Path, paths: dict[str, Path], web: Path) -> None:
     words = paths["test"].read_text(encoding="utf-8").split()
     texts = [words[start : start + POSITIONS] for start in range(0, TEXTS * POSITIONS, POSITIONS)]
     answers = _in_chromium(web, texts)
-    runtime, same = WordsRuntime(model), []
+    runtime = WordsRuntime(model)
+    same = []
     for place, (found, _) in enumerate(answers):
-        text, count = texts[place // POSITIONS], place % POSITIONS + 1
+        text = texts[place // POSITIONS]
+        count = place % POSITIONS + 1
         ours = [each.word for each in runtime.next(" ".join(text[:count]), k=3)]
         same.append((set(found) == set(ours), found == ours))
     median, most = np.quantile([milliseconds for _, milliseconds in answers], [0.5, 0.99])
     size = sum(path.stat().st_size for path in web.iterdir() if path.is_file())
-    results = Results("keyboard_browser", ["MB", "ms a word", "99 % within", "same three", "same order"])
+    results = Results(
+        "keyboard_browser", ["MB", "ms a word", "99 % within", "same three", "same order"]
+    )
     shares = (f"{100 * share:.1f} %" for share in np.mean(same, axis=0))
     results.add(f"{size / 1e6:.1f}", f"{median:.1f}", f"{most:.1f}", *shares)
 
@@ -88,14 +99,21 @@ def _in_chromium(web: Path, texts: list[list[str]]) -> list[Any]:
     from playwright.sync_api import sync_playwright
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
+        extensions_map = {  # noqa: RUF012
+            **http.server.SimpleHTTPRequestHandler.extensions_map,
+            ".mjs": "text/javascript",
+        }
 
         def log_message(self, *_: object) -> None: ...
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(web)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(web))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.server_port}/")
         answers: list[Any] = page.evaluate(MEASURE, texts)

@@ -1,9 +1,11 @@
-"""Training speed of the `base` language model in words per second, beside Keras's and PyTorch's own LSTM.
+"""Training speed of the `base` language model in words per second, beside Keras's and PyTorch's own
+LSTM.
 
-The same sizes everywhere: 20,000 words, embeddings and one LSTM layer of 256, 16 streams of 35 words, the
-state carried from step to step, SGD with clipping, the output layer tied to the embedding (but not in Keras,
-whose layers cannot share it). With all words in the softmax the mathematics is the same; `base` itself
-samples 1,024 words, and multiplies in bfloat16 where a probe finds that faster.
+The same sizes everywhere: 20,000 words, embeddings and one LSTM layer of 256, 16 streams of 35
+words, the state carried from step to step, SGD with clipping, the output layer tied to the
+embedding (but not in Keras, whose layers cannot share it). With all words in the softmax the
+mathematics is the same; `base` itself samples 1,024 words, and multiplies in bfloat16 where a probe
+finds that faster.
 """
 
 from __future__ import annotations
@@ -14,9 +16,14 @@ from typing import Any, Literal
 
 from bench.harness import Results, Way, in_turns
 
-WORDS, WIDTH, STREAMS, WINDOW = 20_000, 256, 16, 35
-RATE, CLIP_NORM = 1.0, 0.25
-STEPS, WARM_UP = 40, 5
+WORDS = 20_000
+WIDTH = 256
+STREAMS = 16
+WINDOW = 35
+RATE = 1.0
+CLIP_NORM = 0.25
+STEPS = 40
+WARM_UP = 5
 
 
 def main() -> None:
@@ -61,13 +68,20 @@ def foretell_step(words: int, precision: Literal["float32"] | None) -> Callable[
     settings = WORDS_PRESETS["base"]
     chosen = precision or precision_for(STREAMS * WINDOW, WIDTH, words)
     network = LstmNetwork(settings, WORDS, chosen)
-    steps, state, count = Steps(network, settings), network.first_states(STREAMS), 0
+    steps = Steps(network, settings)
+    state = network.first_states(STREAMS)
+    count = 0
 
     def step(ids: Any, targets: Any) -> None:
         nonlocal state, count
         rate = tf.constant(RATE)
         _, _, state = steps.train(
-            tf.constant(ids), tf.constant(targets), state, tf.constant(seed_of(settings, count)), rate, words
+            tf.constant(ids),
+            tf.constant(targets),
+            state,
+            tf.constant(seed_of(settings, count)),
+            rate,
+            words,
         )
         count += 1
 
@@ -100,11 +114,14 @@ def torch_step() -> Callable[[Any, Any], Any]:
     import torch
     from torch import nn
 
-    embedding, lstm = nn.Embedding(WORDS, WIDTH), nn.LSTM(WIDTH, WIDTH, batch_first=True)
-    bias, drop = nn.Parameter(torch.zeros(WORDS)), nn.Dropout(0.2)
+    embedding = nn.Embedding(WORDS, WIDTH)
+    lstm = nn.LSTM(WIDTH, WIDTH, batch_first=True)
+    bias = nn.Parameter(torch.zeros(WORDS))
+    drop = nn.Dropout(0.2)
     nn.init.uniform_(embedding.weight, -0.05, 0.05)
     weights = [embedding.weight, *lstm.parameters(), bias]
-    optimizer, loss_of = torch.optim.SGD(weights, RATE), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(weights, RATE)
+    loss_of = nn.CrossEntropyLoss()
     state = (torch.zeros(1, STREAMS, WIDTH), torch.zeros(1, STREAMS, WIDTH))
 
     def step(ids: Any, targets: Any) -> float:

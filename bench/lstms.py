@@ -1,8 +1,10 @@
-"""One LSTM classifier in two libraries, Keras and PyTorch: the same layers, batches and learning rates.
+"""One LSTM classifier in two libraries, Keras and PyTorch: the same layers, batches and learning
+rates.
 
-Embeddings of 128, dropout, a bidirectional LSTM of 64 units, max and mean pooled over the text without its
-padding, dropout, one logit. Batches hold texts of similar length, padded to their longest. The learning rate
-follows one cycle. The initial weights are drawn as each library draws them. Two labels only.
+Embeddings of 128, dropout, a bidirectional LSTM of 64 units, max and mean pooled over the text
+without its padding, dropout, one logit. Batches hold texts of similar length, padded to their
+longest. The learning rate follows one cycle. The initial weights are drawn as each library draws
+them. Two labels only.
 """
 
 from __future__ import annotations
@@ -18,13 +20,20 @@ from bench.data import Records, labels_of, texts_of
 
 Ids = NDArray[np.int64]
 
-WORDS, LENGTH = 30_000, 400
+WORDS = 30_000
+LENGTH = 400
 """The vocabulary, and the last words of a text that are read."""
-EMBEDDING_SIZE, UNITS, DROPOUT = 128, 64, 0.3
-BATCH, TEST_BATCH = 64, 256
-PEAK_RATE, CLIP_NORM = 0.004, 1.0
+EMBEDDING_SIZE = 128
+UNITS = 64
+DROPOUT = 0.3
+BATCH = 64
+TEST_BATCH = 256
+PEAK_RATE = 0.004
+CLIP_NORM = 1.0
 BATCHES_IN_POOL = 50
-"""Texts are sorted by length within pools of so many batches, so that batches still differ between epochs."""
+"""Texts are sorted by length within pools of so many batches, so that batches still differ between
+epochs.
+"""
 
 
 class Encoded(NamedTuple):
@@ -42,14 +51,19 @@ class Encoded(NamedTuple):
 
 
 def encode(train: Records, texts: Sequence[str]) -> Encoded:
-    """Number the words of the training texts, the most frequent first; the same for both libraries."""
+    """Number the words of the training texts, the most frequent first; the same for both
+    libraries.
+    """
     from foretell.text.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.train(texts_of(train), "words", lowercase=True, vocabulary=WORDS)
 
     def ids(some: Sequence[str]) -> list[Ids]:
         # An empty text is one unknown word.
-        return [np.array(each[-LENGTH:] or [tokenizer.unknown or 0]) for each in tokenizer.encode_batch(some)]
+        return [
+            np.array(each[-LENGTH:] or [tokenizer.unknown or 0])
+            for each in tokenizer.encode_batch(some)
+        ]
 
     labels = sorted(set(labels_of(train)))
     y = np.array([labels.index(label) for label in labels_of(train)], np.float32)
@@ -66,7 +80,8 @@ def padded(texts: Sequence[Ids]) -> Ids:
 
 def batches(texts: Sequence[Ids], epochs: int, seed: int) -> Iterator[NDArray[np.intp]]:
     """Yield the rows of each training batch, all epochs after one another."""
-    random, lengths = np.random.default_rng(seed), np.array([len(ids) for ids in texts])
+    random = np.random.default_rng(seed)
+    lengths = np.array([len(ids) for ids in texts])
     for _ in range(epochs):
         order = random.permutation(len(texts))
         rows = []
@@ -78,14 +93,19 @@ def batches(texts: Sequence[Ids], epochs: int, seed: int) -> Iterator[NDArray[np
 
 
 def rates(texts: int, epochs: int) -> NDArray[np.float32]:
-    """Return the learning rate of each step: one cycle, up for 30 % of the steps, then down, in cosines."""
+    """Return the learning rate of each step: one cycle, up for 30 % of the steps, then down, in
+    cosines.
+    """
     steps = epochs * math.ceil(texts / BATCH)
     top = 0.3 * steps
     up = np.minimum(np.arange(steps) / top, 1.0)
     down = np.maximum(np.arange(steps) - top, 0.0) / (steps - top)
-    low, last = PEAK_RATE / 25, PEAK_RATE / 25e4
+    low = PEAK_RATE / 25
+    last = PEAK_RATE / 25e4
     risen = low + (PEAK_RATE - low) * (1 - np.cos(np.pi * up)) / 2
-    each: NDArray[np.float32] = (last + (risen - last) * (1 + np.cos(np.pi * down)) / 2).astype(np.float32)
+    each: NDArray[np.float32] = (last + (risen - last) * (1 + np.cos(np.pi * down)) / 2).astype(
+        np.float32
+    )
     return each
 
 
@@ -157,7 +177,8 @@ def torch_bilstm(train: Records, texts: Sequence[str], seed: int, *, epochs: int
     torch.manual_seed(seed)
     data = encode(train, texts)
     model = _torch_model(data.size)
-    optimizer, loss_of = torch.optim.Adam(model.parameters()), nn.BCEWithLogitsLoss()
+    optimizer = torch.optim.Adam(model.parameters())
+    loss_of = nn.BCEWithLogitsLoss()
     schedule = rates(len(data.train), epochs)
     for rate, rows in zip(schedule, batches(data.train, epochs, seed), strict=True):
         optimizer.param_groups[0]["lr"] = float(rate)
@@ -168,7 +189,9 @@ def torch_bilstm(train: Records, texts: Sequence[str], seed: int, *, epochs: int
         optimizer.step()
     model.eval()
     with torch.no_grad():
-        return data.named(predict_by_length(data.texts, lambda ids: model(torch.as_tensor(ids)).numpy()))
+        return data.named(
+            predict_by_length(data.texts, lambda ids: model(torch.as_tensor(ids)).numpy())
+        )
 
 
 def _torch_model(size: int) -> Any:
@@ -180,7 +203,8 @@ def _torch_model(size: int) -> Any:
             super().__init__()
             self.embedding = nn.Embedding(size, EMBEDDING_SIZE)
             self.lstm = nn.LSTM(EMBEDDING_SIZE, UNITS, batch_first=True, bidirectional=True)
-            self.dropout, self.output = nn.Dropout(DROPOUT), nn.Linear(4 * UNITS, 1)
+            self.dropout = nn.Dropout(DROPOUT)
+            self.output = nn.Linear(4 * UNITS, 1)
 
         def forward(self, ids: Any) -> Any:
             mask = (ids > 0)[:, :, None]

@@ -1,11 +1,14 @@
-"""foretell's presets beside other ways to classify IMDB's reviews: test accuracy and time, three seeds each.
+"""foretell's presets beside other ways to classify IMDB's reviews: test accuracy and time, three
+seeds each.
 
-The work is the same for all: read the 25,000 training reviews, train, predict the 25,000 test reviews. Each
-training is a process of its own, and its seconds are those of the whole process, start-up included. Those of
-foretell are of `foretell train` and `foretell evaluate` together. Systems take turns, seed by seed.
+The work is the same for all: read the 25,000 training reviews, train, predict the 25,000 test
+reviews. Each training is a process of its own, and its seconds are those of the whole process,
+start-up included. Those of foretell are of `foretell train` and `foretell evaluate` together.
+Systems take turns, seed by seed.
 
-Settings of the other systems that are not fixed are chosen first, on a tenth of the training reviews. The
-seconds of this choice are not counted, as those of choosing foretell's presets are not.
+Settings of the other systems that are not fixed are chosen first, on a tenth of the training
+reviews. The seconds of this choice are not counted, as those of choosing foretell's presets are
+not.
 """
 
 from __future__ import annotations
@@ -20,7 +23,16 @@ from typing import NamedTuple
 from bench import lstms
 from bench.classifiers import Choice, Peer, Settings, choose, fasttext, nb_weighted, shown, tfidf
 from bench.data import accuracy, imdb, texts_of
-from bench.harness import OUT, Results, foretell, mean_and_range, measure, parser_of, require, rows_in
+from bench.harness import (
+    OUT,
+    Results,
+    foretell,
+    mean_and_range,
+    measure,
+    parser_of,
+    require,
+    rows_in,
+)
 
 LSTM = (
     f"{lstms.WORDS:,} words, the last {lstms.LENGTH}, embeddings of {lstms.EMBEDDING_SIZE}, "
@@ -34,12 +46,17 @@ EPOCHS: tuple[Settings, ...] = tuple({"epochs": epochs} for epochs in (2, 3, 4, 
 
 def _fasttext(ngrams: int) -> Peer:
     candidates = [
-        {"rate": rate, "epochs": epochs} for rate in (0.05, 0.1, 0.25, 0.5, 1.0) for epochs in (10, 25, 50)
+        {"rate": rate, "epochs": epochs}
+        for rate in (0.05, 0.1, 0.25, 0.5, 1.0)
+        for epochs in (10, 25, 50)
     ]
     return Peer(
         "fasttext",
-        f"words in lower case that occur at least twice, {BUCKETS:,} buckets, 100 dimensions, 12 threads",
-        lambda *given, **settings: fasttext(*given, ngrams=ngrams, buckets=BUCKETS, min_count=2, **settings),
+        f"words in lower case that occur at least twice, {BUCKETS:,} buckets, 100 dimensions, "
+        f"12 threads",
+        lambda *given, **settings: fasttext(
+            *given, ngrams=ngrams, buckets=BUCKETS, min_count=2, **settings
+        ),
         tuple(candidates),
         is_deterministic=False,
     )
@@ -56,13 +73,18 @@ PEERS: dict[str, Peer] = {
     ),
     "scikit-learn: NB-weighted 1-3 grams": Peer(
         "sklearn",
-        "binary counts of 1-3 grams with punctuation, in at least 2 texts, weighted by log-count ratio; "
+        "binary counts of 1-3 grams with punctuation, in at least 2 texts, weighted by "
+        "log-count ratio; "
         "logistic regression (liblinear)",
         lambda *given, **settings: nb_weighted(*given, min_df=2, **settings),
         tuple({"c": c} for c in (0.1, 0.3, 1, 3, 10)),
     ),
-    "Keras: bidirectional LSTM": Peer("keras", LSTM, lstms.keras_bilstm, EPOCHS, is_deterministic=False),
-    "PyTorch: bidirectional LSTM": Peer("torch", LSTM, lstms.torch_bilstm, EPOCHS, is_deterministic=False),
+    "Keras: bidirectional LSTM": Peer(
+        "keras", LSTM, lstms.keras_bilstm, EPOCHS, is_deterministic=False
+    ),
+    "PyTorch: bidirectional LSTM": Peer(
+        "torch", LSTM, lstms.torch_bilstm, EPOCHS, is_deterministic=False
+    ),
 }
 
 PRESETS: dict[str, tuple[str, ...]] = {
@@ -83,9 +105,16 @@ class Tested(NamedTuple):
 def main() -> None:
     """Choose the settings of the peers, then show each system."""
     parser = parser_of(__doc__)
-    parser.add_argument("--systems", nargs="+", default=[*PEERS, *PRESETS], choices=[*PEERS, *PRESETS])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="seeds (default: 1 2 3)")
-    help = "settings that an earlier run chose: its out/bench/peers_settings.jsonl (default: choose all)"
+    parser.add_argument(
+        "--systems", nargs="+", default=[*PEERS, *PRESETS], choices=[*PEERS, *PRESETS]
+    )
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[1, 2, 3], help="seeds (default: 1 2 3)"
+    )
+    help = (
+        "settings that an earlier run chose: its out/bench/peers_settings.jsonl (default: "
+        "choose all)"
+    )
     parser.add_argument("--chosen", type=Path, metavar="FILE", help=help)
     parser.add_argument("--choose", choices=list(PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--one", choices=list(PEERS), help=argparse.SUPPRESS)
@@ -114,12 +143,19 @@ def _compare(systems: Sequence[str], seeds: Sequence[int], earlier: Path | None)
     runs: dict[str, list[Tested]] = {name: [] for name in systems}
     for seed in seeds:
         for name, tested in runs.items():
-            tested.append(_of_preset(name, seed) if name in PRESETS else _of_peer(name, seed, chosen[name]))
+            tested.append(
+                _of_preset(name, seed) if name in PRESETS else _of_peer(name, seed, chosen[name])
+            )
             last = tested[-1]
-            print(f"{name}, seed {seed}: {last.accuracy:.2%}, {last.seconds:.0f} s", file=sys.stderr)
-    results = Results("peers", ["system", "test accuracy: mean (range)", "seeds", "seconds: mean (range)"])
+            print(
+                f"{name}, seed {seed}: {last.accuracy:.2%}, {last.seconds:.0f} s", file=sys.stderr
+            )
+    results = Results(
+        "peers", ["system", "test accuracy: mean (range)", "seeds", "seconds: mean (range)"]
+    )
     for name, tested in runs.items():
-        accuracies, seconds = [run.accuracy for run in tested], [run.seconds for run in tested]
+        accuracies = [run.accuracy for run in tested]
+        seconds = [run.seconds for run in tested]
         cells = mean_and_range(accuracies, ".2%"), len(tested), mean_and_range(seconds, ".0f")
         results.add(name, *cells, accuracies=accuracies, seconds=seconds, settings=chosen.get(name))
 
@@ -127,16 +163,21 @@ def _compare(systems: Sequence[str], seeds: Sequence[int], earlier: Path | None)
 def _choose(names: Sequence[str]) -> dict[str, Settings]:
     """Choose the settings of these peers, each in a process of its own; show what was tried."""
     columns = ["system", "fixed settings", "candidates and their validation accuracy", "chosen"]
-    results, chosen = Results("peers_settings", columns), {}
+    results = Results("peers_settings", columns)
+    chosen = {}
     for name in names:
         choice = Choice(**measure("bench.peers", "--choose", name)[0])
         peer, chosen[name] = PEERS[name], choice.settings
         values = zip(peer.candidates, choice.accuracies, strict=False)
         cells = ", ".join(f"{shown(s)}: {value:.2%}" for s, value in values), shown(choice.settings)
         results.add(
-            name, peer.description, *cells,
-            candidates=peer.candidates, accuracies=choice.accuracies, chosen=choice.settings,
-        )  # fmt: skip
+            name,
+            peer.description,
+            *cells,
+            candidates=peer.candidates,
+            accuracies=choice.accuracies,
+            chosen=choice.settings,
+        )
     return chosen
 
 
@@ -155,7 +196,9 @@ def _of_preset(name: str, seed: int) -> Tested:
     out: Path = OUT / "peers" / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
     out.parent.mkdir(parents=True, exist_ok=True)
     options = (*PRESETS[name], "--seed", str(seed))
-    trained = foretell("train", "labels", "imdb", *options, "--out", out, "--restart", "--overwrite")
+    trained = foretell(
+        "train", "labels", "imdb", *options, "--out", out, "--restart", "--overwrite"
+    )
     tested = foretell("evaluate", out, "imdb", "--json")
     return Tested(json.loads(tested.stdout)["accuracy"], trained.seconds + tested.seconds)
 

@@ -1,11 +1,12 @@
-"""The language model on the Penn Treebank: `--minutes 60`, perplexity with and without its Kneser-Ney model.
+"""The language model on the Penn Treebank: `--minutes 60`, perplexity with and without its
+Kneser-Ney model.
 
-Mikolov's split and words (10,000, the rest is <unk>), as in the literature: each sentence ends with <eos>,
-and the text is one stream whose state is carried over the ends of sentences. The validation part is used
-while training; the test part is read once for each row.
+Mikolov's split and words (10,000, the rest is <unk>), as in the literature: each sentence ends with
+<eos>, and the text is one stream whose state is carried over the ends of sentences. The validation
+part is used while training; the test part is read once for each row.
 
-The last rows have the continuous cache, which learns from the text that is read. `--model DIR` measures a
-model that is there instead of training one.
+The last rows have the continuous cache, which learns from the text that is read. `--model DIR`
+measures a model that is there instead of training one.
 """
 
 from __future__ import annotations
@@ -36,23 +37,32 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=60, help="time limit (default: 60)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--model", type=Path, help="measure this model, trained on the same files before")
+    parser.add_argument(
+        "--model", type=Path, help="measure this model, trained on the same files before"
+    )
     options = parser.parse_args()
     folder: Path = OUT / "penn_treebank"
-    paths, model = written(folder), folder / "model" if options.model is None else options.model
+    paths = written(folder)
+    model = folder / "model" if options.model is None else options.model
     if options.model is None:
         trained(paths, model, options.minutes, seed=options.seed)
     _show(model, paths)
 
 
 def _show(model: Path, paths: dict[str, Path]) -> None:
-    """Show the whole Kneser-Ney model, the network alone, both interpolated, and these with caches."""
+    """Show the whole Kneser-Ney model, the network alone, both interpolated, and these with
+    caches.
+    """
     from foretell.artifacts.directory import read_model
     from foretell.runtime.words.predictor import WordsRuntime
 
     columns = ["model", "validation perplexity", "test perplexity", "microseconds a word"]
     results = Results("penn_treebank", columns)
-    results.add("Kneser-Ney, up to 5 words, all n-grams", *(f"{each:.2f}" for each in _kneser_ney(paths)), "")
+    results.add(
+        "Kneser-Ney, up to 5 words, all n-grams",
+        *(f"{each:.2f}" for each in _kneser_ney(paths)),
+        "",
+    )
     opened = read_model(model)
     both = WordsRuntime(opened)
     ways: dict[str, Scorer] = {
@@ -62,7 +72,8 @@ def _show(model: Path, paths: dict[str, Path]) -> None:
     for size in CACHES:
         ways[f"the same, cache of {size:,} words"] = partial(both.score, cache=size)
     for what, score in ways.items():
-        valid, began = score(_lines(paths["valid"])), time.perf_counter()
+        valid = score(_lines(paths["valid"]))
+        began = time.perf_counter()
         test = score(_lines(paths["test"]))
         microseconds = (time.perf_counter() - began) / test.tokens * 1e6
         cells = f"{valid.perplexity:.2f}", f"{test.perplexity:.2f}", f"{microseconds:,.0f}"
@@ -76,15 +87,24 @@ def written(folder: Path) -> dict[str, Path]:
     paths = {part: folder / f"{part}.txt" for part in PARTS}
     with zipfile.ZipFile(archive("ptb.zip")) as file:
         for part, path in paths.items():
-            name = next(n for n in file.namelist() if n.endswith(f"ptb.{part}.txt") and "__MACOSX" not in n)
+            name = next(
+                n for n in file.namelist() if n.endswith(f"ptb.{part}.txt") and "__MACOSX" not in n
+            )
             lines = [line.split() for line in io.TextIOWrapper(file.open(name), encoding="utf-8")]
-            path.write_text("\n".join(" ".join([*line, "<eos>"]) for line in lines), encoding="utf-8")
+            path.write_text(
+                "\n".join(" ".join([*line, "<eos>"]) for line in lines), encoding="utf-8"
+            )
     return paths
 
 
 def trained(paths: dict[str, Path], out: Path, minutes: float, **settings: int) -> None:
     """Train a model with the words of the literature."""
-    how: dict[str, object] = {"tokens": "white-space", "vocabulary": 10_000, "minutes": minutes, **settings}
+    how: dict[str, object] = {
+        "tokens": "white-space",
+        "vocabulary": 10_000,
+        "minutes": minutes,
+        **settings,
+    }
     train("words", paths["train"], out, valid=paths["valid"], **how)
 
 
@@ -102,7 +122,9 @@ def _kneser_ney(paths: dict[str, Path]) -> tuple[float, float]:
         for part in PARTS
     }
     model = count(ids["train"], len(numbers)).model
-    valid, test = (perplexity_of(log_probabilities(model, ids[part])[0]) for part in ("valid", "test"))
+    valid, test = (
+        perplexity_of(log_probabilities(model, ids[part])[0]) for part in ("valid", "test")
+    )
     return valid, test
 
 

@@ -1,7 +1,8 @@
 """The pictures of README and docs, drawn by matplotlib as SVG on a background of their own.
 
-python -m bench.plots few_labels docs/few-labels.svg TREC MR CR     of out/bench/few_labels.jsonl, 300 labels
-python -m bench.plots lstm docs/lstm                                by the code of docs/what-is-an-lstm.md
+python -m bench.plots few_labels docs/few-labels.svg TREC MR CR     of out/bench/few_labels.jsonl,
+300 labels python -m bench.plots lstm docs/lstm                                by the code of
+docs/what-is-an-lstm.md
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 from bench.harness import OUT, require, rows_in
 from foretell.runtime.gates import Gates
 
-OURS, THEIRS = "#0b6e4f", "#8a8a8a"
+OURS = "#0b6e4f"
+THEIRS = "#8a8a8a"
 PAGE = Path(__file__).parent.parent / "docs" / "what-is-an-lstm.md"
 OPINIONS = frozenset({"good", "bad"})
 
@@ -60,7 +62,9 @@ def means(rows: Sequence[Mapping[str, Any]], size: str, sets: Sequence[str]) -> 
             for system, draws in row["values"]["draws"].items():
                 if draws:
                     found.setdefault(system, {})[name] = mean(draw["accuracy"] for draw in draws)
-    whole = {system: mean(each.values()) for system, each in found.items() if len(each) == len(sets)}
+    whole = {
+        system: mean(each.values()) for system, each in found.items() if len(each) == len(sets)
+    }
     return dict(sorted(whole.items(), key=lambda item: item[1]))
 
 
@@ -77,7 +81,9 @@ def bars(accuracies: Mapping[str, float], path: Path) -> None:
 def lstm(folder: Path) -> None:
     """Run the page's code in a temporary folder, and draw influence.svg and gates.svg."""
     names: dict[str, Any] = {}
-    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
     target = folder.resolve()
     with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
         for block in blocks:
@@ -87,8 +93,12 @@ def lstm(folder: Path) -> None:
     axes.plot(range(1, 101), names["of_rnn"], label="plain RNN", color="#b3541e")
     for (bias, left), style in zip(names["of_lstm"].items(), ("--", ":", "-"), strict=True):
         gate = 1 / (1 + np.exp(-bias))
-        axes.plot(range(1, 101), left, style, label=f"LSTM, forget gates near {gate:.2f}", color=OURS)
-    axes.set(yscale="log", ylim=(1e-8, 2), xlabel="words read", title="What is left of a small change")
+        axes.plot(
+            range(1, 101), left, style, label=f"LSTM, forget gates near {gate:.2f}", color=OURS
+        )
+    axes.set(
+        yscale="log", ylim=(1e-8, 2), xlabel="words read", title="What is left of a small change"
+    )
     axes.legend(frameon=False)
     _save(axes, target / "influence.svg")
     first, second = names["gates"]
@@ -96,13 +106,15 @@ def lstm(folder: Path) -> None:
 
 
 def memory_units(first: Gates, second: Gates) -> tuple[int, int]:
-    """Return the unit that holds the first opinion most clearly, and the one that erases its cell state most.
+    """Return the unit that holds the first opinion most clearly, and the one that erases its cell
+    state most.
 
-    Both texts are alike up to the first opinion. The first unit is the one whose cell states have opposite
-    signs from there to the end, and are furthest from 0.
+    Both texts are alike up to the first opinion. The first unit is the one whose cell states have
+    opposite signs from there to the end, and are furthest from 0.
     """
     start = int(np.flatnonzero(np.abs(first.cell - second.cell).sum(axis=1) > 0)[0])
-    one, other = first.cell[start:], second.cell[start:]
+    one = first.cell[start:]
+    other = second.cell[start:]
     opposite = np.where(one * other < 0, np.minimum(np.abs(one), np.abs(other)), 0).min(axis=0)
     held = int(opposite.argmax())
     erased = np.minimum(first.forget.min(axis=0), second.forget.min(axis=0))
@@ -111,14 +123,18 @@ def memory_units(first: Gates, second: Gates) -> tuple[int, int]:
 
 
 def gates(texts: Sequence[str], first: Gates, second: Gates, path: Path) -> None:
-    """Draw gates and cell states of two units along two texts: a row for each, a column for each word."""
+    """Draw gates and cell states of two units along two texts: a row for each, a column for each
+    word.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 5), layout="constrained")
     units = memory_units(first, second)
     rows = [f"unit {unit}: {kind}" for unit in units for kind in ("forget", "input", "cell")]
     for axes, text, each in zip(figure.subplots(2, 1), texts, (first, second), strict=True):
-        values = np.stack([side[:, unit] for unit in units for side in (each.forget, each.input, each.cell)])
+        values = np.stack(
+            [side[:, unit] for unit in units for side in (each.forget, each.input, each.cell)]
+        )
         axes.imshow(values, cmap="BrBG", vmin=-1, vmax=1, aspect="auto")
         axes.set_xticks(range(len(text.split())), text.split())
         for label in axes.get_xticklabels():

@@ -23,9 +23,12 @@ from bench.harness import Results, environment, median_and_95, parser_of, run, s
 
 BATCH = 64
 # Of the classifiers that predict reviews at their own lengths.
-TRAINED_ON, PREDICTED, TURNS = 2_000, 2_000, 3
+TRAINED_ON = 2_000
+PREDICTED = 2_000
+TURNS = 3
 # Of the language model: the vocabulary of `base`, and how many words are completed.
-KNOWN_WORDS, FURTHER_WORDS = 20_000, (100, 2_000)
+KNOWN_WORDS = 20_000
+FURTHER_WORDS = (100, 2_000)
 
 Call = Callable[[], object]
 
@@ -47,7 +50,9 @@ def classifier(results: Results, folder: Path) -> None:
 
 
 def _rates(ways: dict[str, Call], texts: int) -> dict[str, float]:
-    """Return the texts per second of each way, the fastest of several turns; the ways take turns."""
+    """Return the texts per second of each way, the fastest of several turns; the ways take
+    turns.
+    """
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(TURNS):
         for name, way in ways.items():
@@ -56,10 +61,11 @@ def _rates(ways: dict[str, Call], texts: int) -> dict[str, float]:
 
 
 def own_lengths(folder: Path) -> None:
-    """Show how many test reviews of IMDB are predicted per second, at their own lengths, beside Keras.
+    """Show how many test reviews of IMDB are predicted per second, at their own lengths, beside
+    Keras.
 
-    Keras's `predict` is given padded ids. foretell is given texts, for the whole model (tokens, network,
-    linear model, ensemble), and ids, for the network alone.
+    Keras's `predict` is given padded ids. foretell is given texts, for the whole model (tokens,
+    network, linear model, ensemble), and ids, for the network alone.
     """
     folder.mkdir()
     train_csv = folder / "train.csv"
@@ -89,15 +95,22 @@ def _ways(folder: Path, texts: list[str]) -> dict[str, Call]:
     from foretell.presets import LABELS_PRESETS
 
     model: Any = foretell.load(folder)
-    network, ids = model.to_keras(), _padded(model, texts)
+    network = model.to_keras()
+    ids = _padded(model, texts)
     ways: dict[str, Call] = {
-        "Keras, padded to the network's length": lambda: network.predict(ids, batch_size=BATCH, verbose=0)
+        "Keras, padded to the network's length": lambda: network.predict(
+            ids, batch_size=BATCH, verbose=0
+        )
     }
     if LABELS_PRESETS[model.preset].is_bidirectional:
         data = _by_batch(ids)
-        ways["Keras, padded to the longest text of each batch"] = lambda: network.predict(data, verbose=0)
+        ways["Keras, padded to the longest text of each batch"] = lambda: network.predict(
+            data, verbose=0
+        )
     runtime = model._runtime
-    of_texts = [each[-runtime.model.settings.length :] for each in runtime.tokenizer.encode_batch(texts)]
+    of_texts = [
+        each[-runtime.model.settings.length :] for each in runtime.tokenizer.encode_batch(texts)
+    ]
     ways["foretell, ids given, the network alone"] = lambda: runtime._network(of_texts)
     ways["foretell, texts given, the whole model"] = lambda: model.predict_proba(texts)
     return ways
@@ -119,7 +132,8 @@ def _padded(model: Any, texts: list[str]) -> Any:
     from foretell.runtime.labels.network import pad
 
     runtime = model._runtime
-    settings, ids = runtime.model.settings, runtime.tokenizer.encode_batch(texts)
+    settings = runtime.model.settings
+    ids = runtime.tokenizer.encode_batch(texts)
     padded, _ = pad(ids, settings.length, front=not settings.is_bidirectional)
     size = model.to_keras().get_layer("embedding").input_dim
     return np.where(padded < size, padded, runtime.tokenizer.unknown or 0).astype("int32")
@@ -141,11 +155,12 @@ def language_model(results: Results, folder: Path) -> None:
     late = FURTHER_WORDS[1] - FURTHER_WORDS[0]
     rows = {
         f"next word, words base with {KNOWN_WORDS:,} words, network alone": (
-            times(lambda: model.next(prompt, k=5), 200), "≤ 5 ms",
+            times(lambda: model.next(prompt, k=5), 200),
+            "≤ 5 ms",
         ),
         "each further word, the same model": (short, "≤ 1 ms"),
         f"each further word after {late:,} words": (long[late:], "the same"),
-    }  # fmt: skip
+    }
     for what, (taken, target) in rows.items():
         results.add(what, *median_and_95(taken), target, seconds=statistics.median(taken))
 
@@ -161,14 +176,20 @@ def start_up(model: Path, repeats: int) -> None:
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
         "foretell --help": [*script(), "--help"],
-        "foretell classify": [*script(), "classify", str(model), "A lovely surprise, well worth the money."],
+        "foretell classify": [
+            *script(),
+            "classify",
+            str(model),
+            "A lovely surprise, well worth the money.",
+        ],
     }
     taken: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(repeats):
         for name, command in commands.items():
             taken[name].append(run(command).seconds)
     columns = ["what", "median", "95 % within", "above python -c pass", "target"]
-    results, bare = Results("predict_start_up", columns), statistics.median(taken["python -c pass"])
+    results = Results("predict_start_up", columns)
+    bare = statistics.median(taken["python -c pass"])
     for name, seconds in taken.items():
         more = statistics.median(seconds) - bare
         cells = ("", "") if name == "python -c pass" else (f"+{1e3 * more:.0f} ms", "≤ 350 ms")
@@ -178,10 +199,13 @@ def start_up(model: Path, repeats: int) -> None:
 def main() -> None:
     """Show single predictions, own lengths, and start-up."""
     parser = parser_of(__doc__)
-    parser.add_argument("--repeats", type=int, default=15, help="starts of each command (default: 15)")
+    parser.add_argument(
+        "--repeats", type=int, default=15, help="starts of each command (default: 15)"
+    )
     repeats = parser.parse_args().repeats
-    # Networks that are traced in this process use Keras's own LSTM, not foretell's kernel. foretell predicts
-    # without either; the trainings are processes of their own, whose speed is not measured.
+    # Networks that are traced in this process use Keras's own LSTM, not foretell's kernel. foretell
+    # predicts without either; the trainings are processes of their own, whose speed is not
+    # measured.
     os.environ.update({**environment(), "FORETELL_LSTM_KERNEL": "0"})
     results = Results("predict", ["what", "median", "95 % within", "target"])
     with tempfile.TemporaryDirectory() as name:

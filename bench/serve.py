@@ -1,7 +1,7 @@
 """The service under load: 64 clients, each of which sends reviews of 200 words one after another.
 
-Beside it, in the same run, the same model in one process with all reviews in one batch. The clients run in
-this process, so they share the machine's cores with the service.
+Beside it, in the same run, the same model in one process with all reviews in one batch. The clients
+run in this process, so they share the machine's cores with the service.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from pathlib import Path
 from bench.data import sample_reviews
 from bench.harness import Results, environment, parser_of, script, train
 
-CLIENTS, REVIEWS = 64, 1280
+CLIENTS = 64
+REVIEWS = 1280
 ROUNDS = 3
 
 
@@ -51,14 +52,20 @@ class Load:
 
 
 class Client(asyncio.Protocol):
-    """One connection that sends `requests` in turn from `begin` to `until`, and adds each answer to `load`.
+    """One connection that sends `requests` in turn from `begin` to `until`, and adds each answer to
+    `load`.
 
     `every` is the seconds from one request to the next; 0: the next one after each answer.
     """
 
-    def __init__(self, requests: list[bytes], load: Load, until: float, every: float, begin: float) -> None:
-        self._requests, self._load, self._until = requests, load, until
-        self._every, self._due = every, begin
+    def __init__(
+        self, requests: list[bytes], load: Load, until: float, every: float, begin: float
+    ) -> None:
+        self._requests = requests
+        self._load = load
+        self._until = until
+        self._every = every
+        self._due = begin
         self._received = b""
         self._sent = 0
         self.done = asyncio.get_running_loop().create_future()
@@ -111,7 +118,8 @@ def _content_length(head: bytes) -> int:
 async def load(port: int, texts: list[str], *, seconds: float, rate: float = 0.0) -> Load:
     """Send reviews from 64 clients at once for some seconds.
 
-    `rate` is the requests per second of all clients together, evenly spread; 0: as many as are answered.
+    `rate` is the requests per second of all clients together, evenly spread; 0: as many as are
+    answered.
     """
     measured = Load()
     loop = asyncio.get_running_loop()
@@ -131,7 +139,10 @@ async def load(port: int, texts: list[str], *, seconds: float, rate: float = 0.0
 
 def _request(port: int, text: str) -> bytes:
     body = json.dumps({"texts": text}).encode()
-    head = f"POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+    head = (
+        f"POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: "
+        f"application/json\r\n"
+    )
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -165,14 +176,17 @@ def bare(model: Path, texts: list[str]) -> float:
 def main() -> None:
     """Show one batch, the full load and half of it."""
     parser = parser_of(__doc__)
-    parser.add_argument("--seconds", type=float, default=10, help="duration of each load (default: 10)")
+    parser.add_argument(
+        "--seconds", type=float, default=10, help="duration of each load (default: 10)"
+    )
     options = parser.parse_args()
     results = Results("serve", ["what", "reviews/s", "median", "99 % within", "errors", "target"])
     texts = sample_reviews(REVIEWS)
     with tempfile.TemporaryDirectory() as name:
         model = Path(name) / "model"
         train("labels", "reviews", model, preset="base", epochs=1)
-        rates, full = [], []
+        rates = []
+        full = []
         with service(model) as port:
             asyncio.run(load(port, texts, seconds=1))
             for _ in range(ROUNDS):
@@ -190,8 +204,14 @@ def main() -> None:
 
 
 def _show(results: Results, what: str, measured: Load, target: str, **metrics: object) -> None:
-    median, late = statistics.median(measured.seconds), measured.within(0.99)
-    cells = f"{measured.rate:,.0f}", f"{1e3 * median:.1f} ms", f"{1e3 * late:.1f} ms", measured.errors
+    median = statistics.median(measured.seconds)
+    late = measured.within(0.99)
+    cells = (
+        f"{measured.rate:,.0f}",
+        f"{1e3 * median:.1f} ms",
+        f"{1e3 * late:.1f} ms",
+        measured.errors,
+    )
     results.add(what, *cells, target, rate=measured.rate, median=median, p99=late, **metrics)
 
 

@@ -1,7 +1,7 @@
 """How Sphinx builds the documentation site: `make docs` writes it to out/docs.
 
-The pages are the Markdown files of this folder, which are readable on GitHub as they are. Nothing is loaded
-from the network, in the build or by the built pages.
+The pages are the Markdown files of this folder, which are readable on GitHub as they are. Nothing
+is loaded from the network, in the build or by the built pages.
 """
 
 from __future__ import annotations
@@ -33,13 +33,16 @@ myst_heading_anchors = 4
 # The options of a command are a definition list.
 myst_enable_extensions = ["deflist"]
 
-# Every reference has to lead somewhere, except to classes of other packages, whose pages are on the network,
-# and to internal types of foretell, which stand in some signatures.
+# Every reference has to lead somewhere, except to classes of other packages, whose pages are on the
+# network, and to internal types of foretell, which stand in some signatures.
 nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(np|npt|numpy|pathlib|collections|typing|types|sklearn|keras)\..*"),
     (r"py:.*", r"Path|NotFittedError"),
-    (r"py:class", r"foretell\.(annotation|artifacts|cluster|data|export|runtime|surveying|text)\..*"),
+    (
+        r"py:class",
+        r"foretell\.(annotation|artifacts|cluster|data|export|runtime|surveying|text)\..*",
+    ),
     (r"py:class", r"foretell\.classifier\..*|Format|OutFormat|Sources"),
 ]
 # `name` in a docstring is code, as in Markdown.

@@ -1,4 +1,6 @@
-"""Suggest how each line may go on: python autocomplete.py MODEL, then type; an empty line ends it."""
+"""Suggest how each line may go on: python autocomplete.py MODEL, then type; an empty line ends
+it.
+"""
 
 import sys
 

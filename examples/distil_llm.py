@@ -1,8 +1,10 @@
-"""Distil a language model: python distil_llm.py TEXTS.csv MODEL --address URL --name NAME --labels pos neg
+"""Distil a language model: python distil_llm.py TEXTS.csv MODEL --address URL --name NAME --labels
+pos neg
 
-A language model behind an OpenAI-compatible address labels each text of TEXTS.csv (column `text`), and
-foretell learns from its labels. --labelled FILE adds texts that people have labelled: they show how good the
-small model is. Cost and time are stated before the first call. The key is read from OPENAI_API_KEY, if set.
+A language model behind an OpenAI-compatible address labels each text of TEXTS.csv (column `text`),
+and foretell learns from its labels. --labelled FILE adds texts that people have labelled: they show
+how good the small model is. Cost and time are stated before the first call. The key is read from
+OPENAI_API_KEY, if set.
 
 python distil_llm.py tickets.csv tickets-model --address http://localhost:11434/v1 --name llama3.2 \
     --labels bug billing other --task "Which team should read this ticket?"
@@ -39,8 +41,15 @@ class Teacher:
         pause: seconds before the second try, twice as many before each further one.
     """
 
-    def __init__(self, address, name, labels, task="", *, calls=4, tries=4, timeout=60.0, pause=1.0):
-        self.address, self.name, self.labels, self.task = address.rstrip("/"), name, list(labels), task
+    def __init__(
+        self, address, name, labels, task="", *, calls=4, tries=4, timeout=60.0, pause=1.0
+    ):
+        self.address, self.name, self.labels, self.task = (
+            address.rstrip("/"),
+            name,
+            list(labels),
+            task,
+        )
         self.calls, self.tries, self.timeout, self.pause = calls, tries, timeout, pause
 
     def predict_proba(self, texts):
@@ -59,7 +68,8 @@ class Teacher:
                     f"status {error.code}, {error.read(200)!r}",
                     error.headers.get("Retry-After", ""),
                 )
-                # Another try does not change a wrong key or a wrong address, or a text that is not allowed.
+                # Another try does not change a wrong key or a wrong address, or a text that is not
+                # allowed.
                 if error.code in (400, 401, 403, 404):
                     break
             except (OSError, ValueError, http.client.HTTPException) as error:
@@ -118,7 +128,8 @@ def estimate(teacher, texts, price_in, price_out, seconds):
     cost = (tokens * price_in + answers * price_out) / 1e6
     minutes = len(texts) * seconds / teacher.calls / 60
     return (
-        f"{len(texts):,} texts: about {tokens:,} tokens in and {answers:,} out, {cost:.2f} at these prices, "
+        f"{len(texts):,} texts: about {tokens:,} tokens in and {answers:,} out, {cost:.2f} at "
+        f"these prices, "
         f"{minutes:.1f} minutes with {teacher.calls} calls at a time of {seconds:g} s each"
     )
 
@@ -140,18 +151,27 @@ def main(arguments=None):
     parser.add_argument("--task", default="", help="what the labels mean, in words")
     parser.add_argument("--labelled", help="a CSV with the columns text and label")
     parser.add_argument("--price-in", type=float, default=0.0, help="of a million tokens of text")
-    parser.add_argument("--price-out", type=float, default=0.0, help="of a million tokens of answers")
+    parser.add_argument(
+        "--price-out", type=float, default=0.0, help="of a million tokens of answers"
+    )
     parser.add_argument("--seconds", type=float, default=1.0, help="of a call, for the estimate")
     parser.add_argument("--calls", type=int, default=4, help="at a time")
     parser.add_argument("--yes", action="store_true", help="do not ask before the first call")
-    parser.add_argument("--resume", action="store_true", help="ask only for the texts without an answer")
+    parser.add_argument(
+        "--resume", action="store_true", help="ask only for the texts without an answer"
+    )
     given = parser.parse_args(arguments)
-    teacher = Teacher(given.address, given.name, given.labels, given.task, calls=max(1, given.calls))
+    teacher = Teacher(
+        given.address, given.name, given.labels, given.task, calls=max(1, given.calls)
+    )
     texts = column(given.texts, "text")
     print(estimate(teacher, texts, given.price_in, given.price_out, given.seconds), file=sys.stderr)
     if not given.yes and input("Go on? [y/N] ").strip().lower() != "y":
         return
-    student, how = foretell.TextClassifier(), {"teacher": teacher, "out": given.model, "resume": given.resume}
+    student, how = (
+        foretell.TextClassifier(),
+        {"teacher": teacher, "out": given.model, "resume": given.resume},
+    )
     if given.labelled is None:
         student.fit(texts, **how)
     else:

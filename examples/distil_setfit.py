@@ -1,8 +1,9 @@
-"""Distil SetFit: python distil_setfit.py LABELLED.csv MORE.csv MODEL trains SetFit, then a small model.
+"""Distil SetFit: python distil_setfit.py LABELLED.csv MORE.csv MODEL trains SetFit, then a small
+model.
 
-SetFit fine-tunes a sentence encoder on a few labelled texts, which takes ten minutes without a GPU. It then
-labels the texts of MORE.csv, and foretell learns from them. Both files have a column `text`, the first one
-`label` too.
+SetFit fine-tunes a sentence encoder on a few labelled texts, which takes ten minutes without a GPU.
+It then labels the texts of MORE.csv, and foretell learns from them. Both files have a column
+`text`, the first one `label` too.
 Needs: pip install setfit 'foretell[train]'
 """
 
@@ -23,14 +24,18 @@ def rows_of(path: str) -> list[dict[str, str]]:
 
 
 def setfit(texts: list[str], labels: list[str], encoder: str = ENCODER):
-    """Return a SetFit model that has learned the labels; its `labels` are the columns of `predict_proba`."""
+    """Return a SetFit model that has learned the labels; its `labels` are the columns of
+    `predict_proba`.
+    """
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 
     names = sorted(set(labels))
     model = SetFitModel.from_pretrained(encoder, labels=names)
     rows = Dataset.from_dict({"text": texts, "label": [names.index(label) for label in labels]})
-    Trainer(model=model, args=TrainingArguments(num_epochs=1, num_iterations=10), train_dataset=rows).train()
+    Trainer(
+        model=model, args=TrainingArguments(num_epochs=1, num_iterations=10), train_dataset=rows
+    ).train()
     return model
 
 
@@ -41,7 +46,8 @@ def main() -> None:
     learned, held = ([], []), ([], [])
     for row in rows:
         seen[row["label"]] += 1
-        # SetFit does not see every fifth text of a label: what is measured on these is true of new texts.
+        # SetFit does not see every fifth text of a label: what is measured on these is true of new
+        # texts.
         texts, labels = held if seen[row["label"]] % 5 == 0 else learned
         texts.append(row["text"])
         labels.append(row["label"])
@@ -50,7 +56,9 @@ def main() -> None:
     unlabelled = [row["text"] for row in rows_of(more)]
     student = foretell.TextClassifier()
     # After an interruption, resume=True asks only for the texts that have no answer yet.
-    student.fit(*learned, unlabelled=unlabelled, teacher=teacher, valid=held if held[0] else None, out=out)
+    student.fit(
+        *learned, unlabelled=unlabelled, teacher=teacher, valid=held if held[0] else None, out=out
+    )
     print(student.report())
 
 

@@ -1,7 +1,7 @@
 """A model inside a service of your own: FORETELL_MODEL=MODEL uvicorn fastapi_dependency:app
 
-The model is opened once and shared: predicting is safe from many threads, and FastAPI runs a plain `def` on
-one of its own.
+The model is opened once and shared: predicting is safe from many threads, and FastAPI runs a plain
+`def` on one of its own.
 """
 
 import functools

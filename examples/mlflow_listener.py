@@ -1,6 +1,7 @@
 """A training in MLflow, after `pip install mlflow`: python mlflow_listener.py DATA.csv MODEL.
 
-A listener gets every event of a training, in Python by `listener=`; this one writes them to MLflow's run.
+A listener gets every event of a training, in Python by `listener=`; this one writes them to
+MLflow's run.
 """
 
 import csv
@@ -19,7 +20,11 @@ SHOWN = ("loss", "accuracy", "speed", "valid_loss", "valid_accuracy")
 def listener(event: Event) -> None:
     """Write the numbers of an event by its step."""
     if isinstance(event, Progress | EpochDone):
-        known = {name: value for name, value in asdict(event).items() if name in SHOWN and value is not None}
+        known = {
+            name: value
+            for name, value in asdict(event).items()
+            if name in SHOWN and value is not None
+        }
         mlflow.log_metrics(known, step=event.step)
 
 
@@ -30,7 +35,9 @@ def main() -> None:
     # A run that an error ends is marked as failed.
     with mlflow.start_run():
         mlflow.log_params(classifier.get_params())
-        classifier.fit([row["text"] for row in rows], [row["label"] for row in rows], listener=listener)
+        classifier.fit(
+            [row["text"] for row in rows], [row["label"] for row in rows], listener=listener
+        )
         classifier.save(sys.argv[2])
         mlflow.log_artifacts(sys.argv[2], artifact_path="model")
 

@@ -1,4 +1,6 @@
-"""Add a label and its probability to a table: python pandas_column.py MODEL FILE.csv prints it as CSV."""
+"""Add a label and its probability to a table: python pandas_column.py MODEL FILE.csv prints it as
+CSV.
+"""
 
 import sys
 

@@ -1,7 +1,7 @@
 """Sort tickets: python route_tickets.py MODEL TICKETS.csv FOLDER writes one CSV for each label.
 
-The column `body` is read. Where the model is not sure, the ticket goes to unsure.csv, for a person to read.
-About a thousand tickets are in memory at a time, however many there are.
+The column `body` is read. Where the model is not sure, the ticket goes to unsure.csv, for a person
+to read. About a thousand tickets are in memory at a time, however many there are.
 """
 
 import csv

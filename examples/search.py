@@ -1,7 +1,7 @@
 """Search for better settings: python search.py DATA.csv TRIALS prints the best of so many.
 
-`TextClassifier` is a scikit-learn estimator, so every search for one works: RandomizedSearchCV here,
-GridSearchCV, and Optuna, where the objective is
+`TextClassifier` is a scikit-learn estimator, so every search for one works: RandomizedSearchCV
+here, GridSearchCV, and Optuna, where the objective is
 `cross_val_score(foretell.TextClassifier(**settings), texts, labels, scoring="f1_macro").mean()`.
 """
 

@@ -1,4 +1,5 @@
-"""foretell trains LSTM models of text on the words you have, and predicts from them in under a millisecond.
+"""foretell trains LSTM models of text on the words you have, and predicts from them in under a
+millisecond.
 
     import foretell
 
@@ -8,7 +9,8 @@
     clf = foretell.TextClassifier().fit(texts, labels)
     clf.predict(["Well worth the money."])
 
-Names are imported on first use, so `import foretell` costs a few milliseconds and never loads TensorFlow.
+Names are imported on first use, so `import foretell` costs a few milliseconds and never loads
+TensorFlow.
 """
 
 from __future__ import annotations
@@ -63,8 +65,8 @@ def load(path: str | Path) -> LanguageModel | TextClassifier:
     """Open a model directory for either job; `load` of each class opens one for its job.
 
     Args:
-        path: a directory that `save`, `LanguageModel.train` or `foretell train` wrote, or an address
-            `hf://owner/name[@revision]` on the Hugging Face Hub.
+        path: a directory that `save`, `LanguageModel.train` or `foretell train` wrote, or an
+            address `hf://owner/name[@revision]` on the Hugging Face Hub.
 
     Raises:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: it cannot be trusted.

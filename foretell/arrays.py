@@ -1,4 +1,6 @@
-"""Array types, each named for what its numbers are. Axes are given where an array is used: [text, label]."""
+"""Array types, each named for what its numbers are. Axes are given where an array is used: [text,
+label].
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`Classifier`: learns labels from texts. Without scikit-learn, whose import takes most of a second."""
+"""`Classifier`: learns labels from texts. Without scikit-learn, whose import takes most of a
+second.
+"""
 
 from __future__ import annotations
 
@@ -97,49 +99,69 @@ class Classifier(Trained[LabelsRuntime]):
         self.__dict__.update((name, given[name]) for name in ("preset", *SETTINGS, "verbose"))
 
     def fit(
-        self, X: object, y: object = None, *,  # noqa: N803
-        unlabelled: object = None, valid: object = None, vectors: str | Path | None = None,
-        teacher: object = None, keep_teacher: bool = False,
+        self,
+        X: object,  # noqa: N803
+        y: object = None,
+        *,
+        unlabelled: object = None,
+        valid: object = None,
+        vectors: str | Path | None = None,
+        teacher: object = None,
+        keep_teacher: bool = False,
         label_hints: str | Path | Mapping[object, str | Sequence[str]] | None = None,
-        continue_from: str | Path | Classifier | None = None, old: object = None,
-        sample_weight: object = None, text: str | None = None, label: str | None = None,
-        format: str | None = None, header_row: int | None = None, sheet: str | None = None,
-        out: str | Path | None = None, resume: bool = False, restart: bool = False, overwrite: bool = False,
-        checkpoint_seconds: float = 60.0, tensorboard: str | Path | None = None,
+        continue_from: str | Path | Classifier | None = None,
+        old: object = None,
+        sample_weight: object = None,
+        text: str | None = None,
+        label: str | None = None,
+        format: str | None = None,
+        header_row: int | None = None,
+        sheet: str | None = None,
+        out: str | Path | None = None,
+        resume: bool = False,
+        restart: bool = False,
+        overwrite: bool = False,
+        checkpoint_seconds: float = 60.0,
+        tensorboard: str | Path | None = None,
         listener: Listener | None = None,
-    ) -> Self:  # fmt: skip
+    ) -> Self:
         """Learn from texts and their labels.
 
         Args:
-            X: texts, [text]: a list, an array, a column of a table, an iterator; or, without `y`, a file, a
-                folder, a named set or a table (pandas, polars, Arrow, Hugging Face) that has the labels too.
+            X: texts, [text]: a list, an array, a column of a table, an iterator; or, without `y`, a
+                file, a folder, a named set or a table (pandas, polars, Arrow, Hugging Face) that
+                has the labels too.
             y: the label of each text, [text]: strings, numbers or booleans. A row with None, NaN or
-                the number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators. Beside 0
-                and 1, -1 may be a label: there is a warning. Beside one other label, -1 is a label. Texts may
-                have several labels, or none: give a matrix [text, label] of 0 and 1, where NaN means unknown,
-                or a list of labels for each text.
+                the number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators.
+                Beside 0 and 1, -1 may be a label: there is a warning. Beside one other label, -1 is
+                a label. Texts may have several labels, or none: give a matrix [text, label] of 0
+                and 1, where NaN means unknown, or a list of labels for each text.
             unlabelled: more texts of the same kind without labels: a list, a table, or files.
-            valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the fraction
-                `valid_fraction` of the training texts.
-            vectors: word vectors from other texts, which help with few labels: a file (GloVe, word2vec,
-                fastText), or "glove" for those of the extra `glove`.
-            teacher: what helps to label the unlabelled texts, in training only: a sentence encoder (a folder
-                with model.onnx and tokenizer.json, or hf://owner/name, or what has `encode`), a classifier
-                with `predict_proba`, or its answers: to the unlabelled texts [text, label], or a table or a
-                file with texts and answers.
-            keep_teacher: also keep the teacher in the model and use it in each prediction, if that is better
-                out of fold. The model is larger and takes milliseconds for a text. Needs no unlabelled texts.
-            label_hints: words that say what each label means, `{label: words}` or a file with labels and
-                words. Where no text has a label, the model learns from them alone.
-            continue_from: a classifier (or its model directory) to continue with `X`, which may have new
-                words and new labels. Its settings stay, unless a preset or a parameter is given.
-            old: old examples of that classifier, of the kinds of `valid`, learned from again. None: they are
-                gone, and the old model labels unlabelled and made-up texts instead.
-            sample_weight: how much each text counts in training, [text]. Validation metrics are not weighted.
+            valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the
+                fraction `valid_fraction` of the training texts.
+            vectors: word vectors from other texts, which help with few labels: a file (GloVe,
+                word2vec, fastText), or "glove" for those of the extra `glove`.
+            teacher: what helps to label the unlabelled texts, in training only: a sentence encoder
+                (a folder with model.onnx and tokenizer.json, or hf://owner/name, or what has
+                `encode`), a classifier with `predict_proba`, or its answers: to the unlabelled
+                texts [text, label], or a table or a file with texts and answers.
+            keep_teacher: also keep the teacher in the model and use it in each prediction, if that
+                is better out of fold. The model is larger and takes milliseconds for a text. Needs
+                no unlabelled texts.
+            label_hints: words that say what each label means, `{label: words}` or a file with
+                labels and words. Where no text has a label, the model learns from them alone.
+            continue_from: a classifier (or its model directory) to continue with `X`, which may
+                have new words and new labels. Its settings stay, unless a preset or a parameter is
+                given.
+            old: old examples of that classifier, of the kinds of `valid`, learned from again. None:
+                they are gone, and the old model labels unlabelled and made-up texts instead.
+            sample_weight: how much each text counts in training, [text]. Validation metrics are not
+                weighted.
             text: the name of the text column of `X`; None: chosen where it is clear.
             label: the name of the label column of `X`; None: chosen where it is clear.
             format: the format of a file, such as "csv" or "fasttext"; None: by its name or content.
-            header_row: the row of a table in a file that has the names of the columns, from 1; None: found.
+            header_row: the row of a table in a file that has the names of the columns, from 1;
+                None: found.
             sheet: the sheet of a spreadsheet; None: the first with records.
             out: the model directory to write; None: a temporary one, deleted with this object.
             resume: continue the unfinished training of `out`.
@@ -151,12 +173,13 @@ class Classifier(Trained[LabelsRuntime]):
 
         Raises:
             MissingExtraError: TensorFlow is not installed.
-            SettingsError: no such preset, a parameter out of range, or another network, other tokens or other
-                sizes than the classifier to continue has.
+            SettingsError: no such preset, a parameter out of range, or another network, other
+                tokens or other sizes than the classifier to continue has.
             DataError: texts or labels that cannot be learned from.
             ArtifactError: the teacher is no sentence encoder that foretell can use.
             RunError: `out` has an unfinished training and neither `resume` nor `restart` is set.
-            Interrupted: training was stopped; `resume=True` continues it. Without `out`: KeyboardInterrupt.
+            Interrupted: training was stopped; `resume=True` continues it. Without `out`:
+                KeyboardInterrupt.
 
         Warns:
             TooFewTextsWarning: no accuracy can be measured on so few different texts.
@@ -169,12 +192,20 @@ class Classifier(Trained[LabelsRuntime]):
 
         with shown(self.verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
             settings, name, ancestor = self._settings_for(continue_from, show)
-            home, given = Home(out), frozenset(self._changes())
+            home = Home(out)
+            given = frozenset(self._changes())
             options = TrainOptions(
-                out=home.path, preset=name, resume=resume, restart=restart, overwrite=overwrite,
-                checkpoint_seconds=checkpoint_seconds, listener=show, started=started, given=given,
+                out=home.path,
+                preset=name,
+                resume=resume,
+                restart=restart,
+                overwrite=overwrite,
+                checkpoint_seconds=checkpoint_seconds,
+                listener=show,
+                started=started,
+                given=given,
                 tensorboard=None if tensorboard is None else Path(tensorboard),
-            )  # fmt: skip
+            )
             check_can_begin(options)
             teacher = opened_teacher(teacher, show)
             vector_files(vectors)
@@ -186,23 +217,37 @@ class Classifier(Trained[LabelsRuntime]):
                 check_learnable(data.examples)
             known = [*data.examples.label_names, *([] if ancestor is None else ancestor.labels)]
             if data.examples.sets is not None and not settings.multi_label:
-                settings, how["multi_label"] = with_changes(settings, {"multi_label": SEPARATOR}), SEPARATOR
+                settings, how["multi_label"] = (
+                    with_changes(settings, {"multi_label": SEPARATOR}),
+                    SEPARATOR,
+                )
             split, continued = split_of(
-                data.examples, settings, ancestor, unlabelled=texts, hints=data.hints,
-                valid=validation_data(valid, known, **how), old=validation_data(old, known, **how),
-            )  # fmt: skip
+                data.examples,
+                settings,
+                ancestor,
+                unlabelled=texts,
+                hints=data.hints,
+                valid=validation_data(valid, known, **how),
+                old=validation_data(old, known, **how),
+            )
             show_examples(data.examples, data.notes, split, settings, show)
             train_labels(
-                split, settings, options, continued=continued, vectors=vectors, teacher=teacher,
+                split,
+                settings,
+                options,
+                continued=continued,
+                vectors=vectors,
+                teacher=teacher,
                 keep_teacher=keep_teacher,
-            )  # fmt: skip
+            )
         self._open(home, data.classes if continued is None and len(data.classes) else None)
         if reason := self.metrics_.get("not_measured"):
             warnings.warn(str(reason), TooFewTextsWarning, stacklevel=2)
         return self
 
     def predict(self, X: object) -> Any:  # noqa: N803
-        """Return the likeliest label of each text, [text]: a list for a list, an iterator for an iterator.
+        """Return the likeliest label of each text, [text]: a list for a list, an iterator for an
+        iterator.
 
         Where texts may have several labels: a matrix int64 [text, label] of 0 and 1, columns as in
         `classes_`, as scikit-learn's multilabel estimators return it; for an iterator, its rows.
@@ -223,7 +268,8 @@ class Classifier(Trained[LabelsRuntime]):
         return _answers(X, answer)
 
     def predict_proba(self, X: object) -> Any:  # noqa: N803
-        """Return the probability of each label, [text, label] as in `classes_`; for an iterator, its rows.
+        """Return the probability of each label, [text, label] as in `classes_`; for an iterator,
+        its rows.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -234,17 +280,18 @@ class Classifier(Trained[LabelsRuntime]):
     def classify(self, X: object, *, abstain_below: float | None = None) -> Any:  # noqa: N803
         """Return a verdict for each text, [text]: a list, or an iterator for an iterator.
 
-        A `Verdict` has the label (as in `classes_`), its probability, the probability of every label, and
-        `flags`: what is unusual about the text, such as mostly unknown words.
+        A `Verdict` has the label (as in `classes_`), its probability, the probability of every
+        label, and `flags`: what is unusual about the text, such as mostly unknown words.
 
         >>> for verdict in clf.classify(texts, abstain_below=0.8):
         ...     print(verdict.reason or verdict.label, verdict.probability, *verdict.flags)
 
         Args:
             X: texts, [text], as for `predict`.
-            abstain_below: where the likeliest label has a lower probability than this, 0 to 1, the label is
-                "" and `reason` says why ("below 0.8"); None: every text gets a label, as from `predict`.
-                `foretell evaluate`, and the report of the training, show what a threshold gains and costs.
+            abstain_below: where the likeliest label has a lower probability than this, 0 to 1, the
+                label is "" and `reason` says why ("below 0.8"); None: every text gets a label, as
+                from `predict`. `foretell evaluate`, and the report of the training, show what a
+                threshold gains and costs.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -264,9 +311,9 @@ class Classifier(Trained[LabelsRuntime]):
     def explain(self, X: object, *, label: object = None) -> Any:  # noqa: N803
         """Return the effect of each word of a text on its label (leave-one-out): an `Explanation`.
 
-        It has the label, its probability, the effect of each word (how the label's log-odds change when that
-        word alone is taken out), and the probability along the text. What exactly is claimed:
-        `foretell.runtime.labels.explanation`, and docs/explain.md.
+        It has the label, its probability, the effect of each word (how the label's log-odds change
+        when that word alone is taken out), and the probability along the text. What exactly is
+        claimed: `foretell.runtime.labels.explanation`, and docs/explain.md.
 
         >>> why = clf.explain("Cold soup, rude waiter.")
         >>> max(why.words, key=lambda word: word.effect).text
@@ -274,7 +321,8 @@ class Classifier(Trained[LabelsRuntime]):
 
         Args:
             X: a text; or texts, [text]: a list for a list, an iterator for an iterator.
-            label: the label to explain, one of `classes_`; None: the most probable one of each text.
+            label: the label to explain, one of `classes_`; None: the most probable one of each
+                text.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -287,31 +335,41 @@ class Classifier(Trained[LabelsRuntime]):
         return _answers(X, lambda texts: [runtime.explain(text, label) for text in texts])
 
     def evaluate(
-        self, X: object, y: object = None, *, text: str | None = None,  # noqa: N803
-        label: str | None = None, format: str | None = None, header_row: int | None = None,
-        sheet: str | None = None, folds: int | None = None, by: object = None,
-        cost: Mapping[str, float] | None = None, positive: object = None,
-    ) -> dict[str, Any]:  # fmt: skip
+        self,
+        X: object,  # noqa: N803
+        y: object = None,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        format: str | None = None,
+        header_row: int | None = None,
+        sheet: str | None = None,
+        folds: int | None = None,
+        by: object = None,
+        cost: Mapping[str, float] | None = None,
+        positive: object = None,
+    ) -> dict[str, Any]:
         """Return metrics on texts that were not used in training.
 
         Args:
-            X, y, text, label, format, header_row, sheet: as for `fit`; of a named set, the test part.
-            folds: measure by cross-validation, for small data: train so many classifiers with this one's
-                parameters, each without a part of the texts, and measure each on its part. This one need not
-                be fitted, and stays as it is.
-            by: the metrics for each value of a column too: the name of a column of `X` without `y`, or a
-                value for each text, [text].
-            cost: what the two mistakes of a classifier with two labels cost, `{"fp": 5, "fn": 1}`: adds the
-                threshold with the lowest cost on these texts.
+            X, y, text, label, format, header_row, sheet: as for `fit`; of a named set, the test
+            part. folds: measure by cross-validation, for small data: train so many classifiers with
+                this one's parameters, each without a part of the texts, and measure each on its
+                part. This one need not be fitted, and stays as it is.
+            by: the metrics for each value of a column too: the name of a column of `X` without `y`,
+                or a value for each text, [text].
+            cost: what the two mistakes of a classifier with two labels cost, `{"fp": 5, "fn": 1}`:
+                adds the threshold with the lowest cost on these texts.
             positive: the positive label of `cost`; None: the second of `classes_`.
 
         Returns:
             `texts`, `accuracy`, `macro_f1`, `labels` (precision, recall, f1 and support of each),
-            `confusion`, `calibration_error`, `log_loss` (nats), `coverage`, and `intervals` of accuracy,
-            precision, recall and F1 (95 %, by the bootstrap): what `foretell evaluate --json` prints. With
-            `by`, `slices`; with `cost`, `threshold`; with `folds`, `folds` and `measured_on`.
-            Where texts may have several labels, `accuracy` is the subset accuracy, there are `micro_f1` and
-            `hamming_loss` besides, and no confusion matrix, coverage, cost and folds.
+            `confusion`, `calibration_error`, `log_loss` (nats), `coverage`, and `intervals` of
+            accuracy, precision, recall and F1 (95 %, by the bootstrap): what
+            `foretell evaluate --json` prints. With `by`, `slices`; with `cost`, `threshold`; with
+            `folds`, `folds` and `measured_on`. Where texts may have several labels, `accuracy` is
+            the subset accuracy, there are `micro_f1` and `hamming_loss` besides, and no confusion
+            matrix, coverage, cost and folds.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -322,15 +380,25 @@ class Classifier(Trained[LabelsRuntime]):
         if folds is None:
             self._opened()
         costs = None if cost is None else costs_of(cost)
-        known, separator = [], self.multi_label or ""
+        known = []
+        separator = self.multi_label or ""
         if hasattr(self, "classes_"):
-            known, separator = self._runtime.labels, self._runtime.separator
+            known = self._runtime.labels
+            separator = self._runtime.separator
         if separator:
             check_no_costs(costs, folds)
         examples, column = evaluation_data(
-            X, y, by, known, text=text, label=label, format=format, header_row=header_row, sheet=sheet,
+            X,
+            y,
+            by,
+            known,
+            text=text,
+            label=label,
+            format=format,
+            header_row=header_row,
+            sheet=sheet,
             multi_label=separator,
-        )  # fmt: skip
+        )
         side = None if positive is None else label_name(positive, known)
         with shown(self.verbose) as show:
             for note in examples.notes:
@@ -341,21 +409,33 @@ class Classifier(Trained[LabelsRuntime]):
 
                 settings, *_ = self._settings_for(None, silent)
                 return cross_validate(
-                    self._untrained, examples, settings, folds, by=column, costs=costs,
-                    positive=side, listener=show,
-                )  # fmt: skip
+                    self._untrained,
+                    examples,
+                    settings,
+                    folds,
+                    by=column,
+                    costs=costs,
+                    positive=side,
+                    listener=show,
+                )
             if seen := seen_by(self._runtime.model.path, examples.texts)[1]:
-                reason = f"{seen}: the metrics are too good; measure on texts that the model has not seen"
+                reason = (
+                    f"{seen}: the metrics are too good; measure on texts that the model "
+                    f"has not seen"
+                )
                 warnings.warn(reason, SeenTextsWarning, stacklevel=2)
             parts = watched(examples.texts, "evaluating", show)
             rows = np.concatenate([*map(self._runtime.predict_proba, parts)])
         if separator:
             return multi_label_report(self._runtime, examples, rows, by=column)
         check_any_known(examples.labels, known, examples.name)
-        return evaluation_report(examples.labels, rows, known, by=column, costs=costs, positive=side)
+        return evaluation_report(
+            examples.labels, rows, known, by=column, costs=costs, positive=side
+        )
 
     def score(self, X: object, y: object, sample_weight: object = None) -> float:  # noqa: N803
-        """Return the accuracy on the texts with a label; where texts may have several, the subset accuracy.
+        """Return the accuracy on the texts with a label; where texts may have several, the subset
+        accuracy.
 
         Args:
             X: the texts, [text].
@@ -381,9 +461,15 @@ class Classifier(Trained[LabelsRuntime]):
     @classmethod
     def from_runtime(cls, runtime: LabelsRuntime) -> Self:
         """Return the classifier of an open runtime."""
-        # Parameters that are those of the preset stay None: they were not given, and may adapt to new data.
-        model, settings = runtime.model, cast(LabelsSettings, runtime.model.settings)
-        names = changed("labels", settings, model.preset) if model.preset in LABELS_PRESETS else SETTINGS
+        # Parameters that are those of the preset stay None: they were not given, and may adapt to
+        # new data.
+        model = runtime.model
+        settings = cast(LabelsSettings, runtime.model.settings)
+        names = (
+            changed("labels", settings, model.preset)
+            if model.preset in LABELS_PRESETS
+            else SETTINGS
+        )
         made = cls(preset=model.preset, **{name: getattr(settings, name) for name in names})
         made._open(Home(runtime.path), None, runtime)
         return made
@@ -396,15 +482,17 @@ class Classifier(Trained[LabelsRuntime]):
         return self._runtime
 
     def _untrained(self) -> Self:
-        """Return a classifier with the same parameters that has learned nothing, and shows no progress."""
+        """Return a classifier with the same parameters that has learned nothing, and shows no
+        progress.
+        """
         same = {name: getattr(self, name) for name in ("preset", *SETTINGS)}
         return type(self)(**same, verbose=0)
 
     def _settings_for(
         self, continue_from: str | Path | Classifier | None, show: Listener
     ) -> tuple[LabelsSettings, str, Ancestor | None]:
-        """Return the settings of a training, the name of their preset (`minutes` alone chooses one), and what
-        is continued."""
+        """Return the settings of a training, the name of their preset (`minutes` alone chooses
+        one), and what is continued."""
         from foretell.training.labels.ancestor import read_ancestor, settings_for
 
         ancestor = None if continue_from is None else read_ancestor(directory_of(continue_from))
@@ -418,8 +506,11 @@ class Classifier(Trained[LabelsRuntime]):
     def _changes(self) -> dict[str, object]:
         return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}
 
-    def _open(self, home: Home, classes: Array | None, runtime: LabelsRuntime | None = None) -> None:
-        # None: of a classifier that is continued, or a teacher's, which has labels that the examples lack.
+    def _open(
+        self, home: Home, classes: Array | None, runtime: LabelsRuntime | None = None
+    ) -> None:
+        # None: of a classifier that is continued, or a teacher's, which has labels that the
+        # examples lack.
         self._home = home
         self._runtime = opened = LabelsRuntime(home.path) if runtime is None else runtime
         home.sha256 = opened.model.sha256
@@ -429,7 +520,9 @@ class Classifier(Trained[LabelsRuntime]):
 
 
 def _answers(X: object, answer: Callable[[list[str]], Iterable[object]]) -> Any:  # noqa: N803
-    """Return the answers to texts, [text]; for an iterator one after the other, while it is read."""
+    """Return the answers to texts, [text]; for an iterator one after the other, while it is
+    read.
+    """
     if isinstance(X, Iterator):
         return (each for texts in text_chunks(X) for each in answer(texts))
     return answer(texts_of(X))

@@ -15,9 +15,14 @@ from foretell.summary import Trained, directory_of
 
 
 def compare(
-    a: object, b: object, data: object, y: object = None, *, text: str | None = None,
+    a: object,
+    b: object,
+    data: object,
+    y: object = None,
+    *,
+    text: str | None = None,
     label: str | None = None,
-) -> Report:  # fmt: skip
+) -> Report:
     """Compare two classifiers on labelled texts that had no part in their training.
 
     >>> found = foretell.compare("old-model", "new-model", "test.csv")
@@ -25,34 +30,43 @@ def compare(
 
     Args:
         a, b: model directories, addresses on the Hub, or a `TextClassifier`.
-        data: texts with labels, as `TextClassifier.fit` takes them without `y`; or the texts, [text].
+        data: texts with labels, as `TextClassifier.fit` takes them without `y`; or the texts,
+            [text].
         y: the label of each text, [text]; None: `data` has the labels.
         text, label: the names of the columns of `data`; None: chosen where they are clear.
 
     Returns:
-        What `foretell compare --json` prints. `texts`: their number. `a` and `b`: `accuracy` and `macro_f1`
-        of each. `differences`: of both metrics the `difference` (B minus A) and its 95 % `interval`, by the
-        paired bootstrap; `interval_method` says how. `mcnemar`: McNemar's exact test of equal accuracy,
-        `only_a_right`, `only_b_right` and `p_value`. `differ`: the texts that get different labels, each with
-        its `text`, true `label`, the label of `a` and of `b`, `probability_a`, `probability_b`, and which is
-        `right` ("a", "b" or "neither"): first those that A alone gets right, then those that B alone gets
-        right; of each kind the most probable wrong answers first.
+        What `foretell compare --json` prints. `texts`: their number. `a` and `b`: `accuracy` and
+        `macro_f1` of each. `differences`: of both metrics the `difference` (B minus A) and its 95 %
+        `interval`, by the paired bootstrap; `interval_method` says how. `mcnemar`: McNemar's exact
+        test of equal accuracy, `only_a_right`, `only_b_right` and `p_value`. `differ`: the texts
+        that get different labels, each with its `text`, true `label`, the label of `a` and of `b`,
+        `probability_a`, `probability_b`, and which is `right` ("a", "b" or "neither"): first those
+        that A alone gets right, then those that B alone gets right; of each kind the most probable
+        wrong answers first.
 
     Raises:
         UsageError: a model of another job, or models with different labels.
         DataError: no labels, none that the models have, or texts that cannot be read.
         ArtifactError: a model directory that cannot be trusted.
     """
-    first, second = _opened(a, "a"), _opened(b, "b")
-    names, others = first.labels, second.labels
+    first = _opened(a, "a")
+    second = _opened(b, "b")
+    names = first.labels
+    others = second.labels
     examples, _ = evaluation_data(data, y, None, names, text=text, label=label)
     if set(names) != set(others):
         raise UsageError(
-            expected=f"two models with the same labels (a: {listed(names)})", found=listed(others), where="b",
+            expected=f"two models with the same labels (a: {listed(names)})",
+            found=listed(others),
+            where="b",
             fix="compare each with its own data by foretell evaluate",
-        )  # fmt: skip
-    rows_a, rows_b = first.predict_proba(examples.texts), second.predict_proba(examples.texts)
-    return comparison_report(examples, rows_a, rows_b[:, [others.index(name) for name in names]], names)
+        )
+    rows_a = first.predict_proba(examples.texts)
+    rows_b = second.predict_proba(examples.texts)
+    return comparison_report(
+        examples, rows_a, rows_b[:, [others.index(name) for name in names]], names
+    )
 
 
 def _opened(model: object, where: str) -> LabelsRuntime:

@@ -1,8 +1,8 @@
 """Settings and presets: every number that shapes a model, in one place.
 
-A preset is a named, frozen `WordsSettings` or `LabelsSettings`. Any field can be replaced, from Python
-(keyword arguments), from the command line (`--learning-rate 0.01`), from TOML and from the environment. The
-rules are checked whenever settings are made.
+A preset is a named, frozen `WordsSettings` or `LabelsSettings`. Any field can be replaced, from
+Python (keyword arguments), from the command line (`--learning-rate 0.01`), from TOML and from the
+environment. The rules are checked whenever settings are made.
 """
 
 from __future__ import annotations
@@ -27,20 +27,31 @@ Purpose = Literal["time", "model", "learning", "text", "validation", "ensemble"]
 DENSE_UNITS = 250
 """Units of the dense layer before the output of the labels networks "article" and "cnn-lstm"."""
 
-FILTERS, KERNEL_SIZE, POOL_SIZE = 64, 5, 4
-"""Of the network "cnn-lstm": filters, words that a filter covers, positions that are pooled to one."""
+FILTERS = 64
+KERNEL_SIZE = 5
+POOL_SIZE = 4
+"""Of the network "cnn-lstm": filters, words that a filter covers, positions that are pooled to
+one.
+"""
 
 SUBWORDS = 8_000
-"""Subwords that are learned unless the vocabulary is set, a choice by measurement (docs/experiments.md)."""
+"""Subwords that are learned unless the vocabulary is set, a choice by measurement
+(docs/experiments.md).
+"""
 
 
 Value = TypeVar("Value", bound=bool | int | float | str)
 
 
 def setting(
-    default: Value, purpose: Purpose, help: str, *, low: float | None = None, high: float | None = None,
+    default: Value,
+    purpose: Purpose,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
     common: bool = False,
-) -> Value:  # fmt: skip
+) -> Value:
     """Declare one field.
 
     Args:
@@ -63,39 +74,67 @@ class CommonSettings:
     )
     lowercase: bool = setting(True, "text", "Convert text to lower case.", common=True)
     vocabulary: int = setting(
-        30_000, "text",
-        "Keep at most N words in the network's vocabulary, the most frequent ones; with --tokens subword learn at "
+        30_000,
+        "text",
+        "Keep at most N words in the network's vocabulary, the most frequent ones; with "
+        "--tokens subword learn at "
         f"most N subwords ({SUBWORDS:,} unless set), with --tokens char keep at most N characters.",
-        low=1, high=1_000_000, common=True,
-    )  # fmt: skip
+        low=1,
+        high=1_000_000,
+        common=True,
+    )
     embedding_size: int = setting(
         128, "model", "Use embeddings of N dimensions.", low=1, high=8192, common=True
     )
     units: int = setting(
-        128, "model", "Use N units in each LSTM layer, per direction.", low=1, high=8192, common=True
+        128,
+        "model",
+        "Use N units in each LSTM layer, per direction.",
+        low=1,
+        high=8192,
+        common=True,
     )
     dropout: float = setting(
-        0.2, "learning", "Set this fraction of the activations to zero in training (dropout).", low=0.0, high=0.95,
+        0.2,
+        "learning",
+        "Set this fraction of the activations to zero in training (dropout).",
+        low=0.0,
+        high=0.95,
         common=True,
-    )  # fmt: skip
+    )
     learning_rate: float = setting(
-        0.05, "learning", "Use this learning rate; where the preset has a schedule, its highest one.", low=1e-8, high=100.0,
+        0.05,
+        "learning",
+        "Use this learning rate; where the preset has a schedule, its highest one.",
+        low=1e-8,
+        high=100.0,
         common=True,
-    )  # fmt: skip
+    )
     epochs: int = setting(
         10, "time", "Stop after N passes over the training data (epochs).", low=1, common=True
     )
     minutes: float = setting(
-        0.0, "time", "Stop after N minutes, reading and writing included (0: no limit).", low=0.0, common=True
+        0.0,
+        "time",
+        "Stop after N minutes, reading and writing included (0: no limit).",
+        low=0.0,
+        common=True,
     )
     valid_fraction: float = setting(
-        0.1, "validation", "Use this fraction of the data for validation instead of training.",
-        low=0.0, high=0.9, common=True,
-    )  # fmt: skip
-    patience: int = setting(
-        2, "validation", "Stop after N epochs without a better validation result (0: never).", low=0,
+        0.1,
+        "validation",
+        "Use this fraction of the data for validation instead of training.",
+        low=0.0,
+        high=0.9,
         common=True,
-    )  # fmt: skip
+    )
+    patience: int = setting(
+        2,
+        "validation",
+        "Stop after N epochs without a better validation result (0: never).",
+        low=0,
+        common=True,
+    )
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -104,8 +143,8 @@ class CommonSettings:
 
     @property
     def follows_article(self) -> bool:
-        """Whether it is trained as in the article: constant learning rate, no gradient clipping, the weights
-        of the last epoch, and probabilities that are not calibrated."""
+        """Whether it is trained as in the article: constant learning rate, no gradient clipping,
+        the weights of the last epoch, and probabilities that are not calibrated."""
         return getattr(self, "network", None) == "article"
 
     @property
@@ -114,12 +153,14 @@ class CommonSettings:
         return getattr(self, "tokens", None) in OPEN
 
 
-# The optimiser of each network, and the lowest, the highest and the usual learning rate: outside it learns
-# nothing, or diverges.
+# The optimiser of each network, and the lowest, the highest and the usual learning rate: outside it
+# learns nothing, or diverges.
 _RATES = {
-    "article": ("Adam", 1e-8, 0.1, 0.001), "cnn-lstm": ("Adam", 1e-8, 0.1, 0.001),
-    "bilstm": ("SGD with momentum", 0.05, 100.0, 0.5), "lstm": ("SGD", 0.05, 100.0, 20.0),
-}  # fmt: skip
+    "article": ("Adam", 1e-8, 0.1, 0.001),
+    "cnn-lstm": ("Adam", 1e-8, 0.1, 0.001),
+    "bilstm": ("SGD with momentum", 0.05, 100.0, 0.5),
+    "lstm": ("SGD", 0.05, 100.0, 20.0),
+}
 
 
 def _check_rate(network: str, rate: float) -> None:
@@ -132,41 +173,64 @@ def _check_rate(network: str, rate: float) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class WordsSettings(CommonSettings):
-    """Settings of a language model. Which of the fields below have an effect depends on `network`."""
+    """Settings of a language model. Which of the fields below have an effect depends on
+    `network`.
+    """
 
     network: Literal["article", "lstm"] = setting(
-        "lstm", "model",
-        "Use this network: article (raw integers, one window of words) or lstm (embeddings, LSTM state "
+        "lstm",
+        "model",
+        "Use this network: article (raw integers, one window of words) or lstm (embeddings, "
+        "LSTM state "
         "carried from window to window).",
-    )  # fmt: skip
+    )
     tokens: Literal["white-space", "words", "subword", "char"] = setting(
-        "words", "text",
-        "Split text into these tokens: white-space (split at white space only), words (Unicode words and "
-        "punctuation), subword (parts of words, learned from the text) or char (characters). With subword and "
+        "words",
+        "text",
+        "Split text into these tokens: white-space (split at white space only), words "
+        "(Unicode words and "
+        "punctuation), subword (parts of words, learned from the text) or char (characters). "
+        "With subword and "
         "char no word is unknown.",
-    )  # fmt: skip
+    )
     layers: int = setting(1, "model", "Stack N LSTM layers.", low=1, high=8, common=True)
     word_dropout: float = setting(
-        0.0, "learning",
-        "Set the embeddings of this fraction of the vocabulary to zero in each training step, and average the "
-        "weights over the last ninth of the steps.", low=0.0, high=0.95,
-    )  # fmt: skip
+        0.0,
+        "learning",
+        "Set the embeddings of this fraction of the vocabulary to zero in each training "
+        "step, and average the "
+        "weights over the last ninth of the steps.",
+        low=0.0,
+        high=0.95,
+    )
     window: int = setting(
-        35, "learning", "Read N words of each stream in one training step (truncated backpropagation).",
-        low=1, high=10_000,
-    )  # fmt: skip
+        35,
+        "learning",
+        "Read N words of each stream in one training step (truncated backpropagation).",
+        low=1,
+        high=10_000,
+    )
     streams: int = setting(
         32, "learning", "Cut the corpus into N parallel streams (the batch size).", low=1, high=8192
     )
     min_steps: int = setting(
-        400, "time", "Train for at least N steps; small data sets are repeated for more epochs.", low=1
+        400,
+        "time",
+        "Train for at least N steps; small data sets are repeated for more epochs.",
+        low=1,
     )
     kneser_ney: bool = setting(
-        False, "ensemble", "Interpolate the network with a Kneser–Ney model, with weights fitted on validation text.",
+        False,
+        "ensemble",
+        "Interpolate the network with a Kneser–Ney model, with weights fitted on validation text.",
         common=True,
-    )  # fmt: skip
+    )
     iterations: int = setting(
-        50_000, "time", "Train for N steps of one window each (preset article only).", low=1, common=True
+        50_000,
+        "time",
+        "Train for N steps of one window each (preset article only).",
+        low=1,
+        common=True,
     )
 
     def __post_init__(self) -> None:
@@ -183,64 +247,94 @@ class WordsSettings(CommonSettings):
 
 
 MAX_FOLDED_TEXTS = 5_000
-"""Up to so many training texts out-of-fold predictions decide; with more, a validation set is large enough."""
+"""Up to so many training texts out-of-fold predictions decide; with more, a validation set is large
+enough.
+"""
 
 MAX_CHARACTERS = 4_000_000
-"""Training texts with more characters have no features of characters: with so many n-grams they add nothing."""
+"""Training texts with more characters have no features of characters: with so many n-grams they add
+nothing.
+"""
 
 MAX_WITHOUT_VALIDATION = 1_000
-"""Where no more labelled texts would be left to train on, none is set aside for validation, and the network has
-a fixed schedule."""
+"""Where no more labelled texts would be left to train on, none is set aside for validation, and the
+network has a fixed schedule."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelsSettings(CommonSettings):
-    """Settings of a text classifier. Which of the fields below have an effect depends on `network`."""
+    """Settings of a text classifier. Which of the fields below have an effect depends on
+    `network`.
+    """
 
     network: Literal["article", "bilstm", "cnn-lstm"] = setting(
-        "bilstm", "model",
-        "Use this network: article (one LSTM), bilstm (one LSTM per direction, pooled) or cnn-lstm (convolution, "
+        "bilstm",
+        "model",
+        "Use this network: article (one LSTM), bilstm (one LSTM per direction, pooled) or "
+        "cnn-lstm (convolution, "
         "then LSTM).",
-    )  # fmt: skip
+    )
     tokens: Literal["keras", "words", "subword", "char"] = setting(
-        "words", "text",
-        "Split text into these tokens: keras (the conventions of Keras's IMDB data), words (Unicode words and "
+        "words",
+        "text",
+        "Split text into these tokens: keras (the conventions of Keras's IMDB data), words "
+        "(Unicode words and "
         "punctuation), subword (parts of words, learned from the texts) or char (characters).",
-    )  # fmt: skip
+    )
     length: int = setting(
-        400, "text", "Let the network read at most N tokens of a text, the last ones.",
-        low=1, high=100_000, common=True,
-    )  # fmt: skip
+        400,
+        "text",
+        "Let the network read at most N tokens of a text, the last ones.",
+        low=1,
+        high=100_000,
+        common=True,
+    )
     batch_size: int = setting(
         64, "learning", "Use N texts in one training step.", low=1, high=65_536, common=True
     )
     linear: bool = setting(
-        False, "ensemble",
-        "Combine the network with an n-gram linear model, with ensemble weights fitted on validation texts.",
+        False,
+        "ensemble",
+        "Combine the network with an n-gram linear model, with ensemble weights fitted on "
+        "validation texts.",
         common=True,
-    )  # fmt: skip
-    folds: int = setting(
-        0, "ensemble",
-        "Combine several linear models; up to 5,000 examples, choose their penalties and weights on out-of-fold "
-        "predictions of N folds, and up to 1,000 set no validation texts aside (0: one linear model only).",
-        low=0, high=20,
-    )  # fmt: skip
-    min_steps: int = setting(
-        1, "time", "Train for at least N steps; small data sets are repeated for more epochs.", low=1
     )
-    max_steps: int = setting(0, "time", "Train for at most N steps, in whole epochs (0: no limit).", low=0)
+    folds: int = setting(
+        0,
+        "ensemble",
+        "Combine several linear models; up to 5,000 examples, choose their penalties and "
+        "weights on out-of-fold "
+        "predictions of N folds, and up to 1,000 set no validation texts aside (0: one "
+        "linear model only).",
+        low=0,
+        high=20,
+    )
+    min_steps: int = setting(
+        1,
+        "time",
+        "Train for at least N steps; small data sets are repeated for more epochs.",
+        low=1,
+    )
+    max_steps: int = setting(
+        0, "time", "Train for at most N steps, in whole epochs (0: no limit).", low=0
+    )
     balance: bool = setting(
-        False, "learning",
-        "Use class weights: every label counts the same in training, however few texts it has. Probabilities are "
-        "corrected to the true shares of the labels, so a rare label still needs evidence to be predicted.",
+        False,
+        "learning",
+        "Use class weights: every label counts the same in training, however few texts it "
+        "has. Probabilities are "
+        "corrected to the true shares of the labels, so a rare label still needs evidence to "
+        "be predicted.",
         common=True,
-    )  # fmt: skip
+    )
     multi_label: str = setting(
-        "", "text",
-        'Let a text have several labels, or none. In a cell this separator divides them, for example ";"; in JSON, '
+        "",
+        "text",
+        "Let a text have several labels, or none. In a cell this separator divides them, for "
+        'example ";"; in JSON, '
         "Parquet and Hugging Face data sets they may be a list. See docs/multi-label.md.",
         common=True,
-    )  # fmt: skip
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -251,12 +345,16 @@ class LabelsSettings(CommonSettings):
 
     @property
     def is_bidirectional(self) -> bool:
-        """Whether there is an LSTM in each direction, both pooled, and texts are padded at the end."""
+        """Whether there is an LSTM in each direction, both pooled, and texts are padded at the
+        end.
+        """
         return self.network == "bilstm"
 
     def _check_multi_label(self) -> None:
         separator = self.multi_label
-        if separator and (not separator.strip() or len(separator) > 10 or any(map(str.isalnum, separator))):
+        if separator and (
+            not separator.strip() or len(separator) > 10 or any(map(str.isalnum, separator))
+        ):
             raise SettingsError(
                 expected="a separator without letters and digits, and not of white space alone",
                 found=repr(separator)[:40],
@@ -265,7 +363,8 @@ class LabelsSettings(CommonSettings):
             )
         if separator and self.balance:
             raise SettingsError(
-                expected="no class weights where texts have several labels: each label has a threshold of its own",
+                expected="no class weights where texts have several labels: each label has a "
+                "threshold of its own",
                 found="balance",
                 where="multi-label",
                 fix="leave out balance",
@@ -273,7 +372,9 @@ class LabelsSettings(CommonSettings):
 
     @property
     def has_members(self) -> bool:
-        """Whether the ensemble has several linear members, where the texts are not too many or too long."""
+        """Whether the ensemble has several linear members, where the texts are not too many or too
+        long.
+        """
         return self.linear and self.folds > 0
 
     def fraction_for(self, n_texts: int) -> float:
@@ -288,7 +389,9 @@ def _check(f: dataclasses.Field[object], hint: type, value: float | str) -> None
     choices = get_args(hint)
     if choices:
         if value not in choices:
-            raise SettingsError(expected=f"one of {', '.join(choices)}", found=repr(value), where=where)
+            raise SettingsError(
+                expected=f"one of {', '.join(choices)}", found=repr(value), where=where
+            )
         return
     is_number = hint is float and type(value) is int
     if type(value) is not hint and not is_number:
@@ -296,7 +399,8 @@ def _check(f: dataclasses.Field[object], hint: type, value: float | str) -> None
         raise SettingsError(
             expected=f"a value of type {hint.__name__}", found=repr(value), where=where, fix=fix
         )
-    low, high = f.metadata["low"], f.metadata["high"]
+    low = f.metadata["low"]
+    high = f.metadata["high"]
     # Written so that NaN fails too.
     if not isinstance(value, str) and not (
         (low is None or value >= low) and value < math.inf and (high is None or value <= high)
@@ -313,10 +417,12 @@ AnySettings = TypeVar("AnySettings", bound=CommonSettings)
 def with_changes(settings: AnySettings, changes: Mapping[str, object]) -> AnySettings:
     """Return `settings` with some fields replaced and every rule checked again.
 
-    With the tokens "subword" and no vocabulary among the changes, the vocabulary is that of `SUBWORDS`.
+    With the tokens "subword" and no vocabulary among the changes, the vocabulary is that of
+    `SUBWORDS`.
 
     Raises:
-        SettingsError: a field that does not exist (the nearest name is offered), or a value out of range.
+        SettingsError: a field that does not exist (the nearest name is offered), or a value out of
+            range.
     """
     known = [f.name for f in dataclasses.fields(settings)]
     for name in changes:
@@ -327,7 +433,9 @@ def with_changes(settings: AnySettings, changes: Mapping[str, object]) -> AnySet
                 fix=did_you_mean(name, known) or "see foretell info --presets",
             )
     # NumPy's numbers, which a parameter grid may hold, as Python's.
-    new = {name: value.item() if hasattr(value, "item") else value for name, value in changes.items()}
+    new = {
+        name: value.item() if hasattr(value, "item") else value for name, value in changes.items()
+    }
     if new.get("tokens") == "subword" and "vocabulary" not in new:
         new["vocabulary"] = SUBWORDS
     return dataclasses.replace(settings, **new)  # type: ignore[arg-type]

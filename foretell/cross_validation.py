@@ -1,4 +1,6 @@
-"""Answers to labelled texts by models that have not seen them: for data too small to set a part aside."""
+"""Answers to labelled texts by models that have not seen them: for data too small to set a part
+aside.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,20 @@ from foretell.training.labels.tokens import targets_of
 
 
 def cross_validate(
-    new: Callable[[], Any], examples: Examples, settings: LabelsSettings, n_folds: int, *,
-    by: Column | None, costs: Costs | None, positive: str | None, listener: Listener,
-) -> dict[str, Any]:  # fmt: skip
+    new: Callable[[], Any],
+    examples: Examples,
+    settings: LabelsSettings,
+    n_folds: int,
+    *,
+    by: Column | None,
+    costs: Costs | None,
+    positive: str | None,
+    listener: Listener,
+) -> dict[str, Any]:
     """Train a classifier without each fold of the texts, and measure its answers to the fold.
 
-    Every label is spread evenly over the folds, and texts that differ only in case and white space stay
-    together. Texts of a label with one such text are in training always, and get no answer.
+    Every label is spread evenly over the folds, and texts that differ only in case and white space
+    stay together. Texts of a label with one such text are in training always, and get no answer.
 
     Args:
         new: returns an untrained `Classifier`.
@@ -55,8 +64,14 @@ def cross_validate(
     folds = make_folds(examples.texts, targets, n_folds, settings.seed)
     answers = np.zeros((len(examples), len(names)), np.float32)
     for fold, (rows, held) in enumerate(folds):
-        listener(Stage(name=f"training without fold {fold + 1} of {folds.count}", done=fold / folds.count))
-        part = examples.select(np.flatnonzero(rows).tolist(), f"{examples.name} without fold {fold + 1}")
+        listener(
+            Stage(
+                name=f"training without fold {fold + 1} of {folds.count}", done=fold / folds.count
+            )
+        )
+        part = examples.select(
+            np.flatnonzero(rows).tolist(), f"{examples.name} without fold {fold + 1}"
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TooFewTextsWarning)
             model = new().fit(part)
@@ -64,12 +79,16 @@ def cross_validate(
         found = model.predict_proba(list(compress(examples.texts, held)))
         answers[np.ix_(np.flatnonzero(held), known)] = found
     if n := int((~folds.held).sum()):
-        text = f"{n:,} texts with a label that no other text has: in every training, so not measured"
+        text = (
+            f"{n:,} texts with a label that no other text has: in every training, so not measured"
+        )
         listener(Note(text=text))
     if reason := too_few(examples.texts, targets):
         listener(Note(text=reason))
     by = None if by is None else Column(by.name, list(compress(by.values, folds.held)))
     labels = list(compress(examples.labels, folds.held))
-    report = evaluation_report(labels, answers[folds.held], names, by=by, costs=costs, positive=positive)
+    report = evaluation_report(
+        labels, answers[folds.held], names, by=by, costs=costs, positive=positive
+    )
     measured_on = f"answers of {folds.count} models, each to the texts that it was trained without"
     return {"folds": folds.count, "measured_on": measured_on, **report}

@@ -2,7 +2,8 @@
 
 An error is part of the interface, so each is built from the same four parts and reads as one line::
 
-    reviews.csv: expected a column named 'text', found the columns id, body, stars; name it with --text COLUMN
+    reviews.csv: expected a column named 'text', found the columns id, body, stars; name it with
+    --text COLUMN
 
 The command line prints that line and exits with `exit_code`; Python raises the exception.
 """
@@ -25,14 +26,22 @@ class ForetellError(Exception):
     exit_code = 1
 
     def __init__(self, *, expected: str, found: str, where: str = "", fix: str = "") -> None:
-        self.expected, self.found, self.where, self.fix = expected, found, where, fix
+        self.expected = expected
+        self.found = found
+        self.where = where
+        self.fix = fix
         place = f"{where}: " if where else ""
         remedy = f"; {fix}" if fix else ""
         super().__init__(" ".join(f"{place}expected {expected}, found {found}{remedy}".split()))
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments would not survive pickling (joblib sends errors between processes).
-        parts = {"expected": self.expected, "found": self.found, "where": self.where, "fix": self.fix}
+        parts = {
+            "expected": self.expected,
+            "found": self.found,
+            "where": self.where,
+            "fix": self.fix,
+        }
         return partial(type(self), **parts), ()
 
 

@@ -1,4 +1,6 @@
-"""`LanguageModel`: train on plain text; ask for the next word, a continuation, how likely a text is."""
+"""`LanguageModel`: train on plain text; ask for the next word, a continuation, how likely a text
+is.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ __all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report",
 class LanguageModel(Trained[WordsRuntime]):
     """A language model. `LanguageModel.train` and `LanguageModel.load` make one.
 
-    A string gets one answer, a list gets a list, and any other iterable gets an iterator that reads it
-    lazily. One text at a time and several give the same numbers.
+    A string gets one answer, a list gets a list, and any other iterable gets an iterator that reads
+    it lazily. One text at a time and several give the same numbers.
 
     >>> lm = LanguageModel.train("notes.txt", out="notes-model")
     >>> lm.next("What stands in the", k=3)
@@ -45,46 +47,65 @@ class LanguageModel(Trained[WordsRuntime]):
     _kind = WordsRuntime
 
     def __init__(self, home: Home, runtime: WordsRuntime) -> None:
-        self._home, self._runtime = home, runtime
+        self._home = home
+        self._runtime = runtime
         home.sha256 = runtime.model.sha256
         self.settings = to_dict(runtime.model.settings)
         self.metrics = runtime.metrics
 
     @classmethod
     def train(
-        cls, source: object, *, preset: str | None = None, out: str | Path | None = None,
-        valid: object = None, text: str | None = None,
-        continue_from: str | Path | LanguageModel | None = None, old: object = None, resume: bool = False,
-        restart: bool = False, overwrite: bool = False, tensorboard: str | Path | None = None,
-        checkpoint_seconds: float = 60.0, baseline: bool = True, cluster: str | None = None,
-        workers: int | None = None, average_every: int | None = None, verbose: int | None = None,
-        listener: Listener | None = None, **settings: Any,
-    ) -> LanguageModel:  # fmt: skip
+        cls,
+        source: object,
+        *,
+        preset: str | None = None,
+        out: str | Path | None = None,
+        valid: object = None,
+        text: str | None = None,
+        continue_from: str | Path | LanguageModel | None = None,
+        old: object = None,
+        resume: bool = False,
+        restart: bool = False,
+        overwrite: bool = False,
+        tensorboard: str | Path | None = None,
+        checkpoint_seconds: float = 60.0,
+        baseline: bool = True,
+        cluster: str | None = None,
+        workers: int | None = None,
+        average_every: int | None = None,
+        verbose: int | None = None,
+        listener: Listener | None = None,
+        **settings: Any,
+    ) -> LanguageModel:
         """Train a language model. Needs the extra `foretell[train]`.
 
         Args:
-            source: the text: a file, a folder, or a named corpus ("meditations", "imdb"), or a list of
-                `Path` objects; or texts in memory: a list or an iterator of strings, a column or a whole
-                table of pandas, polars, Arrow or Hugging Face datasets.
-            preset: the configuration to start from; None: "base", with `minutes` one that fits the time, or
-                that of the model to continue.
-            out: the model directory to write. With None it is a temporary one, deleted with the object.
-            valid: validation text of the same kinds ("imdb": its test reviews); None: the end of `source`, a
-                fraction `valid_fraction` of it.
+            source: the text: a file, a folder, or a named corpus ("meditations", "imdb"), or a list
+                of `Path` objects; or texts in memory: a list or an iterator of strings, a column or
+                a whole table of pandas, polars, Arrow or Hugging Face datasets.
+            preset: the configuration to start from; None: "base", with `minutes` one that fits the
+                time, or that of the model to continue.
+            out: the model directory to write. With None it is a temporary one, deleted with the
+                object.
+            valid: validation text of the same kinds ("imdb": its test reviews); None: the end of
+                `source`, a fraction `valid_fraction` of it.
             text: the text column of a table; None: chosen where it is clear.
-            continue_from: a language model (or its model directory) to continue with `source`, whose new
-                words are added. Its settings stay, unless they are given; the learning rate is a quarter.
-            old: old text of that model, of the kinds of `source`, learned from again; None: it is gone.
+            continue_from: a language model (or its model directory) to continue with `source`,
+                whose new words are added. Its settings stay, unless they are given; the learning
+                rate is a quarter.
+            old: old text of that model, of the kinds of `source`, learned from again; None: it is
+                gone.
             resume: continue the unfinished training of `out`.
             restart: delete the unfinished training of `out` and begin again.
             overwrite: replace a finished model at `out`.
             tensorboard: a directory for TensorBoard event files.
             checkpoint_seconds: seconds between two checkpoints.
-            baseline: measure a Kneser–Ney model to compare with, even where it is not a part of the model.
+            baseline: measure a Kneser–Ney model to compare with, even where it is not a part of the
+                model.
             cluster, workers, average_every: train on several workers (`foretell[cluster]`); see
                 `foretell.cluster.averaging.training_workers`.
-            verbose: None, the default, shows the progress in terminals and notebooks; 0 shows nothing; 1 also
-                writes lines elsewhere.
+            verbose: None, the default, shows the progress in terminals and notebooks; 0 shows
+                nothing; 1 also writes lines elsewhere.
             listener: is called with each event of the training, see `foretell.training.events`.
             **settings: fields of `WordsSettings` to change, such as `units=64` or `minutes=5`.
 
@@ -92,9 +113,10 @@ class LanguageModel(Trained[WordsRuntime]):
             MissingExtraError: TensorFlow is not installed.
             SettingsError: no such preset or setting, or a value out of range.
             DataError: the text or `valid` cannot be read, or is too short.
-            UsageError: `valid`, `minutes` or `cluster` for the article's network, which has none of them; or
-                workers that are impossible.
-            RunError, ArtifactError: `out` holds an unfinished training, or something that is not foretell's.
+            UsageError: `valid`, `minutes` or `cluster` for the article's network, which has none of
+                them; or workers that are impossible.
+            RunError, ArtifactError: `out` holds an unfinished training, or something that is not
+                foretell's.
             Interrupted: SIGTERM or Ctrl-C with `out`, which can be resumed.
             KeyboardInterrupt: the same without `out`.
         """
@@ -113,10 +135,17 @@ class LanguageModel(Trained[WordsRuntime]):
         check_valid(chosen, valid, cluster)
         home = Home(out)
         options = TrainOptions(
-            out=home.path, preset=name, resume=resume, restart=restart, overwrite=overwrite,
-            checkpoint_seconds=checkpoint_seconds, baseline=baseline, started=started,
-            tensorboard=None if tensorboard is None else Path(tensorboard), given=frozenset(settings),
-        )  # fmt: skip
+            out=home.path,
+            preset=name,
+            resume=resume,
+            restart=restart,
+            overwrite=overwrite,
+            checkpoint_seconds=checkpoint_seconds,
+            baseline=baseline,
+            started=started,
+            tensorboard=None if tensorboard is None else Path(tensorboard),
+            given=frozenset(settings),
+        )
         check_can_begin(options)
         corpus = corpus_of(source, text)
         valid_corpus = None if valid is None else corpus_of(valid, text, part="valid")
@@ -125,14 +154,25 @@ class LanguageModel(Trained[WordsRuntime]):
             shown(verbose, listener) as show,
             nothing_to_resume(is_temporary=out is None),
         ):
-            is_free = preset is None and continued is None and "minutes" in settings and chosen.minutes > 0
+            is_free = (
+                preset is None
+                and continued is None
+                and "minutes" in settings
+                and chosen.minutes > 0
+            )
             if is_free or show is not silent:
                 words = show_text(corpus, chosen, started, show)
             if is_free:
                 chosen, name = settings_for(words_preset_for(chosen.minutes, words), settings, None)
-                show(Note(text=f"--preset {name}, for {chosen.minutes:g} minutes for {words:,} words"))
+                show(
+                    Note(
+                        text=f"--preset {name}, for {chosen.minutes:g} minutes for {words:,} words"
+                    )
+                )
             options = replace(options, preset=name, listener=show)
-            train_words(corpus, chosen, options, valid=valid_corpus, workers=others, continued=continued)
+            train_words(
+                corpus, chosen, options, valid=valid_corpus, workers=others, continued=continued
+            )
         return cls(home, WordsRuntime(home.path))
 
     @classmethod
@@ -141,7 +181,9 @@ class LanguageModel(Trained[WordsRuntime]):
         return cls(Home(runtime.path), runtime)
 
     @overload
-    def next(self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0) -> list[Candidate]: ...  # type: ignore[overload-overlap]
+    def next(  # type: ignore[overload-overlap]
+        self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0
+    ) -> list[Candidate]: ...
     @overload
     def next(  # type: ignore[overload-overlap]
         self, text: list[str], k: int = 5, *, unfinished: bool = False, cache: int = 0
@@ -158,17 +200,22 @@ class LanguageModel(Trained[WordsRuntime]):
         Args:
             text: the text so far; a list gives a list, an iterator an iterator.
             k: number of words.
-            unfinished: the last word of the text may be unfinished: return the words that begin with it
-                ("the obsta": obstacle), with their probabilities among these words.
-            cache: words of the text in a continuous cache: words just used are more probable; 0: none.
+            unfinished: the last word of the text may be unfinished: return the words that begin
+                with it ("the obsta": obstacle), with their probabilities among these words.
+            cache: words of the text in a continuous cache: words just used are more probable; 0:
+                none.
 
         Raises:
             DataError: the article's network needs three words of its vocabulary.
         """
-        return _each(text, lambda one: self._runtime.next(one, k, unfinished=unfinished, cache=cache))
+        return _each(
+            text, lambda one: self._runtime.next(one, k, unfinished=unfinished, cache=cache)
+        )
 
     @overload
-    def complete(self, text: str, *, stream: Literal[False] = False, **how: Unpack[Completion]) -> str: ...  # type: ignore[overload-overlap]
+    def complete(  # type: ignore[overload-overlap]
+        self, text: str, *, stream: Literal[False] = False, **how: Unpack[Completion]
+    ) -> str: ...
     @overload
     def complete(  # type: ignore[overload-overlap]
         self, text: list[str], *, stream: Literal[False] = False, **how: Unpack[Completion]
@@ -196,7 +243,9 @@ class LanguageModel(Trained[WordsRuntime]):
         return _each(text, lambda one: "".join(self._runtime.complete(one, **how)))
 
     @overload
-    def continuations(self, text: str, n: int = 1, **how: Unpack[Completion]) -> list[Continuation]: ...  # type: ignore[overload-overlap]
+    def continuations(  # type: ignore[overload-overlap]
+        self, text: str, n: int = 1, **how: Unpack[Completion]
+    ) -> list[Continuation]: ...
     @overload
     def continuations(  # type: ignore[overload-overlap]
         self, text: list[str], n: int = 1, **how: Unpack[Completion]
@@ -210,9 +259,9 @@ class LanguageModel(Trained[WordsRuntime]):
     ) -> list[Continuation] | list[list[Continuation]] | Iterator[list[Continuation]]:
         """Return `n` continuations, each with its words and their log-probabilities.
 
-        A log-probability is the model's own, in nats, before temperature and filters. With `alternatives=k` a
-        word has the k most probable words in its place. `finished` is the reason of the end: "stop" or
-        "length".
+        A log-probability is the model's own, in nats, before temperature and filters. With
+        `alternatives=k` a word has the k most probable words in its place. `finished` is the reason
+        of the end: "stop" or "length".
 
         Args:
             text: the prompt; a list gives a list, an iterator an iterator.
@@ -226,7 +275,8 @@ class LanguageModel(Trained[WordsRuntime]):
         return _each(text, lambda one: self._runtime.continuations(one, n, **how))
 
     def score(self, text: str | Path | Iterable[str], *, cache: int = 0) -> Score:
-        """Return the log-probability of a text, its perplexity, bits per character and bits per byte.
+        """Return the log-probability of a text, its perplexity, bits per character and bits per
+        byte.
 
         Args:
             text: a text, lines of one, or the `Path` of a file of any size.
@@ -242,18 +292,22 @@ class LanguageModel(Trained[WordsRuntime]):
             with open_text(text) as source:
                 return self._runtime.score(read_lines(source), cache=cache)
         if isinstance(text, str) and len(text) < 256 and Path(text).is_file():
-            what = f"the text '{text}' is scored, not the file of this name; for the file give a Path"
+            what = (
+                f"the text '{text}' is scored, not the file of this name; for the file give a Path"
+            )
             warnings.warn(what, stacklevel=2)
         return self._runtime.score([text] if isinstance(text, str) else _checked(text), cache=cache)
 
     def evaluate(self, data: object, *, text: str | None = None, cache: int = 0) -> dict[str, Any]:
-        """Return the metrics of `foretell evaluate`: perplexity, bits per character and byte, counts.
+        """Return the metrics of `foretell evaluate`: perplexity, bits per character and byte,
+        counts.
 
-        Where tokens are words also top1_accuracy, top3_accuracy and keystrokes_saved, and `suggestions`, with
-        those of each part of the model and their intervals.
+        Where tokens are words also top1_accuracy, top3_accuracy and keystrokes_saved, and
+        `suggestions`, with those of each part of the model and their intervals.
 
         Args:
-            data: text not used in training, of the kinds that `train` takes ("imdb": its test reviews).
+            data: text not used in training, of the kinds that `train` takes ("imdb": its test
+                reviews).
             text: the text column of a table; None: chosen where it is clear.
             cache: words of the text in a continuous cache; 0: none.
 
@@ -277,7 +331,9 @@ Answer = TypeVar("Answer")
 def _each(
     text: str | Iterable[str], ask: Callable[[str], Answer]
 ) -> Answer | list[Answer] | Iterator[Answer]:
-    """Return the answer to one text, a list of answers to a list, an iterator of them to other texts."""
+    """Return the answer to one text, a list of answers to a list, an iterator of them to other
+    texts.
+    """
     if isinstance(text, str):
         return ask(text)
     answers = map(ask, _checked(text))
@@ -285,7 +341,9 @@ def _each(
 
 
 def _checked(texts: Iterable[str]) -> Iterable[str]:
-    """Return texts of a list, an array or a column, or an iterator; DataError: a table, or no text."""
+    """Return texts of a list, an array or a column, or an iterator; DataError: a table, or no
+    text.
+    """
     return texts if isinstance(texts, Iterator) else texts_of(texts, where="text")
 
 

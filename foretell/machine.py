@@ -1,4 +1,6 @@
-"""What this machine has: usable processors, optional packages, and the content of files by its SHA-256."""
+"""What this machine has: usable processors, optional packages, and the content of files by its
+SHA-256.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ def require(packages: Sequence[str], needed_by: str, extra: str) -> None:
         extra: of foretell that installs them.
 
     Raises:
-        MissingExtraError: one of the packages is not installed; `fix` is the command that installs it.
+        MissingExtraError: one of the packages is not installed; `fix` is the command that installs
+            it.
     """
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
@@ -43,7 +46,8 @@ def require_training() -> None:
     """Check that a model can be trained and saved here, without importing anything.
 
     Raises:
-        MissingExtraError: one of the packages is not installed; `fix` is the command that installs it.
+        MissingExtraError: one of the packages is not installed; `fix` is the command that installs
+            it.
     """
     require(("tensorflow", "keras", "onnx"), "training", "train")
 

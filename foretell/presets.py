@@ -11,43 +11,120 @@ from foretell.readable import did_you_mean
 
 WORDS_PRESETS: dict[str, WordsSettings] = {
     "base": WordsSettings(
-        network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=256, units=256,
-        layers=1, window=35, streams=16, dropout=0.2, learning_rate=20.0,
-        epochs=8, valid_fraction=0.05, patience=2, min_steps=240, kneser_ney=True,
+        network="lstm",
+        tokens="words",
+        lowercase=False,
+        vocabulary=20_000,
+        embedding_size=256,
+        units=256,
+        layers=1,
+        window=35,
+        streams=16,
+        dropout=0.2,
+        learning_rate=20.0,
+        epochs=8,
+        valid_fraction=0.05,
+        patience=2,
+        min_steps=240,
+        kneser_ney=True,
     ),
     "best": WordsSettings(
-        network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=640, units=640,
-        layers=1, window=35, streams=16, dropout=0.5, word_dropout=0.1, learning_rate=20.0,
-        epochs=40, valid_fraction=0.05, patience=5, min_steps=240, kneser_ney=True, minutes=60.0,
+        network="lstm",
+        tokens="words",
+        lowercase=False,
+        vocabulary=20_000,
+        embedding_size=640,
+        units=640,
+        layers=1,
+        window=35,
+        streams=16,
+        dropout=0.5,
+        word_dropout=0.1,
+        learning_rate=20.0,
+        epochs=40,
+        valid_fraction=0.05,
+        patience=5,
+        min_steps=240,
+        kneser_ney=True,
+        minutes=60.0,
     ),
     "article": WordsSettings(
-        network="article", tokens="white-space", lowercase=False, vocabulary=1_000_000, units=512, layers=2,
-        window=3, streams=1, dropout=0.0, learning_rate=0.001, iterations=50_000, valid_fraction=0.0, patience=0,
+        network="article",
+        tokens="white-space",
+        lowercase=False,
+        vocabulary=1_000_000,
+        units=512,
+        layers=2,
+        window=3,
+        streams=1,
+        dropout=0.0,
+        learning_rate=0.001,
+        iterations=50_000,
+        valid_fraction=0.0,
+        patience=0,
     ),
-}  # fmt: skip
+}
 
 _BASE = LabelsSettings(
-    network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400, dropout=0.4,
-    learning_rate=0.5, epochs=8, patience=4, min_steps=600, max_steps=3_600, linear=True,
-    folds=5, minutes=15.0,
-)  # fmt: skip
+    network="bilstm",
+    tokens="words",
+    vocabulary=30_000,
+    embedding_size=100,
+    units=64,
+    length=400,
+    dropout=0.4,
+    learning_rate=0.5,
+    epochs=8,
+    patience=4,
+    min_steps=600,
+    max_steps=3_600,
+    linear=True,
+    folds=5,
+    minutes=15.0,
+)
 
 LABELS_PRESETS: dict[str, LabelsSettings] = {
     "quick": replace(
-        _BASE, vocabulary=20_000, embedding_size=64, units=32, length=200, learning_rate=1.0, epochs=5,
-        patience=3, max_steps=2_400, minutes=1.5,
+        _BASE,
+        vocabulary=20_000,
+        embedding_size=64,
+        units=32,
+        length=200,
+        learning_rate=1.0,
+        epochs=5,
+        patience=3,
+        max_steps=2_400,
+        minutes=1.5,
     ),
     "base": _BASE,
     "best": replace(_BASE, embedding_size=128, units=128, max_steps=0, minutes=60.0),
     "article": LabelsSettings(
-        network="article", tokens="keras", vocabulary=996, embedding_size=50, units=100, length=200,
-        dropout=0.2, learning_rate=0.001, epochs=10, valid_fraction=0.0, patience=0,
+        network="article",
+        tokens="keras",
+        vocabulary=996,
+        embedding_size=50,
+        units=100,
+        length=200,
+        dropout=0.2,
+        learning_rate=0.001,
+        epochs=10,
+        valid_fraction=0.0,
+        patience=0,
     ),
     "cnn-lstm": LabelsSettings(
-        network="cnn-lstm", tokens="keras", vocabulary=996, embedding_size=50, units=100, length=200,
-        dropout=0.2, learning_rate=0.001, epochs=6, valid_fraction=0.05, patience=2,
+        network="cnn-lstm",
+        tokens="keras",
+        vocabulary=996,
+        embedding_size=50,
+        units=100,
+        length=200,
+        dropout=0.2,
+        learning_rate=0.001,
+        epochs=6,
+        valid_fraction=0.05,
+        patience=2,
     ),
-}  # fmt: skip
+}
 
 PRESETS: dict[Job, Mapping[str, Settings]] = {"words": WORDS_PRESETS, "labels": LABELS_PRESETS}
 DEFAULT_PRESET = "base"
@@ -56,14 +133,14 @@ DEFAULT_PRESET = "base"
 def labels_preset_for(minutes: float) -> str:
     """Return the labels preset for a time limit in minutes.
 
-    `best` is never chosen: its network is twice as wide as that of `base` and takes twice the time, for a small
-    gain (docs/benchmarks.md).
+    `best` is never chosen: its network is twice as wide as that of `base` and takes twice the time,
+    for a small gain (docs/benchmarks.md).
     """
     return "quick" if minutes < 5 else "base"
 
 
-# Two cores train `best` for some fifteen epochs on a corpus of this many words per minute. With fewer epochs its
-# high dropout, which prevents overfitting, only slows training down.
+# Two cores train `best` for some fifteen epochs on a corpus of this many words per minute. With
+# fewer epochs its high dropout, which prevents overfitting, only slows training down.
 _WORDS_PER_MINUTE = 30_000
 
 
@@ -73,7 +150,9 @@ def words_preset_for(minutes: float, words: int) -> str:
 
 
 def changed(job: Job, settings: Settings, name: str) -> frozenset[str]:
-    """Return the names of the settings that differ from those of a preset; none where it does not exist."""
+    """Return the names of the settings that differ from those of a preset; none where it does not
+    exist.
+    """
     before = to_dict(PRESETS[job].get(name, settings))
     return frozenset(key for key, value in to_dict(settings).items() if value != before[key])
 

@@ -1,7 +1,7 @@
 """The progress of a training for people: a moving bar in terminals and notebooks, lines elsewhere.
 
-Each view is a listener of training events and a context manager, and writes to stderr. A stderr that nobody
-reads any more stops the lines, never the training.
+Each view is a listener of training events and a context manager, and writes to stderr. A stderr
+that nobody reads any more stops the lines, never the training.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def write_stderr(text: str) -> None:
 
 
 class PlainView:
-    """A listener that writes lines to stderr: notes, the end of each epoch, every ten seconds the step."""
+    """A listener that writes lines to stderr: notes, the end of each epoch, every ten seconds the
+    step.
+    """
 
     def __init__(self) -> None:
         self._shown = time.monotonic()
@@ -70,15 +72,18 @@ class PlainView:
 
 
 class LiveView(PlainView):
-    """A listener that keeps one line with a bar at the bottom, in a terminal or a notebook, and writes lines
-    above it.
+    """A listener that keeps one line with a bar at the bottom, in a terminal or a notebook, and
+    writes lines above it.
 
     A carriage return goes back to the beginning of the line in both.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._done, self._before, self._status, self._moved = 0.0, 0.0, "", 0.0
+        self._done = 0.0
+        self._before = 0.0
+        self._status = ""
+        self._moved = 0.0
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Stage):
@@ -92,7 +97,8 @@ class LiveView(PlainView):
             super().__call__(event)
 
     def _move(self, done: float, what: str) -> None:
-        self._done, self._moved = done, time.monotonic()
+        self._done = done
+        self._moved = time.monotonic()
         full = round(done * _BAR)
         line = f"{'━' * full}{'╺' * (_BAR - full)} {done:4.0%}  {visible(what)}"
         self._write(line[: shutil.get_terminal_size().columns - 1])
@@ -114,17 +120,20 @@ class LiveView(PlainView):
 
 
 def view() -> PlainView:
-    """Return the view for this process: a bar in a notebook or a terminal, plain lines elsewhere."""
+    """Return the view for this process: a bar in a notebook or a terminal, plain lines
+    elsewhere.
+    """
     return LiveView() if _is_notebook() or sys.stderr.isatty() else PlainView()
 
 
 @contextmanager
 def shown(verbose: int | None, listener: Listener | None = None) -> Iterator[Listener]:
-    """Yield a listener that shows events while the context is open, and passes them on to `listener`.
+    """Yield a listener that shows events while the context is open, and passes them on to
+    `listener`.
 
     Args:
-        verbose: None shows a bar in terminals and notebooks; 0 shows nothing; 1 or more also writes lines
-            elsewhere.
+        verbose: None shows a bar in terminals and notebooks; 0 shows nothing; 1 or more also writes
+            lines elsewhere.
         listener: another listener, or None.
     """
     also = listener or silent
@@ -154,7 +163,10 @@ def describe(event: Event) -> str:
     if isinstance(event, Stage):
         return f"{event.name} …"
     if isinstance(event, Progress):
-        return f"epoch {event.epoch}/{event.epochs}  step {event.step:,}/{event.steps:,}  {_metrics(event)}"
+        return (
+            f"epoch {event.epoch}/{event.epochs}  step {event.step:,}/{event.steps:,}  "
+            f"{_metrics(event)}"
+        )
     if isinstance(event, EpochDone):
         # Of many epochs, a part has a line.
         is_shown = event.epoch % math.ceil(event.epochs / _MAX_EPOCH_LINES) == 0
@@ -163,7 +175,8 @@ def describe(event: Event) -> str:
 
 
 def _metrics(event: Progress) -> str:
-    accuracy, speed = f"accuracy {percent(event.accuracy)}", f"{event.speed:,.0f} {event.unit}/s"
+    accuracy = f"accuracy {percent(event.accuracy)}"
+    speed = f"{event.speed:,.0f} {event.unit}/s"
     parts = [f"training loss {event.loss:.3f}", accuracy, speed]
     if event.seconds_left is not None:
         parts.append(f"{duration(event.seconds_left)} left")
@@ -173,7 +186,9 @@ def _metrics(event: Progress) -> str:
 
 
 def _epoch(event: EpochDone) -> str:
-    line = f"epoch {event.epoch}/{event.epochs}  step {event.step:,}  training loss {event.loss:.3f}"
+    line = (
+        f"epoch {event.epoch}/{event.epochs}  step {event.step:,}  training loss {event.loss:.3f}"
+    )
     line += f"  accuracy {percent(event.accuracy)}"
     if event.valid_loss is not None:
         line += f"  validation: loss {event.valid_loss:.3f}"
@@ -183,7 +198,9 @@ def _epoch(event: EpochDone) -> str:
 
 
 def _is_watched() -> bool:
-    """Whether somebody sees the progress: in a notebook or a terminal, and not in a process of many."""
+    """Whether somebody sees the progress: in a notebook or a terminal, and not in a process of
+    many.
+    """
     if multiprocessing.parent_process() is not None or sys.stderr is None:
         return False
     return _is_notebook() or sys.stderr.isatty()

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import SupportsFloat
 
-# Control characters but tab and newline, the embeddings and isolates that reverse the text around them, and
-# lone surrogates, which no terminal can show.
+# Control characters but tab and newline, the embeddings and isolates that reverse the text around
+# them, and lone surrogates, which no terminal can show.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 # The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
@@ -31,8 +31,8 @@ def duration(seconds: float) -> str:
 
 
 def json_line(value: object) -> str:
-    """Return a value as JSON on one line: NumPy's and decimal numbers as numbers, NaN and infinity as null,
-    dates as text."""
+    """Return a value as JSON on one line: NumPy's and decimal numbers as numbers, NaN and infinity
+    as null, dates as text."""
 
     def plain(each: object) -> float | str:
         return float(each) if isinstance(each, SupportsFloat) else str(each)
@@ -91,7 +91,8 @@ def pairs(rows: Iterable[tuple[str, str]], indent: int = 2) -> str:
 
 
 def visible(text: str) -> str:
-    """Return `text` with each control character replaced by one that can be seen; newline and tab stay.
+    """Return `text` with each control character replaced by one that can be seen; newline and tab
+    stay.
 
     Texts, labels and file names may hold control sequences of terminals.
     """

@@ -46,7 +46,8 @@ class Trained(Generic[Runtime]):
 
         Args:
             path: the model directory, or `hf://owner/name[@revision]`.
-            threads: batches computed at the same time; None: the processors of this process, at most 4.
+            threads: batches computed at the same time; None: the processors of this process, at
+                most 4.
 
         Raises:
             ArtifactError: it cannot be trusted (each reason has its own subclass).
@@ -62,8 +63,8 @@ class Trained(Generic[Runtime]):
     def report(self) -> Report:
         """Return the report of the training: metrics, curves and calibration, as HTML.
 
-        A notebook shows it. `report().path` is the file that the training wrote, `report().save(path)` writes
-        a copy.
+        A notebook shows it. `report().path` is the file that the training wrote,
+        `report().save(path)` writes a copy.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -72,19 +73,28 @@ class Trained(Generic[Runtime]):
         return report_of(model.directory, model.metrics)
 
     def export(
-        self, format: Format = "onnx", path: str | Path | None = None, *, int8: bool = False,
-        data: object = None, max_loss: float = 0.01, runtime: str | Path | None = None,
-    ) -> Exported:  # fmt: skip
-        """Write the model as a folder for another program, and compare its answers with this model's.
+        self,
+        format: Format = "onnx",
+        path: str | Path | None = None,
+        *,
+        int8: bool = False,
+        data: object = None,
+        max_loss: float = 0.01,
+        runtime: str | Path | None = None,
+    ) -> Exported:
+        """Write the model as a folder for another program, and compare its answers with this
+        model's.
 
         Args:
-            format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the browser).
+            format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the
+                browser).
             path: the folder to write; None: the name of the model directory and of the format.
             int8: store the weights in 8 bits, those of a language model in 12. Needs `data`.
-            data: what to compare the answers on: labelled texts, as `fit` takes them without `y`, or text, as
-                `LanguageModel.train` takes it.
+            data: what to compare the answers on: labelled texts, as `fit` takes them without `y`,
+                or text, as `LanguageModel.train` takes it.
             max_loss: the maximum loss of accuracy by `int8`, 0 to 1.
-            runtime: for "web", the npm package onnxruntime-web as a file; None: it is downloaded once.
+            runtime: for "web", the npm package onnxruntime-web as a file; None: it is downloaded
+                once.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -108,7 +118,8 @@ class Trained(Generic[Runtime]):
         )
 
     def to_keras(self) -> keras.Model:
-        """Return the network alone as a Keras model, with its weights; see `foretell.networks.keras_model`.
+        """Return the network alone as a Keras model, with its weights; see
+        `foretell.networks.keras_model`.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -125,7 +136,8 @@ class Trained(Generic[Runtime]):
         return keras_model(model)
 
     def save(self, path: str | Path) -> None:
-        """Write the model directory to `path`, whole or not at all; an older model there is replaced.
+        """Write the model directory to `path`, whole or not at all; an older model there is
+        replaced.
 
         Labels keep their type: numbers, booleans and text; dates become text.
 
@@ -155,16 +167,24 @@ def directory_of(model: str | Path | Trained[LabelsRuntime] | Trained[WordsRunti
 
 
 def show_examples(
-    examples: Examples, notes: Iterable[str], split: Split, settings: LabelsSettings, listener: Listener
+    examples: Examples,
+    notes: Iterable[str],
+    split: Split,
+    settings: LabelsSettings,
+    listener: Listener,
 ) -> None:
-    """Show what the data of a training are, and notes on them. Counting takes time: only to a listener."""
+    """Show what the data of a training are, and notes on them. Counting takes time: only to a
+    listener.
+    """
     if listener is silent:
         return
-    counts, more = [], list(split.notes)
+    counts = []
+    more = list(split.notes)
     if len(examples):
         tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
         survey = survey_examples(examples, split, tokens=tokens)
-        counts, more = [str(survey)], survey.notes
+        counts = [str(survey)]
+        more = survey.notes
     for note in (*counts, *notes, *(split.valid.notes if split.valid else ()), *more):
         listener(Note(text=note))
 

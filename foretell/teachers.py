@@ -36,10 +36,10 @@ def teacher_of(
     """Return what Python code gave as a teacher.
 
     Args:
-        given: an encoder; an array [text, label]; a file or a table that `read_soft` reads; what has
-            `predict_proba` and its labels as `classes_` or `labels`, such as a scikit-learn estimator or a
-            SetFit model; or what has `encode` or `embed`, such as a model of sentence-transformers, model2vec
-            or fastembed.
+        given: an encoder; an array [text, label]; a file or a table that `read_soft` reads; what
+            has `predict_proba` and its labels as `classes_` or `labels`, such as a scikit-learn
+            estimator or a SetFit model; or what has `encode` or `embed`, such as a model of
+            sentence-transformers, model2vec or fastembed.
         texts: the unlabelled texts, which the rows of an array belong to.
         labels: of the training texts, sorted, which the columns of an array belong to.
         text: the name of a table's text column.
@@ -48,7 +48,8 @@ def teacher_of(
         SettingsError: something else, or a classifier that does not name its labels.
         DataError: as `read_soft` and `answered`.
     """
-    name, names = type(given).__name__, list(labels)
+    name = type(given).__name__
+    names = list(labels)
     if given is None or isinstance(given, Answering | SentenceEncoder):
         return given
     if isinstance(given, str | Path) or has_columns(given):
@@ -60,14 +61,21 @@ def teacher_of(
         classes = np.asarray(next((each for each in found if each is not None), ()))
         names = list(map(label_name, classes.tolist()))
     if (is_array or answers) and (len(names) < 2 or len(set(names)) < len(names)):
-        expected, found_labels = "a teacher that names its labels, each once", listed(names) or "none"
-        fix = "set its attribute labels, in the order of its columns, or give a table with a column for each"
-        raise SettingsError(expected=expected, found=found_labels, where=f"teacher ({name})", fix=fix)
+        expected = "a teacher that names its labels, each once"
+        found_labels = listed(names) or "none"
+        fix = (
+            "set its attribute labels, in the order of its columns, or give a table with a "
+            "column for each"
+        )
+        raise SettingsError(
+            expected=expected, found=found_labels, where=f"teacher ({name})", fix=fix
+        )
     if is_array:
         return answered(texts, given, names, "teacher")
     if answers:
         digest = hashlib.sha256("\n".join([name, *names]).encode()).hexdigest()
-        is_estimator, kind = hasattr(given, "get_params") and hasattr(given, "fit"), dtype_type(classes)
+        is_estimator = hasattr(given, "get_params") and hasattr(given, "fit")
+        kind = dtype_type(classes)
 
         def refitted(texts: list[str], labels: list[str], others: list[str]) -> Float64s:
             from sklearn.base import clone
@@ -79,13 +87,20 @@ def teacher_of(
             return found
 
         return Answering(
-            name, names, given.predict_proba, digest, kind, is_estimator=is_estimator,
+            name,
+            names,
+            given.predict_proba,
+            digest,
+            kind,
+            is_estimator=is_estimator,
             # A classifier of foretell's takes minutes to train.
             refitted=refitted if is_estimator and not isinstance(given, Trained) else None,
-        )  # fmt: skip
+        )
     encode = getattr(given, "encode", None) or getattr(given, "embed", None)
     if encode is None:
-        expected = "a teacher: a folder, an array [text, label], or what has predict_proba or encode"
+        expected = (
+            "a teacher: a folder, an array [text, label], or what has predict_proba or encode"
+        )
         raise SettingsError(expected=expected, found=f"{name}, which has neither", where="teacher")
     return OutsideEncoder(name, encode)
 
@@ -95,7 +110,8 @@ def _is_array(given: object) -> bool:
 
 
 def opened_teacher(given: object, listener: Listener) -> object:
-    """Return the encoder of a folder or an address on the Hub, whose commit is noted; else what was given.
+    """Return the encoder of a folder or an address on the Hub, whose commit is noted; else what was
+    given.
 
     Raises:
         ArtifactError: no sentence encoder that foretell can use.
@@ -104,7 +120,9 @@ def opened_teacher(given: object, listener: Listener) -> object:
         return given
     if not is_address(given) and (existing(given) / CONFIG).exists():
         fix = f"give foretell.load({str(given)!r})"
-        raise SettingsError(expected="a teacher", found="a model directory", where="teacher", fix=fix)
+        raise SettingsError(
+            expected="a teacher", found="a model directory", where="teacher", fix=fix
+        )
     encoder = SentenceEncoder.open(local_encoder(given))
     if is_address(given):
         listener(Note(text=f"teacher: {encoder.name}"))
@@ -114,7 +132,8 @@ def opened_teacher(given: object, listener: Listener) -> object:
 def with_teacher(
     given: Any, data: EstimatorData, unlabelled: Any, text: str | None
 ) -> tuple[EstimatorData, list[str], AnyTeacher | None]:
-    """Return the arguments of `fit`, with the teacher's type of labels where no text has one; texts; teacher.
+    """Return the arguments of `fit`, with the teacher's type of labels where no text has one;
+    texts; teacher.
 
     `given` is as for `teacher_of`; the others are arguments of `fit`.
     """

@@ -12,20 +12,20 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 class TextClassifier(Classifier, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Learns to label texts: a scikit-learn classifier whose X is texts.
 
-    Every parameter but `preset` and `verbose` is a field of `LabelsSettings`; None means the preset's value.
-    `preset` None is "base", with `minutes` one that fits the time, or where `fit` continues a classifier,
-    that one's own settings.
-    `verbose` None shows the progress in terminals and notebooks, 0 nothing, 1 also writes lines elsewhere.
-    Training needs the extra `foretell[train]`; a fitted classifier, a pickled one included, predicts without
-    TensorFlow.
+    Every parameter but `preset` and `verbose` is a field of `LabelsSettings`; None means the
+    preset's value. `preset` None is "base", with `minutes` one that fits the time, or where `fit`
+    continues a classifier, that one's own settings.
+    `verbose` None shows the progress in terminals and notebooks, 0 nothing, 1 also writes lines
+    elsewhere. Training needs the extra `foretell[train]`; a fitted classifier, a pickled one
+    included, predicts without TensorFlow.
 
-    List in, list out; iterator in, iterator out; array in, array out. One text and a batch give the same
-    numbers.
+    List in, list out; iterator in, iterator out; array in, array out. One text and a batch give the
+    same numbers.
 
     Attributes:
         classes_: the labels, [label]: sorted, or in the order of a table's columns.
-        metrics_: the metrics of the training, on texts that it has not seen; `not_measured` says why there
-            are none.
+        metrics_: the metrics of the training, on texts that it has not seen; `not_measured` says
+            why there are none.
     """
 
     def __getstate__(self) -> dict[str, object]:

@@ -1,4 +1,6 @@
-"""Small models with random weights, and changes to their directories. No training, so no TensorFlow."""
+"""Small models with random weights, and changes to their directories. No training, so no
+TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ from foretell.text.spacing import Spacing
 from foretell.text.tokenizer import Tokenizer
 
 TEXT = (
-    "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment , to action"
+    "the mind adapts and converts to its own purposes the obstacle to our acting . the "
+    "impediment , to action"
 )
 MANY = 1000
 """More words than any text here has."""
@@ -43,8 +46,9 @@ def random_model(
 
     Args:
         vocabulary: words of its tokenizer, at most; None: as many as the network's.
-        scale: standard deviation of the weights; None: 0.5, far enough from uniform answers, and 0.1 for wide
-            layers, which are chaotic with larger weights: rounding errors would grow from step to step.
+        scale: standard deviation of the weights; None: 0.5, far enough from uniform answers, and
+            0.1 for wide layers, which are chaotic with larger weights: rounding errors would grow
+            from step to step.
         **parts: further fields of the model, such as `linear` and `ensemble`.
     """
     tokenizer = tokenizer_of(settings, text, vocabulary)
@@ -56,7 +60,9 @@ def random_model(
         "preset": "base",
         "settings": settings,
         "tokenizer": tokenizer,
-        "weights": {name: random.normal(0, scale, s).astype(np.float32) for name, s in shapes.items()},
+        "weights": {
+            name: random.normal(0, scale, s).astype(np.float32) for name, s in shapes.items()
+        },
         "labels": labels,
     }
     return Model(**{**fields, **parts})
@@ -88,18 +94,26 @@ def tokenizer_of(
     )
 
 
-def kneser_ney_parts(settings: WordsSettings, text: str, weights: tuple[float, ...]) -> dict[str, Any]:
+def kneser_ney_parts(
+    settings: WordsSettings, text: str, weights: tuple[float, ...]
+) -> dict[str, Any]:
     """Return a Kneser–Ney model of a text and its interpolation weights, as parts of a model."""
     from foretell.training.words.kneser_ney_fit import count
 
     tokenizer = tokenizer_of(settings, text)
-    ids = [id for line in text.split("\n") for id in [*tokenizer.encode(line), tokenizer.end_of_line]]
+    ids = [
+        id for line in text.split("\n") for id in [*tokenizer.encode(line), tokenizer.end_of_line]
+    ]
     model: KneserNey = count(np.array(ids, np.int32), tokenizer.size, order=len(weights)).model
     return {"kneser_ney": model, "interpolation": Interpolation(weights)}
 
 
-def random_linear_model(size: int, n_columns: int, *, longest: int = LONGEST, seed: int = 3) -> LinearModel:
-    """Return a linear model of every word and pair, and 40 triples, of ids below `size`: random weights."""
+def random_linear_model(
+    size: int, n_columns: int, *, longest: int = LONGEST, seed: int = 3
+) -> LinearModel:
+    """Return a linear model of every word and pair, and 40 triples, of ids below `size`: random
+    weights.
+    """
     random = np.random.default_rng(seed)
     keys = np.arange(2, size)
     by_length = [keys]
@@ -109,7 +123,9 @@ def random_linear_model(size: int, n_columns: int, *, longest: int = LONGEST, se
         by_length.append(random.choice(extended.ravel(), n, replace=False))
     keys = np.unique(np.concatenate(by_length)).astype(np.int64)
     weights = random.normal(0, 0.3, (len(keys), n_columns)).astype(np.float32)
-    return LinearModel(keys, weights, random.normal(0, 0.3, n_columns).astype(np.float32), size, longest)
+    return LinearModel(
+        keys, weights, random.normal(0, 0.3, n_columns).astype(np.float32), size, longest
+    )
 
 
 def rewrite_json(directory: Path, name: str, change: Callable[[Any], object]) -> None:
@@ -136,8 +152,12 @@ def rewrite_manifest(directory: Path, change: Callable[[Any], object]) -> None:
 
 
 def decoded(tokenizer: Tokenizer, ids: Iterable[int]) -> str:
-    """Return ids as text, without padding and the start of a text; an end of line is a line break."""
+    """Return ids as text, without padding and the start of a text; an end of line is a line
+    break.
+    """
     spacing = Spacing(tokenizer.style)
     hidden = (tokenizer.pad, tokenizer.start, 3 if tokenizer.style == "keras" else None)
-    words = ("\n" if i == tokenizer.end_of_line else tokenizer.word(i) for i in ids if i not in hidden)
+    words = (
+        "\n" if i == tokenizer.end_of_line else tokenizer.word(i) for i in ids if i not in hidden
+    )
     return "".join(map(spacing.piece, words)) + spacing.end()

@@ -2,8 +2,9 @@
 
 In continuous integration a test may skip only for a reason that is listed here.
 
-Everywhere else a skip is a courtesy to a machine without Chromium, Node.js or the full data sets. Where the
-environment variable CI is set, `.ci/run` has installed what it can, so that any other skip hides a test.
+Everywhere else a skip is a courtesy to a machine without Chromium, Node.js or the full data sets.
+Where the environment variable CI is set, `.ci/run` has installed what it can, so that any other
+skip hides a test.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import pytest
 hypothesis.settings.register_profile("foretell", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("foretell")
 
-# `nohup` and shells without job control start a process with signals ignored, and its children inherit
-# that. Tests send these signals to the processes that they start.
+# `nohup` and shells without job control start a process with signals ignored, and its children
+# inherit that. Tests send these signals to the processes that they start.
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -32,7 +33,8 @@ ALLOWED_SKIPS = {
     r"needs (aclImdb_v1\.tar\.gz|ptb\.zip): set FORETELL_DATA": "the full data sets are not in Git",
     r"only Linux|reads Linux's|needs renameat2|sends a POSIX signal|needs /dev/full": "needs another system",
     r"this file system cannot exchange two names": "depends on the file system of the machine",
-    r"the processor has no (tile registers|vector instructions for bfloat16)": "depends on the processor",
+    r"the processor has no (tile registers|vector instructions for bfloat16)": "depends on the "
+    "processor",
 }
 
 
@@ -42,7 +44,9 @@ def is_allowed(reason: str) -> bool:
 
 
 def _unexpected(config: pytest.Config) -> dict[tuple[str, str], int]:
-    """Return how often each file skipped tests for each reason that is not allowed; nothing outside CI."""
+    """Return how often each file skipped tests for each reason that is not allowed; nothing outside
+    CI.
+    """
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     counts: Counter[tuple[str, str]] = Counter()
     if terminal is None or not os.environ.get("CI"):
@@ -62,7 +66,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Name the files and reasons of those skips, and what to do."""
     if not (unexpected := _unexpected(config)):
         return
@@ -70,5 +76,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for (file, reason), count in sorted(unexpected.items()):
         terminalreporter.line(f"{file}: {count} skipped: {reason}")
     terminalreporter.line(
-        "install what is missing in .ci/run, or add the reason to ALLOWED_SKIPS in tests/conftest.py"
+        "install what is missing in .ci/run, or add the reason to ALLOWED_SKIPS in "
+        "tests/conftest.py"
     )

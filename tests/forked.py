@@ -1,7 +1,7 @@
 """Real processes that train, without the seconds in which each would import TensorFlow.
 
-One process for each test process has imported all that a training needs, and forks a child for each training.
-A child has its own pid, signals and exit code, and its stdout and stderr are a file.
+One process for each test process has imported all that a training needs, and forks a child for each
+training. A child has its own pid, signals and exit code, and its stdout and stderr are a file.
 """
 
 from __future__ import annotations
@@ -20,10 +20,19 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 _IMPORTS = (
-    "keras", "tensorflow", "numba", "onnx", "onnxruntime", "sklearn.linear_model",
-    "foretell.artifacts.onnx_graph", "foretell.training.labels.train", "foretell.training.labels.network_fit",
-    "foretell.training.words.train", "foretell.training.words.loop", "foretell.runtime.open",
-)  # fmt: skip
+    "keras",
+    "tensorflow",
+    "numba",
+    "onnx",
+    "onnxruntime",
+    "sklearn.linear_model",
+    "foretell.artifacts.onnx_graph",
+    "foretell.training.labels.train",
+    "foretell.training.labels.network_fit",
+    "foretell.training.words.train",
+    "foretell.training.words.loop",
+    "foretell.runtime.open",
+)
 
 
 class Child:
@@ -37,7 +46,9 @@ class Child:
         self.pid: int = _ask(function=function, arguments=arguments, output=str(output))
 
     def wait(self) -> int:
-        """Return its exit code, once it has ended; after a signal, the negative number of the signal."""
+        """Return its exit code, once it has ended; after a signal, the negative number of the
+        signal.
+        """
         return _ask(pid=self.pid)
 
 
@@ -52,9 +63,17 @@ def _ask(**request: Any) -> Any:
 
 @functools.cache
 def _server() -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     server = subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
 
     def end() -> None:

@@ -50,6 +50,8 @@ class Page(HTMLParser):
     def check_policy(self) -> None:
         """Check that the page loads nothing, and allows its own style alone."""
         digest = base64.b64encode(hashlib.sha256(self.style.encode()).digest()).decode()
-        policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+        policy = (
+            f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+        )
         assert ("content", policy) in self.attributes
         assert "url(" not in self.style

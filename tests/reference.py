@@ -1,4 +1,5 @@
-"""Every network in plain NumPy and float64: the reference for the ONNX graph, and its shortest definition.
+"""Every network in plain NumPy and float64: the reference for the ONNX graph, and its shortest
+definition.
 
 Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000.
 """
@@ -15,7 +16,9 @@ Arrays = dict[str, Array]
 
 
 def run(settings: Settings, weights: Weights, inputs: Arrays) -> Arrays:
-    """Compute a network's outputs from its inputs; names and shapes: see `onnx_graph.build_onnx`."""
+    """Compute a network's outputs from its inputs; names and shapes: see
+    `onnx_graph.build_onnx`.
+    """
     exact = {name: weight.astype(np.float64) for name, weight in weights.items()}
     if isinstance(settings, WordsSettings):
         return (_article_words if settings.follows_article else _words)(settings, exact, inputs)
@@ -36,7 +39,9 @@ def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> Arr
         inputs: Arrays = {"ids": rng.integers(weights["embedding"].shape[0], size=(rows, 5))}
         for k in range(1, settings.layers + 1):
             for state in ("h", "c"):
-                inputs[f"{state}_{k}"] = rng.uniform(-1, 1, (rows, settings.units)).astype(np.float32)
+                inputs[f"{state}_{k}"] = rng.uniform(-1, 1, (rows, settings.units)).astype(
+                    np.float32
+                )
         inputs["rows"] = rng.uniform(-1, 1, (rows, settings.embedding_size)).astype(np.float32)
         return inputs
     assert isinstance(settings, LabelsSettings)
@@ -82,10 +87,13 @@ def _article_words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> 
 
 
 def _words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> Arrays:
-    x, outputs = weights["embedding"][inputs["ids"]], {}
+    x = weights["embedding"][inputs["ids"]]
+    outputs = {}
     for k in range(1, settings.layers + 1):
         state = inputs[f"h_{k}"], inputs[f"c_{k}"]
-        x, outputs[f"h_{k}_out"], outputs[f"c_{k}_out"] = lstm(x, *lstm_weights(weights, f"lstm_{k}"), *state)
+        x, outputs[f"h_{k}_out"], outputs[f"c_{k}_out"] = lstm(
+            x, *lstm_weights(weights, f"lstm_{k}"), *state
+        )
     if "projection/kernel" in weights:
         x = x @ weights["projection/kernel"] + weights["projection/bias"]
     rows = inputs.get("rows", np.zeros((0, x.shape[2])))
@@ -103,20 +111,28 @@ def _lstm_dense(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Ar
 
 
 def _bilstm(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
-    """Return [text, 6 * units]: max, mean and last of both directions over the steps of each text."""
+    """Return [text, 6 * units]: max, mean and last of both directions over the steps of each
+    text.
+    """
     rows = []
     zeros = np.zeros((1, settings.units))
     for ids, length in zip(inputs["ids"], inputs["lengths"], strict=True):
         x = weights["embedding"][ids[:length]][None]
         forward, forward_last, _ = lstm(x, *lstm_weights(weights, "lstm_forward"), zeros, zeros)
-        backward, backward_last, _ = lstm(x[:, ::-1], *lstm_weights(weights, "lstm_backward"), zeros, zeros)
+        backward, backward_last, _ = lstm(
+            x[:, ::-1], *lstm_weights(weights, "lstm_backward"), zeros, zeros
+        )
         both = np.concatenate([forward, backward[:, ::-1]], axis=2)
-        rows.append(np.concatenate([both.max(1), both.mean(1), forward_last, backward_last], axis=1))
+        rows.append(
+            np.concatenate([both.max(1), both.mean(1), forward_last, backward_last], axis=1)
+        )
     return np.concatenate(rows)
 
 
 def convolved(x: Array, kernel: Array, bias: Array, size: int) -> Array:
-    """Convolve x [batch, step, in]; return the maximum of each `size` steps, [batch, position, filter]."""
+    """Convolve x [batch, step, in]; return the maximum of each `size` steps, [batch, position,
+    filter].
+    """
     width, _, filters = kernel.shape
     windows = [x[:, s : s + width].reshape(x.shape[0], -1) for s in range(x.shape[1] - width + 1)]
     y = np.maximum(np.stack(windows, axis=1) @ kernel.reshape(-1, filters) + bias, 0)

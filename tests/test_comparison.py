@@ -27,7 +27,8 @@ class Fixed:
     """A classifier that gives these probabilities [text, label]."""
 
     def __init__(self, probabilities: Any, labels: tuple[str, ...] = ("neg", "pos")) -> None:
-        self._probabilities, self.labels = np.array(probabilities), labels
+        self._probabilities = np.array(probabilities)
+        self.labels = labels
 
     def predict_proba(self, texts: list[str]) -> np.ndarray:
         return self._probabilities[: len(texts)]
@@ -45,20 +46,26 @@ def fixed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("fixed")
 def test_the_metrics_the_test_and_the_texts_that_differ() -> None:
-    a, b = of(0.9, 0.2, 0.3, 0.1, 0.8, 0.4), of(0.8, 0.7, 0.6, 0.2, 0.9, 0.9)
+    a = of(0.9, 0.2, 0.3, 0.1, 0.8, 0.4)
+    b = of(0.8, 0.7, 0.6, 0.2, 0.9, 0.9)
     found = foretell.compare(a, b, TEXTS, LABELS)
     assert (found["texts"], found["a"]["accuracy"], found["b"]["accuracy"]) == (6, 5 / 6, 4 / 6)
     assert found["differences"]["accuracy"]["difference"] == pytest.approx(-1 / 6)
     assert found["mcnemar"] == {"only_a_right": 2, "only_b_right": 1, "p_value": 1.0}
-    assert [tuple(each[key] for key in ("text", "a", "b", "right")) for each in found["differ"]] == [
-        ("dull", "neg", "pos", "a"), ("bad", "neg", "pos", "a"), ("fine", "neg", "pos", "b"),
-    ]  # fmt: skip
+    assert [
+        tuple(each[key] for key in ("text", "a", "b", "right")) for each in found["differ"]
+    ] == [
+        ("dull", "neg", "pos", "a"),
+        ("bad", "neg", "pos", "a"),
+        ("fine", "neg", "pos", "b"),
+    ]
     assert json.loads(json.dumps(found))["differ"][0]["probability_b"] == pytest.approx(0.9)
 
 
 @pytest.mark.usefixtures("fixed")
 def test_three_labels_may_differ_where_neither_is_right() -> None:
-    a, b = Fixed([[0.8, 0.1, 0.1]], ("x", "y", "z")), Fixed([[0.1, 0.8, 0.1]], ("x", "y", "z"))
+    a = Fixed([[0.8, 0.1, 0.1]], ("x", "y", "z"))
+    b = Fixed([[0.1, 0.8, 0.1]], ("x", "y", "z"))
     found = foretell.compare(a, b, ["text"], ["z"])
     assert [each["right"] for each in found["differ"]] == ["neither"]
     assert found["mcnemar"]["p_value"] == 1
@@ -68,7 +75,8 @@ def test_a_classifier_is_compared_as_it_is_in_memory(tmp_path: Any) -> None:
     path = write_random(tmp_path / "model", LabelsSettings(**SMALL), ["neg", "pos"])
     loaded = TextClassifier.load(path)
     assert foretell.compare(path, loaded, (TEXTS, LABELS))["differ"] == []
-    accuracy, probabilities = loaded.score(TEXTS, LABELS), loaded.predict_proba(TEXTS)
+    accuracy = loaded.score(TEXTS, LABELS)
+    probabilities = loaded.predict_proba(TEXTS)
     shutil.rmtree(path)
     other = write_random(path, LabelsSettings(**SMALL, seed=9), ["neg", "pos"])
     frame = pd.DataFrame({"text": TEXTS})
@@ -107,7 +115,9 @@ def test_models_that_cannot_be_compared(tmp_path: Any) -> None:
             foretell.compare(labels, other, (TEXTS, LABELS))
     with pytest.raises(UsageError, match=r"the same labels .*neg, pos\), found neg, odd"):
         foretell.compare(labels, others, (TEXTS, LABELS))
-    with pytest.raises(UsageError, match="b: expected a model directory for labels, or a TextClassifier"):
+    with pytest.raises(
+        UsageError, match="b: expected a model directory for labels, or a TextClassifier"
+    ):
         foretell.compare(labels, of(0.5), (TEXTS, LABELS))
     with pytest.raises(DataError, match=r"the labels of the model \(neg, pos\), found 1, 2"):
         foretell.compare(labels, labels, ["a", "b"], [1, 2])

@@ -1,4 +1,6 @@
-"""Settings check themselves; presets survive JSON; a name that misses is answered with the nearest one."""
+"""Settings check themselves; presets survive JSON; a name that misses is answered with the nearest
+one.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,9 @@ def test_subwords_have_a_vocabulary_of_their_own(job: Job) -> None:
 
 
 @pytest.mark.parametrize(("job", "presets"), [("words", WORDS_PRESETS), ("labels", LABELS_PRESETS)])
-def test_presets_survive_json(job: Job, presets: Mapping[str, WordsSettings | LabelsSettings]) -> None:
+def test_presets_survive_json(
+    job: Job, presets: Mapping[str, WordsSettings | LabelsSettings]
+) -> None:
     for settings in presets.values():
         assert from_dict(job, to_dict(settings)) == settings
 
@@ -83,7 +87,12 @@ def test_the_articles_words_are_pinned() -> None:
 def test_the_articles_labels_are_pinned() -> None:
     article = LABELS_PRESETS["article"]
     assert (article.network, article.tokens, article.vocabulary + 4) == ("article", "keras", 1000)
-    assert (article.length, article.embedding_size, article.units, DENSE_UNITS) == (200, 50, 100, 250)
+    assert (article.length, article.embedding_size, article.units, DENSE_UNITS) == (
+        200,
+        50,
+        100,
+        250,
+    )
     assert (article.batch_size, article.epochs) == (64, 10)
     assert (article.learning_rate, article.dropout) == (0.001, 0.2)
     assert (article.valid_fraction, article.patience, article.min_steps) == (0.0, 0, 1)
@@ -92,5 +101,7 @@ def test_the_articles_labels_are_pinned() -> None:
 
 def test_minutes_and_words_choose_the_words_preset() -> None:
     assert [words_preset_for(*given) for given in ((20, 600_000), (20, 600_001), (19, 100))] == [
-        "best", "base", "base"
-    ]  # fmt: skip
+        "best",
+        "base",
+        "base",
+    ]

@@ -15,8 +15,13 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.labels import train
 
 SIZES: dict[str, Any] = {
-    "units": 4, "embedding_size": 4, "batch_size": 8, "folds": 0, "epochs": 1, "min_steps": 1,
-}  # fmt: skip
+    "units": 4,
+    "embedding_size": 4,
+    "batch_size": 8,
+    "folds": 0,
+    "epochs": 1,
+    "min_steps": 1,
+}
 ESTIMATOR = TextClassifier("base", verbose=0, **SIZES)
 
 
@@ -32,7 +37,8 @@ def test_no_model_has_seen_what_it_answers(
 ) -> None:
     seen: list[set[str]] = []
     answered: list[set[str]] = []
-    train_labels, predict = train.train_labels, LabelsRuntime.predict_proba
+    train_labels = train.train_labels
+    predict = LabelsRuntime.predict_proba
 
     def spied_train(split: Any, *given: Any, **options: Any) -> Any:
         parts = [split.train, *([] if split.valid is None else [split.valid])]
@@ -57,15 +63,20 @@ def test_no_model_has_seen_what_it_answers(
     assert report["accuracy"] > 0.9
     assert [row["texts"] for row in report["slices"]["values"]] == [10, 10, 9]
     assert {name: row["support"] for name, row in report["labels"].items()} == {
-        "neg": 15, "odd": 0, "pos": 14,
-    }  # fmt: skip
+        "neg": 15,
+        "odd": 0,
+        "pos": 14,
+    }
     assert "a label that no other text has" in capsys.readouterr().err
 
 
 def test_an_estimator_need_not_be_fitted_and_stays_as_it_is() -> None:
     given = examples()
     report = ESTIMATOR.evaluate(given.texts, given.labels, folds=2)
-    assert report["measured_on"] == "answers of 2 models, each to the texts that it was trained without"
+    assert (
+        report["measured_on"]
+        == "answers of 2 models, each to the texts that it was trained without"
+    )
     assert not hasattr(ESTIMATOR, "classes_")
     with pytest.raises(SettingsError, match="folds: expected 2 folds or more, found 1"):
         ESTIMATOR.evaluate(given.texts, given.labels, folds=1)

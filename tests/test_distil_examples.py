@@ -1,4 +1,6 @@
-"""The example programs that distil: a language model behind a local stand-in of its address, and SetFit."""
+"""The example programs that distil: a language model behind a local stand-in of its address, and
+SetFit.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ def example(name: str) -> Any:
 class StandIn(ThreadingHTTPServer):
     """An OpenAI-compatible address whose language model knows the labels.
 
-    It keeps the bodies that it was `asked`; first it makes its `faults`: a status, a content, or seconds.
+    It keeps the bodies that it was `asked`; first it makes its `faults`: a status, a content, or
+    seconds.
     """
 
     def __init__(self) -> None:
@@ -88,7 +91,12 @@ def teacher_at(server: StandIn, **more: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("fault", "message"),
-    [(500, ""), (401, "status 401"), ("no JSON", "expected JSON with a label, found"), (1.0, "timed out")],
+    [
+        (500, ""),
+        (401, "status 401"),
+        ("no JSON", "expected JSON with a label, found"),
+        (1.0, "timed out"),
+    ],
 )
 def test_a_call_that_fails_is_tried_again_and_what_does_not_get_better_is_one_line(
     server: StandIn, fault: Any, message: str, tmp_path: Path
@@ -101,7 +109,10 @@ def test_a_call_that_fails_is_tried_again_and_what_does_not_get_better_is_one_li
         # A busy machine may miss more than one reply.
         assert fault == 1.0 or len(server.asked) == 4
         format = server.asked[0]["response_format"]["json_schema"]
-        assert (format["strict"], format["schema"]["properties"]["label"]["enum"]) == (True, list(LABELS))
+        assert (format["strict"], format["schema"]["properties"]["label"]["enum"]) == (
+            True,
+            list(LABELS),
+        )
     if message:
         server.faults = [fault] * 2
         teacher = teacher_at(server, tries=2, calls=1, timeout=timeout)
@@ -124,12 +135,24 @@ def small_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_language_model_is_distilled(
-    server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: StandIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     small_classifier(monkeypatch)
     texts = csv_of(tmp_path / "texts.csv", {"text": MORE[0]})
     address = f"http://127.0.0.1:{server.server_port}/v1"
-    given = [str(texts), str(tmp_path / "m"), "--address", address, "--name", "stand-in", "--labels", *LABELS]
+    given = [
+        str(texts),
+        str(tmp_path / "m"),
+        "--address",
+        address,
+        "--name",
+        "stand-in",
+        "--labels",
+        *LABELS,
+    ]
     given += ["--price-in", "1", "--price-out", "4"]
     known = csv_of(tmp_path / "known.csv", dict(zip(("text", "label"), LABELLED, strict=True)))
     given += ["--labelled", str(known)]
@@ -165,9 +188,13 @@ def test_setfit_is_distilled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     dataset = types.SimpleNamespace(from_dict=lambda rows: rows)
     monkeypatch.setitem(sys.modules, "datasets", types.SimpleNamespace(Dataset=dataset))
     small_classifier(monkeypatch)
-    labelled = csv_of(tmp_path / "labelled.csv", dict(zip(("text", "label"), LABELLED, strict=True)))
+    labelled = csv_of(
+        tmp_path / "labelled.csv", dict(zip(("text", "label"), LABELLED, strict=True))
+    )
     more = csv_of(tmp_path / "more.csv", {"text": MORE[0]})
-    monkeypatch.setattr(sys, "argv", ["distil_setfit.py", str(labelled), str(more), str(tmp_path / "m")])
+    monkeypatch.setattr(
+        sys, "argv", ["distil_setfit.py", str(labelled), str(more), str(tmp_path / "m")]
+    )
     example("distil_setfit").main()
     assert len(trained[0]["train_dataset"]["text"]) == 48
     assert accuracy(foretell.load(tmp_path / "m"), TEST) > 0.8

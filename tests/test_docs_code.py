@@ -1,4 +1,5 @@
-"""The code of README, docs and an example: every block is checked, and all Python that can run runs.
+"""The code of README, docs and an example: every block is checked, and all Python that can run
+runs.
 
 `test_docs_commands.py` runs the shell commands (soak). README's Python runs in test_readme.py.
 """
@@ -28,13 +29,26 @@ from foretell import presets
 from foretell.cli.app import make_app
 from foretell.cli.entry import read_tokens
 
-# Pages whose Python a test runs: here, in test_docs_commands.py, test_readme.py and tests/hub. article.md
-# compares fragments of programs, some for TensorFlow 1.
+# Pages whose Python a test runs: here, in test_docs_commands.py, test_readme.py and tests/hub.
+# article.md compares fragments of programs, some for TensorFlow 1.
 PYTHON_RUNS = {
-    "README.md", "annotate.md", "article.md", "cluster.md", "continue.md", "data.md", "distil.md",
-    "explain.md", "export.md", "hub.md", "multi-label.md", "outside-knowledge.md", "python.md", "serving.md",
-    "tracking.md", "what-is-an-lstm.md",
-}  # fmt: skip
+    "README.md",
+    "annotate.md",
+    "article.md",
+    "cluster.md",
+    "continue.md",
+    "data.md",
+    "distil.md",
+    "explain.md",
+    "export.md",
+    "hub.md",
+    "multi-label.md",
+    "outside-knowledge.md",
+    "python.md",
+    "serving.md",
+    "tracking.md",
+    "what-is-an-lstm.md",
+}
 LANGUAGES = {"", "nginx", "sh", "python", "json", "js", "text", "{toctree}", "{eval-rst}"}
 
 
@@ -44,8 +58,12 @@ def app() -> App:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_block_is_valid(page: Path, app: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fences = sum(line.strip().startswith("```") for line in page.read_text(encoding="utf-8").splitlines())
+def test_every_block_is_valid(
+    page: Path, app: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fences = sum(
+        line.strip().startswith("```") for line in page.read_text(encoding="utf-8").splitlines()
+    )
     known = sum(len(blocks(page, language)) for language in LANGUAGES)
     assert fences == 2 * known, "a block in another language, which no test checks"
     assert not python_of(page) or page.name in PYTHON_RUNS, "Python that no test runs"
@@ -60,7 +78,9 @@ def test_every_block_is_valid(page: Path, app: App, monkeypatch: pytest.MonkeyPa
             case "json":
                 json.loads(block.text)
             case "sh":
-                shell = subprocess.run(["bash", "-n"], input=block.text, text=True, capture_output=True)
+                shell = subprocess.run(
+                    ["bash", "-n"], input=block.text, text=True, capture_output=True
+                )
                 assert (shell.returncode, shell.stderr) == (0, ""), block.text
                 for command in foretell_commands(block.text):
                     # Every option and every value is one that the command takes.
@@ -80,15 +100,25 @@ def test_the_annotation_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 # Trainings of a second: the code is that of the page, the sizes are not.
 TINY = {
-    "units": 4, "embedding_size": 4, "epochs": 1, "min_steps": 1, "max_steps": 2, "length": 20, "folds": 0,
-}  # fmt: skip
+    "units": 4,
+    "embedding_size": 4,
+    "epochs": 1,
+    "min_steps": 1,
+    "max_steps": 2,
+    "length": 20,
+    "folds": 0,
+}
 ONE_SPLIT = "cv=[(list(range(120)), list(range(120, 200)))]"
 SIZES = {
-    'preset="base"': 'preset="quick"', "train_sizes=[0.25, 0.5, 1.0]": "train_sizes=[0.5, 1.0]",
-    "cv=5": ONE_SPLIT, "cv=2": ONE_SPLIT, "n_permutations=100": "n_permutations=1", "unlabelled=more, ": "",
+    'preset="base"': 'preset="quick"',
+    "train_sizes=[0.25, 0.5, 1.0]": "train_sizes=[0.5, 1.0]",
+    "cv=5": ONE_SPLIT,
+    "cv=2": ONE_SPLIT,
+    "n_permutations=100": "n_permutations=1",
+    "unlabelled=more, ": "",
     "check_labels=True": "check_labels=False",
     "found.label_check.errors[:3]": "found.label_check",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -97,16 +127,22 @@ def tiny_presets(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorflow")
     labels = dataclasses.replace(presets.LABELS_PRESETS["quick"], **TINY)
     monkeypatch.setitem(presets.LABELS_PRESETS, "quick", labels)
-    words = dataclasses.replace(presets.WORDS_PRESETS["base"], embedding_size=4, epochs=1, min_steps=2)
+    words = dataclasses.replace(
+        presets.WORDS_PRESETS["base"], embedding_size=4, epochs=1, min_steps=2
+    )
     monkeypatch.setitem(presets.WORDS_PRESETS, "base", words)
 
 
 def run_page(page: str, sizes: dict[str, str], without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Run the Python of a page, with other sizes, but no block with one of `without`; return its names."""
+    """Run the Python of a page, with other sizes, but no block with one of `without`; return its
+    names.
+    """
     names: dict[str, Any] = {}
     code = [block for block in python_of(DOCS / page) if not any(part in block for part in without)]
     for whole in sizes:
-        assert any(whole in block for block in python_of(DOCS / page)), f"{page} has no {whole!r} any more"
+        assert any(whole in block for block in python_of(DOCS / page)), (
+            f"{page} has no {whole!r} any more"
+        )
     for block in code:
         for whole, small in sizes.items():
             block = block.replace(whole, small)
@@ -167,7 +203,9 @@ def test_a_model_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name, labels in (("january", "ab"), ("february", "bc")):
         rows = [f"{labels[i % 2]}{i % 7} again,{labels[i % 2]}" for i in range(40)]
         Path(f"{name}.csv").write_text("\n".join(["text,label", *rows]))
-        Path(f"{name}.txt").write_text("\n".join(f"{name} has line {i % 9} of text" for i in range(60)))
+        Path(f"{name}.txt").write_text(
+            "\n".join(f"{name} has line {i % 9} of text" for i in range(60))
+        )
     TextClassifier("quick").fit("january.csv", out="january-model")
     LanguageModel.train("january.txt", out="january-notes", units=4)
     names = run_page("continue.md", {})
@@ -196,10 +234,15 @@ def test_the_listener_for_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     mlflow.start_run = nullcontext
     mlflow.log_metrics = lambda numbers, step: logged["metrics"].append((step, numbers))
     mlflow.log_params = logged["params"].append
-    mlflow.log_artifacts = lambda folder, artifact_path: logged["artifacts"].append((folder, artifact_path))
+    mlflow.log_artifacts = lambda folder, artifact_path: logged["artifacts"].append(
+        (folder, artifact_path)
+    )
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
-    source, out = tmp_path / "data.csv", str(tmp_path / "model")
-    source.write_text("text,label\n" + "good food,pos\nbad food,neg\nkind people,pos\na long wait,neg\n" * 10)
+    source = tmp_path / "data.csv"
+    out = str(tmp_path / "model")
+    source.write_text(
+        "text,label\n" + "good food,pos\nbad food,neg\nkind people,pos\na long wait,neg\n" * 10
+    )
     monkeypatch.setattr(sys, "argv", ["mlflow_listener.py", str(source), out])
     program = ROOT / "examples" / "mlflow_listener.py"
     runpy.run_path(str(program), run_name="__main__")
@@ -227,7 +270,8 @@ def test_the_code_about_lstms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     names = run_page("what-is-an-lstm.md", sizes)
     count = names["Counter"]
     assert count(names["praise"].split()) == count(names["blame"].split())
-    of_rnn, of_lstm = names["of_rnn"], names["of_lstm"]
+    of_rnn = names["of_rnn"]
+    of_lstm = names["of_lstm"]
     # The text: "after ten words about 1 % is left, after forty a hundred-millionth".
     assert 0.005 < of_rnn[9] < 0.03
     assert of_rnn[39] < 1e-7

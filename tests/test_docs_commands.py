@@ -1,6 +1,8 @@
-"""The shell commands of README and docs run, page by page, on small files of the names that they use.
+"""The shell commands of README and docs run, page by page, on small files of the names that they
+use.
 
-What a page shows of the service and of clusters runs here too. All of it is soak: several trainings.
+What a page shows of the service and of clusters runs here too. All of it is soak: several
+trainings.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ from foretell.cli.entry import main
 
 pytestmark = pytest.mark.soak
 
-# Lines that cannot run here: they install, need the full IMDB, or run until they are stopped. The service has
-# a test of its own below, and `foretell demo` one in tests/cli/test_demo.py.
+# Lines that cannot run here: they install, need the full IMDB, or run until they are stopped. The
+# service has a test of its own below, and `foretell demo` one in tests/cli/test_demo.py.
 NOT_HERE = re.compile(
-    r"pip install|git clone|^make |imdb|foretell serve|--page|foretell demo|docker|^openssl|^curl|pytest|^ +-"
+    r"pip install|git clone|^make |imdb|foretell serve|--page|foretell "
+    r"demo|docker|^openssl|^curl|pytest|^ +-"
 )
 BIN = Path(sys.executable).parent
 
@@ -65,12 +68,18 @@ def write_files(made: Path) -> None:
     (made / "reviews.csv").write_text("text,label\n" + "".join(reviews()))
     with (made / "reviews.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    (made / "reviews.jsonl").write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in rows))
-    (made / "more.csv").write_text("text\n" + "".join(f"a good or bad film: {n}\n" for n in range(40)))
+    (made / "reviews.jsonl").write_text(
+        "".join(json.dumps({"text": row["text"]}) + "\n" for row in rows)
+    )
+    (made / "more.csv").write_text(
+        "text\n" + "".join(f"a good or bad film: {n}\n" for n in range(40))
+    )
     answers = "".join(f"a good or bad film: {n},0.{9 - n % 9},0.{1 + n % 9}\n" for n in range(40))
     (made / "soft.csv").write_text("text,positive,negative\n" + answers)
     (hints,) = (
-        block for block in blocks(DOCS / "outside-knowledge.md", "text") if "label,text" in block.text
+        block
+        for block in blocks(DOCS / "outside-knowledge.md", "text")
+        if "label,text" in block.text
     )
     renamed = hints.text.replace("pos,", "positive,").replace("neg,", "negative,")
     (made / "hints.csv").write_text(renamed)
@@ -102,7 +111,9 @@ def run_commands(page: Path, folder: Path) -> int:
             if len(commands) == 1 and not re.search(r"[|<>]", re.sub(r'"[^"]*"', "", line)):
                 assert main(commands[0]) == 0, line
             else:
-                done = subprocess.run(["bash", "-euo", "pipefail", "-c", line], cwd=folder, timeout=240)
+                done = subprocess.run(
+                    ["bash", "-euo", "pipefail", "-c", line], cwd=folder, timeout=240
+                )
                 assert done.returncode == 0, line
     return count
 
@@ -172,8 +183,12 @@ def test_the_service(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    (command,) = (c for block in blocks(DOCS / "page.md", "sh") for c in foretell_commands(block.text))
-    service = subprocess.Popen([BIN / "foretell", *command, "--port", port], stderr=subprocess.DEVNULL)
+    (command,) = (
+        c for block in blocks(DOCS / "page.md", "sh") for c in foretell_commands(block.text)
+    )
+    service = subprocess.Popen(
+        [BIN / "foretell", *command, "--port", port], stderr=subprocess.DEVNULL
+    )
     try:
         for _ in range(600):
             try:
@@ -185,10 +200,17 @@ def test_the_service(
         for code in python_of(DOCS / "serving.md"):
             exec(code.replace(":8000", f":{port}"), {})
         assert capsys.readouterr().out.strip()
-        curls = [block.text for block in blocks(DOCS / "serving.md", "sh") if block.text.startswith("curl")]
+        curls = [
+            block.text
+            for block in blocks(DOCS / "serving.md", "sh")
+            if block.text.startswith("curl")
+        ]
         assert len(curls) == 1
         answer = subprocess.run(
-            ["bash", "-c", curls[0].replace(":8000", f":{port}")], capture_output=True, text=True, check=True
+            ["bash", "-c", curls[0].replace(":8000", f":{port}")],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert "probability" in answer.stdout
     finally:

@@ -1,4 +1,6 @@
-"""All of scikit-learn's own checks of a classifier, with real trainings on numbers written as words."""
+"""All of scikit-learn's own checks of a classifier, with real trainings on numbers written as
+words.
+"""
 
 # ruff: noqa: N803, N806  (scikit-learn calls its data X)
 
@@ -18,13 +20,20 @@ from foretell import TextClassifier
 
 # One epoch: each costs a tenth of a second, however few its steps are.
 TINY: dict[str, Any] = {
-    "units": 4, "embedding_size": 8, "epochs": 1, "min_steps": 1, "batch_size": 8, "learning_rate": 0.05,
+    "units": 4,
+    "embedding_size": 8,
+    "epochs": 1,
+    "min_steps": 1,
+    "batch_size": 8,
+    "learning_rate": 0.05,
     "folds": 0,
-}  # fmt: skip
+}
 
 
 class NumbersAsText(TextClassifier):
-    """A TextClassifier that reads a row of numbers as words, so that all of scikit-learn's checks can run."""
+    """A TextClassifier that reads a row of numbers as words, so that all of scikit-learn's checks
+    can run.
+    """
 
     def __init__(self, preset: str | None = None, *, seed: int | None = None) -> None:
         super().__init__(preset, seed=seed, **TINY)
@@ -57,43 +66,64 @@ class NumbersAsText(TextClassifier):
 
 
 def _rows_as_texts(rows: Any) -> list[str]:
-    return [" ".join(f"c{column}v{round(float(v))}" for column, v in enumerate(row)) for row in rows]
+    return [
+        " ".join(f"c{column}v{round(float(v))}" for column, v in enumerate(row)) for row in rows
+    ]
 
 
-# Every check of scikit-learn's runs but these. `set_output` and its checks are of transformers, which have
-# `transform`; a classifier has none.
+# Every check of scikit-learn's runs but these. `set_output` and its checks are of transformers,
+# which have `transform`; a classifier has none.
 SKIPPED = {
     "check_array_api_input": "texts are no arrays of the Array API",
 }
 EXPECTED_FAILURES = {
     "check_classifiers_one_label": "one label only is an error here: there is nothing to learn",
-    "check_fit2d_1sample": "likewise one text, with its one label; the error says so in other words",
+    "check_fit2d_1sample": "likewise one text, with its one label; the error says so in "
+    "other words",
 }
 
 
-# Each takes a second or more, and what it checks of texts is checked elsewhere: `make soak` runs them.
+# Each takes a second or more, and what it checks of texts is checked elsewhere: `make soak` runs
+# them.
 SLOW = {
-    "check_classifier_data_not_an_array", "check_classifiers_classes", "check_dtype_object",
-    "check_estimators_dtypes", "check_estimators_fit_returns_self", "check_estimators_nan_inf",
-    "check_estimators_pickle", "check_f_contiguous_array_estimator", "check_fit_check_is_fitted",
-    "check_fit_idempotent", "check_methods_sample_order_invariance", "check_methods_subset_invariance",
-    "check_n_features_in", "check_n_features_in_after_fitting", "check_pipeline_consistency",
-    "check_positive_only_tag_during_fit", "check_readonly_memmap_input", "check_supervised_y_2d",
-}  # fmt: skip
+    "check_classifier_data_not_an_array",
+    "check_classifiers_classes",
+    "check_dtype_object",
+    "check_estimators_dtypes",
+    "check_estimators_fit_returns_self",
+    "check_estimators_nan_inf",
+    "check_estimators_pickle",
+    "check_f_contiguous_array_estimator",
+    "check_fit_check_is_fitted",
+    "check_fit_idempotent",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_n_features_in",
+    "check_n_features_in_after_fitting",
+    "check_pipeline_consistency",
+    "check_positive_only_tag_during_fit",
+    "check_readonly_memmap_input",
+    "check_supervised_y_2d",
+}
 
 
 def checks() -> list[Any]:
     """Return all checks with their estimators, but those of `SKIPPED`."""
-    parameters, seen = [], set[str]()
+    parameters = []
+    seen = set[str]()
     for estimator, check in estimator_checks_generator(NumbersAsText()):
         name = getattr(check, "func", check).__name__
-        marks = [pytest.mark.xfail(reason=EXPECTED_FAILURES[name])] if name in EXPECTED_FAILURES else []
+        marks = (
+            [pytest.mark.xfail(reason=EXPECTED_FAILURES[name])] if name in EXPECTED_FAILURES else []
+        )
         # Of three runs of it, with other types and read-only data, one is enough in a hurry.
         if name in SLOW or (name == "check_classifiers_train" and name in seen):
             marks.append(pytest.mark.soak)
         seen.add(name)
         if name not in SKIPPED:
-            parameters.append(pytest.param(estimator, check, id=f"{name}-{len(parameters)}", marks=marks))
+            parameters.append(
+                pytest.param(estimator, check, id=f"{name}-{len(parameters)}", marks=marks)
+            )
     return parameters
 
 

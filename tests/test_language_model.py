@@ -14,10 +14,20 @@ import pytest
 
 import foretell
 from foretell import LanguageModel
-from foretell.errors import ArtifactError, DataError, Interrupted, RunError, SettingsError, UsageError
+from foretell.errors import (
+    ArtifactError,
+    DataError,
+    Interrupted,
+    RunError,
+    SettingsError,
+    UsageError,
+)
 from foretell.training.events import Checkpointed, Event
 
-LINES = ["The mind adapts and converts the obstacle .", "What stands in the way becomes the way ."] * 15
+LINES = [
+    "The mind adapts and converts the obstacle .",
+    "What stands in the way becomes the way .",
+] * 15
 TINY = {"units": 8, "embedding_size": 8, "epochs": 1, "min_steps": 4, "streams": 2, "window": 5}
 
 
@@ -27,10 +37,13 @@ def model() -> LanguageModel:
 
 
 def test_one_a_list_and_an_iterator_agree(model: LanguageModel) -> None:
-    texts, how = ["The mind", "What stands in the ob"], {"words": 4, "seed": 1}
+    texts = ["The mind", "What stands in the ob"]
+    how = {"words": 4, "seed": 1}
     calls: list[tuple[Any, dict[str, Any]]] = [
-        (model.next, {"unfinished": True}), (model.complete, how), (model.continuations, {"n": 2, **how}),
-    ]  # fmt: skip
+        (model.next, {"unfinished": True}),
+        (model.complete, how),
+        (model.continuations, {"n": 2, **how}),
+    ]
     for ask, options in calls:
         one_by_one = [ask(text, **options) for text in texts]
         assert ask(texts, **options) == one_by_one
@@ -71,7 +84,11 @@ def test_saved_loaded_and_pickled_it_answers_the_same(model: LanguageModel, tmp_
     assert isinstance(loaded, LanguageModel)
     assert (loaded.settings, loaded.metrics) == (model.settings, model.metrics)
     loaded.save(tmp_path / "m")
-    for copy in (loaded, LanguageModel.load(tmp_path / "m", threads=1), pickle.loads(pickle.dumps(model))):
+    for copy in (
+        loaded,
+        LanguageModel.load(tmp_path / "m", threads=1),
+        pickle.loads(pickle.dumps(model)),
+    ):
         assert copy.next("the") == model.next("the")
 
 
@@ -96,9 +113,13 @@ def sources(folder: Path) -> dict[str, object]:
         path.write_text("\n".join(lines) + "\n")
     frame = pd.DataFrame({"number": range(len(LINES)), "text": LINES})
     return {
-        "list": LINES, "iterator": iter(LINES), "folder": folder, "paths": halves,
-        "pandas column": frame["text"], "pandas table": frame,
-    }  # fmt: skip
+        "list": LINES,
+        "iterator": iter(LINES),
+        "folder": folder,
+        "paths": halves,
+        "pandas column": frame["text"],
+        "pandas table": frame,
+    }
 
 
 def test_every_kind_of_text_gives_the_same_model(model: LanguageModel, tmp_path: Path) -> None:
@@ -112,9 +133,14 @@ def test_the_options_of_the_command_line_have_an_effect(tmp_path: Path) -> None:
     events: list[Event] = []
     out = tmp_path / "m"
     made = LanguageModel.train(
-        LINES, out=out, tensorboard=tmp_path / "board", checkpoint_seconds=1e-3, baseline=False,
-        listener=events.append, **{**TINY, "epochs": 3},
-    )  # fmt: skip
+        LINES,
+        out=out,
+        tensorboard=tmp_path / "board",
+        checkpoint_seconds=1e-3,
+        baseline=False,
+        listener=events.append,
+        **{**TINY, "epochs": 3},
+    )
     assert list((tmp_path / "board").glob("events.out.tfevents.*"))
     assert sum(isinstance(event, Checkpointed) for event in events) == made.metrics["steps"]
     assert "baseline_perplexity" not in made.metrics
@@ -136,7 +162,9 @@ def test_an_interrupted_training_is_resumed(tmp_path: Path, model: LanguageModel
     how = {"checkpoint_seconds": 1e-3, **TINY}
     with pytest.raises(Interrupted, match=f"resume=True and out='{out}'"):
         LanguageModel.train(LINES, out=out, listener=interrupting, **how)
-    with pytest.raises(RunError, match=r"continue it with --resume .*, or delete it with --restart"):
+    with pytest.raises(
+        RunError, match=r"continue it with --resume .*, or delete it with --restart"
+    ):
         LanguageModel.train(LINES, out=out, **how)
     resumed = LanguageModel.train(LINES, out=out, resume=True, **how)
     assert resumed.next("the") == model.next("the")
@@ -144,7 +172,9 @@ def test_an_interrupted_training_is_resumed(tmp_path: Path, model: LanguageModel
         LanguageModel.train(LINES, listener=interrupting, **how)
 
 
-def test_it_is_exported(model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_exported(
+    model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     exported = model.export("onnx", tmp_path / "copy")
     assert (tmp_path / "copy" / "model.onnx").exists()
     assert exported.difference is not None

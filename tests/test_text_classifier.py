@@ -29,9 +29,14 @@ from tests.builders import write_random
 
 # One epoch: each costs a tenth of a second, however few its steps are.
 TINY: dict[str, Any] = {
-    "units": 4, "embedding_size": 8, "epochs": 1, "min_steps": 1, "batch_size": 4, "learning_rate": 0.05,
+    "units": 4,
+    "embedding_size": 8,
+    "epochs": 1,
+    "min_steps": 1,
+    "batch_size": 4,
+    "learning_rate": 0.05,
     "folds": 0,
-}  # fmt: skip
+}
 TEXTS = [f"{word} thing number {n}" for n in range(12) for word in ("good", "awful")]
 LABELS = ["positive", "negative"] * 12
 
@@ -58,7 +63,9 @@ def test_it_evaluates_slices_and_costs_as_the_command_does(fitted: TextClassifie
     assert [row["value"] for row in report["slices"]["values"]] == ["first", "second"]
     assert report["threshold"]["positive"] == "negative"
     assert report["intervals"]["accuracy"][0] <= report["accuracy"]
-    same = fitted.evaluate(TEXTS, LABELS, by=frame["half"], cost={"fp": 5, "fn": 1}, positive="negative")
+    same = fitted.evaluate(
+        TEXTS, LABELS, by=frame["half"], cost={"fp": 5, "fn": 1}, positive="negative"
+    )
     assert same == report
 
 
@@ -73,12 +80,16 @@ def test_list_iterator_and_array_agree(fitted: TextClassifier) -> None:
     verdicts = fitted.classify(TEXTS)
     assert [verdict.label for verdict in verdicts] == labels
     rows = fitted.predict_proba(TEXTS)
-    np.testing.assert_allclose([[*each.probabilities.values()] for each in verdicts], rows, atol=1e-6)
+    np.testing.assert_allclose(
+        [[*each.probabilities.values()] for each in verdicts], rows, atol=1e-6
+    )
     assert list(verdicts[0].probabilities) == fitted.classes_.tolist()
     assert all(verdict.reason == "" and verdict.flags == () for verdict in verdicts)
     for ask, answers in (
-        (fitted.predict, labels), (fitted.explain, fitted.explain(TEXTS)), (fitted.classify, verdicts),
-    ):  # fmt: skip
+        (fitted.predict, labels),
+        (fitted.explain, fitted.explain(TEXTS)),
+        (fitted.classify, verdicts),
+    ):
         lazily = ask(iter(TEXTS))
         assert isinstance(lazily, Iterator)
         assert list(lazily) == answers
@@ -103,7 +114,9 @@ def test_classify_abstains_and_flags(fitted: TextClassifier) -> None:
         fitted.classify(iter(TEXTS), abstain_below=80)
 
 
-def test_saved_loaded_and_pickled_it_answers_the_same(fitted: TextClassifier, tmp_path: Path) -> None:
+def test_saved_loaded_and_pickled_it_answers_the_same(
+    fitted: TextClassifier, tmp_path: Path
+) -> None:
     expected = fitted.predict_proba(TEXTS)
     fitted.save(tmp_path / "m")
     loaded = foretell.load(tmp_path / "m")
@@ -177,7 +190,9 @@ def test_whole_numbers_are_one_label_whatever_their_type(kind: Any) -> None:
 def test_numbers_are_labels_of_models_that_continue_and_of_tables() -> None:
     model = tiny().fit(TEXTS, [int(label == "positive") for label in LABELS])
     more = [f"{text} again" for text in TEXTS]
-    text = pd.DataFrame({"text": more, "label": [str(int(label == "positive")) for label in LABELS]})
+    text = pd.DataFrame(
+        {"text": more, "label": [str(int(label == "positive")) for label in LABELS]}
+    )
     again = TextClassifier(epochs=1).fit(text, continue_from=model)
     assert again.classes_.tolist() == [0, 1]
     assert {type(each) for each in again.predict(TEXTS)} == {int}
@@ -213,7 +228,9 @@ def test_out_resume_and_listener_are_those_of_the_command_line(
     fitted: TextClassifier, tmp_path: Path
 ) -> None:
     events: list[Event] = []
-    it = tiny().fit(TEXTS, LABELS, out=tmp_path / "m", tensorboard=tmp_path / "tb", listener=events.append)
+    it = tiny().fit(
+        TEXTS, LABELS, out=tmp_path / "m", tensorboard=tmp_path / "tb", listener=events.append
+    )
     assert any(isinstance(event, EpochDone) for event in events)
     assert (tmp_path / "m" / "run" / "report.html").exists()
     assert list((tmp_path / "tb").glob("events.out.tfevents*"))

@@ -27,10 +27,13 @@ TEXTS = ["good food and kind people", "bad food and a long wait"]
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    text, small = "\n".join(TEXTS), {"embedding_size": 4, "units": 4}
+    text = "\n".join(TEXTS)
+    small = {"embedding_size": 4, "units": 4}
     write_random(folder / "words", WordsSettings(**small), text=text)
     write_random(folder / "labels", LabelsSettings(**small), ["bad", "good"], text=text)
-    (folder / "texts.csv").write_text("text,label\n" + f"{TEXTS[0]},good\n{TEXTS[1]},bad\n", encoding="utf-8")
+    (folder / "texts.csv").write_text(
+        "text,label\n" + f"{TEXTS[0]},good\n{TEXTS[1]},bad\n", encoding="utf-8"
+    )
     (folder / "text.txt").write_text("\n".join(TEXTS), encoding="utf-8")
     return folder
 
@@ -48,7 +51,9 @@ def python(folder: Path, code: str, *arguments: str) -> str:
 
 
 def test_the_environment_lacks_it(tmp_path: Path) -> None:
-    code = "import sys; from importlib.util import find_spec; print(*filter(find_spec, sys.argv[1:]))"
+    code = (
+        "import sys; from importlib.util import find_spec; print(*filter(find_spec, sys.argv[1:]))"
+    )
     assert python(tmp_path, code, "tensorflow", "keras", "onnx", "pyarrow", "pandas") == "\n"
 
 
@@ -89,7 +94,8 @@ def test_every_command_predicts(models: Path) -> None:
 def test_python_predicts(models: Path) -> None:
     code = (
         "import foretell, json; clf = foretell.load('labels'); lm = foretell.load('words');"
-        "print(json.dumps([clf.predict_proba(['good']).tolist(), lm.next('good', k=2)[0].probability]))"
+        "print(json.dumps([clf.predict_proba(['good']).tolist(), lm.next('good', "
+        "k=2)[0].probability]))"
     )
     probabilities, likeliest = json.loads(python(models, code))
     assert sum(probabilities[0]) == pytest.approx(1)

@@ -37,7 +37,11 @@ def train(
 ) -> Model:
     """Train a classifier; `options` are the fields of `TrainOptions`."""
     split = make_split(
-        examples, valid=valid, fraction=settings.valid_fraction, seed=settings.seed, unlabelled=unlabelled
+        examples,
+        valid=valid,
+        fraction=settings.valid_fraction,
+        seed=settings.seed,
+        unlabelled=unlabelled,
     )
     return train_labels(
         split,

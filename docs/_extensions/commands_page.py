@@ -1,4 +1,6 @@
-"""The reference of the command line, made from the commands themselves: `<!-- commands -->` stands for it."""
+"""The reference of the command line, made from the commands themselves: `<!-- commands -->` stands
+for it.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +34,18 @@ class MarkdownFormatter:
             # The less common options of a group follow the common ones, under the same title.
             if f"**{title}**" not in self.blocks:
                 self.blocks.append(f"**{title}**")
-            self.blocks.append("\n".join(f"`{name}`\n: {escaped(text) or '–'}\n" for name, text in rows))
+            self.blocks.append(
+                "\n".join(f"`{name}`\n: {escaped(text) or '–'}\n" for name, text in rows)
+            )
 
     def render_usage(self, console: Console, options: ConsoleOptions, usage: Text) -> None:
         """Add the usage line."""
         del console, options
         self.blocks.append(f"```text\n{str(usage).strip()}\n```")
 
-    def render_description(self, console: Console, options: ConsoleOptions, description: object) -> None:
+    def render_description(
+        self, console: Console, options: ConsoleOptions, description: object
+    ) -> None:
         """Skip the description: its paragraphs come from the command."""
 
 

@@ -1,4 +1,6 @@
-"""The table of every setting, made from the settings themselves: `<!-- settings -->` stands for it."""
+"""The table of every setting, made from the settings themselves: `<!-- settings -->` stands for
+it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,11 @@ def tables() -> str:
 
 
 def _row(info: SettingInfo) -> str:
-    values = ", ".join(f"`{choice}`" for choice in get_args(info.hint)) or info.range() or info.hint.__name__
+    values = (
+        ", ".join(f"`{choice}`" for choice in get_args(info.hint))
+        or info.range()
+        or info.hint.__name__
+    )
     return f"| `{info.name}` | {escaped(info.help)} | {values} | {info.preset_values()} |"
 
 

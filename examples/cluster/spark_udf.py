@@ -1,4 +1,5 @@
-"""Labels as a column of a Spark table, by `predict_batch_udf`. Spark, in place of Ray, runs the workers.
+"""Labels as a column of a Spark table, by `predict_batch_udf`. Spark, in place of Ray, runs the
+workers.
 
     spark-submit spark_udf.py MODEL INPUT.parquet OUT.parquet
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def make_predict(model: str) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-    """Open a model, once for each Python worker, and return the function that labels a batch of texts."""
+    """Open a model, once for each Python worker, and return the function that labels a batch of
+    texts.
+    """
     import numpy as np
 
     from foretell.runtime.labels.classifier import LabelsRuntime
@@ -40,7 +43,9 @@ def main(model: str, source: str, out: str) -> None:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import FloatType, StringType, StructField, StructType
 
-    answer = StructType([StructField("label", StringType()), StructField("probability", FloatType())])
+    answer = StructType(
+        [StructField("label", StringType()), StructField("probability", FloatType())]
+    )
     classify = predict_batch_udf(lambda: make_predict(model), return_type=answer, batch_size=512)
     spark = SparkSession.builder.getOrCreate()
     table = spark.read.parquet(source)

@@ -1,4 +1,5 @@
-"""Annotation: texts without labels get their labels from a person, the most informative texts first.
+"""Annotation: texts without labels get their labels from a person, the most informative texts
+first.
 
 Here are the keys of labels and other answers, the same in the terminal and on the page.
 """
@@ -28,8 +29,8 @@ _OWN = {"0", *_FOR_LABELS}
 def keys_of(labels: Sequence[str]) -> dict[str, str]:
     """Return the label of each key, in the order of the labels: 1 to 9, then letters.
 
-    A label that is such a key itself, or 0, has this key. Labels for which no key is left are chosen by their
-    name.
+    A label that is such a key itself, or 0, has this key. Labels for which no key is left are
+    chosen by their name.
     """
     others = iter([key for key in _FOR_LABELS if key not in labels])
     keys = {label: label if label in _OWN else next(others, "") for label in labels}

@@ -36,8 +36,9 @@ class Item:
     Attributes:
         id: its number.
         text: the text.
-        suggested: the label that the model suggests; None: none is probable enough, or the text was drawn at
-            random: a suggestion would influence the answers that the metrics are measured by.
+        suggested: the label that the model suggests; None: none is probable enough, or the text was
+            drawn at random: a suggestion would influence the answers that the metrics are measured
+                by.
         probability: of `suggested`.
     """
 
@@ -62,17 +63,19 @@ def annotate(
 ) -> Annotation:
     """Open texts for annotation: an `Annotation`, whose `next` is the most informative text.
 
-    >>> with foretell.annotate("texts.csv", labels=["good", "bad"], out="answers.jsonl") as annotation:
+    >>> labels = ["good", "bad"]
+    >>> with foretell.annotate("texts.csv", labels=labels, out="answers.jsonl") as annotation:
     ...     item = annotation.next()
     ...     annotation.answer(item, "good")
 
-    A quick linear model is fitted again after each answer. It chooses uncertain texts that are like many
-    others and unlike each other. At least one text in five is drawn at random, and never trained on; all
-    metrics are measured on these.
+    A quick linear model is fitted again after each answer. It chooses uncertain texts that are like
+    many others and unlike each other. At least one text in five is drawn at random, and never
+    trained on; all metrics are measured on these.
 
     Args:
         texts: texts without labels: a list, a table, or files in any format of examples.
-        labels: the names of the labels; None: those of the journal. Labels that the journal lacks are added.
+        labels: the names of the labels; None: those of the journal. Labels that the journal lacks
+            are added.
         out: the journal of the answers, a file of JSON Lines; where there is one, it is continued.
         by: who answers.
         seed: of the random draws; None: that of the journal, or 0.
@@ -98,12 +101,13 @@ def annotate(
 class Annotation:
     """Texts to label, one after another, the most informative first. Made by `foretell.annotate`.
 
-    >>> with foretell.annotate("texts.csv", labels=["good", "bad"], out="answers.jsonl") as annotation:
+    >>> labels = ["good", "bad"]
+    >>> with foretell.annotate("texts.csv", labels=labels, out="answers.jsonl") as annotation:
     ...     while (item := annotation.next()) is not None:
     ...         annotation.answer(item, input(item.text))
 
-    Methods may be called from any thread. An answer is on disk when its method returns. `by` is the name of
-    the person who answers; None: the name that was given to `foretell.annotate`.
+    Methods may be called from any thread. An answer is on disk when its method returns. `by` is the
+    name of the person who answers; None: the name that was given to `foretell.annotate`.
 
     Attributes:
         labels: the names of the labels.
@@ -111,7 +115,9 @@ class Annotation:
     """
 
     def __init__(self, texts: Sequence[str], journal: Journal, *, by: str = "") -> None:
-        self.labels, self._by, self._journal = list(journal.labels), by, journal
+        self.labels = list(journal.labels)
+        self._by = by
+        self._journal = journal
         self._pool = Pool(texts, journal.seed, [each.text for each in journal.answers])
         self.notes = [*journal.notes, *self._pool.notes]
         self._ranker = Ranker(self._pool, self.labels, journal.seed)
@@ -129,7 +135,8 @@ class Annotation:
     def next(self, *, fresh: bool = False) -> Item | None:
         """Return the text to label next; the same one until it is answered. None: all are answered.
 
-        At least one in five was drawn at random; the others are the most informative, by the last fit.
+        At least one in five was drawn at random; the others are the most informative, by the last
+        fit.
 
         Args:
             fresh: wait until the model has learned from all answers.
@@ -141,8 +148,13 @@ class Annotation:
         with self._lock:
             parts = [each.part for each in self._journal.answers]
             is_random_due = RANDOM_EVERY * parts.count("test") < len(parts) + 1
-            drawn, rest = self._pool.drawn.tolist(), self._selectable(repeats=False).tolist()
-            order = [*drawn, *ranking.queue, *rest] if is_random_due else [*ranking.queue, *rest, *drawn]
+            drawn = self._pool.drawn.tolist()
+            rest = self._selectable(repeats=False).tolist()
+            order = (
+                [*drawn, *ranking.queue, *rest]
+                if is_random_due
+                else [*ranking.queue, *rest, *drawn]
+            )
             place = next((each for each in order if self._is_open[each]), None)
             self._shown = None if place is None else self._item(place, ranking)
             return self._shown
@@ -150,11 +162,12 @@ class Annotation:
     # ---- answers
 
     def answer(self, items: Items, label: str, *, by: str | None = None) -> list[Answer]:
-        """Give a label to a text, or to several at once, and return the answers as they are on disk.
+        """Give a label to a text, or to several at once, and return the answers as they are on
+        disk.
 
         Raises:
-            UsageError: no such label or text, a text that was answered already, or a reserved text that is
-                not shown.
+            UsageError: no such label or text, a text that was answered already, or a reserved text
+                that is not shown.
             ForetellError: the answer could not be written; there is none then.
         """
         if label not in self.labels:
@@ -175,7 +188,8 @@ class Annotation:
         return self._record(items, "unclear", None, by)
 
     def undo(self, *, by: str | None = None) -> list[Answer]:
-        """Undo the last decision, of one text or of several, and return its answers; none: there is none.
+        """Undo the last decision, of one text or of several, and return its answers; none: there is
+        none.
 
         A single text is shown again next.
         """
@@ -209,8 +223,8 @@ class Annotation:
     def similar(self, item: Item | int, k: int = 20) -> list[Item]:
         """Return up to `k` texts without an answer, those most similar to a text first.
 
-        Similarity is the cosine of vectors from a truncated SVD of TF-IDF values. Reserved texts are not
-        among them.
+        Similarity is the cosine of vectors from a truncated SVD of TF-IDF values. Reserved texts
+        are not among them.
 
         Raises:
             UsageError: no such text.
@@ -218,9 +232,12 @@ class Annotation:
         place = self._checked(item)
         # The vectors are made for the first ranking.
         self._ranking()
-        rows, others = self._ranker.quick.embeddings, self._selectable()
+        rows = self._ranker.quick.embeddings
+        others = self._selectable()
         others = others[others != place]
-        order = np.argsort(-(rows @ rows[place])[others], kind="stable")[:k]  # rows[others] is a copy
+        order = np.argsort(-(rows @ rows[place])[others], kind="stable")[
+            :k
+        ]  # rows[others] is a copy
         return [Item(each, self._pool.texts[each]) for each in others[order].tolist()]
 
     # ---- what is known so far
@@ -247,25 +264,37 @@ class Annotation:
     def to_csv(self) -> str:
         """Return the answers as CSV; see `export`."""
         file = io.StringIO(newline="")
-        writer = csv.writer(file)  # its lines end with CR LF, so a text with a CR alone is quoted too
+        writer = csv.writer(
+            file
+        )  # its lines end with CR LF, so a text with a CR alone is quoted too
         writer.writerow(["text", "label", "answer", "part", "suggested", "by", "at"])
         for each in self.answers:
             writer.writerow(
-                [each.text, each.label or "", each.kind, each.part, each.suggested or "", each.by, each.at]
+                [
+                    each.text,
+                    each.label or "",
+                    each.kind,
+                    each.part,
+                    each.suggested or "",
+                    each.by,
+                    each.at,
+                ]
             )
         return file.getvalue()
 
     def export(self, path: str | Path) -> None:
         """Write the answers as CSV: text, label, answer, part, suggested, by, at.
 
-        `label` is empty where the answer is skip, none or unclear: `foretell train labels` leaves such texts
-        out. `part` is test for texts that were drawn at random.
+        `label` is empty where the answer is skip, none or unclear: `foretell train labels` leaves
+        such texts out. `part` is test for texts that were drawn at random.
 
         Raises:
             ForetellError: the file cannot be written.
         """
         if Path(path).resolve() == self._journal.path.resolve():
-            raise UsageError(expected="another file than the answers", found=str(path), where="path")
+            raise UsageError(
+                expected="another file than the answers", found=str(path), where="path"
+            )
         with new_file(Path(path)) as new:
             new.write_bytes(self.to_csv().encode("utf-8", "replace"))
 
@@ -286,15 +315,19 @@ class Annotation:
         given = [items] if isinstance(items, Item | int | np.integer) else items
         with self._lock:
             places = list(dict.fromkeys(map(self._checked_open, given)))
-            shown, who = self._shown, self._by if by is None else by
+            shown = self._shown
+            who = self._by if by is None else by
             answers = self._journal.append(
                 Answer(
-                    text=self._pool.texts[place], kind=kind, label=label, by=who,
+                    text=self._pool.texts[place],
+                    kind=kind,
+                    label=label,
+                    by=who,
                     part="test" if self._pool.reserved[place] else "train",
                     suggested=shown.suggested if shown is not None and shown.id == place else None,
                 )
                 for place in places
-            )  # fmt: skip
+            )
             self._is_open[places] = False
             self._changed()
             return answers
@@ -306,9 +339,12 @@ class Annotation:
         return place
 
     def _checked_open(self, item: Item | int) -> int:
-        place, fix = self._checked(item), ""
+        place = self._checked(item)
+        fix = ""
         if not self._is_open[place]:
-            expected, found, fix = "a text without an answer", "one with", "undo its answer first"
+            expected = "a text without an answer"
+            found = "one with"
+            fix = "undo its answer first"
         elif self._pool.reserved[place] and (self._shown is None or place != self._shown.id):
             expected = "a text that is shown, or that a search has found"
             found = "one that is reserved for the random sample"
@@ -323,7 +359,8 @@ class Annotation:
             return np.flatnonzero(kept if repeats else kept & ~self._pool.is_repeat)
 
     def _item(self, place: int, ranking: Ranking) -> Item:
-        text, row = self._pool.texts[place], ranking.probabilities[place]
+        text = self._pool.texts[place]
+        row = ranking.probabilities[place]
         best = int(row.argmax())
         if self._pool.reserved[place] or row[best] < MIN_SUGGESTED:
             return Item(place, text)
@@ -345,5 +382,6 @@ class Annotation:
     def _ranking(self, *, fresh: bool = False) -> Ranking:
         """Return the last ranking, or raise what a fit raised."""
         with self._lock:
-            fit, latest = self._fit, self._latest
+            fit = self._fit
+            latest = self._latest
         return fit.result() if fresh or latest is None or fit.done() else latest

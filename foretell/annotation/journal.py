@@ -1,8 +1,10 @@
-"""The journal: every answer on disk before the next text is shown, in a file of JSON Lines that only grows.
+"""The journal: every answer on disk before the next text is shown, in a file of JSON Lines that
+only grows.
 
-The first line has the format, the labels and the seed. Every further line is one answer, or undoes the last
-decision, or adds labels. An incomplete last line, which a power failure leaves, is dropped when the journal
-is opened again; a damaged line elsewhere is an error, since what follows it cannot be trusted.
+The first line has the format, the labels and the seed. Every further line is one answer, or undoes
+the last decision, or adds labels. An incomplete last line, which a power failure leaves, is dropped
+when the journal is opened again; a damaged line elsewhere is an error, since what follows it cannot
+be trusted.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from foretell.training.run_lock import lock
 
 T = TypeVar("T")
 Kind = Literal["label", "skip", "none", "unclear"]
-"""label: the text has this label. none: no label applies. unclear: the text does not show which label
-applies. skip: no answer."""
+"""label: the text has this label. none: no label applies. unclear: the text does not show which
+label applies. skip: no answer."""
 
 Part = Literal["train", "test"]
 """test: the text was drawn at random, and is never trained on."""
@@ -92,8 +94,11 @@ class Journal:
                 self._replay(lines)
                 self._add_labels(labels, seed)
             else:
-                self.labels, self.seed = checked_labels(labels, str(path)), seed or 0
-                self._write([{"kind": _KIND, "format": FORMAT, "labels": self.labels, "seed": self.seed}])
+                self.labels = checked_labels(labels, str(path))
+                self.seed = seed or 0
+                self._write(
+                    [{"kind": _KIND, "format": FORMAT, "labels": self.labels, "seed": self.seed}]
+                )
                 sync_directory(self.path.absolute().parent)
         except BaseException:
             self.close()
@@ -112,7 +117,9 @@ class Journal:
         return written
 
     def undo(self, by: str = "") -> list[Answer]:
-        """Undo the last decision that was not undone, and return its answers; none: there is none."""
+        """Undo the last decision that was not undone, and return its answers; none: there is
+        none.
+        """
         if not self.answers:
             return []
         self._write([{"undo": self.answers[-1].batch, "by": by, "at": _now()}])
@@ -141,7 +148,8 @@ class Journal:
             self._cut()
             self._file.seek(self._end)
             while left:
-                # Unbuffered: a full disk takes a part and then raises. A buffer would write the rest later.
+                # Unbuffered: a full disk takes a part and then raises. A buffer would write the
+                # rest later.
                 left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -216,7 +224,8 @@ class Journal:
     def _add_labels(self, labels: Sequence[str] | None, seed: int | None) -> None:
         """Compare what was asked for with the file, and add the new labels to it."""
         if seed is not None and seed != self.seed:
-            expected, fix = f"the seed of the journal ({self.seed})", "leave it out"
+            expected = f"the seed of the journal ({self.seed})"
+            fix = "leave it out"
             raise UsageError(expected=expected, found=str(seed), where="seed", fix=fix)
         if labels is None:
             return
@@ -235,15 +244,19 @@ class Journal:
     def _damaged(self, found: str, line: int = 0) -> DataError:
         """Return the error of a line, or of the whole file."""
         expected = f"a journal of answers of format {FORMAT}"
-        where, fix = str(self.path), "choose another name for the answers"
+        where = str(self.path)
+        fix = "choose another name for the answers"
         if line:
-            expected, where = f"a line of {expected}", f"{where}, line {line}"
+            expected = f"a line of {expected}"
+            where = f"{where}, line {line}"
             fix = "restore the file from a copy, or remove the line"
         return DataError(expected=expected, found=found, where=where, fix=fix)
 
 
 def checked_labels(labels: Sequence[str] | None, where: str) -> list[str]:
-    """Return the names of labels without the white space around them: two or more, all different."""
+    """Return the names of labels without the white space around them: two or more, all
+    different.
+    """
     names = [str(label).strip() for label in labels or ()]
     if not 2 <= len(names) <= _MAX_LABELS or not all(names) or len(set(names)) < len(names):
         raise UsageError(
@@ -268,7 +281,8 @@ def _typed(value: object, kind: type[T]) -> T:
 
 def _locked(path: Path) -> IO[bytes]:
     try:
-        # Made where there is none, and never emptied. A device or a pipe has no end, or none that is ours.
+        # Made where there is none, and never emptied. A device or a pipe has no end, or none that
+        # is ours.
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
         file = open(os.open(path, flags, 0o644), "r+b", buffering=0)  # noqa: PTH123, SIM115
     except OSError as error:
@@ -279,12 +293,15 @@ def _locked(path: Path) -> IO[bytes]:
     if not lock(file):
         file.close()
         raise ForetellError(
-            expected="a journal that no other process has open", found="another process that does",
-            where=str(path), fix="end it, or choose another name for the answers",
-        )  # fmt: skip
+            expected="a journal that no other process has open",
+            found="another process that does",
+            where=str(path),
+            fix="end it, or choose another name for the answers",
+        )
     return file
 
 
 def _not_written(path: Path, found: str) -> ForetellError:
-    expected, fix = "a journal that can be written", "check the folder and the free space"
+    expected = "a journal that can be written"
+    fix = "check the folder and the free space"
     return ForetellError(expected=expected, found=found, where=str(path), fix=fix)

@@ -55,10 +55,12 @@ class Metrics:
         none: share of the texts to which no label applies.
         accuracy: of the suggestions.
         macro_f1: of the suggestions; its interval is a bootstrap over texts. From 20 texts.
-        changed: share of the texts whose predicted label the last 50 answers changed. The accuracy cannot
-            have changed by more. It needs no answers, so it is measured on all reserved texts.
-        changes_little: whether 50 more answers are expected to change little: the interval of `changed` ends
-            below 5 %, there are 100 answers, and each label that occurs has five texts to learn from.
+        changed: share of the texts whose predicted label the last 50 answers changed. The accuracy
+            cannot have changed by more. It needs no answers, so it is measured on all reserved
+            texts.
+        changes_little: whether 50 more answers are expected to change little: the interval of
+            `changed` ends below 5 %, there are 100 answers, and each label that occurs has five
+            texts to learn from.
     """
 
     shares: dict[str, Estimate | None]
@@ -75,7 +77,9 @@ def counts_of(answers: Sequence[Answer], labels: Sequence[str], left: int) -> Co
     given = Counter(each.label for each in answers)
     others = {kind: kinds[kind] for kind in ("none", "unclear", "skip")}
     each_label = {label: given[label] for label in labels}
-    return Counts(len(answers), parts["train"], parts["test"], **others, left=left, labels=each_label)
+    return Counts(
+        len(answers), parts["train"], parts["test"], **others, left=left, labels=each_label
+    )
 
 
 def metrics_of(
@@ -87,8 +91,9 @@ def metrics_of(
 ) -> Metrics:
     """Return all metrics, `changed` as it is given.
 
-    `truth` has the place of the label of each random text that has one, int64 [text]; `probabilities` those
-    of each label for these texts, by a model that did not learn from them, [text, label].
+    `truth` has the place of the label of each random text that has one, int64 [text];
+    `probabilities` those of each label for these texts, by a model that did not learn from them,
+    [text, label].
     """
     tested = [each for each in answers if each.part == "test" and each.kind in ("label", "none")]
     given = [each.label for each in tested if each.kind == "label"]

@@ -1,14 +1,17 @@
-"""Active learning: from one fit to the answers follow suggestions, metrics, and which texts to label next.
+"""Active learning: from one fit to the answers follow suggestions, metrics, and which texts to
+label next.
 
-A quarter of the texts, drawn at random, is reserved: only from it come the random texts that every metric is
-measured on, and they are never trained on. The draw is by a hash of the text and the seed. So it does not
-depend on the order of the texts, and texts that are added later change it little.
+A quarter of the texts, drawn at random, is reserved: only from it come the random texts that every
+metric is measured on, and they are never trained on. The draw is by a hash of the text and the
+seed. So it does not depend on the order of the texts, and texts that are added later change it
+little.
 
 The next texts are uncertain ones, of which there are many alike, and which differ from each other.
 
-The quick model is logistic regression on TF-IDF values, fitted again after each answer within a second. Its
-features are counted once, over all texts. The words of a label's name count as a text of that label, so that
-there are suggestions before the first answer ("card_arrival" is found in "my card has not arrived").
+The quick model is logistic regression on TF-IDF values, fitted again after each answer within a
+second. Its features are counted once, over all texts. The words of a label's name count as a text
+of that label, so that there are suggestions before the first answer ("card_arrival" is found in "my
+card has not arrived").
 """
 
 from __future__ import annotations
@@ -38,14 +41,16 @@ MAX_TEXTS = 10_000
 
 
 class Pool:
-    """Different texts, of which near-duplicates are known; texts that were `answered` are always kept.
+    """Different texts, of which near-duplicates are known; texts that were `answered` are always
+    kept.
 
     Texts that differ only in case and white space count once.
 
     Attributes:
         texts: the different texts, in the order of the first of each.
         reserved: whether each is reserved for the metrics, [text].
-        is_repeat: whether each is a near-duplicate of an earlier one, [text]; it is never shown by itself.
+        is_repeat: whether each is a near-duplicate of an earlier one, [text]; it is never shown by
+            itself.
         drawn: the reserved texts that are not repeats, in the order in which they are shown.
         notes: what was left out, one sentence each.
     """
@@ -56,9 +61,11 @@ class Pool:
         if unknown := len(needed - groups.keys()):
             raise DataError(
                 expected="the texts that the answers are about",
-                found=f"{unknown:,} answered {'text' if unknown == 1 else 'texts'} that are not there",
+                found=f"{unknown:,} answered {'text' if unknown == 1 else 'texts'} that are "
+                f"not there",
                 where="the texts to label",
-                fix="give the same texts (more may be added), or choose another name for the answers",
+                fix="give the same texts (more may be added), or choose another name for "
+                "the answers",
             )
         salt = str(seed).encode()
         ranks = {key: int.from_bytes(blake2b(key + salt, digest_size=8).digest()) for key in groups}
@@ -100,7 +107,9 @@ STRENGTH = 10.0
 """The inverse of the penalty."""
 
 MAX_CHARACTERS = 2_000_000
-"""Characters of all texts that are read; of longer texts the same part of each, from its beginning."""
+"""Characters of all texts that are read; of longer texts the same part of each, from its
+beginning.
+"""
 
 MIN_CHARACTERS = 200
 """Characters of each text that are always read."""
@@ -126,7 +135,9 @@ class QuickModel:
     def __init__(self, texts: Sequence[str], labels: Sequence[str], seed: int = 0) -> None:
         from sklearn.feature_extraction.text import CountVectorizer
 
-        self._n, self._n_labels, self._seed = len(texts), len(labels), seed
+        self._n = len(texts)
+        self._n_labels = len(labels)
+        self._seed = seed
         most = max(MIN_CHARACTERS, MAX_CHARACTERS // max(len(texts), 1))
         names = (" ".join(_BREAKS.split(label)).strip() or label for label in labels)
         every = [*(text[:most] for text in texts), *names]
@@ -136,11 +147,13 @@ class QuickModel:
         parts = [each.fit_transform(every) for each in (words, characters)]
         counts = sparse.csr_array(sparse.hstack(parts))
         is_shared = np.bincount(counts.indices, minlength=counts.shape[1]) > 1
-        # Where texts are many, a feature of one text says nothing; where they are few, every feature counts.
+        # Where texts are many, a feature of one text says nothing; where they are few, every
+        # feature counts.
         self._counts = counts[:, is_shared] if len(texts) >= MANY and is_shared.any() else counts
 
     def probabilities(self, places: Integers, targets: Integers) -> Probabilities:
-        """Fit to the texts at `places` and return the probability of each label, float32 [text, label].
+        """Fit to the texts at `places` and return the probability of each label, float32 [text,
+        label].
 
         `targets` has the place of the label of each, int64 [labelled], as `places`.
         """
@@ -150,11 +163,13 @@ class QuickModel:
 
         names = np.arange(self._n_labels)
         chosen = np.concatenate([places, self._n + names])
-        # A feature that no labelled text has gets no weight, and has no part in the length of a text.
+        # A feature that no labelled text has gets no weight, and has no part in the length of a
+        # text.
         counts = self._counts[:, np.unique(self._counts[chosen].indices)]
         values = TfidfTransformer(sublinear_tf=True).fit(counts[chosen]).transform(counts)
         model = LogisticRegression(C=STRENGTH, max_iter=200)
-        # Its vectors are short: threads would wait for each other, beside the service and the browser.
+        # Its vectors are short: threads would wait for each other, beside the service and the
+        # browser.
         with threadpool_limits(1):
             model.fit(values[chosen], np.concatenate([targets, names]))
         result: Probabilities = model.predict_proba(values[: self._n]).astype(np.float32)
@@ -164,7 +179,8 @@ class QuickModel:
     def embeddings(self) -> Float32s:
         """A vector of length 1 for each text, float32 [text, dimension], to compare texts with.
 
-        It is the truncated singular value decomposition of the TF-IDF values (latent semantic analysis).
+        It is the truncated singular value decomposition of the TF-IDF values (latent semantic
+        analysis).
         """
         from sklearn.feature_extraction.text import TfidfTransformer
         from sklearn.preprocessing import normalize
@@ -229,12 +245,16 @@ class Ranker:
     """Makes rankings of one pool. It keeps what does not depend on the answers."""
 
     def __init__(self, pool: Pool, labels: Sequence[str], seed: int) -> None:
-        self._pool, self._labels, self._seed = pool, labels, seed % 2**32
+        self._pool = pool
+        self._labels = labels
+        self._seed = seed % 2**32
         self._place_of_label = {label: place for place, label in enumerate(labels)}
 
     @cached_property
     def quick(self) -> QuickModel:
-        """The quick model of the pool; counting its features takes seconds for thousands of texts."""
+        """The quick model of the pool; counting its features takes seconds for thousands of
+        texts.
+        """
         return QuickModel(self._pool.texts, self._labels, self._seed)
 
     def rank(self, answers: Sequence[Answer]) -> Ranking:
@@ -259,14 +279,17 @@ class Ranker:
         """Return the places of the texts of one part that have a label, and of their labels."""
         chosen = [each for each in answers if each.part == part and each.label is not None]
         places = np.array([self._pool.place(each.text) for each in chosen], np.int64)
-        return places, np.array([self._place_of_label[each.label or ""] for each in chosen], np.int64)
+        return places, np.array(
+            [self._place_of_label[each.label or ""] for each in chosen], np.int64
+        )
 
 
 def information(probabilities: Probabilities, density: Float64s) -> Float64s:
     """Return how informative the label of each text is expected to be, [text].
 
-    Uncertainty (1 minus the difference of the two largest probabilities) times density (Settles and Craven
-    2008, "information density"): the most uncertain texts are often unlike all others, and teach little.
+    Uncertainty (1 minus the difference of the two largest probabilities) times density (Settles and
+    Craven 2008, "information density"): the most uncertain texts are often unlike all others, and
+    teach little.
     """
     top = np.partition(probabilities.astype(np.float64), -2, axis=1)[:, -2:]
     return (1 - (top[:, 1] - top[:, 0])) * density**DENSITY_POWER
@@ -275,15 +298,17 @@ def information(probabilities: Probabilities, density: Float64s) -> Float64s:
 def select(
     scores: Float64s, embeddings: Float32s, candidates: Integers, near: Integers, count: int
 ) -> list[int]:
-    """Return up to `count` candidates with high scores that are unlike each other and unlike those in `near`.
+    """Return up to `count` candidates with high scores that are unlike each other and unlike those
+    in `near`.
 
-    `scores` are not negative, [text]; `embeddings` unit vectors, float32 [text, dimension]; `candidates` and
-    `near` places of texts.
+    `scores` are not negative, [text]; `embeddings` unit vectors, float32 [text, dimension];
+    `candidates` and `near` places of texts.
     """
     shortlist = candidates[np.argsort(-scores[candidates], kind="stable")[:_SHORTLIST]]
     rows = embeddings[shortlist]
     closest = (rows @ embeddings[near].T).max(axis=1, initial=0).astype(np.float64)
-    left, chosen = scores[shortlist] + 1e-9, []
+    left = scores[shortlist] + 1e-9
+    chosen = []
     for _ in range(min(count, len(shortlist))):
         # A small part is left to the score alone: equal texts differ in nothing else.
         best = int(np.argmax(left * (1.001 - np.clip(closest, 0, 1))))

@@ -37,10 +37,13 @@ before the first prediction. No file in this directory can execute code.
 
 
 def model_card(model: Model, name: str, version: str) -> str:
-    """Return the card as Markdown, with the YAML header that model hubs read; `name` is the directory's."""
+    """Return the card as Markdown, with the YAML header that model hubs read; `name` is the
+    directory's.
+    """
     task = "text-generation" if model.job == "words" else "text-classification"
     parts = [
-        f"---\nlibrary_name: foretell\npipeline_tag: {task}\ntags:\n- foretell\n- lstm\n- onnx\n---\n",
+        f"---\nlibrary_name: foretell\npipeline_tag: {task}\ntags:\n- foretell\n- lstm\n- "
+        f"onnx\n---\n",
         f"# {_escaped(name)}\n\n{_what_it_is(model)}",
         f"## Usage\n\n{_usage(model, name)}",
         f"## Metrics\n\n{_metrics(model)}",
@@ -59,21 +62,30 @@ def _unit(settings: Settings) -> str:
 def _what_it_is(model: Model) -> str:
     n_weights = sum(weight.size for weight in model.weights.values())
     unit = _unit(model.settings)
-    facts = f"{_network(model.settings)}; {n_weights:,} weights, {model.tokenizer.size:,} {unit} ids.\n"
+    facts = (
+        f"{_network(model.settings)}; {n_weights:,} weights, {model.tokenizer.size:,} {unit} ids.\n"
+    )
     if model.job == "words":
-        return f"A language model: it predicts the next {unit} of a text. {facts}{_kneser_ney(model, unit)}"
+        return (
+            f"A language model: it predicts the next {unit} of a text. "
+            f"{facts}{_kneser_ney(model, unit)}"
+        )
     labels = model.labels or []
     shown = listed((f"`{_code(label)}`" for label in labels), _MAX_LABELS_SHOWN)
     several = isinstance(model.settings, LabelsSettings) and model.settings.multi_label
     how_many = "none, one or several of" if several else "one of"
     what = f"A text classifier: it gives a text {how_many} {len(labels):,} labels, {shown}. {facts}"
-    return what + ("" if model.linear is None else _linear(model, unit) + _vectors(model) + _teacher(model))
+    return what + (
+        "" if model.linear is None else _linear(model, unit) + _vectors(model) + _teacher(model)
+    )
 
 
 def _network(settings: Settings) -> str:
     units = f"{settings.units:,} units"
     if isinstance(settings, WordsSettings):
-        layers = "One LSTM layer" if settings.layers == 1 else f"{settings.layers} stacked LSTM layers"
+        layers = (
+            "One LSTM layer" if settings.layers == 1 else f"{settings.layers} stacked LSTM layers"
+        )
         more = f" over {settings.window} words"
         if not settings.follows_article:
             more = f", embeddings of {settings.embedding_size:,} tied to the output"
@@ -90,8 +102,10 @@ def _kneser_ney(model: Model, unit: str) -> str:
     if kneser_ney is None:
         return ""
     return (
-        f"\nA Kneser–Ney model ({len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} {unit}s) is a part of "
-        f"it. A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney model's. "
+        f"\nA Kneser–Ney model ({len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} "
+        f"{unit}s) is a part of "
+        f"it. A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney "
+        f"model's. "
         f"`{manifest.CONFIG}` has the weights.\n"
     )
 
@@ -113,26 +127,34 @@ def _vectors(model: Model) -> str:
         return ""
     licence = vectors.get("licence") or "not known"
     return (
-        f"\nIts linear models were trained with the word vectors {_escaped(str(vectors.get('name')))} "
+        f"\nIts linear models were trained with the word vectors "
+        f"{_escaped(str(vectors.get('name')))} "
         f"(licence: {_escaped(str(licence))}; SHA-256 `{_code(str(vectors.get('sha256')))}`). "
         f"{vectors.get('known_words'):,} of {vectors.get('words'):,} words of the texts have one. "
-        "The vectors are not stored as they are: weights of the linear models are made of them, and the "
+        "The vectors are not stored as they are: weights of the linear models are made of "
+        "them, and the "
         "embeddings of the network were initialised with them.\n"
     )
 
 
 def _teacher(model: Model) -> str:
     """Return the paragraph on the teacher, which may be a part of the model."""
-    teacher, kept = model.metrics.get("teacher"), model.teacher
+    teacher = model.metrics.get("teacher")
+    kept = model.teacher
     if not isinstance(teacher, dict):
         return ""
-    name, sha256 = _escaped(str(teacher.get("name"))), str(teacher.get("sha256", ""))
+    name = _escaped(str(teacher.get("name")))
+    sha256 = str(teacher.get("sha256", ""))
     if not sha256:
-        return f"\nIn training a teacher, {name}, answered {teacher.get('texts'):,} texts without labels.\n"
+        return (
+            f"\nIn training a teacher, {name}, answered {teacher.get('texts'):,} texts "
+            f"without labels.\n"
+        )
     encoder = f"entence encoder {name} (SHA-256 of its files `{_code(sha256)}`)"
     if kept is None:
         return (
-            f"\nIn training the s{encoder} helped to label {teacher.get('texts'):,} texts without labels. "
+            f"\nIn training the s{encoder} helped to label {teacher.get('texts'):,} texts "
+            f"without labels. "
             "The model does not contain it.\n"
         )
     licence = (
@@ -143,21 +165,26 @@ def _teacher(model: Model) -> str:
     return (
         f"\nThe s{encoder} is a part of the model: `{manifest.TEACHER_GRAPH}` and "
         f"`{manifest.TEACHER_TOKENIZER}`, {len(kept.files.graph) / 1e6:,.1f} MB. It reads "
-        f"{kept.files.window:,} tokens at once. The scores of logistic regression on its embeddings "
+        f"{kept.files.window:,} tokens at once. The scores of logistic regression on its "
+        f"embeddings "
         f"({len(kept.weights):,} numbers) are added to those of the linear models. {licence}\n"
     )
 
 
 def _usage(model: Model, name: str) -> str:
     name = name if name.isprintable() and "`" not in name else "MODEL"
-    path, python_path = shlex.quote(name), json.dumps(name, ensure_ascii=False)
+    path = shlex.quote(name)
+    python_path = json.dumps(name, ensure_ascii=False)
     shell = f'foretell classify {path} "a text"\nforetell evaluate {path} DATA.csv'
     python = 'model.predict(["a text"])\nmodel.predict_proba(["a text"])'
     if model.job == "words":
-        shell = f'foretell next {path} "some words"\nforetell complete {path} "some words" --words 20'
+        shell = (
+            f'foretell next {path} "some words"\nforetell complete {path} "some words" --words 20'
+        )
         python = 'model.next("some words", k=5)\nmodel.complete("some words", words=20)'
     return (
-        "From the directory that holds this one, after `pip install foretell` (TensorFlow is not needed):\n\n"
+        "From the directory that holds this one, after `pip install foretell` (TensorFlow is "
+        "not needed):\n\n"
         f"```sh\n{shell}\n```\n\n```python\nimport foretell\n\n"
         f"model = foretell.load({python_path})\n{python}\n```\n"
     )
@@ -181,9 +208,12 @@ def _metrics(model: Model) -> str:
 
 
 def _training(model: Model, version: str) -> str:
-    where, calibrated = model.metrics.get("measured_on"), ""
+    where = model.metrics.get("measured_on")
+    calibrated = ""
     if model.interpolation or model.ensemble != NETWORK_ALONE:
-        calibrated = "Its probabilities are not calibrated: there were too few texts to measure on.\n"
+        calibrated = (
+            "Its probabilities are not calibrated: there were too few texts to measure on.\n"
+        )
         if where and is_of_unseen_texts(model.metrics):
             calibrated = f"Its probabilities are calibrated on {_escaped(str(where))}.\n"
     return (
@@ -207,21 +237,32 @@ def _ancestors(model: Model) -> str:
 
 
 def _limits(model: Model) -> str:
-    settings, limits = model.settings, _LIMITS_OF_WORDS
+    settings = model.settings
+    limits = _LIMITS_OF_WORDS
     unknown = "All words outside its vocabulary are one unknown word."
     if settings.has_open_vocabulary:
-        unknown = "No word is unknown to it. It has learned nothing of characters that no training text has."
+        unknown = (
+            "No word is unknown to it. It has learned nothing of characters that no "
+            "training text has."
+        )
     if isinstance(settings, LabelsSettings):
         labels = "Every text gets one of the labels above, whatever it is about."
         if settings.multi_label:
-            labels = "A text gets each label whose probability is at least its threshold, and may get none."
-        limits = _LIMITS_OF_LABELS.format(labels=labels, length=settings.length, unit=_unit(settings))
+            labels = (
+                "A text gets each label whose probability is at least its threshold, "
+                "and may get none."
+            )
+        limits = _LIMITS_OF_LABELS.format(
+            labels=labels, length=settings.length, unit=_unit(settings)
+        )
     return f"{limits}- {unknown}\n"
 
 
 def _escaped(text: str) -> str:
     """Return one line of text with Markdown's characters escaped."""
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#&" else letter for letter in " ".join(text.split()))
+    return "".join(
+        f"\\{letter}" if letter in "\\`*_[]<>|#&" else letter for letter in " ".join(text.split())
+    )
 
 
 def _code(text: str) -> str:

@@ -1,24 +1,27 @@
 """The model directory: written completely or not at all, and verified before it is used.
 
-Its files have the names that Hugging Face uses. None can execute code: JSON, Markdown and safetensors; and of
-a kept teacher an ONNX graph.
+Its files have the names that Hugging Face uses. None can execute code: JSON, Markdown and
+safetensors; and of a kept teacher an ONNX graph.
 
-====================== ===================================================================================
-config.json            format version, job, preset, every setting, labels, ensemble or interpolation weights,
-                       parameters of a language model's cache
+======================
+=================================================================================== config.json
+                       format version, job, preset, every setting, labels, ensemble or interpolation
+                       weights, parameters of a language model's cache
 tokenizer.json         the tokenizer
 model.safetensors      the weights of the network
 linear.safetensors     the n-gram linear model of a classifier, where it has one
 tfidf.safetensors      linear models of TF-IDF values of a classifier, where it has some
 teacher.safetensors    the linear model of a kept teacher's embeddings, where a classifier keeps one
-teacher.onnx           the kept teacher: the graph of a sentence encoder from outside, as it was given; its
-                       tokenizer is teacher_tokenizer.json, its licence, if there is one, teacher_LICENSE
+teacher.onnx           the kept teacher: the graph of a sentence encoder from outside, as it was
+                       given; its tokenizer is teacher_tokenizer.json, its licence, if there is one,
+                       teacher_LICENSE
 kneser_ney.safetensors the Kneser–Ney model of a language model, where it has one
 metrics.json           metrics of the training
 README.md              a model card
 manifest.json          size and SHA-256 of each of the above
-run/                   log and report of the training; not in the manifest, and not needed for prediction
-====================== ===================================================================================
+run/                   log and report of the training; not in the manifest, and not needed for
+prediction ======================
+===================================================================================
 """
 
 from __future__ import annotations
@@ -65,7 +68,9 @@ def check_writable(path: str | Path) -> None:
         while not parent.exists():
             parent = parent.parent
     if not parent.is_dir():
-        raise ArtifactError(expected="a directory to write in", found="a file", where=str(parent), fix=fix)
+        raise ArtifactError(
+            expected="a directory to write in", found="a file", where=str(parent), fix=fix
+        )
     with replacement.typed(ArtifactError, "a directory to write in", parent, fix):
         # Permissions alone do not say it: of root, of read-only and of virtual file systems.
         tempfile.TemporaryDirectory(dir=parent, prefix=".foretell-").cleanup()
@@ -74,8 +79,8 @@ def check_writable(path: str | Path) -> None:
 def write_model(model: Model, path: str | Path, *, run: Path | None = None) -> None:
     """Write `model` as a model directory at `path`, completely or not at all.
 
-    At every moment `path` is either the old directory or the new one (see `replacement` for file systems that
-    cannot exchange two names).
+    At every moment `path` is either the old directory or the new one (see `replacement` for file
+    systems that cannot exchange two names).
 
     Args:
         model: the model with its weights.
@@ -84,14 +89,15 @@ def write_model(model: Model, path: str | Path, *, run: Path | None = None) -> N
 
     Raises:
         ArtifactError: the weights are not those of the network or not finite, `path` is not a model
-            directory, or it cannot be written (disk full, no permission). The old directory at `path` is
-            unchanged.
+            directory, or it cannot be written (disk full, no permission). The old directory at
+            `path` is unchanged.
     """
     target = Path(path).resolve()
     check_writable(target)
     unpack(_contents(model, target.name), target)
     if run is not None:
-        # After the model: if the process ends before this, --resume still finds the run in its place.
+        # After the model: if the process ends before this, --resume still finds the run in its
+        # place.
         fix = "the model itself is complete: move or delete the run by hand"
         with replacement.typed(ArtifactError, "to move the run into the model", run, fix):
             shutil.move(run, target / manifest.RUN)
@@ -138,7 +144,9 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     metrics = _json(model.metrics)
     model = replace(model, metrics=json.loads(metrics))
     check_model(model)
-    check_size(model.settings, network_size(model.settings, model.tokenizer), len(model.labels or ()))
+    check_size(
+        model.settings, network_size(model.settings, model.tokenizer), len(model.labels or ())
+    )
     check_weights(weights, shapes_of(model.settings, model.tokenizer, model.labels))
     version = metadata.version("foretell")
     contents = {
@@ -184,11 +192,15 @@ def _config(model: Model, version: str) -> dict[str, object]:
     if model.job == "labels":
         return {**config, "ensemble": model.ensemble.to_dict()}
     parts = {"interpolation": model.interpolation, "cache": model.cache}
-    return {**config, **{name: None if part is None else part.to_dict() for name, part in parts.items()}}
+    return {
+        **config,
+        **{name: None if part is None else part.to_dict() for name, part in parts.items()},
+    }
 
 
 def _check_ours(target: Path) -> None:
-    expected, fix = "a model directory, or no such path", "choose another --out, or move it away"
+    expected = "a model directory, or no such path"
+    fix = "choose another --out, or move it away"
     if not target.is_dir():
         raise ArtifactError(expected=expected, found="a file", where=str(target), fix=fix)
     names = {entry.name for entry in target.iterdir()} - _LITTER
@@ -225,7 +237,10 @@ def pack(path: Path) -> dict[str, bytes]:
     """
 
     def read(listed: manifest.Manifest) -> dict[str, bytes]:
-        files = {name: manifest.read_verified(path, name, entry) for name, entry in listed.entries.items()}
+        files = {
+            name: manifest.read_verified(path, name, entry)
+            for name, entry in listed.entries.items()
+        }
         return {**files, manifest.MANIFEST: listed.content}
 
     return manifest.read_consistently(path, read)
@@ -234,8 +249,9 @@ def pack(path: Path) -> dict[str, bytes]:
 class Home:
     """The model directory of a model in memory: one that the user named, or a temporary one.
 
-    A temporary directory is deleted with the last reference to its `Home` in the process that made it; a
-    forked child does not delete it. Pickled, a `Home` contains the files, and opens in a temporary directory.
+    A temporary directory is deleted with the last reference to its `Home` in the process that made
+    it; a forked child does not delete it. Pickled, a `Home` contains the files, and opens in a
+    temporary directory.
 
     Attributes:
         path: the model directory, absolute.
@@ -254,7 +270,9 @@ class Home:
         weakref.finalize(self, _delete, folder, os.getpid())
 
     def save(self, path: str | Path) -> None:
-        """Copy the model directory to `path`, without run/; to its own path: check that it is the same."""
+        """Copy the model directory to `path`, without run/; to its own path: check that it is the
+        same.
+        """
         files = self.__getstate__()["files"]
         if Path(path).resolve() != self.path.resolve():
             unpack(files, path)
@@ -262,8 +280,11 @@ class Home:
     def __getstate__(self) -> dict[str, dict[str, bytes]]:
         files = pack(self.path)
         if self.sha256 not in ("", hashlib.sha256(files[manifest.MANIFEST]).hexdigest()):
-            expected, fix = "the model as it was opened", "load it from where it is now"
-            raise ChangedFileError(expected=expected, found="another model", where=str(self.path), fix=fix)
+            expected = "the model as it was opened"
+            fix = "load it from where it is now"
+            raise ChangedFileError(
+                expected=expected, found="another model", where=str(self.path), fix=fix
+            )
         return {"files": files}
 
     def __setstate__(self, state: dict[str, dict[str, bytes]]) -> None:

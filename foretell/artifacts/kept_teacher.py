@@ -1,4 +1,5 @@
-"""`KeptTeacher`: a sentence encoder that is a part of a classifier, with a linear model of its embeddings.
+"""`KeptTeacher`: a sentence encoder that is a part of a classifier, with a linear model of its
+embeddings.
 
 Its files lie beside the others of the model directory. teacher.safetensors has the linear model;
 teacher.onnx and teacher_tokenizer.json are the encoder's own files, as they were given.
@@ -19,29 +20,36 @@ from foretell.arrays import Array, Float32s
 from foretell.errors import ArtifactError
 from foretell.ngrams.checked_arrays import checked_array, checked_weights, wrong
 
-GRAPHS, TOKENIZER = ("model.onnx", "onnx/model.onnx"), "tokenizer.json"
+GRAPHS = ("model.onnx", "onnx/model.onnx")
+TOKENIZER = "tokenizer.json"
 """The files of an encoder's folder: of the graphs, the first that there is."""
 MAX_WINDOW = 512
 """Longest window of an encoder: attention needs memory and time that grow with its square."""
-MIN_WINDOW, DEFAULT_WINDOW = 8, 256
+MIN_WINDOW = 8
+DEFAULT_WINDOW = 256
 MAX_LICENCE = 1 << 20
 """Bytes of a licence, at most."""
 
 # The position embeddings of these begin after those of the padding.
 _POSITIONS_BEFORE_FIRST = {"roberta": 2, "xlm-roberta": 2, "camembert": 2, "mpnet": 2}
-# Those of GPT-2 and later tokenizers, which take time in proportion to the text; others may take hours.
+# Those of GPT-2 and later tokenizers, which take time in proportion to the text; others may take
+# hours.
 _EXPRESSIONS = frozenset(
     [
         " {2,}",
         r"\s+",
         r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| "
+        r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
         r"|\s+(?!\S)|\s+",
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| "
+        r"?[^\s\p{L}\p{N}]+[\r\n]*"
         r"|\s*[\r\n]+|\s+(?!\S)|\s+",
     ]
 )
-_MAX_PARTS, _MAX_GROWTH, _MAX_WORD = 200, 16, 1_000
+_MAX_PARTS = 200
+_MAX_GROWTH = 16
+_MAX_WORD = 1_000
 
 
 def check_encoder_tokenizer(content: bytes) -> None:
@@ -55,16 +63,20 @@ def check_encoder_tokenizer(content: bytes) -> None:
         parts = [part for name, part in stored.items() if name not in ("model", "added_tokens")]
         found = [each for part in parts for each in _objects(part)]
         model = stored["model"]
-        dropout, longest = model.get("dropout"), model.get("max_input_chars_per_word", 0)
+        dropout = model.get("dropout")
+        longest = model.get("max_input_chars_per_word", 0)
     except (RecursionError, AttributeError, KeyError, TypeError) as error:
         raise ValueError("no tokenizer of the tokenizers library") from error
     if dropout or type(longest) is not int or longest > _MAX_WORD:
-        raise ValueError(f"a tokenizer with dropout, or for words of {str(longest)[:20]} characters")
+        raise ValueError(
+            f"a tokenizer with dropout, or for words of {str(longest)[:20]} characters"
+        )
     if len(found) > _MAX_PARTS:
         raise ValueError(f"a tokenizer of {len(found):,} parts")
     growth = 1.0
     for part in found:
-        pattern, new = part.get("pattern"), str(part.get("content", ""))
+        pattern = part.get("pattern")
+        new = str(part.get("content", ""))
         if "Regex" in part and part["Regex"] not in _EXPRESSIONS:
             raise ValueError(f"a tokenizer with the pattern {str(part['Regex'])[:60]}")
         if isinstance(pattern, dict) and new:
@@ -105,7 +117,8 @@ class EncoderFiles:
         Raises:
             ArtifactError: the folder has not these files.
         """
-        folder, fix = Path(path).expanduser(), "export the encoder for feature extraction"
+        folder = Path(path).expanduser()
+        fix = "export the encoder for feature extraction"
         for file in (graph_of(folder), folder / TOKENIZER):
             if not file.is_file():
                 expected = f"a folder with {GRAPHS[0]} and {TOKENIZER}"
@@ -114,7 +127,8 @@ class EncoderFiles:
         licences = sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*"))
         short = [each for each in licences if each.is_file() and each.stat().st_size <= MAX_LICENCE]
         licence = short[0].read_bytes() if short else None
-        graph, tokenizer = graph_of(folder).read_bytes(), (folder / TOKENIZER).read_bytes()
+        graph = graph_of(folder).read_bytes()
+        tokenizer = (folder / TOKENIZER).read_bytes()
         return cls(graph, tokenizer, licence, stated_window(folder))
 
     def sha256(self) -> str:
@@ -124,10 +138,12 @@ class EncoderFiles:
 
 @dataclass(frozen=True, eq=False)
 class KeptTeacher:
-    """A sentence encoder with a linear model of its embeddings, whose scores are added to the others'.
+    """A sentence encoder with a linear model of its embeddings, whose scores are added to the
+    others'.
 
     Attributes:
-        weights: float32 [number, column]; the first numbers of a text are those of its mean embedding.
+        weights: float32 [number, column]; the first numbers of a text are those of its mean
+            embedding.
         bias: float32 [column], as in `LinearModel`.
         files: of the encoder.
     """
@@ -137,7 +153,8 @@ class KeptTeacher:
     files: EncoderFiles
 
     def scores(self, embeddings: Float32s) -> Float32s:
-        """Return float32 [text, column] for embeddings [text, number], each row as if it were alone.
+        """Return float32 [text, column] for embeddings [text, number], each row as if it were
+        alone.
 
         More numbers than `weights` has rows are left out.
         """
@@ -149,7 +166,9 @@ class KeptTeacher:
         return replace(self, files=replace(self.files, graph=b"", tokenizer=b""))
 
     def to_arrays(self) -> dict[str, Array]:
-        """Return the linear model as named arrays, ready for safetensors; `from_arrays` takes them back."""
+        """Return the linear model as named arrays, ready for safetensors; `from_arrays` takes them
+        back.
+        """
         return {
             "teacher/weights": self.weights,
             "teacher/bias": self.bias,
@@ -183,8 +202,8 @@ def stated_window(folder: Path) -> int:
     """Return the number of tokens that an encoder reads, as its files state it, from 8 to 512.
 
     It is the smallest of `max_seq_length` in sentence_bert_config.json, `model_max_length` in
-    tokenizer_config.json and `max_position_embeddings` in config.json. Where none is stated it is 256, the
-    window of the most widely used encoders.
+    tokenizer_config.json and `max_position_embeddings` in config.json. Where none is stated it is
+    256, the window of the most widely used encoders.
     """
     lengths = []
     for name, key in (

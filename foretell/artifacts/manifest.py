@@ -1,4 +1,6 @@
-"""The manifest: the size and SHA-256 of each file of a model directory, verified before the file is used."""
+"""The manifest: the size and SHA-256 of each file of a model directory, verified before the file is
+used.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,8 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COPY_AGAIN = "copy the model again, or train it again"
 
-MAX_MANIFEST, MAX_CONFIG = 1 << 20, 1 << 26
+MAX_MANIFEST = 1 << 20
+MAX_CONFIG = 1 << 26
 """Maximum bytes of the files whose size no other file gives."""
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -99,15 +102,18 @@ def is_model(path: Path) -> bool:
 
 
 def read_consistently(path: Path, read: Callable[[Manifest], Value]) -> Value:
-    """Return what `read` makes of the files of one manifest, also while the directory is being replaced.
+    """Return what `read` makes of the files of one manifest, also while the directory is being
+    replaced.
 
-    Files of the directory that took its place differ from the manifest that was read before. So an error of
-    `read_manifest` or `read` is raised only if the same manifest gives it twice in succession.
+    Files of the directory that took its place differ from the manifest that was read before. So an
+    error of `read_manifest` or `read` is raised only if the same manifest gives it twice in
+    succession.
     """
     before: bytes | None = None
     attempts = 0
     while True:
-        manifest, attempts = None, attempts + 1
+        manifest = None
+        attempts = attempts + 1
         try:
             manifest = read_manifest(path)
             return read(manifest)
@@ -134,7 +140,9 @@ def read_manifest(path: Path) -> Manifest:
         found = "a directory that foretell did not write"
     if found:
         fix = "check the path: the directory that --out named in training, before all texts"
-        raise NotAModelError(expected="a foretell model directory", found=found, where=str(path), fix=fix)
+        raise NotAModelError(
+            expected="a foretell model directory", found=found, where=str(path), fix=fix
+        )
     version = (_object(path / CONFIG) or {}).get("format_version")
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise NewerFormatError(
@@ -180,7 +188,9 @@ def _entries(path: Path, content: bytes) -> dict[str, Entry]:
     for name, values in files.items():
         if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST:
             raise changed(path, "names of files in this directory", repr(name))
-        size, sha256 = map(values.get, ("size", "sha256")) if isinstance(values, dict) else (None, None)
+        size, sha256 = (
+            map(values.get, ("size", "sha256")) if isinstance(values, dict) else (None, None)
+        )
         if type(size) is not int or not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
             raise changed(path, f"the size and SHA-256 of {name}", repr(values)[:100])
         entries[name] = Entry(size, sha256)
@@ -209,7 +219,9 @@ def _read(path: Path, max_bytes: int) -> bytes:
 
 
 def _open(path: Path) -> BufferedReader:
-    """Open a regular file, or a link to one. Anything else, such as a device, is not opened at all."""
+    """Open a regular file, or a link to one. Anything else, such as a device, is not opened at
+    all.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise changed(path, "a regular file", "something else")

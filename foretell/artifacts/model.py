@@ -38,17 +38,19 @@ class Model:
         labels: the labels, sorted as their type is, in the order of the output; None for words.
         label_type: the type of the values that the labels stand for.
         linear: the n-gram linear model of a classifier; None: it has none.
-        tfidf: linear models of a classifier, whose scores are added to those of `linear`: of TF-IDF values,
-            and of words' mean embeddings.
-        teacher: a sentence encoder that a classifier keeps, whose scores are added too; None: it keeps none.
+        tfidf: linear models of a classifier, whose scores are added to those of `linear`: of TF-IDF
+            values, and of words' mean embeddings.
+        teacher: a sentence encoder that a classifier keeps, whose scores are added too; None: it
+            keeps none.
         kneser_ney: the Kneser–Ney model of a language model; None: it has none.
-        ensemble: how a classifier combines network and linear model; where texts may have several labels, for
-            each label, with its threshold.
-        interpolation: how a language model combines network and Kneser–Ney model; None: the network answers
-            alone.
+        ensemble: how a classifier combines network and linear model; where texts may have several
+            labels, for each label, with its threshold.
+        interpolation: how a language model combines network and Kneser–Ney model; None: the network
+            answers alone.
         cache: the parameters of a language model's continuous cache; None: they were not fitted.
         metrics: metrics of the training: whatever JSON can hold, and NumPy's numbers.
-        ancestors: the SHA-256 of manifest.json of each model that this one continues, its own ancestor first.
+        ancestors: the SHA-256 of manifest.json of each model that this one continues, its own
+            ancestor first.
         path: the model directory it was read from; None for a model in memory.
         sha256: the SHA-256 of its manifest.json when it was read; "" for a model in memory.
         written_by: the version of foretell that wrote the directory; "" where config.json has none.
@@ -90,13 +92,16 @@ class Model:
 
 
 def check_model(model: Model) -> None:
-    """Check that the parts of a model fit each other; weights are checked by `weights.check_weights`.
+    """Check that the parts of a model fit each other; weights are checked by
+    `weights.check_weights`.
 
     Raises:
         ArtifactError: they do not.
     """
     if isinstance(model.settings, WordsSettings) != (model.job == "words"):
-        raise ArtifactError(expected=f"settings for {model.job}", found=type(model.settings).__name__)
+        raise ArtifactError(
+            expected=f"settings for {model.job}", found=type(model.settings).__name__
+        )
     (_check_words if model.job == "words" else _check_labels)(model)
 
 
@@ -106,7 +111,9 @@ def _check_labels(model: Model) -> None:
     n_labels = len(labels)
     if n_labels < 2 or not _are_valid(labels, model.label_type, several=several):
         expected = "two or more different labels" if several else "two or more labels, sorted"
-        raise ArtifactError(expected=f"{expected}, of the type {model.label_type}", found=repr(labels)[:100])
+        raise ArtifactError(
+            expected=f"{expected}, of the type {model.label_type}", found=repr(labels)[:100]
+        )
     n_columns = 1 if n_labels == 2 and not several else n_labels
     members = [each for each in (model.linear, *model.tfidf, model.teacher) if each is not None]
     for each in members:
@@ -118,7 +125,9 @@ def _check_labels(model: Model) -> None:
         raise wrong_weights("ensemble", "a weight for a linear model that is not there", model.path)
     if isinstance(ensemble, LabelwiseEnsemble) != several:
         found = "weights for each label of a model with one label per text"
-        raise wrong_weights("ensemble", "no weights for each label" if several else found, model.path)
+        raise wrong_weights(
+            "ensemble", "no weights for each label" if several else found, model.path
+        )
     if isinstance(ensemble, LabelwiseEnsemble):
         sizes = {len(ensemble.offsets), len(ensemble.thresholds)}
         sizes |= {len(each) for each in (ensemble.network, ensemble.linear) if each}
@@ -138,10 +147,14 @@ def _check_labels(model: Model) -> None:
 
 
 def _are_valid(labels: list[str], label_type: LabelType, *, several: bool) -> bool:
-    """Return whether labels are distinct, of their type, and, where a text has one of them, sorted."""
+    """Return whether labels are distinct, of their type, and, where a text has one of them,
+    sorted.
+    """
     try:
         values_of_names(labels, label_type)
-        return len(set(labels)) == len(labels) and (several or labels == ordered(labels, label_type))
+        return len(set(labels)) == len(labels) and (
+            several or labels == ordered(labels, label_type)
+        )
     except ValueError:
         return False
 
@@ -151,11 +164,15 @@ def _check_words(model: Model) -> None:
         raise ArtifactError(expected="no labels for words", found=repr(model.labels)[:100])
     if model.interpolation is None:
         return
-    kneser_ney, n_weights = model.kneser_ney, len(model.interpolation.kneser_ney_weights)
+    kneser_ney = model.kneser_ney
+    n_weights = len(model.interpolation.kneser_ney_weights)
     if kneser_ney is None:
         found = "weights for a Kneser–Ney model that is not there"
     elif kneser_ney.size != model.tokenizer.size:
-        found = f"a Kneser–Ney model of {kneser_ney.size:,} ids, a tokenizer of {model.tokenizer.size:,}"
+        found = (
+            f"a Kneser–Ney model of {kneser_ney.size:,} ids, a tokenizer of "
+            f"{model.tokenizer.size:,}"
+        )
     elif not all(len(level.keys) for level in kneser_ney.levels):
         found = "a Kneser–Ney model without n-grams of an order"
     elif n_weights != kneser_ney.order:

@@ -1,7 +1,7 @@
 """The ONNX graph of each network, made of its weights, with LSTM operators.
 
-A model directory holds no graph: it is made when a model is opened, and when it is exported. That needs
-neither `onnx` nor TensorFlow.
+A model directory holds no graph: it is made when a model is opened, and when it is exported. That
+needs neither `onnx` nor TensorFlow.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ from foretell.arrays import Array, Float32s
 from foretell.artifacts.weights import Weights, lstm_weights
 from foretell.config import POOL_SIZE, LabelsSettings, Settings, WordsSettings
 
-FLOAT, INT32, INT64 = 1, 6, 7
+FLOAT = 1
+INT32 = 6
+INT64 = 7
 _KINDS = {"float32": FLOAT, "int64": INT64}
-_INT, _STRING, _INTS = 2, 3, 7
+_INT = 2
+_STRING = 3
+_INTS = 7
 _OPSET = 17
 _IR_VERSION = 8
 
@@ -28,21 +32,25 @@ Attribute = int | str | list[int]
 def build_onnx(settings: Settings, weights: Weights) -> bytes:
     """Return the ONNX graph of a network, a whole file.
 
-    ======================== ======================================= ================================
-    network                  inputs                                  outputs
-    ======================== ======================================= ================================
-    words lstm               ids int64 [stream, step],               logits [stream, step, word],
-                             h_k, c_k [stream, units] of layer k     h_k_out, c_k_out [stream, units],
-                                                                     hidden [stream, step, embedding]
+    ======================== =======================================
+    ================================ network                  inputs
+    outputs ======================== =======================================
+    ================================ words lstm               ids int64 [stream, step],
+                             logits [stream, step, word], h_k, c_k [stream, units] of layer k
+                                                                     h_k_out, c_k_out [stream,
+                                                                     units], hidden [stream, step,
+                                                                     embedding]
                              rows [row, embedding], optional         row_logits [row, word]
     words article            ids float [batch, window, 1]            logits [batch, word]
     labels article, cnn-lstm ids int64 [batch, length], 0 in front   probabilities [batch, label]
     labels bilstm            ids int64 [batch, step], 0 at the end,  probabilities [batch, label]
                              lengths int32 [batch], at least 1
-    ======================== ======================================= ================================
+    ======================== =======================================
+    ================================
 
-    `hidden` is what the output layer of `words lstm` multiplies. `row_logits` are the logits of any such
-    `rows`: they depend on no state, so another thread than that of a text's states can compute them.
+    `hidden` is what the output layer of `words lstm` multiplies. `row_logits` are the logits of any
+    such `rows`: they depend on no state, so another thread than that of a text's states can compute
+    them.
 
     Args:
         settings: of the model.
@@ -52,9 +60,11 @@ def build_onnx(settings: Settings, weights: Weights) -> bytes:
 
 
 def shared_graph(settings: Settings, weights: Weights) -> tuple[bytes, Weights]:
-    """Return the graph without the weights that it uses as they are, and these weights, by their names.
+    """Return the graph without the weights that it uses as they are, and these weights, by their
+    names.
 
-    ONNX Runtime then shares their memory instead of copying it: a model opens faster, in less memory.
+    ONNX Runtime then shares their memory instead of copying it: a model opens faster, in less
+    memory.
     """
     graph = _built(settings, weights, shares=True)
     return graph.file(), graph.shared
@@ -72,7 +82,8 @@ def _built(settings: Settings, weights: Weights, *, shares: bool) -> _Graph:
 
 def _varint(value: int) -> bytes:
     """Return an integer of a protocol buffer; a negative one as 64 bits."""
-    value, found = value % (1 << 64), bytearray()
+    value = value % (1 << 64)
+    found = bytearray()
     while value > 127:
         found.append(value & 127 | 128)
         value >>= 7
@@ -96,25 +107,34 @@ class _Graph:
     """
 
     def __init__(self, weights: Weights, *, shares: bool) -> None:
-        self.weights, self._shares = weights, shares
+        self.weights = weights
+        self._shares = shares
         self.shared: Weights = {}
         self._count = 0
         self._initializers: dict[str, list[Part]] = {}
-        self._nodes, self._inputs, self._outputs = list[Part](), list[Part](), list[Part]()
+        self._nodes = list[Part]()
+        self._inputs = list[Part]()
+        self._outputs = list[Part]()
 
     def op(self, kind: str, *inputs: str, **attributes: Attribute) -> str:
         """Add a node; return the name of its only output."""
         return self.node(kind, inputs, [f"{kind.lower()}_{self._count}_0"], attributes)[0]
 
     def node(
-        self, kind: str, inputs: Sequence[str], outputs: list[str], attributes: Mapping[str, Attribute]
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        outputs: list[str],
+        attributes: Mapping[str, Attribute],
     ) -> list[str]:
         """Add a node; return the names of its outputs."""
         fields = [*(_field(1, name) for name in inputs), *(_field(2, name) for name in outputs)]
         fields.append(_field(4, kind))
         for name, value in sorted(attributes.items()):
             number, code = {int: (3, _INT), str: (4, _STRING), list: (8, _INTS)}[type(value)]
-            values = [_field(number, each) for each in (value if isinstance(value, list) else [value])]
+            values = [
+                _field(number, each) for each in (value if isinstance(value, list) else [value])
+            ]
             fields.append(_field(5, _joined([_field(1, name), *values, _field(20, code)])))
         self._nodes += _field(1, _joined(fields))
         self._count += 1
@@ -175,8 +195,8 @@ class _Graph:
     ) -> list[str]:
         """Add an LSTM of the layer `name`, or of two directions where there are two `layers`.
 
-        x is [step, batch, in], state [direction, batch, units]; the outputs are [step, direction, batch,
-        units] and the last h and c, each [direction, batch, units].
+        x is [step, batch, in], state [direction, batch, units]; the outputs are [step, direction,
+        batch, units] and the last h and c, each [direction, batch, units].
         """
         parts = [lstm_weights(self.weights, layer) for layer in layers or (name,)]
         kernels, recurrent, biases = (
@@ -184,7 +204,9 @@ class _Graph:
         )
         directions, gates, units = recurrent.shape
         # A second bias, which Keras does not have.
-        biases = np.concatenate([biases[:, :, 0], np.zeros((directions, gates), np.float32)], axis=1)
+        biases = np.concatenate(
+            [biases[:, :, 0], np.zeros((directions, gates), np.float32)], axis=1
+        )
         weights = (
             self.constant(f"{name}/W", kernels),
             self.constant(f"{name}/R", recurrent),
@@ -200,7 +222,9 @@ class _Graph:
         graph = [*self._nodes, *_field(2, "foretell"), *weights, *self._inputs, *self._outputs]
         opset = _joined([_field(1, ""), _field(2, _OPSET)])
         return b"".join(
-            _joined([_field(1, _IR_VERSION), _field(2, "foretell"), _field(7, graph), _field(8, opset)])
+            _joined(
+                [_field(1, _IR_VERSION), _field(2, "foretell"), _field(7, graph), _field(8, opset)]
+            )
         )
 
 
@@ -209,21 +233,26 @@ def _joined(fields: Iterable[Sequence[Part]]) -> list[Part]:
 
 
 def _value(name: str, kind: int, axes: Sequence[str | int]) -> list[Part]:
-    """Return an input or output, a tensor: name and type, the latter with its element type and axes."""
+    """Return an input or output, a tensor: name and type, the latter with its element type and
+    axes.
+    """
     shape = _joined(_field(1, _field(1 if isinstance(axis, int) else 2, axis)) for axis in axes)
     tensor = _joined([_field(1, kind), _field(2, shape)])
     return _joined([_field(1, name), _field(2, _field(1, tensor))])
 
 
 def _gates(kernels: Sequence[Float32s]) -> Float32s:
-    """Return kernels [in, 4 * units], gates i, f, c, o, as ONNX's: [direction, 4 * units, in], i, o, f, c."""
+    """Return kernels [in, 4 * units], gates i, f, c, o, as ONNX's: [direction, 4 * units, in], i,
+    o, f, c.
+    """
     by_gate = (kernel.reshape(len(kernel), 4, -1)[:, [0, 3, 1, 2]] for kernel in kernels)
     return np.stack([each.reshape(len(each), -1).T for each in by_gate])
 
 
 def _article_words(graph: _Graph, settings: WordsSettings) -> None:
     ids = graph.input("ids", FLOAT, ["batch", settings.window, 1])
-    x, h = graph.op("Transpose", ids, perm=[1, 0, 2]), ""
+    x = graph.op("Transpose", ids, perm=[1, 0, 2])
+    h = ""
     for k in range(1, settings.layers + 1):
         y, h, _ = graph.lstm(x, f"lstm_{k}")
         x = graph.op("Squeeze", y, graph.ints(1))
@@ -232,7 +261,8 @@ def _article_words(graph: _Graph, settings: WordsSettings) -> None:
 
 
 def _words(graph: _Graph, settings: WordsSettings) -> None:
-    units, size = settings.units, graph.weights["embedding"].shape[0]
+    units = settings.units
+    size = graph.weights["embedding"].shape[0]
     ids = graph.input("ids", INT64, ["stream", "step"])
     x = graph.embed(ids)
     lasts: list[tuple[str, str]] = []
@@ -248,13 +278,17 @@ def _words(graph: _Graph, settings: WordsSettings) -> None:
         flat = graph.dense(graph.op("Reshape", x, graph.ints(-1, units)), "projection")
         shape = graph.op("Concat", graph.op("Shape", x, end=2), graph.ints(width), axis=0)
         x = graph.op("Reshape", flat, shape)
-    # The output layer takes most of the time, and for a prompt only the logits of the last word are needed.
+    # The output layer takes most of the time, and for a prompt only the logits of the last word are
+    # needed.
     skip = graph.optional_input("skip", np.zeros(1, np.int64), [1])
     wanted = graph.op("Slice", x, skip, graph.ints(2**63 - 1), graph.ints(1))
     logits = _logits(graph, graph.op("Reshape", wanted, graph.ints(-1, width)))
     shape = graph.op("Concat", graph.op("Shape", wanted, end=2), graph.ints(size), axis=0)
-    # allowzero: with all steps left out, 0 is a length and not the sign for the length of the input.
-    graph.output("logits", graph.op("Reshape", logits, shape, allowzero=1), ["stream", "wanted step", size])
+    # allowzero: with all steps left out, 0 is a length and not the sign for the length of the
+    # input.
+    graph.output(
+        "logits", graph.op("Reshape", logits, shape, allowzero=1), ["stream", "wanted step", size]
+    )
     for name, last in lasts:
         graph.output(name, graph.op("Squeeze", last, graph.ints(0)), ["stream", units])
     graph.output("hidden", x, ["stream", "step", width])
@@ -289,10 +323,12 @@ def _bilstm(graph: _Graph) -> str:
     layers = ["lstm_forward", "lstm_backward"]
     y, h, _ = graph.lstm(graph.embed(ids), "lstm", layers, lengths=lengths)
     # [step, direction, batch, units] to [batch, step, both directions' units]
-    y = graph.op("Reshape", graph.op("Transpose", y, perm=[2, 0, 1, 3]), graph.ints(0, 0, 2 * units))
+    y = graph.op(
+        "Reshape", graph.op("Transpose", y, perm=[2, 0, 1, 3]), graph.ints(0, 0, 2 * units)
+    )
     last = graph.op("Reshape", graph.op("Transpose", h, perm=[1, 0, 2]), graph.ints(0, 2 * units))
-    # An LSTM's outputs are between -1 and 1, and ONNX Runtime's are 0 after the end of a text: 0 does not
-    # change the sum, and 0 - 1 is never the maximum.
+    # An LSTM's outputs are between -1 and 1, and ONNX Runtime's are 0 after the end of a text: 0
+    # does not change the sum, and 0 - 1 is never the maximum.
     one = graph.constant("one float", np.ones(1, np.float32))
     is_word = graph.op("Cast", _mask(graph, ids, lengths), to=FLOAT)
     below = graph.op("Sub", is_word, one)
@@ -317,18 +353,22 @@ def _probabilities(graph: _Graph, features: str) -> None:
     logits = graph.dense(features, "output")
     n_outputs = len(graph.weights["output/bias"])
     if n_outputs == 1:
-        # A softmax over [0, x] is [1 - sigmoid(x), sigmoid(x)]. ONNX Runtime's own sigmoid is approximate,
-        # and 0 for small probabilities.
+        # A softmax over [0, x] is [1 - sigmoid(x), sigmoid(x)]. ONNX Runtime's own sigmoid is
+        # approximate, and 0 for small probabilities.
         logits = graph.op("Concat", graph.op("Sub", logits, logits), logits, axis=1)
     probabilities = graph.op("Softmax", logits, axis=1)
     graph.output("probabilities", probabilities, ["batch", max(2, n_outputs)])
 
 
 def _sigmoids(graph: _Graph, features: str) -> None:
-    """Add the output of a classifier whose texts may have several labels: a sigmoid for each label."""
+    """Add the output of a classifier whose texts may have several labels: a sigmoid for each
+    label.
+    """
     logits = graph.op("Unsqueeze", graph.dense(features, "output"), graph.ints(2))
     # As in `_probabilities`: a softmax over [0, x] of each label.
     pairs = graph.op("Concat", graph.op("Sub", logits, logits), logits, axis=2)
     both = graph.op("Softmax", pairs, axis=2)
-    probabilities = graph.op("Squeeze", graph.op("Gather", both, graph.ints(1), axis=2), graph.ints(2))
+    probabilities = graph.op(
+        "Squeeze", graph.op("Gather", both, graph.ints(1), axis=2), graph.ints(2)
+    )
     graph.output("probabilities", probabilities, ["batch", len(graph.weights["output/bias"])])

@@ -1,9 +1,9 @@
 """Replace a directory by a finished one, so that a reader sees the old one or the new one.
 
-The new directory is written beside the old one and synced. Then one system call exchanges their names:
-`renameat2(RENAME_EXCHANGE)` on Linux, `renamex_np(RENAME_SWAP)` on macOS. Where neither exists (Windows, some
-network file systems) two renames are needed, and a crash between them leaves the old one under a temporary
-name.
+The new directory is written beside the old one and synced. Then one system call exchanges their
+names: `renameat2(RENAME_EXCHANGE)` on Linux, `renamex_np(RENAME_SWAP)` on macOS. Where neither
+exists (Windows, some network file systems) two renames are needed, and a crash between them leaves
+the old one under a temporary name.
 """
 
 from __future__ import annotations
@@ -29,8 +29,12 @@ _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno
 
 
 @contextlib.contextmanager
-def typed(kind: type[ForetellError], expected: str, where: Path | str, fix: str = "") -> Iterator[None]:
-    """Raise an error of the system in the block as one of foretell's; `found` is what the system says."""
+def typed(
+    kind: type[ForetellError], expected: str, where: Path | str, fix: str = ""
+) -> Iterator[None]:
+    """Raise an error of the system in the block as one of foretell's; `found` is what the system
+    says.
+    """
     try:
         yield
     except OSError as error:
@@ -71,10 +75,11 @@ def sync_file(path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path, name: str = "") -> Iterator[Path]:
-    """Yield a temporary name beside `path`; the file written there replaces `path` at the end, synced.
+    """Yield a temporary name beside `path`; the file written there replaces `path` at the end,
+    synced.
 
-    A reader sees the old file or the new one, also if the power fails. An error leaves the old one. The
-    temporary name is random if none is given, since two processes may write the same file.
+    A reader sees the old file or the new one, also if the power fails. An error leaves the old one.
+    The temporary name is random if none is given, since two processes may write the same file.
 
     Raises:
         OSError: it cannot be written.
@@ -99,7 +104,8 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file that one process writes, completely or not at all; what a killed process left is replaced.
+    """Write a file that one process writes, completely or not at all; what a killed process left is
+    replaced.
 
     Raises:
         OSError: it cannot be written; the old file is unchanged.
@@ -109,7 +115,9 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def make_directories(path: Path) -> None:
-    """Make a directory and its parents where they are missing, and wait until their names are on disk."""
+    """Make a directory and its parents where they are missing, and wait until their names are on
+    disk.
+    """
     missing = []
     while not path.is_dir():
         missing.append(path)
@@ -147,7 +155,8 @@ def take_place(new: Path, target: Path) -> None:
             raise
         if not _exchange(new, target):
             _exchange_in_two_steps(new, target)
-    # Both are complete on disk by now. If this fails, a power cut may leave either of them under the name.
+    # Both are complete on disk by now. If this fails, a power cut may leave either of them under
+    # the name.
     with contextlib.suppress(OSError):
         sync_directory(target.parent)
 
@@ -157,7 +166,8 @@ def _exchange(one: Path, other: Path) -> bool:
     if os.name != "posix":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
-    one_name, other_name = os.fsencode(one), os.fsencode(other)
+    one_name = os.fsencode(one)
+    other_name = os.fsencode(other)
     if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
         result = libc.renamex_np(one_name, other_name, _SWAP)
     elif hasattr(libc, "renameat2"):

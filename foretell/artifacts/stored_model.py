@@ -1,7 +1,8 @@
-"""The files of a model directory to a `Model`: each is checked against the others before it is used.
+"""The files of a model directory to a `Model`: each is checked against the others before it is
+used.
 
-Hashes detect damage. What was written on purpose, hashes included, is checked here: sizes and types before
-anything large is read; settings, tokenizer, labels and weights against each other.
+Hashes detect damage. What was written on purpose, hashes included, is checked here: sizes and types
+before anything large is read; settings, tokenizer, labels and weights against each other.
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ from foretell.artifacts import manifest
 from foretell.artifacts.kept_teacher import KeptTeacher, check_encoder_tokenizer
 from foretell.artifacts.model import Model, check_model, wrong_weights
 from foretell.artifacts.stored_tokenizer import stored_tokenizer
-from foretell.artifacts.weights import Shapes, Weights, check_size, check_weights, network_size, weight_shapes
+from foretell.artifacts.weights import (
+    Shapes,
+    Weights,
+    check_size,
+    check_weights,
+    network_size,
+    weight_shapes,
+)
 from foretell.config import LabelsSettings, Settings, from_dict
 from foretell.data.label_types import LABEL_TYPES
 from foretell.errors import ChangedFileError, ForetellError, MissingFileError
@@ -56,8 +64,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_stored(path: Path, listed: manifest.Manifest) -> Model:
-    """Verify every file that the manifest of a model directory lists, and return the model of them."""
-    # Hashing takes most of the time of a large model and building the tokenizer most of a small one's.
+    """Verify every file that the manifest of a model directory lists, and return the model of
+    them.
+    """
+    # Hashing takes most of the time of a large model and building the tokenizer most of a small
+    # one's.
     with ThreadPoolExecutor(1, thread_name_prefix="foretell-verify") as other:
         files = _Files(path, listed)
         files.begin(other, manifest.WEIGHTS)
@@ -108,13 +119,16 @@ def _weights(path: Path, files: _Files, shapes: Shapes) -> Weights:
 
 
 def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
-    """Return a classifier's kept teacher; its graph is checked where it is opened (`runtime.encoder`)."""
+    """Return a classifier's kept teacher; its graph is checked where it is opened
+    (`runtime.encoder`).
+    """
     if not files.has(manifest.TEACHER):
         return None
     for name in (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER):
         if not files.has(name):
             raise manifest.changed(path / manifest.MANIFEST, f"an entry for {name}", "none")
-    graph, tokenizer = files.read(manifest.TEACHER_GRAPH), files.read(manifest.TEACHER_TOKENIZER)
+    graph = files.read(manifest.TEACHER_GRAPH)
+    tokenizer = files.read(manifest.TEACHER_TOKENIZER)
     licence = files.read(manifest.TEACHER_LICENCE) if files.has(manifest.TEACHER_LICENCE) else None
     with reading(path / manifest.TEACHER_TOKENIZER):
         check_encoder_tokenizer(tokenizer)
@@ -129,14 +143,20 @@ def shapes_of(settings: Settings, tokenizer: Tokenizer, labels: list[str] | None
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Raise whatever the content of a file leads to as ChangedFileError, but for errors of the system."""
+    """Raise whatever the content of a file leads to as ChangedFileError, but for errors of the
+    system.
+    """
     try:
         yield
     except (OSError, MissingFileError, ChangedFileError):
         raise
     # Libraries raise bare exceptions of their own, and a value of a wrong type fails in any way.
     except Exception as error:
-        found = f"{error.where} {error.found}".strip() if isinstance(error, ForetellError) else str(error)
+        found = (
+            f"{error.where} {error.found}".strip()
+            if isinstance(error, ForetellError)
+            else str(error)
+        )
         raise ChangedFileError(
             expected="a file that foretell writes for this model",
             found=found[:200] or type(error).__name__,
@@ -149,10 +169,13 @@ class _Files:
     """The files of one manifest; each is read or verified once."""
 
     def __init__(self, path: Path, listed: manifest.Manifest) -> None:
-        self._path, self._entries = path, listed.entries
+        self._path = path
+        self._entries = listed.entries
         self._left = set(self._entries)
         if len(listed.entries) > _MAX_FILES:
-            raise manifest.changed(path / manifest.MANIFEST, f"{_MAX_FILES} files", str(len(listed.entries)))
+            raise manifest.changed(
+                path / manifest.MANIFEST, f"{_MAX_FILES} files", str(len(listed.entries))
+            )
         for name in self._entries:
             self.check_size(name, 0, _MAX_SIZES.get(name, _MAX_SIZE))
         self._begun: dict[str, Future[bytes]] = {}
@@ -207,12 +230,15 @@ class _Files:
 
 def _described(config: dict[str, Any]) -> tuple[Settings, list[str] | None]:
     """Return the settings and the labels of config.json, if it is what foretell writes."""
-    job, version = config["job"], config["format_version"]
+    job = config["job"]
+    version = config["format_version"]
     if job not in ("words", "labels"):
         raise ValueError(f"the job {str(job)[:40]!r}")
     if type(version) is not int or not 1 <= version <= manifest.FORMAT_VERSION:
         raise ValueError(f"the format version {str(version)[:40]}")
-    preset, labels, settings = config["preset"], config["labels"], config["settings"]
+    preset = config["preset"]
+    labels = config["labels"]
+    settings = config["settings"]
     if not isinstance(preset, str) or not isinstance(settings, dict):
         raise ValueError(f"the preset {str(preset)[:40]!r} or settings of another type")
     if labels is not None and not (
@@ -235,9 +261,14 @@ def _combined(model: Model, config: Mapping[str, object]) -> Model:
         if isinstance(model.settings, LabelsSettings) and model.settings.multi_label:
             return replace(model, ensemble=LabelwiseEnsemble.from_dict(values))
         if kind == "ensemble":
-            return replace(model, ensemble=NETWORK_ALONE if values is None else Ensemble.from_dict(values))
-        model = replace(model, interpolation=None if values is None else Interpolation.from_dict(values))
-        kind, values = "cache", config.get("cache")
+            return replace(
+                model, ensemble=NETWORK_ALONE if values is None else Ensemble.from_dict(values)
+            )
+        model = replace(
+            model, interpolation=None if values is None else Interpolation.from_dict(values)
+        )
+        kind = "cache"
+        values = config.get("cache")
         return replace(model, cache=None if values is None else ContinuousCache.from_dict(values))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise wrong_weights(kind, str(error)[:200], model.path) from error

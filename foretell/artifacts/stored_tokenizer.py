@@ -1,8 +1,9 @@
-"""Read tokenizer.json as data: the words are taken from it, and the rest must be what foretell writes.
+"""Read tokenizer.json as data: the words are taken from it, and the rest must be what foretell
+writes.
 
-A tokenizer.json of the Hugging Face library can hold any regular expression, padding to any length and
-replacements that grow a text without end. So it is never loaded as it is: the tokenizer is built anew from
-the settings and the words.
+A tokenizer.json of the Hugging Face library can hold any regular expression, padding to any length
+and replacements that grow a text without end. So it is never loaded as it is: the tokenizer is
+built anew from the settings and the words.
 """
 
 from __future__ import annotations
@@ -34,9 +35,12 @@ def stored_tokenizer(text: str, settings: Settings) -> Tokenizer:
     empty["model"].pop("merges", None)
     if stored != empty:
         names = [name for name in {**stored, **empty} if stored.get(name) != empty.get(name)]
-        raise ValueError(f"a tokenizer with another {', '.join(names)[:100]} than its settings give")
+        raise ValueError(
+            f"a tokenizer with another {', '.join(names)[:100]} than its settings give"
+        )
     _check_vocabulary(vocabulary, style)
-    # In one piece, since a tokenizer takes most of the time that a cold prediction waits for its model.
+    # In one piece, since a tokenizer takes most of the time that a cold prediction waits for its
+    # model.
     if style in OPEN:
         library.model = open_model(vocabulary, _checked_merges(merges, vocabulary, style))
     else:
@@ -46,9 +50,9 @@ def stored_tokenizer(text: str, settings: Settings) -> Tokenizer:
 
 def _check_vocabulary(vocabulary: dict[str, int], style: Style) -> None:
     # The library writes words in the order of their ids. False and 1.0 are equal to ids, and none.
-    if list(vocabulary.values()) != list(range(len(vocabulary))) or {*map(type, vocabulary.values())} != {
-        int
-    }:
+    if list(vocabulary.values()) != list(range(len(vocabulary))) or {
+        *map(type, vocabulary.values())
+    } != {int}:
         raise ValueError("a vocabulary whose ids are not 0, 1, 2, ...")
     tokens = list(vocabulary)
     if style in OPEN:
@@ -70,6 +74,8 @@ def _checked_merges(
         raise ValueError("pairs of characters to join")
     # Bytes are joined with nothing: a token of them would not be text.
     joined = {token for token in vocabulary if token not in _NO_PARTS}
-    if not all(left in joined and right in joined and left + right in joined for left, right in pairs):
+    if not all(
+        left in joined and right in joined and left + right in joined for left, right in pairs
+    ):
         raise ValueError("pairs to join that are no tokens of the vocabulary")
     return pairs

@@ -1,7 +1,8 @@
 """The names and shapes of every network's weights in model.safetensors.
 
-All are float32. Keras's LSTM layers have their gates in the order i, f, c, o. TensorFlow 1's BasicLSTMCell,
-which the article's language model uses, has i, j, f, o in one kernel over input and state.
+All are float32. Keras's LSTM layers have their gates in the order i, f, c, o. TensorFlow 1's
+BasicLSTMCell, which the article's language model uses, has i, j, f, o in one kernel over input and
+state.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from foretell.arrays import Array, Float32s
-from foretell.config import DENSE_UNITS, FILTERS, KERNEL_SIZE, LabelsSettings, Settings, WordsSettings
+from foretell.config import (
+    DENSE_UNITS,
+    FILTERS,
+    KERNEL_SIZE,
+    LabelsSettings,
+    Settings,
+    WordsSettings,
+)
 from foretell.errors import ArtifactError, SettingsError
 from foretell.text.tokenizer import Tokenizer
 
@@ -26,12 +34,15 @@ _MAX_BYTES = 2**31 - 2**24
 def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
     """Return the shape of each weight of a network of `size` token ids; see `network_size`."""
     if isinstance(settings, WordsSettings):
-        return _article_words(settings, size) if settings.follows_article else _words(settings, size)
+        return (
+            _article_words(settings, size) if settings.follows_article else _words(settings, size)
+        )
     return _labels(settings, size, n_labels)
 
 
 def network_size(settings: Settings, tokenizer: Tokenizer) -> int:
-    """Return how many token ids the network has: the first of the tokenizer's, of the most frequent words.
+    """Return how many token ids the network has: the first of the tokenizer's, of the most frequent
+    words.
 
     The linear model of a classifier may have more. With an open vocabulary both have all.
     """
@@ -46,7 +57,9 @@ def check_size(settings: Settings, size: int, n_labels: int = 0) -> None:
     Raises:
         SettingsError: the weights are larger than one ONNX file may be (2 GiB).
     """
-    n_bytes = 4 * sum(math.prod(shape) for shape in weight_shapes(settings, size, n_labels).values())
+    n_bytes = 4 * sum(
+        math.prod(shape) for shape in weight_shapes(settings, size, n_labels).values()
+    )
     if n_bytes > _MAX_BYTES:
         raise SettingsError(
             expected=f"weights of at most {_MAX_BYTES / 1e9:.1f} GB",
@@ -82,10 +95,11 @@ def check_weights(weights: Weights, shapes: Shapes) -> None:
 
 
 def from_basic_lstm_cell(kernel: Array, bias: Array) -> tuple[Array, Array, Array]:
-    """Convert BasicLSTMCell's weights to Keras's: (kernel, recurrent_kernel, bias) with gates i, f, c, o.
+    """Convert BasicLSTMCell's weights to Keras's: (kernel, recurrent_kernel, bias) with gates i, f,
+    c, o.
 
-    Its kernel [in + units, 4 * units] multiplies input and state together, its gates are i, j, f, o with j
-    the candidate c, and the cell adds 1 to the forget gate.
+    Its kernel [in + units, 4 * units] multiplies input and state together, its gates are i, j, f, o
+    with j the candidate c, and the cell adds 1 to the forget gate.
     """
     units = bias.shape[0] // 4
     i, j, f, o = np.split(kernel, 4, axis=1)
@@ -95,9 +109,15 @@ def from_basic_lstm_cell(kernel: Array, bias: Array) -> tuple[Array, Array, Arra
 
 
 def lstm_weights(weights: Mapping[str, Array], name: str) -> tuple[Array, Array, Array]:
-    """Return kernel, recurrent kernel and bias of a layer as `lstm` takes them, also of a BasicLSTMCell."""
+    """Return kernel, recurrent kernel and bias of a layer as `lstm` takes them, also of a
+    BasicLSTMCell.
+    """
     if f"{name}/recurrent_kernel" in weights:
-        return weights[f"{name}/kernel"], weights[f"{name}/recurrent_kernel"], weights[f"{name}/bias"]
+        return (
+            weights[f"{name}/kernel"],
+            weights[f"{name}/recurrent_kernel"],
+            weights[f"{name}/bias"],
+        )
     return from_basic_lstm_cell(weights[f"{name}/kernel"], weights[f"{name}/bias"])
 
 
@@ -112,7 +132,8 @@ def _article_words(settings: WordsSettings, size: int) -> Shapes:
 
 
 def _words(settings: WordsSettings, size: int) -> Shapes:
-    units, embedding_size = settings.units, settings.embedding_size
+    units = settings.units
+    embedding_size = settings.embedding_size
     shapes: Shapes = {"embedding": (size, embedding_size)}
     for k in range(1, settings.layers + 1):
         shapes |= _lstm(f"lstm_{k}", embedding_size if k == 1 else units, units)
@@ -122,7 +143,8 @@ def _words(settings: WordsSettings, size: int) -> Shapes:
 
 
 def _labels(settings: LabelsSettings, size: int, n_labels: int) -> Shapes:
-    units, width = settings.units, settings.embedding_size
+    units = settings.units
+    width = settings.embedding_size
     n_outputs = 1 if n_labels == 2 and not settings.multi_label else n_labels
     shapes: Shapes = {"embedding": (size, width)}
     if settings.is_bidirectional:

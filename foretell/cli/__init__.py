@@ -1,7 +1,7 @@
 """The command line. One module for each command; `app.py` lists them and `entry.py` runs them.
 
-Data goes to stdout, everything else to stderr, all of it through `output.py`. Exit codes: 0 done, 1 failed,
-2 wrong usage, 130 interrupted by Ctrl-C (128 + n by signal n).
+Data goes to stdout, everything else to stderr, all of it through `output.py`. Exit codes: 0 done, 1
+failed, 2 wrong usage, 130 interrupted by Ctrl-C (128 + n by signal n).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from types import FrameType
 from typing import NoReturn
 
 _SECONDS_TO_END = 10.0
-"""After a signal. What a library does with the exception in the middle of an import cannot be known."""
+"""After a signal. What a library does with the exception in the middle of an import cannot be
+known.
+"""
 
 
 def command() -> NoReturn:
@@ -34,24 +36,29 @@ def command() -> NoReturn:
             raise
         stop.end()
     if "tensorflow" in sys.modules or stop.signal is not None:
-        # Every file is written and synced by now; TensorFlow's shutdown would only take time. And Python ends
-        # by SIGINT instead of the code where a KeyboardInterrupt went through an import.
+        # Every file is written and synced by now; TensorFlow's shutdown would only take time. And
+        # Python ends by SIGINT instead of the code where a KeyboardInterrupt went through an
+        # import.
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
 
 
 class _Stop:
-    """Raises the first SIGINT, SIGTERM or SIGHUP as `KeyboardInterrupt`; the second ends the process at once.
+    """Raises the first SIGINT, SIGTERM or SIGHUP as `KeyboardInterrupt`; the second ends the
+    process at once.
 
-    A training handles signals itself (`foretell.training.interrupt`). One that was ignored stays ignored.
+    A training handles signals itself (`foretell.training.interrupt`). One that was ignored stays
+    ignored.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     def listen(self) -> None:
-        """Handle the signals from now on, and ignore them while Python ends: it has the exit code by then."""
+        """Handle the signals from now on, and ignore them while Python ends: it has the exit code
+        by then.
+        """
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:

@@ -1,6 +1,7 @@
 """Every command of `foretell`: its help, its examples, and the function that runs it.
 
-The module of a command is imported only when the command runs: `foretell --help` loads none of them.
+The module of a command is imported only when the command runs: `foretell --help` loads none of
+them.
 """
 
 from __future__ import annotations
@@ -49,23 +50,28 @@ _ORDER = (
     "An option has its value from its flag (--units 64), else from an environment variable "
     "(FORETELL_UNITS=64), else from the file of --config (units = 64), else from the preset.",
     "Ctrl-C saves a checkpoint and prints the command that resumes the training.",
-    "The metrics and the path of the report go to stderr. With --format jsonl or csv, the metrics also go to "
+    "The metrics and the path of the report go to stderr. With --format jsonl or csv, "
+    "the metrics also go to "
     "stdout.",
 )
 
 _TEXTS = (
-    "TEXT is a text, a file or a folder: an argument that names an existing file or folder is read, one "
-    "text for each record (a row of a table, a line of plain text, a file of a folder). - is standard "
+    "TEXT is a text, a file or a folder: an argument that names an existing file or "
+    "folder is read, one "
+    "text for each record (a row of a table, a line of plain text, a file of a folder). "
+    "- is standard "
     "input. --literal takes every argument as a text."
 )
 
 _ONE_TEXT = (
-    "TEXT is a text or a file: an argument that names an existing file is read, whole. - is standard input. "
+    "TEXT is a text or a file: an argument that names an existing file is read, whole. - "
+    "is standard input. "
     "--literal takes the argument as a text."
 )
 
 _ON_CLUSTER = (
-    "With --cluster, files, folders, globs and bucket paths (s3://bucket/folder) of any size are read by "
+    "With --cluster, files, folders, globs and bucket paths (s3://bucket/folder) of any "
+    "size are read by "
     "several workers. It needs pip install 'foretell[cluster]'."
 )
 
@@ -94,10 +100,14 @@ COMMANDS: dict[str, Command] = {
     "data": Command(
         help="Show what is in labelled texts, and what is wrong with them.",
         more=(
-            "Labels, lengths, duplicates, equal texts with different labels, texts that a validation or test "
-            "set shares with DATA, and with --check-labels likely label errors. DATA never changes.",
-            "jsonl is one object with everything; csv is one row for each text that something was found "
-            "about. To correct labels, write the csv, put yes into its column accept where you agree, and "
+            "Labels, lengths, duplicates, equal texts with different labels, texts that a "
+            "validation or test "
+            "set shares with DATA, and with --check-labels likely label errors. DATA never "
+            "changes.",
+            "jsonl is one object with everything; csv is one row for each text that "
+            "something was found "
+            "about. To correct labels, write the csv, put yes into its column accept where "
+            "you agree, and "
             "give it to --accept.",
         ),
         examples=(
@@ -109,10 +119,13 @@ COMMANDS: dict[str, Command] = {
     "label": Command(
         help="Label texts that have no labels, the most informative first.",
         more=(
-            "A model learns from each answer and chooses the next text. At least one text in five is drawn "
+            "A model learns from each answer and chooses the next text. At least one text in "
+            "five is drawn "
             "at random and never trained on; all metrics are measured on these.",
-            "Each line of the input is a key (1 for the first label), the name of a label, another answer "
-            "(skip, none: no label applies, unclear) or a command (undo, metrics, help, quit). The page of "
+            "Each line of the input is a key (1 for the first label), the name of a label, "
+            "another answer "
+            "(skip, none: no label applies, unclear) or a command (undo, metrics, help, "
+            "quit). The page of "
             "--page also searches texts and labels several at once.",
         ),
         examples=(
@@ -130,8 +143,10 @@ COMMANDS: dict[str, Command] = {
         code="labels:classify",
         help="Predict the label of each text, with its probability.",
         more=(
-            "There is one answer for each text, in the order of the texts, and each is written as soon as "
-            "it is known. In jsonl and csv an answer keeps the other columns of its record; where a column "
+            "There is one answer for each text, in the order of the texts, and each is "
+            "written as soon as "
+            "it is known. In jsonl and csv an answer keeps the other columns of its record; "
+            "where a column "
             "has the name of a part of the answer (label, probability, …), the part is called "
             "foretell_label and so on.",
             _TEXTS,
@@ -148,10 +163,12 @@ COMMANDS: dict[str, Command] = {
         code="labels:explain",
         help="Show the effect of each word on the predicted label.",
         more=(
-            "The effect of a word (leave-one-out) is the change of the label's log-odds when the word is "
+            "The effect of a word (leave-one-out) is the change of the label's log-odds when "
+            "the word is "
             "left out of the text, in nats.",
             _TEXTS,
-            "jsonl is one object for each text, csv one row for each word, in the order of the text.",
+            "jsonl is one object for each text, csv one row for each word, in the order of "
+            "the text.",
         ),
         examples=(
             'foretell explain reviews-model "Cold soup, rude waiter, lovely wine."',
@@ -193,12 +210,16 @@ COMMANDS: dict[str, Command] = {
         group=WORDS,
     ),
     "evaluate": Command(
-        help="Measure a model on test data: accuracy, F1, confusion and calibration, or perplexity.",
+        help="Measure a model on test data: accuracy, F1, confusion and calibration, or "
+        "perplexity.",
         more=(
-            "A model for labels takes DATA as train labels does, a model for words plain text as train "
+            "A model for labels takes DATA as train labels does, a model for words plain "
+            "text as train "
             "words does. Of imdb, and of a folder with train and test, it reads the test part.",
-            "Accuracy, precision, recall and F1 of a model for labels have a 95 % confidence interval, by "
-            "the bootstrap over texts. jsonl is one object with every metric; csv is one row for each label, "
+            "Accuracy, precision, recall and F1 of a model for labels have a 95 % confidence "
+            "interval, by "
+            "the bootstrap over texts. jsonl is one object with every metric; csv is one row "
+            "for each label, "
             "or with --by one row for each value of the column.",
             _ON_CLUSTER,
         ),
@@ -213,16 +234,19 @@ COMMANDS: dict[str, Command] = {
         code="evaluate:compare",
         help="Compare two models for labels on the same test data.",
         more=(
-            "It shows the accuracy and macro F1 of both, the difference with a 95 % confidence interval "
+            "It shows the accuracy and macro F1 of both, the difference with a 95 % "
+            "confidence interval "
             "(paired bootstrap), McNemar's exact test, and the texts that get different labels.",
         ),
         examples=("foretell compare reviews-model reviews-model reviews.csv --show 3",),
         group=LABELS,
     ),
     "serve": Command(
-        help="Serve models over HTTP: labels, explanations, completions (OpenAI's protocol), and a web page.",
+        help="Serve models over HTTP: labels, explanations, completions (OpenAI's protocol), "
+        "and a web page.",
         more=(
-            "It listens on this machine only; for other addresses give --host and --token-file. Ctrl-C "
+            "It listens on this machine only; for other addresses give --host and "
+            "--token-file. Ctrl-C "
             "answers the requests that were accepted, then stops.",
         ),
         examples=(
@@ -234,8 +258,10 @@ COMMANDS: dict[str, Command] = {
     "export": Command(
         help="Write a model for other programs: ONNX, or the browser.",
         more=(
-            "The exported folder holds the model, its tokenizer and labels, and a README with code for "
-            "Python and JavaScript. The exported model is compared with the original on 200 texts before "
+            "The exported folder holds the model, its tokenizer and labels, and a README "
+            "with code for "
+            "Python and JavaScript. The exported model is compared with the original on 200 "
+            "texts before "
             "the folder gets its name.",
         ),
         examples=(
@@ -247,8 +273,10 @@ COMMANDS: dict[str, Command] = {
     "push": Command(
         help="Push a model to the Hugging Face Hub.",
         more=(
-            "Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a model. Pushed are "
-            "the files that a prediction needs, the metrics and the model card, no training text. It needs "
+            "Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a "
+            "model. Pushed are "
+            "the files that a prediction needs, the metrics and the model card, no training "
+            "text. It needs "
             "pip install 'foretell[hub]' and a token (hf auth login, or HF_TOKEN).",
         ),
         examples=("foretell push reviews-model ada/reviews --public --yes",),
@@ -270,7 +298,9 @@ COMMANDS: dict[str, Command] = {
 
 
 class HelpFormatter:
-    """cyclopts' own help, without the groups of less common options unless `--help-all` asks for them."""
+    """cyclopts' own help, without the groups of less common options unless `--help-all` asks for
+    them.
+    """
 
     def __init__(self, *, all_options: bool) -> None:
         self._all_options = all_options
@@ -310,11 +340,13 @@ def _default(value: object) -> str | None:
 
 _ABOUT = (
     "Train LSTM models on your own text, on your own machine, and predict with them.\n\n"
-    "There are two jobs. words: a language model, trained on plain text. labels: a text classifier, trained "
+    "There are two jobs. words: a language model, trained on plain text. labels: a text "
+    "classifier, trained "
     "on texts with labels."
 )
 _START = (
-    "Start with: foretell demo. Every command has --help, with examples. --debug shows the traceback of an "
+    "Start with: foretell demo. Every command has --help, with examples. --debug shows "
+    "the traceback of an "
     "error."
 )
 
@@ -342,7 +374,9 @@ def make_app(*, all_options: bool = False) -> App:
     train = App(
         name="train",
         help="Train a model: words on plain text, or labels on texts with labels.",
-        help_epilogue=_examples([COMMANDS[f"train {job}"].examples[0] for job in ("words", "labels")]),
+        help_epilogue=_examples(
+            [COMMANDS[f"train {job}"].examples[0] for job in ("words", "labels")]
+        ),
         group=TRAIN,
         group_commands=TRAIN,
     )
@@ -350,7 +384,9 @@ def make_app(*, all_options: bool = False) -> App:
     for words, command in COMMANDS.items():
         is_train = words.startswith("train ")
         name = words.replace(" ", "_")
-        more = ("More options: --help-all shows every one.",) if is_train and not all_options else ()
+        more = (
+            ("More options: --help-all shows every one.",) if is_train and not all_options else ()
+        )
         (train if is_train else app).command(
             f"foretell.cli.{command.code or f'{name}:{name}'}",
             name=words.split()[-1],

@@ -1,4 +1,6 @@
-"""The options --cluster and --out of the commands that read files, and what those commands do with them."""
+"""The options --cluster and --out of the commands that read files, and what those commands do with
+them.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,15 @@ class ClusterOptions:
     """Where files are processed, and where the answers go.
 
     Attributes:
-        cluster: Read files, folders, globs and bucket paths with several workers: local starts a Ray cluster
-            on this machine, auto uses the one that Ray finds, ADDRESS is the HOST:PORT of a head.
-        out: Write one output row for each input row into the folder DIR, a path or a bucket path. The same
-            command continues a run that was interrupted.
+        cluster: Read files, folders, globs and bucket paths with several workers: local starts a
+            Ray cluster on this machine, auto uses the one that Ray finds, ADDRESS is the HOST:PORT
+            of a head.
+        out: Write one output row for each input row into the folder DIR, a path or a bucket path.
+            The same command continues a run that was interrupted.
         out_format: Format of the files in DIR.
         workers: Number of workers. Without it, one for each processor of the cluster.
-        shard_mb: MiB of JSON Lines or plain text that a worker reads at a time. Without it, 8, less for small
-            inputs. A file of another format, such as CSV, is read by one worker.
+        shard_mb: MiB of JSON Lines or plain text that a worker reads at a time. Without it, 8, less
+            for small inputs. A file of another format, such as CSV, is read by one worker.
     """
 
     cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
@@ -45,7 +48,9 @@ class ClusterOptions:
     shard_mb: Annotated[float | None, Parameter(metavar="N")] = None
 
     def check(self, *, needs_out: bool) -> bool:
-        """Return whether a cluster was asked for; `needs_out`: the command writes rows, with --out."""
+        """Return whether a cluster was asked for; `needs_out`: the command writes rows, with
+        --out.
+        """
         options = "--cluster with --out, --out-format, --workers and --shard-mb"
         is_asked = self.cluster is not None
         to_file = "write a file with --format csv > FILE, or add --cluster local"
@@ -59,10 +64,18 @@ NO_CLUSTER = ClusterOptions()
 
 
 def run(
-    what: str, job: Callable[..., ClusterReport], sources: Sequence[str], reading: TextInput,
-    files: ClusterOptions, output: Output, *, model: str, literal: bool = False,
-    metrics: Callable[[dict[str, object], Format], None] | None = None, **how: object,
-) -> int:  # fmt: skip
+    what: str,
+    job: Callable[..., ClusterReport],
+    sources: Sequence[str],
+    reading: TextInput,
+    files: ClusterOptions,
+    output: Output,
+    *,
+    model: str,
+    literal: bool = False,
+    metrics: Callable[[dict[str, object], Format], None] | None = None,
+    **how: object,
+) -> int:
     """Run a job on a cluster, show its progress, write its report, and return the exit code.
 
     Args:
@@ -72,14 +85,17 @@ def run(
         metrics: writes the metrics of an evaluation to stdout; the report then goes to stderr.
     """
     expect(
-        bool(sources) and not literal, "files, folders or bucket paths with --cluster",
-        "--literal" if literal else "none", "name a file, or leave --cluster out",
-    )  # fmt: skip
+        bool(sources) and not literal,
+        "files, folders or bucket paths with --cluster",
+        "--literal" if literal else "none",
+        "name a file, or leave --cluster out",
+    )
     expect(
         reading.header_row is None and reading.sheet is None,
-        "no --header-row and no --sheet with --cluster, which reads parts of files", "one of them",
+        "no --header-row and no --sheet with --cluster, which reads parts of files",
+        "one of them",
         "save the table as a .csv whose first row has the names of the columns",
-    )  # fmt: skip
+    )
     format = output.chosen()
     if files.out is not None:
         how |= {"out": files.out, "out_format": files.out_format}
@@ -91,9 +107,16 @@ def run(
             show_event(Stage(name=f"{what}  shard {finished:,}/{of:,}", done=finished / of))
 
         report = job(
-            local_model(model), list(sources), cluster=files.cluster, workers=files.workers,
-            text=reading.text, format=reading.format, shard_mb=files.shard_mb, listener=listener, **how,
-        )  # fmt: skip
+            local_model(model),
+            list(sources),
+            cluster=files.cluster,
+            workers=files.workers,
+            text=reading.text,
+            format=reading.format,
+            shard_mb=files.shard_mb,
+            listener=listener,
+            **how,
+        )
     return write_report(report, format, metrics)
 
 
@@ -108,7 +131,8 @@ def write_report(
         "rows/s": f"{report.rows_per_second:,.0f}",
         "time": f"{duration(report.seconds)}, without the start of the cluster",
         "finished before": report.resumed_rows or None,
-        "without an answer": "; ".join(f"{n:,} {why}" for why, n in report.skipped.items()) or "none",
+        "without an answer": "; ".join(f"{n:,} {why}" for why, n in report.skipped.items())
+        or "none",
         "failed shards": f"{len(report.failed):,} of {report.shards:,}" if report.failed else None,
         "output": report.out,
     }
@@ -122,7 +146,8 @@ def write_report(
     for name, reason in list(report.failed.items())[:_FAILED_SHOWN]:
         note(f"failed: {name}: {reason}")
     if report.failed:
-        expected, found = f"{report.shards:,} finished shards", f"{len(report.failed):,} that failed"
+        expected = f"{report.shards:,} finished shards"
+        found = f"{len(report.failed):,} that failed"
         fix = "the same command tries them again"
         note(f"foretell: {ForetellError(expected=expected, found=found, fix=fix)}")
     return int(bool(report.failed))

@@ -8,42 +8,68 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, OUTPUT, Count, LabelledInput, Name, Output, expect
+from foretell.cli.options import (
+    ANY_RECORDS,
+    AS_TEXT,
+    OUTPUT,
+    Count,
+    LabelledInput,
+    Name,
+    Output,
+    expect,
+)
 from foretell.cli.output import aligned, excerpt, note, show_notes, write_report
 
 if TYPE_CHECKING:
     from foretell.data.records import Reading
     from foretell.surveying.result import DataSurvey
 
-_COLUMNS = ("finding", "row", "text", "label", "suggested", "probability", "suggested_probability", "accept")
+_COLUMNS = (
+    "finding",
+    "row",
+    "text",
+    "label",
+    "suggested",
+    "probability",
+    "suggested_probability",
+    "accept",
+)
 
 
 def data(
-    data: Annotated[Name, Parameter(name="DATA")], /, *,
+    data: Annotated[Name, Parameter(name="DATA")],
+    /,
+    *,
     valid: Annotated[Name | None, Parameter(metavar="DATA")] = None,
-    test: Annotated[Name | None, Parameter(metavar="DATA")] = None, check_labels: bool = False,
+    test: Annotated[Name | None, Parameter(metavar="DATA")] = None,
+    check_labels: bool = False,
     out: Annotated[Name | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
     accept: Annotated[Name | None, Parameter(metavar="FILE")] = None,
     accept_above: Annotated[float | None, Parameter(metavar="P")] = None,
-    html: Annotated[Name | None, Parameter(metavar="FILE", group=OUTPUT)] = None, show: Count = 20,
-    multi_label: Annotated[str, Parameter(metavar="SEPARATOR")] = "", reading: LabelledInput = ANY_RECORDS,
+    html: Annotated[Name | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
+    show: Count = 20,
+    multi_label: Annotated[str, Parameter(metavar="SEPARATOR")] = "",
+    reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
-) -> None:  # fmt: skip
+) -> None:
     """Survey labelled texts.
 
     Args:
         data: Texts with labels, as for train labels; - is standard input.
         valid: Count the texts that this validation set shares with DATA.
         test: Count the texts that this test set shares with DATA.
-        check_labels: Search for likely label errors: texts for which a linear model, fitted to other texts,
-            predicts another label. Takes the time of five fits.
-        out: Write a copy of DATA as CSV with the accepted corrections. Needs --accept or --accept-above.
-        accept: Accept the corrections whose column accept is yes in this table, which --check-labels
-            --format csv has written and you have edited.
-        accept_above: Accept every correction whose label has at least this out-of-fold probability, 0 to 1.
+        check_labels: Search for likely label errors: texts for which a linear model, fitted to
+            other texts, predicts another label. Takes the time of five fits.
+        out: Write a copy of DATA as CSV with the accepted corrections. Needs --accept or
+            --accept-above.
+        accept: Accept the corrections whose column accept is yes in this table, which
+            --check-labels --format csv has written and you have edited.
+        accept_above: Accept every correction whose label has at least this out-of-fold probability,
+            0 to 1.
         html: Write the survey as a web page with plots. It quotes texts.
         show: Show up to N likely label errors.
-        multi_label: Count each label of texts that may have several, separated by this text, such as ";".
+        multi_label: Count each label of texts that may have several, separated by this text, such
+            as ";".
     """
     both = "--out together with --accept or --accept-above"
     if accept is None and accept_above is None:
@@ -56,7 +82,9 @@ def data(
     from foretell.surveying.survey import survey as survey_of
 
     how: Reading = {**reading.how(), "multi_label": multi_label}
-    survey = survey_of(data, valid=valid, test=test, check_labels=check_labels, listener=note, **how)
+    survey = survey_of(
+        data, valid=valid, test=test, check_labels=check_labels, listener=note, **how
+    )
     show_notes(survey.notes)
     write_report(format, survey.to_dict(), _text(survey, show), _COLUMNS, _findings(survey))
     if html is not None:
@@ -76,7 +104,12 @@ def _text(survey: DataSurvey, show: int) -> str:
     if not errors or not show:
         return str(survey)
     rows = [
-        (each.row, each.label, f"{each.suggested} {each.suggested_probability:.2f}", excerpt(each.text))
+        (
+            each.row,
+            each.label,
+            f"{each.suggested} {each.suggested_probability:.2f}",
+            excerpt(each.text),
+        )
         for each in errors[:show]
     ]
     first = f", the first {show}" if len(errors) > show else ""
@@ -85,7 +118,9 @@ def _text(survey: DataSurvey, show: int) -> str:
 
 
 def _findings(survey: DataSurvey) -> Iterator[dict[str, object]]:
-    """Yield a row for each text that something was found about: label errors, conflicts, repeated texts."""
+    """Yield a row for each text that something was found about: label errors, conflicts, repeated
+    texts.
+    """
     for error in () if survey.label_check is None else survey.label_check.errors:
         yield {"finding": "likely label error", **asdict(error)}
     repeats = survey.repeats
@@ -96,7 +131,8 @@ def _findings(survey: DataSurvey) -> Iterator[dict[str, object]]:
         (f"also in the {each.part} data", tuple(pair[0] for pair in each.examples))
         for each in survey.overlaps
     ]
-    texts, labels = survey.examples.texts, survey.examples.labels
+    texts = survey.examples.texts
+    labels = survey.examples.labels
     for finding, places in groups:
         for place in places:
             row = survey.rows[place]

@@ -32,21 +32,33 @@ def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = _OUT, overwrite: bo
     from foretell.training.run import check_can_begin
 
     require_training()
-    words, labels = str(out / "words"), str(out / "labels")
+    words = str(out / "words")
+    labels = str(out / "labels")
     overwrite = overwrite or out == _OUT
     for folder in (words, labels):
         check_can_begin(TrainOptions(out=Path(folder), overwrite=overwrite, restart=True))
-    started, again = time.monotonic(), ("--restart", *(("--overwrite",) if overwrite else ()))
+    started = time.monotonic()
+    again = ("--restart", *(("--overwrite",) if overwrite else ()))
     steps: tuple[tuple[str, tuple[str, ...]], ...] = (
-        ("Words: a language model of a page of Marcus Aurelius",
-         ("train", "words", "meditations", "--out", words, *again)),
+        (
+            "Words: a language model of a page of Marcus Aurelius",
+            ("train", "words", "meditations", "--out", words, *again),
+        ),
         ("The most probable next words", ("next", words, "What stands in the")),
-        ("A continuation", ("complete", words, "What stands in the", "--temperature", "0.5", "--seed", "1")),
-        ("Labels: a classifier of short reviews", ("train", "labels", "reviews", "--out", labels, *again)),
-        ("The labels of new reviews: the last one is hard, and the training texts are few",
-         ("classify", labels, *NEW_REVIEWS)),
+        (
+            "A continuation",
+            ("complete", words, "What stands in the", "--temperature", "0.5", "--seed", "1"),
+        ),
+        (
+            "Labels: a classifier of short reviews",
+            ("train", "labels", "reviews", "--out", labels, *again),
+        ),
+        (
+            "The labels of new reviews: the last one is hard, and the training texts are few",
+            ("classify", labels, *NEW_REVIEWS),
+        ),
         ("The effect of each word", ("explain", labels, NEW_REVIEWS[0], "-k", "5")),
-    )  # fmt: skip
+    )
     for title, command in steps:
         show(f"\n── {title}\n\n$ {shlex.join(('foretell', *command))}\n", flush=True)
         if code := main(command):
@@ -55,7 +67,8 @@ def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = _OUT, overwrite: bo
     show(f"""
 ── Your own text
 
-Both models were trained in {seconds:.0f} seconds, on this machine alone. Now train on text of your own:
+Both models were trained in {seconds:.0f} seconds, on this machine alone.
+Now train on text of your own:
 
    foretell train words  notes.txt   --out my-words
    foretell train labels reviews.csv --out my-labels

@@ -25,16 +25,24 @@ _SAME = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
 
 
 def doctor(*, train: bool = False, output: Output = AS_TEXT) -> int:
-    """Show what the machine has and which packages are missing; return 1 where predictions cannot work.
+    """Show what the machine has and which packages are missing; return 1 where predictions cannot
+    work.
 
     Args:
         train: Also import TensorFlow and list the devices that it trains on. Takes seconds.
     """
     format = output.chosen()
-    facts, needed = machine(train=train), missing()
+    facts = machine(train=train)
+    needed = missing()
     shown = []
     for name, value in facts.items():
-        value = "; ".join(map(str, value)) if isinstance(value, list) else "-" if value is None else value
+        value = (
+            "; ".join(map(str, value))
+            if isinstance(value, list)
+            else "-"
+            if value is None
+            else value
+        )
         shown.append((name.replace("_", " "), value))
     text = f"{listed(shown)}\n\n{missing_text(needed)}"
     write_report(format, {**facts, "missing": needed}, text, _COLUMNS, needed)
@@ -54,14 +62,17 @@ def machine(*, train: bool) -> dict[str, object]:
     except ImportError:
         onnxruntime = None
     # Windows has no sysconf.
-    has_sysconf, data = hasattr(os, "sysconf"), os.environ.get("FORETELL_DATA")
+    has_sysconf = hasattr(os, "sysconf")
+    data = os.environ.get("FORETELL_DATA")
     return {
         "foretell": version(PACKAGE),
         "python": platform.python_version(),
         "executable": sys.executable,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processors": usable_processors(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if has_sysconf else None,
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if has_sysconf
+        else None,
         "onnxruntime_providers": onnxruntime and list(onnxruntime.get_available_providers()),
         "tensorflow_devices": _devices() if train else None,
         "cache": str(user_cache_path(PACKAGE)),
@@ -83,11 +94,12 @@ _COLUMNS = ("extra", "package", "versions", "installed", "install")
 
 
 def missing() -> list[dict[str, str | None]]:
-    """Return what is missing or too old on this machine: what is required, then what each extra needs.
+    """Return what is missing or too old on this machine: what is required, then what each extra
+    needs.
 
-    A row has the extra that needs the package ("": foretell itself does), its name with its own extras, the
-    versions that will do, the installed one, which is too old (None: there is none), and the command that
-    installs it.
+    A row has the extra that needs the package ("": foretell itself does), its name with its own
+    extras, the versions that will do, the installed one, which is too old (None: there is none),
+    and the command that installs it.
     """
     require(("packaging",), "foretell doctor", "train")
     from packaging.requirements import Requirement
@@ -118,11 +130,16 @@ def _version(package: str) -> str | None:
 
 
 def missing_text(needed: Sequence[Mapping[str, str | None]]) -> str:
-    """Return what is missing for people: a line for each extra, with the command that installs it."""
+    """Return what is missing for people: a line for each extra, with the command that installs
+    it.
+    """
     lines = []
     for extra, group in groupby(needed, key=itemgetter("extra")):
-        parts, what = list(group), f"extra {extra}" if extra else "required"
+        parts = list(group)
+        what = f"extra {extra}" if extra else "required"
         old = "{package} {versions} (installed: {installed})"
-        names = ", ".join((old if each["installed"] else "{package}").format(**each) for each in parts)
+        names = ", ".join(
+            (old if each["installed"] else "{package}").format(**each) for each in parts
+        )
         lines.append(f"{what}: missing {names}; install with: {parts[0]['install']}")
     return "\n".join(lines) or "Everything is installed. Start with: foretell demo"

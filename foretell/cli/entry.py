@@ -23,15 +23,26 @@ if TYPE_CHECKING:
 
 FAILED = 1
 
-# What is typed from habit, and what it is called here; cyclopts would suggest what is spelled like it.
+# What is typed from habit, and what it is called here; cyclopts would suggest what is spelled like
+# it.
 _HABITS = {
-    "help": "foretell --help", "version": "--version", "-V": "--version", "predict": "classify",
-    "fit": "train", "eval": "evaluate", "--lr": "--learning-rate", "--batch": "--batch-size",
-    "--output": "--out", "-o": "--out", "--input": "--input-format", "--force": "--overwrite",
-}  # fmt: skip
+    "help": "foretell --help",
+    "version": "--version",
+    "-V": "--version",
+    "predict": "classify",
+    "fit": "train",
+    "eval": "evaluate",
+    "--lr": "--learning-rate",
+    "--batch": "--batch-size",
+    "--output": "--out",
+    "-o": "--out",
+    "--input": "--input-format",
+    "--force": "--overwrite",
+}
 _DEVICES = re.compile(r"--?(gpus?|cuda|device|tpu|cpu)\b", re.IGNORECASE)
 _ON_DEVICES = (
-    "leave it out: a GPU is used wherever TensorFlow finds one, foretell doctor --train lists what it finds, "
+    "leave it out: a GPU is used wherever TensorFlow finds one, foretell doctor --train "
+    "lists what it finds, "
     "and docs/devices.md explains it"
 )
 _SWITCHES = frozenset({"--debug", "--help-all"})
@@ -50,8 +61,8 @@ class StandardInput(str):
 def read_tokens(argv: Iterable[str]) -> tuple[list[str], frozenset[str]]:
     """Return the command and its arguments, and which of --debug and --help-all stand among them.
 
-    Without arguments, and with --help-all, the command is --help. What stands after "--" is text and stays as
-    it is.
+    Without arguments, and with --help-all, the command is --help. What stands after "--" is text
+    and stays as it is.
     """
     tokens = list(argv) or ["--help"]
     end = tokens.index("--") if "--" in tokens else len(tokens)
@@ -59,7 +70,9 @@ def read_tokens(argv: Iterable[str]) -> tuple[list[str], frozenset[str]]:
     kept = [token for token in tokens[:end] if token not in _SWITCHES]
     if "--help-all" in switches:
         kept.append("--help")
-    return [StandardInput(token) if token == "-" else token for token in kept + tokens[end:]], switches
+    return [
+        StandardInput(token) if token == "-" else token for token in kept + tokens[end:]
+    ], switches
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the command and its arguments; None: those of the process.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # An argument that is not valid text must not fail when it is printed. Files are UTF-8 everywhere.
+        # An argument that is not valid text must not fail when it is printed. Files are UTF-8
+        # everywhere.
         is_file = not sys.stdout.isatty() and "PYTHONIOENCODING" not in os.environ
         sys.stdout.reconfigure(encoding="utf-8" if is_file else None, errors="replace")
     tokens, switches = read_tokens(sys.argv[1:] if argv is None else argv)
@@ -114,17 +128,25 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     if isinstance(error, ForetellError):
         return str(_with_flag(error, tokens)), error.exit_code
     if isinstance(error, OSError):
-        found, where = error.strerror or str(error), str(error.filename or "")
-        line = ForetellError(expected="a file that can be read or written", found=found, where=where)
+        found = error.strerror or str(error)
+        where = str(error.filename or "")
+        line = ForetellError(
+            expected="a file that can be read or written", found=found, where=where
+        )
         return str(line), FAILED
     if type(error).__module__.startswith("cyclopts"):
         return _wrong_usage(error, tokens), UsageError.exit_code  # type: ignore[arg-type]
     message = " ".join(str(error).split())
-    return f"unexpected error: {type(error).__name__}: {message}; --debug shows the traceback", FAILED
+    return (
+        f"unexpected error: {type(error).__name__}: {message}; --debug shows the traceback",
+        FAILED,
+    )
 
 
 def _with_flag(error: ForetellError, tokens: Sequence[str]) -> ForetellError:
-    """Return `error` with its option as it is spelled here: `--learning-rate`, where Python has a keyword."""
+    """Return `error` with its option as it is spelled here: `--learning-rate`, where Python has a
+    keyword.
+    """
     name = error.where.replace("_", "-")
     flag = f"-{name}" if len(name) == 1 else f"--{name}"
     is_given = any(token.partition("=")[0] == flag for token in tokens)
@@ -138,7 +160,9 @@ def _wrong_usage(error: CycloptsError, tokens: Sequence[str]) -> str:
     """Return the line for arguments that cyclopts does not take: its message, and what to do."""
     import cyclopts
 
-    words = [word for word in tokens[: 2 if tokens[:1] == ["train"] else 1] if not word.startswith("-")]
+    words = [
+        word for word in tokens[: 2 if tokens[:1] == ["train"] else 1] if not word.startswith("-")
+    ]
     if isinstance(error, cyclopts.UnknownCommandError):
         words = words[:-1]
     see = " ".join(["see foretell", *words, "--help"])
@@ -159,8 +183,11 @@ def _wrong_usage(error: CycloptsError, tokens: Sequence[str]) -> str:
     elif isinstance(error, cyclopts.UnknownOptionError) and " " in word:
         fix = f"put -- before a text that begins with -, or {see}"
     message = " ".join(str(error).split()).replace("into float", "into a number")
-    message = re.sub(r"^Unused Tokens: \[(.*)\]\.?$", r"expected no further argument, found \1", message)
-    # A list that is cut off helps less than what was meant, as does an option that is spelled like it.
+    message = re.sub(
+        r"^Unused Tokens: \[(.*)\]\.?$", r"expected no further argument, found \1", message
+    )
+    # A list that is cut off helps less than what was meant, as does an option that is spelled like
+    # it.
     message = re.sub(r" Available commands: .* \.\.\.?$", "", message)
     message = message if see in fix else re.sub(r" Did you mean [^?]*\?$", "", message)
     return f"{message.removesuffix('.')}; {fix}"

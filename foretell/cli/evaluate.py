@@ -23,7 +23,16 @@ from foretell.cli.options import (
     Whole,
     expect,
 )
-from foretell.cli.output import Format, Writer, aligned, counted, excerpt, listed, show_notes, write_report
+from foretell.cli.output import (
+    Format,
+    Writer,
+    aligned,
+    counted,
+    excerpt,
+    listed,
+    show_notes,
+    write_report,
+)
 from foretell.cli.reports import Report, ends_text, suggestions_text, write_labels_report
 from foretell.cli.words import score_rows
 from foretell.errors import SeenTextsWarning, UsageError
@@ -39,11 +48,13 @@ class Breakdown:
     """What is measured of a model for labels, beside the metrics of all texts.
 
     Attributes:
-        folds: Measure by cross-validation, for small data: train N models with the settings of MODEL, each
-            without a part of DATA, and measure each on its part. DATA may be what MODEL was trained on.
+        folds: Measure by cross-validation, for small data: train N models with the settings of
+            MODEL, each without a part of DATA, and measure each on its part. DATA may be what MODEL
+            was trained on.
         by: Show the metrics for each value of this column.
-        cost: Choose the probability threshold at which mistakes cost least, for example fp=5,fn=1: what a
-            false positive costs and what a false negative costs. Only for models with two labels.
+        cost: Choose the probability threshold at which mistakes cost least, for example fp=5,fn=1:
+            what a false positive costs and what a false negative costs. Only for models with two
+            labels.
         positive: Name the positive label of --cost. Default: the second of the model's labels, in
             alphabetical order.
     """
@@ -56,13 +67,17 @@ class Breakdown:
     def costs(self) -> dict[str, float] | None:
         """Return the costs that were given."""
         if self.cost is None:
-            expect(self.positive is None, "--cost with --positive", "no --cost", "add --cost fp=X,fn=Y")
+            expect(
+                self.positive is None, "--cost with --positive", "no --cost", "add --cost fp=X,fn=Y"
+            )
             return None
         pairs = (part.partition("=") for part in self.cost.replace(" ", "").split(","))
         try:
             return {name: float(value) for name, _, value in pairs}
         except ValueError:
-            raise UsageError(expected="costs like fp=5,fn=1", found=self.cost, where="--cost") from None
+            raise UsageError(
+                expected="costs like fp=5,fn=1", found=self.cost, where="--cost"
+            ) from None
 
 
 WHOLE = Breakdown()
@@ -84,17 +99,30 @@ def evaluate(
 
     Args:
         model: Model directory.
-        data: Texts with labels for a model for labels, plain text for a model for words; - is standard input.
+        data: Texts with labels for a model for labels, plain text for a model for words; - is
+            standard input.
     """
     costs = breakdown.costs()
-    on_many, opened, format = files.check(needs_out=False), open_model(model), output.chosen()
-    is_words, out, leave = opened.job == "words", files.out is not None, "leave it out"
+    on_many = files.check(needs_out=False)
+    opened = open_model(model)
+    format = output.chosen()
+    is_words = opened.job == "words"
+    out = files.out is not None
+    leave = "leave it out"
     for is_wrong, what, fix in (
         (on_many and breakdown != WHOLE, "--folds, --by or --cost with evaluate --cluster", leave),
         (out, "--out with evaluate --cluster", "foretell classify --cluster writes the rows"),
         (is_words and breakdown != WHOLE, "--folds, --by or --cost with a model for words", leave),
-        (is_words and not on_many and reading != ANY_RECORDS, f"{_COLUMNS} with a model for words", leave),
-        (not is_words and cache, "--cache with a model for labels", "leave it out, or give one for words"),
+        (
+            is_words and not on_many and reading != ANY_RECORDS,
+            f"{_COLUMNS} with a model for words",
+            leave,
+        ),
+        (
+            not is_words and cache,
+            "--cache with a model for labels",
+            "leave it out, or give one for words",
+        ),
     ):
         expect(not is_wrong, f"no {what}", "one", fix)
     write = write_labels_report
@@ -104,9 +132,16 @@ def evaluate(
         from foretell.cluster.files import evaluate_files
 
         return on_cluster.run(
-            "evaluating", evaluate_files, [data], reading, files, output, model=model, metrics=write,
+            "evaluating",
+            evaluate_files,
+            [data],
+            reading,
+            files,
+            output,
+            model=model,
+            metrics=write,
             cache=cache,
-        )  # fmt: skip
+        )
     if is_words:
         write(_measured_words(opened, data, cache), format)
     else:
@@ -125,7 +160,11 @@ def _measured_words(opened: Model, data: str, cache: int) -> Report:
 
 
 def _measured_labels(
-    opened: Model, data: str, reading: LabelledInput, breakdown: Breakdown, costs: dict[str, float] | None
+    opened: Model,
+    data: str,
+    reading: LabelledInput,
+    breakdown: Breakdown,
+    costs: dict[str, float] | None,
 ) -> Report:
     """Return the report of a classifier; a warning is a note."""
     from foretell.classifier import Classifier
@@ -136,10 +175,17 @@ def _measured_labels(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SeenTextsWarning)
         report: Report = classifier.evaluate(
-            data, text=reading.text, label=reading.label, format=reading.format,
-            header_row=reading.header_row, sheet=reading.sheet, folds=breakdown.folds, by=breakdown.by,
-            cost=costs, positive=breakdown.positive,
-        )  # fmt: skip
+            data,
+            text=reading.text,
+            label=reading.label,
+            format=reading.format,
+            header_row=reading.header_row,
+            sheet=reading.sheet,
+            folds=breakdown.folds,
+            by=breakdown.by,
+            cost=costs,
+            positive=breakdown.positive,
+        )
     show_notes(str(each.message) for each in caught)
     return report
 
@@ -147,7 +193,10 @@ def _measured_labels(
 def _write_words_report(report: Report, format: Format, *, is_open: bool) -> None:
     """Write the report of a language model; `is_open`: its tokens are not words."""
     flat = {key: value for key, value in report.items() if key != "suggestions"}
-    blocks = [listed(score_rows(flat, is_open=is_open)), suggestions_text(report.get("suggestions"))]
+    blocks = [
+        listed(score_rows(flat, is_open=is_open)),
+        suggestions_text(report.get("suggestions")),
+    ]
     Writer(format, list(flat)).write(report, "\n\n".join(filter(None, blocks)))
 
 
@@ -176,7 +225,9 @@ def compare(
     """
     from foretell.comparison import compare as compare_models
 
-    format, first, second = output.chosen(), local_model(a), local_model(b)
+    format = output.chosen()
+    first = local_model(a)
+    second = local_model(b)
     examples = reading.read(data, part="test")
     show_notes(examples.notes)
     found = {"models": [a, b], **compare_models(first, second, examples)}
@@ -190,16 +241,23 @@ def _comparison(found: Report, show: int) -> str:
         ("model", *found["models"]),
     ]
     for key, change in found["differences"].items():
-        values = (shown_value(key, each) for each in (found["a"][key], found["b"][key], change["difference"]))
+        values = (
+            shown_value(key, each)
+            for each in (found["a"][key], found["b"][key], change["difference"])
+        )
         rows.append((name_of(key, {}), *values, ends_text(key, change["interval"])))
-    test, how, texts = found["mcnemar"], found["interval_method"], found["differ"]
+    test = found["mcnemar"]
+    how = found["interval_method"]
+    texts = found["differ"]
     differ = "differ" if test["p_value"] < _SIGNIFICANT else "do not differ"
     blocks = [
         aligned(rows),
         f"{found['texts']:,} texts. A alone is right on {test['only_a_right']:,}, B alone on "
-        f"{test['only_b_right']:,}. McNemar's exact test: p = {test['p_value']:.4f}, the accuracies {differ} "
+        f"{test['only_b_right']:,}. McNemar's exact test: p = {test['p_value']:.4f}, the "
+        f"accuracies {differ} "
         f"by more than chance at the level {_SIGNIFICANT}.",
-        f"Intervals: paired bootstrap over texts ({how['resamples']:,} resamples, seed {how['seed']}).",
+        f"Intervals: paired bootstrap over texts ({how['resamples']:,} resamples, seed "
+        f"{how['seed']}).",
     ]
     if texts and show:
         lines = [("true", "A", "B", "text")]

@@ -19,35 +19,46 @@ Target = Literal["onnx", "web"]
 
 
 def export(
-    model: str, /, *, to: Target = "onnx", out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
-    int8: bool = False, max_loss: float = 0.01,
+    model: str,
+    /,
+    *,
+    to: Target = "onnx",
+    out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    int8: bool = False,
+    max_loss: float = 0.01,
     runtime: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     data: Annotated[str | None, Parameter(group=DATA, metavar="DATA")] = None,
-    reading: LabelledInput = ANY_RECORDS, output: Output = AS_TEXT,
-) -> None:  # fmt: skip
+    reading: LabelledInput = ANY_RECORDS,
+    output: Output = AS_TEXT,
+) -> None:
     """Write a model as a folder for other programs, and check that it gives the same answers.
 
     Args:
         model: Model directory.
-        to: Export to onnx (ONNX Runtime, any language) or web (a static folder that runs in the browser).
+        to: Export to onnx (ONNX Runtime, any language) or web (a static folder that runs in the
+            browser).
         out: Write the folder DIR. Without it, its name is that of the model with the format.
-        int8: Store the weights in 8 bits (language models: 12), with a small loss of accuracy, which is
-            measured on --data.
+        int8: Store the weights in 8 bits (language models: 12), with a small loss of accuracy,
+            which is measured on --data.
         max_loss: Fail if --int8 loses more accuracy than this, 0 to 1.
-        runtime: Use this file for the npm package onnxruntime-web (--to web). Without it, the package is
-            downloaded once.
-        data: Measure on this data: texts with labels for a model for labels, plain text for one for words.
+        runtime: Use this file for the npm package onnxruntime-web (--to web). Without it, the
+            package is downloaded once.
+        data: Measure on this data: texts with labels for a model for labels, plain text for one for
+            words.
     """
     import foretell
     from foretell.artifacts.manifest import TFIDF
 
-    format, trained = output.chosen(), foretell.load(local_model(model))
+    format = output.chosen()
+    trained = foretell.load(local_model(model))
     test_data: str | Examples | None = data
     if data is not None and not isinstance(trained, foretell.LanguageModel):
         test_data = reading.read(data, part="test", multi_label=trained.multi_label or "")
         show_notes(test_data.notes)
     folder = out or Path(f"{name_of(model)}-{to}")
-    exported = trained.export(to, folder, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime)
+    exported = trained.export(
+        to, folder, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime
+    )
     loss = exported.loss
     record = {
         "out": str(folder),
@@ -65,6 +76,9 @@ def export(
         line = f"accuracy {percent(loss.after)} by --int8, {before}"
     Writer(format, list(record)).write(record, f"{folder}: {megabytes(exported.size)}; {line}")
     if to == "onnx" and (folder / TFIDF).exists():
-        note(f"model.onnx alone gives some texts another label: README.md shows how to use {TFIDF} too")
+        note(
+            f"model.onnx alone gives some texts another label: README.md shows how to use "
+            f"{TFIDF} too"
+        )
     if not exported.whole:
         note("the export leaves the kept teacher out: some texts get another label")

@@ -42,13 +42,20 @@ def info(
         columns = [name for name, value in record.items() if not isinstance(value, dict)]
         Writer(format, columns).write(record, model_text(record))
         return
-    blocks, records = list[str](), list[dict[str, object]]()
+    blocks = list[str]()
+    records = list[dict[str, object]]()
     for job in JOBS:
         infos = setting_infos(job)
         rows = [(each.name.replace("_", "-"), *map(plain, each.presets.values())) for each in infos]
         blocks.append(aligned([(job, *infos[0].presets), *rows]))
         records += [
-            {"job": job, "name": each.name, "help": each.help, "range": each.range(), **each.presets}
+            {
+                "job": job,
+                "name": each.name,
+                "help": each.help,
+                "range": each.range(),
+                **each.presets,
+            }
             for each in infos
         ]
     if format == "text":
@@ -60,7 +67,9 @@ def info(
 
 
 def model_record(opened: Model) -> dict[str, object]:
-    """Return what is in a model directory: its job, vocabulary, size, labels, metrics and settings."""
+    """Return what is in a model directory: its job, vocabulary, size, labels, metrics and
+    settings.
+    """
     address = address_of(opened.directory)
     return {
         "path": str(opened.directory),
@@ -87,7 +96,13 @@ def model_text(record: Mapping[str, object]) -> str:
             shown = ", ".join(value) if isinstance(value, list) else value
             shown = megabytes(value) if isinstance(value, int) and name.endswith("bytes") else shown
             head.append((name.replace("_", " ").replace("bytes", "size"), shown))
-    table = listed(((name.replace("_", "-"), plain(value)) for name, value in settings.items()), indent=2)
+    table = listed(
+        ((name.replace("_", "-"), plain(value)) for name, value in settings.items()), indent=2
+    )
     rows = rows_of(metrics)
-    blocks = [listed(head), f"metrics\n{listed(rows, indent=2)}" if rows else "", f"settings\n{table}"]
+    blocks = [
+        listed(head),
+        f"metrics\n{listed(rows, indent=2)}" if rows else "",
+        f"settings\n{table}",
+    ]
     return "\n\n".join(filter(None, blocks))

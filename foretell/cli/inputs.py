@@ -26,9 +26,10 @@ _MAX_PATH = 4096
 def names_source(argument: str, *, literal: bool = False, folders: bool = True) -> bool:
     """Return whether an argument names something to read; otherwise it is a text itself.
 
-    This is the rule of every command that takes a text or a file: "-" is standard input, an address `hf://…`
-    is a data set on the Hub, and the path of an existing file is read. Everything else is a text, except that
-    an argument which can only be meant as a file (no white space, and the ending of a data file) must exist.
+    This is the rule of every command that takes a text or a file: "-" is standard input, an address
+    `hf://…` is a data set on the Hub, and the path of an existing file is read. Everything else is
+    a text, except that an argument which can only be meant as a file (no white space, and the
+    ending of a data file) must exist.
 
     Args:
         argument: an argument of the command line.
@@ -58,7 +59,9 @@ def names_source(argument: str, *, literal: bool = False, folders: bool = True) 
                 existing(path)
             except DataError as error:
                 fix = f"{error.fix} (--literal takes it as a text)"
-                raise DataError(expected=error.expected, found=error.found, where=argument, fix=fix) from None
+                raise DataError(
+                    expected=error.expected, found=error.found, where=argument, fix=fix
+                ) from None
     return False
 
 
@@ -67,7 +70,8 @@ def read_records(
 ) -> Iterator[Record]:
     """Yield one record for each text that the arguments give, in order, while they are read.
 
-    They are counted on stderr, and what is chosen or guessed while they are read is noted there, once.
+    They are counted on stderr, and what is chosen or guessed while they are read is noted there,
+    once.
 
     Args:
         what: the work, such as "classifying".
@@ -85,7 +89,9 @@ def read_records(
     show_notes(notes[shown:])
 
 
-def _records(texts: Sequence[str], how: TextInput, literal: bool, notes: list[str]) -> Iterator[Record]:
+def _records(
+    texts: Sequence[str], how: TextInput, literal: bool, notes: list[str]
+) -> Iterator[Record]:
     from foretell.data.records import Record
 
     for argument in texts:
@@ -134,7 +140,9 @@ def open_lines(argument: str, *, literal: bool = False) -> Iterator[Iterator[str
 
 
 def local_model(model: str) -> str:
-    """Return the directory of a model: of hf://owner/name the one in the cache, whose commit is shown."""
+    """Return the directory of a model: of hf://owner/name the one in the cache, whose commit is
+    shown.
+    """
     if not is_address(model):
         return model
     from foretell.hub.models import local_path

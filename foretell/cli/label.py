@@ -63,7 +63,9 @@ def label(
     from foretell.data.examples import iter_records
 
     notes: list[str] = []
-    read = [each.text for each in iter_records(texts, notes=notes, **reading.how()) if each.text.strip()]
+    read = [
+        each.text for each in iter_records(texts, notes=notes, **reading.how()) if each.text.strip()
+    ]
     if not read:
         raise DataError(expected="texts to label", found="none that is not empty", where=texts)
     names = None if labels is None else labels.split(",")
@@ -83,13 +85,24 @@ def label(
 
 
 def _end(annotation: Annotation, texts: str, out: Path, export: Path | None) -> None:
-    """Show where the answers are, write them as CSV if asked to, and show the command that trains."""
+    """Show where the answers are, write them as CSV if asked to, and show the command that
+    trains.
+    """
     sys.stdout.flush()
     count = annotation.counts().answers
     note(f"{count:,} {'answer' if count == 1 else 'answers'} in {out}; the same command continues")
     if export is not None:
         annotation.export(export)
-        train = ["foretell", "train", "labels", str(export), "--unlabelled", texts, "--out", "model"]
+        train = [
+            "foretell",
+            "train",
+            "labels",
+            str(export),
+            "--unlabelled",
+            texts,
+            "--out",
+            "model",
+        ]
         note(f"wrote {export}; to train a model: {shlex.join(train)}")
 
 
@@ -99,20 +112,29 @@ def _estimate(found: Estimate) -> str:
 
 
 def _status(annotation: Annotation) -> str:
-    counts, metrics = annotation.counts(), annotation.metrics()
+    counts = annotation.counts()
+    metrics = annotation.metrics()
     line = f"{counts.answers:,} answered · {counts.left:,} left"
     if metrics.accuracy is not None:
-        line += f" · accuracy {_estimate(metrics.accuracy)} on {metrics.accuracy.texts:,} random texts"
+        line += (
+            f" · accuracy {_estimate(metrics.accuracy)} on {metrics.accuracy.texts:,} random texts"
+        )
     return line + (" · 50 more labels would change little" if metrics.changes_little else "")
 
 
 def _metrics(annotation: Annotation) -> str:
-    counts, metrics = annotation.counts(), annotation.metrics(fresh=True)
+    counts = annotation.counts()
+    metrics = annotation.metrics(fresh=True)
     answers: list[tuple[str, object]] = [
-        ("answers", counts.answers), ("to learn from", counts.train), ("random texts", counts.test),
-        ("none", counts.none), ("unclear", counts.unclear), ("skipped", counts.skip), ("left", counts.left),
+        ("answers", counts.answers),
+        ("to learn from", counts.train),
+        ("random texts", counts.test),
+        ("none", counts.none),
+        ("unclear", counts.unclear),
+        ("skipped", counts.skip),
+        ("left", counts.left),
         *((f"label {label}", count) for label, count in counts.labels.items()),
-    ]  # fmt: skip
+    ]
     measured = {
         "accuracy of the suggestions": metrics.accuracy,
         "macro F1 of the suggestions": metrics.macro_f1,
@@ -120,17 +142,25 @@ def _metrics(annotation: Annotation) -> str:
         **{f"share of {label}": share for label, share in metrics.shares.items()},
         "predictions that the last 50 changed": metrics.changed,
     }
-    shown = listed((name, _estimate(found)) for name, found in measured.items() if found is not None)
-    remark = "Metrics are measured on the texts that were drawn at random, with 95 % confidence intervals."
+    shown = listed(
+        (name, _estimate(found)) for name, found in measured.items() if found is not None
+    )
+    remark = (
+        "Metrics are measured on the texts that were drawn at random, with 95 % "
+        "confidence intervals."
+    )
     remark += "\n50 more labels would change little." if metrics.changes_little else ""
     return "\n\n".join(filter(None, [listed(answers), shown, remark]))
 
 
 class LabelSession:
-    """Shows texts and takes answers, lines, until they end, `quit` is asked for, or no text is left."""
+    """Shows texts and takes answers, lines, until they end, `quit` is asked for, or no text is
+    left.
+    """
 
     def __init__(self, annotation: Annotation) -> None:
-        self._annotation, self._keys = annotation, keys_of(annotation.labels)
+        self._annotation = annotation
+        self._keys = keys_of(annotation.labels)
         self._is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
         self._shown: int | None = None
 
@@ -148,7 +178,8 @@ class LabelSession:
         note("no text is left")
 
     def _do(self, command: str, item: Item) -> None:
-        label, verb = self._label(command, item.suggested), _COMMANDS.get(command, command)
+        label = self._label(command, item.suggested)
+        verb = _COMMANDS.get(command, command)
         if label is not None:
             self._annotation.answer([item], label)
         elif verb in _OTHERS:
@@ -167,7 +198,9 @@ class LabelSession:
             note(label or verb)
 
     def _label(self, command: str, suggested: str | None) -> str | None:
-        """Return the label that a command means: its name, its key, or Enter for the suggested one."""
+        """Return the label that a command means: its name, its key, or Enter for the suggested
+        one.
+        """
         if command in self._annotation.labels:
             return command
         return self._keys.get(command) if command else suggested

@@ -15,7 +15,17 @@ from cyclopts import Parameter
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.inputs import local_model, names_source, read_records
-from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Name, Output, TextInput, Whole, expect
+from foretell.cli.options import (
+    ANY_TEXTS,
+    AS_TEXT,
+    OUTPUT,
+    Literally,
+    Name,
+    Output,
+    TextInput,
+    Whole,
+    expect,
+)
 from foretell.cli.output import Format, Writer, aligned, excerpt, note, on_one_line, show
 from foretell.cluster.rows import ANSWER, LABELS, free_names, kept, verdict_parts
 from foretell.data.label_types import json_value
@@ -46,16 +56,24 @@ def classify(
         model: Model directory for labels.
         texts: Texts, files, folders, or - for standard input; without any, standard input.
         keep_columns: Keep the other columns of each record in jsonl and csv.
-        abstain_below: Give no label where its probability is below P, 0 to 1. foretell evaluate shows how
-            much accuracy that gains.
+        abstain_below: Give no label where its probability is below P, 0 to 1. foretell evaluate
+            shows how much accuracy that gains.
     """
     if files.check(needs_out=True):
         from foretell.cluster.files import classify_files
 
         return on_cluster.run(
-            "classifying", classify_files, texts, reading, files, output, model=model, literal=literal,
-            keep_columns=keep_columns, abstain_below=abstain_below,
-        )  # fmt: skip
+            "classifying",
+            classify_files,
+            texts,
+            reading,
+            files,
+            output,
+            model=model,
+            literal=literal,
+            keep_columns=keep_columns,
+            abstain_below=abstain_below,
+        )
     from foretell.runtime.labels.classifier import LabelsRuntime
 
     runtime = LabelsRuntime(local_model(model))
@@ -66,7 +84,8 @@ def classify(
         for record in read_records("classifying", texts, reading, literal=literal):
             waiting.append((record.text, kept(record) if keep_columns else {"text": record.text}))
             yield record.text
-            # The next record may take a while to come: what is answered must not wait for it in a buffer.
+            # The next record may take a while to come: what is answered must not wait for it in a
+            # buffer.
             sys.stdout.flush()
 
     for verdict in runtime.classify(read(), abstain_below=abstain_below):
@@ -80,7 +99,8 @@ class _Answers:
     """Writes one answer for each record, all under the names that the first record leaves free."""
 
     def __init__(self, format: Format, runtime: LabelsRuntime) -> None:
-        self._format, self._parts = format, (*ANSWER, LABELS) if runtime.separator else ANSWER
+        self._format = format
+        self._parts = (*ANSWER, LABELS) if runtime.separator else ANSWER
         self._width = max(len(on_one_line(label)) for label in runtime.labels)
         self._writer: Writer | None = None
         self._columns: frozenset[str] = frozenset()
@@ -99,12 +119,17 @@ class _Answers:
 
     def write(self, verdict: Verdict, text: str, columns: Mapping[str, object]) -> None:
         """Write the answer to a text, with columns of its record."""
-        writer, parts = self.open(columns), verdict_parts(verdict)
+        writer = self.open(columns)
+        parts = verdict_parts(verdict)
         if verdict.labels is not None:
             parts[LABELS] = list(verdict.plain().labels or ())
         answer = {self._names[part]: value for part, value in parts.items()}
         # The names mean the same in every line, and a table has the columns of its first record.
-        lost = columns.keys() & answer.keys() if self._format == "jsonl" else columns.keys() - self._columns
+        lost = (
+            columns.keys() & answer.keys()
+            if self._format == "jsonl"
+            else columns.keys() - self._columns
+        )
         if lost and not self._has_dropped:
             self._has_dropped = True
             left_out = ", ".join(f"'{name}'" for name in columns if name in lost)
@@ -146,7 +171,8 @@ def explain(
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.labels.explanation import write_html
 
-    runtime, format = LabelsRuntime(local_model(model)), output.chosen()
+    runtime = LabelsRuntime(local_model(model))
+    format = output.chosen()
     records = read_records("explaining", texts, reading, literal=literal)
     if html is not None:
         first = list(itertools.islice(records, 2))
@@ -162,18 +188,23 @@ def explain(
         if format == "text":
             _show(explanation, k, number, has_title=has_title)
         elif format == "jsonl":
-            writer.write({**dataclasses.asdict(explanation), "label": json_value(explanation.label)})
+            writer.write(
+                {**dataclasses.asdict(explanation), "label": json_value(explanation.label)}
+            )
         else:
             for word in explanation.words:
                 row = {"record": number, "word": word.text, "start": word.start, "end": word.end}
-                writer.write({**row, "effect": round(word.effect, 6), "without": round(word.without, 6)})
+                writer.write(
+                    {**row, "effect": round(word.effect, 6), "without": round(word.without, 6)}
+                )
 
 
 def _show(explanation: Explanation, k: int, number: int, *, has_title: bool) -> None:
     from foretell.runtime.labels.explanation import by_strength
 
     rows = [
-        [word.text, f"{word.effect:+7.3f}", percent(word.without)] for word in by_strength(explanation)[:k]
+        [word.text, f"{word.effect:+7.3f}", percent(word.without)]
+        for word in by_strength(explanation)[:k]
     ]
     title = "\n" if number > 1 else ""
     title += f"{excerpt(explanation.text)}\n" if has_title else ""

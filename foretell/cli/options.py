@@ -1,4 +1,6 @@
-"""Options that several commands share; and their values: flag, environment, --config, or default."""
+"""Options that several commands share; and their values: flag, environment, --config, or
+default.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ RARE = " (more)"
 
 
 def rare(group: Group) -> Group:
-    """Return the group for the less common options of `group`; `--help-all` lists them after the others."""
+    """Return the group for the less common options of `group`; `--help-all` lists them after the
+    others.
+    """
     return Group(group.name + RARE, sort_key=group.sort_key)
 
 
@@ -52,7 +56,9 @@ Several = Annotated[tuple[Name, ...], Parameter(show_default=False)]
 Literally = Annotated[
     bool,
     Parameter(
-        name="--literal", group=DATA, help="Take every argument as a text, also where a file has this name."
+        name="--literal",
+        group=DATA,
+        help="Take every argument as a text, also where a file has this name.",
     ),
 ]
 """The flag of the commands that take texts or files; see `foretell.cli.inputs`."""
@@ -61,8 +67,10 @@ Cache = Annotated[
     Whole,
     Parameter(
         name="--cache",
-        help="Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits "
-        "most texts): a continuous cache. Only for models for words, except those of the preset article.",
+        help="Make words of the last N words of the text more probable (0: off; at most "
+        "10,000; 500 suits "
+        "most texts): a continuous cache. Only for models for words, except those of the "
+        "preset article.",
     ),
 ]
 """The option of the commands that predict words; see `foretell.ngrams.cache`."""
@@ -74,8 +82,8 @@ class Output:
     """How the answer is written to stdout.
 
     Attributes:
-        format: Write text (for people), jsonl (one JSON object a line) or csv, which has an apostrophe before
-            texts that a spreadsheet would run as a formula.
+        format: Write text (for people), jsonl (one JSON object a line) or csv, which has an
+            apostrophe before texts that a spreadsheet would run as a formula.
         json: Short for --format jsonl.
     """
 
@@ -101,7 +109,8 @@ class TextInput:
     Attributes:
         text: Name the column with the texts, where it is not clear.
         format: Name the format of the data, where its name does not show it.
-        header_row: Read the names of the columns from row N of a table, where a title stands above it.
+        header_row: Read the names of the columns from row N of a table, where a title stands above
+            it.
         sheet: Read this sheet of a spreadsheet, instead of the first with records.
     """
 
@@ -150,13 +159,20 @@ _RESERVED = frozenset({"FORETELL_DATA", "FORETELL_CACHE"})
 
 
 def from_environment(_: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Give every option without a value that of its FORETELL_* variable: FORETELL_UNITS is --units."""
+    """Give every option without a value that of its FORETELL_* variable: FORETELL_UNITS is
+    --units.
+    """
     for argument in _options(arguments):
         variable = f"FORETELL_{argument.name.lstrip('-').upper().replace('-', '_')}"
         # FORETELL_FOLDS is the setting of a training; evaluate --folds asks for several trainings.
-        is_free = variable not in _RESERVED and (commands, variable) != (("evaluate",), "FORETELL_FOLDS")
+        is_free = variable not in _RESERVED and (commands, variable) != (
+            ("evaluate",),
+            "FORETELL_FOLDS",
+        )
         if variable in os.environ and is_free and not argument.tokens:
-            argument.append(Token(keyword=variable, value=os.environ[variable], source="environment"))
+            argument.append(
+                Token(keyword=variable, value=os.environ[variable], source="environment")
+            )
 
 
 def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -192,7 +208,9 @@ def check_whole(_: App, __: tuple[str, ...], arguments: ArgumentCollection) -> N
     for argument in arguments:
         for token in argument.tokens if int in (argument.hint, *get_args(argument.hint)) else ():
             is_whole = re.fullmatch(r"\s*[-+]?\d+\s*", token.value) is not None
-            expect(is_whole, "a whole number", repr(token.value), where=token.keyword or argument.name)
+            expect(
+                is_whole, "a whole number", repr(token.value), where=token.keyword or argument.name
+            )
 
 
 def check_other_files(_: App, __: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -204,11 +222,19 @@ def check_other_files(_: App, __: tuple[str, ...], arguments: ArgumentCollection
             is_same = other in _WRITTEN and Path(path).absolute() == Path(value).absolute()
             with contextlib.suppress(OSError, ValueError):  # where one is no file yet, or a text
                 is_same |= Path(path).is_file() and Path(path).samefile(value)
-            expect(not is_same, f"another file than that of {other}", path, "choose another name", where=name)
+            expect(
+                not is_same,
+                f"another file than that of {other}",
+                path,
+                "choose another name",
+                where=name,
+            )
 
 
 def _options(arguments: ArgumentCollection) -> ArgumentCollection:
     """The options: not the positional arguments, nor the dataclasses that hold the flags."""
     return ArgumentCollection(  # type: ignore[no-untyped-call]
-        a for a in arguments if a.parse and a.index is None and a.name.startswith("--") and not a.children
+        a
+        for a in arguments
+        if a.parse and a.index is None and a.name.startswith("--") and not a.children
     )

@@ -1,7 +1,8 @@
 """Everything that the command line writes: text, JSON Lines, CSV, and how far a command is.
 
-Texts, labels and file names may hold terminal control sequences. Nothing here sends one to a terminal: text
-for people is always sanitised, JSON escapes them, and CSV is sanitised where stdout is a terminal.
+Texts, labels and file names may hold terminal control sequences. Nothing here sends one to a
+terminal: text for people is always sanitised, JSON escapes them, and CSV is sanitised where stdout
+is a terminal.
 """
 
 from __future__ import annotations
@@ -54,13 +55,14 @@ class Writer:
     the,0.5
 
     Args:
-        format: text writes the line for people, jsonl the whole record, csv the `columns` of the record, with
-            an apostrophe before a text that a spreadsheet would run as a formula.
+        format: text writes the line for people, jsonl the whole record, csv the `columns` of the
+            record, with an apostrophe before a text that a spreadsheet would run as a formula.
         columns: the keys of a record that are columns of CSV, in order.
     """
 
     def __init__(self, format: Format, columns: Sequence[str]) -> None:
-        self._format, self._columns = format, columns
+        self._format = format
+        self._columns = columns
         if format == "csv":
             self._write_row(columns)
 
@@ -76,7 +78,9 @@ class Writer:
     def _write_row(self, values: Iterable[object]) -> None:
         # Python's writer quotes a lone \r only where a row ends with one.
         row = io.StringIO(newline="")
-        csv.writer(row, lineterminator="\r\n").writerow(csv_cell(value, as_json) for value in values)
+        csv.writer(row, lineterminator="\r\n").writerow(
+            csv_cell(value, as_json) for value in values
+        )
         text = row.getvalue().removesuffix("\r\n")
         print(visible(text) if sys.stdout.isatty() else text)
 
@@ -116,7 +120,9 @@ def listed(rows: Iterable[tuple[str, object]], *, indent: int = 0) -> str:
 def excerpt(text: str, width: int = 70) -> str:
     """Return the beginning of a text on one line."""
     line = " ".join(text[: 4 * width].split())
-    return line if len(line) <= width and len(text) <= 4 * width else f"{line[: width - 1].rstrip()}…"
+    return (
+        line if len(line) <= width and len(text) <= 4 * width else f"{line[: width - 1].rstrip()}…"
+    )
 
 
 def megabytes(size: int) -> str:
@@ -139,7 +145,8 @@ def counted(items: Iterable[Item], what: str, *, streams: bool = False) -> Itera
     Args:
         items: anything.
         what: the work, such as "classifying".
-        streams: whether stdout is written meanwhile; on a terminal it shows by itself how far the command is.
+        streams: whether stdout is written meanwhile; on a terminal it shows by itself how far the
+            command is.
     """
     if not sys.stderr.isatty() or (streams and sys.stdout.isatty()):
         yield from items
@@ -147,7 +154,8 @@ def counted(items: Iterable[Item], what: str, *, streams: bool = False) -> Itera
     from rich.console import Console
     from rich.progress import Progress
 
-    columns, console = ("{task.description}", "{task.completed:,}"), Console(stderr=True, highlight=False)
+    columns = ("{task.description}", "{task.completed:,}")
+    console = Console(stderr=True, highlight=False)
     # The answers on stdout are no part of what is shown.
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bars:
         yield from bars.track(items, description=what)

@@ -26,7 +26,8 @@ def push(
     Args:
         model: Model directory.
         repository: Repository on the Hub; it is made where there is none.
-        public: Make a new repository public, and push to a public one. Without it the repository is private.
+        public: Make a new repository public, and push to a public one. Without it the repository is
+            private.
         yes: Agree to what the model discloses, without a question.
     """
     from foretell.hub.client import is_repository, require_hub

@@ -1,4 +1,6 @@
-"""The report of `evaluate`, for people and as CSV; the names of metrics are those of `metrics.shown`."""
+"""The report of `evaluate`, for people and as CSV; the names of metrics are those of
+`metrics.shown`.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ _PER_LABEL = ("precision", "recall", "f1", "support", "threshold")
 def write_labels_report(report: Report, format: Format) -> None:
     """Write an evaluation report.
 
-    Text and jsonl have all of it; csv has one row for each label, or with slices one for each value, without
-    the intervals.
+    Text and jsonl have all of it; csv has one row for each label, or with slices one for each
+    value, without the intervals.
     """
     if "slices" in report:
         first = report["slices"]["column"]
@@ -45,7 +47,11 @@ def ends_text(key: str, ends: Sequence[float] | None) -> str:
 
 
 def _with_ends(key: str, value: float, ends: Sequence[float] | None) -> str:
-    return f"{shown_value(key, value)}  ({ends_text(key, ends)})" if ends else str(shown_value(key, value))
+    return (
+        f"{shown_value(key, value)}  ({ends_text(key, ends)})"
+        if ends
+        else str(shown_value(key, value))
+    )
 
 
 def labels_text(report: Report) -> str:
@@ -62,24 +68,29 @@ def labels_text(report: Report) -> str:
     warning = majority_of(report)
     blocks = [listed(head), f"{on_one_line(warning)}." if warning else ""]
     if unknown := report.get("unknown_labels"):
-        blocks.append(f"The model lacks these labels of the data: {', '.join(map(on_one_line, unknown))}.")
+        blocks.append(
+            f"The model lacks these labels of the data: {', '.join(map(on_one_line, unknown))}."
+        )
     if slices := report.get("slices"):
         keys = ["texts", *(key for key in _HEAD if key in report)]
         rows = ((row["value"], row, row.get("intervals", {})) for row in slices["values"])
         blocks.append(_table(slices["column"], keys, "accuracy", rows))
-    labels, of_labels = report["labels"], intervals.get("labels", {})
+    labels = report["labels"]
+    of_labels = intervals.get("labels", {})
     keys = [key for key in _PER_LABEL if key in next(iter(labels.values()))]
     rows = ((name, row, of_labels.get(name, {})) for name, row in labels.items())
     blocks.append(_table("label", keys, "f1", rows))
     if "confusion" in report and len(report["confusion"]["names"]) <= MAX_CONFUSION:
-        names, counts = report["confusion"]["names"], report["confusion"]["counts"]
+        names = report["confusion"]["names"]
+        counts = report["confusion"]["counts"]
         lines = [(name, *map(int, row)) for name, row in zip(names, counts, strict=True)]
         blocks.append(aligned([("true \\ predicted", *names), *lines]))
     if "coverage" in report:
         keys = ["coverage", "accuracy"]
         # The threshold is what --abstain-below takes, digit for digit.
         lines = [
-            (f"{row['threshold']:g}", *(percent(row[key]) for key in keys)) for row in report["coverage"]
+            (f"{row['threshold']:g}", *(percent(row[key]) for key in keys))
+            for row in report["coverage"]
         ]
         blocks.append(aligned([("abstain below", *keys), *lines]))
     if "threshold" in report:
@@ -89,7 +100,9 @@ def labels_text(report: Report) -> str:
     return "\n\n".join(filter(None, blocks))
 
 
-def _table(first: str, keys: Sequence[str], ends: str, rows: Iterable[tuple[object, Report, Report]]) -> str:
+def _table(
+    first: str, keys: Sequence[str], ends: str, rows: Iterable[tuple[object, Report, Report]]
+) -> str:
     """Return a row for each name with its metrics and their intervals; one of these is shown.
 
     Args:
@@ -98,7 +111,11 @@ def _table(first: str, keys: Sequence[str], ends: str, rows: Iterable[tuple[obje
         ends: of the metric whose interval is shown, where there is one.
     """
     lines = [
-        (name, *(shown_value(key, row[key]) or "" for key in keys), ends_text(ends, intervals.get(ends)))
+        (
+            name,
+            *(shown_value(key, row[key]) or "" for key in keys),
+            ends_text(ends, intervals.get(ends)),
+        )
         for name, row, intervals in rows
     ]
     return aligned([(first, *map(_name, keys), f"interval of {_name(ends)}"), *lines])
@@ -114,7 +131,13 @@ def _threshold(report: Report) -> str:
         "by_probability": "fp / (fp + fn)",
         "at_half": "default (0.5)",
     }
-    head = (f"threshold of '{report['positive']}'", "", "cost per text", "false positives", "false negatives")
+    head = (
+        f"threshold of '{report['positive']}'",
+        "",
+        "cost per text",
+        "false positives",
+        "false negatives",
+    )
     keys = ("threshold", "cost", "false_positives", "false_negatives")
     rows = [(name, *(report[key][each] for each in keys)) for key, name in names.items()]
     note = "The threshold was chosen on this data: expect a higher cost on new texts."
@@ -132,24 +155,37 @@ def _method(report: Report) -> str:
     if report["accuracy"] < 1.0:
         return text
     most = percent(min(3 / report["texts"], 1.0))
-    new = f"If none was in the training data, up to {most} of new texts can still get one (rule of three)."
+    new = (
+        f"If none was in the training data, up to {most} of new texts can still get one "
+        f"(rule of three)."
+    )
     return f"{text}\nNo text got a wrong label. {new}"
 
 
-_MODELS = {"network": "network", "kneser_ney": "Kneser–Ney model", "both": "both", "cache": "both, cache"}
+_MODELS = {
+    "network": "network",
+    "kneser_ney": "Kneser–Ney model",
+    "both": "both",
+    "cache": "both, cache",
+}
 
 
 def suggestions_text(report: Report | None) -> str:
-    """Return how each part of a language model suggests the next word, for people; "" where it does not."""
+    """Return how each part of a language model suggests the next word, for people; "" where it does
+    not.
+    """
     if not report:
         return ""
     rows: list[Row] = [("next word", "first suggestion", "among three", "keystrokes saved")]
     for name, metrics in report["models"].items():
         ends = metrics["intervals"].items()
-        rows.append((_MODELS[name], *(_with_ends("accuracy", metrics[key], each) for key, each in ends)))
+        rows.append(
+            (_MODELS[name], *(_with_ends("accuracy", metrics[key], each) for key, each in ends))
+        )
     how = report["interval_method"]
     return (
         f"{aligned(rows)}\nOn the first {report['positions']:,} tokens; the cache holds "
-        f"{report['cache_words']:,} words. In brackets: {100 * how['level']:g} % confidence, by the "
+        f"{report['cache_words']:,} words. In brackets: {100 * how['level']:g} % "
+        f"confidence, by the "
         f"{how['name']}."
     )

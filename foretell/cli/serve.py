@@ -41,8 +41,8 @@ class AccessOptions:
         port: Listen on this port (0: a free one, which is printed).
         token_file: Require the token in this file, as Authorization: Bearer TOKEN.
         allow_host: Also accept requests to this host name. May be given several times.
-        allow_origin: Let pages of this origin read answers (CORS), such as https://example.org. May be given
-            several times.
+        allow_origin: Let pages of this origin read answers (CORS), such as https://example.org. May
+            be given several times.
     """
 
     host: Annotated[str, Parameter(metavar="ADDRESS")] = _HERE
@@ -70,8 +70,8 @@ def serve(
     """Serve models over HTTP until Ctrl-C.
 
     Args:
-        models: Model directories or hf://owner/name. A model has the name of its directory or repository, or
-            the one given as NAME=DIRECTORY.
+        models: Model directories or hf://owner/name. A model has the name of its directory or
+            repository, or the one given as NAME=DIRECTORY.
         quiet: Log failures only.
     """
     require(PACKAGES, "serving", "serve")
@@ -93,9 +93,13 @@ def serve_annotation(annotation: Annotation, port: int) -> None:
 
 
 def _serve_until_stopped(
-    places: Sequence[tuple[str, Path]], who: AccessOptions, limits: Limits,
-    annotation: Annotation | None, *, quiet: bool,
-) -> None:  # fmt: skip
+    places: Sequence[tuple[str, Path]],
+    who: AccessOptions,
+    limits: Limits,
+    annotation: Annotation | None,
+    *,
+    quiet: bool,
+) -> None:
     """Serve models, and texts to label, until Ctrl-C or SIGTERM."""
     from foretell.service.app import create_app
     from foretell.service.auth import Access, read_token
@@ -108,9 +112,11 @@ def _serve_until_stopped(
     with bind(who.host, who.port) as listening:
         service = Service(places, limits, annotation)
         log_to_stderr(quiet=quiet)
-        names, where = [f"{each.name} ({each.card.job})" for each in service.models], url(listening)
+        names = [f"{each.name} ({each.card.job})" for each in service.models]
+        where = url(listening)
         if annotation is not None:
-            names, where = [f"{annotation.counts().left:,} texts to label"], f"{where}/#annotate"
+            names = [f"{annotation.counts().left:,} texts to label"]
+            where = f"{where}/#annotate"
         ready = f"serving {', '.join(names)} at {where}; Ctrl-C stops"
         app = create_app(service, allowed)
         Server(app, service, on_ready=lambda: note(ready)).listen(listening)
@@ -143,11 +149,15 @@ def bind(host: str, port: int) -> socket.socket:
         # It may take the address of a service that has just ended, but not a port in use.
         return socket.create_server(address, family=family, backlog=_WAITING)
     except (socket.gaierror, UnicodeError) as error:
-        raise UsageError(expected="an address of this machine", found=host, where="--host") from error
+        raise UsageError(
+            expected="an address of this machine", found=host, where="--host"
+        ) from error
     except OSError as error:
-        expected, found = "an address and port that may be used", error.strerror or str(error)
+        expected = "an address and port that may be used"
+        found = error.strerror or str(error)
         if error.errno == errno.EADDRINUSE:
-            expected, found = "a free port", f"port {port} in use"
+            expected = "a free port"
+            found = f"port {port} in use"
         fix = "stop the program that uses it, or choose another --host or --port"
         raise ForetellError(expected=expected, found=found, where=host, fix=fix) from error
 

@@ -1,4 +1,6 @@
-"""Every setting of a job as a flag, with a help text made of its metadata and of the presets' values."""
+"""Every setting of a job as a flag, with a help text made of its metadata and of the presets'
+values.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from foretell.config import Job, Purpose
 from foretell.presets import PRESETS
 
 PURPOSES: tuple[Purpose, ...] = ("time", "text", "model", "learning", "validation", "ensemble")
-_GROUPS = {purpose: Group(purpose.capitalize(), sort_key=10 + i) for i, purpose in enumerate(PURPOSES)}
+_GROUPS = {
+    purpose: Group(purpose.capitalize(), sort_key=10 + i) for i, purpose in enumerate(PURPOSES)
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +44,16 @@ class SettingInfo:
         """Return the range in words, or "" where every value is allowed."""
         if get_args(self.hint) or self.low is None:
             return ""
-        return f"{plain(self.low)} or more" if self.high is None else f"{self.low:.12g} to {self.high:.12g}"
+        return (
+            f"{plain(self.low)} or more"
+            if self.high is None
+            else f"{self.low:.12g} to {self.high:.12g}"
+        )
 
     def preset_values(self) -> str:
-        """Return the values of the presets: "quick 1.5 · base 15"; "default 1" where all have one value."""
+        """Return the values of the presets: "quick 1.5 · base 15"; "default 1" where all have one
+        value.
+        """
         names: dict[str, list[str]] = {}
         for name, value in self.presets.items():
             names.setdefault(plain(value) or "none", []).append(name)
@@ -52,7 +62,8 @@ class SettingInfo:
         return " · ".join(f"{', '.join(presets)} {value}" for value, presets in names.items())
 
     def flag(self) -> Parameter:
-        name, group = self.name.replace("_", "-"), _GROUPS[self.purpose]
+        name = self.name.replace("_", "-")
+        group = _GROUPS[self.purpose]
         return Parameter(
             help=f"{self.help} [{'; '.join(filter(None, (self.range(), self.preset_values())))}]",
             group=group if self.common else rare(group),
@@ -63,7 +74,9 @@ class SettingInfo:
 
 
 def setting_infos(job: Job) -> tuple[SettingInfo, ...]:
-    """Return every setting of a job, in the order of their purposes, the common ones of each first."""
+    """Return every setting of a job, in the order of their purposes, the common ones of each
+    first.
+    """
     presets = PRESETS[job]
     hints = get_type_hints(type(presets["base"]))
     infos = [
@@ -86,14 +99,20 @@ def plain(value: bool | int | float | str) -> str:
 
 
 def _options_of(job: Job) -> type:
-    """Return a dataclass with the settings of a job, each a flag that is None where it is not given."""
+    """Return a dataclass with the settings of a job, each a flag that is None where it is not
+    given.
+    """
     fields = [
         (info.name, Annotated[info.hint | None, info.flag()], dataclasses.field(default=None))
         for info in setting_infos(job)
     ]
     # Without a module of our own, the class would count as one of Python's, which have no flags.
     options = dataclasses.make_dataclass(
-        f"{job.capitalize()}Options", fields, namespace={"__module__": __name__}, frozen=True, kw_only=True
+        f"{job.capitalize()}Options",
+        fields,
+        namespace={"__module__": __name__},
+        frozen=True,
+        kw_only=True,
     )
     return Parameter(name="*")(options)
 

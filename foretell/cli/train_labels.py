@@ -10,7 +10,16 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Name, Output, Several, expect
+from foretell.cli.options import (
+    ANY_RECORDS,
+    AS_TEXT,
+    DATA,
+    LabelledInput,
+    Name,
+    Output,
+    Several,
+    expect,
+)
 from foretell.cli.output import show_notes
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.train_words import Training, finish
@@ -24,25 +33,27 @@ class Sources:
 
     Attributes:
         valid: Validate on this data instead of on a part of DATA.
-        unlabelled: Also learn from these texts without labels: a file, a folder, or imdb. May be given
-            several times.
+        unlabelled: Also learn from these texts without labels: a file, a folder, or imdb. May be
+            given several times.
         vectors: Use word vectors from other texts: a file (GloVe, word2vec, fastText), or
             glove for the public English vectors of the extra glove. They help with few labels. See
             docs/outside-knowledge.md.
-        teacher: Let a sentence encoder help to label the --unlabelled texts, in training only: a folder with
-            model.onnx and tokenizer.json, or hf://owner/name. The model then answers alone. See
-            docs/outside-knowledge.md.
-        soft: Also learn from texts with a teacher's answers: a file with texts and a column for each label's
-            probability, or a label and perhaps its probability, in any format of DATA. Without DATA the model
-            learns from them alone. See docs/distil.md.
-        keep_teacher: Also keep the teacher in the model and use it in each prediction, if that is better out
-            of fold. The model is larger and takes milliseconds for a text. Needs no --unlabelled texts.
-        label_hints: Words that say what each label means: a file with labels and words, in any format of
-            DATA. They help with the first few labels. Without DATA the model learns from them alone.
-        continue_: Continue this model directory for labels with DATA, which may have new words and new
-            labels. Its settings stay, unless they or --preset are given. See docs/continue.md.
-        old: Old examples of the model to continue, learned from again. Without them the old model labels the
-            --unlabelled texts and made-up texts instead.
+        teacher: Let a sentence encoder help to label the --unlabelled texts, in training only: a
+            folder with model.onnx and tokenizer.json, or hf://owner/name. The model then answers
+            alone. See docs/outside-knowledge.md.
+        soft: Also learn from texts with a teacher's answers: a file with texts and a column for
+            each label's probability, or a label and perhaps its probability, in any format of DATA.
+            Without DATA the model learns from them alone. See docs/distil.md.
+        keep_teacher: Also keep the teacher in the model and use it in each prediction, if that is
+            better out of fold. The model is larger and takes milliseconds for a text. Needs no
+            --unlabelled texts.
+        label_hints: Words that say what each label means: a file with labels and words, in any
+            format of DATA. They help with the first few labels. Without DATA the model learns from
+            them alone.
+        continue_: Continue this model directory for labels with DATA, which may have new words and
+            new labels. Its settings stay, unless they or --preset are given. See docs/continue.md.
+        old: Old examples of the model to continue, learned from again. Without them the old model
+            labels the --unlabelled texts and made-up texts instead.
     """
 
     valid: Annotated[Name | None, Parameter(metavar="DATA")] = None
@@ -57,10 +68,20 @@ class Sources:
 
     def check(self, data: str | None) -> None:
         """Check that the options go together."""
-        other = "--label-hints" if self.label_hints else "--soft" if self.soft else "" if data else "none"
+        other = (
+            "--label-hints"
+            if self.label_hints
+            else "--soft"
+            if self.soft
+            else ""
+            if data
+            else "none"
+        )
         what = "DATA, texts with labels, or --label-hints FILE, or --soft FILE"
         expect(not (self.teacher and self.soft), "one teacher", "--teacher and --soft")
-        expect(not (self.continue_ and other), "DATA, new texts with labels, with --continue", other)
+        expect(
+            not (self.continue_ and other), "DATA, new texts with labels, with --continue", other
+        )
         expect(other != "none", what, "none")
         whose = "--continue MODEL, whose old examples these are"
         expect(not self.old or self.continue_ is not None, whose, "none", where="--old")
@@ -82,9 +103,10 @@ def train_labels(
     """Train a text classifier.
 
     Args:
-        data: File with texts and labels (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, fastText lines, or .gz
-            of one), folder with one folder for each label, - for standard input, the named set reviews or
-            imdb, or a data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
+        data: File with texts and labels (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, fastText
+            lines, or .gz of one), folder with one folder for each label, - for standard input, the
+            named set reviews or imdb, or a data set on the Hub (hf://owner/name,
+            hf://owner/name@REVISION#SPLIT).
     """
     more.check(data)
     from foretell.classifier import Classifier
@@ -92,21 +114,35 @@ def train_labels(
     from foretell.data.examples import unlabelled_texts
 
     notes: list[str] = []
-    unlabelled = (unlabelled_texts(each, text=reading.text, notes=notes) for each in more.unlabelled)
+    unlabelled = (
+        unlabelled_texts(each, text=reading.text, notes=notes) for each in more.unlabelled
+    )
     texts = list(chain.from_iterable(unlabelled))
     show_notes(notes)
     with warnings.catch_warnings():
         # `finish` says the same.
         warnings.simplefilter("ignore", TooFewTextsWarning)
         Classifier(training.preset, **given(options), verbose=1).fit(
-            data or [], None if data else [],
-            unlabelled=texts if more.unlabelled else None, valid=more.valid, vectors=more.vectors,
+            data or [],
+            None if data else [],
+            unlabelled=texts if more.unlabelled else None,
+            valid=more.valid,
+            vectors=more.vectors,
             teacher=more.teacher if more.soft is None else existing(more.soft),
-            keep_teacher=more.keep_teacher, label_hints=more.label_hints, old=more.old,
+            keep_teacher=more.keep_teacher,
+            label_hints=more.label_hints,
+            old=more.old,
             continue_from=None if more.continue_ is None else local_model(more.continue_),
-            text=reading.text, label=reading.label, format=reading.format, header_row=reading.header_row,
-            sheet=reading.sheet, out=training.out, resume=training.resume, restart=training.restart,
-            overwrite=training.overwrite, tensorboard=training.tensorboard,
+            text=reading.text,
+            label=reading.label,
+            format=reading.format,
+            header_row=reading.header_row,
+            sheet=reading.sheet,
+            out=training.out,
+            resume=training.resume,
+            restart=training.restart,
+            overwrite=training.overwrite,
+            tensorboard=training.tensorboard,
             checkpoint_seconds=training.checkpoint_seconds,
-        )  # fmt: skip
+        )
     finish(training, output)

@@ -1,4 +1,6 @@
-"""The command `train words`, and what it shares with `train labels`: how a training is run, and its end."""
+"""The command `train words`, and what it shares with `train labels`: how a training is run, and its
+end.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,9 @@ class Training:
 
     Attributes:
         out: Write the model directory DIR.
-        preset: Start from the values of this preset; foretell info --presets lists them. Without it: base,
-            with --minutes a preset that fits the time, or with --continue the settings of that model.
+        preset: Start from the values of this preset; foretell info --presets lists them. Without
+            it: base, with --minutes a preset that fits the time, or with --continue the settings of
+                that model.
         resume: Resume the unfinished training of --out from its last checkpoint.
         restart: Delete the unfinished training of --out and start again.
         overwrite: Replace the finished model in --out.
@@ -50,7 +53,8 @@ def finish(training: Training, output: Output) -> None:
 
     The training itself has shown the result.
     """
-    out, name = training.out, shlex.quote(str(training.out))
+    out = training.out
+    name = shlex.quote(str(training.out))
     model = open_model(str(out))
     for remark in remarks_on(model.metrics):
         note(remark)
@@ -68,15 +72,17 @@ def finish(training: Training, output: Output) -> None:
         Writer(format, columns).write(record)
 
 
-@Parameter(name="*", group=Group("Cluster (several workers, on this machine or on many)", sort_key=6))
+@Parameter(
+    name="*", group=Group("Cluster (several workers, on this machine or on many)", sort_key=6)
+)
 @dataclass(frozen=True, kw_only=True)
 class TrainCluster:
     """Where a training runs.
 
     Attributes:
-        cluster: Train on several workers, each on a share of the text, and average their weights: local
-            starts a Ray cluster on this machine, auto uses the one that Ray finds, ADDRESS is the HOST:PORT
-            of a head.
+        cluster: Train on several workers, each on a share of the text, and average their weights:
+            local starts a Ray cluster on this machine, auto uses the one that Ray finds, ADDRESS is
+            the HOST:PORT of a head.
         workers: Number of workers. Without it, one for each processor of the cluster.
         average_every: Average the weights every N steps. Default: 32.
     """
@@ -95,7 +101,9 @@ def train_words(
     *,
     training: Training,
     valid: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
-    continue_: Annotated[Name | None, Parameter(name="--continue", group=DATA, metavar="MODEL")] = None,
+    continue_: Annotated[
+        Name | None, Parameter(name="--continue", group=DATA, metavar="MODEL")
+    ] = None,
     old: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
     baseline: Annotated[bool, Parameter(group=RUN, negative="--no-baseline")] = True,
     cluster: TrainCluster = _ALONE,
@@ -105,11 +113,12 @@ def train_words(
     """Train a language model.
 
     Args:
-        sources: Files (also .gz), folders (every .txt and .gz in them), - for standard input, or a named
-            corpus: meditations, imdb.
+        sources: Files (also .gz), folders (every .txt and .gz in them), - for standard input, or a
+            named corpus: meditations, imdb.
         valid: Validate on this text instead of on a part of TEXT. May be given several times.
-        continue_: Continue this model directory for words with TEXT, whose new words are added. Its settings
-            stay, unless they are given; the learning rate is a quarter. See docs/continue.md.
+        continue_: Continue this model directory for words with TEXT, whose new words are added. Its
+            settings stay, unless they are given; the learning rate is a quarter. See
+            docs/continue.md.
         old: Old text of the model to continue, learned from again. May be given several times.
         baseline: Also fit a Kneser–Ney model to compare with.
     """
@@ -117,12 +126,22 @@ def train_words(
     from foretell.language_model import LanguageModel
 
     LanguageModel.train(
-        open_corpus(sources), preset=training.preset, verbose=1,
+        open_corpus(sources),
+        preset=training.preset,
+        verbose=1,
         valid=open_corpus(valid, part="test") if valid else None,
         continue_from=None if continue_ is None else local_model(continue_),
-        old=open_corpus(old) if old else None, cluster=cluster.cluster, workers=cluster.workers,
-        average_every=cluster.average_every, out=training.out, resume=training.resume,
-        restart=training.restart, overwrite=training.overwrite, baseline=baseline,
-        checkpoint_seconds=training.checkpoint_seconds, tensorboard=training.tensorboard, **given(options),
-    )  # fmt: skip
+        old=open_corpus(old) if old else None,
+        cluster=cluster.cluster,
+        workers=cluster.workers,
+        average_every=cluster.average_every,
+        out=training.out,
+        resume=training.resume,
+        restart=training.restart,
+        overwrite=training.overwrite,
+        baseline=baseline,
+        checkpoint_seconds=training.checkpoint_seconds,
+        tensorboard=training.tensorboard,
+        **given(options),
+    )
     finish(training, output)

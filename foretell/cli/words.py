@@ -34,34 +34,46 @@ _MAX_UNKNOWN = 10
 
 
 def _opened(model: str, text: str, *, literal: bool, unfinished: bool) -> tuple[WordsRuntime, str]:
-    """Open a language model, and read the text that it goes on from; note words that it does not know."""
+    """Open a language model, and read the text that it goes on from; note words that it does not
+    know.
+    """
     from foretell.runtime.words.predictor import WordsRuntime
 
-    runtime, prompt = WordsRuntime(local_model(model)), read_text(text, literal=literal)
+    runtime = WordsRuntime(local_model(model))
+    prompt = read_text(text, literal=literal)
     tokenizer = runtime.tokenizer
     if not prompt.strip():
         note("the text is empty: these words begin a text")
     if not tokenizer.is_open and tokenizer.unknown is not None:
         spans = tokenizer.encode_with_offsets(prompt)
         spans = [each for each in spans if not unfinished or each[2] < len(prompt)]
-        unknown = dict.fromkeys(prompt[start:end] for i, start, end in spans if i == tokenizer.unknown)
+        unknown = dict.fromkeys(
+            prompt[start:end] for i, start, end in spans if i == tokenizer.unknown
+        )
         if unknown:
             note(f"unknown to the model: {named(unknown, _MAX_UNKNOWN)}")
     return runtime, prompt
 
 
 def next_words(
-    model: Name, text: str, /, *, k: Annotated[Whole, Parameter(name=["-k", "--count"])] = 5,
-    unfinished: bool = False, cache: Cache = 0, literal: Literally = False, output: Output = AS_TEXT,
-) -> None:  # fmt: skip
+    model: Name,
+    text: str,
+    /,
+    *,
+    k: Annotated[Whole, Parameter(name=["-k", "--count"])] = 5,
+    unfinished: bool = False,
+    cache: Cache = 0,
+    literal: Literally = False,
+    output: Output = AS_TEXT,
+) -> None:
     """Write the most probable next words, or tokens of a model whose tokens are parts of words.
 
     Args:
         model: Model directory for words.
         text: The text so far: a text, a file, or - for standard input.
         k: List N words.
-        unfinished: Take the last word for the beginning of a word, and list the words that begin with it.
-            Their probabilities are relative to one another.
+        unfinished: Take the last word for the beginning of a word, and list the words that begin
+            with it. Their probabilities are relative to one another.
     """
     runtime, prompt = _opened(model, text, literal=literal, unfinished=unfinished)
     candidates = runtime.next(prompt, k=k, unfinished=unfinished, cache=cache)
@@ -82,12 +94,13 @@ class Writing:
 
     Attributes:
         words: Add at most N words.
-        max_tokens: Add at most N tokens, of a model whose words may have several (0: 32 for each word).
+        max_tokens: Add at most N tokens, of a model whose words may have several (0: 32 for each
+            word).
         n: Write N continuations: samples with the seeds SEED, SEED + 1 and so on.
         stop: Stop before this text. May be given several times.
         unfinished: Take the last word for the beginning of a word, and complete it first.
-        temperature: Sample at this temperature: below 1 prefers probable words, above 1 improbable ones. 0
-            always takes the most probable word.
+        temperature: Sample at this temperature: below 1 prefers probable words, above 1 improbable
+            ones. 0 always takes the most probable word.
         top_k: Sample from the K most probable words (0: all).
         top_p: Sample from the most probable words that together have this probability, 0 to 1.
         min_p: Leave out words whose probability is below this fraction of the highest, 0 to 1.
@@ -133,10 +146,12 @@ def complete(
     """
     runtime, prompt = _opened(model, text, literal=literal, unfinished=how.unfinished)
     plan: dict[str, Any] = dataclasses.asdict(how)
-    format, n = output.chosen(), plan.pop("n")
+    format = output.chosen()
+    n = plan.pop("n")
     if format == "text" and n == 1:
         pieces = runtime.complete(prompt, **plan)
-        # The first piece is chosen before anything is shown: a bad option must not leave half a line.
+        # The first piece is chosen before anything is shown: a bad option must not leave half a
+        # line.
         show(prompt + next(pieces, ""), end="", flush=True)
         for piece in pieces:
             show(piece, end="", flush=True)
@@ -157,9 +172,16 @@ def complete(
 
 
 def score(
-    model: Name, text: str, /, *, cache: Cache = 0, literal: Literally = False,
-    reading: TextInput = ANY_TEXTS, output: Output = AS_TEXT, files: ClusterOptions = NO_CLUSTER,
-) -> int:  # fmt: skip
+    model: Name,
+    text: str,
+    /,
+    *,
+    cache: Cache = 0,
+    literal: Literally = False,
+    reading: TextInput = ANY_TEXTS,
+    output: Output = AS_TEXT,
+    files: ClusterOptions = NO_CLUSTER,
+) -> int:
     """Write how probable a text is.
 
     Args:
@@ -170,7 +192,15 @@ def score(
         from foretell.cluster.files import score_files
 
         return on_cluster.run(
-            "scoring", score_files, [text], reading, files, output, model=model, literal=literal, cache=cache
+            "scoring",
+            score_files,
+            [text],
+            reading,
+            files,
+            output,
+            model=model,
+            literal=literal,
+            cache=cache,
         )
     what = "--text and --input-format with --cluster, which scores each row"
     is_stream = reading == ANY_TEXTS
@@ -186,6 +216,11 @@ def score(
 
 
 def score_rows(record: Mapping[str, object], *, is_open: bool) -> Iterator[tuple[str, object]]:
-    """Yield the metrics of a score for people; perplexity is per token where tokens are not words."""
+    """Yield the metrics of a score for people; perplexity is per token where tokens are not
+    words.
+    """
     for name, value in record.items():
-        yield "perplexity per token" if is_open and name == "perplexity" else name.replace("_", " "), value
+        yield (
+            "perplexity per token" if is_open and name == "perplexity" else name.replace("_", " "),
+            value,
+        )

@@ -1,1 +1,3 @@
-"""Files larger than memory, and training of a language model, on several processes or machines with Ray."""
+"""Files larger than memory, and training of a language model, on several processes or machines with
+Ray.
+"""

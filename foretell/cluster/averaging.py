@@ -1,7 +1,7 @@
 """The workers of `train words --cluster`: actors of Ray, which get weights and give them back.
 
-Weights pass through Ray's object store; no worker connects to another one. A worker that dies costs its
-steps since the last average: a new one starts from the next.
+Weights pass through Ray's object store; no worker connects to another one. A worker that dies costs
+its steps since the last average: a new one starts from the next.
 """
 
 from __future__ import annotations
@@ -29,8 +29,14 @@ if TYPE_CHECKING:
 
 AVERAGE_EVERY = 32
 """Steps between two averages: the exchange takes a few percent of them."""
-_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
-_WAIT_SECONDS, _START_SECONDS = 0.2, 180.0
+_THREADS = (
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "OMP_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+_WAIT_SECONDS = 0.2
+_START_SECONDS = 180.0
 _MAX_DEATHS = 3
 """Deaths in a row, without a round that any worker finished."""
 
@@ -38,8 +44,8 @@ _MAX_DEATHS = 3
 class Member:
     """A worker. An actor of Ray.
 
-    It is made without arguments: Ray would import PyArrow to read them, and that hangs beside TensorFlow on
-    Apple silicon.
+    It is made without arguments: Ray would import PyArrow to read them, and that hangs beside
+    TensorFlow on Apple silicon.
     """
 
     def __init__(self) -> None:
@@ -49,7 +55,9 @@ class Member:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def open(self, threads: int, settings: WordsSettings, size: int, precision: Precision) -> tuple[str, int]:
+    def open(
+        self, threads: int, settings: WordsSettings, size: int, precision: Precision
+    ) -> tuple[str, int]:
         """Make the network, and return the version of foretell and the process."""
         # TensorFlow reads these when it is imported.
         os.environ.update(dict.fromkeys(_THREADS, str(threads)), CUDA_VISIBLE_DEVICES="-1")
@@ -72,7 +80,9 @@ class RayWorkers:
     """
 
     def __init__(self, cluster: Cluster, workers: int | None, average_every: int) -> None:
-        self._cluster, self.average_every, self.count = cluster, average_every, cluster.workers(workers)
+        self._cluster = cluster
+        self.average_every = average_every
+        self.count = cluster.workers(workers)
         self._actors: list[ActorHandle] = []
         self.processes: list[int] = []
 
@@ -83,17 +93,25 @@ class RayWorkers:
         made = [self._make() for _ in range(self.count)]
         self._actors = [actor for actor, _ in made]
         there = self._results([ref for _, ref in made], check, _START_SECONDS)
-        self.processes = [process for here, process in filter(None, there) if here == version("foretell")]
+        self.processes = [
+            process for here, process in filter(None, there) if here == version("foretell")
+        ]
         if len(self.processes) < self.count:
             expected = f"{self.count} workers with foretell {version('foretell')}"
-            found, where = "others, or fewer within three minutes", self._cluster.address
-            fix = "wait until processors are free, or install the same foretell[cluster,train] everywhere"
+            found = "others, or fewer within three minutes"
+            where = self._cluster.address
+            fix = (
+                "wait until processors are free, or install the same "
+                "foretell[cluster,train] everywhere"
+            )
             raise RunError(expected=expected, found=found, where=where, fix=fix)
 
     def _make(self) -> tuple[ActorHandle, object]:
         import ray
 
-        actor = ray.remote(num_cpus=self._given[0], max_restarts=0, max_task_retries=0)(Member).remote()
+        actor = ray.remote(num_cpus=self._given[0], max_restarts=0, max_task_retries=0)(
+            Member
+        ).remote()
         return actor, actor.open.remote(*self._given)
 
     def train(
@@ -103,7 +121,10 @@ class RayWorkers:
 
         for _ in range(_MAX_DEATHS):
             given = ray.put(weights)
-            refs = [actor.train.remote(given, own) for actor, own in zip(self._actors, batches, strict=True)]
+            refs = [
+                actor.train.remote(given, own)
+                for actor, own in zip(self._actors, batches, strict=True)
+            ]
             found = self._results(refs, check)
             for place, each in enumerate(found):
                 if each is None:
@@ -111,18 +132,23 @@ class RayWorkers:
             if trained := [each for each in found if each is not None]:
                 return trained
         raise RunError(
-            expected="workers that stay alive", found=f"all of them died, {_MAX_DEATHS} times in a row",
-            where=self._cluster.address, fix="give fewer workers (they may need less memory), then --resume",
-        )  # fmt: skip
+            expected="workers that stay alive",
+            found=f"all of them died, {_MAX_DEATHS} times in a row",
+            where=self._cluster.address,
+            fix="give fewer workers (they may need less memory), then --resume",
+        )
 
     def _results(
         self, refs: Sequence[object], check: Callable[[], None], seconds: float = float("inf")
     ) -> list[Any]:
-        """Return what the workers have returned; None where one has died, or is not ready in time."""
+        """Return what the workers have returned; None where one has died, or is not ready in
+        time.
+        """
         import ray
         from ray.exceptions import RayActorError
 
-        end, waiting = time.monotonic() + seconds, list(refs)
+        end = time.monotonic() + seconds
+        waiting = list(refs)
         while waiting and time.monotonic() < end:
             done, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=_WAIT_SECONDS)
             check()
@@ -150,21 +176,24 @@ def training_workers(
     """Connect to a cluster, and give what starts workers on it while the context is open.
 
     Args:
-        cluster: "local" starts a Ray cluster on this machine, "auto" uses the one that Ray finds, anything
-            else is the HOST:PORT of a head; None: no cluster, and None is given.
+        cluster: "local" starts a Ray cluster on this machine, "auto" uses the one that Ray finds,
+            anything else is the HOST:PORT of a head; None: no cluster, and None is given.
         workers: how many; None: one for each processor.
         average_every: steps between two averages of the weights; None: `AVERAGE_EVERY`.
 
     Raises:
         MissingExtraError: Ray is not installed.
-        UsageError: a number below 1, one without a cluster, more workers than processors, or not an address.
+        UsageError: a number below 1, one without a cluster, more workers than processors, or not an
+            address.
         RunError: the cluster does not start or answer, or may not be used.
     """
     for name, value in (("workers", workers), ("average-every", average_every)):
         if value is not None and value < 1:
             raise UsageError(expected="1 or more", found=str(value), where=name)
         if value is not None and cluster is None:
-            raise UsageError(expected=f"a cluster with {name}", found="none", fix="add --cluster local")
+            raise UsageError(
+                expected=f"a cluster with {name}", found="none", fix="add --cluster local"
+            )
     if cluster is None:
         yield None
         return

@@ -64,10 +64,12 @@ class Where(TypedDict, total=False):
     """How files are read and where they are worked on.
 
     Attributes:
-        cluster: "local", the default, starts a cluster on this machine, "auto" is the one that Ray finds,
-            anything else the HOST:PORT of a head.
-        workers: how many shards are worked on at a time; None: one for each processor of the cluster.
-        out_format: of the output files, "jsonl" (the default) or "csv", which has no `probabilities`.
+        cluster: "local", the default, starts a cluster on this machine, "auto" is the one that Ray
+            finds, anything else the HOST:PORT of a head.
+        workers: how many shards are worked on at a time; None: one for each processor of the
+            cluster.
+        out_format: of the output files, "jsonl" (the default) or "csv", which has no
+            `probabilities`.
         text: the name of the text column; None: chosen where it is clear.
         format: the format of the files; None: by the name's ending, or else by the content.
         shard_mb: MiB of JSON Lines or plain text in a shard; None: 8, less for small inputs.
@@ -92,7 +94,8 @@ def classify_files(
     abstain_below: float | None = None,
     **where: Unpack[Where],
 ) -> ClusterReport:
-    """Write the label of every row of files, with its probability: one output row for each input row.
+    """Write the label of every row of files, with its probability: one output row for each input
+    row.
 
     The same call continues a run that was interrupted.
 
@@ -118,7 +121,12 @@ def classify_files(
         raise SettingsError(
             expected="a probability from 0 to 1", found=repr(abstain_below), where="abstain-below"
         )
-    task = Task(command="classify", out=absolute(out), keep_columns=keep_columns, abstain_below=abstain_below)
+    task = Task(
+        command="classify",
+        out=absolute(out),
+        keep_columns=keep_columns,
+        abstain_below=abstain_below,
+    )
     return _run(task, model, "labels", sources, where)
 
 
@@ -142,7 +150,9 @@ def score_files(
     Raises:
         MissingExtraError, UsageError, DataError, RunError, ArtifactError: as `classify_files`.
     """
-    return _run(Task(command="score", out=absolute(out), cache=cache), model, "words", sources, where)
+    return _run(
+        Task(command="score", out=absolute(out), cache=cache), model, "words", sources, where
+    )
 
 
 def evaluate_files(
@@ -155,8 +165,9 @@ def evaluate_files(
 ) -> ClusterReport:
     """Measure a model on files: `metrics` of the report has what `foretell evaluate --json` prints.
 
-    The probabilities of all texts are in memory at the end. A model for words scores each shard as a text of
-    its own, so that the first words of a shard have no context; suggestions are not measured.
+    The probabilities of all texts are in memory at the end. A model for words scores each shard as
+    a text of its own, so that the first words of a shard have no context; suggestions are not
+    measured.
 
     Args:
         model: the model directory.
@@ -172,28 +183,40 @@ def evaluate_files(
 
 
 def _run(
-    task: Task, model: str | Path, job: Job | None, sources: Sources, where: Where, label: str | None = None
+    task: Task,
+    model: str | Path,
+    job: Job | None,
+    sources: Sources,
+    where: Where,
+    label: str | None = None,
 ) -> ClusterReport:
     """Do a task over files, with a model for a job (None: for any), and return the report."""
     require_cluster()
     for name in ("workers", "shard_mb"):
         value = where.get(name)
         if value is not None and not (isinstance(value, int | float) and value > 0):
-            raise SettingsError(expected="more than 0", found=repr(value), where=name.replace("_", "-"))
+            raise SettingsError(
+                expected="more than 0", found=repr(value), where=name.replace("_", "-")
+            )
     path = Path(local_path(model))
     opened = read_model(path)
     if job not in (None, opened.job):
         fix = "use foretell score with it" if task.command == "classify" else ""
-        expected, found = f"a model for {job}", f"one for {opened.job}"
+        expected = f"a model for {job}"
+        found = f"one for {opened.job}"
         raise UsageError(expected=expected, found=found, where=str(path), fix=fix)
     if task.cache and opened.cache is None:
-        expected, fix = "a model with a continuous cache", "leave --cache out"
+        expected = "a model with a continuous cache"
+        fix = "leave --cache out"
         raise UsageError(expected=expected, found="one without", where=str(path), fix=fix)
     if task.command == "evaluate":
         check_one_label(opened.settings, "evaluate --cluster")
-    task = replace(task, model=sha256_of(path / MANIFEST), out_format=where.get("out_format", "jsonl"))
+    task = replace(
+        task, model=sha256_of(path / MANIFEST), out_format=where.get("out_format", "jsonl")
+    )
     files = input_files([sources] if isinstance(sources, str | Path) else list(sources))
-    began, failed = time.monotonic(), dict[str, str]()
+    began = time.monotonic()
+    failed = dict[str, str]()
     is_evaluated = task.command == "evaluate"
     options = ReadOptions(
         text=where.get("text"), label=label, need_label=is_evaluated and opened.job == "labels"
@@ -225,17 +248,22 @@ def _planned(
 
 
 def _do(cluster: Cluster, output: Output, path: Path, where: Where) -> dict[str, str]:
-    """Hand out the shards, each at most `ATTEMPTS` times, commit what comes back, and return what failed.
+    """Hand out the shards, each at most `ATTEMPTS` times, commit what comes back, and return what
+    failed.
 
     Ray itself tries nothing again: the manifest has one writer.
     """
     import ray
 
-    workers, listener = cluster.workers(where.get("workers")), where.get("listener")
+    workers = cluster.workers(where.get("workers"))
+    listener = where.get("listener")
     task = ray.remote(num_cpus=1, max_retries=0)(process)
-    model, here = [ray.put(pack(path))], version("foretell")
-    queue, busy = deque(output.waiting), dict[object, Shard]()
-    attempts, failed = Counter[int](), dict[str, str]()
+    model = [ray.put(pack(path))]
+    here = version("foretell")
+    queue = deque(output.waiting)
+    busy = dict[object, Shard]()
+    attempts = Counter[int]()
+    failed = dict[str, str]()
     while queue or busy:
         while queue and len(busy) < workers:
             shard = queue.popleft()
@@ -259,7 +287,9 @@ def _do(cluster: Cluster, output: Output, path: Path, where: Where) -> dict[str,
 
 
 def _result(ref: object, shard: Shard) -> Done | Failed:
-    """Return what a worker has returned, or why it has died: killed, out of memory, or its node is gone."""
+    """Return what a worker has returned, or why it has died: killed, out of memory, or its node is
+    gone.
+    """
     import ray
     from ray.exceptions import RayError
 
@@ -272,7 +302,9 @@ def _result(ref: object, shard: Shard) -> Done | Failed:
     return result
 
 
-def _report(output: Output, failed: dict[str, str], seconds: float, metrics: Json | None) -> ClusterReport:
+def _report(
+    output: Output, failed: dict[str, str], seconds: float, metrics: Json | None
+) -> ClusterReport:
     lines = list(output.done.values())
     rows = sum(line.rows for line in lines)
     skipped = sum((Counter(line.skipped) for line in lines), Counter[str]())

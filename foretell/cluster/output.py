@@ -1,15 +1,16 @@
 """The output folder: parts, and the manifest that alone says which of them count.
 
-========================= ==============================================================================
-part-00000-….jsonl        the rows of a shard, in the order of its input; other attempts have other names
-_foretell/run.json        the task, the input files and the shards: what the same command continues
-_foretell/done/00000.json the line of the manifest of one shard, written after its part
-_foretell/manifest.json   every line, written when all shards are done
-========================= ==============================================================================
+=========================
+============================================================================== part-00000-….jsonl
+the rows of a shard, in the order of its input; other attempts have other names _foretell/run.json
+the task, the input files and the shards: what the same command continues _foretell/done/00000.json
+the line of the manifest of one shard, written after its part _foretell/manifest.json   every line,
+written when all shards are done =========================
+==============================================================================
 
-Files are written to a temporary name, synced and renamed. Buckets cannot rename: there each attempt has its
-own key, and the line of the manifest is written last. Arrow, pandas and Spark pass over names that begin
-with "_".
+Files are written to a temporary name, synced and renamed. Buckets cannot rename: there each attempt
+has its own key, and the line of the manifest is written last. Arrow, pandas and Spark pass over
+names that begin with "_".
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-FOLDER, RUN, MANIFEST, LOCK = "_foretell", "run.json", "manifest.json", "lock"
+FOLDER = "_foretell"
+RUN = "run.json"
+MANIFEST = "manifest.json"
+LOCK = "lock"
 FORMAT_VERSION = 1
 _OTHER_OUT = "choose another --out, or delete the folder"
 
@@ -71,9 +75,10 @@ class Done:
         worker: host and process that did it.
         rows: rows read, each of which has one row in the output file.
         skipped: number of rows without an answer, by reason.
-        part, size, sha256: name, bytes and digest of the output file; "" and 0 where none is written.
-        evaluated: the label of each text that has one, and its probabilities; the score of a model for
-            words; None: no evaluation, or a shard without a word that the model can predict.
+        part, size, sha256: name, bytes and digest of the output file; "" and 0 where none is
+            written.
+        evaluated: the label of each text that has one, and its probabilities; the score of a model
+            for words; None: no evaluation, or a shard without a word that the model can predict.
     """
 
     ordinal: int
@@ -103,7 +108,10 @@ class Output:
     """
 
     def __init__(self, task: Task, shards: list[Shard], done: dict[int, Done]) -> None:
-        self.address, self.task, self.shards, self.done = task.out, task, shards, done
+        self.address = task.out
+        self.task = task
+        self.shards = shards
+        self.done = done
         self.resumed = sum(each.rows for each in done.values())
 
     @property
@@ -119,7 +127,9 @@ class Output:
                 found = f"no {line.part} of the worker {line.worker} in it"
                 fix = "use a shared file system or a bucket for --out"
                 raise RunError(expected=expected, found=found, where=self.address, fix=fix)
-            storage.put(join(self.address, FOLDER, "done", f"{line.ordinal:05d}.json"), _json(asdict(line)))
+            storage.put(
+                join(self.address, FOLDER, "done", f"{line.ordinal:05d}.json"), _json(asdict(line))
+            )
         self.done[line.ordinal] = line
 
     def finish(self) -> None:
@@ -150,12 +160,15 @@ def reserved(out: str | None, files: Sequence[StoredFile]) -> Iterator[None]:
     fix = "free some space or check the permissions; the same command continues"
     with contextlib.ExitStack() as stack:
         if out is not None:
-            stack.enter_context(typed(RunError, "an output folder that can be read and written", out, fix))
+            stack.enter_context(
+                typed(RunError, "an output folder that can be read and written", out, fix)
+            )
             _check_place(out, files)
         if out is not None and not is_bucket(out):
             make_directories(Path(out) / FOLDER)
             if not lock(stack.enter_context((Path(out) / FOLDER / LOCK).open("ab"))):
-                expected, found = "one command at a time", "another one that writes there"
+                expected = "one command at a time"
+                found = "another one that writes there"
                 fix = "wait for it, or choose another --out"
                 raise RunError(expected=expected, found=found, where=out, fix=fix)
         yield
@@ -172,7 +185,9 @@ def begin(task: Task, files: Sequence[StoredFile], shards: list[Shard]) -> Outpu
         before = run
     for name, value in run.items():
         if before.get(name) != value:
-            shown = f", {before.get(name)!r:.100}" if name not in ("model", "files", "shards") else ""
+            shown = (
+                f", {before.get(name)!r:.100}" if name not in ("model", "files", "shards") else ""
+            )
             expected = f"the {name} of the run that is there{shown}"
             raise RunError(expected=expected, found="another", where=out, fix=_OTHER_OUT)
     stored = [each.file for each in storage.files_below(join(out, FOLDER, "done"))]
@@ -182,14 +197,19 @@ def begin(task: Task, files: Sequence[StoredFile], shards: list[Shard]) -> Outpu
 
 
 def _check_place(out: str, files: Sequence[StoredFile]) -> None:
-    """Check that a folder has no other files in it: neither the input, nor those of somebody else."""
+    """Check that a folder has no other files in it: neither the input, nor those of somebody
+    else.
+    """
     start = join(out, "").partition("?")[0].rstrip("/") + "/"
     others = [name_of(each.file) for each in files if each.file.startswith(start)]
     if storage.find(join(out, FOLDER, RUN)) is None:
         others += [name_of(each.file) for each in storage.files_below(out, recursive=False)]
     if others:
-        expected, found = "an empty folder, or one that the same command began", ", ".join(others[:3])
-        raise RunError(expected=expected, found=f"other files in it ({found})", where=out, fix=_OTHER_OUT)
+        expected = "an empty folder, or one that the same command began"
+        found = ", ".join(others[:3])
+        raise RunError(
+            expected=expected, found=f"other files in it ({found})", where=out, fix=_OTHER_OUT
+        )
 
 
 def _has_part(out: str, line: Done) -> bool:
@@ -213,5 +233,7 @@ def _read(address: str) -> Json | None:
     except FileNotFoundError:
         return None
     except ValueError:
-        raise RunError(expected="JSON", found="something else", where=address, fix=_OTHER_OUT) from None
+        raise RunError(
+            expected="JSON", found="something else", where=address, fix=_OTHER_OUT
+        ) from None
     return value

@@ -1,4 +1,6 @@
-"""The output row of an input row: its columns, the parts of the answer under free names, and its file."""
+"""The output row of an input row: its columns, the parts of the answer under free names, and its
+file.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,28 @@ ANSWER = ("label", "probability", "probabilities", "reason", "flags")
 LABELS = "labels"
 """A further part of the answer, where texts may have several labels: a list of them."""
 SCORE = (
-    "tokens", "words", "characters", "bytes", "unknown", "log_probability", "perplexity",
-    "bits_per_character", "bits_per_byte", "reason",
-)  # fmt: skip
-"""The parts of the answer of `score`: `foretell.runtime.words.scoring.Score`, and why there is none."""
+    "tokens",
+    "words",
+    "characters",
+    "bytes",
+    "unknown",
+    "log_probability",
+    "perplexity",
+    "bits_per_character",
+    "bits_per_byte",
+    "reason",
+)
+"""The parts of the answer of `score`: `foretell.runtime.words.scoring.Score`, and why there is
+none.
+"""
 
 
 def free_names(columns: Iterable[str], parts: Sequence[str]) -> dict[str, str]:
-    """Return a name for each part of the answer: where a column has it, `foretell_` is put in front."""
-    names, taken = {}, set(columns)
+    """Return a name for each part of the answer: where a column has it, `foretell_` is put in
+    front.
+    """
+    names = {}
+    taken = set(columns)
     for part in parts:
         name = part
         while name in taken:
@@ -61,8 +76,11 @@ def no_answer(parts: Sequence[str], reason: str) -> dict[str, object]:
 def row_writer(
     file: TextIO, columns: Sequence[str], names: Mapping[str, str], out_format: OutFormat
 ) -> Callable[[Mapping[str, object], Mapping[str, object]], None]:
-    """Return what writes the columns of a row and its answer: an object a line, or CSV with a header."""
-    header, table = [*columns, *names.values()], csv.writer(file)
+    """Return what writes the columns of a row and its answer: an object a line, or CSV with a
+    header.
+    """
+    header = [*columns, *names.values()]
+    table = csv.writer(file)
     if out_format == "csv":
         table.writerow(header)
 
@@ -70,7 +88,9 @@ def row_writer(
         named = {names[part]: value for part, value in answer.items() if part in names}
         if taken := fields.keys() & named.keys():
             expected = "the columns of the file's first rows (or --no-keep-columns)"
-            raise DataError(expected=expected, found=f"'{min(taken)}', a part of the answer, in a later one")
+            raise DataError(
+                expected=expected, found=f"'{min(taken)}', a part of the answer, in a later one"
+            )
         row = {**fields, **named}
         if out_format == "csv":
             table.writerow([csv_cell(row.get(name, "")) for name in header])

@@ -1,8 +1,10 @@
-"""A connection to Ray: a cluster that foretell starts on this machine, or one that is there already.
+"""A connection to Ray: a cluster that foretell starts on this machine, or one that is there
+already.
 
-A cluster that foretell starts listens on the loopback address only, needs a token that is in a file of mode
-0600, has no dashboard, and keeps its files in a folder of its own. Ray ends it with the command, also where
-that is killed. Of every other cluster the token is needed: whoever may connect to Ray can run code.
+A cluster that foretell starts listens on the loopback address only, needs a token that is in a file
+of mode 0600, has no dashboard, and keeps its files in a folder of its own. Ray ends it with the
+command, also where that is killed. Of every other cluster the token is needed: whoever may connect
+to Ray can run code.
 """
 
 from __future__ import annotations
@@ -23,10 +25,14 @@ from foretell.errors import RunError, UsageError
 from foretell.machine import require, usable_processors
 
 OBJECT_STORE_BYTES = 96 << 20
-"""Shared memory of a local cluster. Rows never pass through it; a model that is sent to workers does."""
+"""Shared memory of a local cluster. Rows never pass through it; a model that is sent to workers
+does.
+"""
 _LOOPBACK = "127.0.0.1"
-_ANSWER_SECONDS, _STOP_SECONDS = 5.0, 20.0
-# Ray knows an option for a cluster that stays on its machine, under the name of the systems that need it.
+_ANSWER_SECONDS = 5.0
+_STOP_SECONDS = 20.0
+# Ray knows an option for a cluster that stays on its machine, under the name of the systems that
+# need it.
 _ON_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _WRONG_TOKEN = "a wrong one, or none"
 
@@ -44,10 +50,13 @@ class Cluster:
     processors: float
 
     def workers(self, asked: int | None) -> int:
-        """Return the number of workers, one for each processor where none is asked for; more would wait."""
+        """Return the number of workers, one for each processor where none is asked for; more would
+        wait.
+        """
         most = max(1, int(self.processors))
         if asked is not None and asked > most:
-            expected, fix = f"at most {most} workers, one for each processor", "give fewer, or add nodes"
+            expected = f"at most {most} workers, one for each processor"
+            fix = "give fewer, or add nodes"
             raise UsageError(expected=expected, found=str(asked), where="workers", fix=fix)
         return asked or most
 
@@ -55,12 +64,15 @@ class Cluster:
         """Check that the head is still there."""
         if not _answers(self.address):
             fix = "start it again, then repeat the command: what is finished is kept"
-            expected, found = "the head of the cluster", "nothing that answers any more"
+            expected = "the head of the cluster"
+            found = "nothing that answers any more"
             raise RunError(expected=expected, found=found, where=self.address, fix=fix)
 
 
 def require_cluster() -> None:
-    """Check that Ray and Arrow are installed, without importing them; raise MissingExtraError if not."""
+    """Check that Ray and Arrow are installed, without importing them; raise MissingExtraError if
+    not.
+    """
     require(("ray", "pyarrow"), "--cluster", "cluster")
 
 
@@ -69,14 +81,15 @@ def connected(where: str) -> Iterator[Cluster]:
     """Connect to a cluster while the context is open.
 
     Args:
-        where: "local" starts one on this machine; "auto" is the one that Ray finds (RAY_ADDRESS, or the one
-            that was started on this machine); anything else is the HOST:PORT of a head.
+        where: "local" starts one on this machine; "auto" is the one that Ray finds (RAY_ADDRESS, or
+            the one that was started on this machine); anything else is the HOST:PORT of a head.
     """
     require_cluster()
     import ray
 
     if ray.is_initialized():
-        found, fix = "one that ray.init has connected", "call ray.shutdown() first"
+        found = "one that ray.init has connected"
+        fix = "call ray.shutdown() first"
         raise UsageError(expected="a process without a connection to Ray", found=found, fix=fix)
     with contextlib.ExitStack() as stack:
         if where == "local":
@@ -96,9 +109,11 @@ def _own_cluster() -> Iterator[str]:
     """Start a cluster, and yield the address of its head."""
     from ray._private import ray_constants
 
-    # A path of a Unix socket has at most 107 bytes: the folder of TMPDIR may be too long for Ray's names.
+    # A path of a Unix socket has at most 107 bytes: the folder of TMPDIR may be too long for Ray's
+    # names.
     short = "/tmp" if Path("/tmp").is_dir() else None
-    before, folder = ray_constants.ENABLE_RAY_CLUSTER, Path(tempfile.mkdtemp("", "foretell-ray-", short))
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    folder = Path(tempfile.mkdtemp("", "foretell-ray-", short))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         token = folder / "token"
@@ -112,9 +127,11 @@ def _own_cluster() -> Iterator[str]:
         ray_constants.ENABLE_RAY_CLUSTER = False
         stack.callback(setattr, ray_constants, "ENABLE_RAY_CLUSTER", before)
         options = {
-            "num_cpus": usable_processors(), "include_dashboard": False, "_node_ip_address": _LOOPBACK,
+            "num_cpus": usable_processors(),
+            "include_dashboard": False,
+            "_node_ip_address": _LOOPBACK,
             "object_store_memory": OBJECT_STORE_BYTES,
-        }  # fmt: skip
+        }
         try:
             info = _init(**options, _temp_dir=str(folder / "ray"))
         except RunError:
@@ -122,7 +139,8 @@ def _own_cluster() -> Iterator[str]:
             info = _init(**options, _temp_dir=str(folder / "again"))
         stack.callback(_shutdown)
         if info["node_ip_address"] != _LOOPBACK:
-            found, fix = f"one on {info['node_ip_address']}", "report this with the version of Ray"
+            found = f"one on {info['node_ip_address']}"
+            fix = "report this with the version of Ray"
             raise RunError(expected="a cluster on the loopback address", found=found, fix=fix)
         yield info["gcs_address"]
 
@@ -134,11 +152,14 @@ def _init(**options: object) -> dict[str, str]:
     # Ray writes the death of a worker to stdout, which is for data; the log of the run has it.
     ray._private.worker.print_to_stdstream = lambda *_, **__: None
     try:
-        context = ray.init(log_to_driver=False, logging_level="CRITICAL", configure_logging=True, **options)
+        context = ray.init(
+            log_to_driver=False, logging_level="CRITICAL", configure_logging=True, **options
+        )
     except Exception as error:
         ray.shutdown()
         found = f"an error while connecting ({' '.join(str(error).split()):.200})"
-        where, fix = str(options.get("address", "local")), "ray status shows its state"
+        where = str(options.get("address", "local"))
+        fix = "ray status shows its state"
         raise RunError(expected="a Ray cluster", found=found, where=where, fix=fix) from error
     return dict(context.address_info)
 
@@ -154,8 +175,10 @@ def _shutdown() -> None:
 
 def _check_head(address: str) -> None:
     """Check that the head of a cluster answers and takes the token of this process."""
-    names, default = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"), Path.home() / ".ray" / "auth_token"
-    expected, fix = "the head of a Ray cluster", "check the address, or start one (docs/cluster.md)"
+    names = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    default = Path.home() / ".ray" / "auth_token"
+    expected = "the head of a Ray cluster"
+    fix = "check the address, or start one (docs/cluster.md)"
     if not _answers(address):
         found = "nothing that answers"
     # Without a token Ray would end this process.
@@ -164,7 +187,8 @@ def _check_head(address: str) -> None:
     else:
         found = _WRONG_TOKEN
     if found == _WRONG_TOKEN:
-        expected, fix = "the token of the cluster", "set RAY_AUTH_TOKEN_PATH to the file that has it"
+        expected = "the token of the cluster"
+        fix = "set RAY_AUTH_TOKEN_PATH to the file that has it"
     if found:
         raise RunError(expected=expected, found=found, where=address, fix=fix)
 
@@ -184,7 +208,9 @@ def _found_at(address: str) -> str:
 
 
 def _without_old_token() -> Any:
-    """Let Ray read the mode and the token anew, which it keeps from the cluster before; return its module."""
+    """Let Ray read the mode and the token anew, which it keeps from the cluster before; return its
+    module.
+    """
     import ray
 
     raylet = ray._raylet
@@ -215,7 +241,8 @@ def _found_address() -> str:
 
     with contextlib.suppress(ConnectionError):
         return str(services.canonicalize_bootstrap_address("auto"))
-    expected, fix = "a Ray cluster on this machine, or RAY_ADDRESS", "give --cluster local, or HOST:PORT"
+    expected = "a Ray cluster on this machine, or RAY_ADDRESS"
+    fix = "give --cluster local, or HOST:PORT"
     raise RunError(expected=expected, found="none", where="cluster auto", fix=fix)
 
 

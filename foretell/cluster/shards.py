@@ -1,4 +1,6 @@
-"""Shards: parts of files that one worker reads at a time. Ray carries these descriptions, never rows."""
+"""Shards: parts of files that one worker reads at a time. Ray carries these descriptions, never
+rows.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,15 @@ from foretell.data.records import ReadOptions, Record, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
 
-MAX_BYTES, MIN_BYTES = 8 << 20, 1 << 18
-"""Bytes of a shard where the input is of ordinary size, which a worker has in memory, and of a small one."""
+MAX_BYTES = 8 << 20
+MIN_BYTES = 1 << 18
+"""Bytes of a shard where the input is of ordinary size, which a worker has in memory, and of a
+small one.
+"""
 _SHARDS = 64
 """Shards of a small input, at most."""
-_BEGINNING, _SAMPLE = 1 << 20, 100
+_BEGINNING = 1 << 20
+_SAMPLE = 100
 # gzip, and UTF-16 and UTF-32, in which the bytes of a newline are no place to cut.
 _WHOLE = (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _LINES = ("text", "fasttext")
@@ -63,15 +69,18 @@ class Shard:
 def plan(
     files: Sequence[StoredFile], options: ReadOptions, format: str | None, shard_bytes: int | None
 ) -> tuple[list[Shard], list[str]]:
-    """Divide files into shards: files of lines at line ends, for which a few bytes are read at each cut.
+    """Divide files into shards: files of lines at line ends, for which a few bytes are read at each
+    cut.
 
-    Without a format each file has that of its name or its content; without `shard_bytes` a shard has 8 MiB,
-    or less of a small input.
+    Without a format each file has that of its name or its content; without `shard_bytes` a shard
+    has 8 MiB, or less of a small input.
 
     Returns:
         The shards in the order of the input, and the names of the columns of all files.
     """
-    size = shard_bytes or max(MIN_BYTES, min(MAX_BYTES, sum(each.size for each in files) // _SHARDS))
+    size = shard_bytes or max(
+        MIN_BYTES, min(MAX_BYTES, sum(each.size for each in files) // _SHARDS)
+    )
     shards: list[Shard] = []
     columns: dict[str, None] = {}
     for file in files:
@@ -85,8 +94,12 @@ def plan(
     return shards, list(columns)
 
 
-def _whole(file: StoredFile, options: ReadOptions, named: str | None) -> tuple[Shard, Sequence[str]]:
-    """Return a file as one shard, and the names of its columns, of which there are none without a record."""
+def _whole(
+    file: StoredFile, options: ReadOptions, named: str | None
+) -> tuple[Shard, Sequence[str]]:
+    """Return a file as one shard, and the names of its columns, of which there are none without a
+    record.
+    """
     start = read_range(file.file, 0, _BEGINNING)
     content = None if start.startswith(_WHOLE) or b"\0" in start[:_SAMPLE] else start
     with _opened(file.file, content, options) as source:
@@ -127,7 +140,9 @@ def _line_cuts(file: StoredFile, size: int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _opened(file: str, content: bytes | None, options: ReadOptions, name: str = "") -> Iterator[Source]:
+def _opened(
+    file: str, content: bytes | None, options: ReadOptions, name: str = ""
+) -> Iterator[Source]:
     """Yield a part of a file as a source of this name; None: the whole file."""
     with contextlib.ExitStack() as stack:
         if content is None:
@@ -148,9 +163,10 @@ def open_shard(shard: Shard) -> Iterator[Row]:
         if (stored := find(address)) != shard.file:
             raise DataError(
                 expected="the file as it was when the run began, on every node",
-                found="nothing" if stored is None else "a later change", where=address,
+                found="nothing" if stored is None else "a later change",
+                where=address,
                 fix="use a shared file system or a bucket; give another --out for new data",
-            )  # fmt: skip
+            )
         content = None if shard.is_whole else read_range(address, shard.start, shard.stop)
     if content is not None and shard.format == "jsonl":
         return _json_rows(shard, content)
@@ -165,12 +181,16 @@ def _rows(shard: Shard, content: bytes | None) -> Iterator[Row]:
 
 
 def _json_rows(shard: Shard, content: bytes) -> Iterator[Row]:
-    """Read a range of JSON Lines. A line that is no JSON is a row with a problem: the others still count."""
+    """Read a range of JSON Lines. A line that is no JSON is a row with a problem: the others still
+    count.
+    """
     columns = Columns(shard.text or "", shard.label)
     for number, line in enumerate(io.BytesIO(content), start=1):
         if line.strip(b"\xef\xbb\xbf \t\r\n"):
             try:
-                where, row = json_row(line.rstrip().decode("utf-8-sig"), f"{shard.name}, line {number}")
+                where, row = json_row(
+                    line.rstrip().decode("utf-8-sig"), f"{shard.name}, line {number}"
+                )
                 yield columns.record(row, where), ""
             except ValueError as error:
                 yield Record(""), str(error)

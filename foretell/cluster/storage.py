@@ -1,7 +1,8 @@
-"""Files by their address: a path of this machine, or a bucket path such as s3://bucket/folder, through Arrow.
+"""Files by their address: a path of this machine, or a bucket path such as s3://bucket/folder,
+through Arrow.
 
-An address is a string. A bucket path may end with options: s3://bucket/folder?endpoint_override=HOST:PORT.
-Every failure is an OSError with one line.
+An address is a string. A bucket path may end with options:
+s3://bucket/folder?endpoint_override=HOST:PORT. Every failure is an OSError with one line.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class StoredFile:
 
 
 def absolute(address: str | Path) -> str:
-    """Return an address that is the same in every process: an absolute path, or the bucket path as it is.
+    """Return an address that is the same in every process: an absolute path, or the bucket path as
+    it is.
 
     A key in a bucket path is refused, since logs would show it.
     """
@@ -99,12 +101,17 @@ def _located(address: str) -> Iterator[tuple[FileSystem, str]]:
             yield LocalFileSystem(), address
             return
         parts = urlsplit(address)
-        yield _file_system(parts._replace(path="/").geturl()), f"{parts.netloc}{parts.path}".rstrip("/")
+        yield (
+            _file_system(parts._replace(path="/").geturl()),
+            f"{parts.netloc}{parts.path}".rstrip("/"),
+        )
     except (OSError, ArrowException) as error:
         code: int = getattr(error, "errno", None) or 0
         reason = f"the bucket refused or failed ({' '.join(str(error).split()):.300})"
         # With its number, OSError is FileNotFoundError and the like.
-        raise OSError(code, os.strerror(code) if code else reason, address.partition("?")[0]) from error
+        raise OSError(
+            code, os.strerror(code) if code else reason, address.partition("?")[0]
+        ) from error
 
 
 def find(address: str) -> StoredFile | None:
@@ -119,9 +126,13 @@ def files_below(folder: str, *, recursive: bool = True) -> list[StoredFile]:
     from pyarrow.fs import FileSelector
 
     with _located(folder) as (file_system, path):
-        infos = file_system.get_file_info(FileSelector(path, recursive=recursive, allow_not_found=True))
+        infos = file_system.get_file_info(
+            FileSelector(path, recursive=recursive, allow_not_found=True)
+        )
     files = [each for each in sorted(infos, key=lambda info: info.path) if each.is_file]
-    return [StoredFile(join(folder, x.path[len(path) + 1 :]), x.size, str(x.mtime_ns)) for x in files]
+    return [
+        StoredFile(join(folder, x.path[len(path) + 1 :]), x.size, str(x.mtime_ns)) for x in files
+    ]
 
 
 def open_file(address: str) -> io.BufferedReader:
@@ -151,7 +162,9 @@ def remove(address: str) -> None:
 
 @contextlib.contextmanager
 def local_copy(address: str) -> Iterator[Path]:
-    """Yield a path of this machine with the content of a file: the file itself, or a temporary copy."""
+    """Yield a path of this machine with the content of a file: the file itself, or a temporary
+    copy.
+    """
     if not is_bucket(address):
         yield Path(address)
         return
@@ -166,7 +179,8 @@ def local_copy(address: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def new_file(address: str) -> Iterator[Path]:
-    """Yield a path to write what becomes the file at `address`: by a rename, or as one object of a bucket.
+    """Yield a path to write what becomes the file at `address`: by a rename, or as one object of a
+    bucket.
 
     After an error it is deleted, and `address` is as before.
     """
@@ -187,8 +201,9 @@ def new_file(address: str) -> Iterator[Path]:
 def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
     """Return the files that the sources name; those of a folder or glob are sorted by path.
 
-    A file without content holds no record and is left out. Of a folder, files with an ending of `ENDINGS` are
-    read, at any depth; those whose name, or whose folder's name, begins with "." or "_" are not.
+    A file without content holds no record and is left out. Of a folder, files with an ending of
+    `ENDINGS` are read, at any depth; those whose name, or whose folder's name, begins with "." or
+    "_" are not.
     """
     if not sources or "-" in map(str, sources):
         found = "standard input (-)" if sources else "none"
@@ -201,11 +216,15 @@ def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
         with typed(DataError, "files that can be read", address, fix):
             for each in _files_of(address):
                 if each.file in files:
-                    raise DataError(expected="each file once", found="one named twice", where=each.file)
+                    raise DataError(
+                        expected="each file once", found="one named twice", where=each.file
+                    )
                 files[each.file] = each
     filled = [each for each in files.values() if each.size]
     if not filled:
-        raise DataError(expected="files with records", found="only empty ones", where=str(sources[0]))
+        raise DataError(
+            expected="files with records", found="only empty ones", where=str(sources[0])
+        )
     return filled
 
 
@@ -220,7 +239,9 @@ def _files_of(address: str) -> list[StoredFile]:
         folder = address.partition("?")[0] if is_bucket(address) else str(existing(address))
         found = [each for each in files_below(address) if _is_read(each.file[len(folder) :])]
     if not found:
-        expected = "a file that matches" if is_glob else "files with records (.csv, .jsonl, .parquet, …)"
+        expected = (
+            "a file that matches" if is_glob else "files with records (.csv, .jsonl, .parquet, …)"
+        )
         raise DataError(expected=expected, found="none", where=address, fix="check the address")
     return found
 
@@ -228,4 +249,6 @@ def _files_of(address: str) -> list[StoredFile]:
 def _is_read(path: str) -> bool:
     path = path.partition("?")[0].replace("\\", "/").strip("/")
     name = name_of(path).lower().removesuffix(".gz")
-    return name.endswith(ENDINGS) and not any(part.startswith((".", "_")) for part in path.split("/"))
+    return name.endswith(ENDINGS) and not any(
+        part.startswith((".", "_")) for part in path.split("/")
+    )

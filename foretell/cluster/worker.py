@@ -1,4 +1,6 @@
-"""What a worker does with a shard: it reads, answers and writes it. Ray runs `process` as a task."""
+"""What a worker does with a shard: it reads, answers and writes it. Ray runs `process` as a
+task.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
 
     Runtime = LabelsRuntime | WordsRuntime
 
-UNREADABLE, EMPTY = "not read", "an empty text"
-NO_LABEL, NO_WORDS = "no label (empty or NaN)", "no word that the model can predict"
+UNREADABLE = "not read"
+EMPTY = "an empty text"
+NO_LABEL = "no label (empty or NaN)"
+NO_WORDS = "no word that the model can predict"
 _CHUNK = 512
 _THREADS = ("RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS")
 
@@ -39,26 +43,34 @@ _models: dict[str, Runtime] = {}
 """The model of this process by the SHA-256 of its manifest: it stays open for the next shard."""
 
 Answer = tuple[Record, dict[str, object], str, Sequence[float]]
-"""A record, its answer, why it has none ("" where it has one), and the probability of each label."""
+"""A record, its answer, why it has none ("" where it has one), and the probability of each
+label.
+"""
 
 
 def process(task: Task, model: Sequence[object], shard: Shard, of_driver: str) -> Done | Failed:
     """Do one shard, and never raise: an exception of another process would lose its reason.
 
-    `model` has its files (see `artifacts.directory.pack`), or Ray's reference to them: in a list, so that Ray
-    does not fetch them for each shard. `of_driver` is the version of foretell of the command.
+    `model` has its files (see `artifacts.directory.pack`), or Ray's reference to them: in a list,
+    so that Ray does not fetch them for each shard. `of_driver` is the version of foretell of the
+    command.
     """
     # Each worker has one processor. The libraries read these when they are first imported.
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
         if (here := version("foretell")) != of_driver:
-            where, fix = socket.gethostname(), "install the same foretell[cluster] on every node"
+            where = socket.gethostname()
+            fix = "install the same foretell[cluster] on every node"
             raise RunError(expected=f"foretell {of_driver}", found=here, where=where, fix=fix)
         return _process(task, _opened(task.model, model[0]), shard)
     except ForetellError as error:
         return Failed(reason=str(error), is_final=not isinstance(error.__cause__, OSError))
     except Exception as error:
-        found = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no memory is left"
+        found = (
+            (error.strerror if isinstance(error, OSError) else None)
+            or str(error)
+            or "no memory is left"
+        )
         where = str(getattr(error, "filename", None) or shard.name)
         return Failed(reason=f"{where}: {type(error).__name__}: {' '.join(found.split())}")
 
@@ -80,12 +92,14 @@ def _opened(sha256: str, files: object) -> Runtime:
 
 def _process(task: Task, model: Runtime, shard: Shard) -> Done:
     # Rows by the reason why they have no answer; "": they have one.
-    counts, rows = Counter[str](), open_shard(shard)
+    counts = Counter[str]()
+    rows = open_shard(shard)
     done = Done(ordinal=shard.ordinal, worker=f"{socket.gethostname()}:{os.getpid()}")
     if task.out is None:
         done = replace(done, evaluated=_evaluated(task, model, rows, counts))
     else:
-        # A new name for each attempt: one that was given up cannot change what another has committed.
+        # A new name for each attempt: one that was given up cannot change what another has
+        # committed.
         name = f"part-{shard.ordinal:05d}-{secrets.token_hex(4)}.{task.out_format}"
         with new_file(join(task.out, name)) as path:
             # A lone surrogate, which UTF-8 cannot encode, is written as an escape.
@@ -102,7 +116,9 @@ def _process(task: Task, model: Runtime, shard: Shard) -> Done:
 def _evaluated(
     task: Task, model: Runtime, rows: Iterator[Row], counts: Counter[str]
 ) -> tuple[list[str], Float32s] | Score | None:
-    """Return what an evaluation needs of a shard: see `Done.evaluated`; probabilities are [text, label]."""
+    """Return what an evaluation needs of a shard: see `Done.evaluated`; probabilities are [text,
+    label].
+    """
     import numpy as np
 
     from foretell.runtime.words.predictor import WordsRuntime
@@ -165,14 +181,21 @@ def _answers(task: Task, model: Runtime, rows: Iterator[Row]) -> Iterator[Answer
 
 def _scored(task: Task, model: WordsRuntime, record: Record) -> Answer:
     try:
-        return record, {**asdict(model.score([record.text], cache=task.cache)), "reason": ""}, "", ()
+        return (
+            record,
+            {**asdict(model.score([record.text], cache=task.cache)), "reason": ""},
+            "",
+            (),
+        )
     except DataError as error:
         reason = f"expected {error.expected}, found {error.found}"
         return record, no_answer(SCORE, reason), NO_WORDS, ()
 
 
 def together(output: Output, model: Model) -> dict[str, object]:
-    """Return what `foretell evaluate --json` prints, from what the workers have found in all shards."""
+    """Return what `foretell evaluate --json` prints, from what the workers have found in all
+    shards.
+    """
     import numpy as np
 
     from foretell.runtime.labels.evaluation import evaluation_report

@@ -1,4 +1,6 @@
-"""Checks of examples before training: errors for what cannot be learned from, notes on what looks wrong."""
+"""Checks of examples before training: errors for what cannot be learned from, notes on what looks
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,16 @@ def check_learnable(examples: Examples) -> None:
         DataError: no texts, fewer than two labels, or a label of its own for nearly every text.
     """
     check_any(examples)
-    names, n_texts = examples.label_names, len(examples)
+    names = examples.label_names
+    n_texts = len(examples)
     choose = f"name another column with {spelled('label', 'COLUMN')}"
     if len(names) < 2:
         found = f"only '{names[0]}', {n_texts:,} times" if names else "none"
         fix = f"add texts with another label, or {choose}"
         raise DataError(expected="two labels or more", found=found, where=examples.name, fix=fix)
-    is_unique = len(names) == n_texts > _MAX_SINGLE or MIN_TO_JUDGE <= n_texts < len(names) / UNIQUE_SHARE
+    is_unique = (
+        len(names) == n_texts > _MAX_SINGLE or MIN_TO_JUDGE <= n_texts < len(names) / UNIQUE_SHARE
+    )
     if is_unique and examples.sets is None:
         dates = " (dates)" if are_dates(names) else ""
         found = f"{len(names):,} different labels for {n_texts:,} texts{dates}"
@@ -43,20 +48,26 @@ def check_learnable(examples: Examples) -> None:
 def check_any(examples: Examples) -> None:
     """Raise DataError where there are no texts with labels."""
     if not len(examples):
-        reasons = ", ".join(f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items())
-        found, fix = f"none ({reasons})" if reasons else "none", "give records with a text and a label"
+        reasons = ", ".join(
+            f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items()
+        )
+        found = f"none ({reasons})" if reasons else "none"
+        fix = "give records with a text and a label"
         raise DataError(expected="texts with labels", found=found, where=examples.name, fix=fix)
 
 
 def data_notes(examples: Examples) -> list[str]:
-    """Return warnings: of labels that differ only in case or white space, or that seem to be several."""
+    """Return warnings: of labels that differ only in case or white space, or that seem to be
+    several.
+    """
     if examples.sets is not None:
         return similar_label_notes(examples.sets.names)
     return similar_label_notes(examples.labels) + _several_label_notes(examples.labels)
 
 
 def similar_label_notes(labels: Sequence[str]) -> list[str]:
-    counts, variants = Counter(labels), defaultdict[str, list[str]](list)
+    counts = Counter(labels)
+    variants = defaultdict[str, list[str]](list)
     for label in sorted(counts):
         variants[" ".join(label.casefold().split())].append(label)
     alike = [names for names in variants.values() if len(names) > 1]
@@ -73,6 +84,9 @@ def _several_label_notes(labels: Sequence[str]) -> list[str]:
         parts = {part.strip() for label in set(labels) for part in label.split(separator)} - {""}
         if joined > _SEVERAL_SHARE * len(labels) and len(parts) < len(set(labels)):
             share = f"{100 * joined / len(labels):.0f} % of the labels contain '{separator}'"
-            fix = f"if a text may have several labels, set multi-label to '{separator}' (--multi-label)"
+            fix = (
+                f"if a text may have several labels, set multi-label to '{separator}' "
+                f"(--multi-label)"
+            )
             return [f"{share}: {fix}"]
     return []

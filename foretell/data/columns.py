@@ -1,4 +1,6 @@
-"""Which column is the text and which the label: chosen where it is clear, an error where it is not."""
+"""Which column is the text and which the label: chosen where it is clear, an error where it is
+not.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,15 @@ from typing import Literal
 
 from foretell.data.decode import note
 from foretell.data.label_types import common_type, type_of
-from foretell.data.records import ReadOptions, Record, as_list, is_nested, label_of, spelled, text_of
+from foretell.data.records import (
+    ReadOptions,
+    Record,
+    as_list,
+    is_nested,
+    label_of,
+    spelled,
+    text_of,
+)
 from foretell.errors import DataError
 from foretell.readable import listed
 
@@ -20,28 +30,81 @@ Role = Literal["text", "label"]
 _USUAL: dict[Role, tuple[frozenset[str], ...]] = {
     "text": (
         frozenset({"text"}),
-        frozenset({
-            "review", "body", "message", "content", "sentence", "comment", "tweet", "document", "post",
-            "reviewtext", "review_text", "review_body", "message_text", "texts",
-            "full_text", "utterance", "paragraph", "sms", "nachricht", "kommentar", "beschreibung", "texte",
-            "commentaire", "texto", "comentario", "mensaje", "testo", "文本", "内容", "评论", "本文",
-        }),
+        frozenset(
+            {
+                "review",
+                "body",
+                "message",
+                "content",
+                "sentence",
+                "comment",
+                "tweet",
+                "document",
+                "post",
+                "reviewtext",
+                "review_text",
+                "review_body",
+                "message_text",
+                "texts",
+                "full_text",
+                "utterance",
+                "paragraph",
+                "sms",
+                "nachricht",
+                "kommentar",
+                "beschreibung",
+                "texte",
+                "commentaire",
+                "texto",
+                "comentario",
+                "mensaje",
+                "testo",
+                "文本",
+                "内容",
+                "评论",
+                "本文",
+            }
+        ),
         frozenset({"description", "title", "headline", "summary", "question", "query", "subject"}),
     ),
     "label": (
         frozenset({"label"}),
-        frozenset({
-            "sentiment", "class", "category", "target", "y", "labels", "polarity", "emotion", "intent",
-            "topic", "tag", "airline_sentiment", "kategorie", "catégorie", "categoría", "categoria",
-            "etiqueta", "étiquette", "标签", "类别", "分类", "ラベル", "カテゴリ",
-        }),
+        frozenset(
+            {
+                "sentiment",
+                "class",
+                "category",
+                "target",
+                "y",
+                "labels",
+                "polarity",
+                "emotion",
+                "intent",
+                "topic",
+                "tag",
+                "airline_sentiment",
+                "kategorie",
+                "catégorie",
+                "categoría",
+                "categoria",
+                "etiqueta",
+                "étiquette",
+                "标签",
+                "类别",
+                "分类",
+                "ラベル",
+                "カテゴリ",
+            }
+        ),
         frozenset({"rating", "stars", "score", "type", "spam", "stance"}),
     ),
-}  # fmt: skip
+}
 MIN_TO_JUDGE = 20
 """Fewer values than this are not called nearly unique."""
 _UNIQUE_SHARE = 0.9
-_DATE = re.compile(r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d\d))([T ].*)?$")
+_DATE = re.compile(
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d\d))([T ].*)?$"
+)
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?$", re.I)
 _SWITCHES = frozenset({"true", "false", "yes", "no", "0", "1", "y", "n", "t", "f"})
 
@@ -56,7 +119,9 @@ class Columns:
 
     def add_note(self, source: str, options: ReadOptions, notes: list[str]) -> None:
         """Add the note on which columns were chosen, unless the user named the text column."""
-        labels = f", labels from '{self.label}'" if self.label is not None and options.need_label else ""
+        labels = (
+            f", labels from '{self.label}'" if self.label is not None and options.need_label else ""
+        )
         if options.text is None:
             note(notes, f"{source}: texts from the column '{self.text}'{labels}")
 
@@ -69,7 +134,11 @@ class Columns:
             name, value = (self.text, text) if is_nested(text) else (self.label, label)
             fix = "where texts may have several labels, set multi-label to a separator such as ;"
             fix = fix if value is label and as_list(value) is not None else ""
-            fix = 'with pandas: to_json(orient="records", lines=True)' if isinstance(value, dict) else fix
+            fix = (
+                'with pandas: to_json(orient="records", lines=True)'
+                if isinstance(value, dict)
+                else fix
+            )
             found = f"a {type(value).__name__}"
             raise DataError(expected=f"one value in '{name}'", found=found, where=where, fix=fix)
         if several is None:
@@ -118,7 +187,11 @@ def choose_columns(
     if text is None:
         raise _unclear(names, "text", where)
     if options.need_label and not is_asked:
-        cells = {name: _cells(rows, place, len(names)) for place, name in enumerate(names) if name != text}
+        cells = {
+            name: _cells(rows, place, len(names))
+            for place, name in enumerate(names)
+            if name != text
+        }
         _check_label(names, cells, label, options, where)
     return Columns(text, label, bool(options.multi_label))
 
@@ -144,24 +217,34 @@ def are_dates(values: Iterable[str]) -> bool:
 
 
 def _check_label(
-    names: Sequence[str], cells: Mapping[str, list[str]], label: str | None, options: ReadOptions, where: str
+    names: Sequence[str],
+    cells: Mapping[str, list[str]],
+    label: str | None,
+    options: ReadOptions,
+    where: str,
 ) -> None:
     """Check a label column that nobody asked for; `cells` has those of each column but the text's.
 
-    A column that is called "label" or the like is taken. One with a name such as "stars" is not clear beside
-    a column of words that repeat. One with another name must not look like an identifier, dates or numbers.
+    A column that is called "label" or the like is taken. One with a name such as "stars" is not
+    clear beside a column of words that repeat. One with another name must not look like an
+    identifier, dates or numbers.
     """
     *clear, vague = (label is not None and _fold(label) in tier for tier in _USUAL["label"])
     if any(clear) or (options.multi_label and label is not None):
         return
-    repeat = {name for name, v in cells.items() if 1 < len({*v}) <= max(2, len(v) // 2) and not are_dates(v)}
+    repeat = {
+        name
+        for name, v in cells.items()
+        if 1 < len({*v}) <= max(2, len(v) // 2) and not are_dates(v)
+    }
     likely = [name for name in cells if name in repeat or (vague and name == label)]
     rivals = (cells[name] for name in likely if name != label)
     if label is None or (vague and any(map(_are_words, rivals))):
         several = len(likely) > 1
         raise _unclear(likely if several else names, "label", where, several)
     if not vague and (what := _why_no_label(cells.get(label, []))):
-        fix, found = f"name it with {spelled('label', 'COLUMN')}", f"only '{label}', {what}"
+        fix = f"name it with {spelled('label', 'COLUMN')}"
+        found = f"only '{label}', {what}"
         raise DataError(expected="a column for the labels", found=found, where=where, fix=fix)
 
 
@@ -195,7 +278,9 @@ def _named(names: Sequence[str], wanted: str, role: Role, where: str) -> str:
     near = difflib.get_close_matches(wanted, names, n=1)
     name = spelled(role, near[0] if near else "COLUMN")
     fix = f"did you mean {name}?" if near else f"name one of them with {name}"
-    raise DataError(expected=f"a column named '{wanted}'", found=_listed(names), where=where, fix=fix)
+    raise DataError(
+        expected=f"a column named '{wanted}'", found=_listed(names), where=where, fix=fix
+    )
 
 
 def _usual(
@@ -214,7 +299,9 @@ def _unclear(names: Sequence[str], role: Role, where: str, several: bool = False
     found = f"several that could be: {listed(names)}" if several else _listed(names)
     fix = f"name it with {spelled(role, 'COLUMN')}"
     fix += "" if all(names) else f", or the row of the names with {spelled('header_row', 'N')}"
-    return DataError(expected=f"one column that is clearly the {role}", found=found, where=where, fix=fix)
+    return DataError(
+        expected=f"one column that is clearly the {role}", found=found, where=where, fix=fix
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

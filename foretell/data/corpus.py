@@ -1,4 +1,6 @@
-"""A corpus: plain text from files, folders, standard input or Python, which can be read several times."""
+"""A corpus: plain text from files, folders, standard input or Python, which can be read several
+times.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,23 @@ from foretell.errors import DataError
 from foretell.hub.client import is_address
 
 MAX_LINE = 1 << 20
-"""Maximum characters of a line; a longer one is cut at white space, so that it needs little memory."""
+"""Maximum characters of a line; a longer one is cut at white space, so that it needs little
+memory.
+"""
 _Part = Literal["train", "test"]
 _ENDINGS = (".txt", ".text", ".gz")
-_TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".ods")
+_TABLES = (
+    ".csv",
+    ".tsv",
+    ".tab",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".parquet",
+    ".xlsx",
+    ".xls",
+    ".ods",
+)
 
 
 class Corpus:
@@ -70,7 +85,9 @@ class Corpus:
         yield from self._read()
 
     def digest(self) -> str:
-        """Return the SHA-256 of the lines in UTF-8, each with a line end. The first call reads them all."""
+        """Return the SHA-256 of the lines in UTF-8, each with a line end. The first call reads them
+        all.
+        """
         if self._digest is None:
             hasher = hashlib.sha256()
             for line in self:
@@ -80,22 +97,26 @@ class Corpus:
 
 
 def open_corpus(
-    sources: str | Path | Corpus | Iterable[str | Path], *, part: _Part = "train", text: str | None = None
+    sources: str | Path | Corpus | Iterable[str | Path],
+    *,
+    part: _Part = "train",
+    text: str | None = None,
 ) -> Corpus:
     """Open a corpus.
 
     Args:
-        sources: one source or several, which are read in this order. A source is a file, a folder (every .txt
-            and .gz below it, in the order of their paths), "-" for standard input, or a named corpus:
-            "meditations" or "imdb". A file of such a name is written "./imdb". An address
-            `hf://owner/name[@revision][#split]` is the text column of a data set on the Hub. For texts in
-            memory see `Corpus.from_texts`.
-        part: of "imdb": "train" (its training and its unlabelled reviews) or "test" (its test reviews).
+        sources: one source or several, which are read in this order. A source is a file, a folder
+            (every .txt and .gz below it, in the order of their paths), "-" for standard input, or a
+            named corpus: "meditations" or "imdb". A file of such a name is written "./imdb". An
+            address `hf://owner/name[@revision][#split]` is the text column of a data set on the
+            Hub. For texts in memory see `Corpus.from_texts`.
+        part: of "imdb": "train" (its training and its unlabelled reviews) or "test" (its test
+            reviews).
         text: the column of a table with the texts; None: a file is plain text.
 
     Raises:
-        DataError: a source is missing, cannot be read, is empty or holds no text. While iterating: bytes that
-            cannot be decoded, with their position.
+        DataError: a source is missing, cannot be read, is empty or holds no text. While iterating:
+            bytes that cannot be decoded, with their position.
     """
     if isinstance(sources, Corpus):
         return sources
@@ -136,8 +157,11 @@ def _open_one(source: str | Path, notes: list[str], part: _Part, text: str | Non
         raw = open_bytes(source)
         return _spooled("standard input", iter(lambda: raw.read(MAX_LINE), b""), notes)
     if is_address(source):
-        files, options = hub_files(str(source), part, notes), ReadOptions(text=text)
-        return Corpus(files[0], lambda: _lines(r.text for r in hub_records(files, options, notes)), notes)
+        files = hub_files(str(source), part, notes)
+        options = ReadOptions(text=text)
+        return Corpus(
+            files[0], lambda: _lines(r.text for r in hub_records(files, options, notes)), notes
+        )
     path = existing(source, named.NAMED)
     files_below = _files_below(path) if path.is_dir() else [path]
     open_bytes(files_below[0]).close()
@@ -147,12 +171,17 @@ def _open_one(source: str | Path, notes: list[str], part: _Part, text: str | Non
             notes.extend(read.notes)
             return read
         what = f"{path.name} is a table, and is read as plain text with its column names"
-        note(notes, f"{what}: save its texts as a .txt, or train a classifier with: foretell train labels")
+        note(
+            notes,
+            f"{what}: save its texts as a .txt, or train a classifier with: foretell train labels",
+        )
     return Corpus(path.name or str(path), lambda: _file_lines(files_below, notes, str(path)), notes)
 
 
 def _spooled(name: str, content: Iterable[bytes], notes: list[str]) -> Corpus:
-    """Return the corpus of what can be read only once, in a temporary file that is removed with it."""
+    """Return the corpus of what can be read only once, in a temporary file that is removed with
+    it.
+    """
     with tempfile.NamedTemporaryFile(prefix="foretell-", suffix=".txt", delete=False) as file:
         path = Path(file.name)
         corpus = Corpus(name, lambda: _file_lines([path], notes, name, name), notes)
@@ -181,15 +210,20 @@ def _files_below(folder: Path) -> list[Path]:
     )
     files = sorted(file for file in found if file.is_file() and file.stat().st_size)
     if not files:
-        expected, fix = "files of text (.txt or .gz)", "name the files themselves"
-        raise DataError(expected=expected, found="none below the folder", where=str(folder), fix=fix)
+        expected = "files of text (.txt or .gz)"
+        fix = "name the files themselves"
+        raise DataError(
+            expected=expected, found="none below the folder", where=str(folder), fix=fix
+        )
     return files
 
 
 def _file_lines(
     files: Iterable[Path], notes: list[str], where: str, name: str | None = None
 ) -> Iterator[str]:
-    """Read the lines of files one after the other; `where` and `name` stand for them in errors and notes."""
+    """Read the lines of files one after the other; `where` and `name` stand for them in errors and
+    notes.
+    """
     is_empty = True
     for file in files:
         with open_text(file, notes=notes, name=name) as source:
@@ -201,7 +235,9 @@ def _file_lines(
 
 
 def read_lines(source: io.TextIOBase) -> Iterator[str]:
-    """Read the lines of a source without empty ones; a line longer than `MAX_LINE` is cut at white space."""
+    """Read the lines of a source without empty ones; a line longer than `MAX_LINE` is cut at white
+    space.
+    """
     line = ""
     while more := source.readline(MAX_LINE + 1 - len(line)):
         line += more

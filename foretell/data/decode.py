@@ -1,7 +1,9 @@
-"""Files as bytes and as text: gzip, byte order marks, UTF-8, UTF-16 and older encodings, standard input.
+"""Files as bytes and as text: gzip, byte order marks, UTF-8, UTF-16 and older encodings, standard
+input.
 
-Everything streams: a file of any size is read in constant memory. A guess is added to a list of notes for the
-user. What cannot be decoded is an error with its byte position; usual kinds of files without text are named.
+Everything streams: a file of any size is read in constant memory. A guess is added to a list of
+notes for the user. What cannot be decoded is an error with its byte position; usual kinds of files
+without text are named.
 """
 
 from __future__ import annotations
@@ -26,10 +28,17 @@ _CHUNK = 1 << 16
 _SAMPLE = 1 << 18
 # Fewer bytes outside ASCII fit many encodings; the byte position is then worth more than a guess.
 _MIN_BYTES_TO_GUESS = 8
-_MARKS = (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")
-_WESTERN = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ€£§°«»–—‘’“”…•¿¡ºª·´ ®©™½")
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_WESTERN = frozenset(
+    "àâäáãåæçèéêëìíîïñòóôöõøœùúûüßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ€£§°«»–—‘’“”…•¿¡ºª·´ ®©™½"
+)
 
-PARQUET, ZIP = b"PAR1", b"PK\x03\x04"
+PARQUET = b"PAR1"
+ZIP = b"PK\x03\x04"
 _OFFICE = "an Office document", "save it as CSV or plain text"
 _STARTS = {
     PARQUET: ("a Parquet file", "give its name the ending .parquet, or convert it to text"),
@@ -44,7 +53,9 @@ _STARTS = {
 
 
 def no_text(start: bytes) -> tuple[str, str] | None:
-    """Return what a file is that begins with these bytes, and what to do with it; None: it may be text."""
+    """Return what a file is that begins with these bytes, and what to do with it; None: it may be
+    text.
+    """
     return next((kind for magic, kind in _STARTS.items() if start.startswith(magic)), None)
 
 
@@ -62,9 +73,11 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
     """Return a path, which may begin with ~, as a `Path` that exists.
 
     Raises:
-        DataError: nothing is there; suggests the most similar name of `known` and of the files nearby.
+        DataError: nothing is there; suggests the most similar name of `known` and of the files
+            nearby.
     """
-    resolved, found = Path(path).expanduser(), "nothing"
+    resolved = Path(path).expanduser()
+    found = "nothing"
     try:
         if resolved.exists():
             return resolved
@@ -72,23 +85,29 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise _unreadable(str(path), error) from error
-    fix, siblings = "check the path", list(known)
+    fix = "check the path"
+    siblings = list(known)
     with contextlib.suppress(OSError):
         siblings += [entry.name for entry in resolved.parent.iterdir() if entry.exists()]
     if near := difflib.get_close_matches(resolved.name, siblings, n=1):
         fix = f"did you mean {near[0] if near[0] in known else resolved.parent / near[0]}?"
     elif " " in resolved.name:
         fix = "check the path (a text itself goes into a list in Python, or into a file)"
-    raise DataError(expected="a file or folder that exists", found=found, where=f"{path!s:.200}", fix=fix)
+    raise DataError(
+        expected="a file or folder that exists", found=found, where=f"{path!s:.200}", fix=fix
+    )
 
 
 def _unreadable(where: str, error: OSError) -> DataError:
-    found, fix = (error.strerror or str(error)).lower(), "check the path and its permissions"
+    found = (error.strerror or str(error)).lower()
+    fix = "check the path and its permissions"
     return DataError(expected="a file that can be read", found=found, where=where, fix=fix)
 
 
 def open_bytes(path: str | Path) -> io.BufferedReader:
-    """Open a file, or standard input for "-", as bytes with `.peek`; what is compressed is unpacked."""
+    """Open a file, or standard input for "-", as bytes with `.peek`; what is compressed is
+    unpacked.
+    """
     file = None if str(path) == STDIN else existing(path)
     if file is not None and file.is_dir():
         raise DataError(expected="a file", found="a folder", where=str(path))
@@ -119,7 +138,8 @@ def _standard_input() -> io.BufferedReader:
 def open_text(
     path: str | Path, *, notes: list[str] | None = None, name: str | None = None
 ) -> Iterator[io.TextIOWrapper]:
-    """Open a file, or standard input for "-", as text; close it at the end, unless it is standard input.
+    """Open a file, or standard input for "-", as text; close it at the end, unless it is standard
+    input.
 
     Args:
         path: the file.
@@ -127,7 +147,8 @@ def open_text(
         name: for messages; None: the path.
 
     Raises:
-        DataError: as `open_bytes`; while reading, also bytes that cannot be decoded, with their position.
+        DataError: as `open_bytes`; while reading, also bytes that cannot be decoded, with their
+            position.
     """
     raw = open_bytes(path)
     try:
@@ -140,7 +161,9 @@ def open_text(
 def text_stream(
     raw: io.BufferedReader, name: str, notes: list[str], newline: Literal[""] | None = None
 ) -> io.TextIOWrapper:
-    """Return bytes as text, with arguments and errors as for `open_text`; "" keeps line ends (for CSV)."""
+    """Return bytes as text, with arguments and errors as for `open_text`; "" keeps line ends (for
+    CSV).
+    """
     utf8 = cast(IO[bytes], _Chunks(_utf8(raw, name, notes)))
     # Lone surrogates cannot come out of `_utf8`, so every error is raised there, with its position.
     return io.TextIOWrapper(utf8, encoding="utf-8", newline=newline)
@@ -150,7 +173,9 @@ class _Chunks(io.RawIOBase):
     """The bytes of an iterator as a file, with which the file `below` is closed."""
 
     def __init__(self, chunks: Iterator[bytes], below: io.BufferedReader | None = None) -> None:
-        self._chunks, self._below, self._rest = chunks, below, b""
+        self._chunks = chunks
+        self._below = below
+        self._rest = b""
 
     def readable(self) -> bool:
         return True
@@ -162,7 +187,8 @@ class _Chunks(io.RawIOBase):
         return size
 
     def read1(self, size: int = -1, /) -> bytes:  # noqa: ARG002 - the text layer takes any size
-        data, self._rest = self._rest or next(self._chunks, b""), b""
+        data = self._rest or next(self._chunks, b"")
+        self._rest = b""
         return data
 
     def close(self) -> None:
@@ -185,8 +211,8 @@ def _gunzip(packed: io.BufferedReader, name: str) -> Iterator[bytes]:
 def _utf8(raw: io.BufferedReader, name: str, notes: list[str]) -> Iterator[bytes]:
     """Yield bytes of any encoding as checked UTF-8.
 
-    The first chunk that is not ASCII decides the encoding. So an old encoding is recognised even where its
-    first accent comes after a gigabyte.
+    The first chunk that is not ASCII decides the encoding. So an old encoding is recognised even
+    where its first accent comes after a gigabyte.
     """
     chunks = iter(lambda: raw.read1(_CHUNK), b"")
     first = next(chunks, b"")
@@ -217,7 +243,9 @@ def _utf8(raw: io.BufferedReader, name: str, notes: list[str]) -> Iterator[bytes
 
 
 def _encoding_of_start(first: bytes, name: str, notes: list[str]) -> tuple[str | None, int]:
-    """Return the encoding that the first chunk shows (None: not yet known), and the length of its mark."""
+    """Return the encoding that the first chunk shows (None: not yet known), and the length of its
+    mark.
+    """
     if kind := no_text(first):
         raise DataError(expected="text", found=kind[0], where=name, fix=kind[1])
     for mark, encoding in _MARKS:
@@ -226,13 +254,18 @@ def _encoding_of_start(first: bytes, name: str, notes: list[str]) -> tuple[str |
                 note(notes, f"{Path(name).name}: read as {encoding.upper()[:6]}")
             return encoding, len(mark)
     if first.count(b"\0") > len(first) / 100:
-        found, fix = f"binary data (byte {first.find(0)} is zero)", "save it as text in UTF-8, or unpack it"
+        found = f"binary data (byte {first.find(0)} is zero)"
+        fix = "save it as text in UTF-8, or unpack it"
         raise DataError(expected="text", found=found, where=name, fix=fix)
     return None, 0
 
 
-def _encoding_of(chunk: bytes, chunks: Iterator[bytes], position: int, name: str) -> tuple[str, bytes]:
-    """Return the encoding by the first chunk that is not ASCII, and the bytes that were read on for it."""
+def _encoding_of(
+    chunk: bytes, chunks: Iterator[bytes], position: int, name: str
+) -> tuple[str, bytes]:
+    """Return the encoding by the first chunk that is not ASCII, and the bytes that were read on for
+    it.
+    """
     try:
         codecs.getincrementaldecoder("utf-8")("strict").decode(chunk)
         return "utf-8", b""
@@ -247,21 +280,24 @@ def _encoding_of(chunk: bytes, chunks: Iterator[bytes], position: int, name: str
 
 def _undecodable(encoding: str, byte: int, position: int, name: str) -> DataError:
     expected = f"text in {encoding.upper() if encoding.startswith('utf') else encoding}"
-    found, where = f"the byte 0x{byte:02x}, which cannot be decoded", f"{name}, byte {position}"
+    found = f"the byte 0x{byte:02x}, which cannot be decoded"
+    where = f"{name}, byte {position}"
     return DataError(expected=expected, found=found, where=where, fix="save the file as UTF-8")
 
 
 def guess_encoding(sample: bytes) -> str | None:
-    """Guess the encoding of bytes that are not UTF-8, some of them outside ASCII, as the name of a codec.
+    """Guess the encoding of bytes that are not UTF-8, some of them outside ASCII, as the name of a
+    codec.
 
-    It is "cp1252" where the letters are those of Western European words: for short texts charset-normalizer
-    often finds another. None: they look like damaged UTF-8 or like no text.
+    It is "cp1252" where the letters are those of Western European words: for short texts
+    charset-normalizer often finds another. None: they look like damaged UTF-8 or like no text.
     """
     from charset_normalizer import from_bytes
 
     decoded = sample.decode("utf-8", "replace")
     damaged = decoded.count("�")
-    # Valid multi-byte sequences rarely arise by chance: with more of them than bad bytes it is UTF-8.
+    # Valid multi-byte sequences rarely arise by chance: with more of them than bad bytes it is
+    # UTF-8.
     if sum(character > "\x7f" for character in decoded) > 2 * damaged or b"\0" in sample:
         return None
     western = sample.decode("cp1252", "replace")

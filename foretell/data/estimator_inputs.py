@@ -58,16 +58,21 @@ class EstimatorData:
 
 
 def training_data(
-    x: object, y: object, sample_weight: object = None,
-    hints: str | Path | Mapping[object, object] | None = None, teacher: object = None, **how: Unpack[Reading],
-) -> EstimatorData:  # fmt: skip
+    x: object,
+    y: object,
+    sample_weight: object = None,
+    hints: str | Path | Mapping[object, object] | None = None,
+    teacher: object = None,
+    **how: Unpack[Reading],
+) -> EstimatorData:
     """Return what `fit` was given as examples; with hints and no label, the hints are the examples.
 
-    `how` are the options of reading, where `x` is a source of records. With a teacher, `y` may be missing:
-    all texts are unlabelled then.
+    `how` are the options of reading, where `x` is a source of records. With a teacher, `y` may be
+    missing: all texts are unlabelled then.
 
     Raises:
-        DataError: something that is not a text or a label, or lengths that differ; as `read_examples`.
+        DataError: something that is not a text or a label, or lengths that differ; as
+            `read_examples`.
         SettingsError: hints where texts may have several labels.
     """
     is_source = isinstance(x, str | Path | Examples) or has_columns(x)
@@ -83,7 +88,8 @@ def training_data(
     if hints is None:
         return data
     if data.examples.sets is not None:
-        expected, fix = "no label hints where texts may have several labels", "leave out the hints"
+        expected = "no label hints where texts may have several labels"
+        fix = "leave out the hints"
         raise SettingsError(expected=expected, found="label_hints", where="multi-label", fix=fix)
     words = read_label_hints(hints)
     if len(data.examples):
@@ -94,39 +100,55 @@ def training_data(
 
 def _read(source: object, sample_weight: object, how: Reading) -> EstimatorData:
     if sample_weight is not None:
-        expected, fix = "no sample_weight where X has the labels too", "give X and y"
+        expected = "no sample_weight where X has the labels too"
+        fix = "give X and y"
         raise DataError(expected=expected, found="some", where="sample_weight", fix=fix)
     examples = read_examples(source, **how)
     classes = classes_of_names(examples.label_names, examples.label_type)
     return EstimatorData(examples=examples, classes=classes)
 
 
-def estimator_data(
-    x: object, y: object, sample_weight: object = None, multi_label: str = "",
-    known: Sequence[str] | None = None, *, where: str = "X",
-) -> EstimatorData:  # fmt: skip
-    """Check texts, labels and weights, and separate the texts without a label (`labelled_rows` has the rule).
+def estimator_data(  # noqa: PLR0915
+    x: object,
+    y: object,
+    sample_weight: object = None,
+    multi_label: str = "",
+    known: Sequence[str] | None = None,
+    *,
+    where: str = "X",
+) -> EstimatorData:
+    """Check texts, labels and weights, and separate the texts without a label (`labelled_rows` has
+    the rule).
 
-    `multi_label` separates the labels of a text that may have several; "": it has one, or in training `y`
-    shows whether it may. `known` are the labels of the model; None: it is trained. `where` is for errors.
+    `multi_label` separates the labels of a text that may have several; "": it has one, or in
+    training `y` shows whether it may. `known` are the labels of the model; None: it is trained.
+    `where` is for errors.
     """
     texts, (rows, names) = texts_of(x, where=where), label_rows(y, multi_label)
-    weights, sets, notes = weights_of(sample_weight, len(texts)), None, tuple[str, ...]()
+    weights = weights_of(sample_weight, len(texts))
+    sets = None
+    notes = tuple[str, ...]()
     of_y = "y" if where == "X" else where
     if len(texts) != len(rows):
-        raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(rows)}", where=of_y)
+        raise DataError(
+            expected=f"{len(texts)} labels, one for each text", found=f"{len(rows)}", where=of_y
+        )
     lists = [place for place, row in enumerate(rows) if as_list(row) is not None]
     if separator := multi_label or (SEPARATOR if lists and known is None else ""):
-        is_other = known and not {*map(label_name, names or ())} & {*known}  # tables may have their own names
+        is_other = known and not {*map(label_name, names or ())} & {
+            *known
+        }  # tables may have their own names
         sets, label_type = sets_of(rows, known if is_other else names)
         places = np.flatnonzero(~np.isnan(sets.values).all(axis=1)).tolist()
         if n := len(texts) - len(places):
             notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",)
         sets = sets.select(places)
-        labels, classes = sets.joined(separator), classes_of_names(sets.names, label_type)
+        labels = sets.joined(separator)
+        classes = classes_of_names(sets.names, label_type)
     else:
         if lists:
-            found, where = f"{rows[lists[0]]!r:.60}", f"{of_y}[{lists[0]}]"
+            found = f"{rows[lists[0]]!r:.60}"
+            where = f"{of_y}[{lists[0]}]"
             raise DataError(expected="one label for each text", found=found, where=where)
         _check_not_swapped(texts, list(rows))
         places, notes = labelled_rows(rows, known or ())
@@ -138,45 +160,64 @@ def estimator_data(
         if known and typed.dtype.kind in "bif" and np.isin(typed, (0, 1)).all():
             typed = typed.astype(bool if "True" in known else int)
         labels = list(map(label_name, typed.tolist()))
-        classes, label_type = np.unique(typed), dtype_type(typed)
+        classes = np.unique(typed)
+        label_type = dtype_type(typed)
     kept = None if weights is None else [weights[place] for place in places]
     if kept and not any(kept):
-        expected, found = "weights of texts with a label, not all of them 0", "0 for each"
+        expected = "weights of texts with a label, not all of them 0"
+        found = "0 for each"
         raise DataError(expected=expected, found=found, where="sample_weight")
-    examples = Examples([texts[i] for i in places], labels, weights=kept, label_type=label_type, sets=sets)
+    examples = Examples(
+        [texts[i] for i in places], labels, weights=kept, label_type=label_type, sets=sets
+    )
     others = tuple(texts[place] for place in sorted({*range(len(texts))} - {*places}))
     if others and known is not None:
         examples.notes.append(f"{len(others):,} texts without a label are left out")
-    return EstimatorData(examples=examples, classes=classes, unlabelled=others, notes=notes, places=places)
+    return EstimatorData(
+        examples=examples, classes=classes, unlabelled=others, notes=notes, places=places
+    )
 
 
-def labelled_rows(labels: Iterable[object], known: Sequence[str] = ()) -> tuple[list[int], tuple[str, ...]]:
+def labelled_rows(
+    labels: Iterable[object], known: Sequence[str] = ()
+) -> tuple[list[int], tuple[str, ...]]:
     """Find the rows with a label, by scikit-learn's convention for semi-supervised learning.
 
-    None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
-    is the number -1 in a file, for a model with that label (`known`), or else where only one other occurs.
-    Returned are the places of the rows with a label, and how the label -1 was taken, if it occurs.
+    None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a
+    label. So is the number -1 in a file, for a model with that label (`known`), or else where only
+    one other occurs. Returned are the places of the rows with a label, and how the label -1 was
+    taken, if it occurs.
     """
     values = list(labels)
-    given = [place for place, each in enumerate(values) if not is_missing(each) and str(each).strip()]
+    given = [
+        place for place, each in enumerate(values) if not is_missing(each) and str(each).strip()
+    ]
     others = [i for i in given if not isinstance(values[i], numbers.Real) or values[i] != -1]
     if not (unknown := len(given) - len(others)) or "-1" in known:
         return given, ()
     if not known and len({str(values[place]) for place in others}) == 1:
         return given, ("-1 counts as a label, because only one other label occurs",)
     texts = "1 text counts" if unknown == 1 else f"{unknown:,} texts count"
-    return others, (f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them",)
+    return others, (
+        f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them",
+    )
 
 
 def _check_not_swapped(texts: Sequence[str], values: Sequence[object]) -> None:
-    n_texts, n_labels = len(set(texts)), len(set(map(str, values)))
+    n_texts = len(set(texts))
+    n_labels = len(set(map(str, values)))
     if 2 * n_texts < len(values) < 2 * n_labels and all(isinstance(value, str) for value in values):
-        found, fix = "the other way round", "fit(texts, labels)"
+        found = "the other way round"
+        fix = "fit(texts, labels)"
         raise DataError(expected="texts in X and labels in y", found=found, fix=fix)
 
 
-def validation_data(valid: object, known: Sequence[str] = (), **how: Unpack[Reading]) -> Examples | None:
-    """Return the validation set that was given, for a model with the labels `known`; None: there is none."""
+def validation_data(
+    valid: object, known: Sequence[str] = (), **how: Unpack[Reading]
+) -> Examples | None:
+    """Return the validation set that was given, for a model with the labels `known`; None: there is
+    none.
+    """
     if valid is None:
         return None
     if isinstance(valid, tuple) and len(valid) == 2:
@@ -192,8 +233,9 @@ def evaluation_data(
 ) -> tuple[Examples, Column | None]:
     """Return what `TextClassifier.evaluate` was given: examples, and the column of `by`.
 
-    `source` are texts, or without `y` a source of records; `by` is the name of a column, or a value for each
-    text; `known` are the labels of the model, and of the columns of `y` where they have other names.
+    `source` are texts, or without `y` a source of records; `by` is the name of a column, or a value
+    for each text; `known` are the labels of the model, and of the columns of `y` where they have
+    other names.
 
     Raises:
         DataError: as for `read_with_column`, or another number of values than of texts.
@@ -203,23 +245,32 @@ def evaluation_data(
     if y is None:
         how["part"] = "test"
         examples = read_examples(source, **how)
-        places, unlabelled = list(range(len(examples))), 0
+        places = list(range(len(examples)))
+        unlabelled = 0
     else:
         data = estimator_data(source, y, None, how.get("multi_label", ""), known)
-        examples, places, unlabelled = data.examples, data.places, len(data.unlabelled)
+        examples = data.examples
+        places = data.places
+        unlabelled = len(data.unlabelled)
     if by is None:
         return examples, None
     if isinstance(by, str) or not isinstance(by, Iterable):
-        fix, found = "give a list of values", f"the name '{by}'"
+        fix = "give a list of values"
+        found = f"the name '{by}'"
         raise DataError(expected="a value for each text", found=found, where="by", fix=fix)
     values = [value_of(value) for value in values_of(by)]
     if len(values) != (n := len(places) + unlabelled):
-        raise DataError(expected=f"{n} values, one for each text", found=str(len(values)), where="by")
-    return examples, Column(str(getattr(by, "name", None) or "by"), [values[place] for place in places])
+        raise DataError(
+            expected=f"{n} values, one for each text", found=str(len(values)), where="by"
+        )
+    return examples, Column(
+        str(getattr(by, "name", None) or "by"), [values[place] for place in places]
+    )
 
 
 def texts_of(source: object, *, where: str = "X", first: int = 0) -> list[str]:
-    """Return texts as a list of strings, whatever contains them; in errors the first has the number `first`.
+    """Return texts as a list of strings, whatever contains them; in errors the first has the number
+    `first`.
 
     Raises:
         DataError: a single string, several columns, or something that is not a text.
@@ -230,19 +281,24 @@ def texts_of(source: object, *, where: str = "X", first: int = 0) -> list[str]:
         frame = open_frame(source)
         if (n := len(frame.columns)) != 1:
             fix = "give one column, such as X['text']"
-            raise DataError(expected="one column of texts", found=f"{n} columns", where=where, fix=fix)
+            raise DataError(
+                expected="one column of texts", found=f"{n} columns", where=where, fix=fix
+            )
         values: Iterable[object] = (text for (text,) in frame.rows)
     elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
         values = values_of(source)
     else:
-        found, fix = f"one {type(source).__name__}", "give a list: [text]"
+        found = f"one {type(source).__name__}"
+        fix = "give a list: [text]"
         raise DataError(expected="several texts", found=found, where=where, fix=fix)
     texts: list[str] = []
     for place, text in enumerate(values, first):
         if not isinstance(text, str):
             fix = "decode it: text.decode()" if isinstance(text, bytes) else ""
             fix = "leave out rows without a text" if is_missing(text) else fix
-            raise DataError(expected="a text", found=f"{text!r:.60}", where=f"{where}[{place}]", fix=fix)
+            raise DataError(
+                expected="a text", found=f"{text!r:.60}", where=f"{where}[{place}]", fix=fix
+            )
         texts.append(text)
     return texts
 
@@ -254,7 +310,8 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
     weights = np.asarray(sample_weight, np.float64)
     weights = np.full(n_texts, weights) if weights.ndim == 0 else weights
     if weights.shape != (n_texts,):
-        expected, found = f"{n_texts} weights, one for each text", f"an array of shape {weights.shape}"
+        expected = f"{n_texts} weights, one for each text"
+        found = f"an array of shape {weights.shape}"
         raise DataError(expected=expected, found=found, where="sample_weight")
     if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         expected = "finite weights of at least 0, not all of them 0"
@@ -263,14 +320,19 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
 
 
 def _typed(values: Sequence[object], where: str, *, is_class: bool) -> Array:
-    """Return labels as an array [text] of one type; sklearn's ValueError: no classes where they must be."""
+    """Return labels as an array [text] of one type; sklearn's ValueError: no classes where they
+    must be.
+    """
     from sklearn.utils.multiclass import check_classification_targets
 
     if 0 < sum(isinstance(value, str) for value in values) < len(values):
-        expected, fix = "labels of one type", "give all of them as text: list(map(str, y))"
+        expected = "labels of one type"
+        fix = "give all of them as text: list(map(str, y))"
         raise DataError(expected=expected, found="text and others", where=where, fix=fix)
     labels = np.asarray(values)
-    if labels.dtype.kind == "M" or (labels.dtype == object and all(isinstance(v, date) for v in values)):
+    if labels.dtype.kind == "M" or (
+        labels.dtype == object and all(isinstance(v, date) for v in values)
+    ):
         labels = labels.astype(str)
     if len(labels) and is_class:
         check_classification_targets(labels)
@@ -279,7 +341,8 @@ def _typed(values: Sequence[object], where: str, *, is_class: bool) -> Array:
 
 def text_chunks(texts: Iterator[object]) -> Iterator[list[str]]:
     """Read an iterator in chunks: small ones first, so that the first answers come at once."""
-    size, first = 1, 0
+    size = 1
+    first = 0
     while chunk := texts_of(itertools.islice(texts, size), first=first):
         yield chunk
         size, first = min(2 * size, TEXTS_AT_ONCE), first + size

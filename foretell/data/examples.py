@@ -1,4 +1,6 @@
-"""Examples: texts with labels, from a file of any format or from Python; unlabelled texts; label hints."""
+"""Examples: texts with labels, from a file of any format or from Python; unlabelled texts; label
+hints.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,8 @@ class Examples:
         dropped: the number of records that were dropped, by reason.
         weights: how much each text counts in training; None: 1 each.
         label_type: the type of the values that the labels stand for.
-        sets: the labels of each text, where a text may have several; `labels` then has them joined. None:
-            each text has one label.
+        sets: the labels of each text, where a text may have several; `labels` then has them joined.
+            None: each text has one label.
     """
 
     texts: list[str]
@@ -75,11 +77,13 @@ class Examples:
         """Return the examples at `places`, without notes."""
         chosen = list(places)
         return Examples(
-            [self.texts[place] for place in chosen], [self.labels[place] for place in chosen],
-            name=name or self.name, label_type=self.label_type,
+            [self.texts[place] for place in chosen],
+            [self.labels[place] for place in chosen],
+            name=name or self.name,
+            label_type=self.label_type,
             weights=None if self.weights is None else [self.weights[place] for place in chosen],
             sets=None if self.sets is None else self.sets.select(chosen),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +103,25 @@ class Column:
 
     def __post_init__(self) -> None:
         if (distinct := len(set(self.values))) > MAX_VALUES:
-            expected, where = f"a column with at most {MAX_VALUES} values", f"the column '{self.name}'"
+            expected = f"a column with at most {MAX_VALUES} values"
+            where = f"the column '{self.name}'"
             fix = "name a column that divides the texts into groups"
             raise DataError(expected=expected, found=f"{distinct:,}", where=where, fix=fix)
 
 
 def iter_records(
-    source: object, *, need_label: bool = False, notes: list[str] | None = None, **how: Unpack[Reading]
+    source: object,
+    *,
+    need_label: bool = False,
+    notes: list[str] | None = None,
+    **how: Unpack[Reading],
 ) -> Iterator[Record]:
     """Read records one by one, in constant memory, in the order of the source.
 
     Args:
-        source: a file, "-" for standard input, a folder with one folder for each label, a named set, a data
-            set on the Hub (`hf://owner/name[@revision][#split]`); a table that `frame_records` reads; or what
-            `sequence_records` reads.
+        source: a file, "-" for standard input, a folder with one folder for each label, a named
+            set, a data set on the Hub (`hf://owner/name[@revision][#split]`); a table that
+            `frame_records` reads; or what `sequence_records` reads.
         need_label: whether the records must have labels. If not, a plain file is one text a line.
         notes: a list to which notes are added.
         how: see `ReadOptions`. `part` says which part of a named set, or of a folder that
@@ -124,7 +133,8 @@ def iter_records(
         HubError: the Hub cannot be reached, or has no such data set for this user.
         MissingExtraError: the format needs a package that is not installed.
     """
-    notes, options = [] if notes is None else notes, ReadOptions(need_label=need_label, **how)
+    notes = [] if notes is None else notes
+    options = ReadOptions(need_label=need_label, **how)
     if not isinstance(source, (str, Path)):
         # A prediction from a file starts faster without this import.
         from foretell.data.frames import frame_records, has_columns, sequence_records
@@ -186,7 +196,9 @@ def read_examples(source: object, **how: Unpack[Reading]) -> Examples:
     return gather(records, name_of(source), notes, separator=how.get("multi_label", ""))
 
 
-def read_with_column(source: object, column: str, **how: Unpack[Reading]) -> tuple[Examples, Column]:
+def read_with_column(
+    source: object, column: str, **how: Unpack[Reading]
+) -> tuple[Examples, Column]:
     """Read all examples of a source, with the value of `column` for each.
 
     Args:
@@ -194,9 +206,12 @@ def read_with_column(source: object, column: str, **how: Unpack[Reading]) -> tup
         column: the name of a column.
 
     Raises:
-        DataError: as for `read_examples`, no such column, or one with more than 200 different values.
+        DataError: as for `read_examples`, no such column, or one with more than 200 different
+            values.
     """
-    notes, values, name = list[str](), list[str](), name_of(source)
+    notes = list[str]()
+    values = list[str]()
+    name = name_of(source)
     how.setdefault("part", "test")
 
     def keep(_: int, record: Record) -> None:
@@ -210,21 +225,29 @@ def read_with_column(source: object, column: str, **how: Unpack[Reading]) -> tup
 
 
 def value_of(value: object) -> str:
-    """Return a cell as the name of a group: without white space around it; `EMPTY` where it is missing."""
+    """Return a cell as the name of a group: without white space around it; `EMPTY` where it is
+    missing.
+    """
     return text_of(value).strip() or EMPTY
 
 
 def gather(
-    records: Iterable[Record], name: str, notes: list[str],
-    kept: Callable[[int, Record], object] = lambda _, __: None, separator: str = "",
-) -> Examples:  # fmt: skip
+    records: Iterable[Record],
+    name: str,
+    notes: list[str],
+    kept: Callable[[int, Record], object] = lambda _, __: None,
+    separator: str = "",
+) -> Examples:
     """Return the examples of records; drop records without a text or a label, with a note.
 
-    `kept` is called with the number (from 1) and the record of each example. With the `separator` of the
-    labels of a text, records whose labels are unknown are dropped; those to which none applies are kept.
+    `kept` is called with the number (from 1) and the record of each example. With the `separator`
+    of the labels of a text, records whose labels are unknown are dropped; those to which none
+    applies are kept.
     """
-    texts, lists = list[str](), list[tuple[str, ...]]()
-    dropped, types = Counter[str](), set[LabelType]()
+    texts = list[str]()
+    lists = list[tuple[str, ...]]()
+    dropped = Counter[str]()
+    types = set[LabelType]()
     for number, record in enumerate(records, start=1):
         if separator:
             labels = names_in(record, separator)
@@ -233,7 +256,9 @@ def gather(
         if not record.text.strip():
             dropped["an empty text"] += 1
         elif labels is None:
-            dropped["unknown labels (an empty cell)" if separator else "no label (empty or NaN)"] += 1
+            dropped[
+                "unknown labels (an empty cell)" if separator else "no label (empty or NaN)"
+            ] += 1
         else:
             texts.append(record.text)
             # Labels repeat: one string for each saves memory.
@@ -242,10 +267,14 @@ def gather(
             kept(number, record)
     for reason, count in dropped.items():
         note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
-    label_type, sets = common_type(types), None
+    label_type = common_type(types)
+    sets = None
     if separator:
         if without := sum(not labels for labels in lists):
-            note(notes, f"{name}: {without:,} text{'' if without == 1 else 's'} to which no label applies")
+            note(
+                notes,
+                f"{name}: {without:,} text{'' if without == 1 else 's'} to which no label applies",
+            )
         sets = LabelSets.of_lists(lists, ordered(itertools.chain.from_iterable(lists), label_type))
     joined = [labels[0] for labels in lists] if sets is None else sets.joined(separator)
     return Examples(texts, joined, notes, name, dict(dropped), label_type=label_type, sets=sets)
@@ -261,13 +290,16 @@ def name_of(source: object) -> str:
     return type(source).__name__ if has_columns(source) else "examples"
 
 
-def unlabelled_texts(source: object, *, text: str | None = None, notes: list[str] | None = None) -> list[str]:
+def unlabelled_texts(
+    source: object, *, text: str | None = None, notes: list[str] | None = None
+) -> list[str]:
     """Return texts without their labels, if they have any; without empty ones.
 
     Args:
-        source: a `Path`, or a string that names a file, a folder or a named set, in any format of examples
-            (plain text: one text a line); or a table, a Series or an iterable of texts, as for
-            `iter_records`. "imdb" means its unlabelled and its training reviews, never its test reviews.
+        source: a `Path`, or a string that names a file, a folder or a named set, in any format of
+            examples (plain text: one text a line); or a table, a Series or an iterable of texts, as
+            for `iter_records`. "imdb" means its unlabelled and its training reviews, never its test
+            reviews.
         text: the text column of a table; None: chosen where it is clear.
         notes: a list to which notes are added.
 
@@ -284,7 +316,9 @@ def unlabelled_texts(source: object, *, text: str | None = None, notes: list[str
     texts = [record.text for record in records if record.text.strip()]
     if not texts:
         where = str(source) if isinstance(source, str | Path) else "unlabelled"
-        raise DataError(expected="texts without labels", found="none that is not empty", where=where)
+        raise DataError(
+            expected="texts without labels", found="none that is not empty", where=where
+        )
     return texts
 
 
@@ -295,8 +329,8 @@ def read_label_hints(source: str | Path | Mapping[object, object]) -> Examples:
     ['good great', 'bad awful']
 
     Args:
-        source: a file with labels and words, in any format of texts with labels, a label in one record or
-            more; or a mapping from each label to its words, a string or several.
+        source: a file with labels and words, in any format of texts with labels, a label in one
+            record or more; or a mapping from each label to its words, a string or several.
 
     Raises:
         DataError: no file that can be read, something other than words, or one label only.
@@ -318,6 +352,7 @@ def _words(words: object, label: object) -> str:
     is_text = isinstance(several, list | tuple) and all(isinstance(word, str) for word in several)
     joined = " ".join(cast("Sequence[str]", several)) if is_text else ""
     if not joined.strip():
-        expected, where = "words: a string, or a list of strings", f"{_HINTS}, '{label}'"
+        expected = "words: a string, or a list of strings"
+        where = f"{_HINTS}, '{label}'"
         raise DataError(expected=expected, found=f"{words!r:.60}", where=where)
     return joined

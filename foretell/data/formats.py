@@ -1,7 +1,8 @@
-"""The formats of examples: one entry of `FORMATS` for each, and how the format of a source is recognised.
+"""The formats of examples: one entry of `FORMATS` for each, and how the format of a source is
+recognised.
 
-A new format is a function that reads the records of a `Source` lazily, and an entry in the table. Tables are
-read by `tables` and `frames`; JSON, fastText lines, plain lines and folders are here.
+A new format is a function that reads the records of a `Source` lazily, and an entry in the table.
+Tables are read by `tables` and `frames`; JSON, fastText lines, plain lines and folders are here.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _FIX = "write one object a line, without brackets around them"
 _SAMPLE = 100
 _PREFIX = "__label__"
 _PARTS = ("train", "test")
-# An array of objects, lists or strings, at its very beginning; a plain text may well begin with a bracket.
+# An array of objects, lists or strings, at its very beginning; a plain text may well begin with a
+# bracket.
 _ARRAY = re.compile(r"""\s*\[\s*($|[{\[]\s*["\[{}\]]|[{\[]\s*$|"(\\.|[^"\\])*"\s*(,|\]?\s*$))""")
 
 PlacedRow = tuple[str, dict[str, object]]
@@ -42,8 +44,9 @@ class Format:
 
     Attributes:
         name: by which the user can ask for it.
-        read: reads the records of a source, in constant memory where the format allows. DataError: it is
-            damaged, or its columns are not clear, with the place. MissingExtraError: it needs an extra.
+        read: reads the records of a source, in constant memory where the format allows. DataError:
+            it is damaged, or its columns are not clear, with the place. MissingExtraError: it needs
+            an extra.
         recognise: whether a source has this format, by its beginning.
         endings: of file names in this format (before .gz).
     """
@@ -103,8 +106,10 @@ def json_row(line: str, where: str) -> PlacedRow:
     try:
         value = _DECODER.decode(line)
     except (ValueError, RecursionError) as error:
-        start, column = line.strip()[:40], error.colno if isinstance(error, json.JSONDecodeError) else 1
-        expected, where = "one JSON value on the line", f"{where}, column {column}"
+        start = line.strip()[:40]
+        column = error.colno if isinstance(error, json.JSONDecodeError) else 1
+        expected = "one JSON value on the line"
+        where = f"{where}, column {column}"
         fix = "write one object a line (jq -c .)" if start.startswith("{") else ""
         raise DataError(expected=expected, found=repr(start), where=where, fix=fix) from error
     return _row(value, where)
@@ -126,14 +131,17 @@ def _array(source: Source) -> Iterator[PlacedRow]:
     except (ValueError, RecursionError) as error:
         # The message of a JSONDecodeError has line and column.
         found = "too many levels" if isinstance(error, RecursionError) else str(error)
-        raise DataError(expected="one JSON array", found=found, where=source.name, fix=_FIX) from error
+        raise DataError(
+            expected="one JSON array", found=found, where=source.name, fix=_FIX
+        ) from error
     return (_row(value, f"{source.name}, item {i}") for i, value in enumerate(values, start=1))
 
 
 def fasttext_records(source: Source) -> Iterator[Record]:
     """Read fastText lines: `__label__positive the text`. A line without a label has none."""
     for number, line in enumerate(source.plain_lines(), start=1):
-        words, labels = line, []
+        words = line
+        labels = []
         while (words := words.lstrip()).startswith(_PREFIX):
             head, *rest = words.split(None, 1)
             words = rest[0] if rest else ""
@@ -142,21 +150,29 @@ def fasttext_records(source: Source) -> Iterator[Record]:
             listed = tuple(dict.fromkeys(labels))
             yield Record(words, None, {"text": words, "label": ", ".join(listed)}, labels=listed)
         elif len(labels) > 1 and source.options.need_label:
-            found, where = f"{len(labels)}: {', '.join(labels[:5])}", f"{source.name}, line {number}"
-            raise DataError(expected="one label", found=found, where=where, fix="keep one label a line")
+            found = f"{len(labels)}: {', '.join(labels[:5])}"
+            where = f"{source.name}, line {number}"
+            raise DataError(
+                expected="one label", found=found, where=where, fix="keep one label a line"
+            )
         elif labels or words:
             label = label_of(labels[0]) if labels else None
             yield Record(words, label, {"text": words, "label": label or ""})
 
 
 def line_records(source: Source) -> Iterator[Record]:
-    """Read one text a line. Every line is a record, an empty one too, so that answers can be lined up."""
+    """Read one text a line. Every line is a record, an empty one too, so that answers can be lined
+    up.
+    """
     if source.options.need_label:
         raise DataError(
-            expected="texts with labels (csv, tsv, jsonl, parquet, fastText lines or a folder per label)",
-            found="plain lines of text", where=source.name,
-            fix=f"give the file the ending of its format, or name it with {spelled('format', 'FORMAT')}",
-        )  # fmt: skip
+            expected="texts with labels (csv, tsv, jsonl, parquet, fastText lines or a "
+            "folder per label)",
+            found="plain lines of text",
+            where=source.name,
+            fix=f"give the file the ending of its format, or name it with "
+            f"{spelled('format', 'FORMAT')}",
+        )
     for line in source.plain_lines():
         yield Record(line, None, {"text": line})
 
@@ -164,10 +180,12 @@ def line_records(source: Source) -> Iterator[Record]:
 def folder_records(source: Source) -> Iterator[Record]:
     """Read the texts of a folder, one in each file, labelled by the folder that it is in.
 
-    If the folder has the folders `train` and `test`, that of `options.part` is read, or else `test`. Where
-    labels are not needed, files directly in the folder are texts without a label.
+    If the folder has the folders `train` and `test`, that of `options.part` is read, or else
+    `test`. Where labels are not needed, files directly in the folder are texts without a label.
     """
-    path, part, need_label = Path(source.path), source.options.part, source.options.need_label
+    path = Path(source.path)
+    part = source.options.part
+    need_label = source.options.need_label
     parts = [name for name in _PARTS if (path / name).is_dir()]
     if len(parts) == 2 or part in parts:
         chosen = part if part in parts else parts[-1]
@@ -177,8 +195,11 @@ def folder_records(source: Source) -> Iterator[Record]:
         entries = sorted(entry for entry in path.iterdir() if _is_visible(entry))
     except OSError as error:
         found = str(error.strerror)
-        raise DataError(expected="a folder that can be read", found=found, where=str(path)) from error
-    folders, files = [each for each in entries if each.is_dir()], [each for each in entries if each.is_file()]
+        raise DataError(
+            expected="a folder that can be read", found=found, where=str(path)
+        ) from error
+    folders = [each for each in entries if each.is_dir()]
+    files = [each for each in entries if each.is_file()]
     if not folders and (need_label or not files):
         names = listed((entry.name for entry in files), 5) or "nothing"
         expected = "a folder for each label" if need_label else "files of text"
@@ -190,12 +211,15 @@ def folder_records(source: Source) -> Iterator[Record]:
         if folder.name == "unsup" and need_label:
             source.add_note("left out the folder 'unsup', which has no labels")
             continue
-        for file in sorted(entry for entry in folder.rglob("*") if entry.is_file() and _is_visible(entry)):
+        for file in sorted(
+            entry for entry in folder.rglob("*") if entry.is_file() and _is_visible(entry)
+        ):
             yield _file_record(file, source.notes, folder.name)
 
 
 def _file_record(file: Path, notes: list[str], label: str | None = None) -> Record:
-    # An empty file is one empty record, not an error: there may be thousands of good ones beside it.
+    # An empty file is one empty record, not an error: there may be thousands of good ones beside
+    # it.
     text = ""
     if file.stat().st_size:
         with open_text(file, notes=notes) as source:
@@ -214,9 +238,11 @@ def _is_json(source: Source) -> bool:
 
 
 def _is_table(source: Source) -> bool:
-    """Whether a source without the ending of a table is one: by its header, or by columns that are named.
+    """Whether a source without the ending of a table is one: by its header, or by columns that are
+    named.
 
-    A .txt file is one only by its header, and only where labels are needed: its lines may have commas.
+    A .txt file is one only by its header, and only where labels are needed: its lines may have
+    commas.
     """
     is_text = _ending(source.path) in (".txt", ".text")
     if is_text and not source.options.need_label:
@@ -229,24 +255,35 @@ def _is_table(source: Source) -> bool:
 
 def _is_workbook(source: Source) -> bool:
     # Excel since 2007, and OpenDocument.
-    return source.start.startswith(ZIP) and (b"xl/" in source.start or b"opendocument.sp" in source.start)
+    return source.start.startswith(ZIP) and (
+        b"xl/" in source.start or b"opendocument.sp" in source.start
+    )
 
 
 _SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _TABLE = (
     Format("folder", folder_records, lambda source: source.is_folder),
-    Format("parquet", parquet_records, lambda source: source.start.startswith(PARQUET), (".parquet", ".pq")),
+    Format(
+        "parquet",
+        parquet_records,
+        lambda source: source.start.startswith(PARQUET),
+        (".parquet", ".pq"),
+    ),
     Format("excel", workbook_records, _is_workbook, _SHEETS),
     Format(
-        "fasttext", fasttext_records, lambda source: source.first_line.lstrip().startswith(_PREFIX),
+        "fasttext",
+        fasttext_records,
+        lambda source: source.first_line.lstrip().startswith(_PREFIX),
         (".ft", ".fasttext"),
     ),
     Format("jsonl", json_records, _is_json, (".jsonl", ".ndjson")),
     Format("json", json_records, lambda _: False, (".json",)),
-    Format("tsv", lambda source: csv_records(source, prefer="\t"), lambda _: False, (".tsv", ".tab")),
+    Format(
+        "tsv", lambda source: csv_records(source, prefer="\t"), lambda _: False, (".tsv", ".tab")
+    ),
     Format("csv", csv_records, _is_table, (".csv",)),
     Format("text", line_records, lambda _: True),
-)  # fmt: skip
+)
 
 FORMATS: dict[str, Format] = {each.name: each for each in _TABLE}
 """The formats by name, in the order in which they are recognised."""
@@ -271,7 +308,9 @@ def format_of(source: Source) -> Format:
 
 
 def read_source(source: Source) -> Iterator[Record]:
-    """Read the records of a source, in the format that was asked for or recognised, and close it."""
+    """Read the records of a source, in the format that was asked for or recognised, and close
+    it.
+    """
     asked = source.options.format
     with source:
         yield from (format_of(source) if asked is None else format_named(asked)).read(source)

@@ -1,8 +1,9 @@
-"""Tables with types: Parquet, pandas, polars, Arrow, Hugging Face datasets, columns and records in Python.
+"""Tables with types: Parquet, pandas, polars, Arrow, Hugging Face datasets, columns and records in
+Python.
 
-An object in Python is recognised by its attributes; its library is not imported. Parquet, and whatever else
-offers the Arrow PyCapsule interface (`__arrow_c_stream__`: DuckDB, Ibis and others), is read through polars:
-PyArrow and TensorFlow in one process hang on Apple silicon.
+An object in Python is recognised by its attributes; its library is not imported. Parquet, and
+whatever else offers the Arrow PyCapsule interface (`__arrow_c_stream__`: DuckDB, Ibis and others),
+is read through polars: PyArrow and TensorFlow in one process hang on Apple silicon.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from foretell.data.columns import Columns, choose_columns
-from foretell.data.records import ReadOptions, Record, is_missing, is_nested, label_of, text_of, values_of
+from foretell.data.records import (
+    ReadOptions,
+    Record,
+    is_missing,
+    is_nested,
+    label_of,
+    text_of,
+    values_of,
+)
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.machine import require
@@ -40,7 +49,9 @@ def parquet_records(source: Source) -> Iterator[Record]:
     A label of a Hugging Face ClassLabel is its name; -1, which stands for none there, is None.
     """
     require(("polars",), "Parquet", "train")
-    return _records(_parquet(source.file(), source.name), source.options, source.notes, source.short)
+    return _records(
+        _parquet(source.file(), source.name), source.options, source.notes, source.short
+    )
 
 
 def frame_records(source: object, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
@@ -53,7 +64,9 @@ def _records(frame: Frame, options: ReadOptions, notes: list[str], short: str) -
     """Read the records of a table, which is called `short` in notes."""
     names = frame.columns
     if len(set(names)) != len(names):
-        raise DataError(expected="columns with different names", found=", ".join(names), where=frame.name)
+        raise DataError(
+            expected="columns with different names", found=", ".join(names), where=frame.name
+        )
     sample = list(itertools.islice(frame.rows, _SAMPLE_ROWS))
     cells = [[text_of(value) for value in row] for row in sample]
     columns = choose_columns(names, cells, options, frame.name)
@@ -73,15 +86,21 @@ def has_columns(source: object) -> bool:
 
 
 def open_frame(source: Any) -> Frame:
-    """Open a table for which `has_columns` is true; what is not of pandas or polars becomes one of polars."""
+    """Open a table for which `has_columns` is true; what is not of pandas or polars becomes one of
+    polars.
+    """
     name = type(source).__name__
     if _is_dataset(source):
         return _dataset(source)
     if isinstance(source, Mapping):
         _check_columns(source)
-        return Frame(name, list(map(str, source)), zip(*map(values_of, source.values()), strict=True))
+        return Frame(
+            name, list(map(str, source)), zip(*map(values_of, source.values()), strict=True)
+        )
     if hasattr(type(source), "itertuples"):
-        return Frame(name, list(map(str, source.columns)), source.itertuples(index=False, name=None))
+        return Frame(
+            name, list(map(str, source.columns)), source.itertuples(index=False, name=None)
+        )
     if not hasattr(source, "iter_rows"):
         require(("polars",), "an Arrow table", "train")
         import polars as pl
@@ -92,9 +111,14 @@ def open_frame(source: Any) -> Frame:
 
 def _check_columns(table: Mapping[object, object]) -> None:
     tables = [name for name, c in table.items() if has_columns(c) and not isinstance(c, Mapping)]
-    columns = [c for c in table.values() if isinstance(c, Sized) and not isinstance(c, str | bytes | Mapping)]
+    columns = [
+        c
+        for c in table.values()
+        if isinstance(c, Sized) and not isinstance(c, str | bytes | Mapping)
+    ]
     if tables or len(columns) < len(table) or len(set(map(len, columns))) != 1:
-        expected, found = "a dictionary of columns of one length, each a list or an array", f"{table!r:.80}"
+        expected = "a dictionary of columns of one length, each a list or an array"
+        found = f"{table!r:.80}"
         fix = f"give one of its tables: data[{tables[0]!r}]" if tables else ""
         raise DataError(expected=expected, found=found, fix=fix)
 
@@ -104,13 +128,17 @@ def _is_dataset(source: object) -> bool:
 
 
 def _dataset(dataset: Any) -> Frame:
-    """Open a Hugging Face Dataset or IterableDataset, whatever the format that it was set to return."""
+    """Open a Hugging Face Dataset or IterableDataset, whatever the format that it was set to
+    return.
+    """
     rows: Iterator[Mapping[str, object]] = iter(dataset.with_format(None))
     first = list(itertools.islice(rows, 1))
     columns = list(dataset.column_names or (first[0] if first else ()))
     features = [(dataset.features or {}).get(column) for column in columns]
     # A list of labels has the class label inside.
-    inner = [each[0] if isinstance(each, list) else getattr(each, "feature", each) for each in features]
+    inner = [
+        each[0] if isinstance(each, list) else getattr(each, "feature", each) for each in features
+    ]
     names = [getattr(each, "names", ()) if hasattr(each, "int2str") else () for each in inner]
     all_rows = itertools.chain(first, rows)
     cells = (tuple(map(class_name, map(row.get, columns), names)) for row in all_rows)
@@ -132,7 +160,8 @@ def _parquet(path: Path, where: str) -> Frame:
 
     with _damage_is_typed(where):
         lazy = pl.scan_parquet(path, glob=False)
-        names, classes = lazy.collect_schema().names(), classes_in(pl.read_parquet_metadata(path))
+        names = lazy.collect_schema().names()
+        classes = classes_in(pl.read_parquet_metadata(path))
         batches = iter(lazy.collect_batches(chunk_size=_BATCH, lazy=True))
     of_column = [classes.get(name, ()) for name in names]
 
@@ -143,17 +172,23 @@ def _parquet(path: Path, where: str) -> Frame:
                 cells = [] if batch is None else batch.rows()
             if batch is None:
                 return
-            yield from (tuple(map(class_name, row, of_column)) for row in cells) if classes else cells
+            yield from (
+                (tuple(map(class_name, row, of_column)) for row in cells) if classes else cells
+            )
 
     return Frame(where, names, rows())
 
 
 def classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:
-    """Return the names of the classes of each ClassLabel column, as Hugging Face's `datasets` writes them."""
+    """Return the names of the classes of each ClassLabel column, as Hugging Face's `datasets`
+    writes them.
+    """
     try:
         features = json.loads(metadata["huggingface"])["info"]["features"].items()
         labels = {c: each for c, each in features if isinstance(each, dict)}
-        of_classes = {c: each["names"] for c, each in labels.items() if each.get("_type") == "ClassLabel"}
+        of_classes = {
+            c: each["names"] for c, each in labels.items() if each.get("_type") == "ClassLabel"
+        }
         return {str(column): list(map(str, names)) for column, names in of_classes.items()}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
@@ -161,26 +196,33 @@ def classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:
 
 @contextmanager
 def _damage_is_typed(where: str) -> Iterator[None]:
-    """Raise DataError for what polars raises: its exceptions, Python's, and panics of its Rust code."""
+    """Raise DataError for what polars raises: its exceptions, Python's, and panics of its Rust
+    code.
+    """
     try:
         yield
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        found, fix = f"a damaged one ({reason:.80})", "copy or write it again"
-        raise DataError(expected="a whole Parquet file", found=found, where=where, fix=fix) from error
+        found = f"a damaged one ({reason:.80})"
+        fix = "copy or write it again"
+        raise DataError(
+            expected="a whole Parquet file", found=found, where=where, fix=fix
+        ) from error
 
 
 def sequence_records(source: object, options: ReadOptions) -> Iterator[Record]:
     """Read the records of an iterable of `Record`s, mappings, pairs of text and label, or texts.
 
-    Texts alone are read where no label is needed; a missing one is an empty text. A tuple of two columns
-    holds texts and labels.
+    Texts alone are read where no label is needed; a missing one is an empty text. A tuple of two
+    columns holds texts and labels.
     """
     if isinstance(source, tuple) and len(source) == 2 and all(map(_is_column, source)):
         if len(source[0]) != len(source[1]):
-            raise DataError(expected=f"{len(source[0])} labels, one for each text", found=f"{len(source[1])}")
+            raise DataError(
+                expected=f"{len(source[0])} labels, one for each text", found=f"{len(source[1])}"
+            )
         source = zip(*map(values_of, source), strict=True)
     if not isinstance(source, Iterable):
         expected = "a path, a DataFrame, or records one can iterate over"
@@ -193,7 +235,9 @@ def sequence_records(source: object, options: ReadOptions) -> Iterator[Record]:
         elif isinstance(item, Mapping):
             row = {str(key): value for key, value in item.items()}
             if columns is None:
-                columns = choose_columns([*row], [[*map(text_of, row.values())]], options, "the records")
+                columns = choose_columns(
+                    [*row], [[*map(text_of, row.values())]], options, "the records"
+                )
             yield columns.record(row, f"record {number}")
         elif isinstance(item, (tuple, list)) and len(item) == 2 and not any(map(is_nested, item)):
             yield _pair(*item)
@@ -209,5 +253,6 @@ def _is_column(value: object) -> bool:
 
 
 def _pair(text: object, label: object) -> Record:
-    clean, name = text_of(text), label_of(label)
+    clean = text_of(text)
+    name = label_of(label)
     return Record(clean, name, {"text": clean, "label": name or ""})

@@ -30,7 +30,9 @@ class LabelSets:
 
     @classmethod
     def of_lists(cls, lists: Sequence[Sequence[str] | None], names: Sequence[str]) -> LabelSets:
-        """Return the sets of texts whose labels are listed, of all `names`; None: they are unknown."""
+        """Return the sets of texts whose labels are listed, of all `names`; None: they are
+        unknown.
+        """
         place = {name: i for i, name in enumerate(names)}
         values = np.zeros((len(lists), len(names)), np.float32)
         for row, given in zip(values, lists, strict=True):
@@ -44,8 +46,11 @@ class LabelSets:
         return LabelSets(self.names, self.values[np.asarray(places, np.int64)])
 
     def aligned(self, names: Sequence[str]) -> Float32s:
-        """Return the values [text, label] of other labels: those that are not here apply to no text."""
-        place, padded = {name: i for i, name in enumerate(self.names)}, np.pad(self.values, ((0, 0), (0, 1)))
+        """Return the values [text, label] of other labels: those that are not here apply to no
+        text.
+        """
+        place = {name: i for i, name in enumerate(self.names)}
+        padded = np.pad(self.values, ((0, 0), (0, 1)))
         return padded.take(np.array([place.get(name, -1) for name in names], np.int64), axis=1)
 
     def used(self) -> list[str]:
@@ -59,9 +64,11 @@ class LabelSets:
 
 
 def names_in(record: Record, separator: str) -> tuple[str, ...] | None:
-    """Return the labels of a record without repetitions; () where none applies, None where that is unknown.
+    """Return the labels of a record without repetitions; () where none applies, None where that is
+    unknown.
 
-    A list has them as it is; text is divided at the separator. A cell that holds only separators has none.
+    A list has them as it is; text is divided at the separator. A cell that holds only separators
+    has none.
     """
     if record.labels is not None or record.label is None:
         return record.labels
@@ -72,8 +79,9 @@ def names_in(record: Record, separator: str) -> tuple[str, ...] | None:
 def label_rows(y: Any, multi_label: str) -> tuple[Array | list[object], list[object] | None]:
     """Return what was given as labels, as a matrix [text, label] or a list of what each text has.
 
-    That is a label, or a list of labels. A matrix may have names of its columns, which are returned too. One
-    column is a matrix only with a separator `multi_label`, and otherwise a label for each text.
+    That is a label, or a list of labels. A matrix may have names of its columns, which are returned
+    too. One column is a matrix only with a separator `multi_label`, and otherwise a label for each
+    text.
     """
     names = list(y.columns) if hasattr(y, "columns") and hasattr(y, "to_numpy") else None
     found = y if names is None else y.to_numpy()
@@ -89,11 +97,15 @@ def label_rows(y: Any, multi_label: str) -> tuple[Array | list[object], list[obj
     return [each if (own := as_list(each)) is None else own for each in values], None
 
 
-def sets_of(rows: Array | list[object], names: Sequence[object] | None) -> tuple[LabelSets, LabelType]:
-    """Return label sets, with the type of the labels, which are `names` or the numbers of the columns.
+def sets_of(
+    rows: Array | list[object], names: Sequence[object] | None
+) -> tuple[LabelSets, LabelType]:
+    """Return label sets, with the type of the labels, which are `names` or the numbers of the
+    columns.
 
-    `rows` are a matrix [text, label] of 0 and 1 (NaN: unknown), as scikit-learn's `MultiLabelBinarizer` makes
-    it, or lists with its numbers; or a list of labels for each text (None: unknown).
+    `rows` are a matrix [text, label] of 0 and 1 (NaN: unknown), as scikit-learn's
+    `MultiLabelBinarizer` makes it, or lists with its numbers; or a list of labels for each text
+    (None: unknown).
     """
     if isinstance(rows, list) and not _are_numbers(rows, names or ("0", "1")):
         return _of_lists(rows)
@@ -104,7 +116,8 @@ def sets_of(rows: Array | list[object], names: Sequence[object] | None) -> tuple
     except (TypeError, ValueError):
         matrix = np.full((1, 1), 2, np.float32)
     if not (np.isnan(matrix) | (matrix == 0) | (matrix == 1)).all():
-        expected, fix = "a matrix of 0 and 1 (NaN: unknown), a column for each label", "give lists of labels"
+        expected = "a matrix of 0 and 1 (NaN: unknown), a column for each label"
+        fix = "give lists of labels"
         raise DataError(expected=expected, found="other values", where="y", fix=fix)
     columns = range(matrix.shape[1]) if names is None else names
     if len(set(columns)) != matrix.shape[1]:
@@ -119,18 +132,27 @@ def _are_numbers(rows: list[object], names: Sequence[object]) -> bool:
     if len(lists) < len(rows) or len(set(map(len, lists))) != 1 or len(lists[0]) < 2:
         return False
     are = all(isinstance(x, Real) and (x in (0, 1) or is_missing(x)) for own in lists for x in own)
-    if are and {"0", "1"} <= {*map(label_name, names)} and all(sorted(own) == [0, 1] for own in lists):
-        expected, fix = "a matrix of 0 and 1, or lists of labels", "give np.array(y), or the labels as text"
+    if (
+        are
+        and {"0", "1"} <= {*map(label_name, names)}
+        and all(sorted(own) == [0, 1] for own in lists)
+    ):
+        expected = "a matrix of 0 and 1, or lists of labels"
+        fix = "give np.array(y), or the labels as text"
         raise DataError(expected=expected, found="lists that may be either", where="y", fix=fix)
     return are
 
 
 def _of_lists(rows: list[object]) -> tuple[LabelSets, LabelType]:
-    lists = [[each for each in row if str(each) != ""] if isinstance(row, list) else None for row in rows]
+    lists = [
+        [each for each in row if str(each) != ""] if isinstance(row, list) else None for row in rows
+    ]
     for place, (row, own) in enumerate(zip(rows, lists, strict=True)):
         if not is_missing(row) if own is None else any(map(is_missing, own)):
             found = f"{row!r:.60}"
-            raise DataError(expected="a list of labels for each text", found=found, where=f"y[{place}]")
+            raise DataError(
+                expected="a list of labels for each text", found=found, where=f"y[{place}]"
+            )
     label_type = common_type(type_of(value) for own in lists for value in own or ())
     named = [None if own is None else list(map(label_name, own)) for own in lists]
     names = ordered((name for own in named for name in own or ()), label_type)
@@ -140,16 +162,20 @@ def _of_lists(rows: list[object]) -> tuple[LabelSets, LabelType]:
 def parts_of_groups(
     groups: Sequence[Sequence[int]], values: Float32s, shares: Sequence[float], seed: int
 ) -> Int32s:
-    """Divide texts with several labels into parts, so that each label keeps its share in every part.
+    """Divide texts with several labels into parts, so that each label keeps its share in every
+    part.
 
-    Iterative stratification (Sechidis, Tsoumakas and Vlahavas, 2011, "On the Stratification of Multi-Label
-    Data"): the texts of the rarest label are divided first, and each goes where most texts of that label are
-    still wanted. The places in a group stay together; `values` are [text, label], `shares` of each part.
+    Iterative stratification (Sechidis, Tsoumakas and Vlahavas, 2011, "On the Stratification of
+    Multi-Label Data"): the texts of the rarest label are divided first, and each goes where most
+    texts of that label are still wanted. The places in a group stay together; `values` are [text,
+    label], `shares` of each part.
 
     Returns:
         The part of each text, [text], from 0; -1 for a text of no group.
     """
-    of_group = np.stack([np.nansum(values[list(group)], axis=0) for group in groups])  # [group, label]
+    of_group = np.stack(
+        [np.nansum(values[list(group)], axis=0) for group in groups]
+    )  # [group, label]
     sizes = np.array([len(group) for group in groups], np.float64)
     wanted = np.outer(shares, of_group.sum(axis=0))  # [part, label]
     room = np.array(shares) * sizes.sum()  # [part]

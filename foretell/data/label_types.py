@@ -1,7 +1,9 @@
-"""The type of a model's labels: names are text, and each stands for a value of the type that the data had.
+"""The type of a model's labels: names are text, and each stands for a value of the type that the
+data had.
 
-A model directory stores names and the type. `classes_`, answers in Python and JSON have the values, in the
-order of their type: 9 comes before 10. Labels from CSV and spreadsheets, and dates, are text.
+A model directory stores names and the type. `classes_`, answers in Python and JSON have the values,
+in the order of their type: 9 comes before 10. Labels from CSV and spreadsheets, and dates, are
+text.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ _DTYPES: dict[LabelType, str] = {"integer": "int64", "number": "float64", "boole
 
 
 def type_of(value: object) -> LabelType:
-    """Return the type of one label, as a record or an array has it. A whole float counts as an integer."""
+    """Return the type of one label, as a record or an array has it. A whole float counts as an
+    integer.
+    """
     if isinstance(value, bool | np.bool_):
         return "boolean"
     if isinstance(value, int | np.integer):
@@ -55,7 +59,9 @@ def dtype_type(values: Array) -> LabelType:
 
 
 def values_of_names(names: Sequence[str], label_type: LabelType) -> list[Label]:
-    """Return the values that names stand for, as Python's types; raise ValueError for one of another type."""
+    """Return the values that names stand for, as Python's types; raise ValueError for one of
+    another type.
+    """
     if label_type == "text":
         return list(names)
     if label_type == "boolean":

@@ -1,9 +1,10 @@
 """Named data sets: downloaded from their publishers, verified by hash, and cached.
 
-`imdb` is the Large Movie Review Dataset (Maas et al., 2011, "Learning Word Vectors for Sentiment Analysis"):
-25,000 training, 25,000 test and 50,000 unlabelled reviews. It comes from, in this order: the cache; the
-archive in the folder that the environment's FORETELL_DATA names; its publisher. Since the archive exists in
-more than one packing, its reviews are checked rather than its bytes.
+`imdb` is the Large Movie Review Dataset (Maas et al., 2011, "Learning Word Vectors for Sentiment
+Analysis"): 25,000 training, 25,000 test and 50,000 unlabelled reviews. It comes from, in this
+order: the cache; the archive in the folder that the environment's FORETELL_DATA names; its
+publisher. Since the archive exists in more than one packing, its reviews are checked rather than
+its bytes.
 """
 
 from __future__ import annotations
@@ -45,16 +46,19 @@ def sample(name: str) -> Path:
 
 
 def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> list[Record]:
-    """Return one part of the movie reviews, verified, in order of their paths, labelled "neg" or "pos".
+    """Return one part of the movie reviews, verified, in order of their paths, labelled "neg" or
+    "pos".
 
     The first call reads the archive, which takes seconds; later calls read the cache.
 
     Args:
         part: "train" (25,000), "test" (25,000) or "unsup" (50,000 whose label is "unsup").
-        notes: a list to which a note is added on where the reviews came from, if not from the cache.
+        notes: a list to which a note is added on where the reviews came from, if not from the
+            cache.
 
     Raises:
-        DataError: no cache, no local archive and no network; or reviews that are not the published ones.
+        DataError: no cache, no local archive and no network; or reviews that are not the published
+            ones.
     """
     content = _cached(part)
     if content is None:
@@ -65,7 +69,9 @@ def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> list[Record]:
                 _write_whole(_cache_file(each), zlib.compress(found, 1))
         content = contents[part]
     items = content.decode("utf-8").split("\0")
-    reviews = ((path.split("/", 2)[1], text) for path, text in zip(items[0:-1:2], items[1::2], strict=True))
+    reviews = (
+        (path.split("/", 2)[1], text) for path, text in zip(items[0:-1:2], items[1::2], strict=True)
+    )
     return [Record(text, label, {"text": text, "label": label}) for label, text in reviews]
 
 
@@ -93,7 +99,8 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
-    """Return the parts from the archive in the folder FORETELL_DATA, or from the publisher's, verified.
+    """Return the parts from the archive in the folder FORETELL_DATA, or from the publisher's,
+    verified.
 
     Each part is "path NUL text NUL" over its reviews, in order of their paths.
     """
@@ -108,11 +115,15 @@ def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
     fix = f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE} from {IMDB_URL}"
     try:
         with (
-            Path(where).open("rb") if is_local else urllib.request.urlopen(where, timeout=60) as stream,
+            Path(where).open("rb")
+            if is_local
+            else urllib.request.urlopen(where, timeout=60) as stream,
             tarfile.open(fileobj=stream, mode="r|gz") as members,
         ):
             for member in members:
-                if (found := _REVIEW.fullmatch(member.name)) and (file := members.extractfile(member)):
+                if (found := _REVIEW.fullmatch(member.name)) and (
+                    file := members.extractfile(member)
+                ):
                     part = cast("ImdbPart", found[3] if found[3] == "unsup" else found[2])
                     reviews[part][found[1]] = file.read()
     except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
@@ -120,9 +131,13 @@ def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
         raise DataError(expected=expected, found=f"{error}", where=where, fix=fix) from error
     contents = dict[ImdbPart, bytes]()
     for part, texts in reviews.items():
-        content = b"".join(b"%s\0%s\0" % (name.encode(), text) for name, text in sorted(texts.items()))
+        content = b"".join(
+            b"%s\0%s\0" % (name.encode(), text) for name, text in sorted(texts.items())
+        )
         if (digest := hashlib.sha256(content).hexdigest()) != IMDB_PART_SHA256[part]:
             what = f"{len(texts):,} reviews of {part} whose SHA-256 is {digest[:12]}…"
-            raise DataError(expected="the 100,000 published reviews", found=what, where=where, fix=fix)
+            raise DataError(
+                expected="the 100,000 published reviews", found=what, where=where, fix=fix
+            )
         contents[part] = content
     return contents

@@ -24,10 +24,11 @@ class Record:
     Attributes:
         text: the text; empty where the source had none.
         label: its label; None where the source had none, an empty one or NaN.
-        fields: every column of the record by name, including the text and the label; values are of the types
-            that the source has for them.
+        fields: every column of the record by name, including the text and the label; values are of
+            the types that the source has for them.
         label_type: the type of the label in the source; "text" where the source has no types.
-        labels: its labels, where texts may have several and the source lists them; None: it does not.
+        labels: its labels, where texts may have several and the source lists them; None: it does
+            not.
     """
 
     text: str
@@ -55,10 +56,12 @@ class ReadOptions:
 
     Attributes:
         text, label: the names of the columns; None: chosen where it is clear.
-        format: the name of a format of `foretell.data.formats`; None: by the name's ending or the content.
+        format: the name of a format of `foretell.data.formats`; None: by the name's ending or the
+            content.
         need_label: whether a source without labels is an error.
         part: the part of a source that is divided into parts; None: the source's own choice.
-        multi_label: what separates the labels of a text; "": a text has one, and a list of them is an error.
+        multi_label: what separates the labels of a text; "": a text has one, and a list of them is
+            an error.
         header_row: the row of a table that has the names of the columns, from 1; None: it is found.
         sheet: the sheet of a workbook; None: the first with records.
     """
@@ -98,7 +101,11 @@ def as_list(value: object) -> list[object] | None:
     """Return a list, a tuple, a set, an array or a Series as a list; None: it is a single value."""
     if isinstance(value, (list, tuple, set, frozenset)):
         return list(value)
-    return list(value.tolist()) if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist") else None
+    return (
+        list(value.tolist())
+        if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist")
+        else None
+    )
 
 
 def is_nested(value: object) -> bool:
@@ -109,7 +116,9 @@ def is_nested(value: object) -> bool:
 
 
 def values_of(column: Iterable[object]) -> Iterable[object]:
-    """Return the values of a column; of an Arrow array or a Series as Python objects, not its scalars."""
+    """Return the values of a column; of an Arrow array or a Series as Python objects, not its
+    scalars.
+    """
     for name in ("to_pylist", "to_list"):
         if hasattr(column, name):
             return list(getattr(column, name)())
@@ -117,7 +126,9 @@ def values_of(column: Iterable[object]) -> Iterable[object]:
 
 
 def text_of(value: object) -> str:
-    """Return a value as text: "" where it is missing, half surrogate pairs (from JSON) as U+FFFD."""
+    """Return a value as text: "" where it is missing, half surrogate pairs (from JSON) as
+    U+FFFD.
+    """
     # Most values are strings, and this runs for every cell.
     if type(value) is not str and is_missing(value):
         return ""

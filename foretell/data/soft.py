@@ -36,8 +36,10 @@ class Answering:
         sha256: what a resumed training must find again.
         label_type: the type of the values that the labels stand for.
         texts: those that it has answered; NaN is its answer to others. Empty: it answers all.
-        is_estimator: whether it is one of scikit-learn's estimators, which may know labels by heart.
-        refitted: of texts, their labels and other texts, a copy's answers [text, label] to the others.
+        is_estimator: whether it is one of scikit-learn's estimators, which may know labels by
+            heart.
+        refitted: of texts, their labels and other texts, a copy's answers [text, label] to the
+            others.
     """
 
     name: str
@@ -56,22 +58,30 @@ def answered(texts: Sequence[str], values: object, labels: Sequence[str], name: 
     Raises:
         DataError: as `checked`; or a text has two different answers.
     """
-    rows, places = checked(values, len(texts), labels, name), dict[bytes, int]()
+    rows = checked(values, len(texts), labels, name)
+    places = dict[bytes, int]()
     for place, text in enumerate(texts):
         first = places.setdefault(text_key(text), place)
         if first != place and not np.allclose(rows[first], rows[place], atol=_TOLERANCE):
             found = f"two different ones for '{text:.40}' (texts {first + 1:,} and {place + 1:,})"
             fix = "keep one of them, or their mean"
             raise DataError(expected="one answer for each text", found=found, where=name, fix=fix)
-    digest = hashlib.sha256(rows.tobytes() + b"".join(places) + "\n".join(labels).encode()).hexdigest()
+    digest = hashlib.sha256(
+        rows.tobytes() + b"".join(places) + "\n".join(labels).encode()
+    ).hexdigest()
     table = np.concatenate([rows, np.full((1, len(labels)), np.nan, np.float32)])
     return Answering(
-        name, list(labels), lambda some: table[[places.get(text_key(text), -1) for text in some]], digest,
+        name,
+        list(labels),
+        lambda some: table[[places.get(text_key(text), -1) for text in some]],
+        digest,
         texts=tuple(texts[i] for i in places.values()),
-    )  # fmt: skip
+    )
 
 
-def checked(values: object, n_texts: int, labels: Sequence[str], where: str, first: int = 0) -> Float32s:
+def checked(
+    values: object, n_texts: int, labels: Sequence[str], where: str, first: int = 0
+) -> Float32s:
     """Return probabilities as float32 [text, label], each row with a sum of exactly 1.
 
     `where` and `first`, the source and the place of the first text, are for errors.
@@ -80,15 +90,18 @@ def checked(values: object, n_texts: int, labels: Sequence[str], where: str, fir
         DataError: another shape; negative or no numbers; a row that does not sum to 1.
     """
     try:
-        found, what = np.asarray(values, np.float64), ""
+        found = np.asarray(values, np.float64)
+        what = ""
     except (TypeError, ValueError):
-        found, what = np.zeros(0), f"{values!r:.60}"
+        found = np.zeros(0)
+        what = f"{values!r:.60}"
     if found.shape != (n_texts, len(labels)):
         raise DataError(
             expected=f"probabilities [text, label] of the shape {(n_texts, len(labels))}",
-            found=what or f"the shape {found.shape}", where=where,
+            found=what or f"the shape {found.shape}",
+            where=where,
             fix=f"give a row for each text, with columns in the order {listed(labels)}",
-        )  # fmt: skip
+        )
     sums = found.sum(axis=1)
     for is_wrong, what in (
         (~np.isfinite(sums), "a number that is not finite"),
@@ -96,7 +109,8 @@ def checked(values: object, n_texts: int, labels: Sequence[str], where: str, fir
         (np.abs(sums - 1) > _TOLERANCE, "a sum of {:.3g}"),
     ):
         if is_wrong.any():
-            row, expected = int(np.argmax(is_wrong)), "probabilities from 0 to 1 with a sum of 1"
+            row = int(np.argmax(is_wrong))
+            expected = "probabilities from 0 to 1 with a sum of 1"
             place = f"{where}, text {first + row + 1:,}"
             raise DataError(expected=expected, found=what.format(sums[row]), where=place)
     return np.asarray(found / sums[:, None], np.float32)
@@ -115,14 +129,20 @@ def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = 
     Raises:
         DataError: it cannot be read; as `answered`; other labels.
     """
-    name, texts, given, cells = name_of(source), list[str](), list[str](), array("f")
-    columns, types = None, set[LabelType]()
+    name = name_of(source)
+    texts = list[str]()
+    given = list[str]()
+    cells = array("f")
+    columns = None
+    types = set[LabelType]()
     for number, record in enumerate(iter_records(source, text=text), start=1):
         if not record.text.strip():
             continue
         where = f"{name}, text {number:,}"
         columns = _columns(record, labels, name) if columns is None else columns
-        read = columns or [next((each for each in record.fields if each.casefold() in PROBABILITIES), "")]
+        read = columns or [
+            next((each for each in record.fields if each.casefold() in PROBABILITIES), "")
+        ]
         cells.extend(_number(record.fields.get(column, 1.0), where) for column in read)
         texts.append(record.text)
         given.append(record.label or "")
@@ -134,14 +154,20 @@ def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = 
         raise DataError(expected="texts with a teacher's answers", found="none", where=name)
     if columns:
         return answered(texts, np.array(cells).reshape(-1, len(columns)), columns, name)
-    names, kind = list(labels) or sorted(set(given)), common_type(types)
-    own, place = np.array(cells)[:, None], np.array([names.index(label) for label in given])
-    values = np.where(place[:, None] == np.arange(len(names)), own, (1 - own) / max(1, len(names) - 1))
+    names = list(labels) or sorted(set(given))
+    kind = common_type(types)
+    own = np.array(cells)[:, None]
+    place = np.array([names.index(label) for label in given])
+    values = np.where(
+        place[:, None] == np.arange(len(names)), own, (1 - own) / max(1, len(names) - 1)
+    )
     return replace(answered(texts, values, names, name), label_type=kind)
 
 
 def _columns(record: Record, labels: Sequence[str], name: str) -> list[str]:
-    """Return the columns of the labels' probabilities; empty: there is one column with the label."""
+    """Return the columns of the labels' probabilities; empty: there is one column with the
+    label.
+    """
     columns = [column for column, value in record.fields.items() if value != record.text]
     if labels and set(labels) <= set(columns):
         return list(labels)
@@ -149,7 +175,11 @@ def _columns(record: Record, labels: Sequence[str], name: str) -> list[str]:
         return []
     if not labels and len(columns) > 1:
         return columns
-    found = f"the columns {listed(list(record.fields))}" if record.label is None else f"'{record.label}'"
+    found = (
+        f"the columns {listed(list(record.fields))}"
+        if record.label is None
+        else f"'{record.label}'"
+    )
     expected = f"a column for each label ({listed(labels)}), or one with the label"
     raise DataError(expected=expected, found=found, where=name)
 

@@ -1,4 +1,6 @@
-"""A file, or standard input, as the readers of the formats see it: bytes, lines, and what to read of them."""
+"""A file, or standard input, as the readers of the formats see it: bytes, lines, and what to read
+of them.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ class Source:
 
     @cached_property
     def first_line(self) -> str:
-        """The first line with its line end, up to 64 Ki characters of it; DataError: there is none."""
+        """The first line with its line end, up to 64 Ki characters of it; DataError: there is
+        none.
+        """
         line = self._text.readline(_PEEKED)
         if not line:
             raise DataError(expected="records", found="nothing: it is empty", where=self.name)

@@ -1,4 +1,6 @@
-"""The split of examples into training and validation texts: stratified, seeded, and without leaks."""
+"""The split of examples into training and validation texts: stratified, seeded, and without
+leaks.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,10 @@ class Split:
         unlabelled: the texts without labels, none of them in `train` or `valid`.
         hints: words for each label; None: there are none. The same as `train`: no text has a label.
         notes: what was removed, and what else is worth knowing; one sentence each.
-        taught: how many of the training texts, the last ones, have a teacher's answers. They are never held
-            out.
-        not_measured: the `text_key` of texts whose labels are a model's: no metric is measured on them.
+        taught: how many of the training texts, the last ones, have a teacher's answers. They are
+            never held out.
+        not_measured: the `text_key` of texts whose labels are a model's: no metric is measured on
+            them.
     """
 
     train: Examples
@@ -57,15 +60,21 @@ class Split:
 
 
 def make_split(
-    examples: Examples, *, valid: Examples | None = None, fraction: float, seed: int,
-    unlabelled: Iterable[str] = (), hints: Examples | None = None,
-) -> Split:  # fmt: skip
-    """Split examples into training and validation texts; remove what would leak from one into the other.
+    examples: Examples,
+    *,
+    valid: Examples | None = None,
+    fraction: float,
+    seed: int,
+    unlabelled: Iterable[str] = (),
+    hints: Examples | None = None,
+) -> Split:
+    """Split examples into training and validation texts; remove what would leak from one into the
+    other.
 
-    Two texts are equal where they differ only in case and white space. Without `valid`, each label keeps its
-    share of the validation texts to within one text, equal texts stay together, and a label with one text
-    stays in training. With `valid`, its texts are removed from training. Texts of `unlabelled` that have a
-    label elsewhere are removed.
+    Two texts are equal where they differ only in case and white space. Without `valid`, each label
+    keeps its share of the validation texts to within one text, equal texts stay together, and a
+    label with one text stays in training. With `valid`, its texts are removed from training. Texts
+    of `unlabelled` that have a label elsewhere are removed.
 
     Args:
         examples: texts with labels, in the order that both parts keep.
@@ -85,18 +94,25 @@ def make_split(
             fix = "correct the name of the label, or label a text with it"
             raise DataError(expected=expected, found=listed(unknown), where=hints.name, fix=fix)
         fraction = 0.0 if hints is examples else fraction
-    split, keys = _stratified(examples, fraction, seed) if valid is None else _given(examples, valid)
+    split, keys = (
+        _stratified(examples, fraction, seed) if valid is None else _given(examples, valid)
+    )
     if hints is examples and valid is None:
         hints = split.train
-    given, notes = list(unlabelled), list(split.notes)
+    given = list(unlabelled)
+    notes = list(split.notes)
     kept = tuple(text for text in given if text_key(text) not in keys)
     if removed := len(given) - len(kept):
-        notes.append(f"removed {_texts(removed, 'unlabelled')} also in the training or validation set")
+        notes.append(
+            f"removed {_texts(removed, 'unlabelled')} also in the training or validation set"
+        )
     return replace(split, unlabelled=kept, hints=hints, notes=tuple(notes))
 
 
 def text_key(text: str) -> bytes:
-    """Return a digest of 16 bytes that is the same for texts which differ only in case and white space."""
+    """Return a digest of 16 bytes that is the same for texts which differ only in case and white
+    space.
+    """
     return hashlib.blake2b(plain_text(text), digest_size=16).digest()
 
 
@@ -114,7 +130,9 @@ def places_of_equal(keys: Iterable[bytes]) -> dict[bytes, list[int]]:
 
 
 def write_seen(split: Split, folder: Path) -> None:
-    """Keep 8 bytes of the `text_key` of each training and validation text, at most 131,072, the smallest."""
+    """Keep 8 bytes of the `text_key` of each training and validation text, at most 131,072, the
+    smallest.
+    """
     texts = [*split.train.texts, *(split.valid.texts if split.valid is not None else ())]
     hashes = sorted({text_key(text)[:_HASH_BYTES] for text in texts})
     (folder / SEEN).write_bytes(b"".join(hashes[:MAX_SEEN]))
@@ -130,15 +148,20 @@ def seen_by(model: Path | None, texts: Sequence[str]) -> tuple[list[bool], str]:
         content = file.read(_HASH_BYTES * MAX_SEEN)
     hashes = {content[at : at + _HASH_BYTES] for at in range(0, len(content), _HASH_BYTES)}
     is_seen = [bool(hashes) and text_key(text)[:_HASH_BYTES] in hashes for text in texts]
-    n, least = sum(is_seen), "at least " if len(hashes) == MAX_SEEN else ""
+    n = sum(is_seen)
+    least = "at least " if len(hashes) == MAX_SEEN else ""
     were = "was" if n == 1 else "were"
-    return is_seen, f"{least}{n:,} of the {len(texts):,} texts {were} in the training data" if n else ""
+    return (
+        is_seen,
+        f"{least}{n:,} of the {len(texts):,} texts {were} in the training data" if n else "",
+    )
 
 
 def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, set[bytes]]:
     """Return the split of `examples` into two parts, and the keys of all texts."""
     of_key = places_of_equal(map(text_key, examples.texts))
-    groups, keys = list(of_key.values()), set(of_key)
+    groups = list(of_key.values())
+    keys = set(of_key)
     notes = _notes_on_groups(examples, groups)
     if len(groups) < MIN_TEXTS and len(examples) > MAX_WITHOUT_VALIDATION:
         # A few sentences, repeated.
@@ -147,7 +170,9 @@ def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, 
     if not chosen:
         notes += ["too few texts for a validation set"] if fraction > 0 else []
         return Split(train=examples, valid=None, notes=tuple(notes)), keys
-    train = examples.select((place for place in range(len(examples)) if place not in chosen), examples.name)
+    train = examples.select(
+        (place for place in range(len(examples)) if place not in chosen), examples.name
+    )
     valid = examples.select(sorted(chosen), f"{100 * fraction:g} % of {examples.name}")
     return Split(train=train, valid=valid, notes=tuple(notes)), keys
 
@@ -157,12 +182,17 @@ def _given(examples: Examples, valid: Examples) -> tuple[Split, set[bytes]]:
     valid_keys = set(map(text_key, valid.texts))
     keys = [text_key(text) for text in examples.texts]
     kept = [place for place, key in enumerate(keys) if key not in valid_keys]
-    train, notes = examples, []
+    train = examples
+    notes = []
     if removed := len(examples) - len(kept):
         train = examples.select(kept, examples.name)
-        notes.append(f"removed {_texts(removed, 'training')} also in the validation set ({valid.name})")
+        notes.append(
+            f"removed {_texts(removed, 'training')} also in the validation set ({valid.name})"
+        )
     _check_labels(examples, train, valid)
-    return Split(train=train, valid=valid if len(valid) else None, notes=tuple(notes)), valid_keys.union(keys)
+    return Split(
+        train=train, valid=valid if len(valid) else None, notes=tuple(notes)
+    ), valid_keys.union(keys)
 
 
 def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
@@ -171,22 +201,29 @@ def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
     lost = sorted(set(examples.label_names).difference(labels))
     if not len(train) or lost:
         expected = "training texts of each label that are not in the validation set"
-        found, fix = f"none of {listed(lost)}" if lost else "none", "give a validation set of other texts"
+        found = f"none of {listed(lost)}" if lost else "none"
+        fix = "give a validation set of other texts"
         raise DataError(expected=expected, found=found, where=valid.name, fix=fix)
     used = set(valid.labels) if valid.sets is None else set(valid.sets.used())
     if unknown := sorted(used.difference(labels)):
-        raise DataError(expected=f"the labels {listed(labels)}", found=listed(unknown), where=valid.name)
+        raise DataError(
+            expected=f"the labels {listed(labels)}", found=listed(unknown), where=valid.name
+        )
 
 
 def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[str]:
     # A soft label, as of a replayed text, is several records of one text whose weights are below 1.
     whole = [weight >= 1 for weight in examples.weights or [1.0] * len(examples)]
-    ambiguous = sum(len({examples.labels[place] for place in group if whole[place]}) > 1 for group in groups)
+    ambiguous = sum(
+        len({examples.labels[place] for place in group if whole[place]}) > 1 for group in groups
+    )
     texts = "1 text has" if ambiguous == 1 else f"{ambiguous:,} texts have"
     return [f"{texts} different labels in different records"] if ambiguous else []
 
 
-def _choose_valid(examples: Examples, groups: Sequence[list[int]], fraction: float, seed: int) -> set[int]:
+def _choose_valid(
+    examples: Examples, groups: Sequence[list[int]], fraction: float, seed: int
+) -> set[int]:
     if examples.sets is not None:
         parts = parts_of_groups(groups, examples.sets.values, (1 - fraction, fraction), seed)
         return set(np.flatnonzero(parts == 1).tolist())
@@ -194,10 +231,14 @@ def _choose_valid(examples: Examples, groups: Sequence[list[int]], fraction: flo
     for group in groups:
         counts = Counter(examples.labels[place] for place in group)
         by_label[min(counts, key=lambda label: (-counts[label], label))].append(group)
-    targets = _targets({label: sum(map(len, members)) for label, members in by_label.items()}, fraction)
-    generator, chosen = np.random.default_rng(seed), set[int]()
+    targets = _targets(
+        {label: sum(map(len, members)) for label, members in by_label.items()}, fraction
+    )
+    generator = np.random.default_rng(seed)
+    chosen = set[int]()
     for label in sorted(by_label):
-        order, taken = generator.permutation(len(by_label[label])), list[int]()
+        order = generator.permutation(len(by_label[label]))
+        taken = list[int]()
         # Whole groups; the last one in the random order is left in training.
         for place in order[:-1]:
             group = by_label[label][place]
@@ -205,18 +246,25 @@ def _choose_valid(examples: Examples, groups: Sequence[list[int]], fraction: flo
         chosen.update(taken)
     # Equal texts may have several labels: each label stays in training.
     kept = {label for place, label in enumerate(examples.labels) if place not in chosen}
-    stay = (group for group in groups if not kept.issuperset(examples.labels[place] for place in group))
+    stay = (
+        group for group in groups if not kept.issuperset(examples.labels[place] for place in group)
+    )
     return chosen.difference(*stay)
 
 
 def _targets(sizes: dict[str, int], fraction: float) -> dict[str, int]:
-    """Return how many texts of each label to validate on: largest remainders, so the sum is exact."""
+    """Return how many texts of each label to validate on: largest remainders, so the sum is
+    exact.
+    """
     shares = {label: size * fraction for label, size in sizes.items()}
     targets = {label: math.floor(share + 1e-9) for label, share in shares.items()}
     total = max(1, round(sum(sizes.values()) * fraction))
-    # The larger label first where remainders are equal, so that it does not depend on a label's name alone.
+    # The larger label first where remainders are equal, so that it does not depend on a label's
+    # name alone.
     order = sorted(shares, key=lambda label: (targets[label] - shares[label], -sizes[label], label))
-    for label in [label for label in order if sizes[label] > 1][: max(0, total - sum(targets.values()))]:
+    for label in [label for label in order if sizes[label] > 1][
+        : max(0, total - sum(targets.values()))
+    ]:
         if shares[label] > targets[label]:
             targets[label] += 1
     return targets

@@ -1,4 +1,6 @@
-"""Tables: CSV and TSV with any usual delimiter, spreadsheets, and rows of cells with a header or without."""
+"""Tables: CSV and TSV with any usual delimiter, spreadsheets, and rows of cells with a header or
+without.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ class Dialect:
 
     Attributes:
         delimiter: between two fields.
-        quotes: "double" (a quote inside a field is doubled), "backslash" (doubled or escaped) or "none".
+        quotes: "double" (a quote inside a field is doubled), "backslash" (doubled or escaped) or
+            "none".
     """
 
     delimiter: str
@@ -44,10 +47,12 @@ class Dialect:
     def reader(self, lines: Iterable[str]) -> Any:
         """Return the rows of `lines`; bad quoting raises csv.Error."""
         return csv.reader(
-            lines, delimiter=self.delimiter, strict=True,
+            lines,
+            delimiter=self.delimiter,
+            strict=True,
             escapechar="\\" if self.quotes == "backslash" else None,
             quoting=csv.QUOTE_NONE if self.quotes == "none" else csv.QUOTE_MINIMAL,
-        )  # fmt: skip
+        )
 
 
 def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[list[str]]]:
@@ -62,7 +67,8 @@ def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[
         The dialect, and the rows of `lines` in it.
     """
     order = sorted(DELIMITERS, key=lambda delimiter: delimiter != prefer)
-    best, best_score = (Dialect(prefer, "double"), _parse(Dialect(prefer, "double"), lines, whole)[0]), 0.0
+    best = (Dialect(prefer, "double"), _parse(Dialect(prefer, "double"), lines, whole)[0])
+    best_score = 0.0
     # Of these delimiters only the tab is commonly used without any quoting.
     ways = {"double": order, "backslash": order, "none": ["\t"]}
     if not any('\\"' in line for line in lines):
@@ -70,10 +76,13 @@ def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[
     for quotes, delimiters in ways.items():
         for dialect in (Dialect(delimiter, quotes) for delimiter in delimiters):
             rows, score = _parse(dialect, lines, whole)
-            if quotes == "none" and any(len(c) > 1 and c[0] == c[-1] == '"' for row in rows for c in row):
+            if quotes == "none" and any(
+                len(c) > 1 and c[0] == c[-1] == '"' for row in rows for c in row
+            ):
                 score = 0.0
             if score > best_score:
-                best, best_score = (dialect, rows), score
+                best = (dialect, rows)
+                best_score = score
         # The next way of quoting is tried only where this one gives no regular table.
         if best_score == 1.0:
             break
@@ -81,7 +90,9 @@ def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[
 
 
 def _parse(dialect: Dialect, lines: list[str], whole: bool) -> tuple[list[list[str]], float]:
-    """Return the rows of lines, and the part that is as wide as the first (0: one column, bad quoting)."""
+    """Return the rows of lines, and the part that is as wide as the first (0: one column, bad
+    quoting).
+    """
     rows: list[list[str]] = []
     try:
         rows += (row for row in dialect.reader(lines) if row)
@@ -95,27 +106,35 @@ def _parse(dialect: Dialect, lines: list[str], whole: bool) -> tuple[list[list[s
 
 
 def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
-    """Read the records of a CSV file one by one. Without a header the columns are called "1", "2", …."""
+    """Read the records of a CSV file one by one. Without a header the columns are called "1", "2",
+    ….
+    """
     first = source.options.header_row or 1
     lines = itertools.islice(source.lines(), first - 1, None)
-    sample, size = [], 0
+    sample = []
+    size = 0
     while size < _SAMPLE_CHARACTERS and (line := next(lines, None)) is not None:
         sample.append(line)
         size += len(line)
     head = list(itertools.islice(lines, 1))
     if sample and (named := _SEPARATOR.fullmatch(sample[0])):
-        prefer, first, sample = named[1], first + 1, sample[1:]
+        prefer = named[1]
+        first = first + 1
+        sample = sample[1:]
     dialect, rows = sniff(sample, whole=not head, prefer=prefer)
     if dialect.delimiter not in ",\t":
         source.add_note(f"fields are separated by a {DELIMITERS[dialect.delimiter]}")
     if dialect.quotes != "double":
-        source.add_note("quotes are " + ("plain characters" if dialect.quotes == "none" else "escaped by \\"))
+        source.add_note(
+            "quotes are " + ("plain characters" if dialect.quotes == "none" else "escaped by \\")
+        )
     if rows and len(rows[0]) == 1 and max(map(len, rows)) > 1 and not is_known(rows[0][0]):
         raise DataError(
-            expected="the names of the columns in the first row", found=f"only '{rows[0][0]:.60}'",
+            expected="the names of the columns in the first row",
+            found=f"only '{rows[0][0]:.60}'",
             where=source.name,
             fix=f"if that is a title, name the row of the header with {spelled('header_row', 'N')}",
-        )  # fmt: skip
+        )
     numbered = _csv_rows(dialect, itertools.chain(sample, head, lines), first, source.name)
     fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
     return row_records(numbered, source, "line", fix, rows[:_SAMPLE_ROWS])
@@ -124,7 +143,8 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
 def _csv_rows(dialect: Dialect, lines: Iterator[str], first: int, where: str) -> Iterator[Row]:
     """Return the rows that are not empty, each with the line that it begins on."""
     csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
-    reader, start = dialect.reader(lines), first
+    reader = dialect.reader(lines)
+    start = first
     try:
         for row in reader:
             if row:
@@ -136,8 +156,11 @@ def _csv_rows(dialect: Dialect, lines: Iterator[str], first: int, where: str) ->
             problem = "a quote that is never closed"
         elif "expected after" in problem:
             problem = "text after a closing quote"
-        at, fix = f"{where}, record beginning on line {start}", 'double each quote inside a field ("")'
-        raise DataError(expected="fields quoted as in CSV", found=problem, where=at, fix=fix) from error
+        at = f"{where}, record beginning on line {start}"
+        fix = 'double each quote inside a field ("")'
+        raise DataError(
+            expected="fields quoted as in CSV", found=problem, where=at, fix=fix
+        ) from error
 
 
 def row_records(
@@ -145,12 +168,13 @@ def row_records(
 ) -> Iterator[Record]:
     """Read the records of rows without empty ones; a fourth column called n as another is "n (4)".
 
-    The numbers of the rows count `unit`, and `fix` is the advice for a row of another width. `sample` has the
-    first rows, if they are known.
+    The numbers of the rows count `unit`, and `fix` is the advice for a row of another width.
+    `sample` has the first rows, if they are known.
     """
     if not sample:
         numbered = list(itertools.islice(rows, _SAMPLE_ROWS))
-        rows, sample = itertools.chain(numbered, rows), [cells for _, cells in numbered]
+        rows = itertools.chain(numbered, rows)
+        sample = [cells for _, cells in numbered]
     if not sample:
         raise DataError(expected="records", found="none", where=source.name)
     names, skipped = _header(sample, source.options)
@@ -164,7 +188,9 @@ def row_records(
         for number, row in itertools.islice(rows, skipped, None):
             where = f"{source.name}, {unit} {number}"
             if len(row) != len(names):
-                expected = f"{len(names)} column{'' if len(names) == 1 else 's'} as in the first row"
+                expected = (
+                    f"{len(names)} column{'' if len(names) == 1 else 's'} as in the first row"
+                )
                 raise DataError(expected=expected, found=str(len(row)), where=where, fix=fix)
             yield columns.record(dict(zip(names, row, strict=True)), where)
 
@@ -182,7 +208,11 @@ def _header(rows: Sequence[list[str]], options: ReadOptions) -> tuple[list[str],
     folded = {cell.casefold() for cell in first}
     if options.header_row is not None:
         return first, 1
-    if asked and all(name in numbered for name in asked) and not {n.casefold() for n in asked} <= folded:
+    if (
+        asked
+        and all(name in numbered for name in asked)
+        and not {n.casefold() for n in asked} <= folded
+    ):
         return numbered, 0
     if any(name.casefold() in folded for name in asked) or any(is_known(cell) for cell in first):
         return first, 1
@@ -198,9 +228,9 @@ def _header(rows: Sequence[list[str]], options: ReadOptions) -> tuple[list[str],
 def workbook_records(source: Source) -> Iterator[Record]:
     """Read the records of a sheet of Excel (.xlsx, .xlsm, .xlsb, .xls) or OpenDocument (.ods).
 
-    Of several sheets the first that has records is read, and a note names the others. Hidden sheets, charts,
-    empty rows and a title above the header are left out. The sheet is held in memory: its text, and about 32
-    bytes for each cell of the smallest rectangle around the data.
+    Of several sheets the first that has records is read, and a note names the others. Hidden
+    sheets, charts, empty rows and a title above the header are left out. The sheet is held in
+    memory: its text, and about 32 bytes for each cell of the smallest rectangle around the data.
     """
     require(("python_calamine",), "a spreadsheet", "excel")
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
@@ -208,12 +238,16 @@ def workbook_records(source: Source) -> Iterator[Record]:
     try:
         workbook = CalamineWorkbook.from_path(source.file())
         visible = (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible)
-        names = [each.name for each in workbook.sheets_metadata if (each.typ, each.visible) == visible]
+        names = [
+            each.name for each in workbook.sheets_metadata if (each.typ, each.visible) == visible
+        ]
         if (wanted := source.options.sheet) is not None:
             found = [name for name in names if name.casefold() == wanted.casefold()]
             if not found:
                 listed = ", ".join(names) or "none"
-                raise DataError(expected=f"a sheet named '{wanted}'", found=listed, where=source.name)
+                raise DataError(
+                    expected=f"a sheet named '{wanted}'", found=listed, where=source.name
+                )
             names = found[:1]
         sheets = {name: workbook.get_sheet_by_name(name) for name in names}
         chosen = next((name for name in names if sheets[name].end is not None), "")
@@ -225,14 +259,18 @@ def workbook_records(source: Source) -> Iterator[Record]:
         raise _unreadable(error, source) from error
     if len(names) > 1:
         others = ", ".join(f"'{name}'" for name in names if name != chosen)
-        source.add_note(f"read the sheet '{chosen}', not {others}: choose with {spelled('sheet', 'NAME')}")
+        source.add_note(
+            f"read the sheet '{chosen}', not {others}: choose with {spelled('sheet', 'NAME')}"
+        )
         source.name += f", sheet '{chosen}'"
     cells = ((number, [*map(_cell, row)]) for number, row in enumerate(rows, start=1))
     return row_records(_below_title((row for row in cells if any(row[1])), source), source, "row")
 
 
 def _below_title(rows: Iterator[Row], source: Source) -> Iterator[Row]:
-    """Return the rows from the header on, without the rows of a title above it, which have few cells."""
+    """Return the rows from the header on, without the rows of a title above it, which have few
+    cells.
+    """
     if (header_row := source.options.header_row) is not None:
         return itertools.dropwhile(lambda row: row[0] < header_row, rows)
     first = list(itertools.islice(rows, 2 * _MAX_TITLE_ROWS))
@@ -246,14 +284,18 @@ def _below_title(rows: Iterator[Row], source: Source) -> Iterator[Row]:
 
 
 def _cell(value: object) -> str:
-    """Return a cell as the spreadsheet shows it in its plainest format: a whole number without a fraction."""
+    """Return a cell as the spreadsheet shows it in its plainest format: a whole number without a
+    fraction.
+    """
     return str(int(value)) if isinstance(value, float) and value.is_integer() else text_of(value)
 
 
 def _unreadable(error: BaseException, source: Source) -> DataError:
-    expected, fix = "an Excel workbook or an OpenDocument spreadsheet", "save it again, or as CSV"
+    expected = "an Excel workbook or an OpenDocument spreadsheet"
+    fix = "save it again, or as CSV"
     if (kind := no_text(source.start)) is None:
-        found, fix = "text", "rename it to .csv or .tsv if it is a table"
+        found = "text"
+        fix = "rename it to .csv or .tsv if it is a table"
     else:
         found = f"{kind[0]} that cannot be read as one ({error!s:.60})"
     return DataError(expected=expected, found=found, where=source.name, fix=fix)

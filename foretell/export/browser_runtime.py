@@ -18,7 +18,10 @@ from foretell.artifacts.replacement import replacing, typed
 from foretell.errors import ArtifactError
 
 VERSION = "1.30.0"
-INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+INTEGRITY = (
+    "sha512-"
+    "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+)
 ARCHIVE = f"onnxruntime-web-{VERSION}.tgz"
 FOLDER = "runtime"
 
@@ -32,7 +35,8 @@ _MAX_BYTES = 100 << 20
 def runtime_files(archive: Path | None = None) -> dict[str, bytes]:
     """Return the files of the runtime that a page needs, by their names in the exported folder.
 
-    `archive` is the package as `npm pack` writes it; None: the one in the cache, else from the registry.
+    `archive` is the package as `npm pack` writes it; None: the one in the cache, else from the
+    registry.
     """
     path = cached() if archive is None else archive
     if archive is not None or path.is_file():
@@ -72,7 +76,8 @@ def _download(address: str) -> bytes:
             expected=f"onnxruntime-web {VERSION} from the npm registry",
             found=str(getattr(error, "reason", error)),
             where=address,
-            fix=f"run npm pack onnxruntime-web@{VERSION} on another machine, and give the file as runtime",
+            fix=f"run npm pack onnxruntime-web@{VERSION} on another machine, and give the "
+            f"file as runtime",
         ) from error
 
 
@@ -91,9 +96,12 @@ def _checked(content: bytes, where: str) -> bytes:
 def _unpacked(content: bytes) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as package:
         files = {name: package.extractfile(f"package/dist/{name}") for name in _FILES}
-        content_of = {f"{FOLDER}/{name}": file.read() for name, file in files.items() if file is not None}
+        content_of = {
+            f"{FOLDER}/{name}": file.read() for name, file in files.items() if file is not None
+        }
     content_of[f"{FOLDER}/README.md"] = (
         f"onnxruntime-web {VERSION}, from its npm package ({INTEGRITY}).\n"
-        "Copyright (c) Microsoft Corporation. MIT licence: https://github.com/microsoft/onnxruntime\n"
+        "Copyright (c) Microsoft Corporation. MIT licence: "
+        "https://github.com/microsoft/onnxruntime\n"
     ).encode()
     return content_of

@@ -37,7 +37,8 @@ class Loss:
 
 
 def sample_texts(source: Source) -> list[str]:
-    """Return 200 texts made of the model's own words, unknown and unusual ones, the same in every call.
+    """Return 200 texts made of the model's own words, unknown and unusual ones, the same in every
+    call.
 
     Those of a classifier have up to twice as many words as it reads; a language model's are short.
     """
@@ -56,10 +57,13 @@ def sample_texts(source: Source) -> list[str]:
 
 
 def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
-    """Compare the answers of an exported model with foretell's, and return the largest difference."""
+    """Compare the answers of an exported model with foretell's, and return the largest
+    difference.
+    """
     rows = source.answers(texts)
     copied = np.stack([answer(source.ids(text), source.tfidf_scores(text))[-1] for text in texts])
-    # Not of the words that foretell never predicts. NaN in the copy's answer is not below the tolerance.
+    # Not of the words that foretell never predicts. NaN in the copy's answer is not below the
+    # tolerance.
     difference = float(np.abs(rows - copied)[~np.isnan(rows)].max())
     if not difference <= TOLERANCE:
         raise ArtifactError(
@@ -77,10 +81,13 @@ def labels_loss(source: Source, answer: Answer, data: Examples) -> Loss:
     Where texts may have several labels it is the share of right decisions.
     """
     check_any_known(data.label_names, source.labels, data.name)
-    copied = np.stack([answer(source.ids(text), source.tfidf_scores(text))[-1] for text in data.texts])
+    copied = np.stack(
+        [answer(source.ids(text), source.tfidf_scores(text))[-1] for text in data.texts]
+    )
     both = source.answers(data.texts), copied
     if data.sets is not None:
-        targets, thresholds = data.sets.aligned(source.labels), np.array(source.thresholds, np.float32)
+        targets = data.sets.aligned(source.labels)
+        thresholds = np.array(source.thresholds, np.float32)
         before, after = (label_accuracy(targets, rows >= thresholds) for rows in both)
     else:
         index = {label: i for i, label in enumerate(source.labels)}
@@ -90,7 +97,8 @@ def labels_loss(source: Source, answer: Answer, data: Examples) -> Loss:
 
 
 def words_loss(source: Source, before: Answer, after: Answer, lines: Iterable[str]) -> Loss:
-    """Return how often a language model's most probable word is the next one, in float32 and in 8 bits.
+    """Return how often a language model's most probable word is the next one, in float32 and in 8
+    bits.
 
     About 20,000 words of the lines are used.
     """
@@ -104,12 +112,16 @@ def words_loss(source: Source, before: Answer, after: Answer, lines: Iterable[st
         if count >= MAX_WORDS:
             break
     if not count:
-        raise DataError(expected="text with words of the model's vocabulary", found="none", where="data")
+        raise DataError(
+            expected="text with words of the model's vocabulary", found="none", where="data"
+        )
     return Loss(hits[0] / count, hits[1] / count, count)
 
 
 def _stretches(source: Source, lines: Iterable[str]) -> Iterator[list[int]]:
-    """Yield the ids of each line in stretches of known words that are long enough for one prediction."""
+    """Yield the ids of each line in stretches of known words that are long enough for one
+    prediction.
+    """
     for line in lines:
         ids = source.ids(line)
         for start in range(0, len(ids), _STRETCH):

@@ -1,4 +1,6 @@
-"""The files of an export: model.onnx in float32, 12 or 8 bits, what runs it, and the copy's answers."""
+"""The files of an export: model.onnx in float32, 12 or 8 bits, what runs it, and the copy's
+answers.
+"""
 
 from __future__ import annotations
 
@@ -43,15 +45,21 @@ _MIN_SIZE = 64
 """Smaller weights stay as they are."""
 
 Answer = Callable[[Sequence[int], Float32s | None], Floats]
-"""The probabilities [place, choice] after the ids of a text. A classifier with linear models of TF-IDF values
-also takes their scores, float32 [1, column] (None: zeros). A classifier has one place, a language model one
-for each word after which it can predict; the last is the one after the last word."""
+"""The probabilities [place, choice] after the ids of a text. A classifier with linear models of
+TF-IDF values also takes their scores, float32 [1, column] (None: zeros). A classifier has one
+place, a language model one for each word after which it can predict; the last is the one after the
+last word.
+"""
 
 
 def files_of(source: Source, format: Format, *, int8: bool) -> Files:
-    """Return the files of an export, name to content: model, TF-IDF or Kneser–Ney models, scripts."""
+    """Return the files of an export, name to content: model, TF-IDF or Kneser–Ney models,
+    scripts.
+    """
     scripts = (*_SCRIPTS, *_PAGE) if format == "web" else _SCRIPTS
-    content = {name: files("foretell.export").joinpath("web", name).read_bytes() for name in scripts}
+    content = {
+        name: files("foretell.export").joinpath("web", name).read_bytes() for name in scripts
+    }
     # Node.js reads a .js file as a module only if this file declares it.
     content["package.json"] = b'{"type": "module"}\n'
     content[FILE] = model_bytes(source, int8=int8)
@@ -63,10 +71,11 @@ def files_of(source: Source, format: Format, *, int8: bool) -> Files:
 
 
 def model_bytes(source: Source, *, int8: bool = False) -> bytes:
-    """Return model.onnx: the whole classifier, or the language model with its states as inputs and outputs.
+    """Return model.onnx: the whole classifier, or the language model with its states as inputs and
+    outputs.
 
-    `int8` stores and multiplies the weights of a classifier's network in 8 bits, and stores those of a
-    language model with a state in 12 bits.
+    `int8` stores and multiplies the weights of a classifier's network in 8 bits, and stores those
+    of a language model with a state in 12 bits.
     """
     import onnx
 
@@ -82,10 +91,11 @@ def model_bytes(source: Source, *, int8: bool = False) -> bytes:
 
 
 def _next_words_only(network: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the graph without what only `score` needs, `rows` and `row_logits`, and with `skip` required.
+    """Return the graph without what only `score` needs, `rows` and `row_logits`, and with `skip`
+    required.
 
-    `skip` is the number of first words whose logits are left out. ONNX Runtime for JavaScript has no optional
-    inputs.
+    `skip` is the number of first words whose logits are left out. ONNX Runtime for JavaScript has
+    no optional inputs.
     """
     import onnx
 
@@ -116,16 +126,19 @@ def _in_8_bits(network: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _in_12_bits(network: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the graph with its matrices in 12 bits, of ONNX's standard operators; each row has its scale.
+    """Return the graph with its matrices in 12 bits, of ONNX's standard operators; each row has its
+    scale.
 
-    With 8 bits one of the three most probable words differed at 2 % of the positions of the Penn Treebank,
-    with 12 bits at 0.3 %. ONNX has no numbers of 12 bits, so a weight is 16 · high + low, two of `low` in one
-    byte. A runtime computes the weights once, when it opens the graph.
+    With 8 bits one of the three most probable words differed at 2 % of the positions of the Penn
+    Treebank, with 12 bits at 0.3 %. ONNX has no numbers of 12 bits, so a weight is 16 · high + low,
+    two of `low` in one byte. A runtime computes the weights once, when it opens the graph.
     """
     import onnx
     from onnx.numpy_helper import from_array, to_array
 
-    packed, nodes, arrays = onnx.ModelProto(), [], []
+    packed = onnx.ModelProto()
+    nodes = []
+    arrays = []
     packed.CopyFrom(network)
     given = {each.name for each in network.graph.input}
     del packed.graph.initializer[:]
@@ -152,14 +165,18 @@ def _packed(weights: Float32s) -> dict[str, Array]:
     largest = np.abs(rows).max(axis=1, keepdims=True)
     scale = np.where(largest > 0, largest / _LARGEST, 1).astype(np.float32)
     numbers = np.round(rows / scale).astype(np.int16).ravel()
-    # Rounded down, so that `low` is from 0 to 15; that of the first half stands above that of the second.
-    high, low = numbers >> 4, (numbers & 15).astype(np.uint8)
+    # Rounded down, so that `low` is from 0 to 15; that of the first half stands above that of the
+    # second.
+    high = numbers >> 4
+    low = (numbers & 15).astype(np.uint8)
     first, second = np.split(low, 2)
     return {"high": high.astype(np.int8), "low": first << 4 | second, "scale": scale}
 
 
 def _unpacked(name: str, shape: tuple[int, ...]) -> list[str]:
-    """Return the lines that compute weights of this shape; the output of the last is to be renamed."""
+    """Return the lines that compute weights of this shape; the output of the last is to be
+    renamed.
+    """
     dims = ", ".join(map(str, shape))
     return [
         f"{name}_sixteen = Constant <value = float[1] {{16.0}}> ()",
@@ -190,7 +207,9 @@ def read_back(folder: Path, source: Source) -> Answer:
 
 
 def session_answer(session: Session, source: Source, kneser_ney: KneserNey | None) -> Answer:
-    """Return the function that answers ids by a graph and, of a language model, a Kneser–Ney model."""
+    """Return the function that answers ids by a graph and, of a language model, a Kneser–Ney
+    model.
+    """
     states = {name: np.zeros((1, units), np.float32) for name, units in source.states.items()}
 
     def answer(ids: Sequence[int], tfidf_scores: Float32s | None = None) -> Floats:
@@ -202,13 +221,17 @@ def session_answer(session: Session, source: Source, kneser_ney: KneserNey | Non
             return session.run(["probabilities"], given)[0]
         if source.kind == "windowed":
             # Every window of ids as the article's network reads it: [place, window, 1].
-            windows = np.lib.stride_tricks.sliding_window_view(np.array(ids, np.float32), source.window)
+            windows = np.lib.stride_tricks.sliding_window_view(
+                np.array(ids, np.float32), source.window
+            )
             return softmax(session.run(["logits"], {"ids": windows[:, :, None]})[0])
         inputs: dict[str, Array] = {"ids": np.array([ids], np.int64), "skip": np.zeros(1, np.int64)}
         rows = softmax(session.run(["logits"], inputs | states)[0][0])
         if kneser_ney is not None and (interpolation := source.model.interpolation) is not None:
             for place, row in enumerate(rows):
-                interpolation.distribution(row, *kneser_ney.distribution(np.array(ids[: place + 1])))
+                interpolation.distribution(
+                    row, *kneser_ney.distribution(np.array(ids[: place + 1]))
+                )
         return rows
 
     return answer

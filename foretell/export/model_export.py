@@ -1,4 +1,6 @@
-"""`export_model`: a model directory becomes a folder for another program, checked before it gets its name."""
+"""`export_model`: a model directory becomes a folder for another program, checked before it gets
+its name.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,23 @@ from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.export import browser_runtime, check
 from foretell.export.check import Loss
-from foretell.export.formats import FORMATS, Answer, Files, Format, files_of, read_back, session_answer
+from foretell.export.formats import (
+    FORMATS,
+    Answer,
+    Files,
+    Format,
+    files_of,
+    read_back,
+    session_answer,
+)
 from foretell.export.readme import readme
 from foretell.export.source import Source
 from foretell.machine import require
 from foretell.runtime.session import Session
 
-MODEL, TOKENIZER, README = "model.json", "tokenizer.json", "README.md"
+MODEL = "model.json"
+TOKENIZER = "tokenizer.json"
+README = "README.md"
 FORMAT_VERSION = 1
 _MARK = "foretell_export"
 
@@ -35,7 +47,8 @@ class Exported:
         job: "words" or "labels".
         format: its format.
         size: bytes of all its files.
-        difference: the largest difference from foretell's probabilities on 200 texts; None in 8 bits.
+        difference: the largest difference from foretell's probabilities on 200 texts; None in 8
+            bits.
         loss: the accuracy before and after the conversion to 8 bits; None in float32.
         whole: False if the copy gives the answer of a classifier without its kept teacher.
     """
@@ -67,19 +80,23 @@ def export_model(
     Args:
         model: a model directory, or a model that was read from one.
         out: the folder to write; an older export there is replaced.
-        format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the browser).
+        format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the
+            browser).
         int8: store the weights in 8 bits, those of a language model's network in 12.
-        data: labelled texts for a classifier, lines of text for a language model. In 8 bits the loss of
-            accuracy is measured on them; in float32 a classifier is compared on the first 200.
+        data: labelled texts for a classifier, lines of text for a language model. In 8 bits the
+            loss of accuracy is measured on them; in float32 a classifier is compared on the first
+            200.
         max_loss: in 8 bits: refuse a larger loss of accuracy, 0 to 1.
-        runtime: for "web": the npm package onnxruntime-web as a file; None: from the cache or the registry.
+        runtime: for "web": the npm package onnxruntime-web as a file; None: from the cache or the
+            registry.
 
     Raises:
         UsageError: an unknown format, 8 bits without data, or data for the other job.
         SettingsError: `max_loss` not from 0 to 1.
         MissingExtraError: a package that the format needs is not installed.
-        ArtifactError: the model cannot be trusted, the copy answers differently or loses too much accuracy,
-            `out` holds something else, or the runtime cannot be read or downloaded. Nothing is written then.
+        ArtifactError: the model cannot be trusted, the copy answers differently or loses too much
+            accuracy, `out` holds something else, or the runtime cannot be read or downloaded.
+            Nothing is written then.
     """
     _check_arguments(format, int8=int8, data=data, max_loss=max_loss)
     target = Path(out).resolve()
@@ -118,28 +135,39 @@ def export_model(
 
 def _check_arguments(format: str, *, int8: bool, data: object, max_loss: float) -> None:
     if format not in FORMATS:
-        raise UsageError(expected=f"one of {', '.join(FORMATS)}", found=repr(format), where="format")
+        raise UsageError(
+            expected=f"one of {', '.join(FORMATS)}", found=repr(format), where="format"
+        )
     if int8 and data is None:
-        expected, fix = "data to measure the loss of accuracy in 8 bits", "give labelled texts, or plain text"
-        raise SettingsError(expected=expected, found="none", where="data", fix=f"{fix} for a language model")
+        expected = "data to measure the loss of accuracy in 8 bits"
+        fix = "give labelled texts, or plain text"
+        raise SettingsError(
+            expected=expected, found="none", where="data", fix=f"{fix} for a language model"
+        )
     if not 0 <= max_loss <= 1:
         raise SettingsError(expected="a number from 0 to 1", found=repr(max_loss), where="max_loss")
 
 
 def _check_data(source: Source, data: object) -> None:
     if data is not None and isinstance(data, Examples) != (source.kind == "classifier"):
-        expected, found = "labelled texts for a classifier", "plain text"
+        expected = "labelled texts for a classifier"
+        found = "plain text"
         if isinstance(data, Examples):
-            expected, found = "plain text for a language model", "labelled texts"
+            expected = "plain text for a language model"
+            found = "labelled texts"
         raise UsageError(expected=expected, found=found, where="data")
 
 
-def _checked_loss(source: Source, answer: Answer, data: Examples | Iterable[str], max_loss: float) -> Loss:
+def _checked_loss(
+    source: Source, answer: Answer, data: Examples | Iterable[str], max_loss: float
+) -> Loss:
     if isinstance(data, Examples):
-        loss, unit = check.labels_loss(source, answer, data), "texts"
+        loss = check.labels_loss(source, answer, data)
+        unit = "texts"
     else:
         before = session_answer(Session.of_model(source.model), source, source.model.kneser_ney)
-        loss, unit = check.words_loss(source, before, answer, data), "words"
+        loss = check.words_loss(source, before, answer, data)
+        unit = "words"
     if loss.before - loss.after > max_loss:
         raise ArtifactError(
             expected=f"an accuracy within {max_loss:g} of {loss.before:.4f} in 8 bits",
@@ -157,7 +185,8 @@ def check_free(path: Path) -> None:
     if foreign := sorted(names - _files_of(path)):
         found = f"{foreign[0]}, which is not part of an export"
     if found:
-        expected, fix = "an exported model, or nothing", "choose another folder, or move this one away"
+        expected = "an exported model, or nothing"
+        fix = "choose another folder, or move this one away"
         raise ArtifactError(expected=expected, found=found, where=str(path), fix=fix)
 
 
@@ -166,7 +195,8 @@ def write_export(
 ) -> None:
     """Write files, by names that may contain a folder, and model.json with their sizes and SHA-256.
 
-    They replace an older export once `check`, which is called with their temporary folder, has not raised.
+    They replace an older export once `check`, which is called with their temporary folder, has not
+    raised.
     """
     check_free(target)
     fix = "free some space or choose another place; what was there is unchanged"

@@ -1,4 +1,6 @@
-"""The README of an exported folder: short programs that run the model in it, which the tests run."""
+"""The README of an exported folder: short programs that run the model in it, which the tests
+run.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from foretell.export.formats import Format
 from foretell.export.source import Kind, Source
 
 _RUN: dict[Kind, tuple[str, ...]] = {
-    "classifier": ('probabilities = session.run(["probabilities"], {{"ids": np.array([ids])}})[0][0]',),
+    "classifier": (
+        'probabilities = session.run(["probabilities"], {{"ids": np.array([ids])}})[0][0]',
+    ),
     "stateful": (
         "state = {{name: np.zeros((1, {units}), np.float32) for name in {names}}}",
         'inputs = {{"ids": np.array([ids]), "skip": np.array([len(ids) - 1]), **state}}',
@@ -47,12 +51,14 @@ _PRINT_WORDS = (
     "print(json.dumps([[tokenizer.id_to_token(int(i)), float(probabilities[i])] for i in best]))",
 )
 _TEACHER = (
-    "**This is the model without its kept teacher**, a sentence encoder that no exported format holds. Some "
+    "**This is the model without its kept teacher**, a sentence encoder that no exported "
+    "format holds. Some "
     "texts get another label than by foretell."
 )
 _TFIDF = (
     "`tfidf_scores`, float32 [text, column], is the sum of the scores of the linear models in "
-    "`tfidf.safetensors`, which need the text itself. It may be left out; some texts then get another label."
+    "`tfidf.safetensors`, which need the text itself. It may be left out; some texts "
+    "then get another label."
 )
 _NODE = (
     "After `npm install onnxruntime-web`, as `example.mjs` in this folder, with Node.js:",
@@ -62,7 +68,8 @@ _NODE = (
     "const model = await open(ort, (name) => readFile(new URL(name, import.meta.url)));\n{show}\n",
 )
 _BROWSER = (
-    "In a page beside these files (serve the folder by HTTP, as any static folder; `index.html` is one):",
+    "In a page beside these files (serve the folder by HTTP, as any static folder; "
+    "`index.html` is one):",
     'import {{ openHere }} from "./runtime.js";\n\nconst model = await openHere();\n{show}\n',
 )
 
@@ -79,7 +86,8 @@ def readme(source: Source, format: Format, *, int8: bool) -> bytes:
         f"```python\n{_python_code(source)}```",
         *([_TFIDF] if source.tfidf else []),
         f"## In JavaScript\n\n{_javascript(source, format)}",
-        "`model.json` has the labels, the rules of the tokenizer, and the size and SHA-256 of each file.",
+        "`model.json` has the labels, the rules of the tokenizer, and the size and SHA-256 "
+        "of each file.",
     ]
     return ("\n\n".join(parts) + "\n").encode(errors="replace")
 
@@ -92,7 +100,11 @@ def example(source: Source) -> str:
 
 
 def _about(source: Source, *, int8: bool) -> str:
-    output = "the probability of each label" if source.kind == "classifier" else "the logits of the next word"
+    output = (
+        "the probability of each label"
+        if source.kind == "classifier"
+        else "the logits of the next word"
+    )
     equal = "compared with foretell's when this folder was written"
     if int8:
         bits = 12 if source.kind == "stateful" else 8
@@ -101,7 +113,8 @@ def _about(source: Source, *, int8: bool) -> str:
     if source.model.kneser_ney is None:
         return text
     return (
-        f"{text} The probabilities of the next word are those of network and Kneser–Ney model, interpolated "
+        f"{text} The probabilities of the next word are those of network and Kneser–Ney "
+        f"model, interpolated "
         "as below. The continuous cache is in JavaScript: `model.next(text, 5, { cache: 500 })`."
     )
 
@@ -153,7 +166,9 @@ def _python_ids(source: Source) -> str:
 
 
 def _javascript(source: Source, format: Format) -> str:
-    """Return how to run the JavaScript program, and the program, which prints what the one in Python does."""
+    """Return how to run the JavaScript program, and the program, which prints what the one in
+    Python does.
+    """
     how, program = _NODE if format == "onnx" else _BROWSER
     text = json.dumps(example(source), ensure_ascii=False)
     answer = f"await model.next({text}, 5)"

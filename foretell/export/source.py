@@ -1,4 +1,6 @@
-"""The model that is exported: opened, verified, able to answer, and described for another program."""
+"""The model that is exported: opened, verified, able to answer, and described for another
+program.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,10 @@ from foretell.text import styles
 from foretell.text.tokenizer import Tokenizer
 
 Kind = Literal["classifier", "stateful", "windowed"]
-"""What a copy takes and gives. classifier: the ids of a text to the probability of each label; stateful: ids
-and LSTM states to logits and states; windowed: the article's windows of raw integers to logits."""
+"""What a copy takes and gives. classifier: the ids of a text to the probability of each label;
+stateful: ids and LSTM states to logits and states; windowed: the article's windows of raw integers
+to logits.
+"""
 
 
 _SURROGATES = range(0xD800, 0xE000)
@@ -43,7 +47,9 @@ _SCRIPTS = {
     "joining": styles.JOINING,
     "southeast_asian": styles.SOUTHEAST_ASIAN,
 }
-"""The parts of `foretell.text.styles`: `character` is a pattern, the others are insides of classes."""
+"""The parts of `foretell.text.styles`: `character` is a pattern, the others are insides of
+classes.
+"""
 
 
 class Source:
@@ -56,10 +62,13 @@ class Source:
         model: the verified model, without a kept teacher.
         has_teacher: whether the model keeps a teacher, which no export holds.
         kind: what a copy takes and gives.
-        tfidf: the linear models of TF-IDF values whose scores a copy takes as `tfidf_scores`; (): none.
+        tfidf: the linear models of TF-IDF values whose scores a copy takes as `tfidf_scores`; ():
+            none.
         labels: the labels as text, in the order of the answers; [] for words.
-        thresholds: where texts may have several labels, the probability from which a text gets each; or None.
-        states: the LSTM states of a stateful model, name to number of units, in the order of the layers.
+        thresholds: where texts may have several labels, the probability from which a text gets
+            each; or None.
+        states: the LSTM states of a stateful model, name to number of units, in the order of the
+            layers.
         window: the number of words that a windowed model reads; 0 for the others.
         length: the maximum number of words that a classifier's network reads; 0 for words.
     """
@@ -67,12 +76,15 @@ class Source:
     def __init__(self, model: str | Path | Model) -> None:
         if not isinstance(model, Model):
             model = read_model(local_path(model))
-        ensemble, settings = model.ensemble, model.settings
+        ensemble = model.ensemble
+        settings = model.settings
         self.has_teacher = model.teacher is not None and bool(ensemble.linear)
         self.model = replace(model, teacher=None)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if ensemble.linear else ()
         self.labels = list(model.labels or ())
-        self.thresholds = list(ensemble.thresholds) if isinstance(ensemble, LabelwiseEnsemble) else None
+        self.thresholds = (
+            list(ensemble.thresholds) if isinstance(ensemble, LabelwiseEnsemble) else None
+        )
         self.states: dict[str, int] = {}
         self.window = self.length = 0
         self.kind: Kind = "classifier"
@@ -82,10 +94,14 @@ class Source:
             return
         assert isinstance(settings, WordsSettings)
         if not settings.follows_article:
-            self.kind, layers = "stateful", range(1, settings.layers + 1)
-            self.states = {f"{part}_{layer}": settings.units for layer in layers for part in ("h", "c")}
+            self.kind = "stateful"
+            layers = range(1, settings.layers + 1)
+            self.states = {
+                f"{part}_{layer}": settings.units for layer in layers for part in ("h", "c")
+            }
         else:
-            self.kind, self.window = "windowed", settings.window
+            self.kind = "windowed"
+            self.window = settings.window
 
     def ids(self, text: str) -> list[int]:
         """Return the ids that a copy of the model takes for one line of text."""
@@ -95,7 +111,9 @@ class Source:
         return [end, *ids] if self.model.job == "words" and end is not None else ids
 
     def tfidf_scores(self, text: str) -> Float32s | None:
-        """Return the scores that a copy takes with one text, float32 [1, column]; None if it takes none."""
+        """Return the scores that a copy takes with one text, float32 [1, column]; None if it takes
+        none.
+        """
         if not self.tfidf:
             return None
         ids = [self.model.tokenizer.encode(text)]
@@ -104,9 +122,11 @@ class Source:
         return scores
 
     def answers(self, texts: Sequence[str]) -> Floats:
-        """Return foretell's own answers: the probability of each label or each next word, [text, choice].
+        """Return foretell's own answers: the probability of each label or each next word, [text,
+        choice].
 
-        Those of a classifier are without a kept teacher. Words that foretell never predicts are NaN.
+        Those of a classifier are without a kept teacher. Words that foretell never predicts are
+        NaN.
         """
         if isinstance(self._runtime, LabelsRuntime):
             return self._runtime.predict_proba(texts)
@@ -119,7 +139,8 @@ class Source:
 
     def description(self, format: str, *, int8: bool) -> dict[str, object]:
         """Return the content of model.json about the model."""
-        model, cache = self.model, self.model.cache or ContinuousCache()
+        model = self.model
+        cache = self.model.cache or ContinuousCache()
         classes = values_of_names(self.labels, model.label_type)
         return {
             "foretell": model.written_by,
@@ -142,14 +163,16 @@ class Source:
 
 
 def token_rules(tokenizer: Tokenizer) -> dict[str, object]:
-    """Return the rules by which another language splits texts exactly as a tokenizer does, ready for JSON.
+    """Return the rules by which another language splits texts exactly as a tokenizer does, ready
+    for JSON.
 
-    The tokenizer's regular expressions use `\\w` and `\\s`, whose characters depend on an engine's version of
-    Unicode. `letters` and `spaces` list them, as the insides of a character class of JavaScript's regular
-    expressions with the flag u. `scripts` has the other parts of the pattern, and the characters that
-    determine the spaces of a written text; None where the tokenizer does not split by scripts. `first_byte`
-    is the id of the byte 0, after which the other bytes follow; None where the vocabulary is not open.
-    `max_run` is the length of the longest run of letters or signs of "subword".
+    The tokenizer's regular expressions use `\\w` and `\\s`, whose characters depend on an engine's
+    version of Unicode. `letters` and `spaces` list them, as the insides of a character class of
+    JavaScript's regular expressions with the flag u. `scripts` has the other parts of the pattern,
+    and the characters that determine the spaces of a written text; None where the tokenizer does
+    not split by scripts. `first_byte` is the id of the byte 0, after which the other bytes follow;
+    None where the vocabulary is not open. `max_run` is the length of the longest run of letters or
+    signs of "subword".
     """
     return {
         "style": tokenizer.style,
@@ -169,7 +192,9 @@ def token_rules(tokenizer: Tokenizer) -> dict[str, object]:
 
 @functools.cache
 def _class_of(pattern: str) -> str:
-    """Return the characters that a pattern of the tokenizers library matches, as ranges \\u{…}-\\u{…}."""
+    """Return the characters that a pattern of the tokenizers library matches, as ranges
+    \\u{…}-\\u{…}.
+    """
     text = "".join(chr(code) for code in range(sys.maxunicode + 1) if code not in _SURROGATES)
     # "removed" with `invert` keeps what the pattern matches, in the order of the code points.
     runs = pre_tokenizers.Split(Regex(pattern), "removed", invert=True).pre_tokenize_str(text)

@@ -1,15 +1,16 @@
 """One ONNX graph with a classifier's whole answer: ids in, final probabilities out.
 
-The graph in a model directory is the network alone. Around it, as standard operators, comes what the runtime
-computes with NumPy: the choice of the words that the network reads, the linear model over the text's distinct
-n-grams, and the ensemble. Another program then needs the tokenizer and this file only.
+The graph in a model directory is the network alone. Around it, as standard operators, comes what
+the runtime computes with NumPy: the choice of the words that the network reads, the linear model
+over the text's distinct n-grams, and the ensemble. Another program then needs the tokenizer and
+this file only.
 
-The input `ids` is int64 [batch, step]: all words of each text, padded with 0 at the end. A text without words
-is a row of zeros. The output is `probabilities` [batch, label].
+The input `ids` is int64 [batch, step]: all words of each text, padded with 0 at the end. A text
+without words is a row of zeros. The output is `probabilities` [batch, label].
 
-A classifier with linear models of TF-IDF values has one more input: `tfidf_scores`, float32 [batch, column],
-the sum of their scores. They need the text itself, which the graph does not have. The input has a default
-value of zeros, [1, column], so that a program may leave it out.
+A classifier with linear models of TF-IDF values has one more input: `tfidf_scores`, float32 [batch,
+column], the sum of their scores. They need the text itself, which the graph does not have. The
+input has a default value of zeros, [1, column], so that a program may leave it out.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 _OPSET = 17
 _IR_VERSION = 8
 _PREFIX = "network_"
-_INT32, _INT64, _FLOAT, _DOUBLE = 6, 7, 1, 11
+_INT32 = 6
+_INT64 = 7
+_FLOAT = 1
+_DOUBLE = 11
 
 TFIDF_SCORES = "tfidf_scores"
 """The name of the optional input."""
@@ -47,7 +51,8 @@ def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
     import onnx
 
     ensemble = model.ensemble
-    nodes, arrays = [], []
+    nodes = []
+    arrays = []
     inputs = [onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["batch", "step"])]
     opsets = [onnx.helper.make_opsetid("", _OPSET)]
     if ensemble.network:
@@ -58,18 +63,24 @@ def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
     if ensemble.linear:
         assert model.linear is not None
         is_labelwise = isinstance(ensemble, LabelwiseEnsemble)
-        nodes += parsed(_linear(model.linear, has_tfidf=bool(model.tfidf), is_labelwise=is_labelwise))
+        nodes += parsed(
+            _linear(model.linear, has_tfidf=bool(model.tfidf), is_labelwise=is_labelwise)
+        )
         arrays += _linear_arrays(model.linear)
         if model.tfidf:
             n_columns = len(model.linear.bias)
             # The first axis has a name of its own: one row serves a batch of any size.
             axes: list[str | int | None] = ["batch_or_one", n_columns]
-            inputs.append(onnx.helper.make_tensor_value_info(TFIDF_SCORES, onnx.TensorProto.FLOAT, axes))
+            inputs.append(
+                onnx.helper.make_tensor_value_info(TFIDF_SCORES, onnx.TensorProto.FLOAT, axes)
+            )
             zeros = np.zeros((1, n_columns), np.float32)
             arrays.append(onnx.numpy_helper.from_array(zeros, TFIDF_SCORES))
     nodes += parsed(_combined(ensemble))
     shape: list[str | int | None] = ["batch", len(model.labels or ())]
-    probabilities = onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, shape)
+    probabilities = onnx.helper.make_tensor_value_info(
+        "probabilities", onnx.TensorProto.FLOAT, shape
+    )
     graph = onnx.helper.make_graph(nodes, "foretell", inputs, [probabilities], arrays)
     whole = onnx.helper.make_model(
         graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="foretell"
@@ -87,7 +98,9 @@ def parsed(lines: list[str]) -> list[onnx.NodeProto]:
 
 
 def _constants(**each: int | tuple[int, ...] | tuple[float, ...]) -> list[str]:
-    """Return the lines of constants [value] by their names: int64, or double where the values are floats."""
+    """Return the lines of constants [value] by their names: int64, or double where the values are
+    floats.
+    """
     lines = []
     for name, given in each.items():
         values = given if isinstance(given, tuple) else (given,)
@@ -98,10 +111,13 @@ def _constants(**each: int | tuple[int, ...] | tuple[float, ...]) -> list[str]:
 
 
 def _words_read(model: Model) -> list[str]:
-    """Return the lines of the network's inputs: the last words of each text, within its vocabulary."""
+    """Return the lines of the network's inputs: the last words of each text, within its
+    vocabulary.
+    """
     settings = model.settings
     assert isinstance(settings, LabelsSettings)
-    unknown, n_known = model.tokenizer.unknown or 0, network_size(settings, model.tokenizer)
+    unknown = model.tokenizer.unknown or 0
+    n_known = network_size(settings, model.tokenizer)
     lines = [
         *_constants(zero=0, one=1, unknown=unknown, n_known=n_known),
         "is_pad = Equal (ids, zero)",
@@ -169,7 +185,9 @@ def _linear(linear: LinearModel, *, has_tfidf: bool, is_labelwise: bool) -> list
         "l_sum = ReduceSum <keepdims = 0> (l_wide, l_one)",
         "l_sum_and_bias = Add (l_sum, l_bias)",
         f"l_of_ngrams = Cast <to = {_FLOAT}> (l_sum_and_bias)",
-        f"l_score = Add (l_of_ngrams, {TFIDF_SCORES})" if has_tfidf else "l_score = Identity (l_of_ngrams)",
+        f"l_score = Add (l_of_ngrams, {TFIDF_SCORES})"
+        if has_tfidf
+        else "l_score = Identity (l_of_ngrams)",
         f"l_scores = Cast <to = {_DOUBLE}> (l_score)",
     ]
     if is_labelwise:
@@ -226,9 +244,9 @@ _DISTINCT = (
 def _search(n_keys: int) -> list[str]:
     """Return the lines of a binary search for all n-grams at once.
 
-    `l_position` is the number of features with a smaller key; `l_counts` is whether the feature there has the
-    same key. Each step halves a power of two. `l_features` ends with a key that is larger than all others, so
-    that a probe beyond the end does not match.
+    `l_position` is the number of features with a smaller key; `l_counts` is whether the feature
+    there has the same key. Each step halves a power of two. `l_features` ends with a key that is
+    larger than all others, so that a probe beyond the end does not match.
     """
     lines = ["l_position_0 = Sub (l_sorted, l_sorted)"]
     halves = [1 << bit for bit in reversed(range(n_keys.bit_length()))]
@@ -258,7 +276,9 @@ def _linear_arrays(linear: LinearModel) -> list[onnx.TensorProto]:
     arrays = {
         "l_features": np.append(linear.keys, _LAST_KEY),
         # The row after the last feature is the weight of n-grams that are not features.
-        "l_weights": np.vstack([linear.weights, np.zeros_like(linear.weights, shape=(1, len(linear.bias)))]),
+        "l_weights": np.vstack(
+            [linear.weights, np.zeros_like(linear.weights, shape=(1, len(linear.bias)))]
+        ),
         "l_bias": linear.bias.astype(np.float64),
     }
     return [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
@@ -281,11 +301,14 @@ _LOG_ODDS = (
 
 
 def _combined(ensemble: Ensemble | LabelwiseEnsemble) -> list[str]:
-    """Return the lines of `probabilities`, as the two ensembles of `foretell.ngrams` compute them."""
+    """Return the lines of `probabilities`, as the two ensembles of `foretell.ngrams` compute
+    them.
+    """
     if ensemble == NETWORK_ALONE:
         return [f"probabilities = Identity ({_PREFIX}probabilities)"]
     is_labelwise = isinstance(ensemble, LabelwiseEnsemble)
-    lines, parts = _constants(offsets=ensemble.offsets or (0.0,)), ["offsets"]
+    lines = _constants(offsets=ensemble.offsets or (0.0,))
+    parts = ["offsets"]
     if ensemble.network:
         lines.append(f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)")
         lines += _LOG_ODDS if is_labelwise else _LOG

@@ -1,6 +1,8 @@
-"""The Hugging Face Hub: addresses, files of one commit in the cache, data sets, and one line for each error.
+"""The Hugging Face Hub: addresses, files of one commit in the cache, data sets, and one line for
+each error.
 
-huggingface_hub does the work, with its cache, its token and its offline mode; it is imported in functions.
+huggingface_hub does the work, with its cache, its token and its offline mode; it is imported in
+functions.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ _REPOSITORY = re.compile(rf"{_NAME}/{_NAME}")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _FILE = re.compile(rf"{SCHEME}datasets/({_NAME}/[^/@]+)(@[^/]+)?/([^#]+)")
-# config/split/0000.parquet, as the Hub converts; of a very large set only the first part is converted.
+# config/split/0000.parquet, as the Hub converts; of a very large set only the first part is
+# converted.
 _PARQUET = re.compile(r"([^/]+)/(?:partial-)?([^/]+)/\d{4,}\.parquet")
 _A_FILE = f"name one file of a data set: {SCHEME}datasets/OWNER/NAME/FILE"
 
@@ -74,8 +77,9 @@ def parse(text: str) -> Address:
     if not text.startswith(SCHEME) or not is_repository(repository) or (at and not is_revision):
         raise UsageError(
             expected="an address like hf://owner/name or hf://owner/name@revision",
-            found=repr(text[:200]), fix="check the name",
-        )  # fmt: skip
+            found=repr(text[:200]),
+            fix="check the name",
+        )
     return Address(repository, revision) if at else Address(repository)
 
 
@@ -83,17 +87,22 @@ def address_of(path: str | Path | None) -> Address | None:
     """Return the address and commit hash of a folder in the cache; None: it is another one."""
     commit, snapshots, folder = ([*reversed(Path(path or "").parts)] + [""] * 3)[:3]
     repository = folder.removeprefix("models--").replace("--", "/")
-    is_cached = folder.startswith("models--") and snapshots == "snapshots" and _COMMIT.fullmatch(commit)
+    is_cached = (
+        folder.startswith("models--") and snapshots == "snapshots" and _COMMIT.fullmatch(commit)
+    )
     return Address(repository, commit) if is_cached and is_repository(repository) else None
 
 
 def require_hub() -> None:
-    """Check that huggingface_hub is installed, without importing it; raise MissingExtraError if not."""
+    """Check that huggingface_hub is installed, without importing it; raise MissingExtraError if
+    not.
+    """
     require(("huggingface_hub",), "hf:// and foretell push", "hub")
 
 
 def files_of(kind: Kind, address: Address) -> tuple[Address, list[str]]:
-    """Return the address with a commit hash, and the names of all files of that commit, in the cache or not.
+    """Return the address with a commit hash, and the names of all files of that commit, in the
+    cache or not.
 
     Without an answer of the Hub it is the commit of the last download.
     """
@@ -101,15 +110,20 @@ def files_of(kind: Kind, address: Address) -> tuple[Address, list[str]]:
     from huggingface_hub import HfApi, get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
-    api, name = HfApi(library_name=LIBRARY), address.repository
+    api = HfApi(library_name=LIBRARY)
+    name = address.repository
     with asking(str(address)):
         commit = api.resolve_revision(name, repo_type=kind, revision=address.revision).resolved
         # It becomes the name of a folder.
         if not _COMMIT.fullmatch(commit):
             found = repr(commit)[:100]
-            raise HubError(expected="a commit of 40 hexadecimal digits", found=found, where=str(address))
+            raise HubError(
+                expected="a commit of 40 hexadecimal digits", found=found, where=str(address)
+            )
         try:
-            names = [each.path for each in get_cached_repo_tree(name, repo_type=kind, revision=commit)]
+            names = [
+                each.path for each in get_cached_repo_tree(name, repo_type=kind, revision=commit)
+            ]
         except CachedRepoTreeNotFoundError:
             names = api.list_repo_files(name, repo_type=kind, revision=commit)
     return Address(name, commit), sorted(names)
@@ -122,7 +136,9 @@ def download(kind: Kind, address: Address, names: Iterable[str]) -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    name, revision, patterns = address.repository, address.revision, [glob.escape(each) for each in names]
+    name = address.repository
+    revision = address.revision
+    patterns = [glob.escape(each) for each in names]
     with asking(str(address)):
         # It lets no name of a file lead out of this folder.
         folder = snapshot_download(
@@ -134,12 +150,14 @@ def download(kind: Kind, address: Address, names: Iterable[str]) -> Path:
 def data_files(text: str, part: Part | None) -> tuple[str, list[Path]]:
     """Download what the address of a data set names into the cache, unless it is there.
 
-    `hf://owner/name[@revision][#[configuration/]split]` is a split of the Parquet files that the Hub keeps of
-    a data set, whatever its own format; `hf://datasets/owner/name[@revision]/path` is one file of it.
+    `hf://owner/name[@revision][#[configuration/]split]` is a split of the Parquet files that the
+    Hub keeps of a data set, whatever its own format; `hf://datasets/owner/name[@revision]/path` is
+    one file of it.
 
     Args:
         text: the address.
-        part: what the caller needs where the address names no split; None: train, or the only split.
+        part: what the caller needs where the address names no split; None: train, or the only
+            split.
 
     Returns:
         The address with the commit hash and the split, and the files in their order.
@@ -147,14 +165,18 @@ def data_files(text: str, part: Part | None) -> tuple[str, list[Path]]:
     Raises:
         UsageError: not an address.
         MissingExtraError: huggingface_hub is not installed.
-        HubError: the Hub cannot be reached, there is no such repository or revision, or no access to it.
+        HubError: the Hub cannot be reached, there is no such repository or revision, or no access
+            to it.
         DataError: no such file, configuration or split.
     """
     if one := _FILE.fullmatch(text):
         address, names = files_of("dataset", parse(f"{SCHEME}{one[1]}{one[2] or ''}"))
-        shown, chosen = f"{SCHEME}datasets/{address.repository}@{address.revision}/{one[3]}", [one[3]]
+        shown = f"{SCHEME}datasets/{address.repository}@{address.revision}/{one[3]}"
+        chosen = [one[3]]
         if one[3] not in names:
-            raise DataError(expected=f"a file {one[3]}", found=listed(names) or "none", where=str(address))
+            raise DataError(
+                expected=f"a file {one[3]}", found=listed(names) or "none", where=str(address)
+            )
     else:
         body, _, fragment = text.partition("#")
         address = parse(body) if "@" in body else Address(parse(body).repository, CONVERTED)
@@ -165,7 +187,9 @@ def data_files(text: str, part: Part | None) -> tuple[str, list[Path]]:
     return shown, [folder / name for name in chosen]
 
 
-def _split(names: Iterable[str], asked: str, part: Part | None, address: Address) -> tuple[str, list[str]]:
+def _split(
+    names: Iterable[str], asked: str, part: Part | None, address: Address
+) -> tuple[str, list[str]]:
     """Return the configuration and split that are asked for, or needed, and its files."""
     splits: dict[tuple[str, str], list[str]] = {}
     for name in names:
@@ -173,14 +197,18 @@ def _split(names: Iterable[str], asked: str, part: Part | None, address: Address
             splits.setdefault((match[1], match[2]), []).append(name)
     configurations = {configuration for configuration, _ in splits}
     configuration, _, split = asked.rpartition("/")
-    configuration = configuration or (min(configurations) if len(configurations) == 1 else "default")
+    configuration = configuration or (
+        min(configurations) if len(configurations) == 1 else "default"
+    )
     there = [each for of, each in splits if of == configuration]
     split = split or (there[0] if part is None and len(there) == 1 else _SPLITS.get(part, "train"))
     if (configuration, split) not in splits:
         found = [f"{of}/{each}" for of, each in sorted(splits)]
         fix = f"name one: {SCHEME}{address.repository}#{found[0]}" if found else _A_FILE
         expected = f"the split '{configuration}/{split}' in Parquet"
-        raise DataError(expected=expected, found=listed(found) or "none", where=str(address), fix=fix)
+        raise DataError(
+            expected=expected, found=listed(found) or "none", where=str(address), fix=fix
+        )
     return f"{configuration}/{split}", splits[configuration, split]
 
 
@@ -199,7 +227,9 @@ def asking(where: str) -> Iterator[None]:
             yield
     except Exception as error:
         # Where nothing in the cache can replace the answer, the cause says why there was none.
-        replaced = isinstance(error, errors.RevisionResolutionError | errors.LocalEntryNotFoundError)
+        replaced = isinstance(
+            error, errors.RevisionResolutionError | errors.LocalEntryNotFoundError
+        )
         known = _known(error.__cause__ or error if replaced else error, where)
         if known is None:
             raise
@@ -211,16 +241,21 @@ def asking(where: str) -> Iterator[None]:
 
 _KNOWN = {
     "OfflineModeIsEnabled": (
-        "all of it in the cache", "not all", "unset HF_HUB_OFFLINE, or open it once with a connection",
+        "all of it in the cache",
+        "not all",
+        "unset HF_HUB_OFFLINE, or open it once with a connection",
     ),
     "RepositoryNotFoundError": (
-        "a repository", "none, or a private or gated one that no token here can read",
+        "a repository",
+        "none, or a private or gated one that no token here can read",
         f"check the name, ask for access on its page, or {_LOG_IN}",
     ),
     "RevisionNotFoundError": (
-        "a branch, tag or commit of it", "none", f"check what follows the @, or {_A_FILE}",
+        "a branch, tag or commit of it",
+        "none",
+        f"check what follows the @, or {_A_FILE}",
     ),
-}  # fmt: skip
+}
 """Exceptions of huggingface_hub: what was expected, what was found, and the fix."""
 
 
@@ -233,17 +268,23 @@ def _known(error: BaseException, where: str) -> HubError | None:
         text = str(message).replace(token, "***") if token else str(message)
         return " ".join(text.split())[:200]
 
-    known, fix = [_KNOWN[each.__name__] for each in type(error).__mro__ if each.__name__ in _KNOWN], ""
+    known = [_KNOWN[each.__name__] for each in type(error).__mro__ if each.__name__ in _KNOWN]
+    fix = ""
     if known:
         expected, found, fix = known[0]
     elif isinstance(error, errors.HfHubHTTPError):
-        status, message = error.response.status_code, one_line(error.server_message or "no reason given")
-        expected, found = "the Hub to answer", f"HTTP status {status}: {message}"
+        status = error.response.status_code
+        message = one_line(error.server_message or "no reason given")
+        expected = "the Hub to answer"
+        found = f"HTTP status {status}: {message}"
         if status in (401, 403):
-            expected, found, fix = "a token", f"none, or one that lacks permission ({status})", _LOG_IN
+            expected = "a token"
+            found = f"none, or one that lacks permission ({status})"
+            fix = _LOG_IN
     elif type(error).__module__.partition(".")[0] in ("httpx", "httpx2"):
         # Errors of the connection are those of the client's HTTP library.
-        expected, found = f"an answer of the Hub ({constants.ENDPOINT})", type(error).__name__
+        expected = f"an answer of the Hub ({constants.ENDPOINT})"
+        found = type(error).__name__
         fix = "check the connection; what was opened before is in the cache"
     elif isinstance(error, OSError | ValueError | RuntimeError):
         # No space for the cache, a card that the Hub refuses, or a failed upload.

@@ -1,4 +1,6 @@
-"""Models on the Hub: opened as directories in the cache, at one commit, and pushed without training texts."""
+"""Models on the Hub: opened as directories in the cache, at one commit, and pushed without training
+texts.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,22 @@ from foretell.hub.client import Address, is_address
 ON_HUB = (*manifest.FILES, *manifest.PARTS, manifest.MANIFEST)
 """Everything that is pushed or downloaded; run/, with report and log, never is."""
 DISCLOSES = (
-    "the vocabulary, the n-grams and the labels of a model contain words of its training texts, also rare "
+    "the vocabulary, the n-grams and the labels of a model contain words of its training "
+    "texts, also rare "
     "ones such as names; whoever can read the repository can read them"
 )
 """The warning before a push."""
 
 # Files that state an encoder's window and its licence.
-_BESIDE = ("sentence_bert_config.json", "tokenizer_config.json", "config.json", "LICENSE", "LICENSE.txt")
-# What may be text in metrics.json: how a metric was measured, and what else was trained with. Everything else
-# there is a number or the name of a label.
+_BESIDE = (
+    "sentence_bert_config.json",
+    "tokenizer_config.json",
+    "config.json",
+    "LICENSE",
+    "LICENSE.txt",
+)
+# What may be text in metrics.json: how a metric was measured, and what else was trained with.
+# Everything else there is a number or the name of a label.
 _TEXTS = frozenset({"measured_on", "name", "sha256", "licence"})
 _MAX_TEXT = 500
 
@@ -34,9 +43,9 @@ _MAX_TEXT = 500
 def local_path(model: str | Path) -> str | Path:
     """Return the directory of a model: the one in the cache for an address on the Hub.
 
-    What is not in the cache is downloaded: only files with the names of a model directory. The revision
-    becomes a commit hash first. A commit that is in the cache needs no connection. Without one, or with
-    HF_HUB_OFFLINE, a branch is the commit that it was at the last download.
+    What is not in the cache is downloaded: only files with the names of a model directory. The
+    revision becomes a commit hash first. A commit that is in the cache needs no connection. Without
+    one, or with HF_HUB_OFFLINE, a branch is the commit that it was at the last download.
 
     Args:
         model: a model directory, which is returned as it is, or `hf://owner/name[@revision]`.
@@ -44,7 +53,8 @@ def local_path(model: str | Path) -> str | Path:
     Raises:
         UsageError: not an address.
         MissingExtraError: huggingface_hub is not installed.
-        HubError: the Hub cannot be reached, there is no such repository or revision, or no access to it.
+        HubError: the Hub cannot be reached, there is no such repository or revision, or no access
+            to it.
         NotAModelError: the repository holds no foretell model.
     """
     if not is_address(model):
@@ -52,17 +62,19 @@ def local_path(model: str | Path) -> str | Path:
     address, names = client.files_of("model", client.parse(str(model)))
     if manifest.MANIFEST not in names:
         raise NotAModelError(
-            expected="a foretell model", found="a repository that foretell did not write",
-            where=str(address), fix="check the name",
-        )  # fmt: skip
+            expected="a foretell model",
+            found="a repository that foretell did not write",
+            where=str(address),
+            fix="check the name",
+        )
     return client.download("model", address, ON_HUB)
 
 
 def local_encoder(encoder: str | Path) -> str | Path:
     """Return the folder of a sentence encoder: the one in the cache for an address on the Hub.
 
-    Of a repository, such as one of sentence-transformers, the graph, tokenizer.json and the files that state
-    the window and the licence are downloaded.
+    Of a repository, such as one of sentence-transformers, the graph, tokenizer.json and the files
+    that state the window and the licence are downloaded.
 
     Raises:
         UsageError, MissingExtraError: as `local_path`.
@@ -74,18 +86,21 @@ def local_encoder(encoder: str | Path) -> str | Path:
     graph = next((name for name in GRAPHS if name in names), None)
     if graph is None or TOKENIZER not in names:
         raise HubError(
-            expected=f"an encoder with {GRAPHS[1]} and {TOKENIZER}", found="a repository without them",
-            where=str(address), fix="export it to ONNX, and give the folder",
-        )  # fmt: skip
+            expected=f"an encoder with {GRAPHS[1]} and {TOKENIZER}",
+            found="a repository without them",
+            where=str(address),
+            fix="export it to ONNX, and give the folder",
+        )
     return client.download("model", address, (graph, TOKENIZER, *_BESIDE))
 
 
 def push(model: object, repository: str, *, private: bool = True, yes: bool = False) -> str:
-    """Push a model to the Hugging Face Hub; `foretell.load("hf://owner/name")` then opens it anywhere.
+    """Push a model to the Hugging Face Hub; `foretell.load("hf://owner/name")` then opens it
+    anywhere.
 
-    The model is verified first. Pushed are the files that a prediction needs, the metrics without texts, and
-    the model card; run/ with the report stays here. The repository is made where there is none. The token is
-    that of HF_TOKEN, or what `hf auth login` stored.
+    The model is verified first. Pushed are the files that a prediction needs, the metrics without
+    texts, and the model card; run/ with the report stays here. The repository is made where there
+    is none. The token is that of HF_TOKEN, or what `hf auth login` stored.
 
     >>> foretell.push("reviews-model", "ada/reviews", yes=True)  # doctest: +SKIP
     'hf://ada/reviews@5c1b…'
@@ -93,9 +108,10 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
     Args:
         model: a model directory, a `TextClassifier` or a `LanguageModel`.
         repository: "owner/name".
-        private: whether a new repository is private. A public one that exists is refused unless False.
-        yes: agrees that words of the training texts are disclosed to whoever can read the repository: the
-            vocabulary, the n-grams and the labels contain them.
+        private: whether a new repository is private. A public one that exists is refused unless
+            False.
+        yes: agrees that words of the training texts are disclosed to whoever can read the
+            repository: the vocabulary, the n-grams and the labels contain them.
 
     Returns:
         The address of what was pushed, with its commit; `foretell.load` opens it.
@@ -104,24 +120,30 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
         UsageError: `yes` is not given, or no name of a repository.
         MissingExtraError: huggingface_hub is not installed.
         ArtifactError: the model cannot be trusted.
-        HubError: the Hub cannot be reached or refuses; the repository is public, or holds something else.
+        HubError: the Hub cannot be reached or refuses; the repository is public, or holds something
+            else.
     """
     if not client.is_repository(repository):
         found = repr(repository[:200])
-        raise UsageError(expected="the name of a repository, owner/name", found=found, where="REPOSITORY")
+        raise UsageError(
+            expected="the name of a repository, owner/name", found=found, where="REPOSITORY"
+        )
     if not yes:
         fix = f"{DISCLOSES}; agree with yes"
         raise UsageError(expected="agreement to what a push discloses", found="none", fix=fix)
     client.require_hub()
     with tempfile.TemporaryDirectory(prefix="foretell-push-") as temporary:
-        source, folder = Path(temporary) / "model", Path(temporary) / "files"
+        source = Path(temporary) / "model"
+        folder = Path(temporary) / "files"
         if isinstance(model, str | Path):
             source = Path(local_path(model))
         elif hasattr(model, "save"):
             model.save(source)
         else:
             found = type(model).__name__
-            raise UsageError(expected="a model directory, a TextClassifier or a LanguageModel", found=found)
+            raise UsageError(
+                expected="a model directory, a TextClassifier or a LanguageModel", found=found
+            )
         contents = _contents(read_model(source), source, repository)
         folder.mkdir()
         for name, content in contents.items():
@@ -130,34 +152,45 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
 
 
 def _upload(folder: Path, repository: str, *, private: bool) -> Address:
-    """Upload a folder to a repository, which is made where there is none, and return its new commit."""
+    """Upload a folder to a repository, which is made where there is none, and return its new
+    commit.
+    """
     from huggingface_hub import HfApi
 
-    api, where = HfApi(library_name=client.LIBRARY), str(Address(repository))
+    api = HfApi(library_name=client.LIBRARY)
+    where = str(Address(repository))
     with client.asking(where):
         api.create_repo(repository, private=private, exist_ok=True)
         info = api.model_info(repository)
         present = {each.rfilename for each in info.siblings or ()}
         if private and not info.private:
             fix = "--public (private=False) pushes to it all the same"
-            raise HubError(expected="a private repository", found="a public one", where=where, fix=fix)
+            raise HubError(
+                expected="a private repository", found="a public one", where=where, fix=fix
+            )
         if manifest.CONFIG in present and manifest.MANIFEST not in present:
             expected = "a new repository, or one with a foretell model"
-            raise HubError(expected=expected, found="another model", where=where, fix="choose another name")
-        # A part that an older model had would only be dead weight. A push from elsewhere in this moment
-        # would be mixed with this one: the commit must follow the one that was seen.
+            raise HubError(
+                expected=expected, found="another model", where=where, fix="choose another name"
+            )
+        # A part that an older model had would only be dead weight. A push from elsewhere in this
+        # moment would be mixed with this one: the commit must follow the one that was seen.
         commit = api.upload_folder(
-            repo_id=info.id, folder_path=folder, commit_message="Push a foretell model",
-            delete_patterns=list(manifest.PARTS), parent_commit=info.sha,
-        )  # fmt: skip
+            repo_id=info.id,
+            folder_path=folder,
+            commit_message="Push a foretell model",
+            delete_patterns=list(manifest.PARTS),
+            parent_commit=info.sha,
+        )
     return Address(info.id, commit.oid)
 
 
 def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
     """Return the files of a model that are pushed, each verified.
 
-    metrics.json loses the texts of wrong predictions and every other text but how a metric was measured. The
-    manifest is written anew: README.md is not in it, so that the card can be edited on the Hub.
+    metrics.json loses the texts of wrong predictions and every other text but how a metric was
+    measured. The manifest is written anew: README.md is not in it, so that the card can be edited
+    on the Hub.
     """
     contents = {
         name: manifest.read_verified(source, name, entry)
@@ -171,7 +204,11 @@ def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
             return {name: public(item, name) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [public(item, key) for item in value]
-        if isinstance(value, str) and value not in labels and (key not in _TEXTS or len(value) > _MAX_TEXT):
+        if (
+            isinstance(value, str)
+            and value not in labels
+            and (key not in _TEXTS or len(value) > _MAX_TEXT)
+        ):
             return None
         return value
 
@@ -189,7 +226,8 @@ def _card(model: Model, card: str, repository: str) -> str:
     return (
         # The report is not pushed: it has the command, with the names of files.
         f"{card.replace(', curves in `run/report.html`', '').strip()}\n\n"
-        "## From the Hub\n\nAfter `pip install 'foretell[hub]'`, wherever a model directory is accepted:\n\n"
+        "## From the Hub\n\nAfter `pip install 'foretell[hub]'`, wherever a model directory "
+        "is accepted:\n\n"
         f"```sh\nforetell {command.format(repository)}\n```\n\n"
         f'```python\nmodel = foretell.load("hf://{repository}")\n```\n'
     )

@@ -1,4 +1,6 @@
-"""Accuracy, F1, perplexity, log loss, calibration, coverage: NumPy in, plain values out, ready for JSON."""
+"""Accuracy, F1, perplexity, log loss, calibration, coverage: NumPy in, plain values out, ready for
+JSON.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ MAX_CONFUSION = 1_000
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.5)
 MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
 
-# Thresholds are rounded down to this many digits, so that --abstain-below with a threshold from a table has
-# the effect that the table shows.
+# Thresholds are rounded down to this many digits, so that --abstain-below with a threshold from a
+# table has the effect that the table shows.
 _THRESHOLD_DIGITS = 4
 
 # exp of more than this overflows a float.
@@ -35,9 +37,9 @@ def label_metrics(true_ids: Integers, predicted_ids: Integers, names: Sequence[s
         names: the labels.
 
     Returns:
-        `accuracy`, `macro_f1` (mean over the labels that occur, true or predicted), `labels` (precision,
-        recall, f1 and support of each; 0 where undefined) and `confusion` (`names` and `counts` [true,
-        predicted]; with more than `MAX_CONFUSION` labels no counts).
+        `accuracy`, `macro_f1` (mean over the labels that occur, true or predicted), `labels`
+        (precision, recall, f1 and support of each; 0 where undefined) and `confusion` (`names` and
+        `counts` [true, predicted]; with more than `MAX_CONFUSION` labels no counts).
     """
     hits, support, predicted = (
         np.bincount(ids, minlength=len(names))
@@ -55,16 +57,23 @@ def label_metrics(true_ids: Integers, predicted_ids: Integers, names: Sequence[s
     }
 
 
-def by_label(names: Sequence[str], hits: Integers, support: Integers, predicted: Integers) -> Report:
-    """Return `macro_f1` and `labels` of true positives, texts of a label, and texts that got it, [label]."""
-    hit, both = hits.astype(np.float64), support + predicted
+def by_label(
+    names: Sequence[str], hits: Integers, support: Integers, predicted: Integers
+) -> Report:
+    """Return `macro_f1` and `labels` of true positives, texts of a label, and texts that got it,
+    [label].
+    """
+    hit = hits.astype(np.float64)
+    both = support + predicted
     f1 = ratio(2 * hit, both)
     columns = (ratio(hit, predicted), ratio(hit, support), f1, support)
     keys = ("precision", "recall", "f1", "support")
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return {
         "macro_f1": float(f1[both > 0].mean()) if both.any() else 0.0,
-        "labels": {name: dict(zip(keys, row, strict=True)) for name, row in zip(names, rows, strict=True)},
+        "labels": {
+            name: dict(zip(keys, row, strict=True)) for name, row in zip(names, rows, strict=True)
+        },
     }
 
 
@@ -74,10 +83,12 @@ def perplexity_of(logs: Floats) -> float:
 
 
 def bits_per_byte(log_probability: float, n_bytes: float, n_spelled: float = 0) -> float:
-    """Return a language model's bits for each byte of a text, which do not depend on what its tokens are.
+    """Return a language model's bits for each byte of a text, which do not depend on what its
+    tokens are.
 
-    Source: the bits per byte of Gao et al. 2020, "The Pile", section 3.1. `log_probability` is a natural
-    logarithm. The `n_spelled` bytes of unknown words cost 8 bits each: `<unk>` does not determine the word.
+    Source: the bits per byte of Gao et al. 2020, "The Pile", section 3.1. `log_probability` is a
+    natural logarithm. The `n_spelled` bytes of unknown words cost 8 bits each: `<unk>` does not
+    determine the word.
     """
     return (-log_probability / math.log(2) + 8 * n_spelled) / n_bytes
 
@@ -89,15 +100,21 @@ def ratio(above: Float64s, below: Floats | Integers, otherwise: float = 0.0) -> 
 
 
 def mean_accuracy(targets: Integers, scores: Floats) -> float:
-    """Return the fraction of targets [text] whose label has the highest score in rows [text, label]."""
+    """Return the fraction of targets [text] whose label has the highest score in rows [text,
+    label].
+    """
     return float((scores.argmax(axis=1) == targets).mean())
 
 
-def log_loss(true_ids: Integers, probabilities: Floats, min_probability: float = MIN_PROBABILITY) -> float:
-    """Return the mean -log of the probability [text, label] given to the true label [text], in nats.
+def log_loss(
+    true_ids: Integers, probabilities: Floats, min_probability: float = MIN_PROBABILITY
+) -> float:
+    """Return the mean -log of the probability [text, label] given to the true label [text], in
+    nats.
 
-    Probabilities below `min_probability` are raised to it: a float32 probability can round to 0, and one text
-    must not make the mean infinite. Keras clips them at 1e-7 in the loss of a training.
+    Probabilities below `min_probability` are raised to it: a float32 probability can round to 0,
+    and one text must not make the mean infinite. Keras clips them at 1e-7 in the loss of a
+    training.
     """
     given = probabilities[np.arange(len(true_ids)), true_ids].astype(np.float64)
     return float(-np.log(np.clip(given, min_probability, 1.0)).mean())
@@ -106,9 +123,9 @@ def log_loss(true_ids: Integers, probabilities: Floats, min_probability: float =
 def calibration_error(confidence: Floats, correct: Mask) -> float:
     """Return the expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
 
-    Guo et al. 2017, equation 3: 15 equally wide bins of confidence (each open below, closed above), the gap
-    of each weighted by its share of the texts. `confidence` is the probability given to the predicted label,
-    `correct` whether that was right, [text] both.
+    Guo et al. 2017, equation 3: 15 equally wide bins of confidence (each open below, closed above),
+    the gap of each weighted by its share of the texts. `confidence` is the probability given to the
+    predicted label, `correct` whether that was right, [text] both.
     """
     gaps = np.bincount(_bins(confidence), weights=confidence.astype(np.float64) - correct)
     return float(np.abs(gaps).sum() / len(confidence))
@@ -118,12 +135,14 @@ def reliability_bins(confidence: Floats, correct: Mask) -> list[dict[str, float]
     """Compare confidence with accuracy in each of the bins that `calibration_error` is made of.
 
     Returns:
-        For each bin that holds a text, in order: `low` and `high`, its edges; `texts`, how many it holds;
-        `confidence`, the mean of theirs; `accuracy`, the part that is right.
+        For each bin that holds a text, in order: `low` and `high`, its edges; `texts`, how many it
+        holds; `confidence`, the mean of theirs; `accuracy`, the part that is right.
     """
     which = _bins(confidence)
     texts = np.bincount(which)
-    sure, right = (np.bincount(which, weights=each.astype(np.float64)) for each in (confidence, correct))
+    sure, right = (
+        np.bincount(which, weights=each.astype(np.float64)) for each in (confidence, correct)
+    )
     return [
         {
             "low": i / CALIBRATION_BINS,
@@ -142,13 +161,14 @@ def _bins(confidence: Floats) -> Integers:
 
 
 def coverage_curve(confidence: Floats, correct: Mask) -> list[dict[str, float]]:
-    """Return the accuracy of the most probable answers: gain and cost of abstaining below a threshold.
+    """Return the accuracy of the most probable answers: gain and cost of abstaining below a
+    threshold.
 
     Returns:
-        For each fraction of the texts in `COVERAGES`: `threshold`, the probability (rounded down to four
-        digits) at or above which at least that fraction is answered; `coverage`, the fraction that is
-        answered then, larger where probabilities are equal; `accuracy` of the answers. Repeated thresholds
-        are left out. The arguments are those of `calibration_error`.
+        For each fraction of the texts in `COVERAGES`: `threshold`, the probability (rounded down to
+        four digits) at or above which at least that fraction is answered; `coverage`, the fraction
+        that is answered then, larger where probabilities are equal; `accuracy` of the answers.
+        Repeated thresholds are left out. The arguments are those of `calibration_error`.
     """
     falling = -np.sort(-confidence.astype(np.float64))
     rows: list[dict[str, float]] = []
@@ -159,5 +179,7 @@ def coverage_curve(confidence: Floats, correct: Mask) -> list[dict[str, float]]:
             continue
         answered = confidence.astype(np.float64) >= threshold
         accuracy = float(correct[answered].mean())
-        rows.append({"coverage": float(answered.mean()), "threshold": threshold, "accuracy": accuracy})
+        rows.append(
+            {"coverage": float(answered.mean()), "threshold": threshold, "accuracy": accuracy}
+        )
     return rows

@@ -1,12 +1,13 @@
-"""Confidence intervals of metrics by the bootstrap over texts, and tests of two classifiers on the same ones.
+"""Confidence intervals of metrics by the bootstrap over texts, and tests of two classifiers on the
+same ones.
 
-The texts are drawn again with replacement, as many as there are, and every metric is computed of each draw (a
-resample). The interval of a metric is between two quantiles of its values (the percentile bootstrap: Efron
-and Tibshirani 1993, chapter 13).
+The texts are drawn again with replacement, as many as there are, and every metric is computed of
+each draw (a resample). The interval of a metric is between two quantiles of its values (the
+percentile bootstrap: Efron and Tibshirani 1993, chapter 13).
 
-Where every text is right, each resample is all right too, and the interval has no width. It then says nothing
-about the errors that more texts would show: with n texts and none wrong, up to 3 / n of all texts can be
-wrong (the rule of three).
+Where every text is right, each resample is all right too, and the interval has no width. It then
+says nothing about the errors that more texts would show: with n texts and none wrong, up to 3 / n
+of all texts can be wrong (the rule of three).
 """
 
 from __future__ import annotations
@@ -36,11 +37,17 @@ _AT_ONCE = 1 << 21
 
 def method() -> Report:
     """Return how the intervals are made, for the report: `name`, `level`, `resamples`, `seed`."""
-    return {"name": "percentile bootstrap over texts", "level": LEVEL, "resamples": RESAMPLES, "seed": SEED}
+    return {
+        "name": "percentile bootstrap over texts",
+        "level": LEVEL,
+        "resamples": RESAMPLES,
+        "seed": SEED,
+    }
 
 
 def resamples(n_texts: int) -> Iterator[Integers]:
-    """Yield blocks of resamples, each int64 [resample, text]: the places of the texts that were drawn.
+    """Yield blocks of resamples, each int64 [resample, text]: the places of the texts that were
+    drawn.
 
     The same number of texts, at least 1, always gives the same draws.
     """
@@ -51,7 +58,9 @@ def resamples(n_texts: int) -> Iterator[Integers]:
 
 
 def interval(values: Floats) -> Interval | None:
-    """Return the interval of the values of a metric, [resample]; NaN: undefined there; None: in all."""
+    """Return the interval of the values of a metric, [resample]; NaN: undefined there; None: in
+    all.
+    """
     defined = values[~np.isnan(values)]
     if not len(defined):
         return None
@@ -61,7 +70,9 @@ def interval(values: Floats) -> Interval | None:
 
 @dataclass(frozen=True, eq=False)
 class LabelCounts:
-    """Texts of a label that got it, texts of it, and texts that got it; each float64 [resample, label]."""
+    """Texts of a label that got it, texts of it, and texts that got it; each float64 [resample,
+    label].
+    """
 
     hits: Float64s
     support: Float64s
@@ -74,7 +85,8 @@ class LabelCounts:
         from scipy import sparse
 
         n_texts = len(true_ids)
-        every, right = np.ones(n_texts), (true_ids == predicted_ids).astype(np.float64)
+        every = np.ones(n_texts)
+        right = (true_ids == predicted_ids).astype(np.float64)
         parts = [
             sparse.csr_array((given, (np.arange(n_texts), ids)), shape=(n_texts, n_labels))
             for given, ids in ((right, true_ids), (every, true_ids), (every, predicted_ids))
@@ -104,8 +116,8 @@ def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence
     """Return the intervals of what `foretell.metrics.label_metrics` gives, for the same arguments.
 
     Returns:
-        `accuracy`, `macro_f1` and `labels` (precision, recall and f1 of each; None where a metric is
-        undefined in all resamples).
+        `accuracy`, `macro_f1` and `labels` (precision, recall and f1 of each; None where a metric
+        is undefined in all resamples).
     """
     counts = LabelCounts.of(true_ids, predicted_ids, len(names))
     by_label = {
@@ -139,8 +151,9 @@ _MIN_BLOCKS = 10
 def ratio_intervals(parts: Float64s, wholes: Float64s) -> list[Interval | None]:
     """Return the interval of each ratio of sums, of `parts` and `wholes` [block, ratio].
 
-    Blocks of neighbouring texts or words are drawn, since neighbours depend on one another (block bootstrap:
-    Künsch 1989). Of fewer than ten blocks the intervals would be too short, so there is none.
+    Blocks of neighbouring texts or words are drawn, since neighbours depend on one another (block
+    bootstrap: Künsch 1989). Of fewer than ten blocks the intervals would be too short, so there is
+    none.
     """
     if len(parts) < _MIN_BLOCKS:
         return [None] * parts.shape[1]
@@ -149,17 +162,19 @@ def ratio_intervals(parts: Float64s, wholes: Float64s) -> list[Interval | None]:
 
 
 def mcnemar(correct_a: Mask, correct_b: Mask) -> Report:
-    """Return McNemar's exact test of two classifiers that have the same accuracy under the null hypothesis.
+    """Return McNemar's exact test of two classifiers that have the same accuracy under the null
+    hypothesis.
 
-    Only the texts that one of them alone gets right count. Under the null hypothesis each of these is a fair
-    coin (McNemar 1947; exact binomial, two-sided: Dietterich 1998).
+    Only the texts that one of them alone gets right count. Under the null hypothesis each of these
+    is a fair coin (McNemar 1947; exact binomial, two-sided: Dietterich 1998).
 
     Returns:
         `only_a_right` and `only_b_right`, numbers of texts, and `p_value`, 1 where both are 0.
     """
     from scipy.stats import binomtest
 
-    only_a, only_b = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
+    only_a = int((correct_a & ~correct_b).sum())
+    only_b = int((correct_b & ~correct_a).sum())
     p_value = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
     return {"only_a_right": only_a, "only_b_right": only_b, "p_value": p_value}
 
@@ -169,8 +184,8 @@ def differences(
 ) -> dict[str, Report]:
     """Return how much higher the metrics of B are, with intervals of the paired bootstrap.
 
-    Both classifiers are measured on the same resamples of the texts, so that hard texts count for both. Ids
-    are [text]; `metrics` are what `label_metrics` gives of each.
+    Both classifiers are measured on the same resamples of the texts, so that hard texts count for
+    both. Ids are [text]; `metrics` are what `label_metrics` gives of each.
 
     Returns:
         `accuracy` and `macro_f1`, each with `difference` (B minus A) and its `interval`.
@@ -195,7 +210,9 @@ class Estimate:
 
 
 def share_of(hits: int, texts: int) -> Estimate | None:
-    """Return the share `hits` / `texts` with its exact 95 % confidence interval; None: there are no texts."""
+    """Return the share `hits` / `texts` with its exact 95 % confidence interval; None: there are no
+    texts.
+    """
     if not texts:
         return None
     from scipy.stats import binomtest

@@ -29,26 +29,33 @@ def costs_of(given: Mapping[str, float] | str) -> Costs:
         SettingsError: other keys, or a cost that is not a finite number above 0.
     """
     if isinstance(given, str):
-        raise SettingsError(expected='costs, such as {"fp": 5, "fn": 1}', found=repr(given), where="cost")
+        raise SettingsError(
+            expected='costs, such as {"fp": 5, "fn": 1}', found=repr(given), where="cost"
+        )
     kinds = (int, float, np.number)
-    are_costs = all(isinstance(x, kinds) and x is not True and 0 < x < math.inf for x in given.values())
+    are_costs = all(
+        isinstance(x, kinds) and x is not True and 0 < x < math.inf for x in given.values()
+    )
     if set(given) != {"fp", "fn"} or not are_costs:
         found = ", ".join(f"{name}={value!r}" for name, value in given.items()) or "none"
-        raise SettingsError(expected="the costs fp and fn, numbers above 0", found=found, where="cost")
+        raise SettingsError(
+            expected="the costs fp and fn, numbers above 0", found=found, where="cost"
+        )
     return Costs(**given)
 
 
 def cost_report(is_positive: Mask, probability: Array, costs: Costs) -> Report:
     """Choose the threshold with the lowest cost on texts of which the label, [text], is known.
 
-    A text is positive from the threshold on. Of thresholds that cost the same, the one nearest to 0.5 is
-    chosen.
+    A text is positive from the threshold on. Of thresholds that cost the same, the one nearest to
+    0.5 is chosen.
 
     Returns:
-        `costs`; `chosen`, `at_half` and `by_probability` (at 0.5, and at fp / (fp + fn), the threshold that
-        costs least where probabilities are calibrated, Elkan 2001), each with `threshold`, `cost` (the mean
-        cost of a text), `false_positives` and `false_negatives`. The cost of `chosen` is too low as an
-        estimate for new texts, because the threshold was chosen on these texts.
+        `costs`; `chosen`, `at_half` and `by_probability` (at 0.5, and at fp / (fp + fn), the
+        threshold that costs least where probabilities are calibrated, Elkan 2001), each with
+        `threshold`, `cost` (the mean cost of a text), `false_positives` and `false_negatives`. The
+        cost of `chosen` is too low as an estimate for new texts, because the threshold was chosen
+        on these texts.
     """
     probability = probability.astype(np.float64)
     chosen = best_threshold(is_positive, probability, costs)
@@ -70,19 +77,24 @@ def best_threshold(is_positive: Mask, probability: Float64s, costs: Costs) -> fl
     alarms = np.append(np.cumsum(negatives[::-1])[::-1], 0)
     total = costs.fp * alarms + costs.fn * missed
     # From above the level before, exclusive, to the level itself.
-    low, high = np.append(-np.inf, levels), np.append(levels, 1.0)
+    low = np.append(-np.inf, levels)
+    high = np.append(levels, 1.0)
     if levels[-1] >= 1.0:
         # No threshold up to 1 leaves out a probability of 1.
-        total, low, high = total[:-1], low[:-1], high[:-1]
+        total = total[:-1]
+        low = low[:-1]
+        high = high[:-1]
     optimal = np.flatnonzero(total <= total.min() + 1e-9 * max(total.min(), 1.0))
-    low, high = np.maximum(low[optimal], 0.0), high[optimal]
+    low = np.maximum(low[optimal], 0.0)
+    high = high[optimal]
     thresholds = np.where((low < HALF) & (high >= HALF), HALF, (low + high) / 2)
     return float(thresholds[np.abs(thresholds - HALF).argmin()])
 
 
 def _at(threshold: float, is_positive: Mask, probability: Float64s, costs: Costs) -> Report:
     says = probability >= threshold
-    alarms, missed = int((says & ~is_positive).sum()), int((~says & is_positive).sum())
+    alarms = int((says & ~is_positive).sum())
+    missed = int((~says & is_positive).sum())
     return {
         "threshold": threshold,
         "cost": (costs.fp * alarms + costs.fn * missed) / len(is_positive),

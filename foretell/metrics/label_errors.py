@@ -1,11 +1,11 @@
 """Likely label errors from out-of-fold probabilities: confident learning.
 
-Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels". A text
-counts for label k where its probability of k is at least the mean probability of k among the texts that are
-labelled k; where that is so for several labels, for the most probable one. So a label that the model finds
-hard is not suspected as a whole. A text that counts for another label than its own is a likely label error
-(the off-diagonal entries of the paper's confident joint). They are ranked by margin: the probability of the
-other label minus that of the given one.
+Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels". A
+text counts for label k where its probability of k is at least the mean probability of k among the
+texts that are labelled k; where that is so for several labels, for the most probable one. So a
+label that the model finds hard is not suspected as a whole. A text that counts for another label
+than its own is a likely label error (the off-diagonal entries of the paper's confident joint). They
+are ranked by margin: the probability of the other label minus that of the given one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def find_label_errors(given: Integers, probabilities: Array) -> tuple[Integers, 
         probabilities: [text, label], from models that were not fitted to the text.
 
     Returns:
-        The texts, the largest margin first, and the label that each probably has, int64 [suspect] both.
+        The texts, the largest margin first, and the label that each probably has, int64 [suspect]
+        both.
     """
     probabilities = probabilities.astype(np.float64)
     n_labels = probabilities.shape[1]

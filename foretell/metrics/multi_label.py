@@ -1,4 +1,6 @@
-"""Metrics of classifiers whose texts may have several labels. Labels that are unknown (NaN) count nowhere."""
+"""Metrics of classifiers whose texts may have several labels. Labels that are unknown (NaN) count
+nowhere.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,17 @@ from foretell.metrics import MIN_PROBABILITY, Report, by_label, calibration_erro
 from foretell.metrics.bootstrap import LabelCounts, interval, sums
 
 DEFAULT_THRESHOLD = 0.5
-MIN_PREDICTIONS, MIN_POSITIVES = 50, 10
+MIN_PREDICTIONS = 50
+MIN_POSITIVES = 10
 """A threshold is fitted to at least so many predictions, of which so many are positive."""
 
 
 def multi_label_metrics(
-    targets: Array, decided: Array, probabilities: Array, names: Sequence[str], thresholds: Sequence[float]
+    targets: Array,
+    decided: Array,
+    probabilities: Array,
+    names: Sequence[str],
+    thresholds: Sequence[float],
 ) -> Report:
     """Compare decisions [text, label] with the truth.
 
@@ -28,16 +35,23 @@ def multi_label_metrics(
         thresholds: of each label, [label].
 
     Returns:
-        `accuracy`, the share of texts of which every known label is right (subset accuracy); `micro_f1`;
-        `macro_f1`, the mean over the labels that occur, true or predicted; `hamming_loss`, the share of wrong
-        decisions; `log_loss`, the mean binary cross-entropy in nats; `calibration_error` of all decisions;
-        `labels`, for each precision, recall, f1, support, unknown, threshold and log_loss (None: no text).
+        `accuracy`, the share of texts of which every known label is right (subset accuracy);
+        `micro_f1`; `macro_f1`, the mean over the labels that occur, true or predicted;
+        `hamming_loss`, the share of wrong decisions; `log_loss`, the mean binary cross-entropy in
+        nats; `calibration_error` of all decisions; `labels`, for each precision, recall, f1,
+        support, unknown, threshold and log_loss (None: no text).
     """
     known = ~np.isnan(targets)
     true = targets == 1
-    counts = (true & decided & known).sum(axis=0), (true & known).sum(axis=0), (decided & known).sum(axis=0)
-    wrong, losses = (true != decided) & known, _losses(targets, probabilities)
-    confidence, right = np.where(decided, probabilities, 1 - probabilities)[known], ~wrong[known]
+    counts = (
+        (true & decided & known).sum(axis=0),
+        (true & known).sum(axis=0),
+        (decided & known).sum(axis=0),
+    )
+    wrong = (true != decided) & known
+    losses = _losses(targets, probabilities)
+    confidence = np.where(decided, probabilities, 1 - probabilities)[known]
+    right = ~wrong[known]
     of_labels = by_label(names, *counts)
     for place, row in enumerate(of_labels["labels"].values()):
         row["unknown"] = int((~known[:, place]).sum())
@@ -55,7 +69,8 @@ def multi_label_metrics(
 
 
 def multi_label_intervals(targets: Array, decided: Array, names: Sequence[str]) -> Report:
-    """Return the 95 % intervals of `accuracy`, `micro_f1`, `macro_f1`, `hamming_loss` and each label's f1.
+    """Return the 95 % intervals of `accuracy`, `micro_f1`, `macro_f1`, `hamming_loss` and each
+    label's f1.
 
     They are by the bootstrap over texts; see `foretell.metrics.bootstrap`.
     """
@@ -80,21 +95,24 @@ def multi_label_intervals(targets: Array, decided: Array, names: Sequence[str]) 
 def best_thresholds(targets: Array, probabilities: Array) -> tuple[float, ...]:
     """Return the threshold of each label with the highest F1 on these texts, [label].
 
-    It lies midway between two neighbouring probabilities; of equally good ones it is the nearest to 0.5. It
-    is 0.5 with fewer than 50 known texts, or fewer than 10 of them positive.
+    It lies midway between two neighbouring probabilities; of equally good ones it is the nearest to
+    0.5. It is 0.5 with fewer than 50 known texts, or fewer than 10 of them positive.
     """
     return tuple(
-        _best_threshold(targets[:, place], probabilities[:, place]) for place in range(targets.shape[1])
+        _best_threshold(targets[:, place], probabilities[:, place])
+        for place in range(targets.shape[1])
     )
 
 
 def _best_threshold(targets: Array, probabilities: Array) -> float:
     known = ~np.isnan(targets)
-    true, given = targets[known] == 1, probabilities[known].astype(np.float64)
+    true = targets[known] == 1
+    given = probabilities[known].astype(np.float64)
     if len(true) < MIN_PREDICTIONS or true.sum() < MIN_POSITIVES:
         return DEFAULT_THRESHOLD
     order = np.argsort(-given, kind="stable")
-    hits, falling = np.cumsum(true[order]), given[order]
+    hits = np.cumsum(true[order])
+    falling = given[order]
     f1 = 2 * hits / (np.arange(1, len(true) + 1) + true.sum())
     # Between equal probabilities there is no threshold.
     possible = np.append(falling[1:] < falling[:-1], True)
@@ -105,7 +123,9 @@ def _best_threshold(targets: Array, probabilities: Array) -> float:
 
 
 def label_accuracy(targets: Array, decided: Array) -> float:
-    """Return the share of right decisions among the known ones, [text, label]: 1 less the Hamming loss."""
+    """Return the share of right decisions among the known ones, [text, label]: 1 less the Hamming
+    loss.
+    """
     known = ~np.isnan(targets)
     return float((((targets == 1) == decided) & known).sum() / max(known.sum(), 1))
 
@@ -113,18 +133,25 @@ def label_accuracy(targets: Array, decided: Array) -> float:
 def micro_f1(targets: Array, decided: Array) -> float:
     """Return F1 of all labels together."""
     known = ~np.isnan(targets)
-    true, given = (targets == 1) & known, decided & known
+    true = (targets == 1) & known
+    given = decided & known
     return float(2 * (true & given).sum() / max(true.sum() + given.sum(), 1))
 
 
-def mean_log_loss(targets: Array, probabilities: Array, min_probability: float = MIN_PROBABILITY) -> float:
+def mean_log_loss(
+    targets: Array, probabilities: Array, min_probability: float = MIN_PROBABILITY
+) -> float:
     """Return the mean binary cross-entropy of the known labels [text, label], in nats."""
     return _mean(_losses(targets, probabilities, min_probability)[~np.isnan(targets)]) or 0.0
 
 
-def _losses(targets: Array, probabilities: Array, min_probability: float = MIN_PROBABILITY) -> Float64s:
+def _losses(
+    targets: Array, probabilities: Array, min_probability: float = MIN_PROBABILITY
+) -> Float64s:
     given = probabilities.astype(np.float64)
-    losses: Float64s = -np.log(np.clip(np.where(targets == 1, given, 1 - given), min_probability, 1.0))
+    losses: Float64s = -np.log(
+        np.clip(np.where(targets == 1, given, 1 - given), min_probability, 1.0)
+    )
     return losses
 
 

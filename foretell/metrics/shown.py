@@ -59,7 +59,8 @@ _TILES = (
     *("accuracy", "perplexity", "top1_accuracy", "keystrokes_saved", "micro_f1", "macro_f1"),
     *("valid_accuracy", "valid_perplexity", "bits_per_byte", "calibration_error", "valid_loss"),
 )
-# The ends of the keys of metrics that are shown in percent, and of those that have four decimal places.
+# The ends of the keys of metrics that are shown in percent, and of those that have four decimal
+# places.
 _SHARES = ("accuracy", "coverage", "calibration_error", "_saved")
 _FRACTIONS = ("f1", "precision", "recall", "loss")
 # The share of texts with one label above which accuracy shows little.
@@ -85,7 +86,9 @@ def rows_of(metrics: Metrics) -> list[tuple[str, str]]:
 
 
 def tiles_of(metrics: Metrics) -> list[tuple[str, str]]:
-    """Return the three most important metrics, and the time; those of training text say so in their names."""
+    """Return the three most important metrics, and the time; those of training text say so in their
+    names.
+    """
     where = "" if is_of_unseen_texts(metrics) else " on training text"
     keys = [key for key in _TILES if number(metrics.get(key)) is not None][:3]
     rows = [(name_of(key, metrics) + where, str(shown_value(key, metrics[key]))) for key in keys]
@@ -99,7 +102,9 @@ def is_of_unseen_texts(metrics: Metrics) -> bool:
 
 
 def shown_value(key: str, value: object) -> str | None:
-    """Return a metric as text, or None where it is not a single value (a table, a list, a Boolean)."""
+    """Return a metric as text, or None where it is not a single value (a table, a list, a
+    Boolean).
+    """
     if isinstance(value, str):
         return value
     if not isinstance(value, int | float) or isinstance(value, bool):
@@ -119,7 +124,9 @@ def count(value: float) -> str:
 
 
 def number(value: object) -> float | None:
-    """Return `value` where it is a number that can be shown and drawn: not NaN, not beyond ±1e30."""
+    """Return `value` where it is a number that can be shown and drawn: not NaN, not beyond
+    ±1e30.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_VALUE:
         return None
     return float(value)
@@ -141,20 +148,32 @@ def result_of(metrics: Metrics) -> str:
 
 
 def majority_of(metrics: Metrics) -> str:
-    """Return a warning where most texts have one label, or it is as accurate as the model; else ""."""
+    """Return a warning where most texts have one label, or it is as accurate as the model; else
+    "".
+    """
     labels = metrics.get("labels")
     if not isinstance(labels, Mapping) or "micro_f1" in metrics:
         return ""
     support = {str(name): int(row["support"]) for name, row in labels.items()}
-    largest, total = max(support, key=support.__getitem__, default=""), sum(support.values())
-    share, accuracy = support.get(largest, 0) / max(1, total), number(metrics.get("accuracy"))
+    largest = max(support, key=support.__getitem__, default="")
+    total = sum(support.values())
+    share = support.get(largest, 0) / max(1, total)
+    accuracy = number(metrics.get("accuracy"))
     part = percent(share)
-    found = f"{part} of the texts have the label '{largest}', so an accuracy of {part} needs no model"
+    found = (
+        f"{part} of the texts have the label '{largest}', so an accuracy of {part} needs no model"
+    )
     if accuracy is not None and share < 1 and accuracy < share + by_chance(share, total):
         return f"{found}; the accuracy here is not higher by more than chance"
-    return f"{found}: compare the macro metrics and those of each label" if share > _MAJORITY_SHARE else ""
+    return (
+        f"{found}: compare the macro metrics and those of each label"
+        if share > _MAJORITY_SHARE
+        else ""
+    )
 
 
 def by_chance(share: float, texts: float) -> float:
-    """Return by how much chance alone raises a share of so many texts in one of twenty sets (binomial)."""
+    """Return by how much chance alone raises a share of so many texts in one of twenty sets
+    (binomial).
+    """
     return _CHANCE * math.sqrt(share * (1 - share) / max(1, texts))

@@ -39,13 +39,17 @@ def weights_of(model: Network) -> dict[str, Float32s]:
 
 
 def set_weights(model: Network, weights: Mapping[str, Float32s]) -> None:
-    """Set a network's weights to those that `weights_of` returned for a network with the same settings."""
+    """Set a network's weights to those that `weights_of` returned for a network with the same
+    settings.
+    """
     for variable in model.trainable_variables:
         variable.assign(weights[_name(variable)])
 
 
 def _name(variable: keras.Variable | tf.Variable) -> str:
-    """Return `lstm_1/kernel` for Keras's `words/lstm_1/lstm_cell/kernel`, TensorFlow's `lstm_1/kernel:0`."""
+    """Return `lstm_1/kernel` for Keras's `words/lstm_1/lstm_cell/kernel`, TensorFlow's
+    `lstm_1/kernel:0`.
+    """
     path: str = getattr(variable, "path", variable.name).removesuffix(":0")
     parts = [_RENAMED.get(part, part) for part in path.split("/") if part != "lstm_cell"]
     name = "/".join(parts[-2:])

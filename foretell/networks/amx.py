@@ -2,7 +2,8 @@
 
 One instruction multiplies two tiles: up to 16 rows of 32 values with 32 rows of 16 columns.
 
-Instructions and layouts: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.
+Instructions and layouts: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1,
+chapter 18.
 
 Axes: row, inner, column.
 """
@@ -38,8 +39,12 @@ _ROWS = 16
 _GROUP = MIN_COLUMN_TILES
 """Tiles of columns that are multiplied with a tile of rows at a time: a sum in a register each."""
 
-_ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA = 158, 0x1023, 18
-"""Linux gives a process the tile registers on request only (system call arch_prctl, ARCH_REQ_XCOMP_PERM)."""
+_ARCH_PRCTL = 158
+_REQUEST_PERMISSION = 0x1023
+_TILE_DATA = 18
+"""Linux gives a process the tile registers on request only (system call arch_prctl,
+ARCH_REQ_XCOMP_PERM).
+"""
 
 
 @cache
@@ -54,13 +59,18 @@ def available() -> bool:
 
 
 def _instruction(name: str, arguments: str, *registers: int) -> Callable[..., None]:
-    """Return a function of Numba for one instruction, by the name of LLVM's intrinsic, with fixed registers.
+    """Return a function of Numba for one instruction, by the name of LLVM's intrinsic, with fixed
+    registers.
 
-    The arguments after the registers are none, "p" for an address, or "pi" for an address and a stride.
+    The arguments after the registers are none, "p" for an address, or "pi" for an address and a
+    stride.
     """
 
-    def call(context: BaseContext, builder: ir.IRBuilder, _: object, values: Sequence[ir.Value]) -> ir.Value:
-        byte, long = ir.IntType(8), ir.IntType(64)
+    def call(
+        context: BaseContext, builder: ir.IRBuilder, _: object, values: Sequence[ir.Value]
+    ) -> ir.Value:
+        byte = ir.IntType(8)
+        long = ir.IntType(64)
         kinds = [byte.as_pointer() if letter == "p" else long for letter in arguments]
         kind = ir.FunctionType(ir.VoidType(), [byte] * len(registers) + kinds)
         function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.{name}")  # type: ignore[no-untyped-call]
@@ -84,17 +94,22 @@ def _instruction(name: str, arguments: str, *registers: int) -> Callable[..., No
     return intrinsic({"": alone, "p": at, "pi": in_rows}[arguments])  # type: ignore[call-overload, no-any-return]
 
 
-_configure, _release = _instruction("ldtilecfg", "p"), _instruction("tilerelease", "")
+_configure = _instruction("ldtilecfg", "p")
+_release = _instruction("tilerelease", "")
 # Registers 0 to 3 hold sums, 4 a tile of the rows, 5 one of the matrix.
 _zero_0, _zero_1, _zero_2, _zero_3 = (_instruction("tilezero", "", k) for k in range(_GROUP))
 _load_rows, _load_matrix = (_instruction("tileloadd64", "pi", k) for k in (4, 5))
 _add_0, _add_1, _add_2, _add_3 = (_instruction("tdpbf16ps", "", k, 4, 5) for k in range(_GROUP))
-_store_0, _store_1, _store_2, _store_3 = (_instruction("tilestored64", "pi", k) for k in range(_GROUP))
+_store_0, _store_1, _store_2, _store_3 = (
+    _instruction("tilestored64", "pi", k) for k in range(_GROUP)
+)
 
 
 @njit(inline="always", **OPTIONS)
 def _set_up(configuration, height):  # type: ignore[no-untyped-def]
-    """Configure the registers for tiles of so many rows; `configuration` is memory, uint8 [at least 64]."""
+    """Configure the registers for tiles of so many rows; `configuration` is memory, uint8 [at least
+    64].
+    """
     configuration[:ROW_BYTES] = 0
     # The palette is 1; then, for each register, the bytes of a row and the number of rows.
     configuration[0] = 1
@@ -106,10 +121,11 @@ def _set_up(configuration, height):  # type: ignore[no-untyped-def]
 
 @njit(inline="always", **OPTIONS)
 def multiply(rows, tiles, memory, result):  # type: ignore[no-untyped-def]
-    """Write rows [row, inner] times a packed matrix to `result` [row, column], where this is `available`.
+    """Write rows [row, inner] times a packed matrix to `result` [row, column], where this is
+    `available`.
 
-    `tiles` are uint16 [column tile, inner tile, 16, 32]; `memory` is uint16 [row + 1, inner], for the rows in
-    bfloat16 and for the configuration.
+    `tiles` are uint16 [column tile, inner tile, 16, 32]; `memory` is uint16 [row + 1, inner], for
+    the rows in bfloat16 and for the configuration.
     """
     n, inner = rows.shape
     round_rows(rows, memory)

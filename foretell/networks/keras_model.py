@@ -19,9 +19,9 @@ def keras_model(model: Model) -> keras.Model:
         model: a model.
 
     Returns:
-        For labels the network of `labels_network`. For words a model of Keras's own layers from ids, int32
-        [batch, step] (article: float32 [batch, window, 1]), to logits [batch, step, word] (article: [batch,
-        word]); its state starts at zero, so ids begin with an end of line.
+        For labels the network of `labels_network`. For words a model of Keras's own layers from
+        ids, int32 [batch, step] (article: float32 [batch, window, 1]), to logits [batch, step,
+        word] (article: [batch, word]); its state starts at zero, so ids begin with an end of line.
     """
     weights = model.weights
     if isinstance(model.settings, LabelsSettings):
@@ -33,10 +33,16 @@ def keras_model(model: Model) -> keras.Model:
 
 
 def _words_model(settings: WordsSettings, weights: dict[str, np.ndarray]) -> keras.Model:
-    reads_all, layers = not settings.follows_article, keras.layers
+    reads_all = not settings.follows_article
+    layers = keras.layers
     if reads_all:
         ids = x = keras.Input((None,), dtype="int32", name="ids")
-        plan = [(layers.Embedding(*weights["embedding"].shape, name="embedding"), [weights["embedding"]])]
+        plan = [
+            (
+                layers.Embedding(*weights["embedding"].shape, name="embedding"),
+                [weights["embedding"]],
+            )
+        ]
         # The output layer shares the embedding's weights.
         weights = {"output/kernel": weights["embedding"].T, **weights}
     else:
@@ -49,7 +55,8 @@ def _words_model(settings: WordsSettings, weights: dict[str, np.ndarray]) -> ker
         plan.append((lstm, list(lstm_weights(weights, f"lstm_{k}"))))
     for name in ("projection", "output", "dense"):
         if f"{name}/kernel" in weights:
-            kernel, bias = weights[f"{name}/kernel"], weights[f"{name}/bias"]
+            kernel = weights[f"{name}/kernel"]
+            bias = weights[f"{name}/bias"]
             plan.append((layers.Dense(kernel.shape[1], name=name), [kernel, bias]))
     for layer, values in plan:
         x = layer(x)

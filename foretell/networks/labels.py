@@ -1,7 +1,7 @@
 """The text classifiers as Keras models. Axes: batch, step (a word's place in its text), label.
 
-The layers' names are the names of the weights. `foretell.artifacts.onnx_graph` builds the same networks from
-them.
+The layers' names are the names of the weights. `foretell.artifacts.onnx_graph` builds the same
+networks from them.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def labels_network(settings: LabelsSettings, size: int, n_labels: int) -> keras.
         n_labels: number of labels, at least 2.
 
     Returns:
-        A model from ids, int32 [batch, step], to probabilities: float32 [batch, 1], the probability of the
-        second label, where there are two; else float32 [batch, label]. Where a text may have several labels
-        it is always [batch, label], and each label has a probability of its own. "article" and "cnn-lstm"
-        read `settings.length` steps, padded in front with 0; "bilstm" any number of steps, padded at the end
-        with 0, which changes nothing.
+        A model from ids, int32 [batch, step], to probabilities: float32 [batch, 1], the probability
+        of the second label, where there are two; else float32 [batch, label]. Where a text may have
+        several labels it is always [batch, label], and each label has a probability of its own.
+        "article" and "cnn-lstm" read `settings.length` steps, padded in front with 0; "bilstm" any
+        number of steps, padded at the end with 0, which changes nothing.
 
     Raises:
         SettingsError: the convolution or its pooling is longer than the texts.
@@ -44,12 +44,16 @@ def labels_network(settings: LabelsSettings, size: int, n_labels: int) -> keras.
 
 
 def _sequential(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
-    """The article's network; "cnn-lstm" has a convolution and pooling before the LSTM, as it suggests."""
+    """The article's network; "cnn-lstm" has a convolution and pooling before the LSTM, as it
+    suggests.
+    """
     layers = keras.layers
     return keras.Sequential(
         [
             keras.Input((settings.length,), dtype="int32", name="ids"),  # [batch, step]
-            layers.Embedding(size, settings.embedding_size, name="embedding"),  # [batch, step, embedding]
+            layers.Embedding(
+                size, settings.embedding_size, name="embedding"
+            ),  # [batch, step, embedding]
             layers.Dropout(settings.dropout),
             *(_convolution(settings) if settings.network == "cnn-lstm" else []),
             FastLSTM(
@@ -85,15 +89,19 @@ def _convolution(settings: LabelsSettings) -> list[keras.Layer]:
 
 
 def _bilstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
-    """Both directions, each pooled over max, mean and last (ULMFiT's concat pooling, arXiv:1801.06146)."""
+    """Both directions, each pooled over max, mean and last (ULMFiT's concat pooling,
+    arXiv:1801.06146).
+    """
     layers = keras.layers
     ids = keras.Input((None,), dtype="int32", name="ids")  # [batch, step]
-    words = layers.Embedding(size, settings.embedding_size, name="embedding")(ids)  # [batch, step, embedding]
+    words = layers.Embedding(size, settings.embedding_size, name="embedding")(
+        ids
+    )  # [batch, step, embedding]
     words = layers.Dropout(settings.dropout)(words)
     forward = FastLSTM(settings.units, return_sequences=True, name="lstm_forward")
     backward = FastLSTM(settings.units, return_sequences=True, name="lstm_backward")
-    # The LSTMs have no mask, which is faster. Padding follows the words in both directions, so it cannot
-    # change their outputs, and the pooling leaves it out.
+    # The LSTMs have no mask, which is faster. Padding follows the words in both directions, so it
+    # cannot change their outputs, and the pooling leaves it out.
     read_forward = forward(words)  # [batch, step, unit]
     reversed_words = ReverseWords(name="reverse")([words, ids])
     read_backward = backward(reversed_words)  # [batch, step, unit], last word first
@@ -126,12 +134,14 @@ class ReverseWords(keras.layers.Layer):  # type: ignore[misc]
 class Pool(keras.layers.Layer):  # type: ignore[misc]
     """Pools the outputs of both directions over the words of each text, without its padding.
 
-    The parts are in the order max, mean, last; each holds the forward direction, then the backward one.
-    "last" is the output at the last word that a direction reads.
+    The parts are in the order max, mean, last; each holds the forward direction, then the backward
+    one. "last" is the output at the last word that a direction reads.
     """
 
     def call(self, inputs: list[Tensor]) -> Tensor:
-        """Take forward and backward [batch, step, unit] and ids [batch, step]; return [batch, 6 * unit]."""
+        """Take forward and backward [batch, step, unit] and ids [batch, step]; return [batch, 6 *
+        unit].
+        """
         forward, backward, ids = inputs
         both = tf.concat([forward, backward], axis=-1)  # [batch, step, 2 * unit]
         lengths = _lengths(ids)  # [batch]
@@ -146,8 +156,11 @@ class Pool(keras.layers.Layer):  # type: ignore[misc]
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed the generators that Keras draws its layers' seeds from; restore the caller's states afterwards."""
-    python, numpy = random.getstate(), np.random.get_state()
+    """Seed the generators that Keras draws its layers' seeds from; restore the caller's states
+    afterwards.
+    """
+    python = random.getstate()
+    numpy = np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:
         yield

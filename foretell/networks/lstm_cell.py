@@ -1,14 +1,14 @@
 """The LSTM cell and its recurrence over the steps of a sequence, compiled for the CPU with Numba.
 
-The mathematics is that of `keras.layers.LSTMCell`, with the gates in its order i, f, g, o (`lstm_layer` has
-the equations).
+The mathematics is that of `keras.layers.LSTMCell`, with the gates in its order i, f, g, o
+(`lstm_layer` has the equations).
 
-Axes: group (of gates with one dropout mask), row (texts of the batch that one thread processes), step, unit;
-block (of columns of a matrix, see `lstm_kernel`).
+Axes: group (of gates with one dropout mask), row (texts of the batch that one thread processes),
+step, unit; block (of columns of a matrix, see `lstm_kernel`).
 
-Dropout masks are the same in all steps of a sequence (Gal & Ghahramani 2016), for the factors of the product.
-One mask for all four gates makes one group; a mask for each gate (Keras's `implementation=1`, which its
-`recurrent_dropout` selects) makes four.
+Dropout masks are the same in all steps of a sequence (Gal & Ghahramani 2016), for the factors of
+the product. One mask for all four gates makes one group; a mask for each gate (Keras's
+`implementation=1`, which its `recurrent_dropout` selects) makes four.
 """
 
 from __future__ import annotations
@@ -31,15 +31,18 @@ F = np.float32
 
 _Kinds = dict[str, tuple[types.Type, int]]
 _IN_BLOCKS: _Kinds = {"m": (types.float32, 4), "w": (types.float32, 3)}
-"""Type and number of axes of matrices ("m"), and of the memory that their products work in ("w")."""
+"""Type and number of axes of matrices ("m"), and of the memory that their products work in
+("w").
+"""
 
 
 def _signature(arrays: str, kinds: _Kinds = _IN_BLOCKS) -> Signature:
-    """Return the signature of a function of arrays: those that it reads, a space, those that it writes.
+    """Return the signature of a function of arrays: those that it reads, a space, those that it
+    writes.
 
-    A digit is the number of axes of a float32 array, a letter one of `kinds`. The signature is declared, not
-    inferred from the first call: TensorFlow's arrays are read-only in some steps, and each combination would
-    be compiled again.
+    A digit is the number of axes of a float32 array, a letter one of `kinds`. The signature is
+    declared, not inferred from the first call: TensorFlow's arrays are read-only in some steps, and
+    each combination would be compiled again.
     """
     read, written = (
         [kinds.get(each) or (types.float32, int(each)) for each in part] for part in arrays.split()
@@ -50,12 +53,15 @@ def _signature(arrays: str, kinds: _Kinds = _IN_BLOCKS) -> Signature:
     )
 
 
-_FORWARD, _BACKWARD = "3m3 4323w", "3m33 2243w"
+_FORWARD = "3m3 4323w"
+_BACKWARD = "3m33 2243w"
 
 
 @njit(inline="always", **OPTIONS)
 def _tanh(x):  # type: ignore[no-untyped-def]
-    """Return tanh(x) within 3e-7: Eigen's rational approximation, which becomes vector instructions."""
+    """Return tanh(x) within 3e-7: Eigen's rational approximation, which becomes vector
+    instructions.
+    """
     x = F(7.9053111) if x > F(7.9053111) else x
     x = F(-7.9053111) if x < F(-7.9053111) else x
     s = x * x
@@ -97,11 +103,14 @@ def _gate(gates, k, t, r, units):  # type: ignore[no-untyped-def]
 
 @njit(**OPTIONS)
 def _put_together(products, whole):  # type: ignore[no-untyped-def]
-    """Write the blocks [block, row, column] of a product side by side into `whole`, without their padding."""
+    """Write the blocks [block, row, column] of a product side by side into `whole`, without their
+    padding.
+    """
     width = products.shape[2]
     for r in range(whole.shape[0]):
         for b in range(products.shape[0]):
-            block, part = products[b, r], whole[r, b * width : (b + 1) * width]
+            block = products[b, r]
+            part = whole[r, b * width : (b + 1) * width]
             for j in range(part.shape[0]):
                 part[j] = block[j]
 
@@ -109,8 +118,8 @@ def _put_together(products, whole):  # type: ignore[no-untyped-def]
 def _multiply(rows: Array, matrix: Array, memory: Array, result: Array) -> None:
     """Write rows [row, inner] times a matrix to `result`, [row, column].
 
-    The matrix is cut by `lstm_kernel` into blocks [block, inner, column], or by `tiles`: uint16 for `amx`,
-    uint32 for `avx512`. `memory` is float32 [block, row, column], or as for `amx.multiply`.
+    The matrix is cut by `lstm_kernel` into blocks [block, inner, column], or by `tiles`: uint16 for
+    `amx`, uint32 for `avx512`. `memory` is float32 [block, row, column], or as for `amx.multiply`.
     """
     raise NotImplementedError  # Numba compiles the function that the kind of matrix selects
 
@@ -137,8 +146,9 @@ def _multiply_blocks(rows, matrix, memory, result):  # type: ignore[no-untyped-d
 def _cell_forward(i, f, g, o, inputs, before, after, h):  # type: ignore[no-untyped-def]
     """Compute one LSTM cell for one row; all are [unit], but inputs [4 · unit].
 
-    i, f, g and o are the recurrent part of the pre-activations and become the gates; `inputs` are the part of
-    the inputs, bias included. The cell state goes from `before` to `after`, and h is written.
+    i, f, g and o are the recurrent part of the pre-activations and become the gates; `inputs` are
+    the part of the inputs, bias included. The cell state goes from `before` to `after`, and h is
+    written.
     """
     units = len(h)
     for j in range(units):
@@ -159,8 +169,9 @@ def _cell_forward(i, f, g, o, inputs, before, after, h):  # type: ignore[no-unty
 def _cell_backward(i, f, g, o, before, after, d_h, d_c):  # type: ignore[no-untyped-def]
     """Compute the gradients of one LSTM cell for one row; all are [unit].
 
-    The gates i, f, g and o become the gradients of their pre-activations, and the gradient d_c of the cell
-    state after the step that of the one before; d_h is the gradient of the hidden state after the step.
+    The gates i, f, g and o become the gradients of their pre-activations, and the gradient d_c of
+    the cell state after the step that of the one before; d_h is the gradient of the hidden state
+    after the step.
     """
     for j in range(len(d_h)):
         squashed = _tanh(after[j])
@@ -179,7 +190,8 @@ def forward_steps(inputs, matrices, masks, gates, cells, h, hidden, memory):  # 
 
     Args:
         inputs: the inputs' part of the pre-activations, bias included: [row, step, 4 · unit].
-        matrices: the recurrent kernel, [group, …]: each [unit, 4 / group · unit], cut for `_multiply`.
+        matrices: the recurrent kernel, [group, …]: each [unit, 4 / group · unit], cut for
+            `_multiply`.
         masks: [group, row, unit].
         gates: out, [group, step, row, 4 / group · unit].
         cells: in and out, [step + 1, row, unit]; the first is the state before.
@@ -192,14 +204,19 @@ def forward_steps(inputs, matrices, masks, gates, cells, h, hidden, memory):  # 
     for t in range(steps):
         for group in range(gates.shape[0]):
             for r in range(rows):
-                read_r, h_r, mask_r = read[r], h[r], masks[group, r]
+                read_r = read[r]
+                h_r = h[r]
+                mask_r = masks[group, r]
                 for j in range(units):
                     read_r[j] = h_r[j] * mask_r[j]
             _multiply(read, matrices[group], memory, gates[group, t])
         for r in range(rows):
-            i, f = _gate(gates, 0, t, r, units), _gate(gates, 1, t, r, units)
-            g, o = _gate(gates, 2, t, r, units), _gate(gates, 3, t, r, units)
-            h_r, kept = h[r], hidden[r, t]
+            i = _gate(gates, 0, t, r, units)
+            f = _gate(gates, 1, t, r, units)
+            g = _gate(gates, 2, t, r, units)
+            o = _gate(gates, 3, t, r, units)
+            h_r = h[r]
+            kept = hidden[r, t]
             _cell_forward(i, f, g, o, inputs[r, t], cells[t, r], cells[t + 1, r], h_r)
             for j in range(units):
                 kept[j] = h_r[j]
@@ -211,8 +228,8 @@ def backward_steps(d_hidden, matrices, masks, cells, d_h, d_c, gates, d_inputs, 
 
     Args:
         d_hidden: [row, step, unit], or no step at all where only the last hidden state was used.
-        matrices: the transposed recurrent kernel, [group, …]: each [4 / group · unit, unit], cut for
-            `_multiply`.
+        matrices: the transposed recurrent kernel, [group, …]: each [4 / group · unit, unit], cut
+            for `_multiply`.
         masks, cells: as `forward_steps` left them.
         d_h, d_c: in and out, [row, unit]: of the last state; becomes that of the state before.
         gates: as `forward_steps` left them; becomes the gradient of the pre-activations.
@@ -223,23 +240,29 @@ def backward_steps(d_hidden, matrices, masks, cells, d_h, d_c, gates, d_inputs, 
     part = np.empty((rows, units), np.float32)
     for t in range(steps - 1, -1, -1):
         for r in range(rows):
-            i, f = _gate(gates, 0, t, r, units), _gate(gates, 1, t, r, units)
-            g, o = _gate(gates, 2, t, r, units), _gate(gates, 3, t, r, units)
-            dh, dc = d_h[r], d_c[r]
+            i = _gate(gates, 0, t, r, units)
+            f = _gate(gates, 1, t, r, units)
+            g = _gate(gates, 2, t, r, units)
+            o = _gate(gates, 3, t, r, units)
+            dh = d_h[r]
+            dc = d_c[r]
             if d_hidden.shape[1] > 0:
                 given = d_hidden[r, t]
                 for j in range(units):
                     dh[j] += given[j]
             _cell_backward(i, f, g, o, cells[t, r], cells[t + 1, r], dh, dc)
             for k in range(4):
-                pre, kept = _gate(gates, k, t, r, units), d_inputs[r, t, k * units : (k + 1) * units]
+                pre = _gate(gates, k, t, r, units)
+                kept = d_inputs[r, t, k * units : (k + 1) * units]
                 for j in range(units):
                     kept[j] = pre[j]
         d_h[:] = F(0)
         for group in range(gates.shape[0]):
             _multiply(gates[group, t], matrices[group], memory, part)
             for r in range(rows):
-                part_r, mask_r, dh = part[r], masks[group, r], d_h[r]
+                part_r = part[r]
+                mask_r = masks[group, r]
+                dh = d_h[r]
                 for j in range(units):
                     dh[j] += part_r[j] * mask_r[j]
 
@@ -248,7 +271,8 @@ def backward_steps(d_hidden, matrices, masks, cells, d_h, d_c, gates, d_inputs, 
 def steps_for(kind: npt.DTypeLike) -> tuple[Callable[..., None], Callable[..., None]]:
     """Return `forward_steps` and `backward_steps` for matrices of a kind, as for `_multiply`.
 
-    Those for tiles are compiled here: classifiers never need them, and it takes seconds once on each machine.
+    Those for tiles are compiled here: classifiers never need them, and it takes seconds once on
+    each machine.
     """
     if kind == np.float32:
         return forward_steps, backward_steps

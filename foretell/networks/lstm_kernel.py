@@ -1,12 +1,15 @@
-"""The recurrence of an LSTM layer on all cores: threads and memory for the compiled steps of `lstm_cell.py`.
+"""The recurrence of an LSTM layer on all cores: threads and memory for the compiled steps of
+`lstm_cell.py`.
 
-A step is one matrix product and one pass over its result, which is still in the cache. Each core processes
-its own rows of the batch through all steps. The products of all inputs with the kernel, and the gradients of
-both kernels, do not depend on the step before: they are in TensorFlow (`lstm_layer.py`).
+A step is one matrix product and one pass over its result, which is still in the cache. Each core
+processes its own rows of the batch through all steps. The products of all inputs with the kernel,
+and the gradients of both kernels, do not depend on the step before: they are in TensorFlow
+(`lstm_layer.py`).
 
-The products of one step have few rows and large weights, which OpenBLAS copies into its own order each time:
-half of the work. It does not copy for a product of at most a million multiplications, so a step's product is
-cut into blocks of columns of that size, or for bfloat16 (`amx`, `avx512`) into `tiles`.
+The products of one step have few rows and large weights, which OpenBLAS copies into its own order
+each time: half of the work. It does not copy for a product of at most a million multiplications, so
+a step's product is cut into blocks of columns of that size, or for bfloat16 (`amx`, `avx512`) into
+`tiles`.
 
 Axes: group (of gates with one dropout mask), row, step, unit; block, and column of a block.
 """
@@ -27,8 +30,8 @@ from foretell.networks import amx, avx512, tiles
 from foretell.networks.lstm_cell import steps_for
 
 _MAX_MULTIPLICATIONS = 1_000_000
-"""The largest product that OpenBLAS computes without copying: its small-matrix kernels, with AVX-512. On
-other processors the limit has no effect."""
+"""The largest product that OpenBLAS computes without copying: its small-matrix kernels, with
+AVX-512. On other processors the limit has no effect."""
 
 # Narrower blocks have too few columns for a vector instruction.
 _MIN_WIDTH = 8
@@ -69,7 +72,9 @@ def _columns(matrices: Float32s, rows: int) -> Float32s:
     if max_width < _MIN_WIDTH:
         max_width = columns
     # Of the widths that need the fewest zeros, the largest.
-    width = min(range(max_width // 2 + 1, max_width + 1), key=lambda width: (-columns % width, -width))
+    width = min(
+        range(max_width // 2 + 1, max_width + 1), key=lambda width: (-columns % width, -width)
+    )
     blocks = np.empty((n, -(-columns // width), inner, width), np.float32)
     for b in range(blocks.shape[1]):
         block = matrices[:, :, b * width : (b + 1) * width]
@@ -88,8 +93,9 @@ _POOL = ThreadPoolExecutor(_THREADS, thread_name_prefix="lstm")
 def _one_blas_thread_each() -> None:
     """Make the BLAS that Numba calls compute in the calling thread only, from now on.
 
-    The limit is permanent: lifting it after each pass wakes BLAS's own threads each time, which then wait
-    actively, and made a pass up to ten times slower. NumPy's BLAS, another copy, keeps its threads.
+    The limit is permanent: lifting it after each pass wakes BLAS's own threads each time, which
+    then wait actively, and made a pass up to ten times slower. NumPy's BLAS, another copy, keeps
+    its threads.
     """
     libraries = ThreadpoolController().select(user_api="blas").lib_controllers
     of_scipy = [library for library in libraries if "scipy.libs" in library.filepath]
@@ -145,13 +151,14 @@ def forward(
     """Run all steps of a batch.
 
     Args:
-        inputs: the inputs' part of the pre-activations, bias included: [batch, step, 4 · unit], at least one
-            step.
+        inputs: the inputs' part of the pre-activations, bias included: [batch, step, 4 · unit], at
+            least one step.
         recurrent: the recurrent kernel as Keras has it: [unit, 4 · unit].
         h, c: the state before, [batch, unit].
         masks: [group, batch, unit], the factors of the hidden states; 1 or 4 groups.
         buffers: the pass takes its memory from there.
-        in_bfloat16: whether the factors of the products are rounded to bfloat16, where that is faster.
+        in_bfloat16: whether the factors of the products are rounded to bfloat16, where that is
+            faster.
 
     Returns:
         hidden [batch, step, unit], the last cell state [batch, unit], and the pass.
@@ -175,14 +182,24 @@ def forward(
         )
         part.cells[0] = c[first:last]
         run(
-            inputs[first:last], matrices, part.masks, part.gates, part.cells, h[first:last].copy(),
-            hidden[first:last], _memory(matrices, rows, units),
-        )  # fmt: skip
+            inputs[first:last],
+            matrices,
+            part.masks,
+            part.gates,
+            part.cells,
+            h[first:last].copy(),
+            hidden[first:last],
+            _memory(matrices, rows, units),
+        )
         return part
 
     _one_blas_thread_each()
     parts = list(_POOL.map(go, shares))
-    return hidden, np.concatenate([part.cells[-1] for part in parts]), Pass(recurrent, parts, in_bfloat16)
+    return (
+        hidden,
+        np.concatenate([part.cells[-1] for part in parts]),
+        Pass(recurrent, parts, in_bfloat16),
+    )
 
 
 def backward(
@@ -191,8 +208,10 @@ def backward(
     """Go back through a pass, which cannot be used again.
 
     Args:
-        d_hidden: gradient of the hidden states, [batch, step, unit]; no steps: only the last state was used.
-        d_h, d_c: gradients of the last state, [batch, unit]; d_h is added to the last step of d_hidden.
+        d_hidden: gradient of the hidden states, [batch, step, unit]; no steps: only the last state
+            was used.
+        d_h, d_c: gradients of the last state, [batch, unit]; d_h is added to the last step of
+            d_hidden.
         done: the pass that `forward` returned.
         buffers: the memory of the pass is returned there.
 
@@ -205,15 +224,23 @@ def backward(
     transposed = done.recurrent.reshape(units, groups, width).transpose(1, 2, 0)
     matrices = _cut(transposed, rows, done.in_bfloat16)
     d_inputs = np.empty((len(d_h), steps, 4 * units), np.float32)
-    d_h, d_c = d_h.copy(), d_c.copy()
+    d_h = d_h.copy()
+    d_c = d_c.copy()
     _, run = steps_for(matrices.dtype)
 
     def go(part: Part) -> None:
         rows = slice(part.first, part.last)
         run(
-            d_hidden[rows], matrices, part.masks, part.cells, d_h[rows], d_c[rows], part.gates,
-            d_inputs[rows], _memory(matrices, part.last - part.first, width),
-        )  # fmt: skip
+            d_hidden[rows],
+            matrices,
+            part.masks,
+            part.cells,
+            d_h[rows],
+            d_c[rows],
+            part.gates,
+            d_inputs[rows],
+            _memory(matrices, part.last - part.first, width),
+        )
 
     for _ in _POOL.map(go, done.parts):
         pass

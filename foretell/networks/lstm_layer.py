@@ -1,7 +1,8 @@
 """The LSTM layer of every network but the article's language model: `FastLSTM`.
 
-A layer reads a sequence x_1, x_2, … and carries two vectors from step to step: the hidden state h, which is
-its output, and the cell state c. At each step, with σ the logistic function and ⊙ the elementwise product::
+A layer reads a sequence x_1, x_2, … and carries two vectors from step to step: the hidden state h,
+which is its output, and the cell state c. At each step, with σ the logistic function and ⊙ the
+elementwise product::
 
     i = σ(x W_i + h U_i + b_i)           input gate
     f = σ(x W_f + h U_f + b_f)           forget gate
@@ -10,11 +11,13 @@ its output, and the cell state c. At each step, with σ the logistic function an
     c ← f ⊙ c + i ⊙ g
     h ← o ⊙ tanh(c)
 
-(Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000). W is `kernel`, U `recurrent_kernel`, b `bias`,
-each with the four gates side by side. `lstm` in tests/reference.py is the same in ten lines of NumPy.
+(Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000). W is `kernel`, U `recurrent_kernel`,
+b `bias`, each with the four gates side by side. `lstm` in tests/reference.py is the same in ten
+lines of NumPy.
 
-`FastLSTM` has the weights, the random numbers and, but for rounding, the results of `keras.layers.LSTM`. It
-computes the recurrence (h U, the gates and the states) in `lstm_kernel.py` if possible, otherwise in Keras.
+`FastLSTM` has the weights, the random numbers and, but for rounding, the results of
+`keras.layers.LSTM`. It computes the recurrence (h U, the gates and the states) in `lstm_kernel.py`
+if possible, otherwise in Keras.
 """
 
 from __future__ import annotations
@@ -39,8 +42,10 @@ except ImportError:  # Numba has no wheel for every machine
     lstm_kernel = None  # type: ignore[assignment]
 
 Precision = Literal["float32", "mixed_bfloat16"]
-"""The precision of products. With `mixed_bfloat16` (Keras's name) weights and sums stay float32, and the
-factors are rounded to the 8 bits of bfloat16 (mixed precision, Micikevicius et al. 2018)."""
+"""The precision of products. With `mixed_bfloat16` (Keras's name) weights and sums stay float32,
+and the factors are rounded to the 8 bits of bfloat16 (mixed precision, Micikevicius et al.
+2018).
+"""
 
 # Maximum number of forward passes of one layer that wait for their backward pass. Older ones are of
 # predictions, which have none: their memory is released.
@@ -48,7 +53,12 @@ _MAX_OPEN_PASSES = 4
 
 
 def product(
-    a: Tensor, b: Tensor, precision: Precision, *, transpose_a: bool = False, transpose_b: bool = False
+    a: Tensor,
+    b: Tensor,
+    precision: Precision,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
 ) -> Tensor:
     """Return a · b; the two products of its gradient are computed in the same precision.
 
@@ -64,7 +74,9 @@ def product(
     kind = tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32
     rows = a if len(a.shape) == 2 else tf.reshape(a, [-1, a.shape[-1]])
     factors = (tf.cast(rows, kind), tf.cast(b, kind))
-    result = tf.cast(tf.matmul(*factors, transpose_a=transpose_a, transpose_b=transpose_b), tf.float32)
+    result = tf.cast(
+        tf.matmul(*factors, transpose_a=transpose_a, transpose_b=transpose_b), tf.float32
+    )
     if len(a.shape) == 2:
         return result
     shape = tf.shape(a)
@@ -72,23 +84,28 @@ def product(
 
 
 def kernel_is_usable() -> bool:
-    """Whether `FastLSTM` uses the kernel on this machine: Numba is installed and there is no GPU."""
+    """Whether `FastLSTM` uses the kernel on this machine: Numba is installed and there is no
+    GPU.
+    """
     switched_off = os.environ.get("FORETELL_LSTM_KERNEL", "1") == "0"
-    return lstm_kernel is not None and not switched_off and not tf.config.list_physical_devices("GPU")
+    return (
+        lstm_kernel is not None and not switched_off and not tf.config.list_physical_devices("GPU")
+    )
 
 
 class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
     """An LSTM layer whose loop over the steps is one compiled kernel.
 
-    Masked, stateful, reversed or unrolled layers, other activations, layers without bias and other types than
-    float32 are computed by Keras.
+    Masked, stateful, reversed or unrolled layers, other activations, layers without bias and other
+    types than float32 are computed by Keras.
 
-    >>> FastLSTM(64, return_sequences=True)(embedded)  # [batch, step, embedding] to [batch, step, 64]
+    >>> FastLSTM(64, return_sequences=True)(embedded)  # [batch, step, 400] to [batch, step, 64]
 
     Args:
         *args, **kwargs: as for `keras.layers.LSTM`.
-        precision: of the large products in training: the inputs with the kernel, the gradients of the weights
-            and, where the processor has instructions for it (`tiles.py`), the recurrence.
+        precision: of the large products in training: the inputs with the kernel, the gradients of
+            the weights and, where the processor has instructions for it (`tiles.py`), the
+            recurrence.
     """
 
     def __init__(self, *args: object, precision: Precision = "float32", **kwargs: object) -> None:
@@ -99,7 +116,11 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
         self._passes = _Passes() if kernel_is_usable() and self._is_plain() else None
 
     def inner_loop(
-        self, sequences: Tensor, initial_state: Sequence[Tensor], mask: Tensor | None, training: bool = False
+        self,
+        sequences: Tensor,
+        initial_state: Sequence[Tensor],
+        mask: Tensor | None,
+        training: bool = False,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Run all steps of sequences [batch, step, input]; see `keras.layers.RNN.inner_loop`.
 
@@ -134,14 +155,18 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
     def _inputs(self, x: Tensor, precision: Precision, training: bool) -> Tensor:
         """Return x W + b of all steps in one product, [batch, step, 4 · unit]."""
         cell = self.cell
-        kernel, bias = cell.kernel.value, cell.bias.value
+        kernel = cell.kernel.value
+        bias = cell.bias.value
         masks = cell.get_dropout_mask(x[:, 0]) if training and cell.dropout else None
         if masks is None:
             return product(x, kernel, precision) + bias
         if cell.implementation != 1:
             return product(x * masks[:, None], kernel, precision) + bias
         by_gate = zip(masks, tf.split(kernel, 4, axis=1), strict=True)
-        return tf.concat([product(x * mask[:, None], k, precision) for mask, k in by_gate], axis=2) + bias
+        return (
+            tf.concat([product(x * mask[:, None], k, precision) for mask, k in by_gate], axis=2)
+            + bias
+        )
 
     def _masks(self, h: Tensor, training: bool) -> Tensor:
         """Return the dropout masks of the hidden states, [group, batch, unit]."""
@@ -156,7 +181,9 @@ _F = npt.NDArray[np.float32]
 
 
 class _Passes:
-    """The kernel as a differentiable TensorFlow operator. It keeps forward passes for the backward pass."""
+    """The kernel as a differentiable TensorFlow operator. It keeps forward passes for the backward
+    pass.
+    """
 
     def __init__(self) -> None:
         self._buffers = lstm_kernel.Buffers()
@@ -164,7 +191,13 @@ class _Passes:
         self._numbers = itertools.count()
 
     def lstm(
-        self, inputs: Tensor, recurrent: Tensor, h: Tensor, c: Tensor, masks: Tensor, precision: Precision
+        self,
+        inputs: Tensor,
+        recurrent: Tensor,
+        h: Tensor,
+        c: Tensor,
+        masks: Tensor,
+        precision: Precision,
     ) -> tuple[Tensor, Tensor]:
         """Return the hidden states [batch, step, unit] and the last cell state [batch, unit]."""
 
@@ -179,7 +212,9 @@ class _Passes:
             last_c.set_shape(c.shape)
 
             def gradient(d_hidden: Tensor, d_c: Tensor) -> list[Tensor]:
-                gradients = tf.numpy_function(self._backward, [d_hidden, d_c, number], [tf.float32] * 3)
+                gradients = tf.numpy_function(
+                    self._backward, [d_hidden, d_c, number], [tf.float32] * 3
+                )
                 for gradient, like in zip(gradients, (inputs, h, c), strict=True):
                     gradient.set_shape(like.shape)
                 d_inputs, d_h, d_c = gradients
@@ -209,7 +244,8 @@ class _Passes:
 
 def _of_recurrent(read: Tensor, masks: Tensor, d_inputs: Tensor, precision: Precision) -> Tensor:
     """Return the gradient of the recurrent kernel, [unit, 4 · unit]."""
-    groups, units = masks.shape[0], read.shape[2]
+    groups = masks.shape[0]
+    units = read.shape[2]
     rows = tf.reshape(d_inputs, [-1, 4 * units])  # [batch · step, 4 · unit]
     parts = []
     for mask, of_group in zip(tf.unstack(masks), tf.split(rows, groups, axis=1), strict=True):

@@ -1,7 +1,9 @@
-"""Matrices for products in bfloat16: rounded, and cut into tiles in the order in which they are read.
+"""Matrices for products in bfloat16: rounded, and cut into tiles in the order in which they are
+read.
 
-In a step of the recurrence few rows meet large weights, which are half as large in bfloat16. Processors
-multiply pairs of inner values, summed in float32: `amx` a tile at a time, `avx512` a row of a tile.
+In a step of the recurrence few rows meet large weights, which are half as large in bfloat16.
+Processors multiply pairs of inner values, summed in float32: `amx` a tile at a time, `avx512` a row
+of a tile.
 
 Axes: row, inner, column; tile of 16 columns, tile of 32 inner values.
 """
@@ -23,14 +25,17 @@ from numba.core import config
 Tiles = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 """Bits of bfloat16 values; as uint32, pairs of them."""
 
-INNER, COLUMNS = 32, 16
+INNER = 32
+COLUMNS = 16
 """The values to multiply, and the columns, of a tile of the matrix."""
 
 MIN_COLUMN_TILES = 4
 """A product reads up to so many tiles side by side."""
 
 ROW_BYTES = 64
-"""Of a row of a tile. It is as long as a cache line; one that lies across two takes longer to read."""
+"""Of a row of a tile. It is as long as a cache line; one that lies across two takes longer to
+read.
+"""
 TILE_BYTES = INNER // 2 * ROW_BYTES
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
@@ -40,8 +45,8 @@ OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "nump
 def compiles_for(*features: str) -> bool:
     """Whether Numba compiles for a processor with these features (LLVM's names).
 
-    By default that is this processor. Where NUMBA_CPU_NAME or NUMBA_CPU_FEATURES name another, LLVM ends the
-    process at an instruction which that one does not have.
+    By default that is this processor. Where NUMBA_CPU_NAME or NUMBA_CPU_FEATURES name another, LLVM
+    ends the process at an instruction which that one does not have.
     """
     name, chosen = (vars(config)[key] for key in ("CPU_NAME", "CPU_FEATURES"))
     if name is None and chosen is None:
@@ -59,7 +64,9 @@ def fit(inner: int, columns: int) -> bool:
 @njit(inline="always", **OPTIONS)
 def _bfloat16(bits):  # type: ignore[no-untyped-def]
     """Return the upper 16 bits of a float32, rounded to nearest, ties to even."""
-    return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
+    return np.uint16(
+        (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+    )
 
 
 @njit(inline="always", **OPTIONS)
@@ -67,13 +74,16 @@ def round_rows(rows, memory):  # type: ignore[no-untyped-def]
     """Write rows [row, inner] in bfloat16 to the first rows of `memory`."""
     bits = rows.view(np.uint32)
     for r in range(rows.shape[0]):
-        of_row, to = bits[r], memory[r]
+        of_row = bits[r]
+        to = memory[r]
         for j in range(rows.shape[1]):
             to[j] = _bfloat16(of_row[j])
 
 
 def _pack(matrix, tiles):  # type: ignore[no-untyped-def]
-    """Write a matrix [inner, column] into `tiles`, [column tile, inner tile, pair of inner values, 32]."""
+    """Write a matrix [inner, column] into `tiles`, [column tile, inner tile, pair of inner values,
+    32].
+    """
     for c in range(tiles.shape[0]):
         for k in range(tiles.shape[1]):
             tile = tiles[c, k]
@@ -87,7 +97,8 @@ def _pack(matrix, tiles):  # type: ignore[no-untyped-def]
 @cache
 def _packing() -> Callable[..., None]:
     """Return `_pack`, compiled at the first call."""
-    read, written = types.Array(types.uint32, 2, "A", readonly=True), types.Array(types.uint16, 4, "C")
+    read = types.Array(types.uint32, 2, "A", readonly=True)
+    written = types.Array(types.uint16, 4, "C")
     return njit(types.void(read, written), **OPTIONS)(_pack)
 
 

@@ -1,7 +1,8 @@
-"""The two language models: `LstmNetwork` (presets base and best) and `ArticleNetwork` (preset article).
+"""The two language models: `LstmNetwork` (presets base and best) and `ArticleNetwork` (preset
+article).
 
-Both are trained by explicit loops (`foretell.training.words.loop` and `.article`). They are plain classes,
-not Keras models, because the loops carry the LSTM state themselves.
+Both are trained by explicit loops (`foretell.training.words.loop` and `.article`). They are plain
+classes, not Keras models, because the loops carry the LSTM state themselves.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ _WORDS_SEED = 100
 
 
 class LstmNetwork:
-    """Embedding, LSTM layers, and the embedding again as output layer (tied weights: Press & Wolf 2017).
+    """Embedding, LSTM layers, and the embedding again as output layer (tied weights: Press & Wolf
+    2017).
 
-    Axes: stream (texts read side by side), step (words of one window), word (every id), embedding, unit.
+    Axes: stream (texts read side by side), step (words of one window), word (every id), embedding,
+    unit.
 
     >>> network = LstmNetwork(settings, size=20_000)
     >>> hidden, states = network.hidden(ids, network.first_states(16))
@@ -42,12 +45,20 @@ class LstmNetwork:
         precision: of the large products in training.
     """
 
-    def __init__(self, settings: WordsSettings, size: int, precision: Precision = "float32") -> None:
-        self.settings, self.size, self.precision = settings, size, precision
-        seed, width, units = settings.seed * 100, settings.embedding_size, settings.units
+    def __init__(
+        self, settings: WordsSettings, size: int, precision: Precision = "float32"
+    ) -> None:
+        self.settings = settings
+        self.size = size
+        self.precision = precision
+        seed = settings.seed * 100
+        width = settings.embedding_size
+        units = settings.units
         # Small, because these are the output weights too: the first logits are then close to zero.
         small = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed)
-        self.embedding = keras.layers.Embedding(size, width, embeddings_initializer=small, name="embedding")
+        self.embedding = keras.layers.Embedding(
+            size, width, embeddings_initializer=small, name="embedding"
+        )
         self.embedding.build(None)
         self.lstms = []
         for k in range(settings.layers):
@@ -65,7 +76,9 @@ class LstmNetwork:
         self.projection = None
         if units != width:
             glorot = keras.initializers.GlorotUniform(seed + 99)
-            self.projection = keras.layers.Dense(width, kernel_initializer=glorot, name="projection")
+            self.projection = keras.layers.Dense(
+                width, kernel_initializer=glorot, name="projection"
+            )
             self.projection.build((None, None, units))
         with keras.name_scope("output"):
             self.bias = keras.Variable(np.zeros(size, "float32"), name="bias")
@@ -74,13 +87,17 @@ class LstmNetwork:
     def trainable_variables(self) -> list[keras.Variable]:
         """Every weight, in a fixed order."""
         layers = [self.embedding, *self.lstms, *([self.projection] if self.projection else [])]
-        return [variable for layer in layers for variable in layer.trainable_variables] + [self.bias]
+        return [variable for layer in layers for variable in layer.trainable_variables] + [
+            self.bias
+        ]
 
     def first_states(self, streams: int) -> States:
         """Return the state before the first word: zeros, [stream, unit] each."""
         return [tf.zeros([streams, self.settings.units]) for _ in range(2 * self.settings.layers)]
 
-    def hidden(self, ids: Tensor, states: States, seed: Tensor | None = None) -> tuple[Tensor, States]:
+    def hidden(
+        self, ids: Tensor, states: States, seed: Tensor | None = None
+    ) -> tuple[Tensor, States]:
         """Read one window.
 
         Args:
@@ -135,7 +152,9 @@ class LstmNetwork:
     # The dropout masks depend on the step's seed alone, so that a resumed run draws the same ones.
 
     def _drop(self, x: Tensor, seed: Tensor | None, place: int) -> Tensor:
-        """Apply dropout between layers, with another mask in each step (Zaremba et al. 2014, section 3.1)."""
+        """Apply dropout between layers, with another mask in each step (Zaremba et al. 2014,
+        section 3.1).
+        """
         rate = self.settings.dropout
         if seed is None or rate == 0.0:
             return x
@@ -154,11 +173,12 @@ class LstmNetwork:
 
 
 class ArticleNetwork:
-    """The article's network: raw integers in, stacked BasicLSTMCells of TensorFlow 1, one dense layer.
+    """The article's network: raw integers in, stacked BasicLSTMCells of TensorFlow 1, one dense
+    layer.
 
-    Each cell has one kernel over its input and its state, [in + unit, 4 · unit], gates in the order i, j, f,
-    o, and adds a forget bias of 1. Kernels are Glorot uniform, biases zero; the dense layer's weights and
-    biases are both drawn from N(0, 1), as the article draws them.
+    Each cell has one kernel over its input and its state, [in + unit, 4 · unit], gates in the order
+    i, j, f, o, and adds a forget bias of 1. Kernels are Glorot uniform, biases zero; the dense
+    layer's weights and biases are both drawn from N(0, 1), as the article draws them.
 
     Args:
         settings: units, layers and seed are read.
@@ -166,12 +186,15 @@ class ArticleNetwork:
     """
 
     def __init__(self, settings: WordsSettings, size: int) -> None:
-        self.settings, self.size, self.units = settings, size, settings.units
+        self.settings = settings
+        self.size = size
+        self.units = settings.units
         # NumPy's generator gives the same numbers on every machine; TensorFlow's may not.
         rng = np.random.default_rng(settings.seed)
         self.cells: list[tuple[tf.Variable, tf.Variable]] = []
         for k in range(settings.layers):
-            rows, columns = (1 if k == 0 else self.units) + self.units, 4 * self.units
+            rows = (1 if k == 0 else self.units) + self.units
+            columns = 4 * self.units
             limit = np.sqrt(6 / (rows + columns))
             kernel = _variable(rng.uniform(-limit, limit, [rows, columns]), f"lstm_{k + 1}/kernel")
             self.cells.append((kernel, _variable(np.zeros(columns), f"lstm_{k + 1}/bias")))
@@ -191,14 +214,17 @@ class ArticleNetwork:
 
         Returns:
             logits, float [1, word]; and for each layer, dense last, its inputs, [step, in], and its
-            pre-activations, a list of [1, out] by step. The gradient of the weights is computed from these.
+            pre-activations, a list of [1, out] by step. The gradient of the weights is computed
+            from these.
         """
         seen = tf.cast(ids, tf.float32)
         xs = [seen[t][None, None] for t in range(ids.shape[0])]  # each [1, 1]: batch, value
         trace = []
         for kernel, bias in self.cells:
             h = c = tf.zeros([1, self.units])
-            inputs, pre, outputs = [], [], []
+            inputs = []
+            pre = []
+            outputs = []
             for x in xs:
                 both = tf.concat([x, h], axis=1)  # [1, in + unit]
                 gates = tf.matmul(both, kernel) + bias  # [1, 4 · unit]

@@ -1,16 +1,16 @@
 """The continuous cache of a language model: words used a short time ago become more probable.
 
-Grave, Joulin and Usunier, "Improving Neural Language Models with a Continuous Cache", ICLR 2017. The network
-has a hidden value h_t after each word x_t of a text. The cache holds the last N pairs of a hidden value and
-the word that followed it. A word is as probable as the hidden values before it are similar to the present
-one (their equation 2)::
+Grave, Joulin and Usunier, "Improving Neural Language Models with a Continuous Cache", ICLR 2017.
+The network has a hidden value h_t after each word x_t of a text. The cache holds the last N pairs
+of a hidden value and the word that followed it. A word is as probable as the hidden values before
+it are similar to the present one (their equation 2)::
 
     p_cache(w) ∝ Σ_{i < t, x_{i+1} = w} exp(θ h_t · h_i)
     p(w) = (1 - λ_n) · p_model(w) + λ_n · p_cache(w)        λ_n = λ · n / (n + 64)
 
-p_model is the model without the cache: the network, interpolated with a Kneser–Ney model where there is one.
-The weight λ_n grows with the number n of pairs in the cache, 0 where there are none: a cache of ten words is
-rarely right.
+p_model is the model without the cache: the network, interpolated with a Kneser–Ney model where
+there is one. The weight λ_n grows with the number n of pairs in the cache, 0 where there are none:
+a cache of ten words is rarely right.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ MAX_SIZE = 10_000
 HALF = 64
 """Pairs with which a cache has half its weight."""
 
-NONE, PENDING = -2, -1
+NONE = -2
+PENDING = -1
 """In the place of the word after a hidden value: no such pair, and a word that is not yet known."""
 
 _ROWS = 256
@@ -42,7 +43,8 @@ class ContinuousCache(Numbers):
     """The parameters of a cache. The defaults are those of a model of the Penn Treebank.
 
     Attributes:
-        theta: θ, at least 0: 0 counts all words alike, larger values prefer words after similar contexts.
+        theta: θ, at least 0: 0 counts all words alike, larger values prefer words after similar
+            contexts.
         weight: λ, the weight of a large cache, from 0 to below 1.
     """
 
@@ -52,8 +54,8 @@ class ContinuousCache(Numbers):
     def add(self, logp: LogProbabilities, products: Floats, words: TokenIds) -> LogProbabilities:
         """Return the log-probabilities [word] of model and cache together.
 
-        `products` are h_t · h_i of the hidden value at this place and each in the cache, [pair], `words` the
-        word after each; `NONE` or `PENDING`: an empty place.
+        `products` are h_t · h_i of the hidden value at this place and each in the cache, [pair],
+        `words` the word after each; `NONE` or `PENDING`: an empty place.
         """
         is_pair = words >= 0
         if not is_pair.any() or self.weight == 0:
@@ -68,10 +70,14 @@ class ContinuousCache(Numbers):
         return both
 
     def logs(self, model: LogProbabilities, cached: Floats, pairs: Integers) -> LogProbabilities:
-        """Return log-probabilities [prediction] of model and cache, with the results of `probabilities`."""
+        """Return log-probabilities [prediction] of model and cache, with the results of
+        `probabilities`.
+        """
         weights = self.weight * fill(pairs)
         with np.errstate(divide="ignore"):  # the cache gives most words no probability
-            logs: LogProbabilities = np.logaddexp(model + np.log1p(-weights), np.log(weights * cached))
+            logs: LogProbabilities = np.logaddexp(
+                model + np.log1p(-weights), np.log(weights * cached)
+            )
         return logs
 
 
@@ -105,7 +111,8 @@ def probabilities(
 def distributions(
     theta: float, hidden: Floats, words: TokenIds, size: int, *, first: int, n_words: int
 ) -> tuple[Float32s, Integers]:
-    """Return the probability that a cache gives each of `n_words` words, where `probabilities` gives one.
+    """Return the probability that a cache gives each of `n_words` words, where `probabilities`
+    gives one.
 
     Returns:
         float32 [place - first, word], zeros where the cache is empty; and int [place - first].
@@ -115,7 +122,9 @@ def distributions(
         rows, pairs = np.nonzero(similar)
         cells = rows * n_words + words[earlier][pairs]
         each = np.bincount(cells, similar[rows, pairs], len(similar) * n_words)
-        cached[places.start - first : places.stop - first] = each.reshape(-1, n_words) / sums[:, None]
+        cached[places.start - first : places.stop - first] = (
+            each.reshape(-1, n_words) / sums[:, None]
+        )
     return cached, _pairs(words, size)[first:]
 
 
@@ -132,13 +141,15 @@ def _similarities(
 ) -> Iterator[tuple[slice, slice, Floats, Float64s]]:
     """Yield blocks of places, and the earlier places of the pairs of their caches.
 
-    The third value is exp(θ h · h) up to a factor, [place, pair], 0 for a pair that is not in the cache of
-    this place; the fourth its sum over the pairs, [place], or a tiny number where there is none.
+    The third value is exp(θ h · h) up to a factor, [place, pair], 0 for a pair that is not in the
+    cache of this place; the fourth its sum over the pairs, [place], or a tiny number where there is
+    none.
     """
     for start in range(first, len(words), _ROWS):
         stop = min(start + _ROWS, len(words))
         low = max(0, start - size)
-        places, earlier = np.arange(start, stop)[:, None], np.arange(low, stop)[None]
+        places = np.arange(start, stop)[:, None]
+        earlier = np.arange(low, stop)[None]
         is_pair = (earlier < places) & (earlier >= places - size) & (words[None, low:stop] >= 0)
         # The similarities of all places of the block at once, those that are in no cache included.
         scores = np.where(is_pair, theta * (hidden[start:stop] @ hidden[low:stop].T), -np.inf)

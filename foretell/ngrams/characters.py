@@ -1,8 +1,9 @@
 """Character n-grams within words: one integer for each run of two to five characters.
 
-A word is what stands between white space. It is lower-cased, and a space is added on both sides, so that an
-n-gram can show where a word begins or ends. The key of an n-gram is its characters read as one number, as
-`ngrams.keys` does with words; only characters of an alphabet count, so that five fit in 63 bits.
+A word is what stands between white space. It is lower-cased, and a space is added on both sides, so
+that an n-gram can show where a word begins or ends. The key of an n-gram is its characters read as
+one number, as `ngrams.keys` does with words; only characters of an alphabet count, so that five fit
+in 63 bits.
 
 NumPy only, so that prediction imports nothing else.
 """
@@ -19,7 +20,8 @@ import numpy.typing as npt
 from foretell.arrays import Integers, NgramKeys
 from foretell.ngrams.keys import runs
 
-SHORTEST, LONGEST = 2, 5
+SHORTEST = 2
+LONGEST = 5
 """Characters of the shortest and of the longest n-grams."""
 
 MAX_ALPHABET = 6_000
@@ -42,7 +44,8 @@ def make_alphabet(texts: Sequence[str]) -> Alphabet:
 
 
 def character_ngrams(texts: Sequence[str], alphabet: Alphabet) -> tuple[NgramKeys, Integers]:
-    """Return all occurrences of character n-grams: their keys and the texts they are in, both [occurrence].
+    """Return all occurrences of character n-grams: their keys and the texts they are in, both
+    [occurrence].
 
     Args:
         texts: any number of texts.
@@ -61,7 +64,9 @@ def character_ngrams(texts: Sequence[str], alphabet: Alphabet) -> tuple[NgramKey
     spaces = np.where(is_space, np.arange(len(points)), len(points))
     last = np.append(np.minimum.accumulate(spaces[::-1])[::-1][1:], 0)
     _, *parts = runs(numbers, alphabet[numbers] == points, last, len(alphabet), LONGEST)
-    return np.concatenate([keys for keys, _ in parts]), np.concatenate([text_of[at] for _, at in parts])
+    return np.concatenate([keys for keys, _ in parts]), np.concatenate(
+        [text_of[at] for _, at in parts]
+    )
 
 
 def _joined(texts: Sequence[str]) -> tuple[str, list[int]]:
@@ -71,16 +76,20 @@ def _joined(texts: Sequence[str]) -> tuple[str, list[int]]:
 
 
 def stream_safe(text: str) -> str:
-    """Return `text` in Stream-Safe Text Format (UAX #15): sorting many marks takes quadratic time."""
+    """Return `text` in Stream-Safe Text Format (UAX #15): sorting many marks takes quadratic
+    time.
+    """
     return text if text.isascii() else _LONG_RUN.sub(_broken, text)
 
 
 def _broken(run: re.Match[str]) -> str:
-    marks, text = 0, ""
+    marks = 0
+    text = ""
     for each in run[0]:
         marks = marks + 1 if unicodedata.category(each).startswith("M") else 0
         if marks > _MAX_MARKS:
-            text, marks = text + "\u034f", 1
+            text = text + "\u034f"
+            marks = 1
         text += each
     return text
 

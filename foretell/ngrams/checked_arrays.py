@@ -14,36 +14,58 @@ from foretell.errors import ArtifactError
 
 
 def checked_array(
-    arrays: Mapping[str, Array], name: str, kind: type[np.generic], dimensions: int, length: int = -1
+    arrays: Mapping[str, Array],
+    name: str,
+    kind: type[np.generic],
+    dimensions: int,
+    length: int = -1,
 ) -> Array:
-    """Return a named array: finite numbers of a kind, so many axes, and a length of the first (-1: any).
+    """Return a named array: finite numbers of a kind, so many axes, and a length of the first (-1:
+    any).
 
     Raises:
         ArtifactError: it is missing, or another.
     """
     array = arrays.get(name)
-    expected = f"{kind.__name__} of {dimensions} dimensions" + (f", length {length}" if length >= 0 else "")
-    if array is None or array.dtype != kind or array.ndim != dimensions or length not in (-1, len(array)):
-        raise wrong(name, expected, "none" if array is None else f"{array.dtype} {list(array.shape)}")
+    expected = f"{kind.__name__} of {dimensions} dimensions" + (
+        f", length {length}" if length >= 0 else ""
+    )
+    if (
+        array is None
+        or array.dtype != kind
+        or array.ndim != dimensions
+        or length not in (-1, len(array))
+    ):
+        raise wrong(
+            name, expected, "none" if array is None else f"{array.dtype} {list(array.shape)}"
+        )
     if not np.isfinite(array).all():
         raise wrong(name, "finite numbers", "NaN or infinity")
     return array
 
 
 def checked_keys(arrays: Mapping[str, Array], name: str, end: int) -> NgramKeys:
-    """Return named keys of n-grams, int64 [feature], which are ascending and from 0 to `end` - 1."""
+    """Return named keys of n-grams, int64 [feature], which are ascending and from 0 to `end` -
+    1.
+    """
     keys = checked_array(arrays, name, np.int64, 1)
     if not (keys[1:] > keys[:-1]).all() or (len(keys) and not 0 <= keys[0] <= keys[-1] < end):
         raise wrong(name, "distinct keys of n-grams, ascending", "others")
     return keys
 
 
-def checked_weights(arrays: Mapping[str, Array], name: str, features: int = -1) -> tuple[Array, Array]:
-    """Return a linear model's weights, float32 [feature, column], and its bias, float32 [column]."""
+def checked_weights(
+    arrays: Mapping[str, Array], name: str, features: int = -1
+) -> tuple[Array, Array]:
+    """Return a linear model's weights, float32 [feature, column], and its bias, float32
+    [column].
+    """
     weights = checked_array(arrays, f"{name}/weights", np.float32, 2, features)
     bias = checked_array(arrays, f"{name}/bias", np.float32, 1)
     if not len(bias) or weights.shape[1] != len(bias):
-        raise wrong(f"{name}/weights", f"{len(bias) or 'at least 1'} columns", str(weights.shape[1]))
+        raise wrong(
+            f"{name}/weights", f"{len(bias) or 'at least 1'} columns", str(weights.shape[1])
+        )
     return weights, bias
 
 
@@ -52,7 +74,10 @@ class Numbers:
     """A base of frozen dataclasses of floats and tuples of floats that config.json holds."""
 
     def to_dict(self) -> dict[str, float | list[float]]:
-        return {name: list(each) if isinstance(each, tuple) else each for name, each in vars(self).items()}
+        return {
+            name: list(each) if isinstance(each, tuple) else each
+            for name, each in vars(self).items()
+        }
 
     @classmethod
     def from_dict(cls, values: object) -> Self:

@@ -1,4 +1,6 @@
-"""Which texts contain which n-grams. An n-gram counts once per text, however often it occurs there."""
+"""Which texts contain which n-grams. An n-gram counts once per text, however often it occurs
+there.
+"""
 
 from __future__ import annotations
 
@@ -49,34 +51,40 @@ class _Features(NamedTuple):
 
 
 def count_ngrams(
-    ids: TokenIds, starts: Integers, size: int, *, longest: int = LONGEST, min_texts: int = 2,
+    ids: TokenIds,
+    starts: Integers,
+    size: int,
+    *,
+    longest: int = LONGEST,
+    min_texts: int = 2,
     max_ngrams: int | None = None,
-) -> CountedTexts:  # fmt: skip
+) -> CountedTexts:
     """Find the n-grams of texts that lie one after another.
 
-    An n-gram can be in `min_texts` texts only if both n-grams one word shorter are, so each length is
-    searched only at the positions where the length before it was found.
+    An n-gram can be in `min_texts` texts only if both n-grams one word shorter are, so each length
+    is searched only at the positions where the length before it was found.
 
     Args:
         ids: int32 [word].
         starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
         size: ids from 0 to size - 1 are known.
         longest: words of the longest n-grams.
-        min_texts: leave out n-grams of two or more words that are in fewer texts. Single words all stay: the
-            tokenizer has selected them.
-        max_ngrams: keep this many n-grams, those in most texts (of equals, those with the smaller key); None:
-            all.
+        min_texts: leave out n-grams of two or more words that are in fewer texts. Single words all
+            stay: the tokenizer has selected them.
+        max_ngrams: keep this many n-grams, those in most texts (of equals, those with the smaller
+            key); None: all.
 
     Raises:
         SettingsError: keys would not fit in 63 bits.
     """
     if not keys_fit(size, longest):
-        expected, fix = f"n-grams of {longest} words whose keys fit in 63 bits", "set a smaller --vocabulary"
+        expected = f"n-grams of {longest} words whose keys fit in 63 bits"
+        fix = "set a smaller --vocabulary"
         raise SettingsError(expected=expected, found=f"{size:,} words", where="vocabulary", fix=fix)
     text_of = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
     at = np.flatnonzero((ids >= FIRST_WORD) & (ids < size)).astype(np.int32)
-    # An n-gram is identified by the rank of its first n - 1 words, among those at the same position, and its
-    # last word: numbers small enough to be sorted together with their positions.
+    # An n-gram is identified by the rank of its first n - 1 words, among those at the same
+    # position, and its last word: numbers small enough to be sorted together with their positions.
     rank: Integers = np.zeros(len(ids), np.int32)
     shorter = np.full(1, -1, np.int64)
     by_length: list[_Features] = []
@@ -88,7 +96,8 @@ def count_ngrams(
         by_length.append(features)
         if n == longest:
             break
-        common, shorter = np.append(features.counts >= min_texts, False), features.keys
+        common = np.append(features.counts >= min_texts, False)
+        shorter = features.keys
         at = at[at < len(ids) - n]
         at = at[common[rank[at]] & common[rank[at + 1]] & (text_of[at] == text_of[at + n])]
     keys, counts, texts = (np.concatenate(each) for each in zip(*by_length, strict=True))
@@ -104,10 +113,11 @@ def count_ngrams(
 def _distinct(
     values: NgramKeys, at: Integers, text_of: Integers, min_texts: int
 ) -> tuple[_Features, Integers]:
-    """Return the values in `min_texts` texts or more, and int32 [position], the rank of each there, or -1.
+    """Return the values in `min_texts` texts or more, and int32 [position], the rank of each there,
+    or -1.
 
-    `values`, int64 [occurrence], has one number for each different n-gram; `at`, int32 [occurrence], its
-    ascending position among the ids; `text_of` is int32 [position].
+    `values`, int64 [occurrence], has one number for each different n-gram; `at`, int32
+    [occurrence], its ascending position among the ids; `text_of` is int32 [position].
     """
     ordered, positions = _sorted(values, at, len(text_of).bit_length())
     text = text_of[positions]
@@ -115,7 +125,8 @@ def _distinct(
     is_new_text = np.append(True, text[1:] != text[:-1])[: len(text)] | is_first
     first = np.flatnonzero(is_first)
     counts = np.add.reduceat(is_new_text, first, dtype=np.int64)
-    kept, repeats = counts >= min_texts, np.diff(np.append(first, len(ordered)))
+    kept = counts >= min_texts
+    repeats = np.diff(np.append(first, len(ordered)))
     entries = text[is_new_text & np.repeat(kept, repeats)]
     rank = np.full(len(text_of), -1, np.int32)
     rank[positions] = np.repeat(np.where(kept, np.cumsum(kept) - 1, -1), repeats)
@@ -123,11 +134,14 @@ def _distinct(
 
 
 def _sorted(values: NgramKeys, at: Integers, bits: int) -> tuple[NgramKeys, Integers]:
-    """Return values in ascending order, and the positions of each, ascending and below 2 to the `bits`."""
+    """Return values in ascending order, and the positions of each, ascending and below 2 to the
+    `bits`.
+    """
     if int(values.max(initial=0)).bit_length() + bits > KEY_BITS:
         order = np.argsort(values, kind="stable")
         return values[order], at[order]
-    # Value and position share one number; a sort of such numbers is several times faster than an argsort.
+    # Value and position share one number; a sort of such numbers is several times faster than an
+    # argsort.
     packed = (values << bits) | at
     packed.sort()
     return packed >> bits, (packed & ((1 << bits) - 1)).astype(np.int32)

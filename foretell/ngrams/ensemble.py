@@ -1,20 +1,23 @@
 """The prediction of a classifier: an ensemble of the network and the linear model.
 
-Where a text has one label, the combination is a logarithmic opinion pool (Genest & Zidek 1986, section 3.3):
-the weighted geometric mean of both probabilities, with an offset for each label:
+Where a text has one label, the combination is a logarithmic opinion pool (Genest & Zidek 1986,
+section 3.3): the weighted geometric mean of both probabilities, with an offset for each label:
 
-    log p(label) = network · log p_network(label) + linear · log p_linear(label) + offset(label) - log Z
+    log p(label) = network · log p_network(label) + linear · log p_linear(label) + offset(label) -
+    log Z
 
-With a network alone this is temperature scaling (Guo et al. 2017, section 4.2) with `network` = 1 / T, and
-vector scaling where the offsets are not zero.
+With a network alone this is temperature scaling (Guo et al. 2017, section 4.2) with `network` = 1 /
+T, and vector scaling where the offsets are not zero.
 
-Where it may have several, each label is a decision of its own. Log-odds are added, with weights of the label:
+Where it may have several, each label is a decision of its own. Log-odds are added, with weights of
+the label:
 
-    logit p(label) = network(label) · logit p_network(label) + linear(label) · score(label) + offset(label)
+    logit p(label) = network(label) · logit p_network(label) + linear(label) · score(label) +
+    offset(label)
 
-A weight other than 1 is a temperature of this label, and weights and offset together are its Platt scaling
-(Platt, 1999, "Probabilistic Outputs for Support Vector Machines"). A label is given to a text where its
-probability is at least its threshold.
+A weight other than 1 is a temperature of this label, and weights and offset together are its Platt
+scaling (Platt, 1999, "Probabilistic Outputs for Support Vector Machines"). A label is given to a
+text where its probability is at least its threshold.
 
 A classifier with weight 0 is not evaluated.
 """
@@ -31,12 +34,14 @@ from foretell.arrays import Float64s, Floats, Logits, LogProbabilities, Mask, Pr
 from foretell.ngrams.checked_arrays import Numbers, in_range
 
 MIN_PROBABILITY = 1e-7
-"""For log-odds the network's probabilities are clipped to this and 1 less this: float32 has no more digits
-near 1."""
+"""For log-odds the network's probabilities are clipped to this and 1 less this: float32 has no more
+digits near 1."""
 
 
 def log_of(probabilities: Probabilities) -> Float64s:
-    """Return the logarithms in float64. 0, to which a float32 can round, counts as the smallest float32."""
+    """Return the logarithms in float64. 0, to which a float32 can round, counts as the smallest
+    float32.
+    """
     smallest = np.finfo(np.float32).tiny
     return np.log(np.maximum(probabilities.astype(np.float64), smallest))
 
@@ -45,8 +50,8 @@ def linear_log_probabilities(scores: Floats) -> LogProbabilities:
     """Return the log-probabilities [text, label] of a linear model's scores, in float64.
 
     Args:
-        scores: [text, 1], the log-odds of the second of two labels, or [text, label], the logits of a
-            softmax.
+        scores: [text, 1], the log-odds of the second of two labels, or [text, label], the logits of
+            a softmax.
     """
     logits: Logits = scores.astype(np.float64)
     if scores.shape[1] == 1:
@@ -76,7 +81,9 @@ def sigmoid(logits: Logits) -> Probabilities:
 
 
 class _Combination(Numbers):
-    """A network and a linear model: `network` and `linear` are their weights, falsy: not evaluated."""
+    """A network and a linear model: `network` and `linear` are their weights, falsy: not
+    evaluated.
+    """
 
     network: float | tuple[float, ...]
     linear: float | tuple[float, ...]
@@ -84,12 +91,15 @@ class _Combination(Numbers):
     _log: ClassVar[staticmethod[[Probabilities], Float64s]]
     _answer: ClassVar[staticmethod[[Logits], Probabilities]]
 
-    def __call__(self, network: Probabilities | None, linear: Floats | None = None) -> Probabilities:
+    def __call__(
+        self, network: Probabilities | None, linear: Floats | None = None
+    ) -> Probabilities:
         """Return the ensemble's probabilities, [text, label].
 
         Args:
             network: the network's probabilities, [text, label]; may be None where it has no weight.
-            linear: what `of_scores` gives of the linear model, [text, label]; may be None where it has none.
+            linear: what `of_scores` gives of the linear model, [text, label]; may be None where it
+                has none.
         """
         logits: Logits = np.array(self.offsets or 0.0)
         if self.network:
@@ -114,7 +124,8 @@ class Ensemble(_Combination):
     network: float = field(default=1.0, metadata=in_range(0))
     linear: float = field(default=0.0, metadata=in_range(0))
     offsets: tuple[float, ...] = ()
-    _log, _answer = staticmethod(log_of), staticmethod(softmax)
+    _log = staticmethod(log_of)
+    _answer = staticmethod(softmax)
     of_scores = staticmethod(linear_log_probabilities)
 
 
@@ -124,7 +135,8 @@ NETWORK_ALONE = Ensemble()
 
 @dataclass(frozen=True, kw_only=True)
 class LabelwiseEnsemble(_Combination):
-    """The ensemble weights, the calibration and the threshold of each label, where texts may have several.
+    """The ensemble weights, the calibration and the threshold of each label, where texts may have
+    several.
 
     Attributes:
         network: weights of the network's log-odds, [label]; empty: the network is not evaluated.
@@ -136,12 +148,17 @@ class LabelwiseEnsemble(_Combination):
     network: tuple[float, ...] = field(default=(), metadata=in_range(0))
     linear: tuple[float, ...] = field(default=(), metadata=in_range(0))
     offsets: tuple[float, ...]
-    thresholds: tuple[float, ...] = field(metadata=in_range(math.nextafter(0, 1), math.nextafter(1, 0)))
-    _log, _answer = staticmethod(logit), staticmethod(sigmoid)
+    thresholds: tuple[float, ...] = field(
+        metadata=in_range(math.nextafter(0, 1), math.nextafter(1, 0))
+    )
+    _log = staticmethod(logit)
+    _answer = staticmethod(sigmoid)
 
     @staticmethod
     def of_scores(scores: Floats) -> Logits:
-        """Return what a call takes of a linear model with these scores [text, label]: the same in float64."""
+        """Return what a call takes of a linear model with these scores [text, label]: the same in
+        float64.
+        """
         return scores.astype(np.float64)
 
     def decide(self, probabilities: Probabilities) -> Mask:

@@ -1,15 +1,16 @@
-"""The metrics of a language model as a keyboard uses it: accuracy of the next word, and keystrokes saved.
+"""The metrics of a language model as a keyboard uses it: accuracy of the next word, and keystrokes
+saved.
 
-After A. Hard et al., "Federated Learning for Mobile Keyboard Prediction", 2018 (arXiv 1811.03604), section 4,
-which counts how often the next word is the first suggestion (top-1), or among the first three (top-3), of all
-words. Every token of the text counts, marks and ends of lines too. An unknown word counts as not suggested,
-and `<unk>` is never a suggestion.
+After A. Hard et al., "Federated Learning for Mobile Keyboard Prediction", 2018 (arXiv 1811.03604),
+section 4, which counts how often the next word is the first suggestion (top-1), or among the first
+three (top-3), of all words. Every token of the text counts, marks and ends of lines too. An unknown
+word counts as not suggested, and `<unk>` is never a suggestion.
 
-Keystrokes: what a word costs without suggestions is defined in `foretell.text.tokenizer.keys_of`. Three words
-are suggested, the most probable ones that begin with the letters typed so far. Accepting one costs one key,
-which writes the white space after it too. Somebody who writes accepts a word as soon as it is suggested,
-unless it is finished as fast. Marks and ends of lines are not among these suggestions: they cost one key
-anyway.
+Keystrokes: what a word costs without suggestions is defined in `foretell.text.tokenizer.keys_of`.
+Three words are suggested, the most probable ones that begin with the letters typed so far.
+Accepting one costs one key, which writes the white space after it too. Somebody who writes accepts
+a word as soon as it is suggested, unless it is finished as fast. Marks and ends of lines are not
+among these suggestions: they cost one key anyway.
 """
 
 from __future__ import annotations
@@ -57,9 +58,11 @@ class Keyboard:
             self._letters[id, : len(points)] = points
 
     def suggested(self, probabilities: Floats, targets: TokenIds, costs: Integers) -> Suggested:
-        """Return how the words that followed, [position], were suggested by probabilities [position, word].
+        """Return how the words that followed, [position], were suggested by probabilities
+        [position, word].
 
-        Of equally probable words the lower ids come first. `costs` are their keys without suggestions.
+        Of equally probable words the lower ids come first. `costs` are their keys without
+        suggestions.
         """
         given = np.take_along_axis(probabilities, targets[:, None], axis=1)
         better = probabilities > given
@@ -75,10 +78,12 @@ class Keyboard:
         return Suggested((rank < 1) & can_come, (rank < SUGGESTIONS) & can_come, keys)
 
     def _letters_before(self, better: Mask, targets: TokenIds) -> Integers:
-        """Return the letters that are typed before each word is among the three suggested, [position].
+        """Return the letters that are typed before each word is among the three suggested,
+        [position].
 
-        A word that is more probable stands in the way as long as both begin alike, so the third of these,
-        by the letters that they share with the word, decides. Three are more probable at every position.
+        A word that is more probable stands in the way as long as both begin alike, so the third of
+        these, by the letters that they share with the word, decides. Three are more probable at
+        every position.
         """
         first = self._letters[:, 0]
         better &= first == first[targets][:, None]
@@ -95,7 +100,9 @@ class Keyboard:
 
 
 class Suggested(NamedTuple):
-    """Of each position of a text: whether the word was the first suggestion, among three; keys for it."""
+    """Of each position of a text: whether the word was the first suggestion, among three; keys for
+    it.
+    """
 
     top1: Mask
     top3: Mask
@@ -114,11 +121,20 @@ class Measurement:
     """
 
     def __init__(
-        self, keyboard: Keyboard, output: Callable[[Floats], Logits], kneser_ney: KneserNey | None,
-        interpolation: Interpolation | None, cache: ContinuousCache, size: int = CACHE,
-    ) -> None:  # fmt: skip
-        self._keyboard, self._output, self._cache, self._size = keyboard, output, cache, size
-        self._kneser_ney, self._interpolation = kneser_ney, interpolation
+        self,
+        keyboard: Keyboard,
+        output: Callable[[Floats], Logits],
+        kneser_ney: KneserNey | None,
+        interpolation: Interpolation | None,
+        cache: ContinuousCache,
+        size: int = CACHE,
+    ) -> None:
+        self._keyboard = keyboard
+        self._output = output
+        self._cache = cache
+        self._size = size
+        self._kneser_ney = kneser_ney
+        self._interpolation = interpolation
         # The text so far, as far as what follows depends on it.
         self._hidden: Floats | None = None
         self._followed: TokenIds = np.zeros(0, np.int64)
@@ -138,13 +154,17 @@ class Measurement:
         for start in range(0, len(hidden), rows):
             stop = min(start + rows, len(hidden))
             targets = ids[start + 1 : stop + 1]
-            for name, probabilities in self._probabilities(ids[start : stop + 1], hidden[start:stop]):
+            for name, probabilities in self._probabilities(
+                ids[start : stop + 1], hidden[start:stop]
+            ):
                 found = self._keyboard.suggested(probabilities, targets, costs[start:stop])
                 self._found.setdefault(name, []).append(found)
         self._costs.append(costs)
 
     def _probabilities(self, ids: TokenIds, hidden: Floats) -> Iterator[tuple[str, Floats]]:
-        """Yield the probabilities [position, word] of each part, and of the model as it grows together."""
+        """Yield the probabilities [position, word] of each part, and of the model as it grows
+        together.
+        """
         model: Floats = softmax(self._output(hidden))
         yield "network", model
         if self._kneser_ney is not None and self._interpolation is not None:
@@ -154,23 +174,32 @@ class Measurement:
             model = (1 - weights) * model + weights * counted
             yield "both", model
         before = hidden[:0] if self._hidden is None else self._hidden
-        every, followed = np.concatenate([before, hidden]), np.concatenate([self._followed, ids[1:]])
+        every = np.concatenate([before, hidden])
+        followed = np.concatenate([self._followed, ids[1:]])
         cached, pairs = distributions(
-            self._cache.theta, every, followed, self._size, first=len(before), n_words=model.shape[1]
+            self._cache.theta,
+            every,
+            followed,
+            self._size,
+            first=len(before),
+            n_words=model.shape[1],
         )
         self._hidden, self._followed = every[-self._size :], followed[-self._size :]
         weights = (self._cache.weight * fill(pairs)).astype(np.float32)[:, None]
         yield "cache", (1 - weights) * model + weights * cached
 
     def _counted(self, kneser_ney: KneserNey, ids: TokenIds) -> tuple[Float32s, Integers]:
-        read, longest = np.concatenate([self._read, ids]), kneser_ney.order - 1
+        read = np.concatenate([self._read, ids])
+        longest = kneser_ney.order - 1
         ends = range(len(self._read) + 1, len(read) + 1)
         rows = [kneser_ney.distribution(read[max(0, end - longest) : end]) for end in ends]
         self._read = read[-longest:]
         return np.stack([row for row, _ in rows]), np.array([length for _, length in rows])
 
     def metrics(self) -> Report:
-        """Return the metrics of each part, with intervals, ready for JSON; empty: nothing was measured."""
+        """Return the metrics of each part, with intervals, ready for JSON; empty: nothing was
+        measured.
+        """
         if not sum(map(len, self._costs)):
             return {}
         costs = np.concatenate(self._costs)
@@ -178,7 +207,10 @@ class Measurement:
             "positions": len(costs),
             "cache_words": self._size,
             "models": {name: _metrics(parts, costs) for name, parts in self._found.items()},
-            "interval_method": {**method(), "name": f"percentile bootstrap over blocks of {BLOCK} words"},
+            "interval_method": {
+                **method(),
+                "name": f"percentile bootstrap over blocks of {BLOCK} words",
+            },
         }
 
 
@@ -197,7 +229,13 @@ def _metrics(found: list[Suggested], costs: Integers) -> Report:
 
 
 def headline(suggestions: Report, *, with_cache: bool = False) -> dict[str, float]:
-    """Return the metrics of the model as it predicts: of network and Kneser–Ney model, or the network."""
+    """Return the metrics of the model as it predicts: of network and Kneser–Ney model, or the
+    network.
+    """
     models = suggestions.get("models", {})
-    name = "cache" if with_cache else next((each for each in ("both", "network") if each in models), None)
+    name = (
+        "cache"
+        if with_cache
+        else next((each for each in ("both", "network") if each in models), None)
+    )
     return {key: models[name][key] for key in METRICS} if name in models else {}

@@ -3,8 +3,8 @@
     value(feature)  = (1 + log of its count in the text) · idf(feature)
     score(column)   = bias + Σ weight · value / (Σ value^p)^(1/p)
 
-With p = 2 these are the values of scikit-learn's TfidfVectorizer with `sublinear_tf=True`. With p = 1 the
-score is a weighted mean of the words' weights, as a linear model of mean word vectors gives.
+With p = 2 these are the values of scikit-learn's TfidfVectorizer with `sublinear_tf=True`. With p =
+1 the score is a weighted mean of the words' weights, as a linear model of mean word vectors gives.
 
 NumPy only, so that prediction imports nothing else.
 """
@@ -66,7 +66,9 @@ class TfidfFeatures:
         return len(self.words) + len(self.characters)
 
     def counts(self, ids: TokenIds, starts: Integers, texts: Sequence[str]) -> Counts:
-        """Count the features of texts: text i is ids[starts[i]:starts[i + 1]], and written texts[i]."""
+        """Count the features of texts: text i is ids[starts[i]:starts[i + 1]], and written
+        texts[i].
+        """
         word_keys, word_texts = ngram_keys(ids, starts, self.size, self.longest)
         features = [find(self.words, word_keys)]
         owners = [word_texts]
@@ -75,7 +77,8 @@ class TfidfFeatures:
             found = find(self.characters, keys)
             features.append(np.where(found < 0, -1, found + len(self.words)))
             owners.append(of_text)
-        feature, text = np.concatenate(features), np.concatenate(owners)
+        feature = np.concatenate(features)
+        text = np.concatenate(owners)
         known = feature >= 0
         return count_pairs(text[known], feature[known], len(self))
 
@@ -117,7 +120,9 @@ class TfidfModel:
         texts, features, values = counts
         weighted = values.astype(np.float64) * self.idf[features]
         norms = np.bincount(texts, weighted**self.norm, n_texts) ** (1 / self.norm)
-        sums = [np.bincount(texts, weighted * column[features], n_texts) for column in self.weights.T]
+        sums = [
+            np.bincount(texts, weighted * column[features], n_texts) for column in self.weights.T
+        ]
         # A text without a known feature has the bias alone.
         scores = np.stack(sums, axis=1) / np.maximum(norms, 1e-12)[:, None] + self.bias
         result: Float32s = scores.astype(np.float32)
@@ -125,22 +130,33 @@ class TfidfModel:
 
     def times(self, factor: float) -> TfidfModel:
         """Return the model whose scores are `factor` times these."""
-        return replace(self, weights=np.float32(factor) * self.weights, bias=np.float32(factor) * self.bias)
+        return replace(
+            self, weights=np.float32(factor) * self.weights, bias=np.float32(factor) * self.bias
+        )
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], name: str) -> TfidfModel:
         """Rebuild a model of `tfidf_arrays` by its name; arrays of other names are ignored."""
         shape = checked_array(arrays, f"{name}/shape", np.int64, 1, length=3)
         size, longest, norm = shape.tolist()
-        if size < 1 or not 1 <= longest <= LONGEST or norm not in (1, 2) or not keys_fit(size, longest):
+        if (
+            size < 1
+            or not 1 <= longest <= LONGEST
+            or norm not in (1, 2)
+            or not keys_fit(size, longest)
+        ):
             raise wrong(
-                f"{name}/shape", "n-grams whose keys fit in 63 bits, and a norm of 1 or 2", str(shape)
+                f"{name}/shape",
+                "n-grams whose keys fit in 63 bits, and a norm of 1 or 2",
+                str(shape),
             )
         alphabet = checked_array(arrays, f"{name}/alphabet", np.uint32, 1)
         if not 1 <= len(alphabet) <= MAX_ALPHABET + 1 or not (alphabet[1:] > alphabet[:-1]).all():
             raise wrong(f"{name}/alphabet", "distinct code points, ascending", "others")
         words = checked_keys(arrays, f"{name}/words", end_of_keys(size, longest))
-        characters = checked_keys(arrays, f"{name}/characters", end_of_keys(len(alphabet), MAX_CHARACTERS))
+        characters = checked_keys(
+            arrays, f"{name}/characters", end_of_keys(len(alphabet), MAX_CHARACTERS)
+        )
         features = TfidfFeatures(words, characters, alphabet, size, longest)
         idf = checked_array(arrays, f"{name}/idf", np.float32, 1, length=len(features))
         if not (idf > 0).all():
@@ -149,13 +165,20 @@ class TfidfModel:
 
 
 def tfidf_arrays(models: Sequence[TfidfModel]) -> dict[str, Array]:
-    """Return several models as named arrays, ready for safetensors; `tfidf_models` takes them back."""
+    """Return several models as named arrays, ready for safetensors; `tfidf_models` takes them
+    back.
+    """
     arrays: dict[str, Array] = {}
     for place, model in enumerate(models, 1):
         of = model.features
         shape = np.array([of.size, of.longest, model.norm], np.int64)
         parts: dict[str, Array] = {"idf": model.idf, "weights": model.weights, "bias": model.bias}
-        parts |= {"words": of.words, "characters": of.characters, "alphabet": of.alphabet, "shape": shape}
+        parts |= {
+            "words": of.words,
+            "characters": of.characters,
+            "alphabet": of.alphabet,
+            "shape": shape,
+        }
         arrays |= {f"tfidf_{place}/{name}": array for name, array in parts.items()}
     return arrays
 
@@ -164,7 +187,8 @@ def tfidf_models(arrays: Mapping[str, Array]) -> tuple[TfidfModel, ...]:
     """Rebuild what `tfidf_arrays` returned.
 
     Raises:
-        ArtifactError: an array is missing, or has another type, shape or order, or a number out of its range.
+        ArtifactError: an array is missing, or has another type, shape or order, or a number out of
+            its range.
     """
     names = sorted({name.partition("/")[0] for name in arrays})
     return tuple(TfidfModel.from_arrays(arrays, name) for name in names)
@@ -181,13 +205,17 @@ def count_pairs(texts: Integers, features: Integers, n_features: int) -> Counts:
 
 
 def merged(models: Iterable[TfidfModel]) -> tuple[TfidfModel, ...]:
-    """Add up the models that have the same values, so that these are computed once: scores are sums."""
+    """Add up the models that have the same values, so that these are computed once: scores are
+    sums.
+    """
     kept: dict[tuple[object, ...], TfidfModel] = {}
     for model in models:
         of = model.features
         arrays = (of.words, of.characters, of.alphabet, model.idf)
         key = (model.norm, of.size, of.longest, *(each.tobytes() for each in arrays))
         if (other := kept.get(key)) is not None:
-            model = replace(other, weights=other.weights + model.weights, bias=other.bias + model.bias)
+            model = replace(
+                other, weights=other.weights + model.weights, bias=other.bias + model.bias
+            )
         kept[key] = model
     return tuple(kept.values())

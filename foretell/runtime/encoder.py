@@ -1,12 +1,13 @@
-"""`SentenceEncoder`: embeddings of texts by a pretrained encoder from outside, through ONNX Runtime.
+"""`SentenceEncoder`: embeddings of texts by a pretrained encoder from outside, through ONNX
+Runtime.
 
-Its tokenizer turns a text into pieces of token ids that fit into the window. The text's embedding is the mean
-of those of its pieces, weighted by tokens, of length 1. Pieces of the same number of tokens are computed
-together, so that nothing is padded.
+Its tokenizer turns a text into pieces of token ids that fit into the window. The text's embedding
+is the mean of those of its pieces, weighted by tokens, of length 1. Pieces of the same number of
+tokens are computed together, so that nothing is padded.
 
-The mean over all tokens does not show where a word stands, which matters in questions and commands. So there
-are two more means: at the beginning of a text each token counts four times as much as the one after it, at
-its end four times as much as the one before it.
+The mean over all tokens does not show where a word stands, which matters in questions and commands.
+So there are two more means: at the beginning of a text each token counts four times as much as the
+one after it, at its end four times as much as the one before it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ from tokenizers import Tokenizer
 
 from foretell.arrays import Array, Float32s, Int64s
 from foretell.artifacts import manifest
-from foretell.artifacts.kept_teacher import TOKENIZER, EncoderFiles, check_encoder_tokenizer, graph_of
+from foretell.artifacts.kept_teacher import (
+    TOKENIZER,
+    EncoderFiles,
+    check_encoder_tokenizer,
+    graph_of,
+)
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.errors import ArtifactError
@@ -37,16 +43,24 @@ POOLED = "sentence_embedding"
 OF_TOKENS = ("last_hidden_state", "token_embeddings")
 """Outputs [text, token, dimension]."""
 
-# Chosen on training records of four sets (docs/experiments.md). A 17th token would count less than 1e-9.
-_SHARE_OF_NEXT, _MAX_END = 0.25, 16
+# Chosen on training records of four sets (docs/experiments.md). A 17th token would count less than
+# 1e-9.
+_SHARE_OF_NEXT = 0.25
+_MAX_END = 16
 # Bounds on the memory: of token ids, of the library's encodings, and of the attention's matrices.
-_TEXTS_AT_ONCE, _ENCODED_AT_ONCE, _CHARACTERS_AT_ONCE = 4096, 256, 1 << 16
-_MAX_BATCH, _MAX_BATCH_TOKENS = 16, 2048
+_TEXTS_AT_ONCE = 4096
+_ENCODED_AT_ONCE = 256
+_CHARACTERS_AT_ONCE = 1 << 16
+_MAX_BATCH = 16
+_MAX_BATCH_TOKENS = 2048
 
 _INPUTS = ({"input_ids", "attention_mask"}, {"input_ids", "attention_mask", "token_type_ids"})
 _TYPES: dict[str, type[np.integer]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
-_EXPORT = "export it for feature extraction, for example: optimum-cli export onnx --task feature-extraction"
+_EXPORT = (
+    "export it for feature extraction, for example: optimum-cli export onnx --task "
+    "feature-extraction"
+)
 # Operators that quantise with the range of a whole batch begin with it.
 _DYNAMIC_QUANTISATION = b"DynamicQuantize"
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -58,8 +72,9 @@ class Encoded:
 
     Attributes:
         vectors: float32 [text, dimension], each of length 1.
-        ends: float32 [text, number], embeddings of the beginning and of the end of each text, one after the
-            other and each of length 1; without numbers where the graph has no output for each token.
+        ends: float32 [text, number], embeddings of the beginning and of the end of each text, one
+            after the other and each of length 1; without numbers where the graph has no output for
+            each token.
         split_texts: how many texts were longer than the window, and so the mean of several pieces.
     """
 
@@ -99,14 +114,22 @@ class SentenceEncoder:
     name = sha256 = ""
     _files: EncoderFiles
 
-    def __init__(self, session: Session, tokenizer: Path, files: EncoderFiles, *, threads: int) -> None:
-        """Check the tokenizer, and the inputs, the outputs and an embedding of a graph; see `open`."""
-        self._session, self._path, self.window = session, session.path, files.window
-        self._threads, self._together = Threads(threads, "encoder"), False
+    def __init__(
+        self, session: Session, tokenizer: Path, files: EncoderFiles, *, threads: int
+    ) -> None:
+        """Check the tokenizer, and the inputs, the outputs and an embedding of a graph; see
+        `open`.
+        """
+        self._session = session
+        self._path = session.path
+        self.window = files.window
+        self._threads = Threads(threads, "encoder")
+        self._together = False
         try:
             self._tokenizer = Tokenizer.from_buffer(files.tokenizer)
         except Exception as error:  # The library raises plain Exception.
-            expected, fix = "a tokenizer that the tokenizers library reads", "export the encoder again"
+            expected = "a tokenizer that the tokenizers library reads"
+            fix = "export the encoder again"
             raise ArtifactError(
                 expected=expected, found=f"{error!s:.100}", where=str(tokenizer), fix=fix
             ) from error
@@ -116,8 +139,11 @@ class SentenceEncoder:
         self._inputs, self._outputs = self._checked_inputs(), self._checked_outputs()
         # Not of zeros: RoBERTa gives padding, which may have the id 0, no position of its own.
         largest_id = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
-        mean, start, _ = self._pooled([_Piece(0, np.full(self.window, largest_id, np.int64), slice(None))])
-        self.dimension, self._end_dimension = mean.shape[1], start.shape[1]
+        mean, start, _ = self._pooled(
+            [_Piece(0, np.full(self.window, largest_id, np.int64), slice(None))]
+        )
+        self.dimension = mean.shape[1]
+        self._end_dimension = start.shape[1]
         self.n_features = self.dimension + 2 * self._end_dimension
 
     @classmethod
@@ -126,22 +152,25 @@ class SentenceEncoder:
 
         The graph has the inputs input_ids, attention_mask and perhaps token_type_ids. Its output is
         sentence_embedding [text, dimension], or last_hidden_state or token_embeddings
-        [text, token, dimension], of which the mean is taken. The window is what the encoder's files state, at
-        most 512 tokens; 256 where they state none.
+        [text, token, dimension], of which the mean is taken. The window is what the encoder's files
+        state, at most 512 tokens; 256 where they state none.
 
         Args:
             path: the folder.
-            threads: threads that compute; None: the processors that this process may use, at most 4.
+            threads: threads that compute; None: the processors that this process may use, at most
+                4.
 
         Raises:
             ArtifactError: not such a folder, or an encoder that foretell cannot use.
             SettingsError: `threads` below 1.
         """
-        files, folder = EncoderFiles.read(path), Path(path).expanduser()
+        files = EncoderFiles.read(path)
+        folder = Path(path).expanduser()
         session = _opened(graph_of(folder), lambda: files.graph)
         encoder = cls(session, folder / TOKENIZER, files, threads=check_threads(threads))
         encoder.name = str(address_of(folder) or folder.resolve().name)
-        encoder.sha256, encoder._files = files.sha256(), files
+        encoder.sha256 = files.sha256()
+        encoder._files = files
         # Dynamic quantisation takes the range of its numbers from the whole batch.
         encoder._together = files.graph.find(_DYNAMIC_QUANTISATION) < 0
         return encoder
@@ -153,9 +182,12 @@ class SentenceEncoder:
         Each text is computed alone, so that it has exactly the embedding that it has in a batch.
 
         Raises:
-            ArtifactError: its graph or tokenizer cannot be used, or its embeddings do not fit the classifier.
+            ArtifactError: its graph or tokenizer cannot be used, or its embeddings do not fit the
+                classifier.
         """
-        kept, folder, name = model.teacher, model.directory, manifest.TEACHER_GRAPH
+        kept = model.teacher
+        folder = model.directory
+        name = manifest.TEACHER_GRAPH
         assert kept is not None
         # The files are not kept in memory: a forked child reads them again.
         read = partial(manifest.read_verified, folder, name, model.files[name])
@@ -185,11 +217,14 @@ class SentenceEncoder:
         """Return the embedding of each text, [text, dimension]; see `encode_counted`."""
         return self.encode_counted(texts).vectors
 
-    def encode_counted(self, texts: Sequence[str], *, check: Callable[[], object] | None = None) -> Encoded:
+    def encode_counted(
+        self, texts: Sequence[str], *, check: Callable[[], object] | None = None
+    ) -> Encoded:
         """Return the embedding of each text, and how many texts were split.
 
-        A text alone and in a batch has the same embedding but for rounding. A text without tokens has zeros.
-        `check` is called after each batch; what it raises, at an interrupt or a deadline, ends the encoding.
+        A text alone and in a batch has the same embedding but for rounding. A text without tokens
+        has zeros. `check` is called after each batch; what it raises, at an interrupt or a
+        deadline, ends the encoding.
 
         Raises:
             ArtifactError: the graph fails, or returns numbers that are not finite.
@@ -233,37 +268,50 @@ class SentenceEncoder:
                     yield _Piece(i, np.array(piece.ids, np.int64), where)
 
     def _pooled(self, batch: Sequence[_Piece]) -> tuple[Float32s, Float32s, Float32s]:
-        """Return means over tokens [text, dimension]: of all, and where the first or the last count most.
+        """Return means over tokens [text, dimension]: of all, and where the first or the last count
+        most.
 
         The last two have the dimension 0 where the graph has no output for each token.
 
         Special tokens, which no piece has as its `own`, are in the first mean alone.
         """
-        ids, own = np.stack([piece.ids for piece in batch]), batch[0].own
+        ids = np.stack([piece.ids for piece in batch])
+        own = batch[0].own
         outputs = self._run(ids)
         for name, output in zip(self._outputs, outputs, strict=True):
             if output.ndim != (2 if name == POOLED else 3) or not output.shape[-1]:
                 shape = f"an array of the shape {list(output.shape)}"
                 raise self._error(f"embeddings in the output {name}", shape)
         # Nothing is padded, so the attention mask is 1 everywhere.
-        first, last = outputs[0], outputs[-1]
+        first = outputs[0]
+        last = outputs[-1]
         mean = first.astype(np.float32) if first.ndim == 2 else first.mean(axis=1, dtype=np.float32)
         start = end = np.zeros((len(mean), 0), np.float32)
         if last.ndim == 3:
-            start, end = _mean_of_first(last[:, own]), _mean_of_first(last[:, own][:, ::-1])
+            start = _mean_of_first(last[:, own])
+            end = _mean_of_first(last[:, own][:, ::-1])
         if not all(np.isfinite(each).all() for each in (mean, start, end)):
             fix = "export the encoder again, or use another precision"
             raise self._error("embeddings of finite numbers", "NaN or infinity", fix)
         return mean, start, end
 
     def _run(self, ids: Int64s) -> list[Array]:
-        values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        values = {
+            "input_ids": ids,
+            "attention_mask": np.ones_like(ids),
+            "token_type_ids": np.zeros_like(ids),
+        }
         inputs = {name: values[name].astype(dtype) for name, dtype in self._inputs.items()}
         try:
             return self._session.run(self._outputs, inputs)
         except ArtifactError as error:
-            expected = f"an encoder that accepts {ids.shape[1]:,} tokens with ids of up to {ids.max():,}"
-            fix = "use the tokenizer.json exported with it; state max_seq_length in sentence_bert_config.json"
+            expected = (
+                f"an encoder that accepts {ids.shape[1]:,} tokens with ids of up to {ids.max():,}"
+            )
+            fix = (
+                "use the tokenizer.json exported with it; state max_seq_length in "
+                "sentence_bert_config.json"
+            )
             raise self._error(expected, f"{error.found:.160}", fix) from error
 
     def _checked_inputs(self) -> dict[str, type[np.integer]]:
@@ -271,18 +319,24 @@ class SentenceEncoder:
         is_open = all(not isinstance(size, int) for each in inputs for size in each.shape)
         is_usable = is_open and all(each.type in _TYPES for each in inputs)
         if {each.name for each in inputs} not in _INPUTS or not is_usable:
-            shown = ", ".join(f"{each.name} {each.shape} of the type {each.type}" for each in inputs)
+            shown = ", ".join(
+                f"{each.name} {each.shape} of the type {each.type}" for each in inputs
+            )
             names = "input_ids, attention_mask and perhaps token_type_ids"
             raise self._error(f"the inputs {names}, int64 or int32, of any size", f"{shown:.200}")
         return {each.name: _TYPES[each.type] for each in inputs}
 
     def _checked_outputs(self) -> list[str]:
-        """Return the names of the outputs to ask for: one that is pooled, one of tokens, or both."""
+        """Return the names of the outputs to ask for: one that is pooled, one of tokens, or
+        both.
+        """
         outputs = self._session.outputs
         types = {each.name: each.type for each in outputs}
         usable = [name for name in (POOLED, *OF_TOKENS) if types.get(name) in _FLOATS]
         if not usable:
-            shown = ", ".join(f"{each.name} {each.shape} of the type {each.type}" for each in outputs)
+            shown = ", ".join(
+                f"{each.name} {each.shape} of the type {each.type}" for each in outputs
+            )
             expected = f"an output {', '.join(OF_TOKENS)} or {POOLED} with embeddings"
             raise self._error(expected, f"{shown:.200}")
         return usable[: 2 if usable[0] == POOLED else 1]
@@ -294,12 +348,15 @@ class SentenceEncoder:
 def _opened(
     path: Path, read: Callable[[], bytes], content: bytes | None = None, *, tried: bool = False
 ) -> Session:
-    """Open the graph of an encoder; one of a model directory, which anybody may have made, is tried first."""
+    """Open the graph of an encoder; one of a model directory, which anybody may have made, is tried
+    first.
+    """
     graph = None if content is None else (content, Weights())
     try:
         return Session(path, lambda: (read(), {}), graph, tried=tried)
     except ArtifactError as error:
-        expected, fix = "a sentence encoder that ONNX Runtime can open", "export it again"
+        expected = "a sentence encoder that ONNX Runtime can open"
+        fix = "export it again"
         raise ArtifactError(
             expected=expected, found=f"{error.found:.160}", where=str(path), fix=fix
         ) from error
@@ -320,7 +377,8 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _batches(pieces: Sequence[_Piece], together: bool) -> Iterator[list[_Piece]]:
-    """Yield batches of pieces with the same number of tokens and of special ones, the longest first.
+    """Yield batches of pieces with the same number of tokens and of special ones, the longest
+    first.
 
     The longest come first so that a lack of memory shows at the beginning.
     """

@@ -1,6 +1,7 @@
 """The gates, cell states and outputs of an LSTM layer at each step of a text.
 
-ONNX Runtime's LSTM operator does not return them, so they are computed here from the weights, in NumPy.
+ONNX Runtime's LSTM operator does not return them, so they are computed here from the weights, in
+NumPy.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Gates:
         candidate: the candidate for the cell, -1 to 1.
         cell: the cell state after the step.
         hidden: the output of the unit, -1 to 1.
-        backward: whether the layer reads from the end of the text, so that its first step is the last row.
+        backward: whether the layer reads from the end of the text, so that its first step is the
+            last row.
     """
 
     spans: Places
@@ -70,9 +72,9 @@ def layer_units(settings: Settings) -> dict[str, int]:
 def gates_along(model: Model, text: str, layer: str | None = None) -> Gates:
     """Return the values of one layer along a text.
 
-    Steps are the words that the network reads (of a long text the last ones), without padding. In a cnn-lstm
-    a step is a pooled position with the words under it. The article's language model reads separate windows:
-    the values are those at the end of each.
+    Steps are the words that the network reads (of a long text the last ones), without padding. In a
+    cnn-lstm a step is a pooled position with the words under it. The article's language model reads
+    separate windows: the values are those at the end of each.
 
     The layer is named as in `layer_units`; None: the first.
 
@@ -83,13 +85,17 @@ def gates_along(model: Model, text: str, layer: str | None = None) -> Gates:
     layers = list(layer_units(model.settings))
     name = layers[0] if layer is None else layer
     if name not in layers:
-        raise SettingsError(expected=f"one of {', '.join(layers)}", found=repr(layer)[:60], where="layer")
+        raise SettingsError(
+            expected=f"one of {', '.join(layers)}", found=repr(layer)[:60], where="layer"
+        )
     if isinstance(model.settings, WordsSettings):
         read = _windows if model.settings.follows_article else _stream
         spans, values = read(model, text, layers[: layers.index(name) + 1])
     else:
         spans, values = _labels(model, model.settings, text, name)
-    return Gates(spans=spans, backward=name == "lstm_backward", **dict(zip(_VALUES, values, strict=True)))
+    return Gates(
+        spans=spans, backward=name == "lstm_backward", **dict(zip(_VALUES, values, strict=True))
+    )
 
 
 def run_layer(x: Float64s, cell: Cell) -> Float64s:
@@ -100,7 +106,10 @@ def run_layer(x: Float64s, cell: Cell) -> Float64s:
     for step, row in enumerate(x @ kernel + bias):
         check_stopped()
         i, f, candidate, o = np.split(row + h @ recurrent_kernel, 4)
-        i, f, o, candidate = _sigmoid(i), _sigmoid(f), _sigmoid(o), np.tanh(candidate)
+        i = _sigmoid(i)
+        f = _sigmoid(f)
+        o = _sigmoid(o)
+        candidate = np.tanh(candidate)
         c = f * c + i * candidate
         h = o * np.tanh(c)
         values[:, step] = i, f, candidate, o, c, h
@@ -113,7 +122,9 @@ def _sigmoid(x: Float64s) -> Float64s:
 
 
 def _stream(model: Model, text: str, layers: list[str]) -> tuple[Places, Float64s]:
-    """A language model's layer. Its stream starts after an end of line, which is left out of the result."""
+    """A language model's layer. Its stream starts after an end of line, which is left out of the
+    result.
+    """
     spans = word_spans(model.tokenizer, text, last_ends=False)
     check_known(spans, text)
     before = [] if model.tokenizer.end_of_line is None else [(model.tokenizer.end_of_line, 0, 0)]
@@ -127,7 +138,8 @@ def _stream(model: Model, text: str, layers: list[str]) -> tuple[Places, Float64
 def _windows(model: Model, text: str, layers: list[str]) -> tuple[Places, Float64s]:
     """The article's words: for each word, the last step of the window that ends with it."""
     assert isinstance(model.settings, WordsSettings)
-    spans, window = word_spans(model.tokenizer, text, last_ends=False), model.settings.window
+    spans = word_spans(model.tokenizer, text, last_ends=False)
+    window = model.settings.window
     check_known(spans, text)
     cells = [_cell(model.weights, name) for name in layers]
     ends = range(window, len(spans) + 1)
@@ -141,8 +153,11 @@ def _windows(model: Model, text: str, layers: list[str]) -> tuple[Places, Float6
     return _places(spans[window - 1 :]), at_ends
 
 
-def _labels(model: Model, settings: LabelsSettings, text: str, name: str) -> tuple[Places, Float64s]:
-    weights, tokenizer = model.weights, model.tokenizer
+def _labels(
+    model: Model, settings: LabelsSettings, text: str, name: str
+) -> tuple[Places, Float64s]:
+    weights = model.weights
+    tokenizer = model.tokenizer
     known = network_size(settings, tokenizer)
     unknown = tokenizer.unknown or 0
     spans = [
@@ -154,7 +169,8 @@ def _labels(model: Model, settings: LabelsSettings, text: str, name: str) -> tup
         values = run_layer(_embed(weights, spans)[order], _cell(weights, name))
         return _places(spans), values[:, order]
     padded = [(0, 0, 0)] * (settings.length - len(spans)) + spans
-    x, places = _embed(weights, padded), _places(padded)
+    x = _embed(weights, padded)
+    places = _places(padded)
     if settings.network == "cnn-lstm":
         x, places = _pooled(weights, x, places)
     values = run_layer(x, _cell(weights, name))
@@ -164,7 +180,9 @@ def _labels(model: Model, settings: LabelsSettings, text: str, name: str) -> tup
 
 
 def _pooled(weights: Weights, x: Float64s, places: Places) -> tuple[Float64s, Places]:
-    """Convolve and pool x [step, in]; return [position, filter], and the words under each position."""
+    """Convolve and pool x [step, in]; return [position, filter], and the words under each
+    position.
+    """
     kernel, bias = (weights[f"conv/{name}"].astype(np.float64) for name in ("kernel", "bias"))
     width, _, filters = kernel.shape
     windows = np.stack([x[start : start + width].ravel() for start in range(len(x) - width + 1)])

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from foretell.runtime.words.predictor import WordsRuntime
 
 
-def open_model(model: str | Path | Model, *, threads: int | None = None) -> LabelsRuntime | WordsRuntime:
+def open_model(
+    model: str | Path | Model, *, threads: int | None = None
+) -> LabelsRuntime | WordsRuntime:
     """Open a model for prediction, whichever job it is for.
 
     Args:
-        model: a model directory, an address `hf://owner/name[@revision]` on the Hugging Face Hub, or what
-            `read_model` returned.
+        model: a model directory, an address `hf://owner/name[@revision]` on the Hugging Face Hub,
+            or what `read_model` returned.
         threads: threads that compute; None: the processors that this process may use, at most 4.
 
     Raises:
-        ArtifactError: the directory cannot be trusted (each reason has its own subclass), or the Hub has no
-            such model or cannot be reached (HubError).
+        ArtifactError: the directory cannot be trusted (each reason has its own subclass), or the
+            Hub has no such model or cannot be reached (HubError).
         MissingExtraError: an address without huggingface_hub.
         SettingsError: `threads` below 1.
     """

@@ -34,7 +34,8 @@ onnxruntime.disable_telemetry_events()
 
 MAX_THREADS = 4
 """Memory bandwidth limits more threads than this."""
-MAX_TRIAL_BYTES, MAX_TRIAL_SECONDS = 3 << 30, 20.0
+MAX_TRIAL_BYTES = 3 << 30
+MAX_TRIAL_SECONDS = 20.0
 """Memory and time in which a graph of unknown origin is tried: its file has at most 2 GiB."""
 
 
@@ -49,19 +50,21 @@ class GraphValue(Protocol):
 class Session:
     """An ONNX graph opened for prediction on the processor.
 
-    Each `run` uses the thread that calls it and no other; several may run at once. An LSTM's small steps gain
-    little from more threads and lose much on busy processors, so work is distributed in whole batches.
+    Each `run` uses the thread that calls it and no other; several may run at once. An LSTM's small
+    steps gain little from more threads and lose much on busy processors, so work is distributed in
+    whole batches.
 
-    A forked child opens the graph again at its first `run`: another thread of the parent may have held one of
-    ONNX Runtime's locks at the moment of the fork. Where that fails, since a file has changed or is gone, the
-    child uses the session that it inherited.
+    A forked child opens the graph again at its first `run`: another thread of the parent may have
+    held one of ONNX Runtime's locks at the moment of the fork. Where that fails, since a file has
+    changed or is gone, the child uses the session that it inherited.
 
     Args:
         path: where the graph comes from, for errors.
         read: returns the verified graph; called again in each forked child.
-        graph: the graph; None: `read` is called now, too. It is never opened by a name, which another file
-            could have since it was verified.
-        tried: whether it is of unknown origin: it is run once in bounded memory and time, and has an arena.
+        graph: the graph; None: `read` is called now, too. It is never opened by a name, which
+            another file could have since it was verified.
+        tried: whether it is of unknown origin: it is run once in bounded memory and time, and has
+            an arena.
 
     Attributes:
         inputs, outputs: those of the graph.
@@ -71,9 +74,15 @@ class Session:
     """
 
     def __init__(
-        self, path: Path, read: Callable[[], Graph], graph: Graph | None = None, *, tried: bool = False
+        self,
+        path: Path,
+        read: Callable[[], Graph],
+        graph: Graph | None = None,
+        *,
+        tried: bool = False,
     ) -> None:
-        self.path, self._read = path, read
+        self.path = path
+        self._read = read
         graph = read() if graph is None else graph
         if tried:
             _try_out(graph, path)
@@ -94,7 +103,8 @@ class Session:
     def _open(self, graph: Graph) -> None:
         # ONNX Runtime does not hold the shared weights itself.
         self._session = _open(graph, self.path, arena=self._has_arena)
-        self._weights, self._pid = graph[1], os.getpid()
+        self._weights = graph[1]
+        self._pid = os.getpid()
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Array]) -> list[Array]:
         """Run the graph and return the named outputs (None: all).
@@ -124,15 +134,20 @@ class Threads:
     """
 
     def __init__(self, count: int, name: str) -> None:
-        self.count, self._name, self._pid = count, name, 0
+        self.count = count
+        self._name = name
+        self._pid = 0
         self._pool: ThreadPoolExecutor
 
-    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
+    def map(
+        self, work: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Generator[Result, None, None]:
         """Yield `work` of each item, in order, computed by several threads.
 
         A few items wait at a time, so that other callers have their turns; closing cancels those.
         """
-        left, waiting = iter(items), deque[Future[Result]]()
+        left = iter(items)
+        waiting = deque[Future[Result]]()
         try:
             while True:
                 waiting.extend(
@@ -166,12 +181,16 @@ def check_threads(threads: int | None) -> int:
     return threads
 
 
-def _open(graph: Graph, path: Path, *, arena: bool, is_trial: bool = False) -> onnxruntime.InferenceSession:
-    options, more = onnxruntime.SessionOptions(), dict[str, list[str]]()
+def _open(
+    graph: Graph, path: Path, *, arena: bool, is_trial: bool = False
+) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    more = dict[str, list[str]]()
     # An error is raised; nothing is written to standard error, too.
     options.log_severity_level = 4
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # An arena keeps what its largest run needed. Only large graphs are faster with one (docs/experiments.md).
+    # An arena keeps what its largest run needed. Only large graphs are faster with one
+    # (docs/experiments.md).
     options.enable_cpu_mem_arena = arena
     content, weights = graph
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
@@ -194,11 +213,13 @@ def _error(expected: str, error: Exception, path: Path) -> ArtifactError:
 def _try_out(graph: Graph, path: Path) -> None:
     """Run a graph of unknown origin once, in bounded memory and time, with inputs of 1 x 2 zeros.
 
-    Opening a graph computes all that depends on no input. So it is opened first with nothing computed, and
-    the run, which can be stopped between two operators, computes the same in an arena of bounded size.
+    Opening a graph computes all that depends on no input. So it is opened first with nothing
+    computed, and the run, which can be stopped between two operators, computes the same in an arena
+    of bounded size.
     """
     _bounded_arena()
-    session, options = _open(graph, path, arena=True, is_trial=True), onnxruntime.RunOptions()
+    session = _open(graph, path, arena=True, is_trial=True)
+    options = onnxruntime.RunOptions()
     timer = threading.Timer(MAX_TRIAL_SECONDS, setattr, (options, "terminate", True))
     timer.start()
     try:
@@ -217,7 +238,10 @@ def _bounded_arena() -> None:
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
-    # As large as needed at each extension, not twice as large as the one before; -1: ONNX Runtime's default.
+    # As large as needed at each extension, not twice as large as the one before; -1: ONNX Runtime's
+    # default.
     sizes = {"initial_chunk_size_bytes": -1, "max_dead_bytes_per_chunk": -1}
-    arena = onnxruntime.OrtArenaCfg({"max_mem": MAX_TRIAL_BYTES, "arena_extend_strategy": 1, **sizes})
+    arena = onnxruntime.OrtArenaCfg(
+        {"max_mem": MAX_TRIAL_BYTES, "arena_extend_strategy": 1, **sizes}
+    )
     onnxruntime.create_and_register_allocator(memory, arena)

@@ -1,4 +1,5 @@
-"""Stop a long computation from outside: the loops of a prediction ask whether its result is still wanted.
+"""Stop a long computation from outside: the loops of a prediction ask whether its result is still
+wanted.
 
 Python cannot end a thread. Without this, a request that was answered with an error computes on.
 """
@@ -20,7 +21,9 @@ class StoppedError(ForetellError):
 
 @contextmanager
 def stops_when(is_over: Callable[[], bool]) -> Iterator[None]:
-    """Let `check_stopped` raise on this thread, until the block ends, once `is_over` returns True."""
+    """Let `check_stopped` raise on this thread, until the block ends, once `is_over` returns
+    True.
+    """
     before = getattr(_thread, "is_over", None)
     _thread.is_over = is_over
     try:
@@ -30,11 +33,14 @@ def stops_when(is_over: Callable[[], bool]) -> Iterator[None]:
 
 
 def check_stopped() -> None:
-    """Raise if the computation of this thread is to stop; call it in every loop that may take seconds.
+    """Raise if the computation of this thread is to stop; call it in every loop that may take
+    seconds.
 
     Raises:
         StoppedError: `is_over` of `stops_when` returned True.
     """
     is_over = getattr(_thread, "is_over", None)
     if is_over is not None and is_over():
-        raise StoppedError(expected="a computation whose result is wanted", found="one that was given up")
+        raise StoppedError(
+            expected="a computation whose result is wanted", found="one that was given up"
+        )

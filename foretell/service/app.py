@@ -1,4 +1,6 @@
-"""The application: its routes, the middleware around them, and the page; models, probes and metrics."""
+"""The application: its routes, the middleware around them, and the page; models, probes and
+metrics.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ from foretell.service.schemas import ERRORS, ModelCard, ResponseBody
 PAGE = FilePath(__file__).parent / "page"
 
 DESCRIPTION = (
-    "Predictions of text models that were trained with foretell. Every response that is not 2xx has OpenAI's "
+    "Predictions of text models that were trained with foretell. Every response that is "
+    "not 2xx has OpenAI's "
     "error format. Every response has the header X-Request-ID, which is also in the log."
 )
 
@@ -41,7 +44,9 @@ class ModelList(ResponseBody):
 
     object: Literal["list"] = "list"
     data: list[ModelCard]
-    annotation: bool = Field(description="Whether the service has texts to label, at /v1/annotation.")
+    annotation: bool = Field(
+        description="Whether the service has texts to label, at /v1/annotation."
+    )
 
 
 class Health(ResponseBody):
@@ -61,7 +66,9 @@ async def page() -> Response:
 async def models(request: Request) -> ModelList:
     """List the models that are served."""
     service = service_of(request)
-    return ModelList(data=[each.card for each in service.models], annotation=service.annotation is not None)
+    return ModelList(
+        data=[each.card for each in service.models], annotation=service.annotation is not None
+    )
 
 
 @router.get("/v1/models/{model}")
@@ -79,13 +86,16 @@ async def live() -> Health:
 
 @router.head("/health/ready", include_in_schema=False)
 @router.get(
-    "/health/ready", responses={503: {"model": Health, "description": "the service is stopping"}},
+    "/health/ready",
+    responses={503: {"model": Health, "description": "the service is stopping"}},
     response_model=Health,
-)  # fmt: skip
+)
 async def ready(request: Request) -> Response:
     """Answer whether the service takes new requests."""
     is_stopping = service_of(request).is_stopping
-    return JSONResponse({"status": "stopping" if is_stopping else "ready"}, 503 if is_stopping else 200)
+    return JSONResponse(
+        {"status": "stopping" if is_stopping else "ready"}, 503 if is_stopping else 200
+    )
 
 
 @router.get(

@@ -1,7 +1,8 @@
 """Access to the service: the Host and Origin of every request, and the token.
 
-A web page can make a browser connect to a service on loopback, and by resolving its own name to 127.0.0.1
-even read the responses (DNS rebinding). Such requests have that page's name as their Host or Origin.
+A web page can make a browser connect to a service on loopback, and by resolving its own name to
+127.0.0.1 even read the responses (DNS rebinding). Such requests have that page's name as their Host
+or Origin.
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ _PUBLIC = frozenset(("/", "/health/live", "/health/ready"))
 SECURITY_HEADERS = [
     (name.encode(), value.encode())
     for name, value in {
-        "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
+        "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+        "img-src "
+        "'self'; "
+        "font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; "
+        "frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'",
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
@@ -46,9 +50,11 @@ class Access:
 
     Args:
         address: the address.
-        hosts: further names of the service; they may be a proxy's, whose page has https in its origin.
+        hosts: further names of the service; they may be a proxy's, whose page has https in its
+            origin.
         origins: other origins whose pages may read responses (CORS), such as "https://example.org".
-        token: what every request except those for the page and the probes must carry; None: nothing.
+        token: what every request except those for the page and the probes must carry; None:
+            nothing.
 
     Raises:
         UsageError: an address that other machines can reach without a token, or an invalid origin.
@@ -59,9 +65,13 @@ class Access:
     """
 
     def __init__(
-        self, address: str, *, hosts: Iterable[str] = (), origins: Iterable[str] = (),
+        self,
+        address: str,
+        *,
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
         token: bytes | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if token is None and not is_loopback(address):
             raise UsageError(
                 expected="a token if other machines can reach the service",
@@ -69,10 +79,12 @@ class Access:
                 where=f"--host {address}",
                 fix="give --token-file FILE, or leave out --host to listen on 127.0.0.1",
             )
-        self.origins, self.token = frozenset(origins), token
+        self.origins = frozenset(origins)
+        self.token = token
         for origin in self.origins:
             if not re.fullmatch("https?://[^/]+", origin):
-                expected, found = "an origin such as https://example.org", repr(origin)
+                expected = "an origin such as https://example.org"
+                found = repr(origin)
                 raise UsageError(expected=expected, found=found, where="--allow-origin")
         self.tls_hosts = frozenset(host.lower().strip("[]") for host in hosts)
         # Without the addresses to listen on, which no client sends as a Host.
@@ -94,7 +106,8 @@ def read_token(path: Path) -> bytes:
     """Return the token in a file of one line.
 
     Raises:
-        UsageError: the file cannot be read, or is not one line of at least 16 visible ASCII characters.
+        UsageError: the file cannot be read, or is not one line of at least 16 visible ASCII
+            characters.
     """
     fix = "create one with: openssl rand -hex 32"
     with typed(UsageError, "a file with a token", path, fix):
@@ -111,7 +124,8 @@ class AccessControl:
     """Middleware: refuses requests that are not allowed."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app, self._access = app, access
+        self._app = app
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -128,16 +142,25 @@ class AccessControl:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hostname(hosts[0]) not in self._access.hosts:
             names = ", ".join(sorted(self._access.hosts))
-            message = f"expected a Host of this service ({names}), found another; start it with --allow-host"
+            message = (
+                f"expected a Host of this service ({names}), found another; start it "
+                f"with --allow-host"
+            )
             raise ApiError(f"{message} NAME", status=421, code="host_not_allowed")
         for origin in headers.getlist("origin"):
             scheme, _, origin_host = origin.lower().partition("://")
-            # The service itself speaks HTTP: a page of this host with another scheme is not its own.
+            # The service itself speaks HTTP: a page of this host with another scheme is not its
+            # own.
             is_tls = scheme == "https" and hostname(hosts[0]) in self._access.tls_hosts
             is_own = (scheme == "http" or is_tls) and origin_host == hosts[0].lower()
             if origin not in self._access.origins and not is_own:
-                message = "expected a request from its own page, found another Origin; start the service with"
-                raise ApiError(f"{message} --allow-origin ORIGIN", status=403, code="origin_not_allowed")
+                message = (
+                    "expected a request from its own page, found another Origin; start "
+                    "the service with"
+                )
+                raise ApiError(
+                    f"{message} --allow-origin ORIGIN", status=403, code="origin_not_allowed"
+                )
         path: str = scope["path"]
         # A preflight request never carries a token, and its response holds no data.
         is_preflight = scope["method"] == "OPTIONS" and self._access.origins
@@ -157,6 +180,8 @@ class AccessControl:
 
 
 def hostname(host: str) -> str:
-    """Return the name or address in a Host header, lower case, without brackets and port; "" if invalid."""
+    """Return the name or address in a Host header, lower case, without brackets and port; "" if
+    invalid.
+    """
     match = _HOST.fullmatch(host.strip().lower())
     return "" if match is None else match[1] or match[2] or ""

@@ -1,4 +1,6 @@
-"""Every response that is not 2xx: OpenAI's error format, and never a word of the texts that were sent."""
+"""Every response that is not 2xx: OpenAI's error format, and never a word of the texts that were
+sent.
+"""
 
 from __future__ import annotations
 
@@ -36,34 +38,51 @@ CLOSE = {"Connection": "close"}
 
 
 class ApiError(Exception):
-    """A request that is answered with an error, in one line: what was expected and found, and what to do.
+    """A request that is answered with an error, in one line: what was expected and found, and what
+    to do.
 
     `param` is the field of the request that is wrong, `code` identifies the error for programs.
     """
 
     def __init__(
-        self, message: str, *, status: int = 422, param: str | None = None, code: str | None = None,
+        self,
+        message: str,
+        *,
+        status: int = 422,
+        param: str | None = None,
+        code: str | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(message)
-        self.message, self.status, self.param, self.code = message, status, param, code
+        self.message = message
+        self.status = status
+        self.param = param
+        self.code = code
         self.headers = dict(headers or {})
 
     def to_json(self) -> str:
         """Return the body of the response; OpenAI's type of the error follows from the status."""
-        kind = _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
+        kind = _TYPES.get(
+            self.status, "server_error" if self.status >= 500 else "invalid_request_error"
+        )
         body = ErrorBody(message=self.message, type=kind, param=self.param, code=self.code)
         return ErrorResponse(error=body).model_dump_json()
 
     def response(self) -> Response:
         return Response(
-            self.to_json(), status_code=self.status, media_type="application/json", headers=self.headers
+            self.to_json(),
+            status_code=self.status,
+            media_type="application/json",
+            headers=self.headers,
         )
 
 
 def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
-    """Return the error of a body that does not match its schema, from pydantic's without their inputs."""
-    # Of the alternatives of a union, the one that matched furthest, and rather a list than one text.
+    """Return the error of a body that does not match its schema, from pydantic's without their
+    inputs.
+    """
+    # Of the alternatives of a union, the one that matched furthest, and rather a list than one
+    # text.
     error = max(errors, key=lambda each: (len(each["loc"]), each["type"] != "string_type"))
     if error["type"] == "json_invalid":
         found = error["msg"].replace("Invalid", "invalid", 1)
@@ -88,12 +107,15 @@ def from_exception(error: Exception) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, ClientDisconnect):
-        return ApiError("the client closed the connection", status=CLIENT_CLOSED, code="client_closed")
+        return ApiError(
+            "the client closed the connection", status=CLIENT_CLOSED, code="client_closed"
+        )
     if isinstance(error, ArtifactError):
         # Where the files are is for the log alone.
         _log.warning("model_unavailable", extra={"fields": {"reason": str(error)}})
         return ApiError(
-            "expected the model's files as they were when it was opened, found them missing, changed or "
+            "expected the model's files as they were when it was opened, found them missing, "
+            "changed or "
             "damaged; the log has an entry with the request id of this response",
             status=503,
             code="model_unavailable",

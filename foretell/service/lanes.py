@@ -1,7 +1,8 @@
-"""Lanes: threads for short, long and other requests, which do not wait for each other; and micro-batching.
+"""Lanes: threads for short, long and other requests, which do not wait for each other; and
+micro-batching.
 
-Texts that arrive while others are being answered share the next batch. A request that arrives alone is
-answered at once.
+Texts that arrive while others are being answered share the next batch. A request that arrives alone
+is answered at once.
 """
 
 from __future__ import annotations
@@ -20,12 +21,18 @@ from foretell.service.errors import RETRY, ApiError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-QUICK, LONG, WRITING = "quick", "long", "completions"
-"""The lanes: no short text waits for long or many ones, or for completions, which take turns in their own."""
+QUICK = "quick"
+LONG = "long"
+WRITING = "completions"
+"""The lanes: no short text waits for long or many ones, or for completions, which take turns in
+their own.
+"""
 
 
 class Lane:
-    """Threads for one kind of requests, and `waiting`: the texts that wait for them or are being answered."""
+    """Threads for one kind of requests, and `waiting`: the texts that wait for them or are being
+    answered.
+    """
 
     def __init__(self, name: str, threads: int, max_waiting: int) -> None:
         self.threads = ThreadPoolExecutor(threads, thread_name_prefix=f"foretell-{name}")
@@ -39,7 +46,9 @@ class Lane:
         count = min(count, self._max_waiting)
         if self.waiting + count > self._max_waiting:
             found = f"{self.waiting} and {count} new ones; try again later"
-            message = f"expected at most {self._max_waiting} texts waiting for an answer, found {found}"
+            message = (
+                f"expected at most {self._max_waiting} texts waiting for an answer, found {found}"
+            )
             raise ApiError(message, status=429, code="queue_full", headers=RETRY)
         self.waiting += count
         try:
@@ -47,10 +56,13 @@ class Lane:
         finally:
             self.waiting -= count
 
-    async def run(self, work: Callable[[], Result], is_over: Callable[[], bool] | None = None) -> Result:
+    async def run(
+        self, work: Callable[[], Result], is_over: Callable[[], bool] | None = None
+    ) -> Result:
         """Return the result of `work`, which runs in a thread.
 
-        It stops at its next `check_stopped` once `is_over` holds, or by default once nobody waits for it.
+        It stops at its next `check_stopped` once `is_over` holds, or by default once nobody waits
+        for it.
         """
         is_left = False
 
@@ -67,23 +79,32 @@ class Lane:
 class Batcher(Generic[Item, Result]):
     """Shares calls of one function among requests. Call it from one event loop.
 
-    `work` turns items into results, one for each and in the same order. It runs in `lane` with at most
-    `max_batch` items, and up to `concurrency` times at once. An item counts as `weight` waiting texts.
+    `work` turns items into results, one for each and in the same order. It runs in `lane` with at
+    most `max_batch` items, and up to `concurrency` times at once. An item counts as `weight`
+    waiting texts.
     """
 
     def __init__(
-        self, work: Callable[[list[Item]], list[Result]], lane: Lane, max_batch: int, concurrency: int = 1,
+        self,
+        work: Callable[[list[Item]], list[Result]],
+        lane: Lane,
+        max_batch: int,
+        concurrency: int = 1,
         weight: int = 1,
-    ) -> None:  # fmt: skip
-        self._work, self._lane, self._weight = work, lane, weight
-        self._max_batch, self._concurrency = max_batch, concurrency
+    ) -> None:
+        self._work = work
+        self._lane = lane
+        self._weight = weight
+        self._max_batch = max_batch
+        self._concurrency = concurrency
         self._requests: deque[deque[tuple[Item, asyncio.Future[Result]]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, items: Sequence[Item]) -> list[Result]:
         """Return a result for each item, or raise what `work` raised on one of these items alone.
 
-        A cancelled call leaves the queue, and its items are skipped. ApiError: 429, too many items wait.
+        A cancelled call leaves the queue, and its items are skipped. ApiError: 429, too many items
+        wait.
         """
         with self._lane.count(self._weight * len(items)):
             loop = asyncio.get_running_loop()
@@ -97,7 +118,8 @@ class Batcher(Generic[Item, Result]):
             finally:
                 for answer in answers:
                     if not answer.cancel() and not answer.cancelled():
-                        # asyncio logs an exception that nobody looked at, and its message may quote a text.
+                        # asyncio logs an exception that nobody looked at, and its message may quote
+                        # a text.
                         answer.exception()
 
     async def _run(self) -> None:
@@ -111,7 +133,9 @@ class Batcher(Generic[Item, Result]):
             self._tasks.discard(asyncio.current_task())
 
     def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
-        """Take the next batch. The requests take turns: one with many items does not delay the others."""
+        """Take the next batch. The requests take turns: one with many items does not delay the
+        others.
+        """
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
         while len(batch) < self._max_batch and self._requests:
             request = self._requests.popleft()
@@ -126,10 +150,12 @@ class Batcher(Generic[Item, Result]):
     async def _answer(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         work = partial(self._work, [item for item, _ in batch])
         try:
-            # A request that has ended needs no answer: the time limit has passed, or its client left.
+            # A request that has ended needs no answer: the time limit has passed, or its client
+            # left.
             results = await self._lane.run(work, lambda: all(answer.done() for _, answer in batch))
         except Exception as error:
-            # Each item is repeated alone, so that only the request of the one that fails gets the exception.
+            # Each item is repeated alone, so that only the request of the one that fails gets the
+            # exception.
             for each in batch if len(batch) > 1 else ():
                 await self._answer([each])
             if len(batch) == 1 and not batch[0][1].done():

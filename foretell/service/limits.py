@@ -1,8 +1,9 @@
-"""The budget of one request: the bytes and values of its body, the characters and the tokens of its texts.
+"""The budget of one request: the bytes and values of its body, the characters and the tokens of its
+texts.
 
-Each bound is checked before the work that it bounds: bytes while they arrive, values before JSON is parsed,
-characters before texts are split into tokens, and tokens before a model reads them. All routes and all kinds
-of tokens have the same budget.
+Each bound is checked before the work that it bounds: bytes while they arrive, values before JSON is
+parsed, characters before texts are split into tokens, and tokens before a model reads them. All
+routes and all kinds of tokens have the same budget.
 """
 
 from __future__ import annotations
@@ -45,9 +46,11 @@ class Limits:
     Attributes:
         body: Refuse requests whose body has more bytes (413).
         texts: Refuse requests of more texts, or continuations (422; completions: 400).
-        characters: Refuse requests whose texts have more characters together (422; completions: 400).
+        characters: Refuse requests whose texts have more characters together (422; completions:
+            400).
         tokens: Refuse requests that read and write more tokens together (422; completions: 400).
-        queue: Refuse requests while so many short texts wait for an answer, or so many long ones (429).
+        queue: Refuse requests while so many short texts wait for an answer, or so many long ones
+            (429).
         seconds: Give up on an answer (503), a body (408) or a reader after so many seconds.
     """
 
@@ -67,7 +70,9 @@ class Limits:
                 where = f"limit-{field.name}"
                 raise SettingsError(expected=f"at least {minimum}", found=repr(value), where=where)
         if self.queue < self.texts:
-            expected = f"at least limit-texts ({self.texts}), so that a full request can be accepted"
+            expected = (
+                f"at least limit-texts ({self.texts}), so that a full request can be accepted"
+            )
             raise SettingsError(expected=expected, found=repr(self.queue), where="limit-queue")
 
     def check_body(self, body: bytes) -> None:
@@ -88,32 +93,46 @@ class Limits:
     ) -> None:
         """Refuse too many texts, too many characters, and a word that is too long (422).
 
-        `param` is the field that holds the texts, none of which a message quotes; `copies` how often each is
-        read, `most` how many their model allows.
+        `param` is the field that holds the texts, none of which a message quotes; `copies` how
+        often each is read, `most` how many their model allows.
         """
-        count, characters, most = copies * len(texts), copies * sum(map(len, texts)), min(most, self.texts)
+        count = copies * len(texts)
+        characters = copies * sum(map(len, texts))
+        most = min(most, self.texts)
         if count > most:
             message = f"expected at most {most} texts, found {count}; send several requests"
             raise _refused(message, param=param, code="too_many_texts")
         if characters > self.characters:
-            message = f"expected at most {self.characters} characters in all texts, found {characters}"
+            message = (
+                f"expected at most {self.characters} characters in all texts, found {characters}"
+            )
             raise _refused(message + _SPLIT, param=param, code="text_too_long")
         for index, text in enumerate(texts):
             words = text.split() if len(text) > MAX_WORD else ()
             if any(len(word) > MAX_WORD and not _WITHOUT_SPACES.search(word) for word in words):
-                message = f"expected words of at most {MAX_WORD} characters, found more in text {index}"
+                message = (
+                    f"expected words of at most {MAX_WORD} characters, found more in text {index}"
+                )
                 raise _refused(message, param=param, code="word_too_long")
 
     def needs_count(self, texts: Sequence[str], *, more: int = 0, copies: int = 1) -> bool:
         """Return whether `check_tokens` might refuse; it need not be called otherwise."""
-        # Unicode's composed form may make three characters of one, each of up to four tokens for its bytes.
+        # Unicode's composed form may make three characters of one, each of up to four tokens for
+        # its bytes.
         most = sum(len(text) + 1 if text.isascii() else 12 * len(text) for text in texts)
         return copies * most + more > self.tokens
 
     def check_tokens(
-        self, tokenizer: Tokenizer, texts: Sequence[str], *, param: str, more: int = 0, copies: int = 1
+        self,
+        tokenizer: Tokenizer,
+        texts: Sequence[str],
+        *,
+        param: str,
+        more: int = 0,
+        copies: int = 1,
     ) -> None:
-        """Refuse too many tokens (422) of texts that `check_texts` has accepted; it may take a second.
+        """Refuse too many tokens (422) of texts that `check_texts` has accepted; it may take a
+        second.
 
         `more` are the tokens that the request asks to be written.
         """
@@ -124,5 +143,7 @@ class Limits:
                 room -= sum(map(len, tokenizer.encode_batch(pieces[start : start + 4])))
         if room < 0:
             name = "max_tokens" if more > self.tokens else param
-            message = f"expected at most {self.tokens} tokens in all texts and continuations, found more"
+            message = (
+                f"expected at most {self.tokens} tokens in all texts and continuations, found more"
+            )
             raise _refused(message + _SPLIT, param=name, code="text_too_long")

@@ -1,7 +1,7 @@
 """The log and the metrics. Neither holds the content of a request.
 
-The log has one JSON object a line on stderr, with a request's route, status and time. The metrics are in
-Prometheus's text format.
+The log has one JSON object a line on stderr, with a request's route, status and time. The metrics
+are in Prometheus's text format.
 """
 
 from __future__ import annotations
@@ -39,19 +39,33 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self.requests = Counter(
-            "foretell_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+            "foretell_requests",
+            "Requests answered.",
+            ["route", "method", "status"],
+            registry=registry,
         )
         self.seconds = Histogram(
-            "foretell_request_seconds", "Seconds from a request's head to the end of its response.",
-            ["route"], buckets=_SECONDS, registry=registry,
-        )  # fmt: skip
-        self.texts = Counter("foretell_texts", "Texts answered.", ["model", "verb"], registry=registry)
-        self.waiting = Gauge("foretell_texts_waiting", "Texts waiting for an answer.", registry=registry)
+            "foretell_request_seconds",
+            "Seconds from a request's head to the end of its response.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.texts = Counter(
+            "foretell_texts", "Texts answered.", ["model", "verb"], registry=registry
+        )
+        self.waiting = Gauge(
+            "foretell_texts_waiting", "Texts waiting for an answer.", registry=registry
+        )
         self.stale = Gauge(
-            "foretell_model_stale", "1 if the model's files are missing, or changed and cannot be opened.",
-            ["model"], registry=registry,
-        )  # fmt: skip
-        self.loads = Counter("foretell_model_loads", "Times it was opened.", ["model"], registry=registry)
+            "foretell_model_stale",
+            "1 if the model's files are missing, or changed and cannot be opened.",
+            ["model"],
+            registry=registry,
+        )
+        self.loads = Counter(
+            "foretell_model_loads", "Times it was opened.", ["model"], registry=registry
+        )
 
 
 class JsonLines(logging.Formatter):
@@ -72,7 +86,9 @@ class JsonLines(logging.Formatter):
 
 
 def log_to_stderr(*, quiet: bool) -> None:
-    """Send the records of the service and of uvicorn to stderr as JSON lines; `quiet`: only failures."""
+    """Send the records of the service and of uvicorn to stderr as JSON lines; `quiet`: only
+    failures.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     for name, level in (
@@ -80,15 +96,19 @@ def log_to_stderr(*, quiet: bool) -> None:
         ("uvicorn.error", logging.ERROR),
     ):
         logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
+        logger.handlers = [handler]
+        logger.propagate = False
         logger.setLevel(level)
 
 
 class RequestLog:
-    """Middleware around all others: gives each request an id and each response its headers, and logs them."""
+    """Middleware around all others: gives each request an id and each response its headers, and
+    logs them.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+        self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -120,7 +140,12 @@ class RequestLog:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.requests.labels(route, method, str(status)).inc()
             self._metrics.seconds.labels(route).observe(seconds)
-            fields = {"method": method, "route": route, "status": status, "ms": round(1e3 * seconds, 2)}
+            fields = {
+                "method": method,
+                "route": route,
+                "status": status,
+                "ms": round(1e3 * seconds, 2),
+            }
             level = logging.ERROR if status >= 500 else logging.INFO
             _log.log(level, "request", extra={"fields": fields | scope[_FIELDS]})
 

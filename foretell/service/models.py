@@ -1,4 +1,5 @@
-"""What one running service holds: models by name, limits, metrics and lanes; routes ask `service_of`.
+"""What one running service holds: models by name, limits, metrics and lanes; routes ask
+`service_of`.
 
 A model that changes on disk is opened again between two requests.
 """
@@ -38,10 +39,14 @@ CHECK_SECONDS = 1.0
 """Seconds from one look at the directories to the next."""
 
 RETRY_SECONDS = 10.0
-"""Seconds until a model that could not be opened is tried again: to open it reads all of its files."""
+"""Seconds until a model that could not be opened is tried again: to open it reads all of its
+files.
+"""
 
 MAX_VERDICTS = 8 << 20
-"""Maximum bytes of all probabilities in one answer: each text has one for each label, with its name."""
+"""Maximum bytes of all probabilities in one answer: each text has one for each label, with its
+name.
+"""
 
 _MAX_NAME = 200
 
@@ -49,19 +54,21 @@ _MAX_NAME = 200
 class LoadedModel:
     """A model in memory. It answers even when its directory has changed or disappeared.
 
-    `card` is what GET /v1/models returns, `max_texts` how many texts a request may have at most, and
-    `batchers` are those of each verb in each lane.
+    `card` is what GET /v1/models returns, `max_texts` how many texts a request may have at most,
+    and `batchers` are those of each verb in each lane.
     """
 
     def __init__(self, path: Path, name: str) -> None:
-        self.path, self.name = path, name
+        self.path = path
+        self.name = name
         # Taken first: a change while the model is opened is then noticed afterwards.
         self.fingerprint = self.tried = fingerprint(path)
         self.retry_at = 0.0
         self.batchers: dict[tuple[str, str], Batcher[Any, bytes]] = {}
         runtime = open_model(path)
         # Of a model of the other job nobody asks for them: see `Models.find`.
-        self.labels, self.words = cast(LabelsRuntime, runtime), cast(WordsRuntime, runtime)
+        self.labels = cast(LabelsRuntime, runtime)
+        self.words = cast(WordsRuntime, runtime)
         self.model = model = runtime.model
         self.tokenizer = model.tokenizer
         # Of a label: its name, and 30 bytes of a number and what is around it.
@@ -72,15 +79,21 @@ class LoadedModel:
             id=name,
             # None: the directory was being replaced at that moment.
             created=int(time.time()) if self.fingerprint is None else self.fingerprint[1] // 10**9,
-            job=model.job, preset=model.preset, tokens=model.tokenizer.style,
+            job=model.job,
+            preset=model.preset,
+            tokens=model.tokenizer.style,
             words=model.tokenizer.size - model.tokenizer.specials,
-            labels=model.labels, multi_label=bool(getattr(model.settings, "multi_label", "")),
-            layers=[Layer(name=layer, units=units) for layer, units in layers], state="fresh",
-        )  # fmt: skip
+            labels=model.labels,
+            multi_label=bool(getattr(model.settings, "multi_label", "")),
+            layers=[Layer(name=layer, units=units) for layer, units in layers],
+            state="fresh",
+        )
 
 
 def fingerprint(path: Path) -> tuple[int, ...] | None:
-    """Return a value that changes when a model directory is written again; None if it is missing."""
+    """Return a value that changes when a model directory is written again; None if it is
+    missing.
+    """
     try:
         status = (path / manifest.MANIFEST).stat()
         return status.st_ino, status.st_mtime_ns, status.st_size, path.stat().st_mtime_ns
@@ -96,7 +109,8 @@ class Models:
         self._loaded: dict[str, LoadedModel] = {}
         for name, path in places:
             if name in self._loaded:
-                found, fix = f"'{name}' twice", "give one as NAME=DIRECTORY"
+                found = f"'{name}' twice"
+                fix = "give one as NAME=DIRECTORY"
                 raise UsageError(expected="different names", found=found, where=str(path), fix=fix)
             self._loaded[name] = LoadedModel(path, name)
             metrics.loads.labels(name).inc()
@@ -107,8 +121,8 @@ class Models:
     def find(self, name: str | None, job: Job | None = None) -> LoadedModel:
         """Return the model of a name, or where none is given the only one of a job (None: of any).
 
-        It answers the request even if it is replaced in the meantime. ApiError: 404, there is no such model;
-        400, it has the other job.
+        It answers the request even if it is replaced in the meantime. ApiError: 404, there is no
+        such model; 400, it has the other job.
         """
         candidates = [each for each in self if job in (None, each.card.job)]
         names = ", ".join(each.name for each in candidates) or "none is served"
@@ -142,7 +156,8 @@ class Models:
             try:
                 self._loaded[model.name] = LoadedModel(model.path, model.name)
             except Exception as error:
-                # Also an exception that no one expects of damaged files: the other models must be checked on.
+                # Also an exception that no one expects of damaged files: the other models must be
+                # checked on.
                 expected = isinstance(error, ForetellError | OSError)
                 self._set_state(model, "stale", str(error) if expected else type(error).__name__)
                 model.retry_at = time.monotonic() + RETRY_SECONDS
@@ -150,7 +165,9 @@ class Models:
                 self._metrics.loads.labels(model.name).inc()
                 _log.info("model_changed", extra={"fields": {"model": model.name}})
 
-    def _set_state(self, model: LoadedModel, state: Literal["fresh", "stale"], reason: str = "") -> None:
+    def _set_state(
+        self, model: LoadedModel, state: Literal["fresh", "stale"], reason: str = ""
+    ) -> None:
         if model.card.state != state:
             fields = {"model": model.name, **({"reason": reason} if reason else {})}
             _log.warning(f"model_{state}", extra={"fields": fields})
@@ -159,7 +176,8 @@ class Models:
 
 
 def named_places(arguments: Iterable[str]) -> list[tuple[str, Path]]:
-    """Return name and directory of each argument: DIRECTORY, named as the directory is, or NAME=DIRECTORY.
+    """Return name and directory of each argument: DIRECTORY, named as the directory is, or
+    NAME=DIRECTORY.
 
     Raises:
         UsageError: no argument, or a name that is empty, too long or not printable.
@@ -169,10 +187,12 @@ def named_places(arguments: Iterable[str]) -> list[tuple[str, Path]]:
         name, equals, path = argument.partition("=")
         # The name of a directory may contain "=".
         if not equals or Path(argument).is_dir():
-            path, name = argument, Path(argument).resolve().name
+            path = argument
+            name = Path(argument).resolve().name
         if not name or not name.isprintable() or "/" in name or len(name) > _MAX_NAME:
             expected = f"a name of at most {_MAX_NAME} printable characters without /"
-            where, fix = argument[:_MAX_NAME], "give the model as NAME=DIRECTORY"
+            where = argument[:_MAX_NAME]
+            fix = "give the model as NAME=DIRECTORY"
             raise UsageError(expected=expected, found=repr(name)[:60], where=where, fix=fix)
         places.append((name, Path(path)))
     if not places:
@@ -202,9 +222,14 @@ class Service:
     """
 
     def __init__(
-        self, places: Iterable[tuple[str, Path]], limits: Limits, annotation: Annotation | None = None
+        self,
+        places: Iterable[tuple[str, Path]],
+        limits: Limits,
+        annotation: Annotation | None = None,
     ) -> None:
-        self.limits, self.annotation, self.is_stopping = limits, annotation, False
+        self.limits = limits
+        self.annotation = annotation
+        self.is_stopping = False
         self.metrics = Metrics()
         self.models = Models(places, self.metrics)
         cores = check_threads(None)
@@ -219,12 +244,16 @@ class Service:
         return sum(lane.waiting for lane in self.lanes.values())
 
     def deadline(self) -> float:
-        """Return when the time limit of a request passes that begins now, by the event loop's clock."""
+        """Return when the time limit of a request passes that begins now, by the event loop's
+        clock.
+        """
         return asyncio.get_running_loop().time() + self.limits.seconds
 
     @contextlib.asynccontextmanager
     async def time_limit(self, deadline: float) -> AsyncIterator[asyncio.Timeout]:
-        """Raise TimeoutError in the block at `deadline`, by the event loop's clock, or at `give_up`."""
+        """Raise TimeoutError in the block at `deadline`, by the event loop's clock, or at
+        `give_up`.
+        """
         async with asyncio.timeout_at(deadline) as limit:
             self._time_limits.add(limit)
             try:
@@ -233,9 +262,14 @@ class Service:
                 self._time_limits.discard(limit)
 
     def out_of_time(self) -> ApiError:
-        """Return the error of an answer whose time is over, by its time limit or the end of the service."""
+        """Return the error of an answer whose time is over, by its time limit or the end of the
+        service.
+        """
         if self.is_stopping:
-            message = "expected an answer before the end of the service, found none; send the request again"
+            message = (
+                "expected an answer before the end of the service, found none; send "
+                "the request again"
+            )
             return ApiError(message, status=503, code="stopping", headers=RETRY | CLOSE)
         message = f"expected an answer within {self.limits.seconds:g} seconds, found none"
         message += "; send less text at once, or try later"
@@ -255,7 +289,9 @@ class Service:
     def end_threads(self, seconds: float) -> bool:
         """Wait for the threads after `close`; return whether all have ended in time."""
         deadline = time.monotonic() + seconds
-        threads = [thread for lane in self.lanes.values() for thread in tuple(lane.threads._threads)]
+        threads = [
+            thread for lane in self.lanes.values() for thread in tuple(lane.threads._threads)
+        ]
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)

@@ -1,7 +1,8 @@
-"""One request, from its body to its response: size, schema, time limit, limits of its texts, predictions.
+"""One request, from its body to its response: size, schema, time limit, limits of its texts,
+predictions.
 
-FastAPI's own handling of a body parses it twice, quotes the input in its errors, and takes as long as a
-prediction.
+FastAPI's own handling of a body parses it twice, quotes the input in its errors, and takes as long
+as a prediction.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ Body = TypeVar("Body", bound=ModelRequest)
 Item = tuple[Body, int, str]
 """The body of a request, the number of a text in it, and the text."""
 
-LONG_CHARACTERS, LONG_TEXTS = 2_000, 50
+LONG_CHARACTERS = 2_000
+LONG_TEXTS = 50
 """A request with more is long: its work waits for other long requests, and no quick one for it."""
 
 MAX_BATCH = 128
@@ -39,10 +41,12 @@ CONCURRENCY = 2
 
 
 class JsonRoute(APIRoute):
-    """A route whose function takes `request`, `body` or both, and returns a response or what becomes JSON.
+    """A route whose function takes `request`, `body` or both, and returns a response or what
+    becomes JSON.
 
-    The type of `body` is its schema. The function is cancelled when the client disconnects or the time limit
-    passes. Every exception is answered as `foretell.service.errors.from_exception` describes.
+    The type of `body` is its schema. The function is cancelled when the client disconnects or the
+    time limit passes. Every exception is answered as `foretell.service.errors.from_exception`
+    describes.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
@@ -72,7 +76,8 @@ class JsonRoute(APIRoute):
 
 
 async def read_body(schema: type[BaseModel], request: Request, limits: Limits) -> BaseModel:
-    """Return the body as its schema's object, unless it is not JSON, too large, late, or has too many values.
+    """Return the body as its schema's object, unless it is not JSON, too large, late, or has too
+    many values.
 
     The error of a body that does not match names the field.
     """
@@ -86,7 +91,9 @@ async def read_body(schema: type[BaseModel], request: Request, limits: Limits) -
             async for chunk in request.stream():
                 received += chunk
                 if len(received) > limits.body:
-                    message = f"expected at most {limits.body} bytes, found more; send several requests"
+                    message = (
+                        f"expected at most {limits.body} bytes, found more; send several requests"
+                    )
                     raise ApiError(message, status=413, code="body_too_large")
     except TimeoutError:
         message = f"expected the whole body within {limits.seconds:g} seconds, found a part of it"
@@ -101,7 +108,9 @@ async def read_body(schema: type[BaseModel], request: Request, limits: Limits) -
 
 
 async def _within(service: Service, request: Request, work: Awaitable[Result]) -> Result:
-    """Return the result of `work`, which is cancelled when the time has passed or the client disconnects."""
+    """Return the result of `work`, which is cancelled when the time has passed or the client
+    disconnects.
+    """
     has_left = False
 
     async def watch(limit: asyncio.Timeout) -> None:
@@ -124,26 +133,39 @@ async def _within(service: Service, request: Request, work: Awaitable[Result]) -
 
 
 async def check_texts(
-    service: Service, model: LoadedModel, texts: list[str], *, param: str, more: int = 0, copies: int = 1
+    service: Service,
+    model: LoadedModel,
+    texts: list[str],
+    *,
+    param: str,
+    more: int = 0,
+    copies: int = 1,
 ) -> None:
     """Refuse texts beyond the limits; the parameters are those of `Limits.check_tokens`."""
     limits = service.limits
     limits.check_texts(texts, param=param, copies=copies, most=model.max_texts)
     if limits.needs_count(texts, more=more, copies=copies):
-        check = partial(limits.check_tokens, model.tokenizer, texts, param=param, more=more, copies=copies)
+        check = partial(
+            limits.check_tokens, model.tokenizer, texts, param=param, more=more, copies=copies
+        )
         await service.lanes[lane_of(texts * copies)].run(check)
 
 
 async def predict(
-    request: Request, verb: str, body: Body, texts: str | list[str],
-    work: Callable[[LoadedModel, list[Item[Body]]], list[bytes]], *, job: Job | None = None,
+    request: Request,
+    verb: str,
+    body: Body,
+    texts: str | list[str],
+    work: Callable[[LoadedModel, list[Item[Body]]], list[bytes]],
+    *,
+    job: Job | None = None,
     param: str = "texts",
-) -> tuple[LoadedModel, list[bytes]]:  # fmt: skip
+) -> tuple[LoadedModel, list[bytes]]:
     """Return the model that a request names, and its answer to each of the texts, in JSON.
 
-    `work` turns items into answers, one for each and in the same order. It runs in a thread, and shares its
-    call with other requests for this verb of the model. `job` is what the model must be for (None: any job),
-    `param` the field of the body that holds the texts.
+    `work` turns items into answers, one for each and in the same order. It runs in a thread, and
+    shares its call with other requests for this verb of the model. `job` is what the model must be
+    for (None: any job), `param` the field of the body that holds the texts.
     """
     service = service_of(request)
     model = service.models.find(body.model, job)

@@ -2,8 +2,9 @@
 
 Each route's own schemas stand beside it in `routes/`; the OpenAPI document is made from both.
 
-Offsets count Unicode code points of the text that was sent, `text[start:end]` in Python. JavaScript's strings
-count UTF-16 units: there it is `Array.from(text).slice(start, end).join("")`. Logarithms are natural.
+Offsets count Unicode code points of the text that was sent, `text[start:end]` in Python.
+JavaScript's strings count UTF-16 units: there it is `Array.from(text).slice(start, end).join("")`.
+Logarithms are natural.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ Answer = TypeVar("Answer")
 
 
 class RequestBody(BaseModel):
-    """The body of a request. An unknown parameter is an error, so that a misspelt one is not ignored."""
+    """The body of a request. An unknown parameter is an error, so that a misspelt one is not
+    ignored.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class ResponseBody(BaseModel):
-    """The body of a response, or a part of one. It can be made from any object with the same attributes.
+    """The body of a response, or a part of one. It can be made from any object with the same
+    attributes.
 
-    Its fields may be data classes of other layers, whose docstrings describe them in the OpenAPI document.
+    Its fields may be data classes of other layers, whose docstrings describe them in the OpenAPI
+    document.
     """
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
@@ -54,16 +59,19 @@ Integer = Annotated[int, BeforeValidator(_to_integer)]
 ModelName = Annotated[
     str | None,
     Field(
-        description="A name from GET /v1/models. Optional where only one model can answer.", max_length=200
+        description="A name from GET /v1/models. Optional where only one model can answer.",
+        max_length=200,
     ),
 ]
-# Each model keeps a few caches with their texts: larger ones would take too much memory for a service.
+# Each model keeps a few caches with their texts: larger ones would take too much memory for a
+# service.
 Cache = Annotated[
     int,
     Field(
         ge=0,
         le=2000,
-        description="Make words of the last so many words of the text more probable, by a continuous cache. "
+        description="Make words of the last so many words of the text more probable, by a "
+        "continuous cache. "
         "0: no cache.",
     ),
     # After the field: constraints on the outside of a validator are missing in OpenAPI.
@@ -73,7 +81,10 @@ Cache = Annotated[
 TextList = Annotated[list[str], Field(min_length=1, fail_fast=True)]
 Texts = Annotated[
     str | TextList,
-    Field(description="One text or a list of texts. The answers are a list in the same order in both cases."),
+    Field(
+        description="One text or a list of texts. The answers are a list in the same order "
+        "in both cases."
+    ),
 ]
 
 
@@ -113,13 +124,18 @@ class ModelCard(ResponseBody):
     multi_label: bool = Field(description="Whether a text may have several labels, or none.")
     layers: list[Layer]
     state: Literal["fresh", "stale"] = Field(
-        description="stale: its files are missing, or were changed and cannot be opened; the model in memory "
+        description="stale: its files are missing, or were changed and cannot be opened; the "
+        "model in memory "
         "still answers."
     )
 
 
 ErrorType = Literal[
-    "invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "server_error"
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "rate_limit_error",
+    "server_error",
 ]
 
 
@@ -139,7 +155,10 @@ class ErrorResponse(ResponseBody):
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    "default": {"model": ErrorResponse, "description": "An error; docs/serving.md lists the statuses."}
+    "default": {
+        "model": ErrorResponse,
+        "description": "An error; docs/serving.md lists the statuses.",
+    }
 }
 """How every route may fail."""
 

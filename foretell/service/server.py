@@ -1,10 +1,10 @@
 """Connections with bounds, and a server whose shutdown drops nothing.
 
-uvicorn bounds neither the size and the seconds of a head, nor the requests that wait on a connection, nor the
-time that a client takes to read, nor the bytes of all connections together; and it refuses new connections
-where there are too many, while here the one that has waited longest makes room. A proxy in front must see the
-same requests as the service, or a request can be smuggled past it (RFC 9112, section 11.2): a few ambiguous
-heads pass llhttp, and are refused here.
+uvicorn bounds neither the size and the seconds of a head, nor the requests that wait on a
+connection, nor the time that a client takes to read, nor the bytes of all connections together; and
+it refuses new connections where there are too many, while here the one that has waited longest
+makes room. A proxy in front must see the same requests as the service, or a request can be smuggled
+past it (RFC 9112, section 11.2): a few ambiguous heads pass llhttp, and are refused here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from foretell.service.errors import RETRY, ApiError
 from foretell.service.limits import Limits
@@ -39,7 +43,9 @@ MAX_HEADERS = 100
 """Maximum headers of a request; a short one takes twenty times its bytes in memory."""
 
 HEAD_SECONDS = 10.0
-"""Maximum seconds from the first byte of a request, or from the connection, to the end of its head."""
+"""Maximum seconds from the first byte of a request, or from the connection, to the end of its
+head.
+"""
 
 MAX_WAITING = 8
 """Maximum requests that wait on one connection."""
@@ -51,31 +57,45 @@ SWITCH_SECONDS = 0.0005
 """Seconds after which a thread that predicts lets the event loop run; Python's default: 0.005."""
 
 GRACE_SECONDS = 8.0
-"""Seconds in which accepted requests are answered once the service stops; then they get an error."""
+"""Seconds in which accepted requests are answered once the service stops; then they get an
+error.
+"""
 
 TYPED_SECONDS = 2.0
 """Seconds in which those errors must be sent."""
 
 THREAD_SECONDS = 1.0
-"""Seconds in which threads end whose result nobody waits for; then the process ends without them."""
+"""Seconds in which threads end whose result nobody waits for; then the process ends without
+them.
+"""
 
 MAX_CHUNKS = 2_048
-"""Maximum chunks of a body. Each takes as long as 10,000 bytes of one; meanwhile nobody else is answered."""
+"""Maximum chunks of a body. Each takes as long as 10,000 bytes of one; meanwhile nobody else is
+answered.
+"""
 
 SMALL = 1 << 14
-"""Bytes of unanswered requests and unread answers up to which a connection holds nothing that counts."""
+"""Bytes of unanswered requests and unread answers up to which a connection holds nothing that
+counts.
+"""
 
-MAX_HELD, MAX_BODIES = 64 << 20, 16
-"""Maximum bytes that all connections hold together: so many, or as many as so many of the largest bodies."""
+MAX_HELD = 64 << 20
+MAX_BODIES = 16
+"""Maximum bytes that all connections hold together: so many, or as many as so many of the largest
+bodies.
+"""
 
-MAX_CONNECTIONS, _OTHER_FILES = 1_024, 256
+MAX_CONNECTIONS = 1_024
+_OTHER_FILES = 256
 """Maximum connections, and the files that a process has open beside them, at most."""
 
-_ACCEPTED_AT_ONCE, _BACKLOG = 64, 2_048
-"""Connections that are accepted before any of them is looked at, and that wait for it. Where asyncio cannot
-open one more file, it writes as many tracebacks as it may accept at once."""
+_ACCEPTED_AT_ONCE = 64
+_BACKLOG = 2_048
+"""Connections that are accepted before any of them is looked at, and that wait for it. Where
+asyncio cannot open one more file, it writes as many tracebacks as it may accept at once."""
 
-_TURNS, _TURN_SECONDS = 10, 0.01
+_TURNS = 10
+_TURN_SECONDS = 0.01
 """Turns of the event loop in which what has arrived is read. A new connection takes a few."""
 
 _M_ARENA_MAX = -8
@@ -88,22 +108,32 @@ class Connection(HttpToolsProtocol):
     """
 
     def __init__(
-        self, *, limits: Limits, max_connections: int, held_by: dict[Connection, int], **options: Any
+        self,
+        *,
+        limits: Limits,
+        max_connections: int,
+        held_by: dict[Connection, int],
+        **options: Any,
     ) -> None:
         super().__init__(**options)
-        self._limits, self._max, self._held_by = limits, max_connections, held_by
+        self._limits = limits
+        self._max = max_connections
+        self._held_by = held_by
         self._all = cast(set[Connection], self.connections)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._unended = self._chunks = 0
         self._is_refused = self._in_body = False
-        self._began_waiting, self._stopped_reading = self.loop.time(), math.inf
-        # The requests without an answer, and the bytes of each. uvicorn tells only the newest of them that
-        # the client has left.
+        self._began_waiting = self.loop.time()
+        self._stopped_reading = math.inf
+        # The requests without an answer, and the bytes of each. uvicorn tells only the newest of
+        # them that the client has left.
         self._cycles: dict[RequestResponseCycle, int] = {}
 
     @property
     def waits_since(self) -> float:
-        """Since when it has had no whole request without an answer, or has not read, by the loop's clock."""
+        """Since when it has had no whole request without an answer, or has not read, by the loop's
+        clock.
+        """
         is_answering = not all(each.response_complete or each.more_body for each in self._cycles)
         return min(self._stopped_reading, math.inf if is_answering else self._began_waiting)
 
@@ -117,8 +147,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: wait for the first request."""
         super().connection_made(cast(asyncio.Transport, transport))
-        # asyncio sets it only where the listening socket was made with the number of TCP. Without it the body
-        # of a response waits for the client to acknowledge the head, 40 ms.
+        # asyncio sets it only where the listening socket was made with the number of TCP. Without
+        # it the body of a response waits for the client to acknowledge the head, 40 ms.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._start("head", HEAD_SECONDS, self.transport.close)
         if len(self._all) > self._max:
@@ -162,7 +192,9 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """llhttp: take a header; not one after a body, since access was checked before."""
-        if not self._in_body and name.lower() != b"range":  # Starlette's errors of these are not JSON
+        if (
+            not self._in_body and name.lower() != b"range"
+        ):  # Starlette's errors of these are not JSON
             if len(self.headers) >= MAX_HEADERS:
                 self._refuse_head()
                 raise ValueError("too many headers")
@@ -172,15 +204,21 @@ class Connection(HttpToolsProtocol):
         """llhttp: start to answer. An exception becomes status 400."""
         if len(self.pipeline) >= MAX_WAITING or not self._is_unambiguous():
             raise ValueError("ambiguous, or too many requests")
-        self._in_body, self._unended, self._chunks = True, 0, 0
+        self._in_body = True
+        self._unended = 0
+        self._chunks = 0
         self._stop("head")
         super().on_headers_complete()
-        self._cycles = {each: size for each, size in self._cycles.items() if not each.response_complete}
+        self._cycles = {
+            each: size for each, size in self._cycles.items() if not each.response_complete
+        }
         self._cycles[self.cycle] = sum(len(name) + len(value) for name, value in self.headers)
         # llhttp reads nothing after it: another protocol could begin there.
         self.cycle.keep_alive = self.cycle.keep_alive and not self.parser.should_upgrade()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
+    def _start_asgi_task(
+        self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]
+    ) -> None:
         async def when_read(*channels: object) -> None:
             await self.flow.drain()  # no limit counts a whole answer that waits for this
             await app(*channels)
@@ -203,13 +241,16 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """llhttp: wait for the next request."""
-        self._in_body, self._unended = False, 0
+        self._in_body = False
+        self._unended = 0
         if not self.cycle.response_complete:
             self._stop("head")
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """uvicorn: answer the next request. Where nobody waits for the rest of a body, it must come soon."""
+        """uvicorn: answer the next request. Where nobody waits for the rest of a body, it must come
+        soon.
+        """
         self._began_waiting = self.loop.time()
         if self._in_body and self.cycle.response_complete:
             self._start("head", HEAD_SECONDS, self.transport.close)
@@ -238,7 +279,9 @@ class Connection(HttpToolsProtocol):
         )
 
     def _make_room(self) -> None:
-        """End the connection that has waited longest, where several together hold too many bytes."""
+        """End the connection that has waited longest, where several together hold too many
+        bytes.
+        """
         most = max(MAX_HELD, MAX_BODIES * self._limits.body)
         self._held_by[self] = self.held
         if sum(self._held_by.values()) <= most:
@@ -264,7 +307,9 @@ class Connection(HttpToolsProtocol):
         self._is_refused = True
         unanswered = [each for each in self._cycles if not each.response_complete]
         # While the rest of a body comes, its request may have been answered.
-        has_answer = any(each.response_started for each in unanswered) or (self._in_body and not unanswered)
+        has_answer = any(each.response_started for each in unanswered) or (
+            self._in_body and not unanswered
+        )
         self._end_all()
         if not has_answer:
             answer = error.response()
@@ -291,13 +336,18 @@ class Connection(HttpToolsProtocol):
 
 
 def max_connections() -> int:
-    """Return how many connections are possible, after the limit of open files is raised as far as it may."""
+    """Return how many connections are possible, after the limit of open files is raised as far as
+    it may.
+    """
     if sys.platform == "win32":
         return MAX_CONNECTIONS
     import resource
 
-    limits, wanted = resource.getrlimit(resource.RLIMIT_NOFILE), MAX_CONNECTIONS + _OTHER_FILES
-    files, most = (wanted if each == resource.RLIM_INFINITY else min(each, wanted) for each in limits)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + _OTHER_FILES
+    files, most = (
+        wanted if each == resource.RLIM_INFINITY else min(each, wanted) for each in limits
+    )
     if files < most:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, limits[1]))
@@ -317,8 +367,11 @@ class Server(uvicorn.Server):
     def __init__(
         self, app: ASGIApp, service: Service, *, on_ready: Callable[[], None] = lambda: None
     ) -> None:
-        self._service, self._on_ready = service, on_ready
-        protocol = partial(Connection, limits=service.limits, max_connections=max_connections(), held_by={})
+        self._service = service
+        self._on_ready = on_ready
+        protocol = partial(
+            Connection, limits=service.limits, max_connections=max_connections(), held_by={}
+        )
         config = uvicorn.Config(
             app,
             # uvicorn calls it with keyword arguments, as it would a class.
@@ -339,8 +392,8 @@ class Server(uvicorn.Server):
     def listen(self, listening: socket.socket) -> None:
         """Serve on a socket, and return once everything that was accepted is answered."""
         if sys.platform == "linux":
-            # Where the C library is glibc, let all threads allocate from two heaps. Otherwise each thread has
-            # a heap of its own, which keeps what its largest request needed.
+            # Where the C library is glibc, let all threads allocate from two heaps. Otherwise each
+            # thread has a heap of its own, which keeps what its largest request needed.
             with contextlib.suppress(OSError, AttributeError):
                 ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
         before = sys.getswitchinterval()
@@ -357,12 +410,15 @@ class Server(uvicorn.Server):
         self._on_ready()
 
     def stop(self) -> None:
-        """Accept no more requests, answer those that were accepted, and end. Any thread may call it."""
+        """Accept no more requests, answer those that were accepted, and end. Any thread may call
+        it.
+        """
         self.should_exit = self._service.is_stopping = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what was accepted; what takes longer than the grace period gets a typed error."""
-        # What has arrived is accepted and read first: closed now, it would be lost without an answer.
+        # What has arrived is accepted and read first: closed now, it would be lost without an
+        # answer.
         for _ in range(_TURNS):
             await asyncio.sleep(_TURN_SECONDS)
         end = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._service.give_up)
@@ -372,7 +428,9 @@ class Server(uvicorn.Server):
             end.cancel()
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
-        """uvicorn: stop on a signal. It is not raised again: a signal is the usual end of a service."""
+        """uvicorn: stop on a signal. It is not raised again: a signal is the usual end of a
+        service.
+        """
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.stop()

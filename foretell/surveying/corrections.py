@@ -28,15 +28,18 @@ def accepted_above(errors: Iterable[LabelError], probability: float) -> dict[int
     if not 0 <= probability <= 1:
         expected = "a probability from 0 to 1"
         raise SettingsError(expected=expected, found=repr(probability), where="accept-above")
-    return {error.row: error.suggested for error in errors if error.suggested_probability >= probability}
+    return {
+        error.row: error.suggested for error in errors if error.suggested_probability >= probability
+    }
 
 
 def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
     """Read the suggestions that a person has accepted.
 
     Args:
-        path: a table as `foretell data --check-labels --format csv` writes it: the rows whose column accept
-            is yes, y, true, 1 or x are accepted, with the label in the column suggested, which may be edited.
+        path: a table as `foretell data --check-labels --format csv` writes it: the rows whose
+            column accept is yes, y, true, 1 or x are accepted, with the label in the column
+            suggested, which may be edited.
         survey: of the data that the rows belong to.
 
     Raises:
@@ -48,8 +51,11 @@ def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
     accepted: dict[int, str] = {}
     for record in iter_records(path, text="text", label="suggested"):
         if missing := sorted(_COLUMNS - record.fields.keys()):
-            expected, found = "the columns row, text, label, suggested and accept", f"no {', '.join(missing)}"
-            raise DataError(expected=expected, found=found, where=str(path), fix=f"write the table {anew}")
+            expected = "the columns row, text, label, suggested and accept"
+            found = f"no {', '.join(missing)}"
+            raise DataError(
+                expected=expected, found=found, where=str(path), fix=f"write the table {anew}"
+            )
         cells = {name: text_of(record.fields[name]).strip() for name in _COLUMNS}
         if cells["accept"].casefold() not in _YES:
             continue
@@ -59,7 +65,8 @@ def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
         row = int(digits) if digits.isdecimal() else 0
         if known.get(row) != (_plain(record.text), _plain(cells["label"])):
             found = "another text or label" if row in known else "a row that it does not have"
-            expected, fix = f"the rows of {survey.name}", f"write the table anew, {anew}; open it as UTF-8"
+            expected = f"the rows of {survey.name}"
+            fix = f"write the table anew, {anew}; open it as UTF-8"
             raise DataError(expected=expected, found=found, where=where, fix=fix)
         if record.label is None:
             raise DataError(expected="a label", found="an empty cell", where=f"{where}, suggested")
@@ -73,25 +80,36 @@ def _plain(cell: str) -> str:
 
 
 def write_corrected(survey: DataSurvey, corrections: Mapping[int, str], path: str | Path) -> int:
-    """Write the copy for `DataSurvey.write_corrected`; `corrections` has the new label of each row."""
+    """Write the copy for `DataSurvey.write_corrected`; `corrections` has the new label of each
+    row.
+    """
     path, (source, how) = Path(path), survey.source
     with contextlib.suppress(OSError):
         if isinstance(source, str | Path) and Path(source).expanduser().samefile(path):
-            expected, fix = "another file than the data", "choose another name"
+            expected = "another file than the data"
+            fix = "choose another name"
             raise UsageError(expected=expected, found=str(path), where="out", fix=fix)
     if str(source) == STDIN or isinstance(source, Iterator):
-        expected, found = "data that can be read twice", "standard input or an iterator"
+        expected = "data that can be read twice"
+        found = "standard input or an iterator"
         raise UsageError(expected=expected, found=found, where="out", fix="save it as a file first")
     text_of_row = dict(zip(survey.rows, survey.examples.texts, strict=True))
-    names, changed = [column.name for column in survey.columns] or ["text", "label"], 0
-    with new_file(path) as new, new.open("w", encoding="utf-8", errors="replace", newline="") as file:
+    names = [column.name for column in survey.columns] or ["text", "label"]
+    changed = 0
+    with (
+        new_file(path) as new,
+        new.open("w", encoding="utf-8", errors="replace", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(names)
         for number, record in enumerate(iter_records(source, need_label=True, **how), start=1):
             fields = dict(record.fields) or {"text": record.text, "label": record.label}
             if text_of_row.get(number, record.text) != record.text:
-                expected, where = "the data as it was surveyed", f"{survey.name}, record {number}"
-                raise DataError(expected=expected, found="another text", where=where, fix="survey it again")
+                expected = "the data as it was surveyed"
+                where = f"{survey.name}, record {number}"
+                raise DataError(
+                    expected=expected, found="another text", where=where, fix="survey it again"
+                )
             if number in corrections:
                 changed += corrections[number] != record.label
                 fields[survey.label_column or "label"] = corrections[number]

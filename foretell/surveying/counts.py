@@ -84,7 +84,8 @@ class TokenLengths:
 
 def count_tokens(texts: Iterable[str], split: Splitter) -> TokenLengths:
     """Count the tokens of texts, in memory that does not grow with the number of texts."""
-    by_length, vocabulary = Counter[int](), set[str]()
+    by_length = Counter[int]()
+    vocabulary = set[str]()
     for text in texts:
         tokens = split(text)
         by_length[len(tokens)] += 1
@@ -118,11 +119,17 @@ def survey_examples(examples: Examples, split: Split | None = None, *, tokens: S
     rows += [(f"{len(labels)} labels", counted(labels)), *lengths.rows("text", len(examples))]
     rows += [("duplicates", f"{duplicates:,}" if duplicates else "none"), *dropped_rows(examples)]
     notes = [*examples.notes, *data_notes(examples)]
-    return Survey(examples.name, lengths.total, rows, notes + list(() if split is None else split.notes))
+    return Survey(
+        examples.name, lengths.total, rows, notes + list(() if split is None else split.notes)
+    )
 
 
-def survey_corpus(corpus: Corpus, *, tokens: Splitter, lines: Iterable[str] | None = None) -> Survey:
-    """Survey a corpus, or some of its `lines`, in one pass and constant memory, without duplicates."""
+def survey_corpus(
+    corpus: Corpus, *, tokens: Splitter, lines: Iterable[str] | None = None
+) -> Survey:
+    """Survey a corpus, or some of its `lines`, in one pass and constant memory, without
+    duplicates.
+    """
     found = count_tokens(corpus if lines is None else lines, tokens)
     rows = [("lines", f"{found.texts:,}"), *found.rows("line", found.texts)]
     return Survey(corpus.name, found.total, rows, list(corpus.notes))
@@ -149,22 +156,38 @@ def counted(labels: Mapping[str, int]) -> str:
 
 OTHER = "other letters"
 # The name of a character begins with its script, but for these words.
-_NO_SCRIPT = frozenset({
-    "ANGSTROM", "BLACK", "COMBINING", "DOUBLE", "FEMININE", "KELVIN", "MASCULINE", "MATHEMATICAL", "MICRO",
-    "MODIFIER", "OHM", "SCRIPT",
-})  # fmt: skip
+_NO_SCRIPT = frozenset(
+    {
+        "ANGSTROM",
+        "BLACK",
+        "COMBINING",
+        "DOUBLE",
+        "FEMININE",
+        "KELVIN",
+        "MASCULINE",
+        "MATHEMATICAL",
+        "MICRO",
+        "MODIFIER",
+        "OHM",
+        "SCRIPT",
+    }
+)
 _HAN = frozenset({"CJK", "IDEOGRAPHIC"})
 
 
 def script_shares(texts: Iterable[str]) -> dict[str, float]:
     """Return the share of each script among the letters of texts, the largest first."""
-    characters, found = Counter[str](), Counter[str]()
+    characters = Counter[str]()
+    found = Counter[str]()
     for text in texts:
         characters.update(text)
     for character, count in characters.items():
         if character.isalpha():
             found[_script(character)] += count
-    return {name: count / found.total() for name, count in sorted(found.items(), key=lambda i: (-i[1], i[0]))}
+    return {
+        name: count / found.total()
+        for name, count in sorted(found.items(), key=lambda i: (-i[1], i[0]))
+    }
 
 
 def _script(letter: str) -> str:
@@ -205,14 +228,18 @@ class ColumnCounter:
         for self._records, record in enumerate(records, start=1):
             fields = record.fields
             for name, value in fields.items():
-                cell, values = text_of(value), self._values[name]
+                cell = text_of(value)
+                values = self._values[name]
                 if cell and not cell.isspace():
                     self._filled[name] += 1
                     values.add(cell)
             if self._records == 1:
-                self._texts, self._labels = list(fields), list(fields)
+                self._texts = list(fields)
+                self._labels = list(fields)
             self._texts = [name for name in self._texts if text_of(fields.get(name)) == record.text]
-            self._labels = [name for name in self._labels if label_of(fields.get(name)) == record.label]
+            self._labels = [
+                name for name in self._labels if label_of(fields.get(name)) == record.label
+            ]
             yield record
 
     @property

@@ -18,7 +18,8 @@ from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import fit_ngrams
 from foretell.training.labels.tokens import Targets
 
-FOLDS, SEED = 5, 0
+FOLDS = 5
+SEED = 0
 MAX_WORDS = 200_000
 MIN_TEXTS = FOLDS
 """Different texts of a label below which it is not judged: each fold needs one."""
@@ -32,7 +33,8 @@ class LabelError:
     """A text whose label is probably wrong.
 
     Attributes:
-        row: the number of its record in the source, from 1; dropped records count, a header does not.
+        row: the number of its record in the source, from 1; dropped records count, a header does
+            not.
         text: the text.
         label: its label in the data.
         suggested: the label that it probably has.
@@ -56,8 +58,8 @@ class LabelCheck:
         errors: the likely label errors, the most likely first.
         judged: number of texts that were judged.
         not_judged: number of texts of each label that has fewer than five different texts.
-        accuracy: of the models that judge, on texts that they were not fitted to: how often their most
-            probable label is the given one. Where it is low, few of the errors are real.
+        accuracy: of the models that judge, on texts that they were not fitted to: how often their
+            most probable label is the given one. Where it is low, few of the errors are real.
     """
 
     errors: tuple[LabelError, ...]
@@ -104,11 +106,14 @@ def check_labels(
     return LabelCheck(errors, len(places), not_judged, accuracy)
 
 
-def _out_of_fold(texts: Sequence[str], given: Targets, n_labels: int, listener: Listener) -> Float32s:
+def _out_of_fold(
+    texts: Sequence[str], given: Targets, n_labels: int, listener: Listener
+) -> Float32s:
     """Return the probability of each label for each text, float32 [text, label].
 
-    The texts are divided into five folds, each label evenly and equal texts together. Each fold has the
-    probabilities of a model that is fitted to the other four. `given` has the label of each text, [text].
+    The texts are divided into five folds, each label evenly and equal texts together. Each fold has
+    the probabilities of a model that is fitted to the other four. `given` has the label of each
+    text, [text].
     """
     tokenizer = Tokenizer.train(texts, "words", lowercase=True, vocabulary=MAX_WORDS)
     ids, starts = flat(tokenizer.encode_batch(texts))

@@ -1,8 +1,9 @@
-"""Texts that are equal or nearly the same, texts with two labels, and texts in two parts of a split.
+"""Texts that are equal or nearly the same, texts with two labels, and texts in two parts of a
+split.
 
-Equal texts differ only in case and white space. Near-duplicates have the same letters and digits in the same
-order: they differ also in punctuation, emoji and other symbols. A letter is compared with its accents and
-vowel signs, after Unicode's normalization NFKC, without case.
+Equal texts differ only in case and white space. Near-duplicates have the same letters and digits in
+the same order: they differ also in punctuation, emoji and other symbols. A letter is compared with
+its accents and vowel signs, after Unicode's normalization NFKC, without case.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ _EXAMPLES = 20
 
 
 class _Kept(dict[int, int | None]):
-    """For `str.translate`: letters, their marks and digits as they are, None for what is left out."""
+    """For `str.translate`: letters, their marks and digits as they are, None for what is left
+    out.
+    """
 
     def __missing__(self, code: int) -> int | None:
         character = chr(code)
@@ -57,7 +60,8 @@ class Repeats:
 
     Attributes:
         equal: texts that differ only in case and white space.
-        near: of texts that differ also in punctuation and other symbols, the first of each that is different.
+        near: of texts that differ also in punctuation and other symbols, the first of each that is
+            different.
     """
 
     equal: tuple[tuple[int, ...], ...]
@@ -99,7 +103,9 @@ class Conflict:
 def conflicts(repeats: Repeats, labels: Sequence[str]) -> tuple[Conflict, ...]:
     """Return the equal texts that have more than one label."""
     counts = ((group, Counter(labels[place] for place in group)) for group in repeats.equal)
-    return tuple(Conflict(group, dict(each.most_common())) for group, each in counts if len(each) > 1)
+    return tuple(
+        Conflict(group, dict(each.most_common())) for group, each in counts if len(each) > 1
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +147,13 @@ def overlap(train: Examples, other: Examples, part: str) -> Overlap:
     )
 
 
-def _pairs(train: Sequence[str], other: Sequence[str], key: Callable[[str], bytes]) -> list[tuple[int, int]]:
-    """Return the place of each text of `other` with the key of a text of `train`, behind the first such."""
+def _pairs(
+    train: Sequence[str], other: Sequence[str], key: Callable[[str], bytes]
+) -> list[tuple[int, int]]:
+    """Return the place of each text of `other` with the key of a text of `train`, behind the first
+    such.
+    """
     first = {each: places[0] for each, places in places_of_equal(map(key, train)).items() if each}
-    return sorted((first[each], place) for place, each in enumerate(map(key, other)) if each in first)
+    return sorted(
+        (first[each], place) for place, each in enumerate(map(key, other)) if each in first
+    )

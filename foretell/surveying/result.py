@@ -1,4 +1,6 @@
-"""`DataSurvey`: what a survey of labelled texts found, as values, rows for people, JSON and a page."""
+"""`DataSurvey`: what a survey of labelled texts found, as values, rows for people, JSON and a
+page.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from foretell.errors import UsageError
 from foretell.readable import listed, pairs, percent
 from foretell.runtime.html import card, html_page, html_text
 from foretell.surveying.corrections import accepted_above, write_corrected
-from foretell.surveying.counts import NAMES_SHOWN, ColumnCounts, Rows, TokenLengths, counted, dropped_rows
+from foretell.surveying.counts import (
+    NAMES_SHOWN,
+    ColumnCounts,
+    Rows,
+    TokenLengths,
+    counted,
+    dropped_rows,
+)
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
 from foretell.surveying.repeats import Conflict, Overlap, Repeats
 
@@ -30,7 +39,8 @@ _SHOWN = 100
 
 @dataclass(frozen=True, kw_only=True)
 class DataSurvey:
-    """What is in labelled texts, and what is wrong with them. `rows` are numbers of records, from 1.
+    """What is in labelled texts, and what is wrong with them. `rows` are numbers of records, from
+    1.
 
     Attributes:
         name: of the data.
@@ -41,7 +51,8 @@ class DataSurvey:
         labels: number of texts of each label, the most frequent first.
         scripts: the share of each script among the letters, the largest first.
         lengths: of the texts, in tokens.
-        repeats: equal texts and near-duplicates, as places in `examples`, those of other parts left out.
+        repeats: equal texts and near-duplicates, as places in `examples`, those of other parts left
+            out.
         conflicts: equal texts with more than one label.
         overlaps: for each other part of a split, the texts that are in the training data too.
         label_check: the likely label errors; None: the check was not asked for.
@@ -74,7 +85,8 @@ class DataSurvey:
     def to_dict(self) -> dict[str, object]:
         """Return the survey as plain values, ready for JSON: what `foretell data --json` prints.
 
-        Of duplicates, near-duplicates and conflicts it has the number, and the rows of the first 100 groups.
+        Of duplicates, near-duplicates and conflicts it has the number, and the rows of the first
+        100 groups.
         """
         check = self.label_check
         return {
@@ -85,13 +97,16 @@ class DataSurvey:
             "columns": [asdict(column) for column in self.columns],
             "labels": self.labels,
             "scripts": self.scripts,
-            "tokens": {key: value for key, value in asdict(self.lengths).items() if key != "counts"},
+            "tokens": {
+                key: value for key, value in asdict(self.lengths).items() if key != "counts"
+            },
             "duplicates": self._groups(self.repeats.duplicates, self.repeats.equal),
             "near_duplicates": self._groups(self.repeats.near_duplicates, self.repeats.near),
             "conflicts": {
                 "texts": len(self.conflicts),
                 "groups": [
-                    {"rows": self.rows_of(c.places), "labels": c.labels} for c in self.conflicts[:_SHOWN]
+                    {"rows": self.rows_of(c.places), "labels": c.labels}
+                    for c in self.conflicts[:_SHOWN]
                 ],
             },
             "overlaps": [asdict(each) for each in self.overlaps],
@@ -106,7 +121,8 @@ class DataSurvey:
         return card(self.name, summary_rows(self))
 
     def save_html(self, path: str | Path) -> None:
-        """Write the survey as one HTML page with plots; it has no script and loads nothing. It quotes texts.
+        """Write the survey as one HTML page with plots; it has no script and loads nothing. It
+        quotes texts.
 
         Raises:
             ForetellError: it cannot be written.
@@ -121,7 +137,8 @@ class DataSurvey:
         accept: Iterable[LabelError] | Mapping[int, str] = (),
         above: float | None = None,
     ) -> int:
-        """Write a copy of the data as CSV with corrected labels; return how many labels were changed.
+        """Write a copy of the data as CSV with corrected labels; return how many labels were
+        changed.
 
         It has all columns and records. The data itself is read once more, and never changed.
 
@@ -129,15 +146,19 @@ class DataSurvey:
 
         Args:
             path: the CSV file; an older one is replaced, but not the data.
-            accept: the errors of `label_check` whose suggestion is accepted, or the new label of each row.
+            accept: the errors of `label_check` whose suggestion is accepted, or the new label of
+                each row.
             above: also accept all suggestions with at least this probability, 0 to 1.
 
         Raises:
-            UsageError: `above` without a check of the labels, `path` is the data, or the data is a stream.
+            UsageError: `above` without a check of the labels, `path` is the data, or the data is a
+                stream.
             DataError: the data has changed since the survey.
             ForetellError: the file cannot be written.
         """
-        new = accept if isinstance(accept, Mapping) else {each.row: each.suggested for each in accept}
+        new = (
+            accept if isinstance(accept, Mapping) else {each.row: each.suggested for each in accept}
+        )
         if above is not None:
             if self.label_check is None:
                 expected = "a survey with check_labels=True"
@@ -176,9 +197,13 @@ def summary_rows(survey: DataSurvey) -> Rows:
     rows += [(f"{each.part} data", _overlap(each)) for each in survey.overlaps]
     if (check := survey.label_check) is not None:
         accuracy = f"(accuracy out of fold {percent(check.accuracy)})"
-        rows.append(("likely label errors", f"{len(check.errors):,} of {check.judged:,} texts {accuracy}"))
+        rows.append(
+            ("likely label errors", f"{len(check.errors):,} of {check.judged:,} texts {accuracy}")
+        )
         if check.not_judged:
-            rows.append(("labels not judged", f"fewer than {MIN_TEXTS} texts: {counted(check.not_judged)}"))
+            rows.append(
+                ("labels not judged", f"fewer than {MIN_TEXTS} texts: {counted(check.not_judged)}")
+            )
     return rows
 
 
@@ -190,8 +215,11 @@ def _column(column: ColumnCounts) -> str:
 
 
 def _overlap(each: Overlap) -> str:
-    equal, near = f"{each.equal:,} also in the training data", f"{each.near:,} with other punctuation"
-    new = f"; labels that no training text has: {listed(each.new_labels)}" if each.new_labels else ""
+    equal = f"{each.equal:,} also in the training data"
+    near = f"{each.near:,} with other punctuation"
+    new = (
+        f"; labels that no training text has: {listed(each.new_labels)}" if each.new_labels else ""
+    )
     return f"{each.texts:,} texts, {equal}, {near}{new}"
 
 
@@ -200,13 +228,18 @@ _STYLE = (
     # The tables here hold texts, those of the report numbers.
     + "td,thead th{text-align:left;overflow-wrap:break-word}meter{width:100%;min-width:12em}"
 )
-_BINS, _MAX_ROWS, _MAX_CHARACTERS = 20, 50, 300
+_BINS = 20
+_MAX_ROWS = 50
+_MAX_CHARACTERS = 300
 
 
 def to_page(survey: DataSurvey) -> str:
-    texts, check = survey.examples.texts, survey.label_check
+    texts = survey.examples.texts
+    check = survey.label_check
     errors = () if check is None else check.errors
-    title = "" if check is None else f"Likely label errors: {len(errors):,} of {check.judged:,} texts"
+    title = (
+        "" if check is None else f"Likely label errors: {len(errors):,} of {check.judged:,} texts"
+    )
     items = "".join(f"<li>{html_text(note)}</li>" for note in survey.notes)
     body = [
         f"<header><h1>{html_text(survey.name)}</h1></header>",
@@ -214,20 +247,37 @@ def to_page(survey: DataSurvey) -> str:
         _bars("Texts of each label", survey.labels, "{:,}".format),
         _bars("Texts by number of tokens", _bins(survey.lengths.counts), "{:,.0f}".format),
         _bars("Scripts, share of the letters", survey.scripts, percent),
-        _table(title, ("row", "label", "suggested (probability)", "text"), [
-            (each.row, each.label, f"{each.suggested} ({each.suggested_probability:.2f})", each.text)
-            for each in errors
-        ]),
-        _table("The same text with different labels", ("rows", "labels", "text"), [
-            (_rows(survey, each.places), counted(each.labels), texts[each.places[0]])
-            for each in survey.conflicts
-        ]),
-        _table("Near-duplicates", ("rows", "texts"), [
-            (_rows(survey, group), " ⋯ ".join(texts[place] for place in group[:2]))
-            for group in survey.repeats.near
-        ]),
+        _table(
+            title,
+            ("row", "label", "suggested (probability)", "text"),
+            [
+                (
+                    each.row,
+                    each.label,
+                    f"{each.suggested} ({each.suggested_probability:.2f})",
+                    each.text,
+                )
+                for each in errors
+            ],
+        ),
+        _table(
+            "The same text with different labels",
+            ("rows", "labels", "text"),
+            [
+                (_rows(survey, each.places), counted(each.labels), texts[each.places[0]])
+                for each in survey.conflicts
+            ],
+        ),
+        _table(
+            "Near-duplicates",
+            ("rows", "texts"),
+            [
+                (_rows(survey, group), " ⋯ ".join(texts[place] for place in group[:2]))
+                for group in survey.repeats.near
+            ],
+        ),
         f'<h2>Notes</h2><ul class="soft">{items}</ul>' if items else "",
-    ]  # fmt: skip
+    ]
     return html_page(f"{survey.name} · foretell data", _STYLE, body)
 
 
@@ -238,9 +288,14 @@ def _rows(survey: DataSurvey, places: tuple[int, ...]) -> str:
 def _bins(counts: Mapping[int, int]) -> dict[str, float]:
     """Return how many texts have how many tokens, in bins that grow with the length."""
     longest = max(counts)
-    edges = sorted({math.floor(longest ** (i / _BINS)) for i in range(_BINS + 1)} | {0, longest + 1})
+    edges = sorted(
+        {math.floor(longest ** (i / _BINS)) for i in range(_BINS + 1)} | {0, longest + 1}
+    )
     values, _ = np.histogram(list(counts), edges, weights=list(counts.values()))
-    names = [f"{low:,}" + (f" to {high - 1:,}" if high - low > 1 else "") for low, high in pairwise(edges)]
+    names = [
+        f"{low:,}" + (f" to {high - 1:,}" if high - low > 1 else "")
+        for low, high in pairwise(edges)
+    ]
     return dict(zip(names, values.tolist(), strict=True))
 
 
@@ -248,7 +303,8 @@ def _bars(title: str, values: Mapping[str, float], form: Callable[[float], str])
     """Return a table of names and values, each value with a bar."""
     highest = max(values.values(), default=1)
     meters = [
-        f'<meter value="{value / highest:.4f}" aria-hidden="true"></meter>' for value in values.values()
+        f'<meter value="{value / highest:.4f}" aria-hidden="true"></meter>'
+        for value in values.values()
     ]
     return _table(title, (), [(name, form(value)) for name, value in values.items()], meters)
 
@@ -256,7 +312,9 @@ def _bars(title: str, values: Mapping[str, float], form: Callable[[float], str])
 def _table(
     title: str, head: Sequence[str], rows: Sequence[Sequence[object]], meters: Sequence[str] = ()
 ) -> str:
-    """Return a table of the first rows, perhaps with a last column of `meters`; "": there are no rows."""
+    """Return a table of the first rows, perhaps with a last column of `meters`; "": there are no
+    rows.
+    """
     if not rows:
         return ""
     top = "".join(f'<th scope="col">{name}</th>' for name in head)

@@ -13,7 +13,13 @@ from foretell.data.checks import check_any, check_learnable, data_notes
 from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
 from foretell.data.records import Part, Reading
 from foretell.errors import DataError, UsageError
-from foretell.surveying.counts import ColumnCounter, TokenLengths, count_tokens, label_counts, script_shares
+from foretell.surveying.counts import (
+    ColumnCounter,
+    TokenLengths,
+    count_tokens,
+    label_counts,
+    script_shares,
+)
 from foretell.surveying.label_check import Listener
 from foretell.surveying.label_check import check_labels as check_of_labels
 from foretell.surveying.repeats import conflicts, find_repeats, overlap
@@ -22,7 +28,9 @@ from foretell.text.tokenizer import Tokenizer
 
 MAX_COUNTED = 2_000_000
 MAX_TEXTS = 10_000
-"""Characters and texts up to which all texts are counted in tokens; of more, a random part of this size."""
+"""Characters and texts up to which all texts are counted in tokens; of more, a random part of this
+size.
+"""
 SEED = 0
 _READ_AS = re.compile(r": read as (\S+)")
 
@@ -37,28 +45,32 @@ def survey(
     listener: Listener | None = None,
     **how: Unpack[Reading],
 ) -> DataSurvey:
-    """Survey labelled texts: columns, scripts, labels, lengths, repeated texts, likely label errors.
+    """Survey labelled texts: columns, scripts, labels, lengths, repeated texts, likely label
+    errors.
 
     >>> found = foretell.survey("tickets.csv", check_labels=True)
     >>> found.label_check.errors[:10]
     >>> found.save_html("survey.html")
 
     Args:
-        data: texts with labels, as `TextClassifier.fit` takes them without `y`; or the texts, [text].
+        data: texts with labels, as `TextClassifier.fit` takes them without `y`; or the texts,
+            [text].
         y: the label of each text, [text]; None: `data` has the labels.
-        valid, test: other parts of a split, in the same forms as `data`, or `(texts, labels)`: their texts
-            are compared with those of `data`. They are only read.
-        check_labels: search for likely label errors too. It fits five linear models, and takes memory.
+        valid, test: other parts of a split, in the same forms as `data`, or `(texts, labels)`:
+            their texts are compared with those of `data`. They are only read.
+        check_labels: search for likely label errors too. It fits five linear models, and takes
+            memory.
         listener: is called with a sentence for each fold of the check of the labels.
-        how: `text` and `label`, the names of the columns, where they are not clear; `multi_label`, what
-            separates the labels of a text; and the other options of `ReadOptions`.
+        how: `text` and `label`, the names of the columns, where they are not clear; `multi_label`,
+            what separates the labels of a text; and the other options of `ReadOptions`.
 
     Raises:
         DataError: no texts with labels, or a source that cannot be read.
         UsageError: `check_labels` where texts may have several labels.
     """
     if check_labels and (separator := how.get("multi_label", "")):
-        expected, fix = "one label for each text where labels are checked", "leave one of the two out"
+        expected = "one label for each text where labels are checked"
+        fix = "leave one of the two out"
         found = f"several, separated by {separator!r}"
         raise UsageError(expected=expected, found=found, where="check_labels", fix=fix)
     pair = () if y is None else tuple(list(cast("Iterable[object]", each)) for each in (data, y))
@@ -70,9 +82,11 @@ def survey(
         for part, other in others.items()
         if other is not None
     )
-    repeats, labels = find_repeats(examples.texts), label_counts(examples)
+    repeats = find_repeats(examples.texts)
+    labels = label_counts(examples)
     lengths = _lengths(examples.texts)
-    check, hear = None, listener or (lambda _: None)
+    check = None
+    hear = listener or (lambda _: None)
     if check_labels:
         check = check_of_labels(examples.texts, examples.labels, rows, hear)
     return DataSurvey(
@@ -96,10 +110,14 @@ def survey(
 
 def _read(source: object, how: Reading) -> tuple[Examples, list[int], ColumnCounter]:
     """Return the examples of a source, the record number of each, and the counts of the columns."""
-    columns, notes, rows = ColumnCounter(), list[str](), list[int]()
+    columns = ColumnCounter()
+    notes = list[str]()
+    rows = list[int]()
     watched = columns.watch(iter_records(source, need_label=True, notes=notes, **how))
     separator = how.get("multi_label", "")
-    examples = gather(watched, name_of(source), notes, lambda number, _: rows.append(number), separator)
+    examples = gather(
+        watched, name_of(source), notes, lambda number, _: rows.append(number), separator
+    )
     check_any(examples)
     try:
         check_learnable(examples)
@@ -113,7 +131,9 @@ def _lengths(texts: Sequence[str]) -> TokenLengths:
     counted = texts
     if len(texts) > MAX_TEXTS or sum(map(len, texts)) > MAX_COUNTED:
         order = np.random.default_rng(SEED).permutation(len(texts))
-        enough = int(np.searchsorted(np.cumsum([len(texts[place]) for place in order]), MAX_COUNTED)) + 1
+        enough = (
+            int(np.searchsorted(np.cumsum([len(texts[place]) for place in order]), MAX_COUNTED)) + 1
+        )
         counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
     found = count_tokens(counted, Tokenizer.without_words("words", lowercase=True).runs)
     total = round(found.total / len(counted) * len(texts))

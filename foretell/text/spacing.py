@@ -15,9 +15,9 @@ class Spacing:
     To continue a text, pass its words to `piece` first and ignore the results.
 
     Args:
-        style: the tokenizer's style. "words" has spaces as English punctuation has them, and none in scripts
-            without spaces between words; "white-space" and "keras" a space between all words. "subword" and
-            "char" have the white space in their tokens.
+        style: the tokenizer's style. "words" has spaces as English punctuation has them, and none
+            in scripts without spaces between words; "white-space" and "keras" a space between all
+            words. "subword" and "char" have the white space in their tokens.
     """
 
     _CLOSING = frozenset(".,!?;:)]}…%’”»")
@@ -41,9 +41,13 @@ class Spacing:
         if self._is_open:
             return self._exact(word)
         if word == "\n":
-            self._glued, self._open, self._before = True, set(), ""
+            self._glued = True
+            self._open = set()
+            self._before = ""
             return word
-        before_glued = self._glued or (self._style == "words" and joined_without_space(self._before, word))
+        before_glued = self._glued or (
+            self._style == "words" and joined_without_space(self._before, word)
+        )
         self._before = word
         self._glued = False
         if self._style != "words":
@@ -58,8 +62,11 @@ class Spacing:
         return word if no_space else f" {word}"
 
     def end(self) -> str:
-        """Return what is left at the end of a text: U+FFFD for the bytes of an incomplete character."""
-        left, self._bytes = self._bytes, b""
+        """Return what is left at the end of a text: U+FFFD for the bytes of an incomplete
+        character.
+        """
+        left = self._bytes
+        self._bytes = b""
         return "\ufffd" if left else ""
 
     def _exact(self, token: str) -> str:

@@ -1,26 +1,29 @@
 """The tokenizer: text to token ids and back, in one of five styles.
 
-=========== ======================================= ============================================== ==========
-style       tokens                                  special ids                                    tokens from
-=========== ======================================= ============================================== ==========
-white-space the words of `str.split`                none; an unknown word encodes to -1            0
-keras       Keras's legacy `text_to_word_sequence`  0 pad · 1 start of text · 2 unknown · 3 unused 4
-words       Unicode words, single punctuation, and  0 pad · 1 unknown · 2 end of line              3
-            characters of scripts without spaces
+=========== ======================================= ==============================================
+========== style       tokens                                  special ids
+tokens from =========== =======================================
+============================================== ========== white-space the words of `str.split`
+none; an unknown word encodes to -1            0 keras       Keras's legacy `text_to_word_sequence`
+0 pad · 1 start of text · 2 unknown · 3 unused 4 words       Unicode words, single punctuation, and
+            0 pad · 1 unknown · 2 end of line              3 characters of scripts without spaces
 subword     parts of words, learned from the texts  0 pad · 1 unknown · 2 end of line              3
             (byte-pair encoding), and the 256 bytes
 char        code points, and the 256 bytes          0 pad · 1 unknown · 2 end of line              3
-=========== ======================================= ============================================== ==========
+=========== ======================================= ==============================================
+==========
 
 Scripts without spaces between words are Han, Hiragana, Katakana, Thai, Lao, Khmer and Myanmar
 (`text.styles`).
 
-"subword" and "char" have an open vocabulary: `decode(encode(text))` is the text in NFC (and in lower case
-where the tokenizer uses it; U+FFFD for lone surrogates). White space belongs to tokens, and a character that
-is no token becomes the tokens of its UTF-8 bytes, which are the last 256 ids. No token is unknown.
+"subword" and "char" have an open vocabulary: `decode(encode(text))` is the text in NFC (and in
+lower case where the tokenizer uses it; U+FFFD for lone surrogates). White space belongs to tokens,
+and a character that is no token becomes the tokens of its UTF-8 bytes, which are the last 256 ids.
+No token is unknown.
 
-Words are ordered by frequency, then alphabetically, so the same texts always give the same ids. Training and
-prediction use one Hugging Face `tokenizers.Tokenizer`, which is saved as tokenizer.json.
+Words are ordered by frequency, then alphabetically, so the same texts always give the same ids.
+Training and prediction use one Hugging Face `tokenizers.Tokenizer`, which is saved as
+tokenizer.json.
 """
 
 from __future__ import annotations
@@ -39,7 +42,15 @@ from foretell.arrays import TokenIds
 from foretell.errors import DataError
 from foretell.text import styles
 from foretell.text import vocabulary as learned
-from foretell.text.styles import BYTES, END_OF_LINE, OPEN, SPECIALS, UNKNOWN, Style, library_tokenizer
+from foretell.text.styles import (
+    BYTES,
+    END_OF_LINE,
+    OPEN,
+    SPECIALS,
+    UNKNOWN,
+    Style,
+    library_tokenizer,
+)
 
 Span = tuple[int, int, int]
 """A token and where it is in the text: (id, start, end), in code points."""
@@ -47,7 +58,8 @@ Span = tuple[int, int, int]
 # Texts after which building a dictionary of all words saves time.
 _TEXTS_BEFORE_DICTIONARY = 100
 
-# An encoding takes far more memory than the ids that are kept, so only this many texts have one at a time.
+# An encoding takes far more memory than the ids that are kept, so only this many texts have one at
+# a time.
 _ENCODED_AT_ONCE = 1024
 
 # Characters of a text whose encoding takes more than a few milliseconds.
@@ -67,10 +79,10 @@ class Tokenizer:
         bytes: the ids of single bytes, the last ones; empty where the vocabulary is not open.
         pad: the id of padding; None for "white-space".
         start: the id that `encode` puts first; None but for "keras".
-        unknown: the id of every word not in the vocabulary; None for "white-space", where it is -1. An open
-            vocabulary has the id, and no text has it.
-        end_of_line: the id of the end of a line in a language model's corpus; None for "white-space" and
-            "keras". `encode` does not return it.
+        unknown: the id of every word not in the vocabulary; None for "white-space", where it is -1.
+            An open vocabulary has the id, and no text has it.
+        end_of_line: the id of the end of a line in a language model's corpus; None for
+            "white-space" and "keras". `encode` does not return it.
     """
 
     def __init__(self, inner: HuggingFaceTokenizer, style: Style) -> None:
@@ -94,7 +106,13 @@ class Tokenizer:
 
     @classmethod
     def train(
-        cls, texts: Iterable[str], style: Style, *, lowercase: bool, vocabulary: int, min_count: int = 1
+        cls,
+        texts: Iterable[str],
+        style: Style,
+        *,
+        lowercase: bool,
+        vocabulary: int,
+        min_count: int = 1,
     ) -> Tokenizer:
         """Learn the vocabulary of `texts`, which are read once and never in memory together.
 
@@ -103,8 +121,8 @@ class Tokenizer:
             style: how to split; see the table above.
             lowercase: convert letters to lower case first.
             vocabulary: maximum number of words, or tokens, specials and bytes not counted.
-            min_count: leave out words with fewer occurrences; of "char", characters; of "subword", characters
-                and pairs of tokens to join.
+            min_count: leave out words with fewer occurrences; of "char", characters; of "subword",
+                characters and pairs of tokens to join.
 
         Raises:
             DataError: no word is left.
@@ -131,15 +149,18 @@ class Tokenizer:
     @classmethod
     @functools.cache
     def without_words(cls, style: Style, *, lowercase: bool) -> Tokenizer:
-        """Return a tokenizer that only splits: `runs` works as after training, every word is unknown."""
+        """Return a tokenizer that only splits: `runs` works as after training, every word is
+        unknown.
+        """
         return cls(library_tokenizer(style, lowercase, []), style)
 
     def extended(self, words: Iterable[str]) -> Tokenizer:
         """Return a tokenizer with more words; the ids of those that it has already do not change.
 
         Args:
-            words: the new words, in the order of their ids. They are converted as texts are (to lower case,
-                say). Left out are those that are there already, and those that are more than one token.
+            words: the new words, in the order of their ids. They are converted as texts are (to
+                lower case, say). Left out are those that are there already, and those that are more
+                than one token.
         """
         old = [self.word(id) for id in range(self.specials, self.size)]
         split = map(self.runs, words)
@@ -149,8 +170,11 @@ class Tokenizer:
         library = library_tokenizer(self.style, self._lowercase, [*old, *new])
         return Tokenizer(library, self.style)
 
-    def with_new_words(self, texts: Iterable[str], *, vocabulary: int, min_count: int = 1) -> Tokenizer:
-        """Return a tokenizer that knows the words of `texts` too, the most frequent first; ids stay.
+    def with_new_words(
+        self, texts: Iterable[str], *, vocabulary: int, min_count: int = 1
+    ) -> Tokenizer:
+        """Return a tokenizer that knows the words of `texts` too, the most frequent first; ids
+        stay.
 
         Args:
             texts: any number of texts, read once.
@@ -169,7 +193,9 @@ class Tokenizer:
         return self.extended(words) if words else self
 
     def to_json(self) -> str:
-        """Return the tokenizer as Hugging Face's tokenizer.json; `artifacts.stored_tokenizer` reads it."""
+        """Return the tokenizer as Hugging Face's tokenizer.json; `artifacts.stored_tokenizer` reads
+        it.
+        """
         return self._inner.to_str(pretty=False)
 
     def encode(self, text: str) -> list[int]:
@@ -180,12 +206,15 @@ class Tokenizer:
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """Return `encode` of each text, in order, on all cores."""
-        waiting, ids = map(self._prepared, texts), []
+        waiting = map(self._prepared, texts)
+        ids = []
         while chunk := list(itertools.islice(waiting, _ENCODED_AT_ONCE)):
             looked_up = [self._looked_up(text, len(chunk)) for text in chunk]
             others = [text for text, known in zip(chunk, looked_up, strict=True) if known is None]
             encodings = iter(self._inner.encode_batch_fast(others))
-            ids += [self._ids(next(encodings).ids) if known is None else known for known in looked_up]
+            ids += [
+                self._ids(next(encodings).ids) if known is None else known for known in looked_up
+            ]
         return ids
 
     def encode_lines(self, text: str) -> TokenIds:
@@ -202,10 +231,10 @@ class Tokenizer:
     def encode_with_offsets(self, text: str) -> list[Span]:
         """Return (id, start, end) of each word; it is written as `text[start:end]`.
 
-        Offsets count code points. The ids are those of `encode`; Keras's start of text is (1, 0, 0). With an
-        open vocabulary the spans follow one another and are together the whole text; of a character that has
-        several tokens (its bytes, or the two letters of a lower-case İ) the first has its span, the others an
-        empty one.
+        Offsets count code points. The ids are those of `encode`; Keras's start of text is (1, 0,
+        0). With an open vocabulary the spans follow one another and are together the whole text; of
+        a character that has several tokens (its bytes, or the two letters of a lower-case İ) the
+        first has its span, the others an empty one.
         """
         prepared = self._prepared(text)
         encoding = self._encoded(prepared)
@@ -222,28 +251,36 @@ class Tokenizer:
         return [(i, start, end) for i, (start, end) in zip(ids, spans, strict=True)]
 
     def runs(self, text: str) -> list[str]:
-        """Return what is counted of a text to learn a vocabulary: its words; of "char" its characters.
+        """Return what is counted of a text to learn a vocabulary: its words; of "char" its
+        characters.
 
-        Of "subword": letters or signs with the space before them; a token is a part of one of these.
+        Of "subword": letters or signs with the space before them; a token is a part of one of
+        these.
         """
         prepared = self._prepared(text)
         plain = styles.plain_words(prepared, self.style, lowercase=self._lowercase)
         return styles.library_words(self._inner, prepared) if plain is None else plain
 
     def count_unknown(self, ids: list[int]) -> int:
-        """Return how many of a text's ids are unknown words, or with an open vocabulary single bytes."""
+        """Return how many of a text's ids are unknown words, or with an open vocabulary single
+        bytes.
+        """
         if self.is_open:
             return sum(id >= self.bytes.start for id in ids)
         return ids.count(self.unknown or 0)
 
     def spelled_bytes(self, text: str) -> int:
-        """Return the bytes to spell the unknown words of a text: those of each word, and one for its end."""
+        """Return the bytes to spell the unknown words of a text: those of each word, and one for
+        its end.
+        """
         if self.is_open:
             return 0
         return sum(utf8_bytes(word) + 1 for word in self.runs(text) if self.id(word) is None)
 
     def typed(self) -> tuple[list[str], list[int], list[int]]:
-        """Return all words, the keys that each costs (`keys_of`), and the ids that are never suggested."""
+        """Return all words, the keys that each costs (`keys_of`), and the ids that are never
+        suggested.
+        """
         words = [self.word(id) for id in range(self.size)]
         # With the tokens white-space, prepared texts have `<unk>` and `<eos>` as words.
         hidden = [id for id, word in enumerate(words) if word == UNKNOWN or id < self.specials]
@@ -263,18 +300,22 @@ class Tokenizer:
         return word
 
     def id(self, word: str) -> int | None:
-        """Return the id of this exact word (or special, such as `<eos>`); None where it has none."""
+        """Return the id of this exact word (or special, such as `<eos>`); None where it has
+        none.
+        """
         id: int | None = self._inner.token_to_id(_SURROGATES.sub("\ufffd", word))
         return None if id is None or id >= self.size else id
 
     def _encoded(self, prepared: str) -> Encoding:
-        # The library holds Python's lock while it encodes one text, but not while it encodes several.
+        # The library holds Python's lock while it encodes one text, but not while it encodes
+        # several.
         if len(prepared) > _LONG_TEXT:
             return self._inner.encode_batch([prepared])[0]
         return self._inner.encode(prepared)
 
     def _looked_up(self, prepared: str, n_texts: int) -> list[int] | None:
-        """Return the ids of a plain text by a dictionary, four times as fast as the Rust library; or None.
+        """Return the ids of a plain text by a dictionary, four times as fast as the Rust library;
+        or None.
 
         Building the dictionary takes tens of milliseconds, so it is built after many texts.
         """
@@ -296,7 +337,8 @@ class Tokenizer:
         return ids if self.start is None else [self.start, *ids]
 
     def _prepared(self, text: str) -> str:
-        # Rust's strings have no lone surrogates, which JSON may contain. Replaced one for one, offsets stay.
+        # Rust's strings have no lone surrogates, which JSON may contain. Replaced one for one,
+        # offsets stay.
         if not text.isascii() and _SURROGATES.search(text):
             text = _SURROGATES.sub("\ufffd", text)
         # Keras lower-cases by str.lower, which has the Greek final sigma; the normalizer does not.
@@ -304,10 +346,11 @@ class Tokenizer:
 
 
 def keys_of(word: str) -> int:
-    """Return the keys that a word costs: one for each character, and one for the white space after it.
+    """Return the keys that a word costs: one for each character, and one for the white space after
+    it.
 
-    A mark, such as an emoji of several code points, and a character of a script without spaces cost one. The
-    end of a line is the white space of its last word, so it costs nothing itself.
+    A mark, such as an emoji of several code points, and a character of a script without spaces cost
+    one. The end of a line is the white space of its last word, so it costs nothing itself.
     """
     if word == END_OF_LINE:
         return 0

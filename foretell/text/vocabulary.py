@@ -1,7 +1,8 @@
-"""The vocabulary of texts: counted words and characters, and byte-pair encoding learned from counted runs.
+"""The vocabulary of texts: counted words and characters, and byte-pair encoding learned from
+counted runs.
 
-Source: Sennrich, Haddow and Birch 2016, "Neural machine translation of rare words with subword units". The
-Hugging Face library learns the pairs.
+Source: Sennrich, Haddow and Birch 2016, "Neural machine translation of rare words with subword
+units". The Hugging Face library learns the pairs.
 """
 
 from __future__ import annotations
@@ -17,31 +18,35 @@ from foretell.text.styles import SPECIALS, open_model
 
 Merges = list[tuple[str, str]]
 
-# The library counts strings that it is given. Above this many, all counts are divided by the same number.
+# The library counts strings that it is given. Above this many, all counts are divided by the same
+# number.
 _MAX_RUNS = 4_000_000
 _RUNS_AT_ONCE = 10_000
 
-# At this many different words those counted once are dropped, so that the counts of a gigabyte of text fit in
-# memory. Only a word at the end of the vocabulary can be lost.
+# At this many different words those counted once are dropped, so that the counts of a gigabyte of
+# text fit in memory. Only a word at the end of the vocabulary can be lost.
 _MAX_COUNTED = 4_000_000
 
 
 def most_frequent(counts: Counter[str], vocabulary: int, min_count: int) -> list[str]:
     """Return the most frequent strings that occur `min_count` times, at most `vocabulary`.
 
-    Equally frequent ones are in the order of the alphabet, not in that of occurrence: neighbours in the text
-    would have neighbouring ids, and the article's network, which reads ids as numbers, could hardly
-    distinguish them (docs/article.md).
+    Equally frequent ones are in the order of the alphabet, not in that of occurrence: neighbours in
+    the text would have neighbouring ids, and the article's network, which reads ids as numbers,
+    could hardly distinguish them (docs/article.md).
     """
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [word for word, n in ordered if n >= min_count][:vocabulary]
 
 
-def learn_subwords(counts: Counter[str], vocabulary: int, min_count: int) -> tuple[list[str], Merges]:
-    """Return the tokens, the most frequent first, and the pairs to join, of counted runs of characters.
+def learn_subwords(
+    counts: Counter[str], vocabulary: int, min_count: int
+) -> tuple[list[str], Merges]:
+    """Return the tokens, the most frequent first, and the pairs to join, of counted runs of
+    characters.
 
-    The same counts always give the same tokens. At most half of them are characters. Pairs and characters
-    occur `min_count` times; no token crosses the border of two runs.
+    The same counts always give the same tokens. At most half of them are characters. Pairs and
+    characters occur `min_count` times; no token crosses the border of two runs.
     """
     of_characters: Counter[str] = Counter()
     for run, n in counts.items():
@@ -68,7 +73,8 @@ def _repeated(counts: Counter[str], alphabet: list[str]) -> Iterator[list[str]]:
     others = re.compile(f"[^{re.escape(''.join(alphabet))}]+")
     divisor = max(1.0, counts.total() / _MAX_RUNS)
     waiting: list[str] = []
-    # In a fixed order: the library's choice between equally frequent pairs must not depend on the corpus'.
+    # In a fixed order: the library's choice between equally frequent pairs must not depend on the
+    # corpus'.
     for run, n in sorted(counts.items()):
         parts = [part for part in others.split(run) if part]
         waiting += parts * max(1, round(n / divisor))
@@ -93,7 +99,9 @@ def _by_frequency(tokens: list[str], merges: Merges, counts: Counter[str]) -> li
 
 
 def count_runs(runs: Callable[[str], list[str]], texts: Iterable[str]) -> Counter[str]:
-    """Count the runs of texts; where there are too many different ones, those seen once are dropped."""
+    """Count the runs of texts; where there are too many different ones, those seen once are
+    dropped.
+    """
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(runs(text))

@@ -1,12 +1,13 @@
-"""The time limit of a training, which adjusts the number of steps as it runs, and the learning rate by step.
+"""The time limit of a training, which adjusts the number of steps as it runs, and the learning rate
+by step.
 
-Stages before the steps and after them ask for their share of the time that is left, measure on a small part
-how long they would take, and are shortened or left out.
+Stages before the steps and after them ask for their share of the time that is left, measure on a
+small part how long they would take, and are shortened or left out.
 
-Nothing is predicted from sizes: the pace of the last steps decides how many more fit before the deadline. A
-machine that slows down midway does fewer steps, and the learning rate, a function of step and steps, still
-reaches its end. While all planned steps fit, the clock has no effect, and the same seed gives the same
-weights.
+Nothing is predicted from sizes: the pace of the last steps decides how many more fit before the
+deadline. A machine that slows down midway does fewer steps, and the learning rate, a function of
+step and steps, still reaches its end. While all planned steps fit, the clock has no effect, and the
+same seed gives the same weights.
 """
 
 from __future__ import annotations
@@ -18,8 +19,16 @@ from collections.abc import Callable, Iterable, Iterator
 SECONDS_TO_WRITE = 3.0
 """The time reserved for writing a model."""
 
-STAGES = {"teacher": 0.25, "members": 0.33, "pseudo-labels": 0.4, "text vectors": 0.33, "embeddings": 0.33}
-"""The part of the time left that each stage before the training of a classifier's network may take."""
+STAGES = {
+    "teacher": 0.25,
+    "members": 0.33,
+    "pseudo-labels": 0.4,
+    "text vectors": 0.33,
+    "embeddings": 0.33,
+}
+"""The part of the time left that each stage before the training of a classifier's network may
+take.
+"""
 
 _FOR_NETWORK = 0.25
 """The part of the time limit that no stage before the network's training may take."""
@@ -34,13 +43,17 @@ _MIN_CHARACTERS = 1 << 20
 """Characters that every stage reads, whatever the time: about a tenth of a second."""
 
 WARM_UP = 0.05
-"""Fraction of all steps in which the rate rises to its peak: at first Adam's second moments are noise."""
+"""Fraction of all steps in which the rate rises to its peak: at first Adam's second moments are
+noise.
+"""
 
 FLOOR = 0.02
 """The last rate, as a fraction of the peak."""
 
 AVERAGED_FLOOR = 0.4
-"""The same where weights are averaged: an average has something to gain only while they still move."""
+"""The same where weights are averaged: an average has something to gain only while they still
+move.
+"""
 
 
 class Budget:
@@ -50,7 +63,8 @@ class Budget:
         minutes: for the whole command; 0: without limit.
         started: when the command began, by `clock`; None: now.
         clock: monotonic seconds.
-        spent: seconds that earlier commands took for the same training, which is resumed; 0 by default.
+        spent: seconds that earlier commands took for the same training, which is resumed; 0 by
+            default.
 
     Attributes:
         deadline: when the command has to end, by `clock`; None: without limit.
@@ -58,18 +72,25 @@ class Budget:
     """
 
     def __init__(
-        self, minutes: float, started: float | None = None, clock: Callable[[], float] = time.monotonic,
+        self,
+        minutes: float,
+        started: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
         spent: float = 0.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._clock = clock
         # As if the whole training had been one command.
         self._started = (clock() if started is None else started) - spent
         self.deadline = self._started + 60 * minutes if minutes else None
-        self._reserve, self.pace, self._seen = 0.0, 0.0, 0
+        self._reserve = 0.0
+        self.pace = 0.0
+        self._seen = 0
         self._last: float | None = None
 
     def keep(self, seconds: float) -> None:
-        """Reserve so many seconds for what follows the steps: measuring, combining models, writing."""
+        """Reserve so many seconds for what follows the steps: measuring, combining models,
+        writing.
+        """
         self._reserve = seconds
 
     def seconds(self) -> float:
@@ -97,9 +118,11 @@ class Budget:
         """Measure the pace; call after each step, or after some."""
         now = self._clock()
         if self._last is not None and self._seen >= _UNTYPICAL:
-            took, old = (now - self._last) / steps, (1 - _SMOOTHING) ** steps
+            took = (now - self._last) / steps
+            old = (1 - _SMOOTHING) ** steps
             self.pace = took if not self.pace else old * self.pace + (1 - old) * took
-        self._last, self._seen = now, self._seen + steps
+        self._last = now
+        self._seen = self._seen + steps
 
     def pause(self) -> None:
         """Leave the time until the next step (validation, a checkpoint) out of the pace."""
@@ -108,8 +131,8 @@ class Budget:
     def steps(self, done: int, planned: int) -> int:
         """Return how many steps there will be in all, `done` of them done: `planned`, or what fits.
 
-        A process does one step at least, also where a resumed training has no time left: what follows the
-        last step, such as measuring the epoch, then follows here too.
+        A process does one step at least, also where a resumed training has no time left: what
+        follows the last step, such as measuring the epoch, then follows here too.
         """
         if self.deadline is None:
             return planned
@@ -136,12 +159,17 @@ class InTime:
     """
 
     def __init__(self, texts: Iterable[str], budget: Budget, seconds: float) -> None:
-        self._texts, self._budget, self._seconds = texts, budget, seconds
-        self.is_cut, self.count = False, 0
+        self._texts = texts
+        self._budget = budget
+        self._seconds = seconds
+        self.is_cut = False
+        self.count = 0
 
     def __iter__(self) -> Iterator[str]:
-        self.is_cut, self.count = False, 0
-        stop, characters = self._budget.seconds() + self._seconds, 0
+        self.is_cut = False
+        self.count = 0
+        stop = self._budget.seconds() + self._seconds
+        characters = 0
         for text in self._texts:
             if characters >= _MIN_CHARACTERS and self._budget.seconds() >= stop:
                 self.is_cut = True
@@ -152,7 +180,8 @@ class InTime:
 
 
 def learning_rate(step: int, steps: int, peak: float, floor: float = FLOOR) -> float:
-    """Return the rate of a step: a linear warm-up, then a half cosine (Loshchilov & Hutter 2017, eq. 5).
+    """Return the rate of a step: a linear warm-up, then a half cosine (Loshchilov & Hutter 2017,
+    eq. 5).
 
     Args:
         step: 0 for the first step; beyond the last step the last rate stays.

@@ -1,11 +1,12 @@
 """Files of a run that are there whole or not at all: its checkpoints, and the cached text.
 
-Their names hold their SHA-256, so that a changed one is noticed when it is looked for (`sealing`, `sealed`).
+Their names hold their SHA-256, so that a changed one is noticed when it is looked for (`sealing`,
+`sealed`).
 
 A checkpoint has all that a training needs to continue. It is one safetensors file,
-`checkpoint-00000007.<SHA-256>.safetensors`: weights, optimiser slots and carried states as arrays; step,
-other plain values and the SHA-256 of the run's request as its metadata. Two are kept, so that a damaged
-newest one costs a minute of training and not the run.
+`checkpoint-00000007.<SHA-256>.safetensors`: weights, optimiser slots and carried states as arrays;
+step, other plain values and the SHA-256 of the run's request as its metadata. Two are kept, so that
+a damaged newest one costs a minute of training and not the run.
 """
 
 from __future__ import annotations
@@ -27,13 +28,16 @@ from foretell.artifacts.replacement import make_directories, sync_directory, syn
 from foretell.errors import RunError
 from foretell.machine import sha256_of
 
-_PREFIX, _DIGITS = "checkpoint-", 8
+_PREFIX = "checkpoint-"
+_DIGITS = 8
 _KEPT = 2
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What `Checkpoints.save` wrote: the step it was taken after, its arrays and its plain values."""
+    """What `Checkpoints.save` wrote: the step it was taken after, its arrays and its plain
+    values.
+    """
 
     step: int
     arrays: dict[str, Array]
@@ -42,7 +46,9 @@ class Checkpoint:
     def under(self, prefix: str) -> dict[str, Array]:
         """Return the arrays whose names begin with `prefix/`, by the rest of their names."""
         start = f"{prefix}/"
-        return {name.removeprefix(start): v for name, v in self.arrays.items() if name.startswith(start)}
+        return {
+            name.removeprefix(start): v for name, v in self.arrays.items() if name.startswith(start)
+        }
 
 
 class Checkpoints:
@@ -58,12 +64,16 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, every: float = 60.0, request: str = "") -> None:
-        self.folder, self.every, self._request = folder, every, request
+        self.folder = folder
+        self.every = every
+        self._request = request
         self.newest_step: int | None = None
         self._last = time.monotonic()
 
     def due(self) -> bool:
-        """Whether `every` seconds have passed since the last checkpoint (or since training began)."""
+        """Whether `every` seconds have passed since the last checkpoint (or since training
+        began).
+        """
         return time.monotonic() - self._last >= self.every
 
     def save(self, step: int, arrays: Mapping[str, Array], state: Mapping[str, object]) -> Path:
@@ -71,7 +81,8 @@ class Checkpoints:
 
         Args:
             step: training steps done.
-            arrays: arrays by name, of any NumPy type that safetensors holds; they are read back bit for bit.
+            arrays: arrays by name, of any NumPy type that safetensors holds; they are read back bit
+                for bit.
             state: plain values that JSON can hold (Python's floats are read back exactly).
 
         Raises:
@@ -80,10 +91,15 @@ class Checkpoints:
         stems = self._stems()
         number = int(stems[-1].removeprefix(_PREFIX)) + 1 if stems else 1
         stem = f"{_PREFIX}{number:0{_DIGITS}d}"
-        metadata = {"step": str(step), "request": self._request, "state": json.dumps(state, sort_keys=True)}
+        metadata = {
+            "step": str(step),
+            "request": self._request,
+            "state": json.dumps(state, sort_keys=True),
+        }
         with sealing(self.folder, stem, "safetensors", "a checkpoint") as path:
             try:
-                # safetensors writes memory in its own order: another order than C would be read back wrongly.
+                # safetensors writes memory in its own order: another order than C would be read
+                # back wrongly.
                 ordered = {name: np.array(value, order="C") for name, value in arrays.items()}
                 save_file(ordered, path, metadata=metadata)
             # safetensors reports a full disk as its own error.
@@ -93,7 +109,8 @@ class Checkpoints:
         for older in [*stems, stem][:-_KEPT]:
             for path in self.folder.glob(f"{older}.*"):
                 path.unlink(missing_ok=True)
-        self._last, self.newest_step = time.monotonic(), step
+        self._last = time.monotonic()
+        self.newest_step = step
         return next(self.folder.glob(f"{stem}.*"))
 
     def latest(self) -> Checkpoint | None:
@@ -126,14 +143,17 @@ class Checkpoints:
         return Checkpoint(int(metadata["step"]), arrays, json.loads(metadata["state"]))
 
     def _stems(self) -> list[str]:
-        """Return the first parts of the checkpoints' names, in the order in which they were saved."""
+        """Return the first parts of the checkpoints' names, in the order in which they were
+        saved.
+        """
         found = self.folder.glob(f"{_PREFIX}{'[0-9]' * _DIGITS}.*")
         return sorted({path.name.partition(".")[0] for path in found})
 
 
 @contextlib.contextmanager
 def sealing(folder: Path, stem: str, ending: str, content: str) -> Iterator[Path]:
-    """Yield a temporary name in a folder; what is written there becomes STEM.SHA256.ENDING at the end.
+    """Yield a temporary name in a folder; what is written there becomes STEM.SHA256.ENDING at the
+    end.
 
     Then an older one of this stem is deleted.
 
@@ -169,7 +189,9 @@ def sealing(folder: Path, stem: str, ending: str, content: str) -> Iterator[Path
 
 
 def sealed(folder: Path, stem: str) -> Path | None:
-    """Return the file in a folder that was sealed under a stem; None: there is none, or it has changed."""
+    """Return the file in a folder that was sealed under a stem; None: there is none, or it has
+    changed.
+    """
     for path in folder.glob(f"{stem}.*"):
         with contextlib.suppress(OSError):
             if path.suffixes[-2:-1] == [f".{sha256_of(path)}"]:

@@ -13,8 +13,9 @@ Gradient: TypeAlias = tf.Tensor | tf.IndexedSlices
 def clipped(gradients: Sequence[Gradient], max_norm: float) -> list[Gradient]:
     """Scale gradients down to a global norm, where theirs is larger (Pascanu et al. 2013).
 
-    The gradient of an embedding is sparse, and may hold a row several times. Such rows are summed, so that
-    the norm is that of the gradient. It stays sparse: SGD then changes only the rows that the step has read.
+    The gradient of an embedding is sparse, and may hold a row several times. Such rows are summed,
+    so that the norm is that of the gradient. It stays sparse: SGD then changes only the rows that
+    the step has read.
 
     Args:
         gradients: tensors, or `tf.IndexedSlices`.

@@ -1,11 +1,11 @@
 """Embeddings from co-occurrence statistics: what a network's embedding is initialised with.
 
-Words that occur near the same words get similar embeddings, without any label. The positive pointwise mutual
-information of two words near each other makes a sparse matrix [word, context]; its truncated singular value
-decomposition gives the embeddings. Skip-gram with negative sampling factorises the same matrix implicitly
-(Levy and Goldberg, 2014, "Neural Word Embedding as Implicit Matrix Factorization"). Window weights, smoothed
-contexts and U √S follow Levy, Goldberg and Dagan (2015, "Improving Distributional Similarity with Lessons
-Learned from Word Embeddings").
+Words that occur near the same words get similar embeddings, without any label. The positive
+pointwise mutual information of two words near each other makes a sparse matrix [word, context]; its
+truncated singular value decomposition gives the embeddings. Skip-gram with negative sampling
+factorises the same matrix implicitly (Levy and Goldberg, 2014, "Neural Word Embedding as Implicit
+Matrix Factorization"). Window weights, smoothed contexts and U √S follow Levy, Goldberg and Dagan
+(2015, "Improving Distributional Similarity with Lessons Learned from Word Embeddings").
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from threadpoolctl import threadpool_limits
 from foretell.arrays import Float32s, Integers, Mask, TokenIds
 
 WINDOW = 5
-"""Words on each side that count as near: the next one with weight 1, the farthest with 1 / WINDOW."""
+"""Words on each side that count as near: the next one with weight 1, the farthest with 1 /
+WINDOW.
+"""
 
 MAX_CONTEXTS = 10_000
 """Only the most frequent words are contexts: rare ones add little information and much time."""
 
 _SMOOTHING = 0.75
-"""Exponent of the contexts' counts: it lowers the weight of rare contexts, whose counts are noise."""
+"""Exponent of the contexts' counts: it lowers the weight of rare contexts, whose counts are
+noise.
+"""
 
 SPREAD = 0.3
 """Standard deviation of all values of a classifier's embeddings."""
@@ -35,17 +39,31 @@ _WORDS_AT_ONCE = 1 << 22
 
 
 def cooccurrence_embeddings(
-    ids: TokenIds, starts: Integers, *, first: int, size: int, width: int, seed: int, window: int = WINDOW,
-    by_distance: bool = True, power: float = 0.5, spread: float = SPREAD, seconds: float = math.inf,
-) -> tuple[Float32s, Mask]:  # fmt: skip
-    """Return embeddings of the words of some texts, float32 [size, width], and which have one, bool [size].
+    ids: TokenIds,
+    starts: Integers,
+    *,
+    first: int,
+    size: int,
+    width: int,
+    seed: int,
+    window: int = WINDOW,
+    by_distance: bool = True,
+    power: float = 0.5,
+    spread: float = SPREAD,
+    seconds: float = math.inf,
+) -> tuple[Float32s, Mask]:
+    """Return embeddings of the words of some texts, float32 [size, width], and which have one, bool
+    [size].
 
-    Text i is ids[starts[i]:starts[i + 1]]. Words are the ids from `first` to `size` - 1, the more frequent
-    ones first. Within `window` words on each side the next one counts 1 and the farthest 1 / window, or all
-    count 1. `power` is the exponent of the singular values, `spread` the standard deviation of all values.
-    Where the `seconds` for counting end, the words counted so far are used, four million at least.
+    Text i is ids[starts[i]:starts[i + 1]]. Words are the ids from `first` to `size` - 1, the more
+    frequent ones first. Within `window` words on each side the next one counts 1 and the farthest 1
+    / window, or all count 1. `power` is the exponent of the singular values, `spread` the standard
+    deviation of all values. Where the `seconds` for counting end, the words counted so far are
+    used, four million at least.
     """
-    matrix = _associations(_near(ids, starts, first, size, window, seconds, by_distance=by_distance))
+    matrix = _associations(
+        _near(ids, starts, first, size, window, seconds, by_distance=by_distance)
+    )
     rank = min(width, *matrix.shape)
     embeddings = np.zeros((size, width), np.float32)
     if matrix.nnz:
@@ -61,12 +79,13 @@ def cooccurrence_embeddings(
 def truncated_svd(
     matrix: sparse.csr_array, rank: int, *, n_iter: int, seed: int
 ) -> tuple[Float32s, Float32s, Float32s]:
-    """Return left vectors [row, rank], values [rank] and right vectors [rank, column] of a random SVD.
+    """Return left vectors [row, rank], values [rank] and right vectors [rank, column] of a random
+    SVD.
 
-    The values are scikit-learn's `randomized_svd`, whose import takes most of a second (Halko, Martinsson
-    and Tropp, 2011, "Finding Structure with Randomness", algorithms 4.4 and 5.1). BLAS computes in one
-    thread: where other programs use the processors, threads that wait for each other took up to fifty
-    times as long.
+    The values are scikit-learn's `randomized_svd`, whose import takes most of a second (Halko,
+    Martinsson and Tropp, 2011, "Finding Structure with Randomness", algorithms 4.4 and 5.1). BLAS
+    computes in one thread: where other programs use the processors, threads that wait for each
+    other took up to fifty times as long.
     """
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     basis = np.random.RandomState(seed).normal(size=(tall.shape[1], rank + 10)).astype(np.float32)
@@ -86,7 +105,14 @@ def truncated_svd(
 
 
 def _near(
-    ids: TokenIds, starts: Integers, first: int, size: int, window: int, seconds: float, *, by_distance: bool
+    ids: TokenIds,
+    starts: Integers,
+    first: int,
+    size: int,
+    window: int,
+    seconds: float,
+    *,
+    by_distance: bool,
 ) -> sparse.csr_array:
     """Return how often each word has each context near it: [word, context]."""
     is_word = (ids >= first) & (ids < size)
@@ -102,8 +128,11 @@ def _near(
         for distance in range(1, window + 1):
             left = words[part][:-distance][:_WORDS_AT_ONCE]
             right = words[part][distance:][: len(left)]
-            together = text_of[part][:-distance][: len(left)] == text_of[part][distance:][: len(left)]
-            left, right = left[together], right[together]
+            together = (
+                text_of[part][:-distance][: len(left)] == text_of[part][distance:][: len(left)]
+            )
+            left = left[together]
+            right = right[together]
             weight = (window + 1 - distance) / window if by_distance else 1.0
             weights = np.full(len(left), weight, np.float32)
             after = after + sparse.coo_array((weights, (left, right)), shape=(size, size)).tocsr()
@@ -111,7 +140,9 @@ def _near(
 
 
 def _associations(near: sparse.csr_array) -> sparse.csr_array:
-    """Return the positive pointwise mutual information: log(P(word, context) / P(word) P(context)) or 0."""
+    """Return the positive pointwise mutual information: log(P(word, context) / P(word) P(context))
+    or 0.
+    """
     words = np.asarray(near.sum(axis=1)).ravel()
     contexts = np.asarray(near.sum(axis=0)).ravel() ** _SMOOTHING
     contexts = contexts / max(float(contexts.sum()), 1e-9)

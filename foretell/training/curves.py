@@ -1,4 +1,6 @@
-"""The charts of a run as SVG, without script or fonts: loss and accuracy by step, and calibration."""
+"""The charts of a run as SVG, without script or fonts: loss and accuracy by step, and
+calibration.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,12 @@ Record = Mapping[str, float]
 _MAX_POINTS = 240
 
 # Chart geometry, in the units of the view box.
-_WIDTH, _HEIGHT = 560, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 540, 16, 266
+_WIDTH = 560
+_HEIGHT = 300
+_LEFT = 52
+_RIGHT = 540
+_TOP = 16
+_BOTTOM = 266
 _MAX_RADIUS = 14
 
 
@@ -26,20 +32,25 @@ def draw_curves(records: Sequence[Record]) -> str:
     """
     drawn = _curves("Loss, in nats", records, "loss") + _curves("Accuracy", records, "accuracy")
     if not drawn:
-        return '<h2>Curves</h2><p class="soft">The run logged no metrics: there is nothing to draw.</p>'
+        return (
+            '<h2>Curves</h2><p class="soft">The run logged no metrics: there is nothing '
+            "to draw.</p>"
+        )
     return f'<h2>Curves</h2><div class="charts">{drawn}</div>'
 
 
 def draw_reliability(bins: Sequence[Mapping[str, float]]) -> str:
-    """Return the reliability diagram as HTML: accuracy by confidence, the probability of the predicted label.
+    """Return the reliability diagram as HTML: accuracy by confidence, the probability of the
+    predicted label.
 
-    It has a point for each bin of `foretell.metrics.reliability_bins`, whose area is its share of the texts.
-    On the dashed line accuracy and confidence are equal.
+    It has a point for each bin of `foretell.metrics.reliability_bins`, whose area is its share of
+    the texts. On the dashed line accuracy and confidence are equal.
     """
     points = [(each["confidence"], each["accuracy"]) for each in bins]
     low = math.floor(10 * min(min(point) for point in points)) / 10
     rows = [tick for tick in ticks(low, 1.0, 5) if low - 1e-9 <= tick <= 1]
-    x_of, y_of = _scale((low, 1.0), (_LEFT, _RIGHT)), _scale((low, 1.0), (_BOTTOM, _TOP))
+    x_of = _scale((low, 1.0), (_LEFT, _RIGHT))
+    y_of = _scale((low, 1.0), (_BOTTOM, _TOP))
     total = sum(each["texts"] for each in bins)
     parts = [
         f'<line class="ideal" x1="{_LEFT}" y1="{_BOTTOM}" x2="{_RIGHT}" y2="{_TOP}"/>',
@@ -48,16 +59,23 @@ def draw_reliability(bins: Sequence[Mapping[str, float]]) -> str:
     for (confidence, accuracy), each in zip(points, bins, strict=True):
         radius = max(2.0, _MAX_RADIUS * math.sqrt(each["texts"] / total))
         parts.append(
-            f'<circle class="ring" cx="{x_of(confidence):.1f}" cy="{y_of(accuracy):.1f}" r="{radius:.1f}">'
-            f"<title>confidence {confidence:.1%}, accuracy {accuracy:.1%}: {each['texts']:,.0f} texts</title>"
+            f'<circle class="ring" cx="{x_of(confidence):.1f}" cy="{y_of(accuracy):.1f}" '
+            f'r="{radius:.1f}">'
+            f"<title>confidence {confidence:.1%}, accuracy {accuracy:.1%}: "
+            f"{each['texts']:,.0f} texts</title>"
             "</circle>"
         )
     summary = ", ".join(f"confidence {one:.0%}, accuracy {other:.0%}" for one, other in points)
     return _figure(
         "Reliability diagram",
-        [*_grid(rows, y_of, rows, x_of, lambda value: f"{100 * value:g} %", _percent), *parts, "</g>"],
+        [
+            *_grid(rows, y_of, rows, x_of, lambda value: f"{100 * value:g} %", _percent),
+            *parts,
+            "</g>",
+        ],
         summary,
-        "horizontal: confidence · vertical: accuracy · dashed: perfect calibration · area: share of texts",
+        "horizontal: confidence · vertical: accuracy · dashed: perfect calibration · area: "
+        "share of texts",
     )
 
 
@@ -70,7 +88,8 @@ def ticks(low: float, high: float, about: int) -> list[float]:
     raw = (high - low) / about
     power = 10.0 ** math.floor(math.log10(raw))
     gap = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
-    first, last = math.floor(low / gap + 1e-9), math.ceil(high / gap - 1e-9)
+    first = math.floor(low / gap + 1e-9)
+    last = math.ceil(high / gap - 1e-9)
     return [round(i * gap, 12) for i in range(first, last + 1)]
 
 
@@ -93,7 +112,9 @@ def _curves(title: str, records: Sequence[Record], key: str) -> str:
     x_of = _scale((0.0, last or 1.0), (_LEFT, _RIGHT))
     y_of = _scale((rows[0], rows[-1]), (_BOTTOM, _TOP))
     shown = _percent if is_share else lambda value: f"{value:.3g}"
-    parts = _grid(rows, y_of, columns, x_of, _short, _percent if is_share else lambda value: f"{value:g}")
+    parts = _grid(
+        rows, y_of, columns, x_of, _short, _percent if is_share else lambda value: f"{value:g}"
+    )
     for css, _, points in series:
         x, y = points[-1]
         circle = f'<circle class="ring" cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="5"/>'
@@ -101,12 +122,20 @@ def _curves(title: str, records: Sequence[Record], key: str) -> str:
     ends = [(css, name, shown(points[-1][1])) for css, name, points in series]
     summary = ", ".join(f"{name} {value}" for _, name, value in ends)
     caption = " · ".join(f'<b class="{css}">{name} {value}</b>' for css, name, value in ends)
-    return _figure(title, parts, f"by step; at the end: {summary}", f"by training step, at the end {caption}")
+    return _figure(
+        title, parts, f"by step; at the end: {summary}", f"by training step, at the end {caption}"
+    )
 
 
 def _points(records: Sequence[Record], key: str) -> list[Point]:
-    """Return [step, value] for what can be drawn; many points are averaged in groups of neighbours."""
-    pairs = [(float(record["step"]), number(record.get(key))) for record in records if record["step"] >= 0]
+    """Return [step, value] for what can be drawn; many points are averaged in groups of
+    neighbours.
+    """
+    pairs = [
+        (float(record["step"]), number(record.get(key)))
+        for record in records
+        if record["step"] >= 0
+    ]
     points = [(step, value) for step, value in pairs if value is not None]
     size = math.ceil(len(points) / _MAX_POINTS) or 1
     groups = [points[i : i + size] for i in range(0, len(points), size)]
@@ -120,10 +149,13 @@ def _scale(values: Point, places: Point) -> Callable[[float], float]:
 
 
 def _grid(
-    rows: Sequence[float], y_of: Callable[[float], float], columns: Sequence[float],
-    x_of: Callable[[float], float], name_of_column: Callable[[float], str],
+    rows: Sequence[float],
+    y_of: Callable[[float], float],
+    columns: Sequence[float],
+    x_of: Callable[[float], float],
+    name_of_column: Callable[[float], str],
     name_of_row: Callable[[float], str],
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """Draw a line and its number for each row, and the number of each column."""
     lines = [
         f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y_of(row):.1f}" y2="{y_of(row):.1f}"/>'
@@ -131,13 +163,16 @@ def _grid(
         for row in rows
     ]
     below = [
-        f'<text x="{x_of(each):.1f}" y="{_HEIGHT - 10}" text-anchor="middle">{name_of_column(each)}</text>'
+        f'<text x="{x_of(each):.1f}" y="{_HEIGHT - 10}" '
+        f'text-anchor="middle">{name_of_column(each)}</text>'
         for each in columns
     ]
     return lines + below
 
 
-def _line(points: Sequence[Point], x_of: Callable[[float], float], y_of: Callable[[float], float]) -> str:
+def _line(
+    points: Sequence[Point], x_of: Callable[[float], float], y_of: Callable[[float], float]
+) -> str:
     places = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in points)
     return f'<polyline class="curve" points="{places}"/>'
 
@@ -145,7 +180,8 @@ def _line(points: Sequence[Point], x_of: Callable[[float], float], y_of: Callabl
 def _figure(title: str, parts: Sequence[str], summary: str, caption: str) -> str:
     return (
         f'<figure class="card"><h3>{title}</h3><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{title} {summary}">{"".join(parts)}</svg><figcaption>{caption}</figcaption></figure>'
+        f'aria-label="{title} '
+        f'{summary}">{"".join(parts)}</svg><figcaption>{caption}</figcaption></figure>'
     )
 
 
@@ -155,5 +191,7 @@ def _percent(value: float) -> str:
 
 def _short(value: float) -> str:
     """Return a number of steps, such as 20k."""
-    size, unit = next(((size, unit) for size, unit in ((1e6, "M"), (1e3, "k")) if value >= size), (1, ""))
+    size, unit = next(
+        ((size, unit) for size, unit in ((1e6, "M"), (1e3, "k")) if value >= size), (1, "")
+    )
     return f"{value / size:g}{unit}"

@@ -37,8 +37,8 @@ class Progress:
     Attributes:
         step, steps: training steps done and planned, over the whole run.
         epoch, epochs: the current epoch (from 1) and how many are planned.
-        loss, accuracy: means on training text, in nats and from 0 to 1: of a language model since the last
-            event, of a classifier since the epoch began.
+        loss, accuracy: means on training text, in nats and from 0 to 1: of a language model since
+            the last event, of a classifier since the epoch began.
         speed: per second, in `unit`.
         unit: "words", "texts" or "iterations".
         seconds_left: an estimate, or None.

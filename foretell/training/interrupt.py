@@ -2,18 +2,19 @@
 
 Every stage answers the first signal within two seconds, in one of two ways:
 
-- Stages with nothing to save (reading, counting, the Kneser–Ney and linear models, writing) stop where they
-  are: the handler raises `KeyboardInterrupt` in the main thread, as Python does for Ctrl-C. What they have
-  not finished is computed again when the run is resumed.
-- The training of a network, inside `with interrupt.deferred():`, finishes its step and saves a checkpoint. It
-  asks `at(step)` after each step and calls `check()` in what takes long between two steps.
+- Stages with nothing to save (reading, counting, the Kneser–Ney and linear models, writing) stop
+  where they are: the handler raises `KeyboardInterrupt` in the main thread, as Python does for
+  Ctrl-C. What they have not finished is computed again when the run is resumed.
+- The training of a network, inside `with interrupt.deferred():`, finishes its step and saves a
+  checkpoint. It asks `at(step)` after each step and calls `check()` in what takes long between two
+  steps.
 
-A signal raises nothing in worker threads. Their long loops call `check()`, which costs some 50 ns and may be
-called from any thread; pass the bound method, `interrupt.check`.
+A signal raises nothing in worker threads. Their long loops call `check()`, which costs some 50 ns
+and may be called from any thread; pass the bound method, `interrupt.check`.
 
-A second signal has the effect that it has without foretell: SIGTERM and SIGHUP end the process, SIGINT is
-Python's `KeyboardInterrupt`. While a run is being closed, signals have no effect: the first one has decided
-the exit code.
+A second signal has the effect that it has without foretell: SIGTERM and SIGHUP end the process,
+SIGINT is Python's `KeyboardInterrupt`. While a run is being closed, signals have no effect: the
+first one has decided the exit code.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from types import FrameType
 from foretell.errors import Interrupted, RunError
 
 # Windows has no SIGHUP.
-_SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_SIGNALS = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
 
 class Interrupt:
@@ -38,15 +41,17 @@ class Interrupt:
     ...     for batch in batches:
     ...         interrupt.check()
 
-    Off the main thread, where Python allows no signal handler, only `stop_after_steps` has an effect: once so
-    many steps are done over the whole run, `at` answers as after a signal. A signal that was ignored before
-    (`nohup`) stays ignored. `signal` is the first one that arrived, or None; set, the training stops too.
+    Off the main thread, where Python allows no signal handler, only `stop_after_steps` has an
+    effect: once so many steps are done over the whole run, `at` answers as after a signal. A signal
+    that was ignored before (`nohup`) stays ignored. `signal` is the first one that arrived, or
+    None; set, the training stops too.
     """
 
     def __init__(self, stop_after_steps: int | None = None) -> None:
         self.stop_after_steps = stop_after_steps
         self.signal: signal.Signals | None = None
-        self._deferrals, self._is_ending = 0, False
+        self._deferrals = 0
+        self._is_ending = False
         self._previous: dict[signal.Signals, signal._HANDLER] = {}
 
     def at(self, step: int) -> bool:
@@ -112,19 +117,22 @@ class Interrupt:
 def nothing_to_resume(*, is_temporary: bool) -> Iterator[None]:
     """Raise an interruption as `KeyboardInterrupt` where the run is in a temporary directory.
 
-    It cannot be resumed. And programs that train one model after another (scikit-learn's searches) take
-    `Interrupted`, an `Exception`, for the failure of one model, and train the next one.
+    It cannot be resumed. And programs that train one model after another (scikit-learn's searches)
+    take `Interrupted`, an `Exception`, for the failure of one model, and train the next one.
     """
     try:
         yield
     except Interrupted as error:
         if not is_temporary:
             raise
-        raise KeyboardInterrupt("training was interrupted; give out= to be able to resume") from error
+        raise KeyboardInterrupt(
+            "training was interrupted; give out= to be able to resume"
+        ) from error
 
 
 def interrupted(step: int | None, out: Path) -> Interrupted:
-    """Return the error of an interrupted run whose newest checkpoint is of `step`; None: it has none yet.
+    """Return the error of an interrupted run whose newest checkpoint is of `step`; None: it has
+    none yet.
 
     The command line shows its own command instead of `fix`.
     """
@@ -140,7 +148,9 @@ def interrupted(step: int | None, out: Path) -> Interrupted:
 
 
 def diverged(step: int, learning_rate: float, out: Path) -> RunError:
-    """Return the error of a training whose loss is not finite and that has no weights to restore."""
+    """Return the error of a training whose loss is not finite and that has no weights to
+    restore.
+    """
     return RunError(
         expected="a finite loss",
         found="NaN or infinity",

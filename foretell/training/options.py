@@ -1,4 +1,6 @@
-"""How a training is run, apart from what it learns: the same options for both jobs and every interface."""
+"""How a training is run, apart from what it learns: the same options for both jobs and every
+interface.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +29,19 @@ class TrainOptions:
         overwrite: replace a finished model at `out`.
         checkpoint_seconds: seconds between two checkpoints, more than 0.
         tensorboard: a directory for TensorBoard event files, or None.
-        baseline: words: also fit a Kneser–Ney model to compare with, where it is not a part of the model.
+        baseline: words: also fit a Kneser–Ney model to compare with, where it is not a part of the
+            model.
         listener: is called with each event of the training.
-        started: `time.monotonic()` when the command began; `settings.minutes` counts from it. By default the
-            moment when the options are made, so that each training has its own time limit.
+        started: `time.monotonic()` when the command began; `settings.minutes` counts from it. By
+            default the moment when the options are made, so that each training has its own time
+            limit.
         stop_after_steps: interrupt after this many steps, as Ctrl-C does; None: never.
-        given: the names of the settings that the user gave. No default of another setting, and no adaptation
-            to the size of the data, replaces their values.
+        given: the names of the settings that the user gave. No default of another setting, and no
+            adaptation to the size of the data, replaces their values.
 
     Raises:
-        SettingsError: `checkpoint_seconds` is not more than 0, or both `resume` and `restart` are set.
+        SettingsError: `checkpoint_seconds` is not more than 0, or both `resume` and `restart` are
+            set.
     """
 
     out: Path
@@ -56,7 +61,9 @@ class TrainOptions:
         # Written so that NaN fails too.
         if not self.checkpoint_seconds > 0:
             raise SettingsError(
-                expected="more than 0", found=str(self.checkpoint_seconds), where="checkpoint-seconds"
+                expected="more than 0",
+                found=str(self.checkpoint_seconds),
+                where="checkpoint-seconds",
             )
         if self.resume and self.restart:
             raise SettingsError(
@@ -67,12 +74,14 @@ class TrainOptions:
 
 
 def check_unchanged(own: Settings, settings: Settings, fields: Sequence[str]) -> None:
-    """Check that `settings` are those of the model to continue, `own`, where its weights depend on them.
+    """Check that `settings` are those of the model to continue, `own`, where its weights depend on
+    them.
 
     Raises:
         SettingsError: one of these fields differs.
     """
-    before, now = to_dict(own), to_dict(settings)
+    before = to_dict(own)
+    now = to_dict(settings)
     for each in fields:
         if before[each] != now[each]:
             name = each.replace("_", "-")

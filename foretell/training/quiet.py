@@ -15,7 +15,8 @@ from foretell.training.interrupt import Interrupt
 def load_tensorflow() -> None:
     """Import TensorFlow and Keras, which takes seconds. Does nothing where they are loaded.
 
-    Whoever imported TensorFlow before keeps its messages, apart from the warnings of its Python code.
+    Whoever imported TensorFlow before keeps its messages, apart from the warnings of its Python
+    code.
 
     Raises:
         KeyboardInterrupt: a signal arrived; an extension module may have made another error of it.
@@ -44,7 +45,9 @@ _KNOWN: list[frozenset[str]] = []
 
 @contextmanager
 def forgotten_gradients() -> Iterator[None]:
-    """Let TensorFlow forget foretell's gradients of a training, which hold its graphs: 5 MB a training."""
+    """Let TensorFlow forget foretell's gradients of a training, which hold its graphs: 5 MB a
+    training.
+    """
     registry = import_module("tensorflow.python.framework.ops").gradient_registry._registry
     _KNOWN.append(frozenset(registry))
     try:
@@ -59,17 +62,23 @@ def forgotten_gradients() -> Iterator[None]:
 
 def _is_own(gradient: Callable[..., object]) -> bool:
     """Whether TensorFlow's wrapper holds a function of foretell's, or of Keras's optimizers."""
-    outer = [getattr(each.cell_contents, "__closure__", None) or () for each in gradient.__closure__ or ()]
-    inner = [str(getattr(each.cell_contents, "__module__", "")) for cells in outer for each in cells]
+    outer = [
+        getattr(each.cell_contents, "__closure__", None) or ()
+        for each in gradient.__closure__ or ()
+    ]
+    inner = [
+        str(getattr(each.cell_contents, "__module__", "")) for cells in outer for each in cells
+    ]
     return any(name.startswith(("foretell.", "tensorflow.python.distribute.")) for name in inner)
 
 
 @contextmanager
 def _without_optional() -> Iterator[None]:
-    """Hide what Keras imports only where it is installed, in the command line's process, which needs neither.
+    """Hide what Keras imports only where it is installed, in the command line's process, which
+    needs neither.
 
-    pandas imports PyArrow, which hangs beside TensorFlow on Apple silicon. scikit-learn takes most of a
-    second.
+    pandas imports PyArrow, which hangs beside TensorFlow on Apple silicon. scikit-learn takes most
+    of a second.
     """
     optional = {"pandas", "sklearn"} if "foretell.cli" in sys.modules else set[str]()
     hidden = optional - sys.modules.keys()

@@ -1,8 +1,8 @@
 """The report of a run: one self-contained HTML file.
 
-It holds no script, loads nothing and allows neither (its Content-Security-Policy allows only its own style
-sheet, by its hash), so it can be opened, mailed or put on a server whatever texts are in it. A section whose
-metrics are missing is left out.
+It holds no script, loads nothing and allows neither (its Content-Security-Policy allows only its
+own style sheet, by its hash), so it can be opened, mailed or put on a server whatever texts are in
+it. A section whose metrics are missing is left out.
 """
 
 from __future__ import annotations
@@ -17,13 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.manifest import RUN
-from foretell.metrics.shown import by_chance, count, majority_of, number, result_of, rows_of, tiles_of
+from foretell.metrics.shown import (
+    by_chance,
+    count,
+    majority_of,
+    number,
+    result_of,
+    rows_of,
+    tiles_of,
+)
 from foretell.readable import pairs, percent, visible
 from foretell.runtime.html import frame, html_page, html_text
 from foretell.training.curves import Record, draw_curves, draw_reliability
 
 REPORT = "report.html"
-_REQUEST, _METRICS = "request.json", "metrics.jsonl"
+_REQUEST = "request.json"
+_METRICS = "metrics.jsonl"
 
 Metrics = Mapping[str, Any]
 
@@ -35,14 +44,15 @@ _STYLE = files("foretell.training").joinpath("report.css").read_text(encoding="u
 
 @dataclass(frozen=True)
 class Report:
-    """The report of a training as one HTML page, which a notebook shows, and as text, which `print` shows.
+    """The report of a training as one HTML page, which a notebook shows, and as text, which `print`
+    shows.
 
     >>> lm.report().save("report.html")
 
     Attributes:
         html: the page. It loads nothing and runs no scripts.
-        path: the file that the training wrote; None: the model was saved without its run, and the page has
-            its metrics alone.
+        path: the file that the training wrote; None: the model was saved without its run, and the
+            page has its metrics alone.
         text: the result, what it means, and every metric.
     """
 
@@ -66,13 +76,14 @@ def write_report(run_dir: Path, metrics: Metrics) -> None:
     """Write `report.html` into the folder of a run.
 
     Args:
-        run_dir: holds `request.json` and, once something was logged, `metrics.jsonl` (lines with step, and of
-            loss, accuracy, valid_loss and valid_accuracy what is known).
-        metrics: the final metrics. Some have a section of their own: `confusion` (`names`, `counts` [true,
-            predicted]), `labels` (label → precision, recall, f1, support), `reliability` and `coverage` (as
-            `foretell.metrics` gives them). Every other number gets a row.
+        run_dir: holds `request.json` and, once something was logged, `metrics.jsonl` (lines with
+            step, and of loss, accuracy, valid_loss and valid_accuracy what is known).
+        metrics: the final metrics. Some have a section of their own: `confusion` (`names`, `counts`
+            [true, predicted]), `labels` (label → precision, recall, f1, support), `reliability` and
+            `coverage` (as `foretell.metrics` gives them). Every other number gets a row.
     """
-    path, log = run_dir / REPORT, run_dir / _METRICS
+    path = run_dir / REPORT
+    log = run_dir / _METRICS
     request = json.loads((run_dir / _REQUEST).read_text(encoding="utf-8"))
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     page = _page(run_dir.name.removesuffix(".run"), request, list(map(json.loads, lines)), metrics)
@@ -86,9 +97,11 @@ def report_of(model_dir: Path, metrics: Metrics) -> Report:
     """
     path = model_dir / RUN / REPORT
     try:
-        html, found = path.read_text(encoding="utf-8"), path
+        html = path.read_text(encoding="utf-8")
+        found = path
     except OSError:
-        html, found = _page(model_dir.name, {}, [], metrics), None
+        html = _page(model_dir.name, {}, [], metrics)
+        found = None
     return Report(html, found, _whole(_text, metrics))
 
 
@@ -98,20 +111,36 @@ def _text(metrics: Metrics) -> str:
 
 
 def remarks_on(metrics: Metrics) -> list[str]:
-    """Return how far the metrics can be trusted, and what to do where a baseline is better, as sentences."""
+    """Return how far the metrics can be trusted, and what to do where a baseline is better, as
+    sentences.
+    """
     found = metrics.get("caution"), majority_of(metrics), _better_baseline(metrics)
     sentences = [str(each) for each in found if each]
     return [each[0].upper() + each[1:] + ("" if each.endswith(".") else ".") for each in sentences]
 
 
 def _better_baseline(metrics: Metrics) -> str:
-    keys = "accuracy", "baseline_accuracy", "valid_perplexity", "baseline_perplexity", "valid_texts", "texts"
-    accuracy, linear, perplexity, kneser_ney, valid, texts = (number(metrics.get(key)) or 0.0 for key in keys)
+    keys = (
+        "accuracy",
+        "baseline_accuracy",
+        "valid_perplexity",
+        "baseline_perplexity",
+        "valid_texts",
+        "texts",
+    )
+    accuracy, linear, perplexity, kneser_ney, valid, texts = (
+        number(metrics.get(key)) or 0.0 for key in keys
+    )
     if accuracy + by_chance(accuracy, valid or texts) < linear:
-        remark = f"here ({percent(linear)} against {percent(accuracy)}): add unlabelled texts, or label more"
+        remark = (
+            f"here ({percent(linear)} against {percent(accuracy)}): add unlabelled "
+            f"texts, or label more"
+        )
         return f"The n-gram linear model alone is more accurate {remark}"
     if perplexity > kneser_ney > 0:
-        remark = f"here ({kneser_ney:,.1f} against {perplexity:,.1f}): try more minutes, or more text"
+        remark = (
+            f"here ({kneser_ney:,.1f} against {perplexity:,.1f}): try more minutes, or more text"
+        )
         return f"The Kneser–Ney model alone has a lower perplexity {remark}"
     return ""
 
@@ -127,7 +156,8 @@ def _page(name: str, request: Metrics, records: Sequence[Record], metrics: Metri
         _whole(_settings, request),
     ]
     footer = (
-        '<footer class="soft">Written by foretell at the end of training. The data of the curves is '
+        '<footer class="soft">Written by foretell at the end of training. The data of the '
+        "curves is "
         "<code>metrics.jsonl</code> beside this file.</footer>"
     )
     return html_page(f"{name} · foretell", _STYLE, [*parts, footer])
@@ -142,7 +172,12 @@ def _whole(section: Callable[[Metrics], str], values: Metrics) -> str:
 
 
 def _table(
-    title: str, rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), caption: str = "", css: str = ""
+    title: str,
+    rows: Iterable[Sequence[str]],
+    *,
+    head: Sequence[str] = (),
+    caption: str = "",
+    css: str = "",
 ) -> str:
     """Return a table of HTML cells, the first of each row its name; "" where there is no row."""
     body = "".join(
@@ -192,7 +227,8 @@ def _all_metrics(metrics: Metrics) -> str:
 
 
 def _confusion(metrics: Metrics) -> str:
-    names, counts = metrics["confusion"]["names"], metrics["confusion"]["counts"]
+    names = metrics["confusion"]["names"]
+    counts = metrics["confusion"]["counts"]
     if len(names) > _MAX_LABELS:
         return _card(_most_confused(names, counts))
     rows = []
@@ -212,7 +248,9 @@ def _confusion(metrics: Metrics) -> str:
 def _most_confused(names: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
     pairs = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
     pairs.sort(reverse=True)
-    rows = [(f"{_label(names[i])} → {_label(names[j])}", count(n)) for n, i, j in pairs[:_MAX_LABELS]]
+    rows = [
+        (f"{_label(names[i])} → {_label(names[j])}", count(n)) for n, i, j in pairs[:_MAX_LABELS]
+    ]
     return _table("Most frequent confusions: true label → predicted label", rows)
 
 
@@ -220,8 +258,13 @@ def _by_label(metrics: Metrics) -> str:
     labels = metrics["labels"]
     columns = ["precision", "recall", "f1", "support"]
     columns += ["threshold"] if any("threshold" in each for each in labels.values()) else []
-    rows = [(_label(name), *(_cell(each.get(column)) for column in columns)) for name, each in labels.items()]
-    return _card(_table("By label", rows, head=["", *(column.replace("f1", "F1") for column in columns)]))
+    rows = [
+        (_label(name), *(_cell(each.get(column)) for column in columns))
+        for name, each in labels.items()
+    ]
+    return _card(
+        _table("By label", rows, head=["", *(column.replace("f1", "F1") for column in columns)])
+    )
 
 
 def _cell(value: object) -> str:
@@ -238,24 +281,31 @@ def _calibration(metrics: Metrics) -> str:
         for row in metrics["coverage"]
     ]
     caption = (
-        "with <code>classify --abstain-below</code>, a text gets no label if its highest probability is "
+        "with <code>classify --abstain-below</code>, a text gets no label if its highest "
+        "probability is "
         "below the threshold"
     )
     where = html_text(metrics.get("measured_on") or "validation texts")
-    table = _table("Abstaining", rows, head=("Threshold", "Texts with a label", "Accuracy"), caption=caption)
+    table = _table(
+        "Abstaining", rows, head=("Threshold", "Texts with a label", "Accuracy"), caption=caption
+    )
     return (
         f'<h2>Calibration</h2><p class="soft">Measured on {where}, on which the ensemble weights '
-        "were chosen too, so these metrics are a little too good. <code>foretell evaluate</code> measures on "
-        f'other texts.</p><div class="pair">{draw_reliability(metrics["reliability"])}{_card(table)}</div>'
+        "were chosen too, so these metrics are a little too good. <code>foretell "
+        "evaluate</code> measures on "
+        f"other texts.</p><div "
+        f'class="pair">{draw_reliability(metrics["reliability"])}{_card(table)}</div>'
     )
 
 
 def _settings(request: Metrics) -> str:
     words = shlex.join(["foretell", *map(str, request["command_line"][1:])])
     rows = [
-        (html_text(name.replace("_", " ")), html_text(value)) for name, value in request["settings"].items()
+        (html_text(name.replace("_", " ")), html_text(value))
+        for name, value in request["settings"].items()
     ]
     return (
-        f'<h2>Command and settings</h2><div class="card"><p><code>{html_text(words, 4_000)}</code></p>'
+        f"<h2>Command and settings</h2><div "
+        f'class="card"><p><code>{html_text(words, 4_000)}</code></p>'
         f"<details><summary>All settings</summary>{_table('', rows)}</details></div>"
     )

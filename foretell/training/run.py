@@ -1,6 +1,7 @@
 """A run: the directory of one training in progress.
 
-It lies beside the model directory that it will become part of, `<out>.run/` for `<out>/`, and holds::
+It lies beside the model directory that it will become part of, `<out>.run/` for `<out>/`, and
+holds::
 
     request.json    what was asked for: job, preset, settings, digest of the data, command line
     spent.json      the seconds that the training has taken so far, noted every few seconds
@@ -54,8 +55,11 @@ from foretell.training.run_lock import RunLock
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_REQUEST, _METRICS, _SPENT = "request.json", "metrics.jsonl", "spent.json"
-_CHECKPOINTS, _CACHE = "checkpoints", "cache"
+_REQUEST = "request.json"
+_METRICS = "metrics.jsonl"
+_SPENT = "spent.json"
+_CHECKPOINTS = "checkpoints"
+_CACHE = "cache"
 
 _SECONDS_BETWEEN_NOTES = 5.0
 """A process that is killed loses no more of the time that its training has taken."""
@@ -79,14 +83,15 @@ class Request:
 class Run:
     """One training in progress. Made by `Run.open`; use it as a context manager.
 
-    While it is open, signals are handled as `foretell.training.interrupt` describes; an interruption leaves
-    it as `Interrupted`, whose `fix` is the command that resumes.
+    While it is open, signals are handled as `foretell.training.interrupt` describes; an
+    interruption leaves it as `Interrupted`, whose `fix` is the command that resumes.
 
     Attributes:
         out: the model directory to be.
         folder: the run's own directory, beside `out`.
         options: how it is run.
-        cache: where intermediate results lie that a resumed run reuses; the directory may not exist.
+        cache: where intermediate results lie that a resumed run reuses; the directory may not
+            exist.
         checkpoints: its checkpoints.
         budget: its time limit; a resumed run has the time that is left of it.
         interrupt: whether it has to stop.
@@ -102,7 +107,8 @@ class Run:
             request=sha256_of(self.folder / _REQUEST),
         )
         self.interrupt = Interrupt(options.stop_after_steps)
-        self._lock, self._forgetting = lock, forgotten_gradients()
+        self._lock = lock
+        self._forgetting = forgotten_gradients()
         self._ended = threading.Event()
         self._noting = threading.Thread(target=self._note_time, daemon=True)
         self._writer: tf.summary.SummaryWriter | None = None
@@ -113,14 +119,16 @@ class Run:
 
     @classmethod
     def open(cls, request: Request, options: TrainOptions) -> Run:
-        """Start a run for the model directory `options.out` or, with `options.resume`, resume the one there.
+        """Start a run for the model directory `options.out` or, with `options.resume`, resume the
+        one there.
 
         Args:
             request: what is trained. The preset's name and the command line are recorded with it.
             options: how; `restart` deletes an unfinished run first.
 
         Raises:
-            RunError: as `check_can_begin`; or the run had another request, or another process trains there.
+            RunError: as `check_can_begin`; or the run had another request, or another process
+                trains there.
             ArtifactError: `out` is something that must not be overwritten.
         """
         decisive = {
@@ -139,7 +147,9 @@ class Run:
             options.listener(Stage(name="loading TensorFlow", done=0.01))
             load_tensorflow()
             if options.resume:
-                _check_same(read_request(options.out), json.loads(json.dumps(decisive)), options.out)
+                _check_same(
+                    read_request(options.out), json.loads(json.dumps(decisive)), options.out
+                )
             else:
                 _make_folder(decisive, options)
             run = cls(options, request.settings.minutes, lock)
@@ -147,17 +157,21 @@ class Run:
             lock.close()
             raise
         if options.resume and request.settings.minutes:
-            left, limit = run.budget.left(), 60 * request.settings.minutes
-            options.listener(Note(text=f"{left:.0f} of the {limit:.0f} seconds of the time limit are left"))
+            left = run.budget.left()
+            limit = 60 * request.settings.minutes
+            options.listener(
+                Note(text=f"{left:.0f} of the {limit:.0f} seconds of the time limit are left")
+            )
         return run
 
     def log(self, *, step: int, **values: float | None) -> None:
-        """Append one line to metrics.jsonl, and its numbers to TensorBoard where that was asked for.
+        """Append one line to metrics.jsonl, and its numbers to TensorBoard where that was asked
+        for.
 
         Args:
             step: training steps done.
-            **values: of epoch, loss, accuracy, valid_loss, valid_accuracy and speed what is known (None is
-                left out). `time`, in seconds since 1970, is added.
+            **values: of epoch, loss, accuracy, valid_loss, valid_accuracy and speed what is known
+                (None is left out). `time`, in seconds since 1970, is added.
         """
         known = {name: value for name, value in values.items() if value is not None}
         line = {"step": step, **known, "time": round(time.time(), 3)}
@@ -172,7 +186,9 @@ class Run:
             self._writer.flush()
 
     def log_graph(self, graph: tf.Graph) -> None:
-        """Write a TensorFlow graph (`concrete_function.graph`) for TensorBoard, where that was asked for."""
+        """Write a TensorFlow graph (`concrete_function.graph`) for TensorBoard, where that was
+        asked for.
+        """
         if self._writer is not None:
             import tensorflow as tf
 
@@ -186,9 +202,11 @@ class Run:
         Raises:
             RunError: there are checkpoints and every one of them is damaged or of another run.
         """
-        saved, path = self.checkpoints.latest(), self.folder / _METRICS
+        saved = self.checkpoints.latest()
+        path = self.folder / _METRICS
         if path.exists():
-            kept, last = [], -1 if saved is None else saved.step
+            kept = []
+            last = -1 if saved is None else saved.step
             for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
                 # The last line may be incomplete, where the process was killed.
                 with contextlib.suppress(ValueError, KeyError):
@@ -201,7 +219,8 @@ class Run:
         """Write the report and the model directory, and move this run into it.
 
         Raises:
-            ArtifactError: the model directory could not be written; the run is still there to be resumed.
+            ArtifactError: the model directory could not be written; the run is still there to be
+                resumed.
         """
         self.options.listener(Stage(name="writing the model", done=0.97))
         self._stop_noting()
@@ -209,7 +228,8 @@ class Run:
         try:
             write_model(model, self.out, run=self.folder)
         except KeyboardInterrupt:
-            # Without its folder the run is finished: the signal arrived after the model was written.
+            # Without its folder the run is finished: the signal arrived after the model was
+            # written.
             if self.folder.exists():
                 raise
         # As large as the corpus, and needed by a run in progress only.
@@ -217,13 +237,17 @@ class Run:
         self.options.listener(Note(text=result_of(model.metrics)))
 
     def _note_time(self) -> None:
-        """Write the seconds so far, again and again: a resumed run continues with the time that is left."""
+        """Write the seconds so far, again and again: a resumed run continues with the time that is
+        left.
+        """
         has_ended = False
         while not has_ended:
             has_ended = self._ended.wait(_SECONDS_BETWEEN_NOTES)
             # What cannot be written waits for the next time.
             with contextlib.suppress(OSError):
-                replace_file(self.folder / _SPENT, json.dumps({"seconds": self.budget.seconds()}).encode())
+                replace_file(
+                    self.folder / _SPENT, json.dumps({"seconds": self.budget.seconds()}).encode()
+                )
 
     def _stop_noting(self) -> None:
         self._ended.set()
@@ -282,7 +306,10 @@ def read_request(out: Path | str) -> dict[str, object]:
         return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except (OSError, ValueError) as error:
         raise RunError(
-            expected="an unfinished run", found="none", where=str(path.parent), fix="train without --resume"
+            expected="an unfinished run",
+            found="none",
+            where=str(path.parent),
+            fix="train without --resume",
         ) from error
 
 
@@ -290,8 +317,8 @@ def check_can_begin(options: TrainOptions) -> None:
     """Check, before anything is read, that a training can begin or be resumed.
 
     Raises:
-        RunError: there is a finished model and not `overwrite`; an unfinished run and neither `resume` nor
-            `restart`; a folder that foretell did not make; or no run to resume.
+        RunError: there is a finished model and not `overwrite`; an unfinished run and neither
+            `resume` nor `restart`; a folder that foretell did not make; or no run to resume.
         ArtifactError: `out` is something that must not be overwritten, or cannot be written.
     """
     if options.resume:
@@ -308,16 +335,19 @@ def check_can_begin(options: TrainOptions) -> None:
         )
     if folder.exists() and any(folder.iterdir()) and not (folder / _REQUEST).is_file():
         raise RunError(
-            expected="a free name for the run", found="a folder or file that foretell did not make",
-            where=str(folder), fix="choose another out",
-        )  # fmt: skip
+            expected="a free name for the run",
+            found="a folder or file that foretell did not make",
+            where=str(folder),
+            fix="choose another out",
+        )
     # Nothing is lost with a run that ended before its first checkpoint.
     if any((folder / _CHECKPOINTS).glob("checkpoint-*")) and not options.restart:
         raise RunError(
             expected="no unfinished run",
             found="one with a checkpoint",
             where=str(folder),
-            fix="continue it with --resume (resume=True), or delete it with --restart (restart=True)",
+            fix="continue it with --resume (resume=True), or delete it with --restart "
+            "(restart=True)",
         )
 
 
@@ -325,7 +355,10 @@ def _make_folder(request: Mapping[str, object], options: TrainOptions) -> None:
     """Make the folder of a new run, with its request or not at all."""
     folder = folder_of(options.out)
     full = {**request, "command_line": sys.argv, "started": time.time()}
-    with typed(RunError, "a folder that can be written", folder.parent), new_directory(folder) as new:
+    with (
+        typed(RunError, "a folder that can be written", folder.parent),
+        new_directory(folder) as new,
+    ):
         write_synced(new / _REQUEST, json.dumps(full, indent=1).encode())
         sync_directory(new)
         take_place(new, folder)
@@ -337,7 +370,9 @@ def _check_same(then: Mapping[str, object], now: Mapping[str, object], out: Path
         old = then.get(part)
         if isinstance(old, dict) and isinstance(new, dict):
             names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-            old, new = (", ".join(f"{name}={each.get(name)}" for name in names) for each in (old, new))
+            old, new = (
+                ", ".join(f"{name}={each.get(name)}" for name in names) for each in (old, new)
+            )
         if old != new:
             # Of the data only a hash is known.
             began, found = ("", "other data") if part == "data" else (f" ({old})", str(new))
@@ -350,7 +385,9 @@ def _check_same(then: Mapping[str, object], now: Mapping[str, object], out: Path
 
 
 def _spent_seconds(folder: Path) -> float:
-    """Return the seconds that earlier commands took for the run in a folder; 0 where none are noted."""
+    """Return the seconds that earlier commands took for the run in a folder; 0 where none are
+    noted.
+    """
     try:
         return max(0.0, float(json.loads((folder / _SPENT).read_bytes())["seconds"]))
     except (OSError, ValueError, LookupError, TypeError):

@@ -39,9 +39,12 @@ class RunLock:
                     where=str(folder),
                     fix="wait for it, or choose another out",
                 )
-            # Another process may have deleted the file since it was opened: its lock is worth nothing.
+            # Another process may have deleted the file since it was opened: its lock is worth
+            # nothing.
             with contextlib.suppress(FileNotFoundError):
-                is_held = os.name == "nt" or samestat(os.fstat(self._file.fileno()), self.path.stat())
+                is_held = os.name == "nt" or samestat(
+                    os.fstat(self._file.fileno()), self.path.stat()
+                )
             if not is_held:
                 self._file.close()
 
@@ -56,7 +59,8 @@ class RunLock:
 def lock(file: IO[str] | IO[bytes]) -> bool:
     """Lock an open file until it is closed; return False where another process has locked it.
 
-    On Windows, which has no `flock`, nothing is locked: nothing guards against two trainings in one folder.
+    On Windows, which has no `flock`, nothing is locked: nothing guards against two trainings in one
+    folder.
     """
     try:
         import fcntl

@@ -1,4 +1,6 @@
-"""A whole annotation from Python: the order of texts, answers, undo, search, metrics, and its end."""
+"""A whole annotation from Python: the order of texts, answers, undo, search, metrics, and its
+end.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ def test_one_text_in_five_is_random_and_never_trained_on(annotation: Annotation)
     parts = [each.part for each in annotation.answers]
     assert all(5 * parts[:n].count("test") >= n for n in range(1, 31))
     assert parts.count("test") == 6
-    # The random texts come in the order of the draw, whatever was answered, and without a suggestion.
+    # The random texts come in the order of the draw, whatever was answered, and without a
+    # suggestion.
     pool = annotation._pool
     drawn = [item.id for item, part in zip(items, parts, strict=True) if part == "test"]
     assert drawn == pool.drawn[:6].tolist()
@@ -51,7 +54,8 @@ def test_suggestions_are_recorded_and_become_right(annotation: Annotation) -> No
 def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
     with opened(tmp_path) as annotation:
         answer_right(annotation, 7)
-        before, item = annotation.answers, shown(annotation, fresh=True)
+        before = annotation.answers
+        item = shown(annotation, fresh=True)
     with opened(tmp_path, labels=None) as annotation:
         assert (annotation.answers, annotation.labels) == (before, LABELS)
         assert shown(annotation, fresh=True).id == item.id
@@ -65,7 +69,8 @@ def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
 
 
 def test_search_and_label_many_at_once(annotation: Annotation) -> None:
-    found, reserved = annotation.search("Printer  broken"), annotation._pool.reserved
+    found = annotation.search("Printer  broken")
+    reserved = annotation._pool.reserved
     assert found
     assert all("printer" in item.text and "broken" in item.text for item in found)
     assert not any(reserved[item.id] for item in found)

@@ -37,7 +37,9 @@ def texts_in(path: Path) -> list[str]:
         return [each.text for each in journal.answers]
 
 
-def test_an_answer_is_on_disk_when_append_returns(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_is_on_disk_when_append_returns(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     synced: list[bytes] = []
     journal = Journal(path, LABELS)
     monkeypatch.setattr(os, "fsync", lambda _: synced.append(path.read_bytes()))
@@ -52,7 +54,9 @@ def test_an_answer_is_on_disk_when_append_returns(path: Path, monkeypatch: pytes
         assert again.answers == [answer]
 
 
-@given(st.lists(st.one_of(st.just("undo"), st.lists(st.text(), min_size=1, max_size=3)), max_size=8))
+@given(
+    st.lists(st.one_of(st.just("undo"), st.lists(st.text(), min_size=1, max_size=3)), max_size=8)
+)
 @settings(max_examples=15)
 def test_opening_it_again_gives_the_same_answers(decisions: list[str | list[str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -68,7 +72,9 @@ def test_opening_it_again_gives_the_same_answers(decisions: list[str | list[str]
                 expected.append([f"{number} {place} {text}" for place, text in enumerate(decision)])
                 journal.append(Answer(text=text, kind="skip") for text in expected[-1])
         journal.close()
-        assert [each.text for each in journal.answers] == [text for texts in expected for text in texts]
+        assert [each.text for each in journal.answers] == [
+            text for texts in expected for text in texts
+        ]
         with closing(Journal(path)) as again:
             assert again.answers == journal.answers
 
@@ -95,10 +101,17 @@ def test_nuls_at_the_end_and_half_a_first_line_are_dropped(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("labels", "found"),
-    [(None, "none"), (["one"], "'one'"), (["a", "a"], "'a', 'a'"), (["a", " "], "'a', ''"),
-     ([str(n) for n in range(1001)], "'0', '1'")],
-)  # fmt: skip
-def test_labels_are_checked_before_a_file_is_made(path: Path, labels: list[str] | None, found: str) -> None:
+    [
+        (None, "none"),
+        (["one"], "'one'"),
+        (["a", "a"], "'a', 'a'"),
+        (["a", " "], "'a', ''"),
+        ([str(n) for n in range(1001)], "'0', '1'"),
+    ],
+)
+def test_labels_are_checked_before_a_file_is_made(
+    path: Path, labels: list[str] | None, found: str
+) -> None:
     with pytest.raises(UsageError, match=f"2 to 1,000 labels, all different, found {found}"):
         Journal(path, labels)
     assert not path.exists()
@@ -184,7 +197,8 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 HEAD = b'{"kind": "foretell answers", "format": 1, "labels": ["good", "bad"], "seed": %s}\n'
 GOOD = HEAD % b"0"
 ANSWER = b'{"text": %s, "kind": "skip", "batch": %s}\n'
-ONE, TWO = ANSWER % (b'"one"', b"1"), ANSWER % (b'"two"', b"2")
+ONE = ANSWER % (b'"one"', b"1")
+TWO = ANSWER % (b'"two"', b"2")
 UGLY = b'{"text": "x", "kind": "label", "label": "ugly"}\n'
 
 
@@ -204,7 +218,10 @@ UGLY = b'{"text": "x", "kind": "label", "label": "ugly"}\n'
         (GOOD + b'{"text": ' + DEEP + b"}\n" + ONE, "line 2: .* found something else"),
         (GOOD + ANSWER % (b"3", b"1"), "line 2: .* found other fields"),
         (GOOD + ONE + ONE, "found two answers about one text"),
-        (GOOD + ONE + TWO + ANSWER % (b'"x"', b"1"), "line 4: .* the number of an earlier decision"),
+        (
+            GOOD + ONE + TWO + ANSWER % (b'"x"', b"1"),
+            "line 4: .* the number of an earlier decision",
+        ),
     ],
 )
 def test_what_no_journal_holds_is_one_line(path: Path, content: bytes, message: str) -> None:

@@ -53,7 +53,9 @@ def test_the_chosen_texts_differ() -> None:
 
 def test_equal_texts_count_once_and_near_duplicates_are_known() -> None:
     base = "the printer on the second floor does not print any more, please help us with it today"
-    pool = Pool(["other text about a bank", base, base.upper(), f"{base}!", "  other  text about a bank"])
+    pool = Pool(
+        ["other text about a bank", base, base.upper(), f"{base}!", "  other  text about a bank"]
+    )
     assert pool.texts == ["other text about a bank", base, f"{base}!"]
     assert pool.is_repeat.tolist() == [False, False, True]
     assert pool.notes == ["1 near-duplicate of other texts is not shown"]
@@ -62,13 +64,15 @@ def test_equal_texts_count_once_and_near_duplicates_are_known() -> None:
 
 def test_a_quarter_is_reserved_whatever_the_order_and_more_texts_change_it_little() -> None:
     texts = tickets(200)
-    pool, reverse = Pool(texts, 5), Pool(texts[::-1], 5)
+    pool = Pool(texts, 5)
+    reverse = Pool(texts[::-1], 5)
     assert len(pool.drawn) == 50
     assert [pool.texts[i] for i in pool.drawn] == [reverse.texts[i] for i in reverse.drawn]
     assert set(np.flatnonzero(pool.reserved)) == set(pool.drawn)
     other = Pool(texts, 6)
     assert set(other.drawn.tolist()) != set(pool.drawn.tolist())
-    reserved, more = {texts[i] for i in pool.drawn}, Pool(tickets(270), 5)
+    reserved = {texts[i] for i in pool.drawn}
+    more = Pool(tickets(270), 5)
     assert len(reserved & {more.texts[i] for i in more.drawn}) > 0.8 * len(reserved)
 
 
@@ -80,7 +84,9 @@ def test_a_near_duplicate_of_a_reserved_text_is_reserved_too() -> None:
     assert len(pool.drawn) == 10
 
 
-def test_of_many_texts_some_are_drawn_but_answered_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_texts_some_are_drawn_but_answered_ones_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(ranking, "MAX_TEXTS", 20)
     texts = tickets(100)
     left_out = next(text for text in texts if text not in Pool(texts).texts)

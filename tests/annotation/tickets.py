@@ -12,7 +12,20 @@ _WORDS = {
     "hardware": ["printer", "screen", "keyboard", "cable", "laptop", "battery"],
     "billing": ["invoice", "payment", "refund", "price", "receipt", "bank"],
 }
-_OTHERS = ["the", "my", "again", "please", "today", "late", "office", "and", "help", "with", "broken", "lost"]
+_OTHERS = [
+    "the",
+    "my",
+    "again",
+    "please",
+    "today",
+    "late",
+    "office",
+    "and",
+    "help",
+    "with",
+    "broken",
+    "lost",
+]
 
 
 def tickets(count: int = 120, seed: int = 1) -> list[str]:
@@ -48,5 +61,10 @@ def answer_right(annotation: Annotation, count: int, *, fresh: bool = False) -> 
 
 def opened(folder: Path, **changes: object) -> Annotation:
     """Open an annotation of the tickets with a journal in a folder."""
-    given: dict[str, object] = {"labels": LABELS, "out": folder / "answers.jsonl", "by": "ada", **changes}
+    given: dict[str, object] = {
+        "labels": LABELS,
+        "out": folder / "answers.jsonl",
+        "by": "ada",
+        **changes,
+    }
     return annotate(given.pop("texts", tickets()), **given)  # type: ignore[arg-type]

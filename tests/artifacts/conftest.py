@@ -13,11 +13,16 @@ from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.ngrams.kneser_ney import KneserNey, Level
 from tests.builders import MANY, random_model
 
-TEXT = "The mind, the body, the soul: all things pass away like smoke and like a dream in the night."
-TWO, THREE = ["bad", "good"], ["bad", "good", "mixed"]
+TEXT = (
+    "The mind, the body, the soul: all things pass away like smoke and like a dream in the night."
+)
+TWO = ["bad", "good"]
+THREE = ["bad", "good", "mixed"]
 
 ARTICLE_WORDS = WordsSettings(network="article", tokens="white-space", units=9, layers=2, window=3)
-ARTICLE_LABELS = LabelsSettings(network="article", tokens="keras", units=7, embedding_size=5, length=11)
+ARTICLE_LABELS = LabelsSettings(
+    network="article", tokens="keras", units=7, embedding_size=5, length=11
+)
 CNN_LSTM = LabelsSettings(network="cnn-lstm", tokens="keras", units=7, embedding_size=5, length=23)
 BILSTM = LabelsSettings(units=7, embedding_size=5, length=30)
 

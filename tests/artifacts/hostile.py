@@ -15,8 +15,13 @@ from foretell.artifacts.manifest import seal
 from tests.builders import rewrite, rewrite_json, rewrite_manifest
 
 FILES = (
-    "config.json", "tokenizer.json", "model.safetensors", "metrics.json", "README.md", "linear.safetensors",
-)  # fmt: skip
+    "config.json",
+    "tokenizer.json",
+    "model.safetensors",
+    "metrics.json",
+    "README.md",
+    "linear.safetensors",
+)
 _HUGE = 30 * 10**9
 _BOMB = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}
 _SLOW = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Removed", "invert": False}
@@ -100,17 +105,31 @@ def _configs() -> dict[str, Change]:
         "job": ["images", None, ["labels"], "words"],
         "preset": [None, ["base"]],
         "format_version": ["2", 2.5, True, 0, None],
-        "labels": [None, ["neg"], ["neg", "neg"], ["pos", "neg"], ["neg", 1], "neg", ["a", "b", "c"]],
+        "labels": [
+            None,
+            ["neg"],
+            ["neg", "neg"],
+            ["pos", "neg"],
+            ["neg", 1],
+            "neg",
+            ["a", "b", "c"],
+        ],
         "ancestors": [None, "a", ["a"], [1], {"a" * 64: 1}],
         "settings": [None, [], 1, "base", {"units": 9}, {"network": "article"}, {"color": "red"}],
         "ensemble": [
-            [], "x", {}, {"network": 1, "linear": 1}, {"network": -1, "linear": 1, "offsets": []},
-            {"network": 0, "linear": 0, "offsets": []}, {"network": "1", "linear": 1, "offsets": []},
-            {"network": 1, "linear": 1, "offsets": [0]}, {"network": 1, "linear": 1, "offsets": [0, 1e300]},
+            [],
+            "x",
+            {},
+            {"network": 1, "linear": 1},
+            {"network": -1, "linear": 1, "offsets": []},
+            {"network": 0, "linear": 0, "offsets": []},
+            {"network": "1", "linear": 1, "offsets": []},
+            {"network": 1, "linear": 1, "offsets": [0]},
+            {"network": 1, "linear": 1, "offsets": [0, 1e300]},
             {"network": 10**400, "linear": 1, "offsets": []},
             {"network": 1, "linear": float("nan"), "offsets": []},
         ],
-    }  # fmt: skip
+    }
     settings: dict[str, list[Any]] = {
         "units": [0, -1, 8192, 10**9, 1e400, "5", None, [5], True, 5.0],
         "embedding_size": [0, 8192, "6", None],
@@ -126,7 +145,9 @@ def _configs() -> dict[str, Change]:
         return partial(rewrite_json, name="config.json", change=work)
 
     changes = {
-        f"config.json: {name} = {str(value)[:60]}": change(lambda c, n=name, v=value: c.update({n: v}))
+        f"config.json: {name} = {str(value)[:60]}": change(
+            lambda c, n=name, v=value: c.update({n: v})
+        )
         for name, values in tops.items()
         for value in values
     }
@@ -146,28 +167,51 @@ def _configs() -> dict[str, Change]:
 def _tokenizers() -> dict[str, Change]:
     padding = {"strategy": {"Fixed": 400_000_000}, "direction": "Right", "pad_to_multiple_of": None}
     parts: dict[str, list[Any]] = {
-        "normalizer": [_BOMB, {"type": "Sequence", "normalizers": [_BOMB] * 40}, None, {"type": "Nosuch"}, 1],
-        "padding": [{**padding, "pad_id": 0, "pad_type_id": 0, "pad_token": "<pad>"}],
-        "truncation": [{"max_length": 0, "stride": 9, "strategy": "LongestFirst", "direction": "Right"}],
-        "pre_tokenizer": [
-            _SLOW, None, {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Removed"}, [],
+        "normalizer": [
+            _BOMB,
+            {"type": "Sequence", "normalizers": [_BOMB] * 40},
+            None,
+            {"type": "Nosuch"},
+            1,
         ],
-        "post_processor": [{"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}],
+        "padding": [{**padding, "pad_id": 0, "pad_type_id": 0, "pad_token": "<pad>"}],
+        "truncation": [
+            {"max_length": 0, "stride": 9, "strategy": "LongestFirst", "direction": "Right"}
+        ],
+        "pre_tokenizer": [
+            _SLOW,
+            None,
+            {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Removed"},
+            [],
+        ],
+        "post_processor": [
+            {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}
+        ],
         "decoder": [{"type": "WordPiece", "prefix": "##", "cleanup": True}],
         "added_tokens": [[{"id": 10**12, "content": "x", "special": True}], [{"id": 0}], None],
         "version": ["2.0", None],
         "more": [1],
-    }  # fmt: skip
+    }
     known = {"<pad>": 0, "<unk>": 1, "<eos>": 2}
     vocabularies: list[Any] = [
-        {}, None, known, {**known, "the": 3, "a": 3}, {**known, "the": 4}, {**known, "the": 2**32 + 3},
-        {**known, "the": -1}, {**known, "the": 3.0}, {**known, "the": "3"},
-        {**known, **{str(i): 3 + i for i in range(7)}}, {"<unk>": 0, "<pad>": 1, "<eos>": 2, "the": 3},
-    ]  # fmt: skip
+        {},
+        None,
+        known,
+        {**known, "the": 3, "a": 3},
+        {**known, "the": 4},
+        {**known, "the": 2**32 + 3},
+        {**known, "the": -1},
+        {**known, "the": 3.0},
+        {**known, "the": "3"},
+        {**known, **{str(i): 3 + i for i in range(7)}},
+        {"<unk>": 0, "<pad>": 1, "<eos>": 2, "the": 3},
+    ]
     models = [
-        {"type": "BPE", "vocab": {}, "merges": [], "byte_fallback": True}, {"unk_token": "the"},
-        {"unk_token": None}, *({"vocab": each} for each in vocabularies),
-    ]  # fmt: skip
+        {"type": "BPE", "vocab": {}, "merges": [], "byte_fallback": True},
+        {"unk_token": "the"},
+        {"unk_token": None},
+        *({"vocab": each} for each in vocabularies),
+    ]
 
     def change(work: Callable[[Any], object]) -> Change:
         return partial(rewrite_json, name="tokenizer.json", change=work)
@@ -192,15 +236,34 @@ def _tokenizers() -> dict[str, Change]:
 
 def _manifests() -> dict[str, Change]:
     good = "0" * 64
-    names = ("../x", "/etc/passwd", "a/b", "manifest.json", "", ".", "..", "x" * 200, "a\0b", "C:\\x", "a\nb")
+    names = (
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "manifest.json",
+        "",
+        ".",
+        "..",
+        "x" * 200,
+        "a\0b",
+        "C:\\x",
+        "a\nb",
+    )
     changes: dict[str, Change] = {
         f"manifest.json: the name {name[:20]!r}": partial(_entry, name=name, size=1, sha256=good)
         for name in names
     }
     values: list[dict[str, Any]] = [
-        {"size": -1}, {"size": 10**30}, {"size": True}, {"size": "5"}, {"sha256": "A" * 64}, {"sha256": None},
-    ]  # fmt: skip
-    changes |= {f"manifest.json: {value}": partial(_entry, name="config.json", **value) for value in values}
+        {"size": -1},
+        {"size": 10**30},
+        {"size": True},
+        {"size": "5"},
+        {"sha256": "A" * 64},
+        {"sha256": None},
+    ]
+    changes |= {
+        f"manifest.json: {value}": partial(_entry, name="config.json", **value) for value in values
+    }
     contents: dict[str, Any] = {
         "a list": [],
         "files as a list": {"foretell": "1", "files": []},
@@ -213,7 +276,8 @@ def _manifests() -> dict[str, Change]:
     for kind, listed in contents.items():
         sealed = json.dumps(listed).encode() if isinstance(listed, list) else seal(listed)
         changes[f"manifest.json: {kind}"] = partial(
-            lambda directory, sealed: (directory / "manifest.json").write_bytes(sealed), sealed=sealed
+            lambda directory, sealed: (directory / "manifest.json").write_bytes(sealed),
+            sealed=sealed,
         )
     changes["manifest.json: a hundred more files"] = _with_more_files
     return changes

@@ -1,4 +1,6 @@
-"""Changes of the files of a model directory, and hostile weights and linear models: a part of `hostile`."""
+"""Changes of the files of a model directory, and hostile weights and linear models: a part of
+`hostile`.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def weights() -> dict[str, Change]:
     file = "model.safetensors"
 
     def header(text: bytes, size: int | None = None) -> Change:
-        return content(file, struct.pack("<Q", len(text) if size is None else size) + text + b"\0" * 3000)
+        return content(
+            file, struct.pack("<Q", len(text) if size is None else size) + text + b"\0" * 3000
+        )
 
     changes = {
         "a weight less": arrays(file, lambda weights: weights.pop("output/bias")),
@@ -74,7 +78,10 @@ def linear_models() -> dict[str, Change]:
         "an empty size": ("size", lambda size: size[:0]),
     }
     return {
-        **{f"{file}: {kind}": array(file, f"linear/{key}", work) for kind, (key, work) in changes.items()},
+        **{
+            f"{file}: {kind}": array(file, f"linear/{key}", work)
+            for kind, (key, work) in changes.items()
+        },
         f"{file}: no safetensors": content(file, b"\x80" * 90),
         f"{file}: gone, but needed": partial(gone, name=file),
     }

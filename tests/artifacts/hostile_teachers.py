@@ -14,7 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.builders import rewrite, rewrite_json, rewrite_manifest
 
-GRAPH, TOKENIZER, MODEL = "teacher.onnx", "teacher_tokenizer.json", "teacher.safetensors"
+GRAPH = "teacher.onnx"
+TOKENIZER = "teacher_tokenizer.json"
+MODEL = "teacher.safetensors"
 HARMLESS = (
     # ONNX Runtime ignores what no output depends on, and nothing reads the names of axes.
     f"{GRAPH}: external data of an attribute",
@@ -32,7 +34,7 @@ def teachers() -> dict[str, Change]:
     return {**_graphs(), **_tokenizers(), **_models(), **_missing()}
 
 
-def _graphs() -> dict[str, Change]:
+def _graphs() -> dict[str, Change]:  # noqa: PLR0915
     def change(work: Callable[[onnx.ModelProto], object]) -> Change:
         def apply(directory: Path) -> None:
             model = onnx.load(directory / GRAPH)
@@ -84,7 +86,9 @@ def _graphs() -> dict[str, Change]:
             model.graph.node.insert(i, helper.make_node("Concat", [name, name], [f"d{i}"], axis=0))
 
     def dimensions(dims: list[int]) -> Change:
-        tensor = TensorProto(name="more", data_type=TensorProto.FLOAT, dims=dims, raw_data=b"\0" * 16)
+        tensor = TensorProto(
+            name="more", data_type=TensorProto.FLOAT, dims=dims, raw_data=b"\0" * 16
+        )
         return change(lambda model: model.graph.initializer.append(tensor))
 
     body = helper.make_graph([helper.make_node("Identity", ["input_ids"], ["x"])], "body", [], [])
@@ -119,7 +123,13 @@ def _graphs() -> dict[str, Change]:
         ),
     }
     changes = {f"{GRAPH}: {name}": each for name, each in made.items()}
-    contents = (b"", b"\x08" * 9000, b"\xff" * 9000, b"\x3a\xff\xff\xff\xff\x0f" * 900, b"ORTM" * 900)
+    contents = (
+        b"",
+        b"\x08" * 9000,
+        b"\xff" * 9000,
+        b"\x3a\xff\xff\xff\xff\x0f" * 900,
+        b"ORTM" * 900,
+    )
     changes |= {f"{GRAPH}: {each[:9]!r}": content(GRAPH, each) for each in contents}
     return changes
 
@@ -139,17 +149,33 @@ def _tokenizers() -> dict[str, Change]:
             {"type": "Nosuch"},
             [],
         ],
-        "pre_tokenizer": [slow, {"type": "Sequence", "pretokenizers": [slow]}, {"type": "Nosuch"}, 1],
-        "post_processor": [template, {"type": "Nosuch"}, {"type": "TemplateProcessing", "single": 1}],
+        "pre_tokenizer": [
+            slow,
+            {"type": "Sequence", "pretokenizers": [slow]},
+            {"type": "Nosuch"},
+            1,
+        ],
+        "post_processor": [
+            template,
+            {"type": "Nosuch"},
+            {"type": "TemplateProcessing", "single": 1},
+        ],
         "model": [
             None,
             {"type": "BPE", "vocab": {}, "merges": [], "dropout": 0.5},
-            {"type": "WordPiece", "unk_token": "a", "vocab": {"a": 0}, "max_input_chars_per_word": 10**9},
+            {
+                "type": "WordPiece",
+                "unk_token": "a",
+                "vocab": {"a": 0},
+                "max_input_chars_per_word": 10**9,
+            },
         ],
     }
     changes: dict[str, Change] = {
         f"{TOKENIZER}: {name} = {str(value)[:60]}": partial(
-            rewrite_json, name=TOKENIZER, change=lambda stored, n=name, v=value: stored.update({n: v})
+            rewrite_json,
+            name=TOKENIZER,
+            change=lambda stored, n=name, v=value: stored.update({n: v}),
         )
         for name, values in parts.items()
         for value in values
@@ -171,7 +197,10 @@ def _models() -> dict[str, Change]:
         "a window of a million": ("window", lambda window: window * 0 + 10**6),
     }
     return {
-        **{f"{MODEL}: {kind}": array(MODEL, f"teacher/{key}", work) for kind, (key, work) in changes.items()},
+        **{
+            f"{MODEL}: {kind}": array(MODEL, f"teacher/{key}", work)
+            for kind, (key, work) in changes.items()
+        },
         f"{MODEL}: no safetensors": content(MODEL, b"\x80" * 90),
         f"{MODEL}: two columns for two labels": arrays(MODEL, two_columns),
     }
@@ -184,6 +213,11 @@ def _missing() -> dict[str, Change]:
     sizes = {GRAPH: 3 * 10**9, TOKENIZER: 10**9, "teacher_LICENSE": 10**9}
     return {
         **{f"{name}: gone, but needed": partial(gone, name=name) for name in (GRAPH, TOKENIZER)},
-        **{f"{name}: listed with gigabytes": partial(listed, name=name, size=sizes[name]) for name in sizes},
-        "teacher_LICENSE: changed": lambda directory: (directory / "teacher_LICENSE").write_text("GPL"),
+        **{
+            f"{name}: listed with gigabytes": partial(listed, name=name, size=sizes[name])
+            for name in sizes
+        },
+        "teacher_LICENSE: changed": lambda directory: (directory / "teacher_LICENSE").write_text(
+            "GPL"
+        ),
     }

@@ -14,7 +14,13 @@ from foretell.ngrams.linear import LinearModel
 def test_every_card_has_its_parts(any_model):
     card = model_card(any_model, "my-model", "1.2.3")
     assert card.startswith("---\nlibrary_name: foretell\n")
-    assert re.findall(r"^## (.*)$", card, re.M) == ["Usage", "Metrics", "Training", "Limits", "Files"]
+    assert re.findall(r"^## (.*)$", card, re.M) == [
+        "Usage",
+        "Metrics",
+        "Training",
+        "Limits",
+        "Files",
+    ]
     assert f"{sum(w.size for w in any_model.weights.values()):,} weights" in card
     assert 'foretell.load("my-model")' in card
     assert "foretell 1.2.3" in card
@@ -23,14 +29,22 @@ def test_every_card_has_its_parts(any_model):
 @pytest.mark.parametrize(
     ("where", "says"),
     [
-        ({"measured_on": "validation texts (valid.csv)"}, "are calibrated on validation texts (valid.csv)"),
-        ({"measured_on": "out-of-fold predictions of 5 folds"}, "are calibrated on out-of-fold predictions"),
+        (
+            {"measured_on": "validation texts (valid.csv)"},
+            "are calibrated on validation texts (valid.csv)",
+        ),
+        (
+            {"measured_on": "out-of-fold predictions of 5 folds"},
+            "are calibrated on out-of-fold predictions",
+        ),
         ({"measured_on": "training texts, while training"}, "not calibrated: there were too few"),
         ({}, "not calibrated: there were too few"),
     ],
 )
 def test_the_members_and_their_calibration_are_described(make_model, where, says):
-    linear = LinearModel(np.array([2, 3, 9]), np.ones((3, 1), np.float32), np.zeros(1, np.float32), size=5)
+    linear = LinearModel(
+        np.array([2, 3, 9]), np.ones((3, 1), np.float32), np.zeros(1, np.float32), size=5
+    )
     ensemble = Ensemble(network=0.625, linear=1.5, offsets=(0.25, -0.25))
     # One that has learned from unlabelled texts too is another than the baseline.
     metrics = {"linear_accuracy": 0.92, "baseline_accuracy": 0.9, **where}
@@ -38,13 +52,22 @@ def test_the_members_and_their_calibration_are_described(make_model, where, says
     card = " ".join(model_card(model, "m", "1").split())
     for part in ("3 n-grams of 1 to 3 words", says):
         assert part in card
-    for row in ("Accuracy, linear models alone | 92.00 %", "Accuracy, n-gram linear model | 90.00 %"):
+    for row in (
+        "Accuracy, linear models alone | 92.00 %",
+        "Accuracy, n-gram linear model | 90.00 %",
+    ):
         assert row in card
     assert "calibrat" not in model_card(make_model("labels-bilstm"), "m", "1").lower()
 
 
 def test_metrics(make_model):
-    metrics = {"accuracy": 0.875, "perplexity": math.inf, "valid_loss": 0.25, "note": "x", "steps": True}
+    metrics = {
+        "accuracy": 0.875,
+        "perplexity": math.inf,
+        "valid_loss": 0.25,
+        "note": "x",
+        "steps": True,
+    }
     card = model_card(make_model("labels-bilstm", metrics=metrics), "m", "1")
     assert "| Accuracy | 87.50 % |\n| Log loss (nats) | 0.2500 |\n\n" in card
     assert "None were recorded" in model_card(make_model("labels-bilstm", metrics={}), "m", "1")

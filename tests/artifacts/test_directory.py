@@ -1,4 +1,6 @@
-"""The model directory: what is written comes back, and nothing damaged, foreign or newer is believed."""
+"""The model directory: what is written comes back, and nothing damaged, foreign or newer is
+believed.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,11 @@ def files(path: Path) -> dict[str, bytes]:
 def test_every_network_comes_back_as_it_was(any_model, tmp_path):
     write_model(any_model, tmp_path / "model")
     again = read_model(str(tmp_path / "model"))
-    assert (again.job, again.preset, again.settings) == (any_model.job, any_model.preset, any_model.settings)
+    assert (again.job, again.preset, again.settings) == (
+        any_model.job,
+        any_model.preset,
+        any_model.settings,
+    )
     assert (again.labels, again.metrics) == (any_model.labels, any_model.metrics)
     assert again.tokenizer.to_json() == any_model.tokenizer.to_json()
     np.testing.assert_equal(again.weights, any_model.weights)
@@ -86,14 +92,22 @@ def test_reading_needs_no_onnx_and_no_tensorflow(directory):
 
 def test_metrics_of_numpy_and_without_a_number(make_model, tmp_path):
     metrics = {
-        "f1": np.float32(0.5), "confusion": np.eye(2, dtype=int), "perplexity": math.inf, "n": (1, 2),
-        "file": Path("a/b"), "by": {1: math.nan},
-    }  # fmt: skip
+        "f1": np.float32(0.5),
+        "confusion": np.eye(2, dtype=int),
+        "perplexity": math.inf,
+        "n": (1, 2),
+        "file": Path("a/b"),
+        "by": {1: math.nan},
+    }
     write_model(make_model("labels-bilstm", metrics=metrics), tmp_path / "model")
     assert read_model(tmp_path / "model").metrics == {
-        "f1": 0.5, "confusion": [[1, 0], [0, 1]], "perplexity": None, "n": [1, 2], "file": "a/b",
+        "f1": 0.5,
+        "confusion": [[1, 0], [0, 1]],
+        "perplexity": None,
+        "n": [1, 2],
+        "file": "a/b",
         "by": {"1": None},
-    }  # fmt: skip
+    }
 
 
 def test_a_language_model_with_its_kneser_ney_model_and_cache(make_model, kneser_ney, tmp_path):
@@ -242,13 +256,18 @@ def test_check_writable(directory, tmp_path):
 def test_what_is_not_ours_is_not_replaced(model, directory, tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/config.json").write_text("{}")
-    for write in (lambda path: write_model(model, path), lambda path: unpack(pack(directory), path)):
+    for write in (
+        lambda path: write_model(model, path),
+        lambda path: unpack(pack(directory), path),
+    ):
         with pytest.raises(ArtifactError, match="a directory of another program"):
             write(tmp_path / "theirs")
         assert files(tmp_path / "theirs") == {"config.json": b"{}"}
 
 
-def test_a_damaged_model_of_ours_can_be_replaced_and_a_link_to_it_stays_a_link(directory, model, tmp_path):
+def test_a_damaged_model_of_ours_can_be_replaced_and_a_link_to_it_stays_a_link(
+    directory, model, tmp_path
+):
     (directory / "model.safetensors").unlink()
     (tmp_path / "latest").symlink_to(directory)
     write_model(model, tmp_path / "latest")
@@ -272,7 +291,8 @@ def test_packed_and_unpacked_it_is_the_same(directory, tmp_path):
 
 
 def test_a_temporary_directory_goes_with_its_object(directory, tmp_path, monkeypatch):
-    home, named = Home(), Home(directory)
+    home = Home()
+    named = Home(directory)
     shutil.copytree(directory, home.path)
     folder = home.path.parent
     again = pickle.loads(pickle.dumps(home))
@@ -323,7 +343,10 @@ def test_a_child_that_ends_leaves_the_directory_to_its_parent() -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        *((name, "names of files in this directory") for name in ("../x", "run/../../x", "..", "", "C:\\x")),
+        *(
+            (name, "names of files in this directory")
+            for name in ("../x", "run/../../x", "..", "", "C:\\x")
+        ),
         ("model.safetensors", r"the size and SHA-256 of model\.safetensors"),
     ],
 )
@@ -333,7 +356,9 @@ def test_a_manifest_that_is_damaged_or_names_a_file_outside(directory, name, say
     with pytest.raises(ChangedFileError, match=says):
         read_model(directory)
     (directory / "manifest.json").write_text('{"files": {}}')
-    with pytest.raises(ChangedFileError, match=r"manifest\.json: expected a manifest as it was written"):
+    with pytest.raises(
+        ChangedFileError, match=r"manifest\.json: expected a manifest as it was written"
+    ):
         read_model(directory)
 
 

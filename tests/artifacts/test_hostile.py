@@ -1,4 +1,6 @@
-"""Model directories that were made to do harm are refused, each with a typed error, before much is read."""
+"""Model directories that were made to do harm are refused, each with a typed error, before much is
+read.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,11 @@ def test_hostile_directories_are_refused(tmp_path: Path, kind: str) -> None:
         change(Path(shutil.copytree(valid, tmp_path / "changed" / str(i))))
     command = [sys.executable, "-c", _OPEN, str(tmp_path / "changed")]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={**os.environ, "LC_ALL": "C.UTF-8"}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     results = [json.loads(line) for line in done.stdout.splitlines()]

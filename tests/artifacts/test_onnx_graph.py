@@ -46,7 +46,8 @@ def test_every_network_is_valid_onnx_with_true_lstm_operators(any_model):
 def test_words_leave_out_the_logits_of_skipped_steps(make_model):
     """All of them, too, and the logits of the hidden values, later, are the same bit for bit."""
     opened, inputs = opened_with_inputs(make_model("words-3-projected"))
-    whole, last = run(opened, inputs), run(opened, {**inputs, "skip": np.array([4])})
+    whole = run(opened, inputs)
+    last = run(opened, {**inputs, "skip": np.array([4])})
     np.testing.assert_array_equal(last["logits"], whole["logits"][:, 4:])
     np.testing.assert_array_equal(last["c_3_out"], whole["c_3_out"])
     later = run(opened, {**inputs, "skip": np.array([5]), "rows": whole["hidden"][1]})
@@ -56,7 +57,9 @@ def test_words_leave_out_the_logits_of_skipped_steps(make_model):
 
 
 def test_the_article_words_are_basic_lstm_cells(make_model):
-    """Against TensorFlow 1.15's BasicLSTMCell.call, written out: gates i, j, f, o and forget bias 1."""
+    """Against TensorFlow 1.15's BasicLSTMCell.call, written out: gates i, j, f, o and forget bias
+    1.
+    """
     model = make_model("words-article")
     weights = model.weights
 
@@ -68,7 +71,9 @@ def test_the_article_words_are_basic_lstm_cells(make_model):
     for k in (1, 2):
         c = h = np.zeros((3, model.settings.units))
         for step, x in enumerate(steps):
-            gates = np.concatenate([x, h], 1) @ weights[f"lstm_{k}/kernel"] + weights[f"lstm_{k}/bias"]
+            gates = (
+                np.concatenate([x, h], 1) @ weights[f"lstm_{k}/kernel"] + weights[f"lstm_{k}/bias"]
+            )
             i, j, f, o = np.split(gates, 4, axis=1)
             c = c * sigmoid(f + 1.0) + sigmoid(i) * np.tanh(j)
             h = np.tanh(c) * sigmoid(o)
@@ -91,8 +96,12 @@ def test_every_network_is_its_keras_network(any_model, tmp_path):
     if "lengths" in inputs:
         # 0 is padding to Keras's mask wherever it stands.
         steps = np.arange(inputs["ids"].shape[1])
-        inputs["ids"] = np.where(steps < inputs["lengths"][:, None], np.maximum(inputs["ids"], 1), 0)
-    states = {name: np.zeros_like(value) for name, value in inputs.items() if name[:2] in ("h_", "c_")}
+        inputs["ids"] = np.where(
+            steps < inputs["lengths"][:, None], np.maximum(inputs["ids"], 1), 0
+        )
+    states = {
+        name: np.zeros_like(value) for name, value in inputs.items() if name[:2] in ("h_", "c_")
+    }
     expected = next(iter(run(opened, inputs | states).values()))
     found = foretell.load(tmp_path / "model").to_keras().predict(inputs["ids"], verbose=0)
     if found.shape[-1] == 1:

@@ -24,7 +24,10 @@ from tests.encoders import kept_teacher
 
 LABELS = ["ux", "bug", "billing"]
 LABELWISE = LabelwiseEnsemble(
-    network=(0.5, 1.0, 0.2), linear=(1.0, 0.3, 0.7), offsets=(0.1, -0.2, 0.0), thresholds=(0.5, 0.4, 0.6)
+    network=(0.5, 1.0, 0.2),
+    linear=(1.0, 0.3, 0.7),
+    offsets=(0.1, -0.2, 0.0),
+    thresholds=(0.5, 0.4, 0.6),
 )
 
 
@@ -43,15 +46,27 @@ MISFITS: list[tuple[str, dict[str, Any], str]] = [
     ("labels-bilstm", {"labels": None}, "two or more labels, sorted"),
     ("labels-bilstm", {"labels": ["one"]}, "two or more labels, sorted"),
     ("labels-bilstm", {"labels": ["good", "bad"]}, "two or more labels, sorted"),
-    ("words-1", {"job": "labels", "labels": ["a", "b"]}, "settings for labels, found WordsSettings"),
+    (
+        "words-1",
+        {"job": "labels", "labels": ["a", "b"]},
+        "settings for labels, found WordsSettings",
+    ),
     ("words-1", {"labels": ["a", "b"]}, "expected no labels for words"),
     ("words-1", {"interpolation": Interpolation((0.5,))}, "a Kneser–Ney model that is not there"),
-    ("labels-bilstm", {"ensemble": Ensemble(linear=0.5)}, "a weight for a linear model that is not there"),
+    (
+        "labels-bilstm",
+        {"ensemble": Ensemble(linear=0.5)},
+        "a weight for a linear model that is not there",
+    ),
     ("labels-bilstm", {"ensemble": Ensemble(network=0.0)}, "no weight above 0"),
     ("labels-bilstm", {"ensemble": Ensemble(offsets=(1.0, 2.0, 3.0))}, r"of \[3\] labels for 2"),
     ("labels-bilstm", {"linear": small_linear(1), "ensemble": LABELWISE}, "one label per text"),
     ("labels-bilstm", {"linear": small_linear(2)}, "a linear model of 2 columns for 2 labels"),
-    ("labels-bilstm", {"linear": small_linear(1), "teacher": kept_teacher(2)}, "2 columns for 2 labels"),
+    (
+        "labels-bilstm",
+        {"linear": small_linear(1), "teacher": kept_teacher(2)},
+        "2 columns for 2 labels",
+    ),
     ("several", {"ensemble": Ensemble()}, "no weights for each label"),
 ]
 
@@ -65,13 +80,20 @@ def test_parts_that_do_not_fit_are_not_written(make_model, tmp_path, name, chang
 
 def test_a_kneser_ney_model_that_does_not_fit(make_model, kneser_ney) -> None:
     plain = make_model("words-1")
-    size, two = plain.tokenizer.size, Interpolation((0.5, 0.25))
+    size = plain.tokenizer.size
+    two = Interpolation((0.5, 0.25))
     check_model(dataclasses.replace(plain, kneser_ney=kneser_ney(size), interpolation=two))
     # One that is not used is no mistake.
     check_model(dataclasses.replace(plain, kneser_ney=kneser_ney(size + 1)))
     for changes, says in (
-        ({"kneser_ney": kneser_ney(size + 1), "interpolation": two}, f"of {size + 1} ids, a tokenizer"),
-        ({"kneser_ney": kneser_ney(size), "interpolation": Interpolation((0.5,))}, "1 weights for contexts"),
+        (
+            {"kneser_ney": kneser_ney(size + 1), "interpolation": two},
+            f"of {size + 1} ids, a tokenizer",
+        ),
+        (
+            {"kneser_ney": kneser_ney(size), "interpolation": Interpolation((0.5,))},
+            "1 weights for contexts",
+        ),
     ):
         with pytest.raises(ArtifactError, match=says):
             check_model(dataclasses.replace(plain, **changes))
@@ -126,7 +148,10 @@ def test_what_does_not_fit_on_disk_is_refused(
 ) -> None:
     plain = several if name == "several" else make_model(name)
     if name == "words-1":
-        parts = {"kneser_ney": kneser_ney(plain.tokenizer.size), "interpolation": Interpolation((0.5, 0.25))}
+        parts = {
+            "kneser_ney": kneser_ney(plain.tokenizer.size),
+            "interpolation": Interpolation((0.5, 0.25)),
+        }
         plain = dataclasses.replace(plain, **parts)
     write_model(plain, tmp_path / "model")
     read_model(tmp_path / "model")
@@ -147,26 +172,38 @@ def test_several_labels_come_back_in_the_order_that_they_were_given_in(several, 
     (verdict,) = runtime.classify(["the mind"])
     assert list(verdict.probabilities.values()) == row.tolist()
     assert verdict.labels == tuple(
-        name for name, p, t in zip(LABELS, row, LABELWISE.thresholds, strict=True) if p >= np.float32(t)
+        name
+        for name, p, t in zip(LABELS, row, LABELWISE.thresholds, strict=True)
+        if p >= np.float32(t)
     )
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"output/bias": np.zeros(2, np.float32)}, r"bias: expected float32 \[1\], found float32 \[2\]"),
+        (
+            {"output/bias": np.zeros(2, np.float32)},
+            r"bias: expected float32 \[1\], found float32 \[2\]",
+        ),
         ({"output/bias": np.zeros(1)}, r"found float64 \[1\]"),
         ({"output/bias": None, "other": np.zeros(1)}, "missing: output/bias; unknown: other"),
-        ({"output/bias": np.full(1, np.nan, np.float32)}, "expected finite .* lower --learning-rate"),
+        (
+            {"output/bias": np.full(1, np.nan, np.float32)},
+            "expected finite .* lower --learning-rate",
+        ),
     ],
 )
 def test_weights_of_another_network_are_not_written(model, tmp_path, changes, says) -> None:
-    weights = {name: value for name, value in (model.weights | changes).items() if value is not None}
+    weights = {
+        name: value for name, value in (model.weights | changes).items() if value is not None
+    }
     with pytest.raises(ArtifactError, match=says):
         write_model(dataclasses.replace(model, weights=weights), tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
 
 def test_weights_beyond_one_onnx_file_are_refused_before_training() -> None:
-    with pytest.raises(SettingsError, match=r"vocabulary: expected weights of at most 2\.1 GB, found 4\.0"):
+    with pytest.raises(
+        SettingsError, match=r"vocabulary: expected weights of at most 2\.1 GB, found 4\.0"
+    ):
         check_size(LabelsSettings(embedding_size=1000), 1_000_000, 2)

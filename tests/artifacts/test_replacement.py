@@ -22,7 +22,8 @@ def contents(directory):
 
 def fail_at(monkeypatch, owner, name, call, error=NO_SPACE):
     """Make the `call`th call of `owner.name` (from 0) raise."""
-    real, calls = getattr(owner, name), []
+    real = getattr(owner, name)
+    calls = []
 
     def failing(*args, **kwargs):
         calls.append(args)
@@ -41,7 +42,9 @@ def model(make_model):
 
 STEPS = [
     *((replacement, "write_synced", call) for call in range(len(manifest.FILES) + 1)),
-    *((os, "fsync", call) for call in range(len(manifest.FILES) + 2)),  # every file, then the directory
+    *(
+        (os, "fsync", call) for call in range(len(manifest.FILES) + 2)
+    ),  # every file, then the directory
     (replacement, "sync_directory", 0),
     (Path, "mkdir", 0),
     (replacement, "take_place", 0),
@@ -60,7 +63,9 @@ def test_a_full_disk_at_any_step_leaves_the_old_model(
     (tmp_path / "run").mkdir()
     for place in places:
         fail_at(monkeypatch, owner, name, call)
-        with pytest.raises(ArtifactError, match=r"found No space left .*; free some space .* is unchanged"):
+        with pytest.raises(
+            ArtifactError, match=r"found No space left .*; free some space .* is unchanged"
+        ):
             write_model(model, place, run=tmp_path / "run")
         monkeypatch.undo()
     assert contents(directory) == before
@@ -117,7 +122,8 @@ def test_linux_exchanges_in_one_call(tmp_path):
 
 def test_what_a_killed_process_left_goes_after_a_day(tmp_path, model):
     left, fresh, theirs = (
-        tmp_path / name for name in (".model.aa.foretell-new", ".model.bb.foretell-new", ".model.aa.mine")
+        tmp_path / name
+        for name in (".model.aa.foretell-new", ".model.bb.foretell-new", ".model.aa.mine")
     )
     for path in (left, fresh, theirs):
         path.mkdir()
@@ -162,14 +168,18 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch, write, ki
 
 
 def test_a_new_file_that_is_not_finished_is_not_there(tmp_path):
-    for error, kind in ((ValueError("a bug"), ValueError), (OSError("nothing to see"), ForetellError)):
+    for error, kind in (
+        (ValueError("a bug"), ValueError),
+        (OSError("nothing to see"), ForetellError),
+    ):
         with pytest.raises(kind):
             write_new(tmp_path / "file", error)
     assert not list(tmp_path.iterdir())
 
 
 def test_two_writers_of_a_file_do_not_meet(tmp_path):
-    path, beside = tmp_path / f"{'a' * 50}1", tmp_path / f"{'a' * 50}2"
+    path = tmp_path / f"{'a' * 50}1"
+    beside = tmp_path / f"{'a' * 50}2"
     new = replacement.new_file
     with new(path) as one, new(path) as other, new(beside) as third:
         for name, text in ((one, "one"), (other, "other"), (third, "third")):

@@ -1,7 +1,8 @@
 """Each benchmark runs on tiny data sets under the names of the real ones, and shows its tables.
 
-A benchmark trains by foretell's command line. Starting TensorFlow for each command would take minutes, so a
-command of foretell or of a benchmark runs in this process; other commands are processes as always.
+A benchmark trains by foretell's command line. Starting TensorFlow for each command would take
+minutes, so a command of foretell or of a benchmark runs in this process; other commands are
+processes as always.
 """
 
 from __future__ import annotations
@@ -41,19 +42,31 @@ Tables = dict[str, list[list[str]]]
 
 def sentence(rng: random.Random, label: str) -> str:
     of_label = {"pos": ["good", "great", "lovely", "warm"], "neg": ["bad", "awful", "dull", "cold"]}
-    words = ["the", "film", "was", "and", "a", "story", "of", *of_label.get(label, ["good", "bad", "warm"])]
+    words = [
+        "the",
+        "film",
+        "was",
+        "and",
+        "a",
+        "story",
+        "of",
+        *of_label.get(label, ["good", "bad", "warm"]),
+    ]
     return " ".join(rng.choices(words, k=rng.randint(8, 30))) + f" {rng.randint(0, 99)}."
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a cache of tiny IMDB reviews, and archives under their published names."""
-    folder, rng = tmp_path_factory.mktemp("bench-data"), random.Random(1)
+    folder = tmp_path_factory.mktemp("bench-data")
+    rng = random.Random(1)
     (folder / "cache").mkdir()
     for part, count in REVIEWS.items():
         labels = ["unsup"] * count if part == "unsup" else ["neg", "pos"] * (count // 2)
         paths = sorted(f"{part}/{label}/{i}_5.txt" for i, label in enumerate(labels))
-        content = "".join(f"{path}\0{sentence(rng, path.split('/')[1])}\0" for path in paths).encode()
+        content = "".join(
+            f"{path}\0{sentence(rng, path.split('/')[1])}\0" for path in paths
+        ).encode()
         (folder / "cache" / part).write_bytes(content)
     with zipfile.ZipFile(folder / "ptb.zip", "w") as archive:
         for part in ("train", "valid", "test"):
@@ -76,7 +89,10 @@ def in_process(command: list[str], variables: Mapping[str, str]) -> Finished:
     is_bench = command[1] == "-m" and command[2].startswith("bench.")
     if not (is_foretell or is_bench):
         return execute(command, variables)
-    start, out, err, code = time.perf_counter(), io.StringIO(), io.StringIO(), 0
+    start = time.perf_counter()
+    out = io.StringIO()
+    err = io.StringIO()
+    code = 0
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
@@ -91,7 +107,9 @@ def in_process(command: list[str], variables: Mapping[str, str]) -> Finished:
 
 @pytest.fixture
 def bench(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tables]:
-    """Run a benchmark on the tiny data; return its tables by name, as rows of cells, the head left out."""
+    """Run a benchmark on the tiny data; return its tables by name, as rows of cells, the head left
+    out.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(harness, "execute", in_process)
     contents = {part: (data / "cache" / part).read_bytes() for part in REVIEWS}
@@ -113,7 +131,10 @@ def bench(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         module.main()
         files = (tmp_path / "out" / "bench").glob("*.jsonl")
-        return {path.stem: [[str(cell) for cell in row["cells"]] for row in rows_in(path)] for path in files}
+        return {
+            path.stem: [[str(cell) for cell in row["cells"]] for row in rows_in(path)]
+            for path in files
+        }
 
     return go
 
@@ -123,46 +144,87 @@ WAYS = [name for name, way in language_model.WAYS.items() if find_spec(way.packa
 RUNS: dict[str, tuple[str, dict[str, Any], str, list[str]]] = {
     "predict": (
         "--repeats 1",
-        {"TRAINED_ON": 24, "PREDICTED": 16, "TURNS": 1, "KNOWN_WORDS": 300, "FURTHER_WORDS": (4, 12)},
-        "predict_lengths", ["article"] * 3 + ["base"] * 4,
+        {
+            "TRAINED_ON": 24,
+            "PREDICTED": 16,
+            "TURNS": 1,
+            "KNOWN_WORDS": 300,
+            "FURTHER_WORDS": (4, 12),
+        },
+        "predict_lengths",
+        ["article"] * 3 + ["base"] * 4,
     ),
     "serve": (
-        "--seconds 0.2", {"CLIENTS": 4, "REVIEWS": 16, "ROUNDS": 1}, "serve",
-        ["base, one batch in one process, no service", "4 clients, one review per request",
-         "half of that load"],
+        "--seconds 0.2",
+        {"CLIENTS": 4, "REVIEWS": 16, "ROUNDS": 1},
+        "serve",
+        [
+            "base, one batch in one process, no service",
+            "4 clients, one review per request",
+            "half of that load",
+        ],
     ),
     "article_words": (
-        "--iterations 8", {"UNITS": 8, "TURNS": 1, "WARM": 1, "TIMED": 2, "LOOP": 251}, "article_words",
+        "--iterations 8",
+        {"UNITS": 8, "TURNS": 1, "WARM": 1, "TIMED": 2, "LOOP": 251},
+        "article_words",
         ["direct port, side by side", "foretell, side by side", "foretell, preset article"],
     ),
     "article_labels": (
-        "--seeds 1 --repeats 1", {}, "article_labels",
-        ["plain Keras, one epoch", "foretell, one epoch", "article, seed 1", "article, mean (range)",
-         "cnn-lstm, seed 1", "cnn-lstm, mean (range)"],
+        "--seeds 1 --repeats 1",
+        {},
+        "article_labels",
+        [
+            "plain Keras, one epoch",
+            "foretell, one epoch",
+            "article, seed 1",
+            "article, mean (range)",
+            "cnn-lstm, seed 1",
+            "cnn-lstm, mean (range)",
+        ],
     ),
     "language_model": (
         f"--repeats 1 --ways {shlex.join(WAYS)}",
         {"WORDS": 3_000, "WIDTH": 8, "STREAMS": 2, "WINDOW": 4, "STEPS": 1, "WARM_UP": 1},
-        "language_model", WAYS,
+        "language_model",
+        WAYS,
     ),
     "penn_treebank": (
-        "--minutes 1", {"CACHES": (50,)}, "penn_treebank",
-        ["Kneser-Ney, up to 5 words, all n-grams", "the network alone",
-         "network and Kneser-Ney model, interpolated", "the same, cache of 50 words"],
+        "--minutes 1",
+        {"CACHES": (50,)},
+        "penn_treebank",
+        [
+            "Kneser-Ney, up to 5 words, all n-grams",
+            "the network alone",
+            "network and Kneser-Ney model, interpolated",
+            "the same, cache of 50 words",
+        ],
     ),
     "peers": (
-        "--seeds 1 --systems 'scikit-learn: TF-IDF' 'foretell quick'", {}, "peers",
+        "--seeds 1 --systems 'scikit-learn: TF-IDF' 'foretell quick'",
+        {},
+        "peers",
         ["scikit-learn: TF-IDF", "foretell quick"],
     ),
     "few_labels": (
-        "--sets TREC CR --draws 3 --sizes 12 --systems TF-IDF 'foretell, + vectors'", {}, "few_labels",
+        "--sets TREC CR --draws 3 --sizes 12 --systems TF-IDF 'foretell, + vectors'",
+        {},
+        "few_labels",
         ["TREC", "CR"],
     ),
-    "distil": ("--sets TREC --draws 3 --teachers 'all labels'", {"LABELLED": "12"}, "distil", ["TREC"]),
-    "first_model": (
-        "--repeats 1 --ways 'foretell, 24'", {"SIZES": (24,)}, "first_model", ["foretell, 24"],
+    "distil": (
+        "--sets TREC --draws 3 --teachers 'all labels'",
+        {"LABELLED": "12"},
+        "distil",
+        ["TREC"],
     ),
-}  # fmt: skip
+    "first_model": (
+        "--repeats 1 --ways 'foretell, 24'",
+        {"SIZES": (24,)},
+        "first_model",
+        ["foretell, 24"],
+    ),
+}
 
 
 @pytest.mark.parametrize("name", RUNS)

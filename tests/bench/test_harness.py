@@ -25,7 +25,12 @@ def test_a_row_is_shown_and_kept(
     results.add("two", "2.0 ms", median=0.002)
     lines = capsys.readouterr().out.splitlines()
     assert "cores" in lines[1]
-    assert lines[3:] == ["| what | median |", "| --- | --- |", "| one | 1.0 ms |", "| two | 2.0 ms |"]
+    assert lines[3:] == [
+        "| what | median |",
+        "| --- | --- |",
+        "| one | 1.0 ms |",
+        "| two | 2.0 ms |",
+    ]
     kept = [json.loads(line) for line in Path("out/bench/table.jsonl").read_text().splitlines()]
     assert [row["values"] for row in kept] == [{"median": 0.001}, {"median": 0.002}]
     assert all("numpy" in row["machine"]["versions"] for row in kept)
@@ -33,9 +38,13 @@ def test_a_row_is_shown_and_kept(
         results.add("one")
 
 
-def test_a_missing_peer_ends_everything_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_peer_ends_everything_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     missing = {"torch", "fasttext"}
-    monkeypatch.setattr(harness, "find_spec", lambda name: None if name in missing else find_spec(name))
+    monkeypatch.setattr(
+        harness, "find_spec", lambda name: None if name in missing else find_spec(name)
+    )
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a process was started"))
     monkeypatch.setattr(sys, "argv", ["bench"])
     for start in (lambda: bench_main.main(["predict", "peers"]), peers.main, language_model.main):

@@ -23,7 +23,12 @@ def test_the_candidate_with_the_best_validation_accuracy_is_chosen(folds: int) -
         return [labels[text] if i < right * len(texts) else "?" for i, text in enumerate(texts)]
 
     everything = [(f"text {i}", str(i % 3)) for i in range(50)]
-    candidates: tuple[dict[str, Any], ...] = ({"right": 0.2}, {"right": 0.8}, {"right": 0.8}, {"right": 0.4})
+    candidates: tuple[dict[str, Any], ...] = (
+        {"right": 0.2},
+        {"right": 0.8},
+        {"right": 0.8},
+        {"right": 0.4},
+    )
     choice = choose(Peer("numpy", "", predict, candidates), everything, folds=folds)
     assert choice.settings is candidates[1]
     assert choice.accuracies == pytest.approx((0.2, 0.8, 0.8, 0.4))
@@ -38,6 +43,8 @@ def test_a_draw_is_the_beginning_of_the_shuffled_training_part() -> None:
     whole = DataSet(some, [("test", "0")])
     shuffled = some.copy()
     random.Random(3).shuffle(shuffled)
-    assert draw(whole, "5", 3) == DataSet(shuffled[:5], whole.test, [text for text, _ in shuffled[5:]])
+    assert draw(whole, "5", 3) == DataSet(
+        shuffled[:5], whole.test, [text for text, _ in shuffled[5:]]
+    )
     assert draw(whole, "all", 3) == DataSet(shuffled, whole.test, [])
     assert whole.train == some

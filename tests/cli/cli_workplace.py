@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Any
 
 TINY = {
-    "FORETELL_UNITS": "8", "FORETELL_EMBEDDING_SIZE": "8", "FORETELL_EPOCHS": "1",
-    "FORETELL_MIN_STEPS": "4", "FORETELL_FOLDS": "0", "FORETELL_TRIALS": "1", "FORETELL_STREAMS": "2",
+    "FORETELL_UNITS": "8",
+    "FORETELL_EMBEDDING_SIZE": "8",
+    "FORETELL_EPOCHS": "1",
+    "FORETELL_MIN_STEPS": "4",
+    "FORETELL_FOLDS": "0",
+    "FORETELL_TRIALS": "1",
+    "FORETELL_STREAMS": "2",
     "FORETELL_WINDOW": "5",
-}  # fmt: skip
+}
 NOTES = [
     "The mind adapts and converts to its own purposes the obstacle .",
     "What stands in the way becomes the way .",
@@ -42,7 +47,9 @@ def reviews() -> Iterator[str]:
     generator = random.Random(1)
     for number in range(40):
         label = ("positive", "negative")[number % 2]
-        words = {"positive": ["good", "great", "lovely"], "negative": ["bad", "awful", "dull"]}[label]
+        words = {"positive": ["good", "great", "lovely"], "negative": ["bad", "awful", "dull"]}[
+            label
+        ]
         yield f'"{generator.choice(words)} thing, number {number},\nwith a second line",{label}\n'
 
 
@@ -66,4 +73,6 @@ def report_of(answer: Answer) -> dict[str, Any]:
 
 
 def as_stdin(text: str | bytes) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BytesIO(text if isinstance(text, bytes) else text.encode()), encoding="utf-8")
+    return io.TextIOWrapper(
+        io.BytesIO(text if isinstance(text, bytes) else text.encode()), encoding="utf-8"
+    )

@@ -33,7 +33,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
     """Run one command in the workplace, in this process, with tiny settings."""
     monkeypatch.chdir(workplace)
     for name in [name for name in os.environ if name.startswith("FORETELL_")]:

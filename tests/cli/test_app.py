@@ -25,8 +25,16 @@ EXAMPLES = [example for command in COMMANDS.values() for example in command.exam
 # serve answers over HTTP, demo shows what it does, label asks.
 WITHOUT_OUTPUT = {"serve", "demo", "label"}
 READS_RECORDS = {
-    "train labels", "classify", "explain", "evaluate", "export", "score", "data", "compare", "label",
-}  # fmt: skip
+    "train labels",
+    "classify",
+    "explain",
+    "evaluate",
+    "export",
+    "score",
+    "data",
+    "compare",
+    "label",
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +47,9 @@ def workplace(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture
 def fresh(workplace: Path, tmp_path: Path) -> Path:
     """A copy without models, as one has it who trains the first one."""
-    return Path(shutil.copytree(workplace, tmp_path / "new", ignore=shutil.ignore_patterns("*-model")))
+    return Path(
+        shutil.copytree(workplace, tmp_path / "new", ignore=shutil.ignore_patterns("*-model"))
+    )
 
 
 def shown(text: str) -> str:
@@ -52,7 +62,8 @@ def test_each_command_shows_its_help_and_its_examples(
     run: Run, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    answer, every = run(*command.split(), "--help"), run(*command.split(), "--help-all").out
+    answer = run(*command.split(), "--help")
+    every = run(*command.split(), "--help-all").out
     assert (answer.code, answer.err) == (0, "")
     assert max(map(len, every.splitlines())) <= 80
     assert "\x1b" not in every
@@ -75,9 +86,12 @@ def test_each_command_shows_its_help_and_its_examples(
 def test_the_first_page_lists_every_command_in_groups(run: Run) -> None:
     text = run("--help").out
     titles = [
-        "Train", "Predict with a model for labels", "Predict with a model for words", "Use any model",
+        "Train",
+        "Predict with a model for labels",
+        "Predict with a model for words",
+        "Use any model",
         "Look up",
-    ]  # fmt: skip
+    ]
     assert [title for title in re.findall(r"╭─ ([\w ]+?) ─", text) if title in titles] == titles
     for command in COMMANDS:
         assert re.search(rf"^│ {command.split()[0]} ", text, re.MULTILINE)
@@ -87,7 +101,8 @@ def test_the_first_page_lists_every_command_in_groups(run: Run) -> None:
 
 def flags(text: str) -> dict[str, str]:
     """Return the options that a help text lists, each with the title of its group."""
-    listed, title = {}, ""
+    listed = {}
+    title = ""
     for line in text.splitlines():
         if match := re.match(r"╭─ (.+?) ─", line):
             title = match[1]
@@ -114,11 +129,15 @@ def test_help_shows_the_common_settings_and_help_all_every_one(
     assert [title for title in titles if title in PURPOSES] == list(PURPOSES)
 
 
-# foretell serve runs until it is stopped: test_serve.py runs its examples. A push needs the Hub: tests/hub/.
-# foretell label asks for answers: test_label.py. The demo has test_demo.py.
+# foretell serve runs until it is stopped: test_serve.py runs its examples. A push needs the Hub:
+# tests/hub/. foretell label asks for answers: test_label.py. The demo has test_demo.py.
 @pytest.mark.parametrize(
     "example",
-    [e for e in EXAMPLES if "|" not in e and e.split()[1] not in ("serve", "push", "label", "demo")],
+    [
+        e
+        for e in EXAMPLES
+        if "|" not in e and e.split()[1] not in ("serve", "push", "label", "demo")
+    ],
 )
 def test_example(run: Run, example: str, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, *argv = shlex.split(example)
@@ -133,7 +152,9 @@ def piped(command: str, folder: Path) -> None:
     """Run a command in a shell; it succeeds and writes something."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, **TINY, "PATH": path}
-    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout
 
@@ -151,11 +172,15 @@ def test_a_training_goes_on_where_the_reader_of_what_it_shows_goes_away(fresh: P
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-@pytest.mark.parametrize("line", ["train labels", "train labels x --valid", "classify", "evaluate m"])
+@pytest.mark.parametrize(
+    "line", ["train labels", "train labels x --valid", "classify", "evaluate m"]
+)
 def test_shells_complete_the_names_of_files(line: str, tmp_path: Path) -> None:
     (tmp_path / "reviews.csv").touch()
     words = f"COMP_WORDS=(foretell {line} rev); COMP_CWORD={len(line.split()) + 1}"
     call = f"{words}; $(complete -p foretell | sed 's/.*-F //; s/ .*//'); echo $COMPREPLY"
     script = f"{make_app(all_options=False).generate_completion(shell='bash')}\n{call}"
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "reviews.csv"

@@ -11,9 +11,15 @@ from foretell.cli.cluster import write_report
 from foretell.cluster.files import ClusterReport
 
 REPORT = ClusterReport(
-    out="/data/answers", rows=1000, resumed_rows=400, skipped={"not read": 2}, shards=9, failed={},
-    seconds=3.0, rows_per_second=200.0,
-)  # fmt: skip
+    out="/data/answers",
+    rows=1000,
+    resumed_rows=400,
+    skipped={"not read": 2},
+    shards=9,
+    failed={},
+    seconds=3.0,
+    rows_per_second=200.0,
+)
 
 
 def test_the_report_has_every_metric_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,7 +36,11 @@ def test_errors_are_corrected_in_a_copy_by_a_table(run: Run, wrong: str, workpla
     assert "fold 5 of 5" in answer.err
     table = rows_of(answer)
     first = table[0]
-    assert (first["finding"], first["row"], first["suggested"]) == ("likely label error", "11", "positive")
+    assert (first["finding"], first["row"], first["suggested"]) == (
+        "likely label error",
+        "11",
+        "positive",
+    )
     first["accept"] = "yes"
     with (workplace / "accepted.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, first)

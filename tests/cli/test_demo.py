@@ -13,7 +13,9 @@ def test_demo_runs_the_commands_that_it_shows(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "models"
     answer = run("demo", "--out", str(out))
     assert answer.code == 0, answer.err
-    commands = [shlex.split(line) for line in re.findall(r"^\$ foretell (.*)$", answer.out, re.MULTILINE)]
+    commands = [
+        shlex.split(line) for line in re.findall(r"^\$ foretell (.*)$", answer.out, re.MULTILINE)
+    ]
     names = [command[0] for command in commands]
     assert names == ["train", "next", "complete", "train", "classify", "explain"]
     assert run(*commands[4]).out in answer.out

@@ -8,7 +8,13 @@ from cli_workplace import Run, report_of
 from foretell.cli import doctor
 from foretell.cli.doctor import missing
 
-LINES = ("a>=1.22", "b<3,>=1.2", "tensorflow-cpu>=2.21; extra == 'train'", "c; extra == 'serve'", "d")
+LINES = (
+    "a>=1.22",
+    "b<3,>=1.2",
+    "tensorflow-cpu>=2.21; extra == 'train'",
+    "c; extra == 'serve'",
+    "d",
+)
 
 
 @pytest.fixture
@@ -16,7 +22,9 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Return the versions that are installed, of what `LINES` need: a test may change them."""
     versions = {"a": "1.22", "b": "2.10.1", "tensorflow": "2.22.0", "c": "1", "d": "3"}
     monkeypatch.setattr(doctor, "requires", lambda _: list(LINES))
-    monkeypatch.setattr(doctor, "_version", lambda name: "9" if name == "foretell" else versions.get(name))
+    monkeypatch.setattr(
+        doctor, "_version", lambda name: "9" if name == "foretell" else versions.get(name)
+    )
     return versions
 
 
@@ -38,7 +46,9 @@ def test_the_machine_is_shown_and_nothing_where_nothing_is_missing(
     assert run("doctor", "--format", "csv").out == "extra,package,versions,installed,install\n"
 
 
-def test_what_is_missing_or_too_old_is_named_with_the_command(run: Run, installed: dict[str, str]) -> None:
+def test_what_is_missing_or_too_old_is_named_with_the_command(
+    run: Run, installed: dict[str, str]
+) -> None:
     del installed["c"], installed["d"]
     installed["a"] = "1.3"
     answer = run("doctor")
@@ -55,7 +65,9 @@ def test_what_is_missing_or_too_old_is_named_with_the_command(run: Run, installe
 
 
 def test_tensorflow_for_gpus_is_a_package_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "requires", lambda _: ["tensorflow[and-cuda]>=2.21; extra == 'train-gpu'"])
+    monkeypatch.setattr(
+        doctor, "requires", lambda _: ["tensorflow[and-cuda]>=2.21; extra == 'train-gpu'"]
+    )
     monkeypatch.setattr(doctor, "_version", lambda _: None)
     assert [each["package"] for each in missing()] == ["tensorflow[and-cuda]"]
     # Both in one environment overwrite each other.

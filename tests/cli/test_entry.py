@@ -25,12 +25,18 @@ def test_debug_shows_the_traceback_and_the_line(run: Run) -> None:
 
 
 def test_a_closed_pipe_is_quiet(workplace: Path) -> None:
-    script = f"yes 'a good thing' | {sys.executable} -m foretell classify reviews-model - | head -n 2"
-    done = subprocess.run(script, shell=True, cwd=workplace, capture_output=True, text=True, env=os.environ)
+    script = (
+        f"yes 'a good thing' | {sys.executable} -m foretell classify reviews-model - | head -n 2"
+    )
+    done = subprocess.run(
+        script, shell=True, cwd=workplace, capture_output=True, text=True, env=os.environ
+    )
     assert len(done.stdout.splitlines()) == 2
     assert done.stderr == ""
     script = f"set -o pipefail; {sys.executable} -m foretell train labels --help | head -n 1"
-    assert subprocess.run(["bash", "-c", script], capture_output=True, env=os.environ).returncode == 0
+    assert (
+        subprocess.run(["bash", "-c", script], capture_output=True, env=os.environ).returncode == 0
+    )
 
 
 def test_predicting_loads_nothing_heavy(workplace: Path) -> None:
@@ -38,7 +44,8 @@ def test_predicting_loads_nothing_heavy(workplace: Path) -> None:
     script = (
         "import sys; from foretell.cli.entry import main\n"
         "heavy = ['tensorflow', 'keras', 'onnx', 'sklearn', 'pandas', 'pyarrow', 'ray', 'rich']\n"
-        "for command in ('classify reviews-model good', 'next notes-model the', 'doctor', '--help',\n"
+        "for command in ('classify reviews-model good', 'next notes-model the', 'doctor', "
+        "'--help',\n"
         "                'classify --help', 'train words --help', 'train labels --help'):\n"
         "    heavy = heavy[:-1] if command == '--help' else heavy\n"
         "    assert main(command.split()) == 0\n"
@@ -85,7 +92,9 @@ command()
 @pytest.mark.parametrize(("name", "seconds"), [("SIGINT", 0.02), ("SIGHUP", 1.0)])
 def test_a_signal_before_the_run_is_one_line(name: str, seconds: float, tmp_path: Path) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", BEGINNING], cwd=tmp_path, text=True, **pipes) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", BEGINNING], cwd=tmp_path, text=True, **pipes
+    ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         time.sleep(seconds)
@@ -114,14 +123,18 @@ command()
 
 @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
 def test_a_signal_while_the_process_ends_does_not_change_its_exit_code() -> None:
-    with subprocess.Popen([sys.executable, "-c", ENDING], stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDING], stderr=subprocess.PIPE, text=True
+    ) as child:
         assert child.stderr is not None
         assert child.stderr.readline() == "ending\n"
         child.send_signal(signal.SIGTERM)
     assert child.returncode == 0
 
 
-def test_an_error_after_a_signal_is_an_interruption(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_after_a_signal_is_an_interruption(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def raise_import_error(*_: object, **__: object) -> int:
         raise ImportError("numpy.core failed")
 
@@ -134,10 +147,11 @@ def test_an_error_after_a_signal_is_an_interruption(run: Run, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("command", "package", "extra"),
     [
-        ("train words notes.txt --out z", "tensorflow", "train"), ("demo --out z", "tensorflow", "train"),
+        ("train words notes.txt --out z", "tensorflow", "train"),
+        ("demo --out z", "tensorflow", "train"),
         ("serve notes-model", "fastapi", "serve"),
     ],
-)  # fmt: skip
+)
 def test_a_missing_extra_gives_the_command(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: str, package: str, extra: str
 ) -> None:
@@ -149,10 +163,16 @@ def test_a_missing_extra_gives_the_command(
 
 def test_every_error_is_one_line_with_an_exit_code() -> None:
     resumed = describe(
-        Interrupted(expected="a", found="b"), ["train", "words", "my notes.txt", "--restart", "--out", "m"]
+        Interrupted(expected="a", found="b"),
+        ["train", "words", "my notes.txt", "--restart", "--out", "m"],
     )
-    assert resumed == ("interrupted; resume with: foretell train words 'my notes.txt' --out m --resume", 130)
-    dashed = describe(Interrupted(expected="a", found="b"), ["train", "labels", "--out", "m", "--", "-x.csv"])
+    assert resumed == (
+        "interrupted; resume with: foretell train words 'my notes.txt' --out m --resume",
+        130,
+    )
+    dashed = describe(
+        Interrupted(expected="a", found="b"), ["train", "labels", "--out", "m", "--", "-x.csv"]
+    )
     assert dashed[0].endswith("foretell train labels --out m --resume -- -x.csv")
     for stopped, code in (
         (KeyboardInterrupt(), 130),

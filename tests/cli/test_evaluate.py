@@ -18,7 +18,9 @@ def test_evaluate_labels(run: Run) -> None:
     report = json.loads(answer.out)
     assert len(answer.out.splitlines()) == 1
     assert report["texts"] == 40
-    assert {"accuracy", "macro_f1", "labels", "confusion", "calibration_error", "coverage"} <= set(report)
+    assert {"accuracy", "macro_f1", "labels", "confusion", "calibration_error", "coverage"} <= set(
+        report
+    )
     assert report["coverage"][0]["coverage"] == 1
     assert report["coverage"][0]["accuracy"] == report["accuracy"]
     # What the table says of a threshold is what classify does with it.
@@ -52,7 +54,10 @@ def test_slices_are_the_metrics_of_each_value(run: Run, workplace: Path) -> None
     (workplace / "sliced.csv").write_text("source,text,label\n" + lines)
     command = ("evaluate", "reviews-model", "sliced.csv", "--by", "source")
     report = report_of(run(*command, "--json"))
-    assert [(row["value"], row["texts"]) for row in report["slices"]["values"]] == [("web", 2), ("mail", 1)]
+    assert [(row["value"], row["texts"]) for row in report["slices"]["values"]] == [
+        ("web", 2),
+        ("mail", 1),
+    ]
     table = rows_of(run(*command, "--format", "csv"))
     assert [(row["source"], row["texts"]) for row in table] == [("web", "2"), ("mail", "1")]
     assert float(table[0]["accuracy"]) == report["slices"]["values"][0]["accuracy"]
@@ -80,7 +85,11 @@ def data(workplace: Path) -> Path:
     for i in range(60):
         given = [name for place, name in enumerate(WORDS) if i >> place & 1]
         rows.append(
-            (f"{' '.join(WORDS[name] for name in given)} thing {i}", " | ".join(given) or "|", "ab"[i % 2])
+            (
+                f"{' '.join(WORDS[name] for name in given)} thing {i}",
+                " | ".join(given) or "|",
+                "ab"[i % 2],
+            )
         )
     path = workplace / "several.csv"
     with path.open("w", newline="") as file:
@@ -92,14 +101,18 @@ def data(workplace: Path) -> Path:
 def model(run: Run, data: Path) -> Path:
     folder = data.with_name("several-model")
     if not folder.exists():
-        done = run("train", "labels", str(data), "--multi-label", "|", "--out", str(folder), "--json")
+        done = run(
+            "train", "labels", str(data), "--multi-label", "|", "--out", str(folder), "--json"
+        )
         assert done.code == 0, done.err
         assert "3 labels" in done.err
         assert "micro_f1" in json.loads(done.out)
     return folder
 
 
-def test_every_command_works_with_several_labels(run: Run, data: Path, model: Path, tmp_path: Path) -> None:
+def test_every_command_works_with_several_labels(
+    run: Run, data: Path, model: Path, tmp_path: Path
+) -> None:
     settings = json.loads((model / "config.json").read_text())["settings"]
     assert settings["multi_label"] == "|"
     answer = report_of(run("classify", str(model), "--literal", "crash ugly thing", "--json"))
@@ -122,7 +135,9 @@ def test_every_command_works_with_several_labels(run: Run, data: Path, model: Pa
     why = report_of(run("explain", str(model), "crash ugly thing", "--label", "ux", "--json"))
     assert why["label"] == "ux"
 
-    exported = run("export", str(model), "--to", "onnx", "--out", str(tmp_path / "copy"), "--data", str(data))
+    exported = run(
+        "export", str(model), "--to", "onnx", "--out", str(tmp_path / "copy"), "--data", str(data)
+    )
     assert exported.code == 0, exported.err
     assert len(json.loads((tmp_path / "copy" / "model.json").read_text())["thresholds"]) == 3
 
@@ -132,7 +147,10 @@ def test_what_needs_one_label_a_text_is_refused(run: Run, data: Path, model: Pat
         (("evaluate", str(model), str(data), "--cost", "fp=1,fn=2"), "no cost"),
         (("evaluate", str(model), str(data), "--folds", "2"), "no folds"),
         (("compare", str(model), str(model), str(data)), "a model with one label for each text"),
-        (("classify", str(model), "--literal", "x", "--abstain-below", "0.5"), "each label has a threshold"),
+        (
+            ("classify", str(model), "--literal", "x", "--abstain-below", "0.5"),
+            "each label has a threshold",
+        ),
         (("train", "labels", str(data), "--multi-label", "x", "--out", "nowhere"), "a separator"),
     ):
         done = run(*command)
@@ -145,7 +163,9 @@ def other(workplace: Path) -> str:
     """A second model with the labels of the first, and random weights."""
     if not (workplace / "other-model").exists():
         settings = LabelsSettings(embedding_size=4, units=4)
-        write_random(workplace / "other-model", settings, ["negative", "positive"], text="good bad thing")
+        write_random(
+            workplace / "other-model", settings, ["negative", "positive"], text="good bad thing"
+        )
     return "other-model"
 
 

@@ -13,7 +13,9 @@ def test_export_shows_where_and_how_well(run: Run, tmp_path: Path) -> None:
     assert answer.code == 0, answer.err
     assert answer.out.startswith(f"{out}: ")
     assert "on 200 texts" in answer.out
-    assert {"README.md", "model.json", "model.onnx", "tokenizer.json"} <= {p.name for p in out.iterdir()}
+    assert {"README.md", "model.json", "model.onnx", "tokenizer.json"} <= {
+        p.name for p in out.iterdir()
+    }
 
 
 def test_export_in_8_bits_for_programs(run: Run, workplace: Path, tmp_path: Path) -> None:
@@ -22,7 +24,16 @@ def test_export_in_8_bits_for_programs(run: Run, workplace: Path, tmp_path: Path
         ("reviews-model", ["named.csv", "--text", "a", "--label", "b"], 2),
         ("notes-model", ["notes.txt"], 100),
     ):
-        options = ["--int8", "--max-loss", "1", "--out", str(tmp_path / model), "--data", *data, "--json"]
+        options = [
+            "--int8",
+            "--max-loss",
+            "1",
+            "--out",
+            str(tmp_path / model),
+            "--data",
+            *data,
+            "--json",
+        ]
         found = report_of(run("export", model, *options))
         assert found["format"] == "onnx"
         assert 0 <= found["accuracy_int8"] <= 1

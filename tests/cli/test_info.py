@@ -15,7 +15,11 @@ def test_a_model_for_people_and_programs(run: Run) -> None:
     for part in ("labels      negative, positive\n", "metrics\n", "settings\n"):
         assert part in out
     record = report_of(run("info", "reviews-model", "--json"))
-    assert (record["job"], record["preset"], record["labels"]) == ("labels", "base", ["negative", "positive"])
+    assert (record["job"], record["preset"], record["labels"]) == (
+        "labels",
+        "base",
+        ["negative", "positive"],
+    )
     assert record["settings"]["units"] == 8
     assert record["metrics"]["accuracy"] >= 0
     assert record["bytes"] > 1000

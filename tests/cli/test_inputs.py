@@ -29,7 +29,17 @@ def test_an_existing_file_and_standard_input_are_read(argument: str) -> None:
     assert not names_source(argument, literal=True)
 
 
-TEXTS = ["", "bad", "two\nlines", "the end.", "read notes.csv today", "x" * 5000, "x" * 300, "a\0b", "~"]
+TEXTS = [
+    "",
+    "bad",
+    "two\nlines",
+    "the end.",
+    "read notes.csv today",
+    "x" * 5000,
+    "x" * 300,
+    "a\0b",
+    "~",
+]
 
 
 @pytest.mark.parametrize("argument", TEXTS)
@@ -40,10 +50,13 @@ def test_everything_else_is_a_text(argument: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "fix"),
     [
-        ("missing.csv", "check the path"), ("note.txt", "did you mean notes.txt?"), ("a.GZ", "check"),
-        ("nowhere/x.jsonl", "check the path"), ("b.xlsx", "check the path"),
+        ("missing.csv", "check the path"),
+        ("note.txt", "did you mean notes.txt?"),
+        ("a.GZ", "check"),
+        ("nowhere/x.jsonl", "check the path"),
+        ("b.xlsx", "check the path"),
     ],
-)  # fmt: skip
+)
 def test_what_can_only_be_a_file_must_exist(argument: str, fix: str) -> None:
     with pytest.raises(DataError, match="--literal takes it as a text") as error:
         names_source(argument)

@@ -18,7 +18,16 @@ from cli_workplace import Answer, Run
 
 from foretell.cli.label import LabelSession
 
-COMMAND = ("label", "texts.csv", "--labels", "hardware,billing", "--out", "answers.jsonl", "--by", "ada")
+COMMAND = (
+    "label",
+    "texts.csv",
+    "--labels",
+    "hardware,billing",
+    "--out",
+    "answers.jsonl",
+    "--by",
+    "ada",
+)
 
 
 @pytest.fixture
@@ -51,9 +60,14 @@ def test_lines_are_keys_names_and_commands(label: Run, folder: Path) -> None:
     assert answer.code == 0, answer.err
     kinds = [(each.get("kind"), each.get("label")) for each in answers_in(folder)]
     assert kinds == [
-        ("label", "hardware"), ("label", "billing"), ("skip", None), ("none", None), ("unclear", None),
-        (None, None), ("unclear", None),
-    ]  # fmt: skip
+        ("label", "hardware"),
+        ("label", "billing"),
+        ("skip", None),
+        ("none", None),
+        ("unclear", None),
+        (None, None),
+        ("unclear", None),
+    ]
     assert all(each["by"] == "ada" for each in answers_in(folder))
     assert "undone" in answer.err
     for found in ("nonsense", "search ink"):
@@ -104,7 +118,8 @@ def test_suggestions_are_accepted_by_enter(
     with opened(tmp_path) as annotation:
         # Answers right by keys, and accepts each suggestion by Enter.
         def readline() -> str:
-            item, accepted = annotation.next(), sum(each.suggested is not None for each in annotation.answers)
+            item = annotation.next()
+            accepted = sum(each.suggested is not None for each in annotation.answers)
             if item is None or accepted == 3:
                 return ""
             key = {"hardware": "1", "billing": "2"}[label_of(item.text)]
@@ -121,9 +136,23 @@ def test_suggestions_are_accepted_by_enter(
 
 
 def test_the_page_is_served_and_ctrl_c_ends_it(folder: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
-    command = [sys.executable, "-m", "foretell", *COMMAND, "--page", "--port", "0", "--export", "labels.csv"]
-    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "foretell",
+        *COMMAND,
+        "--page",
+        "--port",
+        "0",
+        "--export",
+        "labels.csv",
+    ]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stderr is not None
             process.stderr.readline()
@@ -132,7 +161,9 @@ def test_the_page_is_served_and_ctrl_c_ends_it(folder: Path) -> None:
             url = line.partition(" at ")[2].partition("/#annotate")[0]
             state = httpx.post(f"{url}/v1/annotation/next", json={}, timeout=60).json()
             body = {"texts": [state["item"]["id"]], "answer": "none"}
-            assert httpx.post(f"{url}/v1/annotation/answers", json=body, timeout=60).status_code == 200
+            assert (
+                httpx.post(f"{url}/v1/annotation/answers", json=body, timeout=60).status_code == 200
+            )
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
             assert "1 answer in answers.jsonl" in process.stderr.read()

@@ -1,4 +1,6 @@
-"""classify and explain: one answer for each record, always, in every format; the effect of each word."""
+"""classify and explain: one answer for each record, always, in every format; the effect of each
+word.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,11 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 
 
 def test_classify_takes_texts_files_and_several_of_them(run: Run) -> None:
-    # Neither a text longer than a file's name nor an empty one, which would name this folder, is a file.
-    answer = run("classify", "reviews-model", "good", "reviews.csv", "bad", "a long review " * 30, "")
+    # Neither a text longer than a file's name nor an empty one, which would name this folder, is a
+    # file.
+    answer = run(
+        "classify", "reviews-model", "good", "reviews.csv", "bad", "a long review " * 30, ""
+    )
     assert len(answer.out.splitlines()) == 44
 
 
@@ -34,10 +39,21 @@ def test_an_answer_keeps_the_columns_of_its_record(run: Run, workplace: Path) ->
     with (workplace / "tickets.csv").open(newline="") as file:
         records = list(csv.DictReader(file))
     for format in ("jsonl", "csv"):
-        rows = rows_of(run("classify", "reviews-model", "--format", format, "tickets.csv", "--text", "body"))
+        rows = rows_of(
+            run("classify", "reviews-model", "--format", format, "tickets.csv", "--text", "body")
+        )
         assert [{name: row[name] for name in records[0]} for row in rows] == records
         extra = ["probabilities"] if format == "jsonl" else []
-        assert list(rows[0]) == ["body", "team", "subject", "label", "probability", *extra, "reason", "flags"]
+        assert list(rows[0]) == [
+            "body",
+            "team",
+            "subject",
+            "label",
+            "probability",
+            *extra,
+            "reason",
+            "flags",
+        ]
     command = ("tickets.csv", "--text", "body", "--no-keep-columns", "--format", "csv")
     alone = rows_of(run("classify", "reviews-model", *command))
     assert list(alone[0]) == ["text", "label", "probability", "reason", "flags"]
@@ -45,7 +61,14 @@ def test_an_answer_keeps_the_columns_of_its_record(run: Run, workplace: Path) ->
 
 
 def test_columns_keep_their_types(run: Run, tmp_path: Path) -> None:
-    record = {"text": "good", "id": 7, "score": 1.5, "tags": ["a", "b"], "nothing": None, "is": True}
+    record = {
+        "text": "good",
+        "id": 7,
+        "score": 1.5,
+        "tags": ["a", "b"],
+        "nothing": None,
+        "is": True,
+    }
     source = tmp_path / "typed.jsonl"
     source.write_text(json.dumps(record) + "\n")
     (row,) = rows_of(run("classify", "reviews-model", "--json", str(source)))
@@ -63,7 +86,9 @@ def test_labels_that_are_there_are_not_looked_at(run: Run, tmp_path: Path) -> No
     records = [{"text": "good", "label": ["a", "b;c"]}, {"text": "bad", "label": []}]
     source.write_text("".join(json.dumps(record) + "\n" for record in records))
     rows = rows_of(run("classify", "reviews-model", "--json", str(source)))
-    assert [(row["text"], row["label"]) for row in rows] == [(r["text"], r["label"]) for r in records]
+    assert [(row["text"], row["label"]) for row in rows] == [
+        (r["text"], r["label"]) for r in records
+    ]
     assert {row["foretell_label"] for row in rows} <= {"negative", "positive"}
 
 
@@ -78,7 +103,11 @@ def test_a_column_keeps_its_name_and_the_answer_gets_another(run: Run, workplace
 
 def test_columns_that_the_first_record_lacks(run: Run, tmp_path: Path) -> None:
     source = tmp_path / "mixed.jsonl"
-    records = [{"text": "good", "a": 1}, {"text": "bad", "b": 2}, {"text": "dull", "label": "mine", "a": 3}]
+    records = [
+        {"text": "good", "a": 1},
+        {"text": "bad", "b": 2},
+        {"text": "dull", "label": "mine", "a": 3},
+    ]
     source.write_text("".join(json.dumps(record) + "\n" for record in records))
     first, second, third = rows_of(run("classify", "reviews-model", "--json", str(source)))
     assert first["a"] == 1
@@ -94,7 +123,9 @@ def test_columns_that_the_first_record_lacks(run: Run, tmp_path: Path) -> None:
 
 def test_an_answer_comes_before_the_next_text_is_asked_for(workplace: Path) -> None:
     command = [sys.executable, "-m", "foretell", "classify", "reviews-model", "--format", "jsonl"]
-    with subprocess.Popen(command, cwd=workplace, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, cwd=workplace, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(b"good thing\n")
@@ -122,8 +153,14 @@ def test_classify_abstains_below_a_probability_in_every_format(run: Run) -> None
     for line, record, row in zip(*found.values(), strict=True):
         assert line.startswith(" ")
         assert line.endswith("  [below 1]")
-        assert (record["label"], record["reason"]) == (row["label"], row["reason"]) == ("", "below 1")
-        assert float(row["probability"]) == record["probability"] == max(record["probabilities"].values())
+        assert (
+            (record["label"], record["reason"]) == (row["label"], row["reason"]) == ("", "below 1")
+        )
+        assert (
+            float(row["probability"])
+            == record["probability"]
+            == max(record["probabilities"].values())
+        )
     for line, record, row in zip(*always.values(), strict=True):
         assert line.split()[0] == record["label"] == row["label"] != ""
         assert record["reason"] == row["reason"] == ""
@@ -163,16 +200,22 @@ def test_explain_explains_the_texts_of_a_file_and_not_its_name(run: Run, workpla
     assert {int(row["record"]) for row in table} == set(range(1, 41))
     shown = run("explain", "reviews-model", "tickets.csv", "--text", "body", "-k", "1").out
     blocks = shown.split("\n\n")
-    assert [block.splitlines()[0] for block in blocks] == [f"it {word} again" for word, _ in tickets()]
+    assert [block.splitlines()[0] for block in blocks] == [
+        f"it {word} again" for word, _ in tickets()
+    ]
 
 
 def test_explain_writes_a_page(run: Run, tmp_path: Path) -> None:
     page = tmp_path / "why.html"
-    answer = run("explain", "reviews-model", "good <img src=x onerror=alert(1)>", "--html", str(page))
+    answer = run(
+        "explain", "reviews-model", "good <img src=x onerror=alert(1)>", "--html", str(page)
+    )
     assert answer.out.startswith(("positive", "negative"))
     html = page.read_text(encoding="utf-8")
     assert "<img" not in html
     assert "&lt;" in html
-    wrong = run("explain", "reviews-model", "good", "--html", str(tmp_path / "nowhere" / "why.html"))
+    wrong = run(
+        "explain", "reviews-model", "good", "--html", str(tmp_path / "nowhere" / "why.html")
+    )
     assert (wrong.code, wrong.out) == (1, "")
     assert "nowhere/why.html: expected a file that can be written" in wrong.err

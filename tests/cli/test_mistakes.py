@@ -34,7 +34,11 @@ def folder(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 NEW = "train labels tickets.csv --out new"
 COMMANDS = [
     # The nearest name.
-    ("train tickets.csv --out new", 2, "Available commands: words, labels; see foretell train --help"),
+    (
+        "train tickets.csv --out new",
+        2,
+        "Available commands: words, labels; see foretell train --help",
+    ),
     ("version", 2, "did you mean --version?"),
     ("predict m text", 2, "did you mean classify?"),
     (f"{NEW} --preset bset", 2, "found 'bset'; did you mean best?"),
@@ -43,7 +47,11 @@ COMMANDS = [
     (f"{NEW} --gpu", 2, "a GPU is used wherever TensorFlow finds one"),
     ("explain m text --label positiv", 2, "found positiv; did you mean positive?"),
     # Before anything is read.
-    ("train labels tickets.csv --out m", 1, "found a finished model; choose another --out, or replace"),
+    (
+        "train labels tickets.csv --out m",
+        1,
+        "found a finished model; choose another --out, or replace",
+    ),
     ("train labels header.csv --out new", 1, "header.csv: expected texts with labels, found none"),
     ("train labels tickets.csv --out folder", 1, "found another file in it: mine.txt"),
     (f"{NEW} --resume", 1, "expected an unfinished run, found none"),
@@ -54,7 +62,11 @@ COMMANDS = [
     (f"{NEW} --config nope.toml", 2, "nope.toml: expected a TOML file"),
     (f"{NEW} --continue w", 2, "found a language model; give a classifier, or continue"),
     ("train words notes.txt --out new --continue m", 2, "found a classifier"),
-    ("train labels --out new", 2, "texts with labels, or --label-hints FILE, or --soft FILE, found none"),
+    (
+        "train labels --out new",
+        2,
+        "texts with labels, or --label-hints FILE, or --soft FILE, found none",
+    ),
     (f"{NEW} --soft x.csv --teacher hf://a/b", 2, "found --teacher and --soft"),
     (f"{NEW} --continue m --units 7", 2, "as in the model to continue, found 7"),
     (f"{NEW} --continue m --preset article", 2, "as in the model to continue, found article"),
@@ -75,7 +87,11 @@ COMMANDS = [
     ("classify m good --json --format csv", 2, "--json and --format csv"),
     ("evaluate w notes.txt --label team", 2, "--label or --input-format with a model for words"),
     ("score", 2, "parameter MODEL requires an argument; see foretell score --help"),
-    ("train labels tickets.csv stars.csv --out new", 2, "no further argument, found 'stars.csv'; put"),
+    (
+        "train labels tickets.csv stars.csv --out new",
+        2,
+        "no further argument, found 'stars.csv'; put",
+    ),
     ("next w What stands", 2, "put a text in quotes"),
     # Files and columns that are not there.
     ("explain m ticket.csv", 1, "did you mean tickets.csv?"),
@@ -88,45 +104,83 @@ COMMANDS = [
     ("label notes.txt --out a.jsonl", 2, "--labels good,bad"),
     ("classify m good --abstain-below 2", 2, "--abstain-below: expected a probability from 0 to 1"),
     ("complete w the --temperature -1", 2, "--temperature: expected "),
-    ("train words notes.txt --out new --preset article --valid notes.txt", 2, "--valid: expected no "),
+    (
+        "train words notes.txt --out new --preset article --valid notes.txt",
+        2,
+        "--valid: expected no ",
+    ),
     ("evaluate m reviews.csv --cache 5", 2, "--cache with a model for labels"),
     # Several workers.
     ("classify m reviews.csv --cluster local", 2, "expected --out DIR with --cluster, found none"),
     ("classify m 'a text' --literal --cluster local --out x", 2, "found --literal"),
     ("classify m --cluster local --out x", 2, "expected files, folders or bucket paths"),
     ("classify m - --cluster local --out x", 2, "found standard input"),
-    ("classify m a.csv --cluster local --out x --header-row 3", 2, "no --header-row and no --sheet"),
+    (
+        "classify m a.csv --cluster local --out x --header-row 3",
+        2,
+        "no --header-row and no --sheet",
+    ),
     ("classify m reviews.csv --cluster ray://here:1 --out x", 2, "--cluster: expected local, auto"),
     ("score w notes.txt --text body", 2, "--text and --input-format with --cluster"),
-    ("evaluate m reviews.csv --cluster local --out x", 2, "foretell classify --cluster writes the rows"),
+    (
+        "evaluate m reviews.csv --cluster local --out x",
+        2,
+        "foretell classify --cluster writes the rows",
+    ),
     # The survey.
     ("data reviews.csv --out clean.csv", 2, "add --accept FILE or --accept-above P"),
     ("data reviews.csv --accept-above 0.9 --out clean.csv", 2, "add --check-labels"),
     # Evaluation, comparison, export.
     ("evaluate m reviews.csv --by team", 1, "named 'team', found the columns text, label"),
     ("evaluate m reviews.csv --cost 5", 2, "--cost: expected costs like fp=5,fn=1, found 5"),
-    ("evaluate m reviews.csv --cost fp=0,fn=1", 2, "--cost: expected the costs fp and fn, numbers above 0"),
+    (
+        "evaluate m reviews.csv --cost fp=0,fn=1",
+        2,
+        "--cost: expected the costs fp and fn, numbers above 0",
+    ),
     ("evaluate m reviews.csv --positive negative", 2, "expected --cost with --positive"),
     ("compare m w reviews.csv", 2, "w: expected a model for labels, found one for words"),
     ("compare m m stars.csv --text body --label stars", 1, "found 0, 1, 2"),
     ("export m --out new --int8", 2, "--data"),
     ("export m --out new --int8 --data stars.csv --text body --label stars", 1, "found 0, 1, 2"),
     # Annotation.
-    ("label notes.txt --out reviews.csv --labels a,b", 1, "found another file; choose another name"),
+    (
+        "label notes.txt --out reviews.csv --labels a,b",
+        1,
+        "found another file; choose another name",
+    ),
     ("label - --out a.jsonl --labels a,b", 2, "standard input"),
-    ("label notes.txt --labels a,b --out a.jsonl --export a.jsonl", 2, "another file than that of --"),
-    ("label notes.txt --labels a,b --out a.jsonl --export notes.txt", 2, "another file than that of TEXTS"),
+    (
+        "label notes.txt --labels a,b --out a.jsonl --export a.jsonl",
+        2,
+        "another file than that of --",
+    ),
+    (
+        "label notes.txt --labels a,b --out a.jsonl --export notes.txt",
+        2,
+        "another file than that of TEXTS",
+    ),
     # A file that the command reads is not written.
     ("data reviews.csv --html reviews.csv", 2, "--html: expected another file than that of DATA"),
-    ("data stars.csv --check-labels --accept tickets.csv --out tickets.csv", 2, "than that of --accept"),
+    (
+        "data stars.csv --check-labels --accept tickets.csv --out tickets.csv",
+        2,
+        "than that of --accept",
+    ),
     ("data stars.csv --label stars --text body --out tickets.csv", 2, "add --accept FILE"),
-    ("explain m reviews.csv --html folder/../reviews.csv", 2, "--html: expected another file than that of"),
+    (
+        "explain m reviews.csv --html folder/../reviews.csv",
+        2,
+        "--html: expected another file than that of",
+    ),
     # The service.
     ("serve w w", 2, "NAME=DIRECTORY"),
 ]
 
 
-@pytest.mark.parametrize(("command", "code", "words"), COMMANDS, ids=[command for command, _, _ in COMMANDS])
+@pytest.mark.parametrize(
+    ("command", "code", "words"), COMMANDS, ids=[command for command, _, _ in COMMANDS]
+)
 def test_a_mistake_is_one_line(
     run: Run, folder: Path, command: str, code: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +213,9 @@ ANSWERED = [
 ]
 
 
-@pytest.mark.parametrize(("command", "noted", "answered"), ANSWERED, ids=[each[0] for each in ANSWERED])
+@pytest.mark.parametrize(
+    ("command", "noted", "answered"), ANSWERED, ids=[each[0] for each in ANSWERED]
+)
 def test_what_is_unusual_is_answered_with_a_note(
     run: Run, folder: Path, command: str, noted: str, answered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,12 +16,15 @@ def test_flag_then_environment_then_file_then_preset(
 ) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(
-        "units = 6\nembedding_size = 6\nlearning-rate = 0.6\nlowercase = true\npatience = 7\nepochs = 9\n"
+        "units = 6\nembedding_size = 6\nlearning-rate = 0.6\nlowercase = true\npatience = "
+        "7\nepochs = 9\n"
     )
     monkeypatch.delenv("FORETELL_EMBEDDING_SIZE")
     monkeypatch.setenv("FORETELL_UNITS", "5")
     out = tmp_path / "m"
-    answer = run("train", "labels", "reviews.csv", "--out", str(out), "--config", str(file), "--epochs", "2")
+    answer = run(
+        "train", "labels", "reviews.csv", "--out", str(out), "--config", str(file), "--epochs", "2"
+    )
     assert answer.code == 0, answer.err
     settings = settings_of(out)
     names = ("epochs", "units", "embedding_size", "learning_rate", "patience", "batch_size")
@@ -44,7 +47,9 @@ def test_a_bad_file_is_refused(
     monkeypatch.delenv("FORETELL_UNITS")
     file = tmp_path / "settings.toml"
     file.write_text(content)
-    answer = run("train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--config", str(file))
+    answer = run(
+        "train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--config", str(file)
+    )
     assert (answer.code, says in answer.err) == (2, True), answer.err
     assert "settings.toml" in answer.err or "[units]" in answer.err
     assert not (tmp_path / "m").exists()
@@ -53,7 +58,13 @@ def test_a_bad_file_is_refused(
 def test_a_column_may_be_named_in_the_file(run: Run, tmp_path: Path) -> None:
     (tmp_path / "it.toml").write_text("label = 'team'", encoding="utf-8-sig")
     it = run(
-        "train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--config", str(tmp_path / "it.toml")
+        "train",
+        "labels",
+        "reviews.csv",
+        "--out",
+        str(tmp_path / "m"),
+        "--config",
+        str(tmp_path / "it.toml"),
     )
     assert "expected a column named 'team'" in it.err
 
@@ -73,7 +84,8 @@ def test_without_a_flag_nothing_is_wrong_where_pydantic_is_loaded(
     pytest.importorskip("pydantic")
     for name in [name for name in os.environ if name.startswith("FORETELL_")]:
         monkeypatch.delenv(name)
-    data, out = str(tmp_path / "missing.csv"), str(tmp_path / "m")
+    data = str(tmp_path / "missing.csv")
+    out = str(tmp_path / "m")
     for job in ("labels", "words"):
         assert main(["train", job, data, "--out", out]) == 1
         assert "missing.csv" in capsys.readouterr().err

@@ -71,7 +71,12 @@ def test_a_terminal_shows_how_much_is_done(workplace: Path) -> None:
     environment.pop("NO_COLOR", None)
     with tempfile.TemporaryFile() as answers:
         with subprocess.Popen(
-            command, cwd=workplace, env=environment, stdin=subprocess.DEVNULL, stdout=answers, stderr=follower
+            command,
+            cwd=workplace,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=answers,
+            stderr=follower,
         ) as process:
             os.close(follower)
             shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", _all_of(leader))

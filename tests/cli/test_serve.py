@@ -17,12 +17,15 @@ from foretell.cli.app import COMMANDS
 
 
 @pytest.mark.parametrize(
-    ("example", "stop"), list(zip(COMMANDS["serve"].examples, [signal.SIGTERM, signal.SIGINT], strict=True))
+    ("example", "stop"),
+    list(zip(COMMANDS["serve"].examples, [signal.SIGTERM, signal.SIGINT], strict=True)),
 )
 def test_each_example_serves_and_stops_when_asked(workplace: Path, example: str, stop: int) -> None:
     models = shlex.split(example.partition(" --port")[0])[2:]
     command = [sys.executable, "-m", "foretell", "serve", *models, "--port", "0"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")
+    }
     with subprocess.Popen(
         command, cwd=workplace, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:

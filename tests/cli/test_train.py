@@ -19,7 +19,9 @@ from foretell.config import from_dict
 
 
 def test_words_with_validation_text_of_ones_own(run: Run, tmp_path: Path) -> None:
-    first, second, logs, out = (tmp_path / name for name in ("first.txt", "second.txt", "logs", "m"))
+    first, second, logs, out = (
+        tmp_path / name for name in ("first.txt", "second.txt", "logs", "m")
+    )
     first.write_text("The obstacle becomes the way .\n" * 2)
     second.write_text("The way converts the mind .\n" * 3)
     options = ["--valid", str(first), "--valid", str(second), "--tensorboard", str(logs)]
@@ -36,15 +38,21 @@ def test_words_with_validation_text_of_ones_own(run: Run, tmp_path: Path) -> Non
 
 
 def interrupted(workplace: Path, out: Path, number: int) -> tuple[int, str]:
-    """Send a signal to a training that has begun; return its exit code and what it wrote to stderr."""
+    """Send a signal to a training that has begun; return its exit code and what it wrote to
+    stderr.
+    """
     command = ["train", "words", "notes.txt", "--out", str(out), "--epochs", "30"]
     (temporary := out.with_name("temporary")).mkdir()
     with subprocess.Popen(
         [sys.executable, "-m", "foretell", *command],
-        cwd=workplace, env={**os.environ, **TINY, "TMPDIR": str(temporary)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        metrics, end = out.with_name(out.name + ".run") / "metrics.jsonl", time.monotonic() + 120
+        cwd=workplace,
+        env={**os.environ, **TINY, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        metrics = out.with_name(out.name + ".run") / "metrics.jsonl"
+        end = time.monotonic() + 120
         while not metrics.exists():
             assert time.monotonic() < end, "the training never began"
             time.sleep(0.01)
@@ -84,7 +92,15 @@ def test_a_signal_that_ends_a_training_has_its_exit_code(
 def test_a_model_is_continued_with_new_words(run: Run, tmp_path: Path) -> None:
     new = tmp_path / "new.txt"
     new.write_text("a zebra stands in the way\n" * 20)
-    options = ("--continue", "notes-model", "--old", "notes.txt", "--out", str(tmp_path / "m"), "--json")
+    options = (
+        "--continue",
+        "notes-model",
+        "--old",
+        "notes.txt",
+        "--out",
+        str(tmp_path / "m"),
+        "--json",
+    )
     answer = run("train", "words", str(new), *options)
     assert report_of(answer)["continued"]["new_words"] >= 2
     assert len(json.loads((tmp_path / "m" / "config.json").read_text())["ancestors"]) == 1
@@ -92,7 +108,9 @@ def test_a_model_is_continued_with_new_words(run: Run, tmp_path: Path) -> None:
 
 
 def test_labels_with_minutes_choose_a_preset_and_print_one_object(run: Run, tmp_path: Path) -> None:
-    answer = run("train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--minutes", "2", "--json")
+    answer = run(
+        "train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--minutes", "2", "--json"
+    )
     assert 0 <= report_of(answer)["accuracy"] <= 1
     assert "negative 20, positive 20" in answer.err
     assert "report.html" in answer.err
@@ -102,9 +120,12 @@ def test_labels_with_minutes_choose_a_preset_and_print_one_object(run: Run, tmp_
 
 
 def test_without_labels_it_learns_from_hints(run: Run, tmp_path: Path) -> None:
-    hints, texts = tmp_path / "hints.csv", tmp_path / "texts.txt"
+    hints = tmp_path / "hints.csv"
+    texts = tmp_path / "texts.txt"
     hints.write_text("label,text\npos,good great fine\nneg,bad awful dull\n")
-    texts.write_text("".join(f"a {word} film number {i}\n" for i in range(10) for word in ("great", "awful")))
+    texts.write_text(
+        "".join(f"a {word} film number {i}\n" for i in range(10) for word in ("great", "awful"))
+    )
     options = ["--unlabelled", str(texts), "--out", str(tmp_path / "m")]
     answer = run("train", "labels", "--label-hints", str(hints), *options)
     assert answer.code == 0, answer.err
@@ -113,8 +134,14 @@ def test_without_labels_it_learns_from_hints(run: Run, tmp_path: Path) -> None:
 
 def test_a_teacher_s_answers_are_a_file(run: Run, tmp_path: Path) -> None:
     soft = tmp_path / "soft.csv"
-    rows = [(f"a {word} film number {i}", p) for i in range(20) for word, p in (("fine", 0.8), ("dull", 0.1))]
-    soft.write_text("text,positive,negative\n" + "".join(f"{text},{p},{1 - p:.1f}\n" for text, p in rows))
+    rows = [
+        (f"a {word} film number {i}", p)
+        for i in range(20)
+        for word, p in (("fine", 0.8), ("dull", 0.1))
+    ]
+    soft.write_text(
+        "text,positive,negative\n" + "".join(f"{text},{p},{1 - p:.1f}\n" for text, p in rows)
+    )
     options = ("--soft", str(soft), "--json", "--out")
     answer = run("train", "labels", "reviews.csv", *options, str(tmp_path / "m"))
     assert report_of(answer)["teacher"]["texts"] == 40
@@ -123,7 +150,15 @@ def test_a_teacher_s_answers_are_a_file(run: Run, tmp_path: Path) -> None:
 def test_a_model_is_continued_with_new_labels(run: Run, workplace: Path, tmp_path: Path) -> None:
     rows = "".join(f"a strange film number {i},strange\n" for i in range(20))
     (tmp_path / "new.csv").write_text(f"text,label\n{rows}")
-    options = ("--continue", "reviews-model", "--old", "reviews.csv", "--out", str(tmp_path / "m"), "--json")
+    options = (
+        "--continue",
+        "reviews-model",
+        "--old",
+        "reviews.csv",
+        "--out",
+        str(tmp_path / "m"),
+        "--json",
+    )
     answer = run("train", "labels", str(tmp_path / "new.csv"), *options)
     continued = report_of(answer)["continued"]
     assert continued["new_labels"] == ["strange"]

@@ -25,7 +25,9 @@ def test_next_gives_k_words_likeliest_first(run: Run) -> None:
 
 def test_the_space_of_a_token_is_shown(run: Run, tmp_path: Path) -> None:
     settings = WordsSettings(tokens="subword", units=6, embedding_size=6)
-    model = str(write_random(tmp_path / "subwords", settings, text="the mind\nto the mind\nthe mind"))
+    model = str(
+        write_random(tmp_path / "subwords", settings, text="the mind\nto the mind\nthe mind")
+    )
     lines = run("next", model, "the ", "-k", "50").out.splitlines()
     assert lines
     assert all(line.startswith("␣") for line in lines)
@@ -38,14 +40,17 @@ def test_a_text_a_file_and_standard_input_are_one_text(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     name, *options = command.split()
-    prompt, file = "\n".join(NOTES), tmp_path / "prompt.txt"
+    prompt = "\n".join(NOTES)
+    file = tmp_path / "prompt.txt"
     file.write_text(f"{prompt}\n")
     literal = run(name, "notes-model", prompt, *options)
     assert (literal.code, literal.err) == (0, "")
     assert run(name, "notes-model", str(file), *options).out == literal.out
     monkeypatch.setattr(sys, "stdin", as_stdin(f"{prompt}\n"))
     assert run(name, "notes-model", "-", *options).out == literal.out
-    files = [run(name, "notes-model", "notes.txt", *options, *more).out for more in ((), ("--literal",))]
+    files = [
+        run(name, "notes-model", "notes.txt", *options, *more).out for more in ((), ("--literal",))
+    ]
     assert files[0] != files[1]
 
 
@@ -61,7 +66,9 @@ def test_next_finishes_an_unfinished_word(run: Run) -> None:
 def test_complete_stops_before_a_text(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run("complete", "notes-model", "The mind", "--seed", "3").out
     word = whole.split()[5]
-    stopped = run("complete", "notes-model", "The mind", "--seed", "3", "--stop", "xyzzy", "--stop", word).out
+    stopped = run(
+        "complete", "notes-model", "The mind", "--seed", "3", "--stop", "xyzzy", "--stop", word
+    ).out
     assert stopped == whole[: whole.index(word, len("The mind"))] + "\n"
     monkeypatch.setenv("FORETELL_STOP", word)
     assert run("complete", "notes-model", "The mind", "--seed", "3").out == stopped
@@ -70,7 +77,9 @@ def test_complete_stops_before_a_text(run: Run, monkeypatch: pytest.MonkeyPatch)
 def test_complete_gives_several_continuations(run: Run) -> None:
     options = ("--words", "6", "--seed", "3", "-n", "3")
     shown = run("complete", "notes-model", "The mind", *options).out
-    rows = rows_of(run("complete", "notes-model", "The mind", *options, "--json", "--alternatives", "2"))
+    rows = rows_of(
+        run("complete", "notes-model", "The mind", *options, "--json", "--alternatives", "2")
+    )
     assert len(rows) == 3
     assert shown == "\n\n".join("The mind" + row["text"] for row in rows) + "\n"
     for seed, row in enumerate(rows, 3):
@@ -89,7 +98,13 @@ def test_complete_gives_several_continuations(run: Run) -> None:
 def test_every_flag_of_complete_does_what_it_says(run: Run, workplace: Path) -> None:
     runtime = WordsRuntime(workplace / "notes-model")
     plain = "".join(runtime.complete("The mind", words=30, seed=2))
-    options = {"temperature": 0.2, "top_k": 2, "top_p": 0.05, "min_p": 0.95, "repetition_penalty": 9.0}
+    options = {
+        "temperature": 0.2,
+        "top_k": 2,
+        "top_p": 0.05,
+        "min_p": 0.95,
+        "repetition_penalty": 9.0,
+    }
     for name, value in options.items():
         wanted = "".join(runtime.complete("The mind", words=30, seed=2, **{name: value}))  # type: ignore[misc]
         flags = ("--words", "30", "--seed", "2", f"--{name.replace('_', '-')}", str(value))
@@ -114,9 +129,15 @@ def test_a_cache_changes_the_score_and_nothing_else(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["score", "evaluate"])
-def test_perplexity_is_per_token_where_tokens_are_not_words(run: Run, tmp_path: Path, command: str) -> None:
-    model = write_random(tmp_path / "chars", WordsSettings(tokens="char", units=6, embedding_size=6))
-    metrics = dict(line.split("  ", 1) for line in run(command, str(model), "notes.txt").out.splitlines())
+def test_perplexity_is_per_token_where_tokens_are_not_words(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    model = write_random(
+        tmp_path / "chars", WordsSettings(tokens="char", units=6, embedding_size=6)
+    )
+    metrics = dict(
+        line.split("  ", 1) for line in run(command, str(model), "notes.txt").out.splitlines()
+    )
     assert {"perplexity per token", "bits per byte"} < set(metrics)
     assert "perplexity" not in metrics
     assert metrics["unknown"].strip() == "0"

@@ -1,4 +1,6 @@
-"""A Ray cluster in another process: as foretell starts it, or one of Ray's own that checks tokens."""
+"""A Ray cluster in another process: as foretell starts it, or one of Ray's own that checks
+tokens.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ sys.stdin.read()
 
 @dataclass(frozen=True)
 class Head:
-    """A cluster: the HOST:PORT of its head, the file with its token, and the process that ends it."""
+    """A cluster: the HOST:PORT of its head, the file with its token, and the process that ends
+    it.
+    """
 
     address: str
     token: Path
@@ -40,15 +44,20 @@ class Head:
 
 @contextmanager
 def running_head(*, is_rays: bool = False) -> Iterator[Head]:
-    """Start a cluster, and end it with the context; `is_rays`: one of Ray's own, which checks tokens."""
+    """Start a cluster, and end it with the context; `is_rays`: one of Ray's own, which checks
+    tokens.
+    """
     with tempfile.TemporaryDirectory() as folder:
         token = Path(folder) / "token"
         token.write_text(secrets.token_hex(32))
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)} if is_rays else {}
         process = subprocess.Popen(
-            [sys.executable, "-c", _RAYS if is_rays else _FORETELLS], env={**os.environ, **own},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [sys.executable, "-c", _RAYS if is_rays else _FORETELLS],
+            env={**os.environ, **own},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert process.stdout is not None
         assert process.stdin is not None
         try:

@@ -15,7 +15,9 @@ WORDS = TEXT.split()
 
 def text_of(number: int) -> str:
     """Return a text that no other number has."""
-    return " ".join([*(WORDS[(number * 7 + i * i) % len(WORDS)] for i in range(number % 9)), str(number)])
+    return " ".join(
+        [*(WORDS[(number * 7 + i * i) % len(WORDS)] for i in range(number % 9)), str(number)]
+    )
 
 
 def write_jsonl(path: Path, rows: int, first: int = 0) -> Path:
@@ -29,7 +31,9 @@ def write_jsonl(path: Path, rows: int, first: int = 0) -> Path:
 
 
 def rows_in(out: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a finished run, in the order of its manifest, which lists all that is there."""
+    """Yield the rows of a finished run, in the order of its manifest, which lists all that is
+    there.
+    """
     manifest = json.loads((out / "_foretell" / "manifest.json").read_text())
     parts = [out / each["part"] for each in manifest["parts"]]
     assert sorted(parts) == sorted(each for each in out.iterdir() if each.name != "_foretell")
@@ -39,4 +43,8 @@ def rows_in(out: Path) -> Iterator[dict[str, Any]]:
 
 def rows_of(part: Path) -> list[dict[str, Any]]:
     with part.open(newline="") as file:
-        return list(csv.DictReader(file)) if part.suffix == ".csv" else [json.loads(line) for line in file]
+        return (
+            list(csv.DictReader(file))
+            if part.suffix == ".csv"
+            else [json.loads(line) for line in file]
+        )

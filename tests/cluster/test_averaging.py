@@ -19,9 +19,16 @@ from foretell.language_model import LanguageModel
 from foretell.training.events import EpochDone, Event
 
 TINY: dict[str, Any] = {
-    "embedding_size": 6, "units": 5, "window": 5, "streams": 4, "epochs": 2, "min_steps": 1,
-    "learning_rate": 5.0, "kneser_ney": False, "baseline": False,
-}  # fmt: skip
+    "embedding_size": 6,
+    "units": 5,
+    "window": 5,
+    "streams": 4,
+    "epochs": 2,
+    "min_steps": 1,
+    "learning_rate": 5.0,
+    "kneser_ney": False,
+    "baseline": False,
+}
 
 
 def texts() -> list[str]:
@@ -49,7 +56,9 @@ def test_what_cannot_mean_anything_is_wrong_usage(
 
 
 @pytest.mark.timeout(600)
-def test_two_workers_of_which_one_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_workers_of_which_one_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Two workers, each with a processor of Ray's count, on machines with one processor too.
     monkeypatch.setattr(session, "usable_processors", lambda: 2)
     made: list[RayWorkers] = []

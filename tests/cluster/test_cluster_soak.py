@@ -54,7 +54,8 @@ def test_thirty_random_kills_lose_and_repeat_no_row(
 ) -> None:
     # A shard may meet more than two of so many kills.
     monkeypatch.setattr(module, "ATTEMPTS", KILLS)
-    rows, generator = 60_000, random.Random(7)
+    rows = 60_000
+    generator = random.Random(7)
     path = write_jsonl(tmp_path / "in.jsonl", rows)
     killed: set[str] = set()
     workers: set[str] = set()
@@ -102,8 +103,10 @@ def test_a_full_disk_fails_after_three_tries_and_the_same_command_continues(
         pytest.skip("mounts a small file system: needs root")
     try:
         path = write_jsonl(tmp_path / "in.jsonl", 3000)
-        out, lines = mounted / "out", tmp_path / "lines"
-        # The lines of the manifest are elsewhere, so that it is the worker that meets the full disk.
+        out = mounted / "out"
+        lines = tmp_path / "lines"
+        # The lines of the manifest are elsewhere, so that it is the worker that meets the full
+        # disk.
         lines.mkdir()
         out.mkdir()
         (out / "_foretell").symlink_to(lines)
@@ -120,18 +123,26 @@ def test_a_full_disk_fails_after_three_tries_and_the_same_command_continues(
         subprocess.run(["umount", str(mounted)], check=True)
 
 
-def test_a_head_that_is_lost_is_one_line_and_the_run_continues(tmp_path: Path, labels_model: Path) -> None:
+def test_a_head_that_is_lost_is_one_line_and_the_run_continues(
+    tmp_path: Path, labels_model: Path
+) -> None:
     path = write_jsonl(tmp_path / "in.jsonl", 30_000)
     command = [sys.executable, "-m", "foretell", "classify", str(labels_model), str(path)]
     command += ["--shard-mb", "0.01", "--out", str(tmp_path / "out"), "--cluster"]
     with running_head(is_rays=True) as lost:
         environment = {**os.environ, "RAY_AUTH_TOKEN_PATH": str(lost.token)}
         process = subprocess.Popen(
-            [*command, lost.address], env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+            [*command, lost.address],
+            env=environment,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
-        )  # fmt: skip
+        )
         deadline = time.monotonic() + 120
-        while not list((tmp_path / "out" / "_foretell").glob("done/*")) and time.monotonic() < deadline:
+        while (
+            not list((tmp_path / "out" / "_foretell").glob("done/*"))
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.1)
         os.kill(lost.process.pid, signal.SIGKILL)
         _, error = process.communicate(timeout=120)
@@ -147,11 +158,18 @@ def test_a_head_that_is_lost_is_one_line_and_the_run_continues(tmp_path: Path, l
 def test_the_example_starts_a_head_and_two_workers(tmp_path: Path, labels_model: Path) -> None:
     path = write_jsonl(tmp_path / "in.jsonl", 2000)
     script = Path(__file__).parents[2] / "examples" / "cluster" / "local_cluster.sh"
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
     done = subprocess.run(
-        [str(script), str(labels_model), str(path), str(tmp_path / "out")], env=environment,
-        capture_output=True, text=True, check=False, timeout=400,
-    )  # fmt: skip
+        [str(script), str(labels_model), str(path), str(tmp_path / "out")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert [row["id"] for row in rows_in(tmp_path / "out")] == list(range(2000))
 
@@ -180,7 +198,9 @@ def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"endpoint_override={endpoint}&scheme=http"
 
 
-def test_from_a_bucket_to_a_bucket_and_again(tmp_path: Path, labels_model: Path, bucket: str) -> None:
+def test_from_a_bucket_to_a_bucket_and_again(
+    tmp_path: Path, labels_model: Path, bucket: str
+) -> None:
     for number in range(3):
         part = write_jsonl(tmp_path / f"{number}.jsonl", 200, first=200 * number)
         storage.put(f"s3://data/in/{number}.jsonl?{bucket}", part.read_bytes())
@@ -201,7 +221,11 @@ def test_from_a_bucket_to_a_bucket_and_again(tmp_path: Path, labels_model: Path,
 def ids_in(out: str) -> list[int]:
     """Return the ids in the parts below a bucket path, in the order of their names."""
     parts = storage.files_below(out, recursive=False)
-    return [json.loads(row)["id"] for part in parts for row in storage.read_range(part.file, 0).splitlines()]
+    return [
+        json.loads(row)["id"]
+        for part in parts
+        for row in storage.read_range(part.file, 0).splitlines()
+    ]
 
 
 def test_a_bucket_that_refuses_or_does_not_answer_is_one_line(

@@ -32,7 +32,12 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 
 ROWS = 300
-OWN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")
+OWN = (
+    "RAY_AUTH_MODE",
+    "RAY_AUTH_TOKEN",
+    "RAY_AUTH_TOKEN_PATH",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",
+)
 
 
 def test_what_cannot_be_run_is_refused_before_a_cluster_starts(
@@ -42,7 +47,8 @@ def test_what_cannot_be_run_is_refused_before_a_cluster_starts(
         raise AssertionError("a cluster was started")
 
     monkeypatch.setattr(module, "connected", never)
-    path, out = write_jsonl(tmp_path / "in.jsonl", 3), tmp_path / "out"
+    path = write_jsonl(tmp_path / "in.jsonl", 3)
+    out = tmp_path / "out"
     with pytest.raises(UsageError, match="expected a model for labels, found one for words"):
         classify_files(words_model, path, out=out)
     with pytest.raises(UsageError, match="expected a model for words, found one for labels"):
@@ -59,7 +65,9 @@ def test_what_cannot_be_run_is_refused_before_a_cluster_starts(
         classify_files(labels_model, path, out=out)
 
 
-@pytest.mark.parametrize("address", ["", "head", "head:", ":1", "head:99999", "ray://head:1", "head:x"])
+@pytest.mark.parametrize(
+    "address", ["", "head", "head:", ":1", "head:99999", "ray://head:1", "head:x"]
+)
 def test_an_address_is_host_and_port(address: str) -> None:
     with pytest.raises(UsageError, match="expected local, auto, or the HOST:PORT of a head"):
         host_and_port(address)
@@ -102,7 +110,9 @@ def test_a_killed_command_leaves_no_process(head: Head) -> None:
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Return the command lines of the processes that use a folder of Ray's, without those that have ended."""
+    """Return the command lines of the processes that use a folder of Ray's, without those that have
+    ended.
+    """
     found = []
     for each in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -113,7 +123,9 @@ def processes_of(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def one_cluster() -> Iterator[None]:
-    """Let all runs share a cluster of this machine: on loopback, with a token that only its owner reads."""
+    """Let all runs share a cluster of this machine: on loopback, with a token that only its owner
+    reads.
+    """
     before = [os.environ.get(name) for name in OWN]
     with connected("local") as cluster, pytest.MonkeyPatch.context() as patch:
         import ray
@@ -157,7 +169,8 @@ def test_a_run_survives_the_death_of_a_worker(tmp_path: Path, labels_model: Path
 def test_evaluate_writes_what_it_writes_without_a_cluster(
     tmp_path: Path, labels_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    generator, path = random.Random(1), tmp_path / "in.jsonl"
+    generator = random.Random(1)
+    path = tmp_path / "in.jsonl"
     labels = [*generator.choices(["bad", "good", ""], k=99), "good"]
     texts = [*(text_of(generator.randrange(999)) for _ in range(99)), ""]
     rows = ({"text": text, "label": label} for text, label in zip(texts, labels, strict=True))
@@ -178,14 +191,21 @@ def assert_alike(found: Any, expected: Any) -> None:
         for one, other in zip(found, expected, strict=True):
             assert_alike(one, other)
     else:
-        assert found == (pytest.approx(expected, rel=1e-5) if isinstance(expected, float) else expected)
+        assert found == (
+            pytest.approx(expected, rel=1e-5) if isinstance(expected, float) else expected
+        )
 
 
 @pytest.mark.usefixtures("one_cluster")
-def test_words_are_evaluated_and_scored_as_by_one_process(tmp_path: Path, words_model: Path) -> None:
-    path, texts = tmp_path / "in.txt", [text_of(i) for i in range(60)]
+def test_words_are_evaluated_and_scored_as_by_one_process(
+    tmp_path: Path, words_model: Path
+) -> None:
+    path = tmp_path / "in.txt"
+    texts = [text_of(i) for i in range(60)]
     path.write_text("".join(f"{text}\n" for text in texts))
-    report = score_files(words_model, path, out=tmp_path / "scores", shard_mb=0.001, out_format="csv")
+    report = score_files(
+        words_model, path, out=tmp_path / "scores", shard_mb=0.001, out_format="csv"
+    )
     assert [row["text"] for row in rows_in(tmp_path / "scores")] == texts
     assert (report.rows, report.shards > 1) == (60, True)
     # A file without a word, which counts for nothing.

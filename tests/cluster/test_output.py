@@ -21,8 +21,11 @@ TASK = Task(command="classify", model="m" * 64)
 
 
 @contextmanager
-def opened(folder: Path, task: Task = TASK, out: Path | None = None, size: int = 300) -> Iterator[Output]:
-    files, task = input_files([folder / "in.jsonl"]), replace(task, out=str(out or folder / "out"))
+def opened(
+    folder: Path, task: Task = TASK, out: Path | None = None, size: int = 300
+) -> Iterator[Output]:
+    files = input_files([folder / "in.jsonl"])
+    task = replace(task, out=str(out or folder / "out"))
     with reserved(task.out, files):
         yield begin(task, files, plan(files, ReadOptions(), None, size)[0])
 
@@ -53,13 +56,17 @@ def test_the_same_task_continues_with_what_is_missing(folder: Path) -> None:
     content = part.read_bytes()
     # A line whose part is gone, or has another size, counts for nothing.
     part.unlink()
-    with pytest.raises(RunError, match=f"that every node sees, found no {part.name} of the worker w in it"):
+    with pytest.raises(
+        RunError, match=f"that every node sees, found no {part.name} of the worker w in it"
+    ):
         output.add(line)
     part.write_bytes(content)
     output.add(line)
     again = begun(folder)
     assert again.shards == output.shards
-    assert [shard.ordinal for shard in again.waiting] == [s.ordinal for s in output.shards if s.ordinal != 1]
+    assert [shard.ordinal for shard in again.waiting] == [
+        s.ordinal for s in output.shards if s.ordinal != 1
+    ]
     for other in (content[:-1], content + b"\n", b""):
         part.write_bytes(other)
         assert output.shards[1] in begun(folder).waiting
@@ -67,14 +74,22 @@ def test_the_same_task_continues_with_what_is_missing(folder: Path) -> None:
 
 def test_another_model_other_options_or_other_input_are_refused(folder: Path) -> None:
     begun(folder)
-    with pytest.raises(RunError, match="expected the model of the run that is there, found another"):
+    with pytest.raises(
+        RunError, match="expected the model of the run that is there, found another"
+    ):
         begun(folder, replace(TASK, model="n" * 64))
-    with pytest.raises(RunError, match="the abstain_below of the run that is there, None, found another"):
+    with pytest.raises(
+        RunError, match="the abstain_below of the run that is there, None, found another"
+    ):
         begun(folder, replace(TASK, abstain_below=0.5))
-    with pytest.raises(RunError, match="expected the shards of the run that is there, found another"):
+    with pytest.raises(
+        RunError, match="expected the shards of the run that is there, found another"
+    ):
         begun(folder, size=400)
     write_jsonl(folder / "in.jsonl", 20, first=1)
-    with pytest.raises(RunError, match="expected the files of the run that is there, found another"):
+    with pytest.raises(
+        RunError, match="expected the files of the run that is there, found another"
+    ):
         begun(folder)
 
 

@@ -32,8 +32,16 @@ def whole(path: Path) -> list[str]:
     ("name", "content", "texts"),
     [
         # A byte order mark, blank lines and no line end at the end.
-        ("a.jsonl", b'\xef\xbb\xbf{"text":"a"}\n\n  \r\n{"text":"b"}\r\n{"text":"c"}', ["a", "b", "c"]),
-        ("a.txt", "one\n\ntwo\r\nthree é\n\nfour".encode(), ["one", "", "two", "three é", "", "four"]),
+        (
+            "a.jsonl",
+            b'\xef\xbb\xbf{"text":"a"}\n\n  \r\n{"text":"b"}\r\n{"text":"c"}',
+            ["a", "b", "c"],
+        ),
+        (
+            "a.txt",
+            "one\n\ntwo\r\nthree é\n\nfour".encode(),
+            ["one", "", "two", "three é", "", "four"],
+        ),
         ("a.ft", b"__label__a one\n__label__b two\n__label__a three\n", ["one", "two", "three"]),
     ],
 )
@@ -49,7 +57,9 @@ def test_cuts_are_at_line_ends(tmp_path: Path, name: str, content: bytes, texts:
 
 def test_a_line_that_is_no_json_is_a_row_with_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('{"text":"a"}\n{"text":\n[1]\n{"text":["x"]}\n{"text":Infinity}\n{"text":"b"}\n')
+    path.write_text(
+        '{"text":"a"}\n{"text":\n[1]\n{"text":["x"]}\n{"text":Infinity}\n{"text":"b"}\n'
+    )
     (shard,) = shards_of(path, 1000)
     rows = list(open_shard(shard))
     assert [record.text for record, _ in rows] == ["a", "", "", "", "", "b"]
@@ -96,14 +106,24 @@ def test_a_file_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", 10)
     (shard,) = shards_of(path, 1 << 20)
     write_jsonl(path, 11)
-    with pytest.raises(DataError, match="as it was when the run began, on every node, found a later change"):
+    with pytest.raises(
+        DataError, match="as it was when the run began, on every node, found a later change"
+    ):
         open_shard(shard)
     path.unlink()
     with pytest.raises(DataError, match="on every node, found nothing; use a shared file system"):
         open_shard(shard)
 
 
-NAMES = ("b.jsonl", "a/c.csv.gz", "a/d.txt", "notes.md", ".x.txt", "_foretell/run.json", "a/.y/z.txt")
+NAMES = (
+    "b.jsonl",
+    "a/c.csv.gz",
+    "a/d.txt",
+    "notes.md",
+    ".x.txt",
+    "_foretell/run.json",
+    "a/.y/z.txt",
+)
 
 
 @pytest.fixture
@@ -141,7 +161,9 @@ def test_the_files_of_folders_and_globs(filled: Path, sources: list[str], names:
         (["a", "a/d.txt"], "named twice"),
     ],
 )
-def test_a_source_that_gives_nothing_is_an_error(filled: Path, sources: list[str], message: str) -> None:
+def test_a_source_that_gives_nothing_is_an_error(
+    filled: Path, sources: list[str], message: str
+) -> None:
     (filled / "_foretell" / "run.json").unlink()
     with pytest.raises(DataError, match=message):
         input_files([filled / source for source in sources])
@@ -149,7 +171,9 @@ def test_a_source_that_gives_nothing_is_an_error(filled: Path, sources: list[str
 
 def test_addresses() -> None:
     bucket = "s3://bucket/folder/?endpoint_override=127.0.0.1:9000"
-    assert join(bucket, "a", "b.txt") == "s3://bucket/folder/a/b.txt?endpoint_override=127.0.0.1:9000"
+    assert (
+        join(bucket, "a", "b.txt") == "s3://bucket/folder/a/b.txt?endpoint_override=127.0.0.1:9000"
+    )
     assert name_of(join(bucket, "b.txt")) == "b.txt"
     assert absolute("x.txt") == str(Path("x.txt").absolute())
     assert absolute("file:///x.txt") == "/x.txt"

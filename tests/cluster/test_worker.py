@@ -1,4 +1,6 @@
-"""A worker in this process: one output row for each input row, the same answers as without a cluster."""
+"""A worker in this process: one output row for each input row, the same answers as without a
+cluster.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def same_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "1")
 
 
-def work(path: Path, model: Path, out: Path, size: int = 1 << 20, of_driver: str = HERE, **how: Any) -> Work:
+def work(
+    path: Path, model: Path, out: Path, size: int = 1 << 20, of_driver: str = HERE, **how: Any
+) -> Work:
     """Return what does each shard of a file or a folder."""
     out.mkdir()
     task = Task(**{"command": "classify", "model": str(model), "out": str(out), **how})
@@ -60,22 +64,34 @@ def test_each_row_is_answered_as_by_the_model_itself(
     verdicts = list(LabelsRuntime(labels_model).classify([text_of(i) for i in range(100)]))
     assert [int(row["id"]) for row in rows] == list(range(100))
     assert [row["foretell_label"] for row in rows] == [verdict.label for verdict in verdicts]
-    assert [float(row["probability"]) for row in rows] == [round(float(v.probability), 6) for v in verdicts]
+    assert [float(row["probability"]) for row in rows] == [
+        round(float(v.probability), 6) for v in verdicts
+    ]
     # Nothing else is in the folder: no temporary file.
     assert len(list((tmp_path / "out").iterdir())) == len(shards)
 
 
 @pytest.mark.parametrize("out_format", ["csv", "jsonl"])
-def test_a_row_without_an_answer_is_still_a_row(tmp_path: Path, labels_model: Path, out_format: str) -> None:
+def test_a_row_without_an_answer_is_still_a_row(
+    tmp_path: Path, labels_model: Path, out_format: str
+) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('{"text":"the mind"}\nnonsense\n{"text":""}\n{"text":"=1+1","new":2}\nnonsense\n')
+    path.write_text(
+        '{"text":"the mind"}\nnonsense\n{"text":""}\n{"text":"=1+1","new":2}\nnonsense\n'
+    )
     (do,) = work(path, labels_model, tmp_path / "out", out_format=out_format)
     line = do()
     rows = rows_of(tmp_path / "out", line)
     assert isinstance(line, Done)
     is_csv = out_format == "csv"
     # A spreadsheet must not run a text as a formula.
-    assert [row.get("text") or "" for row in rows] == ["the mind", "", "", "'=1+1" if is_csv else "=1+1", ""]
+    assert [row.get("text") or "" for row in rows] == [
+        "the mind",
+        "",
+        "",
+        "'=1+1" if is_csv else "=1+1",
+        "",
+    ]
     assert [bool(row["label"]) for row in rows] == [True, False, True, True, False]
     assert "expected one JSON value on the line" in rows[1]["reason"]
     assert (line.rows, line.skipped) == (5, {UNREADABLE: 2, EMPTY: 1})
@@ -105,7 +121,11 @@ def test_score_gives_each_row_the_score_of_its_text(tmp_path: Path, words_model:
     ],
 )
 def test_a_worker_returns_its_failure(
-    tmp_path: Path, labels_model: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, is_final: bool
+    tmp_path: Path,
+    labels_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    is_final: bool,
 ) -> None:
     def refuse(*_: object) -> None:
         raise error
@@ -119,7 +139,9 @@ def test_a_worker_returns_its_failure(
 
 
 def test_another_version_on_a_node_is_refused(tmp_path: Path, labels_model: Path) -> None:
-    (do,) = work(write_jsonl(tmp_path / "a.jsonl", 5), labels_model, tmp_path / "out", of_driver="9.9")
+    (do,) = work(
+        write_jsonl(tmp_path / "a.jsonl", 5), labels_model, tmp_path / "out", of_driver="9.9"
+    )
     failed = do()
     assert isinstance(failed, Failed)
     assert failed.is_final

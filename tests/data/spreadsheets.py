@@ -22,12 +22,15 @@ def write_xlsx(path: Path, sheets: Sheets, hidden: Sequence[str] = ()) -> None:
         for i, (name, rows) in enumerate(sheets.items(), start=1):
             state = ' state="hidden"' if name in hidden else ""
             listed += f'<sheet name="{escape(name)}" sheetId="{i}" r:id="r{i}"{state}/>'
-            kind, target = f"{_OFFICE}/worksheet", f"worksheets/sheet{i}.xml"
+            kind = f"{_OFFICE}/worksheet"
+            target = f"worksheets/sheet{i}.xml"
             relations += f'<Relationship Id="r{i}" Type="{kind}" Target="{target}"/>'
             data = "".join(_row(number, row) for number, row in enumerate(rows, start=1))
             sheet = f'<worksheet xmlns="{_XLSX}"><sheetData>{data}</sheetData></worksheet>'
             file.writestr(f"xl/worksheets/sheet{i}.xml", sheet)
-        workbook = f'<workbook xmlns="{_XLSX}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>'
+        workbook = (
+            f'<workbook xmlns="{_XLSX}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>'
+        )
         whole = f'<Relationship Id="r" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
         file.writestr("[Content_Types].xml", f'<Types xmlns="{_TYPES}"/>')
         file.writestr("_rels/.rels", f'<Relationships xmlns="{_RELATIONS}">{whole}</Relationships>')

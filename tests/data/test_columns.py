@@ -1,4 +1,6 @@
-"""Which columns are texts and labels: on the headers of published data sets, and where they are named."""
+"""Which columns are texts and labels: on the headers of published data sets, and where they are
+named.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,9 @@ from foretell.data.columns import Columns, choose_columns
 from foretell.data.records import ReadOptions
 from foretell.errors import DataError
 
-# The kind of each column stands behind the colon: texts, identifiers, names that repeat, dates, numbers, yes
-# or no, or so many words (w) or numbers. What is chosen is "text > label", or the role that is not clear.
+# The kind of each column stands behind the colon: texts, identifiers, names that repeat, dates,
+# numbers, yes or no, or so many words (w) or numbers. What is chosen is "text > label", or the role
+# that is not clear.
 HEADERS = {
     "review:t sentiment:2w": "review > sentiment",
     "v1:2w v2:t": "v2 > v1",
@@ -53,16 +56,19 @@ HEADERS = {
     "body:t minutes:5": "only 'minutes', which holds numbers",
     "body:t day:d": "only 'day', which is nearly unique",
     "post:t": "label",
-}  # fmt: skip
+}
 
 
 def cell(kind: str, row: int, column: int) -> str:
     number = (row * 31 + column * 17) * 7919 % 9973
     forms = {
-        "t": f"This is text number {number}, about it", "i": f"id{row}", "r": f"name{number % 23}",
-        "d": f"2025-{1 + number % 12:02}-{1 + number % 28:02}", "n": str(number % 40),
+        "t": f"This is text number {number}, about it",
+        "i": f"id{row}",
+        "r": f"name{number % 23}",
+        "d": f"2025-{1 + number % 12:02}-{1 + number % 28:02}",
+        "n": str(number % 40),
         "y": str(number % 2 > 0),
-    }  # fmt: skip
+    }
     return forms.get(kind) or "k" * kind.endswith("w") + str(number % int(kind[0]))
 
 
@@ -83,8 +89,16 @@ def test_the_columns_of_published_data_sets(header: str) -> None:
     [
         ("Review-Text Sentiment", {}, ("Review-Text", "Sentiment")),
         ("note other", {"text": "note", "need_label": True}, ("note", "other")),
-        ("text", {"text": "txet"}, r"column text; did you mean --text text \(Python: text='text'\)\?"),
-        ("text", {"label": "x"}, "'x', found the column text; name one of them with --label COLUMN"),
+        (
+            "text",
+            {"text": "txet"},
+            r"column text; did you mean --text text \(Python: text='text'\)\?",
+        ),
+        (
+            "text",
+            {"label": "x"},
+            "'x', found the column text; name one of them with --label COLUMN",
+        ),
         (" ".join(f"c{i}" for i in range(30)), {}, "c19 and 10 more"),
         (
             "text label",

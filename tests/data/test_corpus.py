@@ -26,7 +26,9 @@ def test_files_folders_and_gzip_are_read_in_order_more_than_once(tmp_path: Path)
     assert list(corpus) == list(corpus) == ["first", "second", "third", "fourth", "fifth"]
     assert corpus.name == "books and 1 more"
     # The digest is of the lines, not of their wrapping.
-    assert corpus.digest() == Corpus.from_texts(["first\nsecond", "third", "fourth", "fifth"]).digest()
+    assert (
+        corpus.digest() == Corpus.from_texts(["first\nsecond", "third", "fourth", "fifth"]).digest()
+    )
 
 
 def test_an_iterator_gives_the_corpus_of_a_list_and_its_copy_goes_with_it(
@@ -34,7 +36,8 @@ def test_an_iterator_gives_the_corpus_of_a_list_and_its_copy_goes_with_it(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     texts = ["one\ntwo", "", "three"]
-    kept, spooled = Corpus.from_texts(texts), Corpus.from_texts(iter(texts))
+    kept = Corpus.from_texts(texts)
+    spooled = Corpus.from_texts(iter(texts))
     assert list(kept) == list(kept) == list(spooled) == list(spooled) == ["one", "two", "three"]
     assert len(list(tmp_path.iterdir())) == 1
     del spooled
@@ -49,7 +52,9 @@ def test_standard_input_can_be_read_twice(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_named_corpora_and_their_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foretell.data.named.imdb", lambda part, **_: [Record(f"a review of {part}")])
+    monkeypatch.setattr(
+        "foretell.data.named.imdb", lambda part, **_: [Record(f"a review of {part}")]
+    )
     assert list(open_corpus("imdb")) == ["a review of train", "a review of unsup"]
     assert list(open_corpus("imdb", part="test")) == ["a review of test"]
     words = " ".join(open_corpus("meditations", part="test")).split()
@@ -77,15 +82,20 @@ def test_bad_corpora_are_each_told(tmp_path: Path) -> None:
     (tmp_path / "blank.txt").write_text(" \n\n")
     (tmp_path / "folder").mkdir()
     for source, message in (
-        ("nowhere.txt", "exists"), (tmp_path / "blank.txt", "white space"), ([], "found none"),
+        ("nowhere.txt", "exists"),
+        (tmp_path / "blank.txt", "white space"),
+        ([], "found none"),
         (tmp_path / "folder", "none below the folder"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(DataError, match=message):
             list(open_corpus(source))
     for texts, message in (
-        (["a", 3], "record 2: expected a text, found 3"), (3, "found int"), ([], "expected texts"),
-        ([" "], "expected texts"), (iter(["", "\n"]), "expected texts"),
-    ):  # fmt: skip
+        (["a", 3], "record 2: expected a text, found 3"),
+        (3, "found int"),
+        ([], "expected texts"),
+        ([" "], "expected texts"),
+        (iter(["", "\n"]), "expected texts"),
+    ):
         with pytest.raises(DataError, match=message):
             Corpus.from_texts(texts)
 

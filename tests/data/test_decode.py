@@ -42,7 +42,9 @@ def test_a_broken_byte_is_told_by_its_position(tmp_path: Path, before: int) -> N
     path = tmp_path / "broken.txt"
     start = "naïve café ".encode() + b"x" * before
     path.write_bytes(start + b"\xff and more")
-    with pytest.raises(DataError, match=rf"broken\.txt, byte {len(start)}: expected text in UTF-8.*0xff"):
+    with pytest.raises(
+        DataError, match=rf"broken\.txt, byte {len(start)}: expected text in UTF-8.*0xff"
+    ):
         read(path)
 
 
@@ -52,16 +54,21 @@ def test_cut_missing_empty_and_folder_are_each_told(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").touch()
     (tmp_path / "link.txt").symlink_to("gone.txt")
     for name, message in (
-        ("a.txt.gz", "a whole gzip file"), ("notse.txt", r"did you mean .*notes\.txt"),
-        ("empty.txt", "it is empty"), (".", "a folder"), ("link.txt", "found a link to nothing; (?!.*link)"),
-    ):  # fmt: skip
+        ("a.txt.gz", "a whole gzip file"),
+        ("notse.txt", r"did you mean .*notes\.txt"),
+        ("empty.txt", "it is empty"),
+        (".", "a folder"),
+        ("link.txt", "found a link to nothing; (?!.*link)"),
+    ):
         with pytest.raises(DataError, match=message):
             read(tmp_path / name)
 
 
 def test_old_encodings_are_recognised() -> None:
     for text, encoding in (
-        ("café", "cp1252"), ("Schöne Grüße aus München", "cp1252"), ("5 € – “so-so”", "cp1252"),
+        ("café", "cp1252"),
+        ("Schöne Grüße aus München", "cp1252"),
+        ("5 € – “so-so”", "cp1252"),
         ("text,label\ngarçon,pos\nbad,neg\n", "cp1252"),
         ("Jakość dźwięku jest świetna, lecz bateria szybko się rozładowuje.", "cp1250"),
         ("Этот фильм был очень плохим, но музыка хорошая", "cp1251"),
@@ -70,15 +77,18 @@ def test_old_encodings_are_recognised() -> None:
         ("Kitap çok güzel yazılmış, elimden bırakamadım.", "cp1254"),
         ("אני ממליץ בחום על המלון הזה, הצוות אדיב ועוזר. הסרט היה משעמם מאוד.", "cp1255"),
         ("أنصح بهذا الفندق بشدة، الموظفون لطفاء ومتعاونون.", "cp1256"),
-        ("这部电影非常无聊，而且太长了。", "gbk"), ("這部電影非常無聊，而且太長了。", "big5"),
+        ("这部电影非常无聊，而且太长了。", "gbk"),
+        ("這部電影非常無聊，而且太長了。", "big5"),
         ("この映画はとても面白かったです。また見たいと思います。", "cp932"),
         ("이 호텔을 강력히 추천합니다.", "euc-kr"),
-    ):  # fmt: skip
+    ):
         data = 2 * text.encode(encoding)
         assert data.decode(guess_encoding(data) or "ascii") == 2 * text
 
 
-@pytest.mark.parametrize("data", [b"hello \xff world", bytes(range(1, 256)) * 9, "é ü ï".encode() + b"\xff"])
+@pytest.mark.parametrize(
+    "data", [b"hello \xff world", bytes(range(1, 256)) * 9, "é ü ï".encode() + b"\xff"]
+)
 def test_nothing_is_guessed_where_nothing_fits(data: bytes) -> None:
     assert guess_encoding(data) is None
 

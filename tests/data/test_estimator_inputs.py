@@ -28,12 +28,27 @@ def test_values_as_texts_and_labels() -> None:
     for missing in (None, float("nan"), np.float32("nan"), pd.NA, pd.NaT):
         assert (is_missing(missing), text_of(missing), label_of(missing)) == (True, "", None)
     for value, label in (
-        (" a ", "a"), ("", None), (" NaN", None), ("<NA>", None), ("null", None), ("none", "none"),
-        (1, "1"), (1.0, "1"), (1.5, "1.5"), (np.float32(2), "2"), (np.int64(-1), "-1"), (True, "True"),
+        (" a ", "a"),
+        ("", None),
+        (" NaN", None),
+        ("<NA>", None),
+        ("null", None),
+        ("none", "none"),
+        (1, "1"),
+        (1.0, "1"),
+        (1.5, "1.5"),
+        (np.float32(2), "2"),
+        (np.int64(-1), "-1"),
+        (True, "True"),
         (np.str_("b"), "b"),
-    ):  # fmt: skip
+    ):
         assert label_of(value) == label
-    for value, text in ((np.str_("é"), "é"), (5, "5"), ("a \ud83d b", "a � b"), ("\ud83d\ude00", "😀")):
+    for value, text in (
+        (np.str_("é"), "é"),
+        (5, "5"),
+        ("a \ud83d b", "a � b"),
+        ("\ud83d\ude00", "😀"),
+    ):
         assert text_of(value) == text
         assert type(text_of(value)) is str
 
@@ -46,7 +61,11 @@ TEXTS = ["good", "bad", "fine"]
 )
 def test_labels_in_every_form(y: Any) -> None:
     data = estimator_data(iter(TEXTS), y)
-    assert (data.examples.labels, data.classes.tolist(), data.unlabelled) == (["0", "1", "0"], [0, 1], ())
+    assert (data.examples.labels, data.classes.tolist(), data.unlabelled) == (
+        ["0", "1", "0"],
+        [0, 1],
+        (),
+    )
     days = [dt.date(2026, 1, 2), dt.date(2025, 12, 31)]
     assert estimator_data(TEXTS[:2], days).classes.tolist() == ["2025-12-31", "2026-01-02"]
 
@@ -65,7 +84,9 @@ def test_rows_without_a_label_and_their_weights_are_separated() -> None:
 
 
 def test_a_minus_one_that_may_be_a_label_has_a_warning() -> None:
-    with pytest.warns(UserWarning, match=r"1 text counts as unlabelled \(label -1\); give the labels"):
+    with pytest.warns(
+        UserWarning, match=r"1 text counts as unlabelled \(label -1\); give the labels"
+    ):
         assert estimator_data(["a", "b", "c"], [0, 1, -1]).unlabelled == ("c",)
     with pytest.warns(UserWarning, match="1 text counts as unlabelled"):
         estimator_data(list("abcde"), [-2, -1, 0, 1, 2])
@@ -131,9 +152,10 @@ def test_minus_one_is_a_label_of_a_model_that_has_it() -> None:
 
 def test_labels_are_those_of_the_model_by_value() -> None:
     for y, known, names in (
-        ([True, False, True], ["0", "1"], ["1", "0", "1"]), ([2, 0, 1], ["False", "True"], ["2", "0", "1"]),
+        ([True, False, True], ["0", "1"], ["1", "0", "1"]),
+        ([2, 0, 1], ["False", "True"], ["2", "0", "1"]),
         ([1, 0, 1.0], ["False", "True"], ["True", "False", "True"]),
-    ):  # fmt: skip
+    ):
         assert evaluation_data(TEXTS, y, None, known)[0].labels == names
     for columns, values in (([0, 1], [0, 1]), (["b", "a"], [1, 0]), (["b", "other"], [0, 0])):
         frame = pd.DataFrame([[0, 1]] * 3, columns=columns)
@@ -152,5 +174,6 @@ def test_text_and_numbers_are_not_mixed(labels: list[object]) -> None:
 
 @given(st.lists(st.integers(-9, 9) | st.integers(-9, 9).map(float), min_size=3, max_size=3))
 def test_whole_numbers_are_called_as_a_table_calls_them(labels: list[float]) -> None:
-    by_list, by_table = evaluation_data(TEXTS, labels, None, ["-1"])[0], read_examples((TEXTS, labels))
+    by_list = evaluation_data(TEXTS, labels, None, ["-1"])[0]
+    by_table = read_examples((TEXTS, labels))
     assert by_list.labels == by_table.labels == [str(int(label)) for label in labels]

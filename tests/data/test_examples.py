@@ -1,4 +1,6 @@
-"""Examples from files and from Python, also with a further column; texts without labels, and hints."""
+"""Examples from files and from Python, also with a further column; texts without labels, and
+hints.
+"""
 
 from __future__ import annotations
 
@@ -59,12 +61,16 @@ def test_records_stream_in_constant_memory(tmp_path: Path) -> None:
 
 
 def test_each_text_that_is_kept_has_its_value(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("text,label,source\ngood,1, web \nbad,-1,\n,-1,web\nfine,0,mail\n")
+    (tmp_path / "a.csv").write_text(
+        "text,label,source\ngood,1, web \nbad,-1,\n,-1,web\nfine,0,mail\n"
+    )
     examples, column = read_with_column(tmp_path / "a.csv", "source")
     assert (examples.texts, examples.labels) == (["good", "bad", "fine"], ["1", "-1", "0"])
     assert column == Column("source", ["web", EMPTY, "mail"])
     assert "a.csv: dropped 1 record with an empty text" in examples.notes
-    with pytest.raises(DataError, match=r"the column 'id': expected .* at most 200 values, found 201"):
+    with pytest.raises(
+        DataError, match=r"the column 'id': expected .* at most 200 values, found 201"
+    ):
         Column("id", [str(i) for i in range(201)])
 
 
@@ -74,7 +80,10 @@ def test_python_gives_a_column_by_name_or_by_values() -> None:
         examples, column = evaluation_data(source, y, by)
         assert (examples.texts, examples.labels) == (["good", "bad"], ["1", "0"])
         assert column == Column("year", ["2020", "2021"])
-    for by, message in ((["x"], "2 values, one for each text, found 1"), ("year", "found the name 'year'")):
+    for by, message in (
+        (["x"], "2 values, one for each text, found 1"),
+        ("year", "found the name 'year'"),
+    ):
         with pytest.raises(DataError, match=message):
             evaluation_data(["good", "bad"], [1, 0], by)
 
@@ -125,17 +134,23 @@ def test_rows_without_a_label(labels: Any, labelled: list[int]) -> None:
 @pytest.mark.parametrize("labels", [[-1, 1, 1, -1], np.array([-1.0, 1.0]), [-1, "spam", None]])
 def test_minus_one_with_one_other_label_is_a_label(labels: Any) -> None:
     places, notes = labelled_rows(labels)
-    assert [list(labels)[place] for place in places] == [each for each in labels if each is not None]
+    assert [list(labels)[place] for place in places] == [
+        each for each in labels if each is not None
+    ]
     assert notes == ("-1 counts as a label, because only one other label occurs",)
 
 
 def test_a_mapping_and_a_file_give_hints(tmp_path: Path) -> None:
     (tmp_path / "hints.csv").write_text("label,text\nneg,bad awful\npos,good\npos,a great film\n")
     of_file = read_label_hints(tmp_path / "hints.csv")
-    assert (of_file.labels, of_file.texts) == (["neg", "pos", "pos"], ["bad awful", "good", "a great film"])
+    assert (of_file.labels, of_file.texts) == (
+        ["neg", "pos", "pos"],
+        ["bad awful", "good", "a great film"],
+    )
     of_mapping = read_label_hints({10: ["bad", "awful"], 9: "good"})
     assert (of_mapping.label_names, of_mapping.texts) == (["9", "10"], ["bad awful", "good"])
-    hints, examples = read_label_hints({"pos": "good", "postive": "x"}), Examples(["a", "b"], ["pos", "neg"])
+    hints = read_label_hints({"pos": "good", "postive": "x"})
+    examples = Examples(["a", "b"], ["pos", "neg"])
     message = r"the labels of the training texts \(neg, pos\), found postive; correct the name"
     with pytest.raises(DataError, match=message):
         make_split(examples, fraction=0, seed=0, hints=hints)

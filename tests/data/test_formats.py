@@ -58,7 +58,9 @@ def ini_records(source: Source) -> Iterator[Record]:
         yield Record(text, label, {"text": text, "label": label})
 
 
-def test_a_new_format_is_one_function_and_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_format_is_one_function_and_one_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # What CONTRIBUTING promises: nothing else has to know of it.
     new = Format("ini", ini_records, lambda source: " = " in source.first_line, (".ini",))
     monkeypatch.setattr(formats, "FORMATS", {new.name: new, **FORMATS})
@@ -83,14 +85,21 @@ def reviews(tmp_path: Path) -> Path:
 
 def test_a_folder_for_each_label_with_parts(reviews: Path) -> None:
     train = read_examples(reviews)
-    assert list(zip(train.texts, train.labels, strict=True)) == [("train neg", "neg"), ("train pos", "pos")]
+    assert list(zip(train.texts, train.labels, strict=True)) == [
+        ("train neg", "neg"),
+        ("train pos", "pos"),
+    ]
     assert train.dropped == {"an empty text": 1}
     assert train.notes[:2] == [
         f"{reviews.name}: read its folder 'train'",
         f"{reviews.name}: left out the folder 'unsup', which has no labels",
     ]
     assert read_examples(reviews, part="test").texts == ["test neg", "test pos"]
-    assert [record.text for record in iter_records(reviews)] == ["test neg", "test pos", "test unsup"]
+    assert [record.text for record in iter_records(reviews)] == [
+        "test neg",
+        "test pos",
+        "test unsup",
+    ]
     # Files without a folder have no label.
     assert pairs(iter_records(reviews / "train" / "neg")) == [("train neg", None)]
     (reviews / "empty").mkdir()
@@ -114,14 +123,23 @@ def pairs(found: Iterator[Record] | list[Record]) -> list[tuple[str, str | None]
 def test_fasttext_lines_and_plain_lines(tmp_path: Path) -> None:
     labelled = "__label__pos , a film\n__label__neg\tdull one\n\nno label here\n"
     assert pairs(records(tmp_path, labelled, "a.txt")) == [
-        (", a film", "pos"), ("dull one", "neg"), ("no label here", None),
-    ]  # fmt: skip
+        (", a film", "pos"),
+        ("dull one", "neg"),
+        ("no label here", None),
+    ]
     with pytest.raises(DataError, match=r"b\.ft, line 1: expected one label, found 2: a, b"):
         records(tmp_path, "__label__a __label__b text\n", "b.ft", need_label=True)
     assert [record.text for record in iter_records(tmp_path / "b.ft")] == ["text"]
     # Each line is a record, the empty ones too; one in brackets is no array.
-    for lines in (["one, two", "", "{three}"], ["[laughs] no", "x"], ['["quoted"] text'], ["é" * 70_000]):
-        assert pairs(records(tmp_path, "\r\n".join(lines), "c.txt")) == [(line, None) for line in lines]
+    for lines in (
+        ["one, two", "", "{three}"],
+        ["[laughs] no", "x"],
+        ['["quoted"] text'],
+        ["é" * 70_000],
+    ):
+        assert pairs(records(tmp_path, "\r\n".join(lines), "c.txt")) == [
+            (line, None) for line in lines
+        ]
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "unnamed", "a.json.gz"])
@@ -129,7 +147,9 @@ def test_json_is_lines_or_an_array(tmp_path: Path, name: str) -> None:
     lines = "\r\n".join(json.dumps(row) for row in OBJECTS)
     for text in (lines, json.dumps(OBJECTS), json.dumps(OBJECTS, indent=2)):
         data = text.encode("utf-16" if name == "unnamed" else "utf-8")
-        found = records(tmp_path, gzip.compress(data) if ".gz" in name else data, name, need_label=True)
+        found = records(
+            tmp_path, gzip.compress(data) if ".gz" in name else data, name, need_label=True
+        )
         assert (pairs(found), found[0].fields["id"]) == (ROWS, 0)
     assert pairs(records(tmp_path, '["a", "b\\n", ""]')) == [("a", None), ("b\n", None), ("", None)]
 
@@ -137,7 +157,10 @@ def test_json_is_lines_or_an_array(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ('{"text": "a"}\n{"text": ', r"a\.json, line 2, column \d+: expected one JSON value on the line"),
+        (
+            '{"text": "a"}\n{"text": ',
+            r"a\.json, line 2, column \d+: expected one JSON value on the line",
+        ),
         ('{\n"text": "a"}', r"line 1, column \d+: expected one JSON .*; write one object a line"),
         ('{"text": ["a"]}', r"line 1: expected one value in 'text', found a list"),
         ('{"id": 1, "words": 2}', "clearly the text, found the columns id, words"),
@@ -149,7 +172,9 @@ def test_json_is_lines_or_an_array(tmp_path: Path, name: str) -> None:
         ("[" * 100_000, "too many levels"),
     ],
 )
-def test_what_is_not_json_is_an_error_with_its_place(tmp_path: Path, data: str, message: str) -> None:
+def test_what_is_not_json_is_an_error_with_its_place(
+    tmp_path: Path, data: str, message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         records(tmp_path, data)
 
@@ -157,8 +182,13 @@ def test_what_is_not_json_is_an_error_with_its_place(tmp_path: Path, data: str, 
 @pytest.mark.parametrize("form", ["{}\n", "[\n{}]"])
 def test_values_of_json(tmp_path: Path, form: str) -> None:
     for value, label in (
-        ("1", "1"), ("2.0", "2"), ("true", "True"), ("null", None), ("NaN", None), ('" a "', "a"),
-    ):  # fmt: skip
+        ("1", "1"),
+        ("2.0", "2"),
+        ("true", "True"),
+        ("null", None),
+        ("NaN", None),
+        ('" a "', "a"),
+    ):
         (found,) = records(tmp_path, form.format(f'{{"text": "a \\ud83d b", "label": {value}}}'))
         # Half a surrogate pair becomes the replacement character.
         assert (found.text, found.label) == ("a � b", label)
@@ -168,7 +198,9 @@ def test_values_of_json(tmp_path: Path, form: str) -> None:
             records(tmp_path, form.format(f'{{"text": "a", "label": {number}}}'), need_label=True)
 
 
-def test_an_array_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_array_that_is_too_long_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(formats, "MAX_ARRAY", 1 << 16)
     with pytest.raises(DataError, match=r"expected a JSON array of at most .*, found a longer one"):
         records(tmp_path, '["' + "x" * (1 << 17))

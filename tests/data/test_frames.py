@@ -56,14 +56,17 @@ TABLES: dict[str, Callable[[], Any]] = {
     "Dataset that returns arrays": lambda: datasets.Dataset.from_dict(COLUMNS).with_format("numpy"),
     "Dataset, iterable": lambda: datasets.Dataset.from_dict(COLUMNS).to_iterable_dataset(),
     "dictionary of lists": lambda: COLUMNS,
-    "dictionary of Arrow arrays": lambda: {name: pa.array(cells) for name, cells in COLUMNS.items()},
+    "dictionary of Arrow arrays": lambda: {
+        name: pa.array(cells) for name, cells in COLUMNS.items()
+    },
 }
 
 
 @pytest.mark.parametrize("made", TABLES.values(), ids=TABLES)
 def test_every_table_gives_the_same_examples(made: Callable[[], Any]) -> None:
     assert has_columns(made())
-    examples, first = read_examples(made()), next(iter_records(made()))
+    examples = read_examples(made())
+    first = next(iter_records(made()))
     assert (first.fields["when"], list(first.fields)) == ("Monday", list(COLUMNS))
     assert (examples.texts, examples.labels) == (["good", "bad"], ["5", "1"])
     assert examples.dropped == {"an empty text": 2, "no label (empty or NaN)": 1}
@@ -78,7 +81,7 @@ def test_every_table_gives_the_same_examples(made: Callable[[], Any]) -> None:
         ({"text": ["a"], "label": []}, "expected a dictionary of columns of one length"),
         ({}, "expected a dictionary of columns of one length"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_single_table_is_an_error(table: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         list(iter_records(table))
@@ -109,7 +112,13 @@ def test_python_records_of_each_shape() -> None:
 
 def test_a_series_is_texts_of_which_some_may_be_missing() -> None:
     texts = ["a", None, "b"]
-    for made in (pd.Series(texts), pl.Series(texts), pa.array(texts), pa.chunked_array([texts]), texts):
+    for made in (
+        pd.Series(texts),
+        pl.Series(texts),
+        pa.array(texts),
+        pa.chunked_array([texts]),
+        texts,
+    ):
         assert pairs(made) == [("a", None), ("", None), ("b", None)]
 
 
@@ -120,7 +129,10 @@ def test_a_series_is_texts_of_which_some_may_be_missing() -> None:
         ((["a", "b"], ["x"]), "expected 2 labels, one for each text, found 1"),
         ([("a", "x"), (["b"], "x")], "record 2: expected a pair of text and label"),
         (pd.Series(["a"]), "record 1: expected a pair of text and label"),
-        ([{"title": "a", "summary": "b"}], "the records: expected one column that is clearly the text"),
+        (
+            [{"title": "a", "summary": "b"}],
+            "the records: expected one column that is clearly the text",
+        ),
         (3, "expected a path, a DataFrame, or records one can iterate over, found int"),
         (0.2, "found float; set a fraction by valid_fraction"),
     ],
@@ -139,7 +151,9 @@ def parquet(columns: dict[str, object], **options: object) -> bytes:
 @pytest.mark.parametrize("name", ["a.parquet", "a.pq", "a.parquet.gz", "unnamed"])
 def test_parquet(tmp_path: Path, name: str) -> None:
     rows = [("a fine\nfilm, “truly”", "pos"), ("dull", "neg"), ("é中😀", "pos")]
-    data = parquet({"id": [1, 2, 3], "text": [text for text, _ in rows], "label": [each for _, each in rows]})
+    data = parquet(
+        {"id": [1, 2, 3], "text": [text for text, _ in rows], "label": [each for _, each in rows]}
+    )
     (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     found = list(iter_records(tmp_path / name, need_label=True))
     assert [(record.text, record.label) for record in found] == rows
@@ -149,9 +163,13 @@ def test_parquet(tmp_path: Path, name: str) -> None:
 def test_class_labels_have_their_names_and_minus_one_none(tmp_path: Path) -> None:
     names = datasets.ClassLabel(names=["neg", "pos"])
     features = datasets.Features({"text": datasets.Value("string"), "label": names})
-    made = datasets.Dataset.from_dict({"text": ["a", "b", "c"], "label": [1, 0, -1]}, features=features)
+    made = datasets.Dataset.from_dict(
+        {"text": ["a", "b", "c"], "label": [1, 0, -1]}, features=features
+    )
     made.to_parquet(tmp_path / "a.parquet")
     for source in (made, made.to_iterable_dataset(), tmp_path / "a.parquet"):
         assert pairs(source) == [("a", "pos"), ("b", "neg"), ("c", None)]
-    with pytest.raises(DataError, match=r"found DatasetDict.*; give one of its tables: data\['a'\]$"):
+    with pytest.raises(
+        DataError, match=r"found DatasetDict.*; give one of its tables: data\['a'\]$"
+    ):
         read_examples(datasets.DatasetDict(a=made, b=made))

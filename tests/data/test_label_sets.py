@@ -24,16 +24,25 @@ from foretell.surveying.counts import survey_examples
 
 def test_cells() -> None:
     for cell, names in {
-        "a;b": ("a", "b"), " a ;  b;": ("a", "b"), "a;a; a": ("a",), ";": (), " ; ;": (),
-        "a;nan;b": ("a", "b"), None: None,
-    }.items():  # fmt: skip
+        "a;b": ("a", "b"),
+        " a ;  b;": ("a", "b"),
+        "a;a; a": ("a",),
+        ";": (),
+        " ; ;": (),
+        "a;nan;b": ("a", "b"),
+        None: None,
+    }.items():
         assert names_in(Record("text", cell), ";") == names
 
 
 def test_files_of_every_kind_have_the_same_sets(tmp_path: Path) -> None:
     rows: list[tuple[str, list[str] | None]] = [
-        ("first", ["b", "a"]), ("second", []), ("third", None), ("fourth", ["a", "a"]), ("", ["a"]),
-    ]  # fmt: skip
+        ("first", ["b", "a"]),
+        ("second", []),
+        ("third", None),
+        ("fourth", ["a", "a"]),
+        ("", ["a"]),
+    ]
     cells = [("" if given is None else "|".join(given) or "|") for _, given in rows]
     lines = (f'{text},"{cell}"\n' for (text, _), cell in zip(rows, cells, strict=True))
     (tmp_path / "a.csv").write_text("text,labels\n" + "".join(lines))
@@ -45,7 +54,10 @@ def test_files_of_every_kind_have_the_same_sets(tmp_path: Path) -> None:
         found = read_examples(source, multi_label="|")
         assert found.texts == ["first", "second", "fourth"]
         assert found.sets is not None
-        assert (found.sets.names, found.sets.values.tolist()) == (["a", "b"], [[1, 1], [0, 0], [1, 0]])
+        assert (found.sets.names, found.sets.values.tolist()) == (
+            ["a", "b"],
+            [[1, 1], [0, 0], [1, 0]],
+        )
         assert found.dropped == {"unknown labels (an empty cell)": 1, "an empty text": 1}
         assert any("1 text to which no label applies" in note for note in found.notes)
         assert found.labels == ["a|b", "", "a"]
@@ -126,14 +138,20 @@ def test_what_is_unknown_and_what_is_no_label() -> None:
     # One column is one label for each text, unless texts may have several.
     column = np.array([[1], [0], [1]])
     assert estimator_data(["x", "y", "z"], column).examples.labels == ["1", "0", "1"]
-    assert estimator_data(["x", "y", "z"], column, multi_label=";").examples.labels == ["0", "", "0"]
+    assert estimator_data(["x", "y", "z"], column, multi_label=";").examples.labels == [
+        "0",
+        "",
+        "0",
+    ]
     for y, message in (
-        (2 * MATRIX, "a matrix of 0 and 1"), (np.zeros((3, 2, 2)), "shape"),
-        ("abc", "one label for each text"), ([["a"], "b", ["c"]], r"y\[1\]: expected a list of labels"),
+        (2 * MATRIX, "a matrix of 0 and 1"),
+        (np.zeros((3, 2, 2)), "shape"),
+        ("abc", "one label for each text"),
+        ([["a"], "b", ["c"]], r"y\[1\]: expected a list of labels"),
         ([["a"], ["b", None], ["c"]], r"y\[1\]: expected a list of labels .*, found \['b', None\]"),
         ([[0, 1], [1, 0], [0, 1]], "found lists that may be either; give np.array"),
         ([["a"], ["b"]], "expected 3 labels, one for each text, found 2"),
         (pd.DataFrame(MATRIX, columns=["a", "a"]), "expected a matrix with 1 columns"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(DataError, match=message):
             estimator_data(["x", "y", "z"], y)

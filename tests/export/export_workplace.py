@@ -23,10 +23,12 @@ from foretell.text.tokenizer import Tokenizer
 from tests.builders import MANY, kneser_ney_parts, random_linear_model, tokenizer_of, write_random
 
 TEXT = (
-    "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment , to "
+    "the mind adapts and converts to its own purposes the obstacle to our acting . the "
+    "impediment , to "
     "action advances action ! what stands in the way becomes the way ? ΑΣ café don't"
 )
-TWO, THREE = ["bad", "good"], ["<b>bad</b>", "good", 'so "so"']
+TWO = ["bad", "good"]
+THREE = ["<b>bad</b>", "good", 'so "so"']
 FIXED = {"units": 7, "embedding_size": 5, "length": 23}
 
 MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
@@ -35,7 +37,8 @@ MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
     "words-subword": (WordsSettings(tokens="subword", units=9, embedding_size=6), None),
     "words-spaced": (WordsSettings(tokens="white-space", units=9, embedding_size=6), None),
     "words-article": (
-        WordsSettings(network="article", tokens="white-space", units=9, layers=2, window=3), None
+        WordsSettings(network="article", tokens="white-space", units=9, layers=2, window=3),
+        None,
     ),
     "labels": (LabelsSettings(units=7, embedding_size=5, length=12, vocabulary=15), TWO),
     "labels-3": (LabelsSettings(units=7, embedding_size=5, length=12), THREE),
@@ -44,13 +47,16 @@ MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
     "labels-multi": (LabelsSettings(units=7, embedding_size=5, length=12, multi_label=";"), THREE),
     "labels-article": (LabelsSettings(network="article", tokens="keras", **FIXED), TWO),
     "labels-cnn-lstm": (LabelsSettings(network="cnn-lstm", tokens="keras", **FIXED), THREE),
-}  # fmt: skip
+}
 ENSEMBLES = {
     "labels": Ensemble(network=0.6, linear=1.3, offsets=(0.25, -0.25)),
     "labels-3": Ensemble(network=0.8, linear=0.7),
     "labels-tfidf": Ensemble(network=0.5, linear=0.6),
     "labels-multi": LabelwiseEnsemble(
-        network=(0.5, 0.4, 0.9), linear=(0.6, 0.2, 1.1), offsets=(0.1, -0.4, 0.0), thresholds=(0.4, 0.55, 0.5)
+        network=(0.5, 0.4, 0.9),
+        linear=(0.6, 0.2, 1.1),
+        offsets=(0.1, -0.4, 0.0),
+        thresholds=(0.4, 0.55, 0.5),
     ),
     "labels-linear": Ensemble(network=0.0, linear=1.1),
     "labels-article": Ensemble(network=0.9),
@@ -61,7 +67,8 @@ def write(path: Path, name: str) -> Path:
     """Write one of MODELS with random weights."""
     settings, labels = MODELS[name]
     ensemble = ENSEMBLES.get(name, NETWORK_ALONE)
-    linear, tfidf = None, ()
+    linear = None
+    tfidf = ()
     if ensemble.linear:
         size = tokenizer_of(settings, TEXT, MANY).size
         linear = random_linear_model(size, 1 if labels == TWO else 3)
@@ -79,7 +86,10 @@ def write(path: Path, name: str) -> Path:
 class Files(http.server.SimpleHTTPRequestHandler):
     """A static file server; on most machines Python does not know the media type of .mjs."""
 
-    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
+    extensions_map = {  # noqa: RUF012
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+    }
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
@@ -97,9 +107,17 @@ def files_of_folder(folder: Path) -> Iterator[str]:
 
 Copies = dict[str, Exported]
 TEXTS = [
-    "", "!", "xyzzy", "the", "the mind", "the mind the mind adapts", "what stands in the way ? " * 9,
-    "ΑΣ don't CAFÉ", "the obstacle " * 7, "to action advances action " * 3,
-]  # fmt: skip
+    "",
+    "!",
+    "xyzzy",
+    "the",
+    "the mind",
+    "the mind the mind adapts",
+    "what stands in the way ? " * 9,
+    "ΑΣ don't CAFÉ",
+    "the obstacle " * 7,
+    "to action advances action " * 3,
+]
 
 
 def exported(models: dict[str, Path], name: str, format: Any, folder: Path, **options: Any) -> Path:
@@ -108,14 +126,17 @@ def exported(models: dict[str, Path], name: str, format: Any, folder: Path, **op
     return folder / "out"
 
 
-def random_tfidf_models(tokenizer: Tokenizer, texts: list[str], n_columns: int) -> tuple[TfidfModel, ...]:
+def random_tfidf_models(
+    tokenizer: Tokenizer, texts: list[str], n_columns: int
+) -> tuple[TfidfModel, ...]:
     """Return two models of every feature of some texts, with random weights.
 
     The first has characters and norm 2, the second has words only and norm 1.
     """
     ids = [np.array(tokenizer.encode(text), np.int64) for text in texts]
     starts = np.cumsum([0, *map(len, ids)])
-    alphabet, none = make_alphabet(texts), np.zeros(0, np.int64)
+    alphabet = make_alphabet(texts)
+    none = np.zeros(0, np.int64)
     characters = np.unique(character_ngrams(texts, alphabet)[0])
     rng = np.random.default_rng(5)
     models = []

@@ -1,4 +1,6 @@
-"""onnxruntime-web from a registry on loopback, from the cache or from a file: only the pinned package."""
+"""onnxruntime-web from a registry on loopback, from the cache or from a file: only the pinned
+package.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ NAMES = {"ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-thread
 
 @pytest.fixture
 def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> bytes:
-    """A small package with a file too many, pinned instead of the real one; the cache is an empty folder."""
+    """A small package with a file too many, pinned instead of the real one; the cache is an empty
+    folder.
+    """
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as package:
         for name in (*sorted(NAMES), "ort.all.js"):
@@ -37,7 +41,9 @@ def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> bytes:
 
 @pytest.fixture
 def served(package: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The paths requested from a registry on loopback, which npm's own environment variable names."""
+    """The paths requested from a registry on loopback, which npm's own environment variable
+    names.
+    """
     requested: list[str] = []
 
     class Registry(http.server.BaseHTTPRequestHandler):
@@ -60,7 +66,9 @@ def served(package: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
 
 def test_downloaded_once_then_from_the_cache(served: list[str], tmp_path: Path) -> None:
     files = runtime_files()
-    assert {name for name in files if not name.endswith("README.md")} == {f"runtime/{name}" for name in NAMES}
+    assert {name for name in files if not name.endswith("README.md")} == {
+        f"runtime/{name}" for name in NAMES
+    }
     assert files["runtime/ort.wasm.min.mjs"] == b"ort.wasm.min.mjs"
     assert b"MIT" in files["runtime/README.md"]
     assert served == [f"/npm/onnxruntime-web/-/{ARCHIVE}"]
@@ -69,12 +77,16 @@ def test_downloaded_once_then_from_the_cache(served: list[str], tmp_path: Path) 
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [ARCHIVE]
 
 
-def test_a_file_given_by_the_user_must_have_the_pinned_digest(package: bytes, tmp_path: Path) -> None:
+def test_a_file_given_by_the_user_must_have_the_pinned_digest(
+    package: bytes, tmp_path: Path
+) -> None:
     archive = tmp_path / "by-hand.tgz"
     archive.write_bytes(package)
     assert len(runtime_files(archive)) == 4
     archive.write_bytes(package + b"\0")
-    with pytest.raises(ArtifactError, match=r"by-hand\.tgz: expected onnxruntime-web .* digest sha512-"):
+    with pytest.raises(
+        ArtifactError, match=r"by-hand\.tgz: expected onnxruntime-web .* digest sha512-"
+    ):
         runtime_files(archive)
     with pytest.raises(ArtifactError, match="No such file"):
         runtime_files(tmp_path / "missing.tgz")

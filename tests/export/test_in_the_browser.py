@@ -1,4 +1,6 @@
-"""The exported folder in Chromium, without any other server: it gives the numbers of foretell in Python."""
+"""The exported folder in Chromium, without any other server: it gives the numbers of foretell in
+Python.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ def site(models: dict[str, Path], ort_web: Path, root: Path, address: str) -> Ca
         if not (root / name).exists():
             export_model(models[name], root / name, "web", runtime=ort_web, **options)
             readme = (root / name / "README.md").read_text()
-            (root / name / "example.js").write_text(readme.partition("```js\n")[2].partition("```")[0])
+            (root / name / "example.js").write_text(
+                readme.partition("```js\n")[2].partition("```")[0]
+            )
             (root / name / "texts.json").write_text(json.dumps(TEXTS))
         return f"{address}{name}/"
 
@@ -73,13 +77,17 @@ def site(models: dict[str, Path], ort_web: Path, root: Path, address: str) -> Ca
 
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    """A page that reaches only these files; the test fails on script errors and on other requests."""
+    """A page that reaches only these files; the test fails on script errors and on other
+    requests.
+    """
     with opened(browser, address, ready=False) as it:
         it.set_default_timeout(60_000)
         yield it
 
 
-@pytest.mark.parametrize("name", ["labels-tfidf", pytest.param("labels-article", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "name", ["labels-tfidf", pytest.param("labels-article", marks=pytest.mark.soak)]
+)
 def test_the_same_probabilities(site: Any, page: Any, models: dict[str, Path], name: str) -> None:
     page.goto(site(name))
     rows = page.evaluate(CLASSIFY)
@@ -92,7 +100,8 @@ def test_next_words_and_continuations_are_the_same_and_shown(
     site: Any, page: Any, models: dict[str, Path]
 ) -> None:
     page.goto(site("words"))
-    runtime, text = WordsRuntime(models["words"]), "the mind adapts\nwhat stands in"
+    runtime = WordsRuntime(models["words"])
+    text = "the mind adapts\nwhat stands in"
     assert_next_tokens(page, runtime, text, words=12)
     with page.expect_console_message(timeout=120_000) as printed:
         page.evaluate('import("./example.js").then(() => null)')
@@ -103,7 +112,8 @@ def test_next_words_and_continuations_are_the_same_and_shown(
     page.fill("#text", "the mind")
     page.click("#continue")
     page.wait_for_function(
-        "document.querySelector('#text').value.length > 20 && !document.querySelector('#continue').disabled"
+        "document.querySelector('#text').value.length > 20 && "
+        "!document.querySelector('#continue').disabled"
     )
     assert page.input_value("#text").startswith("the mind")
     assert page.locator("#answers li").count() == 8
@@ -137,7 +147,11 @@ def test_the_whole_language_model_has_the_same_top_three(
 ) -> None:
     page.goto(site("words-counted"))
     runtime = WordsRuntime(models["words-counted"])
-    words = np.random.default_rng(1).choice(["the", "mind", "way", "to", "action", "xyzzy", ","], 40).tolist()
+    words = (
+        np.random.default_rng(1)
+        .choice(["the", "mind", "way", "to", "action", "xyzzy", ","], 40)
+        .tolist()
+    )
     # Forwards as somebody writes, then from the middle: states are kept, and fit the text.
     texts = [" ".join(words[:count]) + " " for count in (*range(1, 41), 17, 23)]
     for text, answer in zip(texts, page.evaluate(TOP_THREE, texts), strict=True):
@@ -146,7 +160,9 @@ def test_the_whole_language_model_has_the_same_top_three(
         for theirs, each in zip(answer["next"], ours, strict=True):
             assert theirs["probability"] == pytest.approx(each.probability, abs=1e-5)
         every = runtime.next(text, k=100, cache=20)
-        spoken = [each.word for each in every if each.word != "<eos>" and any(map(str.isalnum, each.word))]
+        spoken = [
+            each.word for each in every if each.word != "<eos>" and any(map(str.isalnum, each.word))
+        ]
         assert [each["word"] for each in answer["suggested"]] == spoken[:3]
         assert answer["suggested"][0]["text"] == f"{text}{spoken[0]} "
 
@@ -157,11 +173,14 @@ def test_suggestions_are_accepted_on_the_page_without_a_network(
     page.goto(site("words-counted"))
     page.wait_for_selector("html[data-ready]")
     page.context.set_offline(True)
-    shown, field = page.locator("#suggestions bdi"), page.locator("#text")
+    shown = page.locator("#suggestions bdi")
+    field = page.locator("#text")
     field.press_sequentially("the mind a")
     runtime = WordsRuntime(models["words-counted"])
     begun = [each.word for each in runtime.next("the mind a", k=3, unfinished=True, cache=500)]
-    page.wait_for_function(f"document.querySelector('#suggestions bdi').textContent === '{begun[0]}'")
+    page.wait_for_function(
+        f"document.querySelector('#suggestions bdi').textContent === '{begun[0]}'"
+    )
     assert shown.all_text_contents() == begun
     field.press("2")
     assert field.input_value() == f"the mind {begun[1]} "
@@ -217,7 +236,8 @@ def test_the_page_answers_with_the_network_off_and_the_program_of_the_readme(
     (verdict,) = runtime.classify(["the mind adapts <img src=x onerror=alert(1)>"])
     first = page.locator("#answers li").first
     page.wait_for_function(
-        f"Math.abs(document.querySelector('#answers li').dataset.probability - {verdict.probability}) < 1e-4"
+        f"Math.abs(document.querySelector('#answers li').dataset.probability - "
+        f"{verdict.probability}) < 1e-4"
     )
     assert first.locator("span").first.text_content() == verdict.label
     assert page.locator("#answers li").count() == 3
@@ -227,7 +247,9 @@ def test_the_page_answers_with_the_network_off_and_the_program_of_the_readme(
     assert page.locator("#answers-title").text_content() == "Probability of each label"
 
 
-HOSTILE = '</script><script>alert(1)</script><img src="http://x" onerror=alert(1)><svg/onload=alert(1)>'
+HOSTILE = (
+    '</script><script>alert(1)</script><img src="http://x" onerror=alert(1)><svg/onload=alert(1)>'
+)
 
 
 def explanation_page() -> str:
@@ -258,5 +280,7 @@ def test_an_article_model_shows_which_words_it_needs(site: Any, page: Any) -> No
     page.fill("#text", "the mind adapts and")
     page.wait_for_selector("#answers li")
     page.fill("#text", "xyzzy the mind")
-    page.wait_for_function("document.querySelector('#status').textContent.startsWith('expected 3 words')")
+    page.wait_for_function(
+        "document.querySelector('#status').textContent.startsWith('expected 3 words')"
+    )
     assert page.locator("#answers li").count() == 0

@@ -36,10 +36,14 @@ process.stdout.write(JSON.stringify({ ids, joined }));
 """
 
 
-def in_javascript(node: str, folder: Path, tokenizer: Tokenizer, texts: list[str]) -> dict[str, list[object]]:
+def in_javascript(
+    node: str, folder: Path, tokenizer: Tokenizer, texts: list[str]
+) -> dict[str, list[object]]:
     given = {
-        "vocabulary": json.loads(tokenizer.to_json()), "rules": token_rules(tokenizer), "texts": texts,
-    }  # fmt: skip
+        "vocabulary": json.loads(tokenizer.to_json()),
+        "rules": token_rules(tokenizer),
+        "texts": texts,
+    }
     return run(node, folder, SCRIPT, given)
 
 
@@ -52,18 +56,22 @@ def run(node: str, folder: Path, script: str, given: object) -> Any:
     # Node.js treats a .js file as a module only if package.json says so.
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "run.mjs").write_text(script)
-    done = subprocess.run([node, "run.mjs"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [node, "run.mjs"], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
 @pytest.mark.parametrize("style", ["words", "keras", "white-space", "subword", "char"])
-def test_the_same_ids_for_nasty_texts(node: str, tmp_path: Path, style: Style, lowercase: bool) -> None:
+def test_the_same_ids_for_nasty_texts(
+    node: str, tmp_path: Path, style: Style, lowercase: bool
+) -> None:
     texts = nasty_texts()
     assert len(texts) == 1000
-    # Words that occur only in the first texts are unknown. Equal ids are equal words. Of an open vocabulary
-    # with few tokens some characters are spelled in bytes.
+    # Words that occur only in the first texts are unknown. Equal ids are equal words. Of an open
+    # vocabulary with few tokens some characters are spelled in bytes.
     vocabulary = 800 if style in OPEN else 100_000
     tokenizer = Tokenizer.train(texts[100:], style, lowercase=lowercase, vocabulary=vocabulary)
     assert token_rules(tokenizer)["lowercase"] == lowercase
@@ -86,7 +94,8 @@ def test_the_same_ids_for_nasty_texts(node: str, tmp_path: Path, style: Style, l
 def test_both_agree_on_every_letter_of_unicode(node: str, tmp_path: Path) -> None:
     # Each character between two letters: one word if it is a letter, three words if not.
     texts = [
-        "".join(f"x{chr(code)}x " for code in range(start, start + 4096)) for start in range(0, 0x20000, 4096)
+        "".join(f"x{chr(code)}x " for code in range(start, start + 4096))
+        for start in range(0, 0x20000, 4096)
     ]
     tokenizer = Tokenizer.train(texts, "words", lowercase=True, vocabulary=2_000_000)
     assert in_javascript(node, tmp_path, tokenizer, texts)["ids"] == tokenizer.encode_batch(texts)
@@ -102,7 +111,13 @@ process.stdout.write(JSON.stringify(given.map(({ ids, text }) => Array.from(tfid
 
 
 def test_the_same_scores_for_nasty_texts(node: str, tmp_path: Path) -> None:
-    texts = [*nasty_texts(), "  ", "ΑΣ ΣΑΣ\x85ΣΑ\u2003x\ufeffy", "👩‍👩‍👧‍👦👍🏽 👍🏽", "good film " * 50]
+    texts = [
+        *nasty_texts(),
+        "  ",
+        "ΑΣ ΣΑΣ\x85ΣΑ\u2003x\ufeffy",
+        "👩‍👩‍👧‍👦👍🏽 👍🏽",
+        "good film " * 50,
+    ]
     # Words and characters that occur only in the first texts are unknown.
     tokenizer = Tokenizer.train(texts[100:], "words", lowercase=True, vocabulary=100_000)
     models = random_tfidf_models(tokenizer, texts[100:], 3)

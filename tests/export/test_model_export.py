@@ -44,7 +44,10 @@ def test_a_copy_is_compared_on_200_texts(copies: Copies, name: str) -> None:
     assert description["labels"] == MODELS[name][1]
     for file, entry in description["files"].items():
         content = (result.path / file).read_bytes()
-        assert (len(content), hashlib.sha256(content).hexdigest()) == (entry["size"], entry["sha256"])
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (
+            entry["size"],
+            entry["sha256"],
+        )
     assert result.size == sum(entry["size"] for entry in description["files"].values())
 
 
@@ -65,16 +68,21 @@ def test_the_loss_of_8_bits_is_measured(
         hits = [TWO[i] == label for i, label in zip(predicted, DATA.labels, strict=True)]
     else:
         # What the model often writes itself, so that it is right five times.
-        words, runtime = ["the", "mind", "the", "the", "the", "the"], WordsRuntime(models[name])
+        words = ["the", "mind", "the", "the", "the", "the"]
+        runtime = WordsRuntime(models[name])
         data = [" ".join(words)]
-        hits = [runtime.next(" ".join(words[:n]), k=1)[0].word == word for n, word in enumerate(words)]
+        hits = [
+            runtime.next(" ".join(words[:n]), k=1)[0].word == word for n, word in enumerate(words)
+        ]
         assert sum(hits) == 5
     result = export_model(models[name], tmp_path / "out", int8=True, data=data, max_loss=1)
     assert result.difference is None
     assert result.loss is not None
     assert (result.loss.count, result.loss.before) == (len(hits), np.mean(hits))
     assert json.loads((tmp_path / "out" / "model.json").read_text())["precision"] == "int8"
-    assert (tmp_path / "out" / "model.onnx").read_bytes() != (copies[name].path / "model.onnx").read_bytes()
+    assert (tmp_path / "out" / "model.onnx").read_bytes() != (
+        copies[name].path / "model.onnx"
+    ).read_bytes()
 
 
 def test_too_large_a_loss_is_refused_and_nothing_is_written(
@@ -110,9 +118,14 @@ def test_too_large_a_loss_is_refused_and_nothing_is_written(
     ],
 )
 def test_what_cannot_be_exported_is_refused_before_anything_is_written(
-    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    name: str, options: dict[str, Any], error: type[Exception], message: str,
-) -> None:  # fmt: skip
+    models: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    options: dict[str, Any],
+    error: type[Exception],
+    message: str,
+) -> None:
     if error is MissingExtraError:
         monkeypatch.setattr(machine, "find_spec", lambda _: None)
     with pytest.raises(error, match=message):
@@ -126,15 +139,21 @@ def test_onnx_needs_no_tensorflow(models: dict[str, Path], tmp_path: Path) -> No
         "export_model(*sys.argv[1:]); assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     arguments = [str(models["labels"]), str(tmp_path / "out")]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
 SENTENCE = "the mind adapts and converts"
 
 
-@pytest.mark.parametrize("name", ["words-counted", "words-article", "labels-tfidf", "labels-cnn-lstm"])
-def test_weights_of_8_bits_are_read_back(models: dict[str, Path], name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["words-counted", "words-article", "labels-tfidf", "labels-cnn-lstm"]
+)
+def test_weights_of_8_bits_are_read_back(
+    models: dict[str, Path], name: str, tmp_path: Path
+) -> None:
     source = Source(models[name])
     for file, content in files_of(source, "onnx", int8=True).items():
         (tmp_path / file).write_bytes(content)
@@ -164,7 +183,9 @@ def test_a_difference_above_the_tolerance_is_refused(
             check.check_same(source, answer, texts)
 
 
-def test_an_older_export_is_replaced_and_nothing_else(models: dict[str, Path], tmp_path: Path) -> None:
+def test_an_older_export_is_replaced_and_nothing_else(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
     out = exported(models, "words", "onnx", tmp_path)
     exported(models, "labels", "onnx", tmp_path)
     assert json.loads((out / "model.json").read_text())["job"] == "labels"
@@ -223,7 +244,9 @@ def test_the_graph_answers_as_the_whole_classifier(
         np.testing.assert_allclose(alone, row, atol=1e-6)
 
 
-def test_the_scores_of_the_tfidf_models_can_be_left_out(models: dict[str, Path], copies: Copies) -> None:
+def test_the_scores_of_the_tfidf_models_can_be_left_out(
+    models: dict[str, Path], copies: Copies
+) -> None:
     without = LabelsRuntime(dataclasses.replace(read_model(models["labels-tfidf"]), tfidf=()))
     session = onnxruntime.InferenceSession(str(copies["labels-tfidf"].path / "model.onnx"))
     assert [each.name for each in session.get_inputs()] == ["ids"]

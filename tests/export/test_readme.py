@@ -73,19 +73,25 @@ def test_the_program_of_the_readme_in_python(
 
 
 def unpack_for_node(ort_web: Path, folder: Path) -> None:
-    """Put the build for browsers where Node.js looks for the package; its own build needs another package.
+    """Put the build for browsers where Node.js looks for the package; its own build needs another
+    package.
 
     The build for browsers loads Node.js's own modules by `require`, which ES modules do not have.
     """
     folder.mkdir(parents=True)
     with tarfile.open(ort_web) as archive:
-        for name in ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"):
+        for name in (
+            "ort.wasm.min.mjs",
+            "ort-wasm-simd-threaded.mjs",
+            "ort-wasm-simd-threaded.wasm",
+        ):
             file = archive.extractfile(f"package/dist/{name}")
             assert file
             (folder / name).write_bytes(file.read())
     (folder / "package.json").write_text('{"type": "module", "exports": "./ort.wasm.min.mjs"}')
     (folder.parent / "require.mjs").write_text(
-        'import { createRequire } from "node:module"; globalThis.require = createRequire(import.meta.url);'
+        'import { createRequire } from "node:module"; globalThis.require = '
+        "createRequire(import.meta.url);"
     )
 
 
@@ -98,19 +104,30 @@ def test_the_program_of_the_readme_in_javascript(
     unpack_for_node(ort_web, out / "node_modules" / "onnxruntime-web")
     done = subprocess.run(
         [node, "--import", "./node_modules/require.mjs", "example.mjs"],
-        cwd=out, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=out,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     check_answer(models, "labels-tfidf", done.stdout.splitlines()[-1])
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-TEXTS = ["the mind adapts", "what stands in the way", "", 'said "action", and\nmore action', "xyzzy"] * 200
+TEXTS = [
+    "the mind adapts",
+    "what stands in the way",
+    "",
+    'said "action", and\nmore action',
+    "xyzzy",
+] * 200
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """A function that runs a program with arguments and standard input, and returns what it prints."""
+    """A function that runs a program with arguments and standard input, and returns what it
+    prints.
+    """
 
     def run(program: str, *arguments: str | Path, given: str = "") -> str:
         monkeypatch.setattr(sys, "argv", [program, *map(str, arguments)])
@@ -149,7 +166,9 @@ def test_pandas_column(models: dict[str, Path], run: Callable[..., str], tmp_pat
     source = tmp_path / "reviews.csv"
     with source.open("w", newline="") as file:
         csv.writer(file).writerows([("id", "text"), *enumerate(TEXTS[:20])])
-    rows = list(csv.DictReader(io.StringIO(run("pandas_column.py", models["labels"], source), newline="")))
+    rows = list(
+        csv.DictReader(io.StringIO(run("pandas_column.py", models["labels"], source), newline=""))
+    )
     verdicts = LabelsRuntime(models["labels"]).classify(TEXTS[:20])
     for row, text, verdict in zip(rows, TEXTS, verdicts, strict=False):
         assert row["text"] == text
@@ -160,7 +179,9 @@ def test_pandas_column(models: dict[str, Path], run: Callable[..., str], tmp_pat
 
 def test_search(run: Callable[..., str], tmp_path: Path) -> None:
     source = tmp_path / "reviews.csv"
-    rows = [(f"a {'fine' if good else 'poor'} thing {n}", good) for n in range(12) for good in (0, 1)]
+    rows = [
+        (f"a {'fine' if good else 'poor'} thing {n}", good) for n in range(12) for good in (0, 1)
+    ]
     with source.open("w", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *rows])
     said = run("search.py", source, "1")
@@ -177,7 +198,10 @@ def test_fastapi_dependency(models: dict[str, Path], monkeypatch: pytest.MonkeyP
         answer = client.post("/tickets", json={"subject": "the mind", "body": "adapts"})
         assert client.post("/tickets", json={"subject": "no body"}).status_code == 422
     (verdict,) = LabelsRuntime(models["labels"]).classify(["the mind adapts"])
-    assert answer.json() == {"team": verdict.label, "probability": pytest.approx(verdict.probability)}
+    assert answer.json() == {
+        "team": verdict.label,
+        "probability": pytest.approx(verdict.probability),
+    }
 
 
 def test_browser(models: dict[str, Path], ort_web: Path, browser: Any, tmp_path: Path) -> None:

@@ -52,7 +52,9 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "vectors": {"name": "vectors.txt", "words": 3, "known_words": 2, "more_words": 1},
     }
     linear = random_linear_model(12, 1)
-    write_random(path, LabelsSettings(**SMALL), ["bad", "good"], text=TEXT, linear=linear, metrics=metrics)
+    write_random(
+        path, LabelsSettings(**SMALL), ["bad", "good"], text=TEXT, linear=linear, metrics=metrics
+    )
     (path / "run").mkdir()
     (path / "run" / "report.html").write_text(SECRET)
     return path
@@ -67,6 +69,10 @@ def words_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pushed(hub: Hub, labels_model: Path) -> Repository:
-    """The classifier at ada/reviews with files of other programs, as if pushed; test_push.py pushes."""
+    """The classifier at ada/reviews with files of other programs, as if pushed; test_push.py
+    pushes.
+    """
     files = {each.name: each.read_bytes() for each in labels_model.iterdir() if each.is_file()}
-    return hub.add("ada/reviews", {**files, "pytorch_model.bin": b"a pickle", "modeling.py": b"import os"})
+    return hub.add(
+        "ada/reviews", {**files, "pytorch_model.bin": b"a pickle", "modeling.py": b"import os"}
+    )

@@ -1,4 +1,6 @@
-"""A stand-in of the Hub's HTTP API on this machine: what huggingface_hub asks for when foretell uses it."""
+"""A stand-in of the Hub's HTTP API on this machine: what huggingface_hub asks for when foretell
+uses it.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ class Hub:
         return repository
 
     def downloads(self) -> list[str]:
-        return [line.rsplit("/", 1)[1] for line in self.requests if re.match("GET .*/resolve/", line)]
+        return [
+            line.rsplit("/", 1)[1] for line in self.requests if re.match("GET .*/resolve/", line)
+        ]
 
 
 @contextmanager
@@ -88,7 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        body, asked = self._body(), f"{self.command} {unquote(urlsplit(self.path).path)}"
+        body = self._body()
+        asked = f"{self.command} {unquote(urlsplit(self.path).path)}"
         self.hub.requests.append(asked)
         if self.hub.failure is not None:
             status, message = self.hub.failure
@@ -125,8 +130,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _may_write(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {TOKEN}"
 
-    def _found(self, kind: str, name: str, revision: str) -> tuple[Repository, str, dict[str, bytes]] | None:
-        """Return a repository, the commit of a revision and its files; answer itself where there is none."""
+    def _found(
+        self, kind: str, name: str, revision: str
+    ) -> tuple[Repository, str, dict[str, bytes]] | None:
+        """Return a repository, the commit of a revision and its files; answer itself where there is
+        none.
+        """
         repository = self.hub.repositories.get(f"datasets/{name}" if kind == "dataset" else name)
         if repository is None or (repository.private and not self._may_write):
             status = 404 if self._may_write else 401
@@ -161,12 +170,16 @@ class _Handler(BaseHTTPRequestHandler):
         if (found := self._found(kind, name, revision)) is not None:
             repository, sha, files = found
             siblings = [{"rfilename": path} for path in files]
-            self._send(200, {"id": name, "sha": sha, "private": repository.private, "siblings": siblings})
+            self._send(
+                200, {"id": name, "sha": sha, "private": repository.private, "siblings": siblings}
+            )
 
     def tree(self, _: bytes, kind: str, name: str, revision: str) -> None:
         if (found := self._found(kind, name, revision)) is not None:
             files = found[2].items()
-            self._send(200, [{"type": "file", "path": p, "size": len(c), "oid": _oid(c)} for p, c in files])
+            self._send(
+                200, [{"type": "file", "path": p, "size": len(c), "oid": _oid(c)} for p, c in files]
+            )
 
     def resolve(self, _: bytes, datasets: str | None, name: str, revision: str, path: str) -> None:
         found = self._found("dataset" if datasets else "model", name, revision)
@@ -178,7 +191,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def preupload(self, body: bytes, _: str, __: str) -> None:
         modes = {"uploadMode": "regular", "shouldIgnore": False}
-        self._send(200, {"files": [{"path": each["path"], **modes} for each in json.loads(body)["files"]]})
+        self._send(
+            200, {"files": [{"path": each["path"], **modes} for each in json.loads(body)["files"]]}
+        )
 
     def commit(self, body: bytes, name: str, revision: str) -> None:
         if (found := self._found("model", name, revision)) is None:

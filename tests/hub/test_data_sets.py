@@ -17,7 +17,8 @@ from foretell.errors import DataError, ForetellError, UsageError
 from foretell.hub.client import CONVERTED
 from tests.hub.stand_in import Hub, Repository
 
-NAME, FILES = "hf://ada/reviews", "hf://datasets/ada/reviews"
+NAME = "hf://ada/reviews"
+FILES = "hf://datasets/ada/reviews"
 NAMES = ["neg", "pos"]
 
 
@@ -65,7 +66,8 @@ def test_a_split_is_read_with_the_names_of_its_classes(reviews: Repository, hub:
 
 
 def test_one_file_and_a_revision_are_pinned(reviews: Repository) -> None:
-    commit, first = reviews.refs[CONVERTED], reviews.refs["main"]
+    commit = reviews.refs[CONVERTED]
+    first = reviews.refs["main"]
     reviews.commit({"default/train/0000.parquet": parquet(["new"], [0])}, CONVERTED)
     assert pairs(NAME) == [("new", "neg")]
     assert pairs(f"{NAME}@{commit}")[0] == ("good", "pos")
@@ -78,16 +80,25 @@ def test_one_file_and_a_revision_are_pinned(reviews: Repository) -> None:
 
 
 def test_which_split_is_meant(hub: Hub) -> None:
-    two = {"de/train/0000.parquet": parquet(["gut"], [1]), "en/train/0000.parquet": parquet(["good"], [1])}
+    two = {
+        "de/train/0000.parquet": parquet(["gut"], [1]),
+        "en/train/0000.parquet": parquet(["good"], [1]),
+    }
     repository = hub.add("datasets/ada/reviews", {})
     repository.commit(two, CONVERTED)
     assert pairs(f"{NAME}#de/train") == [("gut", "pos")]
-    with pytest.raises(DataError, match="found de/train, en/train; name one: hf://ada/reviews#de/train"):
+    with pytest.raises(
+        DataError, match="found de/train, en/train; name one: hf://ada/reviews#de/train"
+    ):
         pairs(NAME)
-    repository.commit({**two, "default/partial-all/0000.parquet": parquet(["both"], [0])}, CONVERTED)
+    repository.commit(
+        {**two, "default/partial-all/0000.parquet": parquet(["both"], [0])}, CONVERTED
+    )
     # A reader that needs no certain part takes the only one.
     assert pairs(NAME) == [("both", "neg")]
-    with pytest.raises(DataError, match="expected the split 'default/test' in Parquet, found de/train"):
+    with pytest.raises(
+        DataError, match="expected the split 'default/test' in Parquet, found de/train"
+    ):
         pairs(NAME, part="test")
 
 
@@ -95,13 +106,23 @@ def test_which_split_is_meant(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("source", "kind", "message"),
     [
-        (f"{NAME}#de/train", DataError, "expected the split 'de/train' in Parquet, found default/test, def"),
-        (f"{NAME}@main", DataError, "found none; name one file of a data set: hf://datasets/OWNER/NAME/FILE"),
+        (
+            f"{NAME}#de/train",
+            DataError,
+            "expected the split 'de/train' in Parquet, found default/test, def",
+        ),
+        (
+            f"{NAME}@main",
+            DataError,
+            "found none; name one file of a data set: hf://datasets/OWNER/NAME/FILE",
+        ),
         (f"{FILES}/new.csv", DataError, "expected a file new.csv, found README.md, data/old"),
         ("hf://datasets/ada/../etc/passwd", UsageError, "expected an address like"),
     ],
 )
-def test_what_is_not_there_is_one_line(source: str, kind: type[ForetellError], message: str) -> None:
+def test_what_is_not_there_is_one_line(
+    source: str, kind: type[ForetellError], message: str
+) -> None:
     with pytest.raises(kind, match=message):
         pairs(source)
     with pytest.raises(DataError, match=r"hf://ada/reviews@\w+#default/train: .* named 'nothing'"):

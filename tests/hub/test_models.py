@@ -10,7 +10,13 @@ from huggingface_hub import constants
 
 import foretell
 from foretell.cli.entry import main
-from foretell.errors import ChangedFileError, HubError, MissingExtraError, NotAModelError, UsageError
+from foretell.errors import (
+    ChangedFileError,
+    HubError,
+    MissingExtraError,
+    NotAModelError,
+    UsageError,
+)
 from foretell.hub.client import Address, address_of, parse
 from foretell.hub.models import local_encoder, local_path
 from foretell.runtime.encoder import SentenceEncoder
@@ -18,7 +24,8 @@ from tests.encoders import tiny_encoder
 from tests.hub.stand_in import Hub, Repository
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-REVIEWS, NOTES = "hf://ada/reviews", "hf://ada/notes"
+REVIEWS = "hf://ada/reviews"
+NOTES = "hf://ada/notes"
 
 
 def test_an_address_and_back() -> None:
@@ -31,7 +38,13 @@ def test_an_address_and_back() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("hf://", "hf://ada", "hf://ada/reviews/config.json", "hf://ada/reviews@", "hf://../reviews"),
+        *(
+            "hf://",
+            "hf://ada",
+            "hf://ada/reviews/config.json",
+            "hf://ada/reviews@",
+            "hf://../reviews",
+        ),
         *("hf://ada/a--b", "hf://ada/re views", "hf://ada/reviews\n", "reviews-model"),
         *("hf://ada/reviews@../../../etc/cron.d/x", "hf://ada/reviews@/etc/passwd"),
     ],
@@ -45,7 +58,13 @@ def test_a_directory_stays_what_it_is(labels_model: Path) -> None:
     assert local_path(labels_model) == labels_model == local_encoder(labels_model)
     folder = Path("/c/hub/models--ada--reviews/snapshots")
     assert address_of(folder / COMMIT) == Address("ada/reviews", COMMIT)
-    for other in (folder / "main", Path("reviews-model"), Path("/"), None, Path(f"/a/snapshots/{COMMIT}")):
+    for other in (
+        folder / "main",
+        Path("reviews-model"),
+        Path("/"),
+        None,
+        Path(f"/a/snapshots/{COMMIT}"),
+    ):
         assert address_of(other) is None
 
 
@@ -73,13 +92,20 @@ def test_a_branch_becomes_a_commit(hub: Hub, pushed: Repository) -> None:
     [
         ("offline", "unset HF_HUB_OFFLINE"),
         # Port 9 (discard) is closed.
-        ("unreachable", r"expected an answer of the Hub \(http://127.0.0.1:9\), found ConnectError"),
+        (
+            "unreachable",
+            r"expected an answer of the Hub \(http://127.0.0.1:9\), found ConnectError",
+        ),
         ("failing", "HTTP status 503: maintenance"),
     ],
 )
 @pytest.mark.usefixtures("pushed")
 def test_what_is_in_the_cache_opens_without_an_answer(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], how: str, message: str
+    hub: Hub,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    how: str,
+    message: str,
 ) -> None:
     first = local_path(REVIEWS)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", how == "offline")
@@ -92,15 +118,21 @@ def test_what_is_in_the_cache_opens_without_an_answer(
         local_path("hf://ada/another")
 
 
-def test_what_is_not_there_is_one_line(hub: Hub, pushed: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(HubError, match=r"^hf://ada/none: expected a repository, found none, or a private"):
+def test_what_is_not_there_is_one_line(
+    hub: Hub, pushed: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        HubError, match=r"^hf://ada/none: expected a repository, found none, or a private"
+    ):
         foretell.load("hf://ada/none")
     with pytest.raises(HubError, match="expected a branch, tag or commit of it, found none"):
         foretell.load(f"{REVIEWS}@v9")
     hub.add("ada/bert", {"config.json": b"{}", "model.safetensors": b"1", "tokenizer.json": b"{}"})
     with pytest.raises(NotAModelError, match="expected a foretell model, found a repository that"):
         foretell.load("hf://ada/bert")
-    with pytest.raises(HubError, match=r"expected an encoder with onnx/model\.onnx and tokenizer\.json"):
+    with pytest.raises(
+        HubError, match=r"expected an encoder with onnx/model\.onnx and tokenizer\.json"
+    ):
         local_encoder("hf://ada/bert")
     assert not hub.downloads()
     pushed.private = True
@@ -135,7 +167,8 @@ def test_a_teacher_from_the_hub_is_pinned(hub: Hub, tmp_path: Path) -> None:
     repository = hub.add("ada/tiny-encoder", {**files, "LICENSE": b"MIT", "model.bin": b"1"})
     folder = local_encoder("hf://ada/tiny-encoder")
     commit = repository.refs["main"]
-    opened, here = SentenceEncoder.open(folder), SentenceEncoder.open(tmp_path / "made")
+    opened = SentenceEncoder.open(folder)
+    here = SentenceEncoder.open(tmp_path / "made")
     assert opened.name == f"hf://ada/tiny-encoder@{commit}"
     assert (opened.sha256, opened.window) == (here.sha256, here.window)
     assert opened.files().licence == b"MIT"
@@ -143,12 +176,18 @@ def test_a_teacher_from_the_hub_is_pinned(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_every_command_takes_an_address(
-    hub: Hub, pushed: Repository, words_model: Path, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    hub: Hub,
+    pushed: Repository,
+    words_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     hub.add("ada/notes", {each.name: each.read_bytes() for each in words_model.iterdir()})
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "reviews.csv").write_text("text,label\ngood food,good\nbad food,bad\na long wait,bad\n")
+    (tmp_path / "reviews.csv").write_text(
+        "text,label\ngood food,good\nbad food,bad\na long wait,bad\n"
+    )
     (tmp_path / "notes.txt").write_text("good food and kind people\n")
     for command in (
         *(f"explain {REVIEWS} good", f"evaluate {REVIEWS} reviews.csv", f"info {REVIEWS} --json"),

@@ -23,7 +23,8 @@ def test_a_pushed_model_gives_the_same_answers(hub: Hub, labels_model: Path) -> 
     assert repository.private
     assert address == f"hf://ada/reviews@{repository.refs['main']}"
     texts = ["good food", "a long wait", "sorry"]
-    there, here = foretell.load(address), foretell.load(labels_model)
+    there = foretell.load(address)
+    here = foretell.load(labels_model)
     assert there.predict_proba(texts).tolist() == here.predict_proba(texts).tolist()
     # The card is not verified, so that it can be edited on the Hub.
     repository.commit({**repository.files, "README.md": b"# Better words\n"})
@@ -53,7 +54,9 @@ def test_the_card_is_the_models_own(hub: Hub, labels_model: Path) -> None:
         assert part in body
 
 
-def test_a_damaged_model_is_refused_before_any_request(hub: Hub, labels_model: Path, tmp_path: Path) -> None:
+def test_a_damaged_model_is_refused_before_any_request(
+    hub: Hub, labels_model: Path, tmp_path: Path
+) -> None:
     foretell.load(labels_model).save(tmp_path / "model")
     with (tmp_path / "model" / "model.safetensors").open("r+b") as file:
         file.seek(-1, 2)
@@ -98,7 +101,9 @@ def test_it_has_to_be_agreed_to(words_model: Path) -> None:
 def test_a_token_is_needed_and_never_shown(
     hub: Hub, words_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(HubError, match="expected a token, found none, or one that lacks permission"):
+    with pytest.raises(
+        HubError, match="expected a token, found none, or one that lacks permission"
+    ):
         push(words_model, "someone/notes", yes=True)
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(HubError, match="hf auth login"):
@@ -115,9 +120,13 @@ def test_a_token_is_needed_and_never_shown(
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), ("", 1), (None, 2)])
 def test_the_command_asks_at_a_terminal_and_needs_yes_without_one(
-    hub: Hub, words_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    answer: str | None, code: int,
-) -> None:  # fmt: skip
+    hub: Hub,
+    words_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str | None,
+    code: int,
+) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return answer is not None
@@ -128,7 +137,8 @@ def test_the_command_asks_at_a_terminal_and_needs_yes_without_one(
     expected = "add --yes to agree" if answer is None else "Push to ada/notes, private? [y/N]"
     assert expected in capsys.readouterr().err
     assert main(("push", str(words_model), "ada/open", "--yes", "--public", "--json")) == 0
-    captured, repository = capsys.readouterr(), hub.repositories["ada/open"]
+    captured = capsys.readouterr()
+    repository = hub.repositories["ada/open"]
     assert json.loads(captured.out) == {"address": f"hf://ada/open@{repository.refs['main']}"}
     assert not repository.private
     # The warning alone: no progress where there is no terminal.

@@ -1,4 +1,6 @@
-"""Confidence intervals: against a slow bootstrap, against the binomial, and the cases without a width."""
+"""Confidence intervals: against a slow bootstrap, against the binomial, and the cases without a
+width.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def test_the_intervals_are_those_of_the_metrics_of_each_resample() -> None:
     reports = [label_metrics(true[rows], predicted[rows], NAMES) for rows in drawn]
     found = label_intervals(true, predicted, NAMES)
     for key in ("accuracy", "macro_f1"):
-        assert found[key] == pytest.approx(np.quantile([each[key] for each in reports], [0.025, 0.975]))
+        assert found[key] == pytest.approx(
+            np.quantile([each[key] for each in reports], [0.025, 0.975])
+        )
     recall = [each["labels"]["b"]["recall"] for each in reports]
     assert found["labels"]["b"]["recall"] == pytest.approx(np.quantile(recall, [0.025, 0.975]))
 
@@ -48,7 +52,11 @@ def test_mcnemar_is_the_exact_binomial_test(only_a: int, only_b: int) -> None:
     n = only_a + only_b
     expected = stats.binomtest(only_a, n).pvalue if n else 1.0
     found = mcnemar(a, b)
-    assert found == {"only_a_right": only_a, "only_b_right": only_b, "p_value": pytest.approx(expected)}
+    assert found == {
+        "only_a_right": only_a,
+        "only_b_right": only_b,
+        "p_value": pytest.approx(expected),
+    }
 
 
 def test_a_difference_that_is_in_every_text_has_an_interval_above_0() -> None:
@@ -64,7 +72,12 @@ def test_a_difference_that_is_in_every_text_has_an_interval_above_0() -> None:
 @pytest.mark.parametrize(
     # The published values of Clopper and Pearson's interval, as R's binom.test gives them.
     ("hits", "texts", "low", "high"),
-    [(0, 10, 0.0, 0.3085), (10, 10, 0.6915, 1.0), (7, 20, 0.1539, 0.5922), (81, 263, 0.2527, 0.3676)],
+    [
+        (0, 10, 0.0, 0.3085),
+        (10, 10, 0.6915, 1.0),
+        (7, 20, 0.1539, 0.5922),
+        (81, 263, 0.2527, 0.3676),
+    ],
 )
 def test_the_exact_interval(hits: int, texts: int, low: float, high: float) -> None:
     found = share_of(hits, texts)

@@ -49,10 +49,13 @@ def test_dear_false_positives_raise_the_threshold() -> None:
 
 
 @pytest.mark.parametrize(
-    "costs", [{"fp": 0, "fn": 1}, {"fp": 1}, {}, {"fp": 1, "fn": float("nan")}, {"fp": "5", "fn": 1}]
+    "costs",
+    [{"fp": 0, "fn": 1}, {"fp": 1}, {}, {"fp": 1, "fn": float("nan")}, {"fp": "5", "fn": 1}],
 )
 def test_costs_that_mean_nothing(costs: dict[str, float]) -> None:
-    with pytest.raises(SettingsError, match=r"expected the costs fp and fn, numbers above 0, found \w+"):
+    with pytest.raises(
+        SettingsError, match=r"expected the costs fp and fn, numbers above 0, found \w+"
+    ):
         costs_of(costs)
     with pytest.raises(SettingsError, match="such as"):
         costs_of("fp=1,fn=5")
@@ -90,7 +93,10 @@ FOLDS = "out-of-fold predictions of 5 folds (a.csv)"
             "Accuracy 100.00 % on training text (the last 1,000 iterations).",
         ),
         ({"accuracy": 0.5, "micro_f1": 0.6}, "Subset accuracy 50.00 % on validation texts."),
-        ({"not_measured": "too few different texts (4)"}, "No accuracy: too few different texts (4)."),
+        (
+            {"not_measured": "too few different texts (4)"},
+            "No accuracy: too few different texts (4).",
+        ),
         ({"seconds": 1.0}, "No metrics, trained in 1 s."),
     ],
 )
@@ -102,9 +108,13 @@ def test_rows_and_tiles_begin_with_the_most_important() -> None:
     metrics = {"loss": 0.01, "seconds": 61.0, "accuracy": 0.5, "own": 3, "table": {}, "is": True}
     metrics["caution"] = "x"
     assert rows_of(metrics) == [
-        ("Accuracy", "50.00 %"), ("Training loss (nats)", "0.0100"), ("Time", "1 min 01 s"), ("Own", "3")
-    ]  # fmt: skip
+        ("Accuracy", "50.00 %"),
+        ("Training loss (nats)", "0.0100"),
+        ("Time", "1 min 01 s"),
+        ("Own", "3"),
+    ]
     assert tiles_of(metrics) == [("Accuracy", "50.00 %"), ("Time", "1 min 01 s")]
     assert rows_of({"accuracy": float("nan"), "steps": 10**400}) == [
-        ("Accuracy", "not a number"), ("Steps", "too large to show")
-    ]  # fmt: skip
+        ("Accuracy", "not a number"),
+        ("Steps", "too large to show"),
+    ]

@@ -63,7 +63,9 @@ def test_the_threshold_with_the_best_f1() -> None:
     # Fewer than ten positives, none among them: 0.5.
     assert found[2:] == (0.5, 0.5)
     for place in (0, 1):
-        best = max(metrics.f1_score(TRUE[:, place], ROWS[:, place] >= t) for t in np.unique(ROWS[:, place]))
+        best = max(
+            metrics.f1_score(TRUE[:, place], ROWS[:, place] >= t) for t in np.unique(ROWS[:, place])
+        )
         got = metrics.f1_score(TRUE[:, place], ROWS[:, place] >= found[place])
         assert got == pytest.approx(best)
         assert found[place] not in ROWS[:, place]

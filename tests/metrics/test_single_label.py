@@ -27,14 +27,17 @@ NAMES = ["anger", "joy", "none"]
 def test_metrics_agree_with_scikit_learn(n: int, n_labels: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     true, predicted = rng.integers(0, n_labels, (2, n))
-    places, names = list(range(n_labels)), NAMES[:n_labels]
+    places = list(range(n_labels))
+    names = NAMES[:n_labels]
     found = label_metrics(true, predicted, names)
     assert found["accuracy"] == pytest.approx(reference.accuracy_score(true, predicted))
     macro = reference.f1_score(true, predicted, average="macro", zero_division=0)
     assert found["macro_f1"] == pytest.approx(macro)
     confusion = reference.confusion_matrix(true, predicted, labels=places)
     assert found["confusion"] == {"names": names, "counts": confusion.tolist()}
-    each = reference.precision_recall_fscore_support(true, predicted, labels=places, zero_division=0)
+    each = reference.precision_recall_fscore_support(
+        true, predicted, labels=places, zero_division=0
+    )
     for name, *expected in zip(names, *each, strict=True):
         assert list(found["labels"][name].values()) == pytest.approx(expected)
     assert json.loads(json.dumps(found)) == found
@@ -66,7 +69,9 @@ def arrays(answers: list[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:
 
 @settings(deadline=None, max_examples=60)
 @given(ANSWERS)
-def test_the_bins_hold_every_text_and_make_the_calibration_error(answers: list[tuple[float, bool]]) -> None:
+def test_the_bins_hold_every_text_and_make_the_calibration_error(
+    answers: list[tuple[float, bool]],
+) -> None:
     confidence, correct = arrays(answers)
     found = reliability_bins(confidence, correct)
     assert sum(each["texts"] for each in found) == len(answers)

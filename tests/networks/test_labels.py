@@ -43,7 +43,8 @@ def test_article_layers_are_the_articles():
 @pytest.mark.parametrize("preset", ["article", "cnn-lstm", "base"])
 def test_the_seed_decides_the_weights_and_nothing_else_changes(preset):
     random.seed(5)
-    before, numpy_before = random.getstate(), np.random.get_state()[1].copy()
+    before = random.getstate()
+    numpy_before = np.random.get_state()[1].copy()
     first, second = (weights_of(labels_network(small(preset, seed=3), 30, 2)) for _ in range(2))
     assert random.getstate() == before
     np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)

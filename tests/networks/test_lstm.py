@@ -1,4 +1,6 @@
-"""The LSTM layer and its kernel beside Keras and the equations; products of matrices in bfloat16."""
+"""The LSTM layer and its kernel beside Keras and the equations; products of matrices in
+bfloat16.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ pytestmark = pytest.mark.skipif(not lstm_layer.kernel_is_usable(), reason="there
 
 
 def outcome(kind, shape, *, units=17, training=True, states=False, traced=False, **options):
-    """Return outputs and gradients of a layer with given weights on given input, all from one seed."""
+    """Return outputs and gradients of a layer with given weights on given input, all from one
+    seed.
+    """
     rng = np.random.default_rng(0)
     keras.utils.set_random_seed(3)
     layer = kind(units, seed=5, **options)
@@ -32,7 +36,9 @@ def outcome(kind, shape, *, units=17, training=True, states=False, traced=False,
     for weight in layer.weights:
         weight.assign(rng.normal(size=weight.shape) * 0.3)
     given = (
-        [tf.constant(rng.normal(size=(shape[0], units)), tf.float32) for _ in range(2)] if states else None
+        [tf.constant(rng.normal(size=(shape[0], units)), tf.float32) for _ in range(2)]
+        if states
+        else None
     )
 
     def run(x):
@@ -72,9 +78,14 @@ def test_values_and_gradients_are_keras_own(options):
 
 @settings(max_examples=6, deadline=None)
 @given(
-    st.integers(1, 9), st.integers(1, 12), st.integers(1, 20), st.integers(1, 20), st.integers(300, 20_000),
-    st.sampled_from([1, 2, 8]), st.booleans(),
-)  # fmt: skip
+    st.integers(1, 9),
+    st.integers(1, 12),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.integers(300, 20_000),
+    st.sampled_from([1, 2, 8]),
+    st.booleans(),
+)
 def test_any_size(batch, steps, inputs, units, most, threads, with_masks):
     """Whatever the blocks that the products are cut into, and the number of threads."""
     masks = {"dropout": 0.2, "recurrent_dropout": 0.2} if with_masks else {}
@@ -91,8 +102,10 @@ def test_two_passes_may_be_open_at_once():
     x = tf.random.stateless_normal((3, 5, 2), [1, 2])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
-        first, second = layer(x, training=True), layer(2.0 * x, training=True)
-    of_second, of_first = tape.gradient(second, x), tape.gradient(first, x)
+        first = layer(x, training=True)
+        second = layer(2.0 * x, training=True)
+    of_second = tape.gradient(second, x)
+    of_first = tape.gradient(first, x)
     with tf.GradientTape() as alone:
         alone.watch(x)
         again = layer(x, training=True)
@@ -102,7 +115,8 @@ def test_two_passes_may_be_open_at_once():
 
 @pytest.mark.parametrize("options", [{}, {"recurrent_dropout": 0.4, "dropout": 0.1}], ids=str)
 def test_mixed_precision_rounds_and_no_more(options):
-    shape, options = (8, 30, 12), {"return_sequences": True, "states": True, **options}
+    shape = (8, 30, 12)
+    options = {"return_sequences": True, "states": True, **options}
     exact = outcome(FastLSTM, shape, **options)
     rounded = outcome(FastLSTM, shape, precision="mixed_bfloat16", **options)
     # The same step gives the same bits.
@@ -128,7 +142,9 @@ def test_without_the_kernel_keras_computes(how, monkeypatch):
 
 
 # Of 50 units there are no tiles: the products stay in float32.
-@pytest.mark.parametrize(("units", "groups", "way"), [(64, 4, "amx"), (64, 4, "avx512"), (50, 1, "avx512")])
+@pytest.mark.parametrize(
+    ("units", "groups", "way"), [(64, 4, "amx"), (64, 4, "avx512"), (50, 1, "avx512")]
+)
 def test_the_recurrence_in_bfloat16_is_near_that_in_float32(units, groups, way):
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(21, 9, 4 * units)).astype(np.float32)
@@ -144,7 +160,8 @@ def test_the_recurrence_in_bfloat16_is_near_that_in_float32(units, groups, way):
     available = getattr(lstm_kernel, way).available()
     other = {"amx": lstm_kernel.avx512, "avx512": lstm_kernel.amx}[way]
     with mock.patch.object(other, "available", return_value=False):
-        exact, mixed = outcome(False), outcome(True)
+        exact = outcome(False)
+        mixed = outcome(True)
     for one, another in zip(exact, mixed, strict=True):
         if units == 50 or not available:
             np.testing.assert_array_equal(another, one)
@@ -155,8 +172,10 @@ def test_the_recurrence_in_bfloat16_is_near_that_in_float32(units, groups, way):
 
 def test_tiny_gradients_are_zero_and_not_denormal_and_small_ones_are_kept():
     rng = np.random.default_rng(0)
-    inputs, zeros = np.full((4, 300, 20), -3, np.float32), np.zeros((4, 5), np.float32)
-    recurrent, masks = rng.normal(size=(5, 20)).astype("f"), np.ones((1, 4, 5), np.float32)
+    inputs = np.full((4, 300, 20), -3, np.float32)
+    zeros = np.zeros((4, 5), np.float32)
+    recurrent = rng.normal(size=(5, 20)).astype("f")
+    masks = np.ones((1, 4, 5), np.float32)
     none = np.zeros((4, 0, 5), np.float32)
 
     def gradients(size, recurrent, inputs):
@@ -168,7 +187,9 @@ def test_tiny_gradients_are_zero_and_not_denormal_and_small_ones_are_kept():
         small = np.abs(gradient[gradient != 0])
         assert (small > np.finfo(np.float32).tiny).all()
     inputs = rng.normal(size=(4, 3, 20)).astype("f")
-    for whole, small in zip(*(gradients(each, recurrent, inputs) for each in (1.0, SMALL)), strict=True):
+    for whole, small in zip(
+        *(gradients(each, recurrent, inputs) for each in (1.0, SMALL)), strict=True
+    ):
         np.testing.assert_allclose(small / np.float32(SMALL), whole, rtol=1e-3, atol=1e-4)
 
 
@@ -199,7 +220,8 @@ def compiled(multiply):
 def test_a_product_is_that_of_the_rounded_factors(way, kind, needed):
     if not way.available():
         pytest.skip(f"the processor has no {needed}")
-    multiply, rng = compiled(way.multiply), np.random.default_rng(0)
+    multiply = compiled(way.multiply)
+    rng = np.random.default_rng(0)
     for rows in ROWS:
         for inner, columns in SIZES:
             a = rng.normal(size=(rows, inner)).astype(np.float32)
@@ -253,7 +275,11 @@ def test_another_processor_that_numba_compiles_for_is_respected(name, text, expe
 
 @pytest.mark.parametrize(
     ("system", "features", "refusal"),
-    [("Darwin", {}, 0), ("Linux", {"avx2": True}, 0), ("Linux", {"amx-tile": True, "amx-bf16": True}, -1)],
+    [
+        ("Darwin", {}, 0),
+        ("Linux", {"avx2": True}, 0),
+        ("Linux", {"amx-tile": True, "amx-bf16": True}, -1),
+    ],
 )
 def test_not_every_machine_has_tiles(system, features, refusal):
     """Another system, another processor, a system that does not allow it."""

@@ -20,9 +20,12 @@ SMALL = WordsSettings(embedding_size=4, units=6, layers=2, dropout=0.5)
 
 def test_mixed_precision_is_for_training_alone() -> None:
     ids = tf.constant(np.arange(12).reshape(3, 4) % 9)
-    exact, mixed = LstmNetwork(SMALL, 9), LstmNetwork(SMALL, 9, "mixed_bfloat16")
+    exact = LstmNetwork(SMALL, 9)
+    mixed = LstmNetwork(SMALL, 9, "mixed_bfloat16")
     for seed, is_same in ((None, True), (tf.constant([1, 2]), False)):
-        found = [network.hidden(ids, network.first_states(3), seed)[0] for network in (exact, mixed)]
+        found = [
+            network.hidden(ids, network.first_states(3), seed)[0] for network in (exact, mixed)
+        ]
         assert np.array_equal(*found) == is_same
         np.testing.assert_allclose(*found, atol=0.01)
     np.testing.assert_array_equal(*(network.logits(found[0][:, 0]) for network in (exact, mixed)))
@@ -38,8 +41,12 @@ def test_golden_initialisers_of_the_article() -> None:
     assert not weights["lstm_2/bias"].any()
     assert weights["dense/kernel"].std() == pytest.approx(1, rel=0.02)
     assert weights["dense/bias"].std() == pytest.approx(1, rel=0.3)
-    assert weights["lstm_1/kernel"][0, :3] == pytest.approx([0.00114440, 0.04360744, -0.03444737], abs=1e-7)
-    assert weights["dense/bias"][:3] == pytest.approx([-1.25963342, -0.37454605, -0.53090692], abs=1e-6)
+    assert weights["lstm_1/kernel"][0, :3] == pytest.approx(
+        [0.00114440, 0.04360744, -0.03444737], abs=1e-7
+    )
+    assert weights["dense/bias"][:3] == pytest.approx(
+        [-1.25963342, -0.37454605, -0.53090692], abs=1e-6
+    )
 
 
 def test_a_state_carried_over_equals_one_long_window() -> None:
@@ -60,7 +67,9 @@ def test_each_dropout_drops_in_training_alone(rate: str) -> None:
     set_weights(network, weights_of(plain))
     ids = np.arange(8).reshape(2, 4)
     states = plain.first_states(2)
-    found = [network.hidden(ids, states, tf.constant([1, step]))[0].numpy() for step in (0, 0, 2_000)]
+    found = [
+        network.hidden(ids, states, tf.constant([1, step]))[0].numpy() for step in (0, 0, 2_000)
+    ]
     whole = plain.hidden(ids, states)[0].numpy()
     np.testing.assert_array_equal(found[0], found[1])
     assert (found[0] != found[2]).any()
@@ -69,7 +78,8 @@ def test_each_dropout_drops_in_training_alone(rate: str) -> None:
 
 
 def test_the_same_seed_draws_the_same_weights() -> None:
-    one, same = weights_of(LstmNetwork(SMALL, 9)), weights_of(LstmNetwork(SMALL, 9))
+    one = weights_of(LstmNetwork(SMALL, 9))
+    same = weights_of(LstmNetwork(SMALL, 9))
     other = weights_of(LstmNetwork(with_changes(SMALL, {"seed": 2}), 9))
     assert all((one[name] == same[name]).all() for name in one)
     assert (one["lstm_1/kernel"] != other["lstm_1/kernel"]).any()

@@ -1,4 +1,6 @@
-"""A newcomer's data: each file and command, and the line that answers it before anything is trained."""
+"""A newcomer's data: each file and command, and the line that answers it before anything is
+trained.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,8 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 REFUSED = {
     "tickets.csv": "several that could be: vip, team, stars; name it with --label COLUMN",
-    "tickets.csv --text body --label id": "60 different labels for 60 texts; name another column with",
+    "tickets.csv --text body --label id": "60 different labels for 60 texts; name another "
+    "column with",
     "messy.xlsx --sheet Sumary": "expected a sheet named 'Sumary', found Tickets Q1, Summary",
     "title.csv": "name the row of the header with --header-row N",
     "onelabel.csv": "expected two labels or more, found only 'billing', 30 times",
@@ -69,12 +72,15 @@ REFUSED = {
     "notes.txt": "found plain lines of text; give the file the ending of its format",
     "deep.jsonl": "deep.jsonl, line 1, column 1: expected one JSON value on the line",
     "stars.csv --vectors notes.txt": "notes.txt: expected word vectors (GloVe .txt",
-    "stars.csv --config deep.toml": "deep.toml: expected a TOML file, found maximum recursion depth",
+    "stars.csv --config deep.toml": "deep.toml: expected a TOML file, found maximum "
+    "recursion depth",
 }
 
 
 @pytest.mark.parametrize("command", REFUSED)
-def test_a_bad_start_is_one_line(here: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_start_is_one_line(
+    here: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["train", "labels", *command.split(), "--out", "model"]) in (1, 2)
     error = capsys.readouterr().err
     assert REFUSED[command] in error
@@ -88,7 +94,8 @@ TAKEN = {
     "title.csv --header-row 2": "texts from the column 'body', labels from 'team'",
     "stars.csv": "texts from the column 'body', labels from 'stars'",
     "semicolons.csv": "fields are separated by a semicolon",
-    "issues.csv": "50 % of the labels contain ';': if a text may have several labels, set multi-label to ';'",
+    "issues.csv": "50 % of the labels contain ';': if a text may have several labels, set "
+    "multi-label to ';'",
 }
 
 
@@ -102,9 +109,14 @@ def test_what_was_chosen_is_said(command: str, capsys: pytest.CaptureFixture[str
 
 
 def test_python_has_the_same_advice(folder: Path) -> None:
-    with pytest.raises(DataError, match=r"stars; name it with --label COLUMN \(Python: label='COLUMN'\)$"):
+    with pytest.raises(
+        DataError, match=r"stars; name it with --label COLUMN \(Python: label='COLUMN'\)$"
+    ):
         read_examples(folder / "tickets.csv")
-    assert len(read_examples(folder / "messy.xlsx", label="team", header_row=3, sheet="Tickets Q1")) == 60
+    assert (
+        len(read_examples(folder / "messy.xlsx", label="team", header_row=3, sheet="Tickets Q1"))
+        == 60
+    )
     lines = ["A first line, with a comma", "The text, label and so on"]
     assert unlabelled_texts(folder / "notes.txt", text="text") == lines
 
@@ -113,13 +125,30 @@ def test_evaluate_tells_training_texts_and_other_labels(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / "train.csv").write_text("".join(csv_of("body", "team").splitlines(keepends=True)[:41]))
-    options = ["--preset", "quick", "--max-steps", "2", "--folds", "0", "--text", "body", "--label", "team"]
+    options = [
+        "--preset",
+        "quick",
+        "--max-steps",
+        "2",
+        "--folds",
+        "0",
+        "--text",
+        "body",
+        "--label",
+        "team",
+    ]
     assert main(["train", "labels", "train.csv", "--out", "team-model", *options]) == 0
     command = ["evaluate", "team-model", "tickets.csv", "--text", "body", "--label"]
     assert main([*command, "team"]) == 0
-    assert "40 of the 60 texts were in the training data: the metrics are too good" in capsys.readouterr().err
+    assert (
+        "40 of the 60 texts were in the training data: the metrics are too good"
+        in capsys.readouterr().err
+    )
     assert main([*command, "stars"]) == 1
-    assert "expected the labels of the model (billing, login, shipping), found 1" in capsys.readouterr().err
+    assert (
+        "expected the labels of the model (billing, login, shipping), found 1"
+        in capsys.readouterr().err
+    )
     model = here / "team-model"
     classifier = TextClassifier.load(model)
     with pytest.warns(SeenTextsWarning, match="1 of the 2 texts was in the training data"):

@@ -24,8 +24,13 @@ NOUNS = ("soup", "wine", "room", "film", "staff", "music", "bread")
 TEXTS = [f"{a} {b}" for a in ("lovely", "fine", "awful", "poor") for b in NOUNS]
 LABELS = ["good" if text.startswith(("lovely", "fine")) else "bad" for text in TEXTS]
 TINY: dict[str, Any] = {
-    "units": 4, "embedding_size": 8, "epochs": 1, "min_steps": 1, "batch_size": 8, "learning_rate": 0.1,
-}  # fmt: skip
+    "units": 4,
+    "embedding_size": 8,
+    "epochs": 1,
+    "min_steps": 1,
+    "batch_size": 8,
+    "learning_rate": 0.1,
+}
 
 
 def tiny(**settings: Any) -> TextClassifier:
@@ -50,7 +55,12 @@ TWO = TEXTS[:2]
 
 def test_a_column_of_texts_is_taken(clf: TextClassifier) -> None:
     arrow = pa.chunked_array([TWO[:1], TWO[1:]])
-    for given in (np.array(TWO)[:, None], pl.DataFrame({"body": TWO}), arrow, pa.table({"body": TWO})):
+    for given in (
+        np.array(TWO)[:, None],
+        pl.DataFrame({"body": TWO}),
+        arrow,
+        pa.table({"body": TWO}),
+    ):
         assert list(clf.predict(given)) == clf.predict(TWO)
 
 
@@ -69,7 +79,9 @@ WRONG_TEXTS = [
 
 
 @pytest.mark.parametrize(("texts", "message"), WRONG_TEXTS, ids=lambda value: type(value).__name__)
-def test_what_is_no_column_of_texts_is_one_line(clf: TextClassifier, texts: Any, message: str) -> None:
+def test_what_is_no_column_of_texts_is_one_line(
+    clf: TextClassifier, texts: Any, message: str
+) -> None:
     with pytest.raises(ForetellError, match=message) as caught:
         clf.predict(texts)
     assert "\n" not in str(caught.value)
@@ -81,13 +93,22 @@ def in_order(texts: Any, labels: Any = None, **settings: Any) -> Callable[[], An
 
 WRONG_FITS = {
     "X and y swapped": (in_order(LABELS, TEXTS), r"the other way round; fit\(texts, labels\)"),
-    "one label too few": (in_order(TEXTS, LABELS[1:]), "expected 28 labels, one for each text, found 27"),
+    "one label too few": (
+        in_order(TEXTS, LABELS[1:]),
+        "expected 28 labels, one for each text, found 27",
+    ),
     "no y": (in_order(TEXTS), "found none: y is None"),
     "nothing": (in_order([], []), "expected texts with labels"),
     "two columns": (in_order(pd.DataFrame(TWO_COLUMNS), LABELS), GIVE_ONE),
     "a missing file": (in_order("nope.csv"), "nope.csv: expected a file or folder that exists"),
-    "a text as path": (in_order("a text\n" * 100), "found nothing; .*a text itself goes into a list"),
-    "a number as text": (in_order(TEXTS, LABELS, units="64"), "units: .* found '64'; leave out the quotes"),
+    "a text as path": (
+        in_order("a text\n" * 100),
+        "found nothing; .*a text itself goes into a list",
+    ),
+    "a number as text": (
+        in_order(TEXTS, LABELS, units="64"),
+        "units: .* found '64'; leave out the quotes",
+    ),
     "no model": (lambda: foretell.load("nope"), "found nothing there; check the path"),
     "a file as model": (lambda: foretell.load(__file__), "found a file; check the path"),
 }
@@ -117,7 +138,9 @@ def test_a_model_is_opened_by_its_job(saved: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a path of POSIX systems")
-def test_a_model_cannot_be_saved_everywhere(clf: TextClassifier, saved: Path, tmp_path: Path) -> None:
+def test_a_model_cannot_be_saved_everywhere(
+    clf: TextClassifier, saved: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ForetellError):

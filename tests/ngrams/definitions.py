@@ -11,7 +11,9 @@ texts_lists = st.lists(st.lists(st.integers(-1, SIZE + 1), max_size=12), max_siz
 
 
 def key(ngram, size):
-    """Return the key of an n-gram: shorter n-grams first, then the ids as the digits of a number."""
+    """Return the key of an n-gram: shorter n-grams first, then the ids as the digits of a
+    number.
+    """
     before = sum(size**n for n in range(1, len(ngram)))
     return before + sum(word * size**place for place, word in enumerate(reversed(ngram)))
 

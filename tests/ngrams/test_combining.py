@@ -50,7 +50,8 @@ ENSEMBLE = LabelwiseEnsemble(
 
 
 def test_it_adds_log_odds() -> None:
-    network, linear = np.array([[0.8, 0.3], [1.0, 0.0]], np.float32), np.array([[0.7, 9.0], [-2.0, 0.0]])
+    network = np.array([[0.8, 0.3], [1.0, 0.0]], np.float32)
+    linear = np.array([[0.7, 9.0], [-2.0, 0.0]])
     odds = 0.5 * np.log(4) + 0.7 + 0.1
     found = ENSEMBLE(network, linear)
     assert found.dtype == np.float32
@@ -62,13 +63,16 @@ def test_it_adds_log_odds() -> None:
 
 
 def test_a_member_without_weight_is_left_out() -> None:
-    of_network, of_linear = drawn(5, 3, 0), drawn(5, 3, 1)
+    of_network = drawn(5, 3, 0)
+    of_linear = drawn(5, 3, 1)
     np.testing.assert_allclose(NETWORK_ALONE(of_network), of_network, atol=1e-6)
     alone = Ensemble(network=0.0, linear=1.0)(None, log_of(of_linear))
     np.testing.assert_allclose(alone, of_linear, atol=1e-6)
     # Even a NaN of it cannot reach the answer.
     spoilt = np.full_like(of_network, np.nan)
-    np.testing.assert_array_equal(Ensemble(network=0.0, linear=1.0)(spoilt, log_of(of_linear)), alone)
+    np.testing.assert_array_equal(
+        Ensemble(network=0.0, linear=1.0)(spoilt, log_of(of_linear)), alone
+    )
     several = LabelwiseEnsemble(linear=(1.0, 2.0), offsets=(0.0, 0.0), thresholds=(0.5, 0.5))
     found = several(None, np.array([[0.0, 1.0]]))
     np.testing.assert_allclose(found, [[0.5, sigmoid(np.array(2.0))]], rtol=1e-6)
@@ -101,13 +105,16 @@ def by_definition(
 
 def cached_text(places: int, vocabulary: int = 6) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(places)
-    return random.uniform(-1, 1, (places, 4)).astype(np.float32), random.integers(vocabulary, size=places)
+    return random.uniform(-1, 1, (places, 4)).astype(np.float32), random.integers(
+        vocabulary, size=places
+    )
 
 
 def test_a_distribution_is_the_weighted_mean_of_model_and_cache() -> None:
     hidden, words = cached_text(9)
     words[3], words[8] = NONE, PENDING
-    query, model = hidden[8], np.random.default_rng(1).dirichlet(np.ones(6))
+    query = hidden[8]
+    model = np.random.default_rng(1).dirichlet(np.ones(6))
     found = np.exp(ContinuousCache(1.5, 0.4).add(np.log(model), hidden @ query, words))
     weight = 0.4 * 7 / (7 + HALF)
     expected = (1 - weight) * model + weight * by_definition(1.5, query, hidden, words, 6)
@@ -125,20 +132,31 @@ def test_a_distribution_is_the_weighted_mean_of_model_and_cache() -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 40), st.integers(1, 12), st.floats(0, 3), st.floats(0, 0.95), st.integers(0, 1000))
+@given(
+    st.integers(0, 40),
+    st.integers(1, 12),
+    st.floats(0, 3),
+    st.floats(0, 0.95),
+    st.integers(0, 1000),
+)
 def test_the_scores_of_all_words_in_a_place_are_the_definitions_and_sum_to_1(
     before: int, size: int, theta: float, weight: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     hidden = rng.uniform(-2, 2, (before + 1, 3)).astype(np.float32)
-    words, model = rng.integers(5, size=before + 1), rng.dirichlet(np.ones(5))
+    words = rng.integers(5, size=before + 1)
+    model = rng.dirichlet(np.ones(5))
     held = slice(max(0, before - size), before)
     pairs = before - held.start
     part = weight * pairs / (pairs + HALF)
-    cached = by_definition(theta, hidden[-1], hidden[held], words[held], 5) if pairs else np.zeros(5)
+    cached = (
+        by_definition(theta, hidden[-1], hidden[held], words[held], 5) if pairs else np.zeros(5)
+    )
     found = []
     for word in range(5):
-        of_cache = cached_probabilities(theta, hidden, np.append(words[:-1], word), size, first=before)
+        of_cache = cached_probabilities(
+            theta, hidden, np.append(words[:-1], word), size, first=before
+        )
         logs = ContinuousCache(theta, weight).logs(np.log(model[[word]]), *of_cache)
         found.append(math.exp(logs[0]))
     np.testing.assert_allclose(found, (1 - part) * model + part * cached, rtol=1e-4)
@@ -166,9 +184,18 @@ def test_json_and_back(part: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
-        *((Ensemble, {"network": weight, "linear": 0.5, "offsets": []}) for weight in (-0.1, math.inf, True)),
-        *((Ensemble, {"network": 0.5, "linear": 0.5, "offsets": some}) for some in ([0.0, math.nan], 1.0)),
-        *((Interpolation, {"kneser_ney_weights": [0.5, weight]}) for weight in (1.1, -0.1, math.nan, "a")),
+        *(
+            (Ensemble, {"network": weight, "linear": 0.5, "offsets": []})
+            for weight in (-0.1, math.inf, True)
+        ),
+        *(
+            (Ensemble, {"network": 0.5, "linear": 0.5, "offsets": some})
+            for some in ([0.0, math.nan], 1.0)
+        ),
+        *(
+            (Interpolation, {"kneser_ney_weights": [0.5, weight]})
+            for weight in (1.1, -0.1, math.nan, "a")
+        ),
         *((ContinuousCache, {"theta": 1, "weight": weight}) for weight in (-0.1, 1.0, math.nan)),
     ],
 )

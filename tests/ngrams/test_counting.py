@@ -56,10 +56,14 @@ def test_counting_finds_which_texts_hold_which_ngrams(texts, least, longest):
     for place, text in enumerate(texts):
         for each in held(text, SIZE, longest):
             expected[each].append(place)
-    expected = {each: where for each, where in expected.items() if len(where) >= least or each < SIZE}
+    expected = {
+        each: where for each, where in expected.items() if len(where) >= least or each < SIZE
+    }
     assert counted.keys.tolist() == sorted(expected)
     spans = zip(counted.starts, counted.starts[1:], strict=False)
-    assert [counted.texts[a:b].tolist() for a, b in spans] == [expected[each] for each in sorted(expected)]
+    assert [counted.texts[a:b].tolist() for a, b in spans] == [
+        expected[each] for each in sorted(expected)
+    ]
     assert counted.n_texts == len(texts)
     assert counted.n_words == sum(each < SIZE for each in expected)
 
@@ -89,7 +93,9 @@ TEXTS = st.lists(st.text(alphabet="abÅß 很é\n\u0301İ", max_size=20), max_si
 
 
 def defined(text: str) -> Counter[str]:
-    """Return the n-grams of a text, as scikit-learn's analyzer char_wb does but for whole short words."""
+    """Return the n-grams of a text, as scikit-learn's analyzer char_wb does but for whole short
+    words.
+    """
     found: Counter[str] = Counter()
     for word in unicodedata.normalize("NFC", text.lower()).split():
         padded = f" {word} "
@@ -113,7 +119,9 @@ def test_ngrams_are_those_of_the_definition(texts: list[str]) -> None:
     letters = [chr(point) for point in alphabet]
     keys, owners = character_ngrams(texts, alphabet)
     for place, text in enumerate(texts):
-        expected = Counter({key_of_characters(ngram, letters): n for ngram, n in defined(text).items()})
+        expected = Counter(
+            {key_of_characters(ngram, letters): n for ngram, n in defined(text).items()}
+        )
         assert Counter(keys[owners == place].tolist()) == expected
     assert (keys < end_of_keys(len(alphabet), LONGEST)).all()
 

@@ -26,13 +26,17 @@ def test_every_context_gives_a_distribution() -> None:
         np.testing.assert_allclose(probabilities.sum(), 1, atol=1e-5)
         one, _ = both.probabilities(np.append(before, 4))
         np.testing.assert_allclose(probabilities[4], one[-1], rtol=1e-4)
-    # Single words are weighted by the numbers of tokens; a context of one model alone is taken from it.
+    # Single words are weighted by the numbers of tokens; a context of one model alone is taken from
+    # it.
     of_both, of_old, of_new = (float(each.levels[0].backoffs[0]) for each in (both, old, new))
     np.testing.assert_allclose(of_both, 300 / 800 * of_old + 500 / 800 * of_new, rtol=1e-5)
     for model, word in ((old, 1), (new, 11)):
-        mine, merged_level = model.levels[1], both.levels[1]
+        mine = model.levels[1]
+        merged_level = both.levels[1]
         place, of_merged = (each.levels[0].keys.searchsorted(word) for each in (model, both))
-        np.testing.assert_allclose(merged_level.backoffs[of_merged], mine.backoffs[place], rtol=1e-6)
+        np.testing.assert_allclose(
+            merged_level.backoffs[of_merged], mine.backoffs[place], rtol=1e-6
+        )
 
 
 @pytest.mark.parametrize("many", [255, 3])
@@ -48,4 +52,7 @@ def test_it_is_the_same_model_or_nearly(many: int, monkeypatch: pytest.MonkeyPat
         np.testing.assert_array_equal(level.backoffs, other.backoffs)
         np.testing.assert_allclose(rounded.probabilities, level.probabilities, rtol=0.03)
         np.testing.assert_allclose(rounded.backoffs, level.backoffs, rtol=0.03)
-    assert sum(each.nbytes for each in compact(model, in_8_bits=True).values()) < 8 * len(model) + 2_100
+    assert (
+        sum(each.nbytes for each in compact(model, in_8_bits=True).values())
+        < 8 * len(model) + 2_100
+    )

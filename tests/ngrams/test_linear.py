@@ -1,4 +1,6 @@
-"""Keys of n-grams, which texts hold them, and the linear model over them, beside slow, obvious references."""
+"""Keys of n-grams, which texts hold them, and the linear model over them, beside slow, obvious
+references.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def model_of(keys, columns=1, size=SIZE, longest=3):
 
 
 def some_model(texts, **kwargs):
-    """A model that knows about two of three n-grams of the texts, and some that none of them holds."""
+    """A model that knows about two of three n-grams of the texts, and some that none of them
+    holds.
+    """
     known = {each for text in texts for each in held(text, SIZE) if each % 3}
     return model_of(known | {key((3, 3, 3), SIZE), key((6, 5), SIZE)}, **kwargs)
 
@@ -30,7 +34,9 @@ def test_a_weighted_sum_has_the_weighted_sum_of_the_scores(texts, others, column
     models = [some_model(texts, columns=columns), some_model(others, columns=columns)]
     both = weighted_sum(models, [0.25, -2.0])
     assert (np.diff(both.keys) > 0).all()
-    expected = 0.25 * models[0].scores([*texts, *others]) - 2.0 * models[1].scores([*texts, *others])
+    expected = 0.25 * models[0].scores([*texts, *others]) - 2.0 * models[1].scores(
+        [*texts, *others]
+    )
     np.testing.assert_allclose(both.scores([*texts, *others]), expected, atol=1e-4)
     assert weighted_sum(models, [1.0, 0.0]).keys.tolist() == models[0].keys.tolist()
 
@@ -40,7 +46,9 @@ def test_a_weighted_sum_has_the_weighted_sum_of_the_scores(texts, others, column
 def test_scores_are_the_sums_over_distinct_ngrams(texts, columns):
     model = some_model(texts, columns=columns)
     weight_of = dict(zip(model.keys.tolist(), model.weights.astype(np.float64), strict=True))
-    expected = [sum((weight_of.get(k, 0) for k in held(text, SIZE)), start=model.bias) for text in texts]
+    expected = [
+        sum((weight_of.get(k, 0) for k in held(text, SIZE)), start=model.bias) for text in texts
+    ]
     found = model.scores(texts)
     assert found.shape == (len(texts), columns)
     assert found.dtype == np.float32

@@ -39,7 +39,10 @@ def test_they_come_back(kind: str) -> None:
     ("name", "value"),
     [
         ("linear/keys", None),
-        *(("linear/keys", np.array(keys)) for keys in ([4, 3, 30], [-1, 3, 30], [3, 30, 7**3 + 7**2 + 7])),
+        *(
+            ("linear/keys", np.array(keys))
+            for keys in ([4, 3, 30], [-1, 3, 30], [3, 30, 7**3 + 7**2 + 7])
+        ),
         ("linear/keys", np.array([3, 4, 30], np.int32)),
         *(("linear/weights", np.zeros(shape, np.float32)) for shape in ((2, 4), (3, 2))),
         ("linear/weights", np.full((3, 4), np.nan, np.float32)),

@@ -22,10 +22,14 @@ IDS = TOKENIZER.encode_batch(TEXTS)
 
 
 def made(norm: int = 2, *, columns: int = 3, characters: bool = True) -> TfidfModel:
-    rng, alphabet = np.random.default_rng(columns), make_alphabet(TEXTS)
-    flat, starts = np.concatenate([np.array(each) for each in IDS]), np.cumsum([0, *map(len, IDS)])
+    rng = np.random.default_rng(columns)
+    alphabet = make_alphabet(TEXTS)
+    flat = np.concatenate([np.array(each) for each in IDS])
+    starts = np.cumsum([0, *map(len, IDS)])
     words = np.unique(ngram_keys(flat, starts, TOKENIZER.size, 2)[0])
-    letters = np.unique(character_ngrams(TEXTS, alphabet)[0]) if characters else np.zeros(0, np.int64)
+    letters = (
+        np.unique(character_ngrams(TEXTS, alphabet)[0]) if characters else np.zeros(0, np.int64)
+    )
     features = TfidfFeatures(words, letters, alphabet, TOKENIZER.size)
     idf = rng.uniform(1, 3, len(features)).astype(np.float32)
     weights = rng.normal(size=(len(features), columns)).astype(np.float32)
@@ -39,7 +43,10 @@ def test_values_are_those_of_scikit_learn() -> None:
     names = vectorizer.get_feature_names_out()
     # The same features, in scikit-learn's order.
     of_names = map(TOKENIZER.encode, names)
-    keys = [ngram_keys(np.array(ids), np.array([0, len(ids)]), TOKENIZER.size, 2)[0][-1] for ids in of_names]
+    keys = [
+        ngram_keys(np.array(ids), np.array([0, len(ids)]), TOKENIZER.size, 2)[0][-1]
+        for ids in of_names
+    ]
     places = np.searchsorted(model.features.words, keys)
     idf = np.zeros(len(model), np.float32)
     idf[places] = vectorizer.idf_
@@ -49,8 +56,11 @@ def test_values_are_those_of_scikit_learn() -> None:
 
 
 @pytest.mark.parametrize("norm", [1, 2])
-def test_a_batch_and_one_text_give_the_same_numbers(norm: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, texts = made(norm), [*TEXTS, "", "unknown", " \n"]
+def test_a_batch_and_one_text_give_the_same_numbers(
+    norm: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = made(norm)
+    texts = [*TEXTS, "", "unknown", " \n"]
     ids = TOKENIZER.encode_batch(texts)
     whole = model.scores(ids, texts)
     alone = [model.scores([each], [text])[0] for each, text in zip(ids, texts, strict=True)]
@@ -61,7 +71,10 @@ def test_a_batch_and_one_text_give_the_same_numbers(norm: int, monkeypatch: pyte
     assert model.scores([], []).shape == (0, 3)
 
 
-@given(st.text(st.sampled_from("aé가好 .\u0301\u0327\u0316\u0344\u034f"), max_size=60), st.integers(0, 99))
+@given(
+    st.text(st.sampled_from("aé가好 .\u0301\u0327\u0316\u0344\u034f"), max_size=60),
+    st.integers(0, 99),
+)
 def test_marks_in_a_row_are_sorted_thirty_at_a_time(text: str, count: int) -> None:
     few = re.sub(r"([^\w\s]{20})[^\w\s]+", r"\1", text)
     assert stream_safe(few) == few
@@ -73,7 +86,11 @@ def test_marks_in_a_row_are_sorted_thirty_at_a_time(text: str, count: int) -> No
 def test_time_does_not_grow_with_the_square_of_the_marks_in_a_row() -> None:
     def seconds(count: int) -> float:
         text = ("好" + count * "\u0301\u0327") * (50_000 // count)
-        return min(timeit.repeat(lambda: character_ngrams([text], make_alphabet(TEXTS)), number=1, repeat=3))
+        return min(
+            timeit.repeat(
+                lambda: character_ngrams([text], make_alphabet(TEXTS)), number=1, repeat=3
+            )
+        )
 
     assert seconds(50_000) < 5 * seconds(10) + 0.1
 

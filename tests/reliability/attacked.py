@@ -53,16 +53,28 @@ class ServiceProcess:
 def serving(
     folder: Path, *models: Path, max_files: int | None = None, **limits: float
 ) -> Iterator[ServiceProcess]:
-    """Serve models, each named as its directory is, until the block ends; `limits` as `--limit-NAME`.
+    """Serve models, each named as its directory is, until the block ends; `limits` as
+    `--limit-NAME`.
 
     The process may open so many files at a time (None: as many as this one).
     """
     log = folder / "service.log"
     flags = [f"--limit-{name}={value:g}" for name, value in limits.items()]
-    command = [sys.executable, "-m", "foretell", "serve", *map(str, models), "--port=0", "--quiet", *flags]
+    command = [
+        sys.executable,
+        "-m",
+        "foretell",
+        "serve",
+        *map(str, models),
+        "--port=0",
+        "--quiet",
+        *flags,
+    ]
     if max_files is not None:
         command = ["sh", "-c", f'ulimit -n {max_files}; exec "$@"', "sh", *command]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")
+    }
     with log.open("wb") as file, subprocess.Popen(command, stderr=file, env=environment) as process:
         try:
             yield ServiceProcess(process, _address(process, log), log)
@@ -83,7 +95,8 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, int]:
 class Answer:
     """A response; a status of 0: the connection was closed without one.
 
-    `sent` is when the request was sent, by `time.monotonic`, `seconds` from then to the end of the response.
+    `sent` is when the request was sent, by `time.monotonic`, `seconds` from then to the end of the
+    response.
     """
 
     status: int
@@ -118,11 +131,15 @@ class Client:
         self._writer: asyncio.StreamWriter | None = None
 
     async def ask(self, content: bytes) -> Answer:
-        """Send a request and return the response; fail where a part of it came, and not the rest."""
+        """Send a request and return the response; fail where a part of it came, and not the
+        rest.
+        """
         sent = time.monotonic()
         try:
             if self._writer is None:
-                self._reader, self._writer = await asyncio.open_connection(*self._address, limit=1 << 26)
+                self._reader, self._writer = await asyncio.open_connection(
+                    *self._address, limit=1 << 26
+                )
             sent = time.monotonic()
             self._writer.write(content)
             await self._writer.drain()
@@ -162,11 +179,17 @@ class Client:
 
 
 async def ask_evenly(
-    address: Address, next_request: Callable[[int], bytes], *, clients: int, requests: int, seconds: float
+    address: Address,
+    next_request: Callable[[int], bytes],
+    *,
+    clients: int,
+    requests: int,
+    seconds: float,
 ) -> list[Answer]:
     """Send requests by many clients at once, each on one connection, spread over some seconds.
 
-    `next_request` makes the bytes of a request of its number. A late answer delays the others of its client.
+    `next_request` makes the bytes of a request of its number. A late answer delays the others of
+    its client.
     """
     began = time.monotonic()
 
@@ -201,9 +224,12 @@ MAX_TOKENS = 20_000
 
 
 def write_served(folder: Path) -> tuple[Path, Path]:
-    """Write a classifier named `reviews` and a language model named `notes`, with random weights."""
+    """Write a classifier named `reviews` and a language model named `notes`, with random
+    weights.
+    """
     sizes: dict[str, Any] = {"embedding_size": 32, "units": 32, "vocabulary": VOCABULARY}
-    labels, words = LabelsSettings(length=200, **sizes), WordsSettings(**sizes)
+    labels = LabelsSettings(length=200, **sizes)
+    words = WordsSettings(**sizes)
     ensemble = Ensemble(network=1, linear=1)
     linear: dict[str, Any] = {"linear": random_linear_model(200, 1), "ensemble": ensemble}
     counts = kneser_ney_parts(words, TEXT, (0.2, 0.3, 0.4))
@@ -239,7 +265,10 @@ def expensive(number: int) -> bytes:
     completion = {"model": "notes", "n": 16, "logprobs": 5, "cache": 2_000}
     posts: list[tuple[str, dict[str, Any]]] = [
         ("/v1/explain", {"texts": long[:MAX_CHARACTERS]}),
-        ("/v1/completions", {**completion, "prompt": ["w1"] * 62, "max_tokens": 15, "stream": True}),
+        (
+            "/v1/completions",
+            {**completion, "prompt": ["w1"] * 62, "max_tokens": 15, "stream": True},
+        ),
         ("/v1/score", {"texts": long, "words": True, "top": 5, "cache": 2_000}),
         # As many short texts as a request may hold.
         ("/v1/next", {"texts": ["w1 " * 19] * 1_000, "k": 100, "cache": 2_000}),

@@ -28,4 +28,7 @@ def part_of(whole: int) -> int:
 
 def report(goal: str, **metrics: object) -> None:
     """Print the metrics of a goal; `pytest -rP` shows them."""
-    print(f"{goal}:", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in metrics.items()))
+    print(
+        f"{goal}:",
+        ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in metrics.items()),
+    )

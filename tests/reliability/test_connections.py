@@ -1,4 +1,6 @@
-"""Too many connections, headers, bytes and requests that wait, and answers that grow with the model."""
+"""Too many connections, headers, bytes and requests that wait, and answers that grow with the
+model.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
-from reliability.attacked import Answer, Client, ServiceProcess, request, serving, usual, write_served
+from reliability.attacked import (
+    Answer,
+    Client,
+    ServiceProcess,
+    request,
+    serving,
+    usual,
+    write_served,
+)
 
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.service.models import MAX_VERDICTS
@@ -19,10 +29,15 @@ from tests.builders import write_random
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
 
-MAX_FILES, CONNECTIONS = 400, 600
-MAX_WAIT, MAX_LOG, MAX_MEGABYTES = 5.0, 10_000, 200.0
-UNREAD, TINY = 100, 32
-LABELS, UNITS = [f"{'a long label ' * 10}{place:05d}" for place in range(2_000)], 64
+MAX_FILES = 400
+CONNECTIONS = 600
+MAX_WAIT = 5.0
+MAX_LOG = 10_000
+MAX_MEGABYTES = 200.0
+UNREAD = 100
+TINY = 32
+LABELS = [f"{'a long label ' * 10}{place:05d}" for place in range(2_000)]
+UNITS = 64
 MAX_TEXTS = MAX_VERDICTS // sum(len(label) + 30 for label in LABELS)
 _HEAD = (
     b"POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -41,7 +56,9 @@ PARTS = {
         _GET + b"Transfer-Encoding: chunked\r\n\r\n",
         b"0\r\n\r\n",
     ],
-    "an answer that is not read": [_GET.replace(b"/v1/models", b"/") + b"Connection: close\r\n\r\n"],
+    "an answer that is not read": [
+        _GET.replace(b"/v1/models", b"/") + b"Connection: close\r\n\r\n"
+    ],
 }
 """What a connection sends, one part after another."""
 LARGE = request("/v1/classify", {"model": "reviews", "texts": "mind " * 6_000})
@@ -77,7 +94,9 @@ def test_connections_beyond_the_files_make_room_for_others(
     with ExitStack() as open_ones:
         connections = []
         for _ in range(CONNECTIONS):
-            connection = open_ones.enter_context(socket.create_connection(service.address, timeout=10))
+            connection = open_ones.enter_context(
+                socket.create_connection(service.address, timeout=10)
+            )
             connection.setblocking(False)
             connections.append(connection)
             connection.send(parts[0])
@@ -125,11 +144,16 @@ def test_large_answers_that_nobody_reads_make_room(
     before = service.megabytes()
     with ExitStack() as open_ones:
         for _ in range(UNREAD):
-            connection = open_ones.enter_context(socket.create_connection(service.address, timeout=10))
+            connection = open_ones.enter_context(
+                socket.create_connection(service.address, timeout=10)
+            )
             connection.send(first + more)
             if not at_once:
                 # Where another request waits behind it, a connection may have to make room.
-                assert connection.recv(12) in {b"HTTP/1.1 200", *([b"HTTP/1.1 429"] if more == WHOLE else [])}
+                assert connection.recv(12) in {
+                    b"HTTP/1.1 200",
+                    *([b"HTTP/1.1 429"] if more == WHOLE else []),
+                }
         answers = asyncio.run(_ask(service, *map(usual, range(3)), LARGE))
         assert [answer.status for answer in answers] == [200] * 4
         time.sleep(0.5)
@@ -174,7 +198,9 @@ def test_an_answer_that_grows_with_the_model_is_bounded(
         assert service.megabytes("VmHWM") - before <= MAX_MEGABYTES
 
 
-@pytest.mark.parametrize(("name", "status"), [("max_tokens", 400), ("n", 400), ("seed", 200), ("top_k", 200)])
+@pytest.mark.parametrize(
+    ("name", "status"), [("max_tokens", 400), ("n", 400), ("seed", 200), ("top_k", 200)]
+)
 def test_a_number_of_any_size_is_no_failure_of_the_service(
     service: ServiceProcess, name: str, status: int
 ) -> None:

@@ -1,4 +1,6 @@
-"""Trainings killed and interrupted at random moments of every stage: resumed, they end with the same bits."""
+"""Trainings killed and interrupted at random moments of every stage: resumed, they end with the
+same bits.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ class Trainings:
     """Trainings of one job in a folder."""
 
     def __init__(self, job: str, folder: Path) -> None:
-        self.job, self.folder = job, folder
+        self.job = job
+        self.folder = folder
         self.whole = folder / "whole"
         assert self._run(self.whole) == 0, self.said()
         moments: dict[str, list[float]] = {stage: [] for stage in STAGES[job]}
@@ -59,7 +62,9 @@ class Trainings:
         return (self.folder / "output").read_text()
 
     def interrupt(self, out: Path, resume: bool, stage: str, seconds: float, number: int) -> int:
-        """Send a signal some seconds after a stage has begun, and check the end; return the exit code."""
+        """Send a signal some seconds after a stage has begun, and check the end; return the exit
+        code.
+        """
         sent = Path(f"{out}.sent")
         sent.unlink(missing_ok=True)
         code = self._run(out, resume, stage, seconds, number)
@@ -82,10 +87,14 @@ class Trainings:
         assert latest is not None or "a checkpoint is saved" not in self.said()
 
     def is_same(self, out: Path) -> bool:
-        """Return whether a model is, bit for bit, the one of the training that was not interrupted."""
+        """Return whether a model is, bit for bit, the one of the training that was not
+        interrupted.
+        """
         read_model(out)
         files = {
-            folder: {name: (folder / name).read_bytes() for name in COMPARED if (folder / name).exists()}
+            folder: {
+                name: (folder / name).read_bytes() for name in COMPARED if (folder / name).exists()
+            }
             | {"ensemble": json.loads((folder / "config.json").read_bytes()).get("ensemble")}
             for folder in (self.whole, out)
         }
@@ -93,7 +102,9 @@ class Trainings:
 
 
 @sizes(1, 10)
-def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path, job: str, count: int) -> None:
+def test_killed_at_random_moments_it_ends_with_the_same_bits(
+    tmp_path: Path, job: str, count: int
+) -> None:
     interrupt_at_random(Trainings(job, tmp_path), [signal.SIGKILL], count)
 
 
@@ -105,13 +116,18 @@ def test_a_signal_at_a_random_moment_is_answered_in_time(tmp_path: Path, job: st
 
 
 def interrupt_at_random(trainings: Trainings, signals: list[signal.Signals], count: int) -> None:
-    """Interrupt so many times, in each stage in turn, each training up to three times; compare all models."""
-    job, folder, chance = trainings.job, trainings.folder, random.Random(count)
+    """Interrupt so many times, in each stage in turn, each training up to three times; compare all
+    models.
+    """
+    job = trainings.job
+    folder = trainings.folder
+    chance = random.Random(count)
     stages = list(STAGES[job])
     interrupted: Counter[str] = Counter()
     n_models = 0
     while sum(interrupted.values()) < count:
-        out, resume = folder / f"model-{n_models}", False
+        out = folder / f"model-{n_models}"
+        resume = False
         # A training is interrupted up to three times.
         for _ in range(3):
             n = sum(interrupted.values())
@@ -140,15 +156,20 @@ def interrupt_at_random(trainings: Trainings, signals: list[signal.Signals], cou
     )
 
 
-MINUTES, LOST = 0.5, 5.0
+MINUTES = 0.5
+LOST = 5.0
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(SOAK_SECONDS)
 def test_killed_with_a_time_limit_it_ends_valid_and_in_time(tmp_path: Path, job: str) -> None:
-    """Each training is killed up to three times; all of its processes together have the time limit."""
-    count, chance = part_of(10), random.Random(10)
-    kills, took = 0, []
+    """Each training is killed up to three times; all of its processes together have the time
+    limit.
+    """
+    count = part_of(10)
+    chance = random.Random(10)
+    kills = 0
+    took = []
     for number in range(count):
         out = tmp_path / f"model-{number}"
         took.append(0.0)
@@ -159,9 +180,11 @@ def test_killed_with_a_time_limit_it_ends_valid_and_in_time(tmp_path: Path, job:
             kills += moment is not None
         read_model(out)
     report(
-        f"{job} with --minutes {MINUTES:g}", kills=kills, models=count,
+        f"{job} with --minutes {MINUTES:g}",
+        kills=kills,
+        models=count,
         seconds=", ".join(f"{seconds:.1f}" for seconds in took),
-    )  # fmt: skip
+    )
     # A kill loses the time since the last note, and each process starts anew.
     assert max(took) <= 60 * MINUTES + 3 * LOST
 

@@ -1,4 +1,6 @@
-"""Whatever is being written: killed or failing at any step, a reader finds the old version or the new one."""
+"""Whatever is being written: killed or failing at any step, a reader finds the old version or the
+new one.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ SOAK = ("export", "first request")
     "operation", [pytest.param(n, marks=pytest.mark.soak) if n in SOAK else n for n in OPERATIONS]
 )
 def test_every_call_that_writes(operation: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONWARNINGS": "ignore"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+        "PYTHONWARNINGS": "ignore",
+    }
     command = [sys.executable, "-m", "reliability.writes", operation, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     print(done.stdout)

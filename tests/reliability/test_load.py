@@ -32,8 +32,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /
 
 # The pace: 10,000 requests in a minute.
 SECONDS_EACH = 0.006
-WARM, SLOW, MAX_SECONDS = 500, 250, 12.0
-# A request sent this many seconds before the signal has been accepted; later ones may find no service.
+WARM = 500
+SLOW = 250
+MAX_SECONDS = 12.0
+# A request sent this many seconds before the signal has been accepted; later ones may find no
+# service.
 MARGIN = 0.25
 
 
@@ -46,20 +49,27 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
 
 async def ask_usual(service: ServiceProcess, requests: int, clients: int) -> list[Answer]:
     seconds = SECONDS_EACH * requests
-    return await ask_evenly(service.address, usual, clients=clients, requests=requests, seconds=seconds)
+    return await ask_evenly(
+        service.address, usual, clients=clients, requests=requests, seconds=seconds
+    )
 
 
 @sizes(240, 10_000)
-def test_many_clients_get_answers_and_memory_does_not_grow(service: ServiceProcess, count: int) -> None:
+def test_many_clients_get_answers_and_memory_does_not_grow(
+    service: ServiceProcess, count: int
+) -> None:
     clients = min(200, count // 4)
     asyncio.run(ask_usual(service, min(count, WARM), clients))
     before = service.megabytes()
     answers = asyncio.run(ask_usual(service, count, clients))
     growth = service.megabytes() - before
     report(
-        "many clients", requests=count, clients=clients, p99=f"{percentile(answers, 0.99):.3f} s",
+        "many clients",
+        requests=count,
+        clients=clients,
+        p99=f"{percentile(answers, 0.99):.3f} s",
         growth=f"{growth:.1f} MB",
-    )  # fmt: skip
+    )
     assert statuses(answers) == {"200": count}
     assert growth <= 32
 
@@ -89,7 +99,8 @@ def test_slow_connections_do_not_delay_the_others(service: ServiceProcess, count
     async def beside() -> list[Answer]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(slow(number)) for number in range(SLOW)]
-            # The service closes those that send too much at once; they come again after half a second.
+            # The service closes those that send too much at once; they come again after half a
+            # second.
             await asyncio.to_thread(until, lambda: service.open_files() >= SLOW // 2)
             answers = await ask_usual(service, count, 10)
             for task in tasks:
@@ -98,9 +109,12 @@ def test_slow_connections_do_not_delay_the_others(service: ServiceProcess, count
 
     answers = asyncio.run(beside())
     report(
-        "slow connections", connections=SLOW, requests=count, p99=f"{percentile(answers, 0.99):.4f} s",
+        "slow connections",
+        connections=SLOW,
+        requests=count,
+        p99=f"{percentile(answers, 0.99):.4f} s",
         slowest=f"{percentile(answers, 1):.4f} s",
-    )  # fmt: skip
+    )
     assert statuses(answers) == {"200": count}
     # Beside the other tests more.
     assert percentile(answers, 0.99) <= (1.0 if count >= 1_000 else 10.0)
@@ -121,7 +135,9 @@ def test_what_was_accepted_is_answered(tmp_path: Path, count: int) -> None:
         slowest = max(slowest, seconds)
         for content, answer in answers:
             told = content[:40], round(answer.sent - sent, 2), round(answer.seconds, 2)
-            assert answer.status or answer.sent > sent - MARGIN, f"accepted, and not answered: {told}"
+            assert answer.status or answer.sent > sent - MARGIN, (
+                f"accepted, and not answered: {told}"
+            )
             outcomes[f"{answer.status} {answer.code()}"] += 1
     report("SIGTERM", signals=count, slowest=f"{slowest:.1f} s", **outcomes)
     assert set(outcomes) <= {"200 ", "503 stopping", "503 timeout", "429 queue_full", "0 "}
@@ -134,7 +150,8 @@ async def end(
     """Send requests by 24 clients, expensive ones by some of them, and SIGTERM after some seconds.
 
     Returns:
-        The seconds until the process has ended, when the signal was sent, and all requests with answers.
+        The seconds until the process has ended, when the signal was sent, and all requests with
+        answers.
     """
     answers: list[tuple[bytes, Answer]] = []
 

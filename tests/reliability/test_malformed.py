@@ -34,7 +34,9 @@ from tests.builders import TEXT, kneser_ney_parts, rewrite, write_classifier, wr
 
 
 def mutate(content: bytes, random: random.Random) -> bytes:
-    """Return the content with one to eight changes: bits, bytes, parts removed, repeated or exchanged."""
+    """Return the content with one to eight changes: bits, bytes, parts removed, repeated or
+    exchanged.
+    """
     changed = bytearray(content)
     for _ in range(random.choice((1, 1, 1, 2, 8))):
         kind = random.randrange(6)
@@ -56,11 +58,39 @@ def mutate(content: bytes, random: random.Random) -> bytes:
 
 
 PIECES = (
-    b"\0", b'"', b"'", b",", b"\t", b"\r", b"\n", b"\\", b"[", b"]", b"{", b"}", b":", b"null", b"NaN",
-    b"1e400", b"-1", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\x1f\x8b", b"PK\x03\x04", b"PAR1",
-    b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b"__label__", b"<unk>", "\u202e".encode(), b"\x1b[31m", b"9" * 400,
-    b"[" * 3000, b'{"a":' * 1200,
-)  # fmt: skip
+    b"\0",
+    b'"',
+    b"'",
+    b",",
+    b"\t",
+    b"\r",
+    b"\n",
+    b"\\",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b":",
+    b"null",
+    b"NaN",
+    b"1e400",
+    b"-1",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\x1f\x8b",
+    b"PK\x03\x04",
+    b"PAR1",
+    b"\xed\xa0\x80",
+    b"\xf0\x9f\x98\x80",
+    b"__label__",
+    b"<unk>",
+    "\u202e".encode(),
+    b"\x1b[31m",
+    b"9" * 400,
+    b"[" * 3000,
+    b'{"a":' * 1200,
+)
 """What parsers stumble over."""
 
 MAX_SECONDS = 2.0
@@ -85,7 +115,8 @@ def call(work: Callable[[], object]) -> tuple[str, float]:
 def check(name: str, inputs: Iterator[Callable[[], object]]) -> None:
     """Call each; anything but an answer or a typed error, in time, fails."""
     outcomes: Counter[str] = Counter()
-    slowest, wrong = 0.0, list[str]()
+    slowest = 0.0
+    wrong = list[str]()
     for number, work in enumerate(inputs):
         outcome, seconds = call(work)
         # On a busy machine any call may be slow once; a hang is slow each time.
@@ -108,7 +139,9 @@ def files(folder: Path) -> dict[str, bytes]:
     table = "".join(f'"{text}",{label}\n' for text, label in ROWS)
     objects = [{"text": text, "label": label} for text, label in ROWS]
     buffer = io.BytesIO()
-    pq.write_table(pa.table({"text": [t for t, _ in ROWS], "label": [each for _, each in ROWS]}), buffer)
+    pq.write_table(
+        pa.table({"text": [t for t, _ in ROWS], "label": [each for _, each in ROWS]}), buffer
+    )
     write_xlsx(folder / "book.xlsx", {"s": [("text", "label"), *ROWS]})
     return {
         "a.csv": f"text,label\n{table}".encode(),
@@ -117,7 +150,9 @@ def files(folder: Path) -> dict[str, bytes]:
         "latin.csv": f"text;label\n{table}".encode("latin-1", "ignore"),
         "a.jsonl": "\n".join(map(json.dumps, objects)).encode(),
         "a.json": json.dumps(objects, indent=1).encode(),
-        "a.txt": "\n".join(f"__label__{label} {' '.join(text.split())}" for text, label in ROWS).encode(),
+        "a.txt": "\n".join(
+            f"__label__{label} {' '.join(text.split())}" for text, label in ROWS
+        ).encode(),
         "plain.txt": TEXT.encode(),
         "a.csv.gz": gzip.compress(f"text,label\n{table}".encode()),
         "a.parquet": buffer.getvalue(),
@@ -135,11 +170,15 @@ def test_files(tmp_path: Path, count: int) -> None:
             name = list(valid)[number % len(valid)]
             path = tmp_path / name
             path.write_bytes(mutate(valid[name], chance))
-            options: dict[str, Any] = {"text": "text", "label": "label"} if chance.random() < 0.4 else {}
+            options: dict[str, Any] = (
+                {"text": "text", "label": "label"} if chance.random() < 0.4 else {}
+            )
             if "plain" in name:
                 yield lambda path=path: sum(map(len, open_corpus([str(path)])))
             else:
-                yield lambda path=path, options=options: sum(1 for _ in iter_records(path, **options))
+                yield lambda path=path, options=options: sum(
+                    1 for _ in iter_records(path, **options)
+                )
 
     check("files", inputs())
 
@@ -201,7 +240,9 @@ def test_model_files_with_true_hashes(models: list[Path], tmp_path: Path, count:
     check("model files", inputs())
 
 
-HEAD = b"POST /v1/classify?x=1 HTTP/1.1\r\nHost: localhost:8000\r\nContent-Type: application/json\r\n"
+HEAD = (
+    b"POST /v1/classify?x=1 HTTP/1.1\r\nHost: localhost:8000\r\nContent-Type: application/json\r\n"
+)
 REQUESTS = [
     HEAD + b"Content-Length: 15\r\n\r\n" + b'{"texts":"abc"}',
     HEAD + b"Transfer-Encoding: chunked\r\n\r\nf\r\n" + b'{"texts":"abc"}' + b"\r\n0\r\n\r\n",
@@ -227,7 +268,10 @@ def test_requests(models: list[Path], monkeypatch: pytest.MonkeyPatch, count: in
                 raise ApiError("refused")
 
     with running(*models) as it:
-        check("requests", (partial(ask, it, mutate(chance.choice(REQUESTS), chance)) for _ in range(count)))
+        check(
+            "requests",
+            (partial(ask, it, mutate(chance.choice(REQUESTS), chance)) for _ in range(count)),
+        )
 
 
 @sizes(80, 40_000)

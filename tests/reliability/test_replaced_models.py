@@ -1,4 +1,6 @@
-"""A model is replaced again and again while it answers: every answer is of one of the two, nothing leaks."""
+"""A model is replaced again and again while it answers: every answer is of one of the two, nothing
+leaks.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +28,18 @@ CLIENTS = 8
 MAX_MEGABYTES = 32.0
 TEXTS = [" ".join(TEXT.split()[k : k + 6]) for k in range(12)]
 SETTINGS = LabelsSettings(units=16, embedding_size=8, length=30)
-# Network, linear model, their weights and the labels differ: a mixture of both models equals neither.
+# Network, linear model, their weights and the labels differ: a mixture of both models equals
+# neither.
 MODELS = [
     random_model(
-        SETTINGS, labels, seed=seed, ensemble=Ensemble(network=seed, linear=1.0),
+        SETTINGS,
+        labels,
+        seed=seed,
+        ensemble=Ensemble(network=seed, linear=1.0),
         linear=random_linear_model(size=20, n_columns=1, seed=seed),
     )
     for seed, labels in ((1, ["neg", "pos"]), (2, ["bad", "good"]))
-]  # fmt: skip
+]
 
 
 def expected(folder: Path) -> list[list[dict[str, Any]]]:
@@ -45,7 +51,10 @@ def expected(folder: Path) -> list[list[dict[str, Any]]]:
         explained = [runtime.explain(text).words for text in TEXTS]
         of_both = zip(runtime.classify(TEXTS), explained, strict=True)
         answers.append(
-            [{"probabilities": v.probabilities, "effects": [w.effect for w in words]} for v, words in of_both]
+            [
+                {"probabilities": v.probabilities, "effects": [w.effect for w in words]}
+                for v, words in of_both
+            ]
         )
     return answers
 
@@ -53,7 +62,11 @@ def expected(folder: Path) -> list[list[dict[str, Any]]]:
 def which(answer: dict[str, Any], candidates: list[dict[str, Any]]) -> int:
     """Return the number of the model that gives this answer."""
     for number, candidate in enumerate(candidates):
-        effects = [word["effect"] for word in answer["words"]] if "words" in answer else candidate["effects"]
+        effects = (
+            [word["effect"] for word in answer["words"]]
+            if "words" in answer
+            else candidate["effects"]
+        )
         if answer["probabilities"] == pytest.approx(
             candidate["probabilities"], rel=1e-5
         ) and effects == pytest.approx(candidate["effects"], rel=1e-4, abs=1e-5):
@@ -68,13 +81,20 @@ def test_every_answer_is_of_one_model_and_nothing_leaks(tmp_path: Path, count: i
     write_model(MODELS[0], path)
     with serving(tmp_path, path) as service:
         asyncio.run(ask(service, path, by_model, min(count, 200)))
-        memory, files = service.megabytes(), service.open_files()
+        memory = service.megabytes()
+        files = service.open_files()
         answers, n_replaced, states = asyncio.run(ask(service, path, by_model, count))
-        growth, more_files = service.megabytes() - memory, service.open_files() - files
+        growth = service.megabytes() - memory
+        more_files = service.open_files() - files
         report(
-            "replaced models", requests=sum(answers.values()), replaced=n_replaced, answers=dict(answers),
-            states=dict(states), growth=f"{growth:.1f} MB", more_files=more_files,
-        )  # fmt: skip
+            "replaced models",
+            requests=sum(answers.values()),
+            replaced=n_replaced,
+            answers=dict(answers),
+            states=dict(states),
+            growth=f"{growth:.1f} MB",
+            more_files=more_files,
+        )
         events = Counter(line["event"] for line in service.logged())
     assert set(answers) == {0, 1}
     assert set(states) == {200}
@@ -89,7 +109,8 @@ async def ask(
     """Send requests while the model is replaced every second.
 
     Returns:
-        The answers of each model, how often it was replaced, and the statuses of the requests for states.
+        The answers of each model, how often it was replaced, and the statuses of the requests for
+        states.
     """
     answers: Counter[int] = Counter()
     states: Counter[int] = Counter()
@@ -106,7 +127,9 @@ async def ask(
                 assert answer.status == 200, answer
                 answers[which(answer.json()["answers"][0], [each[index] for each in by_model])] += 1
                 if number % 50 == 0:
-                    states[(await client.ask(request("/v1/states", {"text": TEXTS[index]}))).status] += 1
+                    states[
+                        (await client.ask(request("/v1/states", {"text": TEXTS[index]}))).status
+                    ] += 1
 
     async def replace() -> None:
         for turn in itertools.count(1):

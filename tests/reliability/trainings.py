@@ -1,4 +1,6 @@
-"""Trainings of both jobs that note the begin of each stage, and send themselves a signal in one of them."""
+"""Trainings of both jobs that note the begin of each stage, and send themselves a signal in one of
+them.
+"""
 
 from __future__ import annotations
 
@@ -50,13 +52,20 @@ STAGES: dict[str, dict[str, tuple[Any, str]]] = {
 
 
 def main(
-    job: str, out: str, resume: bool, stage: str, seconds: float, number: int, minutes: float, endless: bool
+    job: str,
+    out: str,
+    resume: bool,
+    stage: str,
+    seconds: float,
+    number: int,
+    minutes: float,
+    endless: bool,
 ) -> int:
     """Train; return the exit code of an interruption, whose error is written to stdout.
 
-    OUT.stages gets a line for the begin and one for the end of each stage: its name and the moment. OUT.sent
-    gets the moment of the signal `number`, which is sent some seconds after `stage` has begun ("": it is not
-    sent). `endless` trains until the time limit.
+    OUT.stages gets a line for the begin and one for the end of each stage: its name and the moment.
+    OUT.sent gets the moment of the signal `number`, which is sent some seconds after `stage` has
+    begun ("": it is not sent). `endless` trains until the time limit.
     """
 
     def send() -> None:
@@ -100,10 +109,18 @@ def _words(options: TrainOptions, minutes: float, epochs: int) -> None:
     drawn = [f"w{k}" for k in rng.zipf(1.3, 6_000) % 2_000]
     corpus = Corpus.from_texts([" ".join(drawn[k : k + 20]) for k in range(0, len(drawn), 20)])
     settings = WordsSettings(
-        embedding_size=16, units=16, streams=8, window=20, epochs=epochs or 2, min_steps=1,
-        valid_fraction=0.2, kneser_ney=True, vocabulary=1_000, minutes=minutes,
+        embedding_size=16,
+        units=16,
+        streams=8,
+        window=20,
+        epochs=epochs or 2,
+        min_steps=1,
+        valid_fraction=0.2,
+        kneser_ney=True,
+        vocabulary=1_000,
+        minutes=minutes,
         patience=0 if epochs else WordsSettings().patience,
-    )  # fmt: skip
+    )
     words.train_words(corpus, settings, options)
 
 
@@ -112,16 +129,22 @@ def _labels(options: TrainOptions, minutes: float, epochs: int) -> None:
 
     def text(label: str) -> str:
         drawn = [
-            chance.choice(["film", "plot", "scene", label, f"w{chance.randrange(300)}"]) for _ in range(12)
+            chance.choice(["film", "plot", "scene", label, f"w{chance.randrange(300)}"])
+            for _ in range(12)
         ]
         return " ".join([*drawn, f"n{chance.random()}"])
 
     names = ["bad", "good"] * 80
     examples = Examples([text(name) for name in names], names, name="made up")
     changes = {
-        "units": 8, "embedding_size": 8, "length": 20, "batch_size": 8, "epochs": epochs or 2,
-        "minutes": minutes, "folds": 0 if epochs else 3,
-    }  # fmt: skip
+        "units": 8,
+        "embedding_size": 8,
+        "length": 20,
+        "batch_size": 8,
+        "epochs": epochs or 2,
+        "minutes": minutes,
+        "folds": 0 if epochs else 3,
+    }
     settings = with_changes(LABELS_PRESETS["base"], changes)
     unlabelled = [text(chance.choice(["bad", "good"])) for _ in range(60)]
     split = make_split(examples, fraction=settings.fraction_for(160), seed=1, unlabelled=unlabelled)

@@ -1,7 +1,8 @@
 """What foretell writes, each as an operation that is interrupted at each of its calls that write.
 
-`python -m reliability.writes OPERATION FOLDER` lets one call after another fail, by SIGKILL and by ENOSPC,
-each in a child, and fails where a reader finds something else than the old version or the new one.
+`python -m reliability.writes OPERATION FOLDER` lets one call after another fail, by SIGKILL and by
+ENOSPC, each in a child, and fails where a reader finds something else than the old version or the
+new one.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ from tests.builders import write_random
 
 
 class Operation(NamedTuple):
-    """Writes the old version in a folder, the new version; what a reader finds: "old", "new" or "none"."""
+    """Writes the old version in a folder, the new version; what a reader finds: "old", "new" or
+    "none".
+    """
 
     prepare: Callable[[Path], object]
     write: Callable[[Path], object]
@@ -135,11 +138,17 @@ OPERATIONS = {
 }
 
 KINDS = ("SIGKILL", "ENOSPC")
-ALLOWED = {"first request": {"none", "new"}, "export": {"none", "new"}, "cache": {"old", "none", "new"}}
+ALLOWED = {
+    "first request": {"none", "new"},
+    "export": {"none", "new"},
+    "cache": {"old", "none", "new"},
+}
 """What a reader may find where there was no old version, and where a part may be made anew."""
 
 DONE, TYPED_ERROR, SYSTEM_ERROR, UNEXPECTED, FEWER_CALLS = range(5)
-"""The exit status of a child. DONE: the error did not matter, such as one in deleting the old version."""
+"""The exit status of a child. DONE: the error did not matter, such as one in deleting the old
+version.
+"""
 
 
 def _patch(kind: str, number: int) -> list[int]:
@@ -193,7 +202,9 @@ def _write(operation: Operation, folder: Path, kind: str, number: int) -> int:
 
 def check(name: str, folder: Path) -> Counter[str]:
     """Return how often each kind of failure left which version."""
-    operation, old, here = OPERATIONS[name], folder / "old", folder / "here"
+    operation = OPERATIONS[name]
+    old = folder / "old"
+    here = folder / "here"
     old.mkdir()
     operation.prepare(old)
     # What the first call imports must not be part of what is counted.
@@ -209,10 +220,15 @@ def check(name: str, folder: Path) -> Counter[str]:
             operation.write(here)
             assert operation.find(here) == "new"
             shutil.rmtree(here)
-            assert code in (-signal.SIGKILL, DONE, TYPED_ERROR, SYSTEM_ERROR, FEWER_CALLS), (kind, code)
+            assert code in (-signal.SIGKILL, DONE, TYPED_ERROR, SYSTEM_ERROR, FEWER_CALLS), (
+                kind,
+                code,
+            )
             assert found in ALLOWED.get(name, {"old", "new"}), (kind, found)
             assert found == "new" or code not in (DONE, FEWER_CALLS), (kind, found)
-            assert code != SYSTEM_ERROR or name == "cache", "a command would print the system's error"
+            assert code != SYSTEM_ERROR or name == "cache", (
+                "a command would print the system's error"
+            )
             outcomes[f"{kind}, {found}"] += 1
             if code == FEWER_CALLS:
                 break

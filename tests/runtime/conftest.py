@@ -23,7 +23,9 @@ Labels = Callable[..., LabelsRuntime]
 
 @pytest.fixture(scope="session")
 def words_model(tmp_path_factory: pytest.TempPathFactory) -> Words:
-    """Return a function that makes and opens a words model of a preset with some settings changed."""
+    """Return a function that makes and opens a words model of a preset with some settings
+    changed.
+    """
 
     def make(
         name: str = "base",
@@ -67,11 +69,15 @@ def article_words(words_model: Words) -> WordsRuntime:
 def open_vocabulary(words_model: Words) -> Callable[[str], WordsRuntime]:
     """Return a function from a style of parts of words to a model with a Kneser–Ney model."""
     text = f"{TEXT}\n{TEXT}\n{ALL[1]}\nthe mind adapts"
-    return functools.cache(lambda tokens: words_model(tokens=tokens, text=text, interpolated=(0.1, 0.3, 0.6)))
+    return functools.cache(
+        lambda tokens: words_model(tokens=tokens, text=text, interpolated=(0.1, 0.3, 0.6))
+    )
 
 
 @pytest.fixture(scope="session", params=["lstm", "article_words", "subword", "char"])
-def any_words(request: pytest.FixtureRequest, open_vocabulary: Callable[[str], WordsRuntime]) -> WordsRuntime:
+def any_words(
+    request: pytest.FixtureRequest, open_vocabulary: Callable[[str], WordsRuntime]
+) -> WordsRuntime:
     """A model of each kind of token in turn."""
     if request.param in ("subword", "char"):
         return open_vocabulary(request.param)
@@ -80,7 +86,9 @@ def any_words(request: pytest.FixtureRequest, open_vocabulary: Callable[[str], W
 
 @pytest.fixture(scope="session")
 def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Labels:
-    """Return a function that makes and opens a labels model of a preset with some settings changed."""
+    """Return a function that makes and opens a labels model of a preset with some settings
+    changed.
+    """
 
     def make(
         name: str = "base",

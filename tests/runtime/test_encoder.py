@@ -17,7 +17,15 @@ from foretell.errors import ArtifactError
 from foretell.runtime.encoder import SentenceEncoder
 from tests.encoders import DIMENSION, PLACES, TABLE, WORDS, minilm, tiny_encoder
 
-TEXTS = ["good film", "bad film the dull film", "", "good", "unknown words", "the film " * 3, "film good"]
+TEXTS = [
+    "good film",
+    "bad film the dull film",
+    "",
+    "good",
+    "unknown words",
+    "the film " * 3,
+    "film good",
+]
 LONG = "good bad film the " * 9
 
 
@@ -33,7 +41,9 @@ def pieces_of(text: str, window: int) -> list[list[int]]:
     return [ids[i : i + inner] for i in range(0, len(ids), inner)] or [[]]
 
 
-def reference(text: str, window: int = 12, table: np.ndarray = TABLE, pooled: bool = False) -> np.ndarray:
+def reference(
+    text: str, window: int = 12, table: np.ndarray = TABLE, pooled: bool = False
+) -> np.ndarray:
     """Return the embedding of a text, one piece after another."""
     total = np.zeros(DIMENSION)
     for piece in pieces_of(text, window):
@@ -44,8 +54,11 @@ def reference(text: str, window: int = 12, table: np.ndarray = TABLE, pooled: bo
 
 
 def ends(text: str, window: int = 12) -> np.ndarray:
-    """Return the embeddings of a text's beginning and end; each token counts a quarter of its neighbour."""
-    pieces, found = pieces_of(text, window), []
+    """Return the embeddings of a text's beginning and end; each token counts a quarter of its
+    neighbour.
+    """
+    pieces = pieces_of(text, window)
+    found = []
     for piece, step in ((pieces[0], 1), (pieces[-1], -1)):
         hidden = [TABLE[i] + PLACES[place] for place, i in enumerate(piece, start=1)][::step]
         if not hidden:
@@ -84,7 +97,9 @@ def test_embeddings_are_those_of_the_reference(tmp_path: Path, graph: dict[str, 
         assert encoder.n_features == 3 * DIMENSION
         expected = np.stack([ends(text) for text in texts])
         np.testing.assert_allclose(encoded.ends, expected, rtol=1e-4, atol=1e-5)
-        np.testing.assert_array_equal(encoded.features(), np.hstack([encoded.vectors, encoded.ends]))
+        np.testing.assert_array_equal(
+            encoded.features(), np.hstack([encoded.vectors, encoded.ends])
+        )
         alone = np.concatenate([encoder.encode_counted([text]).ends for text in texts])
         np.testing.assert_allclose(encoded.ends, alone, rtol=1e-6, atol=1e-7)
 
@@ -99,24 +114,35 @@ def test_embeddings_are_those_of_the_reference(tmp_path: Path, graph: dict[str, 
         ("config.json", {"max_position_embeddings": 3}, 8),
     ],
 )
-def test_the_window_is_the_stated_one(tmp_path: Path, file: str, settings: object, window: int) -> None:
+def test_the_window_is_the_stated_one(
+    tmp_path: Path, file: str, settings: object, window: int
+) -> None:
     folder = tiny_encoder(tmp_path / "tiny", window=None)
     (folder / file).write_text(json.dumps(settings))
     encoder = SentenceEncoder.open(folder)
     assert encoder.window == window
-    np.testing.assert_allclose(encoder.encode([LONG])[0], reference(LONG, window), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        encoder.encode([LONG])[0], reference(LONG, window), rtol=1e-4, atol=1e-5
+    )
 
 
-@pytest.mark.parametrize("settings", [[1], {"model_max_length": int(1e30)}, {"model_max_length": 4 * 10**8}])
-def test_a_graph_that_refuses_the_default_window_is_one_line(tmp_path: Path, settings: object) -> None:
+@pytest.mark.parametrize(
+    "settings", [[1], {"model_max_length": int(1e30)}, {"model_max_length": 4 * 10**8}]
+)
+def test_a_graph_that_refuses_the_default_window_is_one_line(
+    tmp_path: Path, settings: object
+) -> None:
     folder = tiny_encoder(tmp_path / "tiny", window=None)
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    with pytest.raises(ArtifactError, match=r"accepts 256 tokens .*, found .*; state max_seq_length [^\n]*$"):
+    with pytest.raises(
+        ArtifactError, match=r"accepts 256 tokens .*, found .*; state max_seq_length [^\n]*$"
+    ):
         SentenceEncoder.open(folder)
 
 
 def test_a_text_of_any_length_keeps_all_of_its_tokens(folder: Path) -> None:
-    # Cut at white space, so that no word is halved; a lone surrogate is one letter of an unknown word.
+    # Cut at white space, so that no word is halved; a lone surrogate is one letter of an unknown
+    # word.
     text = "good bad film the dull " * 3000
     encoded = SentenceEncoder.open(folder).encode_counted([text, text.replace(" ", "\ud800 ")])
     assert encoded.split_texts == 2
@@ -142,25 +168,38 @@ def test_dynamic_quantisation_is_run_text_by_text(tmp_path: Path) -> None:
     model.graph.node.extend(
         [
             onnx.helper.make_node("DynamicQuantizeLinear", ["exact"], ["bytes", "scale", "zero"]),
-            onnx.helper.make_node("DequantizeLinear", ["bytes", "scale", "zero"], ["last_hidden_state"]),
+            onnx.helper.make_node(
+                "DequantizeLinear", ["bytes", "scale", "zero"], ["last_hidden_state"]
+            ),
         ]
     )
     onnx.save(model, folder / "model.onnx")
     encoder = SentenceEncoder.open(folder)
     texts = ["good film", "bad film", "dull film", "the film"]
-    np.testing.assert_array_equal(encoder.encode(texts), np.concatenate([encoder.encode([t]) for t in texts]))
+    np.testing.assert_array_equal(
+        encoder.encode(texts), np.concatenate([encoder.encode([t]) for t in texts])
+    )
 
 
 BAD_ENCODERS: dict[str, tuple[dict[str, Any], str]] = {
-    "other inputs": ({"inputs": ("input_ids", "attention_mask", "pixels")}, "expected the inputs input_ids"),
+    "other inputs": (
+        {"inputs": ("input_ids", "attention_mask", "pixels")},
+        "expected the inputs input_ids",
+    ),
     "a fixed size": ({"shape": (1, 128)}, r"of any size, found input_ids \[1, 128\]"),
-    "other outputs": ({"output": "logits"}, "expected an output last_hidden_state, .*, found logits"),
+    "other outputs": (
+        {"output": "logits"},
+        "expected an output last_hidden_state, .*, found logits",
+    ),
     "a pooled output of tokens": ({"output": "sentence_embedding"}, r"of the shape \[1, 12, 6\]"),
     "more ids than rows": (
         {"words": [*WORDS, "one", "more"]},
         "12 tokens with ids of up to 10, found .*; use",
     ),
-    "NaN": ({"table": np.full_like(TABLE, np.nan)}, "expected embeddings of finite numbers, found NaN"),
+    "NaN": (
+        {"table": np.full_like(TABLE, np.nan)},
+        "expected embeddings of finite numbers, found NaN",
+    ),
 }
 
 

@@ -22,14 +22,29 @@ TEXT = "the mind adapts and converts 😀 to its own purposes"
 def test_a_language_models_states_are_onnx_runtimes(lstm: WordsRuntime, layer: int) -> None:
     found = gates_along(read_model(lstm.path), LINES, f"lstm_{layer}")
     end = lstm.tokenizer.end_of_line
-    ids = [end, *lstm.tokenizer.encode("the mind adapts"), end, *lstm.tokenizer.encode(LINES.split("\n")[1])]
+    ids = [
+        end,
+        *lstm.tokenizer.encode("the mind adapts"),
+        end,
+        *lstm.tokenizer.encode(LINES.split("\n")[1]),
+    ]
     _, state = lstm.network.read([i for i in ids if i is not None])
-    h, c = state[2 * layer - 1], state[2 * layer]
+    h = state[2 * layer - 1]
+    c = state[2 * layer]
     np.testing.assert_allclose(found.hidden[-1], h[0], atol=1e-5)
     np.testing.assert_allclose(found.cell[-1], c[0], atol=1e-5)
     assert [LINES[start:end] for start, end in found.spans] == [
-        "the", "mind", "adapts", "", "the", "obstacle", "to", "our", "acting", "."
-    ]  # fmt: skip
+        "the",
+        "mind",
+        "adapts",
+        "",
+        "the",
+        "obstacle",
+        "to",
+        "our",
+        "acting",
+        ".",
+    ]
 
 
 def test_the_articles_windows_are_onnx_runtimes(article_words: WordsRuntime) -> None:
@@ -51,14 +66,19 @@ def test_a_classifiers_states_lead_to_its_probabilities(any_labels: LabelsRuntim
         last = found["lstm"].hidden[-1]
         features = np.maximum(last @ weights["dense/kernel"] + weights["dense/bias"], 0)
     else:
-        forward, backward = found["lstm_forward"].hidden, found["lstm_backward"].hidden
+        forward = found["lstm_forward"].hidden
+        backward = found["lstm_backward"].hidden
         both = np.concatenate([forward, backward], axis=1)
         features = np.concatenate([both.max(0), both.mean(0), forward[-1], backward[0]])
     logit = (features @ weights["output/kernel"] + weights["output/bias"])[0]
-    assert 1 / (1 + np.exp(-logit)) == pytest.approx(any_labels.predict_proba([TEXT])[0, 1], abs=1e-5)
+    assert 1 / (1 + np.exp(-logit)) == pytest.approx(
+        any_labels.predict_proba([TEXT])[0, 1], abs=1e-5
+    )
 
 
-def test_each_step_is_made_of_its_gates_and_has_words_of_the_text(any_labels: LabelsRuntime) -> None:
+def test_each_step_is_made_of_its_gates_and_has_words_of_the_text(
+    any_labels: LabelsRuntime,
+) -> None:
     model = read_model(any_labels.path)
     assert isinstance(model.settings, LabelsSettings)
     for name in layer_units(model.settings):

@@ -36,13 +36,17 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelsRuntime, Labels
     folder = tmp_path_factory.mktemp("two")
 
     def write(seed: int) -> LabelsRuntime:
-        return LabelsRuntime(write_classifier(folder / str(seed), seed=seed, metrics={"seed": seed}))
+        return LabelsRuntime(
+            write_classifier(folder / str(seed), seed=seed, metrics={"seed": seed})
+        )
 
     return write(1), write(2)
 
 
 def copies(two: tuple[LabelsRuntime, LabelsRuntime], to: Path) -> tuple[Path, Path]:
-    one, other = (Path(shutil.copytree(each.path, to / name)) for each, name in zip(two, "ab", strict=True))
+    one, other = (
+        Path(shutil.copytree(each.path, to / name)) for each, name in zip(two, "ab", strict=True)
+    )
     return one, other
 
 
@@ -57,7 +61,9 @@ TEXTS = ["the mind adapts", "the obstacle to action", "its own purposes"]
 
 
 def test_the_network_is_the_one_that_was_verified(two, tmp_path: Path) -> None:
-    """With a graph that is opened by its name, the answer is one model's network with the other's linear."""
+    """With a graph that is opened by its name, the answer is one model's network with the other's
+    linear.
+    """
     wanted = two[0].predict_proba(TEXTS).tolist()
     one, other = copies(two, tmp_path)
     verified = read_model(one)
@@ -66,9 +72,12 @@ def test_the_network_is_the_one_that_was_verified(two, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", [read_model, pack])
-def test_a_change_between_any_two_files_is_read_again(two, tmp_path: Path, monkeypatch, read) -> None:
+def test_a_change_between_any_two_files_is_read_again(
+    two, tmp_path: Path, monkeypatch, read
+) -> None:
     one, other = copies(two, tmp_path)
-    real, turns = manifest.read_verified, 0
+    real = manifest.read_verified
+    turns = 0
 
     def exchanging(*arguments, **how):
         nonlocal turns

@@ -21,7 +21,8 @@ from tests.builders import write_classifier
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
-# The text that only the Rust library tokenizes, and many plain ones, so that every kind of thread has run.
+# The text that only the Rust library tokenizes, and many plain ones, so that every kind of thread
+# has run.
 _PRELUDE = """
 import os, sys, threading
 import foretell
@@ -50,18 +51,23 @@ TEXTS = ["the mind adapts", "字 the obstacle \\u0130"] * 700
 
 def run_script(script: str, *arguments: object) -> str:
     """Run a script after the prelude and return what it prints."""
-    # From Python 3.12 on every fork of a process with threads warns; these forks are the point of the test.
+    # From Python 3.12 on every fork of a process with threads warns; these forks are the point of
+    # the test.
     command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c"]
     done = subprocess.run(
         [*command, _PRELUDE + textwrap.dedent(script), *map(str, arguments)],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @forks
-def test_a_child_answers_after_its_parent_has(classifier: LabelsRuntime, interpolated: WordsRuntime) -> None:
+def test_a_child_answers_after_its_parent_has(
+    classifier: LabelsRuntime, interpolated: WordsRuntime
+) -> None:
     run_script(
         """
         model, words = open_model(sys.argv[1]), open_model(sys.argv[2], threads=2)
@@ -149,7 +155,8 @@ def test_only_this_thread_stops_and_only_in_the_block() -> None:
 
 
 def test_a_caller_of_many_items_leaves_turns_to_others() -> None:
-    done, threads = list[str](), Threads(1, "turns")
+    done = list[str]()
+    threads = Threads(1, "turns")
     many = threads.map(done.append, ["many"] * 99)
     next(many)
     assert list(threads.map(done.append, ["one"])) == [None]
@@ -161,8 +168,11 @@ def test_a_caller_of_many_items_leaves_turns_to_others() -> None:
 def test_a_teacher_is_asked_on_the_thread_that_can_be_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, both = [], LabelsRuntime(write_classifier(tmp_path / "both"))
-    monkeypatch.setattr(both, "_teacher", lambda _: asked.append(threading.get_ident()) or np.zeros(1))
+    asked = []
+    both = LabelsRuntime(write_classifier(tmp_path / "both"))
+    monkeypatch.setattr(
+        both, "_teacher", lambda _: asked.append(threading.get_ident()) or np.zeros(1)
+    )
     both.predict_proba(["the mind"] * 99)
     assert {*asked} == {threading.get_ident()}
 
@@ -175,7 +185,9 @@ def test_a_classifier_stops_between_two_batches(classifier: LabelsRuntime) -> No
 
 
 def test_the_telemetry_of_onnx_runtime_is_off(tmp_path: Path) -> None:
-    """It is on by default, and writes an identifier and a queue of events as soon as a model is opened."""
+    """It is on by default, and writes an identifier and a queue of events as soon as a model is
+    opened.
+    """
     path = write_classifier(tmp_path / "model")
     (home := tmp_path / "home").mkdir()
     places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "TMPDIR"), str(home))

@@ -76,7 +76,9 @@ def tab(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def page(tab: Page, served: Running) -> Iterator[Page]:
-    """The view for words, once it shows next words; modules with other needs have a page of their own."""
+    """The view for words, once it shows next words; modules with other needs have a page of their
+    own.
+    """
     with visited(tab, f"{served.url}/#words") as it:
         it.wait_for_selector(".choices button")
         yield it

@@ -1,4 +1,6 @@
-"""Helpers for the tests of the page: Chromium, and a page that fails its test on any script error."""
+"""Helpers for the tests of the page: Chromium, and a page that fails its test on any script
+error.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,23 @@ from service_workplace import Running
 # Milliseconds; much more than needed, for a machine that is busy with other work.
 expect.set_options(timeout=15_000)
 
-TILES = "() => [...document.querySelectorAll('#view-words .tiles dd')].map((each) => each.textContent)"
+TILES = (
+    "() => [...document.querySelectorAll('#view-words .tiles dd')].map((each) => each.textContent)"
+)
 """Returns the numbers of the view for words."""
 
 TEXT = "the mind adapts 😀 and nosuchword converts e\u0301 to the obstacle."
 
 _ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 _WATCH = """
 window.reports = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -55,7 +65,9 @@ def new_page(browser: Browser, *, width: int = 1100, **options: Any) -> Iterator
         width: width of the window in CSS pixels.
         **options: options of the browser context.
     """
-    context = browser.new_context(viewport={"width": width, "height": 800}, accept_downloads=True, **options)
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, accept_downloads=True, **options
+    )
     context.set_default_timeout(15_000)
     context.add_init_script(_WATCH)
     try:
@@ -66,7 +78,8 @@ def new_page(browser: Browser, *, width: int = 1100, **options: Any) -> Iterator
 
 @contextmanager
 def visited(page: Page, url: str, *, ready: bool = True) -> Iterator[Page]:
-    """Load a page; afterwards assert that no script failed, no CSP rule was violated, no dialog appeared.
+    """Load a page; afterwards assert that no script failed, no CSP rule was violated, no dialog
+    appeared.
 
     Args:
         page: the page; its routes end with the block.
@@ -117,7 +130,9 @@ def holding(page: Page, which: Callable[[Any], bool] = lambda _: True) -> Iterat
 
 
 def check_with_axe(page: Page, width: int = 0) -> None:
-    """Assert that axe-core finds no violation, and that the content needs no more than a width in pixels."""
+    """Assert that axe-core finds no violation, and that the content needs no more than a width in
+    pixels.
+    """
     from axe_playwright_python.sync_playwright import Axe
 
     # During a transition of colours, axe would measure a contrast that is not the final one.
@@ -146,7 +161,8 @@ def percent(entry: dict[str, Any]) -> str:
 def until(page: Page, script: str, argument: Any = None) -> None:
     """Wait until a JavaScript function returns true.
 
-    Playwright's `wait_for_function` compiles the function inside the page, which the CSP of the page forbids.
+    Playwright's `wait_for_function` compiles the function inside the page, which the CSP of the
+    page forbids.
     """
     end = time.monotonic() + 15
     while not page.evaluate(script, argument):

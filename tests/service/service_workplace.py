@@ -1,4 +1,6 @@
-"""What the tests of the service share: small models with random weights, and a real server on loopback."""
+"""What the tests of the service share: small models with random weights, and a real server on
+loopback.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from foretell.service.models import Service
 from foretell.service.server import Server
 from tests.builders import write_random
 
-TEXT = "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"
+TEXT = (
+    "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"
+)
 VERBS = ("classify", "explain", "next", "score", "states", "completions")
 REVIEWS = ["good way", "bad mind 😀 obstacle", "", "the mind the mind nosuchword " * 12]
 
@@ -38,7 +42,12 @@ def write_words(path: Path, *, text: str = TEXT, seed: int = 7, **changes: Any) 
 
 
 def write_labels(
-    path: Path, *, labels: tuple[str, ...] = ("neg", "pos"), text: str = TEXT, seed: int = 7, **changes: Any
+    path: Path,
+    *,
+    labels: tuple[str, ...] = ("neg", "pos"),
+    text: str = TEXT,
+    seed: int = 7,
+    **changes: Any,
 ) -> Path:
     """Write a classifier with random weights whose vocabulary is the words of a text."""
     settings = LabelsSettings(**{"embedding_size": 6, "units": 5, "length": 30, **changes})
@@ -48,7 +57,9 @@ def write_labels(
 def write_several(path: Path) -> Path:
     """Write a classifier whose texts may have several labels."""
     settings = LabelsSettings(embedding_size=6, units=5, length=30, multi_label=";")
-    ensemble = LabelwiseEnsemble(network=(1.0,) * 3, offsets=(3.0, 2.0, -4.0), thresholds=(0.5, 0.5, 0.5))
+    ensemble = LabelwiseEnsemble(
+        network=(1.0,) * 3, offsets=(3.0, 2.0, -4.0), thresholds=(0.5, 0.5, 0.5)
+    )
     return write_random(path, settings, ["ux", "bug", "billing"], text=TEXT, ensemble=ensemble)
 
 
@@ -84,7 +95,9 @@ def running(
     annotation: Annotation | None = None,
     **who: Any,
 ) -> Iterator[Running]:
-    """Serve models, each named as its directory is or as `named` says, and texts to label, until the end."""
+    """Serve models, each named as its directory is or as `named` says, and texts to label, until
+    the end.
+    """
     models = {path.name: path for path in places} | dict(named)
     service = Service(models.items(), limits or Limits(), annotation)
     listening = bind("127.0.0.1", 0)
@@ -109,7 +122,8 @@ def held_up(
 ) -> Iterator[tuple[list[Any], threading.Semaphore]]:
     """Let calls of a method wait until the block ends: what they are given, and a count of them."""
     seen: list[Any] = []
-    come, go = threading.Semaphore(0), threading.Event()
+    come = threading.Semaphore(0)
+    go = threading.Event()
     really = getattr(owner, name)
 
     def wait(*given: Any, **how: Any) -> Any:

@@ -29,15 +29,22 @@ def post(labelling: Running, name: str, **body: Any) -> Any:
     return response.json()
 
 
-def test_answers_are_on_disk_and_the_next_text_comes(labelling: Running, annotation: Annotation) -> None:
+def test_answers_are_on_disk_and_the_next_text_comes(
+    labelling: Running, annotation: Annotation
+) -> None:
     state = post(labelling, "next")
-    assert [(each["name"], each["key"]) for each in state["labels"]] == [("hardware", "1"), ("billing", "2")]
+    assert [(each["name"], each["key"]) for each in state["labels"]] == [
+        ("hardware", "1"),
+        ("billing", "2"),
+    ]
     for number in range(1, 7):
         item = state["item"]
         label = label_of(item["text"])
         state = post(labelling, "answers", texts=[item["id"]], answer="label", label=label)
         assert (state["written"], state["counts"]["answers"]) == (1, number)
-        assert annotation._journal.path.read_text().splitlines()[-1].count(f'"label": "{label}"') == 1
+        assert (
+            annotation._journal.path.read_text().splitlines()[-1].count(f'"label": "{label}"') == 1
+        )
     assert state["counts"]["test"] == 2
     assert sum(each["count"] for each in state["labels"]) == 6
     assert state["item"]["id"] == post(labelling, "next")["item"]["id"]
@@ -49,7 +56,11 @@ def test_answers_are_on_disk_and_the_next_text_comes(labelling: Running, annotat
 @pytest.mark.parametrize(
     ("name", "body", "says"),
     [
-        ("answers", {"texts": [1], "answer": "label", "label": "other"}, "a label (hardware, billing)"),
+        (
+            "answers",
+            {"texts": [1], "answer": "label", "label": "other"},
+            "a label (hardware, billing)",
+        ),
         ("answers", {"texts": [1], "answer": "label"}, "a label with the answer label"),
         ("answers", {"texts": [1], "answer": "maybe"}, "answer"),
         ("answers", {"texts": list(range(1001)), "answer": "skip"}, "at most 1000 texts"),
@@ -69,7 +80,8 @@ def test_what_is_wrong_gets_a_typed_error(
 def test_a_full_disk_is_503_and_what_it_refuses_is_not_written_later(
     labelling: Running, annotation: Annotation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    item, path = post(labelling, "next")["item"], annotation._journal.path
+    item = post(labelling, "next")["item"]
+    path = annotation._journal.path
     size = path.stat().st_size
 
     def full(_: int) -> None:
@@ -84,7 +96,9 @@ def test_a_full_disk_is_503_and_what_it_refuses_is_not_written_later(
     assert path.stat().st_size == size
     state = post(labelling, "answers", texts=[item["id"]], answer="label", label="hardware")
     assert state["counts"]["answers"] == 1
-    assert [json.loads(line)["label"] for line in path.read_bytes()[size:].splitlines()] == ["hardware"]
+    assert [json.loads(line)["label"] for line in path.read_bytes()[size:].splitlines()] == [
+        "hardware"
+    ]
 
 
 def test_access_is_that_of_the_service(labelling: Running, served: Running) -> None:
@@ -93,4 +107,7 @@ def test_access_is_that_of_the_service(labelling: Running, served: Running) -> N
     assert labelling.post(path, {}, headers={"Host": "evil.example"}).status_code == 421
     # Without texts there are no such routes.
     assert served.http.get("/v1/annotation").status_code == 404
-    assert [each.http.get("/v1/models").json()["annotation"] for each in (labelling, served)] == [True, False]
+    assert [each.http.get("/v1/models").json()["annotation"] for each in (labelling, served)] == [
+        True,
+        False,
+    ]

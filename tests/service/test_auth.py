@@ -24,53 +24,136 @@ TOKEN = b"a-token-of-some-length"
 BEARER = {"Authorization": f"Bearer {TOKEN.decode()}"}
 OPEN = ["/", "/page/page.js", "/health/live", "/health/ready"]
 METHODS = (
-    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "LOCK", "M-SEARCH",
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "TRACE",
+    "PROPFIND",
+    "LOCK",
+    "M-SEARCH",
     "PURGE",
-)  # fmt: skip
-OTHER_ROUTES = ("/", "/openapi.json", "/docs", "/no", "/page/", "/page/../v1/models", "//v1/models", "/v1")
+)
+OTHER_ROUTES = (
+    "/",
+    "/openapi.json",
+    "/docs",
+    "/no",
+    "/page/",
+    "/page/../v1/models",
+    "//v1/models",
+    "/v1",
+)
 BODIES = (b"", b"{", b'{"texts": "good"}')
 
 
 @pytest.fixture(scope="module")
 def locked(models: tuple[Path, Path]) -> Iterator[Running]:
-    with running(*models, token=TOKEN, origins=["https://example.org"], hosts=["foretell.example"]) as it:
+    with running(
+        *models, token=TOKEN, origins=["https://example.org"], hosts=["foretell.example"]
+    ) as it:
         yield it
 
 
 def forged_hosts(port: int) -> list[str]:
     return [
-        "evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "localhost.evil.example",
-        "evil.localhost", "xlocalhost", "localhost.", "localhost:80:80", "localhost:", "localhost:x",
-        "localhost/", "localhost#", "localhost@evil.example", "evil.example@localhost",
-        "localhost evil.example", "127.0.0.2", "127.1", "2130706433", "0x7f000001", "0177.0.0.1",
-        "0.0.0.0", "[::]", "[::1", "::1]",
-        "[::ffff:127.0.0.1]", "[::1]evil.example", "", "null", "lo%00calhost",
-        f"foretell.example.evil:{port}", "127.0.0.1,evil.example", "١٢٧.0.0.1",
-    ]  # fmt: skip
+        "evil.example",
+        f"evil.example:{port}",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "evil.localhost",
+        "xlocalhost",
+        "localhost.",
+        "localhost:80:80",
+        "localhost:",
+        "localhost:x",
+        "localhost/",
+        "localhost#",
+        "localhost@evil.example",
+        "evil.example@localhost",
+        "localhost evil.example",
+        "127.0.0.2",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0.0.0.0",
+        "[::]",
+        "[::1",
+        "::1]",
+        "[::ffff:127.0.0.1]",
+        "[::1]evil.example",
+        "",
+        "null",
+        "lo%00calhost",
+        f"foretell.example.evil:{port}",
+        "127.0.0.1,evil.example",
+        "١٢٧.0.0.1",
+    ]
 
 
 def forged_origins(own: str) -> list[str]:
     name, _, port = own.rpartition(":")
     return [
-        "https://evil.example", "http://evil.example", f"http://evil.example:{port}", "null", "", "*",
-        f"https://{own}", f"HTTPS://{own}", f"ftp://{own}", f"file://{own}", f"ws://{own}", f"javascript://{own}",
-        f"data://{own}", f"://{own}", own, f"http:{own}", f"http:/{own}", f"http:///{own}", f"http://{name}",
-        f"http://{name}:1", f"http://{name}:{port}0", f"http://{own}.evil.example", f"http://{own}@evil.example",
-        f"http://evil.example@{own}", f"http://{own}/", f"http://{own}#", f"http://{own}?", f"http://{own} x",
-        f"http://evil.example http://{own}", f"http://{own},http://evil.example", f"http://localhost.evil:{port}",
-        "file://", "chrome-extension://abcdefghijklmnop", "https://example.org.evil.example", "http://example.org",
-        "https://example.org:444", "https://EXAMPLE.org.",
-    ]  # fmt: skip
+        "https://evil.example",
+        "http://evil.example",
+        f"http://evil.example:{port}",
+        "null",
+        "",
+        "*",
+        f"https://{own}",
+        f"HTTPS://{own}",
+        f"ftp://{own}",
+        f"file://{own}",
+        f"ws://{own}",
+        f"javascript://{own}",
+        f"data://{own}",
+        f"://{own}",
+        own,
+        f"http:{own}",
+        f"http:/{own}",
+        f"http:///{own}",
+        f"http://{name}",
+        f"http://{name}:1",
+        f"http://{name}:{port}0",
+        f"http://{own}.evil.example",
+        f"http://{own}@evil.example",
+        f"http://evil.example@{own}",
+        f"http://{own}/",
+        f"http://{own}#",
+        f"http://{own}?",
+        f"http://{own} x",
+        f"http://evil.example http://{own}",
+        f"http://{own},http://evil.example",
+        f"http://localhost.evil:{port}",
+        "file://",
+        "chrome-extension://abcdefghijklmnop",
+        "https://example.org.evil.example",
+        "http://example.org",
+        "https://example.org:444",
+        "https://EXAMPLE.org.",
+    ]
 
 
 def routes(served: Running) -> list[str]:
-    paths = [path.format(model="reviews") for path in served.http.get("/openapi.json").json()["paths"]]
-    files = sorted(f"/page/{path.relative_to(PAGE).as_posix()}" for path in PAGE.rglob("*") if path.is_file())
+    paths = [
+        path.format(model="reviews") for path in served.http.get("/openapi.json").json()["paths"]
+    ]
+    files = sorted(
+        f"/page/{path.relative_to(PAGE).as_posix()}" for path in PAGE.rglob("*") if path.is_file()
+    )
     return [*paths, *files[:5], *OTHER_ROUTES]
 
 
 def ask(
-    connection: http.client.HTTPConnection, method: str, route: str, headers: dict[str, str], body: bytes
+    connection: http.client.HTTPConnection,
+    method: str,
+    route: str,
+    headers: dict[str, str],
+    body: bytes,
 ) -> tuple[int, str]:
     """Return the status, and the code of the error; "" for HEAD, which has no body."""
     connection.putrequest(method, route, skip_host=True, skip_accept_encoding=True)
@@ -90,8 +173,11 @@ def ask(
 def test_every_forged_host_and_origin_is_refused(
     served: Running, request: pytest.FixtureRequest, service: str, count: int
 ) -> None:
-    """On every route of the OpenAPI document and others, before anything else is said of a request."""
-    chance, forged_at = random.Random(11), request.getfixturevalue(service)
+    """On every route of the OpenAPI document and others, before anything else is said of a
+    request.
+    """
+    chance = random.Random(11)
+    forged_at = request.getfixturevalue(service)
     own = forged_at.url.removeprefix("http://")
     usual = {"Host": own, **BEARER}
     forged = [
@@ -100,8 +186,12 @@ def test_every_forged_host_and_origin_is_refused(
     ]
     # Each route and each forgery at least once.
     all_routes = routes(served)
-    some = [("GET", route, *forged[0]) for route in all_routes] + [("POST", "/v1/next", *f) for f in forged]
-    cases = [(method, route, *each) for method in METHODS for route in all_routes for each in forged]
+    some = [("GET", route, *forged[0]) for route in all_routes] + [
+        ("POST", "/v1/next", *f) for f in forged
+    ]
+    cases = [
+        (method, route, *each) for method in METHODS for route in all_routes for each in forged
+    ]
     some += chance.sample(cases, min(len(cases), count) - len(some))
     connection = http.client.HTTPConnection(own, timeout=20)
     connection.connect()
@@ -116,7 +206,9 @@ def test_every_forged_host_and_origin_is_refused(
 def test_loopback_and_the_services_own_page_are_allowed(served: Running, locked: Running) -> None:
     for host in ("localhost", "LOCALHOST:1", "127.0.0.1:8000", "[::1]:80"):
         assert served.http.get("/v1/models", headers={"Host": host}).status_code == 200
-    answer = served.http.post("/v1/classify", json={"texts": "good"}, headers={"Origin": served.url})
+    answer = served.http.post(
+        "/v1/classify", json={"texts": "good"}, headers={"Origin": served.url}
+    )
     assert answer.status_code == 200
     assert "access-control-allow-origin" not in answer.headers
     # A proxy with TLS has a name of its own; the service itself speaks HTTP.
@@ -128,8 +220,14 @@ def test_loopback_and_the_services_own_page_are_allowed(served: Running, locked:
 def test_a_named_origin_may_read_answers_and_a_named_host_may_be_called(locked: Running) -> None:
     headers = {"Origin": "https://example.org", "Host": "foretell.example", **BEARER}
     answer = locked.http.get("/v1/models", headers=headers)
-    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, headers["Origin"])
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (
+        200,
+        headers["Origin"],
+    )
+    asked = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
     preflight = locked.http.options("/v1/classify", headers={"Origin": headers["Origin"], **asked})
     assert preflight.status_code == 200
     assert "authorization" in preflight.headers["access-control-allow-headers"].lower()
@@ -147,7 +245,9 @@ def test_without_the_token_only_the_page_and_the_probes_answer(locked: Running) 
         assert answer.status_code == (200 if path in OPEN else 401), path
     assert locked.http.get("/metrics").headers["www-authenticate"] == "Bearer"
     assert locked.http.get("/metrics", headers=BEARER).status_code == 200
-    assert locked.http.post("/v1/classify", json={"texts": "good"}, headers=BEARER).status_code == 200
+    assert (
+        locked.http.post("/v1/classify", json={"texts": "good"}, headers=BEARER).status_code == 200
+    )
 
 
 GOOD = b"Bearer " + TOKEN
@@ -156,14 +256,22 @@ GOOD = b"Bearer " + TOKEN
 @pytest.mark.parametrize(
     ("values", "code"),
     [
-        ([], "missing_api_key"), ([b""], "missing_api_key"), ([b"Bearer"], "invalid_api_key"),
-        ([GOOD[:-1]], "invalid_api_key"), ([GOOD + b"x"], "invalid_api_key"), ([TOKEN], "invalid_api_key"),
-        ([b"Basic " + TOKEN], "invalid_api_key"), (["Bearer pässwörd".encode("latin-1")], "invalid_api_key"),
-        ([GOOD, b"Bearer other"], "missing_api_key"), ([b"", GOOD], "missing_api_key"),
+        ([], "missing_api_key"),
+        ([b""], "missing_api_key"),
+        ([b"Bearer"], "invalid_api_key"),
+        ([GOOD[:-1]], "invalid_api_key"),
+        ([GOOD + b"x"], "invalid_api_key"),
+        ([TOKEN], "invalid_api_key"),
+        ([b"Basic " + TOKEN], "invalid_api_key"),
+        (["Bearer pässwörd".encode("latin-1")], "invalid_api_key"),
+        ([GOOD, b"Bearer other"], "missing_api_key"),
+        ([b"", GOOD], "missing_api_key"),
         ([GOOD, GOOD], "missing_api_key"),
     ],
-)  # fmt: skip
-def test_a_wrong_token_and_a_second_one_are_refused(locked: Running, values: list[bytes], code: str) -> None:
+)
+def test_a_wrong_token_and_a_second_one_are_refused(
+    locked: Running, values: list[bytes], code: str
+) -> None:
     headers = [(b"Authorization", value) for value in values]
     answer = locked.http.post("/v1/classify", json={"texts": "good"}, headers=headers)
     error = answer.json()["error"]
@@ -171,8 +279,11 @@ def test_a_wrong_token_and_a_second_one_are_refused(locked: Running, values: lis
     assert TOKEN.decode() not in answer.text
 
 
-def test_the_token_is_compared_in_constant_time(locked: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    compared, really = [], hmac.compare_digest
+def test_the_token_is_compared_in_constant_time(
+    locked: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+    really = hmac.compare_digest
 
     def compare(one: bytes, other: bytes) -> bool:
         compared.append(other)
@@ -191,7 +302,9 @@ def test_a_token_file_holds_one_good_line(tmp_path: Path) -> None:
         assert read_token(file) == good.strip()
     for wrong in (b"", b"!" * 15, b"two lines of\nwords here", b"\xff" * 20):
         file.write_bytes(wrong)
-        with pytest.raises(UsageError, match=r"at least 16 visible ASCII characters, found .*openssl"):
+        with pytest.raises(
+            UsageError, match=r"at least 16 visible ASCII characters, found .*openssl"
+        ):
             read_token(file)
 
 

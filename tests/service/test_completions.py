@@ -40,12 +40,18 @@ def test_the_text_is_the_runtimes(create: Any, runtime: WordsRuntime) -> None:
     assert (found.choices[0].text, found.choices[0].finish_reason) == (wanted.text, "length")
     assert found.object == "text_completion"
     assert found.usage is not None
-    assert (found.usage.prompt_tokens, found.usage.completion_tokens, found.usage.total_tokens) == (2, 7, 9)
+    assert (found.usage.prompt_tokens, found.usage.completion_tokens, found.usage.total_tokens) == (
+        2,
+        7,
+        9,
+    )
 
 
 def test_a_stream_is_the_same_text_word_by_word(create: Any) -> None:
     whole = create(max_tokens=12, seed=5)
-    chunks = list(create(max_tokens=12, seed=5, stream=True, stream_options={"include_usage": True}))
+    chunks = list(
+        create(max_tokens=12, seed=5, stream=True, stream_options={"include_usage": True})
+    )
     choices = [chunk.choices[0] for chunk in chunks[:-1]]
     assert "".join(choice.text for choice in choices) == whole.choices[0].text
     assert sum(bool(choice.text) for choice in choices) == 12
@@ -62,7 +68,8 @@ def test_several_samples_of_several_prompts_each_have_their_own_seed(
     found = create(prompt=["the mind", "to our"], n=3, max_tokens=5, seed=10)
     assert [choice.index for choice in found.choices] == list(range(6))
     for choice in found.choices:
-        prompt, seed = ("the mind", "to our")[choice.index // 3], 10 + choice.index % 3
+        prompt = ("the mind", "to our")[choice.index // 3]
+        seed = 10 + choice.index % 3
         assert choice.text == runtime.continuations(prompt, words=5, seed=seed)[0].text
     assert found.usage is not None
     assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (4, 30)
@@ -82,21 +89,28 @@ def test_a_stop_ends_the_text_before_it(create: Any, runtime: WordsRuntime) -> N
 def test_log_probabilities_are_the_models_own(create: Any, runtime: WordsRuntime) -> None:
     found = create(max_tokens=6, seed=4, temperature=0.5, logprobs=3)
     wanted = runtime.continuations("the mind", words=6, seed=4, temperature=0.5, alternatives=3)[0]
-    choice, logprobs = found.choices[0], found.choices[0].logprobs
+    choice = found.choices[0]
+    logprobs = found.choices[0].logprobs
     assert logprobs is not None
-    assert logprobs.token_logprobs == pytest.approx([word.log_probability for word in wanted.words], abs=1e-5)
+    assert logprobs.token_logprobs == pytest.approx(
+        [word.log_probability for word in wanted.words], abs=1e-5
+    )
     assert "".join(logprobs.tokens or []) == choice.text
     for token, offset in zip(logprobs.tokens or [], logprobs.text_offset or [], strict=True):
         assert choice.text[offset : offset + len(token)] == token
     for top, word in zip(logprobs.top_logprobs or [], wanted.words, strict=True):
-        assert top == {each.word: pytest.approx(math.log(each.probability)) for each in word.likeliest}
+        assert top == {
+            each.word: pytest.approx(math.log(each.probability)) for each in word.likeliest
+        }
         assert len(top) == 3
 
 
 def test_foretells_own_parameters_steer(create: Any, runtime: WordsRuntime) -> None:
     own = {"top_k": 2, "min_p": 0.01, "repetition_penalty": 1.5, "cache": 20}
     found = create(max_tokens=9, seed=1, extra_body=own)
-    assert found.choices[0].text == runtime.continuations("the mind", words=9, seed=1, **own)[0].text
+    assert (
+        found.choices[0].text == runtime.continuations("the mind", words=9, seed=1, **own)[0].text
+    )
     ended = create(prompt="the obst", max_tokens=1, extra_body={"unfinished": True})
     assert ended.choices[0].text == "acle"
 
@@ -130,9 +144,18 @@ def test_what_cannot_be_honoured_is_a_400_that_names_it(
 
 def test_values_at_which_they_mean_nothing_are_accepted(create: Any) -> None:
     create(
-        max_tokens=1, best_of=1, echo=False, suffix=None, logit_bias={},
-        temperature=0, user="somebody", presence_penalty=0, frequency_penalty=0.0, stop=[], seed=-5,
-    )  # fmt: skip
+        max_tokens=1,
+        best_of=1,
+        echo=False,
+        suffix=None,
+        logit_bias={},
+        temperature=0,
+        user="somebody",
+        presence_penalty=0,
+        frequency_penalty=0.0,
+        stop=[],
+        seed=-5,
+    )
 
 
 def test_other_errors_have_openais_classes(client: openai.OpenAI) -> None:
@@ -142,7 +165,9 @@ def test_other_errors_have_openais_classes(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError):
         client.completions.create(model="reviews", prompt="the mind")
     with pytest.raises(openai.NotFoundError):
-        client.chat.completions.create(model="notes", messages=[{"role": "user", "content": "hello"}])
+        client.chat.completions.create(
+            model="notes", messages=[{"role": "user", "content": "hello"}]
+        )
     assert [model.id for model in client.models.list()] == ["reviews", "notes"]
     assert client.models.retrieve("notes").id == "notes"
 
@@ -151,16 +176,21 @@ def test_other_errors_have_openais_classes(client: openai.OpenAI) -> None:
 def test_a_client_that_leaves_stops_its_generation(
     served: Running, monkeypatch: pytest.MonkeyPatch, stream: bool
 ) -> None:
-    written, really = [], Writing.__next__
+    written = []
+    really = Writing.__next__
 
     def count(self: Writing) -> Any:
         written.append(0)
         return really(self)
 
     monkeypatch.setattr(Writing, "__next__", count)
-    body = json.dumps({"model": "notes", "prompt": "the mind", "max_tokens": 19_000, "stream": stream})
+    body = json.dumps(
+        {"model": "notes", "prompt": "the mind", "max_tokens": 19_000, "stream": stream}
+    )
     with served.connect() as connection:
-        head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        head = (
+            "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        )
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         until(lambda: len(written) > 10)
     until(lambda: served.service.waiting == 0)

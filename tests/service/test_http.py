@@ -1,4 +1,6 @@
-"""HTTP byte for byte: ambiguous and endless requests, clients that leave or do not read, and the end."""
+"""HTTP byte for byte: ambiguous and endless requests, clients that leave or do not read, and the
+end.
+"""
 
 from __future__ import annotations
 
@@ -46,28 +48,36 @@ UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
 
 TWO_WAYS = {
     "two hosts": LIVE + HOST + HOST + b"\r\n",
-    "two hosts and an upgrade": LIVE + HOST + HOST + UPGRADE + b"\r\n", "no host": LIVE + b"\r\n",
+    "two hosts and an upgrade": LIVE + HOST + HOST + UPGRADE + b"\r\n",
+    "no host": LIVE + b"\r\n",
     "no version": b"GET /health/live\r\n\r\n",
     "HTTP/2.0": b"GET /health/live HTTP/2.0\r\n" + HOST + b"\r\n",
     "a wrong host in a target": b"GET http:///health/live HTTP/1.1\r\n" + HOST + b"\r\n",
     "a tunnel": b"CONNECT localhost:80 HTTP/1.1\r\n" + HOST + b"\r\n",
     "a tab in a path": b"GET /health/live\t HTTP/1.1\r\n" + HOST + b"\r\n",
     "not ASCII in a query": b"GET /health/live?\xc3\xa9 HTTP/1.1\r\n" + HOST + b"\r\n",
-    "LF alone": GET.replace(b"\r\n", b"\n"), "CR in a value": LIVE + HOST + b"X: a\rb\r\n\r\n",
+    "LF alone": GET.replace(b"\r\n", b"\n"),
+    "CR in a value": LIVE + HOST + b"X: a\rb\r\n\r\n",
     "NUL in a value": LIVE + HOST + b"X: a\0b\r\n\r\n",
     "a value on two lines": LIVE + HOST + b"X: a\r\n b\r\n\r\n",
-    "a space before a colon": LIVE + HOST + b"X : a\r\n\r\n", "no name": LIVE + HOST + b": a\r\n\r\n",
+    "a space before a colon": LIVE + HOST + b"X : a\r\n\r\n",
+    "no name": LIVE + HOST + b": a\r\n\r\n",
     "two lengths": CLASSIFY + LENGTH + b"Content-Length: 5\r\n\r\n" + BODY,
     "a list of lengths": CLASSIFY + b"Content-Length: 17, 5\r\n\r\n" + BODY,
     "a signed length": CLASSIFY + b"Content-Length: +17\r\n\r\n" + BODY,
     "length and chunks": CLASSIFY + LENGTH + CHUNKED + b"\r\n" + CHUNKS + b"0\r\n\r\n",
     "chunked twice": CLASSIFY + CHUNKED + CHUNKED + b"\r\n" + CHUNKS + b"0\r\n\r\n",
-    "another coding": CLASSIFY + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + CHUNKS + b"0\r\n\r\n",
+    "another coding": CLASSIFY
+    + b"Transfer-Encoding: gzip, chunked\r\n\r\n"
+    + CHUNKS
+    + b"0\r\n\r\n",
     "a quoted coding": CLASSIFY + b'Transfer-Encoding: "chunked"\r\n\r\n' + CHUNKS + b"0\r\n\r\n",
     "a wrong chunk": CLASSIFY + CHUNKED + b"\r\n5\r\n" + BODY + b"\r\n0\r\n\r\n",
-    "a target that names a host": b"GET http://evil.example/health/live HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a target that names a host": b"GET http://evil.example/health/live HTTP/1.1\r\n"
+    + HOST
+    + b"\r\n",
     "a body and an upgrade": CLASSIFY + UPGRADE + LENGTH + b"\r\n" + BODY,
-}  # fmt: skip
+}
 HEADERS = b"X-Empty:\r\nhOST:\t localhost \t\r\nX-Request-ID: mine \t\r\n\r\n"
 SPACES = b"64\r\n%s\r\n" % (b" " * 100) * (MAX_CHUNKS - 2)
 ONE_WAY = {
@@ -75,13 +85,22 @@ ONE_WAY = {
     "a length": (POST + CLOSING, 2),
     "chunks": (CLASSIFY + CHUNKED.title() + b"\r\n" + CHUNKS + b"00;a=b\r\n\r\n" + CLOSING, 2),
     # What follows a body is no header.
-    "a host after a body": (LIVE + HOST + CHUNKED + b"\r\n0\r\nHost: evil.example\r\n\r\n" + CLOSING, 2),
-    "an origin after a body": (LIVE + HOST + CHUNKED + b"\r\n0\r\nOrigin: http://x\r\n\r\n" + CLOSING, 2),
+    "a host after a body": (
+        LIVE + HOST + CHUNKED + b"\r\n0\r\nHost: evil.example\r\n\r\n" + CLOSING,
+        2,
+    ),
+    "an origin after a body": (
+        LIVE + HOST + CHUNKED + b"\r\n0\r\nOrigin: http://x\r\n\r\n" + CLOSING,
+        2,
+    ),
     # It is answered as any request, and is the last.
     "an upgrade": (LIVE + HOST + UPGRADE + b"\r\n" + POST, 1),
     "as many as may wait": (POST + GET * (MAX_WAITING - 2) + CLOSING, MAX_WAITING),
     "a large head": (LIVE + HOST + b"X: " + b"a" * (HEAD_BYTES - 1000) + b"\r\n\r\n" + CLOSING, 2),
-    "a large body": (CLASSIFY + b"Content-Length: 1000000\r\n\r\n" + BODY.ljust(1_000_000) + CLOSING, 2),
+    "a large body": (
+        CLASSIFY + b"Content-Length: 1000000\r\n\r\n" + BODY.ljust(1_000_000) + CLOSING,
+        2,
+    ),
     "many chunks": (CLASSIFY + CHUNKED + b"\r\n" + SPACES + CHUNKS + b"0\r\n\r\n" + CLOSING, 2),
 }
 ENDLESS = {
@@ -107,7 +126,9 @@ def hasty(models: tuple[Path, Path]) -> Iterator[Running]:
 
 @pytest.mark.parametrize("raw", TWO_WAYS.values(), ids=TWO_WAYS)
 @pytest.mark.parametrize("at_once", [True, False])
-def test_what_could_be_read_in_two_ways_is_refused(served: Running, raw: bytes, at_once: bool) -> None:
+def test_what_could_be_read_in_two_ways_is_refused(
+    served: Running, raw: bytes, at_once: bool
+) -> None:
     with served.connect() as connection:
         _send(connection, raw + GET, at_once)
         # Nor is anything after it read.
@@ -138,7 +159,9 @@ def test_a_head_that_does_not_end_is_a_431(served: Running, endless: tuple[bytes
     assert served.http.get("/health/live").status_code == 200
 
 
-def test_nonsense_after_an_answer_that_did_not_wait_for_it_is_no_second_answer(served: Running) -> None:
+def test_nonsense_after_an_answer_that_did_not_wait_for_it_is_no_second_answer(
+    served: Running,
+) -> None:
     with served.connect() as connection:
         connection.sendall(LIVE + HOST + CHUNKED + b"\r\n")
         received = b""
@@ -150,7 +173,10 @@ def test_nonsense_after_an_answer_that_did_not_wait_for_it_is_no_second_answer(s
 
 
 def test_few_requests_may_wait(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    with served.connect() as connection, held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
+    with (
+        served.connect() as connection,
+        held_up(monkeypatch, LabelsRuntime, "classify") as (_, come),
+    ):
         connection.sendall(POST)
         assert come.acquire(timeout=5)
         connection.sendall(GET * 1000)
@@ -239,14 +265,23 @@ def test_who_leaves_with_requests_waiting_stops_the_one_that_is_answered(served:
 
 
 def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(hasty: Running) -> None:
-    body = {"model": "notes", "prompt": "the", "max_tokens": 2_400, "n": 8, "logprobs": 5, "stream": True}
+    body = {
+        "model": "notes",
+        "prompt": "the",
+        "max_tokens": 2_400,
+        "n": 8,
+        "logprobs": 5,
+        "stream": True,
+    }
     began = time.monotonic()
     with _connect(hasty) as connection:
         connection.sendall(_request("/v1/completions", json.dumps(body)))
         (ours,) = _connections(hasty)
         until(lambda: ours.flow.write_paused)
         held = ours.transport.get_write_buffer_size()
-        waits = [hasty.post("/v1/next", {"texts": "the"}).elapsed.total_seconds() for _ in range(10)]
+        waits = [
+            hasty.post("/v1/next", {"texts": "the"}).elapsed.total_seconds() for _ in range(10)
+        ]
         # Nothing is added to what is not read, however long it goes on.
         assert ours.transport.get_write_buffer_size() <= held < 1 << 18
         until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
@@ -254,7 +289,9 @@ def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(hasty: Runnin
         assert sorted(waits)[5] < SECONDS / 4
         assert b"[DONE]" not in everything(connection)
     until(lambda: hasty.service.waiting == 0)
-    assert hasty.post("/v1/completions", {**body, "max_tokens": 3, "n": 1}).text.endswith("[DONE]\n\n")
+    assert hasty.post("/v1/completions", {**body, "max_tokens": 3, "n": 1}).text.endswith(
+        "[DONE]\n\n"
+    )
 
 
 @pytest.mark.parametrize("reads", [True, False])
@@ -279,7 +316,8 @@ def test_a_large_answer_is_for_who_reads_it(hasty: Running, reads: bool) -> None
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Let each word take a fifth of a second; the event is set at the first one."""
-    begun, released = threading.Event(), threading.Event()
+    begun = threading.Event()
+    released = threading.Event()
     really = Writing.__next__
 
     def slowly(self: Writing) -> Any:
@@ -335,7 +373,9 @@ def test_what_was_accepted_is_answered_before_the_end(
 ) -> None:
     with ThreadPoolExecutor(3) as pool, running(*models) as it:
         with held_up(monkeypatch, LabelsRuntime, "classify"):
-            asked = [pool.submit(it.post, "/v1/classify", {"texts": text}) for text in ("a", "b", "c")]
+            asked = [
+                pool.submit(it.post, "/v1/classify", {"texts": text}) for text in ("a", "b", "c")
+            ]
             until(lambda: it.service.waiting == 3)
             it.server.stop()
             until(lambda: not _listens(it))
@@ -368,14 +408,18 @@ sys.exit(main(["serve", sys.argv[1], "--port", "0"]))
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 def test_a_thread_that_hangs_does_not_keep_the_process(models: tuple[Path, Path]) -> None:
     command = [sys.executable, "-c", _SERVE, str(models[0])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         try:
             where = re.search(r"http://\S+?(?=;)", process.stderr.readline())
             assert where is not None
             with ThreadPoolExecutor(1) as pool:
-                asked = pool.submit(httpx.post, f"{where[0]}/v1/classify", json={"texts": "a"}, timeout=30)
+                asked = pool.submit(
+                    httpx.post, f"{where[0]}/v1/classify", json={"texts": "a"}, timeout=30
+                )
                 assert process.stdout.readline() == "stuck\n"
                 began = time.monotonic()
                 process.send_signal(signal.SIGTERM)
@@ -389,8 +433,11 @@ def test_a_thread_that_hangs_does_not_keep_the_process(models: tuple[Path, Path]
 def test_a_request_that_has_arrived_and_is_not_read_is_answered(
     models: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The service stops on a busy machine, in the turn of its loop in which it makes the connection."""
-    sent, make = threading.Event(), Connection.__init__
+    """The service stops on a busy machine, in the turn of its loop in which it makes the
+    connection.
+    """
+    sent = threading.Event()
+    make = Connection.__init__
     with running(*models) as it:
 
         def late(*arguments: Any, **options: Any) -> None:
@@ -459,5 +506,7 @@ def _statuses(connection: socket.socket) -> list[int]:
     """Return the status of each answer that comes until the connection ends."""
     said = everything(connection)
     found = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", said)]
-    assert found.count(400) == said.count(b'"code":"not_http"') + said.count(b'"code":"json_invalid"')
+    assert found.count(400) == said.count(b'"code":"not_http"') + said.count(
+        b'"code":"json_invalid"'
+    )
     return found

@@ -1,4 +1,6 @@
-"""Texts that come together are answered together, in order, and nobody pays for another's failure."""
+"""Texts that come together are answered together, in order, and nobody pays for another's
+failure.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,8 @@ def test_batches_of_one_request_that_end_in_another_order_change_nothing(lane: L
 
 @pytest.mark.parametrize("max_batch", [1, 8])
 def test_a_request_of_many_items_does_not_delay_the_others(lane: Lane, max_batch: int) -> None:
-    go, batches = threading.Event(), list[list[int]]()
+    go = threading.Event()
+    batches = list[list[int]]()
 
     def work(items: list[int]) -> list[int]:
         batches.append(items)

@@ -12,7 +12,16 @@ from typing import Any
 
 import onnxruntime
 import pytest
-from service_workplace import VERBS, Running, everything, held_up, running, until, write_labels, write_words
+from service_workplace import (
+    VERBS,
+    Running,
+    everything,
+    held_up,
+    running,
+    until,
+    write_labels,
+    write_words,
+)
 
 from foretell.errors import SettingsError
 from foretell.runtime import gates
@@ -55,7 +64,8 @@ def next_request_works(request: pytest.FixtureRequest, narrow: Running) -> Itera
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_route_has_the_same_budget(narrow: Running, served: Running, verb: str) -> None:
-    path, status = f"/v1/{verb}", 400 if verb == "completions" else 422
+    path = f"/v1/{verb}"
+    status = 400 if verb == "completions" else 422
     for texts, code in (
         (["a"] * 11, "too_many_texts"),
         ("b " * 51, "text_too_long"),
@@ -67,15 +77,23 @@ def test_every_route_has_the_same_budget(narrow: Running, served: Running, verb:
         assert refused(narrow, path, asking(verb, texts))[:2] == (status, code)
     assert narrow.post(path, asking(verb, "b " * 48)).status_code == 200
     # One word, however long, is no way around it; scripts without spaces have no words.
-    assert refused(served, path, asking(verb, "a" * (MAX_WORD + 1)))[:2] == (status, "word_too_long")
+    assert refused(served, path, asking(verb, "a" * (MAX_WORD + 1)))[:2] == (
+        status,
+        "word_too_long",
+    )
     assert served.post(path, asking(verb, "好" * (MAX_WORD + 1))).status_code == 200
     assert refused(served, path, asking(verb, "a" * 200_001))[1] == "text_too_long"
 
 
 @pytest.mark.parametrize("tokens", ["subword", "char"])
 def test_tokens_are_counted_of_whatever_kind_they_are(tmp_path: Path, tokens: str) -> None:
-    """A word of ten letters is at most ten tokens; an emoji that is not in the vocabulary is four bytes."""
-    places = write_labels(tmp_path / "reviews", tokens=tokens), write_words(tmp_path / "notes", tokens=tokens)
+    """A word of ten letters is at most ten tokens; an emoji that is not in the vocabulary is four
+    bytes.
+    """
+    places = (
+        write_labels(tmp_path / "reviews", tokens=tokens),
+        write_words(tmp_path / "notes", tokens=tokens),
+    )
     with running(*places, limits=Limits(texts=10, tokens=40, characters=1_000)) as it:
         for verb in VERBS:
             assert it.post(f"/v1/{verb}", asking(verb, "😁" * 9)).status_code == 200
@@ -93,7 +111,9 @@ def test_tokens_are_counted_of_whatever_kind_they_are(tmp_path: Path, tokens: st
         ({"n": 4, "max_tokens": 11}, None),
     ],
 )
-def test_what_is_written_counts_too(narrow: Running, more: dict[str, Any], param: str | None) -> None:
+def test_what_is_written_counts_too(
+    narrow: Running, more: dict[str, Any], param: str | None
+) -> None:
     answer = narrow.post("/v1/completions", {"model": "notes", "prompt": "a", **more})
     assert answer.status_code == (400 if param else 200)
     assert answer.json().get("error", {}).get("param") == param
@@ -101,9 +121,15 @@ def test_what_is_written_counts_too(narrow: Running, more: dict[str, Any], param
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"body": 0}, {"texts": -1}, {"tokens": 0.5}, {"characters": 0}, {"seconds": float("nan")},
-     {"texts": 9, "queue": 8}],
-)  # fmt: skip
+    [
+        {"body": 0},
+        {"texts": -1},
+        {"tokens": 0.5},
+        {"characters": 0},
+        {"seconds": float("nan")},
+        {"texts": 9, "queue": 8},
+    ],
+)
 def test_limits_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="limit-"):
         Limits(**wrong)
@@ -115,11 +141,22 @@ def test_limits_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_malformed_bodies(narrow: Running, verb: str) -> None:
     for body in (
-        b"", b"{", b"nonsense", b"[]", b'"text"', b"null", b"{}", b"\xff\xfe", b'{"texts": "\xff"}',
-        b'{"texts": "\\ud800"}', b'{"model": "notes", "text": "\\udfff"}',
-        b'{"model": "notes", "prompt": "a\\ud800"}', b'{"texts": NaN}', b"[" * 5000,
+        b"",
+        b"{",
+        b"nonsense",
+        b"[]",
+        b'"text"',
+        b"null",
+        b"{}",
+        b"\xff\xfe",
+        b'{"texts": "\xff"}',
+        b'{"texts": "\\ud800"}',
+        b'{"model": "notes", "text": "\\udfff"}',
+        b'{"model": "notes", "prompt": "a\\ud800"}',
+        b'{"texts": NaN}',
+        b"[" * 5000,
         b'{"texts": ' + b"9" * 5000 + b"}",
-    ):  # fmt: skip
+    ):
         status, _, _ = refused(narrow, f"/v1/{verb}", body)
         assert status == 400 or (status == 422 and verb != "completions"), body[:20]
 
@@ -140,7 +177,9 @@ def test_malformed_bodies(narrow: Running, verb: str) -> None:
         ("states", {"model": "notes", "text": "a", "layer": "x"}, (422, "layer", "cannot_answer")),
     ],
 )
-def test_what_is_wrong_is_named(narrow: Running, path: str, body: Any, expected: tuple[Any, ...]) -> None:
+def test_what_is_wrong_is_named(
+    narrow: Running, path: str, body: Any, expected: tuple[Any, ...]
+) -> None:
     status, code, param = refused(narrow, f"/v1/{path}", body)
     assert (status, param, code)[: len(expected)] == expected
 
@@ -184,8 +223,13 @@ def test_values_in_texts_are_no_values(served: Running) -> None:
 # ---- time
 
 
-def test_a_full_queue_is_a_429_that_says_when(narrow: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    with ThreadPoolExecutor(1) as pool, held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
+def test_a_full_queue_is_a_429_that_says_when(
+    narrow: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        held_up(monkeypatch, LabelsRuntime, "classify") as (_, come),
+    ):
         first = pool.submit(narrow.post, "/v1/classify", {"texts": ["a"] * 8})
         assert come.acquire(timeout=5)
         full = narrow.post("/v1/classify", {"texts": ["b"] * 5})
@@ -193,7 +237,8 @@ def test_a_full_queue_is_a_429_that_says_when(narrow: Running, monkeypatch: pyte
         assert int(full.headers["retry-after"]) >= 1
         assert full.json()["error"]["type"] == "rate_limit_error"
         body = {"model": "notes", "prompt": "a", "n": 5, "max_tokens": 2}
-        # Continuations have a line of their own. Other models' texts count, too; there is room for one.
+        # Continuations have a line of their own. Other models' texts count, too; there is room for
+        # one.
         assert narrow.post("/v1/completions", body).status_code == 200
         assert narrow.post("/v1/next", {"texts": ["a"] * 5}).status_code == 429
         assert narrow.post("/v1/next", {"texts": "a"}).status_code == 200
@@ -210,7 +255,9 @@ def test_a_cache_counts_as_several_texts(narrow: Running, monkeypatch: pytest.Mo
     assert narrow.post("/v1/completions", body).status_code == 200
 
 
-def test_an_answer_that_takes_too_long_is_a_503(impatient: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_takes_too_long_is_a_503(
+    impatient: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with held_up(monkeypatch, LabelsRuntime, "classify"):
         late = impatient.post("/v1/classify", {"texts": "a"})
     assert (late.status_code, late.json()["error"]["code"]) == (503, "timeout")
@@ -226,9 +273,14 @@ def test_a_body_that_does_not_arrive_is_a_408(impatient: Running) -> None:
     assert b'"code":"body_too_slow"' in answer
 
 
-def test_long_requests_do_not_delay_short_ones(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_requests_do_not_delay_short_ones(
+    served: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     long = "the mind " * 1_000
-    with ThreadPoolExecutor(8) as clients, held_up(monkeypatch, LabelsRuntime, "explain") as (_, arrived):
+    with (
+        ThreadPoolExecutor(8) as clients,
+        held_up(monkeypatch, LabelsRuntime, "explain") as (_, arrived),
+    ):
         slow = [clients.submit(served.post, "/v1/explain", {"texts": long}) for _ in range(6)]
         slow += [clients.submit(served.post, "/v1/explain", {"texts": "good"}) for _ in range(2)]
         for _ in range(1 + CONCURRENCY):
@@ -239,7 +291,8 @@ def test_long_requests_do_not_delay_short_ones(served: Running, monkeypatch: pyt
 
 
 def test_a_short_text_in_any_script_is_counted_beside_long_ones(served: Running) -> None:
-    release, lane = threading.Event(), served.service.lanes["long"].threads
+    release = threading.Event()
+    lane = served.service.lanes["long"].threads
     busy = [lane.submit(release.wait, 20) for _ in range(lane._max_workers)]
     try:
         for verb in ("classify", "next", "completions"):

@@ -1,4 +1,6 @@
-"""Logs have ids, routes and counts, and never a word of the texts; the metrics count what happened."""
+"""Logs have ids, routes and counts, and never a word of the texts; the metrics count what
+happened.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def _requests(lines: io.StringIO, count: int) -> list[dict[str, Any]]:
 
 def test_a_request_is_one_line_without_its_texts(served: Running, lines: io.StringIO) -> None:
     answer = served.post(f"/v1/classify?q={SECRET}", {"texts": [SECRET, "b"]})
-    served.post("/v1/completions", {"model": "notes", "prompt": SECRET, "stop": SECRET, "max_tokens": 1})
+    served.post(
+        "/v1/completions", {"model": "notes", "prompt": SECRET, "stop": SECRET, "max_tokens": 1}
+    )
     served.post("/v1/classify", {"texts": SECRET, SECRET: 1})
     served.post("/v1/states", {"model": SECRET, "text": SECRET})
     served.http.get(f"/{SECRET}", headers={"X-Request-ID": SECRET + '"', "User-Agent": SECRET})
@@ -53,8 +57,12 @@ def test_a_request_is_one_line_without_its_texts(served: Running, lines: io.Stri
     first = found[0]
     assert first["request_id"] == answer.headers["x-request-id"]
     assert {name: first[name] for name in ("method", "route", "model", "texts", "level")} == {
-        "method": "POST", "route": "/v1/classify", "model": "reviews", "texts": 2, "level": "info"
-    }  # fmt: skip
+        "method": "POST",
+        "route": "/v1/classify",
+        "model": "reviews",
+        "texts": 2,
+        "level": "info",
+    }
     assert first["ms"] > 0
     assert found[-1]["route"] == "other"
 
@@ -78,7 +86,10 @@ def test_a_failure_of_ours_is_a_500_whose_log_says_where_but_not_what(
     monkeypatch.setattr(LabelsRuntime, "classify", fail)
     answer = served.post("/v1/classify", {"texts": SECRET})
     assert answer.status_code == 500
-    assert (answer.json()["error"]["type"], answer.json()["error"]["code"]) == ("server_error", "internal")
+    assert (answer.json()["error"]["type"], answer.json()["error"]["code"]) == (
+        "server_error",
+        "internal",
+    )
     assert SECRET not in lines.getvalue() + answer.text
     events = map(json.loads, lines.getvalue().splitlines())
     failure = next(event for event in events if event["event"] == "internal_error")

@@ -26,10 +26,14 @@ def test_a_changed_model_takes_over_between_two_requests(tmp_path: Path) -> None
         before = it.post("/v1/classify", {"texts": REVIEWS}).json()["answers"]
         it.post("/v1/states", {"text": "good way"})
         write_labels(path, seed=8, labels=("bad", "fair", "good"))
-        until(lambda: it.http.get("/v1/models").json()["data"][0]["labels"] == ["bad", "fair", "good"])
+        until(
+            lambda: it.http.get("/v1/models").json()["data"][0]["labels"] == ["bad", "fair", "good"]
+        )
         after = it.post("/v1/classify", {"texts": REVIEWS}).json()["answers"]
         wanted = LabelsRuntime(path).classify(REVIEWS)
-        assert [each["probabilities"] for each in after] == [pytest.approx(v.probabilities) for v in wanted]
+        assert [each["probabilities"] for each in after] == [
+            pytest.approx(v.probabilities) for v in wanted
+        ]
         assert after != before
         assert it.post("/v1/states", {"text": "good way"}).status_code == 200
         assert state_of(it) == "fresh"
@@ -49,7 +53,9 @@ def _no_weights(path: Path) -> None:
 
 
 def _no_object(path: Path) -> None:
-    """Metrics that are valid JSON with a true hash, and no object: no one expects that exception."""
+    """Metrics that are valid JSON with a true hash, and no object: no one expects that
+    exception.
+    """
     (path / "metrics.json").write_text("[]")
     rewrite_json(path, "metrics.json", lambda _: None)
 
@@ -58,7 +64,8 @@ def _no_object(path: Path) -> None:
 def test_a_model_that_is_damaged_or_vanishes_goes_on_answering(
     tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
-    path, other = write_labels(tmp_path / "reviews"), write_words(tmp_path / "notes")
+    path = write_labels(tmp_path / "reviews")
+    other = write_words(tmp_path / "notes")
     with running(path, other) as it:
         before = it.post("/v1/classify", {"texts": REVIEWS}).json()
         harm(path)
@@ -68,13 +75,19 @@ def test_a_model_that_is_damaged_or_vanishes_goes_on_answering(
         assert 'foretell_model_stale{model="reviews"} 1.0' in it.http.get("/metrics").text
         # The other models are checked on, and so is this one.
         write_words(other, seed=8)
-        until(lambda: 'foretell_model_loads_total{model="notes"} 2.0' in it.http.get("/metrics").text)
+        until(
+            lambda: 'foretell_model_loads_total{model="notes"} 2.0' in it.http.get("/metrics").text
+        )
         write_labels(path, seed=9)
         until(lambda: state_of(it) == "fresh")
 
 
-def test_a_broken_model_is_tried_again_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, tries, really = write_labels(tmp_path / "reviews"), list[float](), models.open_model
+def test_a_broken_model_is_tried_again_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_labels(tmp_path / "reviews")
+    tries = list[float]()
+    really = models.open_model
     monkeypatch.setattr(models, "RETRY_SECONDS", 0.2)
     monkeypatch.setattr(
         models, "open_model", lambda place: (tries.append(time.monotonic()), really(place))[1]

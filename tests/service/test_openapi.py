@@ -32,17 +32,23 @@ def document(served: Running) -> Any:
 def test_every_answer_is_as_promised(
     document: Any, method: str, path: str, mode: GenerationMode, count: int
 ) -> None:
-    operation, cases = document[path][method], 0
+    operation = document[path][method]
+    cases = 0
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=count, deadline=None, derandomize=True, database=None,
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        database=None,
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     def holds(case: schemathesis.Case) -> None:
         nonlocal cases
         cases += 1
-        case.call_and_validate(excluded_checks=[positive_data_acceptance] if path in MAY_REFUSE else [])
+        case.call_and_validate(
+            excluded_checks=[positive_data_acceptance] if path in MAY_REFUSE else []
+        )
 
     try:
         holds()
@@ -53,7 +59,9 @@ def test_every_answer_is_as_promised(
 
 def test_every_route_has_an_example_that_works(served: Running) -> None:
     paths = served.http.get("/openapi.json").json()["paths"]
-    assert {(method.upper(), path) for path, item in paths.items() for method in item} == set(OPERATIONS)
+    assert {(method.upper(), path) for path, item in paths.items() for method in item} == set(
+        OPERATIONS
+    )
     for path in (path for path, item in paths.items() if "post" in item):
         body = paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]
         assert served.post(path, body).status_code == 200, path

@@ -1,4 +1,5 @@
-"""The page in Chromium: each view shows the service's numbers, in time, by the keyboard, for everybody.
+"""The page in Chromium: each view shows the service's numbers, in time, by the keyboard, for
+everybody.
 
 `--log-cli-level=INFO` shows the milliseconds from a key to its answer.
 """
@@ -14,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_workplace import TEXT, TILES, answer, check_with_axe, holding, opened, percent, until, view
+from page_workplace import (
+    TEXT,
+    TILES,
+    answer,
+    check_with_axe,
+    holding,
+    opened,
+    percent,
+    until,
+    view,
+)
 from playwright.sync_api import Browser, Page, expect
 from service_workplace import Running, running, write_labels, write_words
 
@@ -27,7 +38,8 @@ LIMIT = 100
 
 KEYS = "w17 w4 the way and w1 w2 "
 
-# Types keys one after another, and returns the milliseconds until each has its answer on the screen.
+# Types keys one after another, and returns the milliseconds until each has its answer on the
+# screen.
 MEASURE = """async ([view, panel, keys]) => {
   const field = document.querySelector(`${view} textarea`), element = document.querySelector(panel);
   const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -56,7 +68,8 @@ IDLE = "() => !document.querySelector('#view-words [aria-busy]')"
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Models of the size that `base` for words and `quick` for labels have with a large corpus."""
-    folder, text = tmp_path_factory.mktemp("large"), "".join(f"w{number} " for number in range(VOCABULARY))
+    folder = tmp_path_factory.mktemp("large")
+    text = "".join(f"w{number} " for number in range(VOCABULARY))
     options = {"text": text, "vocabulary": VOCABULARY}
     words = write_words(folder / "notes", layers=1, embedding_size=256, units=256, **options)
     labels = write_labels(folder / "reviews", embedding_size=64, units=32, length=200, **options)
@@ -84,7 +97,8 @@ SHADES = """() => {
 
 
 def test_tab_inserts_the_first_word_until_escape_is_pressed(page: Page) -> None:
-    field, title = page.locator("#words-text"), page.locator("#next-title")
+    field = page.locator("#words-text")
+    title = page.locator("#next-title")
     field.press_sequentially("the obst")
     expect(title).to_have_text("Endings of obst")
     expect(page.locator("#view-words .ghost")).to_have_text("acle")
@@ -112,7 +126,8 @@ def test_tab_inserts_the_first_word_until_escape_is_pressed(page: Page) -> None:
 def test_three_suggestions_are_narrowed_by_letters_and_accepted_by_keys_and_taps(
     page: Page, served: Running
 ) -> None:
-    field, strip = page.locator("#words-text"), page.locator("#view-words .suggestions")
+    field = page.locator("#words-text")
+    strip = page.locator("#view-words .suggestions")
     shown = strip.locator("button span")
 
     def expected(text: str, *, unfinished: bool) -> list[str]:
@@ -147,19 +162,45 @@ def test_three_suggestions_are_narrowed_by_letters_and_accepted_by_keys_and_taps
     expect(field).to_have_value("the 1")
 
 
-def test_white_space_before_a_word_and_the_last_word_of_a_text_are_those_of_the_service(page: Page) -> None:
+def test_white_space_before_a_word_and_the_last_word_of_a_text_are_those_of_the_service(
+    page: Page,
+) -> None:
     following = [
-        ("the mind", ".", "."), ("the mind", "way", " way"), ("the mind ", "way", "way"),
-        ("(", "way", "way"), ("the", "-", "-"), ("the-", "way", "way"), ('say "', "way", "way"),
-        ('say "way', '"', '"'), ('"way"', "is", " is"), ("way", "<eos>", "\n"), ("😀", "way", " way"),
-        ("", "way", "way"), ("我很", "高", "高"), ("我用", "Python", "Python"), ("好", "，", "，"),
-        ("，", "好", "好"), ("メー", "ル", "ル"), ("ภา", "ษา", "ษา"), ("ภาษา", "way", " way"),
-        ("way", "ษา", " ษา"), ("한국", "어", " 어"),
-    ]  # fmt: skip
+        ("the mind", ".", "."),
+        ("the mind", "way", " way"),
+        ("the mind ", "way", "way"),
+        ("(", "way", "way"),
+        ("the", "-", "-"),
+        ("the-", "way", "way"),
+        ('say "', "way", "way"),
+        ('say "way', '"', '"'),
+        ('"way"', "is", " is"),
+        ("way", "<eos>", "\n"),
+        ("😀", "way", " way"),
+        ("", "way", "way"),
+        ("我很", "高", "高"),
+        ("我用", "Python", "Python"),
+        ("好", "，", "，"),
+        ("，", "好", "好"),
+        ("メー", "ル", "ル"),
+        ("ภา", "ษา", "ษา"),
+        ("ภาษา", "way", " way"),
+        ("way", "ษา", " ษา"),
+        ("한국", "어", " 어"),
+    ]
     last = [
-        ("the mi", "mi"), ("don'", "don'"), ("way.", ""), ("我很高", "高"), ("用Python", "Python"),
-        ("Python好", "好"), ("メー", "ー"), ("กำลั", "ลั"), ("ปี๒๕", "๒๕"), ("हिन्दी", "हिन्दी"), ("好 ", ""),
-    ]  # fmt: skip
+        ("the mi", "mi"),
+        ("don'", "don'"),
+        ("way.", ""),
+        ("我很高", "高"),
+        ("用Python", "Python"),
+        ("Python好", "好"),
+        ("メー", "ー"),
+        ("กำลั", "ลั"),
+        ("ปี๒๕", "๒๕"),
+        ("हिन्दी", "हिन्दी"),
+        ("好 ", ""),
+    ]
     script = """async ([cases, texts]) => {
       const { following, lastWord } = await import("/page/spacing.js");
       return [cases.map(([text, word]) => following(text, word)), texts.map((text) => lastWord(text))];
@@ -168,7 +209,9 @@ def test_white_space_before_a_word_and_the_last_word_of_a_text_are_those_of_the_
     assert found == [[case[2] for case in following], [case[1] for case in last]]
 
 
-def test_a_continuation_is_that_of_the_service_and_can_be_undone(page: Page, served: Running) -> None:
+def test_a_continuation_is_that_of_the_service_and_can_be_undone(
+    page: Page, served: Running
+) -> None:
     field = page.locator("#words-text")
     field.fill("the mind ")
     expect(page.locator(".choices button")).to_have_count(6)
@@ -184,7 +227,8 @@ def test_a_continuation_is_that_of_the_service_and_can_be_undone(page: Page, ser
 
 
 def test_a_continuation_can_be_stopped(page: Page) -> None:
-    field, button = page.locator("#words-text"), page.locator(".continue [type=submit]")
+    field = page.locator("#words-text")
+    button = page.locator(".continue [type=submit]")
     page.locator("#words-count").evaluate("(field) => { field.max = field.value = 19000; }")
     field.fill("the mind ")
     expect(button).to_be_enabled()
@@ -208,18 +252,28 @@ def test_each_word_is_shaded_by_its_surprisal(page: Page, served: Running) -> No
     expect(page.locator(".surprisal tbody th").first).to_have_text(highest["text"])
     detail = page.locator(".surprisal [data-caret]")
     field.press("Control+Home")
-    expect(detail).to_contain_text(f"the: probability {100 * math.exp(words[0]['log_probability']):.1f} %")
-    expect(detail).to_contain_text(f"surprisal {-words[0]['log_probability'] / math.log(2):.1f} bits.")
+    expect(detail).to_contain_text(
+        f"the: probability {100 * math.exp(words[0]['log_probability']):.1f} %"
+    )
+    expect(detail).to_contain_text(
+        f"surprisal {-words[0]['log_probability'] / math.log(2):.1f} bits."
+    )
 
 
 def _expect_shades(page: Page, scored: Any) -> list[Any]:
-    """Expect a shade for each word: none up to 1.5 bits, the darkest from 12 bits on; return the words."""
+    """Expect a shade for each word: none up to 1.5 bits, the darkest from 12 bits on; return the
+    words.
+    """
     words = [word for word in scored["each"] if word["text"]]
     marks = page.locator("#view-words .mirror mark")
     expect(marks).to_have_text([word["text"] for word in words])
-    levels = marks.evaluate_all("(all) => all.map((mark) => Number(mark.style.getPropertyValue('--level')))")
+    levels = marks.evaluate_all(
+        "(all) => all.map((mark) => Number(mark.style.getPropertyValue('--level')))"
+    )
     bits = [-word["log_probability"] / math.log(2) for word in words]
-    assert levels == pytest.approx([min(1, max(0, (each - 1.5) / 10.5)) for each in bits], abs=0.0006)
+    assert levels == pytest.approx(
+        [min(1, max(0, (each - 1.5) / 10.5)) for each in bits], abs=0.0006
+    )
     return words
 
 
@@ -232,9 +286,13 @@ def test_the_label_and_the_effects_are_those_of_the_service(page: Page, served: 
     explained = answer(served, "explain", texts=TEXT)
     expect(page.locator(".answer")).to_have_text(f"{explained['label']} {percent(explained)}")
     # After a pause in typing a screen reader announces it.
-    expect(page.locator("#announcement")).to_have_text(f"{explained['label']}, {percent(explained)}")
+    expect(page.locator("#announcement")).to_have_text(
+        f"{explained['label']}, {percent(explained)}"
+    )
     ranked = sorted(explained["probabilities"].items(), key=lambda each: -each[1])
-    expect(page.locator(".bars li")).to_have_text([f"{label}{100 * p:.1f} %" for label, p in ranked])
+    expect(page.locator(".bars li")).to_have_text(
+        [f"{label}{100 * p:.1f} %" for label, p in ranked]
+    )
     expect(page.locator("#view-labels .mirror mark")).to_have_text(
         [word["text"] for word in explained["words"]]
     )
@@ -243,7 +301,9 @@ def test_the_label_and_the_effects_are_those_of_the_service(page: Page, served: 
     row = page.locator(".effects tbody tr").first
     expect(row).to_have_text(f"{largest['text']}{change}{100 * largest['without']:.1f} %")
     points = page.locator(".curve .line").get_attribute("points") or ""
-    heights = [(190 - 26 - float(point.split(",")[1])) / (190 - 26 - 12) for point in points.split()]
+    heights = [
+        (190 - 26 - float(point.split(",")[1])) / (190 - 26 - 12) for point in points.split()
+    ]
     assert heights == pytest.approx(explained["running"], abs=0.001)
     page.get_by_text("All words in a table").click()
     rows = page.locator("details tbody tr")
@@ -261,8 +321,12 @@ def test_the_word_at_the_caret_is_described(page: Page, served: Running) -> None
     for _ in range(len("the mi")):
         field.press("ArrowRight")
     detail = page.locator(".along [data-caret]")
-    expect(detail).to_contain_text(f"for the text up to mind: {100 * explained['running'][1]:.1f} %.")
-    expect(detail).to_contain_text(f"without this word: {100 * explained['words'][1]['without']:.1f} %.")
+    expect(detail).to_contain_text(
+        f"for the text up to mind: {100 * explained['running'][1]:.1f} %."
+    )
+    expect(detail).to_contain_text(
+        f"without this word: {100 * explained['words'][1]['without']:.1f} %."
+    )
     expect(page.locator(".marker circle")).to_have_count(1)
 
 
@@ -287,7 +351,9 @@ def test_the_heat_map_shows_the_gates(page: Page, served: Running) -> None:
     page.locator(".map button").nth(4).click()
     expect(page.locator(".step h4")).to_have_text(f"At “{states['steps'][4]['text']}”")
     figures = page.locator(".sum").first.locator("b").all_inner_texts()
-    cell, forget, previous, input_gate, candidate = (float(each.replace("−", "-")) for each in figures)
+    cell, forget, previous, input_gate, candidate = (
+        float(each.replace("−", "-")) for each in figures
+    )
     assert cell == pytest.approx(states["cell"][4], abs=0.005)
     assert previous == pytest.approx(states["cell"][3], abs=0.005)
     assert forget * previous + input_gate * candidate == pytest.approx(cell, abs=0.02)
@@ -300,11 +366,18 @@ def _states(served: Running, **body: Any) -> Any:
 def _expect_states(page: Page, states: Any) -> None:
     gates = states["gates"]
     rows = {
-        "Forget gate": gates["forget"], "Input gate": gates["input"], "Candidate": gates["candidate"],
-        "Cell state": states["cell"], "Output gate": gates["output"], "Hidden state": states["hidden"],
-    }  # fmt: skip
-    expect(page.locator(".map thead button")).to_have_text([step["text"] for step in states["steps"]])
-    # JavaScript and Python may round a 5 in different directions: the test compares numbers, not texts.
+        "Forget gate": gates["forget"],
+        "Input gate": gates["input"],
+        "Candidate": gates["candidate"],
+        "Cell state": states["cell"],
+        "Output gate": gates["output"],
+        "Hidden state": states["hidden"],
+    }
+    expect(page.locator(".map thead button")).to_have_text(
+        [step["text"] for step in states["steps"]]
+    )
+    # JavaScript and Python may round a 5 in different directions: the test compares numbers, not
+    # texts.
     script = """(rows) => Object.entries(rows).every(([name, values]) => {
       const shown = [...document.querySelectorAll(".map tbody tr")]
         .filter((row) => row.cells[0].textContent === name).flatMap((row) => [...row.cells].slice(1));
@@ -314,11 +387,14 @@ def _expect_states(page: Page, states: Any) -> None:
     until(page, script, rows)
 
 
-def test_the_next_words_are_those_of_the_service_with_a_cache_too(page: Page, served: Running) -> None:
+def test_the_next_words_are_those_of_the_service_with_a_cache_too(
+    page: Page, served: Running
+) -> None:
     text = "the obstacle the obstacle the obstacle "
     page.locator("#words-text").fill(text)
     box = page.get_by_label("Make words of this text more probable")
-    rows, tile = page.locator(".choices button"), page.locator("#view-words .tiles dd").first
+    rows = page.locator(".choices button")
+    tile = page.locator("#view-words .tiles dd").first
     perplexities = []
     for cache in (0, 500):
         box.set_checked(bool(cache))
@@ -339,7 +415,9 @@ def test_axe_finds_no_violation_and_every_view_fits_360_pixels(
     browser: Browser, served: Running, tmp_path: Path, scheme: Any
 ) -> None:
     file = tmp_path / "texts.csv"
-    file.write_text("text,other\n" + "the mind adapts " * 30 + ',x\n"",y\ngood way,z\n', encoding="utf-8")
+    file.write_text(
+        "text,other\n" + "the mind adapts " * 30 + ',x\n"",y\ngood way,z\n', encoding="utf-8"
+    )
     with opened(browser, served.url, color_scheme=scheme, width=360) as page:
         view(page, "Words")
         page.locator("#words-text").fill(f"{TEXT} {'endless' * 40}")
@@ -390,9 +468,12 @@ def test_the_title_the_heading_and_the_link_name_the_view(page: Page) -> None:
     expect(page.get_by_role("heading", name="Classify a text")).to_be_visible()
 
 
-def test_a_token_unlocks_the_page_and_is_not_stored(browser: Browser, models: tuple[Path, Path]) -> None:
+def test_a_token_unlocks_the_page_and_is_not_stored(
+    browser: Browser, models: tuple[Path, Path]
+) -> None:
     with running(*models, token=TOKEN) as locked, opened(browser, locked.url, ready=False) as page:
-        field, button = page.get_by_label("Token", exact=True), page.get_by_role("button", name="Unlock")
+        field = page.get_by_label("Token", exact=True)
+        button = page.get_by_role("button", name="Unlock")
         expect(page.get_by_role("heading", name="This service requires a token")).to_be_visible()
         check_with_axe(page)
         field.fill("another-token-of-that-length")
@@ -414,7 +495,10 @@ def test_a_token_unlocks_the_page_and_is_not_stored(browser: Browser, models: tu
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("name", "panel", "written"),
-    [*(("words", ".next", n) for n in (0, 89, 2000)), *(("labels", ".prediction", n) for n in (2, 200))],
+    [
+        *(("words", ".next", n) for n in (0, 89, 2000)),
+        *(("labels", ".prediction", n) for n in (2, 200)),
+    ],
 )
 def test_an_answer_appears_within_100_ms_of_a_key(
     browser: Browser, large: Running, name: str, panel: str, written: int
@@ -439,7 +523,10 @@ def test_only_new_words_are_scored(page: Page) -> None:
     until(page, IDLE)
     # A long text is scored in pieces. Each begins where the one before ended.
     assert len(requests) > 2
-    assert [each["start"] for each in requests] == [0, *(len(each["texts"]) for each in requests[:-1])]
+    assert [each["start"] for each in requests] == [
+        0,
+        *(len(each["texts"]) for each in requests[:-1]),
+    ]
     assert all(len(each["texts"]) - each["start"] < 1300 for each in requests)
     assert requests[-1]["texts"] == text
     requests.clear()
@@ -454,7 +541,9 @@ def test_only_new_words_are_scored(page: Page) -> None:
     assert 880 <= requests[0]["start"] <= 900
 
 
-def test_a_text_that_changes_while_it_is_scored_gets_all_its_scores(page: Page, served: Running) -> None:
+def test_a_text_that_changes_while_it_is_scored_gets_all_its_scores(
+    page: Page, served: Running
+) -> None:
     text = "the mind adapts and converts to its own purposes. " * 100
     for end in (4000, 4700, 2000, 5000):
         _set_text(page, text[:end])

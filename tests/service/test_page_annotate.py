@@ -71,7 +71,10 @@ def test_enter_accepts_the_suggestion(page: Page, annotation: Annotation) -> Non
             label = suggestion.locator("b").inner_text()
             expect(page.locator(".labels .proposed")).to_contain_text(label)
             press(page, annotation, "Enter", number)
-            assert (annotation.answers[-1].label, annotation.answers[-1].suggested) == (label, label)
+            assert (annotation.answers[-1].label, annotation.answers[-1].suggested) == (
+                label,
+                label,
+            )
             break
         press(page, annotation, KEYS[label_of(shown(page))], number)
     else:
@@ -120,14 +123,18 @@ def test_metrics_are_of_random_texts_and_become_current(page: Page, annotation: 
     assert accuracy is not None
     first = page.locator(".measured div").first
     expect(first).to_contain_text(f"{100 * accuracy.value:.1f} %")
-    expect(first).to_contain_text(f"{100 * accuracy.low:.1f} % to {100 * accuracy.high:.1f} %, 1 random text")
+    expect(first).to_contain_text(
+        f"{100 * accuracy.low:.1f} % to {100 * accuracy.high:.1f} %, 1 random text"
+    )
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
     assert download.value.suggested_filename == "labels.csv"
     assert Path(download.value.path()).read_bytes().decode() == annotation.to_csv()
 
 
-def test_shortcuts_can_be_turned_off_and_the_name_is_recorded(page: Page, annotation: Annotation) -> None:
+def test_shortcuts_can_be_turned_off_and_the_name_is_recorded(
+    page: Page, annotation: Annotation
+) -> None:
     page.get_by_label("Your name").fill("grace")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
@@ -141,7 +148,10 @@ def test_an_error_is_one_line_and_the_text_stays(page: Page, annotation: Annotat
     text = shown(page)
     page.route("**/v1/annotation/answers", lambda route: route.abort())
     # A request that follows at once can still get through: wait until one does not.
-    until(page, "() => fetch('v1/annotation/answers', { method: 'POST' }).then(() => false, () => true)")
+    until(
+        page,
+        "() => fetch('v1/annotation/answers', { method: 'POST' }).then(() => false, () => true)",
+    )
     page.keyboard.press("1")
     expect(page.locator(".to-label .problem")).to_contain_text("The service does not answer.")
     assert shown(page) == text

@@ -21,7 +21,9 @@ ROWS = [
     ["3", "", "plain"],
     ["4", "=good bad", "-1"],
 ]
-PARSE = """async ([text, delimiter]) => (await import("/page/records.js")).parseRows(text, delimiter)"""
+PARSE = (
+    """async ([text, delimiter]) => (await import("/page/records.js")).parseRows(text, delimiter)"""
+)
 READ = """async ([bytes, name]) => {
   const { decode, parseRecords, textColumn } = await import("/page/records.js");
   const file = new File([new Uint8Array(bytes)], name);
@@ -72,22 +74,49 @@ def test_tables_are_read_as_python_reads_them(reader: Page, delimiter: str) -> N
     ("content", "name", "names", "rows", "text"),
     [
         (b"text,label\na b,x\n", "a.csv", ["text", "label"], [["a b", "x"]], "text"),
-        (b"id;Review Text\n1;a, b\n", "a.csv", ["id", "Review Text"], [["1", "a, b"]], "Review Text"),
+        (
+            b"id;Review Text\n1;a, b\n",
+            "a.csv",
+            ["id", "Review Text"],
+            [["1", "a, b"]],
+            "Review Text",
+        ),
         (b"id\ttweet\n1\ta\n", "a.tsv", ["id", "tweet"], [["1", "a"]], "tweet"),
-        (b'one line\n"two" lines, so\n', "a.txt", ["text"], [["one line"], ['"two" lines, so']], "text"),
+        (
+            b'one line\n"two" lines, so\n',
+            "a.txt",
+            ["text"],
+            [["one line"], ['"two" lines, so']],
+            "text",
+        ),
         (b"\xef\xbb\xbftext,n\na,1\n", "a.csv", ["text", "n"], [["a", "1"]], "text"),
         ("text,n\né,1\n".encode("latin-1"), "a.csv", ["text", "n"], [["é", "1"]], "text"),
         ("text,n\né,1\n".encode("utf-16"), "a.csv", ["text", "n"], [["é", "1"]], "text"),
         (b"text,text\na,b\n", "a.csv", ["text", "text (2)"], [["a", "b"]], "text"),
-        (b'{"n": 1, "body": "a"}\n\n{"body": "b", "__proto__": "c"}\n', "a.jsonl",
-         ["n", "body", "__proto__"], [[1, "a", None], [None, "b", "c"]], "body"),
-        (b'[{"text": "a", "n": 1},\n {"text": "b"}]', "a.json", ["text", "n"],
-         [["a", 1], ["b", None]], "text"),
+        (
+            b'{"n": 1, "body": "a"}\n\n{"body": "b", "__proto__": "c"}\n',
+            "a.jsonl",
+            ["n", "body", "__proto__"],
+            [[1, "a", None], [None, "b", "c"]],
+            "body",
+        ),
+        (
+            b'[{"text": "a", "n": 1},\n {"text": "b"}]',
+            "a.json",
+            ["text", "n"],
+            [["a", 1], ["b", None]],
+            "text",
+        ),
         (b'\xef\xbb\xbf ["a", "b"]', "texts", ["text"], [["a"], ["b"]], "text"),
-        (b"1,fine film,pos\n2,dull film,neg\n3,a film,pos\n", "a.csv", ["column 1", "column 2", "column 3"],
-         [["1", "fine film", "pos"], ["2", "dull film", "neg"], ["3", "a film", "pos"]], "column 2"),
+        (
+            b"1,fine film,pos\n2,dull film,neg\n3,a film,pos\n",
+            "a.csv",
+            ["column 1", "column 2", "column 3"],
+            [["1", "fine film", "pos"], ["2", "dull film", "neg"], ["3", "a film", "pos"]],
+            "column 2",
+        ),
     ],
-)  # fmt: skip
+)
 def test_files_of_every_format_are_read(
     reader: Page, content: bytes, name: str, names: list[str], rows: Any, text: str
 ) -> None:
@@ -121,15 +150,22 @@ def test_a_file_that_cannot_be_read_gets_a_one_line_error(
     expect(reader.locator(".chosen")).to_be_hidden()
 
 
-def test_a_file_is_classified_summarised_and_downloaded(page: Page, served: Running, tmp_path: Path) -> None:
+def test_a_file_is_classified_summarised_and_downloaded(
+    page: Page, served: Running, tmp_path: Path
+) -> None:
     _write(tmp_path / "my texts.csv", [["n", "text", "label"], *ROWS])
     _classify(page, tmp_path / "my texts.csv", "Classify 4 texts")
-    expected = served.post("/v1/classify", {"texts": [text for _, text, _ in ROWS]}).json()["answers"]
+    expected = served.post("/v1/classify", {"texts": [text for _, text, _ in ROWS]}).json()[
+        "answers"
+    ]
     shown = page.locator(".texts tbody tr")
     expect(shown).to_have_count(4)
     expect(shown.locator("th")).to_have_text([answer["label"] for answer in expected])
     expect(shown.nth(2)).to_contain_text("(empty)")
-    counts = {label: sum(a["label"] == label for a in expected) for label in {a["label"] for a in expected}}
+    counts = {
+        label: sum(a["label"] == label for a in expected)
+        for label in {a["label"] for a in expected}
+    }
     for label, count in counts.items():
         row = page.locator(".summary tbody tr").filter(has_text=label)
         expect(row.locator("td").first).to_have_text(str(count))
@@ -140,7 +176,8 @@ def test_a_file_is_classified_summarised_and_downloaded(page: Page, served: Runn
     table = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     assert table[0] == ["n", "text", "label", "foretell_label", "probability", "reason", "flags"]
     assert [row[0] for row in table[1:]] == ["1", "2", "3", "4"]
-    # A cell that a spreadsheet would take for a formula gets an apostrophe; other cells are unchanged.
+    # A cell that a spreadsheet would take for a formula gets an apostrophe; other cells are
+    # unchanged.
     assert [row[1] for row in table[1:]] == ["the mind adapts", ROWS[1][1], "", "'=good bad"]
     assert [row[2] for row in table[1:]] == ["'=1+1", "'@SUM(A1)", "plain", "-1"]
     assert [row[3] for row in table[1:]] == [answer["label"] for answer in expected]

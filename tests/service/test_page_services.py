@@ -1,4 +1,6 @@
-"""The page with unusual services: slow, stopped, of one job, other tokens, hostile texts and names."""
+"""The page with unusual services: slow, stopped, of one job, other tokens, hostile texts and
+names.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +63,10 @@ def test_typing_does_not_wait_for_a_slow_service(page: Page, served: Running) ->
 def test_a_connection_that_closes_during_a_continuation_gives_an_error(
     page: Page, served: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    field, problem = page.locator("#words-text"), page.locator("#view-words .editor .problem")
-    # So many words that the continuation does not end before the connection, however late the page is.
+    field = page.locator("#words-text")
+    problem = page.locator("#view-words .editor .problem")
+    # So many words that the continuation does not end before the connection, however late the page
+    # is.
     monkeypatch.setattr(served.service, "limits", replace(served.service.limits, tokens=200_000))
     page.locator("#words-count").evaluate("(field) => { field.max = field.value = 199000; }")
     field.fill("the mind ")
@@ -82,9 +86,14 @@ def test_a_connection_that_closes_during_a_continuation_gives_an_error(
 
 
 def test_every_view_shows_an_error_while_the_service_is_down_and_works_after_it(page: Page) -> None:
-    for name, field in (("Words", "#words-text"), ("Labels", "#labels-text"), ("How it works", "#how-text")):
+    for name, field in (
+        ("Words", "#words-text"),
+        ("Labels", "#labels-text"),
+        ("How it works", "#how-text"),
+    ):
         view(page, name)
-        problem, marks = page.locator(".editor .problem:visible"), page.locator(".mirror:visible mark")
+        problem = page.locator(".editor .problem:visible")
+        marks = page.locator(".mirror:visible mark")
         page.route("**/v1/*", lambda route: route.abort())
         page.locator(field).fill("the mind ")
         expect(problem).to_have_text(NO_ANSWER)
@@ -96,7 +105,9 @@ def test_every_view_shows_an_error_while_the_service_is_down_and_works_after_it(
         expect(problem).to_have_count(0)
 
 
-def test_a_page_that_opens_while_the_service_fails_shows_the_error(tab: Page, served: Running) -> None:
+def test_a_page_that_opens_while_the_service_fails_shows_the_error(
+    tab: Page, served: Running
+) -> None:
     error = {"message": "expected an answer within 30 seconds, found none", "type": "server_error"}
     tab.route("**/v1/models", lambda route: route.fulfill(status=503, json={"error": error}))
     with visited(tab, served.url, ready=False) as page:
@@ -122,13 +133,17 @@ def test_a_labels_model_alone(tab: Page, models: tuple[Path, Path]) -> None:
 
 def test_the_words_model_of_the_article(tab: Page, article: Running) -> None:
     with visited(tab, f"{article.url}/#words") as page:
-        field, problem = page.locator("#words-text"), page.locator("#view-words .editor .problem")
+        field = page.locator("#words-text")
+        problem = page.locator("#view-words .editor .problem")
         field.fill("the mind ")
         expect(problem).to_have_text(
-            "expected a prompt of at least 3 words, found 2; give more words before the one to predict"
+            "expected a prompt of at least 3 words, found 2; give more words before the one "
+            "to predict"
         )
         field.fill("the mind adapts and converts ")
-        first = answer(article, "next", model="words", texts="the mind adapts and converts ", k=6)["words"][0]
+        first = answer(article, "next", model="words", texts="the mind adapts and converts ", k=6)[
+            "words"
+        ][0]
         expect(page.locator(".choices .number").first).to_have_text(percent(first))
         # The model predicts from windows of three words: the first three words have no probability.
         expect(page.locator("#view-words .mirror mark")).to_have_text(["and", "converts"])
@@ -148,8 +163,12 @@ def test_the_labels_models_of_the_article(tab: Page, article: Running) -> None:
         with visited(tab, f"{article.url}/#labels") as page:
             page.locator("#view-labels-model").select_option(name)
             page.locator("#labels-text").fill("the mind adapts and converts")
-            explained: Any = answer(article, "explain", model=name, texts="the mind adapts and converts")
-            expect(page.locator(".answer")).to_have_text(f"{explained['label']} {percent(explained)}")
+            explained: Any = answer(
+                article, "explain", model=name, texts="the mind adapts and converts"
+            )
+            expect(page.locator(".answer")).to_have_text(
+                f"{explained['label']} {percent(explained)}"
+            )
             expect(page.locator("#view-labels .mirror mark")).to_have_count(len(explained["words"]))
             view(page, "How it works")
             expect(page.locator("#view-how-it-works-model")).to_have_value(name)
@@ -166,9 +185,13 @@ MARKED = """(text) => text === [...document.querySelectorAll("#view-words .mirro
 @pytest.fixture(scope="module")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("open")
-    models = [write_words(folder / style, text=LEARNED, tokens=style) for style in ("subword", "char")]
+    models = [
+        write_words(folder / style, text=LEARNED, tokens=style) for style in ("subword", "char")
+    ]
     models.append(write_words(folder / "white-space", tokens="white-space"))
-    with running(*models, write_labels(folder / "labels", text=LEARNED, tokens="subword")) as service:
+    with running(
+        *models, write_labels(folder / "labels", text=LEARNED, tokens="subword")
+    ) as service:
         yield service
 
 
@@ -200,7 +223,8 @@ def test_the_next_tokens_are_those_of_the_service(words: Page, tokens: Running, 
 
 def test_a_word_that_is_not_finished_is_no_error(words: Page) -> None:
     """Words on white space have no unknown word: such a model reads its own words alone."""
-    field, problem = words.locator("#words-text"), words.locator("#view-words .editor .problem")
+    field = words.locator("#words-text")
+    problem = words.locator("#view-words .editor .problem")
     words.locator("#view-words select").select_option("white-space")
     field.fill("the mi")
     expect(words.locator("#view-words .suggestions button").first).to_have_text("1mind")
@@ -224,7 +248,10 @@ def test_texts_in_every_script_are_scored(words: Page, tokens: Running) -> None:
 
 
 def test_the_page_shows_the_labels_that_apply(tab: Page, tmp_path: Path) -> None:
-    with running(write_several(tmp_path / "tickets")) as it, visited(tab, f"{it.url}/#labels") as page:
+    with (
+        running(write_several(tmp_path / "tickets")) as it,
+        visited(tab, f"{it.url}/#labels") as page,
+    ):
         page.locator("#labels-text").fill("the good way")
         answer = page.locator("#view-labels .prediction")
         expect(answer.locator(".answer > :first-child")).to_have_text("ux, bug")
@@ -251,7 +278,9 @@ def test_the_page_shows_the_labels_that_apply(tab: Page, tmp_path: Path) -> None
 
 
 @pytest.fixture(scope="module")
-def hostile(models: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def hostile(
+    models: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("hostile")
     labels = write_labels(folder / f"{IMAGE} labels", labels=LABELS)
     again = shutil.copytree(labels, folder / "\"'&amp;")
@@ -264,7 +293,12 @@ def hostile(models: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
 def shown(tab: Page, hostile: Running) -> Iterator[Page]:
     with visited(tab, f"{hostile.url}/#labels") as page:
         yield page
-        assert page.locator("img, iframe, script:not([src='page/page.js']), [onerror], [onload]").count() == 0
+        assert (
+            page.locator(
+                "img, iframe, script:not([src='page/page.js']), [onerror], [onload]"
+            ).count()
+            == 0
+        )
 
 
 HOSTILE = [f"{MARKUP} {ODD} \ud800 mind" + "\u202e" * 50, IMAGE * 50 + "a" * 9_000 + "!"]
@@ -322,7 +356,9 @@ def test_a_hostile_file_is_shown_and_its_answers_are_harmless(shown: Page, tmp_p
     expect(row).to_contain_text("<svg onload=alert(3)>")
     with shown.expect_download() as download:
         shown.get_by_role("button", name="Download JSONL").click()
-    (record,) = [json.loads(line) for line in Path(download.value.path()).read_text("utf-8").splitlines()]
+    (record,) = [
+        json.loads(line) for line in Path(download.value.path()).read_text("utf-8").splitlines()
+    ]
     assert list(record)[:4] == columns
     assert record["__proto__"] == "\u202e"
     assert record["label"] in LABELS
@@ -333,7 +369,12 @@ def test_a_hostile_file_is_shown_and_its_answers_are_harmless(shown: Page, tmp_p
 
 def test_hostile_answers_are_shown(shown: Page) -> None:
     words = [{"word": word, "probability": 0.2} for word in (IMAGE, SCRIPT, "\u202ea", "<eos>")]
-    error = {"message": f"expected {IMAGE}", "type": "invalid_request_error", "param": None, "code": None}
+    error = {
+        "message": f"expected {IMAGE}",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": None,
+    }
 
     answer = {"model": "m", "answers": [{"words": words}]}
     shown.route("**/v1/next", lambda route: route.fulfill(json=answer))
@@ -349,7 +390,9 @@ def test_hostile_answers_are_shown(shown: Page) -> None:
     expect(shown.locator("#words-text")).to_have_value(f"mind {IMAGE}")
 
 
-def test_the_csp_forbids_markup_and_scripts_from_strings(browser: Browser, hostile: Running) -> None:
+def test_the_csp_forbids_markup_and_scripts_from_strings(
+    browser: Browser, hostile: Running
+) -> None:
     page = browser.new_page()
     page.goto(hostile.url)
     refused = page.evaluate(

@@ -37,18 +37,27 @@ def test_a_service_that_stops_is_not_ready(served: Running) -> None:
 def test_models_are_listed_by_name(served: Running, models: Models) -> None:
     found = {model["id"]: model for model in served.http.get("/v1/models").json()["data"]}
     assert found["reviews"]["labels"] == LabelsRuntime(models[0]).labels
-    assert found["notes"]["layers"] == [{"name": "lstm_1", "units": 8}, {"name": "lstm_2", "units": 8}]
+    assert found["notes"]["layers"] == [
+        {"name": "lstm_1", "units": 8},
+        {"name": "lstm_2", "units": 8},
+    ]
     assert served.http.get("/v1/models/notes").json() == found["notes"]
     assert served.http.get("/v1/models/nosuch").status_code == 404
 
 
 @pytest.mark.parametrize(("model", "layer"), [("notes", "lstm_2"), ("reviews", "lstm_backward")])
-def test_states_are_those_of_the_gates(served: Running, models: Models, model: str, layer: str) -> None:
+def test_states_are_those_of_the_gates(
+    served: Running, models: Models, model: str, layer: str
+) -> None:
     text = "the mind 😀 adapts"
     asked = {"model": model, "text": text, "layer": layer, "unit": 3}
     found = served.post("/v1/states", asked).json()
     wanted = gates_along(read_model(models[model == "notes"]), text, layer)
-    for name, values in {**found["gates"], "cell": found["cell"], "hidden": found["hidden"]}.items():
+    for name, values in {
+        **found["gates"],
+        "cell": found["cell"],
+        "hidden": found["hidden"],
+    }.items():
         assert values == pytest.approx(getattr(wanted, name)[:, 3].tolist(), abs=1e-9)
     assert [step["text"] for step in found["steps"]] == text.split()
     assert found["backward"] == (layer == "lstm_backward")
@@ -69,7 +78,10 @@ def test_classify_gives_the_command_lines_numbers(
 ) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text("".join(json.dumps({"text": text}) + "\n" for text in REVIEWS))
-    assert main(["classify", str(models[0]), str(file), "--format", "jsonl", "--abstain-below", "0.7"]) == 0
+    assert (
+        main(["classify", str(models[0]), str(file), "--format", "jsonl", "--abstain-below", "0.7"])
+        == 0
+    )
     expected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     answer = served.post("/v1/classify", {"texts": REVIEWS, "abstain_below": 0.7}).json()
     assert answer["model"] == "reviews"
@@ -139,7 +151,11 @@ def test_a_score_may_begin_in_the_text(served: Running) -> None:
         assert [word["log_probability"] for word in found["each"]] == pytest.approx(
             [word["log_probability"] for word in each], abs=1e-6
         )
-        assert found["characters"] == sum(word["characters"] for word in each) == len(" to our acting .") + 1
+        assert (
+            found["characters"]
+            == sum(word["characters"] for word in each)
+            == len(" to our acting .") + 1
+        )
         assert (found["tokens"], found["unknown"]) == (5, 0)
     del asked["words"]
     assert served.post("/v1/score", asked).json()["answers"][0] == {**found, "each": None}
@@ -154,14 +170,17 @@ def test_a_cache_for_next_and_score(served: Running, models: Models) -> None:
         (each.word, each.probability) for each in runtime.next(text, cache=20)
     ]
     whole = served.post("/v1/score", {"texts": text, "cache": 20}).json()["answers"][0]
-    assert whole["log_probability"] == pytest.approx(runtime.score([text], cache=20).log_probability)
+    assert whole["log_probability"] == pytest.approx(
+        runtime.score([text], cache=20).log_probability
+    )
 
 
 # ---- several labels, labels that are numbers
 
 
 def test_several_labels_have_a_list_and_each_can_be_explained(tmp_path: Path) -> None:
-    path, texts = write_several(tmp_path / "tickets"), ["good way", "the mind"]
+    path = write_several(tmp_path / "tickets")
+    texts = ["good way", "the mind"]
     with running(path) as it:
         answers = it.post("/v1/classify", {"texts": texts}).json()["answers"]
         for answer, verdict in zip(answers, LabelsRuntime(path).classify(texts), strict=True):
@@ -170,10 +189,16 @@ def test_several_labels_have_a_list_and_each_can_be_explained(tmp_path: Path) ->
             assert answer["probability"] == max(answer["probabilities"].values())
         assert it.http.get("/v1/models").json()["data"][0]["multi_label"] is True
         (most,) = it.post("/v1/explain", {"texts": "the good way"}).json()["answers"]
-        assert most["explained"] == max(most["probabilities"], key=most["probabilities"].__getitem__)
-        (other,) = it.post("/v1/explain", {"texts": "the good way", "label": "billing"}).json()["answers"]
+        assert most["explained"] == max(
+            most["probabilities"], key=most["probabilities"].__getitem__
+        )
+        (other,) = it.post("/v1/explain", {"texts": "the good way", "label": "billing"}).json()[
+            "answers"
+        ]
         assert other["explained"] == "billing"
-        assert other["explained_probability"] == pytest.approx(other["probabilities"]["billing"], abs=1e-6)
+        assert other["explained_probability"] == pytest.approx(
+            other["probabilities"]["billing"], abs=1e-6
+        )
         assert other["running"][-1] == other["explained_probability"]
         refused = it.post("/v1/classify", {"texts": "x", "abstain_below": 0.5})
         assert refused.status_code == 422
@@ -183,8 +208,11 @@ def test_several_labels_have_a_list_and_each_can_be_explained(tmp_path: Path) ->
 def test_labels_that_are_numbers_are_numbers_in_their_order_in_every_format(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings, text = LabelsSettings(embedding_size=6, units=5, length=30), "good way"
-    path = write_random(tmp_path / "numbers", settings, ["2", "10", "33"], text=text, label_type="integer")
+    settings = LabelsSettings(embedding_size=6, units=5, length=30)
+    text = "good way"
+    path = write_random(
+        tmp_path / "numbers", settings, ["2", "10", "33"], text=text, label_type="integer"
+    )
     model = foretell.load(path)
     (row,) = model.predict_proba([text]).tolist()
     best = model.classes_[int(np.argmax(row))].item()

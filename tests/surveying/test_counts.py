@@ -23,10 +23,15 @@ def test_examples_are_counted() -> None:
     examples = read_examples(list(zip(texts, ["x", "x", "y", "x", "y"], strict=True)))
     survey = survey_examples(examples, make_split(examples, fraction=0.5, seed=1), tokens=WORDS)
     assert survey.rows == [
-        ("texts", "4"), ("validation", "2"), ("2 labels", "x 3, y 1"), ("tokens", "9"),
-        ("tokens in a text", "median 2, 95th percentile 3, maximum 3"), ("distinct tokens", "6"),
-        ("duplicates", "1"), ("dropped", "1 with an empty text"),
-    ]  # fmt: skip
+        ("texts", "4"),
+        ("validation", "2"),
+        ("2 labels", "x 3, y 1"),
+        ("tokens", "9"),
+        ("tokens in a text", "median 2, 95th percentile 3, maximum 3"),
+        ("distinct tokens", "6"),
+        ("duplicates", "1"),
+        ("dropped", "1 with an empty text"),
+    ]
 
 
 def test_a_corpus_is_counted_in_one_pass() -> None:
@@ -49,7 +54,9 @@ def test_tokens_are_counted_as_the_model_reads_them() -> None:
     assert {("tokens", "14"), ("distinct tokens", "12")} <= set(survey.rows)
     assert not survey.notes
     notes = survey_examples(Examples(["one", "two", "x y"], ["x", "X", "x"]), tokens=WORDS).notes
-    assert [note.split(":")[0] for note in notes] == ["labels that differ only in case or white space"]
+    assert [note.split(":")[0] for note in notes] == [
+        "labels that differ only in case or white space"
+    ]
     assert ("tokens in a text", "median 4, 95th percentile 8, maximum 8") in survey.rows
 
 

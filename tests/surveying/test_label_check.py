@@ -69,16 +69,20 @@ def surveyed(path: Path) -> DataSurvey:
     return foretell.survey(path, text="text", label="kind")
 
 
-def test_the_copy_has_every_record_and_column_and_the_new_labels(data: Path, tmp_path: Path) -> None:
+def test_the_copy_has_every_record_and_column_and_the_new_labels(
+    data: Path, tmp_path: Path
+) -> None:
     found = surveyed(data)
     assert found.rows == [1, 3, 4]
     assert found.write_corrected(tmp_path / "clean.csv", accept={3: "neg", 4: "neg"}) == 1
     with (tmp_path / "clean.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows == [
-        {"id": "1", "text": "=good, thing", "kind": "pos"}, {"id": "2", "text": "", "kind": "pos"},
-        {"id": "3", "text": "bad\nthing", "kind": "neg"}, {"id": "4", "text": "fine", "kind": "neg"},
-    ]  # fmt: skip
+        {"id": "1", "text": "=good, thing", "kind": "pos"},
+        {"id": "2", "text": "", "kind": "pos"},
+        {"id": "3", "text": "bad\nthing", "kind": "neg"},
+        {"id": "4", "text": "fine", "kind": "neg"},
+    ]
     assert data.read_text() == CSV
     assert {path.name for path in tmp_path.iterdir()} == {"data.csv", "clean.csv"}
     found = foretell.survey(["good", "bad"], ["x", "y"])
@@ -94,7 +98,9 @@ def test_the_data_is_never_written(data: Path, tmp_path: Path) -> None:
     assert data.read_text() == CSV
     found = surveyed(data)
     data.write_text(CSV.replace("fine", "other"))
-    with pytest.raises(DataError, match=r"data\.csv, record 4: expected the data as it was surveyed"):
+    with pytest.raises(
+        DataError, match=r"data\.csv, record 4: expected the data as it was surveyed"
+    ):
         found.write_corrected(tmp_path / "clean.csv", accept={3: "neg"})
     assert not (tmp_path / "clean.csv").exists()
     with pytest.raises(UsageError, match="read twice"):
@@ -104,21 +110,25 @@ def test_the_data_is_never_written(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_label_that_looks_like_a_formula_stays_what_it_is(tmp_path: Path) -> None:
-    data, table = tmp_path / "signs.csv", tmp_path / "errors.csv"
+    data = tmp_path / "signs.csv"
+    table = tmp_path / "errors.csv"
     data.write_text("text,label\ngood,=-\nbad,=+\n")
     table.write_text(HEAD + "likely label error,1,good,'=-,'=+,0.1,0.9,yes\n")
     survey = foretell.survey(data)
-    assert survey.write_corrected(tmp_path / "clean.csv", accept=accepted_in_file(table, survey)) == 1
+    assert (
+        survey.write_corrected(tmp_path / "clean.csv", accept=accepted_in_file(table, survey)) == 1
+    )
     assert (tmp_path / "clean.csv").read_text().split() == ["text,label", "good,=+", "bad,=+"]
 
 
 def test_rows_with_yes_are_accepted_with_an_edited_label(data: Path, tmp_path: Path) -> None:
     table = tmp_path / "errors.csv"
     rows = [
-        "likely label error,1,\"'=good, thing\",pos,neg,0.1,0.9,YES",
+        'likely label error,1,"\'=good, thing",pos,neg,0.1,0.9,YES',
         'likely label error,3,"bad\nthing",pos,odd,,,x',
-        "likely label error,4,fine,neg,pos,0.1,0.9,no", "duplicate,4,fine,neg,,,,",
-    ]  # fmt: skip
+        "likely label error,4,fine,neg,pos,0.1,0.9,no",
+        "duplicate,4,fine,neg,,,,",
+    ]
     table.write_text(HEAD + "\n".join(rows) + "\n")
     assert accepted_in_file(table, surveyed(data)) == {1: "neg", 3: "odd"}
 
@@ -127,14 +137,19 @@ def test_rows_with_yes_are_accepted_with_an_edited_label(data: Path, tmp_path: P
     ("content", "message"),
     [
         ("row,text,suggested\n1,a,b\n", "found no accept, label"),
-        (HEAD + "e,9,fine,neg,pos,,,yes\n", "row 9: expected the rows of data.csv, found a row that it"),
+        (
+            HEAD + "e,9,fine,neg,pos,,,yes\n",
+            "row 9: expected the rows of data.csv, found a row that it",
+        ),
         (HEAD + "e,4,fine!,neg,pos,,,yes\n", "found another text or label"),
         (HEAD + "e,4,fine,pos,neg,,,yes\n", "found another text or label"),
         (HEAD + "e,many,fine,pos,neg,,,yes\n", "found a row that it does not have"),
         (HEAD + "e,4,fine,neg,,,,yes\n", "row 4, suggested: expected a label, found an empty cell"),
     ],
 )
-def test_a_table_of_other_data_is_an_error(data: Path, tmp_path: Path, content: str, message: str) -> None:
+def test_a_table_of_other_data_is_an_error(
+    data: Path, tmp_path: Path, content: str, message: str
+) -> None:
     (tmp_path / "errors.csv").write_text(content)
     with pytest.raises(DataError, match=message):
         accepted_in_file(tmp_path / "errors.csv", surveyed(data))
@@ -143,7 +158,8 @@ def test_a_table_of_other_data_is_an_error(data: Path, tmp_path: Path, content: 
 def test_a_probability_accepts_and_what_is_accepted_by_hand_wins(tmp_path: Path) -> None:
     texts, labels = examples(100)
     labels[10], labels[51] = "bad", "good"
-    found, path = foretell.survey(texts, labels, check_labels=True), tmp_path / "clean.csv"
+    found = foretell.survey(texts, labels, check_labels=True)
+    path = tmp_path / "clean.csv"
     assert found.write_corrected(path, accept={11: "odd"}, above=0.5) == 2
     assert path.read_text().splitlines()[11].endswith(",odd")
     assert found.label_check is not None

@@ -26,12 +26,16 @@ from foretell.surveying.repeats import conflicts, find_repeats, near_duplicates,
         ("", " ", False),
     ],
 )
-def test_near_duplicates_have_the_same_letters_and_digits(one: str, other: str, is_near: bool) -> None:
+def test_near_duplicates_have_the_same_letters_and_digits(
+    one: str, other: str, is_near: bool
+) -> None:
     assert near_duplicates(["before", one, "between", other]) == ([[1, 3]] if is_near else [])
     assert near_duplicates([one] * 3) == ([[0, 1, 2]] if any(map(str.isalnum, one)) else [])
 
 
-LONG = "it was a long and rather winding story about a river, a mill and two old friends who met again"
+LONG = (
+    "it was a long and rather winding story about a river, a mill and two old friends who met again"
+)
 TEXTS = ["Good thing", "bad thing", "good  THING", LONG, LONG.replace(",", ":"), "good thing"]
 
 
@@ -49,7 +53,8 @@ def test_equal_texts_with_different_labels_are_conflicts() -> None:
 
 def test_texts_of_another_part_are_counted_once() -> None:
     texts = ["GOOD thing", "new", f"{LONG}!", "new"]
-    train, other = Examples(TEXTS, ["pos"] * 6), Examples(texts, ["pos", "odd"] * 2, name="test.csv")
+    train = Examples(TEXTS, ["pos"] * 6)
+    other = Examples(texts, ["pos", "odd"] * 2, name="test.csv")
     found = overlap(train, other, "test")
     assert (found.name, found.texts, found.equal, found.near) == ("test.csv", 4, 1, 1)
     assert found.examples == ((0, 0), (3, 2))

@@ -11,20 +11,29 @@ import foretell
 from foretell.errors import DataError, UsageError
 from foretell.surveying import survey as module
 
-LONG = "it was a long and rather winding story about a river, a mill and two old friends who met again"
+LONG = (
+    "it was a long and rather winding story about a river, a mill and two old friends who met again"
+)
 MESSY = [
-    ("Good thing", "pos", "web"), ("good  THING", "neg", "web"), ("", "pos", "mail"), (LONG, "pos", ""),
-    (f"{LONG.upper()}!", "pos", "mail"), ("Plötzlich schön", "Pos", "web"), ("lost", "", "web"),
+    ("Good thing", "pos", "web"),
+    ("good  THING", "neg", "web"),
+    ("", "pos", "mail"),
+    (LONG, "pos", ""),
+    (f"{LONG.upper()}!", "pos", "mail"),
+    ("Plötzlich schön", "Pos", "web"),
+    ("lost", "", "web"),
     *((f"fine number {i}", "pos", "web") for i in range(10)),
     *((f"bad number {i}", "neg", "") for i in range(10)),
-]  # fmt: skip
+]
 
 
 @pytest.fixture
 def messy(tmp_path: Path) -> Path:
     path = tmp_path / "messy.csv"
     path.write_bytes(
-        "".join(f'"{a}",{b},{c}\n' for a, b, c in [("body", "label", "source"), *MESSY]).encode("cp1252")
+        "".join(f'"{a}",{b},{c}\n' for a, b, c in [("body", "label", "source"), *MESSY]).encode(
+            "cp1252"
+        )
     )
     return path
 
@@ -32,16 +41,22 @@ def messy(tmp_path: Path) -> Path:
 def test_a_messy_file(messy: Path) -> None:
     found = foretell.survey(messy)
     assert (found.texts, found.examples.dropped) == (
-        25, {"an empty text": 1, "no label (empty or NaN)": 1},
-    )  # fmt: skip
+        25,
+        {"an empty text": 1, "no label (empty or NaN)": 1},
+    )
     assert found.encoding == "cp1252"
     assert str(found).splitlines()[1].split() == ["texts", "25"]
     assert [(each.name, each.empty, each.role) for each in found.columns] == [
-        ("body", 1, "text"), ("label", 1, "label"), ("source", 11, ""),
-    ]  # fmt: skip
+        ("body", 1, "text"),
+        ("label", 1, "label"),
+        ("source", 11, ""),
+    ]
     assert found.labels == {"pos": 13, "neg": 11, "Pos": 1}
     assert "too rare to learn: Pos 1" in str(found)
-    assert any("differ only in case or white space: 'Pos' (1) and 'pos' (13)" in note for note in found.notes)
+    assert any(
+        "differ only in case or white space: 'Pos' (1) and 'pos' (13)" in note
+        for note in found.notes
+    )
     assert list(found.scripts) == ["Latin"]
     assert (found.lengths.texts, found.lengths.median, found.lengths.max) == (25, 3, 22)
     assert [found.rows_of(each.places) for each in found.conflicts] == [[1, 2]]
@@ -49,7 +64,10 @@ def test_a_messy_file(messy: Path) -> None:
     assert found.label_check is None
     plain = json.loads(json.dumps(found.to_dict()))
     assert plain["duplicates"] == {"texts": 1, "groups": [[1, 2]]}
-    assert plain["conflicts"] == {"texts": 1, "groups": [{"rows": [1, 2], "labels": {"pos": 1, "neg": 1}}]}
+    assert plain["conflicts"] == {
+        "texts": 1,
+        "groups": [{"rows": [1, 2], "labels": {"pos": 1, "neg": 1}}],
+    }
     assert plain["near_duplicates"]["groups"] == [[4, 5]]
 
 
@@ -105,7 +123,9 @@ def test_the_page_is_whole_and_safe(messy: Path, tmp_path: Path) -> None:
     assert "http" not in page.replace("http-equiv", "")
     assert "default-src 'none'" in page
     foretell.survey(messy).save_html(tmp_path / "survey.html")
-    assert "The same text with different labels" in (tmp_path / "survey.html").read_text(encoding="utf-8")
+    assert "The same text with different labels" in (tmp_path / "survey.html").read_text(
+        encoding="utf-8"
+    )
     # A notebook shows a table.
     assert "&lt;b&gt; 1" in found._repr_html_()
     assert "<b>" not in found._repr_html_()

@@ -22,8 +22,13 @@ from foretell.text.styles import (
 from tests.text.texts import HARD, trained
 
 # Hypothesis seldom draws long texts of one script.
-PLAIN = [st.characters(max_codepoint=last, exclude_categories=["Cs"]) for last in (0x7F, 0x24F, 0x20AC)]
-PLAIN += [st.characters(min_codepoint=0x3000, max_codepoint=0x30FF), st.sampled_from("我 的ー々〇Ａ，。')")]
+PLAIN = [
+    st.characters(max_codepoint=last, exclude_categories=["Cs"]) for last in (0x7F, 0x24F, 0x20AC)
+]
+PLAIN += [
+    st.characters(min_codepoint=0x3000, max_codepoint=0x30FF),
+    st.sampled_from("我 的ー々〇Ａ，。')"),
+]
 ANY = st.one_of(HARD, *(st.text(letters, max_size=30) for letters in (st.characters(), *PLAIN)))
 
 
@@ -34,7 +39,8 @@ ANY = st.one_of(HARD, *(st.text(letters, max_size=30) for letters in (st.charact
 @example("我今天很高兴，用Python。日本語のメール")
 @example(" ".join(f"a{chr(i)}b" for i in range(0xFF61)))
 def test_python_finds_the_words_of_the_library(style: Style, lowercase: bool, text: str) -> None:
-    library, text = library_tokenizer(style, lowercase, ["a"]), re.sub("[\ud800-\udfff]", "", text)
+    library = library_tokenizer(style, lowercase, ["a"])
+    text = re.sub("[\ud800-\udfff]", "", text)
     if style == "keras" and lowercase:
         # Keras lower-cases by Python, before the text is split.
         text = text.lower()
@@ -69,7 +75,14 @@ def test_words(text: str, words: str) -> None:
 
 
 def test_characters_of_these_scripts_are_letters_and_their_marks_stay_with_them() -> None:
-    base = {"\u0e00": "ก", "\u1000": "က", "\ua9e0": "က", "\uaa60": "က", "\u1780": "ក", "\u3000": "か"}
+    base = {
+        "\u0e00": "ก",
+        "\u1000": "က",
+        "\ua9e0": "က",
+        "\uaa60": "က",
+        "\u1780": "ក",
+        "\u3000": "か",
+    }
     n_marks = 0
     for letter in filter(in_unspaced_script, map(chr, range(0x40000))):
         category = unicodedata.category(letter)
@@ -86,4 +99,6 @@ def test_characters_of_these_scripts_are_letters_and_their_marks_stay_with_them(
 def test_no_space_stands_between_these_characters(words: list[str]) -> None:
     text = "".join(map(Spacing("words").piece, words))
     assert text.replace(" ", "") == "".join(words)
-    assert not re.search(f"[{SOUTHEAST_ASIAN}] [{SOUTHEAST_ASIAN}]|[的はカあ，。（] | [的はカあ，。（]", text)
+    assert not re.search(
+        f"[{SOUTHEAST_ASIAN}] [{SOUTHEAST_ASIAN}]|[的はカあ，。（] | [的はカあ，。（]", text
+    )

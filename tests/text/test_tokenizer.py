@@ -20,7 +20,9 @@ def without_surrogates(text):
 
 
 def without_newer_letters(text):
-    """Without what this Python's Unicode does not know, which the tokenizer's may fold to lower case."""
+    """Without what this Python's Unicode does not know, which the tokenizer's may fold to lower
+    case.
+    """
     return "".join(letter for letter in text if unicodedata.category(letter) != "Cn")
 
 
@@ -37,7 +39,12 @@ def test_white_space_ids_are_the_articles():
     tokenizer = trained([text], "white-space")
     ranks = {word: i for i, (word, _) in enumerate(Counter(text.split()).most_common())}
     assert tokenizer.encode(text) == [ranks[word] for word in text.split()]
-    assert (tokenizer.size, tokenizer.pad, tokenizer.unknown, tokenizer.end_of_line) == (4, None, None, None)
+    assert (tokenizer.size, tokenizer.pad, tokenizer.unknown, tokenizer.end_of_line) == (
+        4,
+        None,
+        None,
+        None,
+    )
     assert tokenizer.encode("a zzz d") == [0, -1, 3]
     assert decoded(tokenizer, [0, -1, 3]) == "a <unk> d"
     # A literal <unk> is a word.
@@ -76,7 +83,10 @@ def test_words_ids():
     assert tokenizer.encode("the <unk> dog stop") == [8, 1, 1, 3]
     composed = trained(["नमस्ते cafe\u0301"], "words")
     assert [composed.word(i) for i in composed.encode("नमस्ते café")] == ["नमस्ते", "café"]
-    assert [trained(["The the"], "words", lowercase=lower).size for lower in (True, False)] == [4, 5]
+    assert [trained(["The the"], "words", lowercase=lower).size for lower in (True, False)] == [
+        4,
+        5,
+    ]
 
 
 @pytest.mark.parametrize("special", ["<pad>", "<eos>", "<start>", "<unused>"])
@@ -84,7 +94,9 @@ def test_words_ids():
 def test_text_cannot_spell_a_special(style, special):
     tokenizer = trained([f"a {special} b"], style)
     ids = set(tokenizer.encode(special)) - {tokenizer.start}
-    assert ids.isdisjoint({tokenizer.pad, tokenizer.start, tokenizer.unknown, tokenizer.end_of_line} - {None})
+    assert ids.isdisjoint(
+        {tokenizer.pad, tokenizer.start, tokenizer.unknown, tokenizer.end_of_line} - {None}
+    )
 
 
 def test_most_frequent_first_then_by_the_alphabet_and_cut():
@@ -126,7 +138,12 @@ def test_offsets_belong_to_the_ids_and_point_at_the_words(style, text):
         ("words", True, "😀 İstanbul, Café", ["😀", "İstanbul", ",", "Café"]),
         ("keras", True, "😀 İstanbul, Café", ["", "😀", "İstanbul", "Café"]),
         # A composed letter covers what was written.
-        ("words", False, "cafe\u0301, \u1112\u1161\u11ab", ["cafe\u0301", ",", "\u1112\u1161\u11ab"]),
+        (
+            "words",
+            False,
+            "cafe\u0301, \u1112\u1161\u11ab",
+            ["cafe\u0301", ",", "\u1112\u1161\u11ab"],
+        ),
         ("words", False, "\u2001", []),
     ],
 )

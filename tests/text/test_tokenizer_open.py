@@ -26,7 +26,9 @@ def normalized(text, *, lowercase):
     return "".join(letter.lower() for letter in text) if lowercase else text
 
 
-@pytest.fixture(scope="module", params=[(style, low) for style in STYLES for low in (False, True)], ids=str)
+@pytest.fixture(
+    scope="module", params=[(style, low) for style in STYLES for low in (False, True)], ids=str
+)
 def tokenizer(request):
     """Knows half of the texts: the others have characters that it spells in bytes."""
     style, lowercase = request.param
@@ -65,7 +67,8 @@ def test_the_spans_are_those_of_the_tokens(text, tokens, spans):
 
 
 def test_bytes_become_their_character_with_the_last_one() -> None:
-    spacing, tokens = Spacing("char"), ["a", "<0xE4>", "<0xBD>", "<0xA0>", "b", "<0xE4>", "b", "<0xE4>"]
+    spacing = Spacing("char")
+    tokens = ["a", "<0xE4>", "<0xBD>", "<0xA0>", "b", "<0xE4>", "b", "<0xE4>"]
     assert [spacing.piece(token) for token in tokens] == ["a", "", "", "你", "b", "", "\ufffdb", ""]
     assert [spacing.end(), spacing.end()] == ["\ufffd", ""]
 

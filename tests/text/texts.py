@@ -10,7 +10,8 @@ from foretell.text.tokenizer import Tokenizer
 
 TEXTS = {
     "Turkish": "Iğdır'da İSTANBUL, ılık ıslak; i̇ki İki IĞDIR",
-    "German": "Die Donaudampfschifffahrtsgesellschaft hört auf: STRAẞE, Straße, Fußbälle und Übermut.",
+    "German": "Die Donaudampfschifffahrtsgesellschaft hört auf: STRAẞE, Straße, Fußbälle und "
+    "Übermut.",
     "Arabic": "مَرْحَبًا بالعالم، كيف حالك؟ \u200f(١٢٣)",
     "Hindi": "नमस्ते दुनिया, क्या हाल है? किताबें १२३।",
     "Thai": "สวัสดีชาวโลก ภาษาไทยไม่มีช่องว่าง กำ",
@@ -30,7 +31,14 @@ DRAWN = st.one_of(st.text(max_size=60), HARD)
 
 
 def trained(
-    texts: Iterable[str], style: str, *, lowercase: bool = False, vocabulary: int = 1000, min_count: int = 1
+    texts: Iterable[str],
+    style: str,
+    *,
+    lowercase: bool = False,
+    vocabulary: int = 1000,
+    min_count: int = 1,
 ) -> Tokenizer:
     """Return the tokenizer of some texts."""
-    return Tokenizer.train(texts, style, lowercase=lowercase, vocabulary=vocabulary, min_count=min_count)  # type: ignore[arg-type]
+    return Tokenizer.train(
+        texts, style, lowercase=lowercase, vocabulary=vocabulary, min_count=min_count
+    )  # type: ignore[arg-type]

@@ -28,7 +28,8 @@ def trained(
     budget: Budget, clock: Clock, planned: int, seconds_of_step: Callable[[int], float]
 ) -> tuple[int, float]:
     """Go through a training; return its steps, and how long it took."""
-    done, before = 0, clock.now
+    done = 0
+    before = clock.now
     while done < budget.steps(done, planned):
         clock.now += seconds_of_step(done)
         budget.step_done()
@@ -55,7 +56,8 @@ def test_a_machine_that_slows_down_still_ends_in_time(clock: Clock) -> None:
 
 
 def test_the_pace_is_the_mean_of_about_twenty_steps_after_the_first_ones(clock: Clock) -> None:
-    budget, paces = Budget(1, clock=clock), []
+    budget = Budget(1, clock=clock)
+    paces = []
     for took in (0.0, 9.0, 2.0, 4.0):
         clock.now += took
         budget.step_done()
@@ -88,7 +90,9 @@ def test_a_stage_has_a_part_of_what_is_left_and_never_the_networks_quarter(clock
         assert budget.for_stage("text vectors") == left
 
 
-def test_texts_are_given_until_their_time_is_over(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_are_given_until_their_time_is_over(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = [str(number) * 10 for number in range(9)]
 
     class Texts:

@@ -20,7 +20,9 @@ from foretell.training.checkpoints import Checkpoints, sealed, sealing
 @settings(max_examples=15, deadline=None)
 @given(
     arrays(np.float32, array_shapes(min_dims=0, max_dims=3, max_side=4)),
-    st.dictionaries(st.text(max_size=5), st.floats(allow_nan=False) | st.integers() | st.text(max_size=5)),
+    st.dictionaries(
+        st.text(max_size=5), st.floats(allow_nan=False) | st.integers() | st.text(max_size=5)
+    ),
 )
 def test_what_is_saved_comes_back_bit_for_bit(tmp_path_factory, array, state) -> None:
     checkpoints = Checkpoints(tmp_path_factory.mktemp("run"))
@@ -39,7 +41,9 @@ def test_two_are_kept(tmp_path: Path) -> None:
     checkpoints = Checkpoints(folder)
     assert checkpoints.latest() is None
     checkpoints.save(1, {"x": np.zeros(3)}, {})
-    others = {f"checkpoint-{name}.x.safetensors" for name in ("123", "1234567x", "123456789", "abcdefgh")}
+    others = {
+        f"checkpoint-{name}.x.safetensors" for name in ("123", "1234567x", "123456789", "abcdefgh")
+    }
     for name in others:
         (folder / name).touch()
     for step in (2, 3):
@@ -58,7 +62,8 @@ def test_a_damaged_newest_one_is_passed_over(tmp_path: Path) -> None:
     content = path.read_bytes()
     damaged = [content[: len(content) // 2], content + b"\0"]
     damaged += [
-        content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :] for at in range(len(content))
+        content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :]
+        for at in range(len(content))
     ]
     for each in damaged:
         path.write_bytes(each)
@@ -73,7 +78,10 @@ def test_a_damaged_newest_one_is_passed_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("owner", "name", "error"),
-    [(os, "fsync", OSError(28, "No space left")), (module, "save_file", SafetensorError("No space left"))],
+    [
+        (os, "fsync", OSError(28, "No space left")),
+        (module, "save_file", SafetensorError("No space left")),
+    ],
 )
 def test_a_disk_that_refuses_leaves_the_earlier_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, error: Exception

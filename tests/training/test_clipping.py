@@ -21,7 +21,9 @@ from foretell.training.precision import precision_for
 def after(optimizer: Any, given: Callable[[list[Any]], list[Any]]) -> list[Any]:
     """Return what seven steps make of a table and a bias, and the optimizer's own variables."""
     rng = np.random.default_rng(0)
-    table, bias = (keras.Variable(rng.normal(size=shape).astype("float32")) for shape in ((9, 4), (4,)))
+    table, bias = (
+        keras.Variable(rng.normal(size=shape).astype("float32")) for shape in ((9, 4), (4,))
+    )
     optimizer.build([table, bias])
     apply = tf.function(
         lambda values, rows, dense: optimizer.apply(
@@ -30,7 +32,8 @@ def after(optimizer: Any, given: Callable[[list[Any]], list[Any]]) -> list[Any]:
     )
     for step in range(7):
         optimizer.learning_rate.assign(3.0 / (step + 1))
-        # Rows that come twice in one gradient count twice, in its norm too; most rows of a step have none.
+        # Rows that come twice in one gradient count twice, in its norm too; most rows of a step
+        # have none.
         rows = tf.constant([step, 2, 2, 0])
         apply(tf.constant(rng.normal(size=(4, 4)), tf.float32), rows, tf.ones(4))
     return [variable.numpy() for variable in (table, bias, *optimizer.variables)]
@@ -70,7 +73,9 @@ def test_small_products_are_not_probed(monkeypatch):
     assert precision_for(100, 64, 256) == "float32"
 
 
-@pytest.mark.parametrize(("times", "chosen"), [(0.2, "float32"), (1.0, "float32"), (1.2, "mixed_bfloat16")])
+@pytest.mark.parametrize(
+    ("times", "chosen"), [(0.2, "float32"), (1.0, "float32"), (1.2, "mixed_bfloat16")]
+)
 def test_the_faster_one_by_far_is_chosen(times, chosen, monkeypatch):
     taken = {"float32": times, "mixed_bfloat16": 1.0}
     monkeypatch.setattr(

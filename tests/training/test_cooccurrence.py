@@ -15,13 +15,16 @@ from foretell.ngrams.keys import flat
 from foretell.training import cooccurrence
 from foretell.training.cooccurrence import WINDOW, cooccurrence_embeddings
 
-FIRST, SIZE = 2, 7
+FIRST = 2
+SIZE = 7
 
 TEXTS = st.lists(st.lists(st.integers(0, SIZE + 1), max_size=12), min_size=1, max_size=5)
 
 
 def slowly_associated(texts: list[list[int]]) -> np.ndarray:
-    """Return the positive pointwise mutual information [word, context], of counts weighted by distance."""
+    """Return the positive pointwise mutual information [word, context], of counts weighted by
+    distance.
+    """
     near = np.zeros((SIZE, SIZE))
     for text in texts:
         words = [i for i in text if FIRST <= i < SIZE]
@@ -51,7 +54,9 @@ def test_where_the_time_ends_the_first_words_are_used(monkeypatch: pytest.Monkey
     monkeypatch.setattr(cooccurrence, "_WORDS_AT_ONCE", 8)
     ids, starts = flat([[1, 2, 1, 2]] * 4 + [[3, 4, 3, 4]] * 4)
     for seconds, more in ((0.0, False), (float("inf"), True)):
-        known = cooccurrence_embeddings(ids, starts, first=1, size=5, width=2, seed=1, seconds=seconds)[1]
+        known = cooccurrence_embeddings(
+            ids, starts, first=1, size=5, width=2, seed=1, seconds=seconds
+        )[1]
         assert known.tolist() == [False, True, True, more, more]
 
 

@@ -18,7 +18,9 @@ from foretell.training.curves import draw_curves
 from foretell.training.report import remarks_on, report_of, write_report
 
 
-def report(folder: Path, metrics: dict[str, Any], lines: Sequence[Any] = (), request: Any = None) -> str:
+def report(
+    folder: Path, metrics: dict[str, Any], lines: Sequence[Any] = (), request: Any = None
+) -> str:
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (folder / "request.json").write_text(json.dumps(request or REQUEST))
     write_report(folder, metrics)
@@ -36,7 +38,11 @@ RELIABILITY = [
     {"low": 0.8, "high": 1.0, "texts": 60, "confidence": 0.95, "accuracy": 0.9667},
 ]
 METRICS: dict[str, Any] = {
-    "accuracy": 0.875, "macro_f1": 0.8712, "seconds": 154.2, "texts": 32, "calibration_error": 0.0081,
+    "accuracy": 0.875,
+    "macro_f1": 0.8712,
+    "seconds": 154.2,
+    "texts": 32,
+    "calibration_error": 0.0081,
     "confusion": {"names": ["negative", "positive"], "counts": [[14, 2], [1, 15]]},
     "labels": {"negative": {"precision": 0.933, "recall": 0.875, "f1": 0.903, "support": 16}},
     "reliability": RELIABILITY,
@@ -44,12 +50,26 @@ METRICS: dict[str, Any] = {
         {"coverage": 1.0, "threshold": 0.5012, "accuracy": 0.875},
         {"coverage": 0.5, "threshold": 0.9321, "accuracy": 0.9875},
     ],
-}  # fmt: skip
+}
 LINES = [
     {"step": 10, "epoch": 1, "loss": 0.7, "accuracy": 0.5},
-    {"step": 20, "epoch": 1, "loss": 0.6, "accuracy": 0.7, "valid_loss": 0.65, "valid_accuracy": 0.6},
+    {
+        "step": 20,
+        "epoch": 1,
+        "loss": 0.6,
+        "accuracy": 0.7,
+        "valid_loss": 0.65,
+        "valid_accuracy": 0.6,
+    },
     {"step": 30, "epoch": 2, "loss": 0.4, "accuracy": 0.9},
-    {"step": 40, "epoch": 2, "loss": 0.3, "accuracy": 0.95, "valid_loss": 0.5, "valid_accuracy": 0.8},
+    {
+        "step": 40,
+        "epoch": 2,
+        "loss": 0.3,
+        "accuracy": 0.95,
+        "valid_loss": 0.5,
+        "valid_accuracy": 0.8,
+    },
 ]
 REQUEST = {
     "job": "labels",
@@ -64,9 +84,20 @@ def test_it_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
     html = report(tmp_path, METRICS, LINES, REQUEST)
     page = Page(html)
     shown = (
-        "87.50 %", "0.8712", "2 min 34 s", "validation texts", "93.8 %", "0.933", "seed",
-        "foretell train 'a b'", "0.81 %", "0.9321", "50.0 %", "98.75 %", ": 60 texts",
-    )  # fmt: skip
+        "87.50 %",
+        "0.8712",
+        "2 min 34 s",
+        "validation texts",
+        "93.8 %",
+        "0.933",
+        "seed",
+        "foretell train 'a b'",
+        "0.81 %",
+        "0.9321",
+        "50.0 %",
+        "98.75 %",
+        ": 60 texts",
+    )
     assert [text for text in shown if text not in page.text] == []
     assert [len(points) for points in curve_points(html, "train")] == [4, 4, 3]
     assert [len(points) for points in curve_points(html, "valid")] == [2, 2]
@@ -141,7 +172,10 @@ def test_training_and_validation_are_two_named_curves() -> None:
     html = draw_curves(lines)
     assert len(html) < 20_000
     assert re.findall(r'<g class="(\w+)"><polyline', html) == ["train", "valid"]
-    assert re.findall(r'<b class="(\w+)">(\w+) ', html) == [("train", "training"), ("valid", "validation")]
+    assert re.findall(r'<b class="(\w+)">(\w+) ', html) == [
+        ("train", "training"),
+        ("valid", "validation"),
+    ]
     (first, *_), (second, *_) = (curve_points(html, css)[0] for css in ("train", "valid"))
     # A higher loss is drawn higher, where y is smaller.
     assert float(second.split(",")[1]) < float(first.split(",")[1])
@@ -160,9 +194,13 @@ def test_remarks_say_how_far_metrics_can_be_trusted_and_where_a_baseline_is_bett
     # Of so few texts chance gives this difference.
     assert remarks_on({"accuracy": 0.5, "baseline_accuracy": 0.6, "texts": 20}) == []
     (remark,) = remarks_on({"accuracy": 0.5, "baseline_accuracy": 0.6, "texts": 200})
-    assert remark.startswith("The n-gram linear model alone is more accurate here (60.00 % against 50.00 %)")
+    assert remark.startswith(
+        "The n-gram linear model alone is more accurate here (60.00 % against 50.00 %)"
+    )
     (remark,) = remarks_on({"valid_perplexity": 120.0, "baseline_perplexity": 101.5})
-    assert remark.startswith("The Kneser–Ney model alone has a lower perplexity here (101.5 against 120.0)")
+    assert remark.startswith(
+        "The Kneser–Ney model alone has a lower perplexity here (101.5 against 120.0)"
+    )
 
 
 def test_an_accuracy_that_needs_no_model_has_a_warning() -> None:
@@ -175,14 +213,17 @@ def test_an_accuracy_that_needs_no_model_has_a_warning() -> None:
 
 
 def test_random_answers_are_called_no_better_than_one_label() -> None:
-    rng, found = np.random.default_rng(0), []
+    rng = np.random.default_rng(0)
+    found = []
     for _ in range(400):
-        n_labels, n = int(rng.integers(2, 9)), int(rng.integers(60, 600))
+        n_labels = int(rng.integers(2, 9))
+        n = int(rng.integers(60, 600))
         true = rng.integers(0, n_labels, n)
         labels = {str(name): {"support": int((true == name).sum())} for name in range(n_labels)}
         right = float((rng.integers(0, n_labels, n) == true).mean())
         found.append(
-            "not higher by more than chance" in "".join(remarks_on({"accuracy": right, "labels": labels}))
+            "not higher by more than chance"
+            in "".join(remarks_on({"accuracy": right, "labels": labels}))
         )
         assert not remarks_on({"accuracy": min(right + 0.4, 1.0), "labels": labels})
     assert np.mean(found) > 0.95

@@ -1,4 +1,6 @@
-"""A run guards what is there, and continues only as the training that it was: lock, signals, time."""
+"""A run guards what is there, and continues only as the training that it was: lock, signals,
+time.
+"""
 
 from __future__ import annotations
 
@@ -76,8 +78,11 @@ def test_a_resumed_run_has_the_rest_of_its_time_limit(
     for options in ({"resume": True}, {"restart": True}):
         with begun(**options) as run:
             assert run.budget.left() == 120
-    first, second = TrainOptions(out=Path("m")), TrainOptions(out=Path("m"))
-    assert first.started <= second.started <= time.monotonic(), "each training of a process has its own time"
+    first = TrainOptions(out=Path("m"))
+    second = TrainOptions(out=Path("m"))
+    assert first.started <= second.started <= time.monotonic(), (
+        "each training of a process has its own time"
+    )
 
 
 def test_a_run_that_is_killed_continues_with_the_rest_of_its_time(tmp_path: Path) -> None:
@@ -97,7 +102,9 @@ def test_a_run_that_is_killed_continues_with_the_rest_of_its_time(tmp_path: Path
         assert 0 < run.budget.left() <= 60
 
 
-def test_time_that_cannot_be_noted_harms_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_that_cannot_be_noted_harms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run_module, "replace_file", full_disk)
     with opened(tmp_path / "m") as run:
         pass
@@ -120,7 +127,11 @@ def test_an_unfinished_run_is_deleted_only_on_request(tmp_path: Path) -> None:
     ("change", "options", "named"),
     [
         ({"data": "xyz"}, {}, "data"),
-        ({"settings": WordsSettings(units=9, seed=2)}, {}, r"started with \(\w+=\d+, \w+=\d+\), found \w+="),
+        (
+            {"settings": WordsSettings(units=9, seed=2)},
+            {},
+            r"started with \(\w+=\d+, \w+=\d+\), found \w+=",
+        ),
         ({}, {"preset": "x"}, "preset"),
         ({}, {"given": frozenset({"units"})}, "given settings"),
     ],
@@ -168,7 +179,8 @@ def test_a_lock_whose_file_was_deleted_meanwhile_is_not_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = RunLock(tmp_path / "m.run")
-    lock, turns = run_lock.lock, []
+    lock = run_lock.lock
+    turns = []
 
     def deleted(file: Any) -> bool:
         if not turns:
@@ -200,7 +212,9 @@ def test_the_log_is_rewound_to_the_checkpoint(tmp_path: Path) -> None:
             file.write('{"step": 4, "lo')
     with opened(tmp_path / "m", resume=True) as run:
         assert run.resumed().step == 2
-        lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+        lines = [
+            json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()
+        ]
     assert [(line["step"], line["loss"]) for line in lines] == [(1, 1.0), (2, 0.5)]
     assert "valid_loss" not in lines[1]
 
@@ -237,7 +251,9 @@ def broken(out: Path, error: Exception | None, *, step: int | None = None) -> No
             raise error
 
 
-@pytest.mark.parametrize(("step", "found"), [(None, "before the first checkpoint"), (3, "after step 3")])
+@pytest.mark.parametrize(
+    ("step", "found"), [(None, "before the first checkpoint"), (3, "after step 3")]
+)
 def test_a_signal_leaves_it_as_interrupted(tmp_path: Path, step: int | None, found: str) -> None:
     with pytest.raises(Interrupted, match=found) as caught:
         broken(tmp_path / "m", None, step=step)
@@ -249,8 +265,11 @@ def test_a_signal_leaves_it_as_interrupted(tmp_path: Path, step: int | None, fou
 def test_a_signal_while_an_interrupted_run_is_closed_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As two SIGTERM in a row, of which the second would end the process with -15 instead of 143."""
-    close, received = Run.close, []
+    """As two SIGTERM in a row, of which the second would end the process with -15 instead of
+    143.
+    """
+    close = Run.close
+    received = []
 
     def signalled(run: Run) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -266,7 +285,9 @@ def test_a_signal_while_an_interrupted_run_is_closed_changes_nothing(
     assert (caught.value.exit_code, received) == (143, [])
 
 
-def test_what_a_signal_breaks_is_interrupted_and_what_fails_by_itself_is_not(tmp_path: Path) -> None:
+def test_what_a_signal_breaks_is_interrupted_and_what_fails_by_itself_is_not(
+    tmp_path: Path,
+) -> None:
     """TensorFlow turns a KeyboardInterrupt in a Python operator into an error of its own."""
     with pytest.raises(Interrupted):
         broken(tmp_path / "m", ValueError("a broken operator"))
@@ -274,7 +295,9 @@ def test_what_a_signal_breaks_is_interrupted_and_what_fails_by_itself_is_not(tmp
         broken(tmp_path / "m", RunError(expected="room", found="a full disk"))
     with pytest.raises(ValueError, match="a bug"), opened(tmp_path / "m"):
         raise ValueError("a bug")
-    error = Interrupted(expected="an end", found="a signal", where="here", fix="resume it like this")
+    error = Interrupted(
+        expected="an end", found="a signal", where="here", fix="resume it like this"
+    )
     with pytest.raises(Interrupted) as caught:
         broken(tmp_path / "m", error)
     assert caught.value is error
@@ -307,7 +330,9 @@ def test_a_signal_while_writing_can_be_resumed_and_one_after_it_is_too_late(
 @pytest.mark.parametrize("where", ["make_directories", "take_place"])
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     monkeypatch.setattr(run_module, where, full_disk)
-    with pytest.raises(RunError, match=r"expected a folder that can be written, found .*No space left"):
+    with pytest.raises(
+        RunError, match=r"expected a folder that can be written, found .*No space left"
+    ):
         opened(tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
 
@@ -350,7 +375,8 @@ def test_the_error_names_the_command_that_resumes() -> None:
     assert "after step 12" in str(error)
     with pytest.raises(Interrupted, match="resume=True"), nothing_to_resume(is_temporary=False):
         raise error
-    # In a temporary folder: scikit-learn's searches take an `Exception` for the failure of one model.
+    # In a temporary folder: scikit-learn's searches take an `Exception` for the failure of one
+    # model.
     with pytest.raises(KeyboardInterrupt, match="out="), nothing_to_resume(is_temporary=True):
         raise error
 
@@ -376,9 +402,12 @@ def test_the_graphs_of_trainings_are_forgotten() -> None:
         assert new
         return new
 
-    others, first, second = registered(), forgotten_gradients(), forgotten_gradients()
+    others = registered()
+    first = forgotten_gradients()
+    second = forgotten_gradients()
     with first:
-        names, of_listener = registered(), registered("__main__")
+        names = registered()
+        of_listener = registered("__main__")
         # As in another thread: the end of one training leaves the gradients of the other.
         with second:
             names |= registered()

@@ -1,4 +1,6 @@
-"""A signal in a stage of a training is answered in time. All stages, at random moments: `make soak`."""
+"""A signal in a stage of a training is answered in time. All stages, at random moments:
+`make soak`.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,11 @@ def main(job: str, stage: str, number: int, out: str) -> int:
     setattr(owner, name, called)
     train: Callable[..., None] = trainings._labels if job == "labels" else trainings._words
     try:
-        train(TrainOptions(out=Path(out), checkpoint_seconds=0.2), 0.0, 100_000 if stage == "network" else 0)
+        train(
+            TrainOptions(out=Path(out), checkpoint_seconds=0.2),
+            0.0,
+            100_000 if stage == "network" else 0,
+        )
     except Interrupted as error:
         sys.stdout.write(f"{error}\n")
         return error.exit_code
@@ -89,8 +95,11 @@ def _slow_step(_: Loop) -> None:
 def run(job: str, stage: str, number: signal.Signals, out: Path) -> tuple[int, str]:
     """Return the exit code and the output of a training, which ends in time after the signal."""
     output = out.with_name("output")
-    code = Child("training.test_signals:main", job, stage, int(number), str(out), output=output).wait()
-    ended, said = time.monotonic(), output.read_text()
+    code = Child(
+        "training.test_signals:main", job, stage, int(number), str(out), output=output
+    ).wait()
+    ended = time.monotonic()
+    said = output.read_text()
     assert "Traceback" not in said, said
     assert ended - float(out.with_name(out.name + ".sent").read_text()) < MAX_SECONDS
     return code, said

@@ -1,8 +1,9 @@
 """`LabelsRuntime`: classify texts with a model directory, without TensorFlow.
 
-The way of a text: the tokenizer turns it into ids, the network (`labels.network`) and the linear models
-(`ngrams.linear`, `ngrams.tfidf`, and of a kept teacher's embeddings, `artifacts.kept_teacher`) give
-probabilities, the ensemble (`ngrams.ensemble`) combines them, and a `Verdict` has the result.
+The way of a text: the tokenizer turns it into ids, the network (`labels.network`) and the linear
+models (`ngrams.linear`, `ngrams.tfidf`, and of a kept teacher's embeddings,
+`artifacts.kept_teacher`) give probabilities, the ensemble (`ngrams.ensemble`) combines them, and a
+`Verdict` has the result.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class LabelsRuntime:
     Attributes:
         model: the opened model.
         path: the model directory.
-        labels: the labels as text, sorted as their type is; columns of `predict_proba` are in this order.
+        labels: the labels as text, sorted as their type is; columns of `predict_proba` are in this
+            order.
         classes: the values that the labels stand for, in the same order.
         tokenizer: the model's tokenizer.
         metrics: metrics of the training.
@@ -80,11 +82,14 @@ class LabelsRuntime:
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Return the probability of each label for each text, [text, label].
 
-        The row of a text does not depend on the other texts. An empty text is read as one unknown word.
+        The row of a text does not depend on the other texts. An empty text is read as one unknown
+        word.
         """
         if len(texts) <= TEXTS_AT_ONCE:
             return self._probabilities(self.tokenizer.encode_batch(texts), texts)
-        parts = [texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE)]
+        parts = [
+            texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE)
+        ]
         # The texts of the next part are tokenized while the network computes this one.
         with ThreadPoolExecutor(1) as network:
             encoded = ((self.tokenizer.encode_batch(part), part) for part in parts)
@@ -92,26 +97,32 @@ class LabelsRuntime:
             return np.concatenate([each.result() for each in rows])
 
     def classify(
-        self, texts: Iterable[str], *, abstain_below: float | None = None, chunk: int = TEXTS_AT_ONCE
+        self,
+        texts: Iterable[str],
+        *,
+        abstain_below: float | None = None,
+        chunk: int = TEXTS_AT_ONCE,
     ) -> Iterator[Verdict]:
         """Yield one verdict for each text, in order, while the texts are being read.
 
         Args:
             texts: any number of texts; never in memory all together.
-            abstain_below: give no label where the most probable one has a lower probability than this, 0 to
-                1; None: always give one.
-            chunk: texts that are read before their answers are given, at most. The first chunks are smaller,
-                so that the first answers come at once, except of a list that is no longer than this. 1
-                answers each text before it reads the next.
+            abstain_below: give no label where the most probable one has a lower probability than
+                this, 0 to 1; None: always give one.
+            chunk: texts that are read before their answers are given, at most. The first chunks are
+                smaller, so that the first answers come at once, except of a list that is no longer
+                than this. 1 answers each text before it reads the next.
 
         Raises:
-            SettingsError: `chunk` below 1, or `abstain_below` not from 0 to 1, or with several labels a text.
+            SettingsError: `chunk` below 1, or `abstain_below` not from 0 to 1, or with several
+                labels a text.
         """
         if chunk < 1:
             raise SettingsError(expected="at least 1", found=repr(chunk), where="chunk")
         if abstain_below is not None and self.separator:
             raise SettingsError(
-                expected="no abstain-below where texts may have several labels: each label has a threshold",
+                expected="no abstain-below where texts may have several labels: each label "
+                "has a threshold",
                 found=repr(abstain_below),
                 where="abstain-below",
                 fix="leave it out",
@@ -119,16 +130,21 @@ class LabelsRuntime:
         threshold = 0.0 if abstain_below is None else float(abstain_below)
         if not 0 <= threshold <= 1:
             raise SettingsError(
-                expected="a probability from 0 to 1", found=repr(abstain_below), where="abstain-below"
+                expected="a probability from 0 to 1",
+                found=repr(abstain_below),
+                where="abstain-below",
             )
         texts = [texts] if isinstance(texts, str) else texts
-        chunks = _chunks(texts, chunk, chunk if isinstance(texts, list) and len(texts) <= chunk else 1)
+        chunks = _chunks(
+            texts, chunk, chunk if isinstance(texts, list) and len(texts) <= chunk else 1
+        )
         return (verdict for each in chunks for verdict in self._verdicts(each, threshold))
 
     def decide(self, probabilities: Probabilities) -> Mask:
         """Return which labels texts with these probabilities [text, label] get, bool [text, label].
 
-        Each label whose probability is at least its threshold; where a text has one label, the most probable.
+        Each label whose probability is at least its threshold; where a text has one label, the most
+        probable.
         """
         if isinstance(self.model.ensemble, LabelwiseEnsemble):
             return self.model.ensemble.decide(probabilities)
@@ -138,8 +154,8 @@ class LabelsRuntime:
     def explain(self, text: str, label: Any = None) -> Explanation:
         """Return the effect of each word of a text on a label; see `Explanation`.
 
-        Computes one answer for each word, at most 400, and one for each point of the running verdict, at most
-        100.
+        Computes one answer for each word, at most 400, and one for each point of the running
+        verdict, at most 100.
 
         Args:
             text: the text.
@@ -177,13 +193,15 @@ class LabelsRuntime:
         )
 
     def _probabilities(self, ids: list[list[int]], texts: Sequence[str]) -> Probabilities:
-        """Return the ensemble's probabilities [text, label] for the ids of each text, and the texts."""
+        """Return the ensemble's probabilities [text, label] for the ids of each text, and the
+        texts.
+        """
         ensemble = self.model.ensemble
         if ensemble == NETWORK_ALONE:
             return self._network(ids)
         if ensemble.network and ensemble.linear and len(ids) > BATCH and self._teacher is None:
-            # Of many texts the linear models are computed on another thread while the network is; not a
-            # teacher, which can be stopped on this thread alone.
+            # Of many texts the linear models are computed on another thread while the network is;
+            # not a teacher, which can be stopped on this thread alone.
             linear = self._threads.submit(lambda some: self._linear(some, texts), ids)
             return ensemble(self._network(ids), linear.result())
         return ensemble(
@@ -192,7 +210,9 @@ class LabelsRuntime:
         )
 
     def _linear(self, ids: list[list[int]], texts: Sequence[str]) -> LogProbabilities:
-        """Return what the linear models together say of each label, [text, label]: the ensemble's input."""
+        """Return what the linear models together say of each label, [text, label]: the ensemble's
+        input.
+        """
         assert self.model.linear is not None
         scores = self.model.linear.scores(ids)
         for model in self.model.tfidf:
@@ -204,15 +224,19 @@ class LabelsRuntime:
     def _verdicts(self, texts: Sequence[str], threshold: float) -> Iterator[Verdict]:
         ids = self.tokenizer.encode_batch(texts)
         rows = self._probabilities(ids, texts)
-        decided, best = self.decide(rows), rows.argmax(axis=1).tolist()
+        decided = self.decide(rows)
+        best = rows.argmax(axis=1).tolist()
         for i, row in enumerate(rows.tolist()):
             labels: tuple[Any, ...] | None = None
-            label, reason = self.classes[best[i]], ""
+            label = self.classes[best[i]]
+            reason = ""
             if self.separator:
                 labels = tuple(self.classes[place] for place in np.flatnonzero(decided[i]))
-                label, reason = self.separator.join(map(str, labels)), "" if labels else NONE_APPLIES
+                label = self.separator.join(map(str, labels))
+                reason = "" if labels else NONE_APPLIES
             elif row[best[i]] < threshold:
-                label, reason = "", f"below {threshold:g}"
+                label = ""
+                reason = f"below {threshold:g}"
             yield Verdict(
                 label=label,
                 probability=row[best[i]],
@@ -225,7 +249,9 @@ class LabelsRuntime:
     def _flags(self, ids: list[int]) -> tuple[str, ...]:
         n_words = len(ids) - (self.tokenizer.start is not None)
         flags = self._lengths.flags(n_words, self.tokenizer.count_unknown(ids))
-        return (*flags, UNEVALUATED) if {"only_hints", "only_teacher"} & self.metrics.keys() else flags
+        return (
+            (*flags, UNEVALUATED) if {"only_hints", "only_teacher"} & self.metrics.keys() else flags
+        )
 
 
 def _teacher(model: Model, threads: int) -> Callable[[Sequence[str]], Float32s] | None:
@@ -236,19 +262,24 @@ def _teacher(model: Model, threads: int) -> Callable[[Sequence[str]], Float32s] 
     # Imported here: a classifier without a teacher opens faster.
     from foretell.runtime.encoder import SentenceEncoder
 
-    encoder, kept = SentenceEncoder.of_model(model, threads=threads), kept.without_files()
+    encoder = SentenceEncoder.of_model(model, threads=threads)
+    kept = kept.without_files()
     return lambda texts: kept.scores(encoder.encode_counted(texts, check=check_stopped).features())
 
 
 def _chunks(texts: Iterable[str], max_texts: int, size: int) -> Iterator[list[str]]:
-    """Group texts, each chunk twice as large as the one before, from `size` texts up to `max_texts`."""
-    chunk, characters = list[str](), 0
+    """Group texts, each chunk twice as large as the one before, from `size` texts up to
+    `max_texts`.
+    """
+    chunk = list[str]()
+    characters = 0
     for text in texts:
         chunk.append(text)
         characters += len(text)
         if len(chunk) >= size or characters >= CHARACTERS_AT_ONCE:
             yield chunk
-            chunk, characters = [], 0
+            chunk = []
+            characters = 0
             size = min(2 * size, max_texts)
     if chunk:
         yield chunk

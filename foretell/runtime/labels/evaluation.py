@@ -15,32 +15,42 @@ from foretell.errors import DataError, UsageError
 from foretell.metrics import Report, calibration_error, coverage_curve, label_metrics, log_loss
 from foretell.metrics.bootstrap import differences, label_intervals, mcnemar, method
 from foretell.metrics.costs import Costs, cost_report
-from foretell.metrics.multi_label import DEFAULT_THRESHOLD, multi_label_intervals, multi_label_metrics
+from foretell.metrics.multi_label import (
+    DEFAULT_THRESHOLD,
+    multi_label_intervals,
+    multi_label_metrics,
+)
 from foretell.runtime.labels.classifier import LabelsRuntime
 
 _NAMES_SHOWN = 10
 
 
 def evaluation_report(
-    labels: Sequence[str], probabilities: Floats, names: Sequence[str], *, by: Column | None = None,
-    costs: Costs | None = None, positive: str | None = None,
-) -> Report:  # fmt: skip
+    labels: Sequence[str],
+    probabilities: Floats,
+    names: Sequence[str],
+    *,
+    by: Column | None = None,
+    costs: Costs | None = None,
+    positive: str | None = None,
+) -> Report:
     """Return the metrics of a classifier on labelled texts, with confidence intervals.
 
     Args:
         labels: the true label of each text.
         probabilities: [text, label], columns in the order of `names`.
-        names: the model's labels. Other true labels are added at the end, sorted; the model is always wrong
-            about them.
+        names: the model's labels. Other true labels are added at the end, sorted; the model is
+            always wrong about them.
         by: a column with a value for each text: adds the metrics of each value's texts.
         costs: of the two mistakes of a model with two labels: adds the threshold that costs least.
         positive: the positive label of `costs`; None: the second of `names`.
 
     Returns:
-        `texts`, what `foretell.metrics.label_metrics` gives, `calibration_error`, `log_loss` (nats; None
-        where a true label is not among the model's), `coverage`; `unknown_labels`, those; `intervals`, of the
-        same shape, with the ends of the 95 % confidence intervals of accuracy, macro F1, and precision,
-        recall and F1 of each label; `interval_method`; with `by`, `slices`; with `costs`, `threshold`.
+        `texts`, what `foretell.metrics.label_metrics` gives, `calibration_error`, `log_loss` (nats;
+        None where a true label is not among the model's), `coverage`; `unknown_labels`, those;
+        `intervals`, of the same shape, with the ends of the 95 % confidence intervals of accuracy,
+        macro F1, and precision, recall and F1 of each label; `interval_method`; with `by`,
+        `slices`; with `costs`, `threshold`.
 
     Raises:
         DataError: no texts.
@@ -48,7 +58,8 @@ def evaluation_report(
     """
     if not len(labels):
         raise DataError(expected="at least one text with a label", found="none")
-    best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    best = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1)
     all_names, true_ids = _true_ids(labels, names)
     report: Report = {"texts": len(labels), **label_metrics(true_ids, best, all_names)}
     report["calibration_error"] = calibration_error(confidence, true_ids == best)
@@ -59,24 +70,33 @@ def evaluation_report(
     if by is not None:
 
         def measured(places: Integers) -> Report:
-            return evaluation_report([labels[place] for place in places], probabilities[places], names)
+            return evaluation_report(
+                [labels[place] for place in places], probabilities[places], names
+            )
 
-        report["slices"] = _slices(by, measured, ("accuracy", "macro_f1", "calibration_error", "log_loss"))
+        report["slices"] = _slices(
+            by, measured, ("accuracy", "macro_f1", "calibration_error", "log_loss")
+        )
     if costs is not None:
         report["threshold"] = _threshold(labels, probabilities, names, costs, positive)
     return report
 
 
 def _true_ids(labels: Sequence[str], names: Sequence[str]) -> tuple[list[str], Integers]:
-    """Return `names` followed by the other labels, sorted, and the place of each label [text] among them."""
+    """Return `names` followed by the other labels, sorted, and the place of each label [text] among
+    them.
+    """
     all_names = [*names, *sorted(set(labels) - set(names))]
     place_of = {name: place for place, name in enumerate(all_names)}
     return all_names, np.array([place_of[label] for label in labels])
 
 
 def _slices(by: Column, measured: Callable[[Integers], Report], keys: Sequence[str]) -> Report:
-    """Return some metrics of each value's texts, by their places, of the most frequent value first."""
-    counts, values = Counter(by.values), np.array(by.values)
+    """Return some metrics of each value's texts, by their places, of the most frequent value
+    first.
+    """
+    counts = Counter(by.values)
+    values = np.array(by.values)
     rows = []
     for value in sorted(counts, key=lambda value: (-counts[value], value)):
         found = measured(np.flatnonzero(values == value))
@@ -87,19 +107,27 @@ def _slices(by: Column, measured: Callable[[Integers], Report], keys: Sequence[s
 
 
 def _threshold(
-    labels: Sequence[str], probabilities: Array, names: Sequence[str], costs: Costs, positive: str | None
+    labels: Sequence[str],
+    probabilities: Array,
+    names: Sequence[str],
+    costs: Costs,
+    positive: str | None,
 ) -> Report:
     if len(names) != 2:
-        found, fix = f"{len(names)} labels", "leave out the costs"
+        found = f"{len(names)} labels"
+        fix = "leave out the costs"
         raise UsageError(expected="a model with two labels, for costs", found=found, fix=fix)
     chosen = names[1] if positive is None else positive
     if chosen not in names:
         raise UsageError(
-            expected=f"a positive label out of {', '.join(names)}", found=chosen, fix="name one of them"
+            expected=f"a positive label out of {', '.join(names)}",
+            found=chosen,
+            fix="name one of them",
         )
     if others := sorted(set(labels) - set(names)):
         raise DataError(
-            expected=f"the labels {', '.join(names)}, for costs", found=", ".join(others[:_NAMES_SHOWN])
+            expected=f"the labels {', '.join(names)}, for costs",
+            found=", ".join(others[:_NAMES_SHOWN]),
         )
     is_positive = np.array([label == chosen for label in labels])
     return {
@@ -109,10 +137,13 @@ def _threshold(
 
 
 def check_any_known(labels: Sequence[str], names: Sequence[str], where: str) -> None:
-    """Raise DataError where a model with the labels `names` has none of the true `labels` of some texts."""
+    """Raise DataError where a model with the labels `names` has none of the true `labels` of some
+    texts.
+    """
     if not set(labels) & set(names):
         shown = (", ".join(sorted(set(each))[:_NAMES_SHOWN]) or "none" for each in (names, labels))
-        expected, fix = f"the labels of the model ({next(shown)})", "name their column, or another model"
+        expected = f"the labels of the model ({next(shown)})"
+        fix = "name their column, or another model"
         if {_spelled_alike(each) for each in labels} & {_spelled_alike(each) for each in names}:
             fix = "write them as the model has them"
         raise DataError(expected=expected, found=next(shown), where=where, fix=fix)
@@ -124,8 +155,11 @@ def _spelled_alike(label: str) -> str:
     return " ".join(label.casefold().split())
 
 
-def comparison_report(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence[str]) -> Report:
-    """Return what `foretell.compare` returns, of two models' probabilities [text, label] for the same texts.
+def comparison_report(
+    examples: Examples, rows_a: Array, rows_b: Array, names: Sequence[str]
+) -> Report:
+    """Return what `foretell.compare` returns, of two models' probabilities [text, label] for the
+    same texts.
 
     True labels that are not in `names` are wrong answers of both.
 
@@ -134,16 +168,21 @@ def comparison_report(examples: Examples, rows_a: Array, rows_b: Array, names: S
     """
     check_any_known(examples.labels, names, examples.name)
     all_names, true_ids = _true_ids(examples.labels, names)
-    a, b = rows_a.argmax(axis=1), rows_b.argmax(axis=1)
+    a = rows_a.argmax(axis=1)
+    b = rows_b.argmax(axis=1)
     metrics = [label_metrics(true_ids, ids, all_names) for ids in (a, b)]
     heads = [{key: float(each[key]) for key in ("accuracy", "macro_f1")} for each in metrics]
     differ = []
     for i in np.flatnonzero(a != b).tolist():
-        label, p, q = examples.labels[i], float(rows_a[i].max()), float(rows_b[i].max())
+        label = examples.labels[i]
+        p = float(rows_a[i].max())
+        q = float(rows_b[i].max())
         right = {names[a[i]]: "a", names[b[i]]: "b"}.get(label, "neither")
         each = {"text": examples.texts[i], "label": label, "a": names[a[i]], "b": names[b[i]]}
         wrong = {"a": q, "b": p, "neither": max(p, q)}[right]
-        differ.append((right, -wrong, {**each, "probability_a": p, "probability_b": q, "right": right}))
+        differ.append(
+            (right, -wrong, {**each, "probability_a": p, "probability_b": q, "right": right})
+        )
     return {
         "texts": len(examples),
         "a": heads[0],
@@ -159,8 +198,12 @@ HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "log_loss", "calibra
 """The metrics that are one number; `accuracy` is the subset accuracy."""
 
 
-def decisions(runtime: LabelsRuntime, sets: LabelSets, rows: Array) -> tuple[list[str], Array, Array]:
-    """Return labels that the model lacks; targets and decisions [text, label], where these are the last."""
+def decisions(
+    runtime: LabelsRuntime, sets: LabelSets, rows: Array
+) -> tuple[list[str], Array, Array]:
+    """Return labels that the model lacks; targets and decisions [text, label], where these are the
+    last.
+    """
     others = [name for name in sets.used() if name not in runtime.labels]
     decided = np.pad(runtime.decide(rows), ((0, 0), (0, len(others))))
     return others, sets.aligned([*runtime.labels, *others]), decided
@@ -173,14 +216,14 @@ def multi_label_report(
 
     Args:
         runtime: the classifier.
-        examples: the texts with their labels. Labels that the model lacks are added at the end: it never
-            gives them, and each text that has one counts as wrong.
+        examples: the texts with their labels. Labels that the model lacks are added at the end: it
+            never gives them, and each text that has one counts as wrong.
         probabilities: [text, label], the answers, columns as in `runtime.labels`.
         by: a value for each text: adds the metrics of each value's texts.
 
     Returns:
-        `texts`, what `multi_label_metrics` gives, `unknown_labels`, `intervals`, `interval_method`, and with
-        `by` `slices`.
+        `texts`, what `multi_label_metrics` gives, `unknown_labels`, `intervals`, `interval_method`,
+        and with `by` `slices`.
 
     Raises:
         DataError: no texts.
@@ -195,7 +238,9 @@ def multi_label_report(
     thresholds = (*own, *[DEFAULT_THRESHOLD] * len(others))
 
     def measured(places: Integers) -> Report:
-        found = multi_label_metrics(targets[places], decided[places], rows[places], names, thresholds)
+        found = multi_label_metrics(
+            targets[places], decided[places], rows[places], names, thresholds
+        )
         intervals = multi_label_intervals(targets[places], decided[places], names)
         return {"texts": len(places), **found, "intervals": intervals}
 
@@ -211,5 +256,7 @@ def check_no_costs(costs: object, folds: object) -> None:
     for name, given in (("cost", costs), ("folds", folds)):
         if given is not None:
             raise UsageError(
-                expected=f"no {name} where texts may have several labels", found=name, fix=f"leave out {name}"
+                expected=f"no {name} where texts may have several labels",
+                found=name,
+                fix=f"leave out {name}",
             )

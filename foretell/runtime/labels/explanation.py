@@ -1,7 +1,7 @@
 """`Explanation`: why a text has its label, and the same as one self-contained HTML page.
 
-The page is safe to open and to mail whatever the text contains. It has no script and loads nothing; its
-Content-Security-Policy permits only its own style sheet, by hash.
+The page is safe to open and to mail whatever the text contains. It has no script and loads nothing;
+its Content-Security-Policy permits only its own style sheet, by hash.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from foretell.readable import percent, visible
 from foretell.runtime.html import frame, html_page
 
 LEVELS = 8
-# The smallest effect, in nats, that has the strongest colour: small effects stay pale in every text.
+# The smallest effect, in nats, that has the strongest colour: small effects stay pale in every
+# text.
 STRONG = 1.0
 MAX_ROWS = 25
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 560, 150, 52, 26
+_WIDTH = 560
+_HEIGHT = 150
+_LEFT = 52
+_BOTTOM = 26
 _STYLE = files("foretell.runtime.labels").joinpath("explanation.css").read_text(encoding="utf-8")
 
 
@@ -33,11 +37,11 @@ class Word:
     Attributes:
         text: the word as it is written, `text[start:end]` of the whole.
         start, end: where it is, in Unicode code points.
-        effect: log-odds of the label with the word minus without it, in nats; above 0 the word makes the
-            label more probable.
+        effect: log-odds of the label with the word minus without it, in nats; above 0 the word
+            makes the label more probable.
         without: the label's probability without the word.
-        is_read: whether the network reads it: of a long text it reads the end. Words before that affect only
-            the linear model.
+        is_read: whether the network reads it: of a long text it reads the end. Words before that
+            affect only the linear model.
     """
 
     text: str
@@ -57,11 +61,12 @@ class Explanation:
         label: the label that is explained: the most probable one, if no other was asked for.
         probability: its probability, 0 to 1.
         words: every word of the text, in order.
-        running: the label's probability after `stride` words, 2 · `stride` words and so on, and at last after
-            all of them, which is `probability`.
+        running: the label's probability after `stride` words, 2 · `stride` words and so on, and at
+            last after all of them, which is `probability`.
         stride: words from one point of `running` to the next: 1 up to 100 words, 2 up to 200, ...
-        together: how many consecutive words are left out together: 1 up to 400 words, 2 up to 800, ... Each
-            of them has an equal part of the effect of all of them, and the probability without all of them.
+        together: how many consecutive words are left out together: 1 up to 400 words, 2 up to 800,
+            ... Each of them has an equal part of the effect of all of them, and the probability
+            without all of them.
     """
 
     text: str
@@ -98,7 +103,9 @@ def to_html(explanation: Explanation) -> str:
 
 
 def level(word: Word, strongest: float) -> int:
-    """Return the level of colour of a word, 0 to 8, in a text whose largest effect is `strongest` nats."""
+    """Return the level of colour of a word, 0 to 8, in a text whose largest effect is `strongest`
+    nats.
+    """
     return min(LEVELS, round(LEVELS * abs(word.effect) / max(strongest, STRONG)))
 
 
@@ -116,19 +123,27 @@ def _text(explanation: Explanation) -> str:
     key = (
         f'<p class="soft key"><b class="for5">raises</b> or <b class="against5">lowers</b> '
         f"the probability of <bdi>{label}</bdi>"
-        + (" · <i>not read by the network</i>" if not all(word.is_read for word in explanation.words) else "")
+        + (
+            " · <i>not read by the network</i>"
+            if not all(word.is_read for word in explanation.words)
+            else ""
+        )
         + "</p>"
     )
     marked = "".join(_marked(explanation)) or '<span class="soft">no words</span>'
-    return f'<h2>The text</h2>\n{key}\n<div class="card"><p class="text" dir="auto">{marked}</p></div>'
+    return (
+        f'<h2>The text</h2>\n{key}\n<div class="card"><p class="text" dir="auto">{marked}</p></div>'
+    )
 
 
 def _marked(explanation: Explanation) -> Iterator[str]:
     """Yield the text, each word with an effect marked."""
-    strongest, at = max((abs(word.effect) for word in explanation.words), default=0.0), 0
+    strongest = max((abs(word.effect) for word in explanation.words), default=0.0)
+    at = 0
     for word in explanation.words:
         yield _shown(explanation.text[at : word.start])
-        strength, at = level(word, strongest), word.end
+        strength = level(word, strongest)
+        at = word.end
         shown = _shown(word.text)
         if strength:
             side = "for" if word.effect > 0 else "against"
@@ -138,18 +153,21 @@ def _marked(explanation: Explanation) -> Iterator[str]:
 
 
 def _curve(explanation: Explanation) -> str:
-    points, n = explanation.running, len(explanation.words)
+    points = explanation.running
+    n = len(explanation.words)
     if len(points) < 2:
         return ""
     places = [min((i + 1) * explanation.stride, n) for i in range(len(points))]
-    wide, high = _WIDTH - _LEFT - 12, _HEIGHT - _BOTTOM - 10
+    wide = _WIDTH - _LEFT - 12
+    high = _HEIGHT - _BOTTOM - 10
     line = " ".join(
         f"{_LEFT + wide * (at - 1) / (n - 1):.1f},{10 + high * (1 - p):.1f}"
         for at, p in zip(places, points, strict=True)
     )
     grid = "".join(
         f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{10 + high * (1 - share):.1f}" '
-        f'y2="{10 + high * (1 - share):.1f}"/><text x="{_LEFT - 8}" y="{14 + high * (1 - share):.1f}" '
+        f'y2="{10 + high * (1 - share):.1f}"/><text x="{_LEFT - 8}" '
+        f'y="{14 + high * (1 - share):.1f}" '
         f'text-anchor="end">{100 * share:.0f} %</text>'
         for share in (0.0, 0.5, 1.0)
     )
@@ -158,9 +176,11 @@ def _curve(explanation: Explanation) -> str:
     return (
         f'<h2>The running verdict</h2>\n<div class="card"><figure>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{summary}">{grid}'
-        f'<polyline class="curve" points="{line}"/><text x="{_LEFT}" y="{_HEIGHT - 6}">word 1</text>'
+        f'<polyline class="curve" points="{line}"/><text x="{_LEFT}" y="{_HEIGHT - 6}">word '
+        f"1</text>"
         f'<text x="{_WIDTH - 12}" y="{_HEIGHT - 6}" text-anchor="end">{n:,}</text></svg>'
-        f"<figcaption>The probability of <bdi>{label}</bdi> for the text up to each word</figcaption>"
+        f"<figcaption>The probability of <bdi>{label}</bdi> for the text up to each "
+        f"word</figcaption>"
         "</figure></div>"
     )
 
@@ -168,26 +188,33 @@ def _curve(explanation: Explanation) -> str:
 def _table(explanation: Explanation) -> str:
     if not explanation.words:
         return ""
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Word", "Effect (nats)", "Without it"))
+    head = "".join(
+        f'<th scope="col">{name}</th>' for name in ("Word", "Effect (nats)", "Without it")
+    )
     rows = "".join(
         f'<tr><th scope="row"><bdi>{_shown(word.text)}</bdi></th><td>{word.effect:+.3f}</td>'
         f"<td>{percent(word.without)}</td></tr>"
         for word in by_strength(explanation)[:MAX_ROWS]
     )
     return (
-        f'<h2>The largest effects</h2>\n<div class="card wide"><table><thead><tr>{head}</tr></thead>'
+        f'<h2>The largest effects</h2>\n<div class="card '
+        f'wide"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
 
 def _claims(explanation: Explanation) -> str:
     groups = (
-        f" Words are left out {explanation.together} at a time, and each has an equal part of the effect."
+        f" Words are left out {explanation.together} at a time, and each has an equal part of "
+        f"the effect."
         if explanation.together > 1
         else ""
     )
     return (
-        '<footer class="soft">The effect (leave-one-out) of a word is the change of the label’s log-odds '
-        "when this word alone is left out of the text; “without it” is the probability then. Effects need "
-        f"not add up: words of like meaning can replace one another.{groups} Written by foretell.</footer>"
+        '<footer class="soft">The effect (leave-one-out) of a word is the change of the '
+        "label’s log-odds "
+        "when this word alone is left out of the text; “without it” is the probability then. "
+        "Effects need "
+        f"not add up: words of like meaning can replace one another.{groups} Written by "
+        f"foretell.</footer>"
     )

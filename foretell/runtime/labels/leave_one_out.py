@@ -1,11 +1,12 @@
 """The probability of a label for a text without each of its words, and up to each of them.
 
-- effect (leave-one-out): the change of the label's log-odds when this one word is left out of the text and
-  nothing takes its place;
-- running verdict: the label's probability for the text up to and with a word, as if the text ended there.
+- effect (leave-one-out): the change of the label's log-odds when this one word is left out of the
+  text and nothing takes its place;
+- running verdict: the label's probability for the text up to and with a word, as if the text ended
+  there.
 
-Both are answers of the same function that predicts, to variants of the text. Effects need not add up: two
-words with the same meaning may each have no effect.
+Both are answers of the same function that predicts, to variants of the text. Effects need not add
+up: two words with the same meaning may each have no effect.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from foretell.runtime.stopping import check_stopped
 from foretell.text.tokenizer import Span
 
 MAX_CHARACTERS = 100_000
-"""Of a longer text, what is done in one piece, such as its tokenization, would keep other threads waiting."""
-MAX_LEFT_OUT, MAX_POINTS = 400, 100
+"""Of a longer text, what is done in one piece, such as its tokenization, would keep other threads
+waiting.
+"""
+MAX_LEFT_OUT = 400
+MAX_POINTS = 100
 """Variants without words, and points of the running verdict, at most."""
 MAX_READ = 1_000_000
 """Words of all variants of one kind together: of longer texts there are fewer variants."""
 
-_VARIANTS_AT_ONCE, _CHARACTERS_AT_ONCE = 64, 1 << 16
+_VARIANTS_AT_ONCE = 64
+_CHARACTERS_AT_ONCE = 1 << 16
 
 Answer = Callable[[list[list[int]], list[str]], Probabilities]
 """Returns the probabilities [text, label] for the ids of each text, and the texts."""
@@ -57,10 +62,12 @@ def explain(
         label: the place of the label; None: the most probable one.
         labelwise: whether a text may have several labels, each with odds of its own.
     """
-    ids, words = [id for id, _, _ in spans], spans[first:]
+    ids = [id for id, _, _ in spans]
+    words = spans[first:]
     (whole,) = answer([ids], [text])
     place = int(whole.argmax()) if label is None else label
-    together, stride = _stride(len(words), MAX_LEFT_OUT), _stride(len(words), MAX_POINTS)
+    together = _stride(len(words), MAX_LEFT_OUT)
+    stride = _stride(len(words), MAX_POINTS)
     # A bound on the memory, and on the time to the next look at the clock.
     at_once = max(1, min(_VARIANTS_AT_ONCE, _CHARACTERS_AT_ONCE // max(1, len(text))))
     without = _rows(_without(ids, text, words, first, together), answer, len(labels), at_once)
@@ -101,7 +108,8 @@ def _without(
     """Yield ids and text without each word, or without each few consecutive words."""
     for at in range(0, len(words), together):
         left_out = words[at : at + together]
-        start, end = left_out[0][1], left_out[-1][2]
+        start = left_out[0][1]
+        end = left_out[-1][2]
         yield ids[: first + at] + ids[first + at + together :], text[:start] + text[end:]
 
 
@@ -125,7 +133,9 @@ def _rows(
 
 
 def _log_odds(rows: Probabilities, label: int, *, labelwise: bool) -> Float64s:
-    """Return the log-odds of a label, [row], from both sides: near 1 a float32 has too few digits."""
+    """Return the log-odds of a label, [row], from both sides: near 1 a float32 has too few
+    digits.
+    """
     if labelwise:
         return logit(rows[:, label])
     smallest = np.finfo(np.float32).tiny

@@ -15,7 +15,9 @@ from foretell.runtime.session import Session, Threads
 from foretell.runtime.stopping import check_stopped
 
 BATCH = 4
-"""Texts per call of ONNX Runtime. Small batches are the fastest: what a step touches stays in the cache."""
+"""Texts per call of ONNX Runtime. Small batches are the fastest: what a step touches stays in the
+cache.
+"""
 
 
 class LabelsNetwork:
@@ -23,8 +25,10 @@ class LabelsNetwork:
 
     def __init__(self, model: Model, settings: LabelsSettings, threads: Threads) -> None:
         self.length = settings.length
-        self._where, self._session = str(model.directory), Session.of_model(model)
-        self._threads, self._pads_front = threads, not settings.is_bidirectional
+        self._where = str(model.directory)
+        self._session = Session.of_model(model)
+        self._threads = threads
+        self._pads_front = not settings.is_bidirectional
         self._n_labels = len(model.labels or ())
         self._unknown = model.tokenizer.unknown or 0
         self._size = network_size(settings, model.tokenizer)
@@ -46,11 +50,14 @@ class LabelsNetwork:
             probabilities[batch] = self._session.run(["probabilities"], inputs)[0]
 
         # A single batch stays on this thread: another one would cost a tenth of a millisecond.
-        for _ in map(predict, batches) if len(batches) == 1 else self._threads.map(predict, batches):
+        for _ in (
+            map(predict, batches) if len(batches) == 1 else self._threads.map(predict, batches)
+        ):
             # What the other threads have not begun is then cancelled.
             check_stopped()
         if np.isnan(probabilities).any():
-            expected, fix = "probabilities of the network", "train the model again"
+            expected = "probabilities of the network"
+            fix = "train the model again"
             raise ArtifactError(expected=expected, found="NaN", where=self._where, fix=fix)
         return probabilities
 
@@ -66,9 +73,10 @@ def pad(
 ) -> tuple[TokenIds, Integers]:
     """Return (ids int64 [text, step], lengths int32 [text]): each text's last `length` ids, then 0.
 
-    There are as many steps as the longest of these texts has ids, at most `length`. A text without ids has
-    the id `empty`, since pooling needs at least one step; 1 is the unknown word of the style "words". With
-    `front` there are `length` steps, and 0 stands before the ids, as Keras pads.
+    There are as many steps as the longest of these texts has ids, at most `length`. A text without
+    ids has the id `empty`, since pooling needs at least one step; 1 is the unknown word of the
+    style "words". With `front` there are `length` steps, and 0 stands before the ids, as Keras
+    pads.
     """
     kept = [list(ids[-length:]) or ([] if front else [empty]) for ids in ids_list]
     lengths = np.array([len(ids) for ids in kept], np.int32)

@@ -19,7 +19,8 @@ UNEVALUATED = "unevaluated"
 NONE_APPLIES = "no label reaches its threshold"
 """The reason of a verdict without labels, where texts may have several."""
 
-# A text is flagged above this multiple of the longest training text, or below this fraction of the shortest.
+# A text is flagged above this multiple of the longest training text, or below this fraction of the
+# shortest.
 _FAR = 2
 
 # Labels that a notebook shows.
@@ -35,13 +36,14 @@ class Verdict:
         probability: the most probable label's probability, 0 to 1, abstaining or not.
         probabilities: the probability of every label, in the order of `classes_`.
         reason: why there is no label, such as "below 0.8"; "" where there is one.
-        flags: in what way the text differs from the training texts, which makes its answer less reliable:
-            "empty" (no word), "mostly unknown words" (more than half), "far longer than any seen in training"
-            (more than twice as long) or "far shorter ..." (less than half as long). "unevaluated": the model
-            learned from label hints alone, so nobody knows how often it is right.
-        labels: where texts may have several labels, those whose probability is at least their threshold, in
-            the order of `classes_`. `label` has them joined by the separator, `probability` is the highest of
-            all. None: each text has one label.
+        flags: in what way the text differs from the training texts, which makes its answer less
+            reliable: "empty" (no word), "mostly unknown words" (more than half), "far longer than
+            any seen in training" (more than twice as long) or "far shorter ..." (less than half as
+            long). "unevaluated": the model learned from label hints alone, so nobody knows how
+            often it is right.
+        labels: where texts may have several labels, those whose probability is at least their
+            threshold, in the order of `classes_`. `label` has them joined by the separator,
+            `probability` is the highest of all. None: each text has one label.
     """
 
     label: Any
@@ -52,7 +54,9 @@ class Verdict:
     labels: tuple[Any, ...] | None = None
 
     def plain(self) -> Verdict:
-        """Return this verdict as JSON can hold it: labels that are dates as text, and text as keys."""
+        """Return this verdict as JSON can hold it: labels that are dates as text, and text as
+        keys.
+        """
         if all(type(label) is str for label in self.probabilities):
             return self
         return replace(
@@ -65,7 +69,10 @@ class Verdict:
     def _repr_html_(self) -> str:
         """Return the label, its probability and the most probable labels, for notebooks."""
         by_probability = sorted(self.probabilities.items(), key=lambda item: -item[1])
-        rows = [(str(label), percent(probability)) for label, probability in by_probability[:_ROWS_SHOWN]]
+        rows = [
+            (str(label), percent(probability))
+            for label, probability in by_probability[:_ROWS_SHOWN]
+        ]
         if notes := "; ".join(filter(None, (self.reason, *self.flags))):
             rows.append(("note", notes))
         return card(f"{self.label if self.label != '' else '(no label)'}", rows)
@@ -81,14 +88,17 @@ class Lengths:
     @classmethod
     def of_training(cls, metrics: Mapping[str, object]) -> Lengths:
         """Return those that the metrics of a training have; without metrics, no text is flagged."""
-        shortest, longest = metrics.get("shortest_text"), metrics.get("longest_text")
+        shortest = metrics.get("shortest_text")
+        longest = metrics.get("longest_text")
         return cls(
             shortest if isinstance(shortest, int) else -math.inf,
             longest if isinstance(longest, int) else math.inf,
         )
 
     def flags(self, n_words: int, n_unknown: int) -> tuple[str, ...]:
-        """Return the flags of a text with so many words, of which so many are not in the vocabulary."""
+        """Return the flags of a text with so many words, of which so many are not in the
+        vocabulary.
+        """
         if n_words == 0:
             return (EMPTY,)
         flags = (UNKNOWN_WORDS,) if 2 * n_unknown > n_words else ()

@@ -1,4 +1,5 @@
-"""The network of a model, with its Kneser–Ney model, and with a continuous cache where one is asked for.
+"""The network of a model, with its Kneser–Ney model, and with a continuous cache where one is asked
+for.
 
 The state holds the cache, so streams and chunks of a text each have their own.
 """
@@ -29,19 +30,25 @@ from foretell.runtime.words.sampling import check_value, log_softmax
 class CachedNetwork(StreamNetwork):
     """A network with a cache; its logits are log-probabilities.
 
-    State: hidden values, [stream, place, embedding], the last of them of the last word read; the word
-    after each, [stream, place], `NONE` or `PENDING`; then the network's state. There are at most size + 1
-    places, and after a few words few: many short texts take little memory.
+    State: hidden values, [stream, place, embedding], the last of them of the last word read; the
+    word after each, [stream, place], `NONE` or `PENDING`; then the network's state. There are at
+    most size + 1 places, and after a few words few: many short texts take little memory.
 
     The network's state begins with hidden values, as that of `LstmNetwork` does.
     """
 
     def __init__(self, network: StreamNetwork, cache: ContinuousCache, size: int) -> None:
-        self._network, self._cache, self._size = network, cache, size
+        self._network = network
+        self._cache = cache
+        self._size = size
 
     def zero_state(self) -> State:
         state = self._network.zero_state()
-        return (np.zeros((1, 1, state[0].shape[2]), np.float32), np.full((1, 1), NONE, np.int64), *state)
+        return (
+            np.zeros((1, 1, state[0].shape[2]), np.float32),
+            np.full((1, 1), NONE, np.int64),
+            *state,
+        )
 
     def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
         logits, after = self._network.advance(ids, state[2:])
@@ -58,7 +65,9 @@ class CachedNetwork(StreamNetwork):
                 )
         return logps, (*self._kept(hidden, words), *after)
 
-    def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
+    def score_later(
+        self, ids: TokenIds, state: State
+    ) -> tuple[Callable[[], LogProbabilities], State]:
         network_logps, after = self._network.score_later(ids, state[2:])
         first = state[0].shape[1]
         hidden, words = self._read(ids[None, :-1], state, after)
@@ -71,15 +80,20 @@ class CachedNetwork(StreamNetwork):
         return logps, (*self._kept(hidden, words), *after)
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
-        prompt, state = np.array(ids, np.int64), self.zero_state()
+        prompt = np.array(ids, np.int64)
+        state = self.zero_state()
         # The last word is read by itself, for its logits; those of the others are not computed.
         for start in range(0, len(ids) - 1, PROMPT_CHUNK):
-            _, state = self.score_later(prompt[start : min(start + PROMPT_CHUNK + 1, len(ids))], state)
+            _, state = self.score_later(
+                prompt[start : min(start + PROMPT_CHUNK + 1, len(ids))], state
+            )
         logits, state = self.advance(prompt[None, -1:], state)
         return logits[:, 0], state
 
     def _read(self, ids: TokenIds, state: State, after: State) -> tuple[Floats, Integers]:
-        """Return the hidden values and the words after them, with those of ids [stream, step] appended."""
+        """Return the hidden values and the words after them, with those of ids [stream, step]
+        appended.
+        """
         hidden: Array = np.concatenate([state[0], after[0]], axis=1)
         pending = np.full((len(ids), 1), PENDING, np.int64)
         before = state[1][:, -1:]
@@ -94,7 +108,8 @@ class CachedNetwork(StreamNetwork):
 def network_of(
     model: Model, settings: WordsSettings, session: Session, cache: int = 0
 ) -> StreamNetwork | ArticleNetwork:
-    """Return the network of a model, with its Kneser–Ney model, and a continuous cache of so many words.
+    """Return the network of a model, with its Kneser–Ney model, and a continuous cache of so many
+    words.
 
     Raises:
         SettingsError: `cache` is negative or above 10,000.

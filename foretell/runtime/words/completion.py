@@ -1,4 +1,6 @@
-"""Completions: their options, the prompt that they start from, and sampling one word after another."""
+"""Completions: their options, the prompt that they start from, and sampling one word after
+another.
+"""
 
 from __future__ import annotations
 
@@ -37,19 +39,24 @@ class Completion(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class CompletionOptions(Sampling):
-    """The options of a completion; temperature, top_k, top_p, min_p and repetition_penalty: see `Sampling`.
+    """The options of a completion; temperature, top_k, top_p, min_p and repetition_penalty: see
+    `Sampling`.
 
     Attributes:
-        words: words to add; a punctuation mark or a line break counts as one. Words of several tokens
-            (subword, char) are counted as those of the style "words", and a line break is not one.
-        stop: one text or several: the continuation ends before the first of them, wherever it begins (" the"
-            stops before that word, "the" also inside "other").
-        seed: seed of the random choices: the same seed gives the same text; None: a different text each time.
-        avoid_unknown: never write `<unk>`, nor, with the tokens subword and char, a character that is no
-            token in single bytes.
-        unfinished: the last word of the prompt may be unfinished: continue with a word that begins with it.
+        words: words to add; a punctuation mark or a line break counts as one. Words of several
+            tokens (subword, char) are counted as those of the style "words", and a line break is
+            not one.
+        stop: one text or several: the continuation ends before the first of them, wherever it
+            begins (" the" stops before that word, "the" also inside "other").
+        seed: seed of the random choices: the same seed gives the same text; None: a different text
+            each time.
+        avoid_unknown: never write `<unk>`, nor, with the tokens subword and char, a character that
+            is no token in single bytes.
+        unfinished: the last word of the prompt may be unfinished: continue with a word that begins
+            with it.
         alternatives: how many of the most probable words to return for each place.
-        cache: words of the text in a continuous cache, which makes words just used more probable; 0: none.
+        cache: words of the text in a continuous cache, which makes words just used more probable;
+            0: none.
         max_tokens: tokens to add at most, where a word may have several; 0: 32 for each word.
 
     Raises:
@@ -69,7 +76,9 @@ class CompletionOptions(Sampling):
         super().__post_init__()
         for where, low in (("words", 1), ("seed", 0), ("alternatives", 0), ("max_tokens", 0)):
             if (value := getattr(self, where)) is not None:
-                sampling.check_value(value >= low, f"at least {low}", where.replace("_", "-"), value)
+                sampling.check_value(
+                    value >= low, f"at least {low}", where.replace("_", "-"), value
+                )
         if not all(self.stops):
             raise SettingsError(expected="a text that is not empty", found="''", where="stop")
 
@@ -102,14 +111,18 @@ class Prompt:
     def allowed(
         self, logp: LogProbabilities, seen: Mask, options: CompletionOptions, *, is_first: bool
     ) -> LogProbabilities:
-        """Return log-probabilities [word] with the penalty on words `seen`, and without words not allowed."""
+        """Return log-probabilities [word] with the penalty on words `seen`, and without words not
+        allowed.
+        """
         logp = sampling.penalize_repetition(logp, seen, options.repetition_penalty)
         if is_first and self.first is not None:
             logp = sampling.keep_only(logp, self.first)
         return sampling.rule_out(logp, self.banned) if self.banned else logp
 
     def chosen(self, id: int, logp: LogProbabilities, options: CompletionOptions) -> Chosen:
-        """Return a chosen word, with log-probability and alternatives by the model's own `logp` [word]."""
+        """Return a chosen word, with log-probability and alternatives by the model's own `logp`
+        [word].
+        """
         if not options.alternatives:
             return Chosen(id, float(logp[id]))
         best = sampling.top_ids(sampling.rule_out(logp, self.banned), options.alternatives).tolist()
@@ -117,11 +130,15 @@ class Prompt:
 
 
 def sample(network: WordNetwork, prompt: Prompt, options: CompletionOptions) -> Iterator[Chosen]:
-    """Yield words, each as soon as it is chosen, in constant time per word, however long the text is."""
-    random, seen = np.random.default_rng(options.seed), np.zeros(prompt.logits.shape[-1], np.bool_)
+    """Yield words, each as soon as it is chosen, in constant time per word, however long the text
+    is.
+    """
+    random = np.random.default_rng(options.seed)
+    seen = np.zeros(prompt.logits.shape[-1], np.bool_)
     # The unknown word of an article's model has the id -1.
     seen[[id for id in prompt.ids if id >= 0]] = True
-    logits, state = prompt.logits, prompt.state
+    logits = prompt.logits
+    state = prompt.state
     for place in range(prompt.max_tokens):
         logp = sampling.log_softmax(logits[0], np.float32)
         allowed = prompt.allowed(logp, seen, options, is_first=not place)

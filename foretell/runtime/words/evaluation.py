@@ -1,4 +1,6 @@
-"""The metrics of `evaluate` for a language model: the score of a text, and suggestions of the next word."""
+"""The metrics of `evaluate` for a language model: the score of a text, and suggestions of the next
+word.
+"""
 
 from __future__ import annotations
 
@@ -35,18 +37,21 @@ def evaluate_words(
         seconds: the suggestions are measured on as many tokens as that allows.
 
     Returns:
-        The fields of `Score`. Where tokens are words and the network has a state, also `headline` of
-        `foretell.ngrams.suggestions`, and `suggestions`: the metrics of each part of the model.
+        The fields of `Score`. Where tokens are words and the network has a state, also `headline`
+        of `foretell.ngrams.suggestions`, and `suggestions`: the metrics of each part of the model.
 
     Raises:
         SettingsError, DataError: as `WordsRuntime.score`.
     """
-    network, lstm = runtime.network_for(cache), runtime.lstm
+    network = runtime.network_for(cache)
+    lstm = runtime.lstm
     if runtime.tokenizer.is_open or lstm is None or isinstance(network, ArticleNetwork):
         return asdict(runtime.score(lines, cache=cache))
     beginning = _Beginning(runtime, lstm, cache, seconds)
     read = beginning.kept([lines] if isinstance(lines, str) else lines)
-    score = score_lstm(network, runtime.tokenizer, read, threads=runtime.threads, watch=beginning.measure)
+    score = score_lstm(
+        network, runtime.tokenizer, read, threads=runtime.threads, watch=beginning.measure
+    )
     found = beginning.measurement.metrics()
     return {**asdict(score), **headline(found, with_cache=bool(cache)), "suggestions": found}
 
@@ -54,15 +59,20 @@ def evaluate_words(
 class _Beginning:
     """The beginning of a text, on which suggestions are measured while the text is scored."""
 
-    def __init__(self, runtime: WordsRuntime, lstm: LstmNetwork, cache: int, seconds: float) -> None:
-        model, self._tokenizer = runtime.model, runtime.tokenizer
+    def __init__(
+        self, runtime: WordsRuntime, lstm: LstmNetwork, cache: int, seconds: float
+    ) -> None:
+        model = runtime.model
+        self._tokenizer = runtime.tokenizer
         self._keyboard = keyboard = Keyboard(*self._tokenizer.typed())
         parts = model.kneser_ney, model.interpolation, model.cache or ContinuousCache()
         self.measurement = Measurement(keyboard, lstm.output, *parts, cache or CACHE)
         # The state of a network with a cache begins with two parts of the cache.
         self._place_of_hidden = 2 if cache else 0
-        self._lines, self._seconds = list[str](), seconds
-        self._unknown, self._left = self._unknown_keys(), MAX_POSITIONS
+        self._lines = list[str]()
+        self._seconds = seconds
+        self._unknown = self._unknown_keys()
+        self._left = MAX_POSITIONS
 
     def kept(self, lines: Iterable[str]) -> Iterator[str]:
         """Yield lines, and keep the first of them."""
@@ -74,8 +84,11 @@ class _Beginning:
             yield line
 
     def measure(self, ids: TokenIds, state: State) -> None:
-        """Measure the ids [step + 1] but the first, by the network's state after the last but one."""
-        began, count = time.monotonic(), min(len(ids) - 1, self._left)
+        """Measure the ids [step + 1] but the first, by the network's state after the last but
+        one.
+        """
+        began = time.monotonic()
+        count = min(len(ids) - 1, self._left)
         ids = ids[: count + 1]
         costs = self._keyboard.keys[ids[1:]]
         is_unknown = ids[1:] == (-1 if self._tokenizer.unknown is None else self._tokenizer.unknown)

@@ -1,4 +1,5 @@
-"""The networks of language models behind one interface: read a prompt, then add words, in several streams.
+"""The networks of language models behind one interface: read a prompt, then add words, in several
+streams.
 
 A state is immutable: continuing from a state twice gives the same answer twice.
 """
@@ -22,12 +23,13 @@ from foretell.runtime.words.sampling import log_probabilities_of
 State = tuple[Array, ...]
 
 PROMPT_CHUNK = 128
-"""Words of a long prompt that one call reads. With fewer, more calls compute the softmax layer of a word that
-is not needed; with more, more words are read again after the last state that was kept."""
+"""Words of a long prompt that one call reads. With fewer, more calls compute the softmax layer of a
+word that is not needed; with more, more words are read again after the last state that was kept."""
 MAX_STATES = 32
 """States that are kept. One of a base model is 2 KB; none contains the text that it comes from."""
 
-# The last state may be after a word that is deleted next, or read as unfinished; the one before it is not.
+# The last state may be after a word that is deleted next, or read as unfinished; the one before it
+# is not.
 STATES_KEPT = 2
 
 
@@ -35,10 +37,14 @@ class WordNetwork(Protocol):
     """What a completion needs of a network."""
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
-        """Read a prompt of at least one id. Returns logits [1, word] of the next word, and the state."""
+        """Read a prompt of at least one id. Returns logits [1, word] of the next word, and the
+        state.
+        """
 
     def follow(self, words: TokenIds, state: State) -> tuple[Logits, State]:
-        """Add one word to each stream, [stream]. Returns logits [stream, word] of the next, and the state."""
+        """Add one word to each stream, [stream]. Returns logits [stream, word] of the next, and the
+        state.
+        """
 
 
 class StreamNetwork(WordNetwork, Protocol):
@@ -50,11 +56,13 @@ class StreamNetwork(WordNetwork, Protocol):
     def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
         """Read ids [stream, step]. Returns logits [stream, step, word] and the new state."""
 
-    def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
+    def score_later(
+        self, ids: TokenIds, state: State
+    ) -> tuple[Callable[[], LogProbabilities], State]:
         """Read all but the last of ids [step + 1] of one stream.
 
-        Returns a function, for any thread, of the log-probability of each id but the first, [step]; and the
-        new state.
+        Returns a function, for any thread, of the log-probability of each id but the first, [step];
+        and the new state.
         """
 
     def follow(self, words: TokenIds, state: State) -> tuple[Logits, State]:
@@ -65,8 +73,8 @@ class StreamNetwork(WordNetwork, Protocol):
 class LstmNetwork(StreamNetwork):
     """Embeddings and LSTM layers.
 
-    State: the hidden values of the words that were read last, [stream, step, embedding], which no step needs;
-    then h and c of each layer, [stream, units].
+    State: the hidden values of the words that were read last, [stream, step, embedding], which no
+    step needs; then h and c of each layer, [stream, units].
 
     `states` are those after beginnings of the prompts, at multiples of `PROMPT_CHUNK` words.
     """
@@ -88,23 +96,28 @@ class LstmNetwork(StreamNetwork):
         logits, *after = self._session.run(["logits", *self._outputs], self._inputs(ids, state))
         return logits, tuple(after)
 
-    def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
+    def score_later(
+        self, ids: TokenIds, state: State
+    ) -> tuple[Callable[[], LogProbabilities], State]:
         inputs = self._inputs(ids[None, :-1], state, skip=len(ids) - 1)
         hidden, *layers = self._session.run(self._outputs, inputs)
         return lambda: log_probabilities_of(self.output(hidden[0]), ids[1:]), (hidden, *layers)
 
     def output(self, rows: Floats) -> Logits:
-        """Return the logits [row, word] of hidden values [row, embedding]; the states take no part."""
+        """Return the logits [row, word] of hidden values [row, embedding]; the states take no
+        part.
+        """
         inputs = {**self._inputs(np.zeros((1, 1), np.int64), self._zero, skip=1), "rows": rows}
         return self._session.run(["row_logits"], inputs)[0]
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
         """Continue from the longest beginning whose state was kept.
 
-        The prompt is cut into the same calls with or without such a state, so the results are the same, bit
-        for bit.
+        The prompt is cut into the same calls with or without such a state, so the results are the
+        same, bit for bit.
         """
-        prompt, logits = np.array(ids, np.int64), np.zeros((1, 1, 0), np.float32)
+        prompt = np.array(ids, np.int64)
+        logits = np.zeros((1, 1, 0), np.float32)
         keys = keys_of(prompt, PROMPT_CHUNK)
         done, kept = self.states.find(keys)
         state = self._zero if kept is None else kept
@@ -130,9 +143,12 @@ class InterpolatedNetwork(StreamNetwork):
     State: the network's, and the last ids read, [stream, order - 1], -1 where there were none.
     """
 
-    def __init__(self, network: LstmNetwork, kneser_ney: KneserNey, interpolation: Interpolation) -> None:
+    def __init__(
+        self, network: LstmNetwork, kneser_ney: KneserNey, interpolation: Interpolation
+    ) -> None:
         self.network = network
-        self._kneser_ney, self._interpolation = kneser_ney, interpolation
+        self._kneser_ney = kneser_ney
+        self._interpolation = interpolation
         self._longest = kneser_ney.order - 1
 
     def zero_state(self) -> State:
@@ -147,7 +163,9 @@ class InterpolatedNetwork(StreamNetwork):
             logps[stream, step] = self._log_probabilities(logits[stream, step], before)
         return logps, (*after, self._last(read))
 
-    def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
+    def score_later(
+        self, ids: TokenIds, state: State
+    ) -> tuple[Callable[[], LogProbabilities], State]:
         network_logps, after = self.network.score_later(ids, state[:-1])
         read = np.concatenate([state[-1][0], ids])
 
@@ -155,7 +173,9 @@ class InterpolatedNetwork(StreamNetwork):
             known = read[read >= 0]
             probabilities, lengths = self._kneser_ney.probabilities(known)
             scored = slice(len(known) - len(ids) + 1, None)
-            return self._interpolation.logs(network_logps(), np.log(probabilities[scored]), lengths[scored])
+            return self._interpolation.logs(
+                network_logps(), np.log(probabilities[scored]), lengths[scored]
+            )
 
         return logps, (*after, self._last(read[None, :-1]))
 
@@ -165,7 +185,9 @@ class InterpolatedNetwork(StreamNetwork):
         return self._log_probabilities(logits[0], text[0])[None], (*state, self._last(text))
 
     def _log_probabilities(self, logits: Logits, before: TokenIds) -> LogProbabilities:
-        """Return the log-probability of each word, [word], after the ids before it, [token], -1 in front."""
+        """Return the log-probability of each word, [word], after the ids before it, [token], -1 in
+        front.
+        """
         context = self._last(before[None])[0]
         probabilities, length = self._kneser_ney.distribution(context[context >= 0])
         with np.errstate(divide="ignore"):  # float32 can round a tiny probability to 0
@@ -179,10 +201,13 @@ class InterpolatedNetwork(StreamNetwork):
 
 
 class ArticleNetwork:
-    """The article's network: the next word from a window of raw integers, its state [stream, step]."""
+    """The article's network: the next word from a window of raw integers, its state [stream,
+    step].
+    """
 
     def __init__(self, session: Session, window: int) -> None:
-        self._session, self.window = session, window
+        self._session = session
+        self.window = window
 
     def advance(self, windows: TokenIds) -> Logits:
         """Return logits [batch, word] of the word after each window [batch, step]."""
@@ -199,20 +224,24 @@ class ArticleNetwork:
 
 
 class ReadStates:
-    """A few states, each under the key of the ids that it comes from; several threads may use it at once.
+    """A few states, each under the key of the ids that it comes from; several threads may use it at
+    once.
 
-    The least recently used one is dropped first. There is no lock, which a forked child could inherit locked:
-    each operation of the dictionary is atomic.
+    The least recently used one is dropped first. There is no lock, which a forked child could
+    inherit locked: each operation of the dictionary is atomic.
     """
 
     def __init__(self, max_states: int = MAX_STATES) -> None:
-        self._max_states, self._states = max_states, OrderedDict[bytes, State]()
+        self._max_states = max_states
+        self._states = OrderedDict[bytes, State]()
 
     def __len__(self) -> int:
         return len(self._states)
 
     def find(self, keys: list[bytes]) -> tuple[int, State | None]:
-        """Return the state under the last of the keys that has one, and the number of keys up to it."""
+        """Return the state under the last of the keys that has one, and the number of keys up to
+        it.
+        """
         for place in range(len(keys), 0, -1):
             if (state := self._states.get(keys[place - 1])) is not None:
                 self._use(keys[place - 1])
@@ -234,8 +263,11 @@ class ReadStates:
 
 
 def keys_of(ids: TokenIds, step: int) -> list[bytes]:
-    """Return a key for each beginning of ids [id] that is a multiple of `step` long and not all of them."""
-    hashed, keys = blake2b(digest_size=16), []
+    """Return a key for each beginning of ids [id] that is a multiple of `step` long and not all of
+    them.
+    """
+    hashed = blake2b(digest_size=16)
+    keys = []
     for start in range(0, len(ids) - step, step):
         hashed.update(ids[start : start + step].tobytes())
         keys.append(hashed.digest())

@@ -1,7 +1,9 @@
-"""`WordsRuntime`: predict words with a model directory, without TensorFlow: next word, completion, score.
+"""`WordsRuntime`: predict words with a model directory, without TensorFlow: next word, completion,
+score.
 
-The way of a prompt: the tokenizer turns it into ids, the network (`words.networks`) reads them and gives the
-logits of the next word, `words.sampling` chooses words by these, and `words.writing` turns them into text.
+The way of a prompt: the tokenizer turns it into ids, the network (`words.networks`) reads them and
+gives the logits of the next word, `words.sampling` chooses words by these, and `words.writing`
+turns them into text.
 """
 
 from __future__ import annotations
@@ -24,7 +26,12 @@ from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
 from foretell.runtime.words.cached import network_of
 from foretell.runtime.words.completion import CompletionOptions, Prompt, sample
-from foretell.runtime.words.networks import ArticleNetwork, InterpolatedNetwork, LstmNetwork, StreamNetwork
+from foretell.runtime.words.networks import (
+    ArticleNetwork,
+    InterpolatedNetwork,
+    LstmNetwork,
+    StreamNetwork,
+)
 from foretell.runtime.words.scoring import Score, score_article, score_lstm
 from foretell.runtime.words.writing import (
     MAX_TOKENS_A_WORD,
@@ -41,7 +48,8 @@ __all__ = ["Candidate", "CompletionOptions", "Continuation", "WordsRuntime", "Wr
 
 
 class WordsRuntime:
-    """A language model, opened for prediction. Threads may share it, and forked children may use it.
+    """A language model, opened for prediction. Threads may share it, and forked children may use
+    it.
 
     Attributes:
         model: the opened model: its settings, parts and interpolation weights.
@@ -61,9 +69,11 @@ class WordsRuntime:
             raise UsageError(
                 expected="a model for words", found="one for labels", where=str(model.path), fix=fix
             )
-        self.model, self._settings = model, settings
+        self.model = model
+        self._settings = settings
         self.path: Path = model.directory
-        self.tokenizer, self.metrics = model.tokenizer, model.metrics
+        self.tokenizer = model.tokenizer
+        self.metrics = model.metrics
         self.threads = check_threads(threads)
         self._session = Session.of_model(model)
         self.network = network_of(model, settings, self._session)
@@ -72,28 +82,38 @@ class WordsRuntime:
     @property
     def lstm(self) -> LstmNetwork | None:
         """The network alone; None: it has no state."""
-        network = self.network.network if isinstance(self.network, InterpolatedNetwork) else self.network
+        network = (
+            self.network.network if isinstance(self.network, InterpolatedNetwork) else self.network
+        )
         return network if isinstance(network, LstmNetwork) else None
 
     def network_for(self, cache: int) -> StreamNetwork | ArticleNetwork:
-        """Return the network with a continuous cache of so many words; 0: without one. See `network_of`."""
-        return network_of(self.model, self._settings, self._session, cache) if cache else self.network
+        """Return the network with a continuous cache of so many words; 0: without one. See
+        `network_of`.
+        """
+        return (
+            network_of(self.model, self._settings, self._session, cache) if cache else self.network
+        )
 
-    def next(self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0) -> list[Candidate]:
+    def next(
+        self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0
+    ) -> list[Candidate]:
         """Return the `k` most probable next words after `text`, the most probable first.
 
-        Padding and unknown words are left out; the other probabilities are not increased. An empty text gives
-        the first word of a line. A model with the tokens subword or char gives tokens, with the white space
-        that belongs to them, and leaves out single bytes; after a space, subwords that begin with one, with
-        their probabilities among one another.
+        Padding and unknown words are left out; the other probabilities are not increased. An empty
+        text gives the first word of a line. A model with the tokens subword or char gives tokens,
+        with the white space that belongs to them, and leaves out single bytes; after a space,
+        subwords that begin with one, with their probabilities among one another.
 
-        With `unfinished` the last word of the text may be unfinished: the words that begin with it ("the
-        obsta": obstacle), including itself if it is a word, with their probabilities among one another; none
-        where no word begins with it; after white space or a punctuation mark the next words as usual.
+        With `unfinished` the last word of the text may be unfinished: the words that begin with it
+        ("the obsta": obstacle), including itself if it is a word, with their probabilities among
+        one another; none where no word begins with it; after white space or a punctuation mark the
+        next words as usual.
 
         Raises:
             SettingsError: `k` below 1, or `cache` out of range.
-            DataError: the article's network needs more words, or one of them is not in its vocabulary.
+            DataError: the article's network needs more words, or one of them is not in its
+                vocabulary.
         """
         sampling.check_value(k >= 1, "at least 1", "k", k)
         before, begun, endings = self._split(text, unfinished)
@@ -111,7 +131,8 @@ class WordsRuntime:
         ]
 
     def complete(self, text: str, **options: Any) -> Iterator[str]:
-        """Continue `text`, yielding one piece per word, with its spaces: joined they are the continuation.
+        """Continue `text`, yielding one piece per word, with its spaces: joined they are the
+        continuation.
 
         Each piece comes as soon as its word is chosen, in constant time. Options: see `write`.
         """
@@ -122,19 +143,21 @@ class WordsRuntime:
 
         Args:
             text: the prompt; may be empty (not for the article's network).
-            **options: fields of `foretell.runtime.words.completion.CompletionOptions`, such as `words=20,
-                temperature=0.7`.
+            **options: fields of `foretell.runtime.words.completion.CompletionOptions`, such as
+                `words=20, temperature=0.7`.
 
         Raises:
             SettingsError: a value out of its range.
-            DataError: the article's network needs more words, or one of them is not in its vocabulary.
+            DataError: the article's network needs more words, or one of them is not in its
+                vocabulary.
         """
         return next(self._writings(text, CompletionOptions(**options), 1))
 
     def continuations(self, text: str, n: int = 1, **options: Any) -> list[Continuation]:
         """Return `n` whole continuations of `text`, with the log-probability of each word.
 
-        They are samples with the seeds `seed`, `seed` + 1 and so on; each is what its seed alone gives.
+        They are samples with the seeds `seed`, `seed` + 1 and so on; each is what its seed alone
+        gives.
 
         Raises:
             SettingsError: as `write`, or `n` below 1.
@@ -166,18 +189,24 @@ class WordsRuntime:
         """Read a prompt once and return `n` continuations of it."""
         before, begun, endings = self._split(text, options.unfinished)
         if not len(endings):
-            before, begun = text, ""
+            before = text
+            begun = ""
         ids = self._prompt_ids(before)
         pieces = Pieces(self.tokenizer, ids, before, begun)
         network = self.network_for(options.cache)
-        max_tokens, words = options.words, None
+        max_tokens = options.words
+        words = None
         if self.tokenizer.is_open:
-            max_tokens, words = options.max_tokens or MAX_TOKENS_A_WORD * options.words, options.words
-        banned, first = self._banned(options.avoid_unknown), endings if begun else None
+            max_tokens = options.max_tokens or MAX_TOKENS_A_WORD * options.words
+            words = options.words
+        banned = self._banned(options.avoid_unknown)
+        first = endings if begun else None
         prompt = Prompt(ids, *network.read(ids), max_tokens, banned, first)
         seeds = (None if options.seed is None else options.seed + i for i in range(n))
         chosen = (sample(network, prompt, replace(options, seed=seed)) for seed in seeds)
-        return (Writing(each, pieces.copy(), self.tokenizer, options.stops, words) for each in chosen)
+        return (
+            Writing(each, pieces.copy(), self.tokenizer, options.stops, words) for each in chosen
+        )
 
     def _banned(self, avoid_unknown: bool) -> list[int]:
         tokenizer = self.tokenizer
@@ -185,12 +214,15 @@ class WordsRuntime:
         unknown = tokenizer.id(UNKNOWN) if avoid_unknown else None
         never = [tokenizer.pad, tokenizer.start, unknown]
         # A single byte may be no character.
-        return [word for word in never if word is not None] + list(tokenizer.bytes if avoid_unknown else ())
+        return [word for word in never if word is not None] + list(
+            tokenizer.bytes if avoid_unknown else ()
+        )
 
     def _split(self, text: str, unfinished: bool) -> tuple[str, str, TokenIds]:
         """Return `Endings.split` of a text whose last word may be unfinished.
 
-        A space at the end of a text is the beginning of a subword, whether or not words may be unfinished.
+        A space at the end of a text is the beginning of a subword, whether or not words may be
+        unfinished.
         """
         if not unfinished and not (self.tokenizer.style == "subword" and text.endswith(" ")):
             return text, "", NO_IDS
@@ -199,7 +231,9 @@ class WordsRuntime:
         return self._endings.split(text)
 
     def _prompt_ids(self, text: str) -> list[int]:
-        """Return the ids of a prompt. An lstm's starts after an end of line, and its lines end with one."""
+        """Return the ids of a prompt. An lstm's starts after an end of line, and its lines end with
+        one.
+        """
         end = self.tokenizer.end_of_line
         if end is None or isinstance(self.network, ArticleNetwork):
             ids = self.tokenizer.encode(text)
@@ -260,14 +294,15 @@ class Endings:
     def split(self, text: str) -> tuple[str, str, TokenIds]:
         """Split a text before its last word, if that word may be unfinished.
 
-        A text that ends in white space or a punctuation mark has no unfinished word, except that "don'" is
-        unfinished where "don't" is in the vocabulary. A character of a script without spaces is a word of its
-        own: it is unfinished only where the vocabulary has it with further marks. A subword is unfinished
-        where longer ones begin with it and the space before it; otherwise, as with characters, the next token
-        continues the word.
+        A text that ends in white space or a punctuation mark has no unfinished word, except that
+        "don'" is unfinished where "don't" is in the vocabulary. A character of a script without
+        spaces is a word of its own: it is unfinished only where the vocabulary has it with further
+        marks. A subword is unfinished where longer ones begin with it and the space before it;
+        otherwise, as with characters, the next token continues the word.
 
-        Returns the text before the unfinished word, the word as the tokenizer writes it, and the ids of the
-        words that begin with it, possibly none. Without an unfinished word: the text, "" and no ids.
+        Returns the text before the unfinished word, the word as the tokenizer writes it, and the
+        ids of the words that begin with it, possibly none. Without an unfinished word: the text, ""
+        and no ids.
         """
         if self._tokenizer.is_open:
             return self._split_subword(text)
@@ -286,7 +321,9 @@ class Endings:
             # A character alone, without marks, is finished.
             if len(ids) and not (is_character and self._are_all(beginning, ids)):
                 return before, beginning, ids
-        return (before, beginning, NO_IDS) if ends_in_word and not is_character else (text, "", NO_IDS)
+        return (
+            (before, beginning, NO_IDS) if ends_in_word and not is_character else (text, "", NO_IDS)
+        )
 
     def _are_all(self, word: str, ids: TokenIds) -> bool:
         return all(self._tokenizer.word(id) == word for id in ids.tolist())

@@ -1,7 +1,8 @@
 """Sampling of the next word: pure functions on log-probabilities, in nats.
 
-Every filter takes and returns an array [word]. A word that is ruled out has minus infinity; the others are
-*not* normalised again, which `draw` does. No filter changes its argument, and each leaves at least one word.
+Every filter takes and returns an array [word]. A word that is ruled out has minus infinity; the
+others are *not* normalised again, which `draw` does. No filter changes its argument, and each
+leaves at least one word.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ class Sampling:
     """The settings of sampling. The defaults sample from the model's own distribution.
 
     Attributes:
-        temperature: divides the log-probabilities; 0 takes the most probable word (greedy), 1 changes
-            nothing.
+        temperature: divides the log-probabilities; 0 takes the most probable word (greedy), 1
+            changes nothing.
         top_k: keep the k most probable words; 0: all.
-        top_p: keep the smallest set of most probable words whose probabilities sum to p or more; 1: all.
+        top_p: keep the smallest set of most probable words whose probabilities sum to p or more; 1:
+            all.
         min_p: keep the words with at least this fraction of the highest probability; 0: all.
         repetition_penalty: multiplies the log-probability of words that occurred before; 1: none.
 
@@ -44,13 +46,18 @@ class Sampling:
 
     def __post_init__(self) -> None:
         check_value(
-            0 <= self.temperature < math.inf, "a number of at least 0", "temperature", self.temperature
+            0 <= self.temperature < math.inf,
+            "a number of at least 0",
+            "temperature",
+            self.temperature,
         )
         check_value(self.top_k >= 0, "a whole number of at least 0", "top-k", self.top_k)
         check_value(0 < self.top_p <= 1, "a number above 0 and at most 1", "top-p", self.top_p)
         check_value(0 <= self.min_p <= 1, "a number from 0 to 1", "min-p", self.min_p)
         penalty = self.repetition_penalty
-        check_value(0 < penalty <= 100, "a number above 0, up to 100", "repetition-penalty", penalty)
+        check_value(
+            0 < penalty <= 100, "a number above 0, up to 100", "repetition-penalty", penalty
+        )
 
 
 def check_value(holds: bool, expected: str, where: str, value: float) -> None:
@@ -84,20 +91,25 @@ def log_probabilities_of(logits: Logits, words: TokenIds) -> LogProbabilities:
     given = logits[np.arange(len(words)), words]
     with np.errstate(over="ignore"):
         sums = _sum_of_exp(logits)
-    # Subtracting each row's maximum first takes a third of the time. It is needed only where the sum is
-    # outside the range in which float32 has all its digits.
+    # Subtracting each row's maximum first takes a third of the time. It is needed only where the
+    # sum is outside the range in which float32 has all its digits.
     if not (sums.min() > MIN_SUM and sums.max() < np.inf):
         highest = _highest(logits)
-        sums, given = _sum_of_exp(logits - highest), given - highest[:, 0]
+        sums = _sum_of_exp(logits - highest)
+        given = given - highest[:, 0]
     return given - np.log(sums)
 
 
 def _highest(logits: Logits) -> Logits:
-    """Return the largest of each row, [..., 1]; weights may be finite and too large to compute with."""
+    """Return the largest of each row, [..., 1]; weights may be finite and too large to compute
+    with.
+    """
     highest: Logits = logits.max(axis=-1, keepdims=True)
     if not np.isfinite(highest).all():
         raise ArtifactError(
-            expected="finite logits of the network", found="NaN or infinity", fix="train the model again"
+            expected="finite logits of the network",
+            found="NaN or infinity",
+            fix="train the model again",
         )
     return highest
 
@@ -115,11 +127,13 @@ def rule_out(logp: LogProbabilities, words: list[int]) -> LogProbabilities:
     return kept if np.isfinite(kept).any() else logp
 
 
-def penalize_repetition(logp: LogProbabilities, seen: TokenIds | Mask, penalty: float) -> LogProbabilities:
+def penalize_repetition(
+    logp: LogProbabilities, seen: TokenIds | Mask, penalty: float
+) -> LogProbabilities:
     """Multiply the log-probabilities of words `seen`, ids or a mask [word], by `penalty`.
 
-    After CTRL (Keskar et al. 2019, section 4.1), which divides logits. On log-probabilities, never above 0,
-    it is p ↦ p^penalty, which does not depend on a constant added to all logits.
+    After CTRL (Keskar et al. 2019, section 4.1), which divides logits. On log-probabilities, never
+    above 0, it is p ↦ p^penalty, which does not depend on a constant added to all logits.
     """
     if penalty == 1.0 or not len(seen):
         return logp
@@ -131,7 +145,8 @@ def penalize_repetition(logp: LogProbabilities, seen: TokenIds | Mask, penalty: 
 
 def apply_temperature(logp: LogProbabilities, temperature: float) -> LogProbabilities:
     """Divide by `temperature` (above 0): below 1 sharpens, above 1 flattens."""
-    # Differences to the maximum are divided: they cannot all become minus infinity at a tiny temperature.
+    # Differences to the maximum are divided: they cannot all become minus infinity at a tiny
+    # temperature.
     if temperature == 1.0:
         return logp
     cooled: LogProbabilities = logp - logp.max()
@@ -149,7 +164,9 @@ def keep_only(logp: LogProbabilities, words: TokenIds) -> LogProbabilities:
 
 
 def keep_top_k(logp: LogProbabilities, k: int) -> LogProbabilities:
-    """Keep the `k` most probable words; of equally probable ones, those with the lower ids. 0 keeps all."""
+    """Keep the `k` most probable words; of equally probable ones, those with the lower ids. 0 keeps
+    all.
+    """
     if k == 0 or k >= len(logp):
         return logp
     values = logp
@@ -165,14 +182,15 @@ def keep_top_k(logp: LogProbabilities, k: int) -> LogProbabilities:
 def keep_top_p(logp: LogProbabilities, p: float) -> LogProbabilities:
     """Keep the smallest set of most probable words whose probabilities sum to `p` or more.
 
-    Nucleus sampling (Holtzman et al. 2020, equation 2). Of equally probable words the lower ids come first.
+    Nucleus sampling (Holtzman et al. 2020, equation 2). Of equally probable words the lower ids
+    come first.
     """
     if p >= 1.0:
         return logp
     weights = _exp(logp)
     total = weights.sum(dtype=np.float64)
-    # Words with less than an equal share of 1 - p have less than 1 - p together: the others are enough.
-    # Sorting all of 10,000 words takes longer than the network.
+    # Words with less than an equal share of 1 - p have less than 1 - p together: the others are
+    # enough. Sorting all of 10,000 words takes longer than the network.
     probable = logp[weights >= (1 - p) * total / len(logp)]
     ordered = np.sort(probable)[::-1]
     cumulative = np.cumsum(np.exp(ordered - ordered[0]), dtype=np.float64)
@@ -181,7 +199,9 @@ def keep_top_p(logp: LogProbabilities, p: float) -> LogProbabilities:
 
 
 def keep_min_p(logp: LogProbabilities, p: float) -> LogProbabilities:
-    """Keep the words whose probability is at least `p` times the highest one (Nguyen et al. 2024)."""
+    """Keep the words whose probability is at least `p` times the highest one (Nguyen et al.
+    2024).
+    """
     if p == 0.0:
         return logp
     return np.where(logp >= logp.max() + math.log(p), logp, logp.dtype.type(-np.inf))
@@ -199,7 +219,8 @@ def _keep_best(logp: LogProbabilities, size: int, threshold: np.floating) -> Log
 
 
 def top_ids(logp: LogProbabilities, k: int) -> TokenIds:
-    """Return the ids of the `k` most probable words, the most probable first, equally probable ones by id.
+    """Return the ids of the `k` most probable words, the most probable first, equally probable ones
+    by id.
 
     Words that are ruled out are not among them, so there may be fewer.
     """
@@ -217,7 +238,9 @@ def sample_id(logp: LogProbabilities, sampling: Sampling, random: np.random.Gene
 
 
 def draw(logp: LogProbabilities, random: np.random.Generator) -> int:
-    """Draw one word id from the distribution whose log-probabilities are `logp` [word] plus a constant."""
+    """Draw one word id from the distribution whose log-probabilities are `logp` [word] plus a
+    constant.
+    """
     cumulative = np.cumsum(_exp(logp), dtype=np.float64)
     # Rounding can move the draw to the end of the sum: then the last word with a weight is taken.
     last = int(cumulative.searchsorted(cumulative[-1]))

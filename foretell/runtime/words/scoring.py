@@ -1,4 +1,6 @@
-"""The score of a text: log-probability, perplexity, bits per character and per byte, for text of any size."""
+"""The score of a text: log-probability, perplexity, bits per character and per byte, for text of
+any size.
+"""
 
 from __future__ import annotations
 
@@ -34,22 +36,24 @@ class Score:
     """The probability of a text under a language model.
 
     Attributes:
-        tokens: number of predictions: each token and the end of each line (article: each word after a window
-            of known words).
-        words: words of the text; punctuation marks count where the tokenizer makes words of them. With the
-            tokens subword and char: as the style "words" splits the text.
-        characters: code points predicted, plus one for the end of each line (article: for the space before
-            each word).
+        tokens: number of predictions: each token and the end of each line (article: each word after
+            a window of known words).
+        words: words of the text; punctuation marks count where the tokenizer makes words of them.
+            With the tokens subword and char: as the style "words" splits the text.
+        characters: code points predicted, plus one for the end of each line (article: for the space
+            before each word).
         bytes: the same in bytes of UTF-8, the end of a line as one.
-        unknown: words that are not in the vocabulary. An lstm predicts them as `<unk>`; the article's network
-            cannot, so windows with one are left out. With the tokens subword and char there are none.
+        unknown: words that are not in the vocabulary. An lstm predicts them as `<unk>`; the
+            article's network cannot, so windows with one are left out. With the tokens subword and
+            char there are none.
         log_probability: natural logarithm of the probability of all predictions together.
-        perplexity: exp(-log_probability / tokens): per token, so it can be compared between models with the
-            same tokens only.
+        perplexity: exp(-log_probability / tokens): per token, so it can be compared between models
+            with the same tokens only.
         bits_per_character: -log2 probability / characters.
-        bits_per_byte: (-log2 probability + the cost of spelling unknown words) / bytes, which can be compared
-            between models with any tokens. A word that is predicted as `<unk>` is not yet known: it costs 8
-            bits more for each of its bytes and 8 for its end, as if all bytes were equally probable.
+        bits_per_byte: (-log2 probability + the cost of spelling unknown words) / bytes, which can
+            be compared between models with any tokens. A word that is predicted as `<unk>` is not
+            yet known: it costs 8 bits more for each of its bytes and 8 for its end, as if all bytes
+                were equally probable.
     """
 
     tokens: int
@@ -73,7 +77,9 @@ class Score:
         for each in scores:
             for name in ("tokens", "words", "characters", "bytes", "unknown", "log_probability"):
                 setattr(tally, name, getattr(tally, name) + getattr(each, name))
-            tally.spelled += round(each.bits_per_byte * each.bytes / 8 + each.log_probability / math.log(256))
+            tally.spelled += round(
+                each.bits_per_byte * each.bytes / 8 + each.log_probability / math.log(256)
+            )
         return tally.score()
 
 
@@ -119,11 +125,13 @@ def score_lstm(
     threads: int,
     watch: Callable[[TokenIds, State], None] | None = None,
 ) -> Score:
-    """Score lines as one stream that starts after an end of line; the state is carried from chunk to chunk.
+    """Score lines as one stream that starts after an end of line; the state is carried from chunk
+    to chunk.
 
-    Blank lines are skipped, as in training. Time is linear in the text, memory constant. This thread
-    tokenizes and runs the network, chunk after chunk; the softmax of a chunk, which takes about as long with
-    a small network, runs on the other threads. `watch` is called with each chunk and the state after it.
+    Blank lines are skipped, as in training. Time is linear in the text, memory constant. This
+    thread tokenizes and runs the network, chunk after chunk; the softmax of a chunk, which takes
+    about as long with a small network, runs on the other threads. `watch` is called with each chunk
+    and the state after it.
     """
     tally = Tally()
     state = network.zero_state()
@@ -163,7 +171,8 @@ def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable
     """Score the word after each window of a text; its lines are one stream of words."""
     tally = Tally()
     words = [tokenizer.word(word) for word in range(tokenizer.size)]
-    lengths, of_bytes = np.array([*map(len, words)]), np.array([*map(utf8_bytes, words)])
+    lengths = np.array([*map(len, words)])
+    of_bytes = np.array([*map(utf8_bytes, words)])
     size = network.window + 1
     batch = max(1, min(MAX_STEPS, LOGITS_AT_ONCE // tokenizer.size))
     waiting: TokenIds = np.array([], np.int64)
@@ -190,10 +199,13 @@ def unknown_word(found: str) -> DataError:
     )
 
 
-def _stream(tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: bool) -> Iterator[TokenIds]:
+def _stream(
+    tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: bool
+) -> Iterator[TokenIds]:
     """Yield ids [token] of the text, -1 for a word without one, and add its counts to `tally`.
 
-    With `ends` each line is followed by an end of line, where the tokenizer has one, and characters count.
+    With `ends` each line is followed by an end of line, where the tokenizer has one, and characters
+    count.
     """
     unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
     # Words of an open vocabulary are counted as those of the style "words".
@@ -226,13 +238,17 @@ def _batches(lines: Iterable[str]) -> Iterator[tuple[list[str], list[bool]]]:
         characters += len(text)
         if characters >= CHARACTERS_AT_ONCE or len(texts) >= LINES_AT_ONCE:
             yield texts, ended
-            texts, ended, characters = [], [], 0
+            texts = []
+            ended = []
+            characters = 0
     if texts:
         yield texts, ended
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield the lines that are not blank, long ones in pieces, and whether each piece is a line's last."""
+    """Yield the lines that are not blank, long ones in pieces, and whether each piece is a line's
+    last.
+    """
     for line in text.split("\n"):
         line = line.rstrip("\r")
         start = 0

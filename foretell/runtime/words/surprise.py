@@ -19,7 +19,9 @@ from foretell.runtime.words.writing import Candidate
 from foretell.text.tokenizer import Span, Tokenizer, utf8_bytes
 
 Scored = tuple[float | None, list[tuple[int, float]]]
-"""The log-probability of a word (None: not predicted), and the most probable ids with their probabilities."""
+"""The log-probability of a word (None: not predicted), and the most probable ids with their
+probabilities.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,17 @@ class WordScore:
 
     Attributes:
         start, end: where it is: `text[start:end]`; empty for the end of a line.
-        log_probability: natural logarithm of its probability, the negative surprisal; None where the model
-            cannot predict it (article: unknown, or without three known words before it).
+        log_probability: natural logarithm of its probability, the negative surprisal; None where
+            the model cannot predict it (article: unknown, or without three known words before it).
         known: whether it is in the vocabulary; an lstm predicts an unknown word as `<unk>`.
-        characters: the code points that it counts for in bits per character: those since the word before it;
-            the end of a line, or a line's last word where lines have no end, one more (article: its own and a
-            space; 0 where it cannot be predicted).
+        characters: the code points that it counts for in bits per character: those since the word
+            before it; the end of a line, or a line's last word where lines have no end, one more
+            (article: its own and a space; 0 where it cannot be predicted).
         bytes: the same in bytes of UTF-8, the end of a line as one.
-        spelled: bytes to spell an unknown word, and one for its end; 0 for a known one (article: 0).
-        tokens: predictions that it consists of: 1; more for a character in several bytes, of which this is
-            the score together.
+        spelled: bytes to spell an unknown word, and one for its end; 0 for a known one (article:
+            0).
+        tokens: predictions that it consists of: 1; more for a character in several bytes, of which
+            this is the score together.
         top: the most probable words in its place, the most probable first.
     """
 
@@ -55,23 +58,26 @@ class WordScore:
 def score_words(
     runtime: WordsRuntime, text: str, *, top: int = 0, start: int = 0, cache: int = 0
 ) -> list[WordScore]:
-    """Return a score for each word and each end of a line of `text`, in order; `total` is their sum.
+    """Return a score for each word and each end of a line of `text`, in order; `total` is their
+    sum.
 
-    With the tokens subword and char there is a score for each token, one for all tokens of one character.
+    With the tokens subword and char there is a score for each token, one for all tokens of one
+    character.
 
     Args:
         runtime: the language model.
         text: the text.
         top: how many of the most probable words to return for each place.
-        start: leave out words that begin before this code point. They are only read, which takes little time
-            where the model has just read them.
+        start: leave out words that begin before this code point. They are only read, which takes
+            little time where the model has just read them.
         cache: words of the text in a continuous cache; 0: none.
 
     Raises:
         SettingsError: `cache` out of range.
         DataError: a word without an id, for an lstm with tokens split at white space.
     """
-    network, tokenizer = runtime.network_for(cache), runtime.tokenizer
+    network = runtime.network_for(cache)
+    tokenizer = runtime.tokenizer
     spans = word_spans(tokenizer, text, last_ends=True)
     first = bisect_left(spans, start, key=lambda each: each[1])
     # Of a character in several tokens only the first has a span.
@@ -80,7 +86,9 @@ def score_words(
     unknown = tokenizer.unknown
     if isinstance(network, ArticleNetwork):
         scored = _after_windows(network, spans, top, first)
-        written: Iterator[tuple[str, int]] = ((tokenizer.word(word), 1) for word, _, _ in spans[first:])
+        written: Iterator[tuple[str, int]] = (
+            (tokenizer.word(word), 1) for word, _, _ in spans[first:]
+        )
         unknown = None
     else:
         check_known(spans, text)
@@ -150,8 +158,8 @@ def total(words: Sequence[WordScore], text: str | None = None) -> Score:
 def word_spans(tokenizer: Tokenizer, text: str, *, last_ends: bool) -> list[Span]:
     """Return the words of a text as a language model reads them, each line followed by its end.
 
-    Blank lines are left out. Where the tokenizer has no end of line, line breaks are white space. With
-    `last_ends` the last line has an end without a line break after it.
+    Blank lines are left out. Where the tokenizer has no end of line, line breaks are white space.
+    With `last_ends` the last line has an end without a line break after it.
     """
     end_of_line = tokenizer.end_of_line
     if end_of_line is None:
@@ -162,7 +170,9 @@ def word_spans(tokenizer: Tokenizer, text: str, *, last_ends: bool) -> list[Span
         stop = at + len(line)
         if line.strip():
             read = line.rstrip("\r") if tokenizer.is_open else line
-            spans += [(id, at + start, at + end) for id, start, end in tokenizer.encode_with_offsets(read)]
+            spans += [
+                (id, at + start, at + end) for id, start, end in tokenizer.encode_with_offsets(read)
+            ]
             if last_ends or stop < len(text):
                 spans.append((end_of_line, stop, stop))
         at = stop + 1
@@ -177,7 +187,9 @@ def check_known(spans: list[Span], text: str) -> None:
 
 
 def _written(spans: list[Span], text: str, first: int) -> Iterator[tuple[str, int]]:
-    """Yield what each word from the `first` on counts for: text since the one before, and ends of lines."""
+    """Yield what each word from the `first` on counts for: text since the one before, and ends of
+    lines.
+    """
     at = spans[first - 1][2] if first else 0
     for place in range(first, len(spans)):
         _, start, end = spans[place]
@@ -213,8 +225,12 @@ def _after_all(
         yield from _scored(logits[0], followed, top)
 
 
-def _after_windows(network: ArticleNetwork, spans: list[Span], top: int, first: int) -> Iterator[Scored]:
-    """Yield the score of each word from the `first` on, after its window; None where a word is unknown."""
+def _after_windows(
+    network: ArticleNetwork, spans: list[Span], top: int, first: int
+) -> Iterator[Scored]:
+    """Yield the score of each word from the `first` on, after its window; None where a word is
+    unknown.
+    """
     ids = np.array([word for word, _, _ in spans], np.int64)
     for place in range(first, len(ids)):
         window = ids[max(0, place - network.window) : place + 1]

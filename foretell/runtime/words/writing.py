@@ -18,8 +18,8 @@ class Candidate:
 
     Attributes:
         word: the word or token as the vocabulary has it; `<eos>` is the end of a line.
-        probability: 0 to 1, over the whole vocabulary (of an unfinished word: over the words that begin with
-            it).
+        probability: 0 to 1, over the whole vocabulary (of an unfinished word: over the words that
+            begin with it).
     """
 
     word: str
@@ -32,10 +32,12 @@ class Written:
 
     Attributes:
         word: the word or token as the vocabulary has it.
-        text: the text that it adds: the word with the white space before it, "\\n" for the end of a line; of
-            a word that the prompt had begun, the rest; of a word in which a stop begins, the part before it.
+        text: the text that it adds: the word with the white space before it, "\\n" for the end of a
+            line; of a word that the prompt had begun, the rest; of a word in which a stop begins,
+            the part before it.
         log_probability: of the whole word, in nats, before temperature, filters and penalties.
-        likeliest: the most probable words in its place, as many as `alternatives`, the most probable first.
+        likeliest: the most probable words in its place, as many as `alternatives`, the most
+            probable first.
     """
 
     word: str
@@ -72,12 +74,16 @@ class Chosen(NamedTuple):
 class Pieces:
     """Returns the piece of text that each further id adds. A copy serves another continuation.
 
-    The ids of the prompt affect the spaces (an open quotation mark); after white space at the end of its text
-    no space is added. `begun` are the letters of the first word that the prompt already has.
+    The ids of the prompt affect the spaces (an open quotation mark); after white space at the end
+    of its text no space is added. `begun` are the letters of the first word that the prompt already
+    has.
     """
 
-    def __init__(self, tokenizer: Tokenizer, prompt: Iterable[int], text: str, begun: str = "") -> None:
-        self._tokenizer, self._spacing = tokenizer, Spacing(tokenizer.style)
+    def __init__(
+        self, tokenizer: Tokenizer, prompt: Iterable[int], text: str, begun: str = ""
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._spacing = Spacing(tokenizer.style)
         for id in prompt:
             self._spacing.piece(self._visible(id))
         self._spaced = bool(begun) or not text or text[-1].isspace()
@@ -88,7 +94,8 @@ class Pieces:
         if self._spaced:
             written = piece if self._tokenizer.is_open else piece.lstrip(" ")
             piece = written[self._begun :]
-            self._spaced, self._begun = False, 0
+            self._spaced = False
+            self._begun = 0
         return piece
 
     def copy(self) -> Pieces:
@@ -101,13 +108,15 @@ class Pieces:
 
 
 class Writing(Iterator[Written]):
-    """A continuation in progress: an iterator over its words, each given as soon as no stop can begin in it.
+    """A continuation in progress: an iterator over its words, each given as soon as no stop can
+    begin in it.
 
-    It ends with the chosen words, before the first of the texts `stop`, or, where a word may have several
-    tokens, after so many `words`.
+    It ends with the chosen words, before the first of the texts `stop`, or, where a word may have
+    several tokens, after so many `words`.
 
     Attributes:
-        finished: "" while the continuation is in progress, then "stop" or "length", as in `Continuation`.
+        finished: "" while the continuation is in progress, then "stop" or "length", as in
+            `Continuation`.
     """
 
     def __init__(
@@ -122,7 +131,9 @@ class Writing(Iterator[Written]):
         self._word = tokenizer.word
         written = ((each, pieces.add(each.id)) for each in chosen)
         count = WordCount(words) if words is not None else None
-        whole = takewhile(lambda item: count is None or not count.is_complete_before(item[1]), written)
+        whole = takewhile(
+            lambda item: count is None or not count.is_complete_before(item[1]), written
+        )
         self._words = self._until(whole, stop)
 
     def __next__(self) -> Written:
@@ -135,7 +146,9 @@ class Writing(Iterator[Written]):
         assert self.finished
         return Continuation(text, words, sum(word.log_probability for word in words), self.finished)
 
-    def _until(self, chosen: Iterable[tuple[Chosen, str]], stop: Sequence[str]) -> Iterator[Written]:
+    def _until(
+        self, chosen: Iterable[tuple[Chosen, str]], stop: Sequence[str]
+    ) -> Iterator[Written]:
         waiting: list[Written] = []
         for each, piece in chosen:
             waiting.append(self._written(each, piece))
@@ -172,23 +185,31 @@ def _up_to(words: list[Written], end: int) -> Iterator[Written]:
         if end <= 0:
             return
         kept = word.text[:end]
-        yield word if kept == word.text else Written(word.word, kept, word.log_probability, word.likeliest)
+        yield (
+            word
+            if kept == word.text
+            else Written(word.word, kept, word.log_probability, word.likeliest)
+        )
         end -= len(word.text)
 
 
 MAX_TOKENS_A_WORD = 32
 """A continuation of n words ends after n times as many tokens, also within a word."""
 
-# Words at the end of a run without spaces that a further token may still change, and one is not counted
-# before.
-_MAX_WORDS_OPEN, _MAX_WORD_READ = 8, 1_000
+# Words at the end of a run without spaces that a further token may still change, and one is not
+# counted before.
+_MAX_WORDS_OPEN = 8
+_MAX_WORD_READ = 1_000
 
 
 class WordCount:
-    """Counts words as the style "words" splits them, of text that comes in pieces and may have so many."""
+    """Counts words as the style "words" splits them, of text that comes in pieces and may have so
+    many.
+    """
 
     def __init__(self, words: int) -> None:
-        self._words_left, self._run = words, ""
+        self._words_left = words
+        self._run = ""
         self._split = Tokenizer.without_words("words", lowercase=False).runs
 
     def is_complete_before(self, piece: str) -> bool:
@@ -204,7 +225,8 @@ class WordCount:
         self._run += piece
         words = self._split(self._run)
         if len(self._run) > 2 * _MAX_WORD_READ and len(words[-1]) > _MAX_WORD_READ:
-            # However long the last word is, it is one: split for each piece, it would take quadratic time.
+            # However long the last word is, it is one: split for each piece, it would take
+            # quadratic time.
             self._run = "".join([*words[:-1], words[-1][-_MAX_WORD_READ:]])
         if len(words) > _MAX_WORDS_OPEN:
             n_closed = len(words) - _MAX_WORDS_OPEN // 2

@@ -1,4 +1,5 @@
-"""/v1/annotation, for the page: label texts, the most informative first. Only where there are texts to label.
+"""/v1/annotation, for the page: label texts, the most informative first. Only where there are texts
+to label.
 
 An answer is on disk when the response to it arrives.
 """
@@ -64,7 +65,9 @@ async def status(request: Request) -> Json:
 
 @router.post("/next")
 async def next_text(body: NextRequest, request: Request) -> Json:
-    """Return the same, and the text to label next: the same one until it is answered; null: none is left."""
+    """Return the same, and the text to label next: the same one until it is answered; null: none is
+    left.
+    """
     del body
     return await _in_thread(request, lambda it: _next(it, 0))
 
@@ -91,14 +94,18 @@ async def answers(body: AnswersRequest, request: Request) -> Json:
 
 @router.post("/undo")
 async def undo(body: NextRequest, request: Request) -> Json:
-    """Undo the last decision, of one text or of several; a single text is returned to be labelled again."""
+    """Undo the last decision, of one text or of several; a single text is returned to be labelled
+    again.
+    """
     return await _in_thread(request, lambda it: _next(it, len(it.undo(by=body.by))))
 
 
 @router.post("/search")
 async def search(body: SearchRequest, request: Request) -> Json:
     """Return texts without an answer that contain every word of the query, in any case."""
-    return await _in_thread(request, lambda it: {"texts": it.search(body.query, body.k)}, is_ranked=False)
+    return await _in_thread(
+        request, lambda it: {"texts": it.search(body.query, body.k)}, is_ranked=False
+    )
 
 
 @router.post("/similar")
@@ -115,7 +122,9 @@ async def export(request: Request) -> Response:
     return Response(content.encode("utf-8", "replace"), media_type="text/csv", headers=headers)
 
 
-async def _in_thread(request: Request, work: Callable[[Annotation], T], *, is_ranked: bool = True) -> T:
+async def _in_thread(
+    request: Request, work: Callable[[Annotation], T], *, is_ranked: bool = True
+) -> T:
     """Return what a function of the annotation returns; it syncs files, so it runs in a thread."""
     annotation = service_of(request).annotation
     assert annotation is not None, "the routes are there only with an annotation"
@@ -127,7 +136,9 @@ async def _in_thread(request: Request, work: Callable[[Annotation], T], *, is_ra
     except UsageError:
         raise
     except ForetellError as error:
-        message = "expected an answer that can be written, found an error; check the disk of the service"
+        message = (
+            "expected an answer that can be written, found an error; check the disk of the service"
+        )
         raise ApiError(message, status=503, code="not_written", headers=RETRY) from error
 
 

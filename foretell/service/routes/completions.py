@@ -1,7 +1,7 @@
 """POST /v1/completions in OpenAI's format: continuations of prompts, whole or as a stream of words.
 
-Each continuation is written in turns of a few milliseconds, so that many share the threads fairly, and only
-as long as a client reads it.
+Each continuation is written in turns of a few milliseconds, so that many share the threads fairly,
+and only as long as a client reads it.
 """
 
 from __future__ import annotations
@@ -27,18 +27,34 @@ from foretell.service.lanes import WRITING
 from foretell.service.logs import add_log_fields
 from foretell.service.models import LoadedModel, Service, service_of
 from foretell.service.requests import JsonRoute, check_texts, lane_of
-from foretell.service.schemas import Cache, Integer, RequestBody, ResponseBody, TextList, example, to_json
+from foretell.service.schemas import (
+    Cache,
+    Integer,
+    RequestBody,
+    ResponseBody,
+    TextList,
+    example,
+    to_json,
+)
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute)
 
-_EXAMPLE = {"model": "notes", "prompt": "What stands in the", "max_tokens": 6, "temperature": 0, "seed": 1}
+_EXAMPLE = {
+    "model": "notes",
+    "prompt": "What stands in the",
+    "max_tokens": 6,
+    "temperature": 0,
+    "seed": 1,
+}
 
 TURN_SECONDS = 0.01
 
 Stop = Annotated[str, Field(max_length=1000)]  # each written word is compared with its beginnings
 
 BYTES_OF_A_TEXT = 1 << 15
-"""A continuous cache of so many bytes counts as one more waiting text: 2,048 of them hold 64 MiB."""
+"""A continuous cache of so many bytes counts as one more waiting text: 2,048 of them hold 64
+MiB.
+"""
 
 LAST_SECONDS = 0.2
 """Seconds in which a client must read the rest of a stream whose time has passed."""
@@ -54,10 +70,11 @@ class StreamOptions(RequestBody):
 
 
 class CompletionRequest(RequestBody):
-    """POST /v1/completions as OpenAI defines it. A token is a word, a punctuation mark or the end of a line.
+    """POST /v1/completions as OpenAI defines it. A token is a word, a punctuation mark or the end
+    of a line.
 
-    top_k, min_p, repetition_penalty, avoid_unknown, unfinished and cache are foretell's own. Not supported,
-    and refused: best_of other than n, echo, logit_bias, suffix, penalties other than 0.
+    top_k, min_p, repetition_penalty, avoid_unknown, unfinished and cache are foretell's own. Not
+    supported, and refused: best_of other than n, echo, logit_bias, suffix, penalties other than 0.
     """
 
     model: str = Field(max_length=200)
@@ -87,7 +104,9 @@ class CompletionRequest(RequestBody):
 
 
 class Logprobs(ResponseBody):
-    """Log-probabilities of the words of a choice, by the model's own distribution (before any sampling)."""
+    """Log-probabilities of the words of a choice, by the model's own distribution (before any
+    sampling).
+    """
 
     tokens: list[str]
     token_logprobs: list[float | None]
@@ -125,11 +144,17 @@ class Completion(ResponseBody):
 
 @router.post("/completions", response_model=Completion, openapi_extra=example(_EXAMPLE))
 async def completions(body: CompletionRequest, request: Request) -> Response:
-    """Return continuations of one prompt or several; with `stream`, word by word as server-sent events."""
+    """Return continuations of one prompt or several; with `stream`, word by word as server-sent
+    events.
+    """
     if body.best_of not in (None, body.n or 1):
-        raise ApiError("expected best_of to be n, found another value; leave it out", param="best_of")
+        raise ApiError(
+            "expected best_of to be n, found another value; leave it out", param="best_of"
+        )
     if body.stream_options is not None and not body.stream:
-        raise ApiError("expected stream_options only with stream, found them without", param="stream_options")
+        raise ApiError(
+            "expected stream_options only with stream, found them without", param="stream_options"
+        )
     service = service_of(request)
     deadline = service.deadline()
     it = Generation(body, service)
@@ -145,7 +170,9 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
         if body.stream:
             events = it.events()
             # An error before the first event is still answered with its status.
-            return EventStream(await anext(events), events, service, deadline, stack.pop_all().close)
+            return EventStream(
+                await anext(events), events, service, deadline, stack.pop_all().close
+            )
         return Response(await it.whole(), media_type="application/json")
 
 
@@ -153,7 +180,8 @@ class Generation:
     """The continuations that a request asks for, `n` of each prompt."""
 
     def __init__(self, body: CompletionRequest, service: Service) -> None:
-        self._body, self._service = body, service
+        self._body = body
+        self._service = service
         self.model: LoadedModel = service.models.find(body.model, "words")
         self.prompts = body.prompt if isinstance(body.prompt, list) else [body.prompt or ""]
         self.n = body.n or 1
@@ -197,7 +225,9 @@ class Generation:
         return await self.lane.run(content)
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Yield the events of a stream, those of one turn together, one continuation after another."""
+        """Yield the events of a stream, those of one turn together, one continuation after
+        another.
+        """
         options = self._body.stream_options
         with_usage = options is not None and bool(options.include_usage)
         head = self._head | ({"usage": None} if with_usage else {})
@@ -217,12 +247,15 @@ class Generation:
         yield event(b"[DONE]")
 
     async def _turns(self, index: int) -> AsyncIterator[tuple[list[Written], str]]:
-        """Yield the words of each turn, and with the last ones why the continuation ended; else ""."""
+        """Yield the words of each turn, and with the last ones why the continuation ended; else
+        "".
+        """
         if not self.max_tokens:
             yield [], "length"
             return
         row, sample = divmod(index, self.n)
-        prompt, lanes = self.prompts[row], self._service.lanes
+        prompt = self.prompts[row]
+        lanes = self._service.lanes
         # Every integer is a valid seed, negative ones too.
         seed = None if self._body.seed is None else (self._body.seed + sample) % 2**64
         write = partial(self.model.words.write, prompt, seed=seed, **self._options())
@@ -276,17 +309,21 @@ def _top(candidates: Sequence[Candidate]) -> dict[str, float] | None:
 class EventStream(StreamingResponse):
     """Server-sent events. They end with the last event, the time limit, the service or the client.
 
-    At the time limit and at the end of the service, the last event is an error. The time limit also holds for
-    a client that has stopped reading: it gets no end, so that it does not take what it has for the whole.
-    `on_end` is called once, whatever ended them.
+    At the time limit and at the end of the service, the last event is an error. The time limit also
+    holds for a client that has stopped reading: it gets no end, so that it does not take what it
+    has for the whole. `on_end` is called once, whatever ended them.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, first: bytes, events: AsyncIterator[bytes], service: Service, deadline: float,
+        self,
+        first: bytes,
+        events: AsyncIterator[bytes],
+        service: Service,
+        deadline: float,
         on_end: Callable[[], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         async def all_events() -> AsyncIterator[bytes]:
             yield first
             try:
@@ -296,7 +333,9 @@ class EventStream(StreamingResponse):
                 yield event(from_exception(error).to_json().encode())
 
         super().__init__(all_events(), headers={"X-Accel-Buffering": "no"})
-        self._service, self._deadline, self._on_end = service, deadline, on_end
+        self._service = service
+        self._deadline = deadline
+        self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

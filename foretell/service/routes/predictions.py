@@ -39,7 +39,11 @@ Texts = TypeVar("Texts", bound=TextsRequest)
 
 
 async def _respond(
-    request: Request, verb: str, body: Texts, job: Job, answer: Callable[[LoadedModel, Texts, str], object]
+    request: Request,
+    verb: str,
+    body: Texts,
+    job: Job,
+    answer: Callable[[LoadedModel, Texts, str], object],
 ) -> Response:
     """Answer each text by itself; an error names the text by its number."""
 
@@ -71,15 +75,23 @@ class Verdict(ResponseBody):
     """The label of one text."""
 
     label: str | int | float | bool = Field(
-        description='The most probable label, of the type that the training data had (dates are text); "" if '
+        description="The most probable label, of the type that the training data had (dates "
+        'are text); "" if '
         "the model abstains."
     )
-    probability: float = Field(description="The probability of the most probable label, also if it abstains.")
+    probability: float = Field(
+        description="The probability of the most probable label, also if it abstains."
+    )
     probabilities: dict[str, float] = Field(description="The probability of each label.")
-    reason: str = Field(description='Why there is no label, such as "below 0.8"; "" if there is one.')
-    flags: list[str] = Field(description='What is unusual in the text, such as "mostly unknown words".')
+    reason: str = Field(
+        description='Why there is no label, such as "below 0.8"; "" if there is one.'
+    )
+    flags: list[str] = Field(
+        description='What is unusual in the text, such as "mostly unknown words".'
+    )
     labels: list[str | int | float | bool] | None = Field(
-        description="Where a text may have several labels, those whose probability is at least their "
+        description="Where a text may have several labels, those whose probability is at "
+        "least their "
         "threshold; `label` has them joined. null: each text has one label."
     )
 
@@ -93,7 +105,9 @@ async def classify(body: ClassifyRequest, request: Request) -> Response:
     """Return the label of each text and the probability of every label."""
     model = service_of(request).models.find(body.model, "labels")
     if body.abstain_below is not None and model.labels.separator:
-        message = "expected no abstain_below: each label of this model has a threshold of its own, found"
+        message = (
+            "expected no abstain_below: each label of this model has a threshold of its own, found"
+        )
         raise ApiError(f"{message} {body.abstain_below:g}", param="abstain_below")
     return _joined(*await predict(request, "classify", body, body.texts, _classify, job="labels"))
 
@@ -111,22 +125,32 @@ class ExplainRequest(TextsRequest):
     """POST /v1/explain."""
 
     label: str | None = Field(
-        default=None, description="The label to explain; null: the most probable one.", max_length=1_000
+        default=None,
+        description="The label to explain; null: the most probable one.",
+        max_length=1_000,
     )
 
 
 class ExplainedVerdict(Verdict):
-    """The label of one text, the effect of each word on a label, and its probability along the text."""
+    """The label of one text, the effect of each word on a label, and its probability along the
+    text.
+    """
 
     explained: str | int | float | bool = Field(description="The label that is explained.")
-    explained_probability: float = Field(description="The probability of the label that is explained.")
+    explained_probability: float = Field(
+        description="The probability of the label that is explained."
+    )
     words: list[Word]
     running: list[float] = Field(
-        description="The probability of the label after `stride` words, 2 · `stride` words, ..., all."
+        description="The probability of the label after `stride` words, 2 · `stride` words, "
+        "..., all."
     )
-    stride: int = Field(description="Words between two values of `running`; 1 for texts of up to 100 words.")
+    stride: int = Field(
+        description="Words between two values of `running`; 1 for texts of up to 100 words."
+    )
     together: int = Field(
-        description="Words left out together, each with an equal part of the effect; 1 up to 400 words."
+        description="Words left out together, each with an equal part of the effect; 1 up to "
+        "400 words."
     )
 
 
@@ -136,7 +160,9 @@ class ExplainedVerdict(Verdict):
     openapi_extra=example({"texts": "Cold soup, rude waiter. Never again."}),
 )
 async def explain(body: ExplainRequest, request: Request) -> Response:
-    """Return the label of each text, the effect of each word, and the probability along the text."""
+    """Return the label of each text, the effect of each word, and the probability along the
+    text.
+    """
     return await _respond(request, "explain", body, "labels", _explain)
 
 
@@ -159,7 +185,8 @@ class NextRequest(TextsRequest):
 
     k: Integer = Field(default=5, ge=1, le=100, description="Number of words to return.")
     unfinished: bool = Field(
-        default=False, description="Treat the last word as unfinished: return the words that begin with it."
+        default=False,
+        description="Treat the last word as unfinished: return the words that begin with it.",
     )
     cache: Cache = 0
 
@@ -171,7 +198,9 @@ class NextWords(ResponseBody):
 
 
 @router.post(
-    "/next", response_model=Answers[NextWords], openapi_extra=example({"texts": "What stands in the", "k": 3})
+    "/next",
+    response_model=Answers[NextWords],
+    openapi_extra=example({"texts": "What stands in the", "k": 3}),
 )
 async def next_words(body: NextRequest, request: Request) -> Response:
     """Return the most probable next words after each text."""
@@ -179,7 +208,9 @@ async def next_words(body: NextRequest, request: Request) -> Response:
 
 
 def _next(model: LoadedModel, body: NextRequest, text: str) -> NextWords:
-    return NextWords(words=model.words.next(text, k=body.k, unfinished=body.unfinished, cache=body.cache))
+    return NextWords(
+        words=model.words.next(text, k=body.k, unfinished=body.unfinished, cache=body.cache)
+    )
 
 
 class ScoreRequest(TextsRequest):
@@ -231,21 +262,27 @@ async def score(body: ScoreRequest, request: Request) -> Response:
 
 
 def _score(model: LoadedModel, body: ScoreRequest, text: str) -> ScoredText:
-    runtime, words = model.words, None
+    runtime = model.words
+    words = None
     if body.words or body.start:
         words = score_words(runtime, text, top=body.top, start=body.start, cache=body.cache)
         whole = total(words, text if runtime.tokenizer.is_open else None)
     else:
         whole = runtime.score([text], cache=body.cache)
     each = [
-        ScoredWord(text=text[word.start : word.end], **{n: getattr(word, n) for n in WordScore.__slots__})
+        ScoredWord(
+            text=text[word.start : word.end], **{n: getattr(word, n) for n in WordScore.__slots__}
+        )
         for word in words or ()
     ]
     return ScoredText(**vars(whole), each=each if body.words else None)
 
 
-MAX_ACTIVE_UNITS, MAX_STATES = 16, 1 << 20
-"""Units that are listed; and values of a layer along a text, one for each unit and token: 60 bytes each."""
+MAX_ACTIVE_UNITS = 16
+MAX_STATES = 1 << 20
+"""Units that are listed; and values of a layer along a text, one for each unit and token: 60 bytes
+each.
+"""
 
 
 class StatesRequest(ModelRequest):
@@ -256,9 +293,11 @@ class StatesRequest(ModelRequest):
         default=None, max_length=40, description="The name of a layer; null: the first."
     )
     unit: Integer | None = Field(
-        default=None, ge=0, le=8192,
+        default=None,
+        ge=0,
+        le=8192,
         description="The number of a unit; null: the one whose cell state changes most.",
-    )  # fmt: skip
+    )
 
 
 class Step(ResponseBody):
@@ -270,7 +309,9 @@ class Step(ResponseBody):
 
 
 class GateValues(ResponseBody):
-    """The gates of the unit, one value a step: `input`, `forget`, `output` 0 to 1, `candidate` -1 to 1."""
+    """The gates of the unit, one value a step: `input`, `forget`, `output` 0 to 1, `candidate` -1
+    to 1.
+    """
 
     input: list[float]
     forget: list[float]
@@ -313,7 +354,8 @@ async def states(body: StatesRequest, request: Request) -> Response:
 
 def _states(model: LoadedModel, items: Sequence[Item[StatesRequest]]) -> list[bytes]:
     ((body, _, text),) = items
-    layers, settings = model.card.layers, model.model.settings
+    layers = model.card.layers
+    settings = model.model.settings
     n_units = layers[0].units
     n_read = len(model.tokenizer.encode(text))
     if isinstance(settings, LabelsSettings):
@@ -328,9 +370,15 @@ def _states(model: LoadedModel, items: Sequence[Item[StatesRequest]]) -> list[by
     unit = body.unit if body.unit is not None else (active or [0])[0]
     values = {name: getattr(gates, name)[:, unit].tolist() for name in GateValues.model_fields}
     answer = StatesResponse(
-        model=model.name, layer=body.layer or layers[0].name, unit=unit, layers=layers, liveliest=active,
+        model=model.name,
+        layer=body.layer or layers[0].name,
+        unit=unit,
+        layers=layers,
+        liveliest=active,
         backward=gates.backward,
         steps=[Step(text=text[start:end], start=start, end=end) for start, end in gates.spans],
-        cell=gates.cell[:, unit].tolist(), hidden=gates.hidden[:, unit].tolist(), gates=GateValues(**values),
-    )  # fmt: skip
+        cell=gates.cell[:, unit].tolist(),
+        hidden=gates.hidden[:, unit].tolist(),
+        gates=GateValues(**values),
+    )
     return [to_json(answer)]

@@ -1,1 +1,3 @@
-"""Training a classifier: `train` is the way through it, from the examples to the model directory."""
+"""Training a classifier: `train` is the way through it, from the examples to the model
+directory.
+"""

@@ -1,8 +1,8 @@
 """The classifier that a training continues: what is taken over from it, and whether it fits.
 
-Ids of its words keep their meaning, so its embeddings can be copied row by row; new words follow. A label
-that both know keeps its weights of the output layer. Its linear models are one member of the new ensemble: a
-logarithmic opinion pool of the old and the new classifier.
+Ids of its words keep their meaning, so its embeddings can be copied row by row; new words follow. A
+label that both know keeps its weights of the output layer. Its linear models are one member of the
+new ensemble: a logarithmic opinion pool of the old and the new classifier.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ancestor:
-    """A classifier whose training is continued, its model opened for prediction too; see `read_ancestor`."""
+    """A classifier whose training is continued, its model opened for prediction too; see
+    `read_ancestor`.
+    """
 
     name: str
     model: Model
@@ -66,7 +68,8 @@ def read_ancestor(path: str | Path) -> Ancestor:
             expected="a classifier to continue",
             found="a language model",
             where=str(path),
-            fix="give a classifier, or continue the language model with foretell train words --continue",
+            fix="give a classifier, or continue the language model with foretell train words "
+            "--continue",
         )
     runtime = LabelsRuntime(model)
     return Ancestor(name=Path(path).resolve().name, model=runtime.model, runtime=runtime)
@@ -83,8 +86,8 @@ def settings_for(
         ancestor: the classifier to continue, or None.
 
     Raises:
-        SettingsError: no such preset or setting; or another network, other tokens or other sizes than the
-            classifier to continue has.
+        SettingsError: no such preset or setting; or another network, other tokens or other sizes
+            than the classifier to continue has.
     """
     if ancestor is None:
         name = name or DEFAULT_PRESET
@@ -101,12 +104,14 @@ def settings_for(
 def take_over_classifier(network: Network, labels: Sequence[str], old: Model) -> None:
     """Give a new network, of `labels_network`, the weights of the classifier that it continues.
 
-    The embeddings of words that both have, the layers, and the weights of labels that both have are copied.
-    Embeddings of new words stay random, with the spread of the old ones. A new label starts from the mean of
-    the old labels' weights.
+    The embeddings of words that both have, the layers, and the weights of labels that both have are
+    copied. Embeddings of new words stay random, with the spread of the old ones. A new label starts
+    from the mean of the old labels' weights.
     """
-    weights, theirs = weights_of(network), old.weights
-    first, had = old.tokenizer.specials, list(old.labels or [])
+    weights = weights_of(network)
+    theirs = old.weights
+    first = old.tokenizer.specials
+    had = list(old.labels or [])
     shared = min(len(theirs["embedding"]), len(weights["embedding"]))
     embedding = weights["embedding"].copy()
     spread = float(theirs["embedding"][first:].std()) / max(float(embedding[first:].std()), 1e-9)
@@ -122,10 +127,11 @@ def take_over_classifier(network: Network, labels: Sequence[str], old: Model) ->
 
 
 def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> Float32s:
-    """Return scores, or weights of scores, [row, column], for other labels, sorted, the old ones among them.
+    """Return scores, or weights of scores, [row, column], for other labels, sorted, the old ones
+    among them.
 
-    There is one column for each label, or one for two labels, the log-odds of the second. A new label has the
-    mean of the old ones.
+    There is one column for each label, or one for two labels, the log-odds of the second. A new
+    label has the mean of the old ones.
     """
     if len(labels) == len(old):
         return values.copy()
@@ -139,8 +145,11 @@ def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> 
 def linear_parts(
     ancestor: Ancestor, size: int, labels: Sequence[str]
 ) -> tuple[LinearModel | TfidfModel, ...]:
-    """Return the linear models of a classifier for a tokenizer with more ids, `size`, and for more labels."""
-    model, old = ancestor.model, ancestor.labels
+    """Return the linear models of a classifier for a tokenizer with more ids, `size`, and for more
+    labels.
+    """
+    model = ancestor.model
+    old = ancestor.labels
     if model.linear is None:
         return ()
     parts: list[LinearModel | TfidfModel] = [
@@ -171,7 +180,8 @@ def keys_for(keys: NgramKeys, old_size: int, size: int) -> NgramKeys:
 
 
 def ancestor_members(ancestor: Ancestor | None, rows: Rows, tokens: Tokens) -> list[Chosen]:
-    """Return the linear models of a classifier as one member in a list, which is empty where there is none.
+    """Return the linear models of a classifier as one member in a list, which is empty where there
+    is none.
 
     They keep what the old examples taught about n-grams that no replayed text has.
     """

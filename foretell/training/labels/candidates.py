@@ -1,9 +1,10 @@
 """The linear members that texts can have, before one of them is fitted: each is one entry here.
 
-The features are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean embeddings.
-On TF-IDF values there are three models: logistic regression, naive Bayes, and the centroids of the labels.
-Word vectors from outside, where there are any, extend the embeddings. With an encoder as teacher there are
-two students besides, with hints on labels two members that learn from the hints alone.
+The features are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean
+embeddings. On TF-IDF values there are three models: logistic regression, naive Bayes, and the
+centroids of the labels. Word vectors from outside, where there are any, extend the embeddings. With
+an encoder as teacher there are two students besides, with hints on labels two members that learn
+from the hints alone.
 """
 
 from __future__ import annotations
@@ -24,12 +25,18 @@ from foretell.training.labels.logistic import LogisticFit, MatrixFit
 from foretell.training.labels.members import STRENGTHS, Candidate, Fit
 from foretell.training.labels.rows import Lesson, Rows
 from foretell.training.labels.teacher import Teacher
-from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, TfidfValues, count_features
+from foretell.training.labels.tfidf_fit import (
+    CentroidFit,
+    ComplementFit,
+    TfidfValues,
+    count_features,
+)
 from foretell.training.labels.tokens import Soft, TokenizedTexts, Tokens, Weights
 
-_MAX_TOKENS, _TOKENS_PER_MINUTE = 3_000_000, 300_000
-"""Unlabelled tokens that the dense features are made of, at most and for each minute of a time limit: half a
-minute, and three seconds, on two processors."""
+_MAX_TOKENS = 3_000_000
+_TOKENS_PER_MINUTE = 300_000
+"""Unlabelled tokens that the dense features are made of, at most and for each minute of a time
+limit: half a minute, and three seconds, on two processors."""
 
 _NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
 _ON_TFIDF: tuple[tuple[str, type[MatrixFit], tuple[float, ...], int], ...] = (
@@ -37,20 +44,24 @@ _ON_TFIDF: tuple[tuple[str, type[MatrixFit], tuple[float, ...], int], ...] = (
     ("bayes", ComplementFit, (1.0, 3.0, 10.0, 30.0, 100.0), 2),
     ("centroids", CentroidFit, (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), 3),
 )
-"""The models of TF-IDF values: name, fit, strengths, and the place of the first one that is tried."""
+"""The models of TF-IDF values: name, fit, strengths, and the place of the first one that is
+tried.
+"""
 
 
 def candidates(
     rows: Rows, tokens: Tokens, *, seed: int, minutes: float = 0.0, teacher: Teacher | None = None
 ) -> Iterator[Candidate]:
-    """Yield the members that these texts can have; the features of each are counted when it is asked for.
+    """Yield the members that these texts can have; the features of each are counted when it is
+    asked for.
 
     The time limit in `minutes` bounds the unlabelled tokens of the dense features (0: none).
     """
     most = min(_MAX_TOKENS, int(_TOKENS_PER_MINUTE * minutes)) if minutes else _MAX_TOKENS
     n_read = int(np.searchsorted(rows.unlabelled.starts, most, side="right")) - 1
     everything = rows.tokenized.followed_by(rows.unlabelled.part(0, n_read))
-    size, dense = tokens.tokenizer.size, _dense_members(rows, everything, tokens, seed)
+    size = tokens.tokenizer.size
+    dense = _dense_members(rows, everything, tokens, seed)
     taught = () if teacher is None or not teacher.texts else students(rows, teacher, size)
     for each in chain(sparse_members(rows, size), taught, dense):
         yield replace(each, balance=tokens.balance)
@@ -59,14 +70,18 @@ def candidates(
 
 
 TAUGHT_STRENGTHS = {"ngrams": 1.0, "tfidf": 10.0}
-"""The inverse penalties of models that learn from a teacher's answers. On thousands of texts the search took
-long and chose nearly the same penalty for all sets (docs/experiments.md)."""
+"""The inverse penalties of models that learn from a teacher's answers. On thousands of texts the
+search took long and chose nearly the same penalty for all sets (docs/experiments.md)."""
 
 
 def sparse_members(rows: Rows, size: int) -> Iterator[Candidate]:
     """Yield the models of n-grams and, unless the texts are too long for them, of TF-IDF values."""
-    texts, tokenized, n_labels = rows.texts, rows.tokenized, rows.outputs.n_labels
-    counted = count_ngrams(tokenized.ids, tokenized.starts, size, max_ngrams=default_max_ngrams(n_labels))
+    texts = rows.texts
+    tokenized = rows.tokenized
+    n_labels = rows.outputs.n_labels
+    counted = count_ngrams(
+        tokenized.ids, tokenized.starts, size, max_ngrams=default_max_ngrams(n_labels)
+    )
     yield Candidate(
         name="ngrams",
         fit=partial(NgramFit, counted),
@@ -82,7 +97,8 @@ def sparse_members(rows: Rows, size: int) -> Iterator[Candidate]:
     def fit(kind: type[MatrixFit], rows: Mask, soft: Soft, weights: Weights) -> Fit:
         return kind(TfidfValues(features, rows), rows, soft, weights)
 
-    # The generative models are for texts that have one label each; others have weights [text, label].
+    # The generative models are for texts that have one label each; others have weights [text,
+    # label].
     for name, kind, strengths, first in _ON_TFIDF if rows.weights.ndim == 1 else _ON_TFIDF[:1]:
         yield Candidate(
             name=name,
@@ -95,8 +111,11 @@ def sparse_members(rows: Rows, size: int) -> Iterator[Candidate]:
 
 
 def students(rows: Rows, teacher: Teacher, size: int) -> Iterator[Candidate]:
-    """Yield models of n-grams and of TF-IDF values that learn from labelled texts and a teacher's answers."""
-    texts, n = [*rows.texts, *teacher.texts], len(teacher.texts)
+    """Yield models of n-grams and of TF-IDF values that learn from labelled texts and a teacher's
+    answers.
+    """
+    texts = [*rows.texts, *teacher.texts]
+    n = len(teacher.texts)
     both = replace(rows, texts=texts, tokenized=rows.tokenized.followed_by(teacher.tokenized))
 
     def learned(inside: Mask) -> Lesson:
@@ -110,9 +129,13 @@ def students(rows: Rows, teacher: Teacher, size: int) -> Iterator[Candidate]:
         yield replace(named, strengths=(strength,), first=0)
 
 
-def _dense_members(rows: Rows, everything: TokenizedTexts, tokens: Tokens, seed: int) -> Iterator[Candidate]:
+def _dense_members(
+    rows: Rows, everything: TokenizedTexts, tokens: Tokens, seed: int
+) -> Iterator[Candidate]:
     """Yield the models of an SVD of TF-IDF values and of mean embeddings, made of all texts."""
-    size, n, first = tokens.tokenizer.size, len(rows.texts), tokens.tokenizer.specials
+    size = tokens.tokenizer.size
+    n = len(rows.texts)
+    first = tokens.tokenizer.specials
     most = default_max_ngrams(rows.outputs.n_labels)
     pairs = count_ngrams(everything.ids, everything.starts, size, longest=2, max_ngrams=most)
 

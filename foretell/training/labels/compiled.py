@@ -1,9 +1,10 @@
-"""The network as it is trained: texts as it reads them, its batches, its optimiser and its training step.
+"""The network as it is trained: texts as it reads them, its batches, its optimiser and its training
+step.
 
-A batch is made of one flat array of ids when its step begins: an input pipeline of TensorFlow's takes longer
-to build than an epoch of few texts. A network has the embeddings of the words that it is trained and
-validated on only: updating the others, which do not change, takes most of a step's time where there are many
-unlabelled texts.
+A batch is made of one flat array of ids when its step begins: an input pipeline of TensorFlow's
+takes longer to build than an epoch of few texts. A network has the embeddings of the words that it
+is trained and validated on only: updating the others, which do not change, takes most of a step's
+time where there are many unlabelled texts.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-# Batches of similar length are made within pools of this many batches: large enough for little padding, small
-# enough that batches differ from epoch to epoch.
+# Batches of similar length are made within pools of this many batches: large enough for little
+# padding, small enough that batches differ from epoch to epoch.
 _POOL = 50
 
-_EMBEDDING, _SMALLEST = "embedding", 1e-7
+_EMBEDDING = "embedding"
+_SMALLEST = 1e-7
 
 _MOMENTUM = 0.9
 """Of SGD (Nesterov)."""
@@ -41,12 +43,16 @@ Means = dict[str, float]
 def as_read(part: LabelledTokens, training: Training) -> LabelledTokens:
     """Return texts as the network of a training reads them.
 
-    The last `settings.length` ids of a text are kept. Words outside the network's vocabulary, which the
-    linear model may have, become the unknown word; so does a text without any word.
+    The last `settings.length` ids of a text are kept. Words outside the network's vocabulary, which
+    the linear model may have, become the unknown word; so does a text without any word.
     """
-    tokenizer, settings = training.tokens.tokenizer, training.settings
-    ids, starts, weights = part.texts.ids, part.texts.starts, part.weights
-    unknown, lengths = 1 if tokenizer.unknown is None else tokenizer.unknown, np.diff(starts)
+    tokenizer = training.tokens.tokenizer
+    settings = training.settings
+    ids = part.texts.ids
+    starts = part.texts.starts
+    weights = part.weights
+    unknown = 1 if tokenizer.unknown is None else tokenizer.unknown
+    lengths = np.diff(starts)
     kept = np.minimum(lengths, settings.length)
     read = ids[np.repeat(starts[1:], lengths) - np.arange(len(ids)) <= settings.length]
     read = np.insert(read, (np.cumsum(kept) - kept)[kept == 0], unknown)
@@ -62,16 +68,19 @@ def as_read(part: LabelledTokens, training: Training) -> LabelledTokens:
 
 
 def epoch_order(texts: TokenizedTexts, settings: LabelsSettings, epoch: int) -> Int64s:
-    """Return the order of the texts [text] in epoch `epoch` (from 0): it depends on the seed and the epoch.
+    """Return the order of the texts [text] in epoch `epoch` (from 0): it depends on the seed and
+    the epoch.
 
-    Each run of `batch_size` is one batch; the last may be shorter. Where batches have no fixed length, texts
-    of similar length share a batch, and the batches are then shuffled.
+    Each run of `batch_size` is one batch; the last may be shorter. Where batches have no fixed
+    length, texts of similar length share a batch, and the batches are then shuffled.
     """
-    rng, size = np.random.default_rng([settings.seed, epoch]), settings.batch_size
+    rng = np.random.default_rng([settings.seed, epoch])
+    size = settings.batch_size
     order = rng.permutation(len(texts))
     if not settings.is_bidirectional:
         return order
-    lengths, pool = np.diff(texts.starts), _POOL * size
+    lengths = np.diff(texts.starts)
+    pool = _POOL * size
     for first in range(0, len(order), pool):
         part = order[first : first + pool]
         order[first : first + pool] = part[np.argsort(lengths[part], kind="stable")]
@@ -81,8 +90,11 @@ def epoch_order(texts: TokenizedTexts, settings: LabelsSettings, epoch: int) -> 
 
 
 def padded(texts: TokenizedTexts, places: Integers, length: int | None) -> Int32s:
-    """Return the ids of some texts, [text, step], with 0 in front up to `length`; None: at the end."""
-    start, end = texts.starts[places, None], texts.starts[places + 1, None]
+    """Return the ids of some texts, [text, step], with 0 in front up to `length`; None: at the
+    end.
+    """
+    start = texts.starts[places, None]
+    end = texts.starts[places + 1, None]
     at = start + np.arange((end - start).max()) if length is None else end + np.arange(-length, 0)
     inside = (at >= start) & (at < end)
     return np.where(inside, texts.ids[np.where(inside, at, 0)], np.int32(0))
@@ -91,19 +103,28 @@ def padded(texts: TokenizedTexts, places: Integers, length: int | None) -> Int32
 class CompactNetwork:
     """A compiled network with the embeddings of some words, and the function of its training step.
 
-    Texts have the ids of all words, as `as_read` returns them. The function is traced once for each network.
+    Texts have the ids of all words, as `as_read` returns them. The function is traced once for each
+    network.
 
     Args:
-        whole: a network of `labels_network` for all words, with the weights that training begins with.
+        whole: a network of `labels_network` for all words, with the weights that training begins
+            with.
         words: int32 [word], the ids that texts have, ascending; 0, the padding, among them.
         soft: whether texts have soft labels.
-        balance: the class weights of the texts, for which predictions and weights are corrected, or None.
+        balance: the class weights of the texts, for which predictions and weights are corrected, or
+            None.
     """
 
     def __init__(
-        self, whole: keras.Model, words: Int32s, settings: LabelsSettings, n_labels: int, *,
-        soft: bool = False, balance: Balance | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        whole: keras.Model,
+        words: Int32s,
+        settings: LabelsSettings,
+        n_labels: int,
+        *,
+        soft: bool = False,
+        balance: Balance | None = None,
+    ) -> None:
         from foretell.networks.labels import labels_network
 
         self.embeddings: Float32s = weights_of(whole)[_EMBEDDING]
@@ -112,7 +133,9 @@ class CompactNetwork:
         for target, source in zip(self.model.variables, whole.variables, strict=True):
             value = source.numpy()
             target.assign(value if value.shape == target.shape else value[words])
-        self._words, self._balance, self._settings = words, balance, settings
+        self._words = words
+        self._balance = balance
+        self._settings = settings
         self._is_binary = n_labels == 2 and not settings.multi_label
         self._length = None if settings.is_bidirectional else settings.length
         self._place_of = np.zeros(len(self.embeddings), np.int32)
@@ -130,19 +153,24 @@ class CompactNetwork:
             variable.assign(value)
 
     def batch(self, texts: LabelledTokens, places: Integers) -> tuple[Array, ...]:
-        """Return the words' places [batch, step] and the targets of some texts, and weights [batch] if any.
+        """Return the words' places [batch, step] and the targets of some texts, and weights [batch]
+        if any.
 
-        Targets are float32 [batch, 1] for two labels, else int32 [batch], or float32 [batch, label] where
-        they are soft or texts may have several labels.
+        Targets are float32 [batch, 1] for two labels, else int32 [batch], or float32 [batch, label]
+        where they are soft or texts may have several labels.
         """
         targets: Array = (texts.targets if texts.soft is None else texts.soft)[places]
         if self._is_binary:
             targets = (targets if texts.soft is None else targets[:, 1])[:, None].astype(np.float32)
         found = self._place_of[padded(texts.texts, places, self._length)], targets
-        return found if texts.weights is None else (*found, texts.weights[places].astype(np.float32))
+        return (
+            found if texts.weights is None else (*found, texts.weights[places].astype(np.float32))
+        )
 
     def step(self, texts: LabelledTokens, places: Integers, rate: float) -> Means:
-        """Do Keras's training step with some texts, at a learning rate; the article's rate stays as it is."""
+        """Do Keras's training step with some texts, at a learning rate; the article's rate stays as
+        it is.
+        """
         import tensorflow as tf
 
         data = self.batch(texts, places)
@@ -150,7 +178,9 @@ class CompactNetwork:
             varying = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in data[1:]]
             signature = [tf.TensorSpec([None, self._length], tf.int32), *varying]
             self._step = tf.function(
-                lambda *data: self.model.train_step(data), input_signature=signature, autograph=False
+                lambda *data: self.model.train_step(data),
+                input_signature=signature,
+                autograph=False,
             )
         if not self._settings.follows_article:
             self.model.optimizer.learning_rate = rate
@@ -164,11 +194,16 @@ class CompactNetwork:
             # Keras's own `predict` traces again for each new shape and warns about it.
             signature = [tf.TensorSpec([None, self._length], tf.int32)]
             self._forward = tf.function(
-                lambda ids: self.model(ids, training=False), input_signature=signature, autograph=False
+                lambda ids: self.model(ids, training=False),
+                input_signature=signature,
+                autograph=False,
             )
         # By length, so that a batch holds little padding.
-        order, size = np.argsort(np.diff(texts.starts), kind="stable"), self._settings.batch_size
-        parts = [padded(texts, order[at : at + size], self._length) for at in range(0, len(order), size)]
+        order = np.argsort(np.diff(texts.starts), kind="stable")
+        size = self._settings.batch_size
+        parts = [
+            padded(texts, order[at : at + size], self._length) for at in range(0, len(order), size)
+        ]
         rows = np.concatenate([self._forward(self._place_of[part]).numpy() for part in parts])
         if self._is_binary:
             rows = np.concatenate([1 - rows, rows], axis=1)
@@ -189,10 +224,11 @@ class CompactNetwork:
 def compile_network(
     model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool = False
 ) -> None:
-    """Compile with the optimiser of the network, and clipping; the article's is Adam and nothing else.
+    """Compile with the optimiser of the network, and clipping; the article's is Adam and nothing
+    else.
 
-    The bidirectional network learns better with SGD (docs/experiments.md, "Classifiers: SGD compared with
-    Adam").
+    The bidirectional network learns better with SGD (docs/experiments.md, "Classifiers: SGD
+    compared with Adam").
     """
     import keras
 
@@ -211,12 +247,14 @@ def compile_network(
         optimizer = keras.optimizers.Adam(rate, global_clipnorm=clip_norm)
     model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
     model.optimizer.build(model.trainable_variables)
-    # Makes the variables of the metrics, which Keras otherwise makes in the first step: TensorFlow traces a
-    # function again where it made variables, a third of the time of a small training.
-    columns, kind = 1 if is_binary else n_labels, "float32"
+    # Makes the variables of the metrics, which Keras otherwise makes in the first step: TensorFlow
+    # traces a function again where it made variables, a third of the time of a small training.
+    columns = 1 if is_binary else n_labels
+    kind = "float32"
     shape: tuple[int, ...] = (1, columns)
     if not (soft or is_binary or settings.multi_label):
-        shape, kind = (1,), "int32"
+        shape = (1,)
+        kind = "int32"
     model.compute_metrics(None, keras.ops.zeros(shape, kind), keras.ops.ones((1, columns)))
     model.reset_metrics()
 

@@ -1,7 +1,7 @@
 """From examples to the split of a training, whether it begins or continues a classifier.
 
-A training that continues learns from new examples beside old ones, or beside what stands in for them. Its
-metrics on the old data stand beside those on the new.
+A training that continues learns from new examples beside old ones, or beside what stands in for
+them. Its metrics on the old data stand beside those on the new.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from foretell.training.labels.unseen import Measured
 class Continued:
     """What a training continues. Made by `split_of`.
 
-    `has_old`: the old examples are there, and are trained on again; `old_keys` are the `text_key` of each.
-    `replayed` is what is learned from again and how many texts each, ready for JSON.
+    `has_old`: the old examples are there, and are trained on again; `old_keys` are the `text_key`
+    of each. `replayed` is what is learned from again and how many texts each, ready for JSON.
     """
 
     ancestor: Ancestor
@@ -47,14 +47,20 @@ class Continued:
 
 
 def split_of(
-    new: Examples, settings: LabelsSettings, ancestor: Ancestor | None = None, *,
-    valid: Examples | None = None, unlabelled: Iterable[str] = (), hints: Examples | None = None,
+    new: Examples,
+    settings: LabelsSettings,
+    ancestor: Ancestor | None = None,
+    *,
+    valid: Examples | None = None,
+    unlabelled: Iterable[str] = (),
+    hints: Examples | None = None,
     old: Examples | None = None,
-) -> tuple[Split, Continued | None]:  # fmt: skip
+) -> tuple[Split, Continued | None]:
     """Return the data of a training, and what it continues.
 
-    Old examples of a classifier that is continued are trained on again. Without them, unlabelled and made-up
-    texts have the old model's probabilities as soft labels (`replay.py`). No metric is measured on these.
+    Old examples of a classifier that is continued are trained on again. Without them, unlabelled
+    and made-up texts have the old model's probabilities as soft labels (`replay.py`). No metric is
+    measured on these.
 
     Args:
         new: the examples.
@@ -67,14 +73,19 @@ def split_of(
 
     Raises:
         SettingsError: old examples of no classifier.
-        DataError: no new examples of a classifier, labels of another type, or hints beside a classifier; as
-            `make_split`.
+        DataError: no new examples of a classifier, labels of another type, or hints beside a
+            classifier; as `make_split`.
     """
 
     def split(examples: Examples, more: Iterable[str]) -> Split:
         fraction = settings.fraction_for(len(examples))
         return make_split(
-            examples, valid=valid, fraction=fraction, seed=settings.seed, unlabelled=more, hints=hints
+            examples,
+            valid=valid,
+            fraction=fraction,
+            seed=settings.seed,
+            unlabelled=more,
+            hints=hints,
         )
 
     if ancestor is None:
@@ -83,14 +94,17 @@ def split_of(
             raise SettingsError(expected=expected, found="none", where="old")
         return split(new, unlabelled), None
     new, notes = _checked_new(new, hints, ancestor, () if old is None else old.labels)
-    more, own = list(unlabelled), frozenset(map(text_key, new.texts))
+    more = list(unlabelled)
+    own = frozenset(map(text_key, new.texts))
     if old is not None:
         others = {"examples": old}
     else:
         more = [text for text in more if text_key(text) not in own]
         others = replayed_texts(ancestor, new.texts, more, settings)
         more = more[MAX_UNLABELLED:]
-    examples = joined([new, *others.values()], new.name if old is None else f"{new.name} and {old.name}")
+    examples = joined(
+        [new, *others.values()], new.name if old is None else f"{new.name} and {old.name}"
+    )
     keys = frozenset(text_key(text) for part in others.values() for text in part.texts) - own
     made = split(examples, more)
     not_measured = frozenset[bytes]() if old is not None else keys
@@ -105,9 +119,11 @@ def split_of(
 def _checked_new(
     new: Examples, hints: Examples | None, ancestor: Ancestor, old: Iterable[str]
 ) -> tuple[Examples, list[str]]:
-    """Return the new examples that the old model has not learned from, with labels of its type; and notes.
+    """Return the new examples that the old model has not learned from, with labels of its type; and
+    notes.
 
-    What it has learned from would be measured as if it had not. Text labels, as in a CSV, get its type.
+    What it has learned from would be measured as if it had not. Text labels, as in a CSV, get its
+    type.
     """
     (is_seen, what), notes = seen_by(ancestor.model.path, new.texts), list[str]()
     if what:
@@ -117,13 +133,16 @@ def _checked_new(
     if hints is not None or not len(new):
         expected, found = ("new examples", "none") if hints is None else ("no label hints", "some")
         fix = notes[0] if notes else ""
-        raise DataError(expected=f"{expected} to continue a classifier", found=found, where=new.name, fix=fix)
+        raise DataError(
+            expected=f"{expected} to continue a classifier", found=found, where=new.name, fix=fix
+        )
     kind = ancestor.model.label_type if new.label_type == "text" else new.label_type
     try:
         ordered([*new.labels, *old, *ancestor.labels], kind)
     except ValueError as error:
         raise DataError(
-            expected=f"labels of the type of those of {ancestor.name} ({ancestor.labels[0]!r} is one)",
+            expected=f"labels of the type of those of {ancestor.name} "
+            f"({ancestor.labels[0]!r} is one)",
             found=f"the type {new.label_type}",
             where=new.name,
             fix="give labels of the same type",
@@ -138,18 +157,23 @@ def continued_metrics(
 ) -> dict[str, object]:
     """Return `continued` of metrics.json, and report it.
 
-    `measured` are the answers of the new classifier, in memory, to texts that it has not seen. `old` and
-    `new` are the metrics on old and new examples, each None where there are none.
+    `measured` are the answers of the new classifier, in memory, to texts that it has not seen.
+    `old` and `new` are the metrics on old and new examples, each None where there are none.
     """
     found: dict[str, dict[str, float] | None] = {"new": None, "old": None}
-    ancestor, labels = continued.ancestor, list(model.labels or [])
+    ancestor = continued.ancestor
+    labels = list(model.labels or [])
     if measured is not None:
         is_old = np.array([text_key(text) in continued.old_keys for text in measured.texts], bool)
-        true, answers = measured.targets, measured.answers.argmax(axis=1)
+        true = measured.targets
+        answers = measured.answers.argmax(axis=1)
         for name, rows in (("new", ~is_old), ("old", is_old)):
             if rows.any():
                 found[name] = of_rows = _metrics(true[rows], answers[rows], labels)
-                text = f"{name} examples: accuracy {percent(of_rows['accuracy'])} on {rows.sum():,} texts"
+                text = (
+                    f"{name} examples: accuracy {percent(of_rows['accuracy'])} on "
+                    f"{rows.sum():,} texts"
+                )
                 listener(Note(text=text))
     if found["old"] is None:
         reason = "none were left to measure on" if continued.has_old else "none were given"

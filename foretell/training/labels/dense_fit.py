@@ -1,12 +1,12 @@
 """Dense features from labelled and unlabelled texts together, for linear models.
 
-A basis gives each n-gram a vector, without any label. A text has the sum or the mean of the vectors of its
-n-grams. Logistic regression on these is a linear model of the n-grams, whose weights are their vectors times
-the coefficients: the vectors themselves are not needed for predictions.
+A basis gives each n-gram a vector, without any label. A text has the sum or the mean of the vectors
+of its n-grams. Logistic regression on these is a linear model of the n-grams, whose weights are
+their vectors times the coefficients: the vectors themselves are not needed for predictions.
 
-Three bases: the truncated singular value decomposition of TF-IDF values (latent semantic analysis: Deerwester
-et al., 1990, "Indexing by Latent Semantic Analysis"), embeddings from co-occurrence statistics, and these
-beside word vectors from outside.
+Three bases: the truncated singular value decomposition of TF-IDF values (latent semantic analysis:
+Deerwester et al., 1990, "Indexing by Latent Semantic Analysis"), embeddings from co-occurrence
+statistics, and these beside word vectors from outside.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ from foretell.training.labels.tokens import TokenizedTexts
 SVD_DIMENSIONS = 150
 POOLED_DIMENSIONS = 200
 WINDOW = 15
-"""Words on each side that count as near: a wide window shows topics and sentiment rather than syntax."""
+"""Words on each side that count as near: a wide window shows topics and sentiment rather than
+syntax.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
     """Vectors [feature, dimension] of some n-grams, their keys, ascending, and their weights `idf`.
 
-    `is_mean`: a text has the mean of its n-grams' vectors, else the sum over its distinct n-grams. `rows`
-    [text, dimension] are the vectors of the labelled texts.
+    `is_mean`: a text has the mean of its n-grams' vectors, else the sum over its distinct n-grams.
+    `rows` [text, dimension] are the vectors of the labelled texts.
     """
 
     keys: NgramKeys
@@ -48,7 +50,9 @@ class Basis:
     rows: Float32s
 
     def model(self, fitted: Fitted, size: int) -> LinearModel | TfidfModel:
-        """Return the model of n-grams, of `size` ids, with the scores of a model of the texts' vectors."""
+        """Return the model of n-grams, of `size` ids, with the scores of a model of the texts'
+        vectors.
+        """
         weights = self.vectors @ fitted.weights
         if not self.is_mean:
             return LinearModel(self.keys, weights, fitted.bias, size, 2)
@@ -58,7 +62,9 @@ class Basis:
 
 
 def svd_basis(counted: CountedTexts, n_rows: int, seed: int) -> Basis | None:
-    """Return the truncated SVD of the TF-IDF values of texts, `n_rows` labelled ones first; None: too few."""
+    """Return the truncated SVD of the TF-IDF values of texts, `n_rows` labelled ones first; None:
+    too few.
+    """
     in_texts = np.diff(counted.starts)
     kept = np.flatnonzero(in_texts >= 2)
     matrix = matrix_of(counted)[:, kept].tocsr()
@@ -75,26 +81,43 @@ def svd_basis(counted: CountedTexts, n_rows: int, seed: int) -> Basis | None:
 
 
 def mean_basis(
-    tokenized: TokenizedTexts, size: int, n_rows: int, *, first: int, seed: int,
+    tokenized: TokenizedTexts,
+    size: int,
+    n_rows: int,
+    *,
+    first: int,
+    seed: int,
     vectors: OutsideVectors | None = None,
-) -> Basis | None:  # fmt: skip
-    """Return embeddings of words from co-occurrence statistics, pooled by the mean; None: no word has one.
+) -> Basis | None:
+    """Return embeddings of words from co-occurrence statistics, pooled by the mean; None: no word
+    has one.
 
-    `n_rows` labelled texts come first; words are the ids from `first` to `size` - 1. Word vectors from
-    outside stand beside the embeddings. Their influence is in proportion to the share of the tokens that have
-    one: vectors of another language cover digits and a few names only, and with equal influence they are
-    noise (docs/experiments.md).
+    `n_rows` labelled texts come first; words are the ids from `first` to `size` - 1. Word vectors
+    from outside stand beside the embeddings. Their influence is in proportion to the share of the
+    tokens that have one: vectors of another language cover digits and a few names only, and with
+    equal influence they are noise (docs/experiments.md).
     """
     embeddings, known = cooccurrence_embeddings(
-        tokenized.ids, tokenized.starts, first=first, size=size if vectors is None else vectors.n_words,
-        width=POOLED_DIMENSIONS, seed=seed, window=WINDOW, by_distance=False, power=1.0,
-    )  # fmt: skip
+        tokenized.ids,
+        tokenized.starts,
+        first=first,
+        size=size if vectors is None else vectors.n_words,
+        width=POOLED_DIMENSIONS,
+        seed=seed,
+        window=WINDOW,
+        by_distance=False,
+        power=1.0,
+    )
     kinds: list[tuple[float, Float32s]] = [(1.0, embeddings)]
     if vectors is not None:
         # Words of the vectors alone occur near no word.
         more = len(vectors.known) - vectors.n_words
-        embeddings, known = np.pad(embeddings, ((0, more), (0, 0))), np.pad(known, (0, more)) | vectors.known
-        kinds = [(1.0, embeddings), (vectors.coverage(tokenized.ids), vectors.centred(tokenized.ids))]
+        embeddings = np.pad(embeddings, ((0, more), (0, 0)))
+        known = np.pad(known, (0, more)) | vectors.known
+        kinds = [
+            (1.0, embeddings),
+            (vectors.coverage(tokenized.ids), vectors.centred(tokenized.ids)),
+        ]
     if not known.any():
         return None
     keys = np.flatnonzero(known)
@@ -106,9 +129,13 @@ def mean_basis(
     labelled = counts[:n_rows]
     labelled.data = 1 + np.log(labelled.data)
     shares = unit_rows(labelled @ sparse.diags_array(idf), 1)
-    # Of each kind, the means of the texts have a root mean square length in proportion to its influence.
+    # Of each kind, the means of the texts have a root mean square length in proportion to its
+    # influence.
     each = [(influence, embedding[keys]) for influence, embedding in kinds]
-    scaled = [np.float32(influence) * _one_over_length(shares @ block) * block for influence, block in each]
+    scaled = [
+        np.float32(influence) * _one_over_length(shares @ block) * block
+        for influence, block in each
+    ]
     vectors_of_words = np.concatenate(scaled, axis=1)
     rows = shares @ vectors_of_words
     scale = _one_over_length(rows)
@@ -127,7 +154,9 @@ def _count_words(tokenized: TokenizedTexts, size: int) -> sparse.csr_array:
 def unit_rows(matrix: sparse.sparray, norm: int) -> sparse.csr_array:
     """Return a matrix of numbers from 0 with every row divided by its 1-norm or 2-norm."""
     lengths = (matrix**norm).sum(axis=1) ** (1 / norm)
-    return (sparse.diags_array((1 / np.maximum(lengths, 1e-12)).astype(np.float32)) @ matrix).tocsr()
+    return (
+        sparse.diags_array((1 / np.maximum(lengths, 1e-12)).astype(np.float32)) @ matrix
+    ).tocsr()
 
 
 def _one_over_length(rows: Float32s) -> np.float32:

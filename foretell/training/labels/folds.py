@@ -24,8 +24,8 @@ MANY_TEXTS = 100
 class Folds:
     """Which texts are held out together.
 
-    `fold_of` is int32 [text], from 0; -1: the text is in training always. Where no text is held out, so that
-    nothing can be measured, `not_measured` says why.
+    `fold_of` is int32 [text], from 0; -1: the text is in training always. Where no text is held
+    out, so that nothing can be measured, `not_measured` says why.
     """
 
     fold_of: Int32s
@@ -42,15 +42,19 @@ class Folds:
         return int(self.fold_of.max(initial=-1)) + 1
 
     def __iter__(self) -> Iterator[tuple[Mask, Mask]]:
-        """Yield the texts to fit to and the texts that are held out, bool [text] each, fold by fold."""
+        """Yield the texts to fit to and the texts that are held out, bool [text] each, fold by
+        fold.
+        """
         for fold in range(self.count):
             yield self.fold_of != fold, self.fold_of == fold
 
 
 def other_folds(fold_of: Integers) -> Iterator[tuple[Mask, Mask]]:
-    """Yield the texts of the other folds and those of each fold, bool [text]; twice the same of a single one.
+    """Yield the texts of the other folds and those of each fold, bool [text]; twice the same of a
+    single one.
 
-    What is fitted to the first answers the second. A single fold is a validation set, where that is the same.
+    What is fitted to the first answers the second. A single fold is a validation set, where that is
+    the same.
     """
     folds = np.unique(fold_of)
     for fold in folds:
@@ -59,10 +63,11 @@ def other_folds(fold_of: Integers) -> Iterator[tuple[Mask, Mask]]:
 
 
 def folds_to_decide(texts: Sequence[str], targets: Array, n_folds: int, seed: int) -> Folds:
-    """Return the folds on which a training decides and is measured: none where different texts are too few.
+    """Return the folds on which a training decides and is measured: none where different texts are
+    too few.
 
-    Of a few sentences, each held-out one is unlike all others. Its answer shows nothing, and weights and
-    temperature fitted on such answers would flatten all probabilities.
+    Of a few sentences, each held-out one is unlike all others. Its answer shows nothing, and
+    weights and temperature fitted on such answers would flatten all probabilities.
     """
     if reason := too_few(texts, targets):
         return Folds(fold_of=np.full(len(texts), -1, np.int32), not_measured=reason)
@@ -75,7 +80,9 @@ def folds_to_decide(texts: Sequence[str], targets: Array, n_folds: int, seed: in
 
 def too_few(texts: Sequence[str], targets: Array) -> str:
     """Return why these labelled texts are too few to measure on, or "" where they are not."""
-    different = np.array([places[0] for places in places_of_equal(map(text_key, texts)).values()], int)
+    different = np.array(
+        [places[0] for places in places_of_equal(map(text_key, texts)).values()], int
+    )
     found = targets[different]
     of_label = np.bincount(found) if targets.ndim == 1 else (found == 1).sum(axis=0)
     rarest = of_label[of_label > 0].min(initial=len(different))
@@ -90,16 +97,18 @@ def too_few(texts: Sequence[str], targets: Array) -> str:
 def make_folds(texts: Sequence[str], targets: Targets, n_folds: int, seed: int) -> Folds:
     """Return the folds of labelled texts, fewer than `n_folds` where there are fewer texts.
 
-    Each label is spread evenly over the folds. Texts that differ only in case and white space stay together,
-    so no fold is tested on a text that it was fitted to. A label with one such group of texts is never held
-    out: without it, the model of its fold would not know the label.
+    Each label is spread evenly over the folds. Texts that differ only in case and white space stay
+    together, so no fold is tested on a text that it was fitted to. A label with one such group of
+    texts is never held out: without it, the model of its fold would not know the label.
     """
     groups = places_of_equal(map(text_key, texts))
     by_label: dict[int, list[list[int]]] = defaultdict(list)
     for group in groups.values():
         by_label[Counter(targets[group].tolist()).most_common(1)[0][0]].append(group)
     n_folds = min(n_folds, len(groups))
-    generator, fold_of, next_fold = np.random.default_rng(seed), np.full(len(texts), -1, np.int32), 0
+    generator = np.random.default_rng(seed)
+    fold_of = np.full(len(texts), -1, np.int32)
+    next_fold = 0
     for label in sorted(label for label, members in by_label.items() if len(members) > 1):
         # The next label begins where this one ends: rare labels fill the folds evenly.
         for place in generator.permutation(len(by_label[label])):

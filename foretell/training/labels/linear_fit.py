@@ -1,10 +1,11 @@
 """Fit the linear model of n-grams: logistic regression whose features naive Bayes has weighted.
 
-Each n-gram is scaled by its log-count ratio, how much oftener texts of a label hold it than other texts do
-(Wang and Manning, 2012, "Baselines and Bigrams"), so that the L2 penalty is weak for informative n-grams. A
-second penalty, in proportion to how many texts hold the n-gram, keeps common ones from explaining everything
-(the quadratic part of dropout: Wager, Wang and Liang, 2013, "Dropout Training as Adaptive Regularization").
-Both are folded into the scale of `logistic.Problem`: ratio / √(penalty + count_penalty · count · ratio²).
+Each n-gram is scaled by its log-count ratio, how much oftener texts of a label hold it than other
+texts do (Wang and Manning, 2012, "Baselines and Bigrams"), so that the L2 penalty is weak for
+informative n-grams. A second penalty, in proportion to how many texts hold the n-gram, keeps common
+ones from explaining everything (the quadratic part of dropout: Wager, Wang and Liang, 2013,
+"Dropout Training as Adaptive Regularization"). Both are folded into the scale of
+`logistic.Problem`: ratio / √(penalty + count_penalty · count · ratio²).
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.logistic import FREE, Check, Design, Goal, Problem, ignore
 
-# Measured on validation parts of IMDB's training reviews (other films) and of small sets: texts of ten words
-# to hundreds, two to fifty labels, even and uneven. Any from a third to three times these does nearly as
-# well.
+# Measured on validation parts of IMDB's training reviews (other films) and of small sets: texts of
+# ten words to hundreds, two to fifty labels, even and uneven. Any from a third to three times these
+# does nearly as well.
 PENALTY = 3.0
 COUNT_PENALTY = 0.01
 MAX_WEIGHTS = 2_000_000
 
 # Counts of the average label in the ratio that no text has shown.
 _SMOOTHING = 2.0
-# The n-grams that add this part of the scores' variance together are left out: two thirds of those of IMDB.
+# The n-grams that add this part of the scores' variance together are left out: two thirds of those
+# of IMDB.
 _NEGLIGIBLE = 0.001
 # Fixed, so that the machine has no say in the order of sums.
 _BLOCKS = 4
@@ -58,14 +60,19 @@ def default_max_ngrams(n_labels: int) -> int:
 
 
 def fit_counted(
-    counted: CountedTexts, targets: Floats, weights: Floats, penalty: float = PENALTY, check: Check = ignore
+    counted: CountedTexts,
+    targets: Floats,
+    weights: Floats,
+    penalty: float = PENALTY,
+    check: Check = ignore,
 ) -> LinearModel:
     """Fit the model to texts whose n-grams are counted; as `fit_ngrams` otherwise.
 
     Texts of weight 0 have no part in it, so one count serves several fits.
     """
     rows = (weights if weights.ndim == 1 else weights.max(axis=1)) > 0
-    counted, goal = select_texts(counted, rows), Goal(targets[rows], weights[rows])
+    counted = select_texts(counted, rows)
+    goal = Goal(targets[rows], weights[rows])
     design = _design(counted)
     scale = _scale(design, goal, penalty)
     fitted: Float32s = scale * Problem(design, goal, scale, check).minimum()
@@ -85,7 +92,8 @@ def select_texts(counted: CountedTexts, rows: Mask) -> CountedTexts:
     kept &= np.repeat(enough, np.diff(counted.starts))
     texts = (np.cumsum(rows, dtype=np.int32) - 1)[counted.texts[kept]]
     starts = np.append(0, np.cumsum(counts[enough]))
-    keys, n_texts = counted.keys[enough], int(rows.sum())
+    keys = counted.keys[enough]
+    n_texts = int(rows.sum())
     return dataclasses.replace(counted, keys=keys, starts=starts, texts=texts, n_texts=n_texts)
 
 
@@ -96,7 +104,9 @@ def matrix_of(counted: CountedTexts) -> sparse.csc_array:
 
 
 def influential(weights: Float32s, counts: Integers) -> NgramKeys:
-    """Return the features, ascending, without which the scores of the texts would be noticeably different."""
+    """Return the features, ascending, without which the scores of the texts would be noticeably
+    different.
+    """
     variance = (weights.astype(np.float64) ** 2).sum(axis=1) * counts
     order = np.argsort(variance, kind="stable")
     so_far = np.cumsum(variance[order])
@@ -105,9 +115,12 @@ def influential(weights: Float32s, counts: Integers) -> NgramKeys:
 
 def _design(counted: CountedTexts) -> Design:
     """Return the matrix of `matrix_of` in blocks; zeros and ones are their own squares."""
-    starts, texts, n_texts = counted.starts, counted.texts, counted.n_texts
+    starts = counted.starts
+    texts = counted.texts
+    n_texts = counted.n_texts
     cuts = np.searchsorted(starts, np.arange(1, _BLOCKS) * len(texts) // _BLOCKS)
-    ones, blocks = np.ones(len(texts), np.float32), []
+    ones = np.ones(len(texts), np.float32)
+    blocks = []
     for low, high in itertools.pairwise([0, *cuts.tolist(), len(counted.keys)]):
         inside = slice(starts[low], starts[high])
         entries = (ones[inside], texts[inside], starts[low : high + 1] - starts[low])
@@ -120,7 +133,8 @@ def _design(counted: CountedTexts) -> Design:
 def _scale(design: Design, goal: Goal, penalty: float) -> Float32s:
     """Return the scale [feature + 1, column] of the parameters."""
     # The weight of the texts of each label that hold a feature, and of all texts that do.
-    mass, counts = design.sums(goal.weights * goal.targets)[:-1], design.sums(goal.weights)[:-1]
+    mass = design.sums(goal.weights * goal.targets)[:-1]
+    counts = design.sums(goal.weights)[:-1]
     label = mass + _SMOOTHING * goal.share
     others = np.maximum(counts - mass, 0) + _SMOOTHING * (1 - goal.share)
     ratio = np.log(label / label.sum(axis=0)) - np.log(others / others.sum(axis=0))
@@ -133,9 +147,13 @@ class NgramFit:
 
     def __init__(self, counted: CountedTexts, rows: Mask, targets: Floats, weights: Floats) -> None:
         """Prepare a fit to `rows` [text], as a `MatrixFit`."""
-        self._counted, self._targets, self._weights = counted, targets, (weights.T * rows).T
+        self._counted = counted
+        self._targets = targets
+        self._weights = (weights.T * rows).T
 
-    def fit(self, strength: float, start: LinearModel | None = None, check: Check = ignore) -> LinearModel:
+    def fit(
+        self, strength: float, start: LinearModel | None = None, check: Check = ignore
+    ) -> LinearModel:
         """Fit the model with a penalty of 1 / `strength`; `check` may raise to stop it."""
         del start
         return fit_counted(self._counted, self._targets, self._weights, 1 / strength, check)

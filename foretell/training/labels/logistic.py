@@ -1,15 +1,16 @@
 """Logistic regression with soft targets and an L2 penalty, by Newton's method.
 
-Each Newton step is solved by conjugate gradients, which need nothing but products with the matrix of the
-features (Lin, Weng and Keerthi, 2008, "Trust Region Newton Method for Large-Scale Logistic Regression").
-scikit-learn's has no soft targets and one penalty for all features.
+Each Newton step is solved by conjugate gradients, which need nothing but products with the matrix
+of the features (Lin, Weng and Keerthi, 2008, "Trust Region Newton Method for Large-Scale Logistic
+Regression"). scikit-learn's has no soft targets and one penalty for all features.
 
 The objective, with u [feature, column] and one scale for each parameter:
 
-    Σ over texts of weight · cross-entropy(target, offset + Σ over features of value · scale · u)  +  ½ ‖u‖²
+    Σ over texts of weight · cross-entropy(target, offset + Σ over features of value · scale · u)  +
+    ½ ‖u‖²
 
-Two labels have one column, the log-odds of the second; more labels have one column each. Where texts may have
-several labels, each column is a logistic regression of its own.
+Two labels have one column, the log-odds of the second; more labels have one column each. Where
+texts may have several labels, each column is a logistic regression of its own.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from scipy import sparse, special
 
 from foretell.arrays import Float32s, Float64s, Floats, Mask
 
-# Of the gradient's norm at the end, as a part of its norm where u is zero. A smaller value gains nothing on
-# validation texts.
+# Of the gradient's norm at the end, as a part of its norm where u is zero. A smaller value gains
+# nothing on validation texts.
 _TOLERANCE = 0.01
 _MAX_STEPS = 30
 _MAX_PRODUCTS = 60
@@ -53,12 +54,13 @@ def ignore() -> None:
 
 
 class Goal:
-    """What is learned, column by column: the log-odds of the second of two labels, else one for each label.
+    """What is learned, column by column: the log-odds of the second of two labels, else one for
+    each label.
 
     Args:
         targets: [text, label], each row the probabilities of the labels.
-        weights: [text], how much each text counts; or [text, label], 0 where a label is unknown: each label
-            is then fitted for itself, and texts may have several.
+        weights: [text], how much each text counts; or [text, label], 0 where a label is unknown:
+            each label is then fitted for itself, and texts may have several.
 
     Attributes:
         share, offset: [1, column], the smoothed share of the texts of each label, and its score.
@@ -66,16 +68,20 @@ class Goal:
 
     def __init__(self, targets: Floats, weights: Floats) -> None:
         self.is_independent = weights.ndim > 1
-        self.weights: Float64s = (weights if self.is_independent else weights[:, None]).astype(np.float64)
+        self.weights: Float64s = (weights if self.is_independent else weights[:, None]).astype(
+            np.float64
+        )
         mass = (self.weights * targets).sum(axis=0, keepdims=True, dtype=np.float64)
         if self.is_independent:
             share = (mass + 0.5) / (self.weights.sum(axis=0, keepdims=True) + 1)
         else:
             share = (mass + 0.5) / (mass.sum() + 0.5 * mass.shape[1])
             if targets.shape[1] == 2:
-                share, targets = share[:, 1:], targets[:, 1:]
+                share = share[:, 1:]
+                targets = targets[:, 1:]
         self.is_binary = self.is_independent or targets.shape[1] == 1
-        self.share, self.targets = share, targets
+        self.share = share
+        self.targets = targets
         self.offset: Float64s = np.log(share / (1 - share)) if self.is_binary else np.log(share)
 
     def loss(self, scores: Float64s) -> float:
@@ -89,17 +95,20 @@ class Goal:
 
     def probabilities(self, scores: Float64s) -> Float64s:
         """Return the probabilities of some scores, both [text, column]."""
-        found: Float64s = special.expit(scores) if self.is_binary else special.softmax(scores, axis=1)
+        found: Float64s = (
+            special.expit(scores) if self.is_binary else special.softmax(scores, axis=1)
+        )
         return found
 
     def ahead(self, probabilities: Float64s) -> Float64s:
         """Return the probabilities [text, column] at which a step measures the curvature.
 
-        Newton's method measures it where the step begins. Where the target of a text is one improbable label
-        of many, the loss is nearly flat there, and the step far too long. By Taylor's formula, what a step
-        changes beyond the gradient's part depends on the mean of the curvature along it, weighted by 1 - s
-        after the part s of the step: s = 1/3 is the centre. The step is taken to lead towards the targets,
-        the less far the nearer they are. With two labels nothing is gained (docs/experiments.md).
+        Newton's method measures it where the step begins. Where the target of a text is one
+        improbable label of many, the loss is nearly flat there, and the step far too long. By
+        Taylor's formula, what a step changes beyond the gradient's part depends on the mean of the
+        curvature along it, weighted by 1 - s after the part s of the step: s = 1/3 is the centre.
+        The step is taken to lead towards the targets, the less far the nearer they are. With two
+        labels nothing is gained (docs/experiments.md).
         """
         if self.is_binary:
             return probabilities
@@ -108,7 +117,9 @@ class Goal:
         return probabilities + distance / 3 * missing
 
     def curved(self, probabilities: Float64s, forward: Float64s) -> Float64s:
-        """Return the second derivative of each text's loss times a change of its scores, [text, column]."""
+        """Return the second derivative of each text's loss times a change of its scores, [text,
+        column].
+        """
         if self.is_independent:
             return probabilities * (1 - probabilities) * forward
         curved = probabilities * forward
@@ -118,7 +129,9 @@ class Goal:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The objective of the parameters u [feature, column]; `check` is called between two products."""
+    """The objective of the parameters u [feature, column]; `check` is called between two
+    products.
+    """
 
     design: Design
     goal: Goal
@@ -126,12 +139,18 @@ class Problem:
     check: Check = ignore
 
     def minimum(self, start: Float32s | None = None) -> Float32s:
-        """Minimise by Newton's method from `start` (None: zero), steps halved until they descend."""
-        goal, at_zero = self.goal, np.repeat(self.goal.offset, len(self.goal.targets), axis=0)
-        u, scores, first = np.zeros(self.scale.shape, np.float32), at_zero, 0.0
+        """Minimise by Newton's method from `start` (None: zero), steps halved until they
+        descend.
+        """
+        goal = self.goal
+        at_zero = np.repeat(self.goal.offset, len(self.goal.targets), axis=0)
+        u = np.zeros(self.scale.shape, np.float32)
+        scores = at_zero
+        first = 0.0
         if start is not None:
             # It is judged by the gradient where u is zero too.
-            u, scores = start, at_zero + self.design.scores(self.scale * start)
+            u = start
+            scores = at_zero + self.design.scores(self.scale * start)
             first = float(np.linalg.norm(self._back(goal.probabilities(at_zero) - goal.targets)))
         loss = goal.loss(scores) + _dot(u, u) / 2
         for _ in range(_MAX_STEPS):
@@ -144,16 +163,20 @@ class Problem:
             step, moved = self._newton_step(
                 gradient, goal.ahead(probabilities), min(0.3, (norm / first) ** 0.5)
             )
-            slope, length = _dot(gradient, step), 1.0
+            slope = _dot(gradient, step)
+            length = 1.0
             while True:
-                new_u, new_scores = u + np.float32(length) * step, scores + length * moved
+                new_u = u + np.float32(length) * step
+                new_scores = scores + length * moved
                 new_loss = goal.loss(new_scores) + _dot(new_u, new_u) / 2
                 if new_loss <= loss + 1e-4 * length * slope:
                     break
                 length /= 2
                 if length < 1e-6:
                     return u
-            u, scores, loss = new_u, new_scores, new_loss
+            u = new_u
+            scores = new_scores
+            loss = new_loss
         return u
 
     def _newton_step(
@@ -161,12 +184,13 @@ class Problem:
     ) -> tuple[Float32s, Float64s]:
         """Solve Hessian · step = -gradient by conjugate gradients with a diagonal preconditioner.
 
-        What is left of the gradient [feature, column] at the end has at most the part `accuracy` of its norm.
-        Returned are the step and what it adds to the scores [text, column].
+        What is left of the gradient [feature, column] at the end has at most the part `accuracy` of
+        its norm. Returned are the step and what it adds to the scores [text, column].
         """
         variance = self.goal.weights * probabilities * (1 - probabilities)
         diagonal = self.scale**2 * self.design.squares(variance) + 1
-        step, moved = np.zeros_like(gradient), np.zeros_like(probabilities)
+        step = np.zeros_like(gradient)
+        moved = np.zeros_like(probabilities)
         residual = -gradient
         direction = residual / diagonal
         size = first = _dot(residual, direction)
@@ -187,7 +211,9 @@ class Problem:
         return step, moved
 
     def _back(self, values: Float64s) -> Float32s:
-        """Return the gradient [feature, column] of weighted scores whose own gradient is `values`."""
+        """Return the gradient [feature, column] of weighted scores whose own gradient is
+        `values`.
+        """
         return self.scale * self.design.sums(self.goal.weights * values)
 
 
@@ -198,13 +224,14 @@ def _dot(first: Float32s, second: Float32s) -> float:
 class Design:
     """The features of the texts, a matrix [text, feature], and its products.
 
-    The last feature is one that every text has: the bias. `blocks` are the columns of the matrix in parts,
-    each with its transpose and the squares of that. `map` may compute them at the same time.
+    The last feature is one that every text has: the bias. `blocks` are the columns of the matrix in
+    parts, each with its transpose and the squares of that. `map` may compute them at the same time.
     """
 
     def __init__(self, blocks: Sequence[tuple[Matrix, Matrix, Matrix]], map: Map = map) -> None:
         self._matrices, self._transposed, self._squared = zip(*blocks, strict=True)
-        self._ends, self._map = np.cumsum([each.shape[1] for each in self._matrices]), map
+        self._ends = np.cumsum([each.shape[1] for each in self._matrices])
+        self._map = map
 
     @classmethod
     def of(cls, matrix: Matrix) -> Design:
@@ -216,7 +243,9 @@ class Design:
     def scores(self, values: Float32s) -> Float32s:
         """Return [text, column]: the matrix times `values` [feature, column]."""
         parts = np.split(values, self._ends)[:-1]
-        result: Float32s = reduce(np.add, self._map(operator.matmul, self._matrices, parts)) + values[-1]
+        result: Float32s = (
+            reduce(np.add, self._map(operator.matmul, self._matrices, parts)) + values[-1]
+        )
         return result
 
     def sums(self, values: Floats) -> Float32s:
@@ -228,8 +257,11 @@ class Design:
         return self._with_total(self._squared, values)
 
     def _with_total(self, transposed: Sequence[Matrix], values: Floats) -> Float32s:
-        total, single = values.sum(axis=0, keepdims=True, dtype=np.float64), values.astype(np.float32)
-        return np.concatenate([*self._map(lambda each: each @ single, transposed), total], dtype=np.float32)
+        total = values.sum(axis=0, keepdims=True, dtype=np.float64)
+        single = values.astype(np.float32)
+        return np.concatenate(
+            [*self._map(lambda each: each @ single, transposed), total], dtype=np.float32
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,12 +278,15 @@ class MatrixFit(ABC):
     def __init__(
         self, values: Callable[[Mask], Matrix], rows: Mask, targets: Floats, weights: Floats
     ) -> None:
-        """Prepare a fit to `rows` [text]; `values` gives features [text, feature] of some of the texts.
+        """Prepare a fit to `rows` [text]; `values` gives features [text, feature] of some of the
+        texts.
 
         Targets [text, label] and weights [text], or [text, label], are of all texts.
         """
-        self.values, self.features = values, values(rows)
-        self.targets, self.weights = targets[rows], weights[rows]
+        self.values = values
+        self.features = values(rows)
+        self.targets = targets[rows]
+        self.weights = weights[rows]
         self._scored = rows, self.features
 
     @abstractmethod
@@ -279,6 +314,9 @@ class LogisticFit(MatrixFit):
         scale[-1] = FREE
         begun = None
         if start is not None:
-            begun = np.vstack([start.weights, start.bias[None] - goal.offset]).astype(np.float32) / scale
+            begun = (
+                np.vstack([start.weights, start.bias[None] - goal.offset]).astype(np.float32)
+                / scale
+            )
         fitted = scale * Problem(self._design, goal, scale, check).minimum(begun)
         return Fitted(fitted[:-1], (fitted[-1] + goal.offset[0]).astype(np.float32))

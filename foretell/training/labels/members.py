@@ -1,8 +1,9 @@
-"""The linear members of the ensemble: each with a penalty, all with weights, fitted to all labelled texts.
+"""The linear members of the ensemble: each with a penalty, all with weights, fitted to all labelled
+texts.
 
-Out-of-fold predictions choose the penalty of each member, and the weights of the members in a logarithmic
-opinion pool. A weighted sum of linear models is a linear model: the members that sum over n-grams become one
-`LinearModel`, the others are kept beside it.
+Out-of-fold predictions choose the penalty of each member, and the weights of the members in a
+logarithmic opinion pool. A weighted sum of linear models is a linear model: the members that sum
+over n-grams become one `LinearModel`, the others are kept beside it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 _THREADS = 2
 """Folds that are fitted at a time."""
 
-_STAGE, _STRENGTHS = "members", "strengths"
+_STAGE = "members"
+_STRENGTHS = "strengths"
 
 Model = LinearModel | TfidfModel | Fitted
 """A model for predictions; of a kept teacher the fitted one."""
@@ -45,7 +47,9 @@ FittedMember: TypeAlias = Any
 class Fit(Protocol):
     """A member on some of the rows, for one penalty after another."""
 
-    def fit(self, strength: float, start: FittedMember = None, check: Check = ignore) -> FittedMember:
+    def fit(
+        self, strength: float, start: FittedMember = None, check: Check = ignore
+    ) -> FittedMember:
         """Fit the member with a penalty of 1 / `strength`, from the model `start` on."""
 
     def scores(self, model: FittedMember, rows: Mask) -> Float32s:
@@ -77,14 +81,17 @@ class Candidate:
     balance: Balance | None = None
 
     def scores(self, fit: Fit, model: FittedMember, rows: Mask) -> Float32s:
-        """Return the scores [text, column] of some of the texts, for the true shares of the labels."""
+        """Return the scores [text, column] of some of the texts, for the true shares of the
+        labels.
+        """
         scores = fit.scores(model, np.pad(rows, (0, self.more)))
         return scores if self.balance is None else scores + self.balance.bias(scores.shape[1])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chosen:
-    """A member with its penalty, 1 / `strength`, and logits [text, label]: of held-out texts, else 0.
+    """A member with its penalty, 1 / `strength`, and logits [text, label]: of held-out texts, else
+    0.
 
     `models` returns the models for predictions, fitted to all rows, whose scores are added.
     """
@@ -100,13 +107,15 @@ def fitted_to(
 ) -> tuple[Fit, FittedMember]:
     """Fit a candidate to the labelled texts `inside`; return the fit and the fitted model.
 
-    The strengths that led to this one are fitted before, each the start of the next. A weak penalty alone
-    takes far more steps, and may not be minimised to the end.
+    The strengths that led to this one are fitted before, each the start of the next. A weak penalty
+    alone takes far more steps, and may not be minimised to the end.
     """
-    strengths, first = candidate.strengths, candidate.first
+    strengths = candidate.strengths
+    first = candidate.first
     last = strengths.index(strength)
     path = strengths[first : last + 1] if last >= first else strengths[last : first + 1][::-1]
-    fit, model = candidate.fit(*candidate.learned(inside)), None
+    fit = candidate.fit(*candidate.learned(inside))
+    model = None
     for each in path:
         model = fit.fit(each, model, check)
     return fit, model
@@ -116,7 +125,9 @@ def _chosen(candidate: Candidate, strength: float, logs: Logits) -> Chosen:
     def models(check: Check) -> Sequence[Model]:
         fit, model = fitted_to(candidate, strength, np.ones(len(logs), bool), check)
         finished = candidate.finished(fit, model)
-        return [finished if candidate.balance is None else candidate.balance.corrected_model(finished)]
+        return [
+            finished if candidate.balance is None else candidate.balance.corrected_model(finished)
+        ]
 
     return Chosen(name=candidate.name, strength=strength, logs=logs, models=models)
 
@@ -128,8 +139,10 @@ class Members:
     Attributes:
         linear: the weighted sum of the members that are linear models of n-grams.
         tfidf: the others, times their weights; one for each kind of values.
-        logs: logits [held-out text, label] of all together, each by models and weights of other folds.
-        teacher: the linear model of a kept teacher's embeddings, times its weight; None: it has none.
+        logs: logits [held-out text, label] of all together, each by models and weights of other
+            folds.
+        teacher: the linear model of a kept teacher's embeddings, times its weight; None: it has
+            none.
         metrics: ready for JSON.
     """
 
@@ -140,11 +153,17 @@ class Members:
     metrics: dict[str, object] = field(default_factory=dict)
 
     def scores(
-        self, ids: TokenIds, starts: Integers, texts: Sequence[str], embeddings: Float32s | None = None
+        self,
+        ids: TokenIds,
+        starts: Integers,
+        texts: Sequence[str],
+        embeddings: Float32s | None = None,
     ) -> Float32s:
-        """Return the scores [text, column] of all members together; text i is ids[starts[i]:starts[i + 1]].
+        """Return the scores [text, column] of all members together; text i is
+        ids[starts[i]:starts[i + 1]].
 
-        `embeddings` [text, number] are those of a kept teacher, which may read the first ones alone.
+        `embeddings` [text, number] are those of a kept teacher, which may read the first ones
+        alone.
         """
         scores = scores_of([self.linear, *self.tfidf], ids, starts, texts)
         if self.teacher is not None and embeddings is not None:
@@ -154,7 +173,10 @@ class Members:
 
 
 def scores_of(
-    models: Sequence[LinearModel | TfidfModel], ids: TokenIds, starts: Integers, texts: Sequence[str]
+    models: Sequence[LinearModel | TfidfModel],
+    ids: TokenIds,
+    starts: Integers,
+    texts: Sequence[str],
 ) -> Float32s:
     """Return the sum of the scores [text, column] of models for predictions."""
     scores = np.zeros(1, np.float32)
@@ -162,7 +184,9 @@ def scores_of(
         if isinstance(model, LinearModel):
             scores = scores + model.scores_of_flat(ids, starts)
         else:
-            scores = scores + model.scores_of_counts(model.features.counts(ids, starts, texts), len(texts))
+            scores = scores + model.scores_of_counts(
+                model.features.counts(ids, starts, texts), len(texts)
+            )
     return scores
 
 
@@ -170,8 +194,11 @@ class _OutOfTimeError(Exception):
     """The time for the choice of linear models has passed."""
 
 
-def choose_all(found: Iterator[Candidate], rows: Rows, folds: Folds, training: Training) -> list[Chosen]:
-    """Choose the penalty of each member; those for which the time limit leaves no time are left out.
+def choose_all(
+    found: Iterator[Candidate], rows: Rows, folds: Folds, training: Training
+) -> list[Chosen]:
+    """Choose the penalty of each member; those for which the time limit leaves no time are left
+    out.
 
     The features of a candidate are counted when it is asked for.
     """
@@ -205,11 +232,13 @@ def choose_all(found: Iterator[Candidate], rows: Rows, folds: Folds, training: T
 
 
 def choose(candidate: Candidate, rows: Rows, folds: Folds, check: Check = ignore) -> Chosen:
-    """Choose a member's penalty by the loss of its out-of-fold predictions; `check` may raise to stop it.
+    """Choose a member's penalty by the loss of its out-of-fold predictions; `check` may raise to
+    stop it.
 
     From the first penalty the search goes on in the direction that is better, until it is not.
     """
-    targets, held = rows.targets[folds.held], folds.held
+    targets = rows.targets[folds.held]
+    held = folds.held
     fits = [candidate.fit(*candidate.learned(inside)) for inside, _ in folds]
     tried: dict[int, tuple[float, Logits, list[FittedMember]]] = {}
 
@@ -221,7 +250,9 @@ def choose(candidate: Candidate, rows: Rows, folds: Folds, check: Check = ignore
             tried[place] = rows.outputs.loss(targets, logs[held]), logs, models
         return tried[place][0]
 
-    def out_of_fold(strength: float, starts: list[FittedMember]) -> tuple[Logits, list[FittedMember]]:
+    def out_of_fold(
+        strength: float, starts: list[FittedMember]
+    ) -> tuple[Logits, list[FittedMember]]:
         logs = np.zeros((len(rows.targets), rows.outputs.n_labels))
 
         def work(fit: Fit, fold: Mask, start: FittedMember) -> FittedMember:
@@ -245,18 +276,25 @@ def choose(candidate: Candidate, rows: Rows, folds: Folds, check: Check = ignore
 
 
 def fit_members(
-    rows: Rows, chosen: Sequence[Chosen], folds: Folds, check: Check = ignore,
+    rows: Rows,
+    chosen: Sequence[Chosen],
+    folds: Folds,
+    check: Check = ignore,
     not_measured: frozenset[bytes] = frozenset(),
-) -> Members:  # fmt: skip
+) -> Members:
     """Weigh the members, and fit them to all labelled texts; `check` may raise to stop it.
 
     The metrics leave out the texts whose `text_key` is among `not_measured`.
     """
-    held, outputs = folds.held, rows.outputs
-    targets, logs = rows.targets[held], np.stack([each.logs[held] for each in chosen])
+    held = folds.held
+    outputs = rows.outputs
+    targets = rows.targets[held]
+    logs = np.stack([each.logs[held] for each in chosen])
     weights = outputs.fit_pool(targets, logs).tolist()
     weighted = list(zip(chosen, weights, strict=True))
-    models = [(model, weight) for each, weight in weighted if weight for model in each.models(check)]
+    models = [
+        (model, weight) for each, weight in weighted if weight for model in each.models(check)
+    ]
     others = [model.times(weight) for model, weight in models if isinstance(model, TfidfModel)]
     kept = [(model, np.float32(weight)) for model, weight in models if isinstance(model, Fitted)]
     nested = nested_logs(rows, logs, folds)
@@ -272,29 +310,39 @@ def fit_members(
             }
             for (each, weight), own in zip(weighted, logs[:, measured], strict=True)
         }
-        first, together = of_members.get("ngrams", {}), outputs.metrics(targets[measured], nested[measured])
-        metrics |= {f"baseline_{name}": first[name] for name in ("accuracy", "log_loss") if name in first}
+        first = of_members.get("ngrams", {})
+        together = outputs.metrics(targets[measured], nested[measured])
+        metrics |= {
+            f"baseline_{name}": first[name] for name in ("accuracy", "log_loss") if name in first
+        }
         metrics |= {f"linear_{name}": value for name, value in together.items()}
         metrics["members"] = of_members
     return Members(
         linear=_sum(models, outputs.n_labels, others),
         tfidf=merged(others),
         logs=nested,
-        teacher=Fitted(kept[0][1] * kept[0][0].weights, kept[0][1] * kept[0][0].bias) if kept else None,
+        teacher=Fitted(kept[0][1] * kept[0][0].weights, kept[0][1] * kept[0][0].bias)
+        if kept
+        else None,
         metrics=metrics,
     )
 
 
 def nested_logs(rows: Rows, logs: Logits, folds: Folds) -> Logits:
-    """Return the logits [held-out text, label] of the pool of `logs`, each by weights of the other folds."""
-    targets, nested = rows.targets[folds.held], np.zeros(logs.shape[1:])
+    """Return the logits [held-out text, label] of the pool of `logs`, each by weights of the other
+    folds.
+    """
+    targets = rows.targets[folds.held]
+    nested = np.zeros(logs.shape[1:])
     for others, inside in other_folds(folds.fold_of[folds.held]):
         share = rows.outputs.fit_pool(targets[others], logs[:, others])
         nested[inside] = rows.outputs.of_scores(np.tensordot(share, logs[:, inside], 1))
     return nested
 
 
-def _sum(models: Sequence[tuple[Model, float]], n_labels: int, others: Sequence[TfidfModel]) -> LinearModel:
+def _sum(
+    models: Sequence[tuple[Model, float]], n_labels: int, others: Sequence[TfidfModel]
+) -> LinearModel:
     """Return the weighted sum of those models that are linear models of n-grams."""
     sums = [(model, weight) for model, weight in models if isinstance(model, LinearModel)]
     if sums:

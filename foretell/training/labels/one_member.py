@@ -1,9 +1,10 @@
 """The n-gram linear model of many long texts, and what it learns from texts without labels.
 
-Its pseudo-labels are soft (Lee 2013): it labels the unlabelled texts, and is fitted again to all of them.
-Where time and data allow, text vectors and the linear model label them again, together: the linear model has
-weights for the n-grams that occur with labels, and the vectors show which n-grams are used alike. For new
-texts, which have no vector, the n-grams' vectors make a second linear model, which is added to the first.
+Its pseudo-labels are soft (Lee 2013): it labels the unlabelled texts, and is fitted again to all of
+them. Where time and data allow, text vectors and the linear model label them again, together: the
+linear model has weights for the n-grams that occur with labels, and the vectors show which n-grams
+are used alike. For new texts, which have no vector, the n-grams' vectors make a second linear
+model, which is added to the first.
 """
 
 from __future__ import annotations
@@ -28,21 +29,30 @@ from foretell.training.labels.outputs import OneLabel, fit_ensemble
 from foretell.training.labels.stages import Training
 from foretell.training.labels.tokens import LabelledTokens, Soft, TokenizedTexts, Tokens, one_hot
 
-_STAGE, _SOFT = "pseudo_labels", "soft"
+_STAGE = "pseudo_labels"
+_SOFT = "soft"
 
-_MIN_TEXTS, _MAX_NGRAMS = 3, 1_500_000
-"""Text vectors are made of the n-grams that occur in this many texts, the most frequent ones first."""
+_MIN_TEXTS = 3
+_MAX_NGRAMS = 1_500_000
+"""Text vectors are made of the n-grams that occur in this many texts, the most frequent ones
+first.
+"""
 
-_MIN_FITS, _MINUTES_TO_REFIT = 3.0, 5.0
-"""Text vectors need at least the time of so many linear fits; the last fit a limit of so many minutes."""
+_MIN_FITS = 3.0
+_MINUTES_TO_REFIT = 5.0
+"""Text vectors need at least the time of so many linear fits; the last fit a limit of so many
+minutes.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LinearPart:
-    """The linear members of a classifier, fitted to all labelled texts; None: it is a network alone.
+    """The linear members of a classifier, fitted to all labelled texts; None: it is a network
+    alone.
 
-    `pseudo` are texts with pseudo-labels for the network (None: it is trained on the labelled texts), and
-    `tokens` the tokenized split with as many unlabelled texts as there is time for (None: with all).
+    `pseudo` are texts with pseudo-labels for the network (None: it is trained on the labelled
+    texts), and `tokens` the tokenized split with as many unlabelled texts as there is time for
+    (None: with all).
     """
 
     members: Members | None
@@ -51,13 +61,17 @@ class LinearPart:
 
 
 def fit_one_member(training: Training, ancestor: Ancestor | None) -> LinearPart:
-    """Fit the linear model to the labels, to pseudo-labels, and at last to the validation texts too.
+    """Fit the linear model to the labels, to pseudo-labels, and at last to the validation texts
+    too.
 
     The linear model of the text vectors, or that of the ancestor, is added.
     """
-    tokens, valid = training.tokens, training.tokens.valid
+    tokens = training.tokens
+    valid = training.tokens.valid
     training.begin("linear model", 0.08)
-    soft, added, began = tokens.hard, None, time.monotonic()
+    soft = tokens.hard
+    added = None
+    began = time.monotonic()
     own = _fit(tokens, soft)
     metrics = _metrics("baseline", own, tokens)
     if len(tokens.unlabelled):
@@ -99,7 +113,9 @@ def _refits(training: Training) -> bool:
 
 
 def _fit(tokens: Tokens, soft: Soft, more: LabelledTokens | None = None) -> LinearModel:
-    """Return the linear model of the first texts, with probabilities [text, label], and of more texts."""
+    """Return the linear model of the first texts, with probabilities [text, label], and of more
+    texts.
+    """
     texts, (soft, weights) = tokens.all_texts.part(0, len(soft)), tokens.learned(soft)
     if more is not None:
         texts = texts.followed_by(more.texts)
@@ -125,17 +141,21 @@ def _metrics(name: str, model: LinearModel, tokens: Tokens) -> dict[str, object]
 def _pseudo_labels(
     training: Training, first: LinearModel, seconds: float
 ) -> tuple[Tokens, Soft, LinearModel | None]:
-    """Label the unlabelled texts, as many as there is time for; fitting the `first` model took some seconds.
+    """Label the unlabelled texts, as many as there is time for; fitting the `first` model took some
+    seconds.
 
-    Returned are the tokens with these texts, the labels of all texts [text, label], and the linear model of
-    the text vectors, or None.
+    Returned are the tokens with these texts, the labels of all texts [text, label], and the linear
+    model of the text vectors, or None.
     """
     if before := training.stages.found(_STAGE):
         model = LinearModel.from_arrays(before) if len(before) > 1 else None
         return _cut(training.tokens, len(before[_SOFT])), before[_SOFT], model
-    budget, n_train = training.run.budget, len(training.tokens.train.texts)
+    budget = training.run.budget
+    n_train = len(training.tokens.train.texts)
     pace = seconds / max(1, training.tokens.all_texts.starts[n_train])
-    tokens, arrays, by_vectors = _in_time(training, pace), {}, None
+    tokens = _in_time(training, pace)
+    arrays = {}
+    by_vectors = None
     if not len(tokens.unlabelled):
         return tokens, tokens.hard, None
     logs = _log_probabilities(first, tokens.unlabelled)
@@ -143,9 +163,12 @@ def _pseudo_labels(
     if _vectors_pay(training, tokens, pace * len(tokens.all_texts.ids)):
         model = _fit(tokens, soft)
         soft, by_vectors = label_by_vectors(
-            tokens, model, seed=training.settings.seed,
-            seconds=budget.for_stage("text vectors"), check=training.check,
-        )  # fmt: skip
+            tokens,
+            model,
+            seed=training.settings.seed,
+            seconds=budget.for_stage("text vectors"),
+            check=training.check,
+        )
         arrays = by_vectors.to_arrays()
     training.stages.keep(_STAGE, {**arrays, _SOFT: soft}, now=True)
     return tokens, soft, by_vectors
@@ -156,22 +179,30 @@ def label_by_vectors(
 ) -> tuple[Soft, LinearModel]:
     """Make text vectors twice, and label the unlabelled texts by them and the linear model.
 
-    In the first round the validation texts have vectors like the unlabelled ones, which shows how far the
-    vectors can be trusted. The second round makes vectors anew, of n-grams that the new labels choose. The
-    validation texts have no part in it, because its model for new texts is measured on them.
+    In the first round the validation texts have vectors like the unlabelled ones, which shows how
+    far the vectors can be trusted. The second round makes vectors anew, of n-grams that the new
+    labels choose. The validation texts have no part in it, because its model for new texts is
+    measured on them.
 
-    Returned are the labels of the training texts and soft labels of the unlabelled ones, [text, label], and a
-    linear model for new texts, made of the n-grams' vectors.
+    Returned are the labels of the training texts and soft labels of the unlabelled ones, [text,
+    label], and a linear model for new texts, made of the n-grams' vectors.
     """
     from foretell.training.labels.text_vectors import label, make_vectors, to_linear_model
 
     assert tokens.valid is not None
-    deadline, targets, n_labels = time.monotonic() + seconds, tokens.train.targets, len(tokens.labels)
-    hard, n, n_valid = tokens.hard, len(tokens.all_texts), len(tokens.valid.texts)
+    deadline = time.monotonic() + seconds
+    targets = tokens.train.targets
+    n_labels = len(tokens.labels)
+    hard = tokens.hard
+    n = len(tokens.all_texts)
+    n_valid = len(tokens.valid.texts)
     texts = tokens.all_texts.followed_by(tokens.valid.texts)
     by_linear = _log_probabilities(linear, texts.part(len(hard), len(texts)))
-    max_ngrams, size = min(_MAX_NGRAMS, default_max_ngrams(n_labels)), tokens.tokenizer.size
-    counted = count_ngrams(texts.ids, texts.starts, size, min_texts=_MIN_TEXTS, max_ngrams=max_ngrams)
+    max_ngrams = min(_MAX_NGRAMS, default_max_ngrams(n_labels))
+    size = tokens.tokenizer.size
+    counted = count_ngrams(
+        texts.ids, texts.starts, size, min_texts=_MIN_TEXTS, max_ngrams=max_ngrams
+    )
     soft = np.concatenate([hard, np.exp(by_linear).astype(np.float32)])
     left = (deadline - time.monotonic()) / 2
     vectors = make_vectors(counted, soft, seed=seed, seconds=left, check=check)
@@ -179,7 +210,8 @@ def label_by_vectors(
     ensemble = fit_ensemble(tokens.valid.targets, [by_vectors[-n_valid:], by_linear[-n_valid:]])
     soft = np.concatenate([hard, ensemble(np.exp(by_vectors).astype(np.float32), by_linear)])
 
-    counted, left = select_texts(counted, np.arange(len(texts)) < n), deadline - time.monotonic()
+    counted = select_texts(counted, np.arange(len(texts)) < n)
+    left = deadline - time.monotonic()
     vectors = make_vectors(counted, soft[:n], seed=seed + 1, seconds=left, check=check)
     again = np.exp(label(vectors, targets, n_labels)[len(hard) : n]).astype(np.float32)
     model = to_linear_model(counted, vectors, targets, n_labels)
@@ -200,11 +232,15 @@ def _vectors_pay(training: Training, tokens: Tokens, seconds: float) -> bool:
 
 
 def _in_time(training: Training, pace: float) -> Tokens:
-    """Return the tokens with the unlabelled texts that there is time for; a fit of a token takes `pace`."""
-    tokens, budget = training.tokens, training.run.budget
+    """Return the tokens with the unlabelled texts that there is time for; a fit of a token takes
+    `pace`.
+    """
+    tokens = training.tokens
+    budget = training.run.budget
     if budget.deadline is None:
         return tokens
-    n_train, fits = len(tokens.train.texts), 2 if _refits(training) else 1
+    n_train = len(tokens.train.texts)
+    fits = 2 if _refits(training) else 1
     affordable = budget.for_stage("pseudo-labels") / max(1e-12, fits * pace)
     n = max(n_train, int(np.searchsorted(tokens.all_texts.starts, affordable, side="right")) - 1)
     if n < len(tokens.all_texts):
@@ -220,8 +256,8 @@ def _cut(tokens: Tokens, n_texts: int) -> Tokens:
 def _for_network(training: Training, tokens: Tokens, soft: Soft) -> LabelledTokens | None:
     """Return all texts with their pseudo-labels where few texts have labels, else None.
 
-    Many labels alone train the network better: pseudo-labels carry only what the linear model knows, which
-    the ensemble has anyway.
+    Many labels alone train the network better: pseudo-labels carry only what the linear model
+    knows, which the ensemble has anyway.
     """
     n = len(tokens.train.texts)
     if not len(tokens.unlabelled) or enough_labels(training.settings, n):

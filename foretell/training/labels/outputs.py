@@ -1,9 +1,11 @@
-"""What the scores of members mean, and how members are combined: one label for each text, or several.
+"""What the scores of members mean, and how members are combined: one label for each text, or
+several.
 
-The weights of an ensemble are fitted to texts that no member has learned from. A Gaussian prior, worth some
-texts, keeps few texts from moving them far. Of one label a text, members are combined in a logarithmic
-opinion pool, whose weights and offsets are its calibration. Of several labels, log-odds are added, and each
-label with enough predictions gets a temperature and an offset (Platt scaling) and a threshold of its own.
+The weights of an ensemble are fitted to texts that no member has learned from. A Gaussian prior,
+worth some texts, keeps few texts from moving them far. Of one label a text, members are combined in
+a logarithmic opinion pool, whose weights and offsets are its calibration. Of several labels,
+log-odds are added, and each label with enough predictions gets a temperature and an offset (Platt
+scaling) and a threshold of its own.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ AnyEnsemble = Ensemble | LabelwiseEnsemble
 
 
 class Prior(NamedTuple):
-    """A Gaussian prior on the weights of two members: its means, and how many texts each is worth."""
+    """A Gaussian prior on the weights of two members: its means, and how many texts each is
+    worth.
+    """
 
     weights: tuple[float, float]
     strength: tuple[float, float]
@@ -51,9 +55,9 @@ EQUAL = Prior(weights=(0.5, 0.5), strength=(1.0, 1.0))
 """The prior where nothing is known of the two."""
 
 LINEAR = Prior(weights=(0.0, 1.0), strength=(20.0, 1.0))
-"""The prior favours the linear model: with few texts the network learns far less than it, and the validation
-texts, which have chosen the network's best epoch, overestimate the network. The linear model's own weight,
-its temperature, is soon clear, so its prior is weak."""
+"""The prior favours the linear model: with few texts the network learns far less than it, and the
+validation texts, which have chosen the network's best epoch, overestimate the network. The linear
+model's own weight, its temperature, is soon clear, so its prior is weak."""
 
 UNFITTED = Ensemble(network=0.5, linear=0.5)
 
@@ -61,11 +65,14 @@ POOL_STRENGTH = 5.0
 """How many texts the prior of equal weights is worth for each member of a pool."""
 
 MAX_LOGIT = 7.0
-"""What log-probabilities and log-odds are clipped to before weights are fitted: one in a thousand. One text
-that a member is sure about and wrong would decide its weight alone."""
+"""What log-probabilities and log-odds are clipped to before weights are fitted: one in a thousand.
+One text that a member is sure about and wrong would decide its weight alone."""
 
-_MIN_TEXTS_PER_OFFSET, _OFFSET_STRENGTH = 50, 1.0
-"""Texts that each label must have before labels get offsets, and how many texts their mean of 0 is worth."""
+_MIN_TEXTS_PER_OFFSET = 50
+_OFFSET_STRENGTH = 1.0
+"""Texts that each label must have before labels get offsets, and how many texts their mean of 0 is
+worth.
+"""
 
 _SCALING_STRENGTH = 5.0
 """How many texts the prior of no temperature and no offset is worth for each of several labels."""
@@ -75,9 +82,9 @@ _SCALING_STRENGTH = 5.0
 class OneLabel:
     """Each text has one label: logits [text, label] are log-probabilities, targets int32 [text].
 
-    With a `balance`, the class weights that the members were fitted with and corrected for, labels have
-    offsets along the correction, as much as it was too large or too small. A network alone that is not to be
-    calibrated stays as it is.
+    With a `balance`, the class weights that the members were fitted with and corrected for, labels
+    have offsets along the correction, as much as it was too large or too small. A network alone
+    that is not to be calibrated stays as it is.
     """
 
     n_labels: int
@@ -93,7 +100,9 @@ class OneLabel:
         return weights
 
     def of_scores(self, scores: Floats) -> LogProbabilities:
-        """Return the log-probabilities of scores [text, column], or of a weighted sum of members."""
+        """Return the log-probabilities of scores [text, column], or of a weighted sum of
+        members.
+        """
         return linear_log_probabilities(scores)
 
     def loss(self, targets: Targets, logits: Logits) -> float:
@@ -101,13 +110,17 @@ class OneLabel:
         return float(-np.maximum(logits, -MAX_LOGIT)[np.arange(len(targets)), targets].mean())
 
     def fit_pool(self, targets: Targets, members: Logits) -> Float64s:
-        """Return the weights [member] of a logarithmic opinion pool of logits [member, text, label]."""
+        """Return the weights [member] of a logarithmic opinion pool of logits [member, text,
+        label].
+        """
         return _pool_weights(np.maximum(members, -MAX_LOGIT), self.soft(targets))
 
     def fit_ensemble(
         self, targets: Targets, network: Probabilities | None, linear: Logits | None
     ) -> Ensemble:
-        """Return the pool of network and linear model, with offsets where each label has enough texts."""
+        """Return the pool of network and linear model, with offsets where each label has enough
+        texts.
+        """
         if not len(targets) or not self.is_calibrated:
             alone = Ensemble(network=float(linear is None), linear=float(linear is not None))
             return alone if network is None or linear is None else UNFITTED
@@ -120,12 +133,17 @@ class OneLabel:
 
     def metrics(self, targets: Targets, logits: Logits) -> dict[str, float]:
         """Return accuracy and log loss of one member."""
-        return {"accuracy": mean_accuracy(targets, logits), "log_loss": log_loss(targets, np.exp(logits))}
+        return {
+            "accuracy": mean_accuracy(targets, logits),
+            "log_loss": log_loss(targets, np.exp(logits)),
+        }
 
 
 @dataclass(frozen=True)
 class SeveralLabels:
-    """Each label is a decision of its own: logits are log-odds, targets [text, label], NaN unknown."""
+    """Each label is a decision of its own: logits are log-odds, targets [text, label], NaN
+    unknown.
+    """
 
     n_labels: int
 
@@ -152,12 +170,17 @@ class SeveralLabels:
     def fit_ensemble(
         self, targets: Targets, network: Probabilities | None, linear: Logits | None
     ) -> LabelwiseEnsemble:
-        """Return weights that all labels share, and then the calibration and threshold of each label."""
+        """Return weights that all labels share, and then the calibration and threshold of each
+        label.
+        """
         members = [None if network is None else logit(network), linear]
         present = [each for each in members if each is not None]
-        both, n_labels = len(present) > 1, self.n_labels
-        weights, thresholds = np.full(len(present), 1 / len(present)), (DEFAULT_THRESHOLD,) * n_labels
-        scales, offsets = np.ones(n_labels), np.zeros(n_labels)
+        both = len(present) > 1
+        n_labels = self.n_labels
+        weights = np.full(len(present), 1 / len(present))
+        thresholds = (DEFAULT_THRESHOLD,) * n_labels
+        scales = np.ones(n_labels)
+        offsets = np.zeros(n_labels)
         if len(targets) and not np.isnan(targets).all():
             means, strength = (np.array(each if both else [1.0]) for each in LINEAR)
             weights = _minimum(*_cells(targets, present), means, strength)
@@ -169,7 +192,10 @@ class SeveralLabels:
         parts = [0.0 if each is None else next(shares) for each in members]
         by_label = [tuple((scales * share).tolist()) if share else () for share in parts]
         return LabelwiseEnsemble(
-            network=by_label[0], linear=by_label[1], offsets=tuple(offsets.tolist()), thresholds=thresholds
+            network=by_label[0],
+            linear=by_label[1],
+            offsets=tuple(offsets.tolist()),
+            thresholds=thresholds,
         )
 
     def decide(self, ensemble: AnyEnsemble, probabilities: Probabilities) -> Mask:
@@ -191,9 +217,12 @@ Outputs = OneLabel | SeveralLabels
 
 
 def fit_ensemble(
-    targets: Targets, members: Sequence[LogProbabilities | None], prior: Prior = EQUAL, *,
+    targets: Targets,
+    members: Sequence[LogProbabilities | None],
+    prior: Prior = EQUAL,
+    *,
     balance: Balance | None = None,
-) -> Ensemble:  # fmt: skip
+) -> Ensemble:
     """Return the ensemble of network and linear model with the smallest cross-entropy.
 
     Of two log-probabilities [text, label] one may be None; the other one then has the prior mean 1.
@@ -205,13 +234,22 @@ def fit_ensemble(
     if balance is not None:
         # The correction is exact only for models that fit perfectly.
         basis = np.column_stack([basis, balance.direction])
-    strength = [texts for texts, member in zip(prior.strength, members, strict=True) if member is not None]
+    strength = [
+        texts for texts, member in zip(prior.strength, members, strict=True) if member is not None
+    ]
     means = np.array(prior.weights if len(present) == 2 else [1.0])
     found = _minimum(
-        np.stack(present), one_hot(targets, n_labels), means, np.array(strength), basis, _OFFSET_STRENGTH
+        np.stack(present),
+        one_hot(targets, n_labels),
+        means,
+        np.array(strength),
+        basis,
+        _OFFSET_STRENGTH,
     )
     # Where no member helps, the probabilities are nearly equal.
-    shares = found[: len(present)] if found[: len(present)].sum() > 0 else np.full(len(present), 1e-6)
+    shares = (
+        found[: len(present)] if found[: len(present)].sum() > 0 else np.full(len(present), 1e-6)
+    )
     weights = iter(shares.tolist())
     network, linear = (0.0 if member is None else next(weights) for member in members)
     offsets = tuple((basis @ found[len(present) :]).tolist()) if basis.shape[1] else ()
@@ -227,9 +265,13 @@ def _pool_weights(members: Logits, true: Floats) -> Float64s:
 
 
 def _scaling(targets: Targets, logits: Logits) -> tuple[Float64s, Float64s]:
-    """Return the temperature and the offset of each label, [label] each; 1 and 0 where texts are too few."""
-    n_labels, offset = targets.shape[1], np.array([[0.0], [1.0]])
-    scales, offsets = np.ones(n_labels), np.zeros(n_labels)
+    """Return the temperature and the offset of each label, [label] each; 1 and 0 where texts are
+    too few.
+    """
+    n_labels = targets.shape[1]
+    offset = np.array([[0.0], [1.0]])
+    scales = np.ones(n_labels)
+    offsets = np.zeros(n_labels)
     for label in range(n_labels):
         column = targets[:, label : label + 1]
         true = column[~np.isnan(column)] == 1
@@ -237,16 +279,22 @@ def _scaling(targets: Targets, logits: Logits) -> tuple[Float64s, Float64s]:
             continue
         members = _cells(column, [logits[:, label : label + 1]])
         strength = np.array([_SCALING_STRENGTH])
-        scales[label], offsets[label] = _minimum(*members, np.ones(1), strength, offset, _SCALING_STRENGTH)
+        scales[label], offsets[label] = _minimum(
+            *members, np.ones(1), strength, offset, _SCALING_STRENGTH
+        )
     return scales, offsets
 
 
 def _cells(targets: Targets, members: Sequence[Logits] | Logits) -> tuple[Float64s, Float64s]:
-    """Return each known label as two exclusive ones: logits [member, cell, 2], and one-hot [cell, 2]."""
+    """Return each known label as two exclusive ones: logits [member, cell, 2], and one-hot [cell,
+    2].
+    """
     known = ~np.isnan(targets)
     logits = np.stack([_clipped(member)[known] for member in members])
     true = targets[known] == 1
-    return np.stack([np.zeros_like(logits), logits], axis=2), np.stack([~true, true], axis=1).astype(float)
+    return np.stack([np.zeros_like(logits), logits], axis=2), np.stack(
+        [~true, true], axis=1
+    ).astype(float)
 
 
 def _clipped(logits: Logits) -> Logits:
@@ -254,24 +302,32 @@ def _clipped(logits: Logits) -> Logits:
 
 
 def _minimum(
-    members: Logits, true: Floats, means: Float64s, strength: Float64s, basis: Float64s | None = None,
+    members: Logits,
+    true: Floats,
+    means: Float64s,
+    strength: Float64s,
+    basis: Float64s | None = None,
     offset_strength: float = 0.0,
-) -> Float64s:  # fmt: skip
-    """Return the weights [member], none below 0, and offsets [offset] with the smallest cross-entropy.
+) -> Float64s:
+    """Return the weights [member], none below 0, and offsets [offset] with the smallest
+    cross-entropy.
 
-    Members are logits [member, text, label], and `true` is one-hot [text, label]. `basis` [label, offset] is
-    what each offset adds to the logits; its mean of 0 is worth `offset_strength` texts.
+    Members are logits [member, text, label], and `true` is one-hot [text, label]. `basis` [label,
+    offset] is what each offset adds to the logits; its mean of 0 is worth `offset_strength` texts.
     """
     from scipy.optimize import minimize
 
     basis = np.zeros((true.shape[1], 0)) if basis is None else basis
-    n_offsets, n_members, n_texts = basis.shape[1], len(members), len(true)
+    n_offsets = basis.shape[1]
+    n_members = len(members)
+    n_texts = len(true)
     centre = np.concatenate([means, np.zeros(n_offsets)])
     weight = np.concatenate([strength, np.full(n_offsets, offset_strength)])
 
     def objective(values: Float64s) -> tuple[float, Float64s]:
         logits = np.tensordot(values[:n_members], members, 1) + basis @ values[n_members:]
-        off, log_z = values - centre, np.logaddexp.reduce(logits, axis=1)
+        off = values - centre
+        log_z = np.logaddexp.reduce(logits, axis=1)
         error = softmax(logits).astype(np.float64) - true
         slopes = [(error * member).sum() for member in members]
         value = (log_z - (logits * true).sum(axis=1)).sum() + weight * off @ off

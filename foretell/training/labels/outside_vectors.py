@@ -1,7 +1,8 @@
 """Word vectors from outside: their words extend the tokenizer, and each id gets its vector.
 
-A model that was trained with them stores no vector: a linear model of mean vectors is one weight for each
-word (`dense_fit`). Words that only the vectors have get such a weight too, so they count in new texts.
+A model that was trained with them stores no vector: a linear model of mean vectors is one weight
+for each word (`dense_fit`). Words that only the vectors have get such a weight too, so they count
+in new texts.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ _NEGLIGIBLE = 1e-9
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OutsideVectors:
-    """A vector for each id of a tokenizer, zeros for a word without one; texts are given as their ids.
+    """A vector for each id of a tokenizer, zeros for a word without one; texts are given as their
+    ids.
 
     Attributes:
         known: bool [id], which words have a vector.
-        places: float64 [id], the place among the vectors, from 0; of a word without a vector, their number.
-        n_words: ids below it are special or words of the texts, the others are words of the vectors alone.
+        places: float64 [id], the place among the vectors, from 0; of a word without a vector, their
+            number.
+        n_words: ids below it are special or words of the texts, the others are words of the vectors
+            alone.
     """
 
     rows: Float32s
@@ -44,7 +48,8 @@ class OutsideVectors:
         return float(counts[self.known].sum() / max(counts.sum(), 1))
 
     def centred(self, ids: TokenIds) -> Float32s:
-        """Return the vectors [id, dimension] minus the mean of the words of some texts, each of length 1.
+        """Return the vectors [id, dimension] minus the mean of the words of some texts, each of
+        length 1.
 
         That mean is most of the length of a text's vector, and the same for all texts.
         """
@@ -55,7 +60,9 @@ class OutsideVectors:
         return unit
 
     def reduced(self, ids: TokenIds, size: int, width: int) -> Float32s:
-        """Return the centred vectors of the ids below `size`, or their first `width` principal components."""
+        """Return the centred vectors of the ids below `size`, or their first `width` principal
+        components.
+        """
         rows = self.centred(ids)[:size]
         if rows.shape[1] <= width:
             return rows
@@ -65,11 +72,12 @@ class OutsideVectors:
 
     @property
     def frequency_weights(self) -> Float32s:
-        """How much each word counts in a mean, float32 [id]: little where it is frequent in general.
+        """How much each word counts in a mean, float32 [id]: little where it is frequent in
+        general.
 
-        The weights are a / (a + p), "smooth inverse frequency" (Arora, Liang and Ma, 2017, "A Simple but
-        Tough-to-Beat Baseline for Sentence Embeddings"). The probability p of a word follows from its place
-        in the file by Zipf's law: a few hundred texts show it less well.
+        The weights are a / (a + p), "smooth inverse frequency" (Arora, Liang and Ma, 2017, "A
+        Simple but Tough-to-Beat Baseline for Sentence Embeddings"). The probability p of a word
+        follows from its place in the file by Zipf's law: a few hundred texts show it less well.
         """
         probability = 1 / (_ZIPF * (1 + self.places))
         return (_SMOOTH / (_SMOOTH + probability)).astype(np.float32)
@@ -81,14 +89,18 @@ class OutsideVectors:
 def vectors_for(
     old: Tokenizer, path_or_name: str | Path, listener: Listener
 ) -> tuple[Tokenizer, OutsideVectors]:
-    """Return a tokenizer that has the words of a file of vectors, or of "glove", too; and the vectors."""
-    first, words = old.specials, [old.word(id) for id in range(old.specials, old.size)]
+    """Return a tokenizer that has the words of a file of vectors, or of "glove", too; and the
+    vectors.
+    """
+    first = old.specials
+    words = [old.word(id) for id in range(old.specials, old.size)]
     vectors = read_word_vectors(path_or_name, words=words)
     tokenizer = old.extended(vectors.words)
     everything = [*words, *(tokenizer.word(id) for id in range(old.size, tokenizer.size))]
     rows, is_known = vectors.rows_of(everything)
     places = [next(iter(vectors.places(word)), len(vectors.words)) for word in everything]
-    n_known, n_more = int(is_known[: len(words)].sum()), tokenizer.size - old.size
+    n_known = int(is_known[: len(words)].sum())
+    n_more = tokenizer.size - old.size
     text = f"word vectors ({vectors.name}): of {n_known:,} of {len(words):,} words of the texts"
     for note in (*vectors.notes, f"{text}, and of {n_more:,} others"):
         listener(Note(text=note))

@@ -1,18 +1,18 @@
 """Replay against forgetting, where the old examples are gone.
 
-A model directory holds no training text. So the old classifier labels texts that are there, and a new one
-learns from them beside the new examples:
+A model directory holds no training text. So the old classifier labels texts that are there, and a
+new one learns from them beside the new examples:
 
-* unlabelled texts of the user's, with the old model's probabilities as soft labels (distillation: Hinton,
-  Vinyals and Dean 2015; learning without forgetting: Li and Hoiem 2016);
-* made-up texts, which the old model labels too (pseudorehearsal: Robins 1995). One is a new text in which
-  three of four words are replaced by words drawn for an old label: p(word | label) ∝ p(word) p(label | word).
-  The last factor is the old model's answer to the word alone; the first follows from the word's id by Zipf's
-  law. Without the words of new texts, a new label would be recognised by whole sentences instead of by what
-  they say (docs/experiments.md).
+* unlabelled texts of the user's, with the old model's probabilities as soft labels (distillation:
+  Hinton, Vinyals and Dean 2015; learning without forgetting: Li and Hoiem 2016);
+* made-up texts, which the old model labels too (pseudorehearsal: Robins 1995). One is a new text in
+  which three of four words are replaced by words drawn for an old label: p(word | label) ∝ p(word)
+  p(label | word). The last factor is the old model's answer to the word alone; the first follows
+  from the word's id by Zipf's law. Without the words of new texts, a new label would be recognised
+  by whole sentences instead of by what they say (docs/experiments.md).
 
-A soft label is several examples of one text, each with a label and its probability as weight: the sum of
-their losses is the cross-entropy with the soft label.
+A soft label is several examples of one text, each with a label and its probability as weight: the
+sum of their losses is the cross-entropy with the soft label.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from foretell.text.spacing import Spacing
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.ancestor import Ancestor
 
-MIN_TEXTS, MAX_TEXTS = 200, 2_000
+MIN_TEXTS = 200
+MAX_TEXTS = 2_000
 """Made-up texts, at least and at most; between them as many as the old model had for training."""
 
 MAX_UNLABELLED = 5_000
@@ -47,7 +48,9 @@ _KEPT = 0.25
 def replayed_texts(
     ancestor: Ancestor, new: Sequence[str], unlabelled: Sequence[str], settings: LabelsSettings
 ) -> dict[str, Examples]:
-    """Return made-up texts and the first unlabelled texts, with the soft labels of the old model."""
+    """Return made-up texts and the first unlabelled texts, with the soft labels of the old
+    model.
+    """
     first = unlabelled[:MAX_UNLABELLED]
     found = {"made_up_texts": _soft_examples(ancestor, made_up_texts(ancestor, new, settings))}
     return {**found, "unlabelled_texts": _soft_examples(ancestor, first)} if first else found
@@ -69,10 +72,14 @@ def _soft_examples(ancestor: Ancestor, texts: Sequence[str]) -> Examples:
 
 
 def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettings) -> list[str]:
-    """Return texts made up from the new ones, at least one, for each label by its share of the old data."""
-    rng, known = np.random.default_rng(settings.seed), ancestor.model.tokenizer
+    """Return texts made up from the new ones, at least one, for each label by its share of the old
+    data.
+    """
+    rng = np.random.default_rng(settings.seed)
+    known = ancestor.model.tokenizer
     words = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
-    own, texts = set(map(text_key, new)), list[str]()
+    own = set(map(text_key, new))
+    texts = list[str]()
     last = known.bytes.start if known.is_open else known.size
     vocabulary = [known.word(place) for place in range(known.specials, last)]
     frequency = 1 / (np.arange(len(vocabulary)) + 1 + _MANDELBROT)
@@ -89,12 +96,16 @@ def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettin
             drawn = np.searchsorted(likelihood, likelihood[-1] * rng.random(len(template))).tolist()
             kept = rng.random(len(template)) < _KEPT
             pairs = zip(template, drawn, kept.tolist(), strict=True)
-            texts.append(as_text([word if stays else vocabulary[place] for word, place, stays in pairs]))
+            texts.append(
+                as_text([word if stays else vocabulary[place] for word, place, stays in pairs])
+            )
     return [text for text in texts if text.strip() and text_key(text) not in own]
 
 
 def _counts(ancestor: Ancestor) -> list[int]:
-    """Return how many texts to make up for each label, in proportion to its share of the old data."""
+    """Return how many texts to make up for each label, in proportion to its share of the old
+    data.
+    """
     metrics = ancestor.model.metrics
     total = int(np.clip(int(metrics.get("texts") or 0), MIN_TEXTS, MAX_TEXTS))
     by_label = metrics.get("labels") or {}

@@ -15,18 +15,22 @@ from foretell.training.labels.outputs import Outputs
 from foretell.training.labels.tokens import Soft, TokenizedTexts, Tokens
 
 Lesson = tuple[Mask, Soft, Float64s]
-"""What a member learns: a mask of texts, soft targets [text, label], weights [text] or [text, label]."""
+"""What a member learns: a mask of texts, soft targets [text, label], weights [text] or [text,
+label].
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rows:
-    """The texts that members are fitted to, as they are written and tokenized. Make them with `rows_of`.
+    """The texts that members are fitted to, as they are written and tokenized. Make them with
+    `rows_of`.
 
     Attributes:
-        targets: int32 [text]; float32 [text, label], NaN for unknown, where texts may have several labels.
+        targets: int32 [text]; float32 [text, label], NaN for unknown, where texts may have several
+            labels.
         counts: float64 [text], how much each text counts.
-        hints: how many of the texts, the last ones, are words for labels. They are never held out, and only
-            members of their own learn from them.
+        hints: how many of the texts, the last ones, are words for labels. They are never held out,
+            and only members of their own learn from them.
     """
 
     texts: Sequence[str]
@@ -62,7 +66,9 @@ class Rows:
 
 
 def rows_of(tokens: Tokens, split: Split, outputs: Outputs, *, with_valid: bool) -> Rows:
-    """Return the training texts, with `with_valid` the validation texts, and then the hints on labels."""
+    """Return the training texts, with `with_valid` the validation texts, and then the hints on
+    labels.
+    """
     given = [
         (split.train, tokens.train),
         (split.valid if with_valid else None, tokens.valid),
@@ -81,7 +87,9 @@ def rows_of(tokens: Tokens, split: Split, outputs: Outputs, *, with_valid: bool)
 
 
 def joined(parts: Sequence[Examples], name: str) -> Examples:
-    """Return the examples of several parts, one after another; labels are of the type of the first part's."""
+    """Return the examples of several parts, one after another; labels are of the type of the first
+    part's.
+    """
     weights = [weight for part in parts for weight in part.weights or [1.0] * len(part)]
     return Examples(
         [text for part in parts for text in part.texts],

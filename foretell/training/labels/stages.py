@@ -16,15 +16,20 @@ from foretell.training.run import Run
 
 
 class Stages:
-    """What finished stages found. Every checkpoint contains it, and a resumed training takes it from there.
+    """What finished stages found. Every checkpoint contains it, and a resumed training takes it
+    from there.
 
     The training of the network continues from the checkpoint `network`; None: it begins.
     """
 
     def __init__(self, run: Run) -> None:
         before = run.resumed()
-        self.run, self._before, self.arrays = run, before, dict[str, Array]()
-        self.network: Checkpoint | None = before if before is not None and "epoch" in before.state else None
+        self.run = run
+        self._before = before
+        self.arrays = dict[str, Array]()
+        self.network: Checkpoint | None = (
+            before if before is not None and "epoch" in before.state else None
+        )
 
     def found(self, name: str) -> dict[str, Array]:
         """Return the arrays of a stage that an interrupted run has finished; {}: it has not."""
@@ -33,7 +38,9 @@ class Stages:
         return arrays
 
     def keep(self, name: str, arrays: Mapping[str, Array], *, now: bool = False) -> None:
-        """Keep the arrays of a stage; they are written `now`, or where it is time for a checkpoint."""
+        """Keep the arrays of a stage; they are written `now`, or where it is time for a
+        checkpoint.
+        """
         self.arrays |= {f"{name}/{key}": value for key, value in arrays.items()}
         if now or self.run.checkpoints.due():
             self.run.checkpoints.save(0, self.arrays, {})
@@ -41,7 +48,9 @@ class Stages:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Training:
-    """What every step of a training reads: the tokenized split, its texts, the settings and the run."""
+    """What every step of a training reads: the tokenized split, its texts, the settings and the
+    run.
+    """
 
     tokens: Tokens
     split: Split

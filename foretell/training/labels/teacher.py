@@ -1,10 +1,12 @@
-"""A teacher: a sentence encoder from outside that labels unlabelled texts for the members of the ensemble.
+"""A teacher: a sentence encoder from outside that labels unlabelled texts for the members of the
+ensemble.
 
-Logistic regression on the encoder's embeddings of the labelled texts answers the unlabelled ones, and
-students learn from these answers (Hinton, Vinyals and Dean, 2015, "Distilling the Knowledge in a Neural
-Network"). Embeddings of a text's beginning and of its end are used too, where that is better out of fold.
-The teacher is used in training only, unless the classifier keeps it. For the texts of a fold, it learns from
-the other folds alone, as its students do: otherwise their out-of-fold predictions would know the answers.
+Logistic regression on the encoder's embeddings of the labelled texts answers the unlabelled ones,
+and students learn from these answers (Hinton, Vinyals and Dean, 2015, "Distilling the Knowledge in
+a Neural Network"). Embeddings of a text's beginning and of its end are used too, where that is
+better out of fold. The teacher is used in training only, unless the classifier keeps it. For the
+texts of a fold, it learns from the other folds alone, as its students do: otherwise their
+out-of-fold predictions would know the answers.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ class OutsideEncoder:
 
     def __init__(self, name: str, encode: Callable[[list[str]], Any]) -> None:
         """Encode one text, which shows the dimension; `encode` returns [text, number] for texts."""
-        self.name, self._encode = name, encode
+        self.name = name
+        self._encode = encode
         probe = self._vectors(["text"])
         self.dimension = self.n_features = probe.shape[1]
         self.sha256 = hashlib.sha256(probe.round(3).tobytes()).hexdigest()
@@ -64,7 +67,8 @@ class OutsideEncoder:
         raise SettingsError(expected=expected, found=self.name, where="teacher")
 
     def _vectors(self, texts: Sequence[str]) -> Float32s:
-        where, expected = f"teacher ({self.name})", f"finite embeddings [text, number] of {len(texts)} texts"
+        where = f"teacher ({self.name})"
+        expected = f"finite embeddings [text, number] of {len(texts)} texts"
         try:
             found = self._encode(list(texts))
             vectors = np.asarray(found if hasattr(found, "shape") else list(found), np.float32)
@@ -74,7 +78,9 @@ class OutsideEncoder:
         shape = (len(texts), getattr(self, "dimension", vectors.shape[-1] if vectors.ndim else 0))
         if vectors.shape != shape or not np.isfinite(vectors).all():
             raise DataError(expected=expected, found=f"the shape {vectors.shape}", where=where)
-        scaled: Float32s = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        scaled: Float32s = vectors / np.maximum(
+            np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12
+        )
         return scaled
 
 
@@ -96,7 +102,9 @@ class Teacher:
     _known: dict[bytes, Soft] = field(default_factory=dict)
 
     def answers(self, inside: Mask) -> Soft:
-        """Return probabilities [text, label] of its texts after learning from the labelled ones `inside`."""
+        """Return probabilities [text, label] of its texts after learning from the labelled ones
+        `inside`.
+        """
         if (key := inside.tobytes()) not in self._known:
             _, model = fitted_to(self.candidate, self.chosen.strength, inside)
             scores = self.embeddings @ model.weights + model.bias
@@ -115,7 +123,8 @@ def choose_teacher(
     if embedded is None:
         return None
     labelled, taught = embedded
-    targets, held = rows.targets[folds.held], folds.held
+    targets = rows.targets[folds.held]
+    held = folds.held
     # Means over all tokens alone, and with those of the beginning and of the end of each text.
     widths = sorted({encoder.dimension, labelled.shape[1]})
     found = [_member(labelled[:, :width], rows) for width in widths]
@@ -144,16 +153,22 @@ def _member(embeddings: Float32s, rows: Rows) -> Candidate:
     )
 
 
-def _embed(encoder: Encoder, labelled: Sequence[str], training: Training) -> tuple[Float32s, Float32s] | None:
-    """Return the embeddings of all labelled texts, and of as many unlabelled ones as the time limit allows.
+def _embed(
+    encoder: Encoder, labelled: Sequence[str], training: Training
+) -> tuple[Float32s, Float32s] | None:
+    """Return the embeddings of all labelled texts, and of as many unlabelled ones as the time limit
+    allows.
 
     None where the time limit leaves no time for all labelled texts.
     """
-    n, texts = len(labelled), [*labelled, *training.split.unlabelled[:MAX_TAUGHT]]
-    distinct, n_labelled = list(dict.fromkeys(texts)), len(set(labelled))
+    n = len(labelled)
+    texts = [*labelled, *training.split.unlabelled[:MAX_TAUGHT]]
+    distinct = list(dict.fromkeys(texts))
+    n_labelled = len(set(labelled))
     before = training.stages.found(_STAGE)
     parts = [before.get("vectors", np.zeros((0, encoder.n_features), np.float32))]
-    is_cut, first = bool(before.get("is_cut", 0)), len(parts[0])
+    is_cut = bool(before.get("is_cut", 0))
+    first = len(parts[0])
     is_late = training.within(training.run.budget.for_stage("teacher"))
     try:
         for start in range(first, 0 if is_cut else len(distinct), _CHUNK):
@@ -167,7 +182,9 @@ def _embed(encoder: Encoder, labelled: Sequence[str], training: Training) -> tup
             parts.append(encoded.features())
     finally:
         vectors = np.concatenate(parts)
-        training.stages.keep(_STAGE, {"vectors": vectors, "is_cut": np.array(is_cut)}, now=len(parts) > 1)
+        training.stages.keep(
+            _STAGE, {"vectors": vectors, "is_cut": np.array(is_cut)}, now=len(parts) > 1
+        )
     if len(vectors) < n_labelled:
         return None
     known = dict(zip(distinct, vectors, strict=False))

@@ -1,19 +1,22 @@
-"""Text vectors: each text and each n-gram gets a vector, from which the unlabelled texts are labelled.
+"""Text vectors: each text and each n-gram gets a vector, from which the unlabelled texts are
+labelled.
 
-All vectors have length 1. A text's vector is trained to have a large cosine with those of its n-grams and a
-small one with others (Thongtan and Phienthrakul, 2019, "Sentiment Classification Using Document Embeddings
-Trained with Cosine Similarity"):
+All vectors have length 1. A text's vector is trained to have a large cosine with those of its
+n-grams and a small one with others (Thongtan and Phienthrakul, 2019, "Sentiment Classification
+Using Document Embeddings Trained with Cosine Similarity"):
 
     maximise  log σ(α cos(text, its n-gram)) + Σ over a few others of log σ(-α cos(text, other))
 
-N-grams are sampled in proportion to the square of their log-count ratio, which the linear model uses as well.
-The vectors then represent what the labels depend on, and training takes a fraction of the time (Zhang and
-Arefyev, 2022, "The Document Vectors Using Cosine Similarity Revisited"). Texts without a common n-gram have
-similar vectors if other texts use their n-grams alike; no sum over n-grams shows this.
+N-grams are sampled in proportion to the square of their log-count ratio, which the linear model
+uses as well. The vectors then represent what the labels depend on, and training takes a fraction of
+the time (Zhang and Arefyev, 2022, "The Document Vectors Using Cosine Similarity Revisited"). Texts
+without a common n-gram have similar vectors if other texts use their n-grams alike; no sum over
+n-grams shows this.
 
-The result does not depend on the number of cores. Texts and n-grams are cut into `_PARTS` parts each, and at
-any time each part of the texts is trained on one part of the n-grams that no other part uses (Gemulla et al.,
-2011, "Large-Scale Matrix Factorization with Distributed Stochastic Gradient Descent").
+The result does not depend on the number of cores. Texts and n-grams are cut into `_PARTS` parts
+each, and at any time each part of the texts is trained on one part of the n-grams that no other
+part uses (Gemulla et al., 2011, "Large-Scale Matrix Factorization with Distributed Stochastic
+Gradient Descent").
 """
 
 from __future__ import annotations
@@ -53,7 +56,9 @@ WIDTH = 64
 """Dimensions of a vector; 128 gave no better labels."""
 
 NEGATIVES = 5
-"""Negative samples for each n-gram of a text, drawn with the frequency of the n-grams in training."""
+"""Negative samples for each n-gram of a text, drawn with the frequency of the n-grams in
+training.
+"""
 
 _SMOOTHING = 2.0
 """Smoothing counts of each label and of the others."""
@@ -70,7 +75,8 @@ _TABLE = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Vectors:
-    """Vectors of texts and of n-grams, [.., width], of length 1; n-grams that are never drawn have zeros.
+    """Vectors of texts and of n-grams, [.., width], of length 1; n-grams that are never drawn have
+    zeros.
 
     `drawn`, float32 [n-gram], is how often each is drawn where a text holds it.
     """
@@ -81,13 +87,19 @@ class Vectors:
 
 
 def make_vectors(
-    counted: CountedTexts, soft: Float32s, *, seed: int, width: int = WIDTH, seconds: float = math.inf,
+    counted: CountedTexts,
+    soft: Float32s,
+    *,
+    seed: int,
+    width: int = WIDTH,
+    seconds: float = math.inf,
     check: Check = ignore,
-) -> Vectors:  # fmt: skip
-    """Make the vectors of the counted texts, which have these probabilities [text, label], and of n-grams.
+) -> Vectors:
+    """Make the vectors of the counted texts, which have these probabilities [text, label], and of
+    n-grams.
 
-    The duration of the passes decides how many fit into the `seconds`, 1 to `PASSES`; `check` is called after
-    each, and may raise to stop.
+    The duration of the passes decides how many fit into the `seconds`, 1 to `PASSES`; `check` is
+    called after each, and may raise to stop.
     """
     began = time.monotonic()
     rng = np.random.default_rng(seed)
@@ -98,9 +110,12 @@ def make_vectors(
     order = np.argsort(-use, kind="stable")[: np.count_nonzero(often)]
     if len(order) < _PARTS:
         return Vectors(texts=texts, ngrams=ngrams, drawn=often)
-    parts, shuffled = _cut(counted, often, use, order, rng, width), rng.permutation(counted.n_texts)
+    parts = _cut(counted, often, use, order, rng, width)
+    shuffled = rng.permutation(counted.n_texts)
     orders = [shuffled[first::_PARTS].astype(np.int64) for first in range(_PARTS)]
-    done, passes, first_began = 0, PASSES, time.monotonic()
+    done = 0
+    passes = PASSES
+    first_began = time.monotonic()
     with ThreadPoolExecutor(min(_PARTS, usable_processors())) as threads:
         while done < passes:
             rate = F(LEARNING_RATE * (1 - done / passes))
@@ -116,22 +131,29 @@ def make_vectors(
                 passes = done + max(0, min(passes - done, more))
             check()
     for first, part in enumerate(parts):
-        ngrams[order[first::_PARTS]] = part.vectors / np.linalg.norm(part.vectors, axis=1, keepdims=True)
+        ngrams[order[first::_PARTS]] = part.vectors / np.linalg.norm(
+            part.vectors, axis=1, keepdims=True
+        )
     return Vectors(texts=texts, ngrams=ngrams, drawn=often)
 
 
 def label(vectors: Vectors, targets: Int32s, n_labels: int) -> LogProbabilities:
-    """Return the log-probabilities [text, label] of all texts by logistic regression on the first vectors."""
+    """Return the log-probabilities [text, label] of all texts by logistic regression on the first
+    vectors.
+    """
     # Numbers of about 1, or the penalty would mean another thing for each width.
     scaled = vectors.texts * F(vectors.texts.shape[1] ** 0.5)
     found = _regression(scaled[: len(targets)], targets, n_labels)
     return linear_log_probabilities(scaled @ found.weights + found.bias)
 
 
-def to_linear_model(counted: CountedTexts, vectors: Vectors, targets: Int32s, n_labels: int) -> LinearModel:
+def to_linear_model(
+    counted: CountedTexts, vectors: Vectors, targets: Int32s, n_labels: int
+) -> LinearModel:
     """Return a linear model for texts to come, which have no vector of their own.
 
-    It is logistic regression on the sum of the vectors of a text's n-grams, each as much as it is drawn.
+    It is logistic regression on the sum of the vectors of a text's n-grams, each as much as it is
+    drawn.
     """
     weighted = vectors.ngrams * vectors.drawn[:, None]
     sums = (matrix_of(counted).tocsr()[: len(targets)] @ weighted).astype(np.float32)
@@ -143,15 +165,16 @@ def to_linear_model(counted: CountedTexts, vectors: Vectors, targets: Int32s, n_
 
 
 def _regression(inputs: Float32s, targets: Int32s, n_labels: int) -> Fitted:
-    soft, every = np.eye(n_labels, dtype=np.float32)[targets], np.ones(len(targets), np.bool_)
+    soft = np.eye(n_labels, dtype=np.float32)[targets]
+    every = np.ones(len(targets), np.bool_)
     return LogisticFit(lambda _: inputs, every, soft, every.astype(np.float32)).fit(_CONFIDENCE)
 
 
 def drawn(counted: CountedTexts, soft: Float32s) -> Float32s:
     """Return how often each n-gram is drawn where a text holds it, float32 [feature], from 0 to 1.
 
-    It is the square of the log-count ratio, how much oftener texts of a label hold the n-gram than others do:
-    the largest over the labels.
+    It is the square of the log-count ratio, how much oftener texts of a label hold the n-gram than
+    others do: the largest over the labels.
     """
     mass = np.asarray(matrix_of(counted).T @ soft, np.float64)  # [feature, label]
     others = np.diff(counted.starts)[:, None] - mass
@@ -190,11 +213,16 @@ class _Part(NamedTuple):
 
 
 def _cut(
-    counted: CountedTexts, often: Float32s, use: Float64s, order: Int64s, rng: np.random.Generator,
+    counted: CountedTexts,
+    often: Float32s,
+    use: Float64s,
+    order: Int64s,
+    rng: np.random.Generator,
     width: int,
-) -> list[_Part]:  # fmt: skip
+) -> list[_Part]:
     """Cut the n-grams `order`, the most used first, into `_PARTS` parts of about equal `use`."""
-    held, parts = matrix_of(counted), []
+    held = matrix_of(counted)
+    parts = []
     for first in range(_PARTS):
         mine = order[first::_PARTS]
         rows = held[:, mine].tocsr()
@@ -213,11 +241,13 @@ def _cut(
 
 @njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 def _learn(texts, ngrams, drawn, starts, held, table, order, rate, seed):  # type: ignore[no-untyped-def]
-    """Let some texts learn, in the order [place], from the n-grams of one part, and these from them.
+    """Let some texts learn, in the order [place], from the n-grams of one part, and these from
+    them.
 
     Vectors, [text, width] and [n-gram, width], are changed in place; `seed` is uint64, not 0.
     """
-    width, state = texts.shape[1], seed
+    width = texts.shape[1]
+    state = seed
     place = np.int64(seed % U(_TABLE))
     for i in order:
         text = texts[i]
@@ -230,7 +260,8 @@ def _learn(texts, ngrams, drawn, starts, held, table, order, rate, seed):  # typ
                 if k:
                     ngram = ngrams[table[place]]
                     place = (place + 1) & (_TABLE - 1)
-                cosine, square = F(0), F(0)
+                cosine = F(0)
+                square = F(0)
                 for j in range(width):
                     cosine += text[j] * ngram[j]
                     square += ngram[j] * ngram[j]
@@ -241,9 +272,11 @@ def _learn(texts, ngrams, drawn, starts, held, table, order, rate, seed):  # typ
                 step = rate * (wanted - F(1) / (F(1) + np.exp(-F(ALPHA) * cosine)))
                 # A step along the sphere, which lengthens both by √(1 + step² (1 - cosine²)).
                 shorten = F(1) / np.sqrt(F(1) + step * step * (F(1) - cosine * cosine))
-                stay, move = (F(1) - step * cosine) * shorten, step * shorten
+                stay = (F(1) - step * cosine) * shorten
+                move = step * shorten
                 for j in range(width):
-                    x, y = text[j], ngram[j] * scale
+                    x = text[j]
+                    y = ngram[j] * scale
                     text[j] = stay * x + move * y
                     ngram[j] = stay * y + move * x
         square = F(0)

@@ -1,9 +1,9 @@
 """Linear models of TF-IDF values of words and of characters within words.
 
-There are three: logistic regression, complement naive Bayes and the centroids of the labels. The last two
-have no weights to search for. With few labels such generative models are near their best sooner (Ng and
-Jordan, 2001, "On Discriminative vs. Generative Classifiers"), and they err on other texts. All have the same
-features, so in a classifier they are one model.
+There are three: logistic regression, complement naive Bayes and the centroids of the labels. The
+last two have no weights to search for. With few labels such generative models are near their best
+sooner (Ng and Jordan, 2001, "On Discriminative vs. Generative Classifiers"), and they err on other
+texts. All have the same features, so in a classifier they are one model.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _MANY_TEXTS = 1_000
 
 @dataclass(frozen=True, eq=False)
 class CountedFeatures:
-    """The features of some texts; the matrix [text, feature] has 1 + log of how often a text has each."""
+    """The features of some texts; the matrix [text, feature] has 1 + log of how often a text has
+    each.
+    """
 
     features: TfidfFeatures
     matrix: sparse.csr_array
@@ -39,24 +41,34 @@ class CountedFeatures:
 def count_features(
     tokenized: TokenizedTexts, texts: Sequence[str], size: int, *, n_columns: int
 ) -> CountedFeatures:
-    """Choose the features of some texts, and count them; more columns of weights leave room for fewer."""
-    min_texts, max_features = 2 if len(texts) >= _MANY_TEXTS else 1, MAX_WEIGHTS // n_columns
+    """Choose the features of some texts, and count them; more columns of weights leave room for
+    fewer.
+    """
+    min_texts = 2 if len(texts) >= _MANY_TEXTS else 1
+    max_features = MAX_WEIGHTS // n_columns
     alphabet = make_alphabet(texts)
-    words, in_words = _distinct(*ngram_keys(tokenized.ids, tokenized.starts, size, LONGEST), min_texts)
+    words, in_words = _distinct(
+        *ngram_keys(tokenized.ids, tokenized.starts, size, LONGEST), min_texts
+    )
     characters, in_characters = _distinct(*character_ngrams(texts, alphabet), min_texts)
     counts = np.concatenate([in_words, in_characters])
     kept = np.zeros(len(counts), bool)
     kept[np.argsort(-counts, kind="stable")[:max_features]] = True
-    features = TfidfFeatures(words[kept[: len(words)]], characters[kept[len(words) :]], alphabet, size)
+    features = TfidfFeatures(
+        words[kept[: len(words)]], characters[kept[len(words) :]], alphabet, size
+    )
     of_text, of_feature, values = features.counts(tokenized.ids, tokenized.starts, texts)
     shape = (len(texts), len(features))
     return CountedFeatures(features, sparse.csr_array((values, (of_text, of_feature)), shape=shape))
 
 
 def _distinct(keys: NgramKeys, texts: Integers, min_texts: int) -> tuple[NgramKeys, Integers]:
-    """Return the distinct keys in `min_texts` texts or more, ascending, and how many texts have each."""
+    """Return the distinct keys in `min_texts` texts or more, ascending, and how many texts have
+    each.
+    """
     order = np.lexsort((texts, keys))
-    keys, texts = keys[order], texts[order]
+    keys = keys[order]
+    texts = texts[order]
     is_new = np.append(True, (keys[1:] != keys[:-1]) | (texts[1:] != texts[:-1]))[: len(keys)]
     distinct, counts = np.unique(keys[is_new], return_counts=True)
     return distinct[counts >= min_texts], counts[counts >= min_texts]
@@ -71,17 +83,21 @@ class TfidfValues:
     def __init__(self, counted: CountedFeatures, rows: Mask) -> None:
         chosen = counted.matrix[rows]
         in_texts = np.bincount(chosen.indices, minlength=chosen.shape[1])
-        self._counted, self._kept = counted, np.flatnonzero(in_texts)
+        self._counted = counted
+        self._kept = np.flatnonzero(in_texts)
         idf = np.log((1 + chosen.shape[0]) / (1 + in_texts[self._kept])) + 1
         self._idf = idf.astype(np.float32)
 
     def __call__(self, rows: Mask) -> sparse.csr_array:
         """Return the values of some texts, float32 [text, feature], each row of length 1."""
-        return unit_rows(self._counted.matrix[rows][:, self._kept] @ sparse.diags_array(self._idf), 2)
+        return unit_rows(
+            self._counted.matrix[rows][:, self._kept] @ sparse.diags_array(self._idf), 2
+        )
 
     def model(self, fitted: Fitted) -> TfidfModel:
         """Return a fitted model for predictions."""
-        features, kept = self._counted.features, self._kept
+        features = self._counted.features
+        kept = self._kept
         n_words = int(np.searchsorted(kept, len(features.words)))
         words = features.words[kept[:n_words]]
         characters = features.characters[kept[n_words:] - len(features.words)]
@@ -90,7 +106,9 @@ class TfidfValues:
 
 
 class _GenerativeFit(MatrixFit):
-    """A model that follows from sums over the texts of each label, which are the same for every strength."""
+    """A model that follows from sums over the texts of each label, which are the same for every
+    strength.
+    """
 
     @cached_property
     def _label_sums(self) -> Float64s:
@@ -101,9 +119,9 @@ class _GenerativeFit(MatrixFit):
 class ComplementFit(_GenerativeFit):
     """Complement naive Bayes: how unlike the texts of all other labels is it?
 
-    The weight of a feature is minus the log of its share in the values of the other labels' texts, smoothed
-    by 1 / strength for each feature (Rennie et al., 2003, "Tackling the Poor Assumptions of Naive Bayes Text
-    Classifiers", without the last step).
+    The weight of a feature is minus the log of its share in the values of the other labels' texts,
+    smoothed by 1 / strength for each feature (Rennie et al., 2003, "Tackling the Poor Assumptions
+    of Naive Bayes Text Classifiers", without the last step).
     """
 
     def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
@@ -111,14 +129,16 @@ class ComplementFit(_GenerativeFit):
         del start, check
         sums = self._label_sums
         others = sums.sum(axis=0) - sums + 1 / strength
-        return _fitted(np.log(others.sum(axis=1, keepdims=True)) - np.log(others), np.zeros(len(sums)))
+        return _fitted(
+            np.log(others.sum(axis=1, keepdims=True)) - np.log(others), np.zeros(len(sums))
+        )
 
 
 class CentroidFit(_GenerativeFit):
     """The centroids of the labels: how near is it to the mean text of each?
 
-    The score of a label is the cosine of its centroid and the text, times the strength, plus the log of its
-    share (Rocchio, 1971). The mean of all centroids is subtracted before.
+    The score of a label is the cosine of its centroid and the text, times the strength, plus the
+    log of its share (Rocchio, 1971). The mean of all centroids is subtracted before.
     """
 
     def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
@@ -133,10 +153,14 @@ class CentroidFit(_GenerativeFit):
 
 
 def _fitted(weights: Float64s, bias: Float64s) -> Fitted:
-    """Return a model of weights [label, feature] and biases [label]; of two labels it has one column."""
+    """Return a model of weights [label, feature] and biases [label]; of two labels it has one
+    column.
+    """
     if len(bias) == 2:
-        weights, bias = weights[1:] - weights[:1], bias[1:] - bias[:1]
+        weights = weights[1:] - weights[:1]
+        bias = bias[1:] - bias[:1]
     else:
         # Only the differences count.
-        weights, bias = weights - weights.mean(axis=0), bias - bias.mean()
+        weights = weights - weights.mean(axis=0)
+        bias = bias - bias.mean()
     return Fitted(np.ascontiguousarray(weights.T, np.float32), bias.astype(np.float32))

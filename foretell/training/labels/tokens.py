@@ -1,4 +1,6 @@
-"""Step 2 of a classifier's training: texts become token ids, with a vocabulary of the training texts."""
+"""Step 2 of a classifier's training: texts become token ids, with a vocabulary of the training
+texts.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from foretell.training.events import Listener
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.outside_vectors import OutsideVectors, vectors_for
 
-# In a large corpus a word that occurs once carries no information; in a small one every word counts.
+# In a large corpus a word that occurs once carries no information; in a small one every word
+# counts.
 LINEAR_VOCABULARY = 200_000
 """Words of a linear model's vocabulary, at most."""
 
@@ -32,7 +35,9 @@ Weights = Float64s
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizedTexts:
-    """Texts as token ids: text i is ids[starts[i]:starts[i + 1]]; int32 [token] and int64 [text + 1]."""
+    """Texts as token ids: text i is ids[starts[i]:starts[i + 1]]; int32 [token] and int64 [text +
+    1].
+    """
 
     ids: Int32s
     starts: Int64s
@@ -49,7 +54,8 @@ class TokenizedTexts:
         """Return the texts where `rows` [text] is true."""
         lengths = np.diff(self.starts)
         return TokenizedTexts(
-            ids=self.ids[np.repeat(rows, lengths)], starts=np.concatenate([[0], np.cumsum(lengths[rows])])
+            ids=self.ids[np.repeat(rows, lengths)],
+            starts=np.concatenate([[0], np.cumsum(lengths[rows])]),
         )
 
     def followed_by(self, others: TokenizedTexts) -> TokenizedTexts:
@@ -62,10 +68,11 @@ class LabelledTokens:
     """Tokenized texts with their labels.
 
     Attributes:
-        targets: int32 [text], the place of each label among the sorted labels. Where texts may have several:
-            float32 [text, label], 1, 0, or NaN where a label is unknown.
+        targets: int32 [text], the place of each label among the sorted labels. Where texts may have
+            several: float32 [text, label], 1, 0, or NaN where a label is unknown.
         weights: float64 [text], how much each text counts; None: 1 each.
-        soft: float32 [text, label], pseudo-labels to learn instead of `targets`; None: learn `targets`.
+        soft: float32 [text, label], pseudo-labels to learn instead of `targets`; None: learn
+            `targets`.
     """
 
     texts: TokenizedTexts
@@ -127,9 +134,11 @@ class Tokens:
         return one_hot(self.train.targets, len(self.labels))
 
     def learned(self, soft: Soft) -> tuple[Soft, Weights]:
-        """Return what a model learns of the first texts of `all_texts`: soft labels, and weights [text].
+        """Return what a model learns of the first texts of `all_texts`: soft labels, and weights
+        [text].
 
-        `soft` [text, label] are the labels of the training texts, then pseudo-labels, which always count 1.
+        `soft` [text, label] are the labels of the training texts, then pseudo-labels, which always
+        count 1.
         """
         n = len(self.train.targets)
         weights = np.append(self.train.counts, np.ones(len(soft) - n))
@@ -139,24 +148,33 @@ class Tokens:
         return np.concatenate([soft[:n], pseudo]), np.concatenate([weights[:n], of_pseudo])
 
     def lengths(self) -> dict[str, int]:
-        """Return the tokens of the shortest and of the longest training text, unlabelled ones included."""
+        """Return the tokens of the shortest and of the longest training text, unlabelled ones
+        included.
+        """
         lengths = np.diff(self.all_texts.starts) - (self.tokenizer.start is not None)
         return {"shortest_text": int(lengths.min()), "longest_text": int(lengths.max())}
 
 
-def tokenize_split(split: Split, settings: LabelsSettings, continued: Model | None = None) -> Tokens:
-    """Learn the vocabulary of the training and unlabelled texts, and encode every part of the split.
+def tokenize_split(
+    split: Split, settings: LabelsSettings, continued: Model | None = None
+) -> Tokens:
+    """Learn the vocabulary of the training and unlabelled texts, and encode every part of the
+    split.
 
     The words of a `continued` classifier keep their ids, and its labels stay.
     """
-    labels, known_words = split.train.label_names, None
+    labels = split.train.label_names
+    known_words = None
     if continued is not None:
         labels = ordered([*labels, *(continued.labels or ())], split.train.label_type)
         known_words = continued.tokenizer
     given = None if split.has_only_hints else split.hints
-    n_train, n = len(split.train), len(split.train) + len(split.unlabelled)
+    n_train = len(split.train)
+    n = len(split.train) + len(split.unlabelled)
     more = () if given is None else given.texts
-    tokenizer, texts = tokenize([*split.train.texts, *split.unlabelled, *more], settings, known_words)
+    tokenizer, texts = tokenize(
+        [*split.train.texts, *split.unlabelled, *more], settings, known_words
+    )
     tokens = Tokens(
         tokenizer=tokenizer,
         labels=labels,
@@ -184,11 +202,13 @@ def tokenize(
 ) -> tuple[Tokenizer, TokenizedTexts]:
     """Learn the vocabulary of the texts and encode them.
 
-    With a linear model the tokenizer has `LINEAR_VOCABULARY` words, of which the network reads the most
-    frequent `vocabulary`; with an open vocabulary both read all `vocabulary` tokens. The ids of a `known`
-    tokenizer keep their meaning, and new words follow as far as the vocabulary has room.
+    With a linear model the tokenizer has `LINEAR_VOCABULARY` words, of which the network reads the
+    most frequent `vocabulary`; with an open vocabulary both read all `vocabulary` tokens. The ids
+    of a `known` tokenizer keep their meaning, and new words follow as far as the vocabulary has
+    room.
     """
-    vocabulary, min_count = settings.vocabulary, 1
+    vocabulary = settings.vocabulary
+    min_count = 1
     if settings.linear and not settings.has_open_vocabulary:
         vocabulary = max(vocabulary, LINEAR_VOCABULARY)
         min_count = 2 if len(texts) >= _LARGE_CORPUS_TEXTS else 1
@@ -196,12 +216,18 @@ def tokenize(
         tokenizer = known.with_new_words(texts, vocabulary=vocabulary, min_count=min_count)
     else:
         tokenizer = Tokenizer.train(
-            texts, settings.tokens, lowercase=settings.lowercase, vocabulary=vocabulary, min_count=min_count
+            texts,
+            settings.tokens,
+            lowercase=settings.lowercase,
+            vocabulary=vocabulary,
+            min_count=min_count,
         )
     return tokenizer, _encoded(texts, tokenizer)
 
 
-def encode_examples(examples: Examples, tokenizer: Tokenizer, labels: Sequence[str]) -> LabelledTokens:
+def encode_examples(
+    examples: Examples, tokenizer: Tokenizer, labels: Sequence[str]
+) -> LabelledTokens:
     """Encode texts with labels by an existing tokenizer."""
     return _labelled(examples, _encoded(examples.texts, tokenizer), labels)
 
@@ -218,7 +244,8 @@ def _encoded(texts: Sequence[str], tokenizer: Tokenizer) -> TokenizedTexts:
 
 
 def _labelled(examples: Examples, texts: TokenizedTexts, labels: Sequence[str]) -> LabelledTokens:
-    sets, weights = examples.sets, examples.weights
+    sets = examples.sets
+    weights = examples.weights
     targets: Array = targets_of(examples.labels, labels) if sets is None else sets.aligned(labels)
     counts = None if weights is None else np.array(weights, np.float64)
     return LabelledTokens(texts=texts, targets=targets, weights=counts)
@@ -230,8 +257,11 @@ def targets_of(names: Sequence[str], labels: Sequence[str]) -> Targets:
     return np.array([place[name] for name in names], np.int32)
 
 
-def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listener: Listener) -> Tokens:
-    """Return the tokenized split with the vectors of a file, or of "glove", and a tokenizer with their words.
+def with_vectors(
+    tokens: Tokens, split: Split, path_or_name: str | Path, listener: Listener
+) -> Tokens:
+    """Return the tokenized split with the vectors of a file, or of "glove", and a tokenizer with
+    their words.
 
     The validation texts are encoded again: their words may be among the new ones.
     """

@@ -1,11 +1,13 @@
-"""Train a text classifier: a split in, a model directory out. One path for 100 labels or 25,000 reviews.
+"""Train a text classifier: a split in, a model directory out. One path for 100 labels or 25,000
+reviews.
 
 Split → tokens → rows → scores of each member for texts that it has not seen → ensemble weights and
-calibration → last fit → metrics. A tenth of a few hundred texts is too little to decide anything on, so up to
-5,000 texts every one is predicted by models of other folds, which choose the linear members, their penalties
-and their weights. Up to 1,000 texts the network is trained on the folds too, with a fixed schedule; with
-more, a validation set stops it and gives its weight. With more than 5,000 texts the validation set is the
-only fold. Where texts may have several labels, only `Outputs` differs.
+calibration → last fit → metrics. A tenth of a few hundred texts is too little to decide anything
+on, so up to 5,000 texts every one is predicted by models of other folds, which choose the linear
+members, their penalties and their weights. Up to 1,000 texts the network is trained on the folds
+too, with a fixed schedule; with more, a validation set stops it and gives its weight. With more
+than 5,000 texts the validation set is the only fold. Where texts may have several labels, only
+`Outputs` differs.
 """
 
 from __future__ import annotations
@@ -55,40 +57,57 @@ from foretell.training.labels.rows import Rows, rows_of
 from foretell.training.labels.stages import Stages, Training
 from foretell.training.labels.teacher import Encoder, choose_teacher
 from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
-from foretell.training.labels.unseen import Measured, Unseen, metrics_of, network_share, unseen_predictions
+from foretell.training.labels.unseen import (
+    Measured,
+    Unseen,
+    metrics_of,
+    network_share,
+    unseen_predictions,
+)
 from foretell.training.options import TrainOptions
 from foretell.training.run import Run
 
 _MIN_NETWORK_SHARE = 0.02
-"""The network's part of the weights after two folds below which it is left out (docs/experiments.md)."""
+"""The network's part of the weights after two folds below which it is left out
+(docs/experiments.md).
+"""
 
 
 def train_labels(
-    split: Split, settings: LabelsSettings, options: TrainOptions, *, continued: Continued | None = None,
-    vectors: str | Path | None = None, teacher: Encoder | Answering | None = None, keep_teacher: bool = False,
-) -> Model:  # fmt: skip
+    split: Split,
+    settings: LabelsSettings,
+    options: TrainOptions,
+    *,
+    continued: Continued | None = None,
+    vectors: str | Path | None = None,
+    teacher: Encoder | Answering | None = None,
+    keep_teacher: bool = False,
+) -> Model:
     """Train a classifier and write its model directory.
 
     Args:
-        split: training, validation and unlabelled texts, made by `split_of` or `data.split.make_split`.
+        split: training, validation and unlabelled texts, made by `split_of` or
+            `data.split.make_split`.
         settings: the configuration, a preset or one made from it.
         options: where the model is written, and how the training is run.
-        continued: the classifier to continue, as `split_of` returned it with the split; the settings are
-            those of `settings_for`.
+        continued: the classifier to continue, as `split_of` returned it with the split; the
+            settings are those of `settings_for`.
         vectors: a file of word vectors, or "glove" (see `read_word_vectors`); None: no vectors.
-        teacher: what helps to label the unlabelled texts: a sentence encoder, a classifier or its answers.
-            Where no text has a label, the model learns from these answers alone. None: no teacher.
-        keep_teacher: make the teacher a member of the ensemble too, where out-of-fold predictions give it
-            weight: the model then contains it and runs it for each text.
+        teacher: what helps to label the unlabelled texts: a sentence encoder, a classifier or its
+            answers. Where no text has a label, the model learns from these answers alone. None: no
+            teacher.
+        keep_teacher: make the teacher a member of the ensemble too, where out-of-fold predictions
+            give it weight: the model then contains it and runs it for each text.
 
     Returns:
         The model as it was written; `measured_on` of its metrics states what they were measured on.
 
     Raises:
-        DataError: texts that cannot be learned from; word vectors that cannot be read or are of another
-            language.
-        SettingsError: unlabelled texts, word vectors or a teacher for a network that cannot use them; a
-            teacher without unlabelled texts that is not kept; one to keep without a teacher.
+        DataError: texts that cannot be learned from; word vectors that cannot be read or are of
+            another language.
+        SettingsError: unlabelled texts, word vectors or a teacher for a network that cannot use
+            them; a teacher without unlabelled texts that is not kept; one to keep without a
+            teacher.
         MissingExtraError: the vectors "glove" without their package.
         RunError: there is an unfinished run, or none to resume, or it was another training.
         ArtifactError: `options.out` cannot be written, or the teacher fails.
@@ -96,7 +115,8 @@ def train_labels(
     """
     # A setting of one's own that a continued or loaded classifier has was given once.
     options = replace(options, given=options.given | changed("labels", settings, options.preset))
-    listener, answering = options.listener, teacher if isinstance(teacher, Answering) else None
+    listener = options.listener
+    answering = teacher if isinstance(teacher, Answering) else None
     if not split.has_only_hints and (answering is None or len(split.train)):
         check_learnable(split.train)
     outside = {"vectors": vectors, "teacher": teacher, "label_hints": split.hints}
@@ -104,22 +124,31 @@ def train_labels(
     split, settings = fitting(split, settings, listener)
     encoder = None if isinstance(teacher, Answering) else teacher
     if answering is None and not uses_outside(split, settings, outside, listener):
-        vectors, encoder = None, None
+        vectors = None
+        encoder = None
     kept = encoder.files() if encoder is not None and keep_teacher else None
-    used, files = answering or encoder, vector_files(vectors)
+    used = answering or encoder
+    files = vector_files(vectors)
     digests = [sha256_of(*files) if files else "", "" if used is None else used.sha256]
-    more = ["keep_teacher" if kept is not None else "", "" if continued is None else continued.digest()]
+    more = [
+        "keep_teacher" if kept is not None else "",
+        "" if continued is None else continued.digest(),
+    ]
     request = request_of(split, settings, *digests, *more)
     with Run.open(request, options) as run:
         write_seen(split, run.folder)
-        labelled, stages, taught = split, Stages(run), None
+        labelled = split
+        stages = Stages(run)
+        taught = None
         if answering is not None:
             split, taught = with_answers(split, answering, settings, stages)
             split, settings = fitting(split, settings, listener)
         tokens, settings = _tokens(split, settings, continued, vectors, listener)
         training = Training(tokens=tokens, split=split, settings=settings, run=run, stages=stages)
         model, measured = _trained(training, continued, encoder, kept)
-        metrics = model.metrics if taught is None else taught_metrics(model.metrics, labelled, taught)
+        metrics = (
+            model.metrics if taught is None else taught_metrics(model.metrics, labelled, taught)
+        )
         if continued is not None:
             model = replace(model, ancestors=continued.ancestor.lineage)
             metrics["continued"] = continued_metrics(model, continued, measured, listener)
@@ -129,12 +158,17 @@ def train_labels(
 
 
 def _tokens(
-    split: Split, settings: LabelsSettings, continued: Continued | None, vectors: str | Path | None,
+    split: Split,
+    settings: LabelsSettings,
+    continued: Continued | None,
+    vectors: str | Path | None,
     listener: Listener,
-) -> tuple[Tokens, LabelsSettings]:  # fmt: skip
+) -> tuple[Tokens, LabelsSettings]:
     """Return the tokenized split, and the settings with the vocabulary that the network reads."""
     listener(Stage(name="counting words", done=0.05))
-    tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
+    tokens = tokenize_split(
+        split, settings, None if continued is None else continued.ancestor.model
+    )
     if vectors is not None:
         # The network reads the words of the texts only.
         words = tokens.tokenizer.size - tokens.tokenizer.specials
@@ -144,15 +178,22 @@ def _tokens(
 
 
 def _trained(
-    training: Training, continued: Continued | None, encoder: Encoder | None, kept: EncoderFiles | None
+    training: Training,
+    continued: Continued | None,
+    encoder: Encoder | None,
+    kept: EncoderFiles | None,
 ) -> tuple[Model, Measured | None]:
-    """Train a classifier; return it, and its answers to texts that it has not seen, where there are any.
+    """Train a classifier; return it, and its answers to texts that it has not seen, where there are
+    any.
 
-    The encoder becomes the teacher of the unlabelled texts; with its files, `kept`, it may be a member too.
+    The encoder becomes the teacher of the unlabelled texts; with its files, `kept`, it may be a
+    member too.
     """
-    tokens, split, settings = training.tokens, training.split, training.settings
-    # With the old examples the network starts anew: the old one has seen those that are held out, would seem
-    # better than it is and get too large a weight (docs/experiments.md).
+    tokens = training.tokens
+    split = training.split
+    settings = training.settings
+    # With the old examples the network starts anew: the old one has seen those that are held out,
+    # would seem better than it is and get too large a weight (docs/experiments.md).
     ancestor = None if continued is None or continued.has_old else continued.ancestor
     # Without validation texts the folds give the network its weight, if there are any.
     most = MAX_FOLDED_TEXTS if split.valid is None else MAX_WITHOUT_VALIDATION
@@ -161,14 +202,16 @@ def _trained(
     folds = _folds(rows, training)
     linear = _linear(rows, folds, training, ancestor, encoder, keep_teacher=kept is not None)
     network, predicted = _network(rows, linear, folds, training, ancestor, few=few)
-    unseen, used = unseen_predictions(rows, folds, linear.members, predicted), None
+    unseen = unseen_predictions(rows, folds, linear.members, predicted)
+    used = None
     model = _model(training, linear.members, network, unseen.ensemble(), kept)
     name = f"out-of-fold predictions of {len(np.unique(unseen.fold_of))} folds ({split.train.name})"
     if split.valid is not None:
         name = f"validation texts ({split.valid.name})"
         if few:
             # Nothing was decided on them: they measure the finished classifier.
-            unseen, used = _of_valid(training, linear.members, network, rows, encoder), model.ensemble
+            unseen = _of_valid(training, linear.members, network, rows, encoder)
+            used = model.ensemble
     found = unseen.measured(name, used)
     measured = None if found is None else found.without(split.not_measured)
     of_linear = {} if linear.members is None else linear.members.metrics
@@ -177,17 +220,22 @@ def _trained(
 
 
 def _outputs(training: Training) -> Outputs:
-    settings, n_labels = training.settings, len(training.tokens.labels)
+    settings = training.settings
+    n_labels = len(training.tokens.labels)
     if settings.multi_label:
         return SeveralLabels(n_labels)
     # The article's probabilities stay as its network gives them.
-    return OneLabel(n_labels, training.tokens.balance, settings.linear or not settings.follows_article)
+    return OneLabel(
+        n_labels, training.tokens.balance, settings.linear or not settings.follows_article
+    )
 
 
 def _folds(rows: Rows, training: Training) -> Folds:
     """Return the folds of the rows; hints and a teacher's answers are never held out."""
-    split, settings = training.split, training.settings
-    n, n_train = len(rows.texts) - rows.hints, len(split.train)
+    split = training.split
+    settings = training.settings
+    n = len(rows.texts) - rows.hints
+    n_train = len(split.train)
     if settings.has_members and n_train <= MAX_FOLDED_TEXTS:
         places = np.r_[0 : n_train - split.taught, n_train:n]
         texts = [rows.texts[place] for place in places.tolist()]
@@ -202,11 +250,17 @@ def _folds(rows: Rows, training: Training) -> Folds:
 
 
 def _linear(
-    rows: Rows, folds: Folds, training: Training, ancestor: Ancestor | None, encoder: Encoder | None, *,
+    rows: Rows,
+    folds: Folds,
+    training: Training,
+    ancestor: Ancestor | None,
+    encoder: Encoder | None,
+    *,
     keep_teacher: bool,
-) -> LinearPart:  # fmt: skip
+) -> LinearPart:
     """Return the linear members, fitted to all labelled texts."""
-    tokens, settings = training.tokens, training.settings
+    tokens = training.tokens
+    settings = training.settings
     if not settings.linear:
         return LinearPart(members=None)
     if not has_many_members(training.split, settings):
@@ -226,20 +280,32 @@ def _linear(
 
 
 def _network(
-    rows: Rows, linear: LinearPart, folds: Folds, training: Training, ancestor: Ancestor | None, *, few: bool
+    rows: Rows,
+    linear: LinearPart,
+    folds: Folds,
+    training: Training,
+    ancestor: Ancestor | None,
+    *,
+    few: bool,
 ) -> tuple[TrainedNetwork, Probabilities | None]:
-    """Return the network, and its predictions of texts that it has not seen; see `unseen_predictions`."""
-    tokens, settings = linear.tokens or training.tokens, training.settings
+    """Return the network, and its predictions of texts that it has not seen; see
+    `unseen_predictions`.
+    """
+    tokens = linear.tokens or training.tokens
+    settings = training.settings
     settings = fixed_schedule(settings, training.run.options.given) if few else settings
     training = replace(training, tokens=tokens, settings=settings)
     train = as_read(linear.pseudo or tokens.train, training)
-    compiled, of_folds = make_network(train, training, ancestor), None
+    compiled = make_network(train, training, ancestor)
+    of_folds = None
     if few:
         of_texts = replace(folds, fold_of=folds.fold_of[: len(tokens.train.targets)])
 
         def pays(found: Probabilities, n_folds: int) -> bool:
             unseen = unseen_predictions(rows, folds, linear.members, found)
-            return network_share(unseen.of(unseen.fold_of < n_folds).ensemble()) >= _MIN_NETWORK_SHARE
+            return (
+                network_share(unseen.of(unseen.fold_of < n_folds).ensemble()) >= _MIN_NETWORK_SHARE
+            )
 
         of_folds = fold_probabilities(compiled, of_texts, training, pays)
     network = train_network(compiled, train, training, few=few)
@@ -247,20 +313,25 @@ def _network(
         return network, of_folds if len(of_folds) else None
     if network.valid is not None or folds.held.any() or folds.not_measured:
         return network, network.valid
-    # Without validation texts weights are those that need none. Where the linear members have out-of-fold
-    # predictions, or too few texts, the network gets no weight.
+    # Without validation texts weights are those that need none. Where the linear members have
+    # out-of-fold predictions, or too few texts, the network gets no weight.
     return network, np.zeros((0, len(tokens.labels)), np.float32)
 
 
 def _of_valid(
-    training: Training, members: Members | None, network: TrainedNetwork, rows: Rows,
+    training: Training,
+    members: Members | None,
+    network: TrainedNetwork,
+    rows: Rows,
     encoder: Encoder | None,
-) -> Unseen:  # fmt: skip
+) -> Unseen:
     """Return the predictions of the validation texts, which are no rows."""
-    valid, given = training.tokens.valid, training.split.valid
+    valid = training.tokens.valid
+    given = training.split.valid
     assert valid is not None
     assert given is not None
-    linear, embeddings = None, None
+    linear = None
+    embeddings = None
     if members is not None:
         if members.teacher is not None and encoder is not None:
             embeddings = encoder.encode_counted(given.texts, check=tuple).features()
@@ -277,11 +348,18 @@ def _of_valid(
 
 
 def _model(
-    training: Training, members: Members | None, network: TrainedNetwork, ensemble: AnyEnsemble,
+    training: Training,
+    members: Members | None,
+    network: TrainedNetwork,
+    ensemble: AnyEnsemble,
     kept: EncoderFiles | None,
-) -> Model:  # fmt: skip
-    """Return the classifier, without metrics; it keeps a teacher, its files `kept`, where it has weight."""
-    tokens, settings, teacher = training.tokens, training.settings, None
+) -> Model:
+    """Return the classifier, without metrics; it keeps a teacher, its files `kept`, where it has
+    weight.
+    """
+    tokens = training.tokens
+    settings = training.settings
+    teacher = None
     # Of one label a text, a linear model of weight 0 stays: training can be continued from it.
     if settings.multi_label and not ensemble.linear:
         members = None
@@ -306,11 +384,17 @@ def _model(
 
 
 def _metrics(
-    training: Training, model: Model, of_linear: Mapping[str, object], standing: Standing, folds: Folds,
+    training: Training,
+    model: Model,
+    of_linear: Mapping[str, object],
+    standing: Standing,
+    folds: Folds,
     measured: Measured | None,
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, object]:
     """Return the metrics of a classifier and of its parts, ready for JSON."""
-    tokens, split, settings = training.tokens, training.split, training.settings
+    tokens = training.tokens
+    split = training.split
+    settings = training.settings
     best = standing.epoch if settings.follows_article else standing.best_epoch
     found = {
         **of_linear,
@@ -327,7 +411,11 @@ def _metrics(
     }
     if isinstance(teacher := found.get("teacher"), dict) and model.teacher is not None:
         files = model.teacher.files
-        found["teacher"] = {**teacher, "kept": True, "bytes": len(files.graph) + len(files.tokenizer)}
+        found["teacher"] = {
+            **teacher,
+            "kept": True,
+            "bytes": len(files.graph) + len(files.tokenizer),
+        }
     if tokens.vectors is not None:
         found["vectors"] = tokens.vectors.metrics
     if measured is not None:

@@ -1,4 +1,6 @@
-"""Predictions of texts by members that have not seen them: they fit the ensemble, and they are measured."""
+"""Predictions of texts by members that have not seen them: they fit the ensemble, and they are
+measured.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ import numpy as np
 
 from foretell.arrays import Array, Integers, Logits, Mask, Probabilities
 from foretell.data.split import text_key
-from foretell.metrics import calibration_error, coverage_curve, label_metrics, log_loss, reliability_bins
+from foretell.metrics import (
+    calibration_error,
+    coverage_curve,
+    label_metrics,
+    log_loss,
+    reliability_bins,
+)
 from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.training.labels.folds import Folds, other_folds
@@ -19,7 +27,8 @@ from foretell.training.labels.outputs import AnyEnsemble, Outputs
 from foretell.training.labels.rows import Rows
 
 _CAUTION = (
-    "the same predictions chose penalties and weights: expect a little less on new texts (with 300 labels "
+    "the same predictions chose penalties and weights: expect a little less on new texts "
+    "(with 300 labels "
     "1.2 to 1.4 points of accuracy on average)"
 )
 
@@ -46,15 +55,18 @@ class Measured:
         if not rows.any():
             return None
         network = None if self.network is None else self.network[rows]
-        texts, answers = list(compress(self.texts, rows)), self.answers[rows]
+        texts = list(compress(self.texts, rows))
+        answers = self.answers[rows]
         return Measured(texts, self.targets[rows], answers, self.decided[rows], network, self.name)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Unseen:
-    """Predictions of texts by members that have not seen them: the network and the linear ones together.
+    """Predictions of texts by members that have not seen them: the network and the linear ones
+    together.
 
-    The network's are probabilities [text, label], the others logits [text, label]; None: there are none.
+    The network's are probabilities [text, label], the others logits [text, label]; None: there are
+    none.
     """
 
     texts: Sequence[str]
@@ -65,9 +77,15 @@ class Unseen:
     outputs: Outputs
 
     def of(self, rows: Mask) -> Unseen:
-        network, linear = (None if each is None else each[rows] for each in (self.network, self.linear))
-        texts, targets, fold_of = list(compress(self.texts, rows)), self.targets[rows], self.fold_of[rows]
-        return replace(self, texts=texts, targets=targets, network=network, linear=linear, fold_of=fold_of)
+        network, linear = (
+            None if each is None else each[rows] for each in (self.network, self.linear)
+        )
+        texts = list(compress(self.texts, rows))
+        targets = self.targets[rows]
+        fold_of = self.fold_of[rows]
+        return replace(
+            self, texts=texts, targets=targets, network=network, linear=linear, fold_of=fold_of
+        )
 
     def ensemble(self) -> AnyEnsemble:
         """Return the ensemble with the smallest loss on the texts."""
@@ -76,14 +94,17 @@ class Unseen:
     def measured(self, name: str, ensemble: AnyEnsemble | None = None) -> Measured | None:
         """Return the answers of an ensemble, or (None) of ensembles fitted without the text's fold.
 
-        With one fold, a validation set, the ensemble is fitted to the same texts. None: there are no texts.
+        With one fold, a validation set, the ensemble is fitted to the same texts. None: there are
+        no texts.
         """
         if not len(self.targets):
             return None
         shape = (len(self.targets), self.outputs.n_labels)
-        rows, decided = np.zeros(shape, np.float32), np.zeros(shape, bool)
+        rows = np.zeros(shape, np.float32)
+        decided = np.zeros(shape, bool)
         for others, inside in other_folds(self.fold_of):
-            used, own = ensemble or self.of(others).ensemble(), self.of(inside)
+            used = ensemble or self.of(others).ensemble()
+            own = self.of(inside)
             rows[inside] = used(own.network, own.linear)
             decided[inside] = self.outputs.decide(used, rows[inside])
         return Measured(self.texts, self.targets, rows, decided, self.network, name)
@@ -94,10 +115,11 @@ def unseen_predictions(
 ) -> Unseen:
     """Return the predictions of the texts that no member has seen.
 
-    The network's probabilities [text, label] are of all training texts, or of the validation texts, the last
-    ones before the hints; None: there are none.
+    The network's probabilities [text, label] are of all training texts, or of the validation texts,
+    the last ones before the hints; None: there are none.
     """
-    unseen, n = folds.held.copy(), len(rows.texts) - rows.hints
+    unseen = folds.held.copy()
+    n = len(rows.texts) - rows.hints
     if network is not None:
         first = n - len(network)
         unseen[:first] = False
@@ -114,27 +136,38 @@ def unseen_predictions(
 
 
 def network_share(ensemble: AnyEnsemble) -> float:
-    """Return the network's part of the weights of an ensemble, 0 to 1; of several labels the largest."""
-    network, linear = (np.atleast_1d(np.array(each, float)) for each in (ensemble.network, ensemble.linear))
+    """Return the network's part of the weights of an ensemble, 0 to 1; of several labels the
+    largest.
+    """
+    network, linear = (
+        np.atleast_1d(np.array(each, float)) for each in (ensemble.network, ensemble.linear)
+    )
     if not network.size or not linear.size:
         return float(network.size > 0)
     return float((network / np.maximum(network + linear, 1e-9)).max())
 
 
-def metrics_of(measured: Measured, labels: Sequence[str], ensemble: AnyEnsemble) -> dict[str, object]:
+def metrics_of(
+    measured: Measured, labels: Sequence[str], ensemble: AnyEnsemble
+) -> dict[str, object]:
     """Return the metrics of answers, ready for JSON.
 
-    They are what `label_metrics` or `multi_label_metrics` gives, `valid_loss` in nats, and of one label for
-    each text how reliable the probabilities are.
+    They are what `label_metrics` or `multi_label_metrics` gives, `valid_loss` in nats, and of one
+    label for each text how reliable the probabilities are.
     """
-    targets, answers, network = measured.targets, measured.answers, measured.network
+    targets = measured.targets
+    answers = measured.answers
+    network = measured.network
     found: dict[str, object] = {"measured_on": measured.name}
     if "fold" in measured.name:
         found["caution"] = _CAUTION
     if isinstance(ensemble, LabelwiseEnsemble):
-        of_labels = multi_label_metrics(targets, measured.decided, answers, labels, ensemble.thresholds)
+        of_labels = multi_label_metrics(
+            targets, measured.decided, answers, labels, ensemble.thresholds
+        )
         return {**of_labels, "valid_loss": of_labels["log_loss"], **found}
-    confidence, right = answers.max(axis=1), answers.argmax(axis=1) == targets
+    confidence = answers.max(axis=1)
+    right = answers.argmax(axis=1) == targets
     if network is not None:
         found["network_accuracy"] = float((network.argmax(axis=1) == targets).mean())
     return {

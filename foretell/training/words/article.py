@@ -1,14 +1,16 @@
 """The article's training loop: one window of raw integers an iteration, RMSProp, 50,000 iterations.
 
-The batch size is 1, so an iteration multiplies vectors by matrices. It reads some 3.3 million weights and
-writes them with their RMSProp slots; its time is that of this memory traffic. Three things reduce it without
-changing the mathematics:
+The batch size is 1, so an iteration multiplies vectors by matrices. It reads some 3.3 million
+weights and writes them with their RMSProp slots; its time is that of this memory traffic. Three
+things reduce it without changing the mathematics:
 
 * XLA compiles a loop of iterations into one program, so the weights stay where they are.
-* The tape gives the gradient with respect to the pre-activations only, a few thousand numbers. The gradient
-  of a weight matrix is a sum of three outer products (one for each step), which XLA computes inside the
-  update. `tape.gradient(loss, kernel)` would write three matrices to memory and add them.
-* The outer products are computed by broadcasting: XLA cannot fuse a matrix product into its consumer.
+* The tape gives the gradient with respect to the pre-activations only, a few thousand numbers. The
+  gradient of a weight matrix is a sum of three outer products (one for each step), which XLA
+  computes inside the update. `tape.gradient(loss, kernel)` would write three matrices to memory and
+  add them.
+* The outer products are computed by broadcasting: XLA cannot fuse a matrix product into its
+  consumer.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from foretell.training.run import Run
 from foretell.training.words.state import TrainedNetwork
 from foretell.training.words.token_file import TokenFile
 
-DECAY, EPSILON = 0.9, 1e-10
+DECAY = 0.9
+EPSILON = 1e-10
 """TensorFlow 1's defaults of RMSPropOptimizer; its momentum, 0, is left out."""
 
 REPORT_EVERY = 1_000
@@ -46,13 +49,14 @@ CHUNK = 100
 class OffsetWalk:
     """The offset of each iteration's window: the article's walk, with a seeded generator.
 
-    It starts at a random offset in [0, n_input + 1], both included, moves on by n_input + 1 words, and
-    restarts at such a random offset when fewer than n_input + 1 of all `words` are left. The target of a
-    window is the word after it.
+    It starts at a random offset in [0, n_input + 1], both included, moves on by n_input + 1 words,
+    and restarts at such a random offset when fewer than n_input + 1 of all `words` are left. The
+    target of a window is the word after it.
     """
 
     def __init__(self, words: int, n_input: int, seed: int) -> None:
-        self._words, self._stride = words, n_input + 1
+        self._words = words
+        self._stride = n_input + 1
         self._rng = np.random.default_rng(seed)
         self._offset = self._random()
 
@@ -78,12 +82,22 @@ class ArticleSteps:
     """
 
     def __init__(self, network: ArticleNetwork, words: Integers, settings: WordsSettings) -> None:
-        self.network, self.n_input, self.rate = network, settings.window, settings.learning_rate
-        self.windows = np.lib.stride_tricks.sliding_window_view(words.astype(np.int32), self.n_input + 1)
+        self.network = network
+        self.n_input = settings.window
+        self.rate = settings.learning_rate
+        self.windows = np.lib.stride_tricks.sliding_window_view(
+            words.astype(np.int32), self.n_input + 1
+        )
         self.slots = [tf.Variable(tf.ones_like(v)) for v in network.trainable_variables]
-        # Always CHUNK windows, and the number of those to use: another shape would be compiled again.
-        signature = [tf.TensorSpec([CHUNK, self.n_input + 1], tf.int32), tf.TensorSpec([], tf.int32)]
-        self.compiled = tf.function(self._run, jit_compile=True, input_signature=signature, autograph=False)
+        # Always CHUNK windows, and the number of those to use: another shape would be compiled
+        # again.
+        signature = [
+            tf.TensorSpec([CHUNK, self.n_input + 1], tf.int32),
+            tf.TensorSpec([], tf.int32),
+        ]
+        self.compiled = tf.function(
+            self._run, jit_compile=True, input_signature=signature, autograph=False
+        )
 
     def run(self, offsets: Sequence[int]) -> Float32s:
         """Do one iteration at each of at most CHUNK offsets.
@@ -101,7 +115,8 @@ class ArticleSteps:
         """Do the first `count` of the iterations on `windows`, int32 [CHUNK, n_input + 1].
 
         Returns:
-            loss and correctness (1 or 0) of each iteration before its update, float [CHUNK], 0 after `count`.
+            loss and correctness (1 or 0) of each iteration before its update, float [CHUNK], 0
+            after `count`.
         """
 
         def iterate(k: Tensor, losses: Tensor, right: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -110,7 +125,9 @@ class ArticleSteps:
             return k + 1, losses + here * loss, right + here * hit
 
         none = tf.zeros([CHUNK])
-        _, losses, right = tf.while_loop(lambda k, *_: k < count, iterate, (tf.constant(0), none, none))
+        _, losses, right = tf.while_loop(
+            lambda k, *_: k < count, iterate, (tf.constant(0), none, none)
+        )
         return losses, right
 
     def iteration(self, window: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,15 +139,20 @@ class ArticleSteps:
         n = self.n_input
         with tf.GradientTape() as tape:
             logits, trace = self.network.forward(window[:n])
-            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=window[n:], logits=logits)[0]
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=window[n:], logits=logits)[
+                0
+            ]
         hit = tf.cast(tf.argmax(logits[0], output_type=tf.int32) == window[n], tf.float32)
         gradients = tape.gradient(loss, [pre for _, pre in trace])
-        variables, slots = iter(self.network.trainable_variables), iter(self.slots)
+        variables = iter(self.network.trainable_variables)
+        slots = iter(self.slots)
         for (inputs, _), by_step in zip(trace, gradients, strict=True):
             errors = tf.concat(by_step, axis=0)  # [step, out]
             outer = [inputs[t][:, None] * errors[t][None] for t in range(errors.shape[0])]
             _rmsprop(next(variables), next(slots), tf.add_n(outer), self.rate)  # kernel, [in, out]
-            _rmsprop(next(variables), next(slots), tf.reduce_sum(errors, axis=0), self.rate)  # bias, [out]
+            _rmsprop(
+                next(variables), next(slots), tf.reduce_sum(errors, axis=0), self.rate
+            )  # bias, [out]
         return loss, hit
 
 
@@ -140,7 +162,9 @@ def _rmsprop(variable: tf.Variable, slot: tf.Variable, gradient: Tensor, rate: f
     variable.assign_sub(rate * gradient * tf.math.rsqrt(slot + EPSILON))
 
 
-def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSettings) -> TrainedNetwork:
+def train_article(
+    run: Run, tokens: TokenFile, size: int, settings: WordsSettings
+) -> TrainedNetwork:
     """Train on a text of `size` different words, from the run's latest checkpoint where it has one.
 
     Raises:
@@ -150,7 +174,8 @@ def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSetting
     # The walk may restart n_input + 1 words in, and needs a window and its target from there.
     min_words = 2 * (settings.window + 1)
     if len(tokens) < min_words:
-        expected, found = f"at least {min_words} words for windows of {settings.window}", str(len(tokens))
+        expected = f"at least {min_words} words for windows of {settings.window}"
+        found = str(len(tokens))
         raise DataError(expected=expected, found=found, where="the corpus", fix="give more text")
     loop = _Loop(run, tokens.read(0, len(tokens)), size, settings)
     with run.interrupt.deferred():
@@ -161,18 +186,21 @@ def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSetting
 class _Loop:
     """One training in memory; see `train_article`.
 
-    A checkpoint holds all that an iteration changes: the variables of `network`, the slots of `steps`, the
-    step, and loss and correctness of the last REPORT_EVERY iterations, [2, iteration].
+    A checkpoint holds all that an iteration changes: the variables of `network`, the slots of
+    `steps`, the step, and loss and correctness of the last REPORT_EVERY iterations, [2, iteration].
     """
 
     def __init__(self, run: Run, words: Int32s, size: int, settings: WordsSettings) -> None:
-        self.run, self.settings, self.words = run, settings, words
+        self.run = run
+        self.settings = settings
+        self.words = words
         self.listener = run.options.listener
         self.network = ArticleNetwork(settings, size)
         self.steps = ArticleSteps(self.network, words, settings)
         self.walk = OffsetWalk(len(words), settings.window, settings.seed)
         self.recent = np.zeros([2, 0], np.float32)
-        self.step, seconds = 0, 0.0
+        self.step = 0
+        seconds = 0.0
         saved = run.resumed()
         if saved is None:
             run.log_graph(self.steps.compiled.get_concrete_function().graph)
@@ -202,12 +230,19 @@ class _Loop:
         done = self.steps.run([next(self.walk) for _ in range(count)])
         self.recent = np.concatenate([self.recent, done], axis=1)[:, -REPORT_EVERY:]
         self.step += count
-        each, steps = (time.monotonic() - began) / count, self.settings.iterations
+        each = (time.monotonic() - began) / count
+        steps = self.settings.iterations
         epoch, epochs = self._epochs()
         progress = Progress(
-            step=self.step, steps=steps, epoch=epoch, epochs=epochs, speed=1 / each, unit="iterations",
-            seconds_left=(steps - self.step) * each, **self._means(),
-        )  # fmt: skip
+            step=self.step,
+            steps=steps,
+            epoch=epoch,
+            epochs=epochs,
+            speed=1 / each,
+            unit="iterations",
+            seconds_left=(steps - self.step) * each,
+            **self._means(),
+        )
         self.listener(progress)
 
     def _means(self) -> dict[str, float]:
@@ -216,20 +251,26 @@ class _Loop:
 
     def _epochs(self) -> tuple[int, int]:
         """Return the report that the iteration belongs to, and how many there are."""
-        return math.ceil(self.step / REPORT_EVERY), math.ceil(self.settings.iterations / REPORT_EVERY)
+        return math.ceil(self.step / REPORT_EVERY), math.ceil(
+            self.settings.iterations / REPORT_EVERY
+        )
 
     def _report(self) -> None:
         (epoch, epochs), means = self._epochs(), self._means()
         self.run.log(step=self.step, epoch=epoch, speed=self.step / self._seconds(), **means)
-        loss, accuracy = means["loss"], means["accuracy"]
-        self.listener(EpochDone(epoch=epoch, epochs=epochs, step=self.step, loss=loss, accuracy=accuracy))
+        loss = means["loss"]
+        accuracy = means["accuracy"]
+        self.listener(
+            EpochDone(epoch=epoch, epochs=epochs, step=self.step, loss=loss, accuracy=accuracy)
+        )
 
     def _seconds(self) -> float:
         return max(1e-9, time.monotonic() - self._began)
 
     def metrics(self) -> dict[str, object]:
         """Return the metrics; accuracy and perplexity are averages of the last 1,000 iterations."""
-        means, seconds = self._means(), self._seconds()
+        means = self._means()
+        seconds = self._seconds()
         return {
             "accuracy": means["accuracy"],
             "perplexity": math.exp(min(means["loss"], 700.0)),
@@ -258,5 +299,7 @@ class _Loop:
         self.step = saved.step
         for _ in range(self.step):
             next(self.walk)
-        self.listener(Note(text=f"resumed after iteration {saved.step:,} of {self.settings.iterations:,}"))
+        self.listener(
+            Note(text=f"resumed after iteration {saved.step:,} of {self.settings.iterations:,}")
+        )
         return float(saved.state["seconds"])

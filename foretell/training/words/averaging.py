@@ -1,8 +1,8 @@
 """Training on several workers, whose weights are averaged every few steps (local SGD, Stich 2019).
 
-Each worker reads a share of the text with its own state, as the ordinary loop does. The command hands out the
-words of the next steps, averages the weights, and alone measures epochs and saves checkpoints.
-`foretell.cluster.averaging` has the workers on Ray.
+Each worker reads a share of the text with its own state, as the ordinary loop does. The command
+hands out the words of the next steps, averages the weights, and alone measures epochs and saves
+checkpoints. `foretell.cluster.averaging` has the workers on Ray.
 """
 
 from __future__ import annotations
@@ -33,17 +33,23 @@ class Trainer:
         self._carried = self._carried or self._network.first_states(len(batches[0].ids))
         means = []
         for batch in batches:
-            loss, accuracy, self._carried = self._steps.train(*self._steps.inputs(batch, self._carried))
+            loss, accuracy, self._carried = self._steps.train(
+                *self._steps.inputs(batch, self._carried)
+            )
             means.append((loss, accuracy))
         return Trained(weights_of(self._network), np.array(means, np.float64))
 
 
 class AveragedLoop(Loop):
-    """The training loop of the command: a round of some steps of all workers where `Loop` does one step."""
+    """The training loop of the command: a round of some steps of all workers where `Loop` does one
+    step.
+    """
 
     def _compile(self) -> None:
         assert self.team is not None
-        self.team.open(self.settings, self.network.size, self.network.precision, self.run.interrupt.check)
+        self.team.open(
+            self.settings, self.network.size, self.network.precision, self.run.interrupt.check
+        )
 
     def _step(self) -> None:
         assert self.team is not None
@@ -59,8 +65,11 @@ class AveragedLoop(Loop):
         self.time.step_done(len(steps))
 
     def _steps_of_round(self, most: int) -> int:
-        """Return the steps until the next average: not beyond an epoch, or the last part of the training."""
-        step, total = self.state.step, self.steps_in_all()
+        """Return the steps until the next average: not beyond an epoch, or the last part of the
+        training.
+        """
+        step = self.state.step
+        total = self.steps_in_all()
         ends = [self.epoch_steps - step % self.epoch_steps, total - step]
         if not self.state.ending:
             ends.append(ending_after(total, self.settings) - step)

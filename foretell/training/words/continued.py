@@ -1,4 +1,6 @@
-"""A training that continues a language model: what it takes over, its texts, and what is forgotten."""
+"""A training that continues a language model: what it takes over, its texts, and what is
+forgotten.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units", "layers")
 """Settings that the weights and the tokens of a model depend on: they stay as they are."""
 
 RATE = 0.25
-"""The learning rate of a continued training, in proportion to that of the model (docs/benchmarks.md)."""
+"""The learning rate of a continued training, in proportion to that of the model
+(docs/benchmarks.md).
+"""
 
 MAX_LINES = 20_000
 """Lines of old text that are measured, at most."""
@@ -56,7 +60,9 @@ class ContinuedWords:
 
     @property
     def lineage(self) -> tuple[str, ...]:
-        """The SHA-256 of the model's manifest.json, and those of its own ancestors, the last one first."""
+        """The SHA-256 of the model's manifest.json, and those of its own ancestors, the last one
+        first.
+        """
         return (self.model.sha256, *self.model.ancestors)
 
     def digests(self) -> list[str]:
@@ -88,7 +94,9 @@ def opened(path: str | Path | None, old: Corpus | None) -> ContinuedWords | None
         is_words = isinstance(settings, WordsSettings)
         found = "the article's, which reads raw integers" if is_words else "a classifier"
         fix = "train one with foretell train words --preset base"
-        raise UsageError(expected="a language model to continue", found=found, where=str(path), fix=fix)
+        raise UsageError(
+            expected="a language model to continue", found=found, where=str(path), fix=fix
+        )
     return ContinuedWords(model=model, old=old)
 
 
@@ -97,17 +105,19 @@ def settings_for(
 ) -> tuple[WordsSettings, str]:
     """Return the settings of a training, and the name of their preset.
 
-    A training that continues a model starts from the model's settings, with a quarter of the learning rate,
-    unless that is given: at the full rate it would soon forget what the model has learned.
+    A training that continues a model starts from the model's settings, with a quarter of the
+    learning rate, unless that is given: at the full rate it would soon forget what the model has
+    learned.
 
     Args:
-        name: of the preset to start from; None: that of the model to continue, or the default preset.
+        name: of the preset to start from; None: that of the model to continue, or the default
+            preset.
         changes: fields to change.
         continued: what the training continues, or None.
 
     Raises:
-        SettingsError: no such preset or setting; or another network, other tokens or other sizes than the
-            model to continue has.
+        SettingsError: no such preset or setting; or another network, other tokens or other sizes
+            than the model to continue has.
     """
     if continued is None:
         name = name or DEFAULT_PRESET
@@ -130,8 +140,9 @@ def continued_corpus(
     validation, of the old text to measure what the model has forgotten.
 
     Returns:
-        the training text, old text first; validation text, or None; old text that the training does not read,
-        or None; the settings, with no `valid_fraction` where the new text is too short for validation.
+        the training text, old text first; validation text, or None; old text that the training does
+        not read, or None; the settings, with no `valid_fraction` where the new text is too short
+        for validation.
     """
     if continued.old is None:
         return new, valid, None, settings
@@ -140,8 +151,11 @@ def continued_corpus(
         new, valid = _cut(new, settings.valid_fraction, MIN_VALID * _CHARACTERS_PER_WORD)
     if valid is None:
         settings = replace(settings, valid_fraction=0.0)
-    parts, notes = (old, new), [*old.notes, *new.notes]
-    train = Corpus(f"{old.name} and {new.name}", lambda: itertools.chain.from_iterable(parts), notes)
+    parts = (old, new)
+    notes = [*old.notes, *new.notes]
+    train = Corpus(
+        f"{old.name} and {new.name}", lambda: itertools.chain.from_iterable(parts), notes
+    )
     return train, valid, old_valid, settings
 
 
@@ -152,27 +166,36 @@ def _cut(corpus: Corpus, fraction: float, min_characters: int) -> tuple[Corpus, 
     if lengths[border:].sum() < min_characters or border == 0:
         return corpus, None
     first = Corpus(corpus.name, lambda: itertools.islice(iter(corpus), border), corpus.notes)
-    end = Corpus(f"the end of {corpus.name}", lambda: itertools.islice(iter(corpus), border, None), [])
+    end = Corpus(
+        f"the end of {corpus.name}", lambda: itertools.islice(iter(corpus), border, None), []
+    )
     return first, end
 
 
 def continued_metrics(
     model: Model, continued: ContinuedWords, old_valid: Corpus | None, listener: Listener
 ) -> dict[str, object]:
-    """Return `continued` of metrics.json, and report it; with a warning where the old text is forgotten."""
+    """Return `continued` of metrics.json, and report it; with a warning where the old text is
+    forgotten.
+    """
     old = None if old_valid is None else _beside(model, continued.model, old_valid)
     sentence = "not measured, because no old text was given"
     if continued.old is not None:
-        sentence = f"not measured, because {continued.old.name} is too short to set a part of it aside"
+        sentence = (
+            f"not measured, because {continued.old.name} is too short to set a part of it aside"
+        )
     if old is not None:
         sentence = (
-            f"{old['bits_per_byte']:.3f} bits per byte (perplexity {old['perplexity']:,.1f}) on old text, "
+            f"{old['bits_per_byte']:.3f} bits per byte (perplexity {old['perplexity']:,.1f}) "
+            f"on old text, "
             f"before {old['bits_per_byte_before']:.3f} ({old['perplexity_before']:,.1f})"
         )
     listener(Note(text=f"old text: {sentence}"))
     if old is not None and old["has_dropped"]:
         text = "warning: the model is worse on the old text than before by more than chance"
-        listener(Note(text=f"{text}; give more of the old text with --old, or a lower learning rate"))
+        listener(
+            Note(text=f"{text}; give more of the old text with --old, or a lower learning rate")
+        )
     return {
         "sha256": list(continued.lineage),
         "new_words": model.tokenizer.size - continued.model.tokenizer.size,
@@ -185,8 +208,8 @@ def continued_metrics(
 def _beside(model: Model, before: Model, old_valid: Corpus) -> dict[str, object]:
     """Return the metrics of the new model, and of the one before, on old text.
 
-    A word that is new to the old model is `<unk>` there, so perplexities per token differ in their tokens.
-    Bits per byte can always be compared.
+    A word that is new to the old model is `<unk>` there, so perplexities per token differ in their
+    tokens. Bits per byte can always be compared.
     """
     lines = list(itertools.islice(iter(old_valid), MAX_LINES))
     # The new model has no directory yet, since its metrics are a part of that.

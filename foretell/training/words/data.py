@@ -1,4 +1,6 @@
-"""A corpus as token ids for training and validation: the order in which it is read, and its size in bytes."""
+"""A corpus as token ids for training and validation: the order in which it is read, and its size in
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,13 @@ MAX_VALID = 200_000
 MAX_MEASURED = 100_000
 """Without validation text so many training tokens are measured, at most."""
 SUGGESTED = 5_000
-"""Validation words on which the suggestions of the next word are measured at the end of a training."""
+"""Validation words on which the suggestions of the next word are measured at the end of a
+training.
+"""
 MIN_VALID = 1_000
-"""With fewer validation words the perplexity depends on chance too much to choose an epoch by it."""
+"""With fewer validation words the perplexity depends on chance too much to choose an epoch by
+it.
+"""
 
 _TOKENS_AT_ONCE = 1 << 20
 
@@ -45,9 +51,10 @@ _TOKENS_AT_ONCE = 1 << 20
 class Plan:
     """The order of one pass over `tokens` tokens: streams side by side, windows one after another.
 
-    The streams start evenly apart; each is `length` tokens long and is read in windows of `window` tokens.
-    They form a circle (after the last token comes the first), and each pass enters it at another token:
-    every token is predicted once in a pass, and the empty state falls on other tokens in each pass.
+    The streams start evenly apart; each is `length` tokens long and is read in windows of `window`
+    tokens. They form a circle (after the last token comes the first), and each pass enters it at
+    another token: every token is predicted once in a pass, and the empty state falls on other
+    tokens in each pass.
     """
 
     tokens: int
@@ -65,7 +72,8 @@ class Plan:
         return math.ceil(self.length / self.window)
 
     def passes(self, settings: WordsSettings, given: Collection[str]) -> int:
-        """Return the passes of an epoch: several over a small corpus, which is not learned in fewer steps.
+        """Return the passes of an epoch: several over a small corpus, which is not learned in fewer
+        steps.
 
         Epochs that the user gave are that many passes, unless a minimum of steps was given too.
         """
@@ -83,7 +91,8 @@ class Plan:
     def batch(self, file: TokenFile, window: int, entry: int = 0) -> tuple[Int32s, Int32s]:
         """Return ids and targets of one window of every stream, int32 [stream, step].
 
-        Targets are NONE after the end of a stream; `entry` is the token where the first stream starts.
+        Targets are NONE after the end of a stream; `entry` is the token where the first stream
+        starts.
         """
         ids = np.zeros([self.streams, self.window], np.int32)
         targets = np.full_like(ids, NONE)
@@ -97,13 +106,15 @@ class Plan:
         return ids, targets
 
     def in_order(self, values: Float32s) -> Float32s:
-        """Return values of all windows, [stream, windows · step, …], in the order of the text, [token, …]."""
+        """Return values of all windows, [stream, windows · step, …], in the order of the text,
+        [token, …].
+        """
         return values[:, : self.length].reshape(-1, *values.shape[2:])[: self.tokens]
 
 
 def plan_for(tokens: int, settings: WordsSettings) -> Plan:
-    """Return the plan for `tokens` tokens: a short text has fewer streams, so that each has several windows
-    to carry its state through; one that is shorter than a window is a DataError.
+    """Return the plan for `tokens` tokens: a short text has fewer streams, so that each has several
+    windows to carry its state through; one that is shorter than a window is a DataError.
     """
     if tokens <= settings.window:
         raise _too_short("words", settings.window, tokens, "the corpus", "more text")
@@ -138,13 +149,17 @@ class TokenizedCorpus:
 
     @property
     def measured(self) -> TokenFile:
-        """Return what the metrics are measured on: the validation text, or the start of the training text."""
+        """Return what the metrics are measured on: the validation text, or the start of the
+        training text.
+        """
         if self.valid is not None:
             return self.valid
         return self.train.part(0, min(len(self.train), self.max_measured))
 
     def measured_to(self, count: int) -> TokenizedCorpus:
-        """Return the same corpus, of which only the first `count` tokens of `measured` are measured."""
+        """Return the same corpus, of which only the first `count` tokens of `measured` are
+        measured.
+        """
         if self.valid is None:
             return dataclasses.replace(self, max_measured=min(count, self.max_measured))
         return dataclasses.replace(self, valid=self.valid.part(0, min(count, len(self.valid))))
@@ -159,9 +174,10 @@ def tokenized(
 ) -> TokenizedCorpus:
     """Return the corpus as token ids, from the cache of a resumed run as far as it has them.
 
-    The vocabulary is cached, then each text. An interruption repeats the part in progress, which takes about
-    a minute for a corpus of a gigabyte. With a time limit each part takes at most an eighth of the time that
-    is left; what is not read by then is left out. The ids of a tokenizer that is `known` keep their meaning.
+    The vocabulary is cached, then each text. An interruption repeats the part in progress, which
+    takes about a minute for a corpus of a gigabyte. With a time limit each part takes at most an
+    eighth of the time that is left; what is not read by then is left out. The ids of a tokenizer
+    that is `known` keep their meaning.
 
     Raises:
         DataError: fewer than two different words, or a validation text no longer than one window.
@@ -181,10 +197,12 @@ def tokenized(
 
 
 def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFile | None]:
-    """Return the training tokens and, from the end, the validation tokens; None: there would be too few.
+    """Return the training tokens and, from the end, the validation tokens; None: there would be too
+    few.
 
-    Of a large corpus MAX_VALID are used for validation: they determine the perplexity to within a hundredth,
-    and to measure a large vocabulary exactly on a million tokens would take longer than the training on them.
+    Of a large corpus MAX_VALID are used for validation: they determine the perplexity to within a
+    hundredth, and to measure a large vocabulary exactly on a million tokens would take longer than
+    the training on them.
     """
     count = min(int(len(tokens) * fraction), MAX_VALID)
     if count < MIN_VALID:
@@ -193,19 +211,27 @@ def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFi
     return tokens.part(0, border), tokens.part(border, len(tokens))
 
 
-def _tokenizer(run: Run, corpus: Corpus, settings: WordsSettings, known: Tokenizer | None) -> Tokenizer:
+def _tokenizer(
+    run: Run, corpus: Corpus, settings: WordsSettings, known: Tokenizer | None
+) -> Tokenizer:
     """Return the tokenizer of the cache; if there is no whole one, the words are counted."""
 
     def write(lines: InTime, path: Path) -> None:
         size = settings.vocabulary
         if known is None:
-            tokenizer = Tokenizer.train(lines, settings.tokens, lowercase=settings.lowercase, vocabulary=size)
+            tokenizer = Tokenizer.train(
+                lines, settings.tokens, lowercase=settings.lowercase, vocabulary=size
+            )
         else:
             tokenizer = known.with_new_words(lines, vocabulary=size)
-            text = f"{tokenizer.size - known.size:,} new words; those of the model keep their places"
+            text = (
+                f"{tokenizer.size - known.size:,} new words; those of the model keep their places"
+            )
             run.options.listener(Note(text=text))
         if tokenizer.size < 2:
-            raise DataError(expected="a corpus of different words", found="fewer than two", where=corpus.name)
+            raise DataError(
+                expected="a corpus of different words", found="fewer than two", where=corpus.name
+            )
         path.write_text(tokenizer.to_json(), encoding="utf-8")
 
     cut = f"the vocabulary is that of the first {{}} lines of {corpus.name}"
@@ -220,16 +246,20 @@ def _encoded(run: Run, stem: str, corpus: Corpus, tokenizer: Tokenizer) -> Token
     cut = f"only the first {{}} lines of {corpus.name} are used"
     name = f"{stem}.{kind_for(tokenizer)}"
     return TokenFile(
-        _cached(run, name, corpus, text, cut, lambda lines, path: write_tokens(lines, tokenizer, path))
+        _cached(
+            run, name, corpus, text, cut, lambda lines, path: write_tokens(lines, tokenizer, path)
+        )
     )
 
 
 def _cached(
     run: Run, name: str, corpus: Corpus, text: str, cut: str, write: Callable[[InTime, Path], None]
 ) -> Path:
-    """Return a file of the cache; if there is no whole one, `write` makes it of the lines of a corpus.
+    """Return a file of the cache; if there is no whole one, `write` makes it of the lines of a
+    corpus.
 
-    `text` is the note for that, `cut` the one where the time limit left out the lines after the first {}.
+    `text` is the note for that, `cut` the one where the time limit left out the lines after the
+    first {}.
     """
     stem, _, ending = name.partition(".")
     if (path := sealed(run.cache, stem)) is not None:
@@ -261,12 +291,15 @@ class MeasuredBytes:
     lines: list[str] = dataclasses.field(default_factory=list)
 
 
-def measured_bytes(tokens: TokenizedCorpus, texts: Iterable[str], *, are_valid: bool) -> MeasuredBytes | None:
-    """Return the size of what is measured; None: the tokenizer has no end of line, to find lines again by.
+def measured_bytes(
+    tokens: TokenizedCorpus, texts: Iterable[str], *, are_valid: bool
+) -> MeasuredBytes | None:
+    """Return the size of what is measured; None: the tokenizer has no end of line, to find lines
+    again by.
 
-    Token ids do not hold the bytes of unknown words and white space, so the texts are read again: the
-    validation text, or the corpus whose end it is. Of a line that is only in part measured the bytes are
-    divided as its tokens.
+    Token ids do not hold the bytes of unknown words and white space, so the texts are read again:
+    the validation text, or the corpus whose end it is. Of a line that is only in part measured the
+    bytes are divided as its tokens.
     """
     tokenizer = tokens.tokenizer
     if tokenizer.end_of_line is None:
@@ -274,7 +307,8 @@ def measured_bytes(tokens: TokenizedCorpus, texts: Iterable[str], *, are_valid: 
     lines_before = tokens_before = 0
     if tokens.valid is not None and not are_valid:
         lines_before, tokens_before = _end_of(tokens.train, tokenizer.end_of_line)
-    size, wanted = MeasuredBytes(), len(tokens.measured)
+    size = MeasuredBytes()
+    wanted = len(tokens.measured)
     for number, line in enumerate(chain.from_iterable(each.split("\n") for each in texts)):
         if number < lines_before:
             continue

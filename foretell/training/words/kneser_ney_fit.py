@@ -1,9 +1,9 @@
 """Counting n-grams: the Kneser–Ney model of a text, whole or pruned to a number of n-grams.
 
-It is the baseline of an LSTM language model and can be a part of it (`foretell.ngrams.kneser_ney` has the
-formulas and the paper). There are three discounts for each order, for counts of 1, of 2 and of 3 or more. The
-count of an n-gram at the highest order is how often it occurs; at a lower order, how many different words
-precede it.
+It is the baseline of an LSTM language model and can be a part of it (`foretell.ngrams.kneser_ney`
+has the formulas and the paper). There are three discounts for each order, for counts of 1, of 2 and
+of 3 or more. The count of an n-gram at the highest order is how often it occurs; at a lower order,
+how many different words precede it.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from foretell.training.events import Listener, Note
 from foretell.training.words.token_file import TokenFile
 
 ORDER = 5
-"""Words of the longest n-grams. Order 6 would lower the test perplexity on the Penn Treebank by 0.3 %."""
+"""Words of the longest n-grams. Order 6 would lower the test perplexity on the Penn Treebank by 0.3
+%.
+"""
 
 MAX_WORDS = 10_000_000
-"""Training tokens that are counted at most: some 0.7 GB of memory at the peak and 15 seconds of one core.
-An interrupted fit is repeated."""
+"""Training tokens that are counted at most: some 0.7 GB of memory at the peak and 15 seconds of one
+core. An interrupted fit is repeated."""
 
-# For texts that are too small or too regular to estimate discounts: those of KenLM's --discount_fallback.
+# For texts that are too small or too regular to estimate discounts: those of KenLM's
+# --discount_fallback.
 _FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 
-_MAX_NGRAMS, _MAX_LARGE = 1_000_000, 2_000_000
+_MAX_NGRAMS = 1_000_000
+_MAX_LARGE = 2_000_000
 """N-grams that a model keeps, and beside a network of more than 256 units."""
 
 # N-grams that are processed at a time.
@@ -63,12 +67,14 @@ def fit_kneser_ney(
     max_words: int = MAX_WORDS,
     old: KneserNey | None = None,
 ) -> KneserNeyFit:
-    """Count the first `max_words` tokens of the training text and measure the model on the validation text.
+    """Count the first `max_words` tokens of the training text and measure the model on the
+    validation text.
 
     `old` is the model of a text that is gone, to be merged with that of `train`, or None.
     """
     counted = count(train.read(0, min(len(train), max_words)), size)
-    model, watched = counted.model, valid.read(0, len(valid))
+    model = counted.model
+    watched = valid.read(0, len(valid))
     logs, lengths = log_probabilities(model, watched)
     whole = perplexity_of(logs)
     text = f"Kneser–Ney model of {model.order}-grams: validation perplexity {whole:,.1f}"
@@ -95,14 +101,16 @@ class Counted:
     occurrences: tuple[Int32s, ...]
 
     def pruned(self, max_ngrams: int) -> KneserNey:
-        """Return a model of about `max_ngrams` n-grams of two or more words; single words are always kept.
+        """Return a model of about `max_ngrams` n-grams of two or more words; single words are
+        always kept.
 
-        Those are kept without which the log-likelihood of the text would decrease most. The decrease is the
-        occurrences times log(p_k / (g p_{k-1})), the weighted difference of Seymore and Rosenfeld ("Scalable
-        Backoff Language Models", ICSLP 1996, section 3.2). An n-gram with which a kept n-gram begins is kept
-        too. The probabilities still sum to 1.
+        Those are kept without which the log-likelihood of the text would decrease most. The
+        decrease is the occurrences times log(p_k / (g p_{k-1})), the weighted difference of Seymore
+        and Rosenfeld ("Scalable Backoff Language Models", ICSLP 1996, section 3.2). An n-gram with
+        which a kept n-gram begins is kept too. The probabilities still sum to 1.
         """
-        levels, size = self.model.levels, self.model.size
+        levels = self.model.levels
+        size = self.model.size
         if len(self.model) - len(levels[0].keys) <= max_ngrams:
             return self.model
         gains = _gains(levels, self.occurrences, size)
@@ -116,61 +124,78 @@ class Counted:
 
 
 def count(ids: Integers, size: int, order: int = ORDER) -> Counted:
-    """Count the n-grams of a text, int [token], of at least one token, with ids from 0 to `size` - 1."""
+    """Count the n-grams of a text, int [token], of at least one token, with ids from 0 to `size` -
+    1.
+    """
     levels: list[Level] = []
     occurrences: list[Int32s] = []
-    n, contexts = len(ids) + 1, 1
+    n = len(ids) + 1
+    contexts = 1
     # The n-gram of no words starts at every place and after the last.
     every = (np.zeros(n, np.int32), np.arange(n, dtype=np.int32))
     grams = _Grams(np.zeros(1, np.int64), np.array([n], np.int32), *every)
     del every
     for k in range(1, min(order, len(ids)) + 1):
-        keys, counts = grams.keys, grams.counts
+        keys = grams.keys
+        counts = grams.counts
         grams, continuations = _lengthen(grams, ids[k - 1 :], size)
         if k > 1:
-            # The counts of the shorter n-grams are numbers of words before them: they need the longer ones.
+            # The counts of the shorter n-grams are numbers of words before them: they need the
+            # longer ones.
             levels.append(_smooth(keys, continuations, contexts, size))
             occurrences.append(counts)
             contexts = len(keys)
-    keys, counts = grams.keys, grams.counts
+    keys = grams.keys
+    counts = grams.counts
     del grams  # frees two integers for each word before the step that needs most memory
     levels.append(_smooth(keys, counts, contexts, size))
     return Counted(KneserNey(tuple(levels), size, len(ids)), (*occurrences, counts))
 
 
 def log_probabilities(model: KneserNey, ids: TokenIds) -> tuple[Float64s, Integers]:
-    """Return the log-probability of every token but the first, which is context only, float64 [token - 1].
+    """Return the log-probability of every token but the first, which is context only, float64
+    [token - 1].
 
-    And the number of context words that each depends on (`KneserNey.probabilities`), int64 [token - 1].
+    And the number of context words that each depends on (`KneserNey.probabilities`), int64 [token -
+    1].
     """
     probabilities, lengths = model.probabilities(ids)
     return np.log(probabilities[1:]), lengths[1:]
 
 
 def _gains(levels: tuple[Level, ...], occurrences: tuple[Int32s, ...], size: int) -> list[Float32s]:
-    """Return the gain of each n-gram of each order (`Counted.pruned`), float32 [n-gram]; 0 at order 1."""
+    """Return the gain of each n-gram of each order (`Counted.pruned`), float32 [n-gram]; 0 at order
+    1.
+    """
     below = levels[0].probabilities + levels[0].backoffs[0] / np.float32(size)
     gains = [np.zeros(len(below), np.float32)]
-    # The number, one order below, of each n-gram without its first word. All exist: nothing is pruned yet.
+    # The number, one order below, of each n-gram without its first word. All exist: nothing is
+    # pruned yet.
     tails = np.zeros(len(below), np.int32)
     for shorter, level, n in zip(levels, levels[1:], occurrences[1:], strict=False):
         here = np.empty(len(level.keys), np.int32)
-        gain, probabilities = np.empty(len(here), np.float32), np.empty(len(here), np.float32)
+        gain = np.empty(len(here), np.float32)
+        probabilities = np.empty(len(here), np.float32)
         # In chunks: the intermediate arrays of a whole order would take more memory than the model.
         for start in range(0, len(here), _CHUNK):
             part = slice(start, start + _CHUNK)
             contexts, words = np.divmod(level.keys[part], size)
-            here[part] = np.searchsorted(shorter.keys, tails[contexts].astype(np.int64) * size + words)
+            here[part] = np.searchsorted(
+                shorter.keys, tails[contexts].astype(np.int64) * size + words
+            )
             lower = level.backoffs[contexts] * below[here[part]]
             probabilities[part] = level.probabilities[part] + lower
             gain[part] = n[part] * np.log(probabilities[part] / lower)
         gains.append(gain)
-        tails, below = here, probabilities
+        tails = here
+        below = probabilities
     return gains
 
 
 def _kept(levels: tuple[Level, ...], kept: list[Mask], size: int) -> list[Level]:
-    """Return the levels with the n-grams that are `kept`, bool [n-gram] for each; without empty levels."""
+    """Return the levels with the n-grams that are `kept`, bool [n-gram] for each; without empty
+    levels.
+    """
     smaller = [levels[0]]
     for level, is_kept, shorter in zip(levels[1:], kept[1:], kept, strict=False):
         contexts, words = np.divmod(level.keys[is_kept], size)
@@ -202,16 +227,19 @@ class _Grams:
 
 
 def _lengthen(grams: _Grams, last: Integers, size: int) -> tuple[_Grams, Int32s]:
-    """Return the n-grams that are one word longer, and how many different words precede each of `grams`.
+    """Return the n-grams that are one word longer, and how many different words precede each of
+    `grams`.
 
-    `last` is the last word of the longer n-gram that starts at a place, int [place]; one place fewer.
+    `last` is the last word of the longer n-gram that starts at a place, int [place]; one place
+    fewer.
     """
     places = grams.places[grams.places < len(last)]
     keys = grams.numbers[places].astype(np.int64)
     keys *= size
     keys += last[places]
-    # They are already in the order of their contexts, which a stable sort (Timsort) makes use of: several
-    # times as fast as on another order. Ids of single words are mostly below 65,536: NumPy's radix sort.
+    # They are already in the order of their contexts, which a stable sort (Timsort) makes use of:
+    # several times as fast as on another order. Ids of single words are mostly below 65,536:
+    # NumPy's radix sort.
     small = np.uint16 if int(keys.max()) < 1 << 16 else np.int64
     order = np.argsort(keys.astype(small, copy=False), kind="stable")
     keys = keys[order]
@@ -249,9 +277,9 @@ def _smooth(keys: Int64s, counts: Int32s, contexts: int, size: int) -> Level:
 def _discounts(counts: Int32s) -> list[float]:
     """Return the discounts for counts of 1, 2 and 3 or more (Chen & Goodman 1998, section 3).
 
-    With n_i, the number of `counts` that are i, and Y = n_1 / (n_1 + 2 n_2): D_i = i - (i + 1) Y n_{i+1} /
-    n_i. One that is undefined, leaves no probability for unseen words (D_i <= 0) or exceeds the count
-    (D_i > i) is replaced by its fallback.
+    With n_i, the number of `counts` that are i, and Y = n_1 / (n_1 + 2 n_2): D_i = i - (i + 1) Y
+    n_{i+1} / n_i. One that is undefined, leaves no probability for unseen words (D_i <= 0) or
+    exceeds the count (D_i > i) is replaced by its fallback.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6)
     discounts = list(_FALLBACK_DISCOUNTS)

@@ -1,4 +1,5 @@
-"""The training loop of the `lstm` language model: windows with carried state, validation, best weights.
+"""The training loop of the `lstm` language model: windows with carried state, validation, best
+weights.
 
 Everything random depends on the seed and the step alone, so a resumed run computes the same bits.
 """
@@ -53,21 +54,31 @@ _SHOW_SECONDS = 0.25
 
 
 class Loop:
-    """One training in memory, which begins with the weights `start` of a language model, or with new ones.
+    """One training in memory, which begins with the weights `start` of a language model, or with
+    new ones.
 
     Attributes:
         corpus: the text; with a time limit, with less to measure.
-        compared: the text that epochs are compared on; with a time limit, a part of the text that the final
-            metrics are of.
-        average: of the weights, which is measured and kept in their place; None: without `word_dropout`.
-        workers: how many processes train, each on a share of the text: this one, or those of `team`.
+        compared: the text that epochs are compared on; with a time limit, a part of the text that
+            the final metrics are of.
+        average: of the weights, which is measured and kept in their place; None: without
+            `word_dropout`.
+        workers: how many processes train, each on a share of the text: this one, or those of
+            `team`.
     """
 
     def __init__(
-        self, run: Run, corpus: TokenizedCorpus, settings: WordsSettings, start: Weights | None = None,
+        self,
+        run: Run,
+        corpus: TokenizedCorpus,
+        settings: WordsSettings,
+        start: Weights | None = None,
         team: Workers | None = None,
-    ) -> None:  # fmt: skip
-        self.run, self.corpus, self.settings, self.team = run, corpus, settings, team
+    ) -> None:
+        self.run = run
+        self.corpus = corpus
+        self.settings = settings
+        self.team = team
         self.workers = workers = 1 if team is None else team.count
         self.listener = run.options.listener
         # A token of an open vocabulary is not called a word.
@@ -97,23 +108,31 @@ class Loop:
         if saved is not None:
             self._restore(saved)
         self._began = time.monotonic() - self.state.seconds
-        self._shown, self._shown_step = time.monotonic(), self.state.step
+        self._shown = time.monotonic()
+        self._shown_step = self.state.step
 
     def _note(self, *texts: str) -> None:
         for text in texts:
             self.listener(Note(text=text))
 
     def _unusual(self) -> list[str]:
-        settings, size, notes = self.settings, self.network.size, []
+        settings = self.settings
+        size = self.network.size
+        notes = []
         if self.corpus.valid is None and settings.valid_fraction > 0:
             notes.append("too little text for validation: the weights of the last step are kept")
         notes += self.plan.notes(settings, self.epoch_steps // self.plan.windows)
         if (words := softmax_words(size)) < size:
             last = softmax_words(size, ending=True)
-            text = f"sampled softmax: {words:,} of {size:,} words in a step, {last:,} at the end of the"
+            text = (
+                f"sampled softmax: {words:,} of {size:,} words in a step, {last:,} at the "
+                f"end of the"
+            )
             notes.append(f"{text} training; validation metrics use all words")
         if self.network.precision == "mixed_bfloat16":
-            notes.append("matrix products of training are computed in bfloat16, validation in float32")
+            notes.append(
+                "matrix products of training are computed in bfloat16, validation in float32"
+            )
         return notes
 
     def steps_in_all(self) -> int:
@@ -121,28 +140,39 @@ class Loop:
         return self.run.budget.steps(self.state.step, self.total)
 
     def prepare(self) -> None:
-        """Compile the step and, with a time limit, decide how much text is measured and reserve the time."""
+        """Compile the step and, with a time limit, decide how much text is measured and reserve the
+        time.
+        """
         if self._is_training():
             self._compile()
         if self.run.budget.deadline is None:
             return
-        tokens, time, unit = len(self.corpus.measured), self.time, self.unit
+        tokens = len(self.corpus.measured)
+        time = self.time
+        unit = self.unit
         time.probe(
-            lambda count: self._predictions(self.corpus.measured.part(0, count)), tokens,
-            sum(value.nbytes for value in (*self._arrays().values(), *weights_of(self.network).values())),
-        )  # fmt: skip
+            lambda count: self._predictions(self.corpus.measured.part(0, count)),
+            tokens,
+            sum(
+                value.nbytes
+                for value in (*self._arrays().values(), *weights_of(self.network).values())
+            ),
+        )
         # A resumed training measures what it measured before: epochs are compared.
         if not self.state.step:
             at_end = time.tokens_in_time(tokens)
             compared = time.tokens_of_epochs(at_end, self.settings.epochs)
             self._measure_to(at_end, compared)
             if at_end < tokens:
-                text = f"the time limit is short: {at_end:,} {unit} are measured instead of {tokens:,}"
+                text = (
+                    f"the time limit is short: {at_end:,} {unit} are measured instead of {tokens:,}"
+                )
                 self._note(text)
             if compared < at_end:
                 text = f"epochs are compared on {compared:,} {unit}, which saves time"
                 self._note(f"{text}; the final metrics are of {at_end:,}")
-        at_end, compared = len(self.corpus.measured), len(self.compared)
+        at_end = len(self.corpus.measured)
+        compared = len(self.compared)
         # Where epochs are compared on all of it, the end is measured with the best one.
         time.keep(at_end + (compared if compared < at_end else 0))
 
@@ -159,8 +189,8 @@ class Loop:
     def train(self) -> None:
         """Continue to the last step, or until validation has not improved for `patience` epochs.
 
-        Between two steps or two windows of validation, at most a second of work each, an interruption saves a
-        checkpoint and stops.
+        Between two steps or two windows of validation, at most a second of work each, an
+        interruption saves a checkpoint and stops.
 
         Raises:
             RunError: the loss is not finite before the end of the first epoch.
@@ -208,10 +238,13 @@ class Loop:
 
     def _diverged(self) -> None:
         """Stop where the loss is not finite: with the best weights, if there are any."""
-        step, rate = self.state.step, self.settings.learning_rate
+        step = self.state.step
+        rate = self.settings.learning_rate
         if not self.state.best_weights:
             raise diverged(step, rate, self.run.out)
-        text = f"the loss was not finite after step {step:,}: restored the weights of the best epoch"
+        text = (
+            f"the loss was not finite after step {step:,}: restored the weights of the best epoch"
+        )
         self._note(f"{text}; set a lower learning rate than {rate:g}")
         self.state.stopped = True
 
@@ -223,11 +256,13 @@ class Loop:
         self.time.step_done()
 
     def _batch(self, step: int, worker: int = 0) -> Batch:
-        settings, number = self.settings, step * self.workers + worker
+        settings = self.settings
+        number = step * self.workers + worker
         pass_number, window = divmod(step, self.plan.windows)
         # Each pass enters the corpus at another token, so that windows and empty states differ.
         random = np.random.default_rng([settings.seed, pass_number * self.workers + worker])
-        n, entry = len(self.corpus.train), int(random.integers(self.plan.tokens))
+        n = len(self.corpus.train)
+        entry = int(random.integers(self.plan.tokens))
         share = self.corpus.train.part(n * worker // self.workers, n * (worker + 1) // self.workers)
         ids, targets = self.plan.batch(share, window, entry)
         floor = FLOOR if self.average is None else AVERAGED_FLOOR
@@ -236,7 +271,8 @@ class Loop:
         return Batch(ids, targets, window == 0, seed_of(settings, number), rate, words)
 
     def _end_epoch(self) -> None:
-        state, means = self.state, self.state.epoch_means()
+        state = self.state
+        means = self.state.epoch_means()
         valid: dict[str, float] = {}
         is_best = False
         if self.corpus.valid is not None:
@@ -248,11 +284,15 @@ class Loop:
                 is_best = self._compare(loss)
             self._of_best = found if is_best else self._of_best
             valid = {"valid_loss": loss, "valid_accuracy": float(found.right.mean())}
-        state.train_loss, state.train_accuracy = means["loss"], means["accuracy"]
+        state.train_loss = means["loss"]
+        state.train_accuracy = means["accuracy"]
         self._log(**means, **valid)
-        epoch, epochs = self._epoch(), self.settings.epochs
+        epoch = self._epoch()
+        epochs = self.settings.epochs
         self.listener(
-            EpochDone(epoch=epoch, epochs=epochs, step=state.step, is_best=is_best, **means, **valid)
+            EpochDone(
+                epoch=epoch, epochs=epochs, step=state.step, is_best=is_best, **means, **valid
+            )
         )
         state.epoch = Meter()
 
@@ -271,7 +311,8 @@ class Loop:
         state = self.state
         # Nothing is less than NaN: an epoch with such a loss is never the best, not even the first.
         if loss < (math.inf if state.best is None else state.best):
-            state.best, state.epochs_without_best = loss, 0
+            state.best = loss
+            state.epochs_without_best = 0
             state.best_weights = weights_of(self.network)
             return True
         state.epochs_without_best += 1
@@ -279,8 +320,11 @@ class Loop:
         return False
 
     def measure(self) -> TrainedNetwork:
-        """Restore the best weights and return them with their metrics; a resumed run measures them again."""
-        state, valid = self.state, self.corpus.valid
+        """Restore the best weights and return them with their metrics; a resumed run measures them
+        again.
+        """
+        state = self.state
+        valid = self.corpus.valid
         if state.best_weights:
             set_weights(self.network, state.best_weights)
         elif self.average is not None:
@@ -325,17 +369,25 @@ class Loop:
         self.run.log(step=self.state.step, epoch=self._epoch(), speed=self._speed(), **values)
 
     def _show(self) -> None:
-        now, state = time.monotonic(), self.state
+        now = time.monotonic()
+        state = self.state
         if now - self._shown < _SHOW_SECONDS:
             return
         a_step = (now - self._shown) / (state.step - self._shown_step)
-        self._shown, self._shown_step = now, state.step
+        self._shown = now
+        self._shown_step = state.step
         steps = self.steps_in_all()
         progress = Progress(
-            step=state.step, steps=steps, epoch=self._epoch(), epochs=self.settings.epochs,
-            speed=self.words_a_step / a_step, unit=self.unit, seconds_left=(steps - state.step) * a_step,
-            best=state.best, **state.means(),
-        )  # fmt: skip
+            step=state.step,
+            steps=steps,
+            epoch=self._epoch(),
+            epochs=self.settings.epochs,
+            speed=self.words_a_step / a_step,
+            unit=self.unit,
+            seconds_left=(steps - state.step) * a_step,
+            best=state.best,
+            **state.means(),
+        )
         self.listener(progress)
 
     def _arrays(self) -> dict[str, Array]:
@@ -364,9 +416,11 @@ class Loop:
     def _restore(self, saved: Checkpoint) -> None:
         if saved.state["workers"] != self.workers:
             raise RunError(
-                expected=f"as many workers as before ({saved.state['workers']})", found=str(self.workers),
-                where=str(self.run.out), fix="resume with --workers and --cluster as it was begun",
-            )  # fmt: skip
+                expected=f"as many workers as before ({saved.state['workers']})",
+                found=str(self.workers),
+                where=str(self.run.out),
+                fix="resume with --workers and --cluster as it was begun",
+            )
         set_weights(self.network, saved.under("weights"))
         for name, value in saved.under("optimizer").items():
             self.steps.optimizer.variables[int(name)].assign(value)

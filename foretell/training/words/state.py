@@ -1,4 +1,6 @@
-"""What a training changes beside network and optimiser: its state, the average of its weights, its result."""
+"""What a training changes beside network and optimiser: its state, the average of its weights, its
+result.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from foretell.networks.words import States
 from foretell.training.checkpoints import Checkpoint
 
 _EVERY = 8
-"""Steps between two updates: weights of neighbouring steps hardly differ, and an update reads them all."""
+"""Steps between two updates: weights of neighbouring steps hardly differ, and an update reads them
+all.
+"""
 
 _ETA = 8.0
 """η in Shamir & Zhang: the average is mostly of the last 1 / (η + 1) of the steps, here a ninth."""
@@ -26,7 +30,9 @@ _ETA = 8.0
 
 @dataclass
 class Meter:
-    """A running mean of loss and accuracy: their sums, and how many steps have a loss, and an accuracy."""
+    """A running mean of loss and accuracy: their sums, and how many steps have a loss, and an
+    accuracy.
+    """
 
     loss: float = 0.0
     accuracy: float = 0.0
@@ -61,8 +67,9 @@ class State:
         stopped: whether `patience` has ended the training.
         train_loss, train_accuracy: means of the last whole epoch.
         unmeasured: an epoch has ended and its validation has not; an interruption stopped it.
-        ending: whether the last part of the training has begun, which samples more words for the softmax. It
-            does not follow from the step: a time limit changes the number of steps while they run.
+        ending: whether the last part of the training has begun, which samples more words for the
+            softmax. It does not follow from the step: a time limit changes the number of steps
+            while they run.
         epoch: means of this epoch.
         logged: means since the last line of metrics.jsonl.
     """
@@ -88,7 +95,9 @@ class State:
         self.logged.add(loss, accuracy)
 
     def means(self) -> dict[str, float]:
-        """Return loss and accuracy since the last line of metrics.jsonl: where it has none, the epoch's."""
+        """Return loss and accuracy since the last line of metrics.jsonl: where it has none, the
+        epoch's.
+        """
         return {**self.epoch_means(), **self.logged.means()}
 
     def epoch_means(self) -> dict[str, float]:
@@ -102,12 +111,15 @@ class State:
 
     def values(self) -> dict[str, object]:
         values = dataclasses.asdict(dataclasses.replace(self, carried=(), best_weights={}))
-        return {name: value for name, value in values.items() if name not in ("carried", "best_weights")}
+        return {
+            name: value for name, value in values.items() if name not in ("carried", "best_weights")
+        }
 
     @classmethod
     def from_checkpoint(cls, saved: Checkpoint) -> State:
         """Rebuild the state that `arrays` and `values` were of."""
-        carried, values = saved.under("states"), dict(saved.state["training"])
+        carried = saved.under("states")
+        values = dict(saved.state["training"])
         values |= {name: Meter(**values[name]) for name in ("epoch", "logged")}
         tensors = [tf.constant(carried[str(k)]) for k in range(len(carried))]
         return cls(tensors, saved.under("best"), **values)
@@ -120,10 +132,11 @@ class TrainedNetwork:
     Attributes:
         weights: those of the best epoch where there is validation, else the last.
         metrics: the metrics.
-        valid_logs: log-probabilities of every validation token but the first, float32 [token - 1]; None:
-            there is no validation.
-        valid_hidden: the hidden values before the first of these tokens, float32 [token, embedding], at most
-            as many as the cache is fitted on; None: there is no validation, or no state.
+        valid_logs: log-probabilities of every validation token but the first, float32 [token - 1];
+            None: there is no validation.
+        valid_hidden: the hidden values before the first of these tokens, float32 [token,
+            embedding], at most as many as the cache is fitted on; None: there is no validation, or
+            no state.
     """
 
     weights: Weights
@@ -135,9 +148,10 @@ class TrainedNetwork:
 class WeightAverage:
     """A running average that forgets early steps: polynomial-decay averaging (Shamir & Zhang 2013).
 
-    At a constant learning rate the weights move around a point of lower loss than their own, and their
-    average is close to it (Polyak & Juditsky 1992). The n-th value w enters with a weight that falls as n
-    grows: a ← a + (η + 1) / (n + η) · (w − a). So no number of steps has to be known before.
+    At a constant learning rate the weights move around a point of lower loss than their own, and
+    their average is close to it (Polyak & Juditsky 1992). The n-th value w enters with a weight
+    that falls as n grows: a ← a + (η + 1) / (n + η) · (w − a). So no number of steps has to be
+    known before.
 
     Args:
         network: training changes its weights.
@@ -149,7 +163,9 @@ class WeightAverage:
         self._update = tf.function(self._move, autograph=False)
 
     def after(self, before: int, step: int) -> None:
-        """Take the weights in where it is time: `step` steps are done, `before` at the last call."""
+        """Take the weights in where it is time: `step` steps are done, `before` at the last
+        call.
+        """
         n = step // _EVERY
         # Until the first update, the average is the weights of the last step.
         if n > before // _EVERY or n == 0:

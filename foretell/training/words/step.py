@@ -29,26 +29,29 @@ _MAX_LOGITS = 1 << 25
 """The most logits that evaluation computes at a time: 128 MB."""
 
 _JUDGED_EVERY = 8
-"""With a sampled softmax, the steps from one whose training accuracy is measured to the next: the logits of
-all words read all output weights, which takes a tenth of a step."""
-_JUDGED_STREAMS, _JUDGED_WORDS = 8, 4
+"""With a sampled softmax, the steps from one whose training accuracy is measured to the next: the
+logits of all words read all output weights, which takes a tenth of a step."""
+_JUDGED_STREAMS = 8
+_JUDGED_WORDS = 4
 """The accuracy is that of the last words of the window, of the first streams."""
 
 _ENDING_SHARE = 1 / 8
-"""The last part of the steps, in which the softmax is sampled from more words. Few words teach faster, but
-the weights that fit a sample best are not quite those that fit all words best."""
+"""The last part of the steps, in which the softmax is sampled from more words. Few words teach
+faster, but the weights that fit a sample best are not quite those that fit all words best."""
 
 _AVERAGED_ENDING_SHARE = 1 / 4
-"""The same with word dropout, where weights are averaged: their loss goes on falling as long as more words
-are sampled."""
+"""The same with word dropout, where weights are averaged: their loss goes on falling as long as
+more words are sampled."""
 
 CLIP_NORM = 0.25
-"""The largest global norm of a gradient. Plain SGD at a rate of 20 needs one so small (docs/experiments.md,
-"Language models: SGD compared with Adam"; Merity et al. 2018 clip AWD-LSTM to the same)."""
+"""The largest global norm of a gradient. Plain SGD at a rate of 20 needs one so small
+(docs/experiments.md, "Language models: SGD compared with Adam"; Merity et al. 2018 clip AWD-LSTM to
+the same).
+"""
 
 DRAWN_WORDS = 1_024
-"""Words that the softmax of a training step is sampled from, where the vocabulary is larger: several times as
-fast as all words, for the same validation loss (docs/experiments.md)."""
+"""Words that the softmax of a training step is sampled from, where the vocabulary is larger:
+several times as fast as all words, for the same validation loss (docs/experiments.md)."""
 
 ENDING_FACTOR = 4
 """Factor on the number of sampled words in the last part of a training."""
@@ -79,7 +82,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a worker has after its steps: the weights, and loss and accuracy of each step, [step, 2]."""
+    """What a worker has after its steps: the weights, and loss and accuracy of each step, [step,
+    2].
+    """
 
     weights: Weights
     means: Float64s
@@ -105,7 +110,8 @@ class Workers(Protocol):
         """Train all workers from the same weights, each on its batches.
 
         Returns:
-            What each worker has; nothing of one that has died, in whose place a new one has been started.
+            What each worker has; nothing of one that has died, in whose place a new one has been
+            started.
 
         Raises:
             RunError: workers die again and again.
@@ -113,13 +119,17 @@ class Workers(Protocol):
 
 
 class Steps:
-    """The step functions of one network, and its optimiser, whose `variables` belong in a checkpoint."""
+    """The step functions of one network, and its optimiser, whose `variables` belong in a
+    checkpoint.
+    """
 
     def __init__(self, network: LstmNetwork, settings: WordsSettings) -> None:
-        self.network, self.settings = network, settings
+        self.network = network
+        self.settings = settings
         self.optimizer = keras.optimizers.SGD(0.0)
         self.optimizer.build(network.trainable_variables)
-        # AutoGraph writes a temporary file for each function, which a command leaves: it ends by `os._exit`.
+        # AutoGraph writes a temporary file for each function, which a command leaves: it ends by
+        # `os._exit`.
         self.train = tf.function(self._train, autograph=False)
         self.evaluate = tf.function(self._evaluate, autograph=False)
         self.hidden = tf.function(network.hidden, autograph=False)
@@ -139,8 +149,8 @@ class Steps:
         backpropagation, Williams & Peng 1990).
 
         Returns:
-            mean loss in nats; accuracy (with a sampled softmax, that of a few words, and NaN in most steps);
-            the states after the window.
+            mean loss in nats; accuracy (with a sampled softmax, that of a few words, and NaN in
+            most steps); the states after the window.
         """
         variables = self.network.trainable_variables
         weights = tf.cast(tf.reshape(targets, [-1]) != NONE, tf.float32)
@@ -159,8 +169,8 @@ class Steps:
         """Compute one window of every stream in training; see `_train`.
 
         Returns:
-            the loss of each target, [stream · step]; how many of the targets that are judged are the
-            likeliest word, and how many are judged; the states after the window.
+            the loss of each target, [stream · step]; how many of the targets that are judged are
+            the likeliest word, and how many are judged; the states after the window.
         """
         hidden, states = self.network.hidden(ids, states, seed)
         rows = tf.reshape(hidden, [-1, hidden.shape[-1]])  # [stream · step, embedding]
@@ -169,11 +179,15 @@ class Steps:
             losses = sampled_loss(self.network, rows, tf.maximum(wanted, 0), words, seed)
             return losses, *self._judged(hidden, targets, seed), states
         logits = self.network.logits(rows, training=True)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.maximum(wanted, 0), logits=logits)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=tf.maximum(wanted, 0), logits=logits
+        )
         return losses, *_right_and_judged(logits, wanted), states
 
     def _judged(self, hidden: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
-        """Return how many of a few targets are the likeliest word, and how many were compared: mostly 0."""
+        """Return how many of a few targets are the likeliest word, and how many were compared:
+        mostly 0.
+        """
         rows = tf.reshape(hidden[:_JUDGED_STREAMS, -_JUDGED_WORDS:], [-1, hidden.shape[-1]])
         wanted = tf.reshape(targets[:_JUDGED_STREAMS, -_JUDGED_WORDS:], [-1])
         judged: tuple[Tensor, Tensor] = tf.cond(
@@ -183,28 +197,37 @@ class Steps:
         )
         return judged
 
-    def _evaluate(self, ids: Tensor, targets: Tensor, states: States) -> tuple[Tensor, Tensor, States]:
+    def _evaluate(
+        self, ids: Tensor, targets: Tensor, states: States
+    ) -> tuple[Tensor, Tensor, States]:
         """Score one window of every stream, over the whole vocabulary.
 
         Returns:
-            loss in nats, [stream, step]; 1 where the likeliest word is the target, [stream, step]; both 0 for
-            a target of NONE; the states after the window.
+            loss in nats, [stream, step]; 1 where the likeliest word is the target, [stream, step];
+            both 0 for a target of NONE; the states after the window.
         """
         hidden, states = self.network.hidden(ids, states)
         rows = tf.reshape(hidden, [-1, hidden.shape[-1]])
         wanted = tf.reshape(targets, [-1])
-        losses, right = [], []
+        losses = []
+        right = []
         # The logits of a million words for a thousand rows would take 4 GB: a few rows at a time.
         slice_rows = max(1, _MAX_LOGITS // self.network.size)
         for first in range(0, rows.shape[0], slice_rows):
             logits = self.network.logits(rows[first : first + slice_rows])
             words = wanted[first : first + slice_rows]
             weights = tf.cast(words != NONE, tf.float32)
-            each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.maximum(words, 0), logits=logits)
+            each = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                labels=tf.maximum(words, 0), logits=logits
+            )
             losses.append(each * weights)
             right.append(_right(logits, words) * weights)
         shape = tf.shape(targets)
-        return tf.reshape(tf.concat(losses, 0), shape), tf.reshape(tf.concat(right, 0), shape), states
+        return (
+            tf.reshape(tf.concat(losses, 0), shape),
+            tf.reshape(tf.concat(right, 0), shape),
+            states,
+        )
 
 
 @dataclass(frozen=True)
@@ -221,9 +244,12 @@ class Predictions:
 
 
 def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predictions:
-    """Predict every token but the first with the whole softmax; `check` is called before each window."""
+    """Predict every token but the first with the whole softmax; `check` is called before each
+    window.
+    """
     plan, states = _plan_and_states(steps, tokens)
-    losses, right = [], []
+    losses = []
+    right = []
     for window in range(plan.windows):
         check()
         loss, hit, states = steps.evaluate(*plan.batch(tokens, window), states)
@@ -234,7 +260,9 @@ def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predi
 
 
 def hidden_values(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Float32s:
-    """Return the hidden value before every token but the first, [token - 1, embedding]; see `predict`."""
+    """Return the hidden value before every token but the first, [token - 1, embedding]; see
+    `predict`.
+    """
     plan, states = _plan_and_states(steps, tokens)
     values = []
     for window in range(plan.windows):
@@ -250,7 +278,9 @@ def _plan_and_states(steps: Steps, tokens: TokenFile) -> tuple[Plan, States]:
 
 
 def softmax_words(size: int, *, ending: bool = False) -> int:
-    """Return how many words the softmax of a step has: all `size`, or a sample, larger in the `ending`."""
+    """Return how many words the softmax of a step has: all `size`, or a sample, larger in the
+    `ending`.
+    """
     return min(DRAWN_WORDS * (ENDING_FACTOR if ending else 1), size)
 
 
@@ -271,24 +301,32 @@ def ending_after(steps: int, settings: WordsSettings) -> int:
 
 
 def seed_of(settings: WordsSettings, step: int) -> Int32s:
-    """Return the seed of one training step, int32 [2]: the run's seed and a number of this step alone."""
+    """Return the seed of one training step, int32 [2]: the run's seed and a number of this step
+    alone.
+    """
     run = (settings.seed + step // 1_000_000) % (2**31)
     return np.array([run, step % 1_000_000 * _SEED_STRIDE], np.int32)
 
 
 def drawn_words(size: int, count: int, seed: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the words that a step's softmax is sampled from, each once, and how likely each was drawn.
+    """Return the words that a step's softmax is sampled from, each once, and how likely each was
+    drawn.
 
-    Of a vocabulary of `size`, `count` words are drawn: int32 and float32 [word]. The most frequent ones are
-    always among them. The others are drawn without replacement, with inclusion probabilities nearly in
-    proportion to 1 / rank: a random number shifts a grid over their sums (systematic sampling, Madow 1949).
+    Of a vocabulary of `size`, `count` words are drawn: int32 and float32 [word]. The most frequent
+    ones are always among them. The others are drawn without replacement, with inclusion
+    probabilities nearly in proportion to 1 / rank: a random number shifts a grid over their sums
+    (systematic sampling, Madow 1949).
     """
-    # The sum of log((rank + 1) / rank), to which the chances are proportional, over ranks after `certain`.
+    # The sum of log((rank + 1) / rank), to which the chances are proportional, over ranks after
+    # `certain`.
     spreads = [math.log((size + 1) / (certain + 1)) for certain in range(count)]
     # The fewest certain words for which no other word has a chance above 1.
     certain = next(c for c, s in enumerate(spreads) if s >= (count - c) * math.log1p(1 / (c + 1)))
-    drawn, spread = count - certain, spreads[certain]
-    shift = tf.random.stateless_uniform([], seed + tf.constant([0, 1_000]), dtype=tf.float64, alg="philox")
+    drawn = count - certain
+    spread = spreads[certain]
+    shift = tf.random.stateless_uniform(
+        [], seed + tf.constant([0, 1_000]), dtype=tf.float64, alg="philox"
+    )
     places = (tf.range(drawn, dtype=tf.float64) + shift) / drawn
     ranks = tf.minimum(tf.floor((certain + 1) * tf.exp(places * spread)), size)
     chances = drawn * tf.math.log1p(1 / ranks) / spread
@@ -296,13 +334,16 @@ def drawn_words(size: int, count: int, seed: Tensor) -> tuple[Tensor, Tensor]:
     return words, tf.concat([tf.ones(certain), tf.cast(chances, tf.float32)], axis=0)
 
 
-def sampled_loss(network: LstmNetwork, hidden: Tensor, targets: Tensor, count: int, seed: Tensor) -> Tensor:
-    """Estimate the cross-entropy of each row from few words of a large vocabulary (sampled softmax).
+def sampled_loss(
+    network: LstmNetwork, hidden: Tensor, targets: Tensor, count: int, seed: Tensor
+) -> Tensor:
+    """Estimate the cross-entropy of each row from few words of a large vocabulary (sampled
+    softmax).
 
-    `count` words are drawn, shared by all rows (Jozefowicz et al. 2016). A word that is drawn with chance p
-    stands for 1 / p words, so log p is subtracted from its logit. The expected sum over the drawn words is
-    then the sum over the vocabulary without the target (importance sampling, Bengio & Senécal 2008; Horvitz
-    & Thompson 1952). The target itself is always included.
+    `count` words are drawn, shared by all rows (Jozefowicz et al. 2016). A word that is drawn with
+    chance p stands for 1 / p words, so log p is subtracted from its logit. The expected sum over
+    the drawn words is then the sum over the vocabulary without the target (importance sampling,
+    Bengio & Senécal 2008; Horvitz & Thompson 1952). The target itself is always included.
 
     Hidden values [row, embedding] and targets, int32 [row], to losses in nats, float [row].
     """
@@ -315,10 +356,11 @@ def sampled_loss(network: LstmNetwork, hidden: Tensor, targets: Tensor, count: i
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _cross_entropy(own: Tensor, others: Tensor, is_own: Tensor) -> object:
-    """Return −log softmax of the own logit [row] among itself and the others [row, word], without `is_own`.
+    """Return −log softmax of the own logit [row] among itself and the others [row, word], without
+    `is_own`.
 
-    The gradient is explicit, since it needs only what the loss has computed. TensorFlow's automatic one reads
-    and writes the logits more often, which takes a tenth of a step.
+    The gradient is explicit, since it needs only what the loss has computed. TensorFlow's automatic
+    one reads and writes the logits more often, which takes a tenth of a step.
     """
     others = tf.where(is_own, -math.inf, others)
     largest = tf.maximum(tf.reduce_max(others, axis=1), own)

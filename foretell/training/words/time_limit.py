@@ -1,4 +1,6 @@
-"""The time limit: what the steps of a training, and its Kneser–Ney model, leave to what follows them."""
+"""The time limit: what the steps of a training, and its Kneser–Ney model, leave to what follows
+them.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +11,29 @@ from foretell.training.words.data import MIN_VALID
 from foretell.training.words.kneser_ney_fit import MAX_WORDS, count, log_probabilities
 from foretell.training.words.token_file import TokenFile
 
-_EVALUATION_SHARE, _HIDDEN_SHARE = 1 / 10, 1 / 3
-"""The parts of the time left that the final metrics, and the hidden values for the cache, may take."""
+_EVALUATION_SHARE = 1 / 10
+_HIDDEN_SHARE = 1 / 3
+"""The parts of the time left that the final metrics, and the hidden values for the cache, may
+take.
+"""
 
-_EPOCHS_SHARE, _MIN_COMPARED = 1 / 40, 10_000
-"""The part of the time left that measuring all epochs may take; and, for each, so many tokens in any case."""
+_EPOCHS_SHARE = 1 / 40
+_MIN_COMPARED = 10_000
+"""The part of the time left that measuring all epochs may take; and, for each, so many tokens in
+any case.
+"""
 
-_CACHE_SHARE, _MAX_CACHE_SECONDS = 1 / 20, 5.0
-_WRITING_SHARE, _MAX_WRITING_SECONDS = 1 / 20, 10.0
+_CACHE_SHARE = 1 / 20
+_MAX_CACHE_SECONDS = 5.0
+_WRITING_SHARE = 1 / 20
+_MAX_WRITING_SECONDS = 10.0
 """The part of the time left, and the most seconds, that are kept for the cache, and for writing."""
 
 _MARGIN = 1.25
 """Safety factor on measuring; fitting the interpolation weights takes less than a tenth of it."""
 
-_PROBE_SECONDS, _PROBE_FACTOR = 0.2, 4
+_PROBE_SECONDS = 0.2
+_PROBE_FACTOR = 4
 """The evaluation is timed on so much text that it takes at least so long, or on all."""
 
 _BYTES_PER_SECOND = 50e6
@@ -34,11 +45,14 @@ _STEPS_OF_PACE = 20
 _COUNTING_SHARE = 1 / 4
 """The part of the time left that the Kneser–Ney model may take."""
 
-_PROBE_WORDS, _PROBE_MEASURED = 100_000, 10_000
+_PROBE_WORDS = 100_000
+_PROBE_MEASURED = 10_000
 """Tokens that are counted, and validation tokens that are measured, to see how long it takes."""
 
 _COUNTING_MARGIN = 1.5
-"""A text ten times as long takes longer to sort than ten times as long; and pruning takes time too."""
+"""A text ten times as long takes longer to sort than ten times as long; and pruning takes time
+too.
+"""
 
 _MEASUREMENTS = 2
 """The validation text is measured by the whole model, and by the pruned one."""
@@ -47,15 +61,19 @@ _MEASUREMENTS = 2
 class LoopTime:
     """What measuring, saving and writing take, kept free in the budget.
 
-    Where a step takes longer than when these were measured, the machine has become slower, and more is kept.
-    Fewer than `min_tokens` are never measured; the shape of a window is the same with more.
+    Where a step takes longer than when these were measured, the machine has become slower, and more
+    is kept. Fewer than `min_tokens` are never measured; the shape of a window is the same with
+    more.
     """
 
     def __init__(self, budget: Budget, min_tokens: int) -> None:
-        self._budget, self.min_tokens = budget, max(MIN_VALID, min_tokens)
+        self._budget = budget
+        self.min_tokens = max(MIN_VALID, min_tokens)
         self._a_token = self._save = self._cache = self._pace_then = 0.0
         self._at_end = self._steps = 0
-        self._writing = max(SECONDS_TO_WRITE, min(_MAX_WRITING_SECONDS, budget.share(_WRITING_SHARE)))
+        self._writing = max(
+            SECONDS_TO_WRITE, min(_MAX_WRITING_SECONDS, budget.share(_WRITING_SHARE))
+        )
 
     def probe(self, predict: Callable[[int], object], tokens: int, checkpoint_bytes: int) -> None:
         """Time how long `predict` takes for the first so many of the tokens that are measured."""
@@ -77,7 +95,9 @@ class LoopTime:
         return self._tokens_in(self._budget.share(_EVALUATION_SHARE), tokens, self.min_tokens)
 
     def tokens_of_epochs(self, tokens: int, epochs: int) -> int:
-        """Return how many tokens each epoch is compared on, of those that the final metrics are of."""
+        """Return how many tokens each epoch is compared on, of those that the final metrics are
+        of.
+        """
         low = max(self.min_tokens, _MIN_COMPARED)
         return self._tokens_in(self._budget.share(_EPOCHS_SHARE) / epochs, tokens, low)
 
@@ -127,14 +147,16 @@ class LoopTime:
 
 
 def words_in_time(train: TokenFile, valid: TokenFile, size: int, budget: Budget) -> int:
-    """Return how many training tokens can be counted: MAX_WORDS, or those in a quarter of the time left.
+    """Return how many training tokens can be counted: MAX_WORDS, or those in a quarter of the time
+    left.
 
     0: there is no time for any useful number.
     """
     if budget.deadline is None:
         return MAX_WORDS
     seconds = budget.share(_COUNTING_SHARE)
-    words, measured = min(len(train), _PROBE_WORDS), min(len(valid), _PROBE_MEASURED)
+    words = min(len(train), _PROBE_WORDS)
+    measured = min(len(valid), _PROBE_MEASURED)
     began = budget.seconds()
     model = count(train.read(0, words), size).model
     counted = budget.seconds()

@@ -44,26 +44,34 @@ class TokenFile:
 
     def read(self, start: int, count: int) -> Int32s:
         """Return `count` ids from `start`, int32 [id]; the first token follows the last."""
-        start, width, pieces = start % len(self), self._dtype.itemsize, []
+        start = start % len(self)
+        width = self._dtype.itemsize
+        pieces = []
         while count > 0:
             taken = min(count, len(self) - start)
             self._file.seek((self._start + start) * width)
             pieces.append(np.frombuffer(self._file.read(taken * width), self._dtype))
-            start, count = 0, count - taken
+            start = 0
+            count = count - taken
         return np.concatenate(pieces).astype(np.int32)
 
 
 def kind_for(tokenizer: Tokenizer) -> str:
-    """Return the type of the ids of a tokenizer, which is the ending of their file: uint16 or uint32."""
+    """Return the type of the ids of a tokenizer, which is the ending of their file: uint16 or
+    uint32.
+    """
     return "uint16" if tokenizer.size <= 1 << 16 else "uint32"
 
 
 def write_tokens(lines: Iterable[str], tokenizer: Tokenizer, path: Path) -> None:
-    """Write the ids of a text to a file, each line followed by the end-of-line token; in constant memory."""
+    """Write the ids of a text to a file, each line followed by the end-of-line token; in constant
+    memory.
+    """
     with path.open("wb") as file:
         for batch in _batches(lines):
             ids = tokenizer.encode_lines("\n".join(batch) + "\n")
-            # -1 stands for a word that a tokenizer without an unknown token does not have: left out.
+            # -1 stands for a word that a tokenizer without an unknown token does not have: left
+            # out.
             file.write(ids[ids >= 0].astype(kind_for(tokenizer)).tobytes())
 
 
@@ -76,6 +84,7 @@ def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
         characters += len(line)
         if characters >= _BATCH_CHARACTERS:
             yield batch
-            batch, characters = [], 0
+            batch = []
+            characters = 0
     if batch:
         yield batch

@@ -2,8 +2,9 @@
 
 corpus → tokens → Kneser–Ney model → network → interpolation → cache → model
 
-With a time limit each stage gets its share of the time that is left, and is shortened or left out where it
-would take longer. The time for what cannot be left out, one step and writing the model, is reserved.
+With a time limit each stage gets its share of the time that is left, and is shortened or left out
+where it would take longer. The time for what cannot be left out, one step and writing the model, is
+reserved.
 """
 
 from __future__ import annotations
@@ -42,16 +43,26 @@ if TYPE_CHECKING:
 
 _WITHOUT_EFFECT = {
     "lstm": frozenset({"iterations"}),
-    "article": frozenset({
-        "dropout", "embedding_size", "epochs", "min_steps", "patience", "streams", "valid_fraction",
-        "word_dropout",
-    }),
-}  # fmt: skip
+    "article": frozenset(
+        {
+            "dropout",
+            "embedding_size",
+            "epochs",
+            "min_steps",
+            "patience",
+            "streams",
+            "valid_fraction",
+            "word_dropout",
+        }
+    ),
+}
 """Settings that a network does not read."""
 
-_READING_SHARE, _CACHE_SHARE, _SUGGESTIONS_SHARE = 1 / 16, 1 / 2, 1 / 2
-"""The parts of the time left that reading the validation text again, fitting the cache, and measuring
-suggestions may take."""
+_READING_SHARE = 1 / 16
+_CACHE_SHARE = 1 / 2
+_SUGGESTIONS_SHARE = 1 / 2
+"""The parts of the time left that reading the validation text again, fitting the cache, and
+measuring suggestions may take."""
 
 
 def train_words(
@@ -68,23 +79,27 @@ def train_words(
     Args:
         corpus: the text; read three times (digest, vocabulary, tokens).
         settings: every setting.
-        options: how the training is run; `options.out` is the model directory to write. A resumed run gives
-            bit for bit the weights of an uninterrupted one (same machine, same number of threads).
-        valid: validation text; None: the end of `corpus`, a fraction `settings.valid_fraction` of it. The
-            vocabulary is that of `corpus` alone.
-        workers: train on several workers, whose weights are averaged; None: this process trains alone.
+        options: how the training is run; `options.out` is the model directory to write. A resumed
+            run gives bit for bit the weights of an uninterrupted one (same machine, same number of
+            threads).
+        valid: validation text; None: the end of `corpus`, a fraction `settings.valid_fraction` of
+            it. The vocabulary is that of `corpus` alone.
+        workers: train on several workers, whose weights are averaged; None: this process trains
+            alone.
         continued: a language model to continue, with old text or without. None: a new model.
 
     Returns:
-        The model as it was written. Its metrics hold perplexity, per token; bits_per_byte, comparable between
-        models with any tokens; network_perplexity, of the network alone; and baseline_perplexity, of a
-        Kneser–Ney model, with `options.baseline` or `settings.kneser_ney`.
+        The model as it was written. Its metrics hold perplexity, per token; bits_per_byte,
+        comparable between models with any tokens; network_perplexity, of the network alone; and
+        baseline_perplexity, of a Kneser–Ney model, with `options.baseline` or
+        `settings.kneser_ney`.
 
     Raises:
         DataError: the corpus or `valid` cannot be read, or is too short.
-        UsageError: `valid`, `minutes` or `workers` for the article's network, which does 50,000 iterations on
-            all text, one at a time.
-        RunError: there is an unfinished run and neither `resume` nor `restart` is set; or none to resume.
+        UsageError: `valid`, `minutes` or `workers` for the article's network, which does 50,000
+            iterations on all text, one at a time.
+        RunError: there is an unfinished run and neither `resume` nor `restart` is set; or none to
+            resume.
         ArtifactError: the model directory cannot be written.
         Interrupted: a signal (or `options.stop_after_steps`); the run can be resumed.
         MissingExtraError: TensorFlow, Keras or onnx is not installed.
@@ -96,7 +111,8 @@ def train_words(
     request = _request(corpus, valid, settings, options.listener, continued)
     known = start = gone = old_valid = None
     if continued is not None:
-        known, start = continued.model.tokenizer, continued.model.weights
+        known = continued.model.tokenizer
+        start = continued.model.weights
         gone = continued.model.kneser_ney if continued.old is None else None
         corpus, valid, old_valid, settings = continued_corpus(corpus, continued, valid, settings)
     with Run.open(request, options) as run:
@@ -127,7 +143,8 @@ def train_words(
 
 
 def check_valid(settings: WordsSettings, valid: object, cluster: object = None) -> None:
-    """Check that the network can use validation text, a time limit and workers; the article's cannot.
+    """Check that the network can use validation text, a time limit and workers; the article's
+    cannot.
 
     Raises:
         UsageError: there is one of them, and the article's network is to be trained.
@@ -136,7 +153,8 @@ def check_valid(settings: WordsSettings, valid: object, cluster: object = None) 
     where = next((name for name, value in given.items() if value is not None), None)
     if where is not None and settings.follows_article:
         raise UsageError(
-            expected=f"no {where}, since the article's network does iterations on all text, one by one",
+            expected=f"no {where}, since the article's network does iterations on all text, "
+            f"one by one",
             found=f"{settings.minutes:g}" if where == "minutes" else "one",
             where=where,
             fix="leave it out (fewer iterations take less time), or choose the preset base",
@@ -155,7 +173,11 @@ def _request(
     if valid is not None:
         of_valid = valid.digest()
         if of_valid == data:
-            listener(Note(text="the validation text is the training text: its metrics are too optimistic"))
+            listener(
+                Note(
+                    text="the validation text is the training text: its metrics are too optimistic"
+                )
+            )
         data = hashlib.sha256(f"{data} {of_valid}".encode()).hexdigest()
     if continued is not None:
         data = hashlib.sha256(" ".join([data, *continued.digests()]).encode()).hexdigest()
@@ -172,14 +194,16 @@ def _loop(
     start: Weights | None,
     workers: Workers | None,
 ) -> Loop | None:
-    """Make the network and its training; None: the article's, which has no validation and no time limit.
+    """Make the network and its training; None: the article's, which has no validation and no time
+    limit.
 
     It comes first because it decides, with a time limit, how much is measured.
     """
     if settings.follows_article:
         return None
     run.options.listener(Stage(name="preparing the network", done=0.06))
-    # Imported here, because TensorFlow takes seconds to load: errors in the text are reported before that.
+    # Imported here, because TensorFlow takes seconds to load: errors in the text are reported
+    # before that.
     from foretell.training.words.averaging import AveragedLoop
     from foretell.training.words.loop import Loop
 
@@ -188,23 +212,32 @@ def _loop(
     return loop
 
 
-def _size(run: Run, tokens: TokenizedCorpus, corpus: Corpus, valid: Corpus | None) -> MeasuredBytes | None:
-    """Return the size of what is measured; None: it has no lines, or the time limit is too short for it."""
+def _size(
+    run: Run, tokens: TokenizedCorpus, corpus: Corpus, valid: Corpus | None
+) -> MeasuredBytes | None:
+    """Return the size of what is measured; None: it has no lines, or the time limit is too short
+    for it.
+    """
     texts = InTime(corpus if valid is None else valid, run.budget, run.budget.share(_READING_SHARE))
     size = measured_bytes(tokens, texts, are_valid=valid is not None)
     if not texts.is_cut:
         return size
-    run.options.listener(Note(text="the time limit is too short for bits per byte: they are left out"))
+    run.options.listener(
+        Note(text="the time limit is too short for bits per byte: they are left out")
+    )
     return None
 
 
 def _kneser_ney(
     run: Run, tokens: TokenizedCorpus, settings: WordsSettings, old: KneserNey | None
 ) -> KneserNeyFit | None:
-    """Fit the Kneser–Ney model where it is asked for, and there is a text to measure it on and the time."""
+    """Fit the Kneser–Ney model where it is asked for, and there is a text to measure it on and the
+    time.
+    """
     if tokens.valid is None or not (run.options.baseline or settings.kneser_ney):
         return None
-    size, listener = tokens.tokenizer.size, run.options.listener
+    size = tokens.tokenizer.size
+    listener = run.options.listener
     listener(Stage(name="Kneser–Ney model", done=0.1))
     max_words = words_in_time(tokens.train, tokens.valid, size, run.budget)
     if not max_words:
@@ -213,7 +246,9 @@ def _kneser_ney(
     return fit_kneser_ney(tokens.train, tokens.valid, size, settings, listener, max_words, old)
 
 
-def _network(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, loop: Loop | None) -> TrainedNetwork:
+def _network(
+    run: Run, tokens: TokenizedCorpus, settings: WordsSettings, loop: Loop | None
+) -> TrainedNetwork:
     run.options.listener(Stage(name="network", done=0.15))
     if loop is not None:
         with run.interrupt.deferred():
@@ -225,9 +260,14 @@ def _network(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, loop: L
 
 
 def _with_kneser_ney(
-    run: Run, model: Model, network: TrainedNetwork, fitted: KneserNeyFit | None, size: MeasuredBytes | None
+    run: Run,
+    model: Model,
+    network: TrainedNetwork,
+    fitted: KneserNeyFit | None,
+    size: MeasuredBytes | None,
 ) -> Model:
-    """Return the model with the Kneser–Ney model and interpolation weights, where they are a part of it.
+    """Return the model with the Kneser–Ney model and interpolation weights, where they are a part
+    of it.
 
     The perplexity, and bits per byte, are then those of both models together.
     """
@@ -267,16 +307,22 @@ def _with_cache(
         text = "no time is left for the continuous cache: its usual parameters are used"
         run.options.listener(Note(text=text))
         return model
-    n, enough = len(hidden), run.budget.share(_CACHE_SHARE)
-    logs, words = network.valid_logs[:n], tokens.valid.read(1, n)
+    n = len(hidden)
+    enough = run.budget.share(_CACHE_SHARE)
+    logs = network.valid_logs[:n]
+    words = tokens.valid.read(1, n)
     if fitted is not None and model.interpolation is not None:
         logs = model.interpolation.logs(logs, fitted.logs[:n], fitted.lengths[:n])
-    cache, gain = fit_cache(logs, hidden, words, run.options.listener, lambda: run.budget.left() < enough)
+    cache, gain = fit_cache(
+        logs, hidden, words, run.options.listener, lambda: run.budget.left() < enough
+    )
     return replace(model, cache=cache, metrics={**model.metrics, "cache_gain": gain})
 
 
 def _with_suggestions(run: Run, model: Model, size: MeasuredBytes | None) -> Model:
-    """Return the model with metrics of its suggestions on the first validation lines, if there is time."""
+    """Return the model with metrics of its suggestions on the first validation lines, if there is
+    time.
+    """
     seconds = run.budget.share(_SUGGESTIONS_SHARE)
     if size is None or model.metrics["valid_perplexity"] is None or not seconds:
         return model
@@ -286,6 +332,11 @@ def _with_suggestions(run: Run, model: Model, size: MeasuredBytes | None) -> Mod
     if not (shown := {name: report[name] for name in METRICS if name in report}):
         return model
     text = f"next word: the first suggestion {percent(shown['top1_accuracy'])}, among three"
-    text = f"{text} {percent(shown['top3_accuracy'])}, keystrokes saved {percent(shown['keystrokes_saved'])}"
-    run.options.listener(Note(text=f"{text}, on {report['suggestions']['positions']:,} validation words"))
+    text = (
+        f"{text} {percent(shown['top3_accuracy'])}, keystrokes saved "
+        f"{percent(shown['keystrokes_saved'])}"
+    )
+    run.options.listener(
+        Note(text=f"{text}, on {report['suggestions']['positions']:,} validation words")
+    )
     return replace(model, metrics={**model.metrics, **shown, "suggestions": report["suggestions"]})

@@ -1,4 +1,6 @@
-"""What is fitted on validation text: interpolation weights, and the parameters of the continuous cache."""
+"""What is fitted on validation text: interpolation weights, and the parameters of the continuous
+cache.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +39,14 @@ _MAX_WEIGHT = 0.95
 def interpolate(
     network_logs: Floats, kneser_ney: KneserNeyFit, listener: Listener
 ) -> tuple[Interpolation, dict[str, float]]:
-    """Fit the interpolation weights to the network's log-probabilities of the tokens of `kneser_ney.logs`.
+    """Fit the interpolation weights to the network's log-probabilities of the tokens of
+    `kneser_ney.logs`.
 
     Returns:
         the weights; perplexity and valid_perplexity, of both together, and network_perplexity.
     """
-    logs, lengths = kneser_ney.logs, kneser_ney.lengths
+    logs = kneser_ney.logs
+    lengths = kneser_ney.lengths
     fitted = fit_interpolation(network_logs, logs, lengths, kneser_ney.model.order - 1)
     both = perplexity_of(fitted.logs(network_logs, logs, lengths))
     alone = perplexity_of(network_logs)
@@ -57,13 +61,16 @@ def fit_interpolation(
 ) -> Interpolation:
     """Return the weights that maximise the likelihood of a text, by expectation-maximisation.
 
-    They are of context lengths up to `max_length`. The prior of each is the weight over all lengths. The
-    arrays are [prediction]: log-probabilities of both models, and the lengths.
+    They are of context lengths up to `max_length`. The prior of each is the weight over all
+    lengths. The arrays are [prediction]: log-probabilities of both models, and the lengths.
     """
     odds = np.exp(np.clip(kneser_ney - network, -50, 50))
     of_all = _weight(odds, 0.5, 2.0)
     return Interpolation(
-        tuple(_weight(odds[lengths == length], of_all, _PRIOR_COUNT) for length in range(max_length + 1))
+        tuple(
+            _weight(odds[lengths == length], of_all, _PRIOR_COUNT)
+            for length in range(max_length + 1)
+        )
     )
 
 
@@ -78,14 +85,18 @@ def _weight(odds: Floats, prior: float, prior_count: float) -> float:
 
 
 def fit_cache(
-    model_logs: Floats, hidden: Floats, words: Integers, listener: Listener,
+    model_logs: Floats,
+    hidden: Floats,
+    words: Integers,
+    listener: Listener,
     is_over: Callable[[], bool] = lambda: False,
-) -> tuple[ContinuousCache, float]:  # fmt: skip
-    """Return the θ of a grid and the weight that maximise the likelihood of a text of words [token].
+) -> tuple[ContinuousCache, float]:
+    """Return the θ of a grid and the weight that maximise the likelihood of a text of words
+    [token].
 
-    It is given by the log-probabilities without a cache, [token], and the hidden values before the words,
-    [token, embedding]. Once `is_over`, no other θ is tried. The second result is the part by which the cache
-    lowers the perplexity.
+    It is given by the log-probabilities without a cache, [token], and the hidden values before the
+    words, [token, embedding]. Once `is_over`, no other θ is tried. The second result is the part by
+    which the cache lowers the perplexity.
     """
     fits: list[tuple[float, float, ContinuousCache]] = []
     for theta in _THETAS:
@@ -106,7 +117,8 @@ def fit_cache(
 def fit_weight(model_logs: Floats, cached: Floats, filled: Floats) -> float:
     """Return the λ that maximises the likelihood of a text, with a prior.
 
-    All are [token]: log-probabilities without a cache, probabilities by it, and the part of λ that it has.
+    All are [token]: log-probabilities without a cache, probabilities by it, and the part of λ that
+    it has.
     """
     # log((1 - λ n) p + λ n c) = log p + log(1 + λ n (c / p - 1)), which is concave in λ.
     slopes = filled * (cached * np.exp(-np.maximum(model_logs, -50.0)) - 1)

@@ -1,4 +1,6 @@
-"""Classify with a model directory: one text alone and any batch have the same answers, flags and labels."""
+"""Classify with a model directory: one text alone and any batch have the same answers, flags and
+labels.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from tests.builders import random_linear_model
 WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
 TEXTS = st.one_of(
     st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join),
-    st.sampled_from(["", " \n\t", "zebra quux", "the\nmind\r\nadapts", "\x00", "\ud800", "é 漢字 🙂"]),
+    st.sampled_from(
+        ["", " \n\t", "zebra quux", "the\nmind\r\nadapts", "\x00", "\ud800", "é 漢字 🙂"]
+    ),
 )
 
 
@@ -38,7 +42,9 @@ def test_a_text_has_the_same_answer_alone_and_in_any_batch(
         assert list(verdict.probabilities) == any_labels.labels
         np.testing.assert_allclose(list(verdict.probabilities.values()), row, atol=1e-6)
         assert (
-            verdict.probabilities[verdict.label] == verdict.probability == max(verdict.probabilities.values())
+            verdict.probabilities[verdict.label]
+            == verdict.probability
+            == max(verdict.probabilities.values())
         )
 
 
@@ -86,7 +92,13 @@ def test_the_ensemble_weights_combine_network_and_linear_model(
     ensemble = Ensemble(network=network, linear=1.3, offsets=offsets)
     runtime = labels_model(labels=labels, linear=linear, ensemble=ensemble)
     # The network reads the last 30 words, the linear model all of them.
-    texts = ["the mind adapts", "zebra", "", "the obstacle to our acting . " * 20, "the mind " * 5000]
+    texts = [
+        "the mind adapts",
+        "zebra",
+        "",
+        "the obstacle to our acting . " * 20,
+        "the mind " * 5000,
+    ]
     for text, row in zip(texts, runtime.predict_proba(texts), strict=True):
         (scores,) = linear.scores([runtime.tokenizer.encode(text)])
         logits = np.append(0, scores) if len(labels) == 2 else scores
@@ -107,7 +119,10 @@ def test_words_that_only_the_linear_model_knows_are_unknown_to_the_network(
     masked = " ".join(word if word in known else "zebra" for word in text.split())
     assert masked != text
     np.testing.assert_array_equal(runtime.predict_proba([text]), runtime.predict_proba([masked]))
-    assert [verdict.flags for verdict in runtime.classify([text, masked])] == [(), ("mostly unknown words",)]
+    assert [verdict.flags for verdict in runtime.classify([text, masked])] == [
+        (),
+        ("mostly unknown words",),
+    ]
 
 
 # --- Abstaining, and texts that are odd
@@ -134,7 +149,9 @@ def test_values_out_of_range_and_language_models_are_refused(
     classifier: LabelsRuntime, lstm: WordsRuntime
 ) -> None:
     for least in (-0.1, 1.1, 80, float("nan")):
-        with pytest.raises(SettingsError, match="abstain-below: expected a probability from 0 to 1"):
+        with pytest.raises(
+            SettingsError, match="abstain-below: expected a probability from 0 to 1"
+        ):
             classifier.classify(["the mind"], abstain_below=least)
     with pytest.raises(SettingsError, match="chunk"):
         classifier.classify([], chunk=0)
@@ -153,7 +170,9 @@ def test_probabilities_that_are_nan_are_refused(
         runtime.predict_proba(["the mind"])
 
 
-def test_a_warm_review_takes_about_a_millisecond(labels_model: Callable[..., LabelsRuntime]) -> None:
+def test_a_warm_review_takes_about_a_millisecond(
+    labels_model: Callable[..., LabelsRuntime],
+) -> None:
     runtime = labels_model("article", embedding_size=50, units=100, length=200)
     text = " ".join(WORDS * 25)
 
@@ -181,7 +200,10 @@ def test_odd_texts_are_flagged(labels_model: Callable[..., LabelsRuntime], name:
     assert flags(runtime, "mind " * 21) == ("far longer than any seen in training",)
     assert flags(runtime, "the mind zebra quux") == ()
     assert flags(runtime, "the zebra quux") == ("mostly unknown words",)
-    assert flags(runtime, "zebra " * 21) == ("mostly unknown words", "far longer than any seen in training")
+    assert flags(runtime, "zebra " * 21) == (
+        "mostly unknown words",
+        "far longer than any seen in training",
+    )
     together = runtime.classify(["the mind adapts", "", "the mind", "the zebra quux"])
     assert [len(verdict.flags) for verdict in together] == [0, 1, 1, 1]
     runtime = labels_model(name, metrics={"shortest_text": None, "longest_text": "many"})

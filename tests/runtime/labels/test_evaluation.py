@@ -41,13 +41,17 @@ def test_each_slice_has_the_metrics_of_its_texts() -> None:
         alone = evaluation_report([LABELS[i] for i in rows], ROWS[rows], ["neg", "pos"])
         for key in ("texts", "accuracy", "macro_f1", "calibration_error", "log_loss"):
             assert row[key] == alone[key]
-        assert row["intervals"] == {key: alone["intervals"][key] for key in ("accuracy", "macro_f1")}
+        assert row["intervals"] == {
+            key: alone["intervals"][key] for key in ("accuracy", "macro_f1")
+        }
     assert json.loads(json.dumps(report)) == report
 
 
 def test_costs_need_two_labels() -> None:
     three = np.array([[0.2, 0.3, 0.5]])
-    with pytest.raises(UsageError, match="expected a model with two labels, for costs, found 3 labels"):
+    with pytest.raises(
+        UsageError, match="expected a model with two labels, for costs, found 3 labels"
+    ):
         evaluation_report(["joy"], three, NAMES, costs=Costs(1, 1))
     with pytest.raises(UsageError, match="a positive label out of neg, pos, found spam"):
         evaluation_report(LABELS, ROWS, ["neg", "pos"], costs=Costs(1, 1), positive="spam")

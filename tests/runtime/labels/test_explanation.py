@@ -1,4 +1,6 @@
-"""The page of an explanation: whole, self-contained, and safe whatever the text and the label are."""
+"""The page of an explanation: whole, self-contained, and safe whatever the text and the label
+are.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,21 @@ from foretell.readable import visible
 from foretell.runtime.labels.explanation import Explanation, Word, by_strength, to_html, write_html
 
 OURS = {
-    *("html", "head", "meta", "title", "style", "body", "main", "header", "footer", "h1", "h2", "p", "div"),
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "main",
+        "header",
+        "footer",
+        "h1",
+        "h2",
+        "p",
+        "div",
+    ),
     *("span", "b", "i", "bdi", "figure", "figcaption", "svg", "line", "text", "polyline"),
     *("table", "thead", "tbody", "tr", "th", "td"),
 }
@@ -46,7 +62,9 @@ def made(text: str, label: str = "positive") -> Explanation:
 
 @settings(max_examples=20, deadline=None)
 @given(
-    st.one_of(st.sampled_from(HOSTILE), st.text(), st.lists(st.sampled_from(HOSTILE)).map(" ".join)),
+    st.one_of(
+        st.sampled_from(HOSTILE), st.text(), st.lists(st.sampled_from(HOSTILE)).map(" ".join)
+    ),
     st.one_of(st.sampled_from(HOSTILE), st.text()),
 )
 def test_no_text_and_no_label_brings_anything_of_its_own(text: str, label: str) -> None:

@@ -25,7 +25,14 @@ from tests.builders import random_linear_model, write_random
 from tests.encoders import kept_teacher
 
 TEXT = "the good film is good , the bad film is dull . a new word"
-TEXTS = ["the good film", "dull", "", "the bad film is the bad film , good " * 5, "🙂 unknown words", "good"]
+TEXTS = [
+    "the good film",
+    "dull",
+    "",
+    "the bad film is the bad film , good " * 5,
+    "🙂 unknown words",
+    "good",
+]
 METRICS = {"teacher": {"name": "tiny", "sha256": "0" * 64, "texts": 0, "kept": True}}
 
 
@@ -55,9 +62,12 @@ def without(model: Model, **changes: Any) -> LabelsRuntime:
 
 
 @pytest.mark.parametrize("n_labels", [2, 3])
-def test_the_teachers_scores_are_added_to_those_of_the_linear_model(tmp_path: Path, n_labels: int) -> None:
+def test_the_teachers_scores_are_added_to_those_of_the_linear_model(
+    tmp_path: Path, n_labels: int
+) -> None:
     kept = made(tmp_path / "model", n_labels)
-    stored, ids = read_model(kept.path), kept.tokenizer.encode_batch(TEXTS)
+    stored = read_model(kept.path)
+    ids = kept.tokenizer.encode_batch(TEXTS)
     assert stored.linear is not None
     assert stored.teacher is not None
     encoder = SentenceEncoder.of_model(stored, threads=1)
@@ -72,12 +82,16 @@ def test_the_teachers_scores_are_added_to_those_of_the_linear_model(tmp_path: Pa
 def test_one_text_and_a_batch_have_the_same_numbers(kept: LabelsRuntime) -> None:
     many = TEXTS * 7
     rows = kept.predict_proba(many)
-    np.testing.assert_array_equal(rows, np.concatenate([kept.predict_proba([text]) for text in many]))
+    np.testing.assert_array_equal(
+        rows, np.concatenate([kept.predict_proba([text]) for text in many])
+    )
     verdicts = list(kept.classify(TEXTS))
     assert [verdict.probability for verdict in verdicts] == rows[: len(TEXTS)].max(axis=1).tolist()
     explained = kept.explain("the good film")
     (without,) = kept.predict_proba([" good film"])
-    assert explained.words[0].without == pytest.approx(without[kept.labels.index(explained.label)], abs=1e-5)
+    assert explained.words[0].without == pytest.approx(
+        without[kept.labels.index(explained.label)], abs=1e-5
+    )
 
 
 def test_the_encoder_is_opened_from_the_bytes_that_were_verified(
@@ -99,7 +113,9 @@ def test_the_encoder_is_opened_from_the_bytes_that_were_verified(
         LabelsRuntime(tmp_path / "copy")
 
 
-def test_a_model_that_is_saved_or_pickled_keeps_its_teacher(kept: LabelsRuntime, tmp_path: Path) -> None:
+def test_a_model_that_is_saved_or_pickled_keeps_its_teacher(
+    kept: LabelsRuntime, tmp_path: Path
+) -> None:
     clf = TextClassifier.load(kept.path)
     clf.save(tmp_path / "saved")
     rows = kept.predict_proba(TEXTS)
@@ -113,7 +129,9 @@ def test_an_encoder_with_other_embeddings_is_refused(kept: LabelsRuntime, tmp_pa
     assert stored.teacher is not None
     other = dataclasses.replace(stored.teacher, weights=stored.teacher.weights[1:])
     write_model(dataclasses.replace(stored, teacher=other), tmp_path / "m")
-    with pytest.raises(ArtifactError, match="expected an encoder with embeddings of 5 numbers, found 6"):
+    with pytest.raises(
+        ArtifactError, match="expected an encoder with embeddings of 5 numbers, found 6"
+    ):
         LabelsRuntime(tmp_path / "m")
 
 

@@ -26,12 +26,18 @@ TEXTS = st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join)
 
 @pytest.fixture(scope="module", params=["base", "article", "cnn-lstm", 2, 3])
 def runtime(request: pytest.FixtureRequest, labels_model: Labels) -> LabelsRuntime:
-    """Each network alone; a network and a linear model of the first eight ids, for two and three labels."""
+    """Each network alone; a network and a linear model of the first eight ids, for two and three
+    labels.
+    """
     if isinstance(request.param, str):
         return labels_model(request.param)
     linear = random_linear_model(8, 1 if request.param == 2 else 3)
-    ensemble = Ensemble(network=0.7, linear=1.3, offsets=tuple(0.1 * i for i in range(request.param)))
-    return labels_model(labels=("neg", "pos", "so-so")[: request.param], linear=linear, ensemble=ensemble)
+    ensemble = Ensemble(
+        network=0.7, linear=1.3, offsets=tuple(0.1 * i for i in range(request.param))
+    )
+    return labels_model(
+        labels=("neg", "pos", "so-so")[: request.param], linear=linear, ensemble=ensemble
+    )
 
 
 def log_odds(row: Any, label: int) -> float:
@@ -47,14 +53,18 @@ def test_an_effect_is_what_taking_the_word_out_does(runtime: LabelsRuntime, text
     label = int(row.argmax())
     assert found.label == runtime.labels[label]
     assert found.probability == pytest.approx(row[label], abs=1e-5)
-    assert [text[word.start : word.end] for word in found.words] == [word.text for word in found.words]
+    assert [text[word.start : word.end] for word in found.words] == [
+        word.text for word in found.words
+    ]
     assert len(found.words) == sum(
         end > start for _, start, end in runtime.tokenizer.encode_with_offsets(text)
     )
     for word, running in zip(found.words, found.running, strict=True):
         (without,) = runtime.predict_proba([text[: word.start] + text[word.end :]])
         assert word.without == pytest.approx(without[label], abs=1e-5)
-        assert word.effect == pytest.approx(log_odds(row, label) - log_odds(without, label), abs=1e-4)
+        assert word.effect == pytest.approx(
+            log_odds(row, label) - log_odds(without, label), abs=1e-4
+        )
         (upto,) = runtime.predict_proba([text[: word.end]])
         assert running == pytest.approx(upto[label], abs=1e-5)
 
@@ -82,7 +92,9 @@ def test_of_a_long_text_words_are_left_out_together(runtime: LabelsRuntime) -> N
     last = found.words[-3]
     without = runtime.predict_proba([text[: last.start]])[0]
     difference = log_odds(runtime.predict_proba([text])[0], label) - log_odds(without, label)
-    assert [word.effect for word in found.words[-3:]] == pytest.approx([difference / 3] * 3, abs=1e-4)
+    assert [word.effect for word in found.words[-3:]] == pytest.approx(
+        [difference / 3] * 3, abs=1e-4
+    )
     assert last.without == pytest.approx(without[label], abs=1e-5)
 
 
@@ -116,5 +128,6 @@ def test_a_review_of_200_words_is_explained_at_once(labels_model: Labels) -> Non
         runtime.explain(text)
         return time.process_time() - start
 
-    # Of one processor: what the rest of the machine is doing counts little. This must hold on slow ones too.
+    # Of one processor: what the rest of the machine is doing counts little. This must hold on slow
+    # ones too.
     assert min(seconds() for _ in range(2)) < 0.6

@@ -30,7 +30,10 @@ def prompt_ids(runtime: WordsRuntime, text: str = PROMPT) -> list[int]:
 def stream_of(runtime: WordsRuntime, lines: list[str]) -> list[int]:
     """Return the ids of whole lines."""
     end = end_of_line(runtime)
-    return [end, *itertools.chain.from_iterable([*runtime.tokenizer.encode(line), end] for line in lines)]
+    return [
+        end,
+        *itertools.chain.from_iterable([*runtime.tokenizer.encode(line), end] for line in lines),
+    ]
 
 
 def end_of_line(runtime: WordsRuntime) -> int:

@@ -55,12 +55,17 @@ def test_each_sample_is_what_its_seed_gives(lstm: WordsRuntime) -> None:
     how=st.fixed_dictionaries(
         {},
         optional={
-            "temperature": st.floats(0, 2), "top_k": st.integers(0, 5), "top_p": st.floats(0.1, 1),
-            "min_p": st.floats(0, 0.5), "repetition_penalty": st.floats(1, 2), "stop": st.just(["mind"]),
-            "avoid_unknown": st.booleans(), "unfinished": st.booleans(),
+            "temperature": st.floats(0, 2),
+            "top_k": st.integers(0, 5),
+            "top_p": st.floats(0.1, 1),
+            "min_p": st.floats(0, 0.5),
+            "repetition_penalty": st.floats(1, 2),
+            "stop": st.just(["mind"]),
+            "avoid_unknown": st.booleans(),
+            "unfinished": st.booleans(),
         },
     ),
-)  # fmt: skip
+)
 def test_the_same_seed_gives_the_same_text_however_it_is_asked_for(
     lstm: WordsRuntime, seed: int, how: dict[str, Any]
 ) -> None:
@@ -106,7 +111,9 @@ def test_a_stop_ends_the_text_where_the_first_of_them_begins(
     assert found.text == (whole[: min(ends)] if ends else whole)
     assert found.finished == ("stop" if ends else "length")
     assert "".join(word.text for word in found.words) == found.text
-    assert [word.word for word in found.words] == [tokenizer.word(id) for id in ids[: len(found.words)]]
+    assert [word.word for word in found.words] == [
+        tokenizer.word(id) for id in ids[: len(found.words)]
+    ]
     assert all(word.text for word in found.words)
 
 
@@ -124,7 +131,11 @@ def test_a_word_is_given_as_soon_as_no_stop_can_begin_in_it(
             yield Chosen(id, 0.0)
 
     def could_stop(text: str, before: int) -> bool:
-        return any(each.startswith(text[start:]) for each in stop for start in range(min(before, len(text))))
+        return any(
+            each.startswith(text[start:])
+            for each in stop
+            for start in range(min(before, len(text)))
+        )
 
     writing = Writing(chosen(), pieces, lstm.tokenizer, stop)
     for k, _ in enumerate(writing, 1):
@@ -136,6 +147,7 @@ def test_a_word_is_given_as_soon_as_no_stop_can_begin_in_it(
 
 def test_a_word_without_an_end_takes_time_that_grows_with_its_length() -> None:
     for before in ("", "(", "a,"):
-        count, began = WordCount(5), time.process_time()
+        count = WordCount(5)
+        began = time.process_time()
         assert not any(count.is_complete_before(piece) for piece in [before, *["ж"] * 20_000])
         assert time.process_time() - began < 10

@@ -1,4 +1,6 @@
-"""`evaluate` of a language model: accuracy of the next word, keystrokes saved, against their definition."""
+"""`evaluate` of a language model: accuracy of the next word, keystrokes saved, against their
+definition.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,20 @@ LINES = ["the mind adapts, and the xyzzy stands", "", "what stands in the way be
 
 
 def by_definition(runtime: WordsRuntime, cache: int) -> dict[str, float]:
-    """Type each word of the text, letter by letter, as somebody who accepts it as soon as it is suggested."""
-    tokenizer, network = runtime.tokenizer, runtime.network_for(cache)
-    read, hits, keys, cost = [tokenizer.end_of_line], [], 0, 0
+    """Type each word of the text, letter by letter, as somebody who accepts it as soon as it is
+    suggested.
+    """
+    tokenizer = runtime.tokenizer
+    network = runtime.network_for(cache)
+    read = [tokenizer.end_of_line]
+    hits = []
+    keys = 0
+    cost = 0
     typed = [
-        (word, tokenizer.id(word)) for line in LINES if line for word in [*tokenizer.runs(line), "<eos>"]
+        (word, tokenizer.id(word))
+        for line in LINES
+        if line
+        for word in [*tokenizer.runs(line), "<eos>"]
     ]
     for word, id in typed:
         logits, _ = network.read(read)
@@ -35,7 +46,8 @@ def by_definition(runtime: WordsRuntime, cache: int) -> dict[str, float]:
                 if word in shown:
                     needed = min(full, n + 1)
                     break
-        keys, cost = keys + needed, cost + full
+        keys = keys + needed
+        cost = cost + full
         read.append(tokenizer.unknown if id is None else id)
     ranks = np.array(hits)
     values = (float((ranks < 1).mean()), float((ranks < 3).mean()), 1 - keys / cost)
@@ -66,7 +78,8 @@ def test_the_metrics_are_those_of_somebody_who_types(
 def test_one_letter_more_where_three_words_begin_alike() -> None:
     words = ["<pad>", "<unk>", "<eos>", "the", "then", "them", "they", "there", "cat", ","]
     keyboard = Keyboard(words, list(map(keys_of, words)), [0, 1])
-    # Equally probable words come in the order of their ids; marks are not among suggestions of words.
+    # Equally probable words come in the order of their ids; marks are not among suggestions of
+    # words.
     targets = np.array([3, 6, 7, 8, 9, 1])
     costs = np.array([4, 5, 6, 4, 1, 9])
     _, top3, keys = keyboard.suggested(np.full((6, len(words)), 0.1, np.float32), targets, costs)

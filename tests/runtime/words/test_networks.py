@@ -1,4 +1,6 @@
-"""The network with the Kneser–Ney model and the cache, and states that are kept: the same numbers."""
+"""The network with the Kneser–Ney model and the cache, and states that are kept: the same
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ from foretell.runtime.words.surprise import score_words, total
 SHARES = (0.1, 0.3, 0.6, 0.8)
 SIZE = 7
 CACHE = ContinuousCache(0.8, 0.6)
-TEXT = "the mind adapts the obstacle to its own\nthe impediment , to zzz action\n\nthe mind adapts the mind"
+TEXT = (
+    "the mind adapts the obstacle to its own\nthe impediment , to zzz action\n\nthe mind "
+    "adapts the mind"
+)
 
 
 def ids_of(runtime: WordsRuntime) -> st.SearchStrategy[list[int]]:
@@ -36,13 +41,17 @@ def ids_of(runtime: WordsRuntime) -> st.SearchStrategy[list[int]]:
 
 @pytest.fixture(scope="module", params=["lstm", "interpolated"])
 def runtime(request: pytest.FixtureRequest) -> WordsRuntime:
-    """With a projection and without a Kneser–Ney model, and the other way round; both with a cache."""
+    """With a projection and without a Kneser–Ney model, and the other way round; both with a
+    cache.
+    """
     opened: WordsRuntime = request.getfixturevalue(request.param)
     return WordsRuntime(dataclasses.replace(opened.model, cache=CACHE))
 
 
 def by_hand(runtime: WordsRuntime, ids: list[int], size: int = 0) -> np.ndarray:
-    """The probability of each word after `ids`, by the definitions of the parts; `size`: of the cache."""
+    """The probability of each word after `ids`, by the definitions of the parts; `size`: of the
+    cache.
+    """
     network = runtime.network
     lstm = network.network if isinstance(network, InterpolatedNetwork) else network
     zero = dict(zip(lstm._names, lstm.zero_state()[1:], strict=True))
@@ -51,7 +60,9 @@ def by_hand(runtime: WordsRuntime, ids: list[int], size: int = 0) -> np.ndarray:
     if (ngrams := runtime.model.kneser_ney) is not None:
         each = [ngrams.probabilities(np.array([*ids, word])) for word in range(ngrams.size)]
         share = SHARES[each[0][1][-1]]
-        found = (1 - share) * found + share * np.array([probabilities[-1] for probabilities, _ in each])
+        found = (1 - share) * found + share * np.array(
+            [probabilities[-1] for probabilities, _ in each]
+        )
     cached = np.zeros(len(found))
     pairs = list(zip(hidden, ids[1:], strict=False))[-size:] if size else []
     for h, word in pairs:
@@ -63,7 +74,14 @@ def by_hand(runtime: WordsRuntime, ids: list[int], size: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("size", [0, SIZE])
 def test_next_is_the_weighted_mean_of_both(runtime: WordsRuntime, size: int) -> None:
     """Of network and Kneser–Ney model, and of these and the cache."""
-    for text in ("", "the mind adapts", "the mind adapts the", "zzz the impediment", "a\nthe mind", TEXT):
+    for text in (
+        "",
+        "the mind adapts",
+        "the mind adapts the",
+        "zzz the impediment",
+        "a\nthe mind",
+        TEXT,
+    ):
         expected = by_hand(runtime, runtime._prompt_ids(text), size)
         found = runtime.next(text, k=runtime.tokenizer.size, cache=size)
         ids = [runtime.tokenizer.id(candidate.word) for candidate in found]
@@ -77,7 +95,8 @@ def test_score_surprise_and_next_agree(
     runtime: WordsRuntime, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However the text is cut."""
-    lines, ids = TEXT.split("\n"), [2]
+    lines = TEXT.split("\n")
+    ids = [2]
     for line in lines:
         ids += [*runtime.tokenizer.encode(line), 2] if line else []
     each = [by_hand(runtime, ids[:at], size) for at in range(1, len(ids))]
@@ -98,10 +117,12 @@ def test_score_surprise_and_next_agree(
 def test_one_by_one_or_all_at_once_the_numbers_are_the_same(
     interpolated: WordsRuntime, data: st.DataObject
 ) -> None:
-    network, ids = interpolated.network, data.draw(ids_of(interpolated))
+    network = interpolated.network
+    ids = data.draw(ids_of(interpolated))
     assert isinstance(network, InterpolatedNetwork)
     cut = data.draw(st.integers(0, len(ids)))
-    logits, state = None, network.zero_state()
+    logits = None
+    state = network.zero_state()
     if cut:
         logits, state = network.advance(np.array([ids[:cut]]), state)
     for word in ids[cut:]:
@@ -115,7 +136,8 @@ def test_one_by_one_or_all_at_once_the_numbers_are_the_same(
     np.testing.assert_allclose(np.exp(read).sum(), 1, atol=1e-4)
     # Scored in two chunks.
     text = np.array([2, *ids])
-    scored, state = [], network.zero_state()
+    scored = []
+    state = network.zero_state()
     for chunk in (text[: cut + 1], text[cut:]):
         if len(chunk) > 1:
             later, state = network.score_later(chunk, state)
@@ -125,7 +147,9 @@ def test_one_by_one_or_all_at_once_the_numbers_are_the_same(
 
 
 CHUNK = 4
-SLOW = settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 Edits = list[tuple[int, list[int]]]
 
@@ -135,7 +159,8 @@ class Counting:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.inputs, self.outputs = session.inputs, session.outputs
+        self.inputs = session.inputs
+        self.outputs = session.outputs
         self.steps = 0
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
@@ -156,15 +181,20 @@ def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def _same(one: LstmNetwork, ids: list[int]) -> bool:
     """Whether a network reads as one does that has read nothing before."""
     (logits, state), (fresh, after) = one.read(ids), LstmNetwork(one._session).read(ids)
-    return all(np.array_equal(*each) for each in zip((logits, *state), (fresh, *after), strict=True))
+    return all(
+        np.array_equal(*each) for each in zip((logits, *state), (fresh, *after), strict=True)
+    )
 
 
 @pytest.mark.usefixtures("short_chunks")
 @SLOW
-@given(st.lists(st.tuples(st.integers(0, 60), st.lists(st.integers(3, 15), max_size=14)), max_size=12))
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.lists(st.integers(3, 15), max_size=14)), max_size=12)
+)
 def test_what_was_read_before_changes_no_number(lstm: WordsRuntime, edits: Edits) -> None:
     """Each text is the one before, cut somewhere and gone on with."""
-    network, ids = LstmNetwork(lstm.network._session), [2]
+    network = LstmNetwork(lstm.network._session)
+    ids = [2]
     for cut, more in edits:
         ids = [*ids[: max(1, cut)], *more]
         assert _same(network, ids)
@@ -172,7 +202,8 @@ def test_what_was_read_before_changes_no_number(lstm: WordsRuntime, edits: Edits
 
 
 def test_a_text_that_goes_on_is_read_from_there(counting: Counting) -> None:
-    network, draw = LstmNetwork(counting), random.Random(7)
+    network = LstmNetwork(counting)
+    draw = random.Random(7)
     ids = draw.choices(range(3, 15), k=2000)
     network.read(ids)
     assert counting.steps == 2000
@@ -189,7 +220,8 @@ def test_a_text_that_goes_on_is_read_from_there(counting: Counting) -> None:
 
 
 def test_few_states_are_kept_however_much_is_read(counting: Counting) -> None:
-    network, draw = LstmNetwork(counting), random.Random(7)
+    network = LstmNetwork(counting)
+    draw = random.Random(7)
     for _ in range(2 * MAX_STATES):
         network.read(draw.choices(range(3, 15), k=300))
     assert len(network.states) == MAX_STATES
@@ -203,7 +235,8 @@ def test_few_states_are_kept_however_much_is_read(counting: Counting) -> None:
 @pytest.mark.usefixtures("short_chunks")
 def test_several_threads_may_read_at_once(lstm: WordsRuntime) -> None:
     """More texts than states, so that each thread keeps dropping what others are about to find."""
-    network, draw = LstmNetwork(lstm.network._session), random.Random(7)
+    network = LstmNetwork(lstm.network._session)
+    draw = random.Random(7)
     network.states = ReadStates(3)
     texts = [draw.choices(range(3, 15), k=30) for _ in range(6)]
     wanted = [LstmNetwork(network._session).read(text)[0] for text in texts]
@@ -229,7 +262,9 @@ def test_long_prompts_are_read_in_chunks_and_a_cache_has_a_bound(
         logps, state = network.read(ids[:length])
         # What nothing was read into takes no memory.
         assert state[0].shape[1] == state[1].shape[1] <= min(length, SIZE) + 1
-        np.testing.assert_allclose(np.exp(logps[0]), by_hand(runtime, ids[:length], SIZE), atol=1e-5)
+        np.testing.assert_allclose(
+            np.exp(logps[0]), by_hand(runtime, ids[:length], SIZE), atol=1e-5
+        )
     for size in (-1, 10_001):
         with pytest.raises(SettingsError, match="10,000"):
             runtime.network_for(size)
@@ -242,10 +277,16 @@ def test_completions_use_the_cache_and_end_as_without(runtime: WordsRuntime) -> 
         (written,) = runtime.continuations("the mind", 1, words=5, cache=SIZE, **options)
         ids = runtime._prompt_ids("the mind")
         for word in written.words:
-            id = runtime.tokenizer.end_of_line if word.word == "<eos>" else runtime.tokenizer.id(word.word)
+            id = (
+                runtime.tokenizer.end_of_line
+                if word.word == "<eos>"
+                else runtime.tokenizer.id(word.word)
+            )
             assert id is not None
             expected = math.log(by_hand(runtime, ids, SIZE)[id])
             assert word.log_probability == pytest.approx(expected, rel=1e-3)
             ids.append(id)
-    (begun,) = runtime.continuations("the mind ada", 1, words=1, unfinished=True, cache=SIZE, seed=1)
+    (begun,) = runtime.continuations(
+        "the mind ada", 1, words=1, unfinished=True, cache=SIZE, seed=1
+    )
     assert begun.text == "pts"

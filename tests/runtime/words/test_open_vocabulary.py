@@ -1,4 +1,6 @@
-"""Language models whose tokens are parts of words: no text has an unknown word, and tokens are not words."""
+"""Language models whose tokens are parts of words: no text has an unknown word, and tokens are not
+words.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ LINES = ["the mind adapts , and", "the obstacle café 酒店 👩‍👩‍👧"
 
 
 @pytest.fixture(scope="module", params=["subword", "char"])
-def model(request: pytest.FixtureRequest, open_vocabulary: Callable[[str], WordsRuntime]) -> WordsRuntime:
+def model(
+    request: pytest.FixtureRequest, open_vocabulary: Callable[[str], WordsRuntime]
+) -> WordsRuntime:
     return open_vocabulary(request.param)
 
 

@@ -24,7 +24,9 @@ def text_of(runtime: WordsRuntime, prompt: str = PROMPT, **how: Any) -> str:
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.8])
-def test_temperature_zero_is_greedy_and_carries_its_state(lstm: WordsRuntime, penalty: float) -> None:
+def test_temperature_zero_is_greedy_and_carries_its_state(
+    lstm: WordsRuntime, penalty: float
+) -> None:
     tokenizer = lstm.tokenizer
     ids = [tokenizer.end_of_line, *tokenizer.encode(PROMPT)]
     start = len(ids)
@@ -97,7 +99,13 @@ def endings(
         # Nothing is unfinished.
         ({}, "", "", "", set()),
         ({}, "\U0001f642", "\U0001f642", "", set()),
-        ({}, "a" * 2000 + "-" * 2000 + "m", "a" * 2000 + "-" * 2000, "m", {"mind", "may", "mail", "my"}),
+        (
+            {},
+            "a" * 2000 + "-" * 2000 + "m",
+            "a" * 2000 + "-" * 2000,
+            "m",
+            {"mind", "may", "mail", "my"},
+        ),
         # A character of these scripts is a word: finished, unless the vocabulary has it with marks.
         ({"text": OTHER}, "我很高", "我很高", "", set()),
         ({"text": OTHER}, "กา ภาก", "กา ภา", "ก", {"ก", "กำ", "กั"}),

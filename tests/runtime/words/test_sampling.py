@@ -39,7 +39,9 @@ def kept(logp: np.ndarray) -> set[int]:
 def test_top_k_keeps_the_k_likeliest(logp: np.ndarray, k: int) -> None:
     expected = by_likelihood(logp)[: k or None]
     assert kept(sampling.keep_top_k(logp, k)) == kept(logp) & set(expected)
-    assert sampling.top_ids(logp, k).tolist() == [word for word in expected if np.isfinite(logp[word])]
+    assert sampling.top_ids(logp, k).tolist() == [
+        word for word in expected if np.isfinite(logp[word])
+    ]
 
 
 @FEW
@@ -66,13 +68,17 @@ def test_min_p_keeps_what_is_likely_enough(logp: np.ndarray, p: float) -> None:
 
 @FEW
 @given(DISTRIBUTIONS, st.floats(0.05, 20))
-def test_temperature_raises_probabilities_to_its_inverse(logp: np.ndarray, temperature: float) -> None:
+def test_temperature_raises_probabilities_to_its_inverse(
+    logp: np.ndarray, temperature: float
+) -> None:
     expected = np.exp(logp - logp.max()) ** (1 / temperature)
     found = np.exp(sampling.log_softmax(sampling.apply_temperature(logp, temperature)))
     np.testing.assert_allclose(found, expected / expected.sum(), atol=1e-9)
     # A tiny temperature leaves the most probable ones.
     for kind in (np.float32, np.float64):
-        coldest = np.exp(sampling.log_softmax(sampling.apply_temperature(logp.astype(kind), 1e-300)))
+        coldest = np.exp(
+            sampling.log_softmax(sampling.apply_temperature(logp.astype(kind), 1e-300))
+        )
         likeliest = logp.astype(kind) == logp.astype(kind).max()
         np.testing.assert_allclose(coldest, likeliest / likeliest.sum())
 

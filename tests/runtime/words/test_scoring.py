@@ -19,7 +19,13 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.surprise import score_words, total
 from tests.runtime.words.definitions import log_probability, stream_of
 
-LINES = ["the mind adapts , and converts .", "to zebra acting", "", "   ", "the obstacle to our purposes"]
+LINES = [
+    "the mind adapts , and converts .",
+    "to zebra acting",
+    "",
+    "   ",
+    "the obstacle to our purposes",
+]
 
 
 def test_score_equals_the_slow_reference(lstm: WordsRuntime) -> None:
@@ -45,7 +51,12 @@ def test_score_does_not_depend_on_how_the_text_is_cut(
 ) -> None:
     lines = [line.replace(" ", gap) for line in LINES * 7 for gap in " \t\u3000"]
     whole = lstm.score(lines)
-    for name, size in {"MAX_STEPS": 3, "LINES_AT_ONCE": 2, "CHARACTERS_AT_ONCE": 50, "MAX_PIECE": 11}.items():
+    for name, size in {
+        "MAX_STEPS": 3,
+        "LINES_AT_ONCE": 2,
+        "CHARACTERS_AT_ONCE": 50,
+        "MAX_PIECE": 11,
+    }.items():
         monkeypatch.setattr(f"foretell.runtime.words.scoring.{name}", size)
         cut = lstm.score(lines)
         assert cut.log_probability == pytest.approx(whole.log_probability, rel=1e-5)

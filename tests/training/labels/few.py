@@ -47,10 +47,15 @@ def few_tokens(tokenizer: Tokenizer) -> Any:
 
 
 class FewTraining:
-    """A training without a run: its notes, the seconds of each stage, and what a checkpoint had before."""
+    """A training without a run: its notes, the seconds of each stage, and what a checkpoint had
+    before.
+    """
 
     def __init__(
-        self, split: Split | None = None, left: float = float("inf"), before: dict[str, Any] | None = None
+        self,
+        split: Split | None = None,
+        left: float = float("inf"),
+        before: dict[str, Any] | None = None,
     ) -> None:
         checkpoint = None if before is None else Checkpoint(0, before, {})
         kept = SimpleNamespace(due=lambda: False, save=lambda *_: None)

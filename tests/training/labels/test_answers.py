@@ -1,4 +1,6 @@
-"""Any teacher: its answers become rows, useless ones do no harm, and no answer is lost or asked for twice."""
+"""Any teacher: its answers become rows, useless ones do no harm, and no answer is lost or asked for
+twice.
+"""
 
 from __future__ import annotations
 
@@ -33,23 +35,31 @@ from foretell.training.run import Request, Run
 SMALL: dict[str, Any] = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3}
 SETTINGS = with_changes(LABELS_PRESETS["base"], SMALL)
 FILLERS = ["the", "film", "was", "plot", "actor", "scene", "story", "end"]
-KNOWN, NEW = range(6), range(6, 20)
+KNOWN = range(6)
+NEW = range(6, 20)
 LABELS = ("bad", "good", "so")
 _LETTERS = random.Random(0)
 WORDS = {
-    label: ["".join(_LETTERS.choices("abcdefghiklmnoprstu", k=7)) for _ in range(20)] for label in LABELS
+    label: ["".join(_LETTERS.choices("abcdefghiklmnoprstu", k=7)) for _ in range(20)]
+    for label in LABELS
 }
 """Words of each label that have nothing in common."""
 KIND = {word: label for label, words in WORDS.items() for word in words}
 
 
-def texts_of(words: range, n: int, seed: int, labels: Sequence[str] = LABELS) -> tuple[list[str], list[str]]:
+def texts_of(
+    words: range, n: int, seed: int, labels: Sequence[str] = LABELS
+) -> tuple[list[str], list[str]]:
     """Return texts with one word of their label each, and their labels."""
-    rng, texts, found = random.Random(seed), [], []
+    rng = random.Random(seed)
+    texts = []
+    found = []
     for i in range(n):
         label = labels[i % len(labels)]
         fillers = rng.choices(FILLERS, k=3)
-        texts.append(f"{fillers[0]} {fillers[1]} {WORDS[label][rng.choice(words)]} {fillers[2]} n{seed}x{i}")
+        texts.append(
+            f"{fillers[0]} {fillers[1]} {WORDS[label][rng.choice(words)]} {fillers[2]} n{seed}x{i}"
+        )
         found.append(label)
     return texts, found
 
@@ -72,7 +82,9 @@ class Oracle:
     """A teacher that knows the labels, and counts what it is asked."""
 
     def __init__(self, labels: Sequence[Any] = LABELS, fails_after: int = 10**9) -> None:
-        self.labels, self.asked, self.fails_after = list(labels), list[str](), fails_after
+        self.labels = list(labels)
+        self.asked = list[str]()
+        self.fails_after = fails_after
 
     def predict_proba(self, texts: list[str]) -> np.ndarray:
         if len(self.asked) + len(texts) > self.fails_after:
@@ -94,7 +106,9 @@ def fitted(teacher: Any, **more: Any) -> TextClassifier:
 @pytest.fixture
 def stages(tmp_path: Path) -> Iterator[Stages]:
     """A training that has begun."""
-    with Run.open(Request(job="labels", settings=SETTINGS, data=""), TrainOptions(out=tmp_path / "m")) as run:
+    with Run.open(
+        Request(job="labels", settings=SETTINGS, data=""), TrainOptions(out=tmp_path / "m")
+    ) as run:
         yield Stages(run)
 
 
@@ -119,7 +133,8 @@ def test_words_that_only_the_teacher_knows_are_learned(teacher: Any, unlabelled:
 
 def useless() -> dict[str, Callable[[np.random.Generator], np.ndarray]]:
     """Return kinds of teachers that know nothing of the texts, or the wrong labels."""
-    true, n = certain(MORE[1]), len(MORE[1])
+    true = certain(MORE[1])
+    n = len(MORE[1])
     return {
         "random and certain": lambda rng: np.eye(3)[rng.integers(3, size=n)],
         "one label": lambda rng: np.tile(np.eye(3)[rng.integers(3)], (n, 1)),
@@ -136,18 +151,27 @@ def test_the_answers_of_a_useless_teacher_are_no_rows(kind: str, n: int, stages:
     split = Split(train=labelled, valid=None, unlabelled=tuple(MORE[0]))
     found, metrics = with_answers(split, teacher, SETTINGS, stages)
     assert metrics["used"] is False
-    assert (found.train, found.taught, sorted(found.unlabelled)) == (split.train, 0, sorted(MORE[0]))
+    assert (found.train, found.taught, sorted(found.unlabelled)) == (
+        split.train,
+        0,
+        sorted(MORE[0]),
+    )
 
 
-@pytest.mark.parametrize("kind", ["number", "with validation texts", "answers, with validation texts"])
+@pytest.mark.parametrize(
+    "kind", ["number", "with validation texts", "answers, with validation texts"]
+)
 def test_labels_that_a_teacher_has_learned_by_heart_do_no_harm(kind: str, stages: Stages) -> None:
     rng = random.Random(400)
     texts = [" ".join([*rng.choices(FILLERS, k=4), f"n{i}"]) for i in range(400)]
     labels = [rng.choice("12") for _ in texts]
-    train, more = Examples(texts[:100], labels[:100]), texts[160:]
+    train = Examples(texts[:100], labels[:100])
+    more = texts[160:]
     teacher = make_pipeline(CountVectorizer(), KNeighborsClassifier(1))
     teacher.fit(train.texts, np.array(train.labels, int if kind == "number" else str))
-    given = teacher_of(teacher.predict_proba(more) if "answers" in kind else teacher, more, ["1", "2"], None)
+    given = teacher_of(
+        teacher.predict_proba(more) if "answers" in kind else teacher, more, ["1", "2"], None
+    )
     assert isinstance(given, Answering)
     valid = Examples(texts[100:160], labels[100:160]) if "validation" in kind else None
     split = Split(train=train, valid=valid, unlabelled=tuple(more))
@@ -164,7 +188,8 @@ def test_with_random_labels_an_estimator_that_has_learned_them_looks_like_chance
         texts = [" ".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=10)) for _ in range(400)]
         labels = [rng.choice("12") for _ in range(120)]
         teacher = make_pipeline(TfidfVectorizer(analyzer="char"), LogisticRegression(C=3))
-        known, more = texts[:120], texts[120:] * 2
+        known = texts[:120]
+        more = texts[120:] * 2
         teacher.fit(known, labels)
         it = TextClassifier(**SMALL, verbose=0).fit(known, labels, unlabelled=more, teacher=teacher)
         found.append(it.metrics_["accuracy"])
@@ -176,7 +201,8 @@ def test_a_teacher_is_asked_once_a_text_and_a_resumed_training_asks_for_the_rest
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answers, "_BATCH", 40)
-    whole, failing = Oracle(), Oracle(fails_after=100)
+    whole = Oracle()
+    failing = Oracle(fails_after=100)
     expected = fitted(whole, out=tmp_path / "whole")
     assert sorted(whole.asked) == sorted(MORE[0])
     with pytest.raises(RunError) as error:
@@ -200,7 +226,8 @@ class Wrong:
     classes_ = LABELS
 
     def __init__(self, answer: Callable[[list[str]], Any], calls: int = 0) -> None:
-        self.answer, self.calls = answer, calls
+        self.answer = answer
+        self.calls = calls
 
     def predict_proba(self, texts: list[str]) -> Any:
         self.calls += 1
@@ -210,7 +237,10 @@ class Wrong:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda texts: certain(["bad"] * (len(texts) - 1)), r"shape \(32, 3\), found the shape \(31, 3\)"),
+        (
+            lambda texts: certain(["bad"] * (len(texts) - 1)),
+            r"shape \(32, 3\), found the shape \(31, 3\)",
+        ),
         (
             lambda texts: np.ones((len(texts), 3)),
             "text 33: expected probabilities from 0 to 1 with a sum of 1, found a sum of 3",
@@ -268,7 +298,9 @@ def test_without_any_label_the_teacher_is_all_and_answers_are_not_evaluated() ->
 def test_an_object_that_encodes_is_a_teacher() -> None:
     class Encoder:
         def encode(self, texts: list[str]) -> np.ndarray:
-            near = [[any(word in text for word in WORDS[name]) for name in LABELS] for text in texts]
+            near = [
+                [any(word in text for word in WORDS[name]) for name in LABELS] for text in texts
+            ]
             return np.array(near, np.float32) + 0.1
 
     classifier = fitted(Encoder())

@@ -62,12 +62,17 @@ def test_columns_of_more_labels_keep_the_odds_of_the_old() -> None:
     np.testing.assert_array_equal(five, [[3.0, 1.0, 2.0, 3.0, 6.0]])
 
 
-@given(st.lists(st.lists(st.integers(2, 9), min_size=1, max_size=3), min_size=1), st.integers(0, 30))
+@given(
+    st.lists(st.lists(st.integers(2, 9), min_size=1, max_size=3), min_size=1), st.integers(0, 30)
+)
 def test_keys_of_a_larger_vocabulary(ngrams: list[list[int]], more: int) -> None:
-    old, new = 10, 10 + more
+    old = 10
+    new = 10 + more
 
     def keys(size: int) -> np.ndarray:
-        each = (ngram_keys(np.array(ids), np.array([0, len(ids)]), size, len(ids)) for ids in ngrams)
+        each = (
+            ngram_keys(np.array(ids), np.array([0, len(ids)]), size, len(ids)) for ids in ngrams
+        )
         return np.array([found[-1] for found, _ in each])
 
     np.testing.assert_array_equal(keys_for(keys(old), old, new), keys(new))
@@ -76,7 +81,9 @@ def test_keys_of_a_larger_vocabulary(ngrams: list[list[int]], more: int) -> None
 def test_settings_that_the_weights_depend_on_stay() -> None:
     own = with_changes(LABELS_PRESETS["quick"], {"epochs": 3})
     tokenizer = Tokenizer.train(["a b"], "words", lowercase=True, vocabulary=9)
-    model = Model(job="labels", preset="quick", settings=own, tokenizer=tokenizer, labels=["a", "b"])
+    model = Model(
+        job="labels", preset="quick", settings=own, tokenizer=tokenizer, labels=["a", "b"]
+    )
 
     def settings(model: Model, name: str | None, changes: dict[str, object]) -> Any:
         return settings_for(name, changes, cast(Ancestor, SimpleNamespace(model=model)))[0]
@@ -87,7 +94,9 @@ def test_settings_that_the_weights_depend_on_stay() -> None:
     for changes, name in others:
         with pytest.raises(SettingsError, match=f"{name}.*as in the model to continue"):
             settings(model, None, changes)
-    with pytest.raises(SettingsError, match=r"expected embedding-size 64.*found 100; leave it, or the"):
+    with pytest.raises(
+        SettingsError, match=r"expected embedding-size 64.*found 100; leave it, or the"
+    ):
         settings(model, "base", {})
     several = dataclasses.replace(model, settings=with_changes(own, {"multi_label": ";"}))
     given = settings(several, "quick", {"seed": 7})
@@ -107,7 +116,9 @@ def test_settings_that_the_weights_depend_on_stay() -> None:
 def test_old_labels_have_the_type_of_the_new_or_are_refused(
     old: list[str], new: list[str], kind: LabelType | None
 ) -> None:
-    given = Examples(["text"] * len(new), new, label_type=kind or ("boolean" if "True" in new else "integer"))
+    given = Examples(
+        ["text"] * len(new), new, label_type=kind or ("boolean" if "True" in new else "integer")
+    )
     model = SimpleNamespace(path=None, label_type="text")
     known = cast(Ancestor, SimpleNamespace(name="old-model", labels=old, model=model))
     before = Examples(["before"] * len(old), old)
@@ -147,21 +158,25 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Ancestor:
     return read_ancestor(out)
 
 
-def continued(ancestor: Ancestor, new: Examples, out: Path, old: Examples | None = None, **how: Any) -> Model:
+def continued(
+    ancestor: Ancestor, new: Examples, out: Path, old: Examples | None = None, **how: Any
+) -> Model:
     split, what = split_of(new, TINY, ancestor, old=old)
     return train_labels(split, TINY, TrainOptions(out=out, preset="quick", **how), continued=what)
 
 
 @pytest.fixture(scope="module")
 def without_old(old: Ancestor, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Notes]:
-    out, notes = tmp_path_factory.mktemp("models") / "february", Notes()
+    out = tmp_path_factory.mktemp("models") / "february"
+    notes = Notes()
     continued(old, examples("cd", 40), out, listener=notes)
     return out, notes
 
 
 def test_without_old_examples_old_labels_are_remembered(without_old) -> None:
     out, notes = without_old
-    model, runtime = read_model(out), LabelsRuntime(out)
+    model = read_model(out)
+    runtime = LabelsRuntime(out)
     assert model.labels == ["a", "b", "c", "d"]
     test = examples("abcd", 80, seed=9)
     right = [
@@ -186,7 +201,9 @@ def test_ancestors_are_named_by_hash(old: Ancestor, without_old, tmp_path: Path)
     assert february.model.ancestors[0] in card
     config = json.loads((without_old[0] / "config.json").read_text())
     assert config["ancestors"] == list(february.model.ancestors)
-    march = continued(february, examples("ac", 30, seed=2), tmp_path / "march", old=examples("abcd", 80))
+    march = continued(
+        february, examples("ac", 30, seed=2), tmp_path / "march", old=examples("abcd", 80)
+    )
     assert march.ancestors == february.lineage
     assert len(march.ancestors) == 2
     remembered = march.metrics["continued"]
@@ -199,13 +216,15 @@ def test_ancestors_are_named_by_hash(old: Ancestor, without_old, tmp_path: Path)
 def test_it_resumes_bit_for_bit_and_only_with_the_same_ancestor(
     old: Ancestor, without_old, tmp_path: Path
 ) -> None:
-    out, new = tmp_path / "cut", examples("cd", 40)
+    out = tmp_path / "cut"
+    new = examples("cd", 40)
     with pytest.raises(Interrupted):
         continued(old, new, out, stop_after_steps=7)
     other = dataclasses.replace(old, model=dataclasses.replace(old.model, sha256="0" * 64))
     with pytest.raises(RunError, match="the data"):
         continued(other, new, out, resume=True)
-    resumed, whole = continued(old, new, out, resume=True), read_model(without_old[0])
+    resumed = continued(old, new, out, resume=True)
+    whole = read_model(without_old[0])
     for name, weight in (whole.weights or {}).items():
         np.testing.assert_array_equal(weight, resumed.weights[name])
     np.testing.assert_array_equal(whole.linear.weights, resumed.linear.weights)
@@ -235,10 +254,14 @@ def test_what_cannot_be_continued(old: Ancestor) -> None:
 
 
 def test_texts_that_the_old_model_has_learned_are_no_new_ones(old: Ancestor) -> None:
-    known, new = examples("ab", 60), examples("AB", 30, seed=5)
+    known = examples("ab", 60)
+    new = examples("AB", 30, seed=5)
     both = Examples([*known.texts, *new.texts], [*known.labels, *new.labels])
     split, _ = split_of(both, TINY, old, old=known)
     assert [text for text in split.train.texts if text in new.texts] == new.texts
     assert sorted(split.train.texts) == sorted([*known.texts, *new.texts])
-    assert "60 of the 90 texts were in the training data of january: they are left out" in split.notes[0]
+    assert (
+        "60 of the 90 texts were in the training data of january: they are left out"
+        in split.notes[0]
+    )
     assert "differ only in case" in split.notes[1]

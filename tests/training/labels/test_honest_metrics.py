@@ -1,4 +1,5 @@
-"""Metrics of unseen texts cannot lie: labels that mean nothing are reported at chance, known noise as noise.
+"""Metrics of unseen texts cannot lie: labels that mean nothing are reported at chance, known noise
+as noise.
 
 A metric that is better than the truth by more than two standard errors fails.
 """
@@ -39,35 +40,45 @@ SETTINGS = with_changes(
     LABELS_PRESETS["quick"],
     {"units": 4, "embedding_size": 4, "length": 20, "epochs": 2, "batch_size": 32, "minutes": 0.0},
 )
-SEEDS = [pytest.param((1,), id="one seed"), pytest.param(range(10), id="ten seeds", marks=pytest.mark.soak)]
+SEEDS = [
+    pytest.param((1,), id="one seed"),
+    pytest.param(range(10), id="ten seeds", marks=pytest.mark.soak),
+]
 
 
 def texts_and_random_labels(seed: int, n: int = N) -> Examples:
     """Real reviews, each with a label by chance.
 
-    Each is drawn for itself: of as many heads as tails, the held-out ones are the opposite of the others.
+    Each is drawn for itself: of as many heads as tails, the held-out ones are the opposite of the
+    others.
     """
     texts = read_examples("reviews").texts[:n]
     labels = np.random.default_rng(seed).integers(2, size=n)
-    return Examples(texts, [("heads", "tails")[label] for label in labels.tolist()], name="by chance")
+    return Examples(
+        texts, [("heads", "tails")[label] for label in labels.tolist()], name="by chance"
+    )
 
 
 def assert_at_chance(shares: Sequence[float], n: int, chance: float = 0.5) -> None:
     """Assert that shares of `n` texts each are together not better than chance.
 
-    Ten of them may be better by two standard errors. One seed is compared for several members, so that one of
-    these is often better by two: three are allowed.
+    Ten of them may be better by two standard errors. One seed is compared for several members, so
+    that one of these is often better by two: three are allowed.
     """
     error = (chance * (1 - chance) / (n * len(shares))) ** 0.5
     assert np.mean(shares) <= chance + (2 if len(shares) == 10 else 3) * error, shares
 
 
 def chance_of(labels: Iterable[Sequence[object]]) -> float:
-    """Return the mean accuracy of the most frequent label, which no text is needed for: of 200, 52.8 %."""
+    """Return the mean accuracy of the most frequent label, which no text is needed for: of 200,
+    52.8 %.
+    """
     return float(np.mean([max(Counter(each).values()) / len(each) for each in labels]))
 
 
-def metrics_of(examples: Examples, out: Path, settings: LabelsSettings = SETTINGS) -> dict[str, Any]:
+def metrics_of(
+    examples: Examples, out: Path, settings: LabelsSettings = SETTINGS
+) -> dict[str, Any]:
     split = make_split(examples, fraction=settings.fraction_for(len(examples)), seed=1)
     return train_labels(
         split, settings, TrainOptions(out=out, preset="quick", restart=True, overwrite=True)
@@ -99,31 +110,48 @@ def twice(seed: int) -> Examples:
 
 def noisy(seed: int) -> Examples:
     """Return texts with a word that shows the label, of which a fifth is wrong."""
-    texts, rng = texts_and_random_labels(seed).texts, np.random.default_rng(seed)
-    rule, flipped = rng.permutation(N) % 2, rng.permutation(N) < N // 5
+    texts = texts_and_random_labels(seed).texts
+    rng = np.random.default_rng(seed)
+    rule = rng.permutation(N) % 2
+    flipped = rng.permutation(N) < N // 5
     texts = [f"{text} {('blue', 'green')[side]}" for text, side in zip(texts, rule, strict=True)]
-    return Examples(texts, [("x", "y")[side] for side in np.where(flipped, 1 - rule, rule)], name="noisy")
+    return Examples(
+        texts, [("x", "y")[side] for side in np.where(flipped, 1 - rule, rule)], name="noisy"
+    )
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
 @pytest.mark.parametrize(("make", "n", "best"), [(twice, N // 2, None), (noisy, N, 0.8)])
 def test_duplicates_do_not_help_and_label_noise_is_not_beaten(
-    make: Callable[[int], Examples], n: int, best: float | None, seeds: Sequence[int], tmp_path: Path
+    make: Callable[[int], Examples],
+    n: int,
+    best: float | None,
+    seeds: Sequence[int],
+    tmp_path: Path,
 ) -> None:
     found = [metrics_of(make(seed), tmp_path / "m") for seed in seeds]
-    best = chance_of(texts_and_random_labels(seed, n).labels for seed in seeds) if best is None else best
+    best = (
+        chance_of(texts_and_random_labels(seed, n).labels for seed in seeds)
+        if best is None
+        else best
+    )
     for key in ("accuracy", "linear_accuracy"):
         assert_at_chance([each[key] for each in found], n, best)
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_several_labels_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
-    settings, found, applies = with_changes(SETTINGS, {"multi_label": ";"}), [], list[list[bool]]()
+    settings = with_changes(SETTINGS, {"multi_label": ";"})
+    found = []
+    applies = list[list[bool]]()
     for seed in seeds:
         rows = np.random.default_rng(seed).random((N, 3)) < 0.5
         applies += rows.T.tolist()
-        texts, sets = texts_and_random_labels(seed).texts, LabelSets(list("abc"), rows.astype(np.float32))
-        found.append(metrics_of(Examples(texts, sets.joined(";"), sets=sets), tmp_path / "m", settings))
+        texts = texts_and_random_labels(seed).texts
+        sets = LabelSets(list("abc"), rows.astype(np.float32))
+        found.append(
+            metrics_of(Examples(texts, sets.joined(";"), sets=sets), tmp_path / "m", settings)
+        )
     # Each metric is of three decisions a text.
     chance = chance_of(applies)
     assert_at_chance([1 - each["hamming_loss"] for each in found], 3 * N, chance)
@@ -135,7 +163,8 @@ def test_several_labels_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> N
 
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_cross_validation_is_at_chance(seeds: Sequence[int]) -> None:
-    settings, reports = with_changes(SETTINGS, {"folds": 0, "epochs": 1}), []
+    settings = with_changes(SETTINGS, {"folds": 0, "epochs": 1})
+    reports = []
     estimator = TextClassifier(verbose=0, **to_dict(settings))
     for seed in seeds:
         given = texts_and_random_labels(seed)
@@ -162,7 +191,9 @@ def test_a_continued_classifier_is_at_chance(
         member = metrics["members"]["ngrams"]
         shares.append((metrics["accuracy"], metrics["linear_accuracy"], member["accuracy"]))
         # Each is of the new texts alone, without those that the old classifier labelled.
-        assert all(N // 2 * share == pytest.approx(round(N // 2 * share), abs=1e-3) for share in shares[-1])
+        assert all(
+            N // 2 * share == pytest.approx(round(N // 2 * share), abs=1e-3) for share in shares[-1]
+        )
     chance = chance_of(texts_and_random_labels(seed).labels[N // 2 :] for seed in seeds)
     for each in zip(*shares, strict=True):
         assert_at_chance(each, N // 2, chance)
@@ -175,12 +206,16 @@ def test_annotation_is_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
         examples = texts_and_random_labels(seed, 200)
         label_of = dict(zip(examples.texts, examples.labels, strict=True))
         out = tmp_path / f"{seed}.jsonl"
-        with foretell.annotate(examples.texts, labels=["heads", "tails"], out=out, by="ada") as annotation:
+        with foretell.annotate(
+            examples.texts, labels=["heads", "tails"], out=out, by="ada"
+        ) as annotation:
             while (item := annotation.next()) is not None:
                 annotation.answer(item, label_of[item.text])
             shares.append(annotation.metrics(fresh=True).accuracy)
     right = sum(each.value * each.texts for each in shares)
-    assert_at_chance([right / sum(each.texts for each in shares)], sum(each.texts for each in shares))
+    assert_at_chance(
+        [right / sum(each.texts for each in shares)], sum(each.texts for each in shares)
+    )
 
 
 def test_the_label_check_is_at_chance() -> None:
@@ -191,13 +226,18 @@ def test_the_label_check_is_at_chance() -> None:
 
 @pytest.mark.parametrize(("outputs", "n_folds"), [(OneLabel(2), 40), (SeveralLabels(1), 8)])
 def test_weights_of_an_ensemble_are_of_other_folds(outputs: Any, n_folds: int) -> None:
-    """Members that are noise: in-fold weights and thresholds would choose the luckier one in each fold."""
-    shares, n = [], 400
+    """Members that are noise: in-fold weights and thresholds would choose the luckier one in each
+    fold.
+    """
+    shares = []
+    n = 400
     for seed in range(20):
         rng = np.random.default_rng(seed)
         hard = rng.integers(2, size=n).astype(np.int32)
         network, linear = (3 * rng.standard_normal((n, 2)) for _ in range(2))
-        network, linear = (each - np.logaddexp.reduce(each, axis=1)[:, None] for each in (network, linear))
+        network, linear = (
+            each - np.logaddexp.reduce(each, axis=1)[:, None] for each in (network, linear)
+        )
         several = isinstance(outputs, SeveralLabels)
         unseen = Unseen(
             texts=["text"] * n,
@@ -216,7 +256,9 @@ def test_weights_of_an_ensemble_are_of_other_folds(outputs: Any, n_folds: int) -
 
 @pytest.mark.parametrize("outputs", [OneLabel(2), SeveralLabels(2)], ids=["one", "several"])
 def test_weights_of_members_are_of_other_folds(outputs: Outputs) -> None:
-    shares, n, n_members = [], 100, 30
+    shares = []
+    n = 100
+    n_members = 30
     folds = Folds(fold_of=(np.arange(n) % 2).astype(np.int32))
     for seed in range(40):
         rng = np.random.default_rng(seed)

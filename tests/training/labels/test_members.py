@@ -1,4 +1,6 @@
-"""The linear members: their optimum beside slow references and scikit-learn, their choice, their sum."""
+"""The linear members: their optimum beside slow references and scikit-learn, their choice, their
+sum.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,12 @@ from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
 from foretell.training.labels.logistic import Design, Fitted, LogisticFit, ignore
 from foretell.training.labels.members import Candidate, choose, choose_all, fit_members
-from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, TfidfValues, count_features
+from foretell.training.labels.tfidf_fit import (
+    CentroidFit,
+    ComplementFit,
+    TfidfValues,
+    count_features,
+)
 from foretell.training.labels.tokens import TokenizedTexts
 from tests.training.labels.few import FewTraining, few_rows, few_tokens
 
@@ -49,7 +56,8 @@ def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
     assert len(members.tfidf) == 2
     new, _ = few_rows(n=20, n_labels=n_labels)
     ids = tokenizer.encode_batch(new.texts)
-    flat, starts = np.concatenate([np.array(each) for each in ids]), np.cumsum([0, *map(len, ids)])
+    flat = np.concatenate([np.array(each) for each in ids])
+    starts = np.cumsum([0, *map(len, ids)])
     logs = linear_log_probabilities(members.scores(flat, starts, new.texts))
     expected: Any = 0.0
     for each in chosen:
@@ -73,7 +81,9 @@ class Distance:
     """A member whose held-out scores are the better, the nearer its strength is to the best one."""
 
     def __init__(self, best: float, tried: list[float], rows: Any) -> None:
-        self.best, self.tried, self.rows = best, tried, rows
+        self.best = best
+        self.tried = tried
+        self.rows = rows
 
     def fit(self, strength: float, *_: Any) -> float:
         self.tried.append(strength)
@@ -116,10 +126,12 @@ def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
     def chosen(training: Any) -> Any:
         return choose_all(candidates(rows, few_tokens(tokenizer), seed=1), rows, folds, training)
 
-    short, enough = FewTraining(left=0.0), FewTraining()
+    short = FewTraining(left=0.0)
+    enough = FewTraining()
     assert [each.name for each in chosen(short)] == ["ngrams"]
     assert "the time limit ended the choice of linear models after ngrams" in short.notes
-    whole, choose_one = chosen(enough), module.choose
+    whole = chosen(enough)
+    choose_one = module.choose
 
     def endless(candidate: Candidate, *rest: Any) -> Any:
         while candidate.name != "ngrams":
@@ -151,7 +163,9 @@ def test_naive_bayes_is_that_of_scikit_learn(n_labels: int) -> None:
     found = linear_log_probabilities(fit.scores(fit.fit(2.0), EVERY))
     expected = ComplementNB(alpha=0.5).fit(fit.features, rows.targets)
     wanted = expected._joint_log_likelihood(fit.features)
-    np.testing.assert_allclose(found, wanted - np.logaddexp.reduce(wanted, axis=1)[:, None], atol=1e-3)
+    np.testing.assert_allclose(
+        found, wanted - np.logaddexp.reduce(wanted, axis=1)[:, None], atol=1e-3
+    )
 
 
 def test_the_nearest_centroid_wins() -> None:
@@ -192,7 +206,9 @@ def test_the_folded_models_have_the_scores_of_the_dense_ones() -> None:
     assert pooled is not None
     for basis in (svd, pooled):
         assert (basis.rows**2).sum(axis=1).mean() == pytest.approx(1, abs=1e-4)
-        fit = LogisticFit(lambda texts, of=basis.rows: of[texts], rows, labelled.soft, labelled.weights)
+        fit = LogisticFit(
+            lambda texts, of=basis.rows: of[texts], rows, labelled.soft, labelled.weights
+        )
         fitted = fit.fit(30.0)
         dense = fit.scores(fitted, ~rows)
         model: Any = basis.model(fitted, tokenizer.size)
@@ -215,7 +231,9 @@ def made(n_texts=40, n_labels=2, seed=0, soft=True):
     """Texts whose words lean towards their label, with soft targets."""
     rng = np.random.default_rng(seed)
     labels = np.append(np.arange(n_labels), rng.integers(0, n_labels, n_texts - n_labels))
-    texts = [np.clip(rng.integers(2, 8, 9) + rng.integers(0, 2) * k, 2, 11).tolist() for k in labels]
+    texts = [
+        np.clip(rng.integers(2, 8, 9) + rng.integers(0, 2) * k, 2, 11).tolist() for k in labels
+    ]
     targets = 0.8 * np.eye(n_labels)[labels] + 0.2 / n_labels if soft else np.eye(n_labels)[labels]
     return texts, targets, labels
 
@@ -229,7 +247,9 @@ def dense(counted):
 
 
 def reference(matrix, targets, weights, penalty=3.0, count_penalty=0.01):
-    """Weights [feature, column] and bias [column], feature by feature and by a general optimiser."""
+    """Weights [feature, column] and bias [column], feature by feature and by a general
+    optimiser.
+    """
     n_labels = targets.shape[1]
     share = (weights @ targets + 0.5) / (weights.sum() + 0.5 * n_labels)
     columns = [1] if n_labels == 2 else range(n_labels)
@@ -238,7 +258,8 @@ def reference(matrix, targets, weights, penalty=3.0, count_penalty=0.01):
         of_label = (weights * targets[:, label]) @ matrix + 2 * share[label]
         of_others = (weights * (1 - targets[:, label])) @ matrix + 2 * (1 - share[label])
         for feature, count in enumerate(weights @ matrix):
-            p, q = of_label[feature] / of_label.sum(), of_others[feature] / of_others.sum()
+            p = of_label[feature] / of_label.sum()
+            q = of_others[feature] / of_others.sum()
             ratio = math.log(p / q)
             scale[feature, column] = ratio / math.sqrt(penalty + count_penalty * count * ratio**2)
     start = np.log(share[1:] / share[:1]) if n_labels == 2 else np.log(share)
@@ -273,7 +294,9 @@ def test_the_optimum_is_that_of_a_slow_reference(monkeypatch, n_labels):
     np.testing.assert_allclose(model.weights, expected, atol=2e-3)
     # A softmax does not see what is added to every label.
     free = 0 if n_labels == 2 else 1
-    np.testing.assert_allclose(model.bias - free * model.bias.mean(), bias - free * bias.mean(), atol=2e-3)
+    np.testing.assert_allclose(
+        model.bias - free * model.bias.mean(), bias - free * bias.mean(), atol=2e-3
+    )
 
 
 def test_a_text_of_weight_zero_has_no_part():
@@ -317,7 +340,9 @@ def fit_logistic(
 ) -> Fitted:
     """Return logistic regression on all rows of a matrix."""
     every = np.ones(len(targets), bool)
-    return LogisticFit(lambda rows: matrix[rows], every, targets, weights).fit(strength, start, **more)
+    return LogisticFit(lambda rows: matrix[rows], every, targets, weights).fit(
+        strength, start, **more
+    )
 
 
 def made_matrix(n_labels: int, n: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -334,7 +359,11 @@ def test_the_optimum_is_scikit_learns(
     monkeypatch.setattr(logistic, "_TOLERANCE", 1e-6)
     monkeypatch.setattr(logistic, "FREE", 1e3)
     matrix, targets = made_matrix(n_labels)
-    expected = LogisticRegression(C=0.7, tol=1e-10, max_iter=5000).fit(matrix, targets).predict_proba(matrix)
+    expected = (
+        LogisticRegression(C=0.7, tol=1e-10, max_iter=5000)
+        .fit(matrix, targets)
+        .predict_proba(matrix)
+    )
     given = sparse.csr_array(matrix) if is_sparse else matrix
     fitted = fit_logistic(given, np.eye(n_labels)[targets], np.ones(len(targets)), 0.7)
     scores = matrix @ fitted.weights + fitted.bias
@@ -346,7 +375,8 @@ def test_the_optimum_is_scikit_learns(
 
 def test_a_weight_is_a_repetition_and_soft_targets_are_two_texts() -> None:
     matrix, targets = made_matrix(3)
-    hard, weights = np.eye(3)[targets], np.ones(len(targets))
+    hard = np.eye(3)[targets]
+    weights = np.ones(len(targets))
     weights[:10] = 2
     once = fit_logistic(matrix, hard, weights, 1.0)
     longer = np.concatenate([matrix, matrix[:10]])
@@ -372,15 +402,21 @@ def test_a_check_that_raises_stops_the_fit() -> None:
 
 
 def test_many_labels_and_a_weak_penalty_take_few_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    n, n_labels, n_words, strength = 1200, 60, 300, 100.0
+    n = 1200
+    n_labels = 60
+    n_words = 300
+    strength = 100.0
     rng = np.random.default_rng(0)
     targets = np.repeat(np.arange(n_labels), n // n_labels)
     # Ten words a text: each is the label's own, or with a probability of 85 % any word.
-    words = np.where(rng.random((n, 10)) < 0.15, targets[:, None], rng.integers(0, n_words, (n, 10)))
+    words = np.where(
+        rng.random((n, 10)) < 0.15, targets[:, None], rng.integers(0, n_words, (n, 10))
+    )
     entries = np.ones(words.size, np.float32), (np.repeat(np.arange(n), 10), words.ravel())
     matrix = sparse.csr_array(entries, shape=(n, n_words))
     hard = np.eye(n_labels)[targets]
-    products, multiply = list[int](), Design.scores
+    products = list[int]()
+    multiply = Design.scores
     monkeypatch.setattr(Design, "scores", lambda *given: products.append(1) or multiply(*given))
     fitted = fit_logistic(matrix, hard, np.ones(n), strength)
     probabilities = softmax(matrix @ fitted.weights + fitted.bias, axis=1)

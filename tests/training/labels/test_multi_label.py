@@ -22,9 +22,14 @@ from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.runtime.labels.classifier import LabelsRuntime
 
 TINY: dict[str, Any] = {
-    "units": 4, "embedding_size": 8, "epochs": 1, "min_steps": 1, "batch_size": 16, "length": 16,
+    "units": 4,
+    "embedding_size": 8,
+    "epochs": 1,
+    "min_steps": 1,
+    "batch_size": 16,
+    "length": 16,
     "minutes": 0.0,
-}  # fmt: skip
+}
 WORDS = {
     "billing": ("bill", "price", "refund"),
     "bug": ("crash", "error", "broken"),
@@ -35,7 +40,8 @@ WORDS = {
 def tickets(n: int = 150, seed: int = 1) -> tuple[list[str], list[list[str]]]:
     """Return texts with none to three labels, each of which words show."""
     rng = random.Random(seed)
-    texts, labels = [], []
+    texts = []
+    labels = []
     for i in range(n):
         given = [name for name in WORDS if rng.random() < 0.4]
         words = [rng.choice(WORDS[name]) for name in given for _ in range(2)]
@@ -54,11 +60,14 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> foretell.TextClassifier:
     )
 
 
-def test_lists_of_labels_give_matrices_as_scikit_learn_does(fitted: foretell.TextClassifier) -> None:
+def test_lists_of_labels_give_matrices_as_scikit_learn_does(
+    fitted: foretell.TextClassifier,
+) -> None:
     texts, labels = tickets(60, seed=2)
     assert fitted.classes_.tolist() == ["billing", "bug", "ux"]
     wanted = MultiLabelBinarizer().fit_transform(labels)
-    predicted, rows = fitted.predict(texts), fitted.predict_proba(texts)
+    predicted = fitted.predict(texts)
+    rows = fitted.predict_proba(texts)
     assert predicted.dtype.kind == "i"
     assert predicted.shape == rows.shape == wanted.shape
     assert ((rows >= 0) & (rows <= 1)).all()
@@ -71,8 +80,11 @@ def test_lists_of_labels_give_matrices_as_scikit_learn_does(fitted: foretell.Tex
     np.testing.assert_array_equal(np.stack(list(fitted.predict(iter(texts)))), predicted)
 
 
-def test_its_metrics_are_out_of_fold_and_its_parts_are_all_there(fitted: foretell.TextClassifier) -> None:
-    metrics, model = fitted.metrics_, fitted._runtime.model
+def test_its_metrics_are_out_of_fold_and_its_parts_are_all_there(
+    fitted: foretell.TextClassifier,
+) -> None:
+    metrics = fitted.metrics_
+    model = fitted._runtime.model
     assert metrics["measured_on"].startswith("out-of-fold predictions of 2 folds")
     assert 0.8 < metrics["micro_f1"] <= 1
     assert set(metrics["members"]) == {"ngrams", "tfidf", "svd", "pooled"}
@@ -104,7 +116,9 @@ def test_verdicts_and_explanations_are_of_labels(fitted: foretell.TextClassifier
         assert why.probability == pytest.approx(verdict.probabilities[label], abs=1e-6)
         assert max(why.words, key=lambda each: each.effect).text in (word, "ugly")
         assert why.running[-1] == why.probability
-    assert fitted.explain(text).label == max(verdict.probabilities, key=verdict.probabilities.__getitem__)
+    assert fitted.explain(text).label == max(
+        verdict.probabilities, key=verdict.probabilities.__getitem__
+    )
     with pytest.raises(UsageError, match="a label of the model"):
         fitted.explain(text, label="other")
     with pytest.raises(SettingsError, match="threshold"):
@@ -113,8 +127,11 @@ def test_verdicts_and_explanations_are_of_labels(fitted: foretell.TextClassifier
 
 def test_a_matrix_with_unknown_entries(tmp_path: Path) -> None:
     texts, labels = tickets(120)
-    frame = pd.DataFrame(MultiLabelBinarizer(classes=["ux", "bug", "billing"]).fit_transform(labels),
-                         columns=["ux", "bug", "billing"], dtype=float)  # fmt: skip
+    frame = pd.DataFrame(
+        MultiLabelBinarizer(classes=["ux", "bug", "billing"]).fit_transform(labels),
+        columns=["ux", "bug", "billing"],
+        dtype=float,
+    )
     frame = frame.assign(never=0.0, always=1.0)
     frame.loc[:39, "bug"] = np.nan
     frame.loc[119] = np.nan
@@ -139,8 +156,11 @@ def test_a_messy_file_trains_and_is_evaluated(tmp_path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["text", "labels"])
         for i, (text, given) in enumerate(zip(texts, labels, strict=True)):
-            # Spaces, repetitions, an empty part, quotes; a cell with only the separator: none applies.
-            cell = " ; ".join([*given, *given[:1]]) + (";" if i % 5 == 0 else "") if given else " ; "
+            # Spaces, repetitions, an empty part, quotes; a cell with only the separator: none
+            # applies.
+            cell = (
+                " ; ".join([*given, *given[:1]]) + (";" if i % 5 == 0 else "") if given else " ; "
+            )
             writer.writerow([text.replace(" ", ", ", 1), cell])
         writer.writerow(["a text whose labels nobody knows", ""])
     model = foretell.TextClassifier(**TINY, folds=0, multi_label=";").fit(
@@ -152,7 +172,9 @@ def test_a_messy_file_trains_and_is_evaluated(tmp_path: Path) -> None:
     report = model.evaluate(str(tmp_path / "a.csv"))
     assert report["micro_f1"] > 0.9
     rows = [{"text": text, "labels": given} for text, given in zip(texts, labels, strict=True)]
-    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, [*rows, {"text": "a text", "labels": None}])))
+    (tmp_path / "a.jsonl").write_text(
+        "\n".join(map(json.dumps, [*rows, {"text": "a text", "labels": None}]))
+    )
     again = model.evaluate(str(tmp_path / "a.jsonl"))
     assert again["texts"] == 150
     assert again["labels"]["bug"]["support"] == report["labels"]["bug"]["support"]

@@ -1,4 +1,6 @@
-"""A classifier's network: batches, training, interruption, resumption, and its training on folds."""
+"""A classifier's network: batches, training, interruption, resumption, and its training on
+folds.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,14 @@ from foretell.training.labels.network_fit import Plan, enough_labels, make_plan
 from foretell.training.labels.tokens import LabelledTokens, TokenizedTexts, encode_examples
 
 SMALL = {
-    "units": 6, "embedding_size": 5, "length": 12, "batch_size": 8,
-    "epochs": 2, "min_steps": 1, "folds": 0,
-}  # fmt: skip
+    "units": 6,
+    "embedding_size": 5,
+    "length": 12,
+    "batch_size": 8,
+    "epochs": 2,
+    "min_steps": 1,
+    "folds": 0,
+}
 N_TEXTS = 44
 
 
@@ -52,9 +59,13 @@ def small(preset: str, **changes: Any) -> LabelsSettings:
 def made_up(n: int = N_TEXTS, labels: tuple[str, ...] = ("bad", "good"), seed: int = 0) -> Examples:
     """Texts in which one word in three tells the label; all texts differ."""
     rng = random.Random(seed)
-    texts, chosen = [], [labels[i % len(labels)] for i in range(n)]
+    texts = []
+    chosen = [labels[i % len(labels)] for i in range(n)]
     for i, label in enumerate(chosen):
-        words = [rng.choice(["film", "plot", "scene", label, f"word{i}"]) for _ in range(rng.randint(4, 15))]
+        words = [
+            rng.choice(["film", "plot", "scene", label, f"word{i}"])
+            for _ in range(rng.randint(4, 15))
+        ]
         texts.append(" ".join([label, *words, f"n{i}"]))
     return Examples(texts, chosen, name="made up")
 
@@ -73,27 +84,36 @@ CASES = {
 
 
 @pytest.mark.parametrize(
-    "case", ["bilstm", *(pytest.param(case, marks=pytest.mark.soak) for case in ("article", "cnn-lstm"))]
+    "case",
+    ["bilstm", *(pytest.param(case, marks=pytest.mark.soak) for case in ("article", "cnn-lstm"))],
 )
 def test_interrupted_it_is_as_if_never(case: str, tmp_path: Path) -> None:
-    """Nor do checkpoints on the clock change anything: the interrupted run has one after each step."""
-    settings, examples, events = CASES[case], made_up(), list[Event]()
+    """Nor do checkpoints on the clock change anything: the interrupted run has one after each
+    step.
+    """
+    settings = CASES[case]
+    examples = made_up()
+    events = list[Event]()
     whole = train(examples, settings, out=tmp_path / "whole")
     often: dict[str, Any] = {"checkpoint_seconds": 1e-9, "listener": events.append}
-    out, steps = tmp_path / "stopped", whole.metrics["steps"]
+    out = tmp_path / "stopped"
+    steps = whole.metrics["steps"]
     # In mid-epoch, and at the end of an epoch.
     for i, stop in enumerate([2, steps // settings.epochs]):
         with pytest.raises(Interrupted, match=f"after step {stop}"):
             train(examples, settings, out=out, resume=i > 0, stop_after_steps=stop, **often)
     resumed = train(examples, settings, out=out, resume=True, **often)
-    assert {event.step for event in events if isinstance(event, Checkpointed)} == set(range(1, steps + 1))
+    assert {event.step for event in events if isinstance(event, Checkpointed)} == set(
+        range(1, steps + 1)
+    )
     same(whole.weights, resumed.weights)
     for name in whole.metrics.keys() - {"seconds", "texts_per_second"}:
         assert whole.metrics[name] == resumed.metrics[name], name
 
 
 def test_article_training_is_plain_keras_on_the_same_batches(tmp_path: Path) -> None:
-    settings, examples = small("article", epochs=2), made_up()
+    settings = small("article", epochs=2)
+    examples = made_up()
     model = train(examples, settings, out=tmp_path / "model")
     ids = keras.utils.pad_sequences(
         model.tokenizer.encode_batch(examples.texts), maxlen=12, padding="pre", truncating="pre"
@@ -114,7 +134,9 @@ def test_article_training_is_plain_keras_on_the_same_batches(tmp_path: Path) -> 
     plain.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
     for epoch in range(2):
         order = np.random.default_rng([settings.seed, epoch]).permutation(N_TEXTS)
-        history = plain.fit(ids[order], targets[order], batch_size=8, shuffle=False, verbose=0).history
+        history = plain.fit(
+            ids[order], targets[order], batch_size=8, shuffle=False, verbose=0
+        ).history
     for a, b in zip(plain.get_weights(), model.weights.values(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     assert model.metrics["accuracy"] == pytest.approx(history["accuracy"][0])
@@ -125,9 +147,13 @@ def test_article_training_is_plain_keras_on_the_same_batches(tmp_path: Path) -> 
 
 
 def test_it_learns_and_what_it_reports_is_what_is_measured(tmp_path: Path) -> None:
-    labels, events = ("bad", "fair", "good"), list[Event]()
-    settings = small("base", valid_fraction=0.2, learning_rate=1.0, min_steps=90, dropout=0.1, linear=False)
-    out, listen = tmp_path / "model", events.append
+    labels = ("bad", "fair", "good")
+    events = list[Event]()
+    settings = small(
+        "base", valid_fraction=0.2, learning_rate=1.0, min_steps=90, dropout=0.1, linear=False
+    )
+    out = tmp_path / "model"
+    listen = events.append
     model = train(made_up(120, labels), settings, out=out, listener=listen, tensorboard=tmp_path)
     assert model.metrics["accuracy"] > 0.9
     counts = np.array(model.metrics["confusion"]["counts"])
@@ -148,9 +174,16 @@ def test_it_learns_and_what_it_reports_is_what_is_measured(tmp_path: Path) -> No
 
 def test_patience_stops_early(tmp_path: Path) -> None:
     # Labels by chance: nothing learned helps on texts not seen.
-    rng, labels = random.Random(1), made_up().labels
+    rng = random.Random(1)
+    labels = made_up().labels
     examples = Examples([f"{rng.random()} word" for _ in labels], labels, name="chance")
-    changes = {"epochs": 40, "patience": 2, "valid_fraction": 0.3, "learning_rate": 2.0, "linear": False}
+    changes = {
+        "epochs": 40,
+        "patience": 2,
+        "valid_fraction": 0.3,
+        "learning_rate": 2.0,
+        "linear": False,
+    }
     model = train(examples, small("base", **changes), out=tmp_path / "model")
     assert model.metrics["epochs"] == model.metrics["best_epoch"] + 2 < 40
 
@@ -160,13 +193,16 @@ FOUR_EPOCHS = small("base", epochs=4, valid_fraction=0.25, patience=0, linear=Fa
 
 def few_films() -> Examples:
     labels = [("bad", "good")[k % 2] for k in range(32)]
-    return Examples([f"a {label} film n{k}" for k, label in enumerate(labels)], labels, name="made up")
+    return Examples(
+        [f"a {label} film n{k}" for k, label in enumerate(labels)], labels, name="made up"
+    )
 
 
 def test_an_epoch_whose_validation_loss_is_nan_is_never_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses, accuracies = iter([math.nan, 0.7, math.nan, 0.8]), iter([1.0, 0.5, 1.0, 0.5])
+    losses = iter([math.nan, 0.7, math.nan, 0.8])
+    accuracies = iter([1.0, 0.5, 1.0, 0.5])
     monkeypatch.setattr(network_fit, "log_loss", lambda *_: next(losses))
     monkeypatch.setattr(network_fit, "mean_accuracy", lambda *_: next(accuracies))
     events: list[Event] = []
@@ -213,15 +249,22 @@ def made(lengths: list[int], n_labels: int = 2) -> LabelledTokens:
     """Return texts with random words and labels."""
     rng = np.random.default_rng(0)
     ids = rng.integers(1, 99, sum(lengths)).astype(np.int32)
-    texts = TokenizedTexts(ids=ids, starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-    return LabelledTokens(texts=texts, targets=rng.integers(0, n_labels, len(lengths)).astype(np.int32))
+    texts = TokenizedTexts(
+        ids=ids, starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    )
+    return LabelledTokens(
+        texts=texts, targets=rng.integers(0, n_labels, len(lengths)).astype(np.int32)
+    )
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 5))
 @pytest.mark.parametrize("preset", ["base", "article"])
-def test_each_text_once_an_epoch(preset: str, lengths: list[int], batch_size: int, epoch: int) -> None:
-    texts, chosen = made(lengths).texts, small(preset, batch_size=batch_size)
+def test_each_text_once_an_epoch(
+    preset: str, lengths: list[int], batch_size: int, epoch: int
+) -> None:
+    texts = made(lengths).texts
+    chosen = small(preset, batch_size=batch_size)
     order = epoch_order(texts, chosen, epoch)
     assert sorted(order) == list(range(len(lengths)))
     np.testing.assert_array_equal(order, epoch_order(texts, chosen, epoch))
@@ -230,7 +273,8 @@ def test_each_text_once_an_epoch(preset: str, lengths: list[int], batch_size: in
 @pytest.mark.parametrize(("preset", "length"), [("base", 12), ("article", 12), ("article", 30)])
 @pytest.mark.parametrize("n_labels", [2, 3])
 def test_batches_hold_what_the_tokenizer_pads(preset: str, length: int, n_labels: int) -> None:
-    texts, chosen = made([1, 5, 12, 3, 8, 2, 11], n_labels), small(preset, length=length)
+    texts = made([1, 5, 12, 3, 8, 2, 11], n_labels)
+    chosen = small(preset, length=length)
     network = CompactNetwork(
         labels_network(chosen, 99, n_labels), np.arange(99, dtype=np.int32), chosen, n_labels
     )
@@ -249,7 +293,9 @@ def test_batches_hold_what_the_tokenizer_pads(preset: str, length: int, n_labels
 def test_the_last_words_are_read_and_a_text_without_words_is_one_unknown_word() -> None:
     def read(texts: list[str], tokenizer: Tokenizer, chosen: LabelsSettings) -> list[list[int]]:
         encoded = encode_examples(Examples(texts, ["a"] * len(texts)), tokenizer, ["a", "b"])
-        training: Any = SimpleNamespace(tokens=SimpleNamespace(tokenizer=tokenizer), settings=chosen)
+        training: Any = SimpleNamespace(
+            tokens=SimpleNamespace(tokenizer=tokenizer), settings=chosen
+        )
         found = as_read(encoded, training).texts
         return [found.part(i, i + 1).ids.tolist() for i in range(len(found))]
 
@@ -262,7 +308,8 @@ def test_the_last_words_are_read_and_a_text_without_words_is_one_unknown_word() 
 
 def test_small_data_sets_are_repeated_for_more_epochs() -> None:
     base = LABELS_PRESETS["base"]
-    few, many = make_plan(base, 300), make_plan(base, 25_000)
+    few = make_plan(base, 300)
+    many = make_plan(base, 25_000)
     assert many == Plan(391, base.epochs, base.patience)
     assert make_plan(base, 75_000) == Plan(1_172, base.max_steps // 1_172, 2)
     assert make_plan(base, 1_000_000).epochs == 1
@@ -289,43 +336,59 @@ class Known:
     """A network whose answers are known: the label of each text, as its only word."""
 
     def __init__(self, seconds: float = 0.0) -> None:
-        self.restarts, self.steps, self.now, self.seconds = 0, 0, 0.0, seconds
+        self.restarts = 0
+        self.steps = 0
+        self.now = 0.0
+        self.seconds = seconds
 
     def restart(self) -> None:
         self.restarts += 1
 
     def step(self, *_: Any) -> None:
-        self.steps, self.now = self.steps + 1, self.now + self.seconds
+        self.steps = self.steps + 1
+        self.now = self.now + self.seconds
 
     def predict(self, texts: TokenizedTexts) -> Any:
         return np.eye(2, dtype=np.float32)[texts.ids]
 
 
 def on_folds(
-    network: Known, monkeypatch: pytest.MonkeyPatch, *, n: int = 60, left: float = math.inf, pays: bool = True
+    network: Known,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    n: int = 60,
+    left: float = math.inf,
+    pays: bool = True,
 ) -> tuple[Any, Any, list[str]]:
     """Return the targets, out-of-fold probabilities of five folds, and the notes."""
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: network.now))
-    targets, notes = (np.arange(n) % 2).astype(np.int32), list[str]()
+    targets = (np.arange(n) % 2).astype(np.int32)
+    notes = list[str]()
     texts = TokenizedTexts(ids=targets, starts=np.arange(n + 1))
     training: Any = SimpleNamespace(
         tokens=SimpleNamespace(
-            train=LabelledTokens(texts=texts, targets=targets), labels=["a", "b"],
+            train=LabelledTokens(texts=texts, targets=targets),
+            labels=["a", "b"],
             tokenizer=SimpleNamespace(unknown=1, size=9, is_open=True),
         ),
-        settings=small("base"), note=notes.append, begin=lambda *_: None,
+        settings=small("base"),
+        note=notes.append,
+        begin=lambda *_: None,
         run=SimpleNamespace(
-            budget=SimpleNamespace(left=lambda: left - network.now), interrupt=SimpleNamespace(check=int)
+            budget=SimpleNamespace(left=lambda: left - network.now),
+            interrupt=SimpleNamespace(check=int),
         ),
         stages=SimpleNamespace(found=lambda _: {}, keep=lambda *_: None),
-    )  # fmt: skip
+    )
     folds = Folds(fold_of=(np.arange(n) // 2 % 5).astype(np.int32))
     answers = fold_probabilities(network, folds, training, lambda *_: pays)  # type: ignore[arg-type]
     assert network.restarts > 0
     return targets, answers, notes
 
 
-def test_each_text_is_answered_by_a_network_of_the_other_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_text_is_answered_by_a_network_of_the_other_folds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     targets, answers, notes = on_folds(Known(), monkeypatch)
     np.testing.assert_array_equal(answers.argmax(axis=1), targets)
     assert notes == []
@@ -337,7 +400,9 @@ def test_of_many_texts_three_folds_are_enough(monkeypatch: pytest.MonkeyPatch) -
     assert np.isfinite(answers).all(axis=1).sum() == 36
 
 
-def test_a_network_without_weight_on_the_first_folds_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_without_weight_on_the_first_folds_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     network = Known()
     _, answers, notes = on_folds(network, monkeypatch, pays=False)
     assert answers.shape == (0, 2)
@@ -345,7 +410,9 @@ def test_a_network_without_weight_on_the_first_folds_is_given_up(monkeypatch: py
     assert "next to no weight after 2 of 5 folds" in notes[-1]
 
 
-def test_without_time_for_the_folds_the_network_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_time_for_the_folds_the_network_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     network = Known(seconds=1.0)
     _, answers, notes = on_folds(network, monkeypatch, left=40.0)
     assert answers.shape == (0, 2)

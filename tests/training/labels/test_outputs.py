@@ -1,4 +1,6 @@
-"""What scores mean: the ensemble that is fitted to unseen texts, the metrics of its answers, and folds."""
+"""What scores mean: the ensemble that is fitted to unseen texts, the metrics of its answers, and
+folds.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,14 @@ from foretell.metrics import calibration_error, log_loss
 from foretell.metrics.multi_label import mean_log_loss
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, log_of, sigmoid, softmax
 from foretell.training.labels.folds import make_folds
-from foretell.training.labels.outputs import EQUAL, LINEAR, OneLabel, Prior, SeveralLabels, fit_ensemble
+from foretell.training.labels.outputs import (
+    EQUAL,
+    LINEAR,
+    OneLabel,
+    Prior,
+    SeveralLabels,
+    fit_ensemble,
+)
 from foretell.training.labels.unseen import Measured, metrics_of
 
 SEVERAL = SeveralLabels(3)
@@ -33,7 +42,9 @@ def logs_of(logits: Any) -> Any:
 
 
 @pytest.mark.parametrize(("n_labels", "temperature"), [(2, 0.5), (4, 3.0)])
-def test_a_known_temperature_and_known_offsets_are_found_again(n_labels: int, temperature: float) -> None:
+def test_a_known_temperature_and_known_offsets_are_found_again(
+    n_labels: int, temperature: float
+) -> None:
     logits, targets = drawn(20_000, n_labels)
     bias = np.linspace(1, -1, n_labels)
     ensemble = fit_ensemble(targets, [None, logs_of(temperature * logits + bias)])
@@ -78,7 +89,9 @@ def test_few_texts_give_the_minimum_of_the_penalised_cross_entropy(n: int, prior
 
 
 def test_without_texts_weights_are_those_that_need_none() -> None:
-    one, nothing, targets = OneLabel(2), np.zeros((0, 2)), np.zeros(0, np.int32)
+    one = OneLabel(2)
+    nothing = np.zeros((0, 2))
+    targets = np.zeros(0, np.int32)
     network = nothing.astype(np.float32)
     assert one.fit_ensemble(targets, network, nothing) == Ensemble(network=0.5, linear=0.5)
     assert one.fit_ensemble(targets, None, nothing) == Ensemble(network=0.0, linear=1.0)
@@ -95,7 +108,8 @@ def test_a_network_alone_that_is_not_calibrated_stays_as_it_is() -> None:
 
 def test_one_text_that_the_network_is_sure_about_and_wrong_does_not_decide_its_weight() -> None:
     logits, targets = drawn(300, 2, seed=7)
-    network, linear = softmax(logits), np.zeros((300, 2)) - np.log(2)
+    network = softmax(logits)
+    linear = np.zeros((300, 2)) - np.log(2)
     before = OneLabel(2).fit_ensemble(targets, network, linear)
     network[0] = [1.0, 0.0] if targets[0] else [0.0, 1.0]
     assert before.network > 0.7
@@ -103,7 +117,8 @@ def test_one_text_that_the_network_is_sure_about_and_wrong_does_not_decide_its_w
     # Of several labels neither.
     rng = np.random.default_rng(1)
     several = (rng.random((400, 1)) < 0.5).astype(np.float64)
-    rows, none = sigmoid(4 * several - 2 + 1.5 * rng.normal(size=(400, 1))), np.zeros((400, 1))
+    rows = sigmoid(4 * several - 2 + 1.5 * rng.normal(size=(400, 1)))
+    none = np.zeros((400, 1))
     first = SeveralLabels(1).fit_ensemble(several, rows, none)
     rows[0] = 1 - several[0]
     assert SeveralLabels(1).fit_ensemble(several, rows, none).network[0] > 0.87 * first.network[0]
@@ -114,7 +129,11 @@ def too_sure(n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
     true = rng.normal(0, 1.5, (n, 3)) - [0, 1, 2]
     targets = (rng.random((n, 3)) < 1 / (1 + np.exp(-true))).astype(np.float32)
-    return targets, 2 * true + rng.normal(0, 2, true.shape), 3 * true + rng.normal(0, 1, true.shape) + 1
+    return (
+        targets,
+        2 * true + rng.normal(0, 2, true.shape),
+        3 * true + rng.normal(0, 1, true.shape) + 1,
+    )
 
 
 def test_several_labels_are_calibrated_and_better_than_their_members() -> None:
@@ -125,7 +144,9 @@ def test_several_labels_are_calibrated_and_better_than_their_members() -> None:
         assert mean_log_loss(targets, rows) < mean_log_loss(targets, sigmoid(member))
     np.testing.assert_allclose(rows.mean(axis=0), targets.mean(axis=0), atol=0.03)
     assert fitted.thresholds[2] < 0.5
-    np.testing.assert_array_equal(SEVERAL.decide(fitted, rows), rows >= np.float32(fitted.thresholds))
+    np.testing.assert_array_equal(
+        SEVERAL.decide(fitted, rows), rows >= np.float32(fitted.thresholds)
+    )
     alone = SEVERAL.fit_ensemble(targets, sigmoid(network), None)
     assert (alone.linear, len(alone.network)) == ((), 3)
     # Few texts leave what needs no data.
@@ -154,10 +175,14 @@ def test_reliability_is_measured_for_the_answers_and_for_the_network_alone() -> 
     targets = np.array([1, 0, 1], np.int32)
     network: Any = np.array([[0.4, 0.6], [0.6, 0.4], [0.9, 0.1]], np.float32)
     answers: Any = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]], np.float32)
-    found: Any = metrics_of(measured(["a", "b", "c"], targets, answers, network), ["x", "y"], NETWORK_ALONE)
+    found: Any = metrics_of(
+        measured(["a", "b", "c"], targets, answers, network), ["x", "y"], NETWORK_ALONE
+    )
     assert found["network_accuracy"] == pytest.approx(2 / 3)
     assert sum(each["texts"] for each in found["reliability"]) == 3
-    gaps = [each["texts"] * abs(each["accuracy"] - each["confidence"]) for each in found["reliability"]]
+    gaps = [
+        each["texts"] * abs(each["accuracy"] - each["confidence"]) for each in found["reliability"]
+    ]
     assert sum(gaps) / 3 == pytest.approx(found["calibration_error"])
     assert [row["accuracy"] for row in found["coverage"]] == pytest.approx([2 / 3, 1 / 2])
 
@@ -171,7 +196,9 @@ def test_texts_with_labels_of_a_model_are_left_out() -> None:
     assert both.without(frozenset(map(text_key, "ab"))) is None
 
 
-LABELLED = st.lists(st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 2)), min_size=1, max_size=60)
+LABELLED = st.lists(
+    st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 2)), min_size=1, max_size=60
+)
 
 
 @settings(deadline=None, max_examples=50)
@@ -179,12 +206,19 @@ LABELLED = st.lists(st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 2)),
 def test_equal_texts_stay_together_and_every_fold_knows_every_label(
     labelled: list[tuple[str, int]], n_folds: int
 ) -> None:
-    texts = [f"{text.upper()} text" if i % 2 else f"{text}  text" for i, (text, _) in enumerate(labelled)]
+    texts = [
+        f"{text.upper()} text" if i % 2 else f"{text}  text" for i, (text, _) in enumerate(labelled)
+    ]
     targets = np.array([label for _, label in labelled], np.int32)
     folds = make_folds(texts, targets, n_folds, seed=1)
     assert folds.count <= n_folds
     for key in {text.casefold().split()[0] for text in texts}:
-        assert len({int(folds.fold_of[i]) for i, text in enumerate(texts) if text.casefold()[0] == key}) == 1
+        assert (
+            len(
+                {int(folds.fold_of[i]) for i, text in enumerate(texts) if text.casefold()[0] == key}
+            )
+            == 1
+        )
     for rows, held in folds:
         assert not (rows & held).any()
         assert (rows | held).all()
@@ -192,7 +226,8 @@ def test_equal_texts_stay_together_and_every_fold_knows_every_label(
 
 
 def test_labels_are_spread_evenly_over_the_folds() -> None:
-    texts, targets = [f"text {i}" for i in range(82)], np.repeat(np.arange(3, dtype=np.int32), [50, 25, 7])
+    texts = [f"text {i}" for i in range(82)]
+    targets = np.repeat(np.arange(3, dtype=np.int32), [50, 25, 7])
     folds = make_folds(texts, targets, 5, seed=3)
     for label, most in ((0, 10), (1, 5), (2, 2)):
         counts = np.bincount(folds.fold_of[targets == label], minlength=5)

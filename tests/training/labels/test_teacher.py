@@ -39,7 +39,8 @@ from tests.training.labels.few import FewTraining
 
 SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 2, "valid_fraction": 0.0}
 SETTINGS: LabelsSettings = with_changes(LABELS_PRESETS["base"], SMALL)
-KNOWN, NEW = range(10), range(10, 20)
+KNOWN = range(10)
+NEW = range(10, 20)
 OTHERS = ["the", "film", "was", "plot"]
 WORDS = [
     *("[PAD]", "[CLS]", "[SEP]", "[UNK]"),
@@ -62,10 +63,14 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> SentenceEncoder:
 
 def texts_of(words: range, n: int, seed: int) -> tuple[list[str], list[str]]:
     """Return texts with one word of their kind each, and their labels."""
-    rng, texts, labels = random.Random(seed), [], []
+    rng = random.Random(seed)
+    texts = []
+    labels = []
     for i in range(n):
         kind = ("good", "bad")[i % 2]
-        texts.append(f"the film {rng.choice(OTHERS)} {kind}{rng.choice(words)} {rng.choice(OTHERS)} n{i}")
+        texts.append(
+            f"the film {rng.choice(OTHERS)} {kind}{rng.choice(words)} {rng.choice(OTHERS)} n{i}"
+        )
         labels.append(kind)
     return texts, labels
 
@@ -86,7 +91,9 @@ def accuracy_of(folder: Path, words: range, n: int, seed: int) -> float:
     texts, labels = texts_of(words, n, seed)
     runtime = LabelsRuntime(folder)
     found = runtime.predict_proba(texts).argmax(axis=1)
-    return float(np.mean([runtime.labels[i] == label for i, label in zip(found, labels, strict=True)]))
+    return float(
+        np.mean([runtime.labels[i] == label for i, label in zip(found, labels, strict=True)])
+    )
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +127,10 @@ def test_students_and_a_kept_teacher_know_words_that_only_unlabelled_texts_have(
 
 
 def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again(
-    encoder: SentenceEncoder, kept: tuple[Model, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    encoder: SentenceEncoder,
+    kept: tuple[Model, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole, out = kept
     often = {"stop_after_steps": 3, "checkpoint_seconds": 1e-9}
@@ -128,7 +138,8 @@ def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again
         train_taught(tmp_path / "cut", encoder, keep_teacher=True, **often)
     with pytest.raises(RunError, match="the data"):
         train_taught(tmp_path / "cut", None, resume=True)
-    encode, texts = SentenceEncoder.encode_counted, list[str]()
+    encode = SentenceEncoder.encode_counted
+    texts = list[str]()
 
     def counted(self: SentenceEncoder, given: Sequence[str], **more: Any) -> Any:
         texts.extend(given)
@@ -146,9 +157,12 @@ def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again
 def test_a_teacher_without_weight_is_not_kept(
     encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    notes, fit = Notes(), OneLabel.fit_pool
+    notes = Notes()
+    fit = OneLabel.fit_pool
     monkeypatch.setattr(
-        OneLabel, "fit_pool", lambda one, targets, logs: np.append(fit(one, targets, logs[:-1]), 0.0)
+        OneLabel,
+        "fit_pool",
+        lambda one, targets, logs: np.append(fit(one, targets, logs[:-1]), 0.0),
     )
     model = train_taught(tmp_path / "m", encoder, keep_teacher=True, listener=notes)
     assert model.teacher is None
@@ -168,19 +182,24 @@ def chosen(
     """Return the teacher and its metrics, the labelled texts, their folds, and the notes."""
     split = Split(train=Examples(texts, labels), valid=None, unlabelled=tuple(unlabelled))
     rows = rows_of(tokenize_split(split, SETTINGS), split, OneLabel(2), with_valid=False)
-    folds, training = make_folds(texts, rows.targets, 2, 1), FewTraining(split, left)
+    folds = make_folds(texts, rows.targets, 2, 1)
+    training = FewTraining(split, left)
     return choose_teacher(encoder, rows, folds, training), rows, folds, training.notes  # type: ignore[arg-type]
 
 
 def test_a_teacher_answers_by_the_labels_that_it_was_shown(encoder: SentenceEncoder) -> None:
     (texts, labels), (new, _) = texts_of(KNOWN, 40, 1), texts_of(NEW, 12, 2)
     inside = np.arange(40) < 30
-    swapped = [label if i < 30 else {"bad": "good", "good": "bad"}[label] for i, label in enumerate(labels)]
+    swapped = [
+        label if i < 30 else {"bad": "good", "good": "bad"}[label] for i, label in enumerate(labels)
+    ]
     first, second = (chosen(encoder, texts, each, new) for each in (labels, swapped))
     strength = first[0][0].chosen.strength
     alike = replace(second[0][0].chosen, strength=strength)
     answers = first[0][0].answers(inside)
-    np.testing.assert_array_equal(replace(second[0][0], chosen=alike, _known={}).answers(inside), answers)
+    np.testing.assert_array_equal(
+        replace(second[0][0], chosen=alike, _known={}).answers(inside), answers
+    )
     assert (answers.argmax(axis=1) == [1, 0] * 6).all()
 
 
@@ -189,21 +208,27 @@ def test_the_time_limit_leaves_texts_or_the_teacher_out(
     encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch, chunk: int, texts: int | None
 ) -> None:
     monkeypatch.setattr(module, "_CHUNK", chunk)
-    found, _, _, notes = chosen(encoder, *texts_of(KNOWN, 36, 3), texts_of(range(20), 99, 4)[0], left=1e-9)
+    found, _, _, notes = chosen(
+        encoder, *texts_of(KNOWN, 36, 3), texts_of(range(20), 99, 4)[0], left=1e-9
+    )
     # The first chunk is encoded in any case. There are 36 labelled texts.
     if texts is None:
         assert found is None
         assert notes == ["the time limit leaves the teacher (tiny) no time: it is left out"]
     else:
         assert found[1]["texts"] == texts
-        assert notes == [f"the time limit leaves the teacher (tiny) time for {texts} unlabelled texts"]
+        assert notes == [
+            f"the time limit leaves the teacher (tiny) time for {texts} unlabelled texts"
+        ]
 
 
 def test_a_teacher_sees_which_word_comes_first_and_can_be_all_that_has_weight(
     encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both words are in every text, so the mean over all tokens has nothing of the label."""
-    rng, texts, labels = random.Random(8), [], []
+    rng = random.Random(8)
+    texts = []
+    labels = []
     for i in range(60):
         first, last = ("good", "bad")[:: 1 if i % 2 else -1]
         words = f"{first}{rng.choice(range(20))} {rng.choice(OTHERS)} {last}{rng.choice(range(20))}"

@@ -1,4 +1,6 @@
-"""A classifier's training: folds or validation texts, pseudo-labels, class weights, hints, few texts."""
+"""A classifier's training: folds or validation texts, pseudo-labels, class weights, hints, few
+texts.
+"""
 
 from __future__ import annotations
 
@@ -64,14 +66,17 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
     return train_few(out, unlabelled=True), out
 
 
-def test_a_few_labels_are_all_learned_from_and_measured_out_of_fold(few: tuple[Model, Path]) -> None:
+def test_a_few_labels_are_all_learned_from_and_measured_out_of_fold(
+    few: tuple[Model, Path],
+) -> None:
     (model, out), metrics = few, few[0].metrics
     assert (metrics["texts"], metrics["valid_texts"], model.labels) == (60, 0, ["bad", "good"])
     assert metrics["measured_on"].startswith("out-of-fold predictions of 2 folds")
     assert sum(each["support"] for each in metrics["labels"].values()) == 60
     assert metrics["accuracy"] > 0.8
     assert "out-of-fold predictions of 2 folds" in (out / "README.md").read_text()
-    runtime, texts = LabelsRuntime(out), few_rows(n=20)[0]
+    runtime = LabelsRuntime(out)
+    texts = few_rows(n=20)[0]
     answers = runtime.predict_proba(texts.texts)
     assert (answers.argmax(axis=1) == texts.targets).mean() > 0.8
     assert runtime.explain(texts.texts[0]).probability == pytest.approx(answers[0].max(), abs=1e-6)
@@ -99,7 +104,9 @@ def check_same(whole: Model, resumed: Model) -> None:
 
 def test_a_validation_set_is_for_the_metrics(tmp_path: Path) -> None:
     rows, _ = few_rows(n=90)
-    valid = Examples(list(rows.texts[60:]), [("bad", "good")[t] for t in rows.targets[60:]], name="new")
+    valid = Examples(
+        list(rows.texts[60:]), [("bad", "good")[t] for t in rows.targets[60:]], name="new"
+    )
     model = train_few(tmp_path / "m", valid=valid)
     assert model.metrics["measured_on"] == "validation texts (new)"
     assert sum(each["support"] for each in model.metrics["labels"].values()) == len(valid)
@@ -114,17 +121,27 @@ def test_with_more_labels_validation_texts_stop_the_network_and_then_decide_all(
     model = train_few(tmp_path / "m", settings=settings)
     assert model.metrics["valid_texts"] == 6
     assert model.metrics["measured_on"].startswith("validation texts")
-    # A tenth set aside would leave too few of these: none is, and folds give the network its weight.
+    # A tenth set aside would leave too few of these: none is, and folds give the network its
+    # weight.
     between = train_few(tmp_path / "between", settings=settings, n=44)
     assert "out-of-fold" in between.metrics["measured_on"]
     assert between.metrics.get("network_accuracy") is not None
     for name in (module, checks):
         monkeypatch.setattr(name, "MAX_FOLDED_TEXTS", 40)
     model = train_few(tmp_path / "m2", settings=settings)
-    assert set(model.metrics["members"]) == {"ngrams", "tfidf", "bayes", "centroids", "svd", "pooled"}
+    assert set(model.metrics["members"]) == {
+        "ngrams",
+        "tfidf",
+        "bayes",
+        "centroids",
+        "svd",
+        "pooled",
+    }
 
 
-def test_a_network_that_no_fold_needs_has_no_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_no_fold_needs_has_no_weight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     notes = Notes()
     monkeypatch.setattr(module, "network_share", lambda _: 0.0)
     model = train_few(tmp_path / "m", settings=with_changes(SETTINGS, {"folds": 4}), listener=notes)
@@ -136,9 +153,18 @@ def test_a_network_that_no_fold_needs_has_no_weight(tmp_path: Path, monkeypatch:
 
 ONE_MEMBER = with_changes(
     LABELS_PRESETS["base"],
-    {"units": 6, "embedding_size": 5, "epochs": 3, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2,
-     "folds": 0, "patience": 0, "minutes": 0.0},
-)  # fmt: skip
+    {
+        "units": 6,
+        "embedding_size": 5,
+        "epochs": 3,
+        "min_steps": 1,
+        "batch_size": 8,
+        "valid_fraction": 0.2,
+        "folds": 0,
+        "patience": 0,
+        "minutes": 0.0,
+    },
+)
 FEW = with_changes(ONE_MEMBER, {"min_steps": 19})
 """More steps than the 60 examples, less those held out, make in their epochs."""
 
@@ -147,7 +173,9 @@ def some_texts(n: int, labels: tuple[str, ...], seed: int) -> tuple[list[str], l
     rng = random.Random(seed)
     names = [labels[i % len(labels)] for i in range(n)]
     texts = [
-        " ".join([name, *(rng.choice(["film", "plot", "scene", name]) for _ in range(9)), f"s{seed}n{i}"])
+        " ".join(
+            [name, *(rng.choice(["film", "plot", "scene", name]) for _ in range(9)), f"s{seed}n{i}"]
+        )
         for i, name in enumerate(names)
     ]
     return texts, names
@@ -168,7 +196,9 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
 
 
 @pytest.mark.parametrize("settings", [ONE_MEMBER, FEW], ids=["many labels", "few labels"])
-def test_unlabelled_texts_are_learned_from(plain: tuple[Model, Path], settings: Any, tmp_path: Path) -> None:
+def test_unlabelled_texts_are_learned_from(
+    plain: tuple[Model, Path], settings: Any, tmp_path: Path
+) -> None:
     without = plain[0]
     model = train(examples(), settings, out=tmp_path / "a", unlabelled=MORE)
     assert model.metrics["unlabelled_texts"] == 50
@@ -185,10 +215,13 @@ def test_unlabelled_texts_are_learned_from(plain: tuple[Model, Path], settings: 
 
 
 def linear_part(settings: Any = ONE_MEMBER, **given: Any) -> tuple[LinearPart, Training, list[str]]:
-    """Return the linear model of labelled and unlabelled texts, what it was made of, and the notes."""
+    """Return the linear model of labelled and unlabelled texts, what it was made of, and the
+    notes.
+    """
     split = make_split(examples(), fraction=settings.valid_fraction, seed=1, unlabelled=MORE)
     training = FewTraining(split, **given)
-    training.tokens, training.settings = tokenize_split(split, settings), settings
+    training.tokens = tokenize_split(split, settings)
+    training.settings = settings
     return fit_one_member(training, None), training, training.notes
 
 
@@ -213,7 +246,10 @@ def test_text_vectors_label_and_a_resumed_training_takes_what_they_found(
     ids=["no validation texts", "no time", "no Numba"],
 )
 def test_without_validation_texts_time_or_numba_there_are_no_text_vectors(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], left: float | None, expected: str | None
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    left: float | None,
+    expected: str | None,
 ) -> None:
     monkeypatch.setattr(one_member, "MIN_TOKENS", 1)
     monkeypatch.setattr(one_member, "find_spec", lambda _: None)
@@ -264,23 +300,31 @@ def test_the_linear_model_is_fitted_again_to_all_texts_where_there_is_time() -> 
     assert not np.array_equal(before.members.linear.bias, after.members.linear.bias)
 
 
-def test_too_many_labels_leave_linear_models_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_labels_leave_linear_models_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(checks, "MAX_CELLS", 100)
-    notes, data = Notes(), examples(tuple("abcdef"))
+    notes = Notes()
+    data = examples(tuple("abcdef"))
     settings = with_changes(ONE_MEMBER, {"epochs": 1})
     model = train(data, settings, out=tmp_path / "m", unlabelled=["a text more"], listener=notes)
-    assert any("too many for linear models" in note and "no texts without labels" in note for note in notes)
+    assert any(
+        "too many for linear models" in note and "no texts without labels" in note for note in notes
+    )
     assert model.linear is None
     assert model.metrics["unlabelled_texts"] == 0
 
 
-BALANCED = with_changes(SETTINGS, {"epochs": 2, "min_steps": 1, "learning_rate": 0.3, "balance": True})
+BALANCED = with_changes(
+    SETTINGS, {"epochs": 2, "min_steps": 1, "learning_rate": 0.3, "balance": True}
+)
 
 
 def uneven(n: int = 120, share: float = 0.1, seed: int = 1) -> Examples:
     """Return texts of which a share is rare; words hint at the label, but do not prove it."""
     rng = random.Random(seed)
-    texts, labels = [], []
+    texts = []
+    labels = []
     for i in range(n):
         rare = i < share * n
         own = 0.7 if rare else 0.2
@@ -310,7 +354,9 @@ def test_a_corrected_linear_model_knows_the_true_shares(n_labels: int) -> None:
     tokenizer, tokenized = tokenize(texts, LABELS_PRESETS["base"])
     balance = Balance.of(targets, None, n_labels)
     weights = balance.weights[targets]
-    model = fit_ngrams(tokenized.ids, tokenized.starts, one_hot(targets, n_labels), tokenizer.size, weights)
+    model = fit_ngrams(
+        tokenized.ids, tokenized.starts, one_hot(targets, n_labels), tokenizer.size, weights
+    )
     before, after = (
         np.exp(linear_log_probabilities(each.scores_of_flat(tokenized.ids, tokenized.starts)))
         for each in (model, balance.corrected_model(model))
@@ -354,7 +400,8 @@ HINTS = {1: GOOD[10:], 0: " ".join(BAD[10:])}
 
 def texts_of(places: range, n: int = 40, seed: int = 1) -> tuple[list[str], list[int]]:
     """Return texts with one word of their kind, from some places, and their labels."""
-    rng, texts = random.Random(seed), []
+    rng = random.Random(seed)
+    texts = []
     for i in range(n):
         kind = GOOD if i % 2 else BAD
         texts.append(f"the film {kind[rng.choice(places)]} was number{rng.randrange(9)} x{i}")
@@ -402,22 +449,44 @@ def test_without_any_label_the_answers_are_marked_as_unevaluated(tmp_path: Path)
 
 
 SENTENCES = {
-    "billing": ["my invoice is wrong", "you charged me twice", "send the bill again", "what does it cost",
-                "refund my last payment"],
-    "bug": ["the app crashes on start", "the login page shows an error", "nothing loads since the update",
-            "the search is broken", "photos do not upload"],
-    "delivery": ["where is my parcel", "it is three days late", "change the address", "it arrived damaged",
-                 "track my order"],
-    "praise": ["I love your service", "great support, thank you", "the design looks wonderful",
-               "best purchase this year", "your team was friendly"],
-}  # fmt: skip
+    "billing": [
+        "my invoice is wrong",
+        "you charged me twice",
+        "send the bill again",
+        "what does it cost",
+        "refund my last payment",
+    ],
+    "bug": [
+        "the app crashes on start",
+        "the login page shows an error",
+        "nothing loads since the update",
+        "the search is broken",
+        "photos do not upload",
+    ],
+    "delivery": [
+        "where is my parcel",
+        "it is three days late",
+        "change the address",
+        "it arrived damaged",
+        "track my order",
+    ],
+    "praise": [
+        "I love your service",
+        "great support, thank you",
+        "the design looks wonderful",
+        "best purchase this year",
+        "your team was friendly",
+    ],
+}
 
 
 def fitted(texts: list[str], labels: object, **more: Any) -> foretell.TextClassifier:
     with pytest.warns(foretell.TooFewTextsWarning, match=r"too few different texts to measure \("):
         clf = foretell.TextClassifier("quick", units=4, embedding_size=4).fit(texts, labels, **more)
     assert clf.metrics_["not_measured"].startswith("too few different texts to measure (")
-    assert not {"accuracy", "macro_f1", "measured_on", "linear_accuracy", "members"} & set(clf.metrics_)
+    assert not {"accuracy", "macro_f1", "measured_on", "linear_accuracy", "members"} & set(
+        clf.metrics_
+    )
     return clf
 
 
@@ -430,7 +499,8 @@ def test_twenty_sentences_of_four_labels_are_learned() -> None:
 
 
 def test_repetitions_are_no_evidence_and_report_and_card_claim_nothing(tmp_path: Path) -> None:
-    texts, labels = ["good food", "kind people", "bad food", "a long wait"], ["pos", "pos", "neg", "neg"]
+    texts = ["good food", "kind people", "bad food", "a long wait"]
+    labels = ["pos", "pos", "neg", "neg"]
     clf = fitted(texts * 50, labels * 50, out=tmp_path / "m")
     assert clf.predict(texts) == labels
     for page in (tmp_path / "m" / "README.md", tmp_path / "m" / "run" / "report.html"):

@@ -31,14 +31,16 @@ from foretell.training.labels.one_member import label_by_vectors
 from foretell.training.labels.text_vectors import label, make_vectors, to_linear_model
 from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
 
-FIRST_WORD, TOPIC, N_WORDS = 2, 20, 42
+FIRST_WORD = 2
+TOPIC = 20
+N_WORDS = 42
 
 
 def counted_topics() -> tuple[CountedTexts, np.ndarray, np.ndarray]:
     """Return texts of two topics, what is known of them [text, 2], and their topics.
 
-    The first 40, which have labels, hold the first half of their topic's words; the next 800 hold all; the
-    last 40, of which nothing is known, hold the second half.
+    The first 40, which have labels, hold the first half of their topic's words; the next 800 hold
+    all; the last 40, of which nothing is known, hold the second half.
     """
     rng = np.random.default_rng(0)
     topics = np.arange(880) % 2
@@ -50,7 +52,11 @@ def counted_topics() -> tuple[CountedTexts, np.ndarray, np.ndarray]:
     known[40:840] = 0.8 * known[40:840] + 0.1
     known[840:] = 0.5
     starts = np.arange(0, 12 * len(texts) + 1, 12)
-    return count_ngrams(np.ravel(texts).astype(np.int32), starts, N_WORDS, min_texts=2), known, topics
+    return (
+        count_ngrams(np.ravel(texts).astype(np.int32), starts, N_WORDS, min_texts=2),
+        known,
+        topics,
+    )
 
 
 def test_texts_without_a_common_word_are_alike_where_others_use_their_words_alike() -> None:
@@ -93,9 +99,16 @@ def test_of_texts_to_come_the_ngrams_vectors_make_a_linear_model(n_labels: int) 
 
 
 def slowly_learned(
-    texts: np.ndarray, ngrams: np.ndarray, held: list[list[int]], table: np.ndarray, first: int, rate: float
+    texts: np.ndarray,
+    ngrams: np.ndarray,
+    held: list[list[int]],
+    table: np.ndarray,
+    first: int,
+    rate: float,
 ) -> None:
-    """Do what `_learn` does where every n-gram is drawn: one gradient step after another, on the sphere."""
+    """Do what `_learn` does where every n-gram is drawn: one gradient step after another, on the
+    sphere.
+    """
 
     def step(text: np.ndarray, ngram: np.ndarray, wanted: float) -> tuple[np.ndarray, np.ndarray]:
         cosine = text @ ngram / np.linalg.norm(text) / np.linalg.norm(ngram)
@@ -116,20 +129,25 @@ def slowly_learned(
 def test_the_compiled_steps_are_those_of_a_slow_reference() -> None:
     rng = np.random.default_rng(5)
     held = [[0, 2, 3], [], [1, 2], [4]]
-    texts, ngrams = text_vectors._random_units(rng, 4, 6), text_vectors._random_units(rng, 5, 6)
+    texts = text_vectors._random_units(rng, 4, 6)
+    ngrams = text_vectors._random_units(rng, 5, 6)
     table = rng.integers(0, 5, text_vectors._TABLE).astype(np.int32)
-    slow_texts, slow_ngrams = texts.astype(np.float64), ngrams.astype(np.float64)
+    slow_texts = texts.astype(np.float64)
+    slow_ngrams = ngrams.astype(np.float64)
     starts = np.cumsum([0, *map(len, held)]).astype(np.int64)
     always = np.full(5, 1 << 32, np.uint64)
     flat_held = np.array([i for mine in held for i in mine], np.int32)
     seed = np.uint64(12345)
-    text_vectors._learn(texts, ngrams, always, starts, flat_held, table, np.arange(4), np.float32(0.1), seed)
+    text_vectors._learn(
+        texts, ngrams, always, starts, flat_held, table, np.arange(4), np.float32(0.1), seed
+    )
     slowly_learned(slow_texts, slow_ngrams, held, table, int(seed) % text_vectors._TABLE, 0.1)
     np.testing.assert_allclose(texts, slow_texts, atol=1e-5)
     np.testing.assert_allclose(ngrams, slow_ngrams, atol=1e-5)
 
 
-N_LABELLED, N_VALID = 60, 60
+N_LABELLED = 60
+N_VALID = 60
 IS_SECOND = np.arange(400) % 2 == 1
 
 
@@ -138,7 +156,8 @@ def two_topics(*, swap_valid: bool = False) -> Tokens:
     rng = np.random.default_rng(0)
     topics = ["ab"[second] for second in IS_SECOND.tolist()]
     texts = [
-        " ".join(f"{topic}{word}" for word in rng.integers(0, 8 if i < N_LABELLED else 20, 4)) + f" n{i}"
+        " ".join(f"{topic}{word}" for word in rng.integers(0, 8 if i < N_LABELLED else 20, 4))
+        + f" n{i}"
         for i, topic in enumerate(topics)
     ]
     of_valid = topics[-N_VALID:]
@@ -152,7 +171,8 @@ def two_topics(*, swap_valid: bool = False) -> Tokens:
 
 def labelled(tokens: Tokens) -> tuple[Any, np.ndarray]:
     """Return the labels by vectors, and those of the linear model alone."""
-    texts, others = tokens.train.texts, tokens.unlabelled
+    texts = tokens.train.texts
+    others = tokens.unlabelled
     linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
     alone = linear_log_probabilities(linear.scores_of_flat(others.ids, others.starts))
     return label_by_vectors(tokens, linear, seed=1, seconds=math.inf), alone.argmax(axis=1)
@@ -168,7 +188,9 @@ def test_they_are_better_than_those_of_the_linear_model() -> None:
     assert (soft[N_LABELLED:].argmax(axis=1) == right).mean() > (alone == right).mean() + 0.02
 
 
-def test_validation_labels_only_choose_the_ensemble_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validation_labels_only_choose_the_ensemble_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(one_member, "fit_ensemble", lambda *_: Ensemble(network=0.5, linear=0.5))
     one, two = (labelled(two_topics(swap_valid=swapped))[0] for swapped in (False, True))
     np.testing.assert_array_equal(one[0], two[0])
@@ -183,7 +205,9 @@ OTHERS = ["the", "film", "was", "plot"]
 
 @pytest.fixture
 def vectors(tmp_path: Path) -> Path:
-    """Return a file in which the words of each kind have similar vectors, the frequent words first."""
+    """Return a file in which the words of each kind have similar vectors, the frequent words
+    first.
+    """
     generator = np.random.default_rng(1)
     lines = []
     for words, centre in ((OTHERS, 0), (GOOD, 1), (BAD, 2)):
@@ -198,10 +222,13 @@ def vectors(tmp_path: Path) -> Path:
 def examples(n: int = 36) -> Examples:
     """Texts with one of the first ten words of their label, of which no two are the same."""
     rng = random.Random(3)
-    texts, labels = [], []
+    texts = []
+    labels = []
     for i in range(n):
         words = BAD if i % 2 else GOOD
-        texts.append(f"the film {rng.choice(OTHERS)} {words[i // 2 % 10]} the {rng.choice(OTHERS)} n{i}")
+        texts.append(
+            f"the film {rng.choice(OTHERS)} {words[i // 2 % 10]} the {rng.choice(OTHERS)} n{i}"
+        )
         labels.append("bad" if i % 2 else "good")
     return Examples(texts, labels, name="made up")
 
@@ -220,7 +247,9 @@ def tokens_with(vectors: Path) -> Tokens:
 def test_words_of_the_vectors_alone_count_in_new_texts(vectors: Path, tmp_path: Path) -> None:
     notes = Notes()
     model = train(examples(), SETTINGS, out=tmp_path / "m", vectors=vectors, listener=notes)
-    assert "word vectors (glove.6B.4d.txt): of 24 of 60 words of the texts, and of 20 others" in notes
+    assert (
+        "word vectors (glove.6B.4d.txt): of 24 of 60 words of the texts, and of 20 others" in notes
+    )
     runtime = LabelsRuntime(tmp_path / "m")
     new = [f"{word} plot" for word in (*GOOD[10:], *BAD[10:])]
     right = [runtime.labels[row.argmax()] for row in runtime.predict_proba(new)]
@@ -230,7 +259,9 @@ def test_words_of_the_vectors_alone_count_in_new_texts(vectors: Path, tmp_path: 
     assert metrics["sha256"] == sha256_of(vectors)
     assert (metrics["licence"], metrics["known_words"], metrics["more_words"]) == (None, 24, 20)
     card = (tmp_path / "m" / "README.md").read_text()
-    assert f"glove.6B.4d.txt (licence: not known; SHA-256 `{metrics['sha256']}`)" in card.replace("\\", "")
+    assert f"glove.6B.4d.txt (licence: not known; SHA-256 `{metrics['sha256']}`)" in card.replace(
+        "\\", ""
+    )
     # The network has embeddings of the words of the texts only.
     assert model.settings.vocabulary == 60
     assert model.weights["embedding"].shape[0] == model.tokenizer.size - 20
@@ -239,8 +270,11 @@ def test_words_of_the_vectors_alone_count_in_new_texts(vectors: Path, tmp_path: 
 def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -> None:
     tokens = tokens_with(vectors)
     assert tokens.vectors is not None
-    texts, size, n = tokens.train.texts, tokens.tokenizer.size, len(tokens.train.texts)
-    first, outside = tokens.tokenizer.specials, tokens.vectors
+    texts = tokens.train.texts
+    size = tokens.tokenizer.size
+    n = len(tokens.train.texts)
+    first = tokens.tokenizer.specials
+    outside = tokens.vectors
     basis = mean_basis(texts, size, n, first=first, seed=1, vectors=outside)
     assert basis is not None
     every = np.ones(n, np.bool_)
@@ -251,7 +285,10 @@ def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -
     scores = model.scores([row.tolist() for row in ids], examples().texts)
     np.testing.assert_allclose(scores, fit.scores(fitted, every), atol=1e-4)
     # Six of seven tokens have a vector, so the vectors have 6/7 of the length.
-    lengths = [float((block**2).sum()) for block in np.split(basis.rows, [-tokens.vectors.rows.shape[1]], 1)]
+    lengths = [
+        float((block**2).sum())
+        for block in np.split(basis.rows, [-tokens.vectors.rows.shape[1]], 1)
+    ]
     assert tokens.vectors.coverage(texts.ids) == pytest.approx(6 / 7)
     assert lengths[1] / lengths[0] == pytest.approx((6 / 7) ** 2, rel=1e-3)
 
@@ -276,7 +313,8 @@ def test_the_network_begins_with_the_vectors(vectors: Path, width: int) -> None:
     weights = network.get_layer("embedding").embeddings
     before = weights.numpy()
     initialise_embeddings(network, training_with(tokens))
-    after, half = weights.numpy(), width // 2
+    after = weights.numpy()
+    half = width // 2
     np.testing.assert_array_equal(after[:, :half], before[:, :half])
     assert tokens.vectors is not None
     known = tokens.vectors.known[:size]

@@ -59,7 +59,8 @@ def test_the_walk_follows_the_rule(words: int) -> None:
 
 def test_one_iteration_equals_plain_autodiff_and_tensorflow_1_rmsprop() -> None:
     words = np.array([3, 1, 4, 1, 5, 2, 6, 0])
-    network, reference = ArticleNetwork(TINY, 7), ArticleNetwork(TINY, 7)
+    network = ArticleNetwork(TINY, 7)
+    reference = ArticleNetwork(TINY, 7)
     steps = ArticleSteps(network, words, TINY)
     slots = [np.ones(v.shape) for v in reference.trainable_variables]
     for offset in (2, 0):
@@ -73,20 +74,28 @@ def test_one_iteration_equals_plain_autodiff_and_tensorflow_1_rmsprop() -> None:
         for k, variable in enumerate(reference.trainable_variables):
             g = gradients[k].numpy().astype(np.float64)
             slots[k] = 0.9 * slots[k] + 0.1 * g**2
-            variable.assign((variable.numpy() - 0.001 * g / np.sqrt(slots[k] + 1e-10)).astype("float32"))
+            variable.assign(
+                (variable.numpy() - 0.001 * g / np.sqrt(slots[k] + 1e-10)).astype("float32")
+            )
     for name, value in weights_of(reference).items():
         np.testing.assert_allclose(weights_of(network)[name], value, atol=2e-7)
 
 
 def test_compiled_iterations_equal_single_ones(tmp_path: Path) -> None:
     """Each window is counted once, whatever the compiled calls."""
-    settings, events = with_changes(TINY, {"iterations": 40}), list[Event]()
-    options = {"preset": "article", "listener": events.append, "given": frozenset({"epochs", "iterations"})}
+    settings = with_changes(TINY, {"iterations": 40})
+    events = list[Event]()
+    options = {
+        "preset": "article",
+        "listener": events.append,
+        "given": frozenset({"epochs", "iterations"}),
+    }
     model = trained(open_corpus("meditations"), settings, tmp_path / "m", **options)
     assert Note(text="without effect on the network article: epochs") in events
     words = np.array(model.tokenizer.encode(next(iter(open_corpus("meditations")))))
     network = ArticleNetwork(settings, 69)
-    single, walk = ArticleSteps(network, words, settings), OffsetWalk(89, 3, settings.seed)
+    single = ArticleSteps(network, words, settings)
+    walk = OffsetWalk(89, 3, settings.seed)
     offsets = itertools.islice(walk, 40)
     expected = [single.iteration(tf.constant(words[k : k + 4], tf.int32)) for k in offsets]
     for name, value in weights_of(network).items():
@@ -107,7 +116,8 @@ def test_compiled_iterations_equal_single_ones(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_the_articles_training_resumes_bit_for_bit(tmp_path: Path) -> None:
-    corpus, events = open_corpus("meditations"), list[Event]()
+    corpus = open_corpus("meditations")
+    events = list[Event]()
     whole = trained(corpus, TINY, tmp_path / "whole", preset="article", listener=events.append)
     # In the middle of a block of compiled iterations.
     with pytest.raises(Interrupted, match="step 471"):

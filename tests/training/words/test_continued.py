@@ -1,4 +1,6 @@
-"""A language model is continued: with old text and without, new words, what is remembered, and resumed."""
+"""A language model is continued: with old text and without, new words, what is remembered, and
+resumed.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ SETTINGS = with_changes(SMALL, {"kneser_ney": True, "valid_fraction": 0.3, "epoc
 def new_text() -> Corpus:
     rng = np.random.default_rng(8)
     return Corpus.from_texts(
-        [" ".join(f"v{int(k)}" for k in rng.zipf(1.5, 12) % 50) + " an entirely new line" for _ in range(400)]
+        [
+            " ".join(f"v{int(k)}" for k in rng.zipf(1.5, 12) % 50) + " an entirely new line"
+            for _ in range(400)
+        ]
     )
 
 
@@ -43,11 +48,15 @@ def continue_with(what: ContinuedWords | None, out: Path, **options: Any) -> Mod
 
 
 def test_it_continues_with_old_text(old: Path, tmp_path: Path) -> None:
-    what, notes = opened(old, phrases()), Notes()
+    what = opened(old, phrases())
+    notes = Notes()
     assert what is not None
     model = continue_with(what, tmp_path / "new", listener=notes)
-    before, after = what.model.tokenizer, model.tokenizer
-    assert [after.word(i) for i in range(before.size)] == [before.word(i) for i in range(before.size)]
+    before = what.model.tokenizer
+    after = model.tokenizer
+    assert [after.word(i) for i in range(before.size)] == [
+        before.word(i) for i in range(before.size)
+    ]
     assert after.id("entirely") is not None
     assert model.ancestors == read_model(tmp_path / "new").ancestors == (what.model.sha256,)
     assert what.model.sha256 in (tmp_path / "new" / "README.md").read_text()
@@ -65,7 +74,8 @@ def test_it_continues_with_old_text(old: Path, tmp_path: Path) -> None:
 
 
 def test_without_old_text_the_kneser_ney_models_are_merged(old: Path, tmp_path: Path) -> None:
-    notes, what = Notes(), opened(old, None)
+    notes = Notes()
+    what = opened(old, None)
     assert what is not None
     whole = continue_with(what, tmp_path / "whole", listener=notes)
     assert "old text: not measured, because no old text was given" in notes
@@ -85,7 +95,8 @@ def test_the_end_of_each_text_is_set_aside(old: Path) -> None:
     what = opened(old, phrases())
     assert what is not None
     train, valid, old_valid, _ = continued_corpus(new_text(), what, None, SETTINGS)
-    before, after = list(phrases()), list(new_text())
+    before = list(phrases())
+    after = list(new_text())
     assert list(train) == before[:350] + after[:280]
     assert (list(old_valid or ()), list(valid or ())) == (before[350:], after[280:])
     short = Corpus.from_texts(["a b c"] * 9)
@@ -98,7 +109,9 @@ def test_a_given_setting_or_preset_is_kept_or_refused(old: Path) -> None:
     for changes in ({"units": 3}, {"tokens": "char"}, {"layers": 2}):
         with pytest.raises(SettingsError, match="as in the model to continue"):
             settings_for(None, changes, what)
-    with pytest.raises(SettingsError, match="found False; leave it, or the preset that has it, out"):
+    with pytest.raises(
+        SettingsError, match="found False; leave it, or the preset that has it, out"
+    ):
         settings_for("base", {}, what)
     fitting = {name: getattr(SETTINGS, name) for name in ("embedding_size", "units", "lowercase")}
     settings, name = settings_for("base", fitting, what)
@@ -109,7 +122,9 @@ def test_a_given_setting_or_preset_is_kept_or_refused(old: Path) -> None:
 def test_models_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="a model to continue"):
         opened(None, phrases())
-    article = with_changes(SMALL, {"network": "article", "iterations": 3, "window": 3, "valid_fraction": 0.0})
+    article = with_changes(
+        SMALL, {"network": "article", "iterations": 3, "window": 3, "valid_fraction": 0.0}
+    )
     write_random(tmp_path / "m", article)
     with pytest.raises(UsageError, match="raw integers"):
         opened(tmp_path / "m", None)

@@ -17,7 +17,14 @@ from foretell.text.tokenizer import Tokenizer
 from foretell.training.checkpoints import sealed
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
-from foretell.training.words.data import NONE, Plan, TokenizedCorpus, measured_bytes, split_tokens, tokenized
+from foretell.training.words.data import (
+    NONE,
+    Plan,
+    TokenizedCorpus,
+    measured_bytes,
+    split_tokens,
+    tokenized,
+)
 from foretell.training.words.token_file import TokenFile, kind_for, write_tokens
 from tests.text.texts import ALL
 from tests.training.words.small import SMALL, noisy_corpus
@@ -39,7 +46,9 @@ def encoded(folder: Path, stem: str, lines: list[str], tokenizer: Tokenizer) -> 
 def test_a_text_becomes_a_row_of_ids(tmp_path: Path, vocabulary: int, kind: str) -> None:
     lines = ["the cat", "the dog sat"] * 50
     more = [" ".join(f"w{i}" for i in range(vocabulary))] if kind == "uint32" else []
-    tokenizer = Tokenizer.train([*lines, *more], "words", lowercase=True, vocabulary=vocabulary, min_count=1)
+    tokenizer = Tokenizer.train(
+        [*lines, *more], "words", lowercase=True, vocabulary=vocabulary, min_count=1
+    )
     assert kind_for(tokenizer) == kind
     expected = [id for line in lines for id in [*tokenizer.encode(line), tokenizer.end_of_line]]
     file = encoded(tmp_path, "t", lines, tokenizer)
@@ -67,7 +76,8 @@ def test_a_pass_predicts_every_token_once(tmp_path_factory, tokens, streams, win
 
 
 @pytest.mark.parametrize(
-    ("tokens", "fraction", "n_valid"), [(3_000, 0.3, 0), (10_000, 0.3, 3_000), (10_000_000, 0.05, 200_000)]
+    ("tokens", "fraction", "n_valid"),
+    [(3_000, 0.3, 0), (10_000, 0.3, 3_000), (10_000_000, 0.05, 200_000)],
 )
 def test_the_end_is_for_validation_unless_the_text_is_short(
     tmp_path: Path, tokens: int, fraction: float, n_valid: int
@@ -115,7 +125,9 @@ def test_what_is_cached_is_not_read_again_and_a_damaged_cache_is_made_anew(
         path.unlink()
     else:
         half = len(content) // 2
-        path.write_bytes(content[:half] if damage == "cut" else content[:-1] + bytes([content[-1] ^ 1]))
+        path.write_bytes(
+            content[:half] if damage == "cut" else content[:-1] + bytes([content[-1] ^ 1])
+        )
     for _ in range(2):
         assert read(resume=True) == before
         assert path.read_bytes() == content
@@ -127,7 +139,9 @@ LINES = ALL * 40
 
 def text_tokens(folder: Path, style: Any, fraction: float) -> TokenizedCorpus:
     tokenizer = Tokenizer.train(LINES, style, lowercase=False, vocabulary=30)
-    return TokenizedCorpus(tokenizer, *split_tokens(encoded(folder, "tokens", LINES, tokenizer), fraction))
+    return TokenizedCorpus(
+        tokenizer, *split_tokens(encoded(folder, "tokens", LINES, tokenizer), fraction)
+    )
 
 
 @pytest.mark.parametrize("style", ["words", "subword", "char"])
@@ -146,11 +160,15 @@ def test_the_bytes_of_the_validation_part(tmp_path: Path, style: str, count: int
         assert size.text == pytest.approx(len(decoded(tokens.tokenizer, ids).encode()), abs=90)
         assert size.spelled == 0
     elif count != 60:
-        assert size.text == pytest.approx(0.4 * sum(len(line.encode()) + 1 for line in LINES), rel=0.1)
+        assert size.text == pytest.approx(
+            0.4 * sum(len(line.encode()) + 1 for line in LINES), rel=0.1
+        )
         assert size.spelled > ids.count(1)
 
 
-def test_without_validation_the_beginning_is_measured_and_without_lines_nothing(tmp_path: Path) -> None:
+def test_without_validation_the_beginning_is_measured_and_without_lines_nothing(
+    tmp_path: Path,
+) -> None:
     # Without validation the beginning is measured.
     tokens = text_tokens(tmp_path, "char", 0.0).measured_to(50)
     size = measured_bytes(tokens, Corpus.from_texts(LINES), are_valid=False)

@@ -19,7 +19,9 @@ from tests.training.words.small import SMALL
 
 @pytest.fixture
 def tokens(tmp_path: Path) -> TokenFile:
-    """Twelve words in two groups, the next one mostly of the same group; and one that occurs once."""
+    """Twelve words in two groups, the next one mostly of the same group; and one that occurs
+    once.
+    """
     rng = np.random.default_rng(0)
     ids = np.repeat(rng.integers(0, 2, 400), 10) * 6 + rng.zipf(2, 4_000) % 6
     ids[7] = 12
@@ -35,7 +37,8 @@ def test_words_with_similar_neighbours_have_similar_embeddings(tokens: TokenFile
     np.testing.assert_array_equal(found[13], before[13])
     assert np.corrcoef(found[12], before[12])[0, 1] > 0.8
     unit = found[:12] / np.linalg.norm(found[:12], axis=1, keepdims=True)
-    alike, group = unit @ unit.T, np.arange(12) // 6
+    alike = unit @ unit.T
+    group = np.arange(12) // 6
     same = group[:, None] == group
     assert alike[same].min() > alike[~same].max()
 

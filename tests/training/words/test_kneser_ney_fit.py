@@ -1,4 +1,6 @@
-"""The Kneser–Ney model, interpolation and cache: a slow reference, drawn texts, a published value."""
+"""The Kneser–Ney model, interpolation and cache: a slow reference, drawn texts, a published
+value.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,11 @@ class Reference:
     """Modified Kneser–Ney as Chen & Goodman write it, one probability at a time."""
 
     def __init__(self, ids, size, order):
-        self.size, self.order = size, min(order, len(ids))
+        self.size = size
+        self.order = min(order, len(ids))
         occurrences = [
-            Counter(tuple(ids[i : i + k]) for i in range(len(ids) - k + 1)) for k in range(self.order + 1)
+            Counter(tuple(ids[i : i + k]) for i in range(len(ids) - k + 1))
+            for k in range(self.order + 1)
         ]
         self.counts = [Counter(gram[1:] for gram in longer) for longer in occurrences[1:]]
         self.counts.append(occurrences[-1])
@@ -66,7 +70,9 @@ class Reference:
 
 def distribution(model, context):
     """What the model gives each id after a context."""
-    rows = [model.probabilities(np.array([*context, word], np.int32))[0] for word in range(model.size)]
+    rows = [
+        model.probabilities(np.array([*context, word], np.int32))[0] for word in range(model.size)
+    ]
     return [row[-1] for row in rows]
 
 
@@ -111,10 +117,14 @@ def test_a_text_with_all_counts_of_counts_has_the_definitions_discounts(seed):
     ],
 )
 @pytest.mark.parametrize("order", [1, 9])
-def test_a_degenerate_text_gives_a_finite_perplexity_that_is_no_worse_than_guessing(text, size, order):
+def test_a_degenerate_text_gives_a_finite_perplexity_that_is_no_worse_than_guessing(
+    text, size, order
+):
     ids = np.array(text, np.int32)
     model = count(ids, size, order=order).model
-    assert 1 - 1e-6 <= perplexity(model, ids if len(ids) > 1 else np.zeros(2, np.int32)) <= size + 1e-3
+    assert (
+        1 - 1e-6 <= perplexity(model, ids if len(ids) > 1 else np.zeros(2, np.int32)) <= size + 1e-3
+    )
     assert model.order == min(order, len(text))
 
 
@@ -142,7 +152,12 @@ def zipf(seed, words, size):
 
 
 @settings(max_examples=20, deadline=None)
-@given(texts, st.lists(st.integers(0, 3), min_size=1, max_size=12), st.integers(1, 5), st.integers(1, 60))
+@given(
+    texts,
+    st.lists(st.integers(0, 3), min_size=1, max_size=12),
+    st.integers(1, 5),
+    st.integers(1, 60),
+)
 def test_one_distribution_is_what_a_whole_text_gives_pruned_or_not(text, read, order, most):
     counted = count(np.array(text, np.int32), 4, order=order)
     ids = np.array(read, np.int32)
@@ -178,7 +193,9 @@ def test_the_penn_treebank_has_the_published_perplexity():
         for part in ("train", "test"):
             lines = io.TextIOWrapper(file.open(names[f"ptb.{part}.txt"]), encoding="utf-8")
             words = [word for line in lines for word in [*line.split(), "<eos>"]]
-            parts[part] = np.array([numbers.setdefault(word, len(numbers)) for word in words], np.int32)
+            parts[part] = np.array(
+                [numbers.setdefault(word, len(numbers)) for word in words], np.int32
+            )
     counted = count(parts["train"], len(numbers))
     assert counted.model.words == 929_589
     assert perplexity(counted.model, parts["test"]) == pytest.approx(141.06, abs=0.05)
@@ -220,7 +237,9 @@ def test_a_part_that_gives_no_word_a_chance_gets_no_share():
 
 
 def bursty(n: int, weight: float, theta: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A text drawn from 50 equally probable words and a cache: its logs without, hidden values, words."""
+    """A text drawn from 50 equally probable words and a cache: its logs without, hidden values,
+    words.
+    """
     random = np.random.default_rng(1)
     hidden = random.normal(0, 1, (n, 6)).astype(np.float32)
     words = np.zeros(n, np.int64)
@@ -245,10 +264,14 @@ def test_the_parameters_that_a_text_was_drawn_with_are_fitted() -> None:
     assert "--cache 500" in notes[0].text
 
 
-def test_a_cache_that_does_not_help_gets_hardly_any_weight_and_with_little_text_about_the_prior() -> None:
+def test_a_cache_that_does_not_help_gets_hardly_any_weight_and_with_little_text_about_the_prior() -> (
+    None
+):
     random = np.random.default_rng(2)
     words = np.arange(2_000)
-    cache, _ = fit_cache(np.full(2_000, -1.0), random.normal(size=(2_000, 4)), words, lambda _: None)
+    cache, _ = fit_cache(
+        np.full(2_000, -1.0), random.normal(size=(2_000, 4)), words, lambda _: None
+    )
     assert cache.weight < 0.01
     weight = fit_weight(np.full(3, -3.0), np.array([0.0, 0.9, 0.9]), np.full(3, 0.5))
     assert 0.1 < weight < 0.3

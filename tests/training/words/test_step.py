@@ -26,7 +26,8 @@ from tests.training.words.small import SMALL, noisy_corpus, trained
 
 def test_a_sampled_softmax_judges_the_first_eight_streams_of_every_eighth_step() -> None:
     network = LstmNetwork(SMALL, 300)
-    steps, states = Steps(network, SMALL), network.first_states(11)
+    steps = Steps(network, SMALL)
+    states = network.first_states(11)
     ids = np.random.default_rng(0).integers(0, 300, [11, 10]).astype(np.int32)
     hidden, _ = network.hidden(ids, states, seed_of(SMALL, 8))
     targets = np.full_like(ids, NONE)
@@ -47,7 +48,9 @@ def test_pads_take_no_part_in_the_loss() -> None:
     losses, right, _ = steps.evaluate(ids, targets, states)
     hidden, _ = network.hidden(ids, states)
     chosen = tf.nn.log_softmax(network.logits(tf.reshape(hidden, [-1, 8])))
-    by_hand = np.array([[-float(chosen[0, 2]), 0, 0], [-float(chosen[k, k + 1]) for k in (3, 4, 5)]])
+    by_hand = np.array(
+        [[-float(chosen[0, 2]), 0, 0], [-float(chosen[k, k + 1]) for k in (3, 4, 5)]]
+    )
     np.testing.assert_allclose(losses, by_hand, rtol=1e-5)
     assert right.numpy()[0, 1:].tolist() == [0, 0]
     # The loss of a step is the mean over the other targets.
@@ -62,7 +65,8 @@ def test_every_token_but_the_first_is_predicted_in_the_order_of_the_text(tmp_pat
     checked = []
     file = TokenFile(tmp_path / "t.uint16")
     predictions = predict(Steps(network, SMALL), file, lambda: checked.append(1))
-    # Three streams of 50, 50 and 49 words, in windows of 10; each stream begins with an empty state.
+    # Three streams of 50, 50 and 49 words, in windows of 10; each stream begins with an empty
+    # state.
     assert len(checked) == 5
     expected = []
     for first in (0, 50, 100):
@@ -82,9 +86,12 @@ def test_no_two_steps_have_one_seed() -> None:
     ("size", "count"), [(2, 1), (40, 30), (1_000, 999), (20_000, 1_024), (1_000_000, 64)]
 )
 def test_a_word_is_drawn_once_and_as_often_as_its_chance_says(size: int, count: int) -> None:
-    often, chance = np.zeros(size), np.full(size, np.nan)
+    often = np.zeros(size)
+    chance = np.full(size, np.nan)
     for number in range(300):
-        words, chances = (each.numpy() for each in drawn_words(size, count, tf.constant([number, 7])))
+        words, chances = (
+            each.numpy() for each in drawn_words(size, count, tf.constant([number, 7]))
+        )
         assert len(set(words.tolist())) == count
         assert words.min() >= 0
         often[words] += 1
@@ -99,7 +106,10 @@ def test_a_word_is_drawn_once_and_as_often_as_its_chance_says(size: int, count: 
 
 
 def test_loss_and_gradients_are_those_of_the_plain_formula() -> None:
-    network, size, count, seed = LstmNetwork(SMALL, 40), 40, 30, tf.constant([1, 2])
+    network = LstmNetwork(SMALL, 40)
+    size = 40
+    count = 30
+    seed = tf.constant([1, 2])
     rng = np.random.default_rng(0)
     network.embedding.embeddings.assign(rng.normal(size=[size, 8]))
     network.bias.assign(rng.normal(size=size))
@@ -162,7 +172,9 @@ def test_it_is_the_papers_average_of_each_eighth_step() -> None:
     np.testing.assert_allclose(variable.numpy(), values[4], rtol=1e-6)
 
 
-def test_the_model_has_the_average_of_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_model_has_the_average_of_the_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     put = WeightAverage.put
 

@@ -27,16 +27,23 @@ from foretell.training.words.validation_fit import fit_cache
 from tests.training.words.small import SMALL, trained
 
 MINUTES = 2.0
-SETTINGS = with_changes(SMALL, {"kneser_ney": True, "epochs": 10_000, "minutes": MINUTES, "patience": 0})
+SETTINGS = with_changes(
+    SMALL, {"kneser_ney": True, "epochs": 10_000, "minutes": MINUTES, "patience": 0}
+)
 # Seconds at full speed.
-LINE, COUNTED, PREDICTED, CACHED, STEP = 0.012, 8e-4, 2e-3, 5e-5, 0.2
+LINE = 0.012
+COUNTED = 8e-4
+PREDICTED = 2e-3
+CACHED = 5e-5
+STEP = 0.2
 
 
 class Clock:
     """Seconds that pass only by work, which takes `slowness` times as long as at full speed."""
 
     def __init__(self, slowness: Callable[[float], float] = lambda _: 1.0) -> None:
-        self.now, self._slowness = 1_000.0, slowness
+        self.now = 1_000.0
+        self._slowness = slowness
 
     def __call__(self) -> float:
         return self.now
@@ -116,7 +123,8 @@ def test_the_cache_is_fitted_on_what_fits(
     monkeypatch: pytest.MonkeyPatch, seconds: float, tried: int
 ) -> None:
     """Each θ takes two seconds, and the first is tried in any case."""
-    clock, thetas = Clock(), []
+    clock = Clock()
+    thetas = []
     compute = validation_fit.probabilities
 
     def probabilities(theta: float, *given: Any, **options: Any) -> Any:
@@ -125,7 +133,8 @@ def test_the_cache_is_fitted_on_what_fits(
         return compute(theta, *given, **options)
 
     monkeypatch.setattr(validation_fit, "probabilities", probabilities)
-    hidden, words = np.zeros([50, 2], np.float32), np.zeros(50, np.int32)
+    hidden = np.zeros([50, 2], np.float32)
+    words = np.zeros(50, np.int32)
     logs = np.full(50, -1.0)
     fit_cache(logs, hidden, words, lambda _: None, lambda: clock.now >= 1_000 + seconds)
     assert len(set(thetas)) == tried

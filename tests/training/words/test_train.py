@@ -1,4 +1,6 @@
-"""A language model's training: validation, interruption and resumption, the members of the model, workers."""
+"""A language model's training: validation, interruption and resumption, the members of the model,
+workers.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ Whole = Callable[[WordsSettings], tuple[Model, Path]]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    """Return a function that trains on `noisy_corpus` without interruption, with each settings once."""
+    """Return a function that trains on `noisy_corpus` without interruption, with each settings
+    once.
+    """
 
     @functools.cache
     def train_once(settings: WordsSettings) -> tuple[Model, Path]:
@@ -71,7 +75,9 @@ def lines_of(out: Path) -> list[tuple[int, float, float | None]]:
     return [(line["step"], line["loss"], line.get("valid_loss")) for line in lines]
 
 
-@pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.soak)]
+)
 def test_it_resumes_bit_for_bit(
     whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
@@ -79,9 +85,11 @@ def test_it_resumes_bit_for_bit(
     monkeypatch.setattr(step, "DRAWN_WORDS", 16)
     monkeypatch.setattr(loop, "precision_for", lambda *_: precision)
     changes = {"word_dropout": 0.1, "layers": 2} if precision == "float32" else {"layers": 1}
-    corpus, chosen = noisy_corpus(), with_changes(SMALL, changes)
+    corpus = noisy_corpus()
+    chosen = with_changes(SMALL, changes)
     model, folder = whole(chosen)
-    evaluate, steps = Loop.evaluate, model.metrics["steps"]
+    evaluate = Loop.evaluate
+    steps = model.metrics["steps"]
 
     def interrupted(self: Loop) -> Predictions:
         self.run.interrupt.signal = signal.SIGINT
@@ -123,7 +131,9 @@ def test_the_events_of_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_texts_and_options_that_cannot_be_used(tmp_path: Path) -> None:
-    corpus, out, article = noisy_corpus(), tmp_path / "m", WORDS_PRESETS["article"]
+    corpus = noisy_corpus()
+    out = tmp_path / "m"
+    article = WORDS_PRESETS["article"]
     for options, match in (
         ({"valid": corpus}, "no valid, since the article's network .*the preset base"),
         ({"workers": InProcess(2)}, "no cluster, since the article's network"),
@@ -133,7 +143,12 @@ def test_texts_and_options_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no minutes, .*found 1; .*fewer iterations"):
         trained(corpus, with_changes(article, {"minutes": 1.0}), out)
     for text, settings, given, match in (
-        ("w1 w2 w3", SMALL, corpus, r"short\.txt: expected more validation words than one window \(10\)"),
+        (
+            "w1 w2 w3",
+            SMALL,
+            corpus,
+            r"short\.txt: expected more validation words than one window \(10\)",
+        ),
         ("w1 w2 w3", WORDS_PRESETS["base"], None, "smaller window"),
         ("w1 w2 w3 w4", article, None, "at least 8 words"),
         ("same same", with_changes(SMALL, {"tokens": "white-space"}), None, "different words"),
@@ -146,7 +161,9 @@ def test_texts_and_options_that_cannot_be_used(tmp_path: Path) -> None:
 def test_both_models_are_measured_as_the_runtime_and_evaluate_measure_them_and_resume_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both read the validation text in one stream; they differ at its first word, which training skips."""
+    """Both read the validation text in one stream; they differ at its first word, which training
+    skips.
+    """
     monkeypatch.setattr(kneser_ney_fit, "_MAX_NGRAMS", 2_000)
     lines = [f"{line} xyzzy, becomes the way" for line in list(phrases())[:60]]
     options: dict[str, Any] = {"valid": Corpus.from_texts(lines), "baseline": False}
@@ -162,7 +179,8 @@ def test_both_models_are_measured_as_the_runtime_and_evaluate_measure_them_and_r
     assert metrics["baseline_perplexity"] < 60
     assert 0 < metrics["network_accuracy"] < 1
     runtime = WordsRuntime(tmp_path / "m")
-    score, evaluated = runtime.score(lines), evaluate_words(runtime, lines)
+    score = runtime.score(lines)
+    evaluated = evaluate_words(runtime, lines)
     assert score.tokens == metrics["measured_words"] + 1 == metrics["suggestions"]["positions"]
     assert score.perplexity == pytest.approx(metrics["perplexity"], rel=3e-3)
     assert score.bits_per_byte == pytest.approx(metrics["bits_per_byte"], rel=0.05)
@@ -180,14 +198,16 @@ def test_both_models_are_measured_as_the_runtime_and_evaluate_measure_them_and_r
 
 @pytest.mark.parametrize("tokens", ["subword", pytest.param("char", marks=pytest.mark.soak)])
 def test_no_token_of_an_open_vocabulary_is_called_a_word(tmp_path: Path, tokens: str) -> None:
-    file, notes = tmp_path / "notes.txt", Notes()
+    file = tmp_path / "notes.txt"
+    notes = Notes()
     file.write_bytes("\n".join(["café au lait"] * 400).encode("cp1252"))
     lines = ["ığdır 酒店 neu", *ALL]
     settings = with_changes(BOTH, {"tokens": tokens, "vocabulary": 80})
     valid = Corpus.from_texts(lines)
     model = trained(open_corpus(file), settings, tmp_path / "m", valid=valid, listener=notes)
     assert sum("notes.txt: " in note for note in notes) == 1, "what was guessed while reading"
-    metrics, score = model.metrics, WordsRuntime(tmp_path / "m").score(lines)
+    metrics = model.metrics
+    score = WordsRuntime(tmp_path / "m").score(lines)
     assert score.bits_per_byte == pytest.approx(metrics["bits_per_byte"], rel=0.05)
     assert score.unknown == 0
     assert metrics["measured_tokens"] == score.tokens - 1
@@ -221,8 +241,13 @@ def test_with_a_time_limit_epochs_are_compared_on_a_part_and_the_end_is_measured
     shutil.copytree(limited, tmp_path / "m.run")
     part = trained(noisy_corpus(), LIMITED, tmp_path / "m", resume=True)
     assert part.metrics["measured_words"] == model.metrics["measured_words"] > 300
-    assert part.metrics["valid_perplexity"] == pytest.approx(model.metrics["valid_perplexity"], rel=0.05)
-    losses = [[valid for *_, valid in lines_of(out) if valid is not None] for out in (folder, tmp_path / "m")]
+    assert part.metrics["valid_perplexity"] == pytest.approx(
+        model.metrics["valid_perplexity"], rel=0.05
+    )
+    losses = [
+        [valid for *_, valid in lines_of(out) if valid is not None]
+        for out in (folder, tmp_path / "m")
+    ]
     assert len(losses[0]) == len(losses[1]) == 2
     assert not set(losses[0]) & set(losses[1])
 
@@ -230,7 +255,8 @@ def test_with_a_time_limit_epochs_are_compared_on_a_part_and_the_end_is_measured
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training with a time limit, in bfloat16, that was interrupted: the folder of its run."""
-    out, notes = tmp_path_factory.mktemp("limited") / "m", Notes()
+    out = tmp_path_factory.mktemp("limited") / "m"
+    notes = Notes()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LoopTime, "tokens_of_epochs", lambda *_: 300)
         patch.setattr(loop, "precision_for", lambda *_: "mixed_bfloat16")
@@ -286,7 +312,9 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(tmp_path: Path) -> No
     chosen = with_changes(SMALL, {"epochs": 30, "learning_rate": 20.0, "dropout": 0.0, "units": 32})
     events: list[Event] = []
     board = tmp_path / "board"
-    model = trained(noisy_corpus(), chosen, tmp_path / "m", listener=events.append, tensorboard=board)
+    model = trained(
+        noisy_corpus(), chosen, tmp_path / "m", listener=events.append, tensorboard=board
+    )
     done = [event for event in events if isinstance(event, EpochDone)]
     assert len(done) < 30
     assert [event.is_best for event in done[-2:]] == [False, False]
@@ -304,8 +332,12 @@ def check_board(board: Path, out: Path) -> None:
     assert any("lstm" in node.name for node in read.Graph().node)
     log = [json.loads(line) for line in (out / "run" / "metrics.jsonl").read_text().splitlines()]
     for name in ("loss", "accuracy", "valid_loss", "valid_accuracy"):
-        scalars = [(event.step, float(tf.make_ndarray(event.tensor_proto))) for event in read.Tensors(name)]
-        assert scalars == [(line["step"], pytest.approx(line[name])) for line in log if name in line]
+        scalars = [
+            (event.step, float(tf.make_ndarray(event.tensor_proto))) for event in read.Tensors(name)
+        ]
+        assert scalars == [
+            (line["step"], pytest.approx(line[name])) for line in log if name in line
+        ]
 
 
 def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
@@ -331,12 +363,16 @@ class InProcess:
     """Workers of this process; `dies` has the rounds after which a worker has died, and which."""
 
     def __init__(self, count: int, every: int = 4, dies: dict[int, int] | None = None) -> None:
-        self.count, self.average_every, self.dies = count, every, dies or {}
+        self.count = count
+        self.average_every = every
+        self.dies = dies or {}
         self.rounds: list[list[int]] = []
         self._make: Callable[[], Trainer] | None = None
         self._trainers: list[Trainer] = []
 
-    def open(self, settings: WordsSettings, size: int, precision: Any, check: Callable[[], None]) -> None:
+    def open(
+        self, settings: WordsSettings, size: int, precision: Any, check: Callable[[], None]
+    ) -> None:
         check()
         self._make = lambda: Trainer(settings, size, precision)
         self._trainers = [self._make() for _ in range(self.count)]
@@ -366,7 +402,8 @@ def test_a_worker_that_dies_costs_its_round(
     whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the last eighth of the steps samples four times as many words."""
-    alone, workers = whole(SMALL)[0], InProcess(2, dies={2: 1})
+    alone = whole(SMALL)[0]
+    workers = InProcess(2, dies={2: 1})
     monkeypatch.setattr(step, "DRAWN_WORDS", 4)
     two = trained(noisy_corpus(), SMALL, tmp_path / "m", baseline=False, workers=workers)
     assert two.metrics["workers"] == 2
@@ -385,6 +422,7 @@ def test_an_interrupted_training_resumes_with_as_many_workers(whole: Whole, tmp_
         train_averaged(tmp_path / "m", InProcess(2), stop_after_steps=5)
     with pytest.raises(RunError, match=r"as many workers as before \(2\), found 1"):
         train_averaged(tmp_path / "m", None, resume=True)
-    resumed, alone = train_averaged(tmp_path / "m", InProcess(2), resume=True), whole(SMALL)[0]
+    resumed = train_averaged(tmp_path / "m", InProcess(2), resume=True)
+    alone = whole(SMALL)[0]
     assert resumed.metrics["steps"] == pytest.approx(alone.metrics["steps"] / 2, rel=0.1)
     assert resumed.metrics["perplexity"] < 1.3 * alone.metrics["perplexity"]
