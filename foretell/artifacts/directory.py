@@ -1,27 +1,25 @@
 """The model directory: written completely or not at all, and verified before it is used.
 
 Its files have the names that Hugging Face uses. None can execute code: JSON, Markdown and
-safetensors; and of a kept teacher an ONNX graph.
+safetensors; and of a kept teacher an ONNX graph::
 
-======================
-=================================================================================== config.json
-                       format version, job, preset, every setting, labels, ensemble or interpolation
-                       weights, parameters of a language model's cache
-tokenizer.json         the tokenizer
-model.safetensors      the weights of the network
-linear.safetensors     the n-gram linear model of a classifier, where it has one
-tfidf.safetensors      linear models of TF-IDF values of a classifier, where it has some
-teacher.safetensors    the linear model of a kept teacher's embeddings, where a classifier keeps one
-teacher.onnx           the kept teacher: the graph of a sentence encoder from outside, as it was
-                       given; its tokenizer is teacher_tokenizer.json, its licence, if there is one,
-                       teacher_LICENSE
-kneser_ney.safetensors the Kneser–Ney model of a language model, where it has one
-metrics.json           metrics of the training
-README.md              a model card
-manifest.json          size and SHA-256 of each of the above
-run/                   log and report of the training; not in the manifest, and not needed for
-prediction ======================
-===================================================================================
+    config.json             format version, job, preset, every setting, labels, ensemble or
+                            interpolation weights, parameters of a language model's cache
+    tokenizer.json          the tokenizer
+    model.safetensors       the weights of the network
+    linear.safetensors      the n-gram linear model of a classifier, where it has one
+    tfidf.safetensors       linear models of TF-IDF values of a classifier, where it has some
+    teacher.safetensors     the linear model of a kept teacher's embeddings, where a classifier
+                            keeps one
+    teacher.onnx            the kept teacher: the graph of a sentence encoder, as it was given; its
+                            tokenizer is teacher_tokenizer.json, its licence, if there is one,
+                            teacher_LICENSE
+    kneser_ney.safetensors  the Kneser–Ney model of a language model, where it has one
+    metrics.json            metrics of the training
+    README.md               the model card, which may be edited
+    manifest.json           size and SHA-256 of each of the above but README.md
+    run/                    log and report of the training; not in the manifest, and not needed for
+                            prediction
 """
 
 from __future__ import annotations
@@ -230,7 +228,8 @@ def _plain(value: object) -> object:
 
 
 def pack(path: Path) -> dict[str, bytes]:
-    """Return the verified files of a model directory without run/, name to content.
+    """Return the verified files of a model directory without run/, name to content, and README.md
+    as it is.
 
     Raises:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
@@ -241,7 +240,7 @@ def pack(path: Path) -> dict[str, bytes]:
             name: manifest.read_verified(path, name, entry)
             for name, entry in listed.entries.items()
         }
-        return {**files, manifest.MANIFEST: listed.content}
+        return {**files, **manifest.read_card(path), manifest.MANIFEST: listed.content}
 
     return manifest.read_consistently(path, read)
 

@@ -70,7 +70,8 @@ class Manifest:
 
     Attributes:
         content: the file.
-        entries: size and SHA-256 of each file that it lists.
+        entries: size and SHA-256 of each file that it lists, without README.md. No prediction reads
+            the model card, so it may be edited.
     """
 
     content: bytes
@@ -78,8 +79,11 @@ class Manifest:
 
 
 def manifest_json(contents: dict[str, bytes], version: str) -> bytes:
-    """Return the manifest of these files, name to content."""
-    return seal({"foretell": version, "files": digests(contents)})
+    """Return the manifest of these files, name to content; of README.md, which may be edited, it
+    has no entry.
+    """
+    listed = {name: content for name, content in contents.items() if name != CARD}
+    return seal({"foretell": version, "files": digests(listed)})
 
 
 def digests(contents: dict[str, bytes]) -> dict[str, dict[str, object]]:
@@ -154,10 +158,23 @@ def read_manifest(path: Path) -> Manifest:
     content = _read(path / MANIFEST, MAX_MANIFEST)
     entries = _entries(path / MANIFEST, content)
     for name in FILES:
-        # Without an entry the card may be edited, as it is on a model hub. No prediction reads it.
         if name not in entries and name != CARD:
             raise changed(path / MANIFEST, f"an entry for {name}", "none")
+    # Directories of foretell 0.1 list the card too.
+    entries.pop(CARD, None)
     return Manifest(content, entries)
+
+
+def read_card(path: Path) -> dict[str, bytes]:
+    """Return README.md of a model directory by its name, as it is now; {} where it was deleted.
+
+    Raises:
+        ChangedFileError: it is no regular file, or larger than 64 MiB.
+    """
+    try:
+        return {CARD: _read(path / CARD, MAX_CONFIG)}
+    except MissingFileError:
+        return {}
 
 
 def read_verified(path: Path, name: str, entry: Entry, *, keep: bool = True) -> bytes:

@@ -49,7 +49,6 @@ _MEGABYTE = 1 << 20
 _MAX_SIZES = {
     manifest.CONFIG: 64 * _MEGABYTE,
     manifest.METRICS: 64 * _MEGABYTE,
-    manifest.CARD: 64 * _MEGABYTE,
     manifest.TOKENIZER: 256 * _MEGABYTE,
     manifest.TEACHER: 256 * _MEGABYTE,
     # An ONNX file is one protocol buffer, of 2 GiB at most.

@@ -188,14 +188,13 @@ def _upload(folder: Path, repository: str, *, private: bool) -> Address:
 def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
     """Return the files of a model that are pushed, each verified.
 
-    metrics.json loses the texts of wrong predictions and every other text but how a metric was
-    measured. The manifest is written anew: README.md is not in it, so that the card can be edited
-    on the Hub.
+    Of the texts in metrics.json only labels and how a metric was measured are pushed. The manifest
+    is written anew.
     """
     contents = {
         name: manifest.read_verified(source, name, entry)
         for name, entry in model.files.items()
-        if name in ON_HUB and name != manifest.CARD
+        if name in ON_HUB
     }
     labels = frozenset(model.labels or ())
 
@@ -216,7 +215,7 @@ def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
     metrics = json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False)
     contents[manifest.METRICS] = metrics.encode(errors="backslashreplace") + b"\n"
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, model.written_by)
-    card = (source / manifest.CARD).read_bytes().decode(errors="replace")
+    card = manifest.read_card(source).get(manifest.CARD, b"").decode(errors="replace")
     return {**contents, manifest.CARD: _card(model, card, repository).encode()}
 
 

@@ -6,7 +6,7 @@ holds::
     request.json    what was asked for: job, preset, settings, digest of the data, command line
     spent.json      the seconds that the training has taken so far, noted every few seconds
     metrics.jsonl   one line for each step that was logged
-    checkpoints/    what a resumed run continues from
+    checkpoints/    what a resumed run continues from; deleted at the end
     cache/          the corpus as token ids; deleted at the end
 
 `Run.finish` writes the model directory and moves the run into it as `run/`.
@@ -232,8 +232,9 @@ class Run:
             # written.
             if self.folder.exists():
                 raise
-        # As large as the corpus, and needed by a run in progress only.
-        shutil.rmtree(self.out / RUN / _CACHE, ignore_errors=True)
+        # Larger than the model, and needed by a run in progress only.
+        for folder in (_CACHE, _CHECKPOINTS):
+            shutil.rmtree(self.out / RUN / folder, ignore_errors=True)
         self.options.listener(Note(text=result_of(model.metrics)))
 
     def _note_time(self) -> None:

@@ -19,7 +19,6 @@ FILES = (
     "tokenizer.json",
     "model.safetensors",
     "metrics.json",
-    "README.md",
     "linear.safetensors",
 )
 _HUGE = 30 * 10**9

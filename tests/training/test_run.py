@@ -227,11 +227,14 @@ def test_the_users_texts_stay_out_of_the_model(tmp_path: Path) -> None:
     with opened(tmp_path / "model") as run:
         run.cache.mkdir()
         (run.cache / "tokens.bin").write_bytes(b"a secret")
+        run.checkpoints.save(1, {}, {})
         run.finish(small_model({"accuracy": 1.0}))
     passed_on = [path for path in (tmp_path / "model").iterdir() if path.is_file()]
     assert passed_on
     assert not any(b"a secret" in path.read_bytes() for path in passed_on)
-    assert not (tmp_path / "model" / "run" / "cache").exists()
+    # Larger than the model, and nothing reads them any longer.
+    for folder in ("cache", "checkpoints"):
+        assert not (tmp_path / "model" / "run" / folder).exists()
     # The finished model is replaced only on request.
     for options in ({}, {"restart": True}):
         with pytest.raises(RunError, match=r"found a finished model; .*overwrite"):
