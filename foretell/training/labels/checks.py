@@ -17,7 +17,7 @@ from foretell.training.events import Listener, Note
 from foretell.training.labels.continued import Continued
 from foretell.training.run import Request
 
-MAX_CELLS = 20_000_000
+MAX_CELLS = 40_000_000
 """Texts times labels up to which linear models are fitted; they need several arrays [text,
 label].
 """

@@ -74,6 +74,8 @@ _OFFSET_STRENGTH = 1.0
 worth.
 """
 
+_NEXT_TO_NOTHING = 1e-6
+
 _SCALING_STRENGTH = 5.0
 """How many texts the prior of no temperature and no offset is worth for each of several labels."""
 
@@ -248,7 +250,9 @@ def fit_ensemble(
     )
     # Where no member helps, the probabilities are nearly equal.
     shares = (
-        found[: len(present)] if found[: len(present)].sum() > 0 else np.full(len(present), 1e-6)
+        found[: len(present)]
+        if found[: len(present)].sum() > 0
+        else np.full(len(present), _NEXT_TO_NOTHING)
     )
     weights = iter(shares.tolist())
     network, linear = (0.0 if member is None else next(weights) for member in members)
@@ -261,7 +265,8 @@ def _pool_weights(members: Logits, true: Floats) -> Float64s:
     if not len(true):
         return means
     weights = _minimum(members, true, means, np.full(len(members), POOL_STRENGTH))
-    return weights if weights.sum() > 0 else means
+    # Where no member helps, the probabilities are nearly equal.
+    return weights if weights.sum() > 0 else _NEXT_TO_NOTHING * means
 
 
 def _scaling(targets: Targets, logits: Logits) -> tuple[Float64s, Float64s]:

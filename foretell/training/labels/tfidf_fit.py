@@ -27,6 +27,10 @@ from foretell.training.labels.tokens import TokenizedTexts
 # With so many texts a feature of one text carries no information; with few, every feature counts.
 _MANY_TEXTS = 1_000
 
+# Of thousands of labels with a few texts each, every label has words of its own.
+_MIN_FEATURES = 4_000
+_MAX_WEIGHTS = 12_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class CountedFeatures:
@@ -45,7 +49,7 @@ def count_features(
     fewer.
     """
     min_texts = 2 if len(texts) >= _MANY_TEXTS else 1
-    max_features = MAX_WEIGHTS // n_columns
+    max_features = max(MAX_WEIGHTS // n_columns, min(_MIN_FEATURES, _MAX_WEIGHTS // n_columns))
     alphabet = make_alphabet(texts)
     words, in_words = _distinct(
         *ngram_keys(tokenized.ids, tokenized.starts, size, LONGEST), min_texts

@@ -63,6 +63,7 @@ from foretell.training.labels.unseen import (
     metrics_of,
     network_share,
     unseen_predictions,
+    worth_of,
 )
 from foretell.training.options import TrainOptions
 from foretell.training.run import Run
@@ -420,6 +421,8 @@ def _metrics(
         found["vectors"] = tokens.vectors.metrics
     if measured is not None:
         found |= metrics_of(measured, tokens.labels, model.ensemble)
+        if warning := worth_of(measured):
+            training.note(warning)
     elif folds.not_measured:
         found["not_measured"] = folds.not_measured
     else:

@@ -147,6 +147,26 @@ def network_share(ensemble: AnyEnsemble) -> float:
     return float((network / np.maximum(network + linear, 1e-9)).max())
 
 
+def worth_of(measured: Measured) -> str:
+    """Return that answers are no better than the shares of the labels, or "" where they are.
+
+    The shares are those of the texts themselves: a little better than those of others would be.
+    """
+    targets = measured.targets
+    if targets.ndim > 1:
+        return ""
+    counts = np.bincount(targets)
+    right = int((measured.answers.argmax(axis=1) == targets).sum())
+    shares = counts[targets] / len(targets)
+    is_better = log_loss(targets, measured.answers, 1e-7) < -np.log(shares).mean()
+    if is_better or right > counts.max() or counts.max() == len(targets):
+        return ""
+    return (
+        f"the model is no better than always answering the most frequent label: right are "
+        f"{right:,} texts instead of {counts.max():,}"
+    )
+
+
 def metrics_of(
     measured: Measured, labels: Sequence[str], ensemble: AnyEnsemble
 ) -> dict[str, object]:

@@ -22,6 +22,7 @@ from foretell.metrics import mean_accuracy
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.keys import flat
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels import candidates as candidates_module
 from foretell.training.labels import members as module
 from foretell.training.labels.candidates import candidates
@@ -30,16 +31,18 @@ from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
 from foretell.training.labels.logistic import Design, Fitted, LogisticFit, ignore
 from foretell.training.labels.members import Candidate, choose, choose_all, fit_members
+from foretell.training.labels.outputs import OneLabel
+from foretell.training.labels.rows import Rows
 from foretell.training.labels.tfidf_fit import (
     CentroidFit,
     ComplementFit,
     TfidfValues,
     count_features,
 )
-from foretell.training.labels.tokens import TokenizedTexts
+from foretell.training.labels.tokens import TokenizedTexts, tokenize
 from tests.training.labels.few import FewTraining, few_rows, few_tokens
 
-NAMES = ["ngrams", "tfidf", "bayes", "centroids", "svd", "pooled"]
+NAMES = ["bayes", "centroids", "ngrams", "tfidf", "svd", "pooled"]
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
@@ -128,23 +131,45 @@ def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
 
     short = FewTraining(left=0.0)
     enough = FewTraining()
-    assert [each.name for each in chosen(short)] == ["ngrams"]
-    assert "the time limit ended the choice of linear models after ngrams" in short.notes
+    assert [each.name for each in chosen(short)] == ["bayes"]
+    assert "the time limit ended the choice of linear models after bayes" in short.notes
     whole = chosen(enough)
     choose_one = module.choose
 
     def endless(candidate: Candidate, *rest: Any) -> Any:
-        while candidate.name != "ngrams":
+        while candidate.name != "bayes":
             rest[-1]()
         return choose_one(candidate, *rest)
 
     monkeypatch.setattr(module, "choose", endless)
-    assert [each.name for each in chosen(FewTraining(left=1.0))] == ["ngrams"]
+    assert [each.name for each in chosen(FewTraining(left=1.0))] == ["bayes"]
     monkeypatch.setattr(module, "choose", None)
     again = chosen(FewTraining(before=enough.stages.arrays))
     assert [each.strength for each in again] == [each.strength for each in whole]
     for before, after in zip(whole, again, strict=True):
         np.testing.assert_array_equal(before.logs, after.logs)
+
+
+def test_of_many_labels_what_has_a_closed_form_comes_first_and_knows_every_label() -> None:
+    n = 240
+    labels = [i // 2 for i in range(n)]
+    texts = [f"product number {label} article {label} again" for label in labels]
+    tokenizer, tokenized = tokenize(texts, LABELS_PRESETS["base"])
+    rows = Rows(
+        texts=texts,
+        tokenized=tokenized,
+        targets=np.array(labels, np.int32),
+        counts=np.ones(n),
+        unlabelled=tokenized.part(0, 0),
+        outputs=OneLabel(n // 2),
+    )
+    folds = make_folds(texts[::2] + texts[1::2], np.array(labels[::2] + labels[1::2]), 2, seed=1)
+    found = candidates(rows, few_tokens(tokenizer), seed=1)
+    (first,) = choose_all(found, rows, folds, FewTraining(left=0.0))
+    assert first.name == "bayes"
+    (model,) = first.models(ignore)
+    scores = model.scores(tokenizer.encode_batch(texts), texts)  # type: ignore[call-arg]
+    assert (scores.argmax(axis=1) == rows.targets).mean() > 0.99
 
 
 EVERY = np.ones(60, bool)

@@ -24,7 +24,7 @@ from foretell.training.labels.outputs import (
     SeveralLabels,
     fit_ensemble,
 )
-from foretell.training.labels.unseen import Measured, metrics_of
+from foretell.training.labels.unseen import Measured, metrics_of, worth_of
 
 SEVERAL = SeveralLabels(3)
 
@@ -185,6 +185,18 @@ def test_reliability_is_measured_for_the_answers_and_for_the_network_alone() -> 
     ]
     assert sum(gaps) / 3 == pytest.approx(found["calibration_error"])
     assert [row["accuracy"] for row in found["coverage"]] == pytest.approx([2 / 3, 1 / 2])
+
+
+def test_members_that_know_nothing_have_no_weight_and_a_model_without_worth_is_named() -> None:
+    rng = np.random.default_rng(1)
+    targets = rng.integers(50, size=400).astype(np.int32)
+    noise = np.stack([logs_of(rng.normal(0, 3, (400, 50))) for _ in range(2)])
+    weights = OneLabel(50).fit_pool(targets, noise)
+    assert weights.max() < 0.05
+    wrong = softmax(-9 * np.eye(50)[targets])
+    told = worth_of(measured(["a"] * 400, targets, wrong))
+    assert told.startswith("the model is no better than always answering the most frequent label")
+    assert worth_of(measured(["a"] * 400, targets, softmax(9 * np.eye(50)[targets]))) == ""
 
 
 def test_texts_with_labels_of_a_model_are_left_out() -> None:
