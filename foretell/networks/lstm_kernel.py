@@ -101,6 +101,10 @@ def _one_blas_thread_each() -> None:
     of_scipy = [library for library in libraries if "scipy.libs" in library.filepath]
     for library in of_scipy or libraries:
         library.set_num_threads(1)
+        # From version 3.8 on the first thread that sets a limit is the only one that may, while it
+        # lives, and calls by others do nothing. This one is TensorFlow's and never ends.
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread()
 
 
 class Buffers:

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("numba")
 
 import ctypes
+from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 import keras
@@ -17,6 +18,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from foretell.networks import amx, avx512, lstm_kernel, lstm_layer, tiles
 from foretell.networks.lstm_layer import FastLSTM
@@ -291,3 +293,14 @@ def test_not_every_machine_has_tiles(system, features, refusal):
     ):
         assert not amx.available.__wrapped__()
         assert not avx512.available.__wrapped__()
+
+
+def test_limits_of_threads_have_their_effect_after_a_pass_in_another_thread():
+    """Or sums of products would depend on the number of threads, from the second training on."""
+    lstm_kernel._one_blas_thread_each.cache_clear()
+    # Like TensorFlow's threads, it lives on.
+    with ThreadPoolExecutor(1) as other:
+        other.submit(lstm_kernel._one_blas_thread_each).result()
+        with threadpool_limits(1):
+            inside = threadpool_info()
+    assert {each["num_threads"] for each in inside if each["user_api"] == "blas"} == {1}
