@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +29,9 @@ RANDOM_EVERY = 5
 
 MIN_SUGGESTED = 0.5
 """Probability from which on a label is suggested."""
+
+LEASE_SECONDS = 600.0
+"""Seconds in which a text that one person has is shown to nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,14 @@ class Item:
 
 Items = Item | int | Iterable[Item | int]
 """A text or several: what `next`, `search` or `similar` returned, or their numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A text that one person has, and until when nobody else gets it, by the monotonic clock."""
+
+    item: Item
+    until: float
 
 
 def annotate(
@@ -107,7 +120,8 @@ class Annotation:
     ...         annotation.answer(item, input(item.text))
 
     Methods may be called from any thread. An answer is on disk when its method returns. `by` is the
-    name of the person who answers; None: the name that was given to `foretell.annotate`.
+    name of the person who answers; None: the name that was given to `foretell.annotate`. Each
+    person has a text of their own for ten minutes; then another person may get it too.
 
     Attributes:
         labels: the names of the labels.
@@ -122,7 +136,8 @@ class Annotation:
         self.notes = [*journal.notes, *self._pool.notes]
         self._ranker = Ranker(self._pool, self.labels, journal.seed)
         self._lock = threading.RLock()
-        self._shown: Item | None = None
+        self._leases: dict[str, Lease] = {}
+        self._has_shown: set[int] = set()
         self._is_open: Mask = np.ones(len(self._pool), bool)
         self._is_open[[self._pool.place(each.text) for each in journal.answers]] = False
         # Fits to the newest answers while a person answers.
@@ -132,32 +147,51 @@ class Annotation:
 
     # ---- the next text
 
-    def next(self, *, fresh: bool = False) -> Item | None:
-        """Return the text to label next; the same one until it is answered. None: all are answered.
+    def next(self, *, by: str | None = None, fresh: bool = False) -> Item | None:
+        """Return the text to label next; the same one until it is answered. None: all are answered,
+        or out with other people.
 
         At least one in five was drawn at random; the others are the most informative, by the last
         fit.
 
         Args:
+            by: who answers.
             fresh: wait until the model has learned from all answers.
         """
-        with self._lock:
-            if self._shown is not None and self._is_open[self._shown.id]:
-                return self._shown
+        who = self._who(by)
         ranking = self._ranking(fresh=fresh)
         with self._lock:
+            out = self._out(who)
+            lease = self._leases.get(who)
+            if lease is not None and self._is_open[lease.item.id] and lease.item.id not in out:
+                return self._lend(lease.item, who)
             parts = [each.part for each in self._journal.answers]
             is_random_due = RANDOM_EVERY * parts.count("test") < len(parts) + 1
             drawn = self._pool.drawn.tolist()
-            rest = self._selectable(repeats=False).tolist()
-            order = (
-                [*drawn, *ranking.queue, *rest]
-                if is_random_due
-                else [*ranking.queue, *rest, *drawn]
-            )
-            place = next((each for each in order if self._is_open[each]), None)
-            self._shown = None if place is None else self._item(place, ranking)
-            return self._shown
+            order = [*ranking.queue, *self._selectable(repeats=False).tolist(), *drawn]
+            if is_random_due:
+                order = drawn + order
+            free = (each for each in order if self._is_open[each] and each not in out)
+            place = next(free, None)
+            return None if place is None else self._lend(self._item(place, ranking), who)
+
+    def _who(self, by: str | None) -> str:
+        return self._by if by is None else by
+
+    def _out(self, who: str) -> set[int]:
+        """Return the texts that others have."""
+        now = time.monotonic()
+        return {
+            lease.item.id
+            for name, lease in self._leases.items()
+            if name != who and lease.until > now and self._is_open[lease.item.id]
+        }
+
+    def _lend(self, item: Item, who: str) -> Item:
+        """Give a text to a person, for some minutes from now on."""
+        self._leases[who] = Lease(item, time.monotonic() + LEASE_SECONDS)
+        self._has_shown.add(item.id)
+        return item
 
     # ---- answers
 
@@ -170,9 +204,6 @@ class Annotation:
                 that is not shown.
             ForetellError: the answer could not be written; there is none then.
         """
-        if label not in self.labels:
-            expected = f"a label ({', '.join(self.labels)[:200]})"
-            raise UsageError(expected=expected, found=repr(label)[:60], where="label")
         return self._record(items, "label", label, by)
 
     def skip(self, items: Items, *, by: str | None = None) -> list[Answer]:
@@ -187,18 +218,36 @@ class Annotation:
         """Answer that a text does not show which label applies."""
         return self._record(items, "unclear", None, by)
 
-    def undo(self, *, by: str | None = None) -> list[Answer]:
-        """Undo the last decision, of one text or of several, and return its answers; none: there is
-        none.
+    def answer_open(
+        self, items: Items, kind: Kind, label: str | None = None, *, by: str | None = None
+    ) -> tuple[list[Answer], dict[int, Answer]]:
+        """Answer those of the texts that nobody has answered meanwhile. Return the new answers, and
+        the earlier answer about each of the other texts, which stays, by its number.
 
-        A single text is shown again next.
+        Raises:
+            UsageError: as `answer` does, except for texts that were answered.
+            ForetellError: the answers could not be written; there are none then.
         """
         with self._lock:
-            undone = self._journal.undo(self._by if by is None else by)
+            answers = {self._pool.place(each.text): each for each in self._journal.answers}
+            places = [self._checked(each) for each in _listed(items)]
+            conflicts = {place: answers[place] for place in places if place in answers}
+            still_open = [place for place in places if place not in answers]
+            return self._record(still_open, kind, label, by), conflicts
+
+    def undo(self, *, by: str | None = None) -> list[Answer]:
+        """Undo the last decision of a person, of one text or of several, and return its answers;
+        none: there is none.
+
+        A single text is shown to this person again next.
+        """
+        who = self._who(by)
+        with self._lock:
+            undone = self._journal.undo(who)
             places = [self._pool.place(each.text) for each in undone]
             self._is_open[places] = True
             if len(undone) == 1:
-                self._shown = Item(places[0], self._pool.texts[places[0]], undone[0].suggested)
+                self._lend(Item(places[0], self._pool.texts[places[0]], undone[0].suggested), who)
             self._changed()
             return undone
 
@@ -264,22 +313,12 @@ class Annotation:
     def to_csv(self) -> str:
         """Return the answers as CSV; see `export`."""
         file = io.StringIO(newline="")
-        writer = csv.writer(
-            file
-        )  # its lines end with CR LF, so a text with a CR alone is quoted too
+        # Its lines end with CR LF, so a text with a CR alone is quoted too.
+        writer = csv.writer(file)
         writer.writerow(["text", "label", "answer", "part", "suggested", "by", "at"])
-        for each in self.answers:
-            writer.writerow(
-                [
-                    each.text,
-                    each.label or "",
-                    each.kind,
-                    each.part,
-                    each.suggested or "",
-                    each.by,
-                    each.at,
-                ]
-            )
+        fields = attrgetter("text", "label", "kind", "part", "suggested", "by", "at")
+        # None becomes an empty cell.
+        writer.writerows(map(fields, self.answers))
         return file.getvalue()
 
     def export(self, path: str | Path) -> None:
@@ -312,11 +351,14 @@ class Annotation:
     # ---- texts and answers
 
     def _record(self, items: Items, kind: Kind, label: str | None, by: str | None) -> list[Answer]:
-        given = [items] if isinstance(items, Item | int | np.integer) else items
+        if kind == "label" and label not in self.labels:
+            expected = f"a label ({', '.join(self.labels)[:200]})"
+            raise UsageError(expected=expected, found=repr(label)[:60], where="label")
+        who = self._who(by)
         with self._lock:
-            places = list(dict.fromkeys(map(self._checked_open, given)))
-            shown = self._shown
-            who = self._by if by is None else by
+            places = list(dict.fromkeys(map(self._checked_open, _listed(items))))
+            lease = self._leases.get(who)
+            suggested = {} if lease is None else {lease.item.id: lease.item.suggested}
             answers = self._journal.append(
                 Answer(
                     text=self._pool.texts[place],
@@ -324,7 +366,7 @@ class Annotation:
                     label=label,
                     by=who,
                     part="test" if self._pool.reserved[place] else "train",
-                    suggested=shown.suggested if shown is not None and shown.id == place else None,
+                    suggested=suggested.get(place),
                 )
                 for place in places
             )
@@ -340,17 +382,15 @@ class Annotation:
 
     def _checked_open(self, item: Item | int) -> int:
         place = self._checked(item)
-        fix = ""
         if not self._is_open[place]:
             expected = "a text without an answer"
-            found = "one with"
             fix = "undo its answer first"
-        elif self._pool.reserved[place] and (self._shown is None or place != self._shown.id):
+            raise UsageError(expected=expected, found="one with", where="items", fix=fix)
+        if self._pool.reserved[place] and place not in self._has_shown:
             expected = "a text that is shown, or that a search has found"
             found = "one that is reserved for the random sample"
-        else:
-            return place
-        raise UsageError(expected=expected, found=found, where="items", fix=fix)
+            raise UsageError(expected=expected, found=found, where="items")
+        return place
 
     def _selectable(self, *, repeats: bool = True) -> Integers:
         """Return the places of texts without an answer that are not reserved."""
@@ -385,3 +425,7 @@ class Annotation:
             fit = self._fit
             latest = self._latest
         return fit.result() if fresh or latest is None or fit.done() else latest
+
+
+def _listed(items: Items) -> Iterable[Item | int]:
+    return [items] if isinstance(items, Item | int | np.integer) else items

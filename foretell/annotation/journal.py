@@ -2,7 +2,7 @@
 only grows.
 
 The first line has the format, the labels and the seed. Every further line is one answer, or undoes
-the last decision, or adds labels. An incomplete last line, which a power failure leaves, is dropped
+a decision, or adds labels. An incomplete last line, which a power failure leaves, is dropped
 when the journal is opened again; a damaged line elsewhere is an error, since what follows it cannot
 be trusted.
 """
@@ -117,20 +117,20 @@ class Journal:
         return written
 
     def undo(self, by: str = "") -> list[Answer]:
-        """Undo the last decision that was not undone, and return its answers; none: there is
-        none.
+        """Undo the last decision of a person that was not undone, and return its answers; none:
+        there is none.
         """
-        if not self.answers:
+        decisions = [each.batch for each in self.answers if each.by == by]
+        if not decisions:
             return []
-        self._write([{"undo": self.answers[-1].batch, "by": by, "at": _now()}])
-        return self._take_back()
+        self._write([{"undo": decisions[-1], "by": by, "at": _now()}])
+        return self._take_back(decisions[-1])
 
     def close(self) -> None:
         """Close the file. Calling it again does nothing."""
         self._file.close()
 
-    def _take_back(self) -> list[Answer]:
-        batch = self.answers[-1].batch
+    def _take_back(self, batch: int) -> list[Answer]:
         undone = [each for each in self.answers if each.batch == batch]
         self.answers = [each for each in self.answers if each.batch != batch]
         return undone
@@ -197,10 +197,8 @@ class Journal:
                     self.labels += [_typed(each, str) for each in _typed(record["labels"], list)]
                 elif "undo" not in record:
                     self._add(Answer(**record))  # type: ignore[arg-type]
-                elif self.answers and _typed(record["undo"], int) == self.answers[-1].batch:
-                    self._take_back()
-                else:
-                    raise ValueError("an undo of another decision than the last one")
+                elif not self._take_back(_typed(record["undo"], int)):
+                    raise ValueError("an undo of a decision that is not there")
             except (KeyError, TypeError) as error:
                 raise self._damaged("other fields", number) from error
             except ValueError as error:

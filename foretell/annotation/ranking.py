@@ -61,8 +61,7 @@ class Pool:
         if unknown := len(needed - groups.keys()):
             raise DataError(
                 expected="the texts that the answers are about",
-                found=f"{unknown:,} answered {'text' if unknown == 1 else 'texts'} that are "
-                f"not there",
+                found=f"answered texts that are not there ({unknown:,})",
                 where="the texts to label",
                 fix="give the same texts (more may be added), or choose another name for "
                 "the answers",
@@ -91,9 +90,8 @@ class Pool:
         chosen[self.drawn] = True
         # A near-duplicate of a reserved text must not be trained on either.
         self.reserved: Mask = chosen[leaders]
-        if repeats := int(self.is_repeat.sum()):
-            what = "1 near-duplicate" if repeats == 1 else f"{repeats:,} near-duplicates"
-            self.notes.append(f"{what} of other texts {'is' if repeats == 1 else 'are'} not shown")
+        if repeats := self.is_repeat.sum():
+            self.notes.append(f"near-duplicates of other texts, which are not shown: {repeats:,}")
 
     def __len__(self) -> int:
         return len(self.texts)

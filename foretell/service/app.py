@@ -129,6 +129,8 @@ def create_app(service: Service, access: Access) -> ASGIApp:
         separate_input_output_schemas=False,
     )
     routes.state.service = service
+    # Other machines can reach it: several people may label.
+    routes.state.is_shared = access.token is not None
     for each in (predictions.router, completions.router, router):
         routes.include_router(each, responses=ERRORS)
     if service.annotation is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from annotation.tickets import LABELS, answer_right, label_of, opened, shown, tickets
 
-from foretell.annotation.annotation import Annotation
+from foretell.annotation.annotation import LEASE_SECONDS, Annotation
 from foretell.data.examples import read_examples
 from foretell.errors import DataError, ForetellError, UsageError
 
@@ -107,6 +107,52 @@ def test_what_cannot_be_answered_is_one_line_and_not_written(annotation: Annotat
     for number in (-1, 120, 10**20):
         with pytest.raises(UsageError, match="the number of a text"):
             annotation.skip(number)
+
+
+def test_people_have_texts_of_their_own_and_undo_their_own_answers(annotation: Annotation) -> None:
+    mine, other = annotation.next(), annotation.next(by="bob")
+    assert mine is not None
+    assert other is not None
+    assert mine != other
+    assert (annotation.next(), annotation.next(by="bob")) == (mine, other)
+    annotation.answer(mine, "billing")
+    annotation.skip(other, by="bob")
+    assert [each.text for each in annotation.undo()] == [mine.text]
+    assert [each.by for each in annotation.answers] == ["bob"]
+    assert shown(annotation).id == mine.id
+
+
+def test_what_another_person_has_for_too_long_is_given_again_and_may_be_answered_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("foretell.annotation.annotation.time.monotonic", lambda: now)
+    with opened(tmp_path, texts=tickets(4)) as annotation:
+        item = shown(annotation)
+        for _ in range(3):
+            annotation.skip(annotation.next(by="bob"), by="bob")  # type: ignore[arg-type]
+        assert annotation.next(by="bob") is None
+        assert annotation.counts().left == 1
+        now = LEASE_SECONDS + 1
+        late = annotation.next(by="bob")
+        assert late is not None
+        assert late.id == item.id
+        assert annotation.next() is None
+        # It was shown to this person, so that the answer holds.
+        (answer,) = annotation.answer(item, "billing")
+        assert annotation.answer_open(late, "skip", by="bob") == ([], {item.id: answer})
+
+
+def test_what_others_answered_meanwhile_stays_and_the_rest_is_written(
+    annotation: Annotation,
+) -> None:
+    found = annotation.search("printer")
+    (first,) = annotation.answer(found[2], "hardware", by="bob")
+    new, earlier = annotation.answer_open(found, "label", "billing")
+    assert earlier == {found[2].id: first}
+    assert [each.text for each in new] == [item.text for item in found if item.id != found[2].id]
+    with pytest.raises(UsageError, match="a label"):
+        annotation.answer_open(found, "label", "other")
 
 
 def test_all_texts_can_be_answered(tmp_path: Path) -> None:

@@ -55,25 +55,34 @@ def test_an_answer_is_on_disk_when_append_returns(
 
 
 @given(
-    st.lists(st.one_of(st.just("undo"), st.lists(st.text(), min_size=1, max_size=3)), max_size=8)
+    decisions=st.lists(
+        st.tuples(
+            st.sampled_from(["ada", "bob"]), st.just("undo") | st.lists(st.text(), max_size=3)
+        )
+    )
 )
-@settings(max_examples=15)
-def test_opening_it_again_gives_the_same_answers(decisions: list[str | list[str]]) -> None:
+@settings(max_examples=30)
+def test_opening_it_again_gives_the_same_answers(
+    decisions: list[tuple[str, str | list[str]]],
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answers.jsonl"
         journal = Journal(path, LABELS)
-        expected: list[list[str]] = []
-        for number, decision in enumerate(decisions):
+        expected: list[tuple[str, list[str]]] = []
+        for number, (who, decision) in enumerate(decisions):
+            own = [each for each in expected if each[0] == who and each[1]]
             if decision == "undo":
-                undone = [each.text for each in journal.undo()]
-                assert undone == (expected.pop() if expected else [])
+                last = own[-1] if own else (who, list[str]())
+                assert [each.text for each in journal.undo(who)] == last[1]
+                expected = [each for each in expected if each is not last]
             else:
                 # No text is answered twice.
-                expected.append([f"{number} {place} {text}" for place, text in enumerate(decision)])
-                journal.append(Answer(text=text, kind="skip") for text in expected[-1])
+                texts = [f"{number} {place} {text}" for place, text in enumerate(decision)]
+                expected.append((who, texts))
+                journal.append(Answer(text=text, kind="skip", by=who) for text in texts)
         journal.close()
-        assert [each.text for each in journal.answers] == [
-            text for texts in expected for text in texts
+        assert [(each.by, each.text) for each in journal.answers] == [
+            (who, text) for who, texts in expected for text in texts
         ]
         with closing(Journal(path)) as again:
             assert again.answers == journal.answers
@@ -214,7 +223,7 @@ UGLY = b'{"text": "x", "kind": "label", "label": "ugly"}\n'
         (GOOD + ONE + b"nonsense\n" + TWO, "line 3: .* found something else"),
         (GOOD + ONE + b'{"text": "x"}\n', "line 3: .* found other fields"),
         (GOOD + ONE + UGLY, "line 3: .* found a label that the journal does not have"),
-        (GOOD + ONE + b'{"undo": 7}\n', "line 3: .* found an undo of another decision"),
+        (GOOD + ONE + b'{"undo": 7}\n', "line 3: .* found an undo of a decision that is not there"),
         (GOOD + b'{"text": ' + DEEP + b"}\n" + ONE, "line 2: .* found something else"),
         (GOOD + ANSWER % (b"3", b"1"), "line 2: .* found other fields"),
         (GOOD + ONE + ONE, "found two answers about one text"),

@@ -58,7 +58,7 @@ def test_equal_texts_count_once_and_near_duplicates_are_known() -> None:
     )
     assert pool.texts == ["other text about a bank", base, f"{base}!"]
     assert pool.is_repeat.tolist() == [False, False, True]
-    assert pool.notes == ["1 near-duplicate of other texts is not shown"]
+    assert pool.notes == ["near-duplicates of other texts, which are not shown: 1"]
     assert pool.place(base.title()) == 1
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from annotation.tickets import label_of, opened
-from service_workplace import Running
+from service_workplace import Running, running
 
 from foretell.annotation.annotation import Annotation
 
@@ -51,6 +51,46 @@ def test_answers_are_on_disk_and_the_next_text_comes(
     status = labelling.http.get("/v1/annotation").json()
     assert status["counts"] == state["counts"]
     assert "item" not in status
+
+
+def test_a_second_tab_gets_the_next_text_and_the_first_answer_stays(
+    labelling: Running, annotation: Annotation
+) -> None:
+    tabs = [post(labelling, "next", by="ada") for _ in range(2)]
+    item = tabs[0]["item"]
+    assert tabs[1]["item"] == item
+    body = {"texts": [item["id"]], "by": "ada"}
+    first = post(labelling, "answers", **body, answer="label", label="billing")
+    second = post(labelling, "answers", **body, answer="skip")
+    assert (first["written"], first["conflicts"]) == (1, [])
+    assert (second["written"], second["item"]) == (0, first["item"])
+    assert second["conflicts"] == [
+        {"id": item["id"], "answer": "label", "label": "billing", "by": "ada"}
+    ]
+    assert [each.label for each in annotation.answers] == ["billing"]
+
+
+def test_several_people_have_texts_of_their_own(labelling: Running, annotation: Annotation) -> None:
+    states = [post(labelling, "next", by=name) for name in ("ada", "bob", "eve")]
+    assert len({state["item"]["id"] for state in states}) == 3
+    for name, state in zip(("ada", "bob"), states, strict=False):
+        post(labelling, "answers", texts=[state["item"]["id"]], answer="unclear", by=name)
+    state = post(labelling, "undo", by="ada")
+    assert (state["written"], state["item"]["id"]) == (1, states[0]["item"]["id"])
+    assert [each.by for each in annotation.answers] == ["bob"]
+    assert post(labelling, "undo", by="bob")["written"] == 1
+
+
+def test_where_a_token_is_needed_each_person_needs_a_name(annotation: Annotation) -> None:
+    token = "a-token-of-32-visible-characters"
+    with running(annotation=annotation, token=token.encode()) as it:
+        it.http.headers["Authorization"] = f"Bearer {token}"
+        assert it.http.get("/v1/annotation").json()["is_shared"] is True
+        for body in ({}, {"by": " "}, {"by": None}):
+            response = it.post("/v1/annotation/next", body)
+            assert response.status_code == 422
+            assert response.json()["error"]["code"] == "name_needed"
+        assert post(it, "next", by="bob")["item"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ An answer is on disk when the response to it arrives.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Literal, TypeVar
 
@@ -30,7 +30,10 @@ Json = dict[str, object]
 
 
 class NextRequest(RequestBody):
-    """Who answers; None: who started the service."""
+    """Who answers; None: who started the service.
+
+    Where a token is required, several people may label, and each request needs a name.
+    """
 
     by: str | None = Field(default=None, max_length=100)
 
@@ -60,21 +63,26 @@ class SimilarRequest(RequestBody):
 @router.get("")
 async def status(request: Request) -> Json:
     """Return the labels, the answers and the metrics so far."""
-    return await _in_thread(request, _status)
+    is_shared = request.app.state.is_shared
+    return {"is_shared": is_shared, **await _in_thread(request, _status)}
 
 
 @router.post("/next")
 async def next_text(body: NextRequest, request: Request) -> Json:
-    """Return the same, and the text to label next: the same one until it is answered; null: none is
-    left.
+    """Return the same, and the text to label next: the same one until it is answered, or for ten
+    minutes; null: none is left, or other people have the last ones.
     """
-    del body
-    return await _in_thread(request, lambda it: _next(it, 0))
+    _check_name(body, request)
+    return await _in_thread(request, lambda it: _next(it, body))
 
 
 @router.post("/answers")
 async def answers(body: AnswersRequest, request: Request) -> Json:
-    """Write the answer about a text or about several, and return the next text."""
+    """Write the answer about a text or about several, and return the next text.
+
+    An earlier answer about one of the texts stays; `conflicts` has it.
+    """
+    _check_name(body, request)
     add_log_fields(request.scope, texts=len(body.texts))
     service_of(request).limits.check_texts([""] * len(body.texts), param="texts")
     if (body.answer == "label") != (body.label is not None):
@@ -83,21 +91,23 @@ async def answers(body: AnswersRequest, request: Request) -> Json:
         raise ApiError(message, param="label")
 
     def write(annotation: Annotation) -> Json:
-        if body.label is not None:
-            written = annotation.answer(body.texts, body.label, by=body.by)
-        else:
-            written = getattr(annotation, body.answer)(body.texts, by=body.by)
-        return _next(annotation, len(written))
+        new, earlier = annotation.answer_open(body.texts, body.answer, body.label, by=body.by)
+        conflicts = [
+            {"id": number, "answer": each.kind, "label": each.label, "by": each.by}
+            for number, each in earlier.items()
+        ]
+        return _next(annotation, body, len(new), conflicts)
 
     return await _in_thread(request, write)
 
 
 @router.post("/undo")
 async def undo(body: NextRequest, request: Request) -> Json:
-    """Undo the last decision, of one text or of several; a single text is returned to be labelled
-    again.
+    """Undo the last decision of this person, of one text or of several; a single text is returned
+    to be labelled again.
     """
-    return await _in_thread(request, lambda it: _next(it, len(it.undo(by=body.by))))
+    _check_name(body, request)
+    return await _in_thread(request, lambda it: _next(it, body, len(it.undo(by=body.by))))
 
 
 @router.post("/search")
@@ -142,8 +152,24 @@ async def _in_thread(
         raise ApiError(message, status=503, code="not_written", headers=RETRY) from error
 
 
-def _next(annotation: Annotation, written: int) -> Json:
-    return {"item": annotation.next(), "written": written, **_status(annotation)}
+def _check_name(body: NextRequest, request: Request) -> None:
+    if request.app.state.is_shared and not (body.by or "").strip():
+        message = "expected the name of who answers, since several people may label; enter a name"
+        raise ApiError(message, param="by", code="name_needed")
+
+
+def _next(
+    annotation: Annotation,
+    body: NextRequest,
+    written: int = 0,
+    conflicts: Sequence[Mapping[str, object]] = (),
+) -> Json:
+    return {
+        "item": annotation.next(by=body.by),
+        "written": written,
+        "conflicts": conflicts,
+        **_status(annotation),
+    }
 
 
 def _status(annotation: Annotation) -> Json:
