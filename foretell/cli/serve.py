@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import signal
 import socket
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model, name_of
+from foretell.cli.log_thread import log_to_stderr
 from foretell.cli.options import Several, Whole
 from foretell.cli.output import note
 from foretell.errors import ForetellError, UsageError
@@ -100,10 +104,9 @@ def _serve_until_stopped(
     *,
     quiet: bool,
 ) -> None:
-    """Serve models, and texts to label, until Ctrl-C or SIGTERM."""
+    """Serve models, and texts to label, until Ctrl-C, SIGTERM or SIGHUP."""
     from foretell.service.app import create_app
     from foretell.service.auth import Access, read_token
-    from foretell.service.logs import log_to_stderr
     from foretell.service.models import Service
     from foretell.service.server import THREAD_SECONDS, Server
 
@@ -111,7 +114,7 @@ def _serve_until_stopped(
     allowed = Access(who.host, hosts=who.allow_host, origins=who.allow_origin, token=token)
     with bind(who.host, who.port) as listening:
         service = Service(places, limits, annotation)
-        log_to_stderr(quiet=quiet)
+        log_to_stderr(service.metrics, quiet=quiet)
         names = [f"{each.name} ({each.card.job})" for each in service.models]
         where = url(listening)
         if annotation is not None:
@@ -119,14 +122,29 @@ def _serve_until_stopped(
             where = f"{where}/#annotate"
         ready = f"serving {', '.join(names)} at {where}; Ctrl-C stops"
         app = create_app(service, allowed)
-        Server(app, service, on_ready=lambda: note(ready)).listen(listening)
+        server = Server(app, service, on_ready=lambda: note(ready))
+        with _hangup_calls(server.handle_exit):
+            server.listen(listening)
         if not service.end_threads(THREAD_SECONDS):
             if annotation is not None:
                 annotation.close()
             # Python would wait for them. All that was accepted has been answered.
-            sys.stdout.flush()
-            sys.stderr.flush()
+            logging.shutdown()
             os._exit(0)
+
+
+@contextmanager
+def _hangup_calls(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Call `stop` when the terminal is closed (SIGHUP), unless this signal is ignored (nohup)."""
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is None or signal.getsignal(hangup) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(hangup, stop)
+    try:
+        yield
+    finally:
+        signal.signal(hangup, before)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
@@ -16,25 +17,32 @@ from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import generate_latest
 from pydantic import Field
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from foretell.service.auth import Access, AccessControl
 from foretell.service.errors import answer_exception
+from foretell.service.lanes import OTHER
 from foretell.service.logs import RequestLog
 from foretell.service.models import Service, service_of
 from foretell.service.requests import JsonRoute
 from foretell.service.routes import completions, predictions
 from foretell.service.schemas import ERRORS, ModelCard, ResponseBody
 
-PAGE = FilePath(__file__).parent / "page"
-
 DESCRIPTION = (
     "Predictions of text models that were trained with foretell. Every response that is "
     "not 2xx has OpenAI's "
     "error format. Every response has the header X-Request-ID, which is also in the log."
 )
+
+PAGE = FilePath(__file__).parent / "page"
+
+# Nothing else is compressed: the size of a compressed answer lets an attacker guess a secret in it,
+# where it also has text that the attacker chose (BREACH).
+ASSETS = GZipMiddleware(StaticFiles(directory=PAGE, html=True))
 
 router = APIRouter(route_class=JsonRoute)
 
@@ -53,13 +61,6 @@ class Health(ResponseBody):
     """GET /health/live and /health/ready."""
 
     status: Literal["live", "ready", "stopping"]
-
-
-@router.head("/", include_in_schema=False)
-@router.get("/", include_in_schema=False)
-async def page() -> Response:
-    """Return the page."""
-    return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/v1/models")
@@ -105,8 +106,11 @@ async def ready(request: Request) -> Response:
 )
 async def metrics(request: Request) -> Response:
     """Return the metrics for Prometheus."""
-    registry = service_of(request).metrics.registry
-    return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+    service = service_of(request)
+    lane = service.lanes[OTHER]
+    with lane.count(1):
+        content = await lane.run(partial(generate_latest, service.metrics.registry))
+    return Response(content, media_type="text/plain; version=0.0.4")
 
 
 def create_app(service: Service, access: Access) -> ASGIApp:
@@ -138,7 +142,8 @@ def create_app(service: Service, access: Access) -> ASGIApp:
         from foretell.service.routes import annotation
 
         routes.include_router(annotation.router)
-    routes.mount("/page", StaticFiles(directory=PAGE), name="page")
+    routes.mount("/page", ASSETS)
+    routes.routes.append(Route("/", ASSETS))
     app: ASGIApp = routes
     if access.origins:
         app = CORSMiddleware(
@@ -155,7 +160,7 @@ def create_app(service: Service, access: Access) -> ASGIApp:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Check the model directories while the application runs."""
     service: Service = app.state.service
-    task = asyncio.create_task(service.models.keep_fresh())
+    task = asyncio.create_task(service.models.keep_fresh(service.lanes[OTHER]))
     try:
         yield
     finally:

@@ -24,9 +24,12 @@ Result = TypeVar("Result")
 QUICK = "quick"
 LONG = "long"
 WRITING = "completions"
-"""The lanes: no short text waits for long or many ones, or for completions, which take turns in
-their own.
+"""The lanes of texts: no short text waits for long or many ones, or for completions, which take
+turns in their own.
 """
+
+OTHER = "other"
+"""What is no text and would hold up the event loop: GET /metrics, and opening a model again."""
 
 
 class Lane:

@@ -63,6 +63,16 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+        self.refused = Counter(
+            "foretell_requests_refused",
+            "Requests refused for their path, method, Host, Origin or token.",
+            registry=registry,
+        )
+        self.dropped = Counter(
+            "foretell_log_lines_dropped",
+            "Lines of the log that nobody read in time.",
+            registry=registry,
+        )
         self.loads = Counter(
             "foretell_model_loads", "Times it was opened.", ["model"], registry=registry
         )
@@ -75,7 +85,8 @@ class JsonLines(logging.Formatter):
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            # asyncio adds lines that may quote a text.
+            "event": record.getMessage().partition("\n")[0],
             **({"request_id": request_id} if (request_id := _current.get("")) else {}),
             **getattr(record, "fields", {}),
         }
@@ -83,22 +94,6 @@ class JsonLines(logging.Formatter):
             # Not the message, which may quote a text.
             line["error"] = record.exc_info[0].__name__
         return json.dumps(line, ensure_ascii=True, default=str)
-
-
-def log_to_stderr(*, quiet: bool) -> None:
-    """Send the records of the service and of uvicorn to stderr as JSON lines; `quiet`: only
-    failures.
-    """
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
-    for name, level in (
-        ("foretell.service", logging.WARNING if quiet else logging.INFO),
-        ("uvicorn.error", logging.ERROR),
-    ):
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.propagate = False
-        logger.setLevel(level)
 
 
 class RequestLog:
@@ -126,8 +121,9 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = list(message.get("headers", ()))
-                if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"no-store"))
+                # A file of the page has a tag, with which a browser asks for it again.
+                has_tag = any(name == b"etag" for name, _ in headers)
+                headers.append((b"cache-control", b"no-cache" if has_tag else b"no-store"))
                 message["headers"] = [*headers, (b"x-request-id", request_id), *SECURITY_HEADERS]
             await send(message)
 
@@ -138,8 +134,12 @@ class RequestLog:
             # The template of the route and a known method: an unknown path may hold anything.
             route = getattr(scope.get("route"), "path", "other")
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._metrics.requests.labels(route, method, str(status)).inc()
-            self._metrics.seconds.labels(route).observe(seconds)
+            if status >= 400 and (route == "other" or status == 405):
+                # One series, whatever is asked for.
+                self._metrics.refused.inc()
+            else:
+                self._metrics.requests.labels(route, method, str(status)).inc()
+                self._metrics.seconds.labels(route).observe(seconds)
             fields = {
                 "method": method,
                 "route": route,

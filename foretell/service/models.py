@@ -11,6 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -25,7 +26,7 @@ from foretell.runtime.open import open_model
 from foretell.runtime.session import check_threads
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.service.errors import CLOSE, RETRY, ApiError
-from foretell.service.lanes import LONG, QUICK, WRITING, Batcher, Lane
+from foretell.service.lanes import LONG, OTHER, QUICK, WRITING, Batcher, Lane
 from foretell.service.limits import Limits
 from foretell.service.logs import Metrics
 from foretell.service.schemas import Layer, ModelCard
@@ -137,13 +138,13 @@ class Models:
             raise ApiError(message, status=400, param="model", code="wrong_job")
         return model
 
-    async def keep_fresh(self) -> None:
+    async def keep_fresh(self, lane: Lane) -> None:
         """Open every model again whose files have changed, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             for model in tuple(self):
-                # Not on a thread that predicts: opening a large model takes a while.
-                await asyncio.to_thread(self._refresh, model)
+                # Opening a large model takes a while; the end of the service does not wait for it.
+                await lane.run(partial(self._refresh, model))
 
     def _refresh(self, model: LoadedModel) -> None:
         current = fingerprint(model.path)
@@ -203,6 +204,9 @@ def named_places(arguments: Iterable[str]) -> list[tuple[str, Path]]:
 _QUICK_THREADS = 4
 """Each quick request takes a fraction of a second, so more threads would only compete."""
 
+_MAX_SCRAPES = 16
+"""Requests for the metrics that may wait."""
+
 
 class Service:
     """One service of models, and of texts to label on the page.
@@ -235,13 +239,15 @@ class Service:
         cores = check_threads(None)
         threads = {QUICK: _QUICK_THREADS, LONG: cores, WRITING: cores + 2}
         self.lanes = {name: Lane(name, count, limits.queue) for name, count in threads.items()}
+        # One model is opened at a time.
+        self.lanes[OTHER] = Lane(OTHER, 2, _MAX_SCRAPES)
         self.metrics.waiting.set_function(lambda: self.waiting)
         self._time_limits: set[asyncio.Timeout] = set()
 
     @property
     def waiting(self) -> int:
         """Texts that wait for an answer, or are being answered."""
-        return sum(lane.waiting for lane in self.lanes.values())
+        return sum(lane.waiting for name, lane in self.lanes.items() if name != OTHER)
 
     def deadline(self) -> float:
         """Return when the time limit of a request passes that begins now, by the event loop's

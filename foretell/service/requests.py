@@ -35,6 +35,9 @@ LONG_CHARACTERS = 2_000
 LONG_TEXTS = 50
 """A request with more is long: its work waits for other long requests, and no quick one for it."""
 
+MAX_ON_LOOP = 1 << 14
+"""Bytes or characters of a request up to which the event loop checks them itself."""
+
 MAX_BATCH = 128
 CONCURRENCY = 2
 """Batches of one verb of a model that are worked on at the same time."""
@@ -54,15 +57,23 @@ class JsonRoute(APIRoute):
         takes_request = "request" in signature(self.endpoint).parameters
         is_openai = self.path.endswith("/completions")
 
+        async def respond(service: Service, body: bytes, arguments: dict[str, object]) -> object:
+            if schema is not None:
+                check = partial(parsed, schema, body, service.limits)
+                lane = LONG if len(body) > MAX_ON_LOOP else None
+                arguments["body"] = await in_lane(service, lane, check)
+            return await self.endpoint(**arguments)
+
         async def handle(request: Request) -> Response:
             service = service_of(request)
             arguments: dict[str, object] = {**request.path_params}
             try:
                 if takes_request:
                     arguments["request"] = request
+                received = b""
                 if schema is not None:
-                    arguments["body"] = await read_body(schema, request, service.limits)
-                result = await _within(service, request, self.endpoint(**arguments))
+                    received = await read_body(request, service.limits)
+                result = await _within(service, request, respond(service, received, arguments))
                 if isinstance(result, Response):
                     return result
                 return Response(to_json(result), media_type="application/json")
@@ -75,12 +86,8 @@ class JsonRoute(APIRoute):
         return handle
 
 
-async def read_body(schema: type[BaseModel], request: Request, limits: Limits) -> BaseModel:
-    """Return the body as its schema's object, unless it is not JSON, too large, late, or has too
-    many values.
-
-    The error of a body that does not match names the field.
-    """
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """Return the body, unless it is not JSON by its type, too large, or late."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (media_type.startswith("application/") and media_type.endswith(("/json", "+json"))):
         message = "expected Content-Type: application/json, found another or none"
@@ -98,13 +105,31 @@ async def read_body(schema: type[BaseModel], request: Request, limits: Limits) -
     except TimeoutError:
         message = f"expected the whole body within {limits.seconds:g} seconds, found a part of it"
         raise ApiError(message, status=408, code="body_too_slow", headers=CLOSE) from None
-    body = bytes(received)
+    return bytes(received)
+
+
+def parsed(schema: type[BaseModel], body: bytes, limits: Limits) -> BaseModel:
+    """Return a body as its schema's object, unless it is not JSON, or has too many values.
+
+    The error of a body that does not match names the field.
+    """
     limits.check_body(body)
     try:
         return schema.model_validate_json(body)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False, include_input=False)
         raise invalid_body(errors) from None
+
+
+async def in_lane(
+    service: Service, name: str | None, check: Callable[[], Result], count: int = 1
+) -> Result:
+    """Return what a check returns. In a lane it has a bounded queue, and holds nobody up."""
+    if name is None:
+        return check()
+    lane = service.lanes[name]
+    with lane.count(count):
+        return await lane.run(check)
 
 
 async def _within(service: Service, request: Request, work: Awaitable[Result]) -> Result:
@@ -143,12 +168,15 @@ async def check_texts(
 ) -> None:
     """Refuse texts beyond the limits; the parameters are those of `Limits.check_tokens`."""
     limits = service.limits
-    limits.check_texts(texts, param=param, copies=copies, most=model.max_texts)
-    if limits.needs_count(texts, more=more, copies=copies):
-        check = partial(
-            limits.check_tokens, model.tokenizer, texts, param=param, more=more, copies=copies
-        )
-        await service.lanes[lane_of(texts * copies)].run(check)
+    needs_count = limits.needs_count(texts, more=more, copies=copies)
+    is_small = sum(map(len, texts)) <= MAX_ON_LOOP and not needs_count
+
+    def check() -> None:
+        limits.check_texts(texts, param=param, copies=copies, most=model.max_texts)
+        if needs_count:
+            limits.check_tokens(model.tokenizer, texts, param=param, more=more, copies=copies)
+
+    await in_lane(service, None if is_small else lane_of(texts * copies), check)
 
 
 async def predict(

@@ -192,9 +192,8 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """llhttp: take a header; not one after a body, since access was checked before."""
-        if (
-            not self._in_body and name.lower() != b"range"
-        ):  # Starlette's errors of these are not JSON
+        # Starlette's errors of ranges are not JSON.
+        if not self._in_body and name.lower() != b"range":
             if len(self.headers) >= MAX_HEADERS:
                 self._refuse_head()
                 raise ValueError("too many headers")
@@ -356,7 +355,7 @@ def max_connections() -> int:
 
 
 class Server(uvicorn.Server):
-    """Serves until SIGTERM, Ctrl-C or `stop`. After a second Ctrl-C it does not wait for answers.
+    """Serves until Ctrl-C, SIGTERM or `stop`. A second Ctrl-C does not wait for answers.
 
     Args:
         app: the application.

@@ -338,3 +338,22 @@ def test_threads_stop_when_the_time_has_passed(
     calls.clear()
     time.sleep(0.1)
     assert not calls
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("check_body", {"texts": "a", "": "b" * 18_000}), ("check_texts", {"texts": "ab " * 6_000})],
+)
+def test_a_large_body_is_checked_where_it_holds_nobody_up(
+    models: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, method: str, body: dict[str, str]
+) -> None:
+    limits = Limits(characters=17_000, queue=4, texts=4)
+    with running(*models, limits=limits) as it, ThreadPoolExecutor(6) as pool:
+        with held_up(monkeypatch, Limits, method) as (_, come):
+            asked = [pool.submit(it.post, "/v1/classify", body) for _ in range(6)]
+            assert come.acquire(timeout=10)
+            assert it.http.get("/v1/models").status_code == 200
+            # As many wait as may wait; the others are refused at once.
+            until(lambda: sum(each.done() for each in asked) == 2)
+            assert {each.result().status_code for each in asked if each.done()} == {429}
+        assert sorted(each.result().status_code for each in asked) == [422] * 4 + [429] * 2

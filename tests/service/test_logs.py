@@ -7,7 +7,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -98,3 +100,47 @@ def test_a_failure_of_ours_is_a_500_whose_log_says_where_but_not_what(
     assert any("fail" in place for place in failure["at"])
     monkeypatch.undo()
     assert served.post("/v1/classify", {"texts": SECRET}).status_code == 200
+
+
+def test_refusals_are_one_series_whatever_is_asked_for(served: Running) -> None:
+    def series() -> list[str]:
+        lines = served.http.get("/metrics").text.splitlines()
+        return [line.rpartition(" ")[0] for line in lines if line.startswith("foretell_request")]
+
+    def count() -> float:
+        lines = served.http.get("/metrics").text.splitlines()
+        name = "foretell_requests_refused_total "
+        return float(next(line for line in lines if line.startswith(name)).removeprefix(name))
+
+    served.http.get("/metrics")
+    before = series()
+    counted = count()
+    odd = [(method, path) for method in ("PUT", "LOCK", "OPTIONS") for path in ("/v1/score", "/no")]
+    for method, path in odd:
+        assert served.http.request(method, path).status_code in (404, 405)
+    for number in range(4):
+        headers = {"Host": f"evil{number}.example"}
+        assert served.http.get("/v1/models", headers=headers).status_code == 421
+    until(lambda: count() == counted + len(odd) + 4)
+    assert series() == before
+
+
+def test_metrics_hold_nobody_up_and_few_may_wait(
+    served: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    come = threading.Semaphore(0)
+
+    def slow(_: object) -> bytes:
+        come.release()
+        assert go.wait(10)
+        return b""
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(20) as pool:
+        patch.setattr("foretell.service.app.generate_latest", slow)
+        asked = [pool.submit(served.http.get, "/metrics") for _ in range(20)]
+        assert come.acquire(timeout=10)
+        assert served.post("/v1/classify", {"texts": "good"}).status_code == 200
+        until(lambda: sum(each.done() for each in asked) == 4)
+        go.set()
+    assert sorted(each.result().status_code for each in asked) == [200] * 16 + [429] * 4

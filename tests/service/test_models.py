@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -115,3 +116,27 @@ def test_models_are_named_as_their_directories_or_as_one_says(tmp_path: Path) ->
     for wrong in ([], ["=x"], ["a\nb=x"], ["a/b=x"], ["</script>=x"], ["n" * 201 + "=x"]):
         with pytest.raises(UsageError):
             named_places(wrong)
+
+
+def test_a_model_that_is_being_opened_does_not_delay_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_labels(tmp_path / "reviews")
+    is_opening = threading.Event()
+    go = threading.Event()
+
+    def slow(*_: object) -> None:
+        is_opening.set()
+        assert go.wait(60)
+
+    try:
+        with running(path) as it:
+            monkeypatch.setattr(models, "open_model", slow)
+            write_labels(path, seed=8)
+            assert is_opening.wait(10)
+            assert it.post("/v1/classify", {"texts": "good"}).status_code == 200
+        # Waited for, it would have been a minute; `running` bears 30 seconds.
+        assert not it.service.end_threads(0.1)
+    finally:
+        go.set()
+    assert it.service.end_threads(10)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -18,6 +19,7 @@ from foretell.annotation import keys_of
 from foretell.annotation.annotation import Annotation
 from foretell.errors import ForetellError, UsageError
 from foretell.service.errors import RETRY, ApiError
+from foretell.service.lanes import QUICK
 from foretell.service.logs import add_log_fields
 from foretell.service.models import service_of
 from foretell.service.requests import JsonRoute
@@ -136,13 +138,16 @@ async def _in_thread(
     request: Request, work: Callable[[Annotation], T], *, is_ranked: bool = True
 ) -> T:
     """Return what a function of the annotation returns; it syncs files, so it runs in a thread."""
-    annotation = service_of(request).annotation
+    service = service_of(request)
+    annotation = service.annotation
     assert annotation is not None, "the routes are there only with an annotation"
     if is_ranked:
         # It is not waited for in a thread: there are few, and export needs one of them.
         await asyncio.wait([asyncio.wrap_future(annotation.first_fit)])
+    lane = service.lanes[QUICK]
     try:
-        return await asyncio.to_thread(work, annotation)
+        with lane.count(1):
+            return await lane.run(partial(work, annotation))
     except UsageError:
         raise
     except ForetellError as error:
