@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 _SURVEY_SHARE = 1 / 16
 """The part of the time left that counting a text may take, which only the reader needs."""
 
+_MAX_COMPARED = 20_000
+"""Training texts up to which near-duplicates of them are searched among the validation texts."""
+
+_MIN_NEAR = 0.05
+"""The share of such validation texts from which on there is a note."""
+
 Runtime = TypeVar("Runtime", bound="LabelsRuntime | WordsRuntime")
 
 
@@ -184,9 +190,22 @@ def show_examples(
         tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
         survey = survey_examples(examples, split, tokens=tokens)
         counts = [str(survey)]
-        more = survey.notes
+        more = [*survey.notes, *_nearly_seen(split)]
     for note in (*counts, *notes, *(split.valid.notes if split.valid else ()), *more):
         listener(Note(text=note))
+
+
+def _nearly_seen(split: Split) -> list[str]:
+    """Return a note where many validation texts are edited copies of training texts."""
+    from foretell.data.near import nearly_in
+
+    if split.valid is None or len(split.train) > _MAX_COMPARED:
+        return []
+    near = len(nearly_in(split.train.texts, split.valid.texts))
+    if near < _MIN_NEAR * len(split.valid):
+        return []
+    of = f"{near:,} of {len(split.valid):,} validation texts are near-duplicates of training texts"
+    return [f"{of}: metrics are better than they will be for new texts"]
 
 
 def show_text(corpus: Corpus, settings: WordsSettings, started: float, listener: Listener) -> int:

@@ -28,10 +28,10 @@ from scipy import sparse
 from foretell.annotation.journal import Answer
 from foretell.annotation.metrics import RECENT, Metrics, metrics_of
 from foretell.arrays import Float32s, Float64s, Integers, Mask, Probabilities
+from foretell.data.near import copies
 from foretell.data.split import places_of_equal, text_key
 from foretell.errors import DataError
 from foretell.metrics.bootstrap import share_of
-from foretell.surveying.repeats import near_duplicates
 
 RESERVED = 0.25
 """Share of the texts that is reserved. One in five answers is needed; some texts are skipped."""
@@ -79,7 +79,7 @@ class Pool:
         self.texts = [texts[groups[key][0]] for key in kept]
         self._place_of = {key: place for place, key in enumerate(kept)}
         leaders = np.arange(len(kept))
-        for group in near_duplicates(self.texts):
+        for group in copies(self.texts):
             leaders[group] = group[0]
         self.is_repeat: Mask = leaders != np.arange(len(kept))
         rank = np.array([ranks[key] for key in kept], np.uint64)

@@ -5,22 +5,41 @@ from __future__ import annotations
 import contextlib
 import csv
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from foretell.artifacts.replacement import new_file
 from foretell.data.decode import STDIN
-from foretell.data.examples import iter_records
-from foretell.data.records import text_of
+from foretell.data.examples import Examples, iter_records
+from foretell.data.records import Reading, text_of
 from foretell.errors import DataError, SettingsError, UsageError
 from foretell.readable import from_csv_cell
+from foretell.surveying.counts import ColumnCounts
 from foretell.surveying.label_check import LabelError
-
-if TYPE_CHECKING:
-    from foretell.surveying.result import DataSurvey
 
 _YES = frozenset({"yes", "y", "true", "1", "x"})
 _COLUMNS = frozenset({"row", "label", "accept"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurveyedData:
+    """Data that was surveyed, and can be read once more.
+
+    Attributes:
+        name: of the data.
+        columns: of the table; empty where the data has none.
+        examples: the texts and labels.
+        rows: the record number of each example, from 1.
+        label_column: the column that the labels come from; None: none has them all.
+        source: what was read, and how.
+    """
+
+    name: str
+    columns: tuple[ColumnCounts, ...]
+    examples: Examples = field(repr=False)
+    rows: list[int] = field(repr=False)
+    label_column: str | None
+    source: tuple[object, Reading] = field(repr=False)
 
 
 def accepted_above(errors: Iterable[LabelError], probability: float) -> dict[int, str]:
@@ -33,7 +52,7 @@ def accepted_above(errors: Iterable[LabelError], probability: float) -> dict[int
     }
 
 
-def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
+def accepted_in_file(path: str | Path, survey: SurveyedData) -> dict[int, str]:
     """Read the suggestions that a person has accepted.
 
     Args:
@@ -79,11 +98,12 @@ def _plain(cell: str) -> str:
     return "\n".join(from_csv_cell(cell).splitlines()).strip()
 
 
-def write_corrected(survey: DataSurvey, corrections: Mapping[int, str], path: str | Path) -> int:
+def write_corrected(survey: SurveyedData, corrections: Mapping[int, str], path: str | Path) -> int:
     """Write the copy for `DataSurvey.write_corrected`; `corrections` has the new label of each
     row.
     """
-    path, (source, how) = Path(path), survey.source
+    path = Path(path)
+    source, how = survey.source
     with contextlib.suppress(OSError):
         if isinstance(source, str | Path) and Path(source).expanduser().samefile(path):
             expected = "another file than the data"

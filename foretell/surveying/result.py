@@ -14,12 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from foretell.artifacts.replacement import new_file
-from foretell.data.examples import Examples
-from foretell.data.records import Reading
 from foretell.errors import UsageError
 from foretell.readable import listed, pairs, percent
 from foretell.runtime.html import card, html_page, html_text
-from foretell.surveying.corrections import accepted_above, write_corrected
+from foretell.surveying.corrections import SurveyedData, accepted_above, write_corrected
 from foretell.surveying.counts import (
     NAMES_SHOWN,
     ColumnCounts,
@@ -38,16 +36,12 @@ _SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSurvey:
-    """What is in labelled texts, and what is wrong with them. `rows` are numbers of records, from
-    1.
+class DataSurvey(SurveyedData):
+    """What is in labelled texts, and what is wrong with them.
 
     Attributes:
-        name: of the data.
-        columns: of the table; empty where the data has none.
+        name, columns, examples, rows, label_column, source: as in `SurveyedData`.
         encoding: of a file of text, where it is not UTF-8.
-        examples: the texts and labels.
-        rows: the record number of each example.
         labels: number of texts of each label, the most frequent first.
         scripts: the share of each script among the letters, the largest first.
         lengths: of the texts, in tokens.
@@ -57,15 +51,9 @@ class DataSurvey:
         overlaps: for each other part of a split, the texts that are in the training data too.
         label_check: the likely label errors; None: the check was not asked for.
         notes: what was chosen, dropped or guessed while reading, and warnings.
-        label_column: the column that the labels come from; None: none has them all.
-        source: what was read, and how.
     """
 
-    name: str
-    columns: tuple[ColumnCounts, ...]
     encoding: str | None
-    examples: Examples = field(repr=False)
-    rows: list[int] = field(repr=False)
     labels: dict[str, int]
     scripts: dict[str, float]
     lengths: TokenLengths
@@ -74,8 +62,6 @@ class DataSurvey:
     overlaps: tuple[Overlap, ...]
     label_check: LabelCheck | None
     notes: list[str]
-    label_column: str | None
-    source: tuple[object, Reading] = field(repr=False)
 
     @property
     def texts(self) -> int:
@@ -216,7 +202,7 @@ def _column(column: ColumnCounts) -> str:
 
 def _overlap(each: Overlap) -> str:
     equal = f"{each.equal:,} also in the training data"
-    near = f"{each.near:,} with other punctuation"
+    near = f"{each.near:,} nearly"
     new = (
         f"; labels that no training text has: {listed(each.new_labels)}" if each.new_labels else ""
     )

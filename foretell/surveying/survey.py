@@ -11,6 +11,7 @@ import numpy as np
 
 from foretell.data.checks import check_any, check_learnable, data_notes
 from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
+from foretell.data.near import MAX_TEXTS as MAX_TEXTS_COMPARED
 from foretell.data.records import Part, Reading
 from foretell.errors import DataError, UsageError
 from foretell.surveying.counts import (
@@ -83,6 +84,9 @@ def survey(
         if other is not None
     )
     repeats = find_repeats(examples.texts)
+    notes = [*examples.notes, *data_notes(examples)]
+    if len(examples) > MAX_TEXTS_COMPARED:
+        notes.append(f"near-duplicates are searched among the first {MAX_TEXTS_COMPARED:,} texts")
     labels = label_counts(examples)
     lengths = _lengths(examples.texts)
     check = None
@@ -102,7 +106,7 @@ def survey(
         conflicts=conflicts(repeats, examples.labels),
         overlaps=overlaps,
         label_check=check,
-        notes=[*examples.notes, *data_notes(examples)],
+        notes=notes,
         label_column=columns.label,
         source=(source, how),
     )

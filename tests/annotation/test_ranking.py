@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from annotation.tickets import LABELS, tickets
@@ -10,6 +12,7 @@ from foretell.annotation import ranking
 from foretell.annotation.journal import Answer
 from foretell.annotation.metrics import changes_little, metrics_of
 from foretell.annotation.ranking import Pool, QuickModel, information, select
+from foretell.data.near import nearly_in
 from foretell.metrics.bootstrap import Estimate, share_of
 
 NOTHING = np.zeros(0, np.int64)
@@ -63,7 +66,7 @@ def test_equal_texts_count_once_and_near_duplicates_are_known() -> None:
 
 
 def test_a_quarter_is_reserved_whatever_the_order_and_more_texts_change_it_little() -> None:
-    texts = tickets(200)
+    texts = [f"ticket number {i}" for i in range(200)]
     pool = Pool(texts, 5)
     reverse = Pool(texts[::-1], 5)
     assert len(pool.drawn) == 50
@@ -72,8 +75,29 @@ def test_a_quarter_is_reserved_whatever_the_order_and_more_texts_change_it_littl
     other = Pool(texts, 6)
     assert set(other.drawn.tolist()) != set(pool.drawn.tolist())
     reserved = {texts[i] for i in pool.drawn}
-    more = Pool(tickets(270), 5)
+    more = Pool([f"ticket number {i}" for i in range(270)], 5)
     assert len(reserved & {more.texts[i] for i in more.drawn}) > 0.8 * len(reserved)
+
+
+def test_edited_copies_of_a_reserved_text_are_reserved_too() -> None:
+    words = [f"{a}{b}" for a in ("ka", "lo", "mi", "nu", "pe") for b in ("rt", "sk", "nd", "lf")]
+    template = (
+        "dear {}, we could not find the key that you asked for in room {}, please write again"
+    )
+    texts = [template.format(name, i) for i, name in enumerate(words[:5])]
+    texts += [" ".join(random.Random(i).sample(words, 12)) for i in range(60)]
+    for seed in range(8):
+        pool = Pool(texts, seed)
+        others = np.flatnonzero(~pool.reserved).tolist()
+        assert not nearly_in([texts[i] for i in others], [texts[i] for i in pool.drawn])
+        assert pool.is_repeat.sum() == 4
+
+
+def test_of_texts_of_one_template_all_are_shown() -> None:
+    texts = [
+        f"dear customer {i}, your order {2 * i} will be sent on day {i} of May" for i in range(40)
+    ]
+    assert not Pool(texts).is_repeat.any()
 
 
 def test_a_near_duplicate_of_a_reserved_text_is_reserved_too() -> None:
