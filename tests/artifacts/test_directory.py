@@ -291,7 +291,7 @@ def test_packed_and_unpacked_it_is_the_same(directory, tmp_path):
 def test_the_card_may_be_edited_and_deleted(directory, tmp_path):
     # Older directories list the card.
     old = manifest.digests({manifest.CARD: b"as it was written"})
-    for change in (lambda listed: None, lambda listed: listed["files"].update(old)):
+    for change in (lambda _: None, lambda listed: listed["files"].update(old)):
         rewrite_manifest(directory, change)
         (directory / manifest.CARD).write_text("Trained on the tickets of May.")
         unpack(pack(directory), tmp_path / "copy")
