@@ -62,7 +62,7 @@ def foretell_step(words: int, precision: Literal["float32"] | None) -> Callable[
 
     from foretell.networks.words import LstmNetwork
     from foretell.presets import WORDS_PRESETS
-    from foretell.training.precision import precision_for
+    from foretell.training.words.precision import precision_for
     from foretell.training.words.step import Steps, seed_of
 
     settings = WORDS_PRESETS["base"]

@@ -30,7 +30,7 @@ _IMPORTS = (
     "foretell.training.labels.train",
     "foretell.training.labels.network_fit",
     "foretell.training.words.train",
-    "foretell.training.words.loop",
+    "foretell.training.words.network",
     "foretell.runtime.open",
 )
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from foretell.artifacts.weights import Weights
     from foretell.networks.lstm_layer import Precision
-    from foretell.training.words.step import Batch, Trained
+    from foretell.training.words.step import Batch, WorkerResult
 
 AVERAGE_EVERY = 32
 """Steps between two averages: the exchange takes a few percent of them."""
@@ -67,7 +67,7 @@ class Member:
         self._trainer = Trainer(settings, size, precision)
         return version("foretell"), os.getpid()
 
-    def train(self, weights: Weights, batches: Sequence[Batch]) -> Trained:
+    def train(self, weights: Weights, batches: Sequence[Batch]) -> WorkerResult:
         """Train for some steps; see `foretell.training.words.averaging.Trainer`."""
         return self._trainer.train(weights, batches)
 
@@ -116,7 +116,7 @@ class RayWorkers:
 
     def train(
         self, weights: Weights, batches: Sequence[Sequence[Batch]], check: Callable[[], None]
-    ) -> list[Trained]:
+    ) -> list[WorkerResult]:
         import ray
 
         for _ in range(_MAX_DEATHS):

@@ -1,7 +1,7 @@
 """The two language models: `LstmNetwork` (presets base and best) and `ArticleNetwork` (preset
 article).
 
-Both are trained by explicit loops (`foretell.training.words.loop` and `.article`). They are plain
+Both are trained by an explicit loop (`foretell.training.loop`). They are plain
 classes, not Keras models, because the loops carry the LSTM state themselves.
 """
 

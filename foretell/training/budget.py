@@ -69,6 +69,7 @@ class Budget:
     Attributes:
         deadline: when the command has to end, by `clock`; None: without limit.
         pace: seconds of a step, an exponential mean over about the last twenty; 0: not known yet.
+        seen: steps of this process.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Budget:
         self.deadline = self._started + 60 * minutes if minutes else None
         self._reserve = 0.0
         self.pace = 0.0
-        self._seen = 0
+        self.seen = 0
         self._last: float | None = None
 
     def keep(self, seconds: float) -> None:
@@ -117,12 +118,12 @@ class Budget:
     def step_done(self, steps: int = 1) -> None:
         """Measure the pace; call after each step, or after some."""
         now = self._clock()
-        if self._last is not None and self._seen >= _UNTYPICAL:
+        if self._last is not None and self.seen >= _UNTYPICAL:
             took = (now - self._last) / steps
             old = (1 - _SMOOTHING) ** steps
             self.pace = took if not self.pace else old * self.pace + (1 - old) * took
         self._last = now
-        self._seen = self._seen + steps
+        self.seen = self.seen + steps
 
     def pause(self) -> None:
         """Leave the time until the next step (validation, a checkpoint) out of the pace."""
@@ -137,7 +138,7 @@ class Budget:
         if self.deadline is None:
             return planned
         if self.left() <= 0:
-            return max(1, done) if self._seen else min(planned, done + 1)
+            return max(1, done) if self.seen else min(planned, done + 1)
         if self.pace <= 0:
             return planned
         return min(planned, done + max(1, int(self.left() / self.pace)))

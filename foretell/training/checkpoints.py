@@ -70,11 +70,11 @@ class Checkpoints:
         self.newest_step: int | None = None
         self._last = time.monotonic()
 
-    def due(self) -> bool:
-        """Whether `every` seconds have passed since the last checkpoint (or since training
-        began).
+    def due(self, part: float = 1.0) -> bool:
+        """Whether `every` seconds, or a part of them, have passed since the last checkpoint (or
+        since training began).
         """
-        return time.monotonic() - self._last >= self.every
+        return time.monotonic() - self._last >= part * self.every
 
     def save(self, step: int, arrays: Mapping[str, Array], state: Mapping[str, object]) -> Path:
         """Write one checkpoint and remove all but the last two.

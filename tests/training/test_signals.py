@@ -26,9 +26,10 @@ from reliability import trainings
 from foretell.errors import Interrupted
 from foretell.training.labels import train
 from foretell.training.labels.network_fit import Fitting
+from foretell.training.loop import TrainingLoop
 from foretell.training.options import TrainOptions
 from foretell.training.words import kneser_ney_fit
-from foretell.training.words.loop import Loop
+from foretell.training.words.network import TrainableWords
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
@@ -40,8 +41,8 @@ STAGES: dict[tuple[str, str], tuple[Any, str, float]] = {
     ("labels", "members"): (train, "choose_all", 0.0),
     ("labels", "network"): (Fitting, "fit", 1.0),
     ("words", "kneser-ney"): (kneser_ney_fit, "count", 0.2),
-    ("words", "network"): (Loop, "train", 0.5),
-    ("words", "slow step"): (Loop, "_step", 0.0),
+    ("words", "network"): (TrainingLoop, "train", 0.5),
+    ("words", "slow step"): (TrainableWords, "_step", 0.0),
 }
 _count = kneser_ney_fit.count
 
@@ -87,7 +88,7 @@ def _count_for_ten_seconds(*_: Any, **__: Any) -> Any:
     return _count(np.random.default_rng(0).integers(0, 30_000, 5_000_000, np.int32), 30_000)
 
 
-def _slow_step(_: Loop) -> None:
+def _slow_step(*_: Any) -> None:
     for _turn in range(600):
         time.sleep(0.05)
 

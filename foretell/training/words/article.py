@@ -1,4 +1,4 @@
-"""The article's training loop: one window of raw integers an iteration, RMSProp, 50,000 iterations.
+"""The article's training: one window of raw integers an iteration, RMSProp, 50,000 iterations.
 
 The batch size is 1, so an iteration multiplies vectors by matrices. It reads some 3.3 million
 weights and writes them with their RMSProp slots; its time is that of this memory traffic. Three
@@ -16,7 +16,6 @@ things reduce it without changing the mathematics:
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -24,15 +23,15 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from foretell.arrays import Array, Float32s, Int32s, Integers
+from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.errors import DataError
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import ArticleNetwork
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import Checkpointed, EpochDone, Note, Progress
-from foretell.training.interrupt import interrupted
+from foretell.training.loop import Schedule, StepMeans, StepsAhead, TrainingLoop
 from foretell.training.run import Run
-from foretell.training.words.state import TrainedNetwork
+from foretell.training.words.result import NetworkResult
 from foretell.training.words.token_file import TokenFile
 
 DECAY = 0.9
@@ -162,9 +161,62 @@ def _rmsprop(variable: tf.Variable, slot: tf.Variable, gradient: Tensor, rate: f
     variable.assign_sub(rate * gradient * tf.math.rsqrt(slot + EPSILON))
 
 
-def train_article(
-    run: Run, tokens: TokenFile, size: int, settings: WordsSettings
-) -> TrainedNetwork:
+class TrainableArticle:
+    """The article's network, as the training loop trains it; its epochs are the reports.
+
+    A checkpoint holds all that an iteration changes: the variables of `network`, the slots of
+    `steps`, and loss and correctness of the last REPORT_EVERY iterations, `recent`.
+    """
+
+    def __init__(self, words: Int32s, size: int, settings: WordsSettings) -> None:
+        self.network = ArticleNetwork(settings, size)
+        self.steps = ArticleSteps(self.network, words, settings)
+        self.walk = OffsetWalk(len(words), settings.window, settings.seed)
+        self.recent = np.zeros([2, 0], np.float32)
+
+    def advance(self, ahead: StepsAhead) -> Sequence[StepMeans]:
+        """Do some iterations at the next offsets of the walk."""
+        count = min(CHUNK, ahead.limit)
+        done = self.steps.run([next(self.walk) for _ in range(count)])
+        self.recent = np.concatenate([self.recent, done], axis=1)[:, -REPORT_EVERY:]
+        return [StepMeans(*each) for each in done.T.tolist()]
+
+    def evaluate(self) -> None:
+        """Measure nothing: the article has no validation text."""
+
+    def weights(self) -> Weights:
+        """Return a copy of the weights."""
+        return weights_of(self.network)
+
+    def set_weights(self, weights: Weights) -> None:
+        """Set the weights."""
+        set_weights(self.network, weights)
+
+    def seconds_after_steps(self) -> float:
+        """Reserve nothing: there is no time limit."""
+        return 0.0
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays of a checkpoint."""
+        arrays: dict[str, Array] = {"recent": self.recent}
+        arrays |= {f"weights/{name}": value for name, value in self.weights().items()}
+        return arrays | {f"slots/{k}": slot.numpy() for k, slot in enumerate(self.steps.slots)}
+
+    def values(self) -> dict[str, object]:
+        """Return nothing: all values are arrays."""
+        return {}
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Take the arrays of a checkpoint, and go as far along the walk."""
+        self.set_weights(saved.under("weights"))
+        for k, slot in enumerate(self.steps.slots):
+            slot.assign(saved.arrays[f"slots/{k}"])
+        self.recent = saved.arrays["recent"].astype(np.float32)
+        for _ in range(saved.step):
+            next(self.walk)
+
+
+def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSettings) -> NetworkResult:
     """Train on a text of `size` different words, from the run's latest checkpoint where it has one.
 
     Raises:
@@ -177,129 +229,37 @@ def train_article(
         expected = f"at least {min_words} words for windows of {settings.window}"
         found = str(len(tokens))
         raise DataError(expected=expected, found=found, where="the corpus", fix="give more text")
-    loop = _Loop(run, tokens.read(0, len(tokens)), size, settings)
+    article = TrainableArticle(tokens.read(0, len(tokens)), size, settings)
+    schedule = Schedule(
+        steps=settings.iterations,
+        epoch_steps=REPORT_EVERY,
+        learning_rate=settings.learning_rate,
+        unit="iterations",
+        units_a_step=1,
+    )
+    loop = TrainingLoop(run, article, schedule)
+    saved = run.resumed()
+    if saved is None:
+        run.log_graph(article.steps.compiled.get_concrete_function().graph)
+    else:
+        loop.restore(saved)
     with run.interrupt.deferred():
         loop.train()
-    return TrainedNetwork(weights_of(loop.network), loop.metrics())
+    return NetworkResult(article.weights(), _metrics(loop, article, len(tokens)))
 
 
-class _Loop:
-    """One training in memory; see `train_article`.
-
-    A checkpoint holds all that an iteration changes: the variables of `network`, the slots of
-    `steps`, the step, and loss and correctness of the last REPORT_EVERY iterations, [2, iteration].
-    """
-
-    def __init__(self, run: Run, words: Int32s, size: int, settings: WordsSettings) -> None:
-        self.run = run
-        self.settings = settings
-        self.words = words
-        self.listener = run.options.listener
-        self.network = ArticleNetwork(settings, size)
-        self.steps = ArticleSteps(self.network, words, settings)
-        self.walk = OffsetWalk(len(words), settings.window, settings.seed)
-        self.recent = np.zeros([2, 0], np.float32)
-        self.step = 0
-        seconds = 0.0
-        saved = run.resumed()
-        if saved is None:
-            run.log_graph(self.steps.compiled.get_concrete_function().graph)
-        else:
-            seconds = self._restore(saved)
-        self._began = time.monotonic() - seconds
-
-    def train(self) -> None:
-        """Continue to the last iteration, or save a checkpoint and stop."""
-        last = self.settings.iterations
-        while self.step < last:
-            # A call ends at a report, at the end, or where an interruption is set.
-            ends = [self.step // REPORT_EVERY * REPORT_EVERY + REPORT_EVERY, last]
-            ends += [self.run.interrupt.stop_after_steps or 0]
-            self._call(min(CHUNK, *(end - self.step for end in ends if end > self.step)))
-            is_last = self.step == last
-            if is_last or self.step % REPORT_EVERY == 0:
-                self._report()
-            stops = not is_last and self.run.interrupt.at(self.step)
-            if stops or is_last or self.run.checkpoints.due():
-                self._save()
-            if stops:
-                raise interrupted(self.step, self.run.out)
-
-    def _call(self, count: int) -> None:
-        began = time.monotonic()
-        done = self.steps.run([next(self.walk) for _ in range(count)])
-        self.recent = np.concatenate([self.recent, done], axis=1)[:, -REPORT_EVERY:]
-        self.step += count
-        each = (time.monotonic() - began) / count
-        steps = self.settings.iterations
-        epoch, epochs = self._epochs()
-        progress = Progress(
-            step=self.step,
-            steps=steps,
-            epoch=epoch,
-            epochs=epochs,
-            speed=1 / each,
-            unit="iterations",
-            seconds_left=(steps - self.step) * each,
-            **self._means(),
-        )
-        self.listener(progress)
-
-    def _means(self) -> dict[str, float]:
-        loss, accuracy = self.recent.mean(axis=1, dtype=np.float64).tolist()
-        return {"loss": loss, "accuracy": accuracy}
-
-    def _epochs(self) -> tuple[int, int]:
-        """Return the report that the iteration belongs to, and how many there are."""
-        return math.ceil(self.step / REPORT_EVERY), math.ceil(
-            self.settings.iterations / REPORT_EVERY
-        )
-
-    def _report(self) -> None:
-        (epoch, epochs), means = self._epochs(), self._means()
-        self.run.log(step=self.step, epoch=epoch, speed=self.step / self._seconds(), **means)
-        loss = means["loss"]
-        accuracy = means["accuracy"]
-        self.listener(
-            EpochDone(epoch=epoch, epochs=epochs, step=self.step, loss=loss, accuracy=accuracy)
-        )
-
-    def _seconds(self) -> float:
-        return max(1e-9, time.monotonic() - self._began)
-
-    def metrics(self) -> dict[str, object]:
-        """Return the metrics; accuracy and perplexity are averages of the last 1,000 iterations."""
-        means = self._means()
-        seconds = self._seconds()
-        return {
-            "accuracy": means["accuracy"],
-            "perplexity": math.exp(min(means["loss"], 700.0)),
-            "valid_perplexity": None,
-            "measured_on": f"the last {self.recent.shape[1]:,} iterations",
-            "steps": self.step,
-            "words": len(self.words),
-            "vocabulary": self.network.size,
-            "seconds": seconds,
-            "iterations_per_second": self.step / seconds,
-            "words_per_second": self.step * self.settings.window / seconds,
-        }
-
-    def _save(self) -> None:
-        arrays: dict[str, Array] = {"recent": self.recent}
-        arrays |= {f"weights/{name}": value for name, value in weights_of(self.network).items()}
-        arrays |= {f"slots/{k}": np.array(slot.numpy()) for k, slot in enumerate(self.steps.slots)}
-        path = self.run.checkpoints.save(self.step, arrays, {"seconds": self._seconds()})
-        self.listener(Checkpointed(path=path, step=self.step))
-
-    def _restore(self, saved: Checkpoint) -> float:
-        set_weights(self.network, saved.under("weights"))
-        for k, slot in enumerate(self.steps.slots):
-            slot.assign(saved.arrays[f"slots/{k}"])
-        self.recent = saved.arrays["recent"].astype(np.float32)
-        self.step = saved.step
-        for _ in range(self.step):
-            next(self.walk)
-        self.listener(
-            Note(text=f"resumed after iteration {saved.step:,} of {self.settings.iterations:,}")
-        )
-        return float(saved.state["seconds"])
+def _metrics(loop: TrainingLoop, article: TrainableArticle, words: int) -> dict[str, object]:
+    """Return the metrics; accuracy and perplexity are averages of the last 1,000 iterations."""
+    loss, accuracy = article.recent.mean(axis=1, dtype=np.float64).tolist()
+    return {
+        "accuracy": accuracy,
+        "perplexity": math.exp(min(loss, 700.0)),
+        "valid_perplexity": None,
+        "measured_on": f"the last {article.recent.shape[1]:,} iterations",
+        "steps": loop.state.step,
+        "words": words,
+        "vocabulary": article.network.size,
+        "seconds": loop.seconds(),
+        "iterations_per_second": loop.speed(),
+        "words_per_second": loop.speed() * article.steps.n_input,
+    }

@@ -1,6 +1,6 @@
 """Training on several workers, whose weights are averaged every few steps (local SGD, Stich 2019).
 
-Each worker reads a share of the text with its own state, as the ordinary loop does. The command
+Each worker reads a share of the text with its own state, as the ordinary training does. The command
 hands out the words of the next steps, averages the weights, and alone measures epochs and saves
 checkpoints. `foretell.cluster.averaging` has the workers on Ray.
 """
@@ -16,8 +16,18 @@ from foretell.config import WordsSettings
 from foretell.networks import set_weights, weights_of
 from foretell.networks.lstm_layer import Precision
 from foretell.networks.words import LstmNetwork, States
-from foretell.training.words.loop import Loop
-from foretell.training.words.step import Batch, Steps, Trained, ending_after
+from foretell.training.loop import StepMeans, StepsAhead
+from foretell.training.run import Run
+from foretell.training.words.data import TokenizedCorpus
+from foretell.training.words.network import TrainableWords
+from foretell.training.words.step import (
+    Batch,
+    Predictions,
+    Steps,
+    WorkerResult,
+    Workers,
+    ending_after,
+)
 
 
 class Trainer:
@@ -28,49 +38,52 @@ class Trainer:
         self._steps = Steps(self._network, settings)
         self._carried: States = ()
 
-    def train(self, weights: Weights, batches: Sequence[Batch]) -> Trained:
+    def train(self, weights: Weights, batches: Sequence[Batch]) -> WorkerResult:
         set_weights(self._network, weights)
         self._carried = self._carried or self._network.first_states(len(batches[0].ids))
         means = []
         for batch in batches:
-            loss, accuracy, self._carried = self._steps.train(
-                *self._steps.inputs(batch, self._carried)
-            )
+            inputs = self._steps.inputs(batch, self._carried)
+            loss, accuracy, self._carried = self._steps.train(*inputs)
             means.append((loss, accuracy))
-        return Trained(weights_of(self._network), np.array(means, np.float64))
+        return WorkerResult(weights_of(self._network), np.array(means, np.float64))
 
 
-class AveragedLoop(Loop):
-    """The training loop of the command: a round of some steps of all workers where `Loop` does one
-    step.
+class AveragedWords(TrainableWords):
+    """The training of the command: a round of some steps of all workers where `TrainableWords` does
+    one step.
     """
 
-    def _compile(self) -> None:
-        assert self.team is not None
-        self.team.open(
-            self.settings, self.network.size, self.network.precision, self.run.interrupt.check
-        )
+    def __init__(
+        self,
+        run: Run,
+        corpus: TokenizedCorpus,
+        settings: WordsSettings,
+        start: Weights | None,
+        team: Workers,
+    ) -> None:
+        self._team = team
+        super().__init__(run, corpus, settings, start, team.count)
 
-    def _step(self) -> None:
-        assert self.team is not None
-        state = self.state
-        steps = range(state.step, state.step + self._steps_of_round(self.team.average_every))
-        batches = [[self._batch(step, worker) for step in steps] for worker in range(self.workers)]
-        trained = self.team.train(weights_of(self.network), batches, self.run.interrupt.check)
+    def _compile(self) -> None:
+        precision = self.network.precision
+        self._team.open(self.settings, self.network.size, precision, self.run.interrupt.check)
+
+    def _step(self, ahead: StepsAhead) -> Sequence[StepMeans]:
+        count = min(ahead.limit, self._team.average_every)
+        if not self.is_ending:
+            count = min(count, ending_after(ahead.total, self.settings) - ahead.done)
+        steps = range(ahead.done, ahead.done + count)
+        batches = [
+            [self._batch(step, ahead.total, worker) for step in steps]
+            for worker in range(self.workers)
+        ]
+        trained = self._team.train(weights_of(self.network), batches, self.run.interrupt.check)
         weights = [each.weights for each in trained]
         mean = {name: np.mean([each[name] for each in weights], axis=0) for name in weights[0]}
         set_weights(self.network, mean)
-        for loss, accuracy in np.mean([each.means for each in trained], axis=0).tolist():
-            state.add(loss, accuracy)
-        self.time.step_done(len(steps))
+        means = np.mean([each.means for each in trained], axis=0)
+        return [StepMeans(*each) for each in means.tolist()]
 
-    def _steps_of_round(self, most: int) -> int:
-        """Return the steps until the next average: not beyond an epoch, or the last part of the
-        training.
-        """
-        step = self.state.step
-        total = self.steps_in_all()
-        ends = [self.epoch_steps - step % self.epoch_steps, total - step]
-        if not self.state.ending:
-            ends.append(ending_after(total, self.settings) - step)
-        return max(1, min(most, *ends))
+    def _metrics(self, predictions: Predictions) -> dict[str, object]:
+        return {**super()._metrics(predictions), "workers": self.workers}

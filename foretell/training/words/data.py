@@ -48,7 +48,7 @@ _TOKENS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReadingOrder:
     """The order of one pass over `tokens` tokens: streams side by side, windows one after another.
 
     The streams start evenly apart; each is `length` tokens long and is read in windows of `window`
@@ -112,14 +112,15 @@ class Plan:
         return values[:, : self.length].reshape(-1, *values.shape[2:])[: self.tokens]
 
 
-def plan_for(tokens: int, settings: WordsSettings) -> Plan:
-    """Return the plan for `tokens` tokens: a short text has fewer streams, so that each has several
-    windows to carry its state through; one that is shorter than a window is a DataError.
+def reading_order(tokens: int, settings: WordsSettings) -> ReadingOrder:
+    """Return the order for `tokens` tokens: a short text has fewer streams, so that each has
+    several windows to carry its state through; one that is shorter than a window is a DataError.
     """
     if tokens <= settings.window:
         raise _too_short("words", settings.window, tokens, "the corpus", "more text")
     enough = 4 * settings.window
-    return Plan(tokens, max(1, min(settings.streams, tokens // enough)), settings.window)
+    streams = max(1, min(settings.streams, tokens // enough))
+    return ReadingOrder(tokens, streams, settings.window)
 
 
 def _too_short(unit: str, window: int, found: int, where: str, fix: str) -> DataError:

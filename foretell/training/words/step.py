@@ -21,8 +21,8 @@ from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.networks.lstm_layer import Precision
 from foretell.networks.words import LstmNetwork, States
-from foretell.training.clipping import clipped
-from foretell.training.words.data import NONE, Plan, plan_for
+from foretell.training.words.clipping import clipped
+from foretell.training.words.data import NONE, ReadingOrder, reading_order
 from foretell.training.words.token_file import TokenFile
 
 _MAX_LOGITS = 1 << 25
@@ -81,7 +81,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Trained:
+class WorkerResult:
     """What a worker has after its steps: the weights, and loss and accuracy of each step, [step,
     2].
     """
@@ -106,7 +106,7 @@ class Workers(Protocol):
 
     def train(
         self, weights: Weights, batches: Sequence[Sequence[Batch]], check: Callable[[], None]
-    ) -> list[Trained]:
+    ) -> list[WorkerResult]:
         """Train all workers from the same weights, each on its batches.
 
         Returns:
@@ -247,34 +247,35 @@ def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predi
     """Predict every token but the first with the whole softmax; `check` is called before each
     window.
     """
-    plan, states = _plan_and_states(steps, tokens)
+    order, states = _order_and_states(steps, tokens)
     losses = []
     right = []
-    for window in range(plan.windows):
+    for window in range(order.windows):
         check()
-        loss, hit, states = steps.evaluate(*plan.batch(tokens, window), states)
+        loss, hit, states = steps.evaluate(*order.batch(tokens, window), states)
         losses.append(loss.numpy())
         right.append(hit.numpy())
-    logs = -plan.in_order(np.concatenate(losses, axis=1))
-    return Predictions(logs, plan.in_order(np.concatenate(right, axis=1)))
+    logs = -order.in_order(np.concatenate(losses, axis=1))
+    return Predictions(logs, order.in_order(np.concatenate(right, axis=1)))
 
 
 def hidden_values(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Float32s:
     """Return the hidden value before every token but the first, [token - 1, embedding]; see
     `predict`.
     """
-    plan, states = _plan_and_states(steps, tokens)
+    order, states = _order_and_states(steps, tokens)
     values = []
-    for window in range(plan.windows):
+    for window in range(order.windows):
         check()
-        hidden, states = steps.hidden(plan.batch(tokens, window)[0], states)
+        hidden, states = steps.hidden(order.batch(tokens, window)[0], states)
         values.append(hidden.numpy())
-    return plan.in_order(np.concatenate(values, axis=1))
+    return order.in_order(np.concatenate(values, axis=1))
 
 
-def _plan_and_states(steps: Steps, tokens: TokenFile) -> tuple[Plan, States]:
-    plan = dataclasses.replace(plan_for(len(tokens), steps.settings), tokens=len(tokens) - 1)
-    return plan, steps.network.first_states(plan.streams)
+def _order_and_states(steps: Steps, tokens: TokenFile) -> tuple[ReadingOrder, States]:
+    order = reading_order(len(tokens), steps.settings)
+    order = dataclasses.replace(order, tokens=len(tokens) - 1)
+    return order, steps.network.first_states(order.streams)
 
 
 def softmax_words(size: int, *, ending: bool = False) -> int:

@@ -36,9 +36,6 @@ _PROBE_SECONDS = 0.2
 _PROBE_FACTOR = 4
 """The evaluation is timed on so much text that it takes at least so long, or on all."""
 
-_BYTES_PER_SECOND = 50e6
-"""Of a checkpoint, hashing and syncing included; measured once there is one."""
-
 _STEPS_OF_PACE = 20
 """The pace is known after so many steps."""
 
@@ -59,7 +56,7 @@ _MEASUREMENTS = 2
 
 
 class LoopTime:
-    """What measuring, saving and writing take, kept free in the budget.
+    """What measuring and writing take after the last step.
 
     Where a step takes longer than when these were measured, the machine has become slower, and more
     is kept. Fewer than `min_tokens` are never measured; the shape of a window is the same with
@@ -69,13 +66,15 @@ class LoopTime:
     def __init__(self, budget: Budget, min_tokens: int) -> None:
         self._budget = budget
         self.min_tokens = max(MIN_VALID, min_tokens)
-        self._a_token = self._save = self._cache = self._pace_then = 0.0
-        self._at_end = self._steps = 0
+        self._a_token = 0.0
+        self._cache = 0.0
+        self._pace_then = 0.0
+        self._at_end = 0
         self._writing = max(
             SECONDS_TO_WRITE, min(_MAX_WRITING_SECONDS, budget.share(_WRITING_SHARE))
         )
 
-    def probe(self, predict: Callable[[int], object], tokens: int, checkpoint_bytes: int) -> None:
+    def probe(self, predict: Callable[[int], object], tokens: int) -> None:
         """Time how long `predict` takes for the first so many of the tokens that are measured."""
         count = min(tokens, self.min_tokens)
         predict(count)  # compiles
@@ -87,7 +86,6 @@ class LoopTime:
                 break
             count = min(tokens, count * _PROBE_FACTOR)
         self._a_token = took / count
-        self._save = checkpoint_bytes / _BYTES_PER_SECOND
         self._cache = min(_MAX_CACHE_SECONDS, self._budget.share(_CACHE_SHARE))
 
     def tokens_in_time(self, tokens: int) -> int:
@@ -111,39 +109,30 @@ class LoopTime:
         count = self._tokens_in(self._budget.share(_HIDDEN_SHARE), tokens, 0)
         return count if count >= min(tokens, self.min_tokens) else 0
 
-    def keep(self, tokens: int) -> None:
-        """Reserve the time for what follows the steps, in which so many tokens are measured."""
+    def measure_at_end(self, tokens: int) -> None:
+        """Let so many tokens be measured after the steps."""
         self._at_end = tokens
-        self._reserve()
-
-    def step_done(self, steps: int = 1) -> None:
-        """Measure the pace; call after each step, or after some."""
-        self._budget.step_done(steps)
-        self._steps += steps
-        if self._steps - steps < _STEPS_OF_PACE <= self._steps:
-            self._pace_then = self._budget.pace
-        self._reserve()
 
     def evaluated(self, seconds: float, tokens: int) -> None:
         """Note how long an epoch took to measure."""
         self._a_token = seconds / tokens
-        if self._steps >= _STEPS_OF_PACE:
-            self._pace_then = self._budget.pace
-        self._reserve()
+        self._pace_then = 0.0
 
-    def saved(self, seconds: float) -> None:
-        self._save = seconds
+    def seconds_after_steps(self) -> float:
+        """Return the seconds to reserve for what follows the steps."""
+        if not self._pace_then and self._budget.seen >= _STEPS_OF_PACE:
+            self._pace_then = self._budget.pace
+        needed = self._writing + _MARGIN * self._a_token * self._at_end
+        return self._slowdown() * needed + self._cache
 
     def ended(self) -> None:
         """Reserve the time for writing only: the last epoch is measured."""
         self._budget.keep(self._writing * self._slowdown())
 
-    def _reserve(self) -> None:
-        needed = self._writing + self._save + _MARGIN * self._a_token * self._at_end
-        self._budget.keep(self._slowdown() * needed + self._cache)
-
     def _slowdown(self) -> float:
-        return max(1.0, self._budget.pace / self._pace_then) if self._pace_then else 1.0
+        if not self._pace_then:
+            return 1.0
+        return max(1.0, self._budget.pace / self._pace_then)
 
 
 def words_in_time(train: TokenFile, valid: TokenFile, size: int, budget: Budget) -> int:

@@ -37,8 +37,8 @@ from foretell.training.words.time_limit import words_in_time
 from foretell.training.words.validation_fit import fit_cache, interpolate
 
 if TYPE_CHECKING:
-    from foretell.training.words.loop import Loop
-    from foretell.training.words.state import TrainedNetwork
+    from foretell.training.words.network import TrainableWords
+    from foretell.training.words.result import NetworkResult
     from foretell.training.words.step import Workers
 
 _WITHOUT_EFFECT = {
@@ -118,11 +118,11 @@ def train_words(
     with Run.open(request, options) as run:
         options.listener(Stage(name="counting words", done=0.03))
         tokens = tokenized(run, corpus, valid, settings, known)
-        loop = _loop(run, tokens, settings, start, workers)
-        tokens = tokens if loop is None else loop.corpus
+        trainable = _trainable(run, tokens, settings, start, workers)
+        tokens = tokens if trainable is None else trainable.corpus
         size = None if settings.follows_article else _size(run, tokens, corpus, valid)
         kneser_ney = _kneser_ney(run, tokens, settings, gone)
-        network = _network(run, tokens, settings, loop)
+        network = _network(run, tokens, settings, trainable)
         model = Model(
             job="words",
             preset=options.preset,
@@ -187,15 +187,15 @@ def _request(
     return Request(job="words", settings=settings, data=data)
 
 
-def _loop(
+def _trainable(
     run: Run,
     tokens: TokenizedCorpus,
     settings: WordsSettings,
     start: Weights | None,
     workers: Workers | None,
-) -> Loop | None:
-    """Make the network and its training; None: the article's, which has no validation and no time
-    limit.
+) -> TrainableWords | None:
+    """Make the network, ready to be trained; None: the article's, which has no validation and no
+    time limit.
 
     It comes first because it decides, with a time limit, how much is measured.
     """
@@ -204,12 +204,16 @@ def _loop(
     run.options.listener(Stage(name="preparing the network", done=0.06))
     # Imported here, because TensorFlow takes seconds to load: errors in the text are reported
     # before that.
-    from foretell.training.words.averaging import AveragedLoop
-    from foretell.training.words.loop import Loop
+    from foretell.training.words.averaging import AveragedWords
+    from foretell.training.words.network import TrainableWords
 
-    loop = (Loop if workers is None else AveragedLoop)(run, tokens, settings, start, workers)
-    loop.prepare()
-    return loop
+    network: TrainableWords
+    if workers is None:
+        network = TrainableWords(run, tokens, settings, start)
+    else:
+        network = AveragedWords(run, tokens, settings, start, workers)
+    network.prepare()
+    return network
 
 
 def _size(
@@ -247,13 +251,13 @@ def _kneser_ney(
 
 
 def _network(
-    run: Run, tokens: TokenizedCorpus, settings: WordsSettings, loop: Loop | None
-) -> TrainedNetwork:
+    run: Run, tokens: TokenizedCorpus, settings: WordsSettings, trainable: TrainableWords | None
+) -> NetworkResult:
     run.options.listener(Stage(name="network", done=0.15))
-    if loop is not None:
+    if trainable is not None:
         with run.interrupt.deferred():
-            loop.train()
-            return loop.measure()
+            trainable.loop.train()
+            return trainable.measure()
     from foretell.training.words.article import train_article
 
     return train_article(run, tokens.train, tokens.tokenizer.size, settings)
@@ -262,7 +266,7 @@ def _network(
 def _with_kneser_ney(
     run: Run,
     model: Model,
-    network: TrainedNetwork,
+    network: NetworkResult,
     fitted: KneserNeyFit | None,
     size: MeasuredBytes | None,
 ) -> Model:
@@ -292,7 +296,7 @@ def _with_kneser_ney(
 def _with_cache(
     run: Run,
     model: Model,
-    network: TrainedNetwork,
+    network: NetworkResult,
     fitted: KneserNeyFit | None,
     tokens: TokenizedCorpus,
 ) -> Model:

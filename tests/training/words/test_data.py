@@ -19,7 +19,7 @@ from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 from foretell.training.words.data import (
     NONE,
-    Plan,
+    ReadingOrder,
     TokenizedCorpus,
     measured_bytes,
     split_tokens,
@@ -64,7 +64,7 @@ def test_a_text_becomes_a_row_of_ids(tmp_path: Path, vocabulary: int, kind: str)
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 120), st.integers(1, 7), st.integers(1, 9), st.integers(0, 200))
 def test_a_pass_predicts_every_token_once(tmp_path_factory, tokens, streams, window, entry) -> None:
-    plan = Plan(tokens, min(streams, tokens), window)
+    plan = ReadingOrder(tokens, min(streams, tokens), window)
     predicted = []
     file = token_file(tmp_path_factory.mktemp("t"), np.arange(tokens))
     for w in range(plan.windows):

@@ -18,9 +18,9 @@ from foretell.config import with_changes
 from foretell.networks import weights_of
 from foretell.networks.words import LstmNetwork
 from foretell.training.words.data import NONE
-from foretell.training.words.state import WeightAverage
 from foretell.training.words.step import Steps, drawn_words, predict, sampled_loss, seed_of
 from foretell.training.words.token_file import TokenFile
+from foretell.training.words.weight_average import WeightAverage
 from tests.training.words.small import SMALL, noisy_corpus, trained
 
 

@@ -14,6 +14,7 @@ import math
 import shutil
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,13 @@ from foretell.ngrams.suggestions import METRICS
 from foretell.presets import WORDS_PRESETS
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import WordsRuntime
+from foretell.training import loop
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress, Stage
-from foretell.training.words import kneser_ney_fit, loop, step
+from foretell.training.loop import Evaluation
+from foretell.training.words import kneser_ney_fit, network, step
 from foretell.training.words.averaging import Trainer
-from foretell.training.words.loop import Loop
-from foretell.training.words.step import Batch, Predictions, Trained
+from foretell.training.words.network import TrainableWords
+from foretell.training.words.step import Batch, WorkerResult
 from foretell.training.words.time_limit import LoopTime
 from tests.text.texts import ALL
 from tests.training.words.small import SMALL, noisy_corpus, phrases, trained
@@ -83,15 +86,15 @@ def test_it_resumes_bit_for_bit(
 ) -> None:
     """After an interruption between two steps, and one of the validation of an epoch."""
     monkeypatch.setattr(step, "DRAWN_WORDS", 16)
-    monkeypatch.setattr(loop, "precision_for", lambda *_: precision)
+    monkeypatch.setattr(network, "precision_for", lambda *_: precision)
     changes = {"word_dropout": 0.1, "layers": 2} if precision == "float32" else {"layers": 1}
     corpus = noisy_corpus()
     chosen = with_changes(SMALL, changes)
     model, folder = whole(chosen)
-    evaluate = Loop.evaluate
+    evaluate = TrainableWords.evaluate
     steps = model.metrics["steps"]
 
-    def interrupted(self: Loop) -> Predictions:
+    def interrupted(self: TrainableWords) -> Evaluation | None:
         self.run.interrupt.signal = signal.SIGINT
         return evaluate(self)
 
@@ -100,7 +103,7 @@ def test_it_resumes_bit_for_bit(
     with pytest.raises(RunError, match="resume"):
         trained(corpus, chosen, tmp_path / "parts")
     with monkeypatch.context() as patch:
-        patch.setattr(Loop, "evaluate", interrupted)
+        patch.setattr(TrainableWords, "evaluate", interrupted)
         with pytest.raises(Interrupted, match=f"after step {steps // 2};"):
             trained(corpus, chosen, tmp_path / "parts", resume=True)
     check_same(model, trained(corpus, chosen, tmp_path / "parts", resume=True))
@@ -108,9 +111,10 @@ def test_it_resumes_bit_for_bit(
 
 
 def test_the_events_of_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_SHOW_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0.0)
     events: list[Event] = []
-    model = trained(noisy_corpus(), SMALL, tmp_path / "m", listener=events.append)
+    options: dict[str, Any] = {"listener": events.append, "checkpoint_seconds": 1e-9}
+    model = trained(noisy_corpus(), SMALL, tmp_path / "m", **options)
     steps = model.metrics["steps"]
     # A stage comes first where TensorFlow is not loaded yet.
     assert isinstance(next(event for event in events if not isinstance(event, Stage)), Note)
@@ -121,10 +125,10 @@ def test_the_events_of_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert progress[-1].seconds_left == 0
     done = [event for event in events if isinstance(event, EpochDone)]
     assert [(event.epoch, event.step) for event in done] == [(1, steps // 2), (2, steps)]
-    # A checkpoint follows the end of each epoch.
+    # A checkpoint follows the end of an epoch.
     saved = [event for event in events if isinstance(event, Checkpointed)]
-    assert [event.step for event in saved] == [steps // 2, steps]
-    assert events.index(done[0]) < events.index(saved[0])
+    assert [event.step for event in saved] == list(range(1, steps + 1))
+    assert events.index(done[0]) < events.index(saved[steps // 2 - 1])
     losses = [event.valid_loss for event in done if event.is_best]
     assert losses == sorted(losses, reverse=True)
     assert progress[-1].best == done[0].valid_loss
@@ -259,7 +263,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     notes = Notes()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LoopTime, "tokens_of_epochs", lambda *_: 300)
-        patch.setattr(loop, "precision_for", lambda *_: "mixed_bfloat16")
+        patch.setattr(network, "precision_for", lambda *_: "mixed_bfloat16")
         with pytest.raises(Interrupted):
             trained(noisy_corpus(), LIMITED, out, stop_after_steps=50, listener=notes)
     text = "epochs are compared on 300 words, which saves time; the final metrics are of "
@@ -272,7 +276,7 @@ def test_without_time_a_resumed_training_measures_and_writes_what_it_has(
 ) -> None:
     shutil.copytree(limited, tmp_path / "m.run")
     (tmp_path / "m.run" / "spent.json").write_text('{"seconds": 3600}')
-    monkeypatch.setattr(loop, "precision_for", lambda *_: "float32")
+    monkeypatch.setattr(network, "precision_for", lambda *_: "float32")
     model = trained(noisy_corpus(), LIMITED, tmp_path / "m", resume=True)
     assert model.metrics["precision"] == "mixed_bfloat16", "a run keeps what it began with"
     assert model.metrics["steps"] == 51
@@ -289,14 +293,15 @@ def test_an_epoch_whose_validation_loss_is_nan_is_never_the_best(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, losses: tuple[float, ...], best: list[int]
 ) -> None:
     weights: list[dict[str, np.ndarray]] = []
-    evaluate = Loop.evaluate
+    evaluate = TrainableWords.evaluate
 
-    def evaluated(loop: Loop) -> Predictions:
-        weights.append(weights_of(loop.network))
-        found = evaluate(loop)
-        return Predictions(np.full_like(found.logs, -losses[len(weights) - 1]), found.right)
+    def evaluated(self: TrainableWords) -> Evaluation | None:
+        weights.append(weights_of(self.network))
+        found = evaluate(self)
+        assert found is not None
+        return replace(found, loss=losses[len(weights) - 1])
 
-    monkeypatch.setattr(Loop, "evaluate", evaluated)
+    monkeypatch.setattr(TrainableWords, "evaluate", evaluated)
     events: list[Event] = []
     chosen = with_changes(SMALL, {"epochs": 5, "patience": 2})
     model = trained(noisy_corpus(), chosen, tmp_path / "m", listener=events.append)
@@ -350,7 +355,7 @@ def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
     def rate(step: int, _steps: int, peak: float, _floor: float) -> float:
         return math.nan if step >= until else peak
 
-    monkeypatch.setattr(loop, "learning_rate", rate)
+    monkeypatch.setattr(network, "learning_rate", rate)
     model = trained(noisy_corpus(), chosen, tmp_path / "m", listener=events.append)
     assert any(isinstance(event, Note) and "lower learning rate" in event.text for event in events)
     assert all(np.isfinite(weight).all() for weight in model.weights.values())
@@ -379,7 +384,7 @@ class InProcess:
 
     def train(
         self, weights: Weights, batches: Sequence[Sequence[Batch]], check: Callable[[], None]
-    ) -> list[Trained]:
+    ) -> list[WorkerResult]:
         check()
         self.rounds.append([batch.words for batch in batches[0]])
         found = [one.train(weights, own) for one, own in zip(self._trainers, batches, strict=True)]

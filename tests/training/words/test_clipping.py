@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from foretell.training import precision
-from foretell.training.clipping import clipped
-from foretell.training.precision import precision_for
+from foretell.training.words import precision
+from foretell.training.words.clipping import clipped
+from foretell.training.words.precision import precision_for
 
 
 def after(optimizer: Any, given: Callable[[list[Any]], list[Any]]) -> list[Any]:

@@ -1,0 +1,343 @@
+"""The network `lstm` of a language model, as the training loop trains it: windows with carried
+state, validation, the average of the weights.
+
+Everything random depends on the seed and the step alone, so a resumed run computes the same bits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from foretell.arrays import Array
+from foretell.artifacts.weights import Weights
+from foretell.config import WordsSettings
+from foretell.errors import RunError
+from foretell.metrics import perplexity_of
+from foretell.networks import set_weights, weights_of
+from foretell.networks.lstm_layer import Precision
+from foretell.networks.words import LstmNetwork, States
+from foretell.training.budget import AVERAGED_FLOOR, FLOOR, learning_rate
+from foretell.training.checkpoints import Checkpoint
+from foretell.training.events import Note
+from foretell.training.loop import Evaluation, Schedule, StepMeans, StepsAhead, TrainingLoop
+from foretell.training.run import Run
+from foretell.training.words.data import TokenizedCorpus, reading_order
+from foretell.training.words.initial import continued_weights, initialise
+from foretell.training.words.precision import precision_for
+from foretell.training.words.result import NetworkResult
+from foretell.training.words.step import (
+    Batch,
+    Predictions,
+    Steps,
+    ending_after,
+    hidden_values,
+    predict,
+    seed_of,
+    softmax_words,
+)
+from foretell.training.words.time_limit import LoopTime
+from foretell.training.words.token_file import TokenFile
+from foretell.training.words.validation_fit import MAX_TOKENS
+from foretell.training.words.weight_average import WeightAverage
+
+_INITIALISING_SHARE = 1 / 16
+"""The part of the time left that counting co-occurrences may take."""
+
+
+class TrainableWords:
+    """The network of a language model in training, which begins with the weights `start`, or with
+    new ones.
+
+    Attributes:
+        corpus: the text; with a time limit, with less to measure.
+        compared: the text that epochs are compared on; with a time limit, a part of the text that
+            the final metrics are of.
+        average: of the weights, which is measured and kept in their place; None: without
+            `word_dropout`.
+        workers: how many processes train, each on a share of the text.
+        carried: the LSTM state after the last window.
+        is_ending: whether the last part of the training has begun, which samples more words for the
+            softmax. It does not follow from the step: a time limit changes the number of steps
+            while they run.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        corpus: TokenizedCorpus,
+        settings: WordsSettings,
+        start: Weights | None = None,
+        workers: int = 1,
+    ) -> None:
+        self.run = run
+        self.corpus = corpus
+        self.settings = settings
+        self.workers = workers
+        # A token of an open vocabulary is not called a word.
+        self.unit = "tokens" if corpus.tokenizer.is_open else "words"
+        self.order = reading_order(len(corpus.train) // workers, settings)
+        self.passes = self.order.passes(settings, run.options.given)
+        saved = run.resumed()
+        self.network = LstmNetwork(settings, corpus.tokenizer.size, self._precision(saved))
+        self.steps = Steps(self.network, settings)
+        self.carried: States = self.network.first_states(self.order.streams)
+        self.is_ending = False
+        self.time = LoopTime(run.budget, 4 * settings.window * self.order.streams + 1)
+        self.compared = corpus.measured
+        self._measured: Predictions | None = None
+        self._of_best: Predictions | None = None
+        self._note(*self._unusual())
+        if saved is None:
+            self._initialise(start)
+        self.average = WeightAverage(self.network) if settings.word_dropout else None
+        self.loop = TrainingLoop(run, self, self._schedule())
+        if saved is not None:
+            self.loop.restore(saved)
+
+    def _precision(self, saved: Checkpoint | None) -> Precision:
+        """Return the precision of matrix products; a resumed run keeps its own, whatever the
+        measurement gives on this machine now.
+        """
+        if saved is not None:
+            precision: Precision = saved.state["trainable"]["precision"]
+            return precision
+        settings = self.settings
+        words = softmax_words(self.corpus.tokenizer.size)
+        return precision_for(self.order.streams * settings.window, settings.embedding_size, words)
+
+    def _initialise(self, start: Weights | None) -> None:
+        if start is None:
+            seconds = self.run.budget.share(_INITIALISING_SHARE)
+            initialise(self.network, self.corpus.train, seconds)
+        else:
+            set_weights(self.network, continued_weights(weights_of(self.network), start))
+
+    def _schedule(self) -> Schedule:
+        epoch_steps = self.passes * self.order.windows
+        return Schedule(
+            steps=epoch_steps * self.settings.epochs,
+            epoch_steps=epoch_steps,
+            patience=self.settings.patience,
+            learning_rate=self.settings.learning_rate,
+            unit=self.unit,
+            units_a_step=self.workers * self.order.tokens / self.order.windows,
+        )
+
+    def _note(self, *texts: str) -> None:
+        for text in texts:
+            self.run.options.listener(Note(text=text))
+
+    def _unusual(self) -> list[str]:
+        settings = self.settings
+        size = self.network.size
+        notes = []
+        if self.corpus.valid is None and settings.valid_fraction > 0:
+            notes.append("too little text for validation: the weights of the last step are kept")
+        notes += self.order.notes(settings, self.passes)
+        if (words := softmax_words(size)) < size:
+            last = softmax_words(size, ending=True)
+            text = f"sampled softmax: {words:,} of {size:,} words in a step, {last:,} at the end of"
+            notes.append(f"{text} the training; validation metrics use all words")
+        if self.network.precision == "mixed_bfloat16":
+            notes.append(
+                "matrix products of training are computed in bfloat16, validation in float32"
+            )
+        return notes
+
+    def prepare(self) -> None:
+        """Compile the step and, with a time limit, decide how much text is measured and reserve the
+        time.
+        """
+        if self.loop.is_training():
+            self._compile()
+        if self.run.budget.deadline is None:
+            return
+        tokens = len(self.corpus.measured)
+        self.time.probe(
+            lambda count: self._predictions(self.corpus.measured.part(0, count)), tokens
+        )
+        # A resumed training measures what it measured before: epochs are compared.
+        if not self.loop.state.step:
+            self._measure_what_fits(tokens)
+        at_end = len(self.corpus.measured)
+        compared = len(self.compared)
+        # Where epochs are compared on all of it, the end is measured with the best one.
+        self.time.measure_at_end(at_end + (compared if compared < at_end else 0))
+        self.loop.reserve()
+
+    def _measure_what_fits(self, tokens: int) -> None:
+        unit = self.unit
+        at_end = self.time.tokens_in_time(tokens)
+        compared = self.time.tokens_of_epochs(at_end, self.settings.epochs)
+        self._measure_to(at_end, compared)
+        if at_end < tokens:
+            self._note(
+                f"the time limit is short: {at_end:,} {unit} are measured instead of {tokens:,}"
+            )
+        if compared < at_end:
+            text = f"epochs are compared on {compared:,} {unit}, which saves time"
+            self._note(f"{text}; the final metrics are of {at_end:,}")
+
+    def _measure_to(self, at_end: int, compared: int) -> None:
+        self.corpus = self.corpus.measured_to(at_end)
+        self.compared = self.corpus.measured.part(0, compared)
+
+    def _compile(self) -> None:
+        batch = self._batch(self.loop.state.step, self.loop.steps())
+        inputs = self.steps.inputs(batch, self.carried)
+        function = self.steps.train.get_concrete_function(*inputs)
+        if self.loop.state.step == 0:
+            self.run.log_graph(function.graph)
+
+    def advance(self, ahead: StepsAhead) -> Sequence[StepMeans]:
+        """Do one step; with workers, see `AveragedWords`."""
+        if not self.is_ending and ahead.done >= ending_after(ahead.total, self.settings):
+            self.is_ending = True
+            # The first of these steps is compiled, which does not count for the pace.
+            self.run.budget.pause()
+        means = self._step(ahead)
+        if self.average is not None:
+            self.average.after(ahead.done, ahead.done + len(means))
+        return means
+
+    def _step(self, ahead: StepsAhead) -> Sequence[StepMeans]:
+        inputs = self.steps.inputs(self._batch(ahead.done, ahead.total), self.carried)
+        loss, accuracy, self.carried = self.steps.train(*inputs)
+        return [StepMeans(float(loss), float(accuracy))]
+
+    def _batch(self, step: int, steps: int, worker: int = 0) -> Batch:
+        settings = self.settings
+        number = step * self.workers + worker
+        pass_number, window = divmod(step, self.order.windows)
+        # Each pass enters the corpus at another token, so that windows and empty states differ.
+        random = np.random.default_rng([settings.seed, pass_number * self.workers + worker])
+        n = len(self.corpus.train)
+        entry = int(random.integers(self.order.tokens))
+        share = self.corpus.train.part(n * worker // self.workers, n * (worker + 1) // self.workers)
+        ids, targets = self.order.batch(share, window, entry)
+        floor = FLOOR if self.average is None else AVERAGED_FLOOR
+        rate = learning_rate(step, steps, settings.learning_rate, floor)
+        words = softmax_words(self.network.size, ending=self.is_ending)
+        return Batch(ids, targets, window == 0, seed_of(settings, number), rate, words)
+
+    def evaluate(self) -> Evaluation | None:
+        """Measure the text that epochs are compared on; None: there is no validation text."""
+        if self.corpus.valid is None:
+            return None
+        began = self.run.budget.seconds()
+        with self._averaged():
+            self._measured = self._predictions(self.compared)
+        self.time.evaluated(self.run.budget.seconds() - began, len(self.compared))
+        loss = -float(self._measured.logs.mean())
+        return Evaluation(loss=loss, accuracy=float(self._measured.right.mean()))
+
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self.average is None else self.average.in_place()
+
+    def _predictions(self, text: TokenFile) -> Predictions:
+        return predict(self.steps, text, self.run.interrupt.check)
+
+    def weights(self) -> Weights:
+        """Return the weights that were measured; the loop asks for those of the best epoch."""
+        self._of_best = self._measured
+        with self._averaged():
+            return weights_of(self.network)
+
+    def set_weights(self, weights: Weights) -> None:
+        """Set the weights of the network."""
+        set_weights(self.network, weights)
+
+    def seconds_after_steps(self) -> float:
+        """Return the seconds to reserve for what follows the last step."""
+        return self.time.seconds_after_steps()
+
+    def measure(self) -> NetworkResult:
+        """Return the best weights, or the last ones, with their metrics; a resumed run measures
+        them again.
+        """
+        valid = self.corpus.valid
+        if self.average is not None and not self.loop.best_weights:
+            self.average.put()
+        predictions = self._of_best
+        if predictions is None or len(self.compared) < len(self.corpus.measured):
+            # Only a part was measured, or an earlier process did it.
+            predictions = self._predictions(self.corpus.measured)
+        self.time.ended()
+        weights = weights_of(self.network)
+        metrics = self._metrics(predictions)
+        if valid is None:
+            return NetworkResult(weights, metrics)
+        count = self.time.hidden_in_time(min(len(valid) - 1, MAX_TOKENS))
+        part = valid.part(0, count + 1)
+        hidden = hidden_values(self.steps, part, self.run.interrupt.check) if count else None
+        return NetworkResult(weights, metrics, predictions.logs, hidden)
+
+    def _metrics(self, predictions: Predictions) -> dict[str, object]:
+        state = self.loop.state
+        perplexity = perplexity_of(predictions.logs)
+        is_valid = self.corpus.valid is not None
+        metrics: dict[str, object] = {
+            "network_accuracy": float(predictions.right.mean()),
+            "perplexity": perplexity,
+            "valid_perplexity": perplexity if is_valid else None,
+            "measured_on": "validation text" if is_valid else "training text",
+            f"measured_{self.unit}": len(predictions.logs),
+            "train_loss": state.loss,
+            "train_accuracy": state.accuracy,
+            "steps": state.step,
+            self.unit: self.workers * self.order.tokens,
+            "vocabulary": self.network.size,
+            "precision": self.network.precision,
+            "seconds": self.run.budget.seconds(),
+            f"{self.unit}_per_second": self.loop.speed(),
+        }
+        return metrics
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays of a checkpoint: weights, optimiser, carried state, average."""
+        arrays = {f"weights/{name}": value for name, value in weights_of(self.network).items()}
+        for k, variable in enumerate(self.steps.optimizer.variables):
+            arrays[f"optimizer/{k}"] = np.array(variable.numpy())
+        for k, tensor in enumerate(self.carried):
+            arrays[f"states/{k}"] = np.array(tensor.numpy())
+        if self.average is not None:
+            arrays |= self.average.arrays()
+        return arrays
+
+    def values(self) -> dict[str, object]:
+        """Return the plain values of a checkpoint."""
+        return {
+            "is_ending": self.is_ending,
+            "precision": self.network.precision,
+            "measured": len(self.corpus.measured),
+            "compared": len(self.compared),
+            "workers": self.workers,
+        }
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Take the values of a checkpoint.
+
+        Raises:
+            RunError: it was saved with another number of workers.
+        """
+        values = saved.state["trainable"]
+        if values["workers"] != self.workers:
+            raise RunError(
+                expected=f"as many workers as before ({values['workers']})",
+                found=str(self.workers),
+                where=str(self.run.out),
+                fix="resume with --workers and --cluster as it was begun",
+            )
+        set_weights(self.network, saved.under("weights"))
+        for name, value in saved.under("optimizer").items():
+            self.steps.optimizer.variables[int(name)].assign(value)
+        states = saved.under("states")
+        self.carried = [tf.constant(states[str(k)]) for k in range(len(states))]
+        if self.average is not None:
+            self.average.restore(saved.under("average"))
+        self.is_ending = values["is_ending"]
+        self._measure_to(values["measured"], values["compared"])
