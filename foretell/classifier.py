@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
@@ -19,6 +19,7 @@ from foretell.config import LabelsSettings, with_changes
 from foretell.data.checks import check_any, check_learnable
 from foretell.data.estimator_inputs import (
     SEPARATOR,
+    answers_to,
     estimator_data,
     evaluation_data,
     text_chunks,
@@ -33,6 +34,7 @@ from foretell.data.word_vectors import vector_files
 from foretell.errors import SeenTextsWarning, TooFewTextsWarning
 from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
+from foretell.names import named
 from foretell.presets import LABELS_PRESETS, changed, labels_preset_for
 from foretell.progress import shown, watched
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
@@ -44,7 +46,8 @@ from foretell.runtime.labels.evaluation import (
     multi_label_report,
 )
 from foretell.runtime.labels.explanation import Explanation, Word
-from foretell.summary import Trained, directory_of, show_examples
+from foretell.summary import Trained, directory_of
+from foretell.surveying.shown import show_examples
 from foretell.training.events import Listener, Note, silent
 from foretell.training.interrupt import nothing_to_resume
 from foretell.training.options import TrainOptions
@@ -67,6 +70,7 @@ class Classifier(Trained[LabelsRuntime]):
     multi_label: str | None
     verbose: int | None
 
+    @named
     def __init__(
         self,
         preset: str | None = None,
@@ -265,7 +269,7 @@ class Classifier(Trained[LabelsRuntime]):
             labels: Array = self.classes_[rows.argmax(axis=1)]
             return labels.tolist() if isinstance(X, Iterator | list | tuple) else labels
 
-        return _answers(X, answer)
+        return answers_to(X, answer)
 
     def predict_proba(self, X: object) -> Any:  # noqa: N803
         """Return the probability of each label, [text, label] as in `classes_`; for an iterator,
@@ -275,7 +279,7 @@ class Classifier(Trained[LabelsRuntime]):
             NotFittedError: `fit` was not called.
             DataError: something in `X` is not a text.
         """
-        return _answers(X, self._opened().predict_proba)
+        return answers_to(X, self._opened().predict_proba)
 
     def classify(self, X: object, *, abstain_below: float | None = None) -> Any:  # noqa: N803
         """Return a verdict for each text, [text]: a list, or an iterator for an iterator.
@@ -332,7 +336,7 @@ class Classifier(Trained[LabelsRuntime]):
         runtime = self._opened()
         if isinstance(X, str):
             return runtime.explain(X, label)
-        return _answers(X, lambda texts: [runtime.explain(text, label) for text in texts])
+        return answers_to(X, lambda texts: [runtime.explain(text, label) for text in texts])
 
     def evaluate(
         self,
@@ -517,12 +521,3 @@ class Classifier(Trained[LabelsRuntime]):
         stored = classes_of_names(opened.labels, opened.model.label_type)
         self.classes_ = stored if classes is None else classes
         self.metrics_ = self._runtime.metrics
-
-
-def _answers(X: object, answer: Callable[[list[str]], Iterable[object]]) -> Any:  # noqa: N803
-    """Return the answers to texts, [text]; for an iterator one after the other, while it is
-    read.
-    """
-    if isinstance(X, Iterator):
-        return (each for texts in text_chunks(X) for each in answer(texts))
-    return answer(texts_of(X))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from foretell.config import check_one_label
 from foretell.data.estimator_inputs import evaluation_data
 from foretell.errors import UsageError
 from foretell.metrics import Report
 from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.evaluation import comparison_report
+from foretell.runtime.labels.evaluation import check_one_label, comparison_report
 from foretell.summary import Trained, directory_of
 
 

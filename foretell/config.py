@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar, get_args, get_type_hints
 
-from foretell.errors import SettingsError, UsageError
-from foretell.readable import did_you_mean
+from foretell.errors import SettingsError
+from foretell.names import SETTINGS as OTHER_NAMES
+from foretell.names import fix_for
 
 OPEN = ("subword", "char")
 """Tokens with an open vocabulary."""
@@ -180,26 +181,22 @@ class WordsSettings(CommonSettings):
     network: Literal["article", "lstm"] = setting(
         "lstm",
         "model",
-        "Use this network: article (raw integers, one window of words) or lstm (embeddings, "
-        "LSTM state "
-        "carried from window to window).",
+        "Use this network: article (raw integers, one window of words) or lstm (embeddings, LSTM "
+        "state carried from window to window).",
     )
     tokens: Literal["white-space", "words", "subword", "char"] = setting(
         "words",
         "text",
-        "Split text into these tokens: white-space (split at white space only), words "
-        "(Unicode words and "
-        "punctuation), subword (parts of words, learned from the text) or char (characters). "
-        "With subword and "
-        "char no word is unknown.",
+        "Split text into these tokens: white-space (split at white space only), words (Unicode "
+        "words and punctuation), subword (parts of words, learned from the text) or char "
+        "(characters). With subword and char no word is unknown.",
     )
     layers: int = setting(1, "model", "Stack N LSTM layers.", low=1, high=8, common=True)
     word_dropout: float = setting(
         0.0,
         "learning",
-        "Set the embeddings of this fraction of the vocabulary to zero in each training "
-        "step, and average the "
-        "weights over the last ninth of the steps.",
+        "Set the embeddings of this fraction of the vocabulary to zero in each training step, and "
+        "average the weights over the last ninth of the steps.",
         low=0.0,
         high=0.95,
     )
@@ -271,8 +268,7 @@ class LabelsSettings(CommonSettings):
         "bilstm",
         "model",
         "Use this network: article (one LSTM), bilstm (one LSTM per direction, pooled) or "
-        "cnn-lstm (convolution, "
-        "then LSTM).",
+        "cnn-lstm (convolution, then LSTM).",
     )
     tokens: Literal["keras", "words", "subword", "char"] = setting(
         "words",
@@ -302,10 +298,9 @@ class LabelsSettings(CommonSettings):
     folds: int = setting(
         0,
         "ensemble",
-        "Combine several linear models; up to 5,000 examples, choose their penalties and "
-        "weights on out-of-fold "
-        "predictions of N folds, and up to 1,000 set no validation texts aside (0: one "
-        "linear model only).",
+        "Combine several linear models; up to 5,000 examples, choose their penalties and weights "
+        "on out-of-fold predictions of N folds, and up to 1,000 set no validation texts aside (0: "
+        "one linear model only).",
         low=0,
         high=20,
     )
@@ -321,10 +316,9 @@ class LabelsSettings(CommonSettings):
     balance: bool = setting(
         False,
         "learning",
-        "Use class weights: every label counts the same in training, however few texts it "
-        "has. Probabilities are "
-        "corrected to the true shares of the labels, so a rare label still needs evidence to "
-        "be predicted.",
+        "Use class weights: every label counts the same in training, however few texts it has. "
+        "Probabilities are corrected to the true shares of the labels, so a rare label still "
+        "needs evidence to be predicted.",
         common=True,
     )
     multi_label: str = setting(
@@ -430,7 +424,7 @@ def with_changes(settings: AnySettings, changes: Mapping[str, object]) -> AnySet
             raise SettingsError(
                 expected=f"a setting of {type(settings).__name__}",
                 found=f"'{name}'",
-                fix=did_you_mean(name, known) or "see foretell info --presets",
+                fix=fix_for(name, known, OTHER_NAMES) or "see foretell info --presets",
             )
     # NumPy's numbers, which a parameter grid may hold, as Python's.
     new = {
@@ -439,24 +433,6 @@ def with_changes(settings: AnySettings, changes: Mapping[str, object]) -> AnySet
     if new.get("tokens") == "subword" and "vocabulary" not in new:
         new["vocabulary"] = SUBWORDS
     return dataclasses.replace(settings, **new)  # type: ignore[arg-type]
-
-
-def check_one_label(settings: Settings, what: str) -> None:
-    """Raise where texts may have several labels, for what needs one label for each text.
-
-    Args:
-        settings: of a model.
-        what: what needs it, for the error: "compare", for example.
-
-    Raises:
-        UsageError: texts may have several labels.
-    """
-    if isinstance(settings, LabelsSettings) and settings.multi_label:
-        raise UsageError(
-            expected=f"a model with one label for each text, for {what}",
-            found="one with several (multi-label)",
-            fix="use foretell evaluate",
-        )
 
 
 def to_dict(settings: Settings) -> dict[str, bool | int | float | str]:

@@ -15,6 +15,7 @@ from foretell.artifacts.directory import Home
 from foretell.config import to_dict
 from foretell.data.corpus import corpus_of
 from foretell.data.estimator_inputs import texts_of
+from foretell.errors import UsageError
 from foretell.machine import require_training
 from foretell.presets import words_preset_for
 from foretell.progress import shown
@@ -22,7 +23,8 @@ from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Written
 from foretell.runtime.words.scoring import Score
-from foretell.summary import Trained, directory_of, show_text
+from foretell.summary import Trained, directory_of
+from foretell.surveying.shown import show_text
 from foretell.training.events import Listener, Note, silent
 from foretell.training.report import Report
 
@@ -45,13 +47,25 @@ class LanguageModel(Trained[WordsRuntime]):
     """
 
     _kind = WordsRuntime
+    settings: dict[str, bool | int | float | str]
+    metrics: dict[str, Any]
 
-    def __init__(self, home: Home, runtime: WordsRuntime) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
+        raise UsageError(
+            expected="LanguageModel.train(text) or LanguageModel.load(path)",
+            found="LanguageModel()",
+            fix='for example LanguageModel.train("notes.txt", out="notes-model")',
+        )
+
+    @classmethod
+    def _of(cls, home: Home, runtime: WordsRuntime) -> Self:
+        self = cls.__new__(cls)
         self._home = home
         self._runtime = runtime
         home.sha256 = runtime.model.sha256
         self.settings = to_dict(runtime.model.settings)
         self.metrics = runtime.metrics
+        return self
 
     @classmethod
     def train(
@@ -173,12 +187,12 @@ class LanguageModel(Trained[WordsRuntime]):
             train_words(
                 corpus, chosen, options, valid=valid_corpus, workers=others, continued=continued
             )
-        return cls(home, WordsRuntime(home.path))
+        return cls._of(home, WordsRuntime(home.path))
 
     @classmethod
     def from_runtime(cls, runtime: WordsRuntime) -> Self:
         """Return the language model of an open runtime."""
-        return cls(Home(runtime.path), runtime)
+        return cls._of(Home(runtime.path), runtime)
 
     @overload
     def next(  # type: ignore[overload-overlap]
@@ -348,4 +362,4 @@ def _checked(texts: Iterable[str]) -> Iterable[str]:
 
 
 def _reopened(home: Home) -> LanguageModel:
-    return LanguageModel(home, WordsRuntime(home.path))
+    return LanguageModel._of(home, WordsRuntime(home.path))

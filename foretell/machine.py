@@ -1,16 +1,13 @@
-"""What this machine has: usable processors, optional packages, and the content of files by its
-SHA-256.
-"""
+"""What this machine has: usable processors and optional packages."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 
 from foretell.errors import MissingExtraError
+from foretell.installation import install_command
 
 
 def usable_processors() -> int:
@@ -38,7 +35,7 @@ def require(packages: Sequence[str], needed_by: str, extra: str) -> None:
         raise MissingExtraError(
             expected=f"{', '.join(packages)}, which {needed_by} needs",
             found=f"no {', '.join(missing)}",
-            fix=f"pip install 'foretell[{extra}]'",
+            fix=install_command(extra),
         )
 
 
@@ -50,16 +47,3 @@ def require_training() -> None:
             it.
     """
     require(("tensorflow", "keras", "onnx"), "training", "train")
-
-
-def sha256_of(*files: Path) -> str:
-    """Return the SHA-256 of the contents of files, one after another, in hexadecimal digits.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as stream:
-            hashlib.file_digest(stream, lambda: digest)
-    return digest.hexdigest()

@@ -80,10 +80,8 @@ class LiveView(PlainView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._done = 0.0
-        self._before = 0.0
+        self._done = self._before = self._moved = 0.0
         self._status = ""
-        self._moved = 0.0
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Stage):

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable
-from typing import SupportsFloat
+from collections.abc import Iterable
 
 # Control characters but tab and newline, the embeddings and isolates that reverse the text around
 # them, and lone surrogates, which no terminal can show.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-# The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def percent(part: float) -> str:
@@ -30,46 +25,25 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def json_line(value: object) -> str:
-    """Return a value as JSON on one line: NumPy's and decimal numbers as numbers, NaN and infinity
-    as null, dates as text."""
-
-    def plain(each: object) -> float | str:
-        return float(each) if isinstance(each, SupportsFloat) else str(each)
-
-    try:
-        return json.dumps(value, ensure_ascii=False, default=plain, allow_nan=False)
-    except ValueError:
-        # JSON has neither NaN nor infinity.
-        line = json.dumps(value, ensure_ascii=False, default=plain)
-        return json.dumps(json.loads(line, parse_constant=lambda _: None), ensure_ascii=False)
-
-
-def csv_cell(value: object, as_json: Callable[[object], str] = json_line) -> object:
-    """Return a value as one cell of CSV, where a text is no formula. Numbers stay what they are."""
-    if isinstance(value, list | tuple):
-        value = "; ".join(each if isinstance(each, str) else as_json(each) for each in value)
-    if isinstance(value, dict):
-        value = as_json(value)
-    return f"'{value}" if isinstance(value, str) and _is_formula(value) else value
-
-
-def from_csv_cell(cell: str) -> str:
-    """Return the text that `csv_cell` made this cell of."""
-    return cell[1:] if cell.startswith("'") and _is_formula(cell[1:]) else cell
-
-
-def _is_formula(text: str) -> bool:
-    """Whether a spreadsheet may run it: not a number, nor a sign alone."""
-    return text.startswith(_FORMULA) and not re.fullmatch(r"[-+](\d+(\.\d+)?)?", text)
+_LONG = 6
+"""Letters from which a word may have two misspelled ones; a shorter word one."""
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """Return "did you mean best?" where a name is like `word`, else ""."""
+    """Return "did you mean best?" where a name is `word` but for a misspelling, else ""."""
     import difflib
 
-    near = difflib.get_close_matches(word, list(names), n=1)
-    return f"did you mean {near[0]}?" if near else ""
+    for near in difflib.get_close_matches(word, list(names), n=1):
+        blocks = difflib.SequenceMatcher(None, word, near).get_matching_blocks()
+        misspelled = max(len(word), len(near)) - sum(block.size for block in blocks)
+        if misspelled <= (2 if len(word) >= _LONG else 1):
+            return f"did you mean {near}?"
+    return ""
+
+
+def number_of(count: int, noun: str) -> str:
+    """Return "1 answer" or "1,200 answers"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:
@@ -103,3 +77,21 @@ def _picture(match: re.Match[str]) -> str:
     code = ord(match[0])
     # U+2400 and following are pictures of the C0 controls: ␛ for escape.
     return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+
+
+def on_one_line(text: str) -> str:
+    """Return `text` sanitised, with every run of white space as one space."""
+    return visible(" ".join(text.split()))
+
+
+def excerpt(text: str, width: int = 70) -> str:
+    """Return the beginning of a text on one line."""
+    line = " ".join(text[: 4 * width].split())
+    return (
+        line if len(line) <= width and len(text) <= 4 * width else f"{line[: width - 1].rstrip()}…"
+    )
+
+
+def megabytes(size: int) -> str:
+    """Return a number of bytes as "3.4 MB", small ones as "43 kB"."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"

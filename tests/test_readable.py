@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from foretell import errors
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
+from foretell.data.cells import csv_cell, from_csv_cell, json_line
 from foretell.errors import DataError, ForetellError
 from foretell.machine import usable_processors
-from foretell.readable import csv_cell, from_csv_cell, json_line, visible
+from foretell.readable import visible
 from foretell.runtime.html import card, frame
 from foretell.training.report import Report, report_of
 from tests.builders import random_model

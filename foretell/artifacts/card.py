@@ -8,6 +8,7 @@ import shlex
 from foretell.artifacts import manifest
 from foretell.artifacts.model import Model
 from foretell.config import FILTERS, LabelsSettings, Settings, WordsSettings
+from foretell.installation import from_repository
 from foretell.metrics.shown import NAMES, is_of_unseen_texts, number, rows_of
 from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.readable import listed
@@ -183,8 +184,8 @@ def _usage(model: Model, name: str) -> str:
         )
         python = 'model.next("some words", k=5)\nmodel.complete("some words", words=20)'
     return (
-        "From the directory that holds this one, after `pip install foretell` (TensorFlow is "
-        "not needed):\n\n"
+        f"From the directory that holds this one, after `{from_repository()}` (TensorFlow is not "
+        "needed):\n\n"
         f"```sh\n{shell}\n```\n\n```python\nimport foretell\n\n"
         f"model = foretell.load({python_path})\n{python}\n```\n"
     )

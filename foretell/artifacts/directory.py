@@ -262,7 +262,7 @@ class Home:
 
     def __init__(self, path: str | Path | None = None) -> None:
         if path is not None:
-            self.path = Path(path).absolute()
+            self.path = Path(path).expanduser().absolute()
             return
         folder = tempfile.mkdtemp(prefix="foretell-")
         self.path = Path(folder) / "model"
@@ -273,8 +273,9 @@ class Home:
         same.
         """
         files = self.__getstate__()["files"]
-        if Path(path).resolve() != self.path.resolve():
-            unpack(files, path)
+        target = Path(path).expanduser()
+        if target.resolve() != self.path.resolve():
+            unpack(files, target)
 
     def __getstate__(self) -> dict[str, dict[str, bytes]]:
         files = pack(self.path)

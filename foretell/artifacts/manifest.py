@@ -153,7 +153,7 @@ def read_manifest(path: Path) -> Manifest:
             expected=f"format version {FORMAT_VERSION} or older",
             found=f"version {version}",
             where=str(path / CONFIG),
-            fix="pip install --upgrade foretell",
+            fix="install a newer foretell",
         )
     content = _read(path / MANIFEST, MAX_MANIFEST)
     entries = _entries(path / MANIFEST, content)

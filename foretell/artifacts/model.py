@@ -12,9 +12,10 @@ import numpy as np
 from foretell.artifacts import manifest
 from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.weights import Weights
-from foretell.config import Job, LabelsSettings, Settings, WordsSettings
+from foretell.config import Job, LabelsSettings, Settings, WordsSettings, to_dict
 from foretell.data.label_types import LabelType, ordered, values_of_names
 from foretell.errors import ArtifactError
+from foretell.hub.client import address_of
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, LabelwiseEnsemble
 from foretell.ngrams.kneser_ney import Interpolation, KneserNey
@@ -89,6 +90,27 @@ class Model:
             expected = "a model that was read from a directory"
             raise ArtifactError(expected=expected, found="a model in memory", fix="write it first")
         return self.path
+
+    def record(self) -> dict[str, object]:
+        """Return what is in the model directory: job, vocabulary, size, labels, metrics and
+        settings.
+        """
+        address = address_of(self.directory)
+        return {
+            "path": str(self.directory),
+            "hub": None if address is None else str(address),
+            "job": self.job,
+            "preset": self.preset,
+            "foretell": self.written_by,
+            "vocabulary": self.tokenizer.size,
+            "bytes": sum(
+                each.stat().st_size for each in self.directory.iterdir() if each.is_file()
+            ),
+            "ancestors": list(self.ancestors),
+            "labels": list(self.labels or ()),
+            "metrics": self.metrics,
+            "settings": to_dict(self.settings),
+        }
 
 
 def check_model(model: Model) -> None:

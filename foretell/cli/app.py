@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from cyclopts import App, Group, Parameter
 
 import foretell
-from foretell.cli.options import RARE, check_other_files, check_whole, from_environment, from_toml
+from foretell.cli.options import (
+    RARE,
+    check_other_files,
+    check_whole,
+    expand_home,
+    from_environment,
+    from_toml,
+)
 
 if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
@@ -32,6 +39,8 @@ class Command:
     """One command.
 
     Attributes:
+        arguments: the required options and the arguments, as the usage line shows them: [TEXT...]
+            is an argument that may be left out and may be given several times.
         code: "module:function" under foretell.cli; "": both have the name of the command.
         help: one sentence, verb first, for the list of commands and for the command's own help.
         more: paragraphs for the command's own help.
@@ -41,6 +50,7 @@ class Command:
 
     help: str
     examples: tuple[str, ...]
+    arguments: str = "MODEL"
     code: str = ""
     more: tuple[str, ...] = ()
     group: Group = TRAIN
@@ -50,33 +60,29 @@ _ORDER = (
     "An option has its value from its flag (--units 64), else from an environment variable "
     "(FORETELL_UNITS=64), else from the file of --config (units = 64), else from the preset.",
     "Ctrl-C saves a checkpoint and prints the command that resumes the training.",
-    "The metrics and the path of the report go to stderr. With --format jsonl or csv, "
-    "the metrics also go to "
-    "stdout.",
+    "The metrics and the path of the report go to stderr. With --format jsonl or csv, the metrics "
+    "also go to stdout.",
 )
 
 _TEXTS = (
-    "TEXT is a text, a file or a folder: an argument that names an existing file or "
-    "folder is read, one "
-    "text for each record (a row of a table, a line of plain text, a file of a folder). "
-    "- is standard "
-    "input. --literal takes every argument as a text."
+    "TEXT is a text, a file or a folder: an argument that names an existing file or folder is "
+    "read, one text for each record (a row of a table, a line of plain text, a file of a folder). "
+    "- is standard input. --literal takes every argument as a text."
 )
 
 _ONE_TEXT = (
-    "TEXT is a text or a file: an argument that names an existing file is read, whole. - "
-    "is standard input. "
-    "--literal takes the argument as a text."
+    "TEXT is a text or a file: an argument that names an existing file is read, whole. - is "
+    "standard input. --literal takes the argument as a text."
 )
 
 _ON_CLUSTER = (
-    "With --cluster, files, folders, globs and bucket paths (s3://bucket/folder) of any "
-    "size are read by "
-    "several workers. It needs pip install 'foretell[cluster]'."
+    "With --cluster, files, folders, globs and bucket paths (s3://bucket/folder) of any size are "
+    "read by several workers. It needs the extra cluster: foretell doctor shows how to install it."
 )
 
 COMMANDS: dict[str, Command] = {
     "train words": Command(
+        arguments="--out DIR TEXT...",
         help="Train a language model on plain text.",
         more=(
             "It predicts the next word, continues texts, and measures how probable a text is.",
@@ -88,6 +94,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "train labels": Command(
+        arguments="--out DIR [DATA]",
         help="Train a text classifier on texts with labels.",
         more=("It predicts the label of a text, with a calibrated probability.", *_ORDER),
         examples=(
@@ -98,17 +105,15 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "data": Command(
+        arguments="DATA",
         help="Show what is in labelled texts, and what is wrong with them.",
         more=(
             "Labels, lengths, duplicates, equal texts with different labels, texts that a "
-            "validation or test "
-            "set shares with DATA, and with --check-labels likely label errors. DATA never "
-            "changes.",
-            "jsonl is one object with everything; csv is one row for each text that "
-            "something was found "
-            "about. To correct labels, write the csv, put yes into its column accept where "
-            "you agree, and "
-            "give it to --accept.",
+            "validation or test set shares with DATA, and with --check-labels likely label "
+            "errors. DATA never changes.",
+            "jsonl is one object with everything; csv is one row for each text that something was "
+            "found about. To correct labels, write the csv, put yes into its column accept where "
+            "you agree, and give it to --accept.",
         ),
         examples=(
             "foretell data reviews.csv",
@@ -117,16 +122,14 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "label": Command(
+        arguments="--out FILE TEXTS",
         help="Label texts that have no labels, the most informative first.",
         more=(
-            "A model learns from each answer and chooses the next text. At least one text in "
-            "five is drawn "
-            "at random and never trained on; all metrics are measured on these.",
+            "A model learns from each answer and chooses the next text. At least one text in five "
+            "is drawn at random and never trained on; all metrics are measured on these.",
             "Each line of the input is a key (1 for the first label), the name of a label, "
-            "another answer "
-            "(skip, none: no label applies, unclear) or a command (undo, metrics, help, "
-            "quit). The page of "
-            "--page also searches texts and labels several at once.",
+            "another answer (skip, none: no label applies, unclear) or a command (undo, metrics, "
+            "help, quit). The page of --page also searches texts and labels several at once.",
         ),
         examples=(
             "foretell label reviews.csv --labels good,bad --out answers.jsonl",
@@ -135,20 +138,20 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "demo": Command(
+        arguments="",
         help="Train a small model for each job on the sample texts, and predict with it.",
         more=("Takes less than two minutes on two processor cores.",),
         examples=("foretell demo --out demo-models",),
     ),
     "classify": Command(
+        arguments="MODEL [TEXT...]",
         code="labels:classify",
         help="Predict the label of each text, with its probability.",
         more=(
-            "There is one answer for each text, in the order of the texts, and each is "
-            "written as soon as "
-            "it is known. In jsonl and csv an answer keeps the other columns of its record; "
-            "where a column "
-            "has the name of a part of the answer (label, probability, …), the part is called "
-            "foretell_label and so on.",
+            "There is one answer for each text, in the order of the texts, and each is written as "
+            "soon as it is known. In jsonl and csv an answer keeps the other columns of its "
+            "record; where a column has the name of a part of the answer (label, probability, …), "
+            "the part is called foretell_label and so on.",
             _TEXTS,
             _ON_CLUSTER,
         ),
@@ -160,12 +163,12 @@ COMMANDS: dict[str, Command] = {
         group=LABELS,
     ),
     "explain": Command(
+        arguments="MODEL [TEXT...]",
         code="labels:explain",
         help="Show the effect of each word on the predicted label.",
         more=(
-            "The effect of a word (leave-one-out) is the change of the label's log-odds when "
-            "the word is "
-            "left out of the text, in nats.",
+            "The effect of a word (leave-one-out) is the change of the label's log-odds when the "
+            "word is left out of the text, in nats.",
             _TEXTS,
             "jsonl is one object for each text, csv one row for each word, in the order of "
             "the text.",
@@ -177,6 +180,7 @@ COMMANDS: dict[str, Command] = {
         group=LABELS,
     ),
     "next": Command(
+        arguments="MODEL TEXT",
         code="words:next_words",
         help="List the most probable next words of a text.",
         more=(_ONE_TEXT,),
@@ -187,6 +191,7 @@ COMMANDS: dict[str, Command] = {
         group=WORDS,
     ),
     "complete": Command(
+        arguments="MODEL TEXT",
         code="words:complete",
         help="Continue a text, word by word.",
         more=(
@@ -200,6 +205,7 @@ COMMANDS: dict[str, Command] = {
         group=WORDS,
     ),
     "score": Command(
+        arguments="MODEL TEXT",
         code="words:score",
         help="Measure how probable a text is: perplexity, bits per character, unknown words.",
         more=(_ONE_TEXT, f"{_ON_CLUSTER} Each row is then a text of its own."),
@@ -210,6 +216,7 @@ COMMANDS: dict[str, Command] = {
         group=WORDS,
     ),
     "evaluate": Command(
+        arguments="MODEL DATA",
         help="Measure a model on test data: accuracy, F1, confusion and calibration, or "
         "perplexity.",
         more=(
@@ -217,10 +224,8 @@ COMMANDS: dict[str, Command] = {
             "text as train "
             "words does. Of imdb, and of a folder with train and test, it reads the test part.",
             "Accuracy, precision, recall and F1 of a model for labels have a 95 % confidence "
-            "interval, by "
-            "the bootstrap over texts. jsonl is one object with every metric; csv is one row "
-            "for each label, "
-            "or with --by one row for each value of the column.",
+            "interval, by the bootstrap over texts. jsonl is one object with every metric; csv is "
+            "one row for each label, or with --by one row for each value of the column.",
             _ON_CLUSTER,
         ),
         examples=(
@@ -231,6 +236,7 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "compare": Command(
+        arguments="A B DATA",
         code="evaluate:compare",
         help="Compare two models for labels on the same test data.",
         more=(
@@ -242,12 +248,12 @@ COMMANDS: dict[str, Command] = {
         group=LABELS,
     ),
     "serve": Command(
+        arguments="[MODEL...]",
         help="Serve models over HTTP: labels, explanations, completions (OpenAI's protocol), "
         "and a web page.",
         more=(
-            "It listens on this machine only; for other addresses give --host and "
-            "--token-file. Ctrl-C "
-            "answers the requests that were accepted, then stops.",
+            "It listens on this machine only; for other addresses give --host and --token-file. "
+            "Ctrl-C answers the requests that were accepted, then stops.",
         ),
         examples=(
             "foretell serve reviews-model notes-model",
@@ -258,11 +264,9 @@ COMMANDS: dict[str, Command] = {
     "export": Command(
         help="Write a model for other programs: ONNX, or the browser.",
         more=(
-            "The exported folder holds the model, its tokenizer and labels, and a README "
-            "with code for "
-            "Python and JavaScript. The exported model is compared with the original on 200 "
-            "texts before "
-            "the folder gets its name.",
+            "The exported folder holds the model, its tokenizer and labels, and a README with "
+            "code for Python and JavaScript. The exported model is compared with the original on "
+            "200 texts before the folder gets its name.",
         ),
         examples=(
             "foretell export reviews-model",
@@ -271,23 +275,25 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "push": Command(
+        arguments="MODEL OWNER/NAME",
         help="Push a model to the Hugging Face Hub.",
         more=(
-            "Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a "
-            "model. Pushed are "
-            "the files that a prediction needs, the metrics and the model card, no training "
-            "text. It needs "
-            "pip install 'foretell[hub]' and a token (hf auth login, or HF_TOKEN).",
+            "Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a model. "
+            "Pushed are the files that a prediction needs, the metrics and the model card, no "
+            "training text. It needs the extra hub, which foretell doctor shows how to install, "
+            "and a token (hf auth login, or HF_TOKEN).",
         ),
         examples=("foretell push reviews-model ada/reviews --public --yes",),
         group=USE,
     ),
     "info": Command(
+        arguments="[MODEL]",
         help="Show a model directory or the presets.",
         examples=("foretell info reviews-model", "foretell info --presets --format jsonl"),
         group=LOOK,
     ),
     "doctor": Command(
+        arguments="",
         help="Show what the machine has, what is not installed and how to install it.",
         more=("The exit code is 1 where a package that predictions need is missing or too old.",),
         examples=("foretell doctor",),
@@ -316,10 +322,17 @@ class HelpFormatter:
         console.print(f"Usage: {str(usage).strip()}\n", markup=False, highlight=False)
 
 
+_METAVARS: dict[str | None, str] = {"INT": "N", "FLOAT": "N", "STR": "TEXT"}
+"""What help calls the value of an option that does not name it."""
+
+
 def help_entries(panel: HelpPanel) -> list[HelpEntry]:
     """Return what a panel of help lists, but --help, with each description on one line."""
     return [
-        entry.copy(description=_one_line(entry.description))
+        entry.copy(
+            description=_one_line(entry.description),
+            metavar=_METAVARS.get(entry.metavar, entry.metavar),
+        )
         for entry in panel.entries
         if "--help" not in entry.positive_names
     ]
@@ -339,15 +352,13 @@ def _default(value: object) -> str | None:
 
 
 _ABOUT = (
-    "Train LSTM models on your own text, on your own machine, and predict with them.\n\n"
-    "There are two jobs. words: a language model, trained on plain text. labels: a text "
-    "classifier, trained "
+    "Train LSTM models on your own text, on your own machine, and predict with them.\n\nThere are "
+    "two jobs. words: a language model, trained on plain text. labels: a text classifier, trained "
     "on texts with labels."
 )
 _START = (
-    "Start with: foretell demo. Every command has --help, with examples. --debug shows "
-    "the traceback of an "
-    "error."
+    "Start with: foretell demo. Every command has --help, with examples. --debug shows the "
+    "traceback of an error."
 )
 
 
@@ -365,7 +376,7 @@ def make_app(*, all_options: bool = False) -> App:
         help_epilogue=_START,
         version=lambda: foretell.__version__,
         version_flags=("--version",),
-        config=(from_environment, from_toml, check_whole, check_other_files),
+        config=(from_environment, from_toml, expand_home, check_whole, check_other_files),
         # A flag has a --no- form only where it says so.
         default_parameter=Parameter(negative=(), show_default=_default),
         group_commands=LOOK,
@@ -390,6 +401,7 @@ def make_app(*, all_options: bool = False) -> App:
         (train if is_train else app).command(
             f"foretell.cli.{command.code or f'{name}:{name}'}",
             name=words.split()[-1],
+            usage=" ".join(filter(None, ("foretell", words, "[OPTIONS]", command.arguments))),
             help="\n\n".join((command.help, *command.more[:1])),
             help_epilogue="\n\n".join((*command.more[1:], _examples(command.examples), *more)),
             group=command.group,

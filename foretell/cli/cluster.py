@@ -5,17 +5,16 @@ them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model
-from foretell.cli.options import LabelledInput, Output, TextInput, Whole, expect
+from foretell.cli.options import OUTPUT, LabelledInput, Name, Output, TextInput, Whole, expect
 from foretell.cli.output import Format, Writer, listed, note
 from foretell.errors import ForetellError
 from foretell.progress import view
-from foretell.readable import duration
 from foretell.training.events import Stage
 
 if TYPE_CHECKING:
@@ -27,40 +26,64 @@ _FAILED_SHOWN = 3
 @Parameter(name="*", group=Group("Cluster (files of any size, on several processes)", sort_key=6))
 @dataclass(frozen=True, kw_only=True)
 class ClusterOptions:
-    """Where files are processed, and where the answers go.
+    """Where files are processed.
 
     Attributes:
         cluster: Read files, folders, globs and bucket paths with several workers: local starts a
             Ray cluster on this machine, auto uses the one that Ray finds, ADDRESS is the HOST:PORT
             of a head.
-        out: Write one output row for each input row into the folder DIR, a path or a bucket path.
-            The same command continues a run that was interrupted.
-        out_format: Format of the files in DIR.
         workers: Number of workers. Without it, one for each processor of the cluster.
         shard_mb: MiB of JSON Lines or plain text that a worker reads at a time. Without it, 8, less
             for small inputs. A file of another format, such as CSV, is read by one worker.
     """
 
     cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
-    out: Annotated[str | None, Parameter(metavar="DIR")] = None
-    out_format: Literal["jsonl", "csv"] = "jsonl"
     workers: Whole | None = None
     shard_mb: Annotated[float | None, Parameter(metavar="N")] = None
 
-    def check(self, *, needs_out: bool) -> bool:
-        """Return whether a cluster was asked for; `needs_out`: the command writes rows, with
-        --out.
-        """
-        options = "--cluster with --out, --out-format, --workers and --shard-mb"
+    _alone: ClassVar = frozenset({"cluster"})
+    """The options that do not need --cluster."""
+
+    def check(self) -> bool:
+        """Return whether a cluster was asked for."""
         is_asked = self.cluster is not None
-        to_file = "write a file with --format csv > FILE, or add --cluster local"
-        expect(is_asked or self == NO_CLUSTER, options, "none", to_file)
-        has_out = not is_asked or not needs_out or self.out is not None
+        given = [
+            f"--{each.name.replace('_', '-')}"
+            for each in fields(self)
+            if each.name not in self._alone and getattr(self, each.name) != each.default
+        ]
+        what = f"--cluster with {' and '.join(given)}"
+        expect(is_asked or not given, what, "none", "add --cluster local")
+        return is_asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterFiles(ClusterOptions):
+    """Where files are processed, and where the answers go; without a cluster into one file.
+
+    Attributes:
+        out: Write the answers to FILE, a table for spreadsheets (.csv) or JSON Lines (.jsonl),
+            instead of to standard output. With --cluster: write one output row for each input row
+            into the folder DIR, a path or a bucket path; the same command continues a run that was
+            interrupted.
+        out_format: Format of the files in DIR.
+    """
+
+    out: Annotated[Name | None, Parameter(metavar="FILE|DIR", group=OUTPUT)] = None
+    out_format: Literal["jsonl", "csv"] = "jsonl"
+
+    _alone: ClassVar = frozenset({"cluster", "out"})
+
+    def check(self) -> bool:
+        """Return whether a cluster was asked for."""
+        is_asked = super().check()
+        has_out = not is_asked or self.out is not None
         expect(has_out, "--out DIR with --cluster", "none", "name a new folder")
         return is_asked
 
 
 NO_CLUSTER = ClusterOptions()
+NO_FILES = ClusterFiles()
 
 
 def run(
@@ -97,7 +120,7 @@ def run(
         "save the table as a .csv whose first row has the names of the columns",
     )
     format = output.chosen()
-    if files.out is not None:
+    if isinstance(files, ClusterFiles):
         how |= {"out": files.out, "out_format": files.out_format}
     if isinstance(reading, LabelledInput):
         how["label"] = reading.label
@@ -126,17 +149,7 @@ def write_report(
     metrics: Callable[[dict[str, object], Format], None] | None = None,
 ) -> int:
     """Write the report of a run, and return its exit code: 1 where shards failed."""
-    rows = {
-        "rows": report.rows,
-        "rows/s": f"{report.rows_per_second:,.0f}",
-        "time": f"{duration(report.seconds)}, without the start of the cluster",
-        "finished before": report.resumed_rows or None,
-        "without an answer": "; ".join(f"{n:,} {why}" for why, n in report.skipped.items())
-        or "none",
-        "failed shards": f"{len(report.failed):,} of {report.shards:,}" if report.failed else None,
-        "output": report.out,
-    }
-    text = listed((name, value) for name, value in rows.items() if value is not None)
+    text = listed(report.shown().items())
     if metrics is not None and report.metrics is not None:
         note(text)
         metrics(report.metrics, format)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -18,22 +16,12 @@ from foretell.cli.options import (
     Output,
     expect,
 )
-from foretell.cli.output import aligned, excerpt, note, show_notes, write_report
+from foretell.cli.output import aligned, note, show_notes, write_report
+from foretell.readable import excerpt, number_of
 
 if TYPE_CHECKING:
     from foretell.data.records import Reading
     from foretell.surveying.result import DataSurvey
-
-_COLUMNS = (
-    "finding",
-    "row",
-    "text",
-    "label",
-    "suggested",
-    "probability",
-    "suggested_probability",
-    "accept",
-)
 
 
 def data(
@@ -79,6 +67,7 @@ def data(
     is_checked = check_labels or accept_above is None
     expect(is_checked, "--check-labels with --accept-above", "none", "add --check-labels")
     format = output.chosen()
+    from foretell.surveying.findings import COLUMNS, findings
     from foretell.surveying.survey import survey as survey_of
 
     how: Reading = {**reading.how(), "multi_label": multi_label}
@@ -86,7 +75,7 @@ def data(
         data, valid=valid, test=test, check_labels=check_labels, listener=note, **how
     )
     show_notes(survey.notes)
-    write_report(format, survey.to_dict(), _text(survey, show), _COLUMNS, _findings(survey))
+    write_report(format, survey.to_dict(), _text(survey, show), COLUMNS, findings(survey))
     if html is not None:
         survey.save_html(html)
         note(f"page: {html}")
@@ -95,7 +84,7 @@ def data(
 
         accepted = {} if accept is None else accepted_in_file(accept, survey)
         changed = survey.write_corrected(out, accept=accepted, above=accept_above)
-        note(f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")
+        note(f"wrote {out}: {number_of(changed, 'label')} changed")
 
 
 def _text(survey: DataSurvey, show: int) -> str:
@@ -115,25 +104,3 @@ def _text(survey: DataSurvey, show: int) -> str:
     first = f", the first {show}" if len(errors) > show else ""
     head = ("row", "label", "more likely", "text")
     return f"{survey}\n\nlikely label errors{first}:\n{aligned([head, *rows])}"
-
-
-def _findings(survey: DataSurvey) -> Iterator[dict[str, object]]:
-    """Yield a row for each text that something was found about: label errors, conflicts, repeated
-    texts.
-    """
-    for error in () if survey.label_check is None else survey.label_check.errors:
-        yield {"finding": "likely label error", **asdict(error)}
-    repeats = survey.repeats
-    groups = [("different labels", each.places) for each in survey.conflicts]
-    groups += [("duplicate", group[1:]) for group in repeats.equal]
-    groups += [("near-duplicate", group[1:]) for group in repeats.near]
-    groups += [
-        (f"also in the {each.part} data", tuple(pair[0] for pair in each.examples))
-        for each in survey.overlaps
-    ]
-    texts = survey.examples.texts
-    labels = survey.examples.labels
-    for finding, places in groups:
-        for place in places:
-            row = survey.rows[place]
-            yield {"finding": finding, "row": row, "text": texts[place], "label": labels[place]}

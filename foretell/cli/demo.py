@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from foretell.cli.output import show
+from foretell.installation import command, program
 
 NEW_REVIEWS = (
     "Cold soup, rude waiter, and we waited an hour for the bill. Never again.",
@@ -59,9 +59,9 @@ def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = _OUT, overwrite: bo
         ),
         ("The effect of each word", ("explain", labels, NEW_REVIEWS[0], "-k", "5")),
     )
-    for title, command in steps:
-        show(f"\n── {title}\n\n$ {shlex.join(('foretell', *command))}\n", flush=True)
-        if code := main(command):
+    for title, arguments in steps:
+        show(f"\n── {title}\n\n$ {command(*arguments)}\n", flush=True)
+        if code := main(arguments):
             return code
     seconds = time.monotonic() - started
     show(f"""
@@ -70,7 +70,7 @@ def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = _OUT, overwrite: bo
 Both models were trained in {seconds:.0f} seconds, on this machine alone.
 Now train on text of your own:
 
-   foretell train words  notes.txt   --out my-words
-   foretell train labels reviews.csv --out my-labels
+   {program()} train words  notes.txt   --out my-words
+   {program()} train labels reviews.csv --out my-labels
 """)
     return 0

@@ -14,11 +14,10 @@ from pathlib import Path
 
 from foretell.cli.options import AS_TEXT, Output
 from foretell.cli.output import listed, write_report
+from foretell.installation import PACKAGE, command, install_command
 from foretell.machine import require, require_training, usable_processors
 
-PACKAGE = "foretell"
 _EXTRA = re.compile(r"""extra == ['"]([\w.-]+)['"]""")
-_REINSTALL = f"pip install --force-reinstall {PACKAGE}"
 
 # One package in two builds: either will do.
 _SAME = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
@@ -36,14 +35,8 @@ def doctor(*, train: bool = False, output: Output = AS_TEXT) -> int:
     needed = missing()
     shown = []
     for name, value in facts.items():
-        value = (
-            "; ".join(map(str, value))
-            if isinstance(value, list)
-            else "-"
-            if value is None
-            else value
-        )
-        shown.append((name.replace("_", " "), value))
+        every = value if isinstance(value, list) else [value or "-"]
+        shown.append((name.replace("_", " "), "; ".join(map(str, every))))
     text = f"{listed(shown)}\n\n{missing_text(needed)}"
     write_report(format, {**facts, "missing": needed}, text, _COLUMNS, needed)
     return int(any(not each["extra"] for each in needed))
@@ -116,7 +109,7 @@ def missing() -> list[dict[str, str | None]]:
         builds = (needed.name,) if parts else (needed.name, _SAME.get(needed.name, ""))
         installed = next(filter(None, map(_version, builds)), None)
         if installed is None or not needed.specifier.contains(installed, prereleases=True):
-            install = f"pip install '{PACKAGE}[{extra}]'" if extra else _REINSTALL
+            install = install_command(extra)
             row = (extra, needed.name + parts, str(needed.specifier), installed, install)
             found.append(row)
     return [dict(zip(_COLUMNS, row, strict=True)) for row in sorted(found, key=lambda row: row[:2])]
@@ -142,4 +135,4 @@ def missing_text(needed: Sequence[Mapping[str, str | None]]) -> str:
             (old if each["installed"] else "{package}").format(**each) for each in parts
         )
         lines.append(f"{what}: missing {names}; install with: {parts[0]['install']}")
-    return "\n".join(lines) or "Everything is installed. Start with: foretell demo"
+    return "\n".join(lines) or f"Everything is installed. Start with: {command('demo')}"

@@ -5,46 +5,20 @@ from __future__ import annotations
 import io
 import os
 import re
-import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from foretell.cli import stop
+from foretell.cli.mistakes import wrong_usage
 from foretell.cli.output import note
 from foretell.errors import ForetellError, Interrupted, SettingsError, UsageError
-from foretell.readable import did_you_mean
-
-if TYPE_CHECKING:
-    from cyclopts import CycloptsError
+from foretell.installation import command
 
 FAILED = 1
 
-# What is typed from habit, and what it is called here; cyclopts would suggest what is spelled like
-# it.
-_HABITS = {
-    "help": "foretell --help",
-    "version": "--version",
-    "-V": "--version",
-    "predict": "classify",
-    "fit": "train",
-    "eval": "evaluate",
-    "--lr": "--learning-rate",
-    "--batch": "--batch-size",
-    "--output": "--out",
-    "-o": "--out",
-    "--input": "--input-format",
-    "--force": "--overwrite",
-}
-_DEVICES = re.compile(r"--?(gpus?|cuda|device|tpu|cpu)\b", re.IGNORECASE)
-_ON_DEVICES = (
-    "leave it out: a GPU is used wherever TensorFlow finds one, foretell doctor --train "
-    "lists what it finds, "
-    "and docs/devices.md explains it"
-)
 _SWITCHES = frozenset({"--debug", "--help-all"})
 
 
@@ -121,7 +95,7 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     if isinstance(error, Interrupted):
         kept = [token for token in tokens if token not in ("--resume", "--restart", "--overwrite")]
         kept.insert(kept.index("--") if "--" in kept else len(kept), "--resume")
-        return f"interrupted; resume with: {shlex.join(['foretell', *kept])}", error.exit_code
+        return f"interrupted; resume with: {command(*kept)}", error.exit_code
     if isinstance(error, KeyboardInterrupt):
         numbers = (each for each in error.args if isinstance(each, int))
         return "interrupted", 128 + next(numbers, signal.SIGINT)
@@ -135,7 +109,7 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
         )
         return str(line), FAILED
     if type(error).__module__.startswith("cyclopts"):
-        return _wrong_usage(error, tokens), UsageError.exit_code  # type: ignore[arg-type]
+        return wrong_usage(error, tokens), UsageError.exit_code  # type: ignore[arg-type]
     message = " ".join(str(error).split())
     return (
         f"unexpected error: {type(error).__name__}: {message}; --debug shows the traceback",
@@ -154,40 +128,3 @@ def _with_flag(error: ForetellError, tokens: Sequence[str]) -> ForetellError:
     if not (is_option and re.fullmatch(r"[a-z][a-z0-9-]*", name)):
         return error
     return type(error)(expected=error.expected, found=error.found, where=flag, fix=error.fix)
-
-
-def _wrong_usage(error: CycloptsError, tokens: Sequence[str]) -> str:
-    """Return the line for arguments that cyclopts does not take: its message, and what to do."""
-    import cyclopts
-
-    words = [
-        word for word in tokens[: 2 if tokens[:1] == ["train"] else 1] if not word.startswith("-")
-    ]
-    if isinstance(error, cyclopts.UnknownCommandError):
-        words = words[:-1]
-    see = " ".join(["see foretell", *words, "--help"])
-    token = getattr(error, "token", None)
-    word = str(token.keyword or token.value if token else (error.unused_tokens or [""])[0])
-    if isinstance(error, cyclopts.MissingArgumentError) and error.argument is not None:
-        # Another name of the option that is missing.
-        word = next((each for each in tokens if _HABITS.get(each) == error.argument.name), "")
-    fix = f"did you mean {_HABITS[word]}?" if word in _HABITS else see
-    if _DEVICES.match(word):
-        fix = _ON_DEVICES
-    elif isinstance(error, cyclopts.UnusedCliTokensError):
-        fix = f"put a text in quotes, or {see}"
-    elif isinstance(error, cyclopts.UnknownOptionError) and word.startswith("["):
-        # A key of the file of --config.
-        known = [name.lstrip("-") for each in error.argument_collection for name in each.names]
-        fix = did_you_mean(word.strip("[]"), known) or see
-    elif isinstance(error, cyclopts.UnknownOptionError) and " " in word:
-        fix = f"put -- before a text that begins with -, or {see}"
-    message = " ".join(str(error).split()).replace("into float", "into a number")
-    message = re.sub(
-        r"^Unused Tokens: \[(.*)\]\.?$", r"expected no further argument, found \1", message
-    )
-    # A list that is cut off helps less than what was meant, as does an option that is spelled like
-    # it.
-    message = re.sub(r" Available commands: .* \.\.\.?$", "", message)
-    message = message if see in fix else re.sub(r" Did you mean [^?]*\?$", "", message)
-    return f"{message.removesuffix('.')}; {fix}"

@@ -23,20 +23,12 @@ from foretell.cli.options import (
     Whole,
     expect,
 )
-from foretell.cli.output import (
-    Format,
-    Writer,
-    aligned,
-    counted,
-    excerpt,
-    listed,
-    show_notes,
-    write_report,
-)
+from foretell.cli.output import Format, Writer, aligned, counted, listed, show_notes, write_report
 from foretell.cli.reports import Report, ends_text, suggestions_text, write_labels_report
-from foretell.cli.words import score_rows
-from foretell.errors import SeenTextsWarning, UsageError
-from foretell.metrics.shown import name_of, shown_value
+from foretell.errors import SeenTextsWarning
+from foretell.metrics.costs import parsed_costs
+from foretell.metrics.shown import name_of, score_rows, shown_value
+from foretell.readable import excerpt
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
@@ -71,13 +63,7 @@ class Breakdown:
                 self.positive is None, "--cost with --positive", "no --cost", "add --cost fp=X,fn=Y"
             )
             return None
-        pairs = (part.partition("=") for part in self.cost.replace(" ", "").split(","))
-        try:
-            return {name: float(value) for name, _, value in pairs}
-        except ValueError:
-            raise UsageError(
-                expected="costs like fp=5,fn=1", found=self.cost, where="--cost"
-            ) from None
+        return parsed_costs(self.cost)
 
 
 WHOLE = Breakdown()
@@ -103,15 +89,13 @@ def evaluate(
             standard input.
     """
     costs = breakdown.costs()
-    on_many = files.check(needs_out=False)
+    on_many = files.check()
     opened = open_model(model)
     format = output.chosen()
     is_words = opened.job == "words"
-    out = files.out is not None
     leave = "leave it out"
     for is_wrong, what, fix in (
         (on_many and breakdown != WHOLE, "--folds, --by or --cost with evaluate --cluster", leave),
-        (out, "--out with evaluate --cluster", "foretell classify --cluster writes the rows"),
         (is_words and breakdown != WHOLE, "--folds, --by or --cost with a model for words", leave),
         (
             is_words and not on_many and reading != ANY_RECORDS,
@@ -254,8 +238,7 @@ def _comparison(found: Report, show: int) -> str:
         aligned(rows),
         f"{found['texts']:,} texts. A alone is right on {test['only_a_right']:,}, B alone on "
         f"{test['only_b_right']:,}. McNemar's exact test: p = {test['p_value']:.4f}, the "
-        f"accuracies {differ} "
-        f"by more than chance at the level {_SIGNIFICANT}.",
+        f"accuracies {differ} by more than chance at the level {_SIGNIFICANT}.",
         f"Intervals: paired bootstrap over texts ({how['resamples']:,} resamples, seed "
         f"{how['seed']}).",
     ]

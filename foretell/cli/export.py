@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, name_of
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output
-from foretell.cli.output import Writer, megabytes, note, show_notes
-from foretell.readable import percent
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Name, Output
+from foretell.cli.output import Writer, note, show_notes
+from foretell.readable import megabytes, percent
 
 if TYPE_CHECKING:
     from foretell.data.examples import Examples
@@ -19,15 +19,15 @@ Target = Literal["onnx", "web"]
 
 
 def export(
-    model: str,
+    model: Name,
     /,
     *,
     to: Target = "onnx",
     out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
     int8: bool = False,
-    max_loss: float = 0.01,
+    max_loss: Annotated[float, Parameter(metavar="P")] = 0.01,
     runtime: Annotated[Path | None, Parameter(metavar="FILE")] = None,
-    data: Annotated[str | None, Parameter(group=DATA, metavar="DATA")] = None,
+    data: Annotated[Name | None, Parameter(group=DATA, metavar="DATA")] = None,
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
 ) -> None:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 from cyclopts import Parameter
 
 from foretell.cli.inputs import open_model
-from foretell.cli.options import AS_TEXT, Output, expect
-from foretell.cli.output import Writer, aligned, listed, megabytes, show
+from foretell.cli.options import AS_TEXT, Name, Output, expect
+from foretell.cli.output import Writer, aligned, listed, show
 from foretell.cli.setting_flags import plain, setting_infos
-from foretell.config import Job, to_dict
-from foretell.hub.client import address_of
+from foretell.config import Job
 from foretell.metrics.shown import rows_of
-
-if TYPE_CHECKING:
-    from foretell.artifacts.model import Model
+from foretell.readable import megabytes
 
 JOBS: tuple[Job, ...] = ("words", "labels")
 
 
 def info(
-    model: Annotated[str | None, Parameter(name="MODEL")] = None,
+    model: Annotated[Name | None, Parameter(name="MODEL")] = None,
     /,
     *,
     presets: bool = False,
@@ -38,7 +35,7 @@ def info(
     found = "both" if presets else "neither"
     expect((model is None) == presets, "a model directory or --presets", found, where="MODEL")
     if model is not None:
-        record = model_record(open_model(model))
+        record = open_model(model).record()
         columns = [name for name, value in record.items() if not isinstance(value, dict)]
         Writer(format, columns).write(record, model_text(record))
         return
@@ -66,28 +63,8 @@ def info(
         writer.write(record)
 
 
-def model_record(opened: Model) -> dict[str, object]:
-    """Return what is in a model directory: its job, vocabulary, size, labels, metrics and
-    settings.
-    """
-    address = address_of(opened.directory)
-    return {
-        "path": str(opened.directory),
-        "hub": None if address is None else str(address),
-        "job": opened.job,
-        "preset": opened.preset,
-        "foretell": opened.written_by,
-        "vocabulary": opened.tokenizer.size,
-        "bytes": sum(file.stat().st_size for file in opened.directory.iterdir() if file.is_file()),
-        "ancestors": list(opened.ancestors),
-        "labels": list(opened.labels or ()),
-        "metrics": opened.metrics,
-        "settings": to_dict(opened.settings),
-    }
-
-
 def model_text(record: Mapping[str, object]) -> str:
-    """Return what `model_record` has, for people."""
+    """Return what `Model.record` has, for people."""
     metrics = cast("dict[str, object]", record["metrics"])
     settings = cast("dict[str, bool | float | str]", record["settings"])
     head = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +10,11 @@ from cyclopts import Group, Parameter
 
 from foretell.annotation import COMMANDS, keys_of
 from foretell.cli.inputs import STDIN
-from foretell.cli.options import ANY_TEXTS, OUTPUT, TextInput, Whole, expect
-from foretell.cli.output import excerpt, listed, note, show, show_notes
+from foretell.cli.options import ANY_TEXTS, OUTPUT, Name, TextInput, Whole, expect
+from foretell.cli.output import listed, note, show, show_notes
 from foretell.errors import DataError
-from foretell.readable import did_you_mean, percent, visible
+from foretell.installation import command
+from foretell.readable import did_you_mean, excerpt, number_of, percent, visible
 
 if TYPE_CHECKING:
     from foretell.annotation.annotation import Annotation, Item
@@ -33,7 +33,7 @@ _SHORT = 12
 
 
 def label(
-    texts: Annotated[str, Parameter(name="TEXTS")],
+    texts: Annotated[Name, Parameter(name="TEXTS")],
     /,
     *,
     labels: Annotated[str | None, Parameter(metavar="NAMES")] = None,
@@ -53,7 +53,7 @@ def label(
         out: File of the answers (JSON Lines). If it exists, it is continued.
         by: Record this name with each answer.
         seed: Seed of the random texts. Default: 0.
-        export: Write the answers as CSV at the end, for train labels.
+        export: Write the answers so far as CSV, for train labels, and end.
         page: Serve a page for the answers on this machine, until Ctrl-C.
         port: Serve the page on this port (0: a free one, which is printed).
     """
@@ -71,6 +71,9 @@ def label(
     names = None if labels is None else labels.split(",")
     with annotate(read, names, out=out, by=by, seed=seed) as annotation:
         show_notes([*notes, *annotation.notes])
+        if export is not None:
+            _export(annotation, texts, out, export)
+            return
         try:
             if page:
                 from foretell.cli.serve import serve_annotation
@@ -81,29 +84,26 @@ def label(
         except KeyboardInterrupt:
             note("")
         finally:
-            _end(annotation, texts, out, export)
+            sys.stdout.flush()
+            note(f"{_answers(annotation)} in {out}; the same command continues")
 
 
-def _end(annotation: Annotation, texts: str, out: Path, export: Path | None) -> None:
-    """Show where the answers are, write them as CSV if asked to, and show the command that
-    trains.
-    """
-    sys.stdout.flush()
-    count = annotation.counts().answers
-    note(f"{count:,} {'answer' if count == 1 else 'answers'} in {out}; the same command continues")
-    if export is not None:
-        annotation.export(export)
-        train = [
-            "foretell",
-            "train",
-            "labels",
-            str(export),
-            "--unlabelled",
-            texts,
-            "--out",
-            "model",
-        ]
-        note(f"wrote {export}; to train a model: {shlex.join(train)}")
+def _answers(annotation: Annotation) -> str:
+    return number_of(annotation.counts().answers, "answer")
+
+
+def _export(annotation: Annotation, texts: str, out: Path, export: Path) -> None:
+    """Write the answers as CSV, and show the command that trains."""
+    if not annotation.counts().answers:
+        raise DataError(
+            expected="answers to write",
+            found="none",
+            where=str(out),
+            fix="label texts first, with the same command without --export",
+        )
+    annotation.export(export)
+    train = ("train", "labels", str(export), "--unlabelled", texts, "--out", "model")
+    note(f"wrote {export}: {_answers(annotation)}; to train a model: {command(*train)}")
 
 
 def _estimate(found: Estimate) -> str:

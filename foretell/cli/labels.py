@@ -8,12 +8,12 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
-from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
+from foretell.cli.cluster import NO_FILES, ClusterFiles
 from foretell.cli.inputs import local_model, names_source, read_records
 from foretell.cli.options import (
     ANY_TEXTS,
@@ -26,16 +26,16 @@ from foretell.cli.options import (
     Whole,
     expect,
 )
-from foretell.cli.output import Format, Writer, aligned, excerpt, note, on_one_line, show
+from foretell.cli.output import Format, Writer, aligned, answer_file, note, show
 from foretell.cluster.rows import ANSWER, LABELS, free_names, kept, verdict_parts
 from foretell.data.label_types import json_value
-from foretell.readable import percent
+from foretell.readable import excerpt, number_of, on_one_line, percent
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
     from foretell.runtime.labels.explanation import Explanation
 
-Texts = Annotated[tuple[Name, ...], Parameter(name="TEXT")]
+Texts = Annotated[tuple[Name, ...], Parameter(name="TEXT...")]
 
 
 def classify(
@@ -48,7 +48,7 @@ def classify(
     keep_columns: Annotated[bool, Parameter(group=OUTPUT, negative="--no-keep-columns")] = True,
     abstain_below: Annotated[float | None, Parameter(group=OUTPUT, metavar="P")] = None,
     output: Output = AS_TEXT,
-    files: ClusterOptions = NO_CLUSTER,
+    files: ClusterFiles = NO_FILES,
 ) -> int:
     """Write the label of each text, with its probability.
 
@@ -59,7 +59,7 @@ def classify(
         abstain_below: Give no label where its probability is below P, 0 to 1. foretell evaluate
             shows how much accuracy that gains.
     """
-    if files.check(needs_out=True):
+    if files.check():
         from foretell.cluster.files import classify_files
 
         return on_cluster.run(
@@ -77,28 +77,35 @@ def classify(
     from foretell.runtime.labels.classifier import LabelsRuntime
 
     runtime = LabelsRuntime(local_model(model))
-    answers = _Answers(output.chosen(), runtime)
-    waiting: deque[tuple[str, Mapping[str, object]]] = deque()
+    records = read_records("classifying", texts, reading, literal=literal)
+    with answer_file(files.out, output.chosen()) as (format, file):
+        answers = _Answers(format, file, runtime)
+        waiting: deque[tuple[str, Mapping[str, object]]] = deque()
 
-    def read() -> Iterator[str]:
-        for record in read_records("classifying", texts, reading, literal=literal):
-            waiting.append((record.text, kept(record) if keep_columns else {"text": record.text}))
-            yield record.text
-            # The next record may take a while to come: what is answered must not wait for it in a
-            # buffer.
-            sys.stdout.flush()
+        def read() -> Iterator[str]:
+            for record in records:
+                columns = kept(record) if keep_columns else {"text": record.text}
+                waiting.append((record.text, columns))
+                yield record.text
+                # The next record may take a while to come: what is answered must not wait for it
+                # in a buffer.
+                sys.stdout.flush()
 
-    for verdict in runtime.classify(read(), abstain_below=abstain_below):
-        answers.write(verdict, *waiting.popleft())
-    # A table without records has a header too.
-    answers.open({"text": ""})
+        for verdict in runtime.classify(read(), abstain_below=abstain_below):
+            answers.write(verdict, *waiting.popleft())
+        # A table without records has a header too.
+        answers.open({"text": ""})
+    if files.out is not None:
+        note(f"wrote {files.out}: {number_of(answers.count, 'answer')}")
     return 0
 
 
 class _Answers:
     """Writes one answer for each record, all under the names that the first record leaves free."""
 
-    def __init__(self, format: Format, runtime: LabelsRuntime) -> None:
+    def __init__(self, format: Format, file: TextIO | None, runtime: LabelsRuntime) -> None:
+        self.count = 0
+        self._file = file
         self._format = format
         self._parts = (*ANSWER, LABELS) if runtime.separator else ANSWER
         self._width = max(len(on_one_line(label)) for label in runtime.labels)
@@ -114,11 +121,12 @@ class _Answers:
             self._names = free_names(columns, self._parts)
             # csv has no column of `probabilities`.
             answers = (self._names[part] for part in ANSWER if part != "probabilities")
-            self._writer = Writer(self._format, [*columns, *answers])
+            self._writer = Writer(self._format, [*columns, *answers], self._file)
         return self._writer
 
     def write(self, verdict: Verdict, text: str, columns: Mapping[str, object]) -> None:
         """Write the answer to a text, with columns of its record."""
+        self.count += 1
         writer = self.open(columns)
         parts = verdict_parts(verdict)
         if verdict.labels is not None:

@@ -153,6 +153,7 @@ ANY_TEXTS = TextInput()
 ANY_RECORDS = LabelledInput()
 
 _WRITTEN = ("--out", "--html", "--export")
+_HOME = re.compile(r"~[\w.-]*[/\\]")
 
 # Folders of the full data sets and of downloads: they are not the values of --data and --cache.
 _RESERVED = frozenset({"FORETELL_DATA", "FORETELL_CACHE"})
@@ -201,6 +202,27 @@ def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
         # Without them cyclopts leaves out keys that are commands too, such as label.
         values = {name: values}
     Dict(values, source=str(path))(app, commands, options)
+
+
+def expand_home(_: App, __: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Replace `~/` at the beginning of a path: a shell does so only outside quotes.
+
+    A text may begin with it too, so what is read has to exist there.
+    """
+    for argument in arguments:
+        types = _types(argument.hint)
+        if Path not in types:
+            continue
+        is_written = argument.name in _WRITTEN or str not in types
+        for place, token in enumerate(argument.tokens):
+            path = Path(token.value).expanduser() if _HOME.match(token.value) else None
+            if path is not None and (is_written or path.exists()):
+                argument.tokens[place] = token.evolve(value=str(path))
+
+
+def _types(hint: object) -> set[object]:
+    """Return a type and those in it: of `tuple[str | Path, ...]` also `str` and `Path`."""
+    return {hint}.union(*map(_types, get_args(hint)))
 
 
 def check_whole(_: App, __: tuple[str, ...], arguments: ArgumentCollection) -> None:

@@ -11,10 +11,15 @@ import csv
 import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, TypeVar
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TextIO, TypeVar
 
+from foretell.artifacts.replacement import new_file
+from foretell.data.cells import csv_cell, json_line
+from foretell.errors import UsageError
 from foretell.progress import write_stderr
-from foretell.readable import UNSAFE, csv_cell, json_line, pairs, visible
+from foretell.readable import UNSAFE, on_one_line, pairs, visible
 
 Format = Literal["text", "jsonl", "csv"]
 Item = TypeVar("Item")
@@ -36,11 +41,6 @@ def show_notes(notes: Iterable[str]) -> None:
         note(each)
 
 
-def on_one_line(text: str) -> str:
-    """Return `text` sanitised, with every run of white space as one space."""
-    return visible(" ".join(text.split()))
-
-
 def as_json(value: object) -> str:
     """Return `value` as JSON on one line: letters as they are, control characters escaped."""
     return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json_line(value))
@@ -58,10 +58,12 @@ class Writer:
         format: text writes the line for people, jsonl the whole record, csv the `columns` of the
             record, with an apostrophe before a text that a spreadsheet would run as a formula.
         columns: the keys of a record that are columns of CSV, in order.
+        file: where they are written instead of to stdout.
     """
 
-    def __init__(self, format: Format, columns: Sequence[str]) -> None:
+    def __init__(self, format: Format, columns: Sequence[str], file: TextIO | None = None) -> None:
         self._format = format
+        self._file = file
         self._columns = columns
         if format == "csv":
             self._write_row(columns)
@@ -69,7 +71,7 @@ class Writer:
     def write(self, record: Mapping[str, object], text: str = "") -> None:
         """Write `record`, or `text`, which shows it to people; several lines for several values."""
         if self._format == "jsonl":
-            print(as_json(record))
+            print(as_json(record), file=self._file)
         elif self._format == "csv":
             self._write_row([record.get(column, "") for column in self._columns])
         else:
@@ -82,7 +84,40 @@ class Writer:
             csv_cell(value, as_json) for value in values
         )
         text = row.getvalue().removesuffix("\r\n")
-        print(visible(text) if sys.stdout.isatty() else text)
+        is_shown = self._file is None and sys.stdout.isatty()
+        print(visible(text) if is_shown else text, file=self._file)
+
+
+_FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl"}
+
+
+@contextmanager
+def answer_file(out: str | None, format: Format) -> Iterator[tuple[Format, TextIO | None]]:
+    """Yield how and where answers are written: to a file that gets its name at the end, or None.
+
+    Args:
+        out: a file whose ending is that of its format, or None. Spreadsheet programs recognise the
+            encoding of a .csv by the mark at its beginning.
+        format: the format that was asked for: "text" where none was.
+
+    Raises:
+        UsageError: another ending, or another format than that of the ending.
+        ForetellError: the file cannot be written.
+    """
+    if out is None:
+        yield format, None
+        return
+    path = Path(out)
+    by_ending = _FORMATS.get(path.suffix.lower())
+    if by_ending is None or format not in ("text", by_ending):
+        raise UsageError(
+            expected="a name that ends in .csv (also for spreadsheets) or .jsonl",
+            found=f"{path.name} and --format {format}" if by_ending else path.name,
+            where="--out",
+        )
+    encoding = "utf-8-sig" if by_ending == "csv" else "utf-8"
+    with new_file(path) as new, new.open("w", encoding=encoding, errors="replace") as file:
+        yield by_ending, file
 
 
 def write_report(
@@ -115,19 +150,6 @@ def _padded(cell: str, width: int) -> str:
 def listed(rows: Iterable[tuple[str, object]], *, indent: int = 0) -> str:
     """Return names and values, one pair a line, the values in one column."""
     return pairs(((_shown(name), _shown(value)) for name, value in rows), indent)
-
-
-def excerpt(text: str, width: int = 70) -> str:
-    """Return the beginning of a text on one line."""
-    line = " ".join(text[: 4 * width].split())
-    return (
-        line if len(line) <= width and len(text) <= 4 * width else f"{line[: width - 1].rstrip()}…"
-    )
-
-
-def megabytes(size: int) -> str:
-    """Return a number of bytes as "3.4 MB", small ones as "43 kB"."""
-    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
 
 
 def _shown(value: object) -> str:

@@ -8,12 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, open_model
-from foretell.cli.options import AS_TEXT, Output, expect
+from foretell.cli.options import AS_TEXT, Name, Output, expect
 from foretell.cli.output import Writer, note
 
 
 def push(
-    model: str,
+    model: Name,
     repository: Annotated[str, Parameter(name="OWNER/NAME")],
     /,
     *,

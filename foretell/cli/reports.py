@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from foretell.cli.output import Format, aligned, listed, on_one_line, write_report
-from foretell.metrics.shown import majority_of, name_of, shown_value
-from foretell.readable import percent
+from foretell.cli.output import Format, aligned, listed, write_report
+from foretell.metrics.shown import majority_of, method_text, name_of, shown_value
+from foretell.readable import on_one_line, percent
 
 Report = dict[str, Any]
 """What `evaluation_report` or `multi_label_report` of `foretell.runtime.labels` returns."""
@@ -96,7 +96,7 @@ def labels_text(report: Report) -> str:
     if "threshold" in report:
         blocks.append(_threshold(report["threshold"]))
     if "interval_method" in report:
-        blocks.append(_method(report))
+        blocks.append(method_text(report))
     return "\n\n".join(filter(None, blocks))
 
 
@@ -144,24 +144,6 @@ def _threshold(report: Report) -> str:
     return f"{aligned([head, *rows])}\n{note}"
 
 
-def _method(report: Report) -> str:
-    how = report["interval_method"]
-    text = (
-        f"In brackets and as intervals: {100 * how['level']:g} % confidence, by the {how['name']} "
-        f"({how['resamples']:,} resamples, seed {how['seed']})."
-    )
-    if "micro_f1" in report:
-        return f"{text} A text gets each label whose probability is at least its threshold."
-    if report["accuracy"] < 1.0:
-        return text
-    most = percent(min(3 / report["texts"], 1.0))
-    new = (
-        f"If none was in the training data, up to {most} of new texts can still get one "
-        f"(rule of three)."
-    )
-    return f"{text}\nNo text got a wrong label. {new}"
-
-
 _MODELS = {
     "network": "network",
     "kneser_ney": "Kneser–Ney model",
@@ -185,7 +167,6 @@ def suggestions_text(report: Report | None) -> str:
     how = report["interval_method"]
     return (
         f"{aligned(rows)}\nOn the first {report['positions']:,} tokens; the cache holds "
-        f"{report['cache_words']:,} words. In brackets: {100 * how['level']:g} % "
-        f"confidence, by the "
-        f"{how['name']}."
+        f"{report['cache_words']:,} words. In brackets: {100 * how['level']:g} % confidence, by "
+        f"the {how['name']}."
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,21 +16,18 @@ from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model, name_of
 from foretell.cli.log_thread import log_to_stderr
-from foretell.cli.options import Several, Whole
+from foretell.cli.options import Name, Several, Whole
 from foretell.cli.output import note
-from foretell.errors import ForetellError, UsageError
 from foretell.hub.client import is_address
 from foretell.machine import require
 from foretell.service.limits import Limits
+from foretell.service.listening import bind, check_host, url
 
 if TYPE_CHECKING:
     from foretell.annotation.annotation import Annotation
 
 PACKAGES = ("fastapi", "uvicorn", "httptools", "prometheus_client")
 _HERE = "127.0.0.1"
-
-_WAITING = 2_048
-"""Connections that wait while the models are opened."""
 
 
 @Parameter(name="*", group=Group("Access", sort_key=5))
@@ -57,14 +52,16 @@ class AccessOptions:
 
 
 _AS_FLAGS = Parameter(
-    name="*", group=Group("Limits", sort_key=6), name_transform=lambda name: f"limit-{name}"
+    name="*",
+    group=Group("Limits", sort_key=6),
+    name_transform=lambda name: f"limit-{name}",
 )
 _OPEN = AccessOptions()
 _USUAL = Limits()
 
 
 def serve(
-    models: Annotated[tuple[str, ...], Parameter(name="MODEL")] = (),
+    models: Annotated[tuple[Name, ...], Parameter(name="MODEL...")] = (),
     /,
     *,
     who: AccessOptions = _OPEN,
@@ -110,6 +107,7 @@ def _serve_until_stopped(
     from foretell.service.models import Service
     from foretell.service.server import THREAD_SECONDS, Server
 
+    check_host(who.host)
     token = None if who.token_file is None else read_token(who.token_file)
     allowed = Access(who.host, hosts=who.allow_host, origins=who.allow_origin, token=token)
     with bind(who.host, who.port) as listening:
@@ -147,47 +145,9 @@ def _hangup_calls(stop: Callable[[int, FrameType | None], None]) -> Iterator[Non
         signal.signal(hangup, before)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address.
-
-    Args:
-        host: a name or an address, IPv4 or IPv6.
-        port: the port; 0: any free port.
-
-    Raises:
-        UsageError: this machine has no such address, or the port is not from 0 to 65535.
-        ForetellError: the port is in use, or this user may not use it.
-    """
-    if not 0 <= port <= 65535:
-        raise UsageError(expected="a number from 0 to 65535", found=str(port), where="--port")
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        # It may take the address of a service that has just ended, but not a port in use.
-        return socket.create_server(address, family=family, backlog=_WAITING)
-    except (socket.gaierror, UnicodeError) as error:
-        raise UsageError(
-            expected="an address of this machine", found=host, where="--host"
-        ) from error
-    except OSError as error:
-        expected = "an address and port that may be used"
-        found = error.strerror or str(error)
-        if error.errno == errno.EADDRINUSE:
-            expected = "a free port"
-            found = f"port {port} in use"
-        fix = "stop the program that uses it, or choose another --host or --port"
-        raise ForetellError(expected=expected, found=found, where=host, fix=fix) from error
-
-
-def url(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 def _local(argument: str) -> str:
     """Return the argument with the model's directory in place of an address on the Hub."""
     name, equals, model = argument.rpartition("=")
     if not is_address(model):
-        return argument
+        return f"{name}{equals}{Path(model).expanduser()}"
     return f"{name if equals else name_of(model)}={local_model(model)}"

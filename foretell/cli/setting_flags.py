@@ -69,7 +69,6 @@ class SettingInfo:
             group=group if self.common else rare(group),
             negative=f"--no-{name}" if self.hint is bool else (),
             show_default=False,
-            metavar="N" if self.hint in (int, float) else None,
         )
 
 

@@ -4,7 +4,6 @@ end.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from foretell.cli.inputs import local_model, open_model
 from foretell.cli.options import AS_TEXT, DATA, Name, Output, Several, Whole, rare
 from foretell.cli.output import Writer, note
 from foretell.cli.setting_flags import WordsOptions, given
+from foretell.installation import command
 from foretell.training.report import remarks_on
 
 RUN = Group("Run", sort_key=1)
@@ -54,17 +54,17 @@ def finish(training: Training, output: Output) -> None:
     The training itself has shown the result.
     """
     out = training.out
-    name = shlex.quote(str(training.out))
     model = open_model(str(out))
     for remark in remarks_on(model.metrics):
         note(remark)
+    name = str(out)
     commands = {
-        "words": (f'complete {name} "the beginning of a text" --words 20', f"serve {name}"),
-        "labels": (f'classify {name} "a text of your own"', f"evaluate {name} TEST.csv"),
+        "words": (("complete", name, "the beginning of a text", "--words", "20"), ("serve", name)),
+        "labels": (("classify", name, "a text of your own"), ("evaluate", name, "TEST.csv")),
     }
     note(f"\nThe model is in {out}, its report in {out / 'run' / 'report.html'}. Try it:\n")
-    for command in commands[model.job]:
-        note(f"   foretell {command}")
+    for words in commands[model.job]:
+        note(f"   {command(*words)}")
     format = output.chosen()
     if format != "text":
         record = {"job": model.job, "preset": model.preset, "out": str(out), **model.metrics}
@@ -96,7 +96,7 @@ _ALONE = TrainCluster()
 
 
 def train_words(
-    sources: Annotated[tuple[Name, ...], Parameter(name="TEXT")],
+    sources: Annotated[tuple[Name, ...], Parameter(name="TEXT...")],
     /,
     *,
     training: Training,

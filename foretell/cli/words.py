@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
 from foretell.cli import cluster as on_cluster
-from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
+from foretell.cli.cluster import NO_FILES, ClusterFiles
 from foretell.cli.inputs import local_model, open_lines, read_text
 from foretell.cli.options import (
     ANY_TEXTS,
@@ -24,8 +23,10 @@ from foretell.cli.options import (
     Whole,
     expect,
 )
-from foretell.cli.output import Writer, counted, listed, note, on_one_line, show
+from foretell.cli.output import Writer, answer_file, counted, listed, note, show
+from foretell.metrics.shown import score_rows
 from foretell.readable import listed as named
+from foretell.readable import on_one_line
 
 if TYPE_CHECKING:
     from foretell.runtime.words.predictor import WordsRuntime
@@ -113,7 +114,7 @@ class Writing:
     words: Whole = 20
     max_tokens: Whole = 0
     n: Annotated[Whole, Parameter(name=["-n", "--samples"])] = 1
-    stop: Several = ()
+    stop: Annotated[Several, Parameter(metavar="TEXT")] = ()
     unfinished: bool = False
     temperature: float = 1.0
     top_k: Annotated[Whole, Parameter(metavar="K")] = 0
@@ -180,7 +181,7 @@ def score(
     literal: Literally = False,
     reading: TextInput = ANY_TEXTS,
     output: Output = AS_TEXT,
-    files: ClusterOptions = NO_CLUSTER,
+    files: ClusterFiles = NO_FILES,
 ) -> int:
     """Write how probable a text is.
 
@@ -188,7 +189,7 @@ def score(
         model: Model directory for words.
         text: A text, a file (also .gz), or - for standard input.
     """
-    if files.check(needs_out=True):
+    if files.check():
         from foretell.cluster.files import score_files
 
         return on_cluster.run(
@@ -211,16 +212,6 @@ def score(
     with open_lines(text, literal=literal) as lines:
         record = dataclasses.asdict(runtime.score(counted(lines, "scoring"), cache=cache))
     shown = listed(score_rows(record, is_open=runtime.tokenizer.is_open))
-    Writer(output.chosen(), list(record)).write(record, shown)
+    with answer_file(files.out, output.chosen()) as (format, file):
+        Writer(format, list(record), file).write(record, shown)
     return 0
-
-
-def score_rows(record: Mapping[str, object], *, is_open: bool) -> Iterator[tuple[str, object]]:
-    """Yield the metrics of a score for people; perplexity is per token where tokens are not
-    words.
-    """
-    for name, value in record.items():
-        yield (
-            "perplexity per token" if is_open and name == "perplexity" else name.replace("_", " "),
-            value,
-        )

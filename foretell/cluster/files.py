@@ -18,11 +18,13 @@ from foretell.cluster.session import Cluster, connected, require_cluster
 from foretell.cluster.shards import Shard, plan
 from foretell.cluster.storage import StoredFile, absolute, input_files
 from foretell.cluster.worker import process, together
-from foretell.config import Job, check_one_label
+from foretell.config import Job
+from foretell.data.decode import sha256_of
 from foretell.data.records import ReadOptions
 from foretell.errors import SettingsError, UsageError
 from foretell.hub.models import local_path
-from foretell.machine import sha256_of
+from foretell.readable import duration
+from foretell.runtime.labels.evaluation import check_one_label
 
 ATTEMPTS = 3
 """Attempts of each shard."""
@@ -58,6 +60,20 @@ class ClusterReport:
     seconds: float
     rows_per_second: float
     metrics: Json | None = None
+
+    def shown(self) -> dict[str, object]:
+        """Return what was done, for people: names and values."""
+        skipped = "; ".join(f"{n:,} {why}" for why, n in self.skipped.items())
+        rows = {
+            "rows": self.rows,
+            "rows/s": f"{self.rows_per_second:,.0f}",
+            "time": f"{duration(self.seconds)}, without the start of the cluster",
+            "finished before": self.resumed_rows or None,
+            "without an answer": skipped or "none",
+            "failed shards": f"{len(self.failed):,} of {self.shards:,}" if self.failed else None,
+            "output": self.out,
+        }
+        return {name: value for name, value in rows.items() if value is not None}
 
 
 class Where(TypedDict, total=False):

@@ -8,9 +8,9 @@ import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TextIO
 
+from foretell.data.cells import csv_cell, json_line
 from foretell.data.records import Record, is_missing
 from foretell.errors import DataError
-from foretell.readable import csv_cell, json_line
 from foretell.runtime.labels.verdict import Verdict
 
 OutFormat = Literal["jsonl", "csv"]

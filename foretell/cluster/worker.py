@@ -19,9 +19,9 @@ from foretell.cluster.output import Done, Failed, Output, Task
 from foretell.cluster.rows import ANSWER, SCORE, kept, no_answer, row_writer, verdict_parts
 from foretell.cluster.shards import Row, Shard, open_shard
 from foretell.cluster.storage import join, new_file
+from foretell.data.decode import sha256_of
 from foretell.data.records import Record
 from foretell.errors import DataError, ForetellError, RunError
-from foretell.machine import sha256_of
 
 if TYPE_CHECKING:
     from foretell.arrays import Float32s

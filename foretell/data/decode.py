@@ -13,6 +13,7 @@ import contextlib
 import difflib
 import errno
 import gzip
+import hashlib
 import io
 import itertools
 import sys
@@ -307,3 +308,16 @@ def guess_encoding(sample: bytes) -> str | None:
         return "cp1252"
     best = from_bytes(sample).best() if len(outside) >= _MIN_BYTES_TO_GUESS else None
     return None if best is None else best.encoding
+
+
+def sha256_of(*files: Path) -> str:
+    """Return the SHA-256 of the contents of files, one after another, in hexadecimal digits.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as stream:
+            hashlib.file_digest(stream, lambda: digest)
+    return digest.hexdigest()

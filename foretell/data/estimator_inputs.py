@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import numbers
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -346,3 +346,12 @@ def text_chunks(texts: Iterator[object]) -> Iterator[list[str]]:
     while chunk := texts_of(itertools.islice(texts, size), first=first):
         yield chunk
         size, first = min(2 * size, TEXTS_AT_ONCE), first + size
+
+
+def answers_to(X: object, answer: Callable[[list[str]], Iterable[object]]) -> Any:  # noqa: N803
+    """Return the answers to texts, [text]; for an iterator one after the other, while it is
+    read.
+    """
+    if isinstance(X, Iterator):
+        return (each for texts in text_chunks(X) for each in answer(texts))
+    return answer(texts_of(X))

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from foretell.arrays import Float32s, Mask
-from foretell.data.decode import existing
+from foretell.data.decode import existing, sha256_of
 from foretell.data.vector_files import format_of, read_rows
 from foretell.errors import DataError
-from foretell.machine import require, sha256_of
+from foretell.machine import require
 
 GLOVE = "glove"
 """The name of GloVe 6B with 50 dimensions, which the extra `glove` installs.

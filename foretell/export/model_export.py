@@ -99,7 +99,7 @@ def export_model(
             Nothing is written then.
     """
     _check_arguments(format, int8=int8, data=data, max_loss=max_loss)
-    target = Path(out).resolve()
+    target = Path(out).expanduser().resolve()
     check_free(target)
     require(("onnx",), f"the format {format}", "train")
     source = Source(model)
@@ -123,7 +123,7 @@ def export_model(
     write_export(content, source.description(format, int8=int8), target, measure)
     (result,) = measured
     return Exported(
-        path=Path(out),
+        path=Path(out).expanduser(),
         job=source.model.job,
         format=format,
         size=sum(map(len, content.values())),

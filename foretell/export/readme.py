@@ -8,6 +8,7 @@ import json
 
 from foretell.export.formats import Format
 from foretell.export.source import Kind, Source
+from foretell.installation import from_repository
 
 _RUN: dict[Kind, tuple[str, ...]] = {
     "classifier": (
@@ -76,13 +77,15 @@ _BROWSER = (
 
 def readme(source: Source, format: Format, *, int8: bool) -> bytes:
     """Return README.md of an export, with a program in Python and one in JavaScript."""
-    needs = " foretell" if source.tfidf or source.model.kneser_ney else ""
+    install = "pip install numpy onnxruntime tokenizers"
+    if source.tfidf or source.model.kneser_ney:
+        install = from_repository()
     title = "an ONNX model" if format == "onnx" else "a folder for the browser"
     parts = [
         f"# A foretell model for {source.model.job}, as {title}",
         _about(source, int8=int8),
         *([_TEACHER] if source.has_teacher else []),
-        f"## In Python\n\nAfter `pip install numpy onnxruntime tokenizers{needs}`, in this folder:",
+        f"## In Python\n\nAfter `{install}`, in this folder:",
         f"```python\n{_python_code(source)}```",
         *([_TFIDF] if source.tfidf else []),
         f"## In JavaScript\n\n{_javascript(source, format)}",

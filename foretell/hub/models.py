@@ -16,6 +16,7 @@ from foretell.artifacts.model import Model
 from foretell.errors import HubError, NotAModelError, UsageError
 from foretell.hub import client
 from foretell.hub.client import Address, is_address
+from foretell.installation import from_repository
 
 ON_HUB = (*manifest.FILES, *manifest.PARTS, manifest.MANIFEST)
 """Everything that is pushed or downloaded; run/, with report and log, never is."""
@@ -58,7 +59,7 @@ def local_path(model: str | Path) -> str | Path:
         NotAModelError: the repository holds no foretell model.
     """
     if not is_address(model):
-        return model
+        return Path(model).expanduser()
     address, names = client.files_of("model", client.parse(str(model)))
     if manifest.MANIFEST not in names:
         raise NotAModelError(
@@ -225,8 +226,8 @@ def _card(model: Model, card: str, repository: str) -> str:
     return (
         # The report is not pushed: it has the command, with the names of files.
         f"{card.replace(', curves in `run/report.html`', '').strip()}\n\n"
-        "## From the Hub\n\nAfter `pip install 'foretell[hub]'`, wherever a model directory "
-        "is accepted:\n\n"
+        f"## From the Hub\n\nAfter `{from_repository('hub')}`, wherever a model directory is "
+        "accepted:\n\n"
         f"```sh\nforetell {command.format(repository)}\n```\n\n"
         f'```python\nmodel = foretell.load("hf://{repository}")\n```\n'
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from foretell.arrays import Array, Float64s, Mask
-from foretell.errors import SettingsError
+from foretell.errors import SettingsError, UsageError
 from foretell.metrics import Report
 
 HALF = 0.5
@@ -20,6 +20,19 @@ class Costs(NamedTuple):
 
     fp: float
     fn: float
+
+
+def parsed_costs(text: str) -> dict[str, float]:
+    """Return the costs of a text like fp=5,fn=1.
+
+    Raises:
+        UsageError: it is no such text.
+    """
+    pairs = (part.partition("=") for part in text.replace(" ", "").split(","))
+    try:
+        return {name: float(value) for name, _, value in pairs}
+    except ValueError:
+        raise UsageError(expected="costs like fp=5,fn=1", found=text, where="--cost") from None
 
 
 def costs_of(given: Mapping[str, float] | str) -> Costs:

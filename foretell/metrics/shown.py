@@ -6,8 +6,9 @@ Pure functions of what `metrics.json` holds; the report, the command line and Py
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from foretell.metrics import Report
 from foretell.readable import duration, percent
 
 Metrics = Mapping[str, object]
@@ -177,3 +178,33 @@ def by_chance(share: float, texts: float) -> float:
     (binomial).
     """
     return _CHANCE * math.sqrt(share * (1 - share) / max(1, texts))
+
+
+def method_text(report: Report) -> str:
+    """Return how the intervals of an evaluation report were computed, for people."""
+    how = report["interval_method"]
+    text = (
+        f"In brackets and as intervals: {100 * how['level']:g} % confidence, by the {how['name']} "
+        f"({how['resamples']:,} resamples, seed {how['seed']})."
+    )
+    if "micro_f1" in report:
+        return f"{text} A text gets each label whose probability is at least its threshold."
+    if report["accuracy"] < 1.0:
+        return text
+    most = percent(min(3 / report["texts"], 1.0))
+    new = (
+        f"If none was in the training data, up to {most} of new texts can still get one "
+        f"(rule of three)."
+    )
+    return f"{text}\nNo text got a wrong label. {new}"
+
+
+def score_rows(record: Mapping[str, object], *, is_open: bool) -> Iterator[tuple[str, object]]:
+    """Yield the metrics of a score for people; perplexity is per token where tokens are not
+    words.
+    """
+    for name, value in record.items():
+        yield (
+            "perplexity per token" if is_open and name == "perplexity" else name.replace("_", " "),
+            value,
+        )

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from foretell.artifacts.replacement import new_file
+from foretell.data.cells import from_csv_cell
 from foretell.data.decode import STDIN
 from foretell.data.examples import Examples, iter_records
 from foretell.data.records import Reading, text_of
 from foretell.errors import DataError, SettingsError, UsageError
-from foretell.readable import from_csv_cell
 from foretell.surveying.counts import ColumnCounts
 from foretell.surveying.label_check import LabelError
 

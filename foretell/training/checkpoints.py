@@ -25,8 +25,8 @@ from safetensors.numpy import save_file
 
 from foretell.arrays import Array
 from foretell.artifacts.replacement import make_directories, sync_directory, sync_file
+from foretell.data.decode import sha256_of
 from foretell.errors import RunError
-from foretell.machine import sha256_of
 
 _PREFIX = "checkpoint-"
 _DIGITS = 8

@@ -40,8 +40,8 @@ from foretell.artifacts.replacement import (
     write_synced,
 )
 from foretell.config import Job, Settings, to_dict
+from foretell.data.decode import sha256_of
 from foretell.errors import ForetellError, Interrupted, RunError
-from foretell.machine import sha256_of
 from foretell.metrics.shown import result_of
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint, Checkpoints

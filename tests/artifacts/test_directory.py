@@ -197,7 +197,7 @@ def test_a_newer_format_is_named_before_anything_else(directory):
     config = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**config, "format_version": 3}))
     (directory / "model.safetensors").unlink()
-    with pytest.raises(NewerFormatError, match=r"found version 3; pip install --upgrade foretell"):
+    with pytest.raises(NewerFormatError, match=r"found version 3; install a newer foretell"):
         read_model(directory)
 
 

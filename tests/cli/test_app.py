@@ -10,7 +10,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_origin
 
 import pytest
 from cli_workplace import TINY, Run
@@ -55,6 +55,37 @@ def fresh(workplace: Path, tmp_path: Path) -> Path:
 def shown(text: str) -> str:
     """Return help as one line, without the boxes."""
     return " ".join(re.sub("[│╭╮╰╯─]", " ", text).split())
+
+
+def shape_of(command: str) -> str:
+    """Return the required options and the arguments of a command, as a usage line has them."""
+    app = make_app()
+    for word in command.split():
+        app = app[word]
+    options = []
+    arguments = []
+    for argument in app.assemble_argument_collection():
+        if argument.index is not None:
+            assert argument.name.endswith("...") == (get_origin(argument.hint) is tuple)
+            arguments.append(argument.name if argument.required else f"[{argument.name}]")
+        elif argument.required and not argument.children:
+            options.append(f"{argument.name} {argument.parameter.metavar}")
+    return " ".join([*options, *arguments])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_usage_line_names_every_argument(
+    run: Run, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As argparse writes it, where a user knows it from: [TEXT...], not [ARGS]."""
+    monkeypatch.setenv("COLUMNS", "200")
+    arguments = shape_of(command)
+    help = run(*command.split(), "--help-all").out
+    usage = f"Usage: foretell {command} [OPTIONS] {arguments}".strip()
+    assert help.splitlines()[0] == usage
+    assert COMMANDS[command].arguments == arguments
+    # The value of an option is named, not its type in Python.
+    assert not re.search(r"--[\w-]+ (STR|INT|FLOAT|PATH|BOOL|ARGS)\b|\|PATH", help)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

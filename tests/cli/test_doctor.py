@@ -7,6 +7,7 @@ from cli_workplace import Run, report_of
 
 from foretell.cli import doctor
 from foretell.cli.doctor import missing
+from foretell.installation import command, install_command
 
 LINES = (
     "a>=1.22",
@@ -39,7 +40,7 @@ def test_the_machine_is_shown_and_nothing_where_nothing_is_missing(
     assert "/nowhere (no such folder)" in answer.out
     assert "CPUExecutionProvider" in answer.out
     assert "tensorflow devices     CPU /physical_device:CPU:0\n" in answer.out
-    assert answer.out.endswith("\n\nEverything is installed. Start with: foretell demo\n")
+    assert answer.out.endswith(f"\n\nEverything is installed. Start with: {command('demo')}\n")
     record = report_of(run("doctor", "--json"))
     assert record["memory_bytes"] > 2**30
     assert (record["tensorflow_devices"], record["missing"]) == (None, [])
@@ -55,8 +56,8 @@ def test_what_is_missing_or_too_old_is_named_with_the_command(
     assert answer.code == 1
     assert answer.out.endswith(
         "\n\nrequired: missing a >=1.22 (installed: 1.3), d; "
-        "install with: pip install --force-reinstall foretell\n"
-        "extra serve: missing c; install with: pip install 'foretell[serve]'\n"
+        f"install with: {install_command('')}\n"
+        f"extra serve: missing c; install with: {install_command('serve')}\n"
     )
     table = run("doctor", "--format", "csv").out.splitlines()
     assert [row.rpartition(",")[0] for row in table[1:]] == [",a,>=1.22,1.3", ",d,,", "serve,c,,"]

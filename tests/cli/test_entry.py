@@ -15,6 +15,7 @@ from cli_workplace import Answer, Run
 from foretell import machine
 from foretell.cli.entry import describe
 from foretell.errors import Interrupted
+from foretell.installation import install_command, program
 
 
 def test_debug_shows_the_traceback_and_the_line(run: Run) -> None:
@@ -158,7 +159,7 @@ def test_a_missing_extra_gives_the_command(
     monkeypatch.setattr(machine, "find_spec", lambda name: None if name == package else object())
     answer = run(*command.split())
     assert (answer.code, answer.err.count("\n")) == (1, 1)
-    assert answer.err.endswith(f"found no {package}; pip install 'foretell[{extra}]'\n")
+    assert answer.err.endswith(f"found no {package}; {install_command(extra)}\n")
 
 
 def test_every_error_is_one_line_with_an_exit_code() -> None:
@@ -167,7 +168,7 @@ def test_every_error_is_one_line_with_an_exit_code() -> None:
         ["train", "words", "my notes.txt", "--restart", "--out", "m"],
     )
     assert resumed == (
-        "interrupted; resume with: foretell train words 'my notes.txt' --out m --resume",
+        f"interrupted; resume with: {program()} train words 'my notes.txt' --out m --resume",
         130,
     )
     dashed = describe(

@@ -146,6 +146,26 @@ def answers(run: Run, *argv: str) -> dict[str, list[Any]]:
     return {"text": text, "jsonl": records, "csv": table}
 
 
+def test_classify_writes_a_file_whole_or_not_at_all(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    texts = ("Schöne Möbel", "=good")
+    for name, encoding in (("a.csv", "utf-8-sig"), ("a.jsonl", "utf-8")):
+        # A shell leaves the ~ of --out=~/a.csv as it is.
+        answer = run("classify", "reviews-model", *texts, f"--out=~/{name}")
+        assert (answer.code, answer.out) == (0, "")
+        assert answer.err == f"wrote {tmp_path / name}: 2 answers\n"
+        to_stdout = run("classify", "reviews-model", *texts, "--format", name.partition(".")[2])
+        written = (tmp_path / name).read_bytes().decode(encoding)
+        assert "".join(written.splitlines()) == "".join(to_stdout.out.splitlines())
+    # Spreadsheet programs recognise UTF-8 by its mark.
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbftext,")
+    failed = run("classify", "reviews-model", "missing.csv", "--out", str(tmp_path / "b.csv"))
+    assert failed.code == 1
+    assert {each.name for each in tmp_path.iterdir()} == {"a.csv", "a.jsonl"}
+
+
 def test_classify_abstains_below_a_probability_in_every_format(run: Run) -> None:
     found = answers(run, "reviews.csv", "--abstain-below", "1")
     always = answers(run, "reviews.csv")

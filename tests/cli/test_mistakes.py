@@ -37,11 +37,32 @@ COMMANDS = [
     (
         "train tickets.csv --out new",
         2,
-        "Available commands: words, labels; see foretell train --help",
+        "Available commands: words, labels; see ",
     ),
     ("version", 2, "did you mean --version?"),
     ("predict m text", 2, "did you mean classify?"),
     (f"{NEW} --preset bset", 2, "found 'bset'; did you mean best?"),
+    ("trian labels tickets.csv", 2, 'Unknown command "trian"; did you mean train?'),
+    # Words of other tools.
+    ("test m reviews.csv", 2, "did you mean evaluate?"),
+    ("fit tickets.csv", 2, "did you mean train?"),
+    ("classify m text --threshold 0.5", 2, "did you mean --abstain-below?"),
+    (f"{NEW} --class-weight balanced", 2, "did you mean --balance?"),
+    (f"{NEW} --n-jobs 4", 2, "foretell uses every processor"),
+    # No distant guess, and no option of another command.
+    ("serve m --limit-foo 3", 2, "Unknown option: --limit-foo; see "),
+    (f"{NEW} --threshold 0.5", 2, "Unknown option: --threshold; see "),
+    # Where answers are written.
+    (
+        "classify m good --out answers.xls",
+        2,
+        ".csv (also for spreadsheets) or .jsonl, found answers",
+    ),
+    ("classify m good --json --out answers.csv", 2, "found answers.csv and --format jsonl"),
+    ("classify m reviews.csv --out reviews.csv", 2, "another file than that of TEXT..."),
+    ("score w notes.txt --out folder", 2, "--out: expected a name that ends in .csv"),
+    ("evaluate m reviews.csv --workers 2", 2, "--cluster with --workers, found none; add"),
+    ("serve m --host localhost:9000", 2, "give --host localhost --port 9000"),
     (f"{NEW} --lr 0.1", 2, "Unknown option: --lr; did you mean --learning-rate?"),
     # No option, but where it is explained.
     (f"{NEW} --gpu", 2, "a GPU is used wherever TensorFlow finds one"),
@@ -86,7 +107,7 @@ COMMANDS = [
     ("info m --presets", 2, "found both"),
     ("classify m good --json --format csv", 2, "--json and --format csv"),
     ("evaluate w notes.txt --label team", 2, "--label or --input-format with a model for words"),
-    ("score", 2, "parameter MODEL requires an argument; see foretell score --help"),
+    ("score", 2, "parameter MODEL requires an argument; see "),
     (
         "train labels tickets.csv stars.csv --out new",
         2,
@@ -122,11 +143,7 @@ COMMANDS = [
     ),
     ("classify m reviews.csv --cluster ray://here:1 --out x", 2, "--cluster: expected local, auto"),
     ("score w notes.txt --text body", 2, "--text and --input-format with --cluster"),
-    (
-        "evaluate m reviews.csv --cluster local --out x",
-        2,
-        "foretell classify --cluster writes the rows",
-    ),
+    ("evaluate m reviews.csv --cluster local --out x", 2, "Unknown option: --out; see "),
     # The survey.
     ("data reviews.csv --out clean.csv", 2, "add --accept FILE or --accept-above P"),
     ("data reviews.csv --accept-above 0.9 --out clean.csv", 2, "add --check-labels"),
@@ -154,6 +171,11 @@ COMMANDS = [
         "label notes.txt --labels a,b --out a.jsonl --export a.jsonl",
         2,
         "another file than that of --",
+    ),
+    (
+        "label notes.txt --labels a,b --out a.jsonl --export b.csv",
+        1,
+        "answers to write, found none",
     ),
     (
         "label notes.txt --labels a,b --out a.jsonl --export notes.txt",

@@ -179,7 +179,7 @@ def test_without_the_package_the_command_that_installs_it_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "python_calamine", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[excel\]'$"):
+    with pytest.raises(MissingExtraError, match=r"install .*\[excel\]'$"):
         records(tmp_path, b"PK", "a.xlsx")
 
 

@@ -114,7 +114,7 @@ def test_too_large_a_loss_is_refused_and_nothing_is_written(
         ("words", {"data": DATA}, UsageError, "expected plain text for a language model"),
         ("labels", {"max_loss": 2}, SettingsError, "max_loss"),
         ("nothing", {}, ArtifactError, "nothing"),
-        ("labels", {"format": "web"}, MissingExtraError, r"pip install 'foretell\[train\]'"),
+        ("labels", {"format": "web"}, MissingExtraError, r"install .*\[train\]'"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_before_anything_is_written(

@@ -140,7 +140,7 @@ def test_what_is_not_there_is_one_line(
     with pytest.raises(HubError, match=r"that no token here can read; .*hf auth login"):
         foretell.load(REVIEWS)
     monkeypatch.setattr("foretell.machine.find_spec", lambda _: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[hub\]'"):
+    with pytest.raises(MissingExtraError, match=r"install .*\[hub\]'"):
         foretell.load(REVIEWS)
 
 

@@ -16,7 +16,9 @@ from sklearn.exceptions import NotFittedError
 
 import foretell
 from foretell import LanguageModel, TextClassifier
+from foretell.config import WordsSettings
 from foretell.errors import ForetellError
+from tests.builders import write_random
 
 pytest.importorskip("tensorflow")
 
@@ -148,3 +150,38 @@ def test_a_model_cannot_be_saved_everywhere(
     with pytest.raises(ForetellError, match=r"a finished model; .*overwrite=True"):
         tiny().fit(TEXTS, LABELS, out=saved)
     assert foretell.load(saved).predict(TWO) == clf.predict(TWO)
+
+
+@pytest.mark.parametrize(
+    ("call", "way"),
+    [
+        (lambda _: TextClassifier(random_state=1), "its name here is seed"),  # type: ignore[call-arg]
+        (lambda _: TextClassifier(class_weight="balanced"), "its name here is balance"),  # type: ignore[call-arg]
+        (lambda _: TextClassifier(n_jobs=-1), "foretell uses every processor"),  # type: ignore[call-arg]
+        (lambda _: TextClassifier(unit=3), "did you mean units?"),  # type: ignore[call-arg]
+        (lambda _: TextClassifier(stratify=True), "expected one of preset, seed"),  # type: ignore[call-arg]
+        (lambda _: LanguageModel(), "LanguageModel.train"),
+        (lambda _: LanguageModel.train("meditations", random_state=1), "its name here is seed"),
+        (lambda lm: lm.complete("the", max_length=5), "its name here is words"),
+        (lambda lm: lm.complete("the", max_new_tokens=5), "its name here is max_tokens"),
+        (lambda lm: lm.complete("the", n=2), r"its name here is continuations\(text, n\)"),
+        (lambda lm: lm.continuations("the", do_sample=False), "its name here is temperature"),
+    ],
+)
+def test_names_of_other_libraries_lead_to_those_here(
+    call: Callable[[Any], object], way: str, tmp_path: Path
+) -> None:
+    path = write_random(tmp_path / "w", WordsSettings(embedding_size=4, units=4))
+    with pytest.raises(ForetellError, match=way):
+        call(LanguageModel.load(path))
+
+
+def test_a_path_may_begin_with_the_home_folder(
+    clf: TextClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    clf.save("~/model")
+    clf.export("onnx", "~/exported")
+    foretell.load("~/model")
+    assert {each.name for each in tmp_path.iterdir()} == {"model", "exported"}

@@ -18,12 +18,12 @@ import httpx
 import pytest
 
 from foretell.annotation.annotation import Annotation
-from foretell.cli.serve import bind, url
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.ngrams.ensemble import LabelwiseEnsemble
 from foretell.service.app import create_app
 from foretell.service.auth import Access
 from foretell.service.limits import Limits
+from foretell.service.listening import bind, url
 from foretell.service.models import Service
 from foretell.service.server import Server
 from tests.builders import write_random

@@ -21,12 +21,12 @@ import httpx
 import pytest
 from service_workplace import Running, everything, held_up, running, until
 
-from foretell.cli.serve import bind
 from foretell.errors import ForetellError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.writing import Writing
 from foretell.service.limits import Limits
+from foretell.service.listening import bind
 from foretell.service.routes import predictions
 from foretell.service.server import HEAD_BYTES, MAX_CHUNKS, MAX_WAITING, Connection
 

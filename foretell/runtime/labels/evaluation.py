@@ -9,6 +9,7 @@ from contextlib import suppress
 import numpy as np
 
 from foretell.arrays import Array, Floats, Integers
+from foretell.config import LabelsSettings, Settings
 from foretell.data.examples import Column, Examples
 from foretell.data.label_sets import LabelSets
 from foretell.errors import DataError, UsageError
@@ -260,3 +261,21 @@ def check_no_costs(costs: object, folds: object) -> None:
                 found=name,
                 fix=f"leave out {name}",
             )
+
+
+def check_one_label(settings: Settings, what: str) -> None:
+    """Raise where texts may have several labels, for what needs one label for each text.
+
+    Args:
+        settings: of a model.
+        what: what needs it, for the error: "compare", for example.
+
+    Raises:
+        UsageError: texts may have several labels.
+    """
+    if isinstance(settings, LabelsSettings) and settings.multi_label:
+        raise UsageError(
+            expected=f"a model with one label for each text, for {what}",
+            found="one with several (multi-label)",
+            fix="use foretell evaluate",
+        )

@@ -5,7 +5,7 @@ another.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from foretell.arrays import Logits, LogProbabilities, Mask, TokenIds
 from foretell.errors import SettingsError
+from foretell.names import COMPLETION, check_names
 from foretell.runtime.words import sampling
 from foretell.runtime.words.networks import State, WordNetwork
 from foretell.runtime.words.sampling import Sampling
@@ -86,6 +87,17 @@ class CompletionOptions(Sampling):
     def stops(self) -> tuple[str, ...]:
         """The texts of `stop`."""
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+
+
+def options_of(given: Mapping[str, object]) -> CompletionOptions:
+    """Return the options of keyword arguments.
+
+    Raises:
+        SettingsError: there is no such option (its name here is offered), or a value is out of its
+            range.
+    """
+    check_names(given, Completion.__annotations__, COMPLETION)
+    return CompletionOptions(**given)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from foretell.hub.models import local_path
 from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
 from foretell.runtime.words.cached import network_of
-from foretell.runtime.words.completion import CompletionOptions, Prompt, sample
+from foretell.runtime.words.completion import CompletionOptions, Prompt, options_of, sample
 from foretell.runtime.words.networks import (
     ArticleNetwork,
     InterpolatedNetwork,
@@ -151,7 +151,7 @@ class WordsRuntime:
             DataError: the article's network needs more words, or one of them is not in its
                 vocabulary.
         """
-        return next(self._writings(text, CompletionOptions(**options), 1))
+        return next(self._writings(text, options_of(options), 1))
 
     def continuations(self, text: str, n: int = 1, **options: Any) -> list[Continuation]:
         """Return `n` whole continuations of `text`, with the log-probability of each word.
@@ -163,7 +163,7 @@ class WordsRuntime:
             SettingsError: as `write`, or `n` below 1.
             DataError: as `write`.
         """
-        chosen = CompletionOptions(**options)
+        chosen = options_of(options)
         sampling.check_value(n >= 1, "at least 1", "n", n)
         return [writing.whole() for writing in self._writings(text, chosen, n)]
 

@@ -23,10 +23,10 @@ from foretell.artifacts.kept_teacher import EncoderFiles, KeptTeacher
 from foretell.artifacts.model import Model
 from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSettings
 from foretell.data.checks import check_learnable
+from foretell.data.decode import sha256_of
 from foretell.data.soft import Answering
 from foretell.data.split import Split, write_seen
 from foretell.data.word_vectors import vector_files
-from foretell.machine import sha256_of
 from foretell.presets import changed
 from foretell.training.events import Listener, Stage
 from foretell.training.labels.ancestor import Ancestor, ancestor_members

@@ -16,9 +16,9 @@ import numpy as np
 from trainers import Notes, train
 
 from foretell.config import LabelsSettings, with_changes
+from foretell.data.decode import sha256_of
 from foretell.data.examples import Examples
 from foretell.data.split import Split
-from foretell.machine import sha256_of
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.presets import LABELS_PRESETS
