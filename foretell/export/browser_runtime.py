@@ -96,8 +96,11 @@ def _checked(content: bytes, where: str) -> bytes:
 def _unpacked(content: bytes) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as package:
         files = {name: package.extractfile(f"package/dist/{name}") for name in _FILES}
+        # Many servers send .mjs as a file to save, which no browser runs as a module.
         content_of = {
-            f"{FOLDER}/{name}": file.read() for name, file in files.items() if file is not None
+            f"{FOLDER}/{name.replace('.mjs', '.js')}": file.read()
+            for name, file in files.items()
+            if file is not None
         }
     content_of[f"{FOLDER}/README.md"] = (
         f"onnxruntime-web {VERSION}, from its npm package ({INTEGRITY}).\n"

@@ -35,10 +35,16 @@ FILE = "model.onnx"
 Files = dict[str, bytes]
 
 _SCRIPTS = (
-    *("foretell.js", "labels.js", "words.js", "tokens.js", "spacing.js", "graph.js", "tfidf.js"),
-    *("kneser_ney.js", "cache.js", "safetensors.js"),
+    *("foretell.js", "foretell.d.ts", "labels.js", "words.js", "tokens.js", "graph.js"),
+    *("tfidf.js", "kneser_ney.js", "cache.js", "safetensors.js", "search.js", "spacing.js"),
 )
-_PAGE = ("index.html", "page.js", "page.css", "runtime.js", "suggestions.js")
+_PAGE = (
+    *("index.html", "page.js", "page.css", "start.js", "offline.js", "runtime.js"),
+    *("keyboard.js", "suggestions.js"),
+    *("elements.js", "latest_request.js"),
+)
+_SHARED = {"spacing.js", "suggestions.js", "elements.js", "latest_request.js"}
+"""Scripts that the page of the service has, too."""
 
 _LARGEST = 2047
 _MIN_SIZE = 64
@@ -57,8 +63,12 @@ def files_of(source: Source, format: Format, *, int8: bool) -> Files:
     scripts.
     """
     scripts = (*_SCRIPTS, *_PAGE) if format == "web" else _SCRIPTS
+    package = files("foretell")
     content = {
-        name: files("foretell.export").joinpath("web", name).read_bytes() for name in scripts
+        name: package.joinpath(
+            "service/page" if name in _SHARED else "export/web", name
+        ).read_bytes()
+        for name in scripts
     }
     # Node.js reads a .js file as a module only if this file declares it.
     content["package.json"] = b'{"type": "module"}\n'

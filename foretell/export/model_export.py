@@ -108,7 +108,7 @@ def export_model(
     if format == "web":
         content |= browser_runtime.runtime_files(None if runtime is None else Path(runtime))
     content[TOKENIZER] = source.model.tokenizer.to_json().encode()
-    content[README] = readme(source, format, int8=int8)
+    content[README] = readme(source, format, int8=int8, size=sum(map(len, content.values())))
     measured: list[float | Loss] = []
 
     def measure(folder: Path) -> None:

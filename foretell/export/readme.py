@@ -73,10 +73,25 @@ _BROWSER = (
     "`index.html` is one):",
     'import {{ openHere }} from "./runtime.js";\n\nconst model = await openHere();\n{show}\n',
 )
+_SERVER = """## On a server
+
+Any server of static files will do. A page with a content security policy needs these sources; on
+another origin than the page, the files need the second line:
+
+```http
+Content-Security-Policy: script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'
+Access-Control-Allow-Origin: https://www.example.org
+```
+
+The folder has {megabytes:.1f} MB, of which the ONNX Runtime in `runtime/` is the same for every
+model; compress the files (gzip). `index.html` opens without a network after the first visit.
+`foretell.d.ts` has the types."""
 
 
-def readme(source: Source, format: Format, *, int8: bool) -> bytes:
-    """Return README.md of an export, with a program in Python and one in JavaScript."""
+def readme(source: Source, format: Format, *, int8: bool, size: int = 0) -> bytes:
+    """Return README.md of an export of `size` bytes, with a program in Python and one in
+    JavaScript.
+    """
     install = "pip install numpy onnxruntime tokenizers"
     if source.tfidf or source.model.kneser_ney:
         install = from_repository()
@@ -89,6 +104,7 @@ def readme(source: Source, format: Format, *, int8: bool) -> bytes:
         f"```python\n{_python_code(source)}```",
         *([_TFIDF] if source.tfidf else []),
         f"## In JavaScript\n\n{_javascript(source, format)}",
+        *([_SERVER.format(megabytes=size / 1e6)] if format == "web" else []),
         "`model.json` has the labels, the rules of the tokenizer, and the size and SHA-256 "
         "of each file.",
     ]

@@ -309,4 +309,4 @@ def _table(
     cells += [[f"{len(rows) - _MAX_ROWS:,} more are not shown"]] if len(rows) > _MAX_ROWS else []
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
     table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<h2>{title}</h2><div class="card wide">{table}</div>'
+    return f'<h2>{title}</h2><div class="card wide" tabindex="0">{table}</div>'

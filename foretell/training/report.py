@@ -196,7 +196,8 @@ def _label(name: object) -> str:
 
 
 def _card(content: str) -> str:
-    return f'<div class="card wide">{content}</div>' if content else ""
+    # The keyboard scrolls a wide table only where it can have the focus.
+    return f'<div class="card wide" tabindex="0">{content}</div>' if content else ""
 
 
 def _heading(name: str, request: Metrics, records: Sequence[Record]) -> str:
@@ -241,7 +242,7 @@ def _confusion(metrics: Metrics) -> str:
         ]
         rows.append((_label(name), *cells))
     caption = "rows: true label · columns: predicted label"
-    head = ["", *map(_label, names)]
+    head = ["true label", *map(_label, names)]
     return _card(_table("Confusion matrix", rows, head=head, caption=caption, css="matrix"))
 
 
@@ -263,7 +264,9 @@ def _by_label(metrics: Metrics) -> str:
         for name, each in labels.items()
     ]
     return _card(
-        _table("By label", rows, head=["", *(column.replace("f1", "F1") for column in columns)])
+        _table(
+            "By label", rows, head=["Label", *(column.replace("f1", "F1") for column in columns)]
+        )
     )
 
 

@@ -84,12 +84,7 @@ def write(path: Path, name: str) -> Path:
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """A static file server; on most machines Python does not know the media type of .mjs."""
-
-    extensions_map = {  # noqa: RUF012
-        **http.server.SimpleHTTPRequestHandler.extensions_map,
-        ".mjs": "text/javascript",
-    }
+    """A static file server."""
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

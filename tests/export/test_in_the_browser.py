@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from export_workplace import files_of_folder
 from nasty import nasty_texts
-from page_workplace import opened
+from page_workplace import check_with_axe, opened
 
 from foretell.data.examples import Examples
 from foretell.export.formats import read_back
@@ -23,6 +23,8 @@ from foretell.export.source import Source
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.explanation import Explanation, Word, to_html
 from foretell.runtime.words.predictor import WordsRuntime
+from foretell.surveying.result import to_page
+from foretell.surveying.survey import survey
 from foretell.training.report import report_of
 from tests.text.texts import ALL
 
@@ -182,10 +184,20 @@ def test_suggestions_are_accepted_on_the_page_without_a_network(
         f"document.querySelector('#suggestions bdi').textContent === '{begun[0]}'"
     )
     assert shown.all_text_contents() == begun
-    field.press("2")
+    field.press("Alt+2")
     assert field.input_value() == f"the mind {begun[1]} "
     field.press(".")
     assert field.input_value() == f"the mind {begun[1]}."
+    # As if the word had been typed: it can be undone.
+    field.press("Control+z")
+    field.press("Control+z")
+    assert field.input_value() == "the mind a"
+    # Digits are text, and a capital letter finds the word in lower case.
+    field.fill("")
+    field.press_sequentially("25 The M")
+    page.wait_for_function("document.querySelector('#suggestions bdi')?.textContent === 'mind'")
+    field.press("Tab")
+    assert field.input_value() == "25 The Mind "
     field.fill("the w")
     page.wait_for_function("document.querySelector('#suggestions bdi').textContent.startsWith('w')")
     first = shown.first.text_content()
@@ -262,7 +274,12 @@ def report_page() -> str:
     return report_of(Path("model"), {"confusion": confusion}).html
 
 
-@pytest.mark.parametrize("write", [explanation_page, report_page])
+def survey_page() -> str:
+    texts = [f"{HOSTILE} {number}" for number in range(6)]
+    return to_page(survey(texts, ["good", HOSTILE] * 3))
+
+
+@pytest.mark.parametrize("write", [explanation_page, report_page, survey_page])
 def test_reports_and_explanations_do_not_run_their_content(
     page: Any, root: Path, address: str, write: Callable[[], str]
 ) -> None:
@@ -272,6 +289,9 @@ def test_reports_and_explanations_do_not_run_their_content(
     # The report cuts names of labels.
     assert HOSTILE[:34] in page.locator("body").text_content()
     assert page.locator("script, img, iframe, [onload], [onerror]").count() == 0
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        check_with_axe(page)
 
 
 def test_an_article_model_shows_which_words_it_needs(site: Any, page: Any) -> None:

@@ -49,9 +49,10 @@ def in_javascript(
 
 def run(node: str, folder: Path, script: str, given: object) -> Any:
     """Run a script beside the modules of an export; return what it makes of given.json."""
-    with as_file(files("foretell.export") / "web") as scripts:
-        for module in scripts.glob("*.js"):
-            shutil.copy(module, folder)
+    for part in ("export/web", "service/page"):
+        with as_file(files("foretell").joinpath(part)) as scripts:
+            for module in scripts.glob("*.js"):
+                shutil.copy(module, folder)
     (folder / "given.json").write_text(json.dumps(given))
     # Node.js treats a .js file as a module only if package.json says so.
     (folder / "package.json").write_text('{"type": "module"}')

@@ -149,7 +149,9 @@ def view(page: Page, name: str) -> None:
 
 
 def answer(served: Running, path: str, **body: Any) -> Any:
-    """Return the answer of the service for one text."""
+    """Return the answer of the service for one text, by default with the cache of the page."""
+    if path in ("next", "score"):
+        body = {"cache": 500, **body}
     return served.post(f"/v1/{path}", body).json()["answers"][0]
 
 

@@ -138,11 +138,14 @@ def test_three_suggestions_are_narrowed_by_letters_and_accepted_by_keys_and_taps
     field.press_sequentially("the mind the mind the mind ")
     second = expected("the mind the mind the mind ", unfinished=False)
     expect(shown).to_have_text(second)
-    field.press("2")
+    field.press("Alt+2")
     expect(field).to_have_value(f"the mind the mind the mind {second[1]} ")
     # The space that was written with a word is not left before a mark.
     field.press(",")
     expect(field).to_have_value(f"the mind the mind the mind {second[1]},")
+    for _ in range(2):
+        field.press("Control+z")
+    expect(field).to_have_value("the mind the mind the mind ")
     field.fill("the a")
     narrowed = expected("the a", unfinished=True)
     assert len(narrowed) > 1
@@ -151,15 +154,27 @@ def test_three_suggestions_are_narrowed_by_letters_and_accepted_by_keys_and_taps
     strip.get_by_role("button").nth(1).click()
     expect(field).to_have_value(f"the {narrowed[1]} ")
     expect(field).to_be_focused()
-    # A number is written as it is, and after Esc any digit.
-    field.press_sequentially("71")
-    expect(field).to_have_value(f"the {narrowed[1]} 71")
-    field.fill("the ")
-    expect(shown).to_have_count(3)
+    field.fill("Convert")
+    expect(shown).to_have_text(["converts"])
+    field.press("Tab")
+    expect(field).to_have_value("Converts ")
     field.press("Escape")
     expect(shown).to_have_count(0)
-    field.press("1")
-    expect(field).to_have_value("the 1")
+
+
+def test_digits_are_text_where_suggestions_are_shown(page: Page) -> None:
+    field = page.locator("#words-text")
+    text = "the mind rose by 25 % in 1988 123"
+    for character in text:
+        field.press(character)
+        expect(page.locator(".next:not([aria-busy])")).to_be_visible()
+    expect(field).to_have_value(text)
+
+
+def test_the_suggestions_stay_in_sight_while_a_long_text_is_written(page: Page) -> None:
+    field = page.locator("#words-text")
+    field.press_sequentially("the mind\n" * 40 + "the ")
+    expect(page.locator("#view-words .suggestions button").first).to_be_in_viewport()
 
 
 def test_white_space_before_a_word_and_the_last_word_of_a_text_are_those_of_the_service(
@@ -291,7 +306,7 @@ def test_the_label_and_the_effects_are_those_of_the_service(page: Page, served: 
     )
     ranked = sorted(explained["probabilities"].items(), key=lambda each: -each[1])
     expect(page.locator(".bars li")).to_have_text(
-        [f"{label}{100 * p:.1f} %" for label, p in ranked]
+        [f"{label}: explain it{100 * p:.1f} %" for label, p in ranked]
     )
     expect(page.locator("#view-labels .mirror mark")).to_have_text(
         [word["text"] for word in explained["words"]]
@@ -405,6 +420,37 @@ def test_the_next_words_are_those_of_the_service_with_a_cache_too(
         perplexities.append(answer(served, "score", texts=text, cache=cache)["perplexity"])
         expect(tile).to_have_text(f"{perplexities[-1]:.1f}")
     assert perplexities[0] != perplexities[1]
+
+
+def test_one_request_answers_the_suggestions_and_the_next_words(page: Page) -> None:
+    sent: list[Any] = []
+    page.on("request", lambda each: sent.append(each) if each.url.endswith("/v1/next") else None)
+    page.locator("#words-text").fill("the mind ")
+    expect(page.locator("#view-words .suggestions button")).to_have_count(3)
+    until(page, IDLE)
+    assert len(sent) == 1
+
+
+def test_any_label_is_explained_by_a_click(page: Page, served: Running) -> None:
+    view(page, "Labels")
+    page.locator("#labels-text").fill(TEXT)
+    found = answer(served, "classify", texts=TEXT)
+    other = min(found["probabilities"], key=found["probabilities"].get)
+    page.locator(".bars button", has_text=other).click()
+    share = 100 * found["probabilities"][other]
+    expect(page.locator(".effects caption")).to_contain_text(f"{other} is {share:.1f} %")
+
+
+def test_no_old_label_stays_where_a_request_fails(page: Page) -> None:
+    view(page, "Labels")
+    field = page.locator("#labels-text")
+    field.fill("good")
+    expect(page.locator(".answer")).to_be_visible()
+    page.route("**/v1/classify", lambda route: route.abort())
+    field.fill("bad")
+    expect(page.locator("#view-labels .editor .problem")).to_contain_text("does not answer")
+    expect(page.locator(".answer")).to_be_hidden()
+    page.unroute("**/v1/classify")
 
 
 # ---- the page as a whole

@@ -64,6 +64,29 @@ def test_labels_by_one_key_each_undo_and_other_answers(page: Page, annotation: A
     assert shown(page) != text
 
 
+def test_a_second_tab_goes_on_with_the_next_text_and_keeps_the_first_answer(
+    page: Page, browser: Browser, labelling: Running, annotation: Annotation
+) -> None:
+    with opened(browser, labelling.url) as other:
+        other.wait_for_selector(".to-label .labels button")
+        text = shown(page)
+        assert shown(other) == text
+        press(page, annotation, "1", 1)
+        other.keyboard.press("2")
+        expect(other.locator(".to-label .problem")).to_contain_text("That answer stays")
+        assert shown(other) != text
+        assert [each.label for each in annotation.answers] == [annotation.answers[0].label]
+        other.keyboard.press("2")
+        expect(other.locator("[data-answers]")).to_have_text("2")
+
+
+def test_the_next_text_is_shown_from_its_top(page: Page) -> None:
+    page.evaluate("document.querySelector('.to-label').style.paddingTop = '1500px'")
+    page.evaluate("scrollTo(0, 1400)")
+    page.keyboard.press("1")
+    until(page, "() => scrollY < 700")
+
+
 def test_enter_accepts_the_suggestion(page: Page, annotation: Annotation) -> None:
     suggestion = page.locator(".to-label .suggestion")
     for number in range(1, 30):
@@ -93,6 +116,11 @@ def test_search_and_label_many_with_the_keyboard(page: Page, annotation: Annotat
     expect(boxes.first).to_be_visible()
     count = boxes.count()
     button = page.locator("[data-label-all]")
+    # Nothing is selected beforehand.
+    expect(button).to_have_text("Label 0 texts")
+    expect(button).to_be_disabled()
+    page.locator(".many [data-all]").focus()
+    page.keyboard.press("Space")
     expect(button).to_have_text(f"Label {count} texts")
     boxes.first.focus()
     page.keyboard.press("Space")

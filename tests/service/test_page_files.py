@@ -55,6 +55,56 @@ def reader(browser: Browser, served: Running) -> Iterator[Page]:
         yield page
 
 
+RUSSIAN = "привет мир, это хороший фильм о любви"
+ENCODED = {
+    "gbk": "这个电影是我看过的最好的，但是音乐不好",
+    "big5": "這個電影是我看過的最好的，但是音樂不好",
+    "shift_jis": "この映画はとても面白かったです",
+    "euc_jp": "この映画はとても面白かったです",
+    "euc_kr": "이 영화는 정말 재미있었습니다",
+    "koi8_r": RUSSIAN,
+    "cp1251": RUSSIAN,
+    "cp1252": "Das Café war schön – “très bien”, señor",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_old_encodings_are_recognised(reader: Page, encoding: str) -> None:
+    text = ENCODED[encoding]
+    content = f"text,label\n{text.replace(',', '')},a\n".encode(encoding)
+    found = reader.evaluate(READ, [list(content), "a.csv"])
+    assert found["rows"] == [[text.replace(",", ""), "a"]]
+
+
+def test_a_stray_quote_in_a_file_with_tabs_is_text(reader: Page) -> None:
+    lines = ["text\tlabel", '"Great film\tpos', 'a 5" disc\tneg', 'he said "hi"\tneg', '"a b"\tpos']
+    found = reader.evaluate(READ, [list("\n".join(lines).encode()), "a.tsv"])
+    expected = [line.split("\t") for line in lines[1:]]
+    expected[-1][0] = "a b"
+    assert found["rows"] == expected
+
+
+def test_a_file_with_labels_shows_accuracy_and_disagreements(page: Page, served: Running) -> None:
+    texts = ["good way", "bad mind", "the mind", "acting"]
+    answers = served.post("/v1/classify", {"texts": texts}).json()["answers"]
+    labels = [each["label"] for each in answers]
+    other = "pos" if labels[1] == "neg" else "neg"
+    truth = [labels[0], other, labels[2], ""]
+    rows = "".join(f"{a},{b}\n" for a, b in zip(texts, truth, strict=True))
+    file = {"name": "a.csv", "mimeType": "text/csv", "buffer": f"text,label\n{rows}".encode()}
+    page.locator(".file [type=file]").set_input_files(file)
+    page.get_by_role("button", name="Classify 4 texts").click()
+    expect(page.locator("[data-accuracy]")).to_have_text(
+        "Accuracy 66.7 %: 2 of 3 texts with a label."
+    )
+    expect(page.locator(".confusion tbody tr")).to_have_text([f"{other}{labels[1]}1"])
+    page.get_by_label("Disagreements only").check()
+    expect(page.locator(".texts tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="bad mind").click()
+    expect(page.locator("#labels-text")).to_have_value("bad mind")
+    expect(page.locator(".effects tbody tr").first).to_be_visible()
+
+
 @pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
 def test_tables_are_read_as_python_reads_them(reader: Page, delimiter: str) -> None:
     letters = ["a", "é", "😀", delimiter, '"', "\n", "\r\n", " ", "'", "\\"]

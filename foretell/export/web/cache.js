@@ -16,7 +16,7 @@ export function withCache(probabilities, { theta, weight, half }, hidden, words,
   const sum = similar.reduce((a, b) => a + b, 0);
   const share = (weight * similar.length) / (similar.length + half);
   const both = probabilities.map((p) => (1 - share) * p);
-  similar.forEach((each, i) => (both[words[first + i + 1]] += (share * each) / sum));
+  for (const [i, each] of similar.entries()) both[words[first + i + 1]] += (share * each) / sum;
   return both;
 }
 

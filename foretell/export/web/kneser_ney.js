@@ -1,6 +1,7 @@
 // The Kneser–Ney model: the numbers of foretell/ngrams/kneser_ney.py, from the arrays of foretell/ngrams/kneser_ney.py.
 
 import { readSafetensors } from "./safetensors.js";
+import { placeOf } from "./search.js";
 
 const MANY = 255;
 
@@ -27,12 +28,13 @@ export class KneserNey {
         if (count) weights[i] = backoffs[backoffAt++];
         starts[i + 1] = starts[i] + count;
       }
-      const part = [first, (first += length)];
-      this.levels.push({ words: words.subarray(...part), probabilities: probabilities.subarray(...part), starts, weights });
+      const part = (array) => array.subarray(first, first + length);
+      this.levels.push({ words: part(words), probabilities: part(probabilities), starts, weights });
+      first += length;
     }
     const [single] = this.levels;
     this.unigrams = new Float32Array(size).fill(single.weights[0] / size);
-    single.words.forEach((word, i) => (this.unigrams[word] += single.probabilities[i]));
+    for (const [i, word] of single.words.entries()) this.unigrams[word] += single.probabilities[i];
   }
 
   // Returns the probability of each id as the next one, and how many words of the text were used: those that were
@@ -56,15 +58,8 @@ export class KneserNey {
     let number = 0;
     for (const [level, word] of ngram.entries()) {
       const { words, starts } = this.levels[level];
-      let [low, high] = [starts[number], starts[number + 1]];
-      const end = high;
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if (words[middle] < word) low = middle + 1;
-        else high = middle;
-      }
-      if (low === end || words[low] !== word) return -1;
-      number = low;
+      number = placeOf(words, word, starts[number], starts[number + 1]);
+      if (number < 0) return -1;
     }
     return number;
   }

@@ -1,6 +1,7 @@
 // A text classifier: the label of a text and its probability. The ONNX graph computes the complete answer.
 
 export class Labels {
+  thresholds; labels; tokens; ort; tfidf; session;
   // `tfidf` computes the scores of the linear models of TF-IDF values; null: the model has none.
   constructor(ort, session, tokens, model, tfidf) {
     Object.assign(this, { ort, session, tokens, labels: model.labels, thresholds: model.thresholds ?? null, tfidf });

@@ -1,94 +1,78 @@
 // The page of an exported model: it shows the answer of the model while the user types.
 
+import { bar, isolated, make, percent, wordElement } from "./elements.js";
+import { suggestFor } from "./keyboard.js";
+import { LatestRequest } from "./latest_request.js";
 import { openHere } from "./runtime.js";
-import { Suggestions } from "./suggestions.js";
 import { UnreadableText } from "./words.js";
 
 const MAX_ROWS = 8;
 const COMPLETION = { words: 20, temperature: 0.8 };
 // Tokens of an open vocabulary are parts of words.
 const MAX_TOKENS = 80;
-const [status, text, answers, more, button] = ["status", "text", "answers", "more", "continue"].map((id) =>
-  document.getElementById(id),
-);
+/** @type {any[]} */
+const [status, text, answers, title, more, button, group] = [
+  "status", "text", "answers", "answers-title", "more", "continue", "suggestions",
+].map((id) => document.getElementById(id));
 
 try {
-  const model = await openHere();
-  const isLabels = Boolean(model.labels);
-  const unit = model.tokens.isOpen ? "token" : "word";
-  document.getElementById("answers-title").textContent = isLabels ? "Probability of each label" : `Next ${unit}`;
-  const message = isLabels
-    ? "Type a text. The model gives it a label."
-    : `Type a text. The model shows the most probable next ${unit}s.`;
-  more.hidden = isLabels;
-  text.disabled = false;
-  const predict = async () =>
-    isLabels ? rankedLabels(await model.classify(text.value)) : model.next(text.value, MAX_ROWS).catch((error) => {
-      if (suggestions && isUnfinished(error)) return [];
-      throw error;
-    });
-  const rank = latestOnly(predict, message);
-  // The article's network reads three words; parts of words are no suggestions.
-  const hasSuggestions = !isLabels && model.states && !model.tokens.isOpen;
-  const suggestions = hasSuggestions
-    ? new Suggestions(document.getElementById("suggestions"), text, model, () => update()) : null;
-  const update = () => Promise.all([suggestions?.update().catch(showError), rank()]);
-  text.addEventListener("input", update);
-  button.addEventListener("click", () => continueText(model, update));
-  await update();
+  await start(await openHere());
   document.documentElement.dataset.ready = "true";
 } catch (error) {
   status.textContent = `The model cannot be opened: ${error.message}`;
 }
 
-// Whether the last word is not finished, and is none that the model can read: there are no next words yet.
-function isUnfinished(error) {
-  return error instanceof UnreadableText && /\S$/u.test(text.value);
+async function start(model) {
+  const isLabels = Boolean(model.labels);
+  const unit = model.tokens.isOpen ? "token" : "word";
+  title.textContent = isLabels ? "Probability of each label" : `Next ${unit}`;
+  const message = isLabels
+    ? "Type a text. The model gives it a label."
+    : `Type a text. The model shows the most probable next ${unit}s.`;
+  // The article's network reads three words; parts of words are no suggestions.
+  const hasSuggestions = !isLabels && model.states && !model.tokens.isOpen;
+  const request = new LatestRequest({
+    delay: 0,
+    panel: answers,
+    send: (written, signal) => (isLabels ? model.classify(written) : model.next(written, MAX_ROWS, { signal })),
+    show: (answer) => {
+      status.textContent = message;
+      showRows(...(isLabels ? labelRows(answer) : wordRows(answer)));
+    },
+    // A word that is not finished is none that the model can read: there are no next words yet.
+    fail: (error) => showError(hasSuggestions && error instanceof UnreadableText && /\S$/u.test(text.value)
+      ? { message } : error),
+  });
+  const update = () => request.start(text.value);
+  more.hidden = isLabels;
+  text.disabled = false;
+  text.addEventListener("input", update);
+  button.addEventListener("click", () => continueText(model));
+  if (hasSuggestions) {
+    group.hidden = false;
+    suggestFor(model, text, group);
+  }
+  update();
 }
 
-function rankedLabels({ probabilities }) {
-  const rows = Array.from(probabilities, ([word, probability]) => ({ word, probability }));
-  return rows.sort((a, b) => b.probability - a.probability).slice(0, MAX_ROWS);
+// The labels, most probable first. Where a text may have several labels, those that apply are bold.
+function labelRows({ labels, probabilities }) {
+  const ranked = [...probabilities].sort(([, p], [, q]) => q - p).slice(0, MAX_ROWS);
+  const applying = labels && `Labels that apply: ${labels.join(", ") || "none"}`;
+  return [ranked.map(([label, probability]) => {
+    const name = isolated(String(label));
+    return { name: labels?.includes(label) ? make("b", {}, name) : name, probability };
+  }), applying];
 }
 
-// Returns a function that predicts for the present text. If the text changes during a prediction, one more prediction
-// follows, for the latest text.
-function latestOnly(predict, message) {
-  let running = null;
-  let isOutdated = false;
-  return () => {
-    isOutdated = true;
-    running ??= (async () => {
-      while (isOutdated) {
-        isOutdated = false;
-        await predict().then((rows) => show(rows, message), showError);
-      }
-      running = null;
-    })();
-    return running;
-  };
+function wordRows(choices) {
+  return [choices.map(({ word, probability }) => ({ name: wordElement(word), probability }))];
 }
 
-function show(rows, message) {
-  status.textContent = message;
-  answers.replaceChildren(
-    ...rows.map(({ word, probability }) => {
-      const [item, name, meter, number] = ["li", "span", "meter", "span"].map((tag) => document.createElement(tag));
-      name.textContent = word === "<eos>" ? "end of line" : shownAs(word);
-      name.dir = "auto";
-      meter.value = probability;
-      meter.setAttribute("aria-hidden", "true");
-      number.textContent = `${(100 * probability).toFixed(2)} %`;
-      item.dataset.probability = probability;
-      item.append(name, meter, number);
-      return item;
-    }),
-  );
-}
-
-// A token with its space as ␣. Labels stay as they are, and no word contains a space.
-function shownAs(word) {
-  return more.hidden ? word : word.replaceAll(" ", "\u2423");
+function showRows(rows, note) {
+  answers.replaceChildren(...rows.map(({ name, probability }) => make("li", { "data-probability": probability },
+    make("span", {}, name), bar(probability), make("span", {}, percent(probability)))));
+  if (note) status.textContent = note;
 }
 
 function showError(error) {
@@ -96,12 +80,12 @@ function showError(error) {
   status.textContent = error.message;
 }
 
-async function continueText(model, update) {
+async function continueText(model) {
   button.disabled = true;
   try {
     const words = model.tokens.isOpen ? MAX_TOKENS : COMPLETION.words;
     for await (const piece of model.complete(text.value, { ...COMPLETION, words })) text.value += piece;
-    await update();
+    text.dispatchEvent(new Event("input"));
   } catch (error) {
     showError(error);
   } finally {

@@ -2,6 +2,7 @@
 // numbers of foretell/ngrams/tfidf.py and characters.py in Python.
 
 import { readSafetensors } from "./safetensors.js";
+import { placeOf } from "./search.js";
 
 const FIRST_WORD = 2;
 const LONGEST_CHARACTERS = 5;
@@ -22,12 +23,15 @@ export class Tfidf {
   // Returns the sum of the models' scores, Float32Array [column]; `ids` are the ids of the words of `text`.
   scores(ids, text) {
     const sums = new Float32Array(this.columns);
-    for (const model of this.models) model.scores(ids, text).forEach((score, column) => (sums[column] += score));
+    for (const model of this.models) {
+      for (const [column, score] of model.scores(ids, text).entries()) sums[column] += score;
+    }
     return sums;
   }
 }
 
 class TfidfModel {
+  bias; size; longest; norm; idf; weights; words; characters;
   constructor(array) {
     for (const part of ["words", "characters", "idf", "weights", "bias"]) this[part] = array(part);
     [this.size, this.longest, this.norm] = Array.from(array("shape"), Number);
@@ -98,13 +102,8 @@ function countKeys(keys) {
 function found(features, counts, first) {
   const known = [];
   for (const [key, count] of counts) {
-    let [low, high] = [0, features.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (features[middle] < key) low = middle + 1;
-      else high = middle;
-    }
-    if (low < features.length && features[low] === key) known.push([first + low, count]);
+    const place = placeOf(features, key);
+    if (place >= 0) known.push([first + place, count]);
   }
   return known;
 }

@@ -25,7 +25,7 @@ export class Tokens {
       keras: /[^!"#$%&()*+,\-./:;<=>?@[\\\]^_`{|}~\t\n ]+/gu,
       "white-space": new RegExp(`[^${spaces}\\x1c-\\x1f]+`, "gu"),
       subword: new RegExp(patternOfRuns(rules), "gu"),
-      char: /[^]/gu,
+      char: /[\s\S]/gu,
     };
   }
 

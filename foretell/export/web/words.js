@@ -2,7 +2,7 @@
 // has it as inputs and outputs.
 
 import { withCache } from "./cache.js";
-import { Spacing } from "./spacing.js";
+import { isTyped, Spacing } from "./spacing.js";
 
 // States after beginnings of texts that are kept: typing goes on after the last of them, deleting after another.
 const MAX_READINGS = 8;
@@ -14,6 +14,7 @@ const LETTER = /[\p{L}\p{N}]/u;
 export class UnreadableText extends Error {}
 
 export class Words {
+  tokens; counts; interpolation; states; cacheRules; window; ort; session;
   // `counts` is the Kneser–Ney model; null: the model has none.
   constructor(ort, session, tokens, model, counts) {
     const { states, window, interpolation, cache } = model;
@@ -24,29 +25,39 @@ export class Words {
     this.excluded = new Set([pad, start, unknown, tokens.ids.get("<unk>") ?? null, ...bytes].filter((id) => id !== null));
     // Words of a letter or digit at least, which somebody types; with an open vocabulary there are none.
     this.typed = tokens.isOpen ? [] : tokens.words.flatMap((word, id) =>
-      (LETTER.test(word) && word !== "<eos>" && !this.excluded.has(id) ? [id] : []));
+      (isTyped(word) && !this.excluded.has(id) ? [id] : []));
     this.readings = [];
     this.running = Promise.resolve();
   }
 
   // Returns the k most probable next words, or tokens of an open vocabulary: [{word, probability}]. "<eos>" is the end
-  // of a line. `cache` is the number of words of the text in the continuous cache; 0: none.
-  async next(text, k = 5, { cache = 0 } = {}) {
+  // of a line. `cache` is the number of words of the text in the continuous cache; 0: none. A `signal` that aborts
+  // ends it before the network is run.
+  async next(text, k = 5, { cache = 0, signal = null } = {}) {
     const [before, begun] = this.#split(text);
-    const probabilities = this.#onlyBegun(await this.#predict(before, cache), begun);
+    const probabilities = this.#onlyBegun(await this.#predict(before, cache, signal), begun);
     return this.#best(probabilities, [...probabilities.keys()], k);
   }
 
   // Returns the k words that are suggested while the text is written: [{word, probability, text}], `text` with the word
-  // and a space at its end. After a letter they are the words that begin with the letters of the last word.
-  async suggest(text, { k = SUGGESTIONS, cache = CACHE } = {}) {
+  // and a space at its end. After a letter they are the words that begin with the letters of the last word: in lower
+  // case where none begins with its capital letter. The letters of the text stay as they are. `earlier` is a text
+  // that was written before it, for the cache.
+  async suggest(text, { k = SUGGESTIONS, cache = CACHE, earlier = "", signal = null } = {}) {
     const begun = this.#begun(text);
     const before = text.slice(0, text.length - begun.length);
-    const probabilities = await this.#predict(before, cache);
-    const written = this.tokens.rules.lowercase ? begun.toLowerCase() : begun;
-    const ids = this.typed.filter((id) => this.tokens.word(id).startsWith(written));
-    return this.#best(probabilities, ids, k).map(({ word, probability }) =>
-      ({ word, probability, text: `${before}${begun ? word : this.#following(text, word)} ` }));
+    const probabilities = await this.#predict(earlier + before, cache, signal);
+    const ids = this.#beginning(this.tokens.rules.lowercase ? begun.toLowerCase() : begun);
+    const best = this.#best(probabilities, ids.length ? ids : this.#beginning(begun.toLowerCase()), k);
+    const spacing = begun ? null : this.#spacing(text);
+    const written = (word) => (begun ? text + word.slice(begun.length) : text + spacing.next(word));
+    return best.map(({ word, probability }) => ({ word, probability, text: `${written(word)} ` }));
+  }
+
+  // The words of a text, but for the last one, that the model does not know.
+  unknownWords(text) {
+    const words = this.tokens.split(text.replace(/\S+$/u, "")).filter(isTyped);
+    return this.tokens.isOpen ? [] : words.filter((word) => this.tokens.id(word) === this.tokens.unknown);
   }
 
   // Yields a continuation of `text`, piece by piece.
@@ -89,9 +100,11 @@ export class Words {
   }
 
   // The probability of each id after a text. One text is read at a time, so that it can go on from the one before.
-  #predict(text, cache) {
-    const result = this.running.then(() => this.#read(this.#prompt(text)))
-      .then((reading) => this.#probabilities(reading, cache));
+  #predict(text, cache, signal) {
+    const result = this.running.then(() => {
+      signal?.throwIfAborted();
+      return this.#read(this.#prompt(text));
+    }).then((reading) => this.#probabilities(reading, cache));
     this.running = result.catch(() => {});
     return result;
   }
@@ -120,12 +133,16 @@ export class Words {
     return LETTER.test(last) && run.toLowerCase().endsWith(last.toLowerCase()) ? run.slice(run.length - last.length) : "";
   }
 
-  // `word` with a space before it if one is needed after the text.
-  #following(text, word) {
-    if (!text || this.tokens.isBlank(text.at(-1))) return word;
-    const spacing = new Spacing(this.tokens.rules);
-    for (const each of this.tokens.split(text.slice(text.lastIndexOf("\n") + 1))) spacing.piece(each);
-    return spacing.piece(word);
+  // The ids of the words of letters that begin with some letters.
+  #beginning(letters) {
+    return this.typed.filter((id) => this.tokens.word(id).startsWith(letters));
+  }
+
+  // The spaces after a text.
+  #spacing(text) {
+    const spacing = Spacing.after(text, this.tokens.rules, (line) => this.tokens.split(line));
+    spacing.isJoined ||= this.tokens.isBlank(text.at(-1) ?? "");
+    return spacing;
   }
 
   // Leaves only the tokens that begin with the space, with their probabilities among one another.
@@ -220,7 +237,10 @@ function argmax(values) {
 
 function sample(probabilities, random) {
   let left = random();
-  const id = probabilities.findIndex((p) => (left -= p) < 0);
+  const id = probabilities.findIndex((p) => {
+    left -= p;
+    return left < 0;
+  });
   // Rounding can leave a rest.
   return id < 0 ? argmax(probabilities) : id;
 }

@@ -1,6 +1,6 @@
 // The view "Annotate": one text at a time gets its label, by one key; searched texts get theirs at once.
 
-import { announce, isolated, make, percent, showError } from "./elements.js";
+import { announce, find, isolated, make, percent, showError } from "./elements.js";
 import { saveFile } from "./download.js";
 import { FoundTexts } from "./found_texts.js";
 import { showMetrics } from "./annotate_metrics.js";
@@ -8,6 +8,8 @@ import { get, getText, post } from "./service.js";
 
 // Milliseconds between two looks at metrics that are not up to date.
 const POLL = 1500;
+// The code of an error: several people may label.
+const NAME_NEEDED = "name_needed";
 const OTHER_KEYS = { s: "skip", n: "none", u: "unclear" };
 const ANSWERED = { skip: "skipped", none: "none of the labels", unclear: "unclear" };
 // Where a letter is text, and where Enter presses what has the focus.
@@ -15,12 +17,12 @@ const TYPING = "input:not([type=checkbox]), textarea, select";
 const PRESSED = "a, button, summary, input, label";
 
 export class AnnotateView {
+  card; quote; buttons; suggestion; problem; done; last;
   constructor(view) {
     this.view = view;
-    [this.card, this.quote, this.buttons, this.suggestion, this.problem, this.done, this.last] = [
-      ".to-label", ".to-label blockquote", ".to-label .labels", ".to-label .suggestion", ".to-label .problem",
-      ".to-label .done", ".to-label .last",
-    ].map((selector) => view.querySelector(selector));
+    [this.card, this.quote, this.buttons, this.suggestion, this.problem, this.done, this.last] = find(view, ".to-label",
+      ".to-label blockquote", ".to-label .labels", ".to-label .suggestion", ".to-label .problem", ".to-label .done",
+      ".to-label .last");
     this.by = view.querySelector("#annotate-by");
     this.shortcuts = view.querySelector("#annotate-keys");
     this.found = new FoundTexts(view.querySelector(".many"), {
@@ -28,6 +30,7 @@ export class AnnotateView {
       similar: () => this.state?.item && this.#request("similar", { text: this.state.item.id }),
       answer: (texts, choice) => this.#answer(texts, choice),
     });
+    this.by.addEventListener("change", () => this.#update("next", {}));
     view.querySelector("[data-export]").addEventListener("click", () => this.#export());
     for (const button of view.querySelectorAll("[data-answer]")) {
       button.addEventListener("click", () => this.#answerShown({ answer: button.dataset.answer }));
@@ -66,11 +69,14 @@ export class AnnotateView {
     showError(this.problem, "");
     try {
       const state = await this.#request(path, { ...body, by: this.by.value.trim() || null });
-      this.#show(state, path === "undo" && !state.written ? "nothing to undo" : said);
+      const done = state.written || path !== "undo" ? said : "nothing to undo";
+      this.#show(state, state.conflicts?.length ? "" : done);
+      if (state.conflicts?.length) showError(this.problem, conflictMessage(state.conflicts));
       if (path !== "next") this.found.remove(body.texts ?? []);
       return true;
     } catch (error) {
       showError(this.problem, error.message);
+      if (error.code === NAME_NEEDED) this.by.focus();
       return false;
     } finally {
       this.isBusy = false;
@@ -107,6 +113,7 @@ export class AnnotateView {
 
   #show(state, said) {
     const { item } = state;
+    const isOther = item?.id !== this.state?.item?.id;
     this.#showStatus(state);
     this.done.hidden = Boolean(item);
     for (const part of [this.quote, this.buttons, this.view.querySelector(".others")]) part.hidden = !item;
@@ -118,6 +125,8 @@ export class AnnotateView {
       this.suggestion.replaceChildren("Suggested: ", make("b", {}, isolated(item.suggested)), `${chance}. `,
         make("kbd", {}, "Enter"), " accepts it.");
     }
+    // The beginning of the next text, also where a long one was answered at its end.
+    if (isOther && this.card.getBoundingClientRect().top < 0) this.card.scrollIntoView();
     announce([said && `${said}.`, item ? item.text : "No text is left.",
       item?.suggested && `Suggested: ${item.suggested}.`].filter(Boolean).join(" "));
   }
@@ -168,4 +177,11 @@ export class AnnotateView {
     }
     event.preventDefault();
   }
+}
+
+// Another tab or person was first: that answer stays.
+function conflictMessage([{ answer, label, by }, ...others]) {
+  const who = by ? ` by ${by}` : "";
+  const more = others.length ? ` So have ${others.length} others.` : "";
+  return `This text has an answer already${who}: ${label ?? ANSWERED[answer]}. That answer stays.${more}`;
 }

@@ -14,6 +14,7 @@ const MAX_TRIES = 20;
 const MAX_RETRY_SECONDS = 10;
 
 export class Classification {
+  texts; onProgress; model; abstainBelow;
   // `answers` has one entry per text: {label, probability, reason, flags}, or null before it is there. `onProgress()`
   // is called after each request.
   constructor({ model, texts, abstainBelow, onProgress }) {

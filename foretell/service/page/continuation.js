@@ -1,9 +1,10 @@
 // Continues a text word by word while the service writes it, until it is complete or stopped.
 
-import { showError } from "./elements.js";
+import { find, showError } from "./elements.js";
 import { streamCompletion } from "./service.js";
 
 export class Continuation {
+  button; undoButton; maxWords; temperature; shownTemperature; form; view;
   #controller = null;
   #textBefore = "";
   #pending = "";
@@ -12,9 +13,8 @@ export class Continuation {
   // `view` is the WordsView: its text, its model, and whether its last word is unfinished.
   constructor(form, view) {
     Object.assign(this, { form, view });
-    [this.button, this.undoButton, this.maxWords, this.temperature, this.shownTemperature] = [
-      "[type=submit]", "[data-undo]", "[type=number]", "[type=range]", "output",
-    ].map((selector) => form.querySelector(selector));
+    [this.button, this.undoButton, this.maxWords, this.temperature, this.shownTemperature] = find(form, "[type=submit]",
+      "[data-undo]", "[type=number]", "[type=range]", "output");
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!this.stop()) this.start();

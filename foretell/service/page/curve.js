@@ -99,10 +99,7 @@ export class Curve {
   #markerParts() {
     const points = this.#points();
     const { x, y } = points[Math.min(points.length - 1, Math.floor(this.#selected / this.#explanation.stride))];
-    return [
-      makeSvg("line", { x1: x, x2: x, y1: TOP, y2: this.#y(0) }),
-      makeSvg("circle", { cx: x, cy: y, r: 5 }),
-    ];
+    return [makeSvg("line", { x1: x, x2: x, y1: TOP, y2: this.#y(0) }), makeSvg("circle", { cx: x, cy: y, r: 5 })];
   }
 
   #nearestWord({ clientX }) {

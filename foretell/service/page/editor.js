@@ -3,8 +3,10 @@
 
 import { inCodeUnits } from "./code_points.js";
 import { make } from "./elements.js";
+import { insert } from "./suggestions.js";
 
 export class Editor {
+  onCaret; onChange;
   #marks = [];
   #lastText = "";
   #parts = [];
@@ -12,7 +14,7 @@ export class Editor {
 
   // onChange: called with the text when it changes.
   // onCaret: called with the mark at the caret, or null, when the caret moves.
-  constructor(root, { onChange, onCaret = () => {} }) {
+  constructor(root, { onChange, onCaret = (_) => {} }) {
     this.field = root.querySelector("textarea");
     this.mirror = root.querySelector(".mirror");
     Object.assign(this, { onChange, onCaret });
@@ -35,6 +37,12 @@ export class Editor {
     this.field.value = text;
     this.field.setSelectionRange(text.length, text.length);
     this.#textChanged();
+  }
+
+  // Adds to the end of the text, as if it were typed: the browser can undo it.
+  append(text) {
+    this.field.setSelectionRange(this.text.length, this.text.length);
+    insert(this.field, text);
   }
 
   get isCaretAtEnd() {

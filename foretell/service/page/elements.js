@@ -1,4 +1,5 @@
-// Helpers that make HTML and SVG elements. Strings become text nodes, never markup.
+// Helpers that make HTML and SVG elements. Strings become text nodes, never markup. The page of an exported model uses
+// this file, too.
 
 // Control characters, bidirectional overrides and isolates, and unpaired surrogates.
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|[\ud800-\udfff]/gu;
@@ -22,6 +23,11 @@ function filled(element, attributes, children) {
   }
   element.append(...children);
   return element;
+}
+
+// The elements that selectors find in `root`.
+export function find(root, ...selectors) {
+  return selectors.map((selector) => root.querySelector(selector));
 }
 
 // A text in a <bdi> element: a right-to-left text cannot reorder the text around it.
@@ -74,12 +80,21 @@ export function showError(element, message) {
   element.hidden = !message;
 }
 
-let announcementTimer;
+// Returns a function that lets a screen reader announce a message in `element` after a pause in typing.
+export function announcing(element) {
+  let timer;
+  return (message) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      element.textContent = visible(message);
+    }, ANNOUNCEMENT_DELAY);
+  };
+}
+
+let announceOnPage;
 
 // Lets a screen reader announce a message after a pause in typing.
 export function announce(message) {
-  clearTimeout(announcementTimer);
-  announcementTimer = setTimeout(() => {
-    document.getElementById("announcement").textContent = visible(message);
-  }, ANNOUNCEMENT_DELAY);
+  announceOnPage ??= announcing(document.getElementById("announcement"));
+  announceOnPage(message);
 }

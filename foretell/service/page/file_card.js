@@ -2,22 +2,22 @@
 
 import { AnswersTable } from "./answers_table.js";
 import { Classification } from "./classification.js";
-import { announce, count, make, showError, visible } from "./elements.js";
-import { asText, decode, parseRecords, textColumn } from "./records.js";
+import { announce, count, find, make, showError, visible } from "./elements.js";
+import { asText, decode, labelColumn, parseRecords, textColumn } from "./records.js";
 
 export class FileCard {
+  problem; form; column; labels; below; progress; card; model;
   #controller = null;
   #classification = null;
 
-  // `model()` gives the card of the model to use.
-  constructor(card, model) {
+  // `model()` gives the card of the model to use; `explain(text)` is called with the text of a row that is clicked.
+  constructor(card, model, explain) {
     Object.assign(this, { card, model });
-    [this.problem, this.form, this.column, this.below, this.progress] = [
-      ".problem", ".chosen", "#file-column", "#file-below", ".progress",
-    ].map((selector) => card.querySelector(selector));
+    [this.problem, this.form, this.column, this.labels, this.below, this.progress] = find(card, ".problem", ".chosen",
+      "#file-column", "#file-labels", "#file-below", ".progress");
     this.startButton = this.form.querySelector("[type=submit]");
     this.stopButton = this.form.querySelector("[data-stop]");
-    this.table = new AnswersTable(card.querySelector(".answers"));
+    this.table = new AnswersTable(card.querySelector(".answers"), explain);
     const input = card.querySelector("[type=file]");
     input.addEventListener("change", () => {
       if (input.files.length) this.open(input.files[0]);
@@ -29,7 +29,7 @@ export class FileCard {
       event.preventDefault();
       this.start();
     });
-    for (const field of [this.column, this.below]) field.addEventListener("change", () => this.reset());
+    for (const field of [this.column, this.labels, this.below]) field.addEventListener("change", () => this.reset());
     this.stopButton.addEventListener("click", () => this.#controller?.abort());
   }
 
@@ -45,7 +45,9 @@ export class FileCard {
     this.form.hidden = true;
     this.reset();
     this.file = file;
-    const [data, error] = await decode(file).then((text) => [parseRecords(text, file.name)])
+    const notes = [];
+    const note = (line) => notes.push(line);
+    const [data, error] = await decode(file, note).then((text) => [parseRecords(text, file.name, note)])
       .catch((reason) => [null, reason]);
     // The user may have chosen another file meanwhile.
     if (this.file !== file) return;
@@ -54,16 +56,19 @@ export class FileCard {
       return;
     }
     this.data = data;
-    this.#showForm(file.name, data);
+    this.#showForm(file.name, data, notes);
   }
 
-  #showForm(fileName, { names, rows }) {
+  #showForm(fileName, { names, rows }, notes) {
     const [name, size] = this.form.querySelectorAll(".filename > *");
     name.textContent = visible(fileName);
-    size.textContent = `${count(rows.length, "record")}, ${count(names.length, "column")}`;
+    size.textContent = [count(rows.length, "record"), count(names.length, "column"), ...notes].join(", ");
     const columnName = (column, index) => visible(column) || `column ${index + 1}`;
-    this.column.replaceChildren(...names.map((column, index) => make("option", {}, columnName(column, index))));
+    const options = () => names.map((column, index) => make("option", {}, columnName(column, index)));
+    this.column.replaceChildren(...options());
     this.column.selectedIndex = textColumn(this.data);
+    this.labels.replaceChildren(make("option", {}, "none"), ...options());
+    this.labels.selectedIndex = 1 + labelColumn(this.data, this.model().labels ?? []);
     this.startButton.textContent = `Classify ${count(rows.length, "text")}`;
     this.form.hidden = false;
     this.startButton.focus();
@@ -99,7 +104,10 @@ export class FileCard {
         if (classification === this.#classification) this.#showProgress(classification);
       },
     });
-    this.table.open(this.file.name, this.data, classification);
+    const labels = this.labels.selectedIndex - 1;
+    const hasTruth = labels >= 0 && !this.model().multi_label;
+    const truth = hasTruth ? this.data.rows.map((row) => asText(row[labels]).trim()) : null;
+    this.table.open(this.file.name, this.data, classification, truth);
     return classification;
   }
 
@@ -108,7 +116,7 @@ export class FileCard {
     this.#controller?.abort();
     this.#classification = null;
     // Where a text may have several labels, each has a threshold of its own.
-    this.below.closest(".field").hidden = Boolean(this.model()?.multi_label);
+    for (const field of [this.below, this.labels]) field.closest(".field").hidden = Boolean(this.model()?.multi_label);
     this.table.close();
     this.#showButtons(false);
     this.progress.hidden = true;

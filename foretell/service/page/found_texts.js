@@ -1,16 +1,16 @@
 // The card for many texts: a search or the texts similar to the shown one, and one answer for all that are checked.
 
-import { count, isolated, make, showError } from "./elements.js";
+import { count, find, isolated, make, showError } from "./elements.js";
 
 const OTHERS = { none: "none of the labels", unclear: "unclear" };
 
 export class FoundTexts {
+  form; query; list; result; choice; problem; status; similar; card; answer;
   // `search(query)` and `similar()` promise {texts}; `answer(ids, choice)` promises whether it was written.
   constructor(card, { search, similar, answer }) {
     Object.assign(this, { card, similar, answer, labels: [] });
-    [this.form, this.query, this.list, this.result, this.choice, this.problem, this.status] = [
-      "form", "input[type=search]", "ul", ".result", "select", ".problem", "[role=status]",
-    ].map((selector) => card.querySelector(selector));
+    [this.form, this.query, this.list, this.result, this.choice, this.problem, this.status] = find(card, "form",
+      "input[type=search]", "ul", ".result", "select", ".problem", "[role=status]");
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#show(search(this.query.value));
@@ -58,8 +58,8 @@ export class FoundTexts {
       this.result.hidden = !texts.length;
       this.status.textContent = texts.length ? "" : "No text without an answer found.";
       this.list.replaceChildren(...texts.map(({ id, text }) => make("li", {},
-        make("label", {}, make("input", { type: "checkbox", value: String(id), checked: "" }), isolated(text)))));
-      this.card.querySelector("[data-all]").checked = true;
+        make("label", {}, make("input", { type: "checkbox", value: String(id) }), isolated(text)))));
+      this.card.querySelector("[data-all]").checked = false;
       this.#count();
     } catch (error) {
       showError(this.problem, error.message);

@@ -1,7 +1,7 @@
 // The gates and the cell state of one LSTM unit as a heat map: one column per word, in as many tables as the width of
 // the page requires.
 
-import { isolated, make, visible } from "./elements.js";
+import { find, make, visible, wordElement } from "./elements.js";
 
 const MAX_STEPS = 400;
 // CSS pixels.
@@ -25,12 +25,13 @@ const ROWS = [
 ];
 
 export class HeatMap {
+  maps; step; note;
   #states = null;
   #selected = null;
   #width = 0;
 
   constructor(root) {
-    [this.maps, this.step, this.note] = [".maps", ".step", ".note"].map((selector) => root.querySelector(selector));
+    [this.maps, this.step, this.note] = find(root, ".maps", ".step", ".note");
     this.canvas = document.createElement("canvas").getContext("2d");
     new ResizeObserver(() => this.#resize()).observe(this.maps);
     this.maps.addEventListener("click", ({ target }) => {
@@ -74,7 +75,7 @@ export class HeatMap {
     if (!this.#states) this.maps.replaceChildren();
     if (!this.#states || !width || width === this.#width) return;
     this.#width = width;
-    const focused = this.maps.contains(document.activeElement) ? document.activeElement.value : null;
+    const focused = this.maps.querySelector(":focus")?.value ?? null;
     const largest = Math.max(1, ...this.#states.cell.map(Math.abs));
     const scales = ROWS.map(({ kind }) => (kind === "cell" ? largest : 1));
     this.maps.replaceChildren(...this.#lines(width).map((indices) => table(this.#states, indices, scales)));
@@ -105,8 +106,8 @@ export class HeatMap {
 function table(states, indices, scales) {
   const words = indices.map((index) => {
     const { text } = states.steps[index];
-    const attributes = { type: "button", value: index, title: visible(text), "aria-pressed": "false" };
-    return make("th", { scope: "col" }, make("button", attributes, isolated(text)));
+    const attributes = { type: "button", value: index, title: visible(text) || null, "aria-pressed": "false" };
+    return make("th", { scope: "col" }, make("button", attributes, wordElement(text)));
   });
   const rows = ROWS.map(({ name, values, isSigned, kind }, row) => make("tr", { class: kind ?? null },
     make("th", { scope: "row" }, name),
@@ -131,7 +132,7 @@ function equations(states, index) {
   const line = (...parts) => make("p", { class: "sum" }, ...parts);
   const figure = (value, name) => make("span", {}, make("b", {}, short(value)), make("small", {}, name));
   return [
-    make("h4", {}, "At “", isolated(states.steps[index].text), "”"),
+    make("h4", {}, "At “", wordElement(states.steps[index].text), "”"),
     line(figure(cellState, "cell state"), " = ", figure(forget, "forget gate"), " × ",
       figure(previous, "previous cell state"), " + ", figure(input, "input gate"), " × ",
       figure(candidate, "candidate")),

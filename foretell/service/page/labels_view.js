@@ -2,7 +2,7 @@
 
 import { Curve } from "./curve.js";
 import { Editor } from "./editor.js";
-import { announce, isolated, make, percent, showError, showResult } from "./elements.js";
+import { announce, find, isolated, make, percent, showError, showResult } from "./elements.js";
 import { FileCard } from "./file_card.js";
 import { LatestRequest, LONG_DELAY, SHORT_DELAY } from "./latest_request.js";
 import { ModelChoice } from "./model_choice.js";
@@ -13,6 +13,7 @@ import { post, withTextLabel } from "./service.js";
 const MIN_LEVEL = 0.1;
 
 export class LabelsView {
+  problem; key; example; prediction; effects; along;
   constructor(view, models) {
     this.view = view;
     this.explainedLabel = null;
@@ -21,21 +22,19 @@ export class LabelsView {
       this.file.reset();
       this.#update();
     });
-    [this.problem, this.key, this.example, this.prediction, this.effects, this.along] = [
-      ".editor .problem", "[data-key]", "[data-example]", ".prediction", ".word-effects", ".along",
-    ].map((selector) => view.querySelector(selector));
+    [this.problem, this.key, this.example, this.prediction, this.effects, this.along] = find(view, ".editor .problem",
+      "[data-key]", "[data-example]", ".prediction", ".word-effects", ".along");
     this.detail = this.along.querySelector("[data-caret]");
     this.curve = new Curve(this.along.querySelector(".curve"), (index) => this.#describe(index));
-    this.file = new FileCard(view.querySelector(".file"), () => this.choice.current);
+    this.file = new FileCard(view.querySelector(".file"), () => this.choice.current, (text) => this.#open(text));
     this.editor = new Editor(view.querySelector(".editor"), {
       onChange: () => this.#update(),
       onCaret: (mark) => this.#select(mark),
     });
     this.example.querySelector("button").addEventListener("click", ({ currentTarget }) => {
-      this.editor.text = currentTarget.textContent;
-      this.editor.field.focus();
+      this.#open(currentTarget.textContent);
     });
-    view.querySelector("details").addEventListener("toggle", () => this.#showAllWords());
+    view.querySelector(".word-effects details").addEventListener("toggle", () => this.#showAllWords());
     this.#makeRequests();
   }
 
@@ -54,9 +53,14 @@ export class LabelsView {
   #makeRequests() {
     const send = (path, more = () => ({})) => async (text, signal) =>
       withTextLabel((await post(path, { model: this.choice.current.id, texts: text, ...more() }, signal)).answers[0]);
-    // Where a text may have several labels, the user chooses which one is explained.
+    // The most probable label is explained, unless the user chooses another one.
     const chosen = () => (this.explainedLabel === null ? {} : { label: this.explainedLabel });
-    const fail = (error) => showError(this.problem, error.message);
+    const fail = (error) => {
+      // The label of an older text would look like the answer.
+      showPrediction(this.prediction, null);
+      this.#showExplanation(null);
+      showError(this.problem, error.message);
+    };
     this.predictionRequest = new LatestRequest({
       delay: SHORT_DELAY,
       isEager: true,
@@ -77,6 +81,13 @@ export class LabelsView {
     });
   }
 
+  // Shows a text, its label and the effects of its words.
+  #open(text) {
+    this.editor.text = text;
+    this.editor.field.focus();
+    this.editor.field.closest(".card").scrollIntoView();
+  }
+
   #explain(label) {
     this.explainedLabel = label;
     this.explanationRequest.start(this.text);
@@ -92,6 +103,7 @@ export class LabelsView {
       this.explanationRequest.start(this.text);
       return;
     }
+    this.explainedLabel = null;
     this.predictionRequest.cancel();
     this.explanationRequest.cancel();
     showPrediction(this.prediction, null);
@@ -119,7 +131,7 @@ export class LabelsView {
 
   // The table is made only while it is open: a long text has many rows.
   #showAllWords() {
-    const details = this.view.querySelector("details");
+    const details = this.view.querySelector(".word-effects details");
     const isShown = details.open && this.explanation?.words.length;
     details.querySelector(".wide").replaceChildren(...(isShown ? [allWordsTable(this.explanation)] : []));
   }

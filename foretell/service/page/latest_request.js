@@ -1,4 +1,5 @@
-// Requests while the user types: only the request for the present text counts, and older ones are cancelled.
+// Requests while the user types: only the request for the present text counts, and older ones are cancelled. The
+// page of an exported model uses this file, too.
 
 // Milliseconds to wait after a key. SHORT_DELAY is shorter than the time between two keys.
 export const SHORT_DELAY = 30;
@@ -6,6 +7,7 @@ export const SHORT_DELAY = 30;
 export const LONG_DELAY = 120;
 
 export class LatestRequest {
+  panel; isEager; delay; send; fail; show;
   #timer;
   #controller;
   #lastStart = -Infinity;

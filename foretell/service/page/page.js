@@ -8,8 +8,7 @@ import { StatesView } from "./states_view.js";
 import { WordsView } from "./words_view.js";
 
 const NAMES = ["words", "labels", "annotate", "how-it-works"];
-const problem = document.getElementById("problem");
-const lock = document.getElementById("lock");
+const [problem, lock, lockTitle, lockForm, token] = ["problem", "lock", "lock-title", "lock-form", "token"].map(byId);
 
 let views = null;
 let current = null;
@@ -34,13 +33,23 @@ async function open() {
     "how-it-works": new StatesView(section("how-it-works"), models, source),
     ...(hasTexts ? { annotate: new AnnotateView(section("annotate")) } : {}),
   };
-  document.querySelector('nav a[href="#annotate"]').hidden = !hasTexts;
+  linkTo("annotate").hidden = !hasTexts;
   showView(nameInAddress() ?? models[0]?.job ?? (hasTexts ? "annotate" : "words"));
   document.documentElement.dataset.ready = "true";
 }
 
+/** @returns {any} */
+function byId(id) {
+  return document.getElementById(id);
+}
+
+/** @returns {any} */
+function linkTo(name) {
+  return document.querySelector(`nav a[href="#${name}"]`);
+}
+
 function section(name) {
-  return document.getElementById(`view-${name}`);
+  return byId(`view-${name}`);
 }
 
 function nameInAddress() {
@@ -53,7 +62,7 @@ function showView(name) {
   current = name;
   for (const each of NAMES) {
     section(each).hidden = each !== name;
-    const link = document.querySelector(`nav a[href="#${each}"]`);
+    const link = linkTo(each);
     if (each === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
     if (each === name) document.title = `${link.textContent} · foretell`;
@@ -66,7 +75,7 @@ window.addEventListener("hashchange", () => {
   if (!lock.hidden || !name || name === current) return;
   showView(name);
   scrollTo(0, 0);
-  document.querySelector(`#view-${name} h2`).focus({ preventScroll: true });
+  byId(`view-${name}`).querySelector("h2").focus({ preventScroll: true });
 });
 
 onLocked((error) => {
@@ -74,12 +83,12 @@ onLocked((error) => {
   if (!lock.hidden) showError(problem, error.message);
   for (const name of NAMES) section(name).hidden = true;
   lock.hidden = false;
-  document.getElementById("lock-title").focus();
+  lockTitle.focus();
 });
 
-document.getElementById("lock-form").addEventListener("submit", (event) => {
+lockForm.addEventListener("submit", (event) => {
   event.preventDefault();
-  setToken(document.getElementById("token").value.trim());
+  setToken(token.value.trim());
   if (!views) {
     open();
     return;

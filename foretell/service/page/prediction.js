@@ -10,17 +10,22 @@ const NO_LABEL = "no label";
 
 // A label and its probability in one line.
 export function summary({ label, labels, probability }) {
-  if (labels) return labels.length ? labels.map(visible).join(", ") : NO_LABEL;
-  return `${visible(label)}, ${percent(probability)}`;
+  const names = labelsOf({ label, labels }).map(visible).join(", ");
+  return labels ? names : `${names}, ${percent(probability)}`;
 }
 
-// Shows the label of a text and the probabilities of all labels; null shows the invitation to type. Where a text may
-// have several labels, each is a button: `onChoose(label)` is called to explain it.
+function labelsOf({ label, labels }) {
+  if (!labels) return [label];
+  return labels.length ? labels : [NO_LABEL];
+}
+
+// Shows the label of a text and the probabilities of all labels; null shows the invitation to type. Each label is a
+// button: `onChoose(label)` is called to explain it.
 export function showPrediction(card, answer, onChoose) {
   showResult(card, answer !== null);
   if (!answer) return;
   const [label, probability] = card.querySelectorAll(".answer > *");
-  label.textContent = answer.labels ? summary(answer) : visible(answer.label);
+  label.replaceChildren(...labelsOf(answer).flatMap((name, place) => [place ? ", " : "", isolated(name)]));
   probability.textContent = answer.labels ? "" : percent(answer.probability);
   const ranked = Object.entries(answer.probabilities).toSorted(([, p], [, q]) => q - p);
   const rows = ranked.slice(0, MAX_LABELS).map(([name, p]) =>
@@ -35,11 +40,11 @@ export function showPrediction(card, answer, onChoose) {
 }
 
 function nameElement(name, labels, onChoose) {
-  if (!labels) return isolated(name);
-  const applies = labels.includes(name);
-  const shown = applies ? make("b", {}, isolated(name)) : isolated(name);
-  const button = make("button", { type: "button", class: "name" }, shown,
-    make("span", { class: "visually-hidden" }, applies ? " applies: explain it" : " does not apply: explain it"));
+  const applies = labels?.includes(name);
+  const kind = labels ? ` ${applies ? "applies" : "does not apply"}` : "";
+  const button = make("button", { type: "button", class: "name" },
+    applies ? make("b", {}, isolated(name)) : isolated(name),
+    make("span", { class: "visually-hidden" }, `${kind}: explain it`));
   button.addEventListener("click", () => onChoose(name));
   return button;
 }

@@ -33,8 +33,28 @@ const OTHER_KINDS = [
   ["\xff\xd8\xff", "a picture", "choose a file of texts"],
 ];
 
-// The text of a file: UTF-8, UTF-16 with a byte order mark, or else Windows-1252, the encoding of old spreadsheets.
-export async function decode(file) {
+const KANA = /[\u3041-\u30fe]/u;
+const FREQUENT_HAN = /[的一是不了我有人在他这這个個们們中来來上大为為和国國地到以说說时時要就出会會]/u;
+const SMALL_CYRILLIC = /[а-яё]/u;
+// Encodings that are not UTF-8: which characters a text in them has, and their share of those outside ASCII. The first one
+// that fits is used. Russian and Chinese bytes are valid in several encodings.
+/** @type {[string, RegExp, number][]} */
+const ENCODINGS = [
+  ["Shift_JIS", KANA, 0.2],
+  ["EUC-JP", KANA, 0.2],
+  ["EUC-KR", /[\uac00-\ud7a3]/u, 0.9],
+  ["GB18030", FREQUENT_HAN, 0.04],
+  ["Big5", FREQUENT_HAN, 0.04],
+  ["KOI8-R", SMALL_CYRILLIC, 0.7],
+  ["Windows-1251", SMALL_CYRILLIC, 0.7],
+];
+// Text of Western Europe has few characters outside ASCII.
+/** @type {[string, RegExp, number]} */
+const WESTERN = ["Windows-1252", /[À-ÿŠšŽžŒœ‘’“”–—…€£°«»¡¿§ºª©®´]/u, 0.9];
+const MAX_WESTERN = 1 / 3;
+
+// The text of a file: UTF-8, UTF-16 with a byte order mark, or an encoding that is guessed: `note` gets a line about it.
+export async function decode(file, note = (_) => {}) {
   if (file.size > MAX_BYTES) {
     const size = Math.ceil(file.size / (1 << 20));
     throw new Error(`expected at most ${MAX_BYTES >> 20} MiB, found ${size} MiB; use: foretell classify MODEL FILE`);
@@ -52,17 +72,36 @@ export async function decode(file) {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return new TextDecoder("windows-1252").decode(bytes);
+    const encoding = guessEncoding(bytes.subarray(0, SAMPLE));
+    note(`read as ${encoding}; if letters are wrong, save the file as UTF-8`);
+    return new TextDecoder(encoding).decode(bytes);
   }
+}
+
+function guessEncoding(sample) {
+  const fits = ([encoding, usual, share]) => {
+    try {
+      const text = new TextDecoder(encoding, { fatal: true }).decode(sample, { stream: true });
+      const outside = Array.from(text).filter((character) => character > "\x7f");
+      if (encoding === WESTERN[0] && outside.length > MAX_WESTERN * text.length) return false;
+      return outside.filter((character) => usual.test(character)).length >= share * outside.length;
+    } catch {
+      return false;
+    }
+  };
+  return [WESTERN, ...ENCODINGS].find(fits)?.[0] ?? WESTERN[0];
 }
 
 // {names, rows}: each row has one cell per name, a string or a value of JSON. The extension of the file name decides
 // the format.
-export function parseRecords(text, fileName) {
+export function parseRecords(text, fileName, note = (_) => {}) {
   const isPlain = /\.txt$/iu.test(fileName);
   const isJson = /\.(json|jsonl|ndjson)$/iu.test(fileName) ||
     (!isPlain && !/\.[ct]sv$/iu.test(fileName) && /^\ufeff?\s*[[{]/u.test(text));
-  const records = isJson ? parseJson(text) : parseTable(text, isPlain ? null : guessDelimiter(text));
+  const delimiter = isPlain || isJson ? null : guessDelimiter(text);
+  const records = isJson ? parseJson(text) : parseTable(text, delimiter);
+  const broken = delimiter === "\t" ? records.rows.findIndex((row) => row.some((cell) => cell.includes("\n"))) : -1;
+  if (broken >= 0) note(`record ${broken + 1} has a line break inside quotes; if it is two records, remove the quotes`);
   if (!records.rows.length) {
     throw new Error("expected at least one record, found none; write each text in a line of its own");
   }
@@ -86,6 +125,12 @@ export function textColumn({ names, rows }) {
   return lengths.indexOf(Math.max(...lengths));
 }
 
+// The index of the column of labels: one with a usual name that has labels of the model; -1: none.
+export function labelColumn({ names, rows }, labels) {
+  const hasLabel = (index) => rows.slice(0, SAMPLE_ROWS).some((row) => labels.includes(asText(row[index]).trim()));
+  return names.findIndex((name, index) => LABEL_NAMES.includes(normalizedName(name)) && hasLabel(index));
+}
+
 // The rows of a table as RFC 4180 defines them, with quoted cells and line breaks inside quotes. With the delimiter
 // null, each line is one cell, and quotes are ordinary characters.
 export function parseRows(text, delimiter) {
@@ -97,9 +142,9 @@ function* iterateRows(text, delimiter) {
   let row = [];
   let offset = 0;
   while (offset < text.length) {
-    const isQuoted = text[offset] === '"' && delimiter !== null;
+    const quoted = text[offset] === '"' && delimiter !== null ? parseQuoted(text, offset, delimiter) : null;
     let cell = "";
-    if (isQuoted) [cell, offset] = parseQuoted(text, offset);
+    if (quoted) [cell, offset] = quoted;
     unquoted.lastIndex = offset;
     const [rest] = unquoted.exec(text);
     row.push(cell + rest);
@@ -111,23 +156,26 @@ function* iterateRows(text, delimiter) {
     }
     offset += text.startsWith("\r\n", offset) ? 2 : 1;
     // An empty line is no record. A line with "" is a record with an empty text.
-    if (row.length > 1 || row[0] || isQuoted) yield row;
+    if (row.length > 1 || row[0] || quoted) yield row;
     row = [];
   }
 }
 
-// [content, end] of the quoted cell that begins at `start`.
-function parseQuoted(text, start) {
+// [content, end] of the quoted cell that begins at `start`. In a file with tabs a quote may be a plain character, which ends
+// no cell: null.
+function parseQuoted(text, start, delimiter) {
   const parts = [];
   let offset = start + 1;
   for (;;) {
     const end = text.indexOf('"', offset);
+    if (end < 0 && delimiter === "\t") return null;
     if (end < 0) {
       const line = text.slice(0, start).split("\n").length;
       throw new Error(`expected a closing quote, found none after the opening quote in line ${line}; add the quote`);
     }
     parts.push(text.slice(offset, end));
-    if (text[end + 1] !== '"') return [parts.join('"'), end + 1];
+    const next = text[end + 1] ?? "\n";
+    if (next !== '"') return delimiter === "\t" && !"\t\r\n".includes(next) ? null : [parts.join('"'), end + 1];
     offset = end + 2;
   }
 }
@@ -201,22 +249,22 @@ function parseJson(text) {
 }
 
 function parseArray(content) {
-  const values = valueOf(content);
+  const values = jsonValue(content);
   if (values === null) throw new Error("expected a JSON array, found invalid JSON; correct it");
   return values.map((value, index) => recordOf(value, `in each place of the array, found another value in place ${
     index + 1}`));
 }
 
 function parseLines(content) {
-  const whole = content.includes("\n") ? valueOf(content) : null;
+  const whole = content.includes("\n") ? jsonValue(content) : null;
   // One object on several lines is one record.
   if (whole !== null) return [recordOf(whole, "")];
   return content.split(/\r?\n/u).flatMap((line, index) => (line.trim()
-    ? [recordOf(valueOf(line), `in each line, found another value in line ${index + 1}`)] : []));
+    ? [recordOf(jsonValue(line), `in each line, found another value in line ${index + 1}`)] : []));
 }
 
 // The value of JSON; null if it is invalid.
-function valueOf(json) {
+function jsonValue(json) {
   try {
     return JSON.parse(json);
   } catch {

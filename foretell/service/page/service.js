@@ -4,10 +4,11 @@ const NO_ANSWER = "The service does not answer. Check that “foretell serve” 
 const INCOMPLETE = "The service closed the connection before its answer was complete. Try again.";
 
 let token = "";
-let onUnauthorized = () => {};
+let onUnauthorized = (_) => {};
 
 // An answer of the service with an HTTP status that is not 2xx.
 export class ServiceError extends Error {
+  status; code; retryAfter;
   constructor(status, { message, code = null }, retryAfter) {
     super(message ?? `The service answered with HTTP status ${status}. Try again.`);
     Object.assign(this, { status, code, retryAfter });
@@ -82,7 +83,7 @@ async function withMessage(promise, message) {
 
 function send(path, body, signal) {
   // JSON cannot carry unpaired surrogates: they are sent as U+FFFD, as the page shows them.
-  const json = JSON.stringify(body, (_, value) => (typeof value === "string" ? value.toWellFormed() : value));
+  const json = JSON.stringify(body, (_, value) => (typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value));
   return request(`v1/${path}`, { method: "POST", body: json, signal });
 }
 

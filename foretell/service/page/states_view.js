@@ -1,7 +1,7 @@
 // The view "How it works": the gates and the cell state of one LSTM unit, word by word.
 
 import { Editor } from "./editor.js";
-import { make, showError, showResult } from "./elements.js";
+import { find, make, showError, showResult } from "./elements.js";
 import { HeatMap } from "./heatmap.js";
 import { LatestRequest, LONG_DELAY } from "./latest_request.js";
 import { ModelChoice } from "./model_choice.js";
@@ -10,13 +10,13 @@ import { post } from "./service.js";
 const MAX_SUGGESTED = 12;
 
 export class StatesView {
+  problem; card; layer; unit; range; suggested; example; key;
   // `source()` gives {text, model} of the view that was shown before this one.
   constructor(view, models, source) {
     this.source = source;
     this.choice = new ModelChoice(view, models, () => this.#modelChanged());
-    [this.problem, this.card, this.layer, this.unit, this.range, this.suggested, this.example, this.key] = [
-      ".editor .problem", ".states", "#layer", "#unit", "#unit-range", ".suggested", "[data-example]", "[data-key]",
-    ].map((selector) => view.querySelector(selector));
+    [this.problem, this.card, this.layer, this.unit, this.range, this.suggested, this.example, this.key] = find(view,
+      ".editor .problem", ".states", "#layer", "#unit", "#unit-range", ".suggested", "[data-example]", "[data-key]");
     this.map = new HeatMap(this.card.querySelector(".result"));
     this.editor = new Editor(view.querySelector(".editor"), {
       onChange: () => this.#request({}),
@@ -117,7 +117,7 @@ export class StatesView {
 
   #showSuggested({ liveliest, unit }) {
     const group = this.suggested.querySelector(".chips");
-    const focused = group.contains(document.activeElement) ? document.activeElement.value : null;
+    const focused = group.querySelector(":focus")?.value ?? null;
     group.replaceChildren(...liveliest.slice(0, MAX_SUGGESTED).map((each) => {
       const chip = make("button", { type: "button", value: each, "aria-pressed": each === unit }, String(each));
       chip.addEventListener("click", () => this.#request({ unit: each }));

@@ -1,122 +1,118 @@
-// Three words above the text while it is written: the next ones, or those that begin with the letters written so far.
-// They learn the words of the text: the requests have a continuous cache.
+// Three words above a text while it is written. Tab accepts the first one, Alt and 1 to 3 or a tap any. Digits are text.
+// The page of an exported model uses this file, too.
 
 import { isolated, make, visible } from "./elements.js";
-import { LatestRequest, SHORT_DELAY } from "./latest_request.js";
-import { hasOpenVocabulary } from "./model_choice.js";
-import { post } from "./service.js";
-import { ending, following, lastWord } from "./spacing.js";
+import { CLOSING } from "./spacing.js";
 
 const SUGGESTIONS = 3;
-// Marks and ends of lines are left out.
-const CANDIDATES = 12;
-const CACHE_SIZE = 500;
-const HAS_LETTER = /[\p{L}\p{N}]/u;
-const NO_WORDS = ["<eos>", "<unk>"];
-const CLOSING_MARKS = ".,!?;:)]}…%’”»";
+const DIGITS = ["Digit1", "Digit2", "Digit3"];
+
+// Inserts a string at the caret in place of the last `replaced` characters, as if it were typed: the browser can undo
+// it, and the field has an "input" event.
+export function insert(field, text, replaced = 0) {
+  field.focus();
+  const caret = field.selectionStart;
+  if (replaced) field.setSelectionRange(caret - replaced, caret);
+  if (document.execCommand("insertText", false, text)) return;
+  field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
 
 export class Suggestions {
+  field; element;
   #choices = [];
-  // A key that accepts, pressed before the suggestions for the text are there.
-  #pending = null;
+  // The text before the caret that the choices are for.
+  #text = null;
+  // The place of a suggestion that was accepted before the suggestions for the text were there; -1: none.
+  #pending = -1;
+  // Whether Tab moves to the next control until the text changes.
+  #isOff = false;
   // The text after a suggestion was accepted: its last space is removed if a closing mark follows.
   #accepted = null;
+  #end = new AbortController();
 
-  // `view` is the WordsView.
-  constructor(element, view) {
-    Object.assign(this, { element, view });
+  constructor(element, field) {
+    Object.assign(this, { element, field });
     // The text keeps the focus, and a phone its keyboard.
     element.addEventListener("pointerdown", (event) => event.preventDefault());
-    this.request = new LatestRequest({
-      delay: SHORT_DELAY,
-      isEager: true,
-      panel: element,
-      send: (text, signal) => this.#fetch(text, signal),
-      show: (choices) => this.#show(choices),
-      fail: () => this.#show([]),
-    });
+    field.addEventListener("keydown", (event) => this.#keyDown(event), { signal: this.#end.signal });
   }
 
-  get isLoading() {
-    return this.element.hasAttribute("aria-busy");
+  // Leaves the keys of the field alone from now on.
+  stop() {
+    this.#end.abort();
   }
 
-  update(text) {
-    this.#pending = null;
-    // Parts of words have no list of whole words that begin with some letters.
-    this.element.hidden = hasOpenVocabulary(this.view.choice.current);
-    if (this.element.hidden) this.#show([]);
-    else this.request.start(text);
+  // The text before the caret; null if the caret stands before a letter, or text is selected.
+  get text() {
+    const { selectionStart, selectionEnd, value } = this.field;
+    const isAtEnd = selectionStart === selectionEnd && !/^\S/u.test(value.slice(selectionEnd));
+    return isAtEnd ? value.slice(0, selectionStart) : null;
+  }
+
+  // Waits for the choices for a text, which `show` gets.
+  wait(text) {
+    this.#text = text;
+    this.#choices = [];
+    this.#pending = -1;
+    this.#isOff = false;
+    this.isWaiting = true;
+  }
+
+  // Shows the choices for the text of `wait`: [{word, added}]. `added` is the string that is added to the text.
+  show(choices) {
+    this.isWaiting = false;
+    this.#choices = this.#isOff ? [] : choices.slice(0, SUGGESTIONS);
+    this.element.replaceChildren(...this.#choices.map((choice, place) => {
+      const key = make("kbd", { "aria-hidden": "true" }, String(place + 1));
+      const name = make("span", { title: visible(choice.word) }, isolated(choice.word));
+      const button = make("button", { type: "button", "aria-keyshortcuts": `Alt+${place + 1}` }, key, name);
+      button.addEventListener("click", () => this.#accept(choice));
+      return button;
+    }));
+    const pending = this.#choices[this.#pending];
+    this.#pending = -1;
+    if (pending) this.#accept(pending);
   }
 
   // Shows no suggestions until the text changes.
   hide() {
-    this.request.cancel();
-    this.#show([]);
+    this.#isOff = true;
+    this.show([]);
   }
 
-  // Handles a key in the text: Tab and 1 to 3 accept. Returns whether it did.
-  takesKey({ key }) {
-    const { editor } = this.view;
-    if (!editor.isCaretAtEnd || this.element.hidden) return false;
-    if (this.#accepted === editor.text && CLOSING_MARKS.includes(key)) {
-      editor.text = editor.text.slice(0, -1) + key;
+  #keyDown(event) {
+    if (event.isComposing) return;
+    const { key } = event;
+    const hasModifier = event.ctrlKey || event.altKey || event.metaKey;
+    if (key === "Escape") this.hide();
+    else if (!hasModifier && this.#accepted && this.#accepted === this.text && CLOSING.has(key)) {
+      event.preventDefault();
+      insert(this.field, key, 1);
+    } else if (this.#takes(placeOf(event))) event.preventDefault();
+  }
+
+  #takes(place) {
+    if (place < 0 || this.#isOff || this.field.readOnly || !this.#text || this.text !== this.#text) return false;
+    if (this.isWaiting) {
+      this.#pending = place;
       return true;
     }
-    const index = placeOf(key);
-    if (index < 0 || !editor.text) return false;
-    if (this.isLoading && (key === "Tab" || this.#choices.length)) {
-      this.#pending = key;
-      return true;
-    }
-    const choice = this.#choices[index];
+    const choice = this.#choices[place];
     if (choice) this.#accept(choice);
     return Boolean(choice);
   }
 
-  async #fetch(text, signal) {
-    const { current } = this.view.choice;
-    const beginning = lastWord(text);
-    // The keys 1 to 3 belong to a number that is being written.
-    if (/\d$/u.test(beginning)) return [];
-    const cache = current.preset === "article" ? 0 : CACHE_SIZE;
-    const body = { model: current.id, texts: text, k: CANDIDATES, unfinished: beginning !== "", cache };
-    const { answers } = await post("next", body, signal);
-    const words = answers[0].words.map(({ word }) => word)
-      .filter((word) => HAS_LETTER.test(word) && !NO_WORDS.includes(word));
-    const begun = (word) => word === beginning || ending(word, beginning) !== null;
-    return words.filter((word) => !beginning || begun(word)).slice(0, SUGGESTIONS)
-      .map((word) => ({ word, added: beginning ? ending(word, beginning) ?? "" : following(text, word) }));
-  }
-
-  #show(choices) {
-    this.#choices = choices;
-    this.element.replaceChildren(...choices.map((choice, i) => {
-      const button = make("button", { type: "button" }, make("kbd", { "aria-hidden": "true" }, String(i + 1)),
-        make("span", { title: visible(choice.word) }, isolated(choice.word)));
-      button.addEventListener("click", () => this.#accept(choice));
-      return button;
-    }));
-    const [first] = choices;
-    const { editor } = this.view;
-    if (first && editor.isCaretAtEnd && editor.text) editor.suggest(first.added);
-    const key = this.#pending;
-    this.#pending = null;
-    if (key === null) return;
-    const choice = choices[placeOf(key)];
-    if (choice) this.#accept(choice);
-    else if (key !== "Tab") editor.text += key;
-  }
-
   #accept({ added }) {
-    const { editor } = this.view;
-    this.#accepted = `${editor.text}${added} `;
-    editor.text = this.#accepted;
-    editor.field.focus();
+    if (this.text !== this.#text) this.field.setSelectionRange(this.#text.length, this.#text.length);
+    this.#accepted = added.endsWith(" ") ? this.text + added : null;
+    insert(this.field, added);
   }
 }
 
 // The place of the suggestion that a key accepts; -1: none.
-function placeOf(key) {
-  return ["1", "2", "3"].indexOf(key === "Tab" ? "1" : key);
+function placeOf({ key, code, altKey, ctrlKey, metaKey, shiftKey }) {
+  if (ctrlKey || metaKey || shiftKey) return -1;
+  if (altKey) return DIGITS.indexOf(code);
+  return key === "Tab" ? 0 : -1;
 }

@@ -9,6 +9,7 @@ const MIN_SHADED = 1.5;
 const MAX_SHADED = 12;
 
 export class SurprisalCard {
+  tiles; detail; rows;
   constructor(card) {
     this.card = card;
     const selectors = [".tiles", "[data-caret]", "tbody"];

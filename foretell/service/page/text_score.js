@@ -17,7 +17,7 @@ export class TextScore {
 
   // The scored words of `text`: `each` of POST /v1/score. `by` is { model, cache }. After each piece but the last, `onPiece(words)` is called
   // with the words up to there.
-  async update(by, text, signal, onPiece = () => {}) {
+  async update(by, text, signal, onPiece = (_) => {}) {
     let scored = this.#keepUnchanged(by, text);
     while (scored < text.length) {
       const end = pieceEnd(text, scored);

@@ -6,19 +6,19 @@ import { announce, bar, isolated, make, percent, showError, spacesShown, visible
 import { LatestRequest, LONG_DELAY, SHORT_DELAY } from "./latest_request.js";
 import { hasOpenVocabulary, ModelChoice } from "./model_choice.js";
 import { post } from "./service.js";
-import { ending, following, lastWord, tokenAfter } from "./spacing.js";
+import { ending, following, isTyped, lastWord, tokenAfter } from "./spacing.js";
 import { Suggestions } from "./suggestions.js";
 import { SurprisalCard } from "./surprisal.js";
 
+// Words of an answer: marks and ends of lines are no suggestions, so there are more than are shown.
+const CANDIDATES = 12;
 const MAX_CHOICES = 6;
 const MAX_ANNOUNCED = 3;
-// Words of the text in the cache, if the user asks for one.
+// Words of the text in the cache, if the user wants one.
 const CACHE_SIZE = 500;
 
 export class WordsView {
   #choices = [];
-  #isTabFree = false;
-  #isTabPending = false;
   #announcement = "";
 
   constructor(view, models) {
@@ -34,9 +34,10 @@ export class WordsView {
       onChange: () => this.#update(),
       onCaret: (mark) => this.surprisal.describe(mark),
     });
-    this.suggestions = new Suggestions(view.querySelector(".suggestions"), this);
-    this.continuation = new Continuation(view.querySelector(".continue"), this);
+    // Before those of the suggestions: Escape stops a continuation first.
     this.editor.field.addEventListener("keydown", (event) => this.#keyDown(event));
+    this.suggestions = new Suggestions(view.querySelector(".suggestions"), this.editor.field);
+    this.continuation = new Continuation(view.querySelector(".continue"), this);
     this.#makeRequests();
   }
 
@@ -78,7 +79,7 @@ export class WordsView {
       send: (text, signal) => this.#fetchChoices(text, signal),
       show: (choices) => this.#showChoices(choices),
       fail: (error) => {
-        this.#showChoices([]);
+        this.#showChoices({ next: [], suggested: [] });
         if (this.text.trim()) this.fail(error);
       },
     });
@@ -95,14 +96,15 @@ export class WordsView {
   }
 
   #update() {
-    this.#isTabFree = this.#isTabPending = false;
     this.#announcement = "";
     showError(this.problem, "");
     if (!this.choice.current) return;
     this.cacheBox.disabled = this.choice.current.preset === "article";
     this.#nameTokens();
+    // Parts of words have no list of whole words that begin with some letters.
+    this.suggestions.element.hidden = hasOpenVocabulary(this.choice.current);
+    this.suggestions.wait(this.text);
     this.nextRequest.start(this.text);
-    this.suggestions.update(this.text);
     this.scoreRequest.cancel();
     if (this.text.trim()) this.scoreRequest.start(this.text);
     else this.#showScores([]);
@@ -125,90 +127,82 @@ export class WordsView {
     return this.isUnfinished ? text.slice(0, text.length - lastWord(text).length) : text;
   }
 
-  // The most probable next words; or the endings of the last word, if the most probable word that begins with it is
-  // a longer one.
+  // The most probable next words, or the endings of the last word if the most probable word that begins with it is a
+  // longer one; and the words to suggest, which begin with the last word.
   async #fetchChoices(text, signal) {
     const isOpen = hasOpenVocabulary(this.choice.current);
     // The next token of an open vocabulary continues an unfinished word by itself.
     const beginning = isOpen ? "" : lastWord(text);
-    const next = (unfinished) =>
-      post("next", { model: this.choice.current.id, texts: text, k: MAX_CHOICES, unfinished, cache: this.cache },
-        signal);
-    // Words on white space: a word that is not finished yet may be one that the model cannot read.
-    const unreadable = (error) => {
-      if (!beginning || error.status !== 422) throw error;
-      return { answers: [{ words: [] }] };
-    };
-    const [whole, unfinished] = await Promise.all([
-      next(false).catch(unreadable), ...(beginning ? [next(true)] : [])]);
-    const candidates = unfinished?.answers[0].words ?? [];
-    const finished = candidates.find(({ word }) => word.toLowerCase() === beginning.toLowerCase());
-    const endings = candidates.flatMap(({ word, probability }) => {
-      const added = ending(word, beginning);
-      return added === null ? [] : [{ word, probability, added, isEnding: true }];
-    });
-    if (endings.length && endings[0].probability > (finished?.probability ?? 0)) return endings;
-    return whole.answers[0].words.map(({ word, probability }) => {
+    const [whole, begun] = await Promise.all([
+      this.#fetchWords(text, false, signal).catch((error) => {
+        // Words on white space: a word that is not finished yet may be one that the model cannot read.
+        if (beginning && error.status === 422) return [];
+        throw error;
+      }),
+      beginning ? this.#fetchBegun(text, beginning, signal) : [],
+    ]);
+    const next = whole.map(({ word, probability }) => {
       const added = isOpen ? tokenAfter(text, word) : following(text, word);
       return { word, probability, added, isEnding: false };
     });
+    const endings = begun.filter(({ added }) => added);
+    const finished = begun.find(({ added }) => !added)?.probability ?? 0;
+    const typed = (beginning ? begun : next).filter(({ word }) => isTyped(word));
+    const suggested = typed.map((each) => ({ ...each, added: `${each.added} ` }));
+    return {
+      next: endings.length && endings[0].probability > finished ? endings : next,
+      suggested: isOpen ? next : suggested,
+    };
   }
 
-  #showChoices(choices) {
+  // The words that begin with the letters of the last word. A word that begins with a capital letter is looked for in
+  // lower case where there is none.
+  async #fetchBegun(text, beginning, signal) {
+    const lower = text.slice(0, text.length - beginning.length) + beginning.toLowerCase();
+    let words = await this.#fetchWords(text, true, signal);
+    if (!words.length && lower !== text) words = await this.#fetchWords(lower, true, signal);
+    return words.flatMap(({ word, probability }) => {
+      const added = ending(word, beginning);
+      return added === null ? [] : [{ word, probability, added, isEnding: true }];
+    });
+  }
+
+  async #fetchWords(text, unfinished, signal) {
+    const body = { model: this.choice.current.id, texts: text, k: CANDIDATES, unfinished, cache: this.cache };
+    return (await post("next", body, signal)).answers[0].words;
+  }
+
+  #showChoices({ next, suggested }) {
+    const choices = next.slice(0, MAX_CHOICES);
     this.#choices = choices;
     const [first] = choices;
     const unit = hasOpenVocabulary(this.choice.current) ? "token" : "word";
     const title = first?.isEnding ? ["Endings of ", isolated(lastWord(this.text))] : [`Next ${unit}`];
     this.title.replaceChildren(...title);
     this.list.replaceChildren(...choices.map((choice) => make("li", {}, this.#makeButton(choice))));
-    if (this.suggestions.element.hidden && this.editor.isCaretAtEnd && this.text) {
-      this.editor.suggest(first && first.word !== "<eos>" ? first.added : "");
+    const ghost = suggested[0]?.word === "<eos>" ? "" : suggested[0]?.added ?? "";
+    if (this.editor.isCaretAtEnd && this.text) this.editor.suggest(ghost.trimEnd());
+    if (first) {
+      const words = choices.slice(0, MAX_ANNOUNCED).map(({ word }) => visible(spacesShown(word))).join(", ");
+      announce(`${this.#announcement} Next: ${words}`.trim());
     }
-    if (!first) return;
-    const words = choices.slice(0, MAX_ANNOUNCED).map(({ word }) => visible(spacesShown(word))).join(", ");
-    announce(`${this.#announcement} Next: ${words}`.trim());
-    if (this.#isTabPending) this.#insert(first);
+    this.suggestions.show(suggested);
   }
 
   #makeButton(choice) {
-    const { word, probability } = choice;
+    const { word, probability, added } = choice;
     const button = make("button", { type: "button" }, make("span", {}, wordElement(word)), bar(probability),
       make("span", { class: "number" }, percent(probability)));
-    button.addEventListener("click", () => this.#insert(choice));
+    button.addEventListener("click", () => this.editor.append(added));
     return button;
-  }
-
-  #insert({ added }) {
-    this.#choices = [];
-    this.editor.text = this.text + added;
-    this.editor.field.focus();
-  }
-
-  // Inserts the first choice. If the request is still running, the choice is inserted when it arrives: Tab must not
-  // move to the next control only because it was pressed early.
-  #insertFirst(event) {
-    const isLoading = this.nextRequest.panel.hasAttribute("aria-busy");
-    if (this.#isTabFree || !this.text || !this.editor.isCaretAtEnd) return;
-    if (!this.#choices.length && !isLoading) return;
-    event.preventDefault();
-    if (isLoading) this.#isTabPending = true;
-    else this.#insert(this.#choices[0]);
   }
 
   #keyDown(event) {
     if (event.isComposing) return;
-    const hasModifier = event.ctrlKey || event.altKey || event.metaKey || event.shiftKey;
-    if (event.key === "Escape" && this.continuation.stop()) return;
-    if (event.key === "Escape") {
-      // Until the text changes, Tab moves to the next control as in other fields.
-      this.#isTabFree = true;
-      this.#isTabPending = false;
-      this.suggestions.hide();
+    if (event.key === "Escape" && this.continuation.stop()) {
+      event.stopImmediatePropagation();
+    } else if (event.key === "Escape") {
       this.editor.suggest("");
-    } else if (!hasModifier && !this.#isTabFree && this.suggestions.takesKey(event)) {
-      event.preventDefault();
-    } else if (event.key === "Tab" && !hasModifier) {
-      this.#insertFirst(event);
     } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       this.continuation.start();
