@@ -26,6 +26,9 @@ class Firefox:
     """
 
     TAB = "\ue004"
+    ALT = "\ue00a"
+    CONTROL = "\ue009"
+    RELEASED = "\ue000"
 
     def __init__(self, connection: socket.socket) -> None:
         self._stream = connection.makefile("rwb")

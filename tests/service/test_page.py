@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from firefox import firefox
 from page_workplace import (
     TEXT,
     TILES,
@@ -451,6 +452,27 @@ def test_no_old_label_stays_where_a_request_fails(page: Page) -> None:
     expect(page.locator("#view-labels .editor .problem")).to_contain_text("does not answer")
     expect(page.locator(".answer")).to_be_hidden()
     page.unroute("**/v1/classify")
+
+
+def test_the_page_in_firefox(served: Running) -> None:
+    with firefox() as page:
+        page.open(f"{served.url}/#words")
+        page.until("return document.documentElement.dataset.ready === 'true'")
+        value = "return document.querySelector('#words-text').value"
+        ready = "return !document.querySelector('.next[aria-busy]')"
+        page.type("#words-text", "the mind 25 the ")
+        page.until(f"{ready} && document.querySelectorAll('.suggestions button').length === 3")
+        second = page.run("return document.querySelectorAll('.suggestions bdi')[1].textContent")
+        page.type("#words-text", page.ALT + "2" + page.RELEASED)
+        assert page.run(value) == f"the mind 25 the {second} "
+        page.type("#words-text", page.CONTROL + "z" + page.RELEASED)
+        assert page.run(value) == "the mind 25 the "
+        page.run("location.hash = '#labels'")
+        page.type("#labels-text", TEXT)
+        found = answer(served, "classify", texts=TEXT)
+        shown = "document.querySelector('.answer').textContent"
+        page.until(f"return {shown} === '{found['label']} {percent(found)}'")
+        page.until("return document.querySelectorAll('.effects tbody tr').length > 1")
 
 
 # ---- the page as a whole
