@@ -82,7 +82,7 @@ $(VENV)/.peers: $(VENV)/.installed $(BENCH_LOCK)
 		&& $(BIN)/python -c 'import fasttext, torch' || { echo "expected fastText and PyTorch, which the benchmarks compare with; found one that cannot be installed or imported (see above); then: make bench" >&2; exit 1; }
 	@touch $@
 
-bench: peers  ## the benchmarks behind every figure in docs/ (BENCH="article_words predict" picks some)
+bench: peers  ## the benchmarks of docs/benchmarks.md (BENCH="article_words predict" picks some)
 	$(BIN)/python -m bench $(BENCH)
 
 soak: install coverage  ## long tests: faults, hostile input, load, interrupts (FORETELL_SOAK_PART=0.1: a tenth)

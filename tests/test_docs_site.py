@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,8 @@ from types import ModuleType
 import pytest
 from docs_blocks import DOCS, PAGES, ROOT
 
-from foretell.cli.app import COMMANDS
+from bench.__main__ import BENCHMARKS
+from foretell.cli.app import COMMANDS, make_app
 from foretell.cli.setting_flags import setting_infos
 
 FILES = "https://github.com/foretell-ml/foretell/blob/main/"
@@ -106,3 +108,64 @@ def test_every_promise_names_tests_that_exist(page: str, least: int) -> None:
     assert sorted(named - set(re.findall(r"def (test_\w+)", code))) == []
     for path in re.findall(r"`(tests/\S+\.py)`", text):
         assert (ROOT / path).exists()
+
+
+PROSE = [
+    *DOCS.glob("*.md"),
+    *(
+        ROOT / name
+        for name in (
+            "README.md",
+            "SECURITY.md",
+            "CONTRIBUTING.md",
+            "CHANGELOG.md",
+            "examples/README.md",
+        )
+    ),
+]
+# Options of other programs that the pages name.
+FOREIGN = frozenset(
+    {
+        *("--require-hashes", "--strict", "--upgrade", "--network", "--read-only", "--no-dev"),
+        *("--debug", "--help", "--help-all", "--version", "--address", "--head", "--model"),
+        *("--task", "--name", "--app-dir"),
+    }
+)
+
+
+@cache
+def options() -> frozenset[str]:
+    """Return every option of every command, also those that help does not list."""
+    app = make_app()
+    names = set[str]()
+    for words in COMMANDS:
+        command = app
+        for word in words.split():
+            command = command[word]
+        names |= {n for each in command.assemble_argument_collection() for n in each.names}
+    return frozenset(names)
+
+
+@cache
+def programs() -> str:
+    """Return the code whose options are not foretell's: of benchmarks and examples."""
+    paths = (*(ROOT / "bench").rglob("*.py"), *(ROOT / "examples").rglob("*.py"))
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    # These two are also about what is gone.
+    if page.name not in ("experiments.md", "CHANGELOG.md"):
+        code = " ".join(re.findall(r"`([^`\n]+)`", text))
+        lines = re.findall(r"^foretell .*$", text, re.MULTILINE)
+        named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*\w", " ".join([code, *lines])))
+        known = options() | FOREIGN
+        assert sorted(name for name in named - known if f'"{name}"' not in programs()) == []
+        for path in re.findall(r"`((?:foretell|tests|bench|docs|examples)/[\w./-]+\.\w+)`", text):
+            if "NAME" in path:
+                continue
+            assert (ROOT / path).exists(), path
+    for name in re.findall(r"(?:BENCH=\"?|python -m bench |Benchmark `)(\w+)", text):
+        assert name in (*BENCHMARKS, "NAME"), name
