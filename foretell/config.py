@@ -222,6 +222,12 @@ class WordsSettings(CommonSettings):
         "Interpolate the network with a Kneser–Ney model, with weights fitted on validation text.",
         common=True,
     )
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = setting(
+        "auto",
+        "learning",
+        "Compute the large matrix products of training in this precision. auto: the one that a "
+        "measurement finds faster on this machine, so another machine may use the other one.",
+    )
     iterations: int = setting(
         50_000,
         "time",

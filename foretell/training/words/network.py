@@ -105,6 +105,8 @@ class TrainableWords:
         if saved is not None:
             precision: Precision = saved.state["trainable"]["precision"]
             return precision
+        if self.settings.precision != "auto":
+            return self.settings.precision
         settings = self.settings
         words = softmax_words(self.corpus.tokenizer.size)
         return precision_for(self.order.streams * settings.window, settings.embedding_size, words)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from foretell import LanguageModel
 from foretell.training.words import precision
 from foretell.training.words.clipping import clipped
 from foretell.training.words.precision import precision_for
@@ -82,3 +83,22 @@ def test_the_faster_one_by_far_is_chosen(times, chosen, monkeypatch):
         precision, "_seconds", lambda *factors_and_precision: taken[factors_and_precision[-1]]
     )
     assert precision_for(*LARGE) == chosen
+
+
+@pytest.mark.parametrize("asked", ["float32", "mixed_bfloat16"])
+def test_the_setting_fixes_the_precision_on_every_machine(asked, monkeypatch):
+    monkeypatch.setattr(precision, "_seconds", None)
+    notes = []
+    LanguageModel.train(
+        ["what stands in the way becomes the way"] * 30,
+        precision=asked,
+        units=4,
+        embedding_size=4,
+        epochs=1,
+        min_steps=1,
+        window=5,
+        streams=2,
+        listener=lambda event: notes.append(str(getattr(event, "text", ""))),
+    )
+    in_bfloat16 = any("computed in bfloat16" in note for note in notes)
+    assert in_bfloat16 == (asked == "mixed_bfloat16")
