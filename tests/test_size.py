@@ -21,26 +21,26 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 TOKENS = {
-    "foretell/cli": 20_600,
+    "foretell/cli": 20_900,
     "foretell/service": 17_300,
     "foretell/annotation": 7_600,
-    "foretell/cluster": 10_500,
+    "foretell/cluster": 10_650,
     "foretell/export": 7_800,
     "foretell/surveying": 7_300,
-    "foretell/training/labels": 37_000,
+    "foretell/training/labels": 37_300,
     "foretell/training/words": 18_600,
     "foretell/training/*.py": 11_900,
     "foretell/runtime": 25_300,
     "foretell/networks": 10_800,
-    "foretell/artifacts": 15_000,
+    "foretell/artifacts": 15_200,
     "foretell/data": 28_800,
-    "foretell/ngrams": 11_000,
+    "foretell/ngrams": 11_300,
     "foretell/text": 4_200,
     "foretell/metrics": 5_900,
     "foretell/hub": 2_800,
     "foretell/*.py": 12_800,
-    "foretell": 251_500,
-    "tests": 262_000,
+    "foretell": 254_500,
+    "tests": 268_000,
     "bench": 23_900,
 }
 """Tokens that a room has at most. Lower a limit when the room becomes smaller."""
@@ -49,7 +49,7 @@ LINES = {"foretell/service/page": 3_800, "foretell/export/web": 1_000}
 """Lines of JavaScript, CSS and HTML."""
 
 MODULES = 245
-ANY = 95
+ANY = 98
 TANGLED = 58
 """Functions with more than `MANY_BRANCHES` branches."""
 MANY_BRANCHES = 12
