@@ -29,7 +29,6 @@ from foretell.data.estimator_inputs import (
 )
 from foretell.data.label_types import classes_of_names, label_name
 from foretell.data.records import Reading
-from foretell.data.split import seen_by
 from foretell.data.word_vectors import vector_files
 from foretell.errors import SeenTextsWarning, TooFewTextsWarning
 from foretell.machine import require_training
@@ -46,6 +45,7 @@ from foretell.runtime.labels.evaluation import (
     multi_label_report,
 )
 from foretell.runtime.labels.explanation import Explanation, Word
+from foretell.runtime.labels.seen import seen_by
 from foretell.summary import Trained, directory_of
 from foretell.surveying.shown import show_examples
 from foretell.training.events import Listener, Note, silent

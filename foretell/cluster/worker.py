@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 UNREADABLE = "not read"
 EMPTY = "an empty text"
-NO_LABEL = "no label (empty or NaN)"
+NO_LABEL = "no label (empty, NaN, NA, N/A or null)"
 NO_WORDS = "no word that the model can predict"
 _CHUNK = 512
 _THREADS = ("RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS")

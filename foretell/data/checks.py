@@ -1,9 +1,8 @@
-"""Checks of examples before training: errors for what cannot be learned from, notes on what looks
-wrong.
-"""
+"""Checks of labels: that there are some, and which look alike."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -19,6 +18,7 @@ _SEVERAL_SHARE = 0.1
 _NAMES_SHOWN = 5
 _MAX_SINGLE = 5
 """Labels of one text each that can be a first try; more of them are no labels but identifiers."""
+_LOOK_ALIKE = str.maketrans("аеорсухіјѕԁһκονρτυχ", "aeopcyxijsdhkovptux")
 
 
 def check_learnable(examples: Examples) -> None:
@@ -56,26 +56,31 @@ def check_any(examples: Examples) -> None:
         raise DataError(expected="texts with labels", found=found, where=examples.name, fix=fix)
 
 
-def data_notes(examples: Examples) -> list[str]:
-    """Return warnings: of labels that differ only in case or white space, or that seem to be
-    several.
-    """
-    if examples.sets is not None:
-        return similar_label_notes(examples.sets.names)
-    return similar_label_notes(examples.labels) + _several_label_notes(examples.labels)
+def _looks(label: str) -> str:
+    """Return what labels that look alike have in common."""
+    plain = unicodedata.normalize("NFKC", label).casefold().translate(_LOOK_ALIKE)
+    visible = (each for each in plain if unicodedata.category(each) != "Cf")
+    return " ".join("".join(visible).split())
 
 
 def similar_label_notes(labels: Sequence[str]) -> list[str]:
     counts = Counter(labels)
     variants = defaultdict[str, list[str]](list)
     for label in sorted(counts):
-        variants[" ".join(label.casefold().split())].append(label)
+        variants[_looks(label)].append(label)
     alike = [names for names in variants.values() if len(names) > 1]
     if not alike:
         return []
     groups = (" and ".join(f"'{name}' ({counts[name]:,})" for name in names) for names in alike)
     shown = listed(groups, _NAMES_SHOWN)
-    return [f"labels that differ only in case or white space: {shown}"]
+    return [f"labels that look alike (case, white space, invisible or similar letters): {shown}"]
+
+
+def data_notes(examples: Examples) -> list[str]:
+    """Return warnings: of labels that look alike, or that seem to be several."""
+    if examples.sets is not None:
+        return similar_label_notes(examples.sets.names)
+    return similar_label_notes(examples.labels) + _several_label_notes(examples.labels)
 
 
 def _several_label_notes(labels: Sequence[str]) -> list[str]:

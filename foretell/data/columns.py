@@ -26,77 +26,35 @@ from foretell.readable import listed
 
 Role = Literal["text", "label"]
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # In tiers: a name of an earlier tier wins; with two names of one tier it is not clear.
 _USUAL: dict[Role, tuple[frozenset[str], ...]] = {
     "text": (
-        frozenset({"text"}),
-        frozenset(
-            {
-                "review",
-                "body",
-                "message",
-                "content",
-                "sentence",
-                "comment",
-                "tweet",
-                "document",
-                "post",
-                "reviewtext",
-                "review_text",
-                "review_body",
-                "message_text",
-                "texts",
-                "full_text",
-                "utterance",
-                "paragraph",
-                "sms",
-                "nachricht",
-                "kommentar",
-                "beschreibung",
-                "texte",
-                "commentaire",
-                "texto",
-                "comentario",
-                "mensaje",
-                "testo",
-                "文本",
-                "内容",
-                "评论",
-                "本文",
-            }
+        _words("text"),
+        _words(
+            """
+review body message content sentence comment tweet document post reviewtext
+review_text review_body message_text texts full_text utterance paragraph sms
+nachricht kommentar beschreibung texte commentaire texto comentario mensaje
+testo 文本 内容 评论 本文
+"""
         ),
-        frozenset({"description", "title", "headline", "summary", "question", "query", "subject"}),
+        _words("description title headline summary question query subject"),
     ),
     "label": (
-        frozenset({"label"}),
-        frozenset(
-            {
-                "sentiment",
-                "class",
-                "category",
-                "target",
-                "y",
-                "labels",
-                "polarity",
-                "emotion",
-                "intent",
-                "topic",
-                "tag",
-                "airline_sentiment",
-                "kategorie",
-                "catégorie",
-                "categoría",
-                "categoria",
-                "etiqueta",
-                "étiquette",
-                "标签",
-                "类别",
-                "分类",
-                "ラベル",
-                "カテゴリ",
-            }
+        _words("label"),
+        _words(
+            """
+sentiment class category target y labels polarity emotion intent topic tag
+airline_sentiment kategorie catégorie categoría categoria etiqueta étiquette
+标签 类别 分类 ラベル カテゴリ
+"""
         ),
-        frozenset({"rating", "stars", "score", "type", "spam", "stance"}),
+        _words("rating stars score type spam stance"),
     ),
 }
 MIN_TO_JUDGE = 20
@@ -106,7 +64,7 @@ _DATE = re.compile(
     r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d\d))([T ].*)?$"
 )
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?$", re.I)
-_SWITCHES = frozenset({"true", "false", "yes", "no", "0", "1", "y", "n", "t", "f"})
+_SWITCHES = _words("true false yes no 0 1 y n t f")
 
 
 @dataclass(frozen=True, slots=True)

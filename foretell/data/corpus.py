@@ -15,6 +15,7 @@ from typing import Literal, cast
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note, open_bytes, open_text
 from foretell.data.examples import hub_files, hub_records, iter_records
+from foretell.data.formats import TABLES
 from foretell.data.records import Part, ReadOptions
 from foretell.errors import DataError
 from foretell.hub.client import is_address
@@ -25,18 +26,6 @@ memory.
 """
 _Part = Literal["train", "test"]
 _ENDINGS = (".txt", ".text", ".gz")
-_TABLES = (
-    ".csv",
-    ".tsv",
-    ".tab",
-    ".json",
-    ".jsonl",
-    ".ndjson",
-    ".parquet",
-    ".xlsx",
-    ".xls",
-    ".ods",
-)
 
 
 class Corpus:
@@ -165,7 +154,7 @@ def _open_one(source: str | Path, notes: list[str], part: _Part, text: str | Non
     path = existing(source, named.NAMED)
     files_below = _files_below(path) if path.is_dir() else [path]
     open_bytes(files_below[0]).close()
-    if path.suffix.lower() in _TABLES:
+    if path.suffix.lower() in TABLES:
         if text is not None:
             read = Corpus.from_texts(path, path.name, text=text)
             notes.extend(read.notes)

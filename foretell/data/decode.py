@@ -92,6 +92,8 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
         siblings += [entry.name for entry in resolved.parent.iterdir() if entry.exists()]
     if near := difflib.get_close_matches(resolved.name, siblings, n=1):
         fix = f"did you mean {near[0] if near[0] in known else resolved.parent / near[0]}?"
+    elif "://" in str(path):
+        fix = f"download it first: curl -LO {path!s:.200}"
     elif " " in resolved.name:
         fix = "check the path (a text itself goes into a list in Python, or into a file)"
     raise DataError(

@@ -285,11 +285,11 @@ def texts_of(source: object, *, where: str = "X", first: int = 0) -> list[str]:
                 expected="one column of texts", found=f"{n} columns", where=where, fix=fix
             )
         values: Iterable[object] = (text for (text,) in frame.rows)
-    elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
+    elif isinstance(source, Iterable) and not isinstance(source, str | bytes | set | frozenset):
         values = values_of(source)
     else:
         found = f"one {type(source).__name__}"
-        fix = "give a list: [text]"
+        fix = "give a list, which has an order: [text]"
         raise DataError(expected="several texts", found=found, where=where, fix=fix)
     texts: list[str] = []
     for place, text in enumerate(values, first):

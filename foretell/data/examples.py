@@ -256,9 +256,8 @@ def gather(
         if not record.text.strip():
             dropped["an empty text"] += 1
         elif labels is None:
-            dropped[
-                "unknown labels (an empty cell)" if separator else "no label (empty or NaN)"
-            ] += 1
+            which = "unknown labels" if separator else "no label"
+            dropped[f"{which} (empty, NaN, NA, N/A or null)"] += 1
         else:
             texts.append(record.text)
             # Labels repeat: one string for each saves memory.
@@ -275,6 +274,8 @@ def gather(
                 notes,
                 f"{name}: {without:,} text{'' if without == 1 else 's'} to which no label applies",
             )
+        if lists and not any(len(labels) > 1 for labels in lists):
+            note(notes, f"{name}: no text has several labels: {separator!r} is in none of them")
         sets = LabelSets.of_lists(lists, ordered(itertools.chain.from_iterable(lists), label_type))
     joined = [labels[0] for labels in lists] if sets is None else sets.joined(separator)
     return Examples(texts, joined, notes, name, dict(dropped), label_type=label_type, sets=sets)

@@ -18,14 +18,19 @@ from pathlib import Path
 from foretell.data.columns import choose_columns
 from foretell.data.decode import PARQUET, ZIP, open_text
 from foretell.data.frames import parquet_records
-from foretell.data.records import Record, label_of, spelled, text_of
+from foretell.data.records import (
+    MAX_RECORD,
+    Record,
+    check_size,
+    label_of,
+    spelled,
+    text_of,
+)
 from foretell.data.source import Source
 from foretell.data.tables import csv_records, workbook_records
 from foretell.errors import DataError, UsageError
 from foretell.readable import listed
 
-MAX_ARRAY = 1 << 28
-"""Maximum characters of an array, which is held in memory. Larger data belongs in JSON Lines."""
 _FIX = "write one object a line, without brackets around them"
 _SAMPLE = 100
 _PREFIX = "__label__"
@@ -122,10 +127,7 @@ def _lines(source: Source) -> Iterator[PlacedRow]:
 
 
 def _array(source: Source) -> Iterator[PlacedRow]:
-    text = source.whole(MAX_ARRAY)
-    if len(text) > MAX_ARRAY:
-        expected = f"a JSON array of at most {MAX_ARRAY >> 20} Mi characters"
-        raise DataError(expected=expected, found="a longer one", where=source.name, fix=_FIX)
+    text = source.whole()
     try:
         values = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
@@ -223,7 +225,9 @@ def _file_record(file: Path, notes: list[str], label: str | None = None) -> Reco
     text = ""
     if file.stat().st_size:
         with open_text(file, notes=notes) as source:
-            text = source.read().strip("\n")
+            text = source.read(MAX_RECORD + 1)
+        check_size(len(text), str(file))
+    text = text.strip("\n")
     fields = {"file": str(file), "text": text}
     return Record(text, label, fields if label is None else {**fields, "label": label})
 
@@ -288,7 +292,8 @@ _TABLE = (
 FORMATS: dict[str, Format] = {each.name: each for each in _TABLE}
 """The formats by name, in the order in which they are recognised."""
 
-ENDINGS = (*(ending for each in _TABLE for ending in each.endings), ".txt", ".text")
+TABLES = [ending for each in _TABLE for ending in each.endings]
+ENDINGS = (*TABLES, ".txt", ".text")
 """The endings (before .gz) of files with records; a file with another name can be given too."""
 
 

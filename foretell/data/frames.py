@@ -14,12 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.records import (
+    MAX_RECORD,
     ReadOptions,
     Record,
+    check_size,
     is_missing,
     is_nested,
     label_of,
@@ -29,6 +31,9 @@ from foretell.data.records import (
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.machine import require
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _BATCH = 1024
 _SAMPLE_ROWS = 100
@@ -169,14 +174,27 @@ def _parquet(path: Path, where: str) -> Frame:
         while True:
             with _damage_is_typed(where):
                 batch = next(batches, None)
-                cells = [] if batch is None else batch.rows()
             if batch is None:
                 return
+            cells = _rows(batch, where)
             yield from (
                 (tuple(map(class_name, row, of_column)) for row in cells) if classes else cells
             )
 
     return Frame(where, names, rows())
+
+
+def _rows(batch: pl.DataFrame, where: str) -> Iterator[tuple[object, ...]]:
+    """Return the rows of a batch, of long texts a few at a time: a column may have one text many
+    times.
+    """
+    from polars import selectors
+
+    lengths = (selectors.string().str.len_bytes(), selectors.binary().bin.size())
+    longest = sum(size or 0 for size in batch.select(*lengths).max().row(0)) if len(batch) else 0
+    check_size(longest, where)
+    parts = batch.iter_slices(max(1, min(len(batch), MAX_RECORD // max(1, longest))))
+    return itertools.chain.from_iterable(part.rows() for part in parts)
 
 
 def classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:

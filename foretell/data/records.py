@@ -11,10 +11,22 @@ from typing import Literal, SupportsFloat, TypedDict
 import numpy as np
 
 from foretell.data.label_types import LabelType, label_name
+from foretell.errors import DataError
 
 Part = Literal["train", "valid", "test"]
 
-_MISSING_LABELS = frozenset({"", "nan", "<na>", "null"})
+MAX_RECORD = 1 << 26
+"""Maximum characters of a record and of a JSON array, and cells of a sheet."""
+
+_MISSING_LABELS = frozenset({"", "nan", "<na>", "null", "na", "n/a", "#n/a"})
+
+
+def check_size(size: int, where: str) -> None:
+    """Raise DataError where a record, an array or a sheet is larger than `MAX_RECORD`."""
+    if size > MAX_RECORD:
+        expected = f"a record of at most {MAX_RECORD >> 20} Mi characters (a sheet: cells)"
+        fix = "divide it, or save the data as JSON Lines"
+        raise DataError(expected=expected, found="more", where=where, fix=fix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,20 @@ from __future__ import annotations
 
 import contextlib
 import io
-import itertools
-import shutil
 import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 from foretell.data.decode import STDIN, note, open_bytes, place, text_stream
-from foretell.data.records import ReadOptions
+from foretell.data.records import MAX_RECORD, ReadOptions, check_size
 from foretell.errors import DataError
 
 _START = 1 << 12
 _PEEKED = 1 << 16
+_COPIED = 1 << 20
+_MAX_COPY = 1 << 32
+"""Maximum bytes of a temporary copy."""
 
 
 class Source:
@@ -74,23 +75,33 @@ class Source:
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="foretell-"))
         copy = Path(folder) / "copy"
         with copy.open("wb") as out:
-            shutil.copyfileobj(self._raw, out)
+            while chunk := self._raw.read(_COPIED):
+                out.write(chunk)
+                if out.tell() > _MAX_COPY:
+                    expected = f"at most {_MAX_COPY >> 30} GiB, unpacked"
+                    fix = "unpack it yourself"
+                    raise DataError(expected=expected, found="more", where=self.name, fix=fix)
         return copy
 
     def lines(self) -> Iterator[str]:
         """Return the lines of text as they are, with their line ends."""
-        peeked = self.first_line
-        if not peeked.endswith("\n"):
-            peeked += self._text.readline()
-        return itertools.chain(io.StringIO(peeked, newline=""), self._text)
+        line = self.first_line
+        if not line.endswith(("\n", "\r")):
+            line += self._text.readline(MAX_RECORD)
+        while line:
+            check_size(len(line), self.name)
+            yield line
+            line = self._text.readline(MAX_RECORD + 1)
 
     def plain_lines(self) -> Iterator[str]:
         """Return the lines of text without their line ends."""
         return (line.rstrip("\r\n") for line in self.lines())
 
-    def whole(self, limit: int) -> str:
-        """Return the text, and of more than `limit` characters so many that it is longer."""
-        return self.first_line + self._text.read(limit)
+    def whole(self) -> str:
+        """Return the text as one record."""
+        text = self.first_line + self._text.read(MAX_RECORD)
+        check_size(len(text), self.name)
+        return text
 
     def add_note(self, text: str) -> None:
         note(self.notes, f"{self.short}: {text}")

@@ -8,9 +8,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -19,11 +17,6 @@ from foretell.data.examples import Examples
 from foretell.data.label_sets import parts_of_groups
 from foretell.errors import DataError
 from foretell.readable import listed
-
-SEEN = "training_texts.bin"
-"""The file of `write_seen`, in the folder of a run, which no export and no push takes along."""
-MAX_SEEN = 1 << 17
-_HASH_BYTES = 8
 
 MIN_TEXTS = 30
 """Different texts below which a part of them shows nothing about the others."""
@@ -129,34 +122,6 @@ def places_of_equal(keys: Iterable[bytes]) -> dict[bytes, list[int]]:
     return groups
 
 
-def write_seen(split: Split, folder: Path) -> None:
-    """Keep 8 bytes of the `text_key` of each training and validation text, at most 131,072, the
-    smallest.
-    """
-    texts = [*split.train.texts, *(split.valid.texts if split.valid is not None else ())]
-    hashes = sorted({text_key(text)[:_HASH_BYTES] for text in texts})
-    (folder / SEEN).write_bytes(b"".join(hashes[:MAX_SEEN]))
-
-
-def seen_by(model: Path | None, texts: Sequence[str]) -> tuple[list[bool], str]:
-    """Return which texts are training texts of a model directory, and how many in words; "": none.
-
-    A model in memory, None, and a directory without its run have none.
-    """
-    content = b""
-    with suppress(OSError), (Path() if model is None else model / "run" / SEEN).open("rb") as file:
-        content = file.read(_HASH_BYTES * MAX_SEEN)
-    hashes = {content[at : at + _HASH_BYTES] for at in range(0, len(content), _HASH_BYTES)}
-    is_seen = [bool(hashes) and text_key(text)[:_HASH_BYTES] in hashes for text in texts]
-    n = sum(is_seen)
-    least = "at least " if len(hashes) == MAX_SEEN else ""
-    were = "was" if n == 1 else "were"
-    return (
-        is_seen,
-        f"{least}{n:,} of the {len(texts):,} texts {were} in the training data" if n else "",
-    )
-
-
 def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, set[bytes]]:
     """Return the split of `examples` into two parts, and the keys of all texts."""
     of_key = places_of_equal(map(text_key, examples.texts))
@@ -206,8 +171,12 @@ def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
         raise DataError(expected=expected, found=found, where=valid.name, fix=fix)
     used = set(valid.labels) if valid.sets is None else set(valid.sets.used())
     if unknown := sorted(used.difference(labels)):
+        fix = "give training texts of these labels too, or leave them out of the validation set"
         raise DataError(
-            expected=f"the labels {listed(labels)}", found=listed(unknown), where=valid.name
+            expected=f"the labels {listed(labels)}",
+            found=listed(unknown),
+            where=valid.name,
+            fix=fix,
         )
 
 

@@ -8,24 +8,27 @@ import csv
 import itertools
 import re
 import statistics
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from foretell.data.columns import by_length, choose_columns, is_known
 from foretell.data.decode import no_text
-from foretell.data.records import ReadOptions, Record, spelled, text_of
+from foretell.data.records import MAX_RECORD, ReadOptions, Record, check_size, spelled, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
-from foretell.machine import require
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[\r\n]*', re.IGNORECASE)  # a first line for Excel
 _SAMPLE_CHARACTERS = 1 << 17
 _SAMPLE_ROWS = 100
-# A larger field is almost always the rest of the file after a quote that is never closed.
-_FIELD_LIMIT = 1 << 26
 _MAX_TITLE_ROWS = 10
+_REFERENCE = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
+_LONGEST_REFERENCE = 14
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 Row = tuple[int, list[str]]
 """The number of a row, from 1, and its cells."""
@@ -142,14 +145,25 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
 
 def _csv_rows(dialect: Dialect, lines: Iterator[str], first: int, where: str) -> Iterator[Row]:
     """Return the rows that are not empty, each with the line that it begins on."""
-    csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
-    reader = dialect.reader(lines)
+    # A larger field is almost always the rest of the file after a quote that is never closed.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD))
+    size = 0
+
+    def measured() -> Iterator[str]:
+        nonlocal size
+        for line in lines:
+            size += len(line)
+            check_size(size, f"{where}, record beginning on line {start}")
+            yield line
+
+    reader = dialect.reader(measured())
     start = first
     try:
         for row in reader:
             if row:
                 yield start, row
             start = first + int(reader.line_num)
+            size = 0
     except csv.Error as error:
         problem = str(error)
         if "unexpected end" in problem or "field larger" in problem:
@@ -178,11 +192,11 @@ def row_records(
     if not sample:
         raise DataError(expected="records", found="none", where=source.name)
     names, skipped = _header(sample, source.options)
+    names = [name if name not in names[:i] else f"{name} ({i + 1})" for i, name in enumerate(names)]
     columns = choose_columns(names, sample[skipped:], source.options, source.name)
     if not skipped:
         source.add_note("no header; the columns are called 1, 2, …")
     columns.add_note(source.short, source.options, source.notes)
-    names = [name if name not in names[:i] else f"{name} ({i + 1})" for i, name in enumerate(names)]
 
     def records() -> Iterator[Record]:
         for number, row in itertools.islice(rows, skipped, None):
@@ -232,11 +246,12 @@ def workbook_records(source: Source) -> Iterator[Record]:
     sheets, charts, empty rows and a title above the header are left out. The sheet is held in
     memory: its text, and about 32 bytes for each cell of the smallest rectangle around the data.
     """
-    require(("python_calamine",), "a spreadsheet", "excel")
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
     try:
-        workbook = CalamineWorkbook.from_path(source.file())
+        file = source.file()
+        _check_cells(file, source.name)
+        workbook = CalamineWorkbook.from_path(file)
         visible = (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible)
         names = [
             each.name for each in workbook.sheets_metadata if (each.typ, each.visible) == visible
@@ -254,7 +269,8 @@ def workbook_records(source: Source) -> Iterator[Record]:
         rows = sheets[chosen].iter_rows() if chosen else iter(())
     except BaseException as error:
         # A panic of its Rust code, for some damaged .xls files, is no Exception.
-        if type(error).__module__ not in ("python_calamine", "pyo3_runtime"):
+        is_of_calamine = type(error).__module__ in ("python_calamine", "pyo3_runtime")
+        if not is_of_calamine and not isinstance(error, _ZIP_ERRORS):
             raise
         raise _unreadable(error, source) from error
     if len(names) > 1:
@@ -265,6 +281,30 @@ def workbook_records(source: Source) -> Iterator[Record]:
         source.name += f", sheet '{chosen}'"
     cells = ((number, [*map(_cell, row)]) for number, row in enumerate(rows, start=1))
     return row_records(_below_title((row for row in cells if any(row[1])), source), source, "row")
+
+
+def _check_cells(file: Path, where: str) -> None:
+    """Raise DataError where a sheet of a .xlsx needs too much memory: all of the rectangle that its
+    last cell spans is held.
+    """
+    if not zipfile.is_zipfile(file):
+        return
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        check_size(max(map(_cells_spanned, map(archive.open, names)), default=0), where)
+
+
+def _cells_spanned(sheet: IO[bytes]) -> int:
+    columns = {b""}
+    height = 0
+    rest = b""
+    while chunk := sheet.read(1 << 20):
+        for column, row in _REFERENCE.findall(rest + chunk):
+            columns.add(column.rjust(3))
+            height = max(height, int(row))
+        rest = chunk[-_LONGEST_REFERENCE:]
+    first, second, third = (max(letter - 64, 0) for letter in max(columns).rjust(3))
+    return height * ((first * 26 + second) * 26 + third)
 
 
 def _below_title(rows: Iterator[Row], source: Source) -> Iterator[Row]:

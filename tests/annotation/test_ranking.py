@@ -93,13 +93,6 @@ def test_edited_copies_of_a_reserved_text_are_reserved_too() -> None:
         assert pool.is_repeat.sum() == 4
 
 
-def test_of_texts_of_one_template_all_are_shown() -> None:
-    texts = [
-        f"dear customer {i}, your order {2 * i} will be sent on day {i} of May" for i in range(40)
-    ]
-    assert not Pool(texts).is_repeat.any()
-
-
 def test_a_near_duplicate_of_a_reserved_text_is_reserved_too() -> None:
     texts = [f"{text} and much more about it, as everybody here knows" for text in tickets(40)]
     pool = Pool([*texts, *(f"{text}!" for text in texts)], 2)

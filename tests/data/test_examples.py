@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foretell.data import named
+from foretell.data import examples, named
 from foretell.data.estimator_inputs import evaluation_data, labelled_rows
 from foretell.data.examples import (
     EMPTY,
@@ -162,3 +162,12 @@ def test_other_things_than_words_are_no_hints(words: Any) -> None:
         read_label_hints({"pos": "good", "neg": words})
     with pytest.raises(DataError, match="words for two labels or more, found only 'pos'"):
         read_label_hints({"pos": "good"})
+
+
+def test_what_is_read_otherwise_than_one_may_expect_is_noted(tmp_path: Path) -> None:
+    data = tmp_path / "a.csv"
+    data.write_text("text,label,text\n" + "a,x,c\n" + "b,NA,d\n" * 3)
+    found = examples.read_examples(data, multi_label=";", text="text (3)")
+    assert found.texts == ["c"]
+    assert any("';' is in none" in note for note in found.notes)
+    assert any("3 records with unknown labels (empty, NaN, NA" in note for note in found.notes)

@@ -196,11 +196,3 @@ def test_values_of_json(tmp_path: Path, form: str) -> None:
     for number in ("-1e400", "Infinity", "1" + "0" * 400 + ".5"):
         with pytest.raises(DataError, match=r"JSON"):
             records(tmp_path, form.format(f'{{"text": "a", "label": {number}}}'), need_label=True)
-
-
-def test_an_array_that_is_too_long_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(formats, "MAX_ARRAY", 1 << 16)
-    with pytest.raises(DataError, match=r"expected a JSON array of at most .*, found a longer one"):
-        records(tmp_path, '["' + "x" * (1 << 17))

@@ -69,7 +69,7 @@ def test_every_table_gives_the_same_examples(made: Callable[[], Any]) -> None:
     first = next(iter_records(made()))
     assert (first.fields["when"], list(first.fields)) == ("Monday", list(COLUMNS))
     assert (examples.texts, examples.labels) == (["good", "bad"], ["5", "1"])
-    assert examples.dropped == {"an empty text": 2, "no label (empty or NaN)": 1}
+    assert examples.dropped == {"an empty text": 2, "no label (empty, NaN, NA, N/A or null)": 1}
     assert examples.notes[0].endswith(": texts from the column 'review', labels from 'stars'")
 
 

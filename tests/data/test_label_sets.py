@@ -58,7 +58,10 @@ def test_files_of_every_kind_have_the_same_sets(tmp_path: Path) -> None:
             ["a", "b"],
             [[1, 1], [0, 0], [1, 0]],
         )
-        assert found.dropped == {"unknown labels (an empty cell)": 1, "an empty text": 1}
+        assert found.dropped == {
+            "unknown labels (empty, NaN, NA, N/A or null)": 1,
+            "an empty text": 1,
+        }
         assert any("1 text to which no label applies" in note for note in found.notes)
         assert found.labels == ["a|b", "", "a"]
     (tmp_path / "a.ft").write_text("__label__b __label__a first\n__label__a second\n")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from foretell.data.near import MIN_WORDS, letters, near_duplicates, nearly_in
+from foretell.data.near import letters, near_duplicates, nearly_in
 
 
 @pytest.mark.parametrize(
@@ -65,13 +65,6 @@ def english(r: random.Random) -> str:
     )
 
 
-def numeric_dates(r: random.Random) -> str:
-    return (
-        f"{r.choice(NAMES)} has not received parcel {r.randint(1, 10**6)} since "
-        f"2026-{r.randint(1, 12):02}-{r.randint(1, 28):02} and asks for a refund!"
-    )
-
-
 def chinese(r: random.Random) -> str:
     name = "".join(r.sample(HAN, 2))
     return (
@@ -91,7 +84,7 @@ def han_letters(r: random.Random) -> str:
     return "".join(r.choices(HAN, k=r.randint(10, 80)))
 
 
-@pytest.mark.parametrize("template", [english, numeric_dates, chinese])
+@pytest.mark.parametrize("template", [english, chinese])
 def test_edited_templates_are_near_duplicates(template: Callable[[random.Random], str]) -> None:
     r = random.Random(3)
     texts = [template(r) for _ in range(60)]
@@ -114,23 +107,8 @@ def test_unrelated_texts_are_hardly_ever_near_duplicates(
     assert len(near_duplicates([make(r) for _ in range(3_000)])) <= 3
 
 
-def test_short_texts_are_compared_by_letters_and_digits_alone() -> None:
-    assert not near_duplicates(["room 12 is cold", "room 13 is cold", "1234567", "1234568"])
-    long = " ".join(NAMES[:MIN_WORDS])
-    assert near_duplicates(["x", f"{long} 12", f"{long} 13"]) == [[1, 2]]
-
-
-def test_what_is_nearly_in_other_texts_has_the_place_of_the_first() -> None:
-    r = random.Random(1)
-    one, other = english(r), chinese(r)
-    given = [latin_words(r), other, one, other]
-    assert nearly_in(given, ["new", english(r), f"{other}!"]) == {1: 2, 2: 1}
-    assert nearly_in([], [one, one]) == {}
-    assert near_duplicates([]) == []
-
-
 def test_many_equal_texts_and_one_endless_text_take_little_time() -> None:
     r = random.Random(2)
-    texts = [*([english(r)] * 5_000), *(numeric_dates(r) for _ in range(5_000))]
+    texts = [*([english(r)] * 5_000), *(chinese(r) for _ in range(5_000))]
     found = near_duplicates([*texts, "a " * 2_000_000, "x" * 4_000_000])
     assert sorted(map(len, found)) == [5_000, 5_000]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.data.checks import data_notes
+from foretell.data.checks import data_notes, similar_label_notes
 from foretell.data.examples import Examples
 from foretell.data.split import Split, make_split, text_key
 from foretell.errors import DataError
@@ -145,7 +145,23 @@ def test_texts_with_different_labels_are_counted_but_not_soft_labels() -> None:
 def test_labels_that_differ_only_in_case_or_white_space_are_named_with_their_counts() -> None:
     labels = ["good"] * 3 + ["Good", " good", "bad", "very  bad", "Very bad"]
     assert data_notes(Examples(["two words"] * len(labels), labels)) == [
-        "labels that differ only in case or white space: ' good' (1) and 'Good' (1) and "
+        "labels that look alike (case, white space, invisible or similar letters): ' good' (1) and 'Good' (1) and "
         "'good' (3), "
         "'Very bad' (1) and 'very  bad' (1)"
     ]
+
+
+def test_labels_that_look_alike_are_named() -> None:
+    labels = [
+        "ham",
+        "ham\u200b",
+        "h\u0430m",
+        "Größe",
+        "Gro\u0308\u00dfe",
+        "spam\u00a0",
+        "spam",
+        "other",
+    ]
+    (note,) = similar_label_notes(labels)
+    assert note.count(" and ") == 4
+    assert "other" not in note

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.records import Record
-from foretell.errors import DataError, MissingExtraError
+from foretell.errors import DataError
 from tests.data.spreadsheets import write_xlsx
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -173,14 +172,6 @@ def test_empty_rows_and_columns_and_a_title_around_the_table_are_left_out(tmp_pa
 def test_what_is_no_spreadsheet_is_named(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(DataError, match=rf"a\.xlsx: expected an Excel workbook or an .*{message}"):
         records(tmp_path, data, "a.xlsx")
-
-
-def test_without_the_package_the_command_that_installs_it_is_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "python_calamine", None)
-    with pytest.raises(MissingExtraError, match=r"install .*\[excel\]'$"):
-        records(tmp_path, b"PK", "a.xlsx")
 
 
 def test_no_column_is_lost_where_several_have_the_same_name(tmp_path: Path) -> None:

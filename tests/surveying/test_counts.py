@@ -55,7 +55,7 @@ def test_tokens_are_counted_as_the_model_reads_them() -> None:
     assert not survey.notes
     notes = survey_examples(Examples(["one", "two", "x y"], ["x", "X", "x"]), tokens=WORDS).notes
     assert [note.split(":")[0] for note in notes] == [
-        "labels that differ only in case or white space"
+        "labels that look alike (case, white space, invisible or similar letters)"
     ]
     assert ("tokens in a text", "median 4, 95th percentile 8, maximum 8") in survey.rows
 

@@ -42,7 +42,7 @@ def test_a_messy_file(messy: Path) -> None:
     found = foretell.survey(messy)
     assert (found.texts, found.examples.dropped) == (
         25,
-        {"an empty text": 1, "no label (empty or NaN)": 1},
+        {"an empty text": 1, "no label (empty, NaN, NA, N/A or null)": 1},
     )
     assert found.encoding == "cp1252"
     assert str(found).splitlines()[1].split() == ["texts", "25"]
@@ -53,10 +53,7 @@ def test_a_messy_file(messy: Path) -> None:
     ]
     assert found.labels == {"pos": 13, "neg": 11, "Pos": 1}
     assert "too rare to learn: Pos 1" in str(found)
-    assert any(
-        "differ only in case or white space: 'Pos' (1) and 'pos' (13)" in note
-        for note in found.notes
-    )
+    assert any("'Pos' (1) and 'pos' (13)" in note for note in found.notes)
     assert list(found.scripts) == ["Latin"]
     assert (found.lengths.texts, found.lengths.median, found.lengths.max) == (25, 3, 22)
     assert [found.rows_of(each.places) for each in found.conflicts] == [[1, 2]]

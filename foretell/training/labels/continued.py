@@ -17,10 +17,11 @@ from foretell.config import LabelsSettings
 from foretell.data.checks import similar_label_notes
 from foretell.data.examples import Examples
 from foretell.data.label_types import ordered
-from foretell.data.split import Split, make_split, seen_by, text_key
+from foretell.data.split import Split, make_split, text_key
 from foretell.errors import DataError, SettingsError
 from foretell.metrics import label_metrics
 from foretell.readable import percent
+from foretell.runtime.labels.seen import seen_by
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
 from foretell.training.labels.replay import MAX_UNLABELLED, replayed_texts

@@ -25,9 +25,10 @@ from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSett
 from foretell.data.checks import check_learnable
 from foretell.data.decode import sha256_of
 from foretell.data.soft import Answering
-from foretell.data.split import Split, write_seen
+from foretell.data.split import Split
 from foretell.data.word_vectors import vector_files
 from foretell.presets import changed
+from foretell.runtime.labels.seen import write_seen
 from foretell.training.events import Listener, Stage
 from foretell.training.labels.ancestor import Ancestor, ancestor_members
 from foretell.training.labels.answers import taught_metrics, with_answers
