@@ -12,6 +12,7 @@ from foretell.annotation import COMMANDS, keys_of
 from foretell.cli.inputs import STDIN
 from foretell.cli.options import ANY_TEXTS, OUTPUT, Name, TextInput, Whole, expect
 from foretell.cli.output import listed, note, show, show_notes
+from foretell.cli.serve import OPEN, AccessOptions, serve_annotation
 from foretell.errors import DataError
 from foretell.installation import command
 from foretell.readable import did_you_mean, excerpt, number_of, percent, visible
@@ -42,7 +43,7 @@ def label(
     seed: Whole | None = None,
     export: Annotated[Path | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
     page: Annotated[bool, Parameter(group=PAGE)] = False,
-    port: Annotated[Whole, Parameter(group=PAGE)] = 8000,
+    who: AccessOptions = OPEN,
     reading: TextInput = ANY_TEXTS,
 ) -> None:
     """Label texts, the most informative first.
@@ -54,9 +55,9 @@ def label(
         by: Record this name with each answer.
         seed: Seed of the random texts. Default: 0.
         export: Write the answers so far as CSV, for train labels, and end.
-        page: Serve a page for the answers on this machine, until Ctrl-C.
-        port: Serve the page on this port (0: a free one, which is printed).
+        page: Serve a page for the answers, until Ctrl-C. With --host other people can label too.
     """
+    expect(page or who == OPEN, "--page with the options of access", "them alone", "add --page")
     what = "a file of texts, since the answers are read from standard input"
     expect(texts != STDIN, what, "-", "save the texts as a file first", where="TEXTS")
     from foretell.annotation.annotation import annotate
@@ -76,9 +77,7 @@ def label(
             return
         try:
             if page:
-                from foretell.cli.serve import serve_annotation
-
-                serve_annotation(annotation, port)
+                serve_annotation(annotation, who)
             else:
                 LabelSession(annotation).run()
         except KeyboardInterrupt:

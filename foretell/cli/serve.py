@@ -56,7 +56,7 @@ _AS_FLAGS = Parameter(
     group=Group("Limits", sort_key=6),
     name_transform=lambda name: f"limit-{name}",
 )
-_OPEN = AccessOptions()
+OPEN = AccessOptions()
 _USUAL = Limits()
 
 
@@ -64,7 +64,7 @@ def serve(
     models: Annotated[tuple[Name, ...], Parameter(name="MODEL...")] = (),
     /,
     *,
-    who: AccessOptions = _OPEN,
+    who: AccessOptions = OPEN,
     limits: Annotated[Limits, _AS_FLAGS] = _USUAL,
     quiet: bool = False,
 ) -> None:
@@ -82,15 +82,15 @@ def serve(
     _serve_until_stopped(places, who, limits, None, quiet=quiet)
 
 
-def serve_annotation(annotation: Annotation, port: int) -> None:
-    """Serve the page with texts to label on this machine until Ctrl-C; as `foretell label --page`.
+def serve_annotation(annotation: Annotation, who: AccessOptions) -> None:
+    """Serve the page with texts to label until Ctrl-C; as `foretell label --page`.
 
     Args:
         annotation: the texts; it stays open.
-        port: 0: a free one.
+        who: who may label; where they need a token, each of them needs a name too.
     """
     require(PACKAGES, "the page", "serve")
-    _serve_until_stopped((), AccessOptions(port=port), _USUAL, annotation, quiet=True)
+    _serve_until_stopped((), who, _USUAL, annotation, quiet=True)
 
 
 def _serve_until_stopped(

@@ -33,9 +33,8 @@ from foretell.service.routes import completions, predictions
 from foretell.service.schemas import ERRORS, ModelCard, ResponseBody
 
 DESCRIPTION = (
-    "Predictions of text models that were trained with foretell. Every response that is "
-    "not 2xx has OpenAI's "
-    "error format. Every response has the header X-Request-ID, which is also in the log."
+    "Predictions of text models that were trained with foretell. Every response that is not 2xx "
+    "has OpenAI's error format. Every response has the header X-Request-ID, as the log has it."
 )
 
 PAGE = FilePath(__file__).parent / "page"
@@ -93,10 +92,9 @@ async def live() -> Health:
 )
 async def ready(request: Request) -> Response:
     """Answer whether the service takes new requests."""
-    is_stopping = service_of(request).is_stopping
-    return JSONResponse(
-        {"status": "stopping" if is_stopping else "ready"}, 503 if is_stopping else 200
-    )
+    if service_of(request).is_stopping:
+        return JSONResponse({"status": "stopping"}, 503)
+    return JSONResponse({"status": "ready"})
 
 
 @router.get(

@@ -27,20 +27,17 @@ _HOST = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::[0-9]+)?")
 _PUBLIC = frozenset(("/", "/health/live", "/health/ready"))
 
 SECURITY_HEADERS = [
-    (name.encode(), value.encode())
-    for name, value in {
-        "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-        "img-src "
-        "'self'; "
-        "font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; "
-        "frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'",
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-        "cross-origin-opener-policy": "same-origin",
-        "cross-origin-resource-policy": "same-origin",
-        "permissions-policy": "camera=(), microphone=(), geolocation=()",
-    }.items()
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        b"font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; "
+        b"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
 """Headers of every response: a content security policy without any `unsafe-*`, among others."""
 
@@ -142,30 +139,24 @@ class AccessControl:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hostname(hosts[0]) not in self._access.hosts:
             names = ", ".join(sorted(self._access.hosts))
-            message = (
-                f"expected a Host of this service ({names}), found another; start it "
-                f"with --allow-host"
-            )
-            raise ApiError(f"{message} NAME", status=421, code="host_not_allowed")
+            message = f"expected a Host of this service ({names}), found another; start it with "
+            raise ApiError(f"{message}--allow-host NAME", status=421, code="host_not_allowed")
         for origin in headers.getlist("origin"):
-            scheme, _, origin_host = origin.lower().partition("://")
-            # The service itself speaks HTTP: a page of this host with another scheme is not its
-            # own.
-            is_tls = scheme == "https" and hostname(hosts[0]) in self._access.tls_hosts
-            is_own = (scheme == "http" or is_tls) and origin_host == hosts[0].lower()
-            if origin not in self._access.origins and not is_own:
-                message = (
-                    "expected a request from its own page, found another Origin; start "
-                    "the service with"
-                )
-                raise ApiError(
-                    f"{message} --allow-origin ORIGIN", status=403, code="origin_not_allowed"
-                )
+            if origin not in self._access.origins and not self._is_own(origin.lower(), hosts[0]):
+                message = "expected a request from its own page, found another Origin; "
+                message += "start the service with --allow-origin ORIGIN"
+                raise ApiError(message, status=403, code="origin_not_allowed")
         path: str = scope["path"]
         # A preflight request never carries a token, and its response holds no data.
         is_preflight = scope["method"] == "OPTIONS" and self._access.origins
         if not (is_preflight or path in _PUBLIC or path.startswith("/page/")):
             self._check_token(headers.getlist("authorization"))
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        scheme, _, origin_host = origin.partition("://")
+        # The service itself speaks HTTP: a page of this host with another scheme is not its own.
+        is_tls = scheme == "https" and hostname(host) in self._access.tls_hosts
+        return (scheme == "http" or is_tls) and origin_host == host.lower()
 
     def _check_token(self, values: list[str]) -> None:
         if self._access.token is None:

@@ -29,7 +29,7 @@ _MESSAGES = {
     405: "expected a method that GET /openapi.json lists for this path, found another",
 }
 # Of completions: the schema has the only value of each that is accepted.
-_UNSUPPORTED = ("echo", "suffix", "logit_bias", "presence_penalty", "frequency_penalty")
+_UNSUPPORTED = ("suffix", "logit_bias", "presence_penalty", "frequency_penalty")
 CLIENT_CLOSED = 499
 """nginx's status for a request whose client closed the connection before the response began."""
 
@@ -115,8 +115,7 @@ def from_exception(error: Exception) -> ApiError:
         _log.warning("model_unavailable", extra={"fields": {"reason": str(error)}})
         return ApiError(
             "expected the model's files as they were when it was opened, found them missing, "
-            "changed or "
-            "damaged; the log has an entry with the request id of this response",
+            "changed or damaged; the log has an entry with the request id of this response",
             status=503,
             code="model_unavailable",
             headers=RETRY,

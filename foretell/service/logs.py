@@ -13,6 +13,7 @@ import secrets
 import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -37,12 +38,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        counter = partial(Counter, registry=registry)
         ProcessCollector(registry=registry)
-        self.requests = Counter(
-            "foretell_requests",
-            "Requests answered.",
-            ["route", "method", "status"],
-            registry=registry,
+        self.requests = counter(
+            "foretell_requests", "Requests answered.", ["route", "method", "status"]
         )
         self.seconds = Histogram(
             "foretell_request_seconds",
@@ -51,9 +50,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self.texts = Counter(
-            "foretell_texts", "Texts answered.", ["model", "verb"], registry=registry
-        )
+        self.texts = counter("foretell_texts", "Texts answered.", ["model", "verb"])
         self.waiting = Gauge(
             "foretell_texts_waiting", "Texts waiting for an answer.", registry=registry
         )
@@ -63,19 +60,14 @@ class Metrics:
             ["model"],
             registry=registry,
         )
-        self.refused = Counter(
+        self.refused = counter(
             "foretell_requests_refused",
             "Requests refused for their path, method, Host, Origin or token.",
-            registry=registry,
         )
-        self.dropped = Counter(
-            "foretell_log_lines_dropped",
-            "Lines of the log that nobody read in time.",
-            registry=registry,
+        self.dropped = counter(
+            "foretell_log_lines_dropped", "Lines of the log that nobody read in time."
         )
-        self.loads = Counter(
-            "foretell_model_loads", "Times it was opened.", ["model"], registry=registry
-        )
+        self.loads = counter("foretell_model_loads", "Times it was opened.", ["model"])
 
 
 class JsonLines(logging.Formatter):
@@ -134,7 +126,7 @@ class RequestLog:
             # The template of the route and a known method: an unknown path may hold anything.
             route = getattr(scope.get("route"), "path", "other")
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            if status >= 400 and (route == "other" or status == 405):
+            if status == 405 or (status >= 400 and route == "other"):
                 # One series, whatever is asked for.
                 self._metrics.refused.inc()
             else:

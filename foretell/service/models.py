@@ -49,8 +49,6 @@ MAX_VERDICTS = 8 << 20
 name.
 """
 
-_MAX_NAME = 200
-
 
 class LoadedModel:
     """A model in memory. It answers even when its directory has changed or disappeared.
@@ -176,6 +174,9 @@ class Models:
         self._metrics.stale.labels(model.name).set(state == "stale")
 
 
+_MAX_NAME = 200
+
+
 def named_places(arguments: Iterable[str]) -> list[tuple[str, Path]]:
     """Return name and directory of each argument: DIRECTORY, named as the directory is, or
     NAME=DIRECTORY.
@@ -272,10 +273,7 @@ class Service:
         service.
         """
         if self.is_stopping:
-            message = (
-                "expected an answer before the end of the service, found none; send "
-                "the request again"
-            )
+            message = "expected an answer before the end of the service, found none; send it again"
             return ApiError(message, status=503, code="stopping", headers=RETRY | CLOSE)
         message = f"expected an answer within {self.limits.seconds:g} seconds, found none"
         message += "; send less text at once, or try later"

@@ -57,23 +57,24 @@ class JsonRoute(APIRoute):
         takes_request = "request" in signature(self.endpoint).parameters
         is_openai = self.path.endswith("/completions")
 
-        async def respond(service: Service, body: bytes, arguments: dict[str, object]) -> object:
-            if schema is not None:
-                check = partial(parsed, schema, body, service.limits)
-                lane = LONG if len(body) > MAX_ON_LOOP else None
-                arguments["body"] = await in_lane(service, lane, check)
-            return await self.endpoint(**arguments)
-
         async def handle(request: Request) -> Response:
             service = service_of(request)
             arguments: dict[str, object] = {**request.path_params}
+            received = b""
+
+            async def respond() -> object:
+                if schema is not None:
+                    check = partial(parsed, schema, received, service.limits)
+                    lane = LONG if len(received) > MAX_ON_LOOP else None
+                    arguments["body"] = await in_lane(service, lane, check)
+                return await self.endpoint(**arguments)
+
             try:
                 if takes_request:
                     arguments["request"] = request
-                received = b""
                 if schema is not None:
                     received = await read_body(request, service.limits)
-                result = await _within(service, request, respond(service, received, arguments))
+                result = await _within(service, request, respond())
                 if isinstance(result, Response):
                     return result
                 return Response(to_json(result), media_type="application/json")
@@ -121,14 +122,12 @@ def parsed(schema: type[BaseModel], body: bytes, limits: Limits) -> BaseModel:
         raise invalid_body(errors) from None
 
 
-async def in_lane(
-    service: Service, name: str | None, check: Callable[[], Result], count: int = 1
-) -> Result:
+async def in_lane(service: Service, name: str | None, check: Callable[[], Result]) -> Result:
     """Return what a check returns. In a lane it has a bounded queue, and holds nobody up."""
     if name is None:
         return check()
     lane = service.lanes[name]
-    with lane.count(count):
+    with lane.count(1):
         return await lane.run(check)
 
 

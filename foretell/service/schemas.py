@@ -70,9 +70,7 @@ Cache = Annotated[
     Field(
         ge=0,
         le=2000,
-        description="Make words of the last so many words of the text more probable, by a "
-        "continuous cache. "
-        "0: no cache.",
+        description="Words of the text that a continuous cache makes more probable. 0: no cache.",
     ),
     # After the field: constraints on the outside of a validator are missing in OpenAPI.
     BeforeValidator(_to_integer),
@@ -82,8 +80,7 @@ TextList = Annotated[list[str], Field(min_length=1, fail_fast=True)]
 Texts = Annotated[
     str | TextList,
     Field(
-        description="One text or a list of texts. The answers are a list in the same order "
-        "in both cases."
+        description="One text or a list. The answers are a list in the same order in both cases."
     ),
 ]
 
@@ -124,9 +121,7 @@ class ModelCard(ResponseBody):
     multi_label: bool = Field(description="Whether a text may have several labels, or none.")
     layers: list[Layer]
     state: Literal["fresh", "stale"] = Field(
-        description="stale: its files are missing, or were changed and cannot be opened; the "
-        "model in memory "
-        "still answers."
+        description="stale: its files cannot be opened; the model in memory still answers."
     )
 
 

@@ -170,3 +170,42 @@ def test_the_page_is_served_and_ctrl_c_ends_it(folder: Path) -> None:
         finally:
             process.kill()
     assert [each["kind"] for each in answers_in(folder)] == ["none"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--port", "8001"), "add --page"),
+        (("--page", "--host", "0.0.0.0"), "give --token-file FILE"),
+    ],
+)
+def test_other_machines_need_a_token_and_access_needs_the_page(
+    label: Run, options: tuple[str, ...], says: str
+) -> None:
+    answer = label(*options, "")
+    assert answer.code == 2
+    assert says in answer.err
+
+
+def test_the_page_needs_the_token_and_a_name_where_there_is_one(folder: Path) -> None:
+    token = "a-token-of-32-visible-characters"
+    (folder / "token").write_text(token)
+    access = ["--page", "--port", "0", "--token-file", "token"]
+    command = [sys.executable, "-m", "foretell", *COMMAND, *access]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            process.stderr.readline()
+            url = process.stderr.readline().partition(" at ")[2].partition("/#annotate")[0]
+            with httpx.Client(base_url=url, timeout=60) as client:
+                assert client.get("/v1/annotation").status_code == 401
+                client.headers["Authorization"] = f"Bearer {token}"
+                codes = [
+                    client.post("/v1/annotation/next", json=body).status_code
+                    for body in ({}, {"by": "bob"})
+                ]
+            assert codes == [422, 200]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()

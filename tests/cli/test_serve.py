@@ -16,6 +16,8 @@ import httpx
 import pytest
 
 from foretell.cli.app import COMMANDS
+from foretell.errors import UsageError
+from foretell.service.models import named_places
 
 
 @contextmanager
@@ -81,3 +83,13 @@ def test_a_log_that_nobody_reads_stops_nothing(workplace: Path) -> None:
         assert float(values[name]) > 0
         process.terminate()
         assert process.wait(20) == 0
+
+
+def test_models_are_named_as_their_directories_or_as_one_says(tmp_path: Path) -> None:
+    (tmp_path / "a=b").mkdir()
+    places = {"notes": tmp_path / "notes", "<script>": tmp_path / "x", "a=b": tmp_path / "a=b"}
+    arguments = [str(tmp_path / "notes"), f"<script>={tmp_path}/x", str(tmp_path / "a=b")]
+    assert named_places(arguments) == list(places.items())
+    for wrong in ([], ["=x"], ["a\nb=x"], ["a/b=x"], ["</script>=x"], ["n" * 201 + "=x"]):
+        with pytest.raises(UsageError):
+            named_places(wrong)

@@ -105,6 +105,72 @@ def test_log_probabilities_are_the_models_own(create: Any, runtime: WordsRuntime
         assert len(top) == 3
 
 
+PROMPTS = ["the mind adapts and", " to  our\n\nown zebra 😀 way \n", "the", "", "\n"]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_an_echoed_prompt_has_the_log_probabilities_of_score(
+    create: Any, served: Running, prompt: str
+) -> None:
+    choice = create(prompt=prompt, max_tokens=0, echo=True, logprobs=2).choices[0]
+    assert (choice.text, choice.finish_reason) == (prompt, "length")
+    logprobs = choice.logprobs
+    assert "".join(logprobs.tokens) == prompt
+    if not prompt.strip():
+        assert logprobs.token_logprobs == [None] * len(prompt)
+        return
+    body = {"model": "notes", "texts": prompt, "words": True, "top": 2}
+    wanted = served.post("/v1/score", body).json()["answers"][0]["each"]
+    if not prompt.rstrip(" ").endswith("\n"):
+        # The last line of a prompt goes on.
+        assert wanted.pop()["text"] == ""
+    assert logprobs.token_logprobs == [word["log_probability"] for word in wanted]
+    for token, offset, word, top in zip(
+        logprobs.tokens, logprobs.text_offset, wanted, logprobs.top_logprobs, strict=True
+    ):
+        assert prompt[offset : offset + len(token)] == token
+        assert token.strip() == word["text"]
+        assert top == {
+            each["word"]: pytest.approx(math.log(each["probability"])) for each in word["top"]
+        }
+
+
+def test_a_client_that_measures_finds_the_log_probabilities_of_its_continuation(
+    create: Any, served: Running
+) -> None:
+    """As lm-evaluation-harness does it: one token more is written, and left out."""
+    context, continuation = "the mind", " adapts and converts"
+    prompts = [context + continuation, "the mind the mind"]
+    found = create(prompt=prompts, max_tokens=1, echo=True, logprobs=1, temperature=0, n=1)
+    for prompt, choice in zip(prompts, found.choices, strict=True):
+        assert choice.text.startswith(prompt)
+        tokens = choice.logprobs.token_logprobs[2:-1]
+        body = {"model": "notes", "texts": prompt, "words": True, "top": 1, "start": len(context)}
+        words = served.post("/v1/score", body).json()["answers"][0]["each"][:-1]
+        assert tokens == [word["log_probability"] for word in words]
+        is_greedy = [
+            logp == max(top.values())
+            for logp, top in zip(tokens, choice.logprobs.top_logprobs[2:-1], strict=True)
+        ]
+        assert is_greedy == [word["top"][0]["word"] == word["text"] for word in words]
+    # The written token is the most probable one.
+    last = found.choices[0].logprobs
+    assert last.token_logprobs[-1] == max(last.top_logprobs[-1].values())
+    assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (9, 2)
+
+
+def test_an_echo_without_log_probabilities_and_in_a_stream(create: Any) -> None:
+    plain = create(max_tokens=5, seed=3).choices[0].text
+    echoed = create(max_tokens=5, seed=3, echo=True)
+    assert (echoed.choices[0].text, echoed.choices[0].logprobs) == (f"the mind{plain}", None)
+    chunks = create(max_tokens=5, seed=3, echo=True, logprobs=0, stream=True)
+    choices = [chunk.choices[0] for chunk in chunks]
+    assert "".join(choice.text for choice in choices) == f"the mind{plain}"
+    offsets = [offset for choice in choices for offset in choice.logprobs.text_offset]
+    assert offsets == sorted(offsets)
+    assert offsets[:3] == [0, 3, 8]
+
+
 def test_foretells_own_parameters_steer(create: Any, runtime: WordsRuntime) -> None:
     own = {"top_k": 2, "min_p": 0.01, "repetition_penalty": 1.5, "cache": 20}
     found = create(max_tokens=9, seed=1, extra_body=own)
@@ -119,7 +185,6 @@ def test_foretells_own_parameters_steer(create: Any, runtime: WordsRuntime) -> N
     ("body", "param"),
     [
         ({"best_of": 3}, "best_of"),
-        ({"echo": True}, "echo"),
         ({"logit_bias": {"50256": -100}}, "logit_bias"),
         ({"temperature": 3}, "temperature"),
         ({"max_tokens": 10**9}, "max_tokens"),
@@ -138,7 +203,7 @@ def test_what_cannot_be_honoured_is_a_400_that_names_it(
     with pytest.raises(openai.BadRequestError) as caught:
         create(extra_body=body)
     assert (caught.value.type, caught.value.param) == ("invalid_request_error", param)
-    if param in ("echo", "logit_bias", "frequency_penalty", "suffix"):
+    if param in ("logit_bias", "frequency_penalty", "suffix"):
         assert f"{param}: not supported; leave it out" in str(caught.value)
 
 

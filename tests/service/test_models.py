@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 from service_workplace import REVIEWS, running, state_of, until, write_labels, write_words
 
-from foretell.errors import UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service import models
-from foretell.service.models import named_places
 from tests.builders import rewrite_json
 
 pytestmark = pytest.mark.usefixtures("often")
@@ -106,16 +104,6 @@ def test_a_broken_model_is_tried_again_now_and_then(
         served.retry_at = float("inf")
         write_labels(path, seed=8)
         until(lambda: state_of(it) == "fresh")
-
-
-def test_models_are_named_as_their_directories_or_as_one_says(tmp_path: Path) -> None:
-    (tmp_path / "a=b").mkdir()
-    places = {"notes": tmp_path / "notes", "<script>": tmp_path / "x", "a=b": tmp_path / "a=b"}
-    arguments = [str(tmp_path / "notes"), f"<script>={tmp_path}/x", str(tmp_path / "a=b")]
-    assert named_places(arguments) == list(places.items())
-    for wrong in ([], ["=x"], ["a\nb=x"], ["a/b=x"], ["</script>=x"], ["n" * 201 + "=x"]):
-        with pytest.raises(UsageError):
-            named_places(wrong)
 
 
 def test_a_model_that_is_being_opened_does_not_delay_the_end(

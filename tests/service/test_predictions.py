@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from service_workplace import REVIEWS, Running, running, write_several
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from service_workplace import REVIEWS, TEXT, Running, running, write_several
 
 import foretell
 from foretell.artifacts.directory import read_model
@@ -18,9 +22,65 @@ from foretell.export.model_export import export_model
 from foretell.runtime.gates import gates_along
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
+from foretell.service.routes.predictions import ClassifyRequest, _classify
 from tests.builders import write_random
 
 Models = tuple[Path, Path]
+
+
+WORDS = TEXT.split()
+
+
+@given(
+    asked=st.lists(
+        st.tuples(
+            st.sampled_from([None, 0.0, 0.3, 0.5, 0.52, 0.6, 1.0]),
+            st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_texts_with_different_thresholds_in_one_batch_are_answered_as_alone(
+    served: Running, asked: list[tuple[float | None, str]]
+) -> None:
+    model = served.service.models.find("reviews")
+    items = [
+        (ClassifyRequest(texts=text, abstain_below=threshold), 0, text) for threshold, text in asked
+    ]
+    together = [json.loads(answer) for answer in _classify(model, items)]
+    for item, found in zip(items, together, strict=True):
+        (alone,) = map(json.loads, _classify(model, [item]))
+        probabilities = alone.pop("probabilities")
+        assert found.pop("probabilities") == pytest.approx(probabilities, abs=1e-6)
+        assert found.pop("probability") == pytest.approx(alone.pop("probability"), abs=1e-6)
+        assert found == alone
+
+
+def test_the_classifier_of_these_tests_predicts_each_label_and_abstains(served: Running) -> None:
+    body = {"texts": WORDS, "abstain_below": 0.52}
+    answers = served.post("/v1/classify", body).json()["answers"]
+    assert {answer["label"] for answer in answers} == {"", "neg", "pos"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "options"),
+    [
+        ("explain", [{}, {"label": "neg"}, {"label": "pos"}]),
+        ("next", [{"k": 1}, {"k": 7}, {"unfinished": True}, {"cache": 9}]),
+        ("score", [{}, {"words": True, "top": 2}, {"start": 4}, {"cache": 9, "words": True}]),
+    ],
+)
+def test_requests_with_different_options_at_the_same_time_are_answered_as_alone(
+    served: Running, verb: str, options: list[dict[str, Any]]
+) -> None:
+    bodies = [{"texts": text, **each} for each in options for text in REVIEWS[:2]] * 3
+    alone = [served.post(f"/v1/{verb}", body).json() for body in bodies]
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        together = pool.map(lambda body: served.post(f"/v1/{verb}", body).json(), bodies)
+        assert list(together) == alone
+    assert len({json.dumps(answer) for answer in alone}) > len(options)
 
 
 def test_a_service_that_stops_is_not_ready(served: Running) -> None:

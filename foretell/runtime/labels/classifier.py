@@ -151,23 +151,25 @@ class LabelsRuntime:
         best: Mask = probabilities.argmax(axis=1)[:, None] == np.arange(len(self.labels))
         return best
 
-    def explain(self, text: str, label: Any = None) -> Explanation:
+    def explain(self, text: str, label: Any = None, *, bounded: bool = False) -> Explanation:
         """Return the effect of each word of a text on a label; see `Explanation`.
 
-        Computes one answer for each word, at most 400, and one for each point of the running
-        verdict, at most 100.
+        Computes one answer for each word, and one for each point of the running verdict, at most
+        100.
 
         Args:
             text: the text.
             label: the label, as in `classes` or as text; None: the most probable one.
+            bounded: as the service does it: a text has at most 100,000 characters, and above 400
+                words several are left out together.
 
         Raises:
-            UsageError: the model has no such label, or the text has more than 100,000 characters.
+            UsageError: the model has no such label, or the text has too many characters.
         """
         # Imported here: predictions need neither this nor the page of an explanation.
         from foretell.runtime.labels.leave_one_out import MAX_CHARACTERS, explain
 
-        if len(text) > MAX_CHARACTERS:
+        if bounded and len(text) > MAX_CHARACTERS:
             raise UsageError(
                 expected=f"a text of at most {MAX_CHARACTERS:,} characters to explain",
                 found=f"{len(text):,}",
@@ -190,6 +192,7 @@ class LabelsRuntime:
             first=0 if self.tokenizer.start is None else 1,
             label=None if name is None else self.labels.index(name),
             labelwise=isinstance(self.model.ensemble, LabelwiseEnsemble),
+            bounded=bounded,
         )
 
     def _probabilities(self, ids: list[list[int]], texts: Sequence[str]) -> Probabilities:

@@ -64,9 +64,9 @@ class Explanation:
         running: the label's probability after `stride` words, 2 · `stride` words and so on, and at
             last after all of them, which is `probability`.
         stride: words from one point of `running` to the next: 1 up to 100 words, 2 up to 200, ...
-        together: how many consecutive words are left out together: 1 up to 400 words, 2 up to 800,
-            ... Each of them has an equal part of the effect of all of them, and the probability
-            without all of them.
+        together: how many consecutive words are left out together: 1, or where the service bounds
+            it, 1 up to 400 words, 2 up to 800, ... Each of them has an equal part of the effect of
+            all of them, and the probability without all of them.
     """
 
     text: str

@@ -29,9 +29,9 @@ waiting.
 """
 MAX_LEFT_OUT = 400
 MAX_POINTS = 100
-"""Variants without words, and points of the running verdict, at most."""
+"""Variants without words (where they are bounded), and points of the running verdict, at most."""
 MAX_READ = 1_000_000
-"""Words of all variants of one kind together: of longer texts there are fewer variants."""
+"""Words of all bounded variants of one kind together: of longer texts there are fewer variants."""
 
 _VARIANTS_AT_ONCE = 64
 _CHARACTERS_AT_ONCE = 1 << 16
@@ -50,6 +50,7 @@ def explain(
     first: int = 0,
     label: int | None = None,
     labelwise: bool = False,
+    bounded: bool = False,
 ) -> Explanation:
     """Explain a label of a text.
 
@@ -61,12 +62,13 @@ def explain(
         first: see `spans`.
         label: the place of the label; None: the most probable one.
         labelwise: whether a text may have several labels, each with odds of its own.
+        bounded: whether words of a long text are left out together, `MAX_LEFT_OUT` times at most.
     """
     ids = [id for id, _, _ in spans]
     words = spans[first:]
     (whole,) = answer([ids], [text])
     place = int(whole.argmax()) if label is None else label
-    together = _stride(len(words), MAX_LEFT_OUT)
+    together = _stride(len(words), MAX_LEFT_OUT) if bounded else 1
     stride = _stride(len(words), MAX_POINTS)
     # A bound on the memory, and on the time to the next look at the clock.
     at_once = max(1, min(_VARIANTS_AT_ONCE, _CHARACTERS_AT_ONCE // max(1, len(text))))

@@ -115,6 +115,45 @@ def score_words(
     return scores
 
 
+@dataclass(frozen=True)
+class PromptWord:
+    """A word of a prompt, as a completion has those that it writes.
+
+    Attributes:
+        text: the word with the white space before it; "\\n" for the end of a line.
+        log_probability, likeliest: those of the `WordScore`; of a whole prompt None and none.
+    """
+
+    text: str
+    log_probability: float | None = None
+    likeliest: tuple[Candidate, ...] = ()
+
+
+def prompt_words(
+    runtime: WordsRuntime, prompt: str, *, top: int | None = None, cache: int = 0
+) -> list[PromptWord]:
+    """Return the words of a prompt with the scores of `score_words`; their texts joined are the
+    prompt.
+
+    Its last line goes on, so there is no end of it. `top` None: the prompt in one piece, without a
+    score.
+    """
+    if top is None:
+        return [PromptWord(prompt)]
+    words = score_words(runtime, prompt, top=top, cache=cache)
+    if not words:
+        return [PromptWord(prompt)] if prompt else []
+    last = words[-1]
+    if last.start == last.end and not prompt.startswith("\n", last.end):
+        words.pop()
+    # The end of a line is its line break.
+    ends = [max(word.end, word.start + 1) for word in words[:-1]]
+    return [
+        PromptWord(prompt[start:end], word.log_probability, word.top)
+        for start, end, word in zip([0, *ends], [*ends, len(prompt)], words, strict=True)
+    ]
+
+
 def _continues(span: Span, tokenizer: Tokenizer) -> bool:
     """Return whether a token belongs to the character of the token before it."""
     token, start, end = span

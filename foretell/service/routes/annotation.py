@@ -65,8 +65,7 @@ class SimilarRequest(RequestBody):
 @router.get("")
 async def status(request: Request) -> Json:
     """Return the labels, the answers and the metrics so far."""
-    is_shared = request.app.state.is_shared
-    return {"is_shared": is_shared, **await _in_thread(request, _status)}
+    return {"is_shared": request.app.state.is_shared, **await _in_thread(request, _status)}
 
 
 @router.post("/next")

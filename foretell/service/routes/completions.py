@@ -21,7 +21,8 @@ from pydantic import Field
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from foretell.runtime.words.writing import Candidate, Written
+from foretell.runtime.words.surprise import PromptWord, prompt_words
+from foretell.runtime.words.writing import Written
 from foretell.service.errors import ApiError, from_exception
 from foretell.service.lanes import WRITING
 from foretell.service.logs import add_log_fields
@@ -59,6 +60,8 @@ MiB.
 LAST_SECONDS = 0.2
 """Seconds in which a client must read the rest of a stream whose time has passed."""
 
+Word = Written | PromptWord
+
 Zero = Annotated[float, Field(ge=0, le=0)]
 
 
@@ -74,7 +77,7 @@ class CompletionRequest(RequestBody):
     of a line.
 
     top_k, min_p, repetition_penalty, avoid_unknown, unfinished and cache are foretell's own. Not
-    supported, and refused: best_of other than n, echo, logit_bias, suffix, penalties other than 0.
+    supported, and refused: best_of other than n, logit_bias, suffix, penalties other than 0.
     """
 
     model: str = Field(max_length=200)
@@ -86,7 +89,7 @@ class CompletionRequest(RequestBody):
     stream: bool | None = False
     stream_options: StreamOptions | None = Field(default=None, description="Only with stream.")
     logprobs: Integer | None = Field(default=None, ge=0, le=5)
-    echo: Literal[False] | None = None
+    echo: bool | None = False
     stop: Stop | Annotated[list[Stop], Field(max_length=4, fail_fast=True)] | None = None
     seed: Integer | None = None
     user: object = None
@@ -246,16 +249,21 @@ class Generation:
             yield event(to_json({**head, "choices": [], "usage": usage}))
         yield event(b"[DONE]")
 
-    async def _turns(self, index: int) -> AsyncIterator[tuple[list[Written], str]]:
+    async def _turns(self, index: int) -> AsyncIterator[tuple[Sequence[Word], str]]:
         """Yield the words of each turn, and with the last ones why the continuation ended; else
-        "".
+        "". With `echo`, those of the prompt come first.
         """
-        if not self.max_tokens:
-            yield [], "length"
-            return
         row, sample = divmod(index, self.n)
         prompt = self.prompts[row]
         lanes = self._service.lanes
+        if self._body.echo:
+            body = self._body
+            how = partial(prompt_words, top=body.logprobs, cache=body.cache)
+            read = partial(how, self.model.words, prompt)
+            yield await lanes[lane_of([prompt], 4)].run(read), ""
+        if not self.max_tokens:
+            yield [], "length"
+            return
         # Every integer is a valid seed, negative ones too.
         seed = None if self._body.seed is None else (self._body.seed + sample) % 2**64
         write = partial(self.model.words.write, prompt, seed=seed, **self._options())
@@ -267,14 +275,14 @@ class Generation:
             yield words, writing.finished if is_last else ""
 
     def _choice(
-        self, index: int, words: Sequence[Written], finish: str, offset: int = 0
+        self, index: int, words: Sequence[Word], finish: str, offset: int = 0
     ) -> dict[str, object]:
         """Return consecutive words of one continuation; `offset` is where the first begins."""
         *starts, _ = accumulate((len(word.text) for word in words), initial=offset)
         logprobs = {
             "tokens": [word.text for word in words],
             "token_logprobs": [word.log_probability for word in words],
-            "top_logprobs": [_top(word.likeliest) for word in words],
+            "top_logprobs": [_top(word) for word in words],
             "text_offset": starts,
         }
         return {
@@ -301,9 +309,11 @@ def _turn(words: Iterator[Written]) -> tuple[list[Written], bool]:
     return turn, True
 
 
-def _top(candidates: Sequence[Candidate]) -> dict[str, float] | None:
-    top = {each.word: math.log(each.probability) for each in candidates if each.probability > 0}
-    return top or None
+def _top(word: Word) -> dict[str, float] | None:
+    logp = word.log_probability or 0.0
+    top = {each.word: math.log(each.probability) for each in word.likeliest if each.probability > 0}
+    # Clients compare whether the word was the most probable one.
+    return {name: logp if math.isclose(logp, top[name]) else top[name] for name in top} or None
 
 
 class EventStream(StreamingResponse):

@@ -75,9 +75,7 @@ class Verdict(ResponseBody):
     """The label of one text."""
 
     label: str | int | float | bool = Field(
-        description="The most probable label, of the type that the training data had (dates "
-        'are text); "" if '
-        "the model abstains."
+        description='The most probable label, typed as in the training data; "" if it abstains.'
     )
     probability: float = Field(
         description="The probability of the most probable label, also if it abstains."
@@ -90,9 +88,7 @@ class Verdict(ResponseBody):
         description='What is unusual in the text, such as "mostly unknown words".'
     )
     labels: list[str | int | float | bool] | None = Field(
-        description="Where a text may have several labels, those whose probability is at "
-        "least their "
-        "threshold; `label` has them joined. null: each text has one label."
+        description="Those at least as probable as their threshold; null: each text has one label."
     )
 
 
@@ -142,15 +138,13 @@ class ExplainedVerdict(Verdict):
     )
     words: list[Word]
     running: list[float] = Field(
-        description="The probability of the label after `stride` words, 2 · `stride` words, "
-        "..., all."
+        description="The probability of the label after `stride` words, 2 · `stride`, ..., all."
     )
     stride: int = Field(
         description="Words between two values of `running`; 1 for texts of up to 100 words."
     )
     together: int = Field(
-        description="Words left out together, each with an equal part of the effect; 1 up to "
-        "400 words."
+        description="Words left out together, each with an equal part; 1 up to 400 words."
     )
 
 
@@ -171,7 +165,7 @@ def _explain(model: LoadedModel, body: ExplainRequest, text: str) -> ExplainedVe
         message = f"expected a label of the model, found {body.label[:60]!r}"
         raise ApiError(message, status=404, param="label", code="label_not_found")
     (verdict,) = model.labels.classify([text])
-    found = model.labels.explain(text, body.label)
+    found = model.labels.explain(text, body.label, bounded=True)
     return ExplainedVerdict(
         **Verdict.model_validate(verdict.plain()).model_dump(),
         **{name: getattr(found, name) for name in ("words", "running", "stride", "together")},

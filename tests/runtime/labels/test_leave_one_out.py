@@ -78,10 +78,10 @@ def test_words_before_what_the_network_reads_do_nothing(any_labels: LabelsRuntim
 
 
 @pytest.mark.parametrize("runtime", [2, 3], indirect=True)
-def test_of_a_long_text_words_are_left_out_together(runtime: LabelsRuntime) -> None:
+def test_the_service_leaves_words_of_a_long_text_out_together(runtime: LabelsRuntime) -> None:
     words = ("the mind adapts and converts " * 162).split()
     text = " ".join(words)
-    found = runtime.explain(text)
+    found = runtime.explain(text, bounded=True)
     assert (len(words), found.stride, found.together) == (810, 9, 3)
     assert len(found.running) == 90 <= MAX_POINTS
     assert len({(word.effect, word.without) for word in found.words}) <= MAX_LEFT_OUT
@@ -109,14 +109,33 @@ def test_of_any_text_little_is_computed_before_it_can_be_stopped(
         return np.full((len(ids), len(classifier.labels)), 1 / len(classifier.labels), np.float32)
 
     monkeypatch.setattr(classifier, "_probabilities", answer)
-    found = classifier.explain(text)
+    found = classifier.explain(text, bounded=True)
     assert max(pieces) <= MAX_CHARACTERS
     # All variants together are bounded too.
     assert len(pieces) * len(found.words) <= 3_000_000
     with pytest.raises(StoppedError), stops_when(lambda: len(pieces) % 2 == 1):
-        classifier.explain(text)
+        classifier.explain(text, bounded=True)
     with pytest.raises(UsageError, match=r"at most 100,000 characters to explain, found 1,000,000"):
-        classifier.explain("a" * 1_000_000)
+        classifier.explain("a" * 1_000_000, bounded=True)
+
+
+def test_elsewhere_each_word_of_a_long_text_has_its_own_effect(
+    classifier: LabelsRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in that knows which word is missing."""
+    words = [f"w{number}" for number in range(3_000)]
+
+    def answer(_: list[list[int]], texts: list[str]) -> Any:
+        total = sum(range(3_000))
+        shares = [sum(int(word[1:]) for word in text.split()) / total for text in texts]
+        return np.array([[share / 2, 1 - share / 2] for share in shares], np.float32)
+
+    monkeypatch.setattr(classifier, "_probabilities", answer)
+    found = classifier.explain(" ".join(words), classifier.labels[0])
+    assert (len(found.words), found.together) == (3_000, 1)
+    effects = [word.effect for word in found.words]
+    assert len(set(effects)) > 2_900
+    assert effects[1_000] < effects[2_000] < effects[2_999]
 
 
 def test_a_review_of_200_words_is_explained_at_once(labels_model: Labels) -> None:
