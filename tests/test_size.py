@@ -21,35 +21,35 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 TOKENS = {
-    "foretell/cli": 20_900,
-    "foretell/service": 17_300,
-    "foretell/annotation": 7_600,
-    "foretell/cluster": 10_650,
-    "foretell/export": 7_800,
-    "foretell/surveying": 7_300,
-    "foretell/training/labels": 37_300,
-    "foretell/training/words": 18_600,
-    "foretell/training/*.py": 11_900,
-    "foretell/runtime": 25_300,
-    "foretell/networks": 10_800,
-    "foretell/artifacts": 15_200,
-    "foretell/data": 28_800,
-    "foretell/ngrams": 11_300,
-    "foretell/text": 4_200,
-    "foretell/metrics": 5_900,
-    "foretell/hub": 2_800,
-    "foretell/*.py": 12_800,
-    "foretell": 254_500,
-    "tests": 268_000,
-    "bench": 23_900,
+    "foretell/cli": 22_300,
+    "foretell/service": 18_500,
+    "foretell/annotation": 8_100,
+    "foretell/cluster": 11_300,
+    "foretell/export": 8_300,
+    "foretell/surveying": 7_800,
+    "foretell/training/labels": 39_900,
+    "foretell/training/words": 19_900,
+    "foretell/training/*.py": 12_700,
+    "foretell/runtime": 27_000,
+    "foretell/networks": 11_500,
+    "foretell/artifacts": 16_200,
+    "foretell/data": 30_800,
+    "foretell/ngrams": 12_000,
+    "foretell/text": 4_400,
+    "foretell/metrics": 6_300,
+    "foretell/hub": 2_900,
+    "foretell/*.py": 13_600,
+    "foretell": 272_300,
+    "tests": 286_700,
+    "bench": 25_500,
 }
 """Tokens that a room has at most. Lower a limit when the room becomes smaller."""
 
-LINES = {"foretell/service/page": 3_800, "foretell/export/web": 1_000}
+LINES = {"foretell/service/page": 4_000, "foretell/export/web": 1_000}
 """Lines of JavaScript, CSS and HTML."""
 
-MODULES = 245
-ANY = 98
+MODULES = 255
+ANY = 105
 TANGLED = 58
 """Functions with more than `MANY_BRANCHES` branches."""
 MANY_BRANCHES = 12
