@@ -11,7 +11,7 @@ from foretell.config import FILTERS, LabelsSettings, Settings, WordsSettings
 from foretell.installation import from_repository
 from foretell.metrics.shown import NAMES, is_of_unseen_texts, number, rows_of
 from foretell.ngrams.ensemble import NETWORK_ALONE
-from foretell.readable import listed
+from foretell.readable import listed, visible
 
 _MAX_LABELS_SHOWN = 20
 
@@ -52,7 +52,8 @@ def model_card(model: Model, name: str, version: str) -> str:
         f"## Limits\n\n{_limits(model)}",
         f"## Files\n\n{_FILES}",
     ]
-    return "\n".join(parts)
+    # Labels and names may hold control sequences of terminals.
+    return visible("\n".join(parts))
 
 
 def _unit(settings: Settings) -> str:

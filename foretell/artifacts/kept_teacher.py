@@ -7,12 +7,14 @@ teacher.onnx and teacher_tokenizer.json are the encoder's own files, as they wer
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -30,6 +32,7 @@ DEFAULT_WINDOW = 256
 MAX_LICENCE = 1 << 20
 """Bytes of a licence, at most."""
 
+_Object = dict[str, Any]
 # The position embeddings of these begin after those of the padding.
 _POSITIONS_BEFORE_FIRST = {"roberta": 2, "xlm-roberta": 2, "camembert": 2, "mpnet": 2}
 # Those of GPT-2 and later tokenizers, which take time in proportion to the text; others may take
@@ -49,7 +52,9 @@ _EXPRESSIONS = frozenset(
 )
 _MAX_PARTS = 200
 _MAX_GROWTH = 16
-_MAX_WORD = 1_000
+_MAX_WORD = 100
+MAX_SPECIAL_TOKENS = 8
+"""Special tokens that a tokenizer may add to each piece of a text."""
 
 
 def check_encoder_tokenizer(content: bytes) -> None:
@@ -60,32 +65,45 @@ def check_encoder_tokenizer(content: bytes) -> None:
     """
     try:
         stored = json.loads(content)
+        _check_words(stored["model"])
         parts = [part for name, part in stored.items() if name not in ("model", "added_tokens")]
         found = [each for part in parts for each in _objects(part)]
-        model = stored["model"]
-        dropout = model.get("dropout")
-        longest = model.get("max_input_chars_per_word", 0)
+        growth = math.prod(map(_growth, found))
     except (RecursionError, AttributeError, KeyError, TypeError) as error:
         raise ValueError("no tokenizer of the tokenizers library") from error
-    if dropout or type(longest) is not int or longest > _MAX_WORD:
-        raise ValueError(
-            f"a tokenizer with dropout, or for words of {str(longest)[:20]} characters"
-        )
     if len(found) > _MAX_PARTS:
         raise ValueError(f"a tokenizer of {len(found):,} parts")
-    growth = 1.0
     for part in found:
-        pattern = part.get("pattern")
-        new = str(part.get("content", ""))
         if "Regex" in part and part["Regex"] not in _EXPRESSIONS:
             raise ValueError(f"a tokenizer with the pattern {str(part['Regex'])[:60]}")
-        if isinstance(pattern, dict) and new:
-            growth *= max(1.0, len(new) / max(len(str(pattern.get("String", " "))), 1e-9))
-        if growth > _MAX_GROWTH or len(str(part.get("prepend", ""))) > _MAX_GROWTH:
-            raise ValueError(f"a tokenizer that makes a text more than {_MAX_GROWTH} times as long")
+    if growth > _MAX_GROWTH:
+        raise ValueError(f"a tokenizer that makes a text more than {_MAX_GROWTH} times as long")
 
 
-def _objects(part: object) -> Iterator[dict[str, object]]:
+def _check_words(model: _Object) -> None:
+    """Check that no word takes long: its parts are looked up, each with a prefix before it."""
+    prefix = model.get("continuing_subword_prefix") or ""
+    suffix = model.get("end_of_word_suffix") or ""
+    longest = model.get("max_input_chars_per_word", 0)
+    if model.get("dropout") or longest > _MAX_WORD or len(prefix + suffix) > _MAX_GROWTH:
+        what = "dropout, long prefixes"
+        raise ValueError(f"a tokenizer with {what}, or for words of {longest!s:.20} characters")
+
+
+def _growth(part: _Object) -> float:
+    """Return how many times as long a part of a tokenizer makes a text, at most."""
+    charsmap = base64.b64decode(part.get("precompiled_charsmap") or "")
+    replacements = charsmap[4 + int.from_bytes(charsmap[:4], "little") :].split(b"\0")
+    pattern = part.get("pattern") or {}
+    replaced = len(pattern.get("String", " ")) or 1e-9
+    added = len(part.get("content") or "") / replaced
+    template = len(part.get("single", ()))
+    # Usual are replacements of up to 33 bytes, and a text between two special tokens.
+    longest = max(map(len, replacements))
+    return max(1, added, longest / 8, len(part.get("prepend") or ""), template / 3)
+
+
+def _objects(part: object) -> Iterator[_Object]:
     """Yield every JSON object in a part of a tokenizer."""
     if isinstance(part, dict):
         yield part

@@ -14,7 +14,9 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,8 @@ from foretell.errors import ForetellError
 
 _TEMPORARY = ".foretell-new"
 _ABANDONED_AFTER_SECONDS = 24 * 3600.0
+_PRIVATE = 0o700
+_OPEN_FILES = ("/dev/fd/", "/dev/std", "/proc/")
 _AT_FDCWD = -100
 _SWAP = 2
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV}
@@ -51,7 +55,8 @@ def new_directory(target: Path) -> Iterator[Path]:
     make_directories(target.parent)
     _remove_abandoned(target)
     new = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}{_TEMPORARY}")
-    new.mkdir()
+    # It gets the permissions of an older one when it takes its place.
+    new.mkdir(mode=_PRIVATE if target.exists() else 0o777)
     try:
         yield new
     finally:
@@ -81,12 +86,26 @@ def replacing(path: Path, name: str = "") -> Iterator[Path]:
     A reader sees the old file or the new one, also if the power fails. An error leaves the old one.
     The temporary name is random if none is given, since two processes may write the same file.
 
+    The new file has the permissions of the old one. A link stays: what it leads to is replaced. To
+    a device, a FIFO or an open file of the process (/dev/stdout) the content is written at the end.
+
     Raises:
         OSError: it cannot be written.
     """
+    if _is_stream(path):
+        with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
+            new = Path(folder) / "new"
+            yield new
+            with new.open("rb") as content, path.open("wb") as out:
+                shutil.copyfileobj(content, out)
+        return
+    path = path.resolve()
     new = path.with_name(name or f"{_prefix(path)}{secrets.token_hex(4)}{_TEMPORARY}")
     try:
         new.unlink(missing_ok=True)
+        if path.exists():
+            new.touch(_PRIVATE)
+            _keep_mode(new, path)
         yield new
         sync_file(new)
         new.replace(path)
@@ -94,6 +113,15 @@ def replacing(path: Path, name: str = "") -> Iterator[Path]:
         with contextlib.suppress(OSError):
             new.unlink(missing_ok=True)
     sync_directory(path.parent)
+
+
+def _is_stream(path: Path) -> bool:
+    is_open = str(path.absolute()).startswith(_OPEN_FILES)
+    return is_open or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+def _keep_mode(new: Path, old: Path) -> None:
+    new.chmod(stat.S_IMODE(old.stat().st_mode))
 
 
 @contextlib.contextmanager
@@ -147,6 +175,8 @@ def take_place(new: Path, target: Path) -> None:
 
     After an OSError `target` is unchanged.
     """
+    if target.exists():
+        _keep_mode(new, target)
     try:
         # Succeeds where `target` does not exist or is an empty directory.
         new.rename(target)

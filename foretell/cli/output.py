@@ -50,9 +50,9 @@ class Writer:
     """Writes records to stdout, one after another, in one output format.
 
     >>> writer = Writer("csv", ["word", "probability"])
-    word,probability
+    "word","probability"
     >>> writer.write({"word": "the", "probability": 0.5}, "the  0.5000")
-    the,0.5
+    "the",0.5
 
     Args:
         format: text writes the line for people, jsonl the whole record, csv the `columns` of the
@@ -78,9 +78,9 @@ class Writer:
             show(text)
 
     def _write_row(self, values: Iterable[object]) -> None:
-        # Python's writer quotes a lone \r only where a row ends with one.
         row = io.StringIO(newline="")
-        csv.writer(row, lineterminator="\r\n").writerow(
+        # Texts have quotes: a spreadsheet may separate cells by semicolons, too.
+        csv.writer(row, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC).writerow(
             csv_cell(value, as_json) for value in values
         )
         text = row.getvalue().removesuffix("\r\n")

@@ -16,6 +16,7 @@ names that begin with "_".
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -192,7 +193,7 @@ def begin(task: Task, files: Sequence[StoredFile], shards: list[Shard]) -> Outpu
             raise RunError(expected=expected, found="another", where=out, fix=_OTHER_OUT)
     stored = [each.file for each in storage.files_below(join(out, FOLDER, "done"))]
     # What a command that was killed has not renamed has another ending.
-    lines = [Done(**(_read(file) or {})) for file in stored if name_of(file).endswith(".json")]
+    lines = [_done(file) for file in stored if name_of(file).endswith(".json")]
     return Output(task, shards, {line.ordinal: line for line in lines if _has_part(out, line)})
 
 
@@ -213,8 +214,27 @@ def _check_place(out: str, files: Sequence[StoredFile]) -> None:
 
 
 def _has_part(out: str, line: Done) -> bool:
-    part = storage.find(join(out, line.part))
-    return part is not None and part.size == line.size
+    try:
+        with storage.open_file(join(out, line.part)) as part:
+            return hashlib.file_digest(part, "sha256").hexdigest() == line.sha256
+    except FileNotFoundError:
+        return False
+
+
+def _done(address: str) -> Done:
+    """Return the line of a finished shard."""
+    try:
+        line = Done(**(_read(address) or {}))
+        # Only numbers can be added.
+        sum([line.ordinal, line.rows, line.size])
+    except TypeError:
+        raise _other(address) from None
+    return line
+
+
+def _other(address: str) -> RunError:
+    expected = "JSON as this version writes it"
+    return RunError(expected=expected, found="something else", where=address, fix=_OTHER_OUT)
 
 
 def _listed(task: Task) -> Json:
@@ -229,11 +249,11 @@ def _json(value: object) -> bytes:
 def _read(address: str) -> Json | None:
     """Return the JSON object of a file; None: there is no file."""
     try:
-        value: Json = json.loads(storage.read_range(address, 0))
+        value = json.loads(storage.read_range(address, 0))
     except FileNotFoundError:
         return None
     except ValueError:
-        raise RunError(
-            expected="JSON", found="something else", where=address, fix=_OTHER_OUT
-        ) from None
+        value = None
+    if not isinstance(value, dict):
+        raise _other(address)
     return value

@@ -80,7 +80,7 @@ def row_writer(
     header.
     """
     header = [*columns, *names.values()]
-    table = csv.writer(file)
+    table = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
     if out_format == "csv":
         table.writerow(header)
 

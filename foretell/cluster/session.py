@@ -23,11 +23,13 @@ from typing import Any
 
 from foretell.errors import RunError, UsageError
 from foretell.machine import require, usable_processors
+from foretell.training.run_lock import RunLock
 
 OBJECT_STORE_BYTES = 96 << 20
 """Shared memory of a local cluster. Rows never pass through it; a model that is sent to workers
 does.
 """
+_FOLDER = "foretell-ray-"
 _LOOPBACK = "127.0.0.1"
 _ANSWER_SECONDS = 5.0
 _STOP_SECONDS = 20.0
@@ -111,11 +113,16 @@ def _own_cluster() -> Iterator[str]:
 
     # A path of a Unix socket has at most 107 bytes: the folder of TMPDIR may be too long for Ray's
     # names.
-    short = "/tmp" if Path("/tmp").is_dir() else None
+    parent = Path("/tmp" if os.name == "posix" else tempfile.gettempdir())
     before = ray_constants.ENABLE_RAY_CLUSTER
-    folder = Path(tempfile.mkdtemp("", "foretell-ray-", short))
+    folder = parent / f"{_FOLDER}{secrets.token_hex(4)}"
     with contextlib.ExitStack() as stack:
+        # Locked before it is there, so that no other command deletes it.
+        stack.callback(RunLock(folder).close)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.mkdir(0o700)
+        if os.name == "posix":
+            _sweep(parent)
         token = folder / "token"
         token.touch(0o600)
         token.write_text(secrets.token_hex(32))
@@ -143,6 +150,13 @@ def _own_cluster() -> Iterator[str]:
             fix = "report this with the version of Ray"
             raise RunError(expected="a cluster on the loopback address", found=found, fix=fix)
         yield info["gcs_address"]
+
+
+def _sweep(parent: Path) -> None:
+    """Delete the folders that commands have left which were killed."""
+    for folder in parent.glob(f"{_FOLDER}*"):
+        with contextlib.suppress(OSError, RunError), contextlib.closing(RunLock(folder)):
+            shutil.rmtree(folder)
 
 
 def _init(**options: object) -> dict[str, str]:

@@ -9,6 +9,7 @@ import io
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, cast
 
@@ -24,6 +25,7 @@ MAX_LINE = 1 << 20
 """Maximum characters of a line; a longer one is cut at white space, so that it needs little
 memory.
 """
+_OPEN_FILES = Path("/proc/self/fd")
 _Part = Literal["train", "test"]
 _ENDINGS = (".txt", ".text", ".gz")
 
@@ -170,12 +172,21 @@ def _open_one(source: str | Path, notes: list[str], part: _Part, text: str | Non
 def _spooled(name: str, content: Iterable[bytes], notes: list[str]) -> Corpus:
     """Return the corpus of what can be read only once, in a temporary file that is removed with
     it.
+
+    On Linux the file has no name: nothing is left of a process that is killed.
     """
-    with tempfile.NamedTemporaryFile(prefix="foretell-", suffix=".txt", delete=False) as file:
+    with ExitStack() as stack:
+        file = tempfile.NamedTemporaryFile(prefix="foretell-", suffix=".txt", delete=False)  # noqa: SIM115
         path = Path(file.name)
+        stack.callback(path.unlink, missing_ok=True)
+        if _OPEN_FILES.is_dir():
+            path.unlink()
+            path = _OPEN_FILES / str(file.fileno())
+        stack.callback(file.close)
         corpus = Corpus(name, lambda: _file_lines([path], notes, name, name), notes)
-        weakref.finalize(corpus, path.unlink, missing_ok=True)
+        weakref.finalize(corpus, stack.pop_all().close)
         file.writelines(content)
+        file.flush()
         if not file.tell():
             raise DataError(expected="texts", found="an iterable without any", where=name)
     return corpus

@@ -26,17 +26,19 @@ from tokenizers import Tokenizer
 
 from foretell.arrays import Array, Float32s, Int64s
 from foretell.artifacts import manifest
+from foretell.artifacts.graph_check import check_graph
 from foretell.artifacts.kept_teacher import (
+    MAX_SPECIAL_TOKENS,
     TOKENIZER,
     EncoderFiles,
     check_encoder_tokenizer,
     graph_of,
 )
 from foretell.artifacts.model import Model
-from foretell.artifacts.weights import Weights
 from foretell.errors import ArtifactError
 from foretell.hub.client import address_of
 from foretell.runtime.session import Session, Threads, check_threads
+from foretell.runtime.trial import INTEGERS, try_out
 
 POOLED = "sentence_embedding"
 """An output [text, dimension]."""
@@ -55,7 +57,6 @@ _MAX_BATCH = 16
 _MAX_BATCH_TOKENS = 2048
 
 _INPUTS = ({"input_ids", "attention_mask"}, {"input_ids", "attention_mask", "token_type_ids"})
-_TYPES: dict[str, type[np.integer]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 _EXPORT = (
     "export it for feature extraction, for example: optimum-cli export onnx --task "
@@ -63,6 +64,7 @@ _EXPORT = (
 )
 # Operators that quantise with the range of a whole batch begin with it.
 _DYNAMIC_QUANTISATION = b"DynamicQuantize"
+_Read = Callable[[], bytes]
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -115,13 +117,19 @@ class SentenceEncoder:
     _files: EncoderFiles
 
     def __init__(
-        self, session: Session, tokenizer: Path, files: EncoderFiles, *, threads: int
+        self, path: Path, tokenizer: Path, files: EncoderFiles, read: _Read, *, threads: int
     ) -> None:
-        """Check the tokenizer, and the inputs, the outputs and an embedding of a graph; see
+        """Check the graph and the tokenizer, and the graph's inputs, outputs and an embedding; see
         `open`.
+
+        Args:
+            path: of the graph.
+            tokenizer: its path.
+            files: of the encoder.
+            read: returns the graph; called in each forked child.
+            threads: threads that compute.
         """
-        self._session = session
-        self._path = session.path
+        self._path = path
         self.window = files.window
         self._threads = Threads(threads, "encoder")
         self._together = False
@@ -135,10 +143,17 @@ class SentenceEncoder:
             ) from error
         self._tokenizer.no_padding()
         special = self._tokenizer.num_special_tokens_to_add(False)
+        if special > MAX_SPECIAL_TOKENS:
+            expected = f"a tokenizer that adds at most {MAX_SPECIAL_TOKENS} special tokens"
+            raise self._error(expected, f"{special:,}")
         self._tokenizer.enable_truncation(max(self.window, special + 1))
-        self._inputs, self._outputs = self._checked_inputs(), self._checked_outputs()
         # Not of zeros: RoBERTa gives padding, which may have the id 0, no position of its own.
         largest_id = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+        self._try_out(files.graph, largest_id)
+        # From outside or from a model directory, which anybody may have made.
+        self._session = Session(path, lambda: (read(), {}), arena=True)
+        self._inputs = self._checked_inputs()
+        self._outputs = self._checked_outputs()
         mean, start, _ = self._pooled(
             [_Piece(0, np.full(self.window, largest_id, np.int64), slice(None))]
         )
@@ -166,8 +181,9 @@ class SentenceEncoder:
         """
         files = EncoderFiles.read(path)
         folder = Path(path).expanduser()
-        session = _opened(graph_of(folder), lambda: files.graph)
-        encoder = cls(session, folder / TOKENIZER, files, threads=check_threads(threads))
+        graph = graph_of(folder)
+        count = check_threads(threads)
+        encoder = cls(graph, folder / TOKENIZER, files, lambda: files.graph, threads=count)
         encoder.name = str(address_of(folder) or folder.resolve().name)
         encoder.sha256 = files.sha256()
         encoder._files = files
@@ -191,8 +207,8 @@ class SentenceEncoder:
         assert kept is not None
         # The files are not kept in memory: a forked child reads them again.
         read = partial(manifest.read_verified, folder, name, model.files[name])
-        session = _opened(folder / name, read, kept.files.graph, tried=True)
-        encoder = cls(session, folder / manifest.TEACHER_TOKENIZER, kept.files, threads=threads)
+        tokenizer = folder / manifest.TEACHER_TOKENIZER
+        encoder = cls(folder / name, tokenizer, kept.files, read, threads=threads)
         if len(kept.weights) not in (encoder.dimension, encoder.n_features):
             expected = f"an encoder with embeddings of {len(kept.weights)} numbers"
             raise encoder._error(expected, str(encoder.dimension), "train the model again")
@@ -202,7 +218,7 @@ class SentenceEncoder:
         """Return the encoder's files and its licence, to be kept in a classifier.
 
         Raises:
-            ArtifactError: the tokenizer or the graph cannot be kept.
+            ArtifactError: the tokenizer cannot be kept.
         """
         try:
             check_encoder_tokenizer(self._files.tokenizer)
@@ -210,7 +226,6 @@ class SentenceEncoder:
             expected = "an encoder whose tokenizer has usual parts alone, since it is kept"
             fix = "export it with optimum-cli, or use it in training only, without --keep-teacher"
             raise self._error(expected, f"{error!s:.200}", fix) from error
-        _opened(self._path, lambda: self._files.graph, tried=True)
         return self._files
 
     def encode(self, texts: Sequence[str]) -> Float32s:
@@ -295,6 +310,22 @@ class SentenceEncoder:
             raise self._error("embeddings of finite numbers", "NaN or infinity", fix)
         return mean, start, end
 
+    def _try_out(self, graph: bytes, token: int) -> None:
+        """Check a graph, and run it once on its longest input in a process of its own.
+
+        Raises:
+            ArtifactError: it is refused, or this fails.
+        """
+        try:
+            check_graph(graph)
+        except ValueError as error:
+            expected = "a sentence encoder of usual operators, its weights in one file"
+            raise self._error(expected, f"{error!s:.160}") from error
+        try:
+            try_out(graph, self.window, token)
+        except ValueError as error:
+            raise self._not_accepted(self.window, token, str(error)) from error
+
     def _run(self, ids: Int64s) -> list[Array]:
         values = {
             "input_ids": ids,
@@ -305,26 +336,27 @@ class SentenceEncoder:
         try:
             return self._session.run(self._outputs, inputs)
         except ArtifactError as error:
-            expected = (
-                f"an encoder that accepts {ids.shape[1]:,} tokens with ids of up to {ids.max():,}"
-            )
-            fix = (
-                "use the tokenizer.json exported with it; state max_seq_length in "
-                "sentence_bert_config.json"
-            )
-            raise self._error(expected, f"{error.found:.160}", fix) from error
+            raise self._not_accepted(ids.shape[1], ids.max(), error.found) from error
+
+    def _not_accepted(self, tokens: int, token: int, found: str) -> ArtifactError:
+        expected = f"an encoder that accepts {tokens:,} tokens with ids of up to {token:,}"
+        fix = (
+            "export it again with its tokenizer.json; state max_seq_length in "
+            "sentence_bert_config.json"
+        )
+        return self._error(expected, f"{found:.160}", fix)
 
     def _checked_inputs(self) -> dict[str, type[np.integer]]:
         inputs = self._session.inputs
         is_open = all(not isinstance(size, int) for each in inputs for size in each.shape)
-        is_usable = is_open and all(each.type in _TYPES for each in inputs)
+        is_usable = is_open and all(each.type in INTEGERS for each in inputs)
         if {each.name for each in inputs} not in _INPUTS or not is_usable:
             shown = ", ".join(
                 f"{each.name} {each.shape} of the type {each.type}" for each in inputs
             )
             names = "input_ids, attention_mask and perhaps token_type_ids"
             raise self._error(f"the inputs {names}, int64 or int32, of any size", f"{shown:.200}")
-        return {each.name: _TYPES[each.type] for each in inputs}
+        return {each.name: INTEGERS[each.type] for each in inputs}
 
     def _checked_outputs(self) -> list[str]:
         """Return the names of the outputs to ask for: one that is pooled, one of tokens, or
@@ -343,23 +375,6 @@ class SentenceEncoder:
 
     def _error(self, expected: str, found: str, fix: str = _EXPORT) -> ArtifactError:
         return ArtifactError(expected=expected, found=found, where=str(self._path), fix=fix)
-
-
-def _opened(
-    path: Path, read: Callable[[], bytes], content: bytes | None = None, *, tried: bool = False
-) -> Session:
-    """Open the graph of an encoder; one of a model directory, which anybody may have made, is tried
-    first.
-    """
-    graph = None if content is None else (content, Weights())
-    try:
-        return Session(path, lambda: (read(), {}), graph, tried=tried)
-    except ArtifactError as error:
-        expected = "a sentence encoder that ONNX Runtime can open"
-        fix = "export it again"
-        raise ArtifactError(
-            expected=expected, found=f"{error.found:.160}", where=str(path), fix=fix
-        ) from error
 
 
 def _parts(text: str) -> Iterator[str]:

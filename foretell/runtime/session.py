@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import numpy as np
 import onnxruntime
 
 from foretell.arrays import Array
@@ -23,6 +21,7 @@ from foretell.artifacts.weights import Weights
 from foretell.errors import ArtifactError, SettingsError
 from foretell.machine import usable_processors
 from foretell.runtime.stopping import check_stopped
+from foretell.runtime.trial import session_options
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,9 +33,6 @@ onnxruntime.disable_telemetry_events()
 
 MAX_THREADS = 4
 """Memory bandwidth limits more threads than this."""
-MAX_TRIAL_BYTES = 3 << 30
-MAX_TRIAL_SECONDS = 20.0
-"""Memory and time in which a graph of unknown origin is tried: its file has at most 2 GiB."""
 
 
 class GraphValue(Protocol):
@@ -60,34 +56,22 @@ class Session:
 
     Args:
         path: where the graph comes from, for errors.
-        read: returns the verified graph; called again in each forked child.
-        graph: the graph; None: `read` is called now, too. It is never opened by a name, which
-            another file could have since it was verified.
-        tried: whether it is of unknown origin: it is run once in bounded memory and time, and has
-            an arena.
+        read: returns the verified graph; called again in each forked child. It is never opened by
+            a name, which another file could have since it was verified.
+        arena: whether it keeps the memory that its largest run needed; see `session_options`.
 
     Attributes:
         inputs, outputs: those of the graph.
 
     Raises:
-        ArtifactError: ONNX Runtime cannot open the graph, or the run failed.
+        ArtifactError: ONNX Runtime cannot open the graph.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        read: Callable[[], Graph],
-        graph: Graph | None = None,
-        *,
-        tried: bool = False,
-    ) -> None:
+    def __init__(self, path: Path, read: Callable[[], Graph], *, arena: bool = False) -> None:
         self.path = path
         self._read = read
-        graph = read() if graph is None else graph
-        if tried:
-            _try_out(graph, path)
-        self._has_arena = tried
-        self._open(graph)
+        self._has_arena = arena
+        self._open(read())
         self.inputs: list[GraphValue] = self._session.get_inputs()
         self.outputs: list[GraphValue] = self._session.get_outputs()
 
@@ -181,25 +165,13 @@ def check_threads(threads: int | None) -> int:
     return threads
 
 
-def _open(
-    graph: Graph, path: Path, *, arena: bool, is_trial: bool = False
-) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    more = dict[str, list[str]]()
-    # An error is raised; nothing is written to standard error, too.
-    options.log_severity_level = 4
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # An arena keeps what its largest run needed. Only large graphs are faster with one
-    # (docs/experiments.md).
-    options.enable_cpu_mem_arena = arena
+def _open(graph: Graph, path: Path, *, arena: bool) -> onnxruntime.InferenceSession:
+    options = session_options(arena=arena)
     content, weights = graph
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
     options.add_external_initializers(list(weights), values)
-    if is_trial:
-        options.add_session_config_entry("session.use_env_allocators", "1")
-        more["disabled_optimizers"] = ["ConstantFolding"]
     try:
-        return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"], **more)
+        return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     except Exception as error:
         raise _error("a graph that ONNX Runtime can open", error, path) from error
 
@@ -208,40 +180,3 @@ def _error(expected: str, error: Exception, path: Path) -> ArtifactError:
     found = str(error).partition("\n")[0][:300]
     fix = "upgrade onnxruntime, or train the model again"
     return ArtifactError(expected=expected, found=found, where=str(path), fix=fix)
-
-
-def _try_out(graph: Graph, path: Path) -> None:
-    """Run a graph of unknown origin once, in bounded memory and time, with inputs of 1 x 2 zeros.
-
-    Opening a graph computes all that depends on no input. So it is opened first with nothing
-    computed, and the run, which can be stopped between two operators, computes the same in an arena
-    of bounded size.
-    """
-    _bounded_arena()
-    session = _open(graph, path, arena=True, is_trial=True)
-    options = onnxruntime.RunOptions()
-    timer = threading.Timer(MAX_TRIAL_SECONDS, setattr, (options, "terminate", True))
-    timer.start()
-    try:
-        types = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
-        inputs = {each.name: np.zeros((1, 2), types[each.type]) for each in session.get_inputs()}
-        session.run(None, inputs, options)
-    # A name of an axis that is no text is a UnicodeDecodeError.
-    except Exception as error:
-        raise _error("a graph that ONNX Runtime can open", error, path) from error
-    finally:
-        timer.cancel()
-
-
-@cache
-def _bounded_arena() -> None:
-    memory = onnxruntime.OrtMemoryInfo(
-        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
-    )
-    # As large as needed at each extension, not twice as large as the one before; -1: ONNX Runtime's
-    # default.
-    sizes = {"initial_chunk_size_bytes": -1, "max_dead_bytes_per_chunk": -1}
-    arena = onnxruntime.OrtArenaCfg(
-        {"max_mem": MAX_TRIAL_BYTES, "arena_extend_strategy": 1, **sizes}
-    )
-    onnxruntime.create_and_register_allocator(memory, arena)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.manifest import RUN
+from foretell.artifacts.replacement import new_file
 from foretell.metrics.shown import (
     by_chance,
     count,
@@ -66,7 +67,8 @@ class Report:
     def save(self, path: str | Path) -> None:
         """Write the page to a file; an older one is replaced."""
         # A text can hold half of a surrogate pair, which UTF-8 cannot encode.
-        Path(path).write_bytes(self.html.encode("utf-8", "replace"))
+        with new_file(Path(path)) as new:
+            new.write_bytes(self.html.encode("utf-8", "replace"))
 
     def _repr_html_(self) -> str:
         return frame(self.html, height=720)

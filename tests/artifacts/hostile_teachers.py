@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,14 +19,10 @@ GRAPH = "teacher.onnx"
 TOKENIZER = "teacher_tokenizer.json"
 MODEL = "teacher.safetensors"
 HARMLESS = (
-    # ONNX Runtime ignores what no output depends on, and nothing reads the names of axes.
-    f"{GRAPH}: external data of an attribute",
+    # Nothing uses them.
     f"{GRAPH}: dimensions ",
     f"{GRAPH}: an axis whose name is no text",
-    # They change little, or are not used.
-    f"{TOKENIZER}: normalizer = {{'type': 'Sequence', 'normalizers': [{{'type': 'Sequence', 'n",
-    f"{TOKENIZER}: normalizer = {{'type': 'Sequence', 'normalizers': [{{'type': 'NFC'}}",
-    f"{TOKENIZER}: post_processor = {{'type': 'TemplateProcessing', 'single': [],",
+    f"{TOKENIZER}: normalizer = 1 ",
 )
 """Beginnings of the names of cases that may be answered as if they were not there."""
 
@@ -138,12 +135,26 @@ def _tokenizers() -> dict[str, Change]:
     bomb = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}
     slow = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Removed", "invert": False}
     special = {"[CLS]": {"id": "[CLS]", "ids": list(range(1000)), "tokens": ["[CLS]"] * 1000}}
-    template = {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": special}
+    pair = [{"Sequence": {"id": each, "type_id": 0}} for each in "AB"]
+    templates = [
+        {
+            "type": "TemplateProcessing",
+            "single": single,
+            "pair": pair,
+            "special_tokens": special,
+        }
+        for single in (
+            [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, pair[0]],
+            pair[:1] * 100,
+        )
+    ]
+    charsmap = base64.b64encode(b"\0\0\0\0" + b"a" * 1000 + b"\0").decode()
     parts: dict[str, list[Any]] = {
         "normalizer": [
             bomb,
             {"type": "Sequence", "normalizers": [{"type": "Sequence", "normalizers": []}]},
-            {"type": "Sequence", "normalizers": [{"type": "NFC"}] * 100},
+            {"type": "Sequence", "normalizers": [{"type": "NFC"}] * 300},
+            {"type": "Precompiled", "precompiled_charsmap": charsmap},
             {"type": "Replace", "pattern": {"String": ""}, "content": "a"},
             {"type": "Replace", "pattern": {"Regex": "(a+)+$"}, "content": ""},
             {"type": "Nosuch"},
@@ -156,7 +167,7 @@ def _tokenizers() -> dict[str, Change]:
             1,
         ],
         "post_processor": [
-            template,
+            *templates,
             {"type": "Nosuch"},
             {"type": "TemplateProcessing", "single": 1},
         ],
@@ -169,16 +180,23 @@ def _tokenizers() -> dict[str, Change]:
                 "vocab": {"a": 0},
                 "max_input_chars_per_word": 10**9,
             },
+            {
+                "type": "WordPiece",
+                "unk_token": "a",
+                "vocab": {"a": 0},
+                "continuing_subword_prefix": "#" * 1000,
+                "max_input_chars_per_word": 100,
+            },
         ],
     }
     changes: dict[str, Change] = {
-        f"{TOKENIZER}: {name} = {str(value)[:60]}": partial(
+        f"{TOKENIZER}: {name} = {i} {str(value)[:60]}": partial(
             rewrite_json,
             name=TOKENIZER,
             change=lambda stored, n=name, v=value: stored.update({n: v}),
         )
         for name, values in parts.items()
-        for value in values
+        for i, value in enumerate(values)
     }
     contents = (b"[]", b"1", b"", b"[" * 100_000, b"\x80\x04pickle")
     return changes | {f"{TOKENIZER}: {each[:9]!r}": content(TOKENIZER, each) for each in contents}

@@ -5,10 +5,14 @@ import re
 
 import numpy as np
 import pytest
+from artifacts.conftest import build
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foretell.artifacts.card import model_card
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
+from foretell.readable import UNSAFE
 
 
 def test_every_card_has_its_parts(any_model):
@@ -24,6 +28,14 @@ def test_every_card_has_its_parts(any_model):
     assert f"{sum(w.size for w in any_model.weights.values()):,} weights" in card
     assert 'foretell.load("my-model")' in card
     assert "foretell 1.2.3" in card
+
+
+@given(st.text(st.characters(categories=["Cc", "Cf", "Co"]), max_size=9))
+def test_nothing_invisible_is_in_a_card(text):
+    where = {"measured_on": f"texts {text}", "not_measured": f"none {text}"}
+    metrics = {"teacher": {"name": text, "texts": 3}, "vectors": {"name": text}, **where}
+    model = build("labels-bilstm", labels=[f"a{text}", "b"], metrics=metrics)
+    assert not UNSAFE.search(model_card(model, f"m{text}", "1"))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from export_workplace import random_tfidf_models
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from foretell.artifacts import manifest
 from foretell.artifacts.directory import Home, check_writable, pack, read_model, unpack, write_model
@@ -191,6 +193,33 @@ def test_a_changed_a_truncated_and_a_missing_file(directory, name):
     (directory / name).unlink()
     with pytest.raises(MissingFileError, match=rf"{name}: expected this file, found none"):
         read_model(directory)
+
+
+def flipped(content, bit):
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_every_bit_of_the_manifest_is_checked(directory):
+    path = directory / "manifest.json"
+    content = path.read_bytes()
+    for bit in range(8 * len(content)):
+        with pytest.raises(ChangedFileError):
+            manifest._entries(path, flipped(content, bit))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_changed_bit_of_any_file_is_found(directory, data):
+    name = data.draw(st.sampled_from(sorted({*ALL} - {manifest.CARD})))
+    content = (directory / name).read_bytes()
+    bit = data.draw(st.integers(0, 8 * len(content) - 1))
+    (directory / name).write_bytes(flipped(content, bit))
+    with pytest.raises(ArtifactError):
+        read_model(directory)
+    (directory / name).write_bytes(content)
+    read_model(directory)
 
 
 def test_a_newer_format_is_named_before_anything_else(directory):

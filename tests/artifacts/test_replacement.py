@@ -1,9 +1,13 @@
 """Crash safety: a write that fails anywhere leaves the old model whole, and no litter."""
 
+import contextlib
 import errno
 import os
+import stat
+import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +16,9 @@ import pytest
 from foretell.artifacts import manifest, replacement
 from foretell.artifacts.directory import write_model
 from foretell.errors import ArtifactError, ForetellError
+from foretell.export.model_export import export_model
+from foretell.runtime.labels.explanation import Explanation, write_html
+from foretell.training.report import Report
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -175,6 +182,113 @@ def test_a_new_file_that_is_not_finished_is_not_there(tmp_path):
         with pytest.raises(kind):
             write_new(tmp_path / "file", error)
     assert not list(tmp_path.iterdir())
+
+
+@contextlib.contextmanager
+def target(folder, kind):
+    """Yield a path of a kind, and the file that must have the content afterwards (None: a stream,
+    whose content is yielded by a function).
+    """
+    old = folder / "old"
+    path = folder / "path"
+    if kind.isdecimal():
+        old = path
+    if kind.isdecimal() or kind.startswith("link"):
+        old.write_bytes(b"old")
+        old.chmod(int(kind.removeprefix("link"), 8))
+    if kind.startswith("link"):
+        (folder / "between").symlink_to("old")
+        path.symlink_to("between")
+    if kind == "dangling":
+        path.symlink_to("old")
+    if kind == "fifo":
+        os.mkfifo(path)
+        with ThreadPoolExecutor() as reader:
+            read = reader.submit(path.read_bytes)
+            yield path, read.result
+        assert stat.S_ISFIFO(path.lstat().st_mode)
+        return
+    if kind == "device":
+        # Like /dev/null, which is not put at risk.
+        try:
+            os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        except PermissionError:
+            pytest.skip("only root makes a device")
+        yield path, lambda: b"new"
+        assert stat.S_ISCHR(path.lstat().st_mode)
+        return
+    before = path.is_symlink()
+    mode = old.stat().st_mode if old.exists() else None
+    yield path, (path if kind == "new" else old).read_bytes
+    assert path.is_symlink() == before
+    assert mode is None or old.stat().st_mode == mode
+
+
+WRITERS = {
+    "file": lambda path: write_new(path),
+    "one process": replace_file,
+    "explanation": lambda path: write_html(
+        Explanation("new", "pos", 0.5, (), (0.5,), stride=1), path
+    ),
+    "report": lambda path: Report("<p>new</p>", None).save(path),
+}
+KINDS = ["new", "600", "640", "444", "link600", "link644", "dangling", "fifo", "device"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links, modes and FIFOs")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_is_at_the_path_stays_of_its_kind_with_its_permissions(tmp_path, kind, writer):
+    with target(tmp_path, kind) as (path, read):
+        WRITERS[writer](path)
+        assert b"new" in read()
+    assert not [each.name for each in tmp_path.iterdir() if each.name.startswith(".")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell and /dev/stdout")
+def test_an_open_file_of_the_process_is_written_to(tmp_path):
+    program = "from foretell.artifacts.replacement import *\n"
+    program += "with new_file(Path('/dev/stdout')) as new: new.write_text('new')"
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"new"
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", program], stdout=out, check=True)
+        inode = os.fstat(out.fileno()).st_ino
+    assert (tmp_path / "out").read_bytes() == b"new"
+    assert (tmp_path / "out").stat().st_ino == inode
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links and modes")
+@pytest.mark.parametrize("mode", [0o700, 0o750, 0o755, 0o777])
+@pytest.mark.parametrize("is_link", [False, True])
+@pytest.mark.parametrize("what", ["model", "export"])
+def test_a_folder_keeps_its_permissions_and_its_links(directory, model, mode, is_link, what):
+    place = directory
+    if what == "export":
+        place = directory.with_name("copy")
+        export_model(directory, place, "onnx")
+    place.chmod(mode)
+    path = place
+    if is_link:
+        path = place.with_name("link")
+        path.symlink_to(place)
+    modes = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = replacement.write_synced
+
+        def watching(new, content):
+            modes.append(stat.S_IMODE(new.parent.stat().st_mode))
+            real(new, content)
+
+        patch.setattr(replacement, "write_synced", watching)
+        if what == "model":
+            write_model(model, path)
+        else:
+            export_model(directory, path, "onnx")
+    assert stat.S_IMODE(place.stat().st_mode) == mode
+    assert path.is_symlink() == is_link
+    # Nobody reads it meanwhile, either.
+    assert set(modes) == {0o700}
 
 
 def test_two_writers_of_a_file_do_not_meet(tmp_path):

@@ -34,6 +34,15 @@ def test_csv_holds_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
     assert {row["'=cmd"] for row in rows} == {""}
 
 
+def test_a_text_is_one_cell_also_where_semicolons_separate(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    writer = Writer("csv", ["text", "number"])
+    writer.write({"text": "a;=1+1;\t=2", "number": 1})
+    rows = csv.reader(io.StringIO(capsys.readouterr().out, newline=""), delimiter=";")
+    assert list(rows) == [['text,"number"'], ["a;=1+1;\t=2,1"]]
+
+
 def test_rows_are_aligned_and_listed() -> None:
     assert aligned([("a", 1), ("bcd", 2000)]) == "a        1\nbcd  2,000"
     assert listed([("a", 1), ("bcd", 2000), ("e", "text")]) == "a    1\nbcd  2,000\ne    text"

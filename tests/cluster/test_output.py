@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +40,9 @@ def done(output: Output, ordinal: int, name: str = "") -> Done:
     assert output.address is not None
     part = Path(output.address) / (name or f"part-{ordinal:05d}-x.jsonl")
     part.write_text(json.dumps({"ordinal": ordinal}) + "\n")
-    return Done(ordinal=ordinal, part=part.name, rows=1, worker="w", size=part.stat().st_size)
+    size = part.stat().st_size
+    sha256 = hashlib.sha256(part.read_bytes()).hexdigest()
+    return Done(ordinal=ordinal, part=part.name, rows=1, worker="w", size=size, sha256=sha256)
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def test_the_same_task_continues_with_what_is_missing(folder: Path) -> None:
     line = done(output, 1)
     part = folder / "out" / line.part
     content = part.read_bytes()
-    # A line whose part is gone, or has another size, counts for nothing.
+    # A line whose part is gone, or has another content, counts for nothing.
     part.unlink()
     with pytest.raises(
         RunError, match=f"that every node sees, found no {part.name} of the worker w in it"
@@ -67,9 +70,29 @@ def test_the_same_task_continues_with_what_is_missing(folder: Path) -> None:
     assert [shard.ordinal for shard in again.waiting] == [
         s.ordinal for s in output.shards if s.ordinal != 1
     ]
-    for other in (content[:-1], content + b"\n", b""):
+    for other in (content[:-1], content + b"\n", b"", b"x" * len(content)):
         part.write_bytes(other)
         assert output.shards[1] in begun(folder).waiting
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"unknown": 1},
+        {"rows": "1"},
+        {"ordinal": None},
+        [],
+        "text",
+    ],
+)
+def test_a_line_of_another_version_is_one_error(folder: Path, change: object) -> None:
+    output = begun(folder)
+    output.add(done(output, 1))
+    (line,) = (folder / "out").glob("*/done/*.json")
+    stored = json.loads(line.read_text())
+    line.write_text(json.dumps({**stored, **change} if isinstance(change, dict) else change))
+    with pytest.raises(RunError, match="expected JSON as this version writes it"):
+        begun(folder)
 
 
 def test_another_model_other_options_or_other_input_are_refused(folder: Path) -> None:

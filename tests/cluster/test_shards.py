@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from cluster.made_files import write_jsonl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from foretell.cluster.shards import Shard, open_shard, plan
 from foretell.cluster.storage import absolute, input_files, join, name_of
@@ -53,6 +55,17 @@ def test_cuts_are_at_line_ends(tmp_path: Path, name: str, content: bytes, texts:
         assert texts_of(shards) == texts == whole(path)
         assert [0, *(shard.stop for shard in shards)] == [*(s.start for s in shards), len(content)]
     assert len(shards_of(path, 1)) > 1
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(max_size=9), min_size=1, max_size=12), st.integers(1, 60), st.booleans())
+def test_lines_of_any_texts_are_each_in_one_shard(
+    tmp_path: Path, texts: list[str], size: int, is_escaped: bool
+) -> None:
+    path = tmp_path / "a.jsonl"
+    lines = (json.dumps({"text": text}, ensure_ascii=is_escaped) for text in texts)
+    path.write_text("\n".join(lines), encoding="utf-8", errors="replace", newline="")
+    assert texts_of(shards_of(path, size)) == whole(path)
 
 
 def test_a_line_that_is_no_json_is_a_row_with_a_problem(tmp_path: Path) -> None:

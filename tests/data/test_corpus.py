@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def test_an_iterator_gives_the_corpus_of_a_list_and_its_copy_goes_with_it(
     kept = Corpus.from_texts(texts)
     spooled = Corpus.from_texts(iter(texts))
     assert list(kept) == list(kept) == list(spooled) == list(spooled) == ["one", "two", "three"]
-    assert len(list(tmp_path.iterdir())) == 1
+    # On Linux it has no name, so that nothing is left where the process is killed.
+    assert len(list(tmp_path.iterdir())) == (sys.platform != "linux")
     del spooled
     assert list(tmp_path.iterdir()) == []
 

@@ -1,7 +1,7 @@
 """What foretell writes, each as an operation that is interrupted at each of its calls that write.
 
-`python -m reliability.writes OPERATION FOLDER` lets one call after another fail, by SIGKILL and by
-ENOSPC, each in a child, and fails where a reader finds something else than the old version or the
+`python -m reliability.writes OPERATION FOLDER` lets one call after another fail, by SIGKILL,
+ENOSPC and EIO, each in a child, and fails where a reader finds something else than the old version or the
 new one.
 """
 
@@ -137,7 +137,7 @@ OPERATIONS = {
     ),
 }
 
-KINDS = ("SIGKILL", "ENOSPC")
+KINDS = ("SIGKILL", "ENOSPC", "EIO")
 ALLOWED = {
     "first request": {"none", "new"},
     "export": {"none", "new"},
@@ -164,7 +164,8 @@ def _patch(kind: str, number: int) -> list[int]:
                 if len(calls) == number:
                     if kind == "SIGKILL":
                         os.kill(os.getpid(), signal.SIGKILL)
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    code = getattr(errno, kind)
+                    raise OSError(code, os.strerror(code))
             return real(*given, **how)
 
         return call
