@@ -38,6 +38,7 @@ from foretell.presets import LABELS_PRESETS, changed, labels_preset_for
 from foretell.progress import shown, watched
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import (
+    MAX_MISTAKES,
     check_any_known,
     check_no_costs,
     decisions,
@@ -352,12 +353,14 @@ class Classifier(Trained[LabelsRuntime]):
         by: object = None,
         cost: Mapping[str, float] | None = None,
         positive: object = None,
+        mistakes: int = MAX_MISTAKES,
     ) -> dict[str, Any]:
         """Return metrics on texts that were not used in training.
 
         Args:
             X, y, text, label, format, header_row, sheet: as for `fit`; of a named set, the test
-            part. folds: measure by cross-validation, for small data: train so many classifiers with
+                part.
+            folds: measure by cross-validation, for small data: train so many classifiers with
                 this one's parameters, each without a part of the texts, and measure each on its
                 part. This one need not be fitted, and stays as it is.
             by: the metrics for each value of a column too: the name of a column of `X` without `y`,
@@ -365,15 +368,18 @@ class Classifier(Trained[LabelsRuntime]):
             cost: what the two mistakes of a classifier with two labels cost, `{"fp": 5, "fn": 1}`:
                 adds the threshold with the lowest cost on these texts.
             positive: the positive label of `cost`; None: the second of `classes_`.
+            mistakes: how many wrong answers to return, the most probable ones first.
 
         Returns:
-            `texts`, `accuracy`, `macro_f1`, `labels` (precision, recall, f1 and support of each),
-            `confusion`, `calibration_error`, `log_loss` (nats), `coverage`, and `intervals` of
-            accuracy, precision, recall and F1 (95 %, by the bootstrap): what
-            `foretell evaluate --json` prints. With `by`, `slices`; with `cost`, `threshold`; with
-            `folds`, `folds` and `measured_on`. Where texts may have several labels, `accuracy` is
-            the subset accuracy, there are `micro_f1` and `hamming_loss` besides, and no confusion
-            matrix, coverage, cost and folds.
+            `texts`, `accuracy`, `balanced_accuracy`, `macro_f1`, `labels` (precision, recall, f1
+            and support of each), `confusion`, `calibration_error`, `log_loss` (nats), `coverage`,
+            `mistakes` (`text`, `label`, `predicted` and `probability` of each), `confused` (the
+            pairs of labels that are confused most often), and `intervals` of accuracy, precision,
+            recall and F1 (95 %, by the bootstrap): what `foretell evaluate --json` prints. With
+            `by`, `slices`; with `cost`, `threshold`; with `folds`, `folds` and `measured_on`. Where
+            texts may have several labels, `accuracy` is the subset accuracy, there are `micro_f1`
+            and `hamming_loss` besides, and no balanced accuracy, confusion matrix, confused pairs,
+            mistakes, coverage, cost and folds.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -420,6 +426,7 @@ class Classifier(Trained[LabelsRuntime]):
                     by=column,
                     costs=costs,
                     positive=side,
+                    max_mistakes=mistakes,
                     listener=show,
                 )
             if seen := seen_by(self._runtime.model.path, examples.texts)[1]:
@@ -434,7 +441,14 @@ class Classifier(Trained[LabelsRuntime]):
             return multi_label_report(self._runtime, examples, rows, by=column)
         check_any_known(examples.labels, known, examples.name)
         return evaluation_report(
-            examples.labels, rows, known, by=column, costs=costs, positive=side
+            examples.labels,
+            rows,
+            known,
+            by=column,
+            costs=costs,
+            positive=side,
+            texts=examples.texts,
+            max_mistakes=mistakes,
         )
 
     def score(self, X: object, y: object, sample_weight: object = None) -> float:  # noqa: N803

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol, cast
 
+import numpy as np
+
+from foretell.arrays import Array
 from foretell.data.estimator_inputs import evaluation_data
+from foretell.data.label_types import label_name
 from foretell.errors import UsageError
 from foretell.metrics import Report
 from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.evaluation import check_one_label, comparison_report
+from foretell.runtime.labels.evaluation import Answers, check_one_label, comparison_report
 from foretell.summary import Trained, directory_of
+
+
+class Estimator(Protocol):
+    """What has `predict`, or `predict_proba` and `classes_`."""
+
+    classes_: Array
+
+    def predict(self, texts: list[str]) -> Array: ...
+
+    def predict_proba(self, texts: list[str]) -> Array: ...
 
 
 def compare(
@@ -28,52 +43,74 @@ def compare(
     >>> found["differences"]["accuracy"], found["mcnemar"]["p_value"]
 
     Args:
-        a, b: model directories, addresses on the Hub, or a `TextClassifier`.
+        a, b: model directories, addresses on the Hub, a `TextClassifier`, or any fitted estimator
+            with `predict`; its probabilities are shown where it has `predict_proba` and `classes_`.
+            B may have labels that A lacks: texts with these count as wrong answers of A.
         data: texts with labels, as `TextClassifier.fit` takes them without `y`; or the texts,
             [text].
         y: the label of each text, [text]; None: `data` has the labels.
         text, label: the names of the columns of `data`; None: chosen where they are clear.
 
     Returns:
-        What `foretell compare --json` prints. `texts`: their number. `a` and `b`: `accuracy` and
-        `macro_f1` of each. `differences`: of both metrics the `difference` (B minus A) and its 95 %
-        `interval`, by the paired bootstrap; `interval_method` says how. `mcnemar`: McNemar's exact
-        test of equal accuracy, `only_a_right`, `only_b_right` and `p_value`. `differ`: the texts
-        that get different labels, each with its `text`, true `label`, the label of `a` and of `b`,
-        `probability_a`, `probability_b`, and which is `right` ("a", "b" or "neither"): first those
-        that A alone gets right, then those that B alone gets right; of each kind the most probable
-        wrong answers first.
+        What `foretell compare --json` prints. `texts`: their number. `a` and `b`: `accuracy`,
+        `balanced_accuracy` and `macro_f1` of each. `differences`: of each metric the `difference`
+        (B minus A) and its 95 % `interval`, by the paired bootstrap; `interval_method` says how.
+        `mcnemar`: McNemar's exact test of equal accuracy, `only_a_right`, `only_b_right` and
+        `p_value`. `differ`: the texts that get different labels, each with its `text`, true
+        `label`, the label of `a` and of `b`, `probability_a`, `probability_b` (None: there is
+        none), and which is `right` ("a", "b" or "neither"): first those that A alone gets right,
+        then those that B alone gets right; of each kind the most probable wrong answers first.
 
     Raises:
-        UsageError: a model of another job, or models with different labels.
+        UsageError: a model of another job, or a label of A that B lacks.
         DataError: no labels, none that the models have, or texts that cannot be read.
         ArtifactError: a model directory that cannot be trusted.
     """
-    first = _opened(a, "a")
-    second = _opened(b, "b")
-    names = first.labels
-    others = second.labels
-    examples, _ = evaluation_data(data, y, None, names, text=text, label=label)
-    if set(names) != set(others):
+    classifiers = [_opened(each, where) for each, where in ((a, "a"), (b, "b"))]
+    known = [_labels_of(each) for each in classifiers]
+    examples, _ = evaluation_data(data, y, None, known[0] or (), text=text, label=label)
+    if known[0] and known[1] and not set(known[0]) <= set(known[1]):
         raise UsageError(
-            expected=f"two models with the same labels (a: {listed(names)})",
-            found=listed(others),
+            expected=f"a model with the labels of a, and new ones or not (a: {listed(known[0])})",
+            found=listed(known[1]),
             where="b",
-            fix="compare each with its own data by foretell evaluate",
+            fix="give the model with more labels as b, or measure each by foretell evaluate",
         )
-    rows_a = first.predict_proba(examples.texts)
-    rows_b = second.predict_proba(examples.texts)
-    return comparison_report(
-        examples, rows_a, rows_b[:, [others.index(name) for name in names]], names
-    )
+    answers = [
+        _answers(each, labels, examples.texts)
+        for each, labels in zip(classifiers, known, strict=True)
+    ]
+    return comparison_report(examples, *answers)
 
 
-def _opened(model: object, where: str) -> LabelsRuntime:
-    if not isinstance(model, str | Path | Trained):
-        expected = "a model directory for labels, or a TextClassifier"
-        raise UsageError(expected=expected, found=type(model).__name__, where=where)
+def _opened(model: object, where: str) -> LabelsRuntime | Estimator:
+    """Return the runtime of a model of foretell's, or an estimator as it is."""
     runtime = model._opened() if isinstance(model, Trained) else None
-    if not isinstance(runtime, LabelsRuntime):
+    if isinstance(model, str | Path | Trained) and not isinstance(runtime, LabelsRuntime):
         runtime = LabelsRuntime(directory_of(model))
-    check_one_label(runtime.model.settings, "compare")
-    return runtime
+    if runtime is not None:
+        check_one_label(runtime.model.settings, "compare")
+        return cast(LabelsRuntime, runtime)
+    if hasattr(model, "predict") or hasattr(model, "predict_proba"):
+        return cast(Estimator, model)
+    expected = "a model directory for labels, a TextClassifier, or an estimator with predict"
+    raise UsageError(expected=expected, found=type(model).__name__, where=where)
+
+
+def _labels_of(classifier: LabelsRuntime | Estimator) -> list[str] | None:
+    """Return all labels that a classifier can give, in the order of its probabilities."""
+    if isinstance(classifier, LabelsRuntime):
+        return list(classifier.labels)
+    classes = getattr(classifier, "classes_", None)
+    return None if classes is None else [label_name(each) for each in classes]
+
+
+def _answers(
+    classifier: LabelsRuntime | Estimator, labels: list[str] | None, texts: list[str]
+) -> Answers:
+    if labels is None or not hasattr(classifier, "predict_proba"):
+        estimator = cast(Estimator, classifier)
+        return Answers(labels, [label_name(each) for each in estimator.predict(texts)], None)
+    rows = np.asarray(classifier.predict_proba(texts))
+    best = [labels[place] for place in rows.argmax(axis=1).tolist()]
+    return Answers(labels, best, rows.max(axis=1).tolist())

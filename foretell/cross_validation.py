@@ -16,7 +16,7 @@ from foretell.data.checks import check_learnable
 from foretell.data.examples import Column, Examples
 from foretell.errors import SettingsError, TooFewTextsWarning
 from foretell.metrics.costs import Costs
-from foretell.runtime.labels.evaluation import evaluation_report
+from foretell.runtime.labels.evaluation import MAX_MISTAKES, evaluation_report
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.folds import make_folds, too_few
 from foretell.training.labels.tokens import targets_of
@@ -31,6 +31,7 @@ def cross_validate(
     by: Column | None,
     costs: Costs | None,
     positive: str | None,
+    max_mistakes: int = MAX_MISTAKES,
     listener: Listener,
 ) -> dict[str, Any]:
     """Train a classifier without each fold of the texts, and measure its answers to the fold.
@@ -46,6 +47,7 @@ def cross_validate(
         by: a value for each text.
         costs: of the two mistakes of a model with two labels: adds the threshold that costs least.
         positive: the positive label of `costs`; None: the second label.
+        max_mistakes: how many wrong answers to return.
         listener: is called with the progress, and with what a user should know.
 
     Returns:
@@ -88,7 +90,14 @@ def cross_validate(
     by = None if by is None else Column(by.name, list(compress(by.values, folds.held)))
     labels = list(compress(examples.labels, folds.held))
     report = evaluation_report(
-        labels, answers[folds.held], names, by=by, costs=costs, positive=positive
+        labels,
+        answers[folds.held],
+        names,
+        by=by,
+        costs=costs,
+        positive=positive,
+        texts=list(compress(examples.texts, folds.held)),
+        max_mistakes=max_mistakes,
     )
     measured_on = f"answers of {folds.count} models, each to the texts that it was trained without"
     return {"folds": folds.count, "measured_on": measured_on, **report}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -24,14 +25,18 @@ from foretell.cli.options import (
     expect,
 )
 from foretell.cli.output import Format, Writer, aligned, counted, listed, show_notes, write_report
-from foretell.cli.reports import Report, ends_text, suggestions_text, write_labels_report
+from foretell.cli.reports import Report, suggestions_text, write_labels_report
 from foretell.errors import SeenTextsWarning
 from foretell.metrics.costs import parsed_costs
-from foretell.metrics.shown import name_of, score_rows, shown_value
+from foretell.metrics.shown import ends_text, name_of, score_rows, shown_value
 from foretell.readable import excerpt
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
+
+
+SHOWN = 10
+"""Texts with a wrong answer that are shown on a terminal."""
 
 
 @Parameter(name="*")
@@ -49,12 +54,21 @@ class Breakdown:
             labels.
         positive: Name the positive label of --cost. Default: the second of the model's labels, in
             alphabetical order.
+        show: Show up to N texts with a wrong answer, the most probable answers first. Default: 10
+            on a terminal, else 0.
     """
 
     folds: Whole | None = None
     by: Annotated[str | None, Parameter(metavar="COLUMN")] = None
     cost: Annotated[str | None, Parameter(metavar="fp=X,fn=Y")] = None
     positive: Annotated[str | None, Parameter(metavar="LABEL")] = None
+    show: Count | None = None
+
+    def mistakes(self, format: Format) -> int:
+        """Return how many texts to show."""
+        if self.show is None and format == "text" and sys.stdout.isatty():
+            return SHOWN
+        return self.show or 0
 
     def costs(self) -> dict[str, float] | None:
         """Return the costs that were given."""
@@ -67,6 +81,7 @@ class Breakdown:
 
 
 WHOLE = Breakdown()
+_BREAKDOWN = "--folds, --by, --cost or --show"
 _COLUMNS = "--text, --label or --input-format"
 
 
@@ -95,8 +110,8 @@ def evaluate(
     is_words = opened.job == "words"
     leave = "leave it out"
     for is_wrong, what, fix in (
-        (on_many and breakdown != WHOLE, "--folds, --by or --cost with evaluate --cluster", leave),
-        (is_words and breakdown != WHOLE, "--folds, --by or --cost with a model for words", leave),
+        (on_many and breakdown != WHOLE, f"{_BREAKDOWN} with evaluate --cluster", leave),
+        (is_words and breakdown != WHOLE, f"{_BREAKDOWN} with a model for words", leave),
         (
             is_words and not on_many and reading != ANY_RECORDS,
             f"{_COLUMNS} with a model for words",
@@ -129,7 +144,8 @@ def evaluate(
     if is_words:
         write(_measured_words(opened, data, cache), format)
     else:
-        write(_measured_labels(opened, data, reading, breakdown, costs), format)
+        mistakes = breakdown.mistakes(format)
+        write(_measured_labels(opened, data, reading, breakdown, costs, mistakes), format)
     return 0
 
 
@@ -149,6 +165,7 @@ def _measured_labels(
     reading: LabelledInput,
     breakdown: Breakdown,
     costs: dict[str, float] | None,
+    mistakes: int,
 ) -> Report:
     """Return the report of a classifier; a warning is a note."""
     from foretell.classifier import Classifier
@@ -169,6 +186,7 @@ def _measured_labels(
             by=breakdown.by,
             cost=costs,
             positive=breakdown.positive,
+            mistakes=mistakes,
         )
     show_notes(str(each.message) for each in caught)
     return report
@@ -203,7 +221,7 @@ def compare(
 
     Args:
         a: Model directory for labels.
-        b: Model directory for labels, with the same labels.
+        b: Model directory for labels, with the same labels or more.
         data: Texts with labels; - is standard input.
         show: Show up to N texts with different labels; jsonl and csv have all of them.
     """

@@ -8,8 +8,23 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from foretell.cli.output import Format, aligned, listed, write_report
-from foretell.metrics.shown import majority_of, method_text, name_of, shown_value
+from foretell.metrics.shown import (
+    by_f1,
+    column_name,
+    ends_text,
+    majority_of,
+    method_text,
+    name_of,
+    shown_value,
+    with_ends,
+)
 from foretell.readable import on_one_line, percent
+from foretell.runtime.labels.evaluation import (
+    confusion_rows,
+    mistake_rows,
+    pair_rows,
+    threshold_rows,
+)
 
 Report = dict[str, Any]
 """What `evaluation_report` or `multi_label_report` of `foretell.runtime.labels` returns."""
@@ -17,9 +32,15 @@ Report = dict[str, Any]
 Row = tuple[object, ...]
 
 MAX_CONFUSION = 12
-"""Labels up to which the confusion matrix is shown."""
+"""Labels up to which the confusion matrix is shown; of more, the pairs confused most often."""
 
-_HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "calibration_error", "log_loss")
+MAX_LABELS = 30
+"""Labels up to which all are shown; of more, those with the lowest F1."""
+
+_HEAD = (
+    *("accuracy", "balanced_accuracy", "micro_f1", "macro_f1"),
+    *("hamming_loss", "calibration_error", "log_loss"),
+)
 """The metrics of all texts: as many of these as a report has."""
 
 _PER_LABEL = ("precision", "recall", "f1", "support", "threshold")
@@ -41,19 +62,6 @@ def write_labels_report(report: Report, format: Format) -> None:
     write_report(format, report, labels_text(report), columns, rows)
 
 
-def ends_text(key: str, ends: Sequence[float] | None) -> str:
-    """Return the interval of a metric as "0.901 to 0.944", or "" where there is none."""
-    return f"{shown_value(key, ends[0])} to {shown_value(key, ends[1])}" if ends else ""
-
-
-def _with_ends(key: str, value: float, ends: Sequence[float] | None) -> str:
-    return (
-        f"{shown_value(key, value)}  ({ends_text(key, ends)})"
-        if ends
-        else str(shown_value(key, value))
-    )
-
-
 def labels_text(report: Report) -> str:
     """Return an evaluation report for people."""
     intervals = report.get("intervals", {})
@@ -61,7 +69,7 @@ def labels_text(report: Report) -> str:
         (key.replace("_", " "), report[key]) for key in ("measured_on", "texts") if key in report
     ]
     head += [
-        (name_of(key, report), _with_ends(key, report[key], intervals.get(key)))
+        (name_of(key, report), with_ends(key, report[key], intervals.get(key)))
         for key in _HEAD
         if report.get(key) is not None
     ]
@@ -75,16 +83,9 @@ def labels_text(report: Report) -> str:
         keys = ["texts", *(key for key in _HEAD if key in report)]
         rows = ((row["value"], row, row.get("intervals", {})) for row in slices["values"])
         blocks.append(_table(slices["column"], keys, "accuracy", rows))
-    labels = report["labels"]
-    of_labels = intervals.get("labels", {})
-    keys = [key for key in _PER_LABEL if key in next(iter(labels.values()))]
-    rows = ((name, row, of_labels.get(name, {})) for name, row in labels.items())
-    blocks.append(_table("label", keys, "f1", rows))
-    if "confusion" in report and len(report["confusion"]["names"]) <= MAX_CONFUSION:
-        names = report["confusion"]["names"]
-        counts = report["confusion"]["counts"]
-        lines = [(name, *map(int, row)) for name, row in zip(names, counts, strict=True)]
-        blocks.append(aligned([("true \\ predicted", *names), *lines]))
+    blocks.append(_by_label(report))
+    blocks.append(_confusion(report))
+    blocks.append(_mistakes(report.get("mistakes")))
     if "coverage" in report:
         keys = ["coverage", "accuracy"]
         # The threshold is what --abstain-below takes, digit for digit.
@@ -98,6 +99,41 @@ def labels_text(report: Report) -> str:
     if "interval_method" in report:
         blocks.append(method_text(report))
     return "\n\n".join(filter(None, blocks))
+
+
+def _by_label(report: Report) -> str:
+    """Return a row for each label; of many labels for those with the lowest F1 that have texts."""
+    labels = report["labels"]
+    of_labels = report.get("intervals", {}).get("labels", {})
+    keys = [key for key in _PER_LABEL if key in next(iter(labels.values()))]
+    shown = list(labels)
+    title = ""
+    if len(shown) > MAX_LABELS:
+        there = by_f1(labels)
+        shown = there[:MAX_LABELS]
+        title = (
+            f"{len(labels):,} labels, {len(there):,} of them in this data. The {len(shown)} with "
+            f"the lowest F1 (--format csv has all):\n"
+        )
+    rows = ((name, labels[name], of_labels.get(name, {})) for name in shown)
+    return title + _table("label", keys, "f1", rows)
+
+
+def _confusion(report: Report) -> str:
+    """Return the confusion matrix, or of many labels the pairs that are confused most often."""
+    if "confusion" not in report:
+        return ""
+    names = report["confusion"]["names"]
+    if len(names) <= MAX_CONFUSION:
+        return aligned(confusion_rows(report["confusion"]))
+    table = aligned(pair_rows(report["confused"]))
+    return f"Pairs of labels that are confused most often:\n{table}"
+
+
+def _mistakes(mistakes: Sequence[Report] | None) -> str:
+    if not mistakes:
+        return ""
+    return f"Wrong answers, the most probable ones first:\n{aligned(mistake_rows(mistakes))}"
 
 
 def _table(
@@ -118,30 +154,12 @@ def _table(
         )
         for name, row, intervals in rows
     ]
-    return aligned([(first, *map(_name, keys), f"interval of {_name(ends)}"), *lines])
-
-
-def _name(key: str) -> str:
-    return key.replace("_", " ").replace(" f1", " F1")
+    return aligned([(first, *map(column_name, keys), f"interval of {column_name(ends)}"), *lines])
 
 
 def _threshold(report: Report) -> str:
-    names = {
-        "chosen": "lowest cost on this data",
-        "by_probability": "fp / (fp + fn)",
-        "at_half": "default (0.5)",
-    }
-    head = (
-        f"threshold of '{report['positive']}'",
-        "",
-        "cost per text",
-        "false positives",
-        "false negatives",
-    )
-    keys = ("threshold", "cost", "false_positives", "false_negatives")
-    rows = [(name, *(report[key][each] for each in keys)) for key, name in names.items()]
     note = "The threshold was chosen on this data: expect a higher cost on new texts."
-    return f"{aligned([head, *rows])}\n{note}"
+    return f"{aligned(threshold_rows(report))}\n{note}"
 
 
 _MODELS = {
@@ -162,7 +180,7 @@ def suggestions_text(report: Report | None) -> str:
     for name, metrics in report["models"].items():
         ends = metrics["intervals"].items()
         rows.append(
-            (_MODELS[name], *(_with_ends("accuracy", metrics[key], each) for key, each in ends))
+            (_MODELS[name], *(with_ends("accuracy", metrics[key], each) for key, each in ends))
         )
     how = report["interval_method"]
     return (

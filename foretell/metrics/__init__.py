@@ -18,6 +18,8 @@ Report: TypeAlias = dict[str, Any]
 CALIBRATION_BINS = 15
 MAX_CONFUSION = 1_000
 """Labels up to which a confusion matrix is kept: it has their number squared."""
+MAX_PAIRS = 20
+"""Pairs of labels in the list of those that are confused most often."""
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.5)
 MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
 
@@ -37,9 +39,10 @@ def label_metrics(true_ids: Integers, predicted_ids: Integers, names: Sequence[s
         names: the labels.
 
     Returns:
-        `accuracy`, `macro_f1` (mean over the labels that occur, true or predicted), `labels`
-        (precision, recall, f1 and support of each; 0 where undefined) and `confusion` (`names` and
-        `counts` [true, predicted]; with more than `MAX_CONFUSION` labels no counts).
+        `accuracy`, `balanced_accuracy` (the mean recall of the labels that occur), `macro_f1` (mean
+        over the labels that occur, true or predicted), `labels` (precision, recall, f1 and support
+        of each; 0 where undefined) and `confusion` (`names` and `counts` [true, predicted]; with
+        more than `MAX_CONFUSION` labels no counts).
     """
     hits, support, predicted = (
         np.bincount(ids, minlength=len(names))
@@ -52,9 +55,30 @@ def label_metrics(true_ids: Integers, predicted_ids: Integers, names: Sequence[s
         counts = pairs.reshape(size, size).tolist()
     return {
         "accuracy": float(hits.sum() / len(true_ids)),
+        "balanced_accuracy": float(ratio(hits.astype(np.float64), support)[support > 0].mean()),
         **by_label(names, hits, support, predicted),
         "confusion": {"names": list(names), "counts": counts},
     }
+
+
+def confused_pairs(true_ids: Integers, predicted_ids: Integers, names: Sequence[str]) -> Report:
+    """Return the pairs of labels that are confused most often, at most `MAX_PAIRS`.
+
+    The arguments are those of `label_metrics`.
+
+    Returns:
+        `different`: how many pairs are confused at all; `pairs`: of each `label`, `predicted` and
+        `texts`, how many texts of the first got the second.
+    """
+    wrong = true_ids != predicted_ids
+    codes = true_ids[wrong].astype(np.int64) * len(names) + predicted_ids[wrong]
+    pairs, texts = np.unique(codes, return_counts=True)
+    order = np.argsort(-texts, kind="stable")[:MAX_PAIRS]
+    rows = []
+    for pair, number in zip(pairs[order].tolist(), texts[order].tolist(), strict=True):
+        true, predicted = divmod(pair, len(names))
+        rows.append({"label": names[true], "predicted": names[predicted], "texts": number})
+    return {"different": len(pairs), "pairs": rows}
 
 
 def by_label(

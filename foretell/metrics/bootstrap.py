@@ -106,6 +106,12 @@ class LabelCounts:
         return ratio(np.where(occurs, f1, 0).sum(axis=1), occurs.sum(axis=1), np.nan)
 
     @property
+    def balanced_accuracy(self) -> Float64s:
+        """Mean recall [resample], of the labels that occur in the resample."""
+        recall = ratio(self.hits, self.support, 0.0)
+        return ratio(recall.sum(axis=1), (self.support > 0).sum(axis=1), np.nan)
+
+    @property
     def accuracy(self) -> Float64s:
         """Accuracy, [resample]."""
         accuracy: Float64s = self.hits.sum(axis=1) / self.support.sum(axis=1)
@@ -116,8 +122,8 @@ def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence
     """Return the intervals of what `foretell.metrics.label_metrics` gives, for the same arguments.
 
     Returns:
-        `accuracy`, `macro_f1` and `labels` (precision, recall and f1 of each; None where a metric
-        is undefined in all resamples).
+        `accuracy`, `balanced_accuracy`, `macro_f1` and `labels` (precision, recall and f1 of each;
+        None where a metric is undefined in all resamples).
     """
     counts = LabelCounts.of(true_ids, predicted_ids, len(names))
     by_label = {
@@ -127,6 +133,7 @@ def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence
     }
     return {
         "accuracy": interval(counts.accuracy),
+        "balanced_accuracy": interval(counts.balanced_accuracy),
         "macro_f1": interval(counts.macro_f1),
         "labels": {
             name: {key: interval(values[:, place]) for key, values in by_label.items()}
@@ -188,11 +195,16 @@ def differences(
     both. Ids are [text]; `metrics` are what `label_metrics` gives of each.
 
     Returns:
-        `accuracy` and `macro_f1`, each with `difference` (B minus A) and its `interval`.
+        `accuracy`, `balanced_accuracy` and `macro_f1`, each with `difference` (B minus A) and its
+        `interval`.
     """
     n_labels = len(metrics[0]["labels"])
     a, b = (LabelCounts.of(true_ids, ids, n_labels) for ids in (predicted_a, predicted_b))
-    values = {"accuracy": b.accuracy - a.accuracy, "macro_f1": b.macro_f1 - a.macro_f1}
+    values = {
+        "accuracy": b.accuracy - a.accuracy,
+        "balanced_accuracy": b.balanced_accuracy - a.balanced_accuracy,
+        "macro_f1": b.macro_f1 - a.macro_f1,
+    }
     return {
         key: {"difference": metrics[1][key] - metrics[0][key], "interval": interval(each)}
         for key, each in values.items()

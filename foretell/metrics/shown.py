@@ -6,7 +6,7 @@ Pure functions of what `metrics.json` holds; the report, the command line and Py
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from foretell.metrics import Report
 from foretell.readable import duration, percent
@@ -19,6 +19,7 @@ NAMES = {
     "accuracy": "Accuracy",
     "perplexity": "Perplexity",
     "micro_f1": "Micro F1",
+    "balanced_accuracy": "Balanced accuracy",
     "macro_f1": "Macro F1",
     "hamming_loss": "Hamming loss",
     "valid_accuracy": "Validation accuracy",
@@ -180,8 +181,22 @@ def by_chance(share: float, texts: float) -> float:
     return _CHANCE * math.sqrt(share * (1 - share) / max(1, texts))
 
 
+def ends_text(key: str, ends: Sequence[float] | None) -> str:
+    """Return the interval of a metric as "0.901 to 0.944", or "" where there is none."""
+    return f"{shown_value(key, ends[0])} to {shown_value(key, ends[1])}" if ends else ""
+
+
+def with_ends(key: str, value: float, ends: Sequence[float] | None) -> str:
+    """Return a metric with its interval in brackets, where there is one."""
+    return (
+        f"{shown_value(key, value)}  ({ends_text(key, ends)})"
+        if ends
+        else str(shown_value(key, value))
+    )
+
+
 def method_text(report: Report) -> str:
-    """Return how the intervals of an evaluation report were computed, for people."""
+    """Return how the intervals of an evaluation were made, for people."""
     how = report["interval_method"]
     text = (
         f"In brackets and as intervals: {100 * how['level']:g} % confidence, by the {how['name']} "
@@ -208,3 +223,14 @@ def score_rows(record: Mapping[str, object], *, is_open: bool) -> Iterator[tuple
             "perplexity per token" if is_open and name == "perplexity" else name.replace("_", " "),
             value,
         )
+
+
+def by_f1(labels: Mapping[str, Report]) -> list[str]:
+    """Return the labels that have texts, those with the lowest F1 first."""
+    there = [name for name, row in labels.items() if row["support"]]
+    return sorted(there, key=lambda name: (labels[name]["f1"], -labels[name]["support"]))
+
+
+def column_name(key: str) -> str:
+    """Return the name of a metric at the head of a column."""
+    return key.replace("_", " ").replace(" f1", " F1")

@@ -6,10 +6,13 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_workplace import Run, report_of, rows_of
 
+from foretell.cli.reports import labels_text
 from foretell.config import LabelsSettings
+from foretell.runtime.labels.evaluation import evaluation_report
 from tests.builders import write_random
 
 
@@ -42,6 +45,37 @@ def test_intervals_are_shown_and_the_table_has_the_metrics(run: Run) -> None:
     for row in rows:
         metrics = report["labels"][row["label"]]
         assert {name: float(row[name]) for name in metrics} == pytest.approx(metrics)
+
+
+def test_wrong_answers_are_shown_where_somebody_asks(run: Run, workplace: Path) -> None:
+    lines = ["good,negative", "bad,positive", "good thing,positive", "bad thing,negative"]
+    (workplace / "wrong.csv").write_text("\n".join(["text,label", *lines]))
+    command = ("evaluate", "reviews-model", "wrong.csv")
+    assert "Wrong answers" not in run(*command).out
+    assert report_of(run(*command, "--json")).get("mistakes", []) == []
+    text = run(*command, "--show", "1").out
+    assert "Wrong answers, the most probable ones first:" in text
+    found = report_of(run(*command, "--show", "5", "--json"))["mistakes"]
+    assert found
+    assert all(each["label"] != each["predicted"] for each in found)
+    probabilities = [each["probability"] for each in found]
+    assert probabilities == sorted(probabilities, reverse=True)
+
+
+def test_a_report_of_hundreds_of_labels_can_be_read() -> None:
+    names = [f"label {number:03}" for number in range(200)]
+    # Label 7 is taken for label 8, and nothing else is wrong.
+    rows = np.eye(200)[[8 if place == 7 else place for place in range(200)] * 2]
+    report = evaluation_report([*names, *names], rows, names)
+    lines = labels_text(report).splitlines()
+    assert len(lines) < 60
+    assert any(
+        "200 labels, 200 of them in this data. The 30 with the lowest F1" in x for x in lines
+    )
+    first = next(place for place, line in enumerate(lines) if line.startswith("label 0"))
+    assert lines[first].startswith("label 007")
+    assert lines[first + 1].startswith("label 008")
+    assert any(line.split() == ["label", "007", "label", "008", "2"] for line in lines)
 
 
 def test_slices_are_the_metrics_of_each_value(run: Run, workplace: Path) -> None:

@@ -13,6 +13,7 @@ from sklearn import metrics as reference
 from foretell.metrics import (
     COVERAGES,
     calibration_error,
+    confused_pairs,
     coverage_curve,
     label_metrics,
     log_loss,
@@ -33,8 +34,18 @@ def test_metrics_agree_with_scikit_learn(n: int, n_labels: int, seed: int) -> No
     assert found["accuracy"] == pytest.approx(reference.accuracy_score(true, predicted))
     macro = reference.f1_score(true, predicted, average="macro", zero_division=0)
     assert found["macro_f1"] == pytest.approx(macro)
+    recalls = reference.recall_score(true, predicted, average=None, labels=np.unique(true))
+    assert found["balanced_accuracy"] == pytest.approx(recalls.mean())
     confusion = reference.confusion_matrix(true, predicted, labels=places)
     assert found["confusion"] == {"names": names, "counts": confusion.tolist()}
+    pairs = confused_pairs(true, predicted, names)
+    off = confusion - np.diag(confusion.diagonal())
+    assert pairs["different"] == (off > 0).sum()
+    numbers = [pair["texts"] for pair in pairs["pairs"]]
+    assert numbers == sorted(off[off > 0].tolist(), reverse=True)
+    for pair in pairs["pairs"]:
+        place = names.index(pair["label"]), names.index(pair["predicted"])
+        assert off[place] == pair["texts"]
     each = reference.precision_recall_fscore_support(
         true, predicted, labels=places, zero_division=0
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,14 @@ from foretell.config import LabelsSettings, Settings
 from foretell.data.examples import Column, Examples
 from foretell.data.label_sets import LabelSets
 from foretell.errors import DataError, UsageError
-from foretell.metrics import Report, calibration_error, coverage_curve, label_metrics, log_loss
+from foretell.metrics import (
+    Report,
+    calibration_error,
+    confused_pairs,
+    coverage_curve,
+    label_metrics,
+    log_loss,
+)
 from foretell.metrics.bootstrap import differences, label_intervals, mcnemar, method
 from foretell.metrics.costs import Costs, cost_report
 from foretell.metrics.multi_label import (
@@ -21,9 +29,11 @@ from foretell.metrics.multi_label import (
     multi_label_intervals,
     multi_label_metrics,
 )
+from foretell.readable import excerpt
 from foretell.runtime.labels.classifier import LabelsRuntime
 
 _NAMES_SHOWN = 10
+MAX_MISTAKES = 10
 
 
 def evaluation_report(
@@ -34,6 +44,8 @@ def evaluation_report(
     by: Column | None = None,
     costs: Costs | None = None,
     positive: str | None = None,
+    texts: Sequence[str] = (),
+    max_mistakes: int = MAX_MISTAKES,
 ) -> Report:
     """Return the metrics of a classifier on labelled texts, with confidence intervals.
 
@@ -45,13 +57,17 @@ def evaluation_report(
         by: a column with a value for each text: adds the metrics of each value's texts.
         costs: of the two mistakes of a model with two labels: adds the threshold that costs least.
         positive: the positive label of `costs`; None: the second of `names`.
+        texts: adds the wrong answers to them; (): none are shown.
+        max_mistakes: how many.
 
     Returns:
         `texts`, what `foretell.metrics.label_metrics` gives, `calibration_error`, `log_loss` (nats;
-        None where a true label is not among the model's), `coverage`; `unknown_labels`, those;
+        None where a true label is not among the model's), `coverage`; `confused`, what
+        `confused_pairs` gives; `unknown_labels`, those; with `texts` `mistakes`, wrong answers
+        with `text`, `label`, `predicted` and `probability`, the most probable ones first;
         `intervals`, of the same shape, with the ends of the 95 % confidence intervals of accuracy,
-        macro F1, and precision, recall and F1 of each label; `interval_method`; with `by`,
-        `slices`; with `costs`, `threshold`.
+        balanced accuracy, macro F1, and precision, recall and F1 of each label; `interval_method`;
+        with `by`, `slices`; with `costs`, `threshold`.
 
     Raises:
         DataError: no texts.
@@ -66,8 +82,21 @@ def evaluation_report(
     report["calibration_error"] = calibration_error(confidence, true_ids == best)
     report["log_loss"] = log_loss(true_ids, probabilities) if len(all_names) == len(names) else None
     report["coverage"] = coverage_curve(confidence, best == true_ids)
+    report["confused"] = confused_pairs(true_ids, best, all_names)
     report |= {"unknown_labels": all_names[len(names) :], "interval_method": method()}
     report["intervals"] = label_intervals(true_ids, best, all_names)
+    if len(texts):
+        wrong = np.flatnonzero(best != true_ids)
+        places = wrong[np.argsort(-confidence[wrong], kind="stable")][:max_mistakes]
+        report["mistakes"] = [
+            {
+                "text": texts[place],
+                "label": labels[place],
+                "predicted": names[best[place]],
+                "probability": float(confidence[place]),
+            }
+            for place in places.tolist()
+        ]
     if by is not None:
 
         def measured(places: Integers) -> Report:
@@ -76,7 +105,9 @@ def evaluation_report(
             )
 
         report["slices"] = _slices(
-            by, measured, ("accuracy", "macro_f1", "calibration_error", "log_loss")
+            by,
+            measured,
+            ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error", "log_loss"),
         )
     if costs is not None:
         report["threshold"] = _threshold(labels, probabilities, names, costs, positive)
@@ -156,43 +187,67 @@ def _spelled_alike(label: str) -> str:
     return " ".join(label.casefold().split())
 
 
-def comparison_report(
-    examples: Examples, rows_a: Array, rows_b: Array, names: Sequence[str]
-) -> Report:
-    """Return what `foretell.compare` returns, of two models' probabilities [text, label] for the
-    same texts.
+class Answers(NamedTuple):
+    """What a classifier answers to some texts.
 
-    True labels that are not in `names` are wrong answers of both.
+    Attributes:
+        labels: all that it can give; None: it does not say.
+        predicted: of each text.
+        probabilities: of the predicted labels; None: it has none.
+    """
+
+    labels: list[str] | None
+    predicted: list[str]
+    probabilities: list[float] | None
+
+    def of(self, place: int) -> float | None:
+        """Return the probability of the label that a text got."""
+        return None if self.probabilities is None else self.probabilities[place]
+
+
+def comparison_report(examples: Examples, a: Answers, b: Answers) -> Report:
+    """Return what `foretell.compare` returns, of two classifiers' answers to the same texts.
 
     Raises:
-        DataError: no text has a label out of `names`.
+        DataError: no text has a label that one of them gives.
     """
+    names = sorted({*(a.labels or a.predicted), *(b.labels or b.predicted)})
     check_any_known(examples.labels, names, examples.name)
     all_names, true_ids = _true_ids(examples.labels, names)
-    a = rows_a.argmax(axis=1)
-    b = rows_b.argmax(axis=1)
-    metrics = [label_metrics(true_ids, ids, all_names) for ids in (a, b)]
-    heads = [{key: float(each[key]) for key in ("accuracy", "macro_f1")} for each in metrics]
-    differ = []
-    for i in np.flatnonzero(a != b).tolist():
-        label = examples.labels[i]
-        p = float(rows_a[i].max())
-        q = float(rows_b[i].max())
-        right = {names[a[i]]: "a", names[b[i]]: "b"}.get(label, "neither")
-        each = {"text": examples.texts[i], "label": label, "a": names[a[i]], "b": names[b[i]]}
-        wrong = {"a": q, "b": p, "neither": max(p, q)}[right]
-        differ.append(
-            (right, -wrong, {**each, "probability_a": p, "probability_b": q, "right": right})
-        )
+    ids_a, ids_b = (_true_ids(each.predicted, all_names)[1] for each in (a, b))
+    metrics = [label_metrics(true_ids, ids, all_names) for ids in (ids_a, ids_b)]
+    found = differences(true_ids, ids_a, ids_b, metrics)
+    differ = np.flatnonzero(ids_a != ids_b).tolist()
+    rows = [_different(examples, place, a, b) for place in differ]
     return {
         "texts": len(examples),
-        "a": heads[0],
-        "b": heads[1],
-        "differences": differences(true_ids, a, b, metrics),
-        "mcnemar": mcnemar(a == true_ids, b == true_ids),
+        "a": {key: metrics[0][key] for key in found},
+        "b": {key: metrics[1][key] for key in found},
+        "differences": found,
+        "mcnemar": mcnemar(ids_a == true_ids, ids_b == true_ids),
         "interval_method": method(),
-        "differ": [each for *_, each in sorted(differ, key=lambda each: each[:2])],
+        "differ": sorted(rows, key=_right_and_confident),
     }
+
+
+def _different(examples: Examples, place: int, a: Answers, b: Answers) -> Report:
+    label = examples.labels[place]
+    answers = {"a": a.predicted[place], "b": b.predicted[place]}
+    right = [name for name, answer in answers.items() if answer == label]
+    return {
+        "text": examples.texts[place],
+        "label": label,
+        **answers,
+        "probability_a": a.of(place),
+        "probability_b": b.of(place),
+        "right": right[0] if right else "neither",
+    }
+
+
+def _right_and_confident(row: Report) -> tuple[str, float]:
+    """Return what a row is sorted by: who is right, and the most probable wrong answer first."""
+    wrong = [row[f"probability_{name}"] or 0.0 for name in "ab" if name != row["right"]]
+    return row["right"], -max(wrong)
 
 
 HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "log_loss", "calibration_error")
@@ -279,3 +334,47 @@ def check_one_label(settings: Settings, what: str) -> None:
             found="one with several (multi-label)",
             fix="use foretell evaluate",
         )
+
+
+Row = tuple[object, ...]
+
+
+def confusion_rows(confusion: Report) -> list[Row]:
+    """Return the confusion matrix with its heads, a row for each true label."""
+    names = confusion["names"]
+    rows = [(name, *map(int, row)) for name, row in zip(names, confusion["counts"], strict=True)]
+    return [("true \\ predicted", *names), *rows]
+
+
+def pair_rows(confused: Report) -> list[Row]:
+    """Return the pairs of labels that are confused, with their heads."""
+    rows = [(pair["label"], pair["predicted"], pair["texts"]) for pair in confused["pairs"]]
+    return [("true", "predicted", "texts"), *rows]
+
+
+def mistake_rows(mistakes: Sequence[Report]) -> list[Row]:
+    """Return wrong answers, with their heads."""
+    rows: list[Row] = [("true", "predicted", "probability", "text")]
+    for each in mistakes:
+        answer = (each["label"], each["predicted"], f"{each['probability']:.2f}")
+        rows.append((*answer, excerpt(each["text"])))
+    return rows
+
+
+def threshold_rows(report: Report) -> list[Row]:
+    """Return the costs at each threshold, with their heads."""
+    names = {
+        "chosen": "lowest cost on this data",
+        "by_probability": "fp / (fp + fn)",
+        "at_half": "default (0.5)",
+    }
+    head = (
+        f"threshold of '{report['positive']}'",
+        "",
+        "cost per text",
+        "false positives",
+        "false negatives",
+    )
+    keys = ("threshold", "cost", "false_positives", "false_negatives")
+    rows = [(name, *(report[key][each] for each in keys)) for key, name in names.items()]
+    return [head, *rows]

@@ -42,7 +42,7 @@ def test_each_slice_has_the_metrics_of_its_texts() -> None:
         for key in ("texts", "accuracy", "macro_f1", "calibration_error", "log_loss"):
             assert row[key] == alone[key]
         assert row["intervals"] == {
-            key: alone["intervals"][key] for key in ("accuracy", "macro_f1")
+            key: alone["intervals"][key] for key in ("accuracy", "balanced_accuracy", "macro_f1")
         }
     assert json.loads(json.dumps(report)) == report
 
@@ -57,3 +57,24 @@ def test_costs_need_two_labels() -> None:
         evaluation_report(LABELS, ROWS, ["neg", "pos"], costs=Costs(1, 1), positive="spam")
     with pytest.raises(DataError, match="expected the labels neg, pos, for costs, found odd"):
         evaluation_report([*LABELS[:5], "odd"], ROWS, ["neg", "pos"], costs=Costs(1, 1))
+
+
+def test_the_most_probable_wrong_answers_and_the_pairs_that_are_confused() -> None:
+    # In order: right, wrong by 0.8, wrong by 0.6, right, wrong by 0.9.
+    labels = ["neg", "neg", "pos", "pos", "odd"]
+    rows = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7], [0.1, 0.9]])
+    report = evaluation_report(labels, rows, ["neg", "pos"], texts=list("abcde"), max_mistakes=2)
+    assert report["mistakes"] == [
+        {"text": "e", "label": "odd", "predicted": "pos", "probability": 0.9},
+        {"text": "b", "label": "neg", "predicted": "pos", "probability": 0.8},
+    ]
+    assert report["confused"]["different"] == 3
+    assert report["confused"]["pairs"] == [
+        {"label": "neg", "predicted": "pos", "texts": 1},
+        {"label": "pos", "predicted": "neg", "texts": 1},
+        {"label": "odd", "predicted": "pos", "texts": 1},
+    ]
+    # Recall of neg, pos and odd: a half, a half and 0.
+    assert report["balanced_accuracy"] == pytest.approx(1 / 3)
+    # Of texts that are not given none is shown.
+    assert "mistakes" not in evaluation_report(labels, rows, ["neg", "pos"])
