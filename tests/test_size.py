@@ -45,7 +45,7 @@ TOKENS = {
 }
 """Tokens that a room has at most. Lower a limit when the room becomes smaller."""
 
-LINES = {"foretell/service/page": 4_000, "foretell/export/web": 1_000}
+LINES = {"foretell/service/page": 3_990, "foretell/export/web": 1_060}
 """Lines of JavaScript, CSS and HTML."""
 
 MODULES = 255
@@ -56,11 +56,11 @@ MANY_BRANCHES = 12
 MAX_BRANCHES = 34
 MAX_WIDTH = 100
 
-TOKENS_OF_A_LINE = 9.2
+TOKENS_OF_A_LINE = 9.4
 PER_1000_LINES = {
     "lines over 100 characters": 1.0,
     "parallel assignments": 1.0,
-    "conditional expressions": 22.0,
+    "conditional expressions": 23.0,
     "fmt: skip": 0.0,
 }
 
