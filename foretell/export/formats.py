@@ -40,10 +40,10 @@ _SCRIPTS = (
 )
 _PAGE = (
     *("index.html", "page.js", "page.css", "start.js", "offline.js", "runtime.js"),
-    *("keyboard.js", "suggestions.js"),
+    *("attach.js", "keyboard.js", "suggestions.js", "memory.js"),
     *("elements.js", "latest_request.js"),
 )
-_SHARED = {"spacing.js", "suggestions.js", "elements.js", "latest_request.js"}
+_SHARED = {"spacing.js", "suggestions.js", "memory.js", "elements.js", "latest_request.js"}
 """Scripts that the page of the service has, too."""
 
 _LARGEST = 2047

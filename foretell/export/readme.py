@@ -73,6 +73,31 @@ _BROWSER = (
     "`index.html` is one):",
     'import {{ openHere }} from "./runtime.js";\n\nconst model = await openHere();\n{show}\n',
 )
+_ATTACH = """## Above a text field
+
+One script tag and one line give a text field of any page three suggestions, with the colours and
+the font of the page. Tab accepts the first, Alt and 1 to 3 or a tap any. No text leaves the page.
+`remember: true` offers to keep what is written in the browser, with a button that forgets it.
+
+```html
+<textarea id="note"></textarea>
+<script src="/model/attach.js"></script>
+<script>foretell.attach(document.querySelector("#note"), { remember: true });</script>
+```"""
+_CLASSIFY = """## Beside a text field
+
+```html
+<textarea id="text"></textarea> <output id="label" for="text"></output>
+<script type="module">
+import { openHere } from "/model/runtime.js";
+
+const model = await openHere();
+const text = document.querySelector("#text");
+text.addEventListener("input", async () => {
+  document.querySelector("#label").value = (await model.classify(text.value)).label;
+});
+</script>
+```"""
 _SERVER = """## On a server
 
 Any server of static files will do. A page with a content security policy needs these sources; on
@@ -92,23 +117,32 @@ def readme(source: Source, format: Format, *, int8: bool, size: int = 0) -> byte
     """Return README.md of an export of `size` bytes, with a program in Python and one in
     JavaScript.
     """
+    is_web = format == "web"
+    titles = {"onnx": "an ONNX model", "web": "a folder for the browser"}
     install = "pip install numpy onnxruntime tokenizers"
     if source.tfidf or source.model.kneser_ney:
         install = from_repository()
-    title = "an ONNX model" if format == "onnx" else "a folder for the browser"
     parts = [
-        f"# A foretell model for {source.model.job}, as {title}",
+        f"# A foretell model for {source.model.job}, as {titles[format]}",
         _about(source, int8=int8),
-        *([_TEACHER] if source.has_teacher else []),
+        _TEACHER * source.has_teacher,
         f"## In Python\n\nAfter `{install}`, in this folder:",
         f"```python\n{_python_code(source)}```",
-        *([_TFIDF] if source.tfidf else []),
+        _TFIDF * bool(source.tfidf),
         f"## In JavaScript\n\n{_javascript(source, format)}",
-        *([_SERVER.format(megabytes=size / 1e6)] if format == "web" else []),
+        _snippet(source) * is_web,
+        _SERVER.format(megabytes=size / 1e6) * is_web,
         "`model.json` has the labels, the rules of the tokenizer, and the size and SHA-256 "
         "of each file.",
     ]
-    return ("\n\n".join(parts) + "\n").encode(errors="replace")
+    return ("\n\n".join(filter(None, parts)) + "\n").encode(errors="replace")
+
+
+def _snippet(source: Source) -> str:
+    """Return how a page uses the model beside a text field, if it can."""
+    if source.kind == "classifier":
+        return _CLASSIFY
+    return _ATTACH * (source.kind == "stateful" and not source.model.tokenizer.is_open)
 
 
 def example(source: Source) -> str:

@@ -6,10 +6,14 @@ everybody.
 
 from __future__ import annotations
 
+import ast
+import json
 import logging
 import math
 import random
 import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -431,6 +435,44 @@ def test_one_request_answers_the_suggestions_and_the_next_words(page: Page) -> N
     expect(page.locator("#view-words .suggestions button")).to_have_count(3)
     until(page, IDLE)
     assert len(sent) == 1
+
+
+def test_what_is_written_is_remembered_on_request(page: Page) -> None:
+    field = page.locator("#words-text")
+    page.get_by_label("Remember what I write").check()
+    field.fill("the zebrafish the zebrafish ")
+    until(page, "() => localStorage.getItem('foretell notes')?.includes('zebrafish')")
+    page.reload()
+    field.fill("a Zebr")
+    expect(page.locator("#view-words .suggestions button").first).to_have_text("1zebrafish")
+    page.get_by_role("button", name="Forget").click()
+    expect(page.locator("#view-words .suggestions button")).to_have_count(0)
+    assert page.evaluate("localStorage.length") == 0
+
+
+@pytest.mark.parametrize(
+    ("view_name", "field"), [("Words", "#words-text"), ("Labels", "#labels-text")]
+)
+def test_the_programs_ask_for_the_text_that_is_shown(
+    page: Page, served: Running, view_name: str, field: str
+) -> None:
+    view(page, view_name)
+    text = """it's "the" mind $HOME \\ 😀"""
+    page.locator(field).fill(text)
+    card = page.locator(f"#view-{view_name.lower()} .code")
+    card.locator("summary").click()
+    expect(card.locator("code")).to_have_count(3)
+    shell, python, _ = card.locator("code").all_text_contents()
+    path, body = ("next", {"k": 6, "cache": 500}) if view_name == "Words" else ("classify", {})
+    expected = served.post(f"/v1/{path}", {"model": None, "texts": text, **body}).json()["answers"]
+    commands = [["bash", "-c", shell], [sys.executable, "-c", python]]
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found = (
+            ast.literal_eval(done.stdout) if "import" in command[-1] else json.loads(done.stdout)
+        )
+        assert str(found["answers"])[:60] == str(expected)[:60]
+    page.evaluate(f"async () => {{ {card.locator('code').nth(2).text_content()} }}")
 
 
 def test_any_label_is_explained_by_a_click(page: Page, served: Running) -> None:

@@ -32,3 +32,13 @@ export interface Words {
 }
 
 export function open(ort: unknown, read?: (name: string) => Promise<Uint8Array>): Promise<Labels | Words>;
+
+declare global {
+  /** Set by attach.js. The promise is of a function that takes the suggestions away. */
+  var foretell: {
+    attach(
+      field: HTMLTextAreaElement | HTMLInputElement,
+      options?: { remember?: boolean; lang?: string | null },
+    ): Promise<() => void>;
+  };
+}

@@ -3,6 +3,7 @@
 import { bar, isolated, make, percent, wordElement } from "./elements.js";
 import { suggestFor } from "./keyboard.js";
 import { LatestRequest } from "./latest_request.js";
+import { Memory } from "./memory.js";
 import { openHere } from "./runtime.js";
 import { UnreadableText } from "./words.js";
 
@@ -11,8 +12,8 @@ const COMPLETION = { words: 20, temperature: 0.8 };
 // Tokens of an open vocabulary are parts of words.
 const MAX_TOKENS = 80;
 /** @type {any[]} */
-const [status, text, answers, title, more, button, group] = [
-  "status", "text", "answers", "answers-title", "more", "continue", "suggestions",
+const [status, text, answers, title, more, button, group, memoryPlace] = [
+  "status", "text", "answers", "answers-title", "more", "continue", "suggestions", "memory",
 ].map((id) => document.getElementById(id));
 
 try {
@@ -50,7 +51,9 @@ async function start(model) {
   button.addEventListener("click", () => continueText(model));
   if (hasSuggestions) {
     group.hidden = false;
-    suggestFor(model, text, group);
+    const memory = new Memory(location.pathname, () => keyboard.update());
+    const keyboard = suggestFor(model, text, group, memory, () => {});
+    memoryPlace.replaceChildren(memory.controls);
   }
   update();
 }

@@ -1,5 +1,6 @@
 // The view of a text classifier: the label while the user types, the effect of each word, and whole files.
 
+import { showPrograms } from "./code.js";
 import { Curve } from "./curve.js";
 import { Editor } from "./editor.js";
 import { announce, find, isolated, make, percent, showError, showResult } from "./elements.js";
@@ -35,6 +36,8 @@ export class LabelsView {
       this.#open(currentTarget.textContent);
     });
     view.querySelector(".word-effects details").addEventListener("toggle", () => this.#showAllWords());
+    this.showPrograms = showPrograms(view.querySelector(".code"), () =>
+      ["classify", { model: this.choice.current.id, texts: this.text }]);
     this.#makeRequests();
   }
 
@@ -96,6 +99,7 @@ export class LabelsView {
   #update() {
     showError(this.problem, "");
     if (!this.choice.current) return;
+    this.showPrograms();
     const hasText = Boolean(this.text.trim());
     this.example.hidden = hasText;
     if (hasText) {

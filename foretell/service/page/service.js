@@ -25,6 +25,10 @@ export function setToken(value) {
   token = value;
 }
 
+export function hasToken() {
+  return token !== "";
+}
+
 // The answer of GET /v1/models: the model cards as `data`, and as `annotation` whether there are texts to label.
 export function fetchModels() {
   return get("models");

@@ -1,9 +1,11 @@
 // The view of a language model: the most probable next words while the user types, and the surprisal of each word.
 
+import { showPrograms } from "./code.js";
 import { Continuation } from "./continuation.js";
 import { Editor } from "./editor.js";
 import { announce, bar, isolated, make, percent, showError, spacesShown, visible, wordElement } from "./elements.js";
 import { LatestRequest, LONG_DELAY, SHORT_DELAY } from "./latest_request.js";
+import { Memory } from "./memory.js";
 import { hasOpenVocabulary, ModelChoice } from "./model_choice.js";
 import { post } from "./service.js";
 import { ending, following, isTyped, lastWord, tokenAfter } from "./spacing.js";
@@ -23,7 +25,10 @@ export class WordsView {
 
   constructor(view, models) {
     this.view = view;
-    this.choice = new ModelChoice(view, models.filter(({ job }) => job === "words"), () => this.#update());
+    this.choice = new ModelChoice(view, models.filter(({ job }) => job === "words"), () => {
+      this.#openMemory();
+      this.#update();
+    });
     this.problem = view.querySelector(".editor .problem");
     this.title = view.querySelector("#next-title");
     this.list = view.querySelector(".choices");
@@ -38,6 +43,9 @@ export class WordsView {
     this.editor.field.addEventListener("keydown", (event) => this.#keyDown(event));
     this.suggestions = new Suggestions(view.querySelector(".suggestions"), this.editor.field);
     this.continuation = new Continuation(view.querySelector(".continue"), this);
+    this.showPrograms = showPrograms(view.querySelector(".code"), () =>
+      ["next", { model: this.choice.current.id, texts: this.text, k: MAX_CHOICES, cache: this.cache }]);
+    this.#openMemory();
     this.#makeRequests();
   }
 
@@ -71,6 +79,13 @@ export class WordsView {
     showError(this.problem, error.message.replace(/^text 0: (?:prompt: )?/u, ""));
   }
 
+  // Each model has a memory of its own.
+  #openMemory() {
+    if (!this.choice.current) return;
+    this.memory = new Memory(this.choice.current.id, () => this.#update());
+    this.view.querySelector("[data-memory]").replaceChildren(this.memory.controls);
+  }
+
   #makeRequests() {
     this.nextRequest = new LatestRequest({
       delay: SHORT_DELAY,
@@ -89,7 +104,10 @@ export class WordsView {
       send: (text, signal) => this.surprisal.fetch(
         { model: this.choice.current.id, cache: this.cache }, this.#withoutUnfinished(text), signal,
         (words) => this.#showScores(words)),
-      show: (words) => this.#showScores(words),
+      show: (words) => {
+        this.#showScores(words);
+        this.memory.keep(this.text, words.filter(({ text, known }) => !known && isTyped(text)).map(({ text }) => text));
+      },
       // The request for the next words has the same text and shows the same error.
       fail: () => this.#showScores([]),
     });
@@ -103,6 +121,7 @@ export class WordsView {
     this.#nameTokens();
     // Parts of words have no list of whole words that begin with some letters.
     this.suggestions.element.hidden = hasOpenVocabulary(this.choice.current);
+    this.showPrograms();
     this.suggestions.wait(this.text);
     this.nextRequest.start(this.text);
     this.scoreRequest.cancel();
@@ -151,7 +170,7 @@ export class WordsView {
     const suggested = typed.map((each) => ({ ...each, added: `${each.added} ` }));
     return {
       next: endings.length && endings[0].probability > finished ? endings : next,
-      suggested: isOpen ? next : suggested,
+      suggested: isOpen ? next : this.memory.extend(suggested, beginning),
     };
   }
 
@@ -168,7 +187,9 @@ export class WordsView {
   }
 
   async #fetchWords(text, unfinished, signal) {
-    const body = { model: this.choice.current.id, texts: text, k: CANDIDATES, unfinished, cache: this.cache };
+    const { cache } = this;
+    const texts = cache ? this.memory.earlier + text : text;
+    const body = { model: this.choice.current.id, texts, k: CANDIDATES, unfinished, cache };
     return (await post("next", body, signal)).answers[0].words;
   }
 

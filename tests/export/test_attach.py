@@ -1,5 +1,5 @@
-"""An export on any server: a real nginx with its own media types, without a network, from a file,
-and in Firefox.
+"""An export on any server and in any page: a real nginx with its own media types, without a network,
+from a file, in Firefox, and above the text field of another page.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from firefox import firefox
-from page_workplace import new_page, opened, until
+from page_workplace import check_with_axe, new_page, opened, until
 
 from foretell.export.model_export import export_model
 from foretell.runtime.words.predictor import WordsRuntime
@@ -28,12 +28,22 @@ http {{
   uwsgi_temp_path {root}/t4; scgi_temp_path {root}/t5;
   server {{ listen 127.0.0.1:{port}; root {root}/site; }}
 }}"""
+OWN_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Notes</title>
+<style>body { background: #123; color: #fed; font-family: serif }</style>
+<main><h1>Notes</h1><label for="note">Note</label> <textarea id="note" rows="4"></textarea></main>
+<script src="model/attach.js"></script>
+<script>foretell.attach(document.querySelector("textarea"), { remember: true });</script></html>"""
+SUGGESTED = """() => {
+  const host = document.querySelector("#note").previousElementSibling;
+  return [...host.shadowRoot?.querySelectorAll("bdi") ?? []].map((each) => each.textContent);
+}"""
 
 
 @pytest.fixture(scope="module")
 def site(models: dict[str, Path], ort_web: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("nginx") / "site"
     export_model(models["words-counted"], folder / "model", "web", runtime=ort_web)
+    (folder / "notes.html").write_text(OWN_PAGE)
     return folder
 
 
@@ -93,6 +103,56 @@ def test_it_says_what_is_wrong_where_modules_cannot_be_loaded(
         until(
             page, "() => document.querySelector('#status').textContent.includes('text/javascript')"
         )
+
+
+def test_one_line_gives_a_text_field_suggestions(nginx: str, browser: Any) -> None:
+    with opened(browser, nginx, ready=False) as page:
+        page.goto(f"{nginx}notes.html")
+        field = page.locator("#note")
+        until(page, f"() => ({SUGGESTED})().length === 3")
+        field.press_sequentially("25 The m")
+        until(page, f"() => ({SUGGESTED})()[0] === 'mind'")
+        check_with_axe(page)
+        field.press("Alt+1")
+        assert field.input_value() == "25 The mind "
+        field.press("Control+z")
+        assert field.input_value() == "25 The m"
+        field.press("Tab")
+        assert field.input_value() == "25 The mind "
+        # The theme is that of the page.
+        button = (
+            page.locator("#note").locator("xpath=preceding-sibling::div[1]").locator("button").first
+        )
+        assert button.evaluate("(each) => getComputedStyle(each).color") == "rgb(255, 238, 221)"
+        spoken = "() => document.querySelector('#note').previousElementSibling.shadowRoot.querySelector('[role=status]').textContent"
+        until(page, f"() => ({spoken})().split(', ').length === 3")
+
+
+def test_what_is_written_is_remembered_on_request_and_forgotten(nginx: str, browser: Any) -> None:
+    with opened(browser, nginx, ready=False) as page:
+        page.goto(f"{nginx}notes.html")
+        field = page.locator("#note")
+        until(page, f"() => ({SUGGESTED})().length === 3")
+        page.get_by_label("Remember what I write").check()
+        field.fill("the zebrafish and the zebrafish ")
+        until(
+            page,
+            "() => localStorage.length && localStorage.getItem(localStorage.key(0)).includes('zebrafish')",
+        )
+        page.reload()
+        until(page, f"() => ({SUGGESTED})().length === 3")
+        field.press_sequentially("a Zebr")
+        until(page, f"() => ({SUGGESTED})()[0] === 'zebrafish'")
+        field.press("Tab")
+        assert field.input_value() == "a Zebrafish "
+        page.get_by_role("button", name="Forget").click()
+        assert page.evaluate("localStorage.length") == 0
+        # A storage that is full is one line.
+        page.evaluate(
+            "() => { localStorage.setItem('x', ''); Storage.prototype.setItem = () => { throw new Error('full'); }; }"
+        )
+        page.get_by_label("Remember what I write").check()
+        page.get_by_text("This browser stores nothing for this page").wait_for()
 
 
 def test_the_export_in_firefox(nginx: str, models: dict[str, Path]) -> None:
