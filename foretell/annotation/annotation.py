@@ -43,7 +43,7 @@ class Item:
         text: the text.
         suggested: the label that the model suggests; None: none is probable enough, or the text was
             drawn at random: a suggestion would influence the answers that the metrics are measured
-                by.
+            by.
         probability: of `suggested`.
     """
 

@@ -29,7 +29,7 @@ class Training:
         out: Write the model directory DIR.
         preset: Start from the values of this preset; foretell info --presets lists them. Without
             it: base, with --minutes a preset that fits the time, or with --continue the settings of
-                that model.
+            that model.
         resume: Resume the unfinished training of --out from its last checkpoint.
         restart: Delete the unfinished training of --out and start again.
         overwrite: Replace the finished model in --out.

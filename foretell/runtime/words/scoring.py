@@ -53,7 +53,7 @@ class Score:
         bits_per_byte: (-log2 probability + the cost of spelling unknown words) / bytes, which can
             be compared between models with any tokens. A word that is predicted as `<unk>` is not
             yet known: it costs 8 bits more for each of its bytes and 8 for its end, as if all bytes
-                were equally probable.
+            were equally probable.
     """
 
     tokens: int
