@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import re
+import tarfile
 import tempfile
 import zlib
 from pathlib import Path
-from typing import Literal, cast
+from typing import IO, Literal, cast
 
 from foretell.data.decode import note
+from foretell.data.download import download
 from foretell.data.records import Record
 from foretell.errors import DataError
 
@@ -37,6 +40,9 @@ IMDB_PART_SHA256: dict[ImdbPart, str] = {
     "train": "e982db9598717d922ca579d6fa793316604d6a817e1281eec8ad8058f4f6d9a7",
     "unsup": "0db358589c63de5c8e6af519dc5f8e123f323cb62358b9fd7aaac092cf59f937",
 }
+_FIX = f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE} from {IMDB_URL}"
+# The published reviews have 130 MB.
+_MAX_UNPACKED = 1 << 28
 _REVIEW = re.compile(r"(?:\./)?aclImdb/((train|test)/(neg|pos|unsup)/[^/]+\.txt)")
 
 
@@ -104,40 +110,48 @@ def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
 
     Each part is "path NUL text NUL" over its reviews, in order of their paths.
     """
-    import tarfile
-    import urllib.request
-
     folder = os.environ.get("FORETELL_DATA")
-    is_local = folder is not None and (Path(folder) / IMDB_ARCHIVE).is_file()
-    where = str(Path(folder or "") / IMDB_ARCHIVE) if is_local else IMDB_URL
+    local = None if folder is None else Path(folder) / IMDB_ARCHIVE
+    is_local = local is not None and local.is_file()
+    where = str(local) if is_local else IMDB_URL
     note(notes, f"imdb: {'read' if is_local else 'downloaded'} from {where}")
-    reviews: dict[ImdbPart, dict[str, bytes]] = {part: {} for part in IMDB_PART_SHA256}
-    fix = f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE} from {IMDB_URL}"
     try:
-        with (
-            Path(where).open("rb")
-            if is_local
-            else urllib.request.urlopen(where, timeout=60) as stream,
-            tarfile.open(fileobj=stream, mode="r|gz") as members,
-        ):
-            for member in members:
-                if (found := _REVIEW.fullmatch(member.name)) and (
-                    file := members.extractfile(member)
-                ):
-                    part = cast("ImdbPart", found[3] if found[3] == "unsup" else found[2])
-                    reviews[part][found[1]] = file.read()
+        with Path(where).open("rb") if is_local else io.BytesIO(download(where)) as archive:
+            reviews = _reviews(archive)
     except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
-        expected = "the archive of the movie reviews"
-        raise DataError(expected=expected, found=f"{error}", where=where, fix=fix) from error
-    contents = dict[ImdbPart, bytes]()
-    for part, texts in reviews.items():
-        content = b"".join(
-            b"%s\0%s\0" % (name.encode(), text) for name, text in sorted(texts.items())
+        found = str(getattr(error, "reason", error))
+        raise DataError(
+            expected="the archive of the movie reviews", found=found, where=where, fix=_FIX
+        ) from error
+    return {part: _verified(part, texts, where) for part, texts in reviews.items()}
+
+
+def _reviews(archive: IO[bytes]) -> dict[ImdbPart, dict[str, bytes]]:
+    """Return the reviews of each part by their paths in the archive."""
+    reviews: dict[ImdbPart, dict[str, bytes]] = {part: {} for part in IMDB_PART_SHA256}
+    size = 0
+    with tarfile.open(fileobj=archive, mode="r|gz") as members:
+        for member in members:
+            match = _REVIEW.fullmatch(member.name)
+            if match is None or not member.isfile():
+                continue
+            size += member.size
+            if size > _MAX_UNPACKED:
+                raise ValueError(f"more than {_MAX_UNPACKED:,} bytes of reviews")
+            part = match[3] if match[3] == "unsup" else match[2]
+            file = members.extractfile(member)
+            if file is not None:
+                reviews[cast("ImdbPart", part)][match[1]] = file.read()
+    return reviews
+
+
+def _verified(part: ImdbPart, texts: dict[str, bytes], where: str) -> bytes:
+    items = sorted(texts.items())
+    content = b"".join(b"%s\0%s\0" % (name.encode(), text) for name, text in items)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != IMDB_PART_SHA256[part]:
+        found = f"{len(texts):,} reviews of {part} whose SHA-256 is {digest[:12]}…"
+        raise DataError(
+            expected="the 100,000 published reviews", found=found, where=where, fix=_FIX
         )
-        if (digest := hashlib.sha256(content).hexdigest()) != IMDB_PART_SHA256[part]:
-            what = f"{len(texts):,} reviews of {part} whose SHA-256 is {digest[:12]}…"
-            raise DataError(
-                expected="the 100,000 published reviews", found=what, where=where, fix=fix
-            )
-        contents[part] = content
-    return contents
+    return content

@@ -11,10 +11,10 @@ import hashlib
 import io
 import os
 import tarfile
-import urllib.request
 from pathlib import Path
 
 from foretell.artifacts.replacement import replacing, typed
+from foretell.data.download import download
 from foretell.errors import ArtifactError
 
 VERSION = "1.30.0"
@@ -27,9 +27,6 @@ FOLDER = "runtime"
 
 _FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 _REGISTRY = "https://registry.npmjs.org/"
-_SECONDS = 60
-# The archive has 33 MB. A registry that sends much more must not fill the memory.
-_MAX_BYTES = 100 << 20
 
 
 def runtime_files(archive: Path | None = None) -> dict[str, bytes]:
@@ -67,9 +64,7 @@ def registry() -> str:
 
 def _download(address: str) -> bytes:
     try:
-        with urllib.request.urlopen(address, timeout=_SECONDS) as answer:
-            content: bytes = answer.read(_MAX_BYTES)
-            return content
+        return download(address)
     # An error of the URL is one of the system.
     except (OSError, ValueError) as error:
         raise ArtifactError(

@@ -12,11 +12,12 @@ import glob
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from foretell.errors import DataError, HubError, UsageError
+from foretell.hub_bounds import bounded
 from foretell.machine import require
 from foretell.readable import listed
 
@@ -37,6 +38,13 @@ _FILE = re.compile(rf"{SCHEME}datasets/({_NAME}/[^/@]+)(@[^/]+)?/([^#]+)")
 _PARQUET = re.compile(r"([^/]+)/(?:partial-)?([^/]+)/\d{4,}\.parquet")
 _A_FILE = f"name one file of a data set: {SCHEME}datasets/OWNER/NAME/FILE"
 
+MAX_BYTES = 16 << 30
+"""Maximum size of the files of one download, which the Hub announces."""
+MAX_SECONDS = 4 * 3600
+"""Time limit of one download."""
+
+Sizes = Mapping[str, int]
+"""The size of each file of a repository in bytes, by its name."""
 Kind = Literal["model", "dataset"]
 Part = Literal["train", "valid", "test"]
 _SPLITS: dict[Part | None, str] = {"valid": "validation", "test": "test"}
@@ -100,15 +108,16 @@ def require_hub() -> None:
     require(("huggingface_hub",), "hf:// and foretell push", "hub")
 
 
-def files_of(kind: Kind, address: Address) -> tuple[Address, list[str]]:
-    """Return the address with a commit hash, and the names of all files of that commit, in the
-    cache or not.
+def files_of(kind: Kind, address: Address) -> tuple[Address, Sizes]:
+    """Return the address with a commit hash, and the size of each file of that commit by its name,
+    in the cache or not.
 
     Without an answer of the Hub it is the commit of the last download.
     """
     require_hub()
     from huggingface_hub import HfApi, get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
+    from huggingface_hub.hf_api import RepoFile
 
     api = HfApi(library_name=LIBRARY)
     name = address.repository
@@ -121,28 +130,42 @@ def files_of(kind: Kind, address: Address) -> tuple[Address, list[str]]:
                 expected="a commit of 40 hexadecimal digits", found=found, where=str(address)
             )
         try:
-            names = [
-                each.path for each in get_cached_repo_tree(name, repo_type=kind, revision=commit)
-            ]
+            tree = get_cached_repo_tree(name, repo_type=kind, revision=commit)
         except CachedRepoTreeNotFoundError:
-            names = api.list_repo_files(name, repo_type=kind, revision=commit)
-    return Address(name, commit), sorted(names)
+            listing = api.list_repo_tree(name, repo_type=kind, revision=commit, recursive=True)
+            tree = [each for each in listing if isinstance(each, RepoFile)]
+    return Address(name, commit), dict(sorted((each.path, each.size) for each in tree))
 
 
-def download(kind: Kind, address: Address, names: Iterable[str]) -> Path:
+def download(kind: Kind, address: Address, names: Iterable[str], sizes: Sizes) -> Path:
     """Download files of a commit into the cache, unless they are there, and return their folder.
 
-    Names that the repository does not have are left out.
+    Names that the repository does not have are left out. `sizes` are those of `files_of`.
+
+    Raises:
+        HubError: the files have more than `MAX_BYTES`, the Hub sends more than it announced, or it
+            takes more than `MAX_SECONDS`; or as `asking`.
     """
     from huggingface_hub import snapshot_download
 
-    name = address.repository
-    revision = address.revision
-    patterns = [glob.escape(each) for each in names]
-    with asking(str(address)):
+    wanted = [name for name in names if name in sizes]
+    size = sum(sizes[name] for name in wanted)
+    if size > MAX_BYTES:
+        raise HubError(
+            expected=f"files of at most {MAX_BYTES >> 30} GiB",
+            found=f"{size:,} bytes",
+            where=str(address),
+            fix="download it with: hf download",
+        )
+    with asking(str(address)), bounded(size + len(wanted), MAX_SECONDS) as progress:
         # It lets no name of a file lead out of this folder.
         folder = snapshot_download(
-            name, repo_type=kind, revision=revision, allow_patterns=patterns, library_name=LIBRARY
+            address.repository,
+            repo_type=kind,
+            revision=address.revision,
+            allow_patterns=[glob.escape(name) for name in wanted],
+            library_name=LIBRARY,
+            tqdm_class=progress,
         )
     return Path(folder)
 
@@ -170,20 +193,20 @@ def data_files(text: str, part: Part | None) -> tuple[str, list[Path]]:
         DataError: no such file, configuration or split.
     """
     if one := _FILE.fullmatch(text):
-        address, names = files_of("dataset", parse(f"{SCHEME}{one[1]}{one[2] or ''}"))
+        address, sizes = files_of("dataset", parse(f"{SCHEME}{one[1]}{one[2] or ''}"))
         shown = f"{SCHEME}datasets/{address.repository}@{address.revision}/{one[3]}"
         chosen = [one[3]]
-        if one[3] not in names:
+        if one[3] not in sizes:
             raise DataError(
-                expected=f"a file {one[3]}", found=listed(names) or "none", where=str(address)
+                expected=f"a file {one[3]}", found=listed(sizes) or "none", where=str(address)
             )
     else:
         body, _, fragment = text.partition("#")
         address = parse(body) if "@" in body else Address(parse(body).repository, CONVERTED)
-        address, names = files_of("dataset", address)
-        split, chosen = _split(names, fragment, part, address)
+        address, sizes = files_of("dataset", address)
+        split, chosen = _split(sizes, fragment, part, address)
         shown = f"{address}#{split}"
-    folder = download("dataset", address, chosen)
+    folder = download("dataset", address, chosen, sizes)
     return shown, [folder / name for name in chosen]
 
 

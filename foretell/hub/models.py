@@ -60,15 +60,15 @@ def local_path(model: str | Path) -> str | Path:
     """
     if not is_address(model):
         return Path(model).expanduser()
-    address, names = client.files_of("model", client.parse(str(model)))
-    if manifest.MANIFEST not in names:
+    address, sizes = client.files_of("model", client.parse(str(model)))
+    if manifest.MANIFEST not in sizes:
         raise NotAModelError(
             expected="a foretell model",
             found="a repository that foretell did not write",
             where=str(address),
             fix="check the name",
         )
-    return client.download("model", address, ON_HUB)
+    return client.download("model", address, ON_HUB, sizes)
 
 
 def local_encoder(encoder: str | Path) -> str | Path:
@@ -83,16 +83,16 @@ def local_encoder(encoder: str | Path) -> str | Path:
     """
     if not is_address(encoder):
         return encoder
-    address, names = client.files_of("model", client.parse(str(encoder)))
-    graph = next((name for name in GRAPHS if name in names), None)
-    if graph is None or TOKENIZER not in names:
+    address, sizes = client.files_of("model", client.parse(str(encoder)))
+    graph = next((name for name in GRAPHS if name in sizes), None)
+    if graph is None or TOKENIZER not in sizes:
         raise HubError(
             expected=f"an encoder with {GRAPHS[1]} and {TOKENIZER}",
             found="a repository without them",
             where=str(address),
             fix="export it to ONNX, and give the folder",
         )
-    return client.download("model", address, (graph, TOKENIZER, *_BESIDE))
+    return client.download("model", address, (graph, TOKENIZER, *_BESIDE), sizes)
 
 
 def push(model: object, repository: str, *, private: bool = True, yes: bool = False) -> str:

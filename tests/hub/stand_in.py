@@ -5,10 +5,12 @@ uses it.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,12 +50,16 @@ class Hub:
         repositories: by name; that of a data set begins with "datasets/".
         requests: method and path of each request.
         failure: status and message of every answer; None: it works.
+        endless: whether the content of each file never ends.
+        wait: seconds before each further part of an endless file.
     """
 
     url: str = ""
     repositories: dict[str, Repository] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     failure: tuple[int, str] | None = None
+    endless: bool = False
+    wait: float = 0
 
     def add(self, name: str, files: dict[str, bytes]) -> Repository:
         """Make a public repository with one commit."""
@@ -185,9 +191,25 @@ class _Handler(BaseHTTPRequestHandler):
         found = self._found("dataset" if datasets else "model", name, revision)
         if found is not None and path in found[2]:
             content = found[2][path]
+            if self.hub.endless and self.command == "GET":
+                self._never_end(f'"{_oid(content)}"', found[1])
+                return
             self._send(200, content, {"ETag": f'"{_oid(content)}"', "X-Repo-Commit": found[1]})
         elif found is not None:
             self._send(404, {}, {"X-Error-Code": "EntryNotFound"})
+
+    def _never_end(self, etag: str, commit: str) -> None:
+        self.send_response(200)
+        for name, text in {"ETag": etag, "X-Repo-Commit": commit}.items():
+            self.send_header(name, text)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        # The client closes the connection.
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"x" * 1000)
+                time.sleep(self.hub.wait)
 
     def preupload(self, body: bytes, _: str, __: str) -> None:
         modes = {"uploadMode": "regular", "shouldIgnore": False}
