@@ -71,6 +71,7 @@ class Trained(Generic[Runtime]):
         int8: bool = False,
         data: object = None,
         max_loss: float = 0.01,
+        max_ngrams: int | None = None,
         runtime: str | Path | None = None,
     ) -> Exported:
         """Write the model as a folder for another program, and compare its answers with this
@@ -84,13 +85,15 @@ class Trained(Generic[Runtime]):
             data: what to compare the answers on: labelled texts, as `fit` takes them without `y`,
                 or text, as `LanguageModel.train` takes it.
             max_loss: the maximum loss of accuracy by `int8`, 0 to 1.
+            max_ngrams: n-grams of two or more words that are kept of a language model's Kneser–Ney
+                model, for a smaller file; None: all.
             runtime: for "web", the npm package onnxruntime-web as a file; None: it is downloaded
                 once.
 
         Raises:
             NotFittedError: `fit` was not called.
             UsageError: no such format, or 8 bits without data.
-            SettingsError: `max_loss` out of range.
+            SettingsError: `max_loss` or `max_ngrams` out of range.
             MissingExtraError: what the format needs is not installed.
             ArtifactError: the copy answers differently or loses too much; nothing is written.
         """
@@ -105,7 +108,14 @@ class Trained(Generic[Runtime]):
                 test_data = corpus_of(data, None, part="test")
         folder = f"{self._home.path.name}-{format}" if path is None else path
         return export_model(
-            model, folder, format, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime
+            model,
+            folder,
+            format,
+            int8=int8,
+            data=test_data,
+            max_loss=max_loss,
+            max_ngrams=max_ngrams,
+            runtime=runtime,
         )
 
     def to_keras(self) -> keras.Model:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from foretell.arrays import Integers, Mask
 from foretell.artifacts.replacement import new_file
 from foretell.data.examples import unlabelled_texts
 from foretell.errors import UsageError
+
+if TYPE_CHECKING:
+    from foretell.runtime.labels.classifier import LabelsRuntime
 
 RANDOM_EVERY = 5
 """At least one in so many texts is drawn at random."""
@@ -73,6 +76,7 @@ def annotate(
     by: str = "",
     seed: int | None = None,
     text: str | None = None,
+    suggest: str | Path | None = None,
 ) -> Annotation:
     """Open texts for annotation: an `Annotation`, whose `next` is the most informative text.
 
@@ -87,23 +91,29 @@ def annotate(
 
     Args:
         texts: texts without labels: a list, a table, or files in any format of examples.
-        labels: the names of the labels; None: those of the journal. Labels that the journal lacks
-            are added.
+        labels: the names of the labels; None: those of the journal, or those of `suggest`. Labels
+            that the journal lacks are added.
         out: the journal of the answers, a file of JSON Lines; where there is one, it is continued.
         by: who answers.
         seed: of the random draws; None: that of the journal, or 0.
         text: the name of the text column; None: chosen where it is clear.
+        suggest: a model directory for labels, whose probabilities the quick model starts from.
 
     Raises:
+        ArtifactError: the model `suggest` cannot be trusted.
         DataError: no texts; a journal that is damaged or about other texts.
-        UsageError: fewer than two labels, or others than those of the journal.
+        UsageError: fewer than two labels, or others than those of the journal; a model with labels
+            that are not among them.
         ForetellError: another process has the journal open, or it cannot be written.
     """
     notes: list[str] = []
     read = unlabelled_texts(texts, text=text, notes=notes)
+    model = None if suggest is None else _opened(suggest)
+    if model is not None and labels is None and not Path(out).exists():
+        labels = model.labels
     journal = Journal(out, labels, seed)
     try:
-        annotation = Annotation(read, journal, by=by)
+        annotation = Annotation(read, journal, by=by, suggest=model)
     except BaseException:
         journal.close()
         raise
@@ -128,13 +138,20 @@ class Annotation:
         notes: what was left out or dropped, one sentence each.
     """
 
-    def __init__(self, texts: Sequence[str], journal: Journal, *, by: str = "") -> None:
+    def __init__(
+        self,
+        texts: Sequence[str],
+        journal: Journal,
+        *,
+        by: str = "",
+        suggest: LabelsRuntime | None = None,
+    ) -> None:
         self.labels = list(journal.labels)
         self._by = by
         self._journal = journal
         self._pool = Pool(texts, journal.seed, [each.text for each in journal.answers])
         self.notes = [*journal.notes, *self._pool.notes]
-        self._ranker = Ranker(self._pool, self.labels, journal.seed)
+        self._ranker = Ranker(self._pool, self.labels, journal.seed, suggest)
         self._lock = threading.RLock()
         self._leases: dict[str, Lease] = {}
         self._has_shown: set[int] = set()
@@ -425,6 +442,12 @@ class Annotation:
             fit = self._fit
             latest = self._latest
         return fit.result() if fresh or latest is None or fit.done() else latest
+
+
+def _opened(model: str | Path) -> LabelsRuntime:
+    from foretell.runtime.labels.classifier import LabelsRuntime
+
+    return LabelsRuntime(model)
 
 
 def _listed(items: Items) -> Iterable[Item | int]:

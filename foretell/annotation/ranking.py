@@ -11,16 +11,19 @@ The next texts are uncertain ones, of which there are many alike, and which diff
 The quick model is logistic regression on TF-IDF values, fitted again after each answer within a
 second. Its features are counted once, over all texts. The words of a label's name count as a text
 of that label, so that there are suggestions before the first answer ("card_arrival" is found in "my
-card has not arrived").
+card has not arrived"). The probabilities of a model that suggests are further features, so that
+answers correct it where it is wrong.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
@@ -30,8 +33,11 @@ from foretell.annotation.metrics import RECENT, Metrics, metrics_of
 from foretell.arrays import Float32s, Float64s, Integers, Mask, Probabilities
 from foretell.data.near import copies
 from foretell.data.split import places_of_equal, text_key
-from foretell.errors import DataError
+from foretell.errors import DataError, UsageError
 from foretell.metrics.bootstrap import share_of
+
+if TYPE_CHECKING:
+    from foretell.runtime.labels.classifier import LabelsRuntime
 
 RESERVED = 0.25
 """Share of the texts that is reserved. One in five answers is needed; some texts are skipped."""
@@ -104,6 +110,11 @@ class Pool:
 STRENGTH = 10.0
 """The inverse of the penalty."""
 
+MODEL_FACTOR = 3.0
+"""Factor on the probabilities of a model that suggests: without answers, those of the quick model
+are then close to them, for 2 and for 77 labels.
+"""
+
 MAX_CHARACTERS = 2_000_000
 """Characters of all texts that are read; of longer texts the same part of each, from its
 beginning.
@@ -127,10 +138,17 @@ _BREAKS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 class QuickModel:
     """Texts and labels, whose features are counted once; `probabilities` fits to some of the texts.
 
-    `seed` is that of the vectors.
+    `seed` is that of the vectors; `suggested`, float32 [text, label], the probabilities of a model
+    that suggests.
     """
 
-    def __init__(self, texts: Sequence[str], labels: Sequence[str], seed: int = 0) -> None:
+    def __init__(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        seed: int = 0,
+        suggested: Probabilities | None = None,
+    ) -> None:
         from sklearn.feature_extraction.text import CountVectorizer
 
         self._n = len(texts)
@@ -148,6 +166,11 @@ class QuickModel:
         # Where texts are many, a feature of one text says nothing; where they are few, every
         # feature counts.
         self._counts = counts[:, is_shared] if len(texts) >= MANY and is_shared.any() else counts
+        self._suggested: Float32s = np.zeros((len(every), 0), np.float32)
+        if suggested is not None:
+            # The name of a label counts as a text of which the model is sure.
+            sure = np.eye(len(labels), dtype=np.float32)
+            self._suggested = np.float32(MODEL_FACTOR) * np.concatenate([suggested, sure])
 
     def probabilities(self, places: Integers, targets: Integers) -> Probabilities:
         """Fit to the texts at `places` and return the probability of each label, float32 [text,
@@ -165,10 +188,13 @@ class QuickModel:
         # text.
         counts = self._counts[:, np.unique(self._counts[chosen].indices)]
         values = TfidfTransformer(sublinear_tf=True).fit(counts[chosen]).transform(counts)
+        values = sparse.csr_array(sparse.hstack([values, self._suggested]))
         model = LogisticRegression(C=STRENGTH, max_iter=200)
         # Its vectors are short: threads would wait for each other, beside the service and the
         # browser.
-        with threadpool_limits(1):
+        with threadpool_limits(1), warnings.catch_warnings():
+            # Before many answers, most labels have their name alone: these are no numbers.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             model.fit(values[chosen], np.concatenate([targets, names]))
         result: Probabilities = model.predict_proba(values[: self._n]).astype(np.float32)
         return result
@@ -242,9 +268,24 @@ class Ranking:
 class Ranker:
     """Makes rankings of one pool. It keeps what does not depend on the answers."""
 
-    def __init__(self, pool: Pool, labels: Sequence[str], seed: int) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        labels: Sequence[str],
+        seed: int,
+        suggest: LabelsRuntime | None = None,
+    ) -> None:
+        others = [] if suggest is None else [each for each in suggest.labels if each not in labels]
+        if others:
+            raise UsageError(
+                expected=f"a model whose labels are among {', '.join(labels)[:200]}",
+                found=f"one with the label {others[0]!r:.60}",
+                where="suggest",
+                fix="give the labels of the model too, or leave it out",
+            )
         self._pool = pool
         self._labels = labels
+        self._suggest = suggest
         self._seed = seed % 2**32
         self._place_of_label = {label: place for place, label in enumerate(labels)}
 
@@ -253,7 +294,18 @@ class Ranker:
         """The quick model of the pool; counting its features takes seconds for thousands of
         texts.
         """
-        return QuickModel(self._pool.texts, self._labels, self._seed)
+        return QuickModel(self._pool.texts, self._labels, self._seed, self._suggested())
+
+    def _suggested(self) -> Probabilities | None:
+        """Return the probabilities of the model that suggests, float32 [text, label]; 0 for a label
+        that it lacks. None: there is no such model.
+        """
+        if self._suggest is None:
+            return None
+        columns = [self._place_of_label[label] for label in self._suggest.labels]
+        rows = np.zeros((len(self._pool), len(self._labels)), np.float32)
+        rows[:, columns] = self._suggest.predict_proba(self._pool.texts)
+        return rows
 
     def rank(self, answers: Sequence[Answer]) -> Ranking:
         """Fit to the answers, and choose the next texts."""

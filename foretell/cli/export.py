@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, name_of
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Name, Output
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Name, Output, Whole
 from foretell.cli.output import Writer, note, show_notes
 from foretell.readable import megabytes, percent
 
@@ -26,6 +26,7 @@ def export(
     out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
     int8: bool = False,
     max_loss: Annotated[float, Parameter(metavar="P")] = 0.01,
+    max_ngrams: Whole | None = None,
     runtime: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     data: Annotated[Name | None, Parameter(group=DATA, metavar="DATA")] = None,
     reading: LabelledInput = ANY_RECORDS,
@@ -41,6 +42,8 @@ def export(
         int8: Store the weights in 8 bits (language models: 12), with a small loss of accuracy,
             which is measured on --data.
         max_loss: Fail if --int8 loses more accuracy than this, 0 to 1.
+        max_ngrams: Keep only the N n-grams that change the predictions of a language model most, 1
+            or more. Single words are always kept. Default: keep all.
         runtime: Use this file for the npm package onnxruntime-web (--to web). Without it, the
             package is downloaded once.
         data: Measure on this data: texts with labels for a model for labels, plain text for one for
@@ -57,7 +60,13 @@ def export(
         show_notes(test_data.notes)
     folder = out or Path(f"{name_of(model)}-{to}")
     exported = trained.export(
-        to, folder, int8=int8, data=test_data, max_loss=max_loss, runtime=runtime
+        to,
+        folder,
+        int8=int8,
+        data=test_data,
+        max_loss=max_loss,
+        max_ngrams=max_ngrams,
+        runtime=runtime,
     )
     loss = exported.loss
     record = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from foretell.annotation import COMMANDS, keys_of
-from foretell.cli.inputs import STDIN
+from foretell.cli.inputs import STDIN, local_model
 from foretell.cli.options import ANY_TEXTS, OUTPUT, Name, TextInput, Whole, expect
 from foretell.cli.output import listed, note, show, show_notes
 from foretell.cli.serve import OPEN, AccessOptions, serve_annotation
@@ -41,6 +41,7 @@ def label(
     out: Annotated[Path, Parameter(metavar="FILE")],
     by: Annotated[str, Parameter(metavar="NAME")] = "",
     seed: Whole | None = None,
+    suggest: Annotated[Name | None, Parameter(metavar="MODEL")] = None,
     export: Annotated[Path | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
     page: Annotated[bool, Parameter(group=PAGE)] = False,
     who: AccessOptions = OPEN,
@@ -50,10 +51,13 @@ def label(
 
     Args:
         texts: Texts without labels: a file, a folder or a named set, in any format of examples.
-        labels: Names of the labels, with commas between them. Needed for new answers only.
+        labels: Names of the labels, with commas between them. Needed for a new file of answers
+            without --suggest.
         out: File of the answers (JSON Lines). If it exists, it is continued.
         by: Record this name with each answer.
         seed: Seed of the random texts. Default: 0.
+        suggest: Suggest labels by this model directory for labels from the first text on. The
+            answers correct it.
         export: Write the answers so far as CSV, for train labels, and end.
         page: Serve a page for the answers, until Ctrl-C. With --host other people can label too.
     """
@@ -70,7 +74,8 @@ def label(
     if not read:
         raise DataError(expected="texts to label", found="none that is not empty", where=texts)
     names = None if labels is None else labels.split(",")
-    with annotate(read, names, out=out, by=by, seed=seed) as annotation:
+    model = None if suggest is None else local_model(suggest)
+    with annotate(read, names, out=out, by=by, seed=seed, suggest=model) as annotation:
         show_notes([*notes, *annotation.notes])
         if export is not None:
             _export(annotation, texts, out, export)

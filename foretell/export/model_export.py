@@ -70,6 +70,7 @@ def export_model(
     int8: bool = False,
     data: Examples | Iterable[str] | None = None,
     max_loss: float = 0.01,
+    max_ngrams: int | None = None,
     runtime: str | Path | None = None,
 ) -> Exported:
     """Write a model as a folder for another program, whole or not at all.
@@ -87,12 +88,16 @@ def export_model(
             loss of accuracy is measured on them; in float32 a classifier is compared on the first
             200.
         max_loss: in 8 bits: refuse a larger loss of accuracy, 0 to 1.
+        max_ngrams: n-grams of two or more words that are kept of a language model's Kneser–Ney
+            model; None: all. The copy answers as foretell does with this smaller model. In 8 bits
+            the loss of accuracy is that of both.
         runtime: for "web": the npm package onnxruntime-web as a file; None: from the cache or the
             registry.
 
     Raises:
-        UsageError: an unknown format, 8 bits without data, or data for the other job.
-        SettingsError: `max_loss` not from 0 to 1.
+        UsageError: an unknown format, 8 bits without data, data for the other job, or `max_ngrams`
+            for a model without a Kneser–Ney model.
+        SettingsError: `max_loss` not from 0 to 1, or `max_ngrams` below 1.
         MissingExtraError: a package that the format needs is not installed.
         ArtifactError: the model cannot be trusted, the copy answers differently or loses too much
             accuracy, `out` holds something else, or the runtime cannot be read or downloaded.
@@ -102,7 +107,7 @@ def export_model(
     target = Path(out).expanduser().resolve()
     check_free(target)
     require(("onnx",), f"the format {format}", "train")
-    source = Source(model)
+    source = Source(model, max_ngrams)
     _check_data(source, data)
     content = files_of(source, format, int8=int8)
     if format == "web":
@@ -114,7 +119,8 @@ def export_model(
     def measure(folder: Path) -> None:
         answer = read_back(folder, source)
         if int8 and data is not None:
-            measured.append(_checked_loss(source, answer, data, max_loss))
+            whole = source if max_ngrams is None else Source(model)
+            measured.append(_checked_loss(whole, answer, data, max_loss))
         else:
             # The user's labelled texts if there are any, else texts that are made up.
             given = data.texts[: check.N_TEXTS] if isinstance(data, Examples) else []

@@ -22,9 +22,12 @@ from foretell.artifacts.manifest import KNESER_NEY, TFIDF
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.label_types import json_value, values_of_names
+from foretell.errors import SettingsError, UsageError
 from foretell.hub.models import local_path
 from foretell.ngrams.cache import HALF, ContinuousCache
 from foretell.ngrams.ensemble import LabelwiseEnsemble
+from foretell.ngrams.kneser_ney import Interpolation
+from foretell.ngrams.pruning import pruned
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
@@ -57,6 +60,7 @@ class Source:
 
     Args:
         model: the model directory, or the model that was read from it.
+        max_ngrams: n-grams of two or more words that are kept of a Kneser–Ney model; None: all.
 
     Attributes:
         model: the verified model, without a kept teacher.
@@ -73,13 +77,15 @@ class Source:
         length: the maximum number of words that a classifier's network reads; 0 for words.
     """
 
-    def __init__(self, model: str | Path | Model) -> None:
+    def __init__(self, model: str | Path | Model, max_ngrams: int | None = None) -> None:
         if not isinstance(model, Model):
             model = read_model(local_path(model))
         ensemble = model.ensemble
         settings = model.settings
         self.has_teacher = model.teacher is not None and bool(ensemble.linear)
         self.model = replace(model, teacher=None)
+        if max_ngrams is not None:
+            self.model = _pruned(self.model, max_ngrams)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if ensemble.linear else ()
         self.labels = list(model.labels or ())
         self.thresholds = (
@@ -204,3 +210,21 @@ def _class_of(pattern: str) -> str:
         members = [code for _, code in group]
         ranges.append(f"\\u{{{members[0]:x}}}-\\u{{{members[-1]:x}}}")
     return "".join(ranges)
+
+
+def _pruned(model: Model, max_ngrams: int) -> Model:
+    """Return a language model with at most so many n-grams of two or more words."""
+    if max_ngrams < 1:
+        raise SettingsError(
+            expected="a number of n-grams, 1 or more", found=str(max_ngrams), where="max_ngrams"
+        )
+    if model.kneser_ney is None or model.interpolation is None:
+        raise UsageError(
+            expected="a language model with a Kneser–Ney model",
+            found=f"a model for {model.job} without one",
+            where="max_ngrams",
+            fix="leave it out",
+        )
+    smaller = pruned(model.kneser_ney, max_ngrams)
+    weights = model.interpolation.kneser_ney_weights[: smaller.order]
+    return replace(model, kneser_ney=smaller, interpolation=Interpolation(weights))

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 from annotation.tickets import LABELS, answer_right, label_of, opened, shown, tickets
+from builders import write_random
 
+from foretell import TextClassifier
 from foretell.annotation.annotation import LEASE_SECONDS, Annotation
+from foretell.annotation.ranking import MODEL_FACTOR
+from foretell.config import LabelsSettings
 from foretell.data.examples import read_examples
 from foretell.errors import DataError, ForetellError, UsageError
 
@@ -49,6 +53,27 @@ def test_suggestions_are_recorded_and_become_right(annotation: Annotation) -> No
     assert accuracy is not None
     assert accuracy.low <= accuracy.value <= accuracy.high
     assert accuracy.value >= 0.75
+
+
+def test_a_model_suggests_before_the_first_answer(tmp_path: Path) -> None:
+    settings = LabelsSettings(units=5, embedding_size=6, length=30)
+    model = write_random(tmp_path / "model", settings, sorted([*LABELS, "other"]))
+    texts = tickets()
+    with opened(tmp_path, suggest=model, labels=None) as annotation:
+        assert annotation.labels == ["billing", "hardware", "other"]
+        rows = annotation._ranker.quick._suggested[: len(texts), :3]
+        pool = annotation._pool.texts
+        expected = MODEL_FACTOR * TextClassifier.load(model).predict_proba(pool)
+        assert rows == pytest.approx(expected, abs=1e-5)
+    # Labels may be in another order, and more than the model has.
+    names = ["new", "other", *LABELS]
+    with opened(tmp_path, suggest=model, labels=names, out=tmp_path / "b.jsonl") as annotation:
+        places = [3, 2, 1]
+        found = annotation._ranker.quick._suggested[: len(texts)]
+        assert found[:, places] == pytest.approx(expected, abs=1e-5)
+        assert not found[:, 0].any()
+    with pytest.raises(UsageError, match="found one with the label 'other'"):
+        opened(tmp_path, suggest=model, labels=LABELS, out=tmp_path / "c.jsonl")
 
 
 def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import random
 
 import numpy as np
 import pytest
-from annotation.tickets import LABELS, tickets
+from annotation.tickets import LABELS, label_of, tickets
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foretell.annotation import ranking
 from foretell.annotation.journal import Answer
@@ -24,6 +26,29 @@ def test_names_alone_suggest_labels() -> None:
     assert rows.argmax(axis=1).tolist()[:3] == [0, 1, 0]
     assert rows[3] == pytest.approx([0.5, 0.5], abs=0.1)
     assert rows.sum(axis=1) == pytest.approx(1)
+
+
+@given(n_labels=st.integers(2, 40), seed=st.integers(0, 99))
+def test_without_answers_a_models_probabilities_decide(n_labels: int, seed: int) -> None:
+    # The words of these texts show nothing.
+    texts = [f"{n}" for n in range(50)]
+    rng = np.random.default_rng(seed)
+    rows = rng.dirichlet(np.full(n_labels, 0.1), 50).astype(np.float32)
+    quick = QuickModel(texts, [f"label {n}" for n in range(n_labels)], suggested=rows)
+    found = quick.probabilities(NOTHING, NOTHING)
+    clear = rows.max(axis=1) > 0.6
+    assert (found.argmax(axis=1) == rows.argmax(axis=1))[clear].all()
+    assert (found.max(axis=1) > 0.8)[rows.max(axis=1) > 0.98].all()
+
+
+def test_answers_correct_a_model_that_is_wrong() -> None:
+    texts = tickets(60)
+    truth = np.array([LABELS.index(label_of(text)) for text in texts])
+    wrong = np.eye(2, dtype=np.float32)[1 - truth]
+    quick = QuickModel(texts, LABELS, suggested=wrong)
+    assert (quick.probabilities(NOTHING, NOTHING).argmax(axis=1) != truth).all()
+    answered = np.arange(20)
+    assert (quick.probabilities(answered, truth[:20]).argmax(axis=1) == truth).all()
 
 
 @pytest.mark.parametrize(

@@ -39,3 +39,15 @@ def test_export_in_8_bits_for_programs(run: Run, workplace: Path, tmp_path: Path
         assert 0 <= found["accuracy_int8"] <= 1
         assert found["measured_on"] >= measured
         assert found["difference"] is None
+
+
+def test_a_language_model_is_exported_with_fewer_n_grams(run: Run, tmp_path: Path) -> None:
+    sizes = []
+    for name, more in (("whole", []), ("small", ["--max-ngrams", "5"])):
+        answer = run("export", "notes-model", "--out", str(tmp_path / name), *more)
+        assert answer.code == 0, answer.err
+        sizes.append((tmp_path / name / "kneser_ney.safetensors").stat().st_size)
+    assert sizes[1] < sizes[0]
+    for model, number in (("reviews-model", "5"), ("notes-model", "0")):
+        refused = run("export", model, "--out", str(tmp_path / "no"), "--max-ngrams", number)
+        assert (refused.code, refused.err.count("max")) == (2, 1), refused.err

@@ -105,6 +105,20 @@ def test_it_continues_and_exports(label: Run, folder: Path) -> None:
     assert [row["label"] for row in rows] == ["hardware", "hardware", "billing"]
 
 
+def test_a_model_suggests_from_the_first_text_on(
+    label: Run, run: Run, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = str(workplace / "reviews-model")
+    others = label("--suggest", model, "q\n")
+    assert others.code == 2
+    assert "suggest: expected a model whose labels are among hardware, billing" in others.err
+    assert len(others.err.splitlines()) == 1
+    # Without --labels they are those of the model.
+    monkeypatch.setattr("sys.stdin", io.StringIO("1\nq\n"))
+    answer = run("label", "texts.csv", "--out", "new.jsonl", "--suggest", model)
+    assert (answer.code, "labels: 1 negative  2 positive" in answer.err) == (0, True)
+
+
 def test_escape_sequences_in_texts_are_shown_not_sent(label: Run, folder: Path) -> None:
     (folder / "texts.csv").write_text('text\n"\x1b]0;evil\x07\x1b[31mred one"\n"\x9b2J\u202etwo"\n')
     answer = label("1\n1\n")

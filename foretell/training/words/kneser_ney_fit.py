@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.arrays import Float32s, Float64s, Int32s, Int64s, Integers, Mask, TokenIds
+from foretell.arrays import Float32s, Float64s, Int32s, Int64s, Integers, TokenIds
 from foretell.config import WordsSettings
 from foretell.metrics import perplexity_of
 from foretell.ngrams.kneser_ney import KneserNey, Level
 from foretell.ngrams.merging import merged
+from foretell.ngrams.pruning import keep_best
 from foretell.training.events import Listener, Note
 from foretell.training.words.token_file import TokenFile
 
@@ -101,7 +102,7 @@ class Counted:
     occurrences: tuple[Int32s, ...]
 
     def pruned(self, max_ngrams: int) -> KneserNey:
-        """Return a model of about `max_ngrams` n-grams of two or more words; single words are
+        """Return a model of at most `max_ngrams` n-grams of two or more words; single words are
         always kept.
 
         Those are kept without which the log-likelihood of the text would decrease most. The
@@ -110,17 +111,10 @@ class Counted:
         which a kept n-gram begins is kept too. The probabilities still sum to 1.
         """
         levels = self.model.levels
-        size = self.model.size
         if len(self.model) - len(levels[0].keys) <= max_ngrams:
             return self.model
-        gains = _gains(levels, self.occurrences, size)
-        for shorter, level, gain in reversed(list(zip(gains, levels[1:], gains[1:], strict=False))):
-            np.maximum.at(shorter, level.keys // size, gain)
-        of_all = np.concatenate(gains[1:])
-        of_all.partition(len(of_all) - max_ngrams)
-        threshold = of_all[len(of_all) - max_ngrams]
-        kept = [np.ones(len(gains[0]), bool), *(gain >= threshold for gain in gains[1:])]
-        return KneserNey(tuple(_kept(levels, kept, size)), size, self.model.words)
+        gains = _gains(levels, self.occurrences, self.model.size)
+        return keep_best(self.model, gains, max_ngrams)
 
 
 def count(ids: Integers, size: int, order: int = ORDER) -> Counted:
@@ -190,23 +184,6 @@ def _gains(levels: tuple[Level, ...], occurrences: tuple[Int32s, ...], size: int
         tails = here
         below = probabilities
     return gains
-
-
-def _kept(levels: tuple[Level, ...], kept: list[Mask], size: int) -> list[Level]:
-    """Return the levels with the n-grams that are `kept`, bool [n-gram] for each; without empty
-    levels.
-    """
-    smaller = [levels[0]]
-    for level, is_kept, shorter in zip(levels[1:], kept[1:], kept, strict=False):
-        contexts, words = np.divmod(level.keys[is_kept], size)
-        contexts = (np.cumsum(shorter) - 1)[contexts]  # their new numbers
-        probabilities = level.probabilities[is_kept]
-        if not len(probabilities):
-            break
-        taken = np.bincount(contexts, probabilities, int(shorter.sum()))
-        backoffs = np.clip(1 - taken, 0, 1).astype(np.float32)
-        smaller.append(Level(contexts * size + words, probabilities, backoffs))
-    return smaller
 
 
 @dataclass(frozen=True)
