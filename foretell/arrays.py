@@ -38,3 +38,11 @@ Probabilities: TypeAlias = NDArray[np.float32]
 
 LogProbabilities: TypeAlias = NDArray[np.floating]
 """Natural logarithms of probabilities, never above 0."""
+
+
+def one_hot(targets: Int32s, n_labels: int) -> Float32s:
+    """Return the places of labels [text] as probabilities, float32 [text, label]."""
+    # Not rows of a unit matrix: with 10,000 labels that has 400 MB.
+    found = np.zeros((len(targets), n_labels), np.float32)
+    found[np.arange(len(targets)), targets] = 1
+    return found

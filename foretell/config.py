@@ -249,21 +249,6 @@ class WordsSettings(CommonSettings):
             )
 
 
-MAX_FOLDED_TEXTS = 5_000
-"""Up to so many training texts out-of-fold predictions decide; with more, a validation set is large
-enough.
-"""
-
-MAX_CHARACTERS = 4_000_000
-"""Training texts with more characters have no features of characters: with so many n-grams they add
-nothing.
-"""
-
-MAX_WITHOUT_VALIDATION = 1_000
-"""Where no more labelled texts would be left to train on, none is set aside for validation, and the
-network has a fixed schedule."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class LabelsSettings(CommonSettings):
     """Settings of a text classifier. Which of the fields below have an effect depends on
@@ -304,9 +289,8 @@ class LabelsSettings(CommonSettings):
     folds: int = setting(
         0,
         "ensemble",
-        "Combine several linear models; up to 5,000 examples, choose their penalties and weights "
-        "on out-of-fold predictions of N folds, and up to 1,000 set no validation texts aside (0: "
-        "one linear model only).",
+        "Combine several linear models, and choose their penalties and weights on out-of-fold "
+        "predictions of N folds where there is time (0: one linear model only).",
         low=0,
         high=20,
     )
@@ -369,19 +353,6 @@ class LabelsSettings(CommonSettings):
                 where="multi-label",
                 fix="leave out balance",
             )
-
-    @property
-    def has_members(self) -> bool:
-        """Whether the ensemble has several linear members, where the texts are not too many or too
-        long.
-        """
-        return self.linear and self.folds > 0
-
-    def fraction_for(self, n_texts: int) -> float:
-        """Return the fraction of `n_texts` labelled texts that is set aside for validation."""
-        n_train = n_texts * (1 - self.valid_fraction)
-        few = self.has_members and n_train <= MAX_WITHOUT_VALIDATION
-        return 0.0 if few else self.valid_fraction
 
 
 def _check(f: dataclasses.Field[object], hint: type, value: float | str) -> None:

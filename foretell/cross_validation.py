@@ -14,11 +14,11 @@ import numpy as np
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.examples import Column, Examples
+from foretell.data.folds import make_folds, too_few
 from foretell.errors import SettingsError, TooFewTextsWarning
 from foretell.metrics.costs import Costs
 from foretell.runtime.labels.evaluation import MAX_MISTAKES, evaluation_report
 from foretell.training.events import Listener, Note, Stage
-from foretell.training.labels.folds import make_folds, too_few
 from foretell.training.labels.tokens import targets_of
 
 

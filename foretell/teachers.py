@@ -18,13 +18,14 @@ from foretell.data.examples import iter_records, unlabelled_texts
 from foretell.data.frames import has_columns
 from foretell.data.label_types import dtype_type, label_name
 from foretell.data.soft import Answering, answered, read_soft
-from foretell.errors import SettingsError
+from foretell.errors import RunError, SettingsError
 from foretell.hub.client import is_address
 from foretell.hub.models import local_encoder
 from foretell.readable import listed
 from foretell.runtime.encoder import SentenceEncoder
 from foretell.summary import Trained
 from foretell.training.events import Listener, Note
+from foretell.training.labels.answers import KEPT
 from foretell.training.labels.teacher import Encoder, OutsideEncoder
 
 AnyTeacher = Answering | Encoder
@@ -102,7 +103,17 @@ def teacher_of(
             "a teacher: a folder, an array [text, label], or what has predict_proba or encode"
         )
         raise SettingsError(expected=expected, found=f"{name}, which has neither", where="teacher")
-    return OutsideEncoder(name, encode)
+
+    def encoded(texts: list[str]) -> list[object]:
+        try:
+            return list(encode(texts))
+        except Exception as error:
+            expected = f"embeddings [text, number] of {len(texts)} texts"
+            found = f"{type(error).__name__}: {error}"
+            where = f"teacher ({name})"
+            raise RunError(expected=expected, found=found, where=where, fix=KEPT) from error
+
+    return OutsideEncoder(name, encoded)
 
 
 def _is_array(given: object) -> bool:

@@ -217,7 +217,7 @@ def test_a_model_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("tiny_presets")
 def test_several_labels_by_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foretell.config.MAX_WITHOUT_VALIDATION", 10)
+    monkeypatch.setattr("foretell.training.labels.plan.MANY_TEXTS", 10)
     assert run_page("multi-label.md", {})["clf"].classes_.tolist() == ["billing", "bug"]
 
 

@@ -39,8 +39,6 @@ def train(
     split = make_split(
         examples,
         valid=valid,
-        fraction=settings.valid_fraction,
-        seed=settings.seed,
         unlabelled=unlabelled,
     )
     return train_labels(

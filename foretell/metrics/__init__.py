@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from foretell.arrays import Float64s, Floats, Integers, Mask
+from foretell.arrays import Float64s, Floats, Integers, Mask, Probabilities
 
 Report: TypeAlias = dict[str, Any]
 """Metrics by name, ready for JSON: numbers, tables and further reports."""
@@ -98,6 +98,24 @@ def by_label(
         "labels": {
             name: dict(zip(keys, row, strict=True)) for name, row in zip(names, rows, strict=True)
         },
+    }
+
+
+def probability_metrics(
+    true_ids: Integers, probabilities: Probabilities, names: Sequence[str]
+) -> Report:
+    """Return `label_metrics` of the most probable labels, and how reliable the probabilities are.
+
+    `valid_loss` is the log loss in nats.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == true_ids
+    return {
+        **label_metrics(true_ids, probabilities.argmax(axis=1), names),
+        "valid_loss": log_loss(true_ids, probabilities, 1e-7),
+        "calibration_error": calibration_error(confidence, right),
+        "reliability": reliability_bins(confidence, right),
+        "coverage": coverage_curve(confidence, right),
     }
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from foretell.arrays import Float32s
+from foretell.data.folds import make_folds
 from foretell.data.split import text_key
 from foretell.metrics.label_errors import find_label_errors
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.keys import flat
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import fit_ngrams
-from foretell.training.labels.tokens import Targets
+from foretell.training.labels.rows import Targets
 
 FOLDS = 5
 SEED = 0

@@ -153,7 +153,7 @@ def test_a_mapping_and_a_file_give_hints(tmp_path: Path) -> None:
     examples = Examples(["a", "b"], ["pos", "neg"])
     message = r"the labels of the training texts \(neg, pos\), found postive; correct the name"
     with pytest.raises(DataError, match=message):
-        make_split(examples, fraction=0, seed=0, hints=hints)
+        make_split(examples, hints=hints)
 
 
 @pytest.mark.parametrize("words", [" ", [], 3, ["bad", None]])

@@ -23,6 +23,7 @@ from foretell.data.split import make_split
 from foretell.errors import Interrupted
 from foretell.presets import LABELS_PRESETS
 from foretell.training import run
+from foretell.training.labels import network
 from foretell.training.labels import train as labels
 from foretell.training.options import TrainOptions
 from foretell.training.words import data
@@ -31,11 +32,11 @@ from foretell.training.words import train as words
 # Each stage, and where its function stands.
 STAGES: dict[str, dict[str, tuple[Any, str]]] = {
     "labels": {
-        "tokens": (labels, "tokenize_split"),
+        "tokens": (labels, "make_corpus"),
         "members": (labels, "choose_all"),
-        "last-fit": (labels, "fit_members"),
-        "folds": (labels, "fold_probabilities"),
-        "network": (labels, "train_network"),
+        "last-fit": (labels, "fit_ensembled"),
+        "folds": (network, "fold_probabilities"),
+        "network": (network, "_train"),
         "metrics": (labels, "metrics_of"),
         "writing": (run, "write_model"),
     },
@@ -147,5 +148,5 @@ def _labels(options: TrainOptions, minutes: float, epochs: int) -> None:
     }
     settings = with_changes(LABELS_PRESETS["base"], changes)
     unlabelled = [text(chance.choice(["bad", "good"])) for _ in range(60)]
-    split = make_split(examples, fraction=settings.fraction_for(160), seed=1, unlabelled=unlabelled)
+    split = make_split(examples, unlabelled=unlabelled)
     labels.train_labels(split, settings, options)

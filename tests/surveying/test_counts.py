@@ -21,7 +21,9 @@ WORDS = Tokenizer.without_words("words", lowercase=True).runs
 def test_examples_are_counted() -> None:
     texts = ["a b c", "A  b c", "d e", "f", ""]
     examples = read_examples(list(zip(texts, ["x", "x", "y", "x", "y"], strict=True)))
-    survey = survey_examples(examples, make_split(examples, fraction=0.5, seed=1), tokens=WORDS)
+    survey = survey_examples(
+        examples, make_split(examples, valid=Examples(["g", "h"], ["x", "y"])), tokens=WORDS
+    )
     assert survey.rows == [
         ("texts", "4"),
         ("validation", "2"),

@@ -25,7 +25,6 @@ from reliability import trainings
 
 from foretell.errors import Interrupted
 from foretell.training.labels import train
-from foretell.training.labels.network_fit import Fitting
 from foretell.training.loop import TrainingLoop
 from foretell.training.options import TrainOptions
 from foretell.training.words import kneser_ney_fit
@@ -39,7 +38,7 @@ MAX_SECONDS = 5.0
 # Where the function of each stage stands, and the seconds after which the signal is sent.
 STAGES: dict[tuple[str, str], tuple[Any, str, float]] = {
     ("labels", "members"): (train, "choose_all", 0.0),
-    ("labels", "network"): (Fitting, "fit", 1.0),
+    ("labels", "network"): (TrainingLoop, "train", 1.0),
     ("words", "kneser-ney"): (kneser_ney_fit, "count", 0.2),
     ("words", "network"): (TrainingLoop, "train", 0.5),
     ("words", "slow step"): (TrainableWords, "_step", 0.0),

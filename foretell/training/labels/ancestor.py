@@ -26,9 +26,8 @@ from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.presets import DEFAULT_PRESET, preset
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.labels.members import Chosen, scores_of
-from foretell.training.labels.rows import Rows
-from foretell.training.labels.tokens import Tokens
+from foretell.training.labels.corpus import Corpus
+from foretell.training.labels.members import Chosen, Evidence, scores_of
 from foretell.training.options import check_unchanged
 
 _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units")
@@ -179,15 +178,15 @@ def keys_for(keys: NgramKeys, old_size: int, size: int) -> NgramKeys:
     return np.where(keys >= 0, size * (keys_for(longer, old_size, size) + 1) + keys % old_size, -1)
 
 
-def ancestor_members(ancestor: Ancestor | None, rows: Rows, tokens: Tokens) -> list[Chosen]:
-    """Return the linear models of a classifier as one member in a list, which is empty where there
-    is none.
+def ancestor_member(ancestor: Ancestor, corpus: Corpus, evidence: Evidence) -> list[Chosen]:
+    """Return the linear models of a classifier as one member in a list, empty where it has none.
 
     They keep what the old examples taught about n-grams that no replayed text has.
     """
-    parts = () if ancestor is None else linear_parts(ancestor, tokens.tokenizer.size, tokens.labels)
+    parts = linear_parts(ancestor, corpus.tokenizer.size, corpus.labels)
     if not parts:
         return []
-    scores = scores_of(parts, rows.tokenized.ids, rows.tokenized.starts, rows.texts)
-    logs = linear_log_probabilities(scores)
-    return [Chosen(name="ancestor", strength=1.0, logs=logs, models=lambda _: parts)]
+    held = corpus.tokenized.take(evidence.texts)
+    scores = scores_of(parts, held.ids, held.starts, corpus.texts_at(evidence.texts))
+    logits = linear_log_probabilities(scores)
+    return [Chosen(name="ancestor", strength=1.0, logits=logits, models=lambda _: parts)]

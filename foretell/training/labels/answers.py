@@ -11,32 +11,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import compress, islice
+from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 
-from foretell.arrays import Float32s, Float64s, Floats, Logits
+from foretell.arrays import Float32s, Float64s, Floats, Logits, Mask
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.examples import Examples
+from foretell.data.folds import Folds, folds_of, too_few
 from foretell.data.label_types import ordered
 from foretell.data.soft import Answering, checked
-from foretell.data.split import MIN_TEXTS, Split, make_split, text_key
+from foretell.data.split import MIN_TEXTS, Split
 from foretell.errors import DataError, ForetellError, RunError
 from foretell.readable import listed
 from foretell.training.events import Note, Stage
-from foretell.training.labels.candidates import TAUGHT_STRENGTHS, sparse_members
-from foretell.training.labels.folds import Folds, folds_to_decide
-from foretell.training.labels.members import choose, nested_logs
+from foretell.training.labels.candidates import TAUGHT_STRENGTHS, Features, sparse_member
+from foretell.training.labels.continued import joined
+from foretell.training.labels.corpus import Corpus, Origin, Part, make_corpus, part_of
+from foretell.training.labels.members import Evidence, choose, evidence_of, nested_logits
 from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
-from foretell.training.labels.rows import Rows, joined, rows_of
+from foretell.training.labels.rows import Rows, Targets, hard_rows
 from foretell.training.labels.stages import Stages
-from foretell.training.labels.teacher import KEPT
-from foretell.training.labels.tokens import Targets, TokenizedTexts, tokenize_split
 
 _STAGE = "answers"
 _ASKED = "asked"
+
+KEPT = "with out= the answers so far are kept, and resume=True asks for the others"
+"""What to do where a teacher fails."""
 
 NO_LABELS = "no text has a label: all labels are the teacher's"
 CAUTION = (
@@ -69,12 +72,37 @@ standard errors.
 """
 
 
-def with_answers(
-    split: Split, teacher: Answering, settings: LabelsSettings, stages: Stages
-) -> tuple[Split, dict[str, object]]:
-    """Return the split with a teacher's answers as training rows, and metrics ready for JSON.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """What a teacher answered.
 
-    Where labelled texts show that the answers are of no use, the split is returned as it is.
+    Attributes:
+        texts: that it labelled.
+        places: int32 [text], the most probable label of each among `labels`.
+        labels: sorted.
+        others: unlabelled texts that it did not label.
+        is_used: whether its answers become rows.
+        metrics: ready for JSON.
+    """
+
+    texts: Sequence[str]
+    places: Targets
+    labels: list[str]
+    others: Sequence[str]
+    is_used: bool
+    metrics: dict[str, object]
+
+    def part(self) -> Part:
+        """Source: the texts with the labels that the teacher gave them."""
+        rows = hard_rows(self.places, np.ones(len(self.texts)), len(self.labels))
+        return Part(texts=self.texts, rows=rows)
+
+
+def answers_of(
+    teacher: Answering, split: Split, settings: LabelsSettings, stages: Stages
+) -> Answers:
+    """Return a teacher's answers to the unlabelled texts, and whether they are of use.
+
     Without any labelled text the teacher's labels are all. Checkpoints contain the answers, so that
     a resumed training does not ask again.
 
@@ -89,30 +117,31 @@ def with_answers(
         expected = f"a teacher of the labels {listed(labels)}"
         found = listed(teacher.labels)
         raise DataError(expected=expected, found=found, where=teacher.name)
-    if split.has_only_hints:
-        split = replace(split, train=split.train.select(()))
     # Each text once.
-    split = replace(split, unlabelled=tuple(dict.fromkeys(split.unlabelled)))
-    asked = _asked(teacher, split.unlabelled, stages)
+    unlabelled = tuple(dict.fromkeys(split.unlabelled))
+    asked = _asked(teacher, unlabelled, stages)
     known = np.asarray(np.isfinite(asked).all(axis=1), bool)
-    chosen = _chosen(asked[known], teacher, labels)
-    texts = list(compress(split.unlabelled, known))
-    others = tuple(compress(split.unlabelled, ~known))
+    texts = list(compress(unlabelled, known))
     if not texts:
         expected = "texts without labels that a teacher answers"
         fix = "give more texts of the same kind"
         raise DataError(expected=expected, found="none", where=teacher.name, fix=fix)
-    split = replace(split, unlabelled=(*texts, *others))
-    is_used = True
-    losses = dict[str, float]()
-    if len(split.train):
-        is_used, losses = _decided(split, teacher, chosen, settings, stages)
-    metrics = {"name": teacher.name, "texts": len(texts), "kept": False, "used": is_used, **losses}
-    if not is_used:
-        return split, metrics
-    of_texts = [labels[place] for place in chosen.tolist()]
-    taught = Examples(texts, of_texts, name=teacher.name, label_type=split.train.label_type)
-    return _joined(replace(split, unlabelled=others), taught, settings), metrics
+    answers = Answers(
+        texts=texts,
+        places=_chosen(asked[known], teacher, labels),
+        labels=labels,
+        others=list(compress(unlabelled, ~known)),
+        is_used=True,
+        metrics={"name": teacher.name, "texts": len(texts), "kept": False, "used": True},
+    )
+    if not len(split.train):
+        check_learnable(Examples(texts, [labels[place] for place in answers.places.tolist()]))
+        return answers
+    is_used, losses = _decided(split, teacher, answers, settings, stages)
+    metrics = {**answers.metrics, "used": is_used, **losses}
+    if is_used:
+        return replace(answers, metrics=metrics)
+    return replace(answers, metrics=metrics, is_used=False, others=unlabelled)
 
 
 def _chosen(answers: Float32s, teacher: Answering, labels: Sequence[str]) -> Targets:
@@ -120,27 +149,6 @@ def _chosen(answers: Float32s, teacher: Answering, labels: Sequence[str]) -> Tar
     ordered_answers = answers[:, [teacher.labels.index(label) for label in labels]]
     places: Targets = ordered_answers.argmax(axis=1).astype(np.int32)
     return places
-
-
-def _joined(split: Split, taught: Examples, settings: LabelsSettings) -> Split:
-    """Return the split with the rows of a teacher in training; labelled texts are there to
-    measure.
-    """
-    labelled = split.train
-    n = len(split.train) + len(taught)
-    seed = settings.seed
-    if not len(labelled):
-        check_learnable(taught)
-        made = make_split(taught, fraction=settings.fraction_for(n), seed=seed)
-        keys = frozenset(map(text_key, taught.texts))
-        return replace(split, train=made.train, valid=made.valid, not_measured=keys)
-    if split.valid is None and settings.fraction_for(n):
-        part = make_split(
-            labelled, fraction=min(0.5, settings.valid_fraction * n / len(labelled)), seed=seed
-        )
-        split = replace(split, valid=part.valid)
-        labelled = part.train
-    return replace(split, train=joined([labelled, taught], labelled.name), taught=len(taught))
 
 
 def _asked(teacher: Answering, texts: tuple[str, ...], stages: Stages) -> Float32s:
@@ -199,77 +207,112 @@ def _answers(teacher: Answering, texts: Sequence[str], first: int = 0) -> Float3
         ) from error
 
 
-def _knows_labels(
-    teacher: Answering, rows: Rows, labels: Sequence[str], folds: Folds, stages: Stages
-) -> bool:
-    """Return whether a teacher is an estimator that may know no more than the labels of the rows by
-    heart.
+def _knows_labels(teacher: Answering, small: _Small) -> bool:
+    """Return whether a teacher is an estimator that may know no more than the labels by heart.
 
-    It is right on nearly all of them; or copies that learn from the other folds are no better than
-    chance.
+    It is right on nearly all labelled texts; or copies that learn from the other folds are no
+    better than chance.
     """
     if not teacher.is_estimator:
         return False
-    chosen = _chosen(_answers(teacher, rows.texts), teacher, labels)
-    if (chosen == rows.targets).mean() >= _KNOWS_LABELS:
+    labels = small.corpus.labels
+    targets = small.targets
+    texts = list(small.corpus.texts[: len(targets)])
+    chosen = _chosen(_answers(teacher, texts), teacher, labels)
+    if (chosen == targets).mean() >= _KNOWS_LABELS:
         return True
     if teacher.refitted is None:
         return False
-    names = np.array(labels)[rows.targets]
-    found = np.zeros((len(rows.targets), len(labels)))
+    names = np.array(labels)[targets]
+    found = np.zeros((len(targets), len(labels)))
     columns = [teacher.labels.index(label) for label in labels]
+    folds = Folds(fold_of=small.folds.fold_of[: len(targets)])
     for fold, (inside, held) in enumerate(folds):
-        done = fold / folds.count
         name = f"copies of the teacher: {fold + 1} of {folds.count}"
-        stages.run.options.listener(Stage(name=name, done=0.04 + 0.02 * done))
-        others = list(compress(rows.texts, inside))
-        asked = list(compress(rows.texts, held))
+        small.stages.run.options.listener(Stage(name=name, done=0.04 + 0.02 * fold / folds.count))
+        others = list(compress(texts, inside))
+        asked = list(compress(texts, held))
         try:
             found[held] = teacher.refitted(others, names[inside].tolist(), asked)[:, columns]
         except Exception:
             # It cannot be copied, so nothing shows that it is of use.
             return True
-        stages.run.interrupt.check()
-    return _margin(found[folds.held], rows.targets[folds.held]) <= _COPIES_MARGIN
+        small.stages.run.interrupt.check()
+    return _margin(found[folds.held], targets[folds.held]) <= _COPIES_MARGIN
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Small:
+    """The labelled texts, then some that the teacher answered, on which it is decided."""
+
+    corpus: Corpus
+    targets: Targets
+    folds: Folds
+    stages: Stages
+
+    def logits(self, folds: Folds, *, taught: bool) -> tuple[Logits, Evidence]:
+        """Return the logits [held-out text, label] of a TF-IDF model, and the held-out texts.
+
+        `taught`: it learns from the teacher's answers too.
+        """
+        corpus = self.corpus
+        evidence = evidence_of(corpus, folds, OneLabel(len(corpus.labels)))
+        features = Features(corpus=corpus, n_texts=len(corpus) if taught else len(self.targets))
+
+        def source(inside: Mask) -> Rows:
+            rows = corpus.labelled(inside)
+            return rows if taught else rows.select(rows.text < len(self.targets))
+
+        member = sparse_member("tfidf", features, (source,))
+        if taught:
+            member = replace(member, strengths=(TAUGHT_STRENGTHS["tfidf"],), first=0)
+        return choose(member, evidence, self.stages.run.interrupt.check).logits, evidence
+
+    def losses(self, *, taught: bool) -> Float64s:
+        """Return the log loss of each held-out text."""
+        logits, evidence = self.logits(self.folds, taught=taught)
+        nested = np.maximum(nested_logits(logits[None], evidence), -MAX_LOGIT)
+        each: Float64s = -nested[np.arange(len(nested)), evidence.targets]
+        return each
 
 
 def _decided(
-    split: Split, teacher: Answering, answers: Targets, settings: LabelsSettings, stages: Stages
+    split: Split, teacher: Answering, answers: Answers, settings: LabelsSettings, stages: Stages
 ) -> tuple[bool, dict[str, float]]:
     """Return whether the answers are used, by the log loss of held-out labelled texts; and the log
     losses.
     """
-    n = min(len(answers), _MAX_DECIDING)
-    run = stages.run
-    small = replace(split, unlabelled=split.unlabelled[:n], hints=None)
-    tokens = tokenize_split(small, settings)
-    rows = rows_of(tokens, small, OneLabel(len(tokens.labels)), with_valid=True)
-    folds = folds_to_decide(rows.texts, rows.targets, settings.folds or 5, settings.seed)
-    more = _followed_by(rows, small.unlabelled, tokens.unlabelled, answers[:n])
-    if not folds.held.any():
-        return _knows_better(rows, more, tokens.tokenizer.size, stages), {}
+    labelled = split.train
+    if split.valid is not None:
+        labelled = joined([split.train, split.valid], split.train.name)
+    n = min(len(answers.texts), _MAX_DECIDING)
+    part = answers.part()
+    few = Part(texts=answers.texts[:n], rows=part.rows.select(part.rows.text < n))
+    parts = {Origin.LABELS: part_of(labelled, answers.labels), Origin.ANSWERS: few}
+    corpus = make_corpus(parts, (), answers.labels, settings)
+    targets = corpus.rows_of(Origin.LABELS).truth()
+    reason = too_few(labelled.texts, targets)
+    fold_of = np.full(len(corpus), -1, np.int32)
+    if not reason:
+        folds = folds_of(labelled.texts, targets, settings.folds or 5, settings.seed)
+        fold_of[: len(targets)] = folds.fold_of
+    small = _Small(corpus=corpus, targets=targets, folds=Folds(fold_of=fold_of), stages=stages)
+    if reason:
+        return _knows_better(small), {}
     # A teacher may have learned from the training texts; validation texts are for measuring.
-    deciding = np.flatnonzero(folds.held) >= len(split.train)
+    deciding = np.flatnonzero(small.folds.held) >= len(split.train)
     if deciding.sum() < MIN_TEXTS:
-        if _knows_labels(teacher, rows, tokens.labels, folds, stages):
+        if _knows_labels(teacher, small):
             text = (
                 "the teacher may have learned these labels, so they do not show what its "
                 "answers are worth"
             )
             fix = f"give {MIN_TEXTS} or more labelled texts that it has not seen as validation set"
-            run.options.listener(Note(text=f"{text}: they are not used; {fix}"))
+            stages.run.options.listener(Note(text=f"{text}: they are not used; {fix}"))
             return False, {}
         deciding[:] = True
-
-    def losses(rows: Rows, folds: Folds, *, taught: bool = False) -> Float64s:
-        logs = _logits(rows, folds, tokens.tokenizer.size, stages, taught=taught)[None, folds.held]
-        nested = np.maximum(nested_logs(rows, logs, folds), -MAX_LOGIT)
-        each: Float64s = -nested[np.arange(len(nested)), rows.targets[folds.held]]
-        return each[deciding]
-
-    in_all = Folds(fold_of=np.append(folds.fold_of, np.full(n, -1, np.int32)))
-    with_them = losses(more, in_all, taught=True)
-    without = losses(rows, folds)
+    with_them = small.losses(taught=True)[deciding]
+    without = small.losses(taught=False)[deciding]
     gain = without - with_them
     is_used = bool(gain.mean() > _MARGIN * gain.std() / np.sqrt(len(gain)))
     if not is_used:
@@ -277,31 +320,19 @@ def _decided(
             "the teacher's answers do not lower the log loss of held-out labelled texts: "
             "they are not used"
         )
-        run.options.listener(Note(text=text))
+        stages.run.options.listener(Note(text=text))
     return is_used, {"log_loss": float(with_them.mean()), "log_loss_without": float(without.mean())}
 
 
-def _logits(rows: Rows, folds: Folds, size: int, stages: Stages, *, taught: bool) -> Logits:
-    """Return the logits [row, label] of held-out rows by a TF-IDF model; `taught`: it learns from
-    answers.
-    """
-    *_, member = islice(sparse_members(rows, size), 2)
-    if taught:
-        member = replace(member, strengths=(TAUGHT_STRENGTHS[member.name],), first=0)
-    return choose(member, rows, folds, stages.run.interrupt.check).logs
-
-
-def _knows_better(rows: Rows, more: Rows, size: int, stages: Stages) -> bool:
-    """Return whether a model of the answers alone, the end of `more`, is better than chance on
-    `rows`.
-    """
-    n = len(rows.targets)
-    folds = Folds(fold_of=np.repeat(np.array([0, -1], np.int32), [n, len(more.targets) - n]))
-    found = np.exp(_logits(more, folds, size, stages, taught=True)[:n])
-    better = _margin(found, rows.targets) > _FEW_MARGIN
+def _knows_better(small: _Small) -> bool:
+    """Return whether a model of the answers alone is better than chance on the labelled texts."""
+    fold_of = np.full(len(small.corpus), -1, np.int32)
+    fold_of[: len(small.targets)] = 0
+    found = np.exp(small.logits(Folds(fold_of=fold_of), taught=True)[0])
+    better = _margin(found, small.targets) > _FEW_MARGIN
     if not better:
         text = "the teacher's answers do not agree with the few labels: they are not used"
-        stages.run.options.listener(Note(text=text))
+        small.stages.run.options.listener(Note(text=text))
     return better
 
 
@@ -317,32 +348,15 @@ def _margin(found: Floats, targets: Targets) -> float:
     return float(gains.mean() / max(np.sqrt((gains**2).mean() / len(gains)), 1e-9))
 
 
-def _followed_by(
-    rows: Rows, texts: Sequence[str], tokenized: TokenizedTexts, targets: Targets
-) -> Rows:
-    return replace(
-        rows,
-        texts=[*rows.texts, *texts],
-        tokenized=rows.tokenized.followed_by(tokenized),
-        targets=np.append(rows.targets, targets),
-        counts=np.append(rows.counts, np.ones(len(texts))),
-    )
-
-
 def taught_metrics(
-    metrics: Mapping[str, object], labelled: Split, found: dict[str, object]
+    metrics: Mapping[str, object], split: Split, answers: Answers
 ) -> dict[str, object]:
-    """Return a classifier's metrics with those of its teacher; `labelled` is the split without
-    answers.
-    """
-    n = 0 if labelled.has_only_hints else len(labelled.train)
-    more = {"texts": n, "unlabelled_texts": len(labelled.unlabelled), "teacher": found}
-    if not n:
+    """Return a classifier's metrics with those of its teacher."""
+    more = {"teacher": answers.metrics, "unlabelled_texts": len(split.unlabelled)}
+    if not len(split.train):
         none = ("accuracy", "measured_on", "baseline_accuracy", "baseline_log_loss")
         kept = {name: value for name, value in metrics.items() if name not in none}
         return {**kept, **more, "only_teacher": True, "not_measured": NO_LABELS}
-    return {
-        **metrics,
-        **more,
-        **({"caution": CAUTION} if found["used"] and labelled.valid is None else {}),
-    }
+    if answers.is_used and split.valid is None:
+        more["caution"] = CAUTION
+    return {**metrics, **more}

@@ -21,9 +21,10 @@ from foretell.arrays import Float32s, Float64s, Integers, Probabilities
 from foretell.ngrams.ensemble import log_of, softmax
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
-from foretell.training.labels.logistic import Fitted
+from foretell.training.labels.logistic import Weights
+from foretell.training.labels.rows import Rows
 
-AnyLinear = TypeVar("AnyLinear", bound=LinearModel | TfidfModel | Fitted)
+AnyLinear = TypeVar("AnyLinear", bound=LinearModel | TfidfModel | Weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +56,11 @@ class Balance:
         centred: Float64s = logs - logs.mean()
         return centred
 
-    def of_soft(self, soft: Float32s, weights: Float64s) -> tuple[Float32s, Float64s]:
-        """Return soft labels [text, label] and weights [text], times the class weights together."""
-        mass = soft * self.weights
-        total = mass.sum(axis=1)
-        return (mass / total[:, None]).astype(np.float32), weights * total
+    def of_rows(self, rows: Rows) -> Rows:
+        """Return rows whose texts have the class weights: the mean of those of a soft label."""
+        mass = rows.target * self.weights[rows.label]
+        total = np.bincount(rows.text, mass)[rows.text]
+        return replace(rows, target=(mass / total).astype(np.float32), weight=rows.weight * total)
 
     def bias(self, n_columns: int) -> Float32s:
         """Return what is added to scores, [column]: the log-odds of two labels, else one column for

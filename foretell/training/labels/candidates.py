@@ -2,157 +2,170 @@
 
 The features are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean
 embeddings. On TF-IDF values there are three models: logistic regression, naive Bayes, and the
-centroids of the labels. Word vectors from outside, where there are any, extend the embeddings. With
-an encoder as teacher there are two students besides, with hints on labels two members that learn
-from the hints alone.
+centroids of the labels. Word vectors from outside, where there are any, extend the embeddings.
+Students learn from texts that a teacher, or a first member, has labelled; with hints on labels two
+members learn from the hints alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 
-from foretell.arrays import Mask
-from foretell.config import MAX_CHARACTERS
-from foretell.ngrams.counting import count_ngrams
-from foretell.training.labels.dense_fit import Basis, mean_basis, svd_basis
+from foretell.ngrams.counting import CountedTexts, count_ngrams
+from foretell.training.labels.corpus import Corpus, Origin
+from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
 from foretell.training.labels.logistic import LogisticFit, MatrixFit
-from foretell.training.labels.members import STRENGTHS, Candidate, Fit
-from foretell.training.labels.rows import Lesson, Rows
-from foretell.training.labels.teacher import Teacher
+from foretell.training.labels.members import STRENGTHS, Fit, Member
+from foretell.training.labels.rows import Rows, Source
 from foretell.training.labels.tfidf_fit import (
     CentroidFit,
     ComplementFit,
+    CountedFeatures,
     TfidfValues,
     count_features,
 )
-from foretell.training.labels.tokens import Soft, TokenizedTexts, Tokens, Weights
 
-_MAX_TOKENS = 3_000_000
-_TOKENS_PER_MINUTE = 300_000
-"""Unlabelled tokens that the dense features are made of, at most and for each minute of a time
-limit: half a minute, and three seconds, on two processors."""
-
-_NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
-_ON_TFIDF: tuple[tuple[str, type[MatrixFit], tuple[float, ...], int], ...] = (
-    ("tfidf", LogisticFit, STRENGTHS, 4),
-    ("bayes", ComplementFit, (1.0, 3.0, 10.0, 30.0, 100.0), 2),
-    ("centroids", CentroidFit, (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), 3),
-)
-"""The models of TF-IDF values: name, fit, strengths, and the place of the first one that is
-tried.
-"""
-
-
-def candidates(
-    rows: Rows, tokens: Tokens, *, seed: int, minutes: float = 0.0, teacher: Teacher | None = None
-) -> Iterator[Candidate]:
-    """Yield the members that these texts can have; the features of each are counted when it is
-    asked for.
-
-    The time limit in `minutes` bounds the unlabelled tokens of the dense features (0: none).
-    """
-    most = min(_MAX_TOKENS, int(_TOKENS_PER_MINUTE * minutes)) if minutes else _MAX_TOKENS
-    n_read = int(np.searchsorted(rows.unlabelled.starts, most, side="right")) - 1
-    everything = rows.tokenized.followed_by(rows.unlabelled.part(0, n_read))
-    size = tokens.tokenizer.size
-    dense = _dense_members(rows, everything, tokens, seed)
-    taught = () if teacher is None or not teacher.texts else students(rows, teacher, size)
-    # A Newton step takes time in proportion to the labels, and the time limit may end the choice.
-    sparse = sorted(sparse_members(rows, size), key=lambda each: each.name not in _CLOSED_FORM)
-    for each in chain(sparse, taught, dense):
-        yield replace(each, balance=tokens.balance)
-        if rows.hints and each.name in ("tfidf", "pooled", "vectors"):
-            yield replace(each, name=f"hinted_{each.name}", learned=rows.hinted)
-
-
-_CLOSED_FORM = ("bayes", "centroids")
+NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
+_ON_TFIDF: dict[str, tuple[type[MatrixFit], tuple[float, ...], int]] = {
+    "tfidf": (LogisticFit, STRENGTHS, 4),
+    "bayes": (ComplementFit, (1.0, 3.0, 10.0, 30.0, 100.0), 2),
+    "centroids": (CentroidFit, (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), 3),
+}
+"""The models of TF-IDF values: fit, strengths, and the place of the first one that is tried."""
 
 TAUGHT_STRENGTHS = {"ngrams": 1.0, "tfidf": 10.0}
 """The inverse penalties of models that learn from a teacher's answers. On thousands of texts the
 search took long and chose nearly the same penalty for all sets (docs/experiments.md)."""
 
 
-def sparse_members(rows: Rows, size: int) -> Iterator[Candidate]:
-    """Yield the models of n-grams and, unless the texts are too long for them, of TF-IDF values."""
-    texts = rows.texts
-    tokenized = rows.tokenized
-    n_labels = rows.outputs.n_labels
-    counted = count_ngrams(
-        tokenized.ids, tokenized.starts, size, max_ngrams=default_max_ngrams(n_labels)
-    )
-    yield Candidate(
-        name="ngrams",
-        fit=partial(NgramFit, counted),
-        finished=lambda _, model: model,
-        learned=rows.labelled,
-        strengths=_NGRAM_STRENGTHS,
-        first=2,
-    )
-    if sum(map(len, texts)) > MAX_CHARACTERS:
-        return
-    features = count_features(tokenized, texts, size, n_columns=1 if n_labels == 2 else n_labels)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Features:
+    """The features of the first texts of a training, each kind counted when it is asked for.
 
-    def fit(kind: type[MatrixFit], rows: Mask, soft: Soft, weights: Weights) -> Fit:
-        return kind(TfidfValues(features, rows), rows, soft, weights)
-
-    # The generative models are for texts that have one label each; others have weights [text,
-    # label].
-    for name, kind, strengths, first in _ON_TFIDF if rows.weights.ndim == 1 else _ON_TFIDF[:1]:
-        yield Candidate(
-            name=name,
-            fit=partial(fit, kind),
-            finished=lambda fit, model: fit.values.model(model),
-            learned=rows.labelled,
-            strengths=strengths,
-            first=first,
-        )
-
-
-def students(rows: Rows, teacher: Teacher, size: int) -> Iterator[Candidate]:
-    """Yield models of n-grams and of TF-IDF values that learn from labelled texts and a teacher's
-    answers.
+    Attributes:
+        corpus: the texts.
+        n_texts: how many of the texts members may learn from.
     """
-    texts = [*rows.texts, *teacher.texts]
-    n = len(teacher.texts)
-    both = replace(rows, texts=texts, tokenized=rows.tokenized.followed_by(teacher.tokenized))
 
-    def learned(inside: Mask) -> Lesson:
-        labelled, soft, weights = rows.labelled(inside)
-        soft = np.concatenate([soft, teacher.answers(inside)])
-        return np.append(labelled, np.ones(n, bool)), soft, np.append(weights, np.ones(n))
+    corpus: Corpus
+    n_texts: int
 
-    for each in islice(sparse_members(both, size), 2):
-        strength = TAUGHT_STRENGTHS[each.name]
-        named = replace(each, name=f"taught_{each.name}", learned=learned, more=n)
-        yield replace(named, strengths=(strength,), first=0)
+    @cached_property
+    def ngrams(self) -> CountedTexts:
+        """Which texts have which n-grams."""
+        corpus = self.corpus
+        texts = corpus.tokenized.part(0, self.n_texts)
+        most = default_max_ngrams(len(corpus.labels))
+        return count_ngrams(texts.ids, texts.starts, corpus.tokenizer.size, max_ngrams=most)
 
-
-def _dense_members(
-    rows: Rows, everything: TokenizedTexts, tokens: Tokens, seed: int
-) -> Iterator[Candidate]:
-    """Yield the models of an SVD of TF-IDF values and of mean embeddings, made of all texts."""
-    size = tokens.tokenizer.size
-    n = len(rows.texts)
-    first = tokens.tokenizer.specials
-    most = default_max_ngrams(rows.outputs.n_labels)
-    pairs = count_ngrams(everything.ids, everything.starts, size, longest=2, max_ngrams=most)
-
-    def member(name: str, basis: Basis) -> Candidate:
-        return Candidate(
-            name=name,
-            fit=partial(LogisticFit, lambda inside: basis.rows[inside]),
-            finished=lambda _, model: basis.model(model, size),
-            learned=rows.labelled,
+    @cached_property
+    def tfidf(self) -> CountedFeatures:
+        """How often texts have words, pairs of words and characters within words."""
+        corpus = self.corpus
+        n_labels = len(corpus.labels)
+        return count_features(
+            corpus.tokenized.part(0, self.n_texts),
+            corpus.texts[: self.n_texts],
+            corpus.tokenizer.size,
+            n_columns=1 if n_labels == 2 else n_labels,
         )
 
-    if (svd := svd_basis(pairs, n, seed)) is not None:
-        yield member("svd", svd)
-    pooled = mean_basis(everything, size, n, first=first, seed=seed, vectors=tokens.vectors)
-    if pooled is not None:
-        yield member("pooled" if tokens.vectors is None else "vectors", pooled)
+
+def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> Member:
+    """Return a member of n-grams or of TF-IDF values."""
+    balance = features.corpus.balance
+    if name == "ngrams":
+        return Member(
+            name=name,
+            prepare=partial(NgramFit, features.ngrams),
+            sources=tuple(sources),
+            strengths=NGRAM_STRENGTHS,
+            first=2,
+            balance=balance,
+        )
+    kind, strengths, first = _ON_TFIDF[name]
+
+    def prepare(rows: Rows) -> Fit:
+        values = TfidfValues(features.tfidf, rows.texts)
+        return kind(values, rows, values.model)
+
+    return Member(
+        name=name,
+        prepare=prepare,
+        sources=tuple(sources),
+        strengths=strengths,
+        first=first,
+        balance=balance,
+    )
+
+
+def taught_member(name: str, features: Features, source: Source, prefix: str) -> Member:
+    """Return a student: it learns from labelled texts and from those of another source."""
+    member = sparse_member(name, features, (features.corpus.labelled, source))
+    strengths = (TAUGHT_STRENGTHS[name],)
+    return replace(member, name=f"{prefix}_{name}", strengths=strengths, first=0)
+
+
+def pseudo_member(features: Features, source: Source) -> Member:
+    """Return the n-gram model that learns from texts which a first one has labelled."""
+    member = sparse_member("ngrams", features, (features.corpus.labelled, source))
+    return replace(member, name="pseudo_ngrams", strengths=(NGRAM_STRENGTHS[2],), first=0)
+
+
+def dense_member(
+    name: str, corpus: Corpus, source: Source, max_unlabelled_tokens: int, seed: int
+) -> Iterator[Member]:
+    """Yield the model of an SVD of TF-IDF values, or of mean embeddings, where texts have one.
+
+    It is made of all labelled texts and of unlabelled ones up to a number of tokens.
+    """
+    size = corpus.tokenizer.size
+    n = corpus.n_given
+    starts = corpus.unlabelled.starts
+    n_read = int(np.searchsorted(starts, max_unlabelled_tokens, side="right")) - 1
+    texts = corpus.tokenized.part(0, n + n_read)
+    if name == "svd":
+        most = default_max_ngrams(len(corpus.labels))
+        pairs = count_ngrams(texts.ids, texts.starts, size, longest=2, max_ngrams=most)
+        basis = svd_basis(pairs, n, seed)
+    else:
+        first = corpus.tokenizer.specials
+        basis = mean_basis(texts, size, n, first=first, seed=seed, vectors=corpus.vectors)
+        name = "pooled" if corpus.vectors is None else "vectors"
+    if basis is None:
+        return
+    values = basis.rows.__getitem__
+    model = partial(basis.model, size=size)
+    yield Member(
+        name=name,
+        prepare=lambda rows: LogisticFit(values, rows, model),
+        sources=(source,),
+        balance=corpus.balance,
+    )
+
+
+def own_members(
+    names: Sequence[str], features: Features, max_unlabelled_tokens: int, seed: int
+) -> Iterator[Member]:
+    """Yield the members of a plan that learn from labels, and those that learn from hints."""
+    corpus = features.corpus
+    has_labels = len(corpus.labelled_rows) > 0
+    source = corpus.labelled if has_labels else corpus.hinted
+    for name in names:
+        if name in ("ngrams", *_ON_TFIDF):
+            members: Iterable[Member] = [sparse_member(name, features, (source,))]
+        else:
+            members = dense_member(name, corpus, source, max_unlabelled_tokens, seed)
+        for each in members:
+            yield each
+            if (
+                has_labels
+                and Origin.HINTS in corpus.origin
+                and each.name in ("tfidf", "pooled", "vectors")
+            ):
+                yield replace(each, name=f"hinted_{each.name}", sources=(corpus.hinted,))

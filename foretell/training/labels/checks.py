@@ -5,124 +5,82 @@ change.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
-from foretell.config import MAX_CHARACTERS, MAX_FOLDED_TEXTS, LabelsSettings
+from foretell.config import LabelsSettings
 from foretell.data.soft import Answering
 from foretell.data.split import Split
 from foretell.errors import SettingsError
-from foretell.training.events import Listener, Note
 from foretell.training.labels.continued import Continued
+from foretell.training.labels.teacher import Encoder
 from foretell.training.run import Request
 
-MAX_CELLS = 40_000_000
-"""Texts times labels up to which linear models are fitted; they need several arrays [text,
-label].
-"""
 
-_ONLY_WITH_MEMBERS = (
-    f"only a classifier with several linear models learns from it: up to "
-    f"{MAX_FOLDED_TEXTS:,} labelled "
-    "texts, or short ones"
-)
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """What was given beside the examples: word vectors, a teacher, hints, an old classifier."""
 
+    vectors: str | Path | None = None
+    teacher: Encoder | Answering | None = None
+    keep_teacher: bool = False
+    continued: Continued | None = None
 
-def has_many_members(split: Split, settings: LabelsSettings) -> bool:
-    """Return whether the classifier has several linear members."""
-    few = len(split.train) <= MAX_FOLDED_TEXTS
-    short = split.valid is not None and sum(map(len, split.train.texts)) <= MAX_CHARACTERS
-    return settings.linear and (
-        bool(settings.multi_label) or (settings.folds > 0 and (few or short))
-    )
+    @property
+    def answering(self) -> Answering | None:
+        """The teacher that answers with labels; None: there is none."""
+        return self.teacher if isinstance(self.teacher, Answering) else None
 
-
-def uses_outside(
-    split: Split, settings: LabelsSettings, outside: Mapping[str, object], listener: Listener
-) -> bool:
-    """Return whether word vectors and a teacher are used; a note names what is not."""
-    if settings.multi_label or has_many_members(split, settings):
-        return True
-    names = {"vectors": "word vectors", "teacher": "a teacher", "label_hints": "label hints"}
-    for key, value in outside.items():
-        # Hints alone are what such a classifier learns from, too.
-        if value is not None and not (key == "label_hints" and split.has_only_hints):
-            listener(Note(text=f"{names[key]}: not used, because {_ONLY_WITH_MEMBERS}"))
-    return False
+    @property
+    def encoder(self) -> Encoder | None:
+        """The teacher that encodes sentences; None: there is none."""
+        return None if isinstance(self.teacher, Answering) else self.teacher
 
 
-def fitting(
-    split: Split, settings: LabelsSettings, listener: Listener
-) -> tuple[Split, LabelsSettings]:
-    """Return a split and settings without linear models where there are too many labels for them.
-
-    Unlabelled texts are left out too: a linear model would label them.
-    """
-    n = len(split.train)
-    n_labels = len(split.train.label_names)
-    if not settings.linear or n * n_labels <= MAX_CELLS:
-        return split, settings
-    unlabelled = " and no texts without labels" if split.unlabelled else ""
-    text = (
-        f"{n_labels:,} labels and {n:,} texts are too many for linear models: the network "
-        f"learns alone"
-    )
-    listener(Note(text=f"{text}{unlabelled}"))
-    alone = replace(settings, linear=False, folds=0)
-    return replace(split, unlabelled=()), alone
-
-
-def check_together(
-    split: Split,
-    settings: LabelsSettings,
-    continued: Continued | None,
-    outside: Mapping[str, object],
-    *,
-    keep_teacher: bool,
-) -> None:
-    """Raise SettingsError for what does not go together; `outside` has vectors, teacher and
-    label_hints.
-    """
-    several = bool(settings.multi_label)
-    alone = f"the network '{settings.network}' alone"
-    given = [name for name, value in outside.items() if value is not None]
-    learned = [*given, *(["unlabelled"] if split.unlabelled else [])]
-    base = "choose --preset base, or set --linear"
-    has_teacher = "teacher" in given
-    no_encoder = "a teacher that is no encoder" if isinstance(outside["teacher"], Answering) else ""
+def check_together(split: Split, settings: LabelsSettings, outside: Outside) -> None:
+    """Raise SettingsError for what does not go together."""
+    given = {"vectors": outside.vectors, "teacher": outside.teacher, "label_hints": split.hints}
+    names = [name for name, value in given.items() if value is not None]
+    learned = [*names, "unlabelled"] if split.unlabelled else names
+    no_encoder = "a teacher that is no encoder" if outside.answering is not None else ""
     other = "label-hints alone" if split.has_only_hints else no_encoder
-    rules: list[tuple[bool, str, str, str, str]] = [
+    is_continued = outside.continued is not None
+    has_teacher = outside.teacher is not None
+    several = bool(settings.multi_label)
+    is_kept = outside.keep_teacher
+    rules = [
         (
-            continued is not None and several,
+            is_continued and several,
             "a classifier with one label for each text, which can be continued",
             "several labels for each text",
             "continue",
             "train a new model on all data",
         ),
         (
-            continued is not None and bool(other),
+            is_continued and bool(other),
             "a classifier to continue, which has its own weights",
             f"{other} too",
             "continue",
             f"leave {other} out",
         ),
-        *(
-            (
-                several,
-                f"no {name} where texts may have several labels",
-                name,
-                "multi-label",
-                f"drop {name}",
-            )
-            for name in given
-        ),
-        *(
-            (not settings.linear, "a preset with linear models", alone, name, base)
-            for name in learned
+        (
+            several and bool(names),
+            f"no {', '.join(names)} where texts may have several labels",
+            ", ".join(names),
+            "multi-label",
+            f"drop {', '.join(names)}",
         ),
         (
-            keep_teacher and (bool(no_encoder) or not has_teacher),
+            bool(learned) and not settings.linear,
+            "a preset with linear models",
+            f"the network '{settings.network}' alone",
+            ", ".join(learned),
+            "choose --preset base, or set --linear",
+        ),
+        (
+            is_kept and outside.encoder is None,
             "a teacher to keep",
             no_encoder or "none",
             "keep_teacher",
@@ -136,7 +94,7 @@ def check_together(
             "leave out one of the two",
         ),
         (
-            has_teacher and not keep_teacher and not split.unlabelled,
+            has_teacher and not is_kept and not split.unlabelled,
             "unlabelled texts, which the teacher labels",
             "none",
             "teacher",
@@ -174,6 +132,6 @@ def _strings(split: Split) -> Iterator[str]:
                     hashlib.sha256(part.sets.values.tobytes()).hexdigest(),
                 )
     yield from split.unlabelled
-    if split.hints is not None and not split.has_only_hints:
+    if split.hints is not None:
         yield f"{len(split.hints)} hints"
         yield from chain(split.hints.texts, split.hints.labels)

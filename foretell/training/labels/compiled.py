@@ -10,17 +10,29 @@ time where there are many unlabelled texts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretell.arrays import Array, Float32s, Int32s, Int64s, Integers, Probabilities
+from foretell.arrays import (
+    Array,
+    Float32s,
+    Float64s,
+    Int32s,
+    Int64s,
+    Integers,
+    Probabilities,
+    one_hot,
+)
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings
 from foretell.networks import weights_of
 from foretell.training.labels.balance import Balance
+from foretell.training.labels.rows import Rows
 from foretell.training.labels.stages import Training
-from foretell.training.labels.tokens import LabelledTokens, TokenizedTexts
+from foretell.training.labels.tokens import TokenizedTexts
 
 if TYPE_CHECKING:
     import keras
@@ -37,34 +49,83 @@ _MOMENTUM = 0.9
 """Of SGD (Nesterov)."""
 
 Means = dict[str, float]
-"""`loss` and `accuracy`, means over the texts since an epoch began."""
+"""`loss` and `accuracy`, means over the texts of a step."""
 
 
-def as_read(part: LabelledTokens, training: Training) -> LabelledTokens:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReadTexts:
+    """Texts as the network reads them, and their rows; text i has the rows of the text i."""
+
+    texts: TokenizedTexts
+    rows: Rows
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def truth(self) -> Array:
+        """The labels of the texts, as `Rows.truth` has them."""
+        return self.rows.truth()
+
+    @cached_property
+    def is_dense(self) -> bool:
+        """Whether a text has more than one row."""
+        return self.rows.has_several or self.rows.is_soft
+
+    @cached_property
+    def weights(self) -> Float64s | None:
+        """How much each text counts, [text]; None: all the same."""
+        weights = self.rows.weights
+        # With a mean of 1 the learning rate keeps its meaning.
+        return None if (weights == weights[:1]).all() else weights / weights.mean()
+
+    @cached_property
+    def _starts(self) -> Integers:
+        return np.searchsorted(self.rows.text, np.arange(len(self) + 1))
+
+    def targets(self, places: Integers) -> Array:
+        """Return the targets of some texts: int32 [batch], or float32 [batch, label].
+
+        Of several labels, those that are unknown are NaN.
+        """
+        if not self.is_dense:
+            return self.truth[places]
+        rows = self.rows
+        first = self._starts[places]
+        lengths = self._starts[places + 1] - first
+        of_text = np.repeat(np.arange(len(places)), lengths)
+        ends = np.cumsum(lengths)
+        at = np.arange(len(of_text)) + np.repeat(first - (ends - lengths), lengths)
+        unknown = np.nan if rows.has_several else 0.0
+        found = np.full((len(places), rows.n_labels), unknown, np.float32)
+        found[of_text, rows.label[at]] = rows.target[at]
+        return found
+
+
+def read_texts(texts: TokenizedTexts, training: Training) -> TokenizedTexts:
     """Return texts as the network of a training reads them.
 
     The last `settings.length` ids of a text are kept. Words outside the network's vocabulary, which
     the linear model may have, become the unknown word; so does a text without any word.
     """
-    tokenizer = training.tokens.tokenizer
+    tokenizer = training.corpus.tokenizer
     settings = training.settings
-    ids = part.texts.ids
-    starts = part.texts.starts
-    weights = part.weights
+    ids = texts.ids
+    starts = texts.starts
     unknown = 1 if tokenizer.unknown is None else tokenizer.unknown
     lengths = np.diff(starts)
     kept = np.minimum(lengths, settings.length)
     read = ids[np.repeat(starts[1:], lengths) - np.arange(len(ids)) <= settings.length]
     read = np.insert(read, (np.cumsum(kept) - kept)[kept == 0], unknown)
     read = np.where(read < network_size(settings, tokenizer), read, unknown).astype(np.int32)
-    starts = np.append(0, np.cumsum(np.maximum(kept, 1)))
-    return LabelledTokens(
-        texts=TokenizedTexts(ids=read, starts=starts),
-        targets=part.targets,
-        # With a mean of 1 the learning rate keeps its meaning.
-        weights=None if weights is None else weights / weights.mean(),
-        soft=part.soft,
-    )
+    return TokenizedTexts(ids=read, starts=np.append(0, np.cumsum(np.maximum(kept, 1))))
+
+
+def read_rows(rows: Rows, training: Training) -> ReadTexts:
+    """Return the texts of some rows as the network of a training reads them, with their rows."""
+    texts = training.corpus.tokenized.take(rows.texts)
+    places = np.searchsorted(rows.texts, rows.text).astype(np.int32)
+    return ReadTexts(texts=read_texts(texts, training), rows=replace(rows, text=places))
 
 
 def epoch_order(texts: TokenizedTexts, settings: LabelsSettings, epoch: int) -> Int64s:
@@ -103,14 +164,13 @@ def padded(texts: TokenizedTexts, places: Integers, length: int | None) -> Int32
 class CompactNetwork:
     """A compiled network with the embeddings of some words, and the function of its training step.
 
-    Texts have the ids of all words, as `as_read` returns them. The function is traced once for each
-    network.
+    Texts have the ids of all words, as `read_texts` returns them. The function is traced once.
 
     Args:
         whole: a network of `labels_network` for all words, with the weights that training begins
             with.
         words: int32 [word], the ids that texts have, ascending; 0, the padding, among them.
-        soft: whether texts have soft labels.
+        is_soft: whether texts have soft labels.
         balance: the class weights of the texts, for which predictions and weights are corrected, or
             None.
     """
@@ -122,20 +182,22 @@ class CompactNetwork:
         settings: LabelsSettings,
         n_labels: int,
         *,
-        soft: bool = False,
+        is_soft: bool = False,
         balance: Balance | None = None,
     ) -> None:
         from foretell.networks.labels import labels_network
 
         self.embeddings: Float32s = weights_of(whole)[_EMBEDDING]
         self.model = labels_network(settings, len(words), n_labels)
-        compile_network(self.model, settings, n_labels, soft=soft)
+        compile_network(self.model, settings, n_labels, is_soft=is_soft)
         for target, source in zip(self.model.variables, whole.variables, strict=True):
             value = source.numpy()
             target.assign(value if value.shape == target.shape else value[words])
         self._words = words
         self._balance = balance
         self._settings = settings
+        self._n_labels = n_labels
+        self._is_soft = is_soft
         self._is_binary = n_labels == 2 and not settings.multi_label
         self._length = None if settings.is_bidirectional else settings.length
         self._place_of = np.zeros(len(self.embeddings), np.int32)
@@ -152,22 +214,24 @@ class CompactNetwork:
         for variable, value in zip(self._variables(), self._first, strict=True):
             variable.assign(value)
 
-    def batch(self, texts: LabelledTokens, places: Integers) -> tuple[Array, ...]:
+    def batch(self, texts: ReadTexts, places: Integers) -> tuple[Array, ...]:
         """Return the words' places [batch, step] and the targets of some texts, and weights [batch]
         if any.
 
-        Targets are float32 [batch, 1] for two labels, else int32 [batch], or float32 [batch, label]
-        where they are soft or texts may have several labels.
+        Targets are float32 [batch, 1] for two labels, else those of `ReadTexts.targets`.
         """
-        targets: Array = (texts.targets if texts.soft is None else texts.soft)[places]
+        targets = texts.targets(places)
         if self._is_binary:
-            targets = (targets if texts.soft is None else targets[:, 1])[:, None].astype(np.float32)
-        found = self._place_of[padded(texts.texts, places, self._length)], targets
-        return (
-            found if texts.weights is None else (*found, texts.weights[places].astype(np.float32))
-        )
+            second = targets[:, 1] if texts.is_dense else targets
+            targets = second[:, None].astype(np.float32)
+        elif self._is_soft and not texts.is_dense:
+            targets = one_hot(targets, self._n_labels)
+        ids = self._place_of[padded(texts.texts, places, self._length)]
+        if texts.weights is None:
+            return ids, targets
+        return ids, targets, texts.weights[places].astype(np.float32)
 
-    def step(self, texts: LabelledTokens, places: Integers, rate: float) -> Means:
+    def step(self, texts: ReadTexts, places: Integers, rate: float) -> Means:
         """Do Keras's training step with some texts, at a learning rate; the article's rate stays as
         it is.
         """
@@ -184,6 +248,8 @@ class CompactNetwork:
             )
         if not self._settings.follows_article:
             self.model.optimizer.learning_rate = rate
+        # Keras's metrics are means since they were reset.
+        self.model.reset_metrics()
         return {name: float(value) for name, value in self._step(*data).items()}
 
     def predict(self, texts: TokenizedTexts) -> Probabilities:
@@ -222,7 +288,7 @@ class CompactNetwork:
 
 
 def compile_network(
-    model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool = False
+    model: keras.Model, settings: LabelsSettings, n_labels: int, *, is_soft: bool = False
 ) -> None:
     """Compile with the optimiser of the network, and clipping; the article's is Adam and nothing
     else.
@@ -235,7 +301,7 @@ def compile_network(
     # Clipping guards the LSTM's rare large gradients.
     clip_norm = None if settings.follows_article else 1.0
     is_binary = n_labels == 2 and not settings.multi_label
-    loss: object = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
+    loss: object = "categorical_crossentropy" if is_soft else "sparse_categorical_crossentropy"
     accuracy: object = "accuracy"
     if is_binary or settings.multi_label:
         loss = "binary_crossentropy" if is_binary else known_loss
@@ -252,7 +318,7 @@ def compile_network(
     columns = 1 if is_binary else n_labels
     kind = "float32"
     shape: tuple[int, ...] = (1, columns)
-    if not (soft or is_binary or settings.multi_label):
+    if not (is_soft or is_binary or settings.multi_label):
         shape = (1,)
         kind = "int32"
     model.compute_metrics(None, keras.ops.zeros(shape, kind), keras.ops.ones((1, columns)))

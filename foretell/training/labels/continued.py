@@ -6,7 +6,7 @@ them. Its metrics on the old data stand beside those on the new.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,8 +24,7 @@ from foretell.readable import percent
 from foretell.runtime.labels.seen import seen_by
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
-from foretell.training.labels.replay import MAX_UNLABELLED, replayed_texts
-from foretell.training.labels.rows import joined
+from foretell.training.labels.replay import MAX_UNLABELLED, Replay, replayed
 from foretell.training.labels.unseen import Measured
 
 
@@ -33,18 +32,29 @@ from foretell.training.labels.unseen import Measured
 class Continued:
     """What a training continues. Made by `split_of`.
 
-    `has_old`: the old examples are there, and are trained on again; `old_keys` are the `text_key`
-    of each. `replayed` is what is learned from again and how many texts each, ready for JSON.
+    Attributes:
+        ancestor: the classifier.
+        replay: what stands in for its old examples; None: they are there, as `old`.
+        old: the old examples; None: they are gone.
+        old_keys: the `text_key` of each old example that is no new one.
     """
 
     ancestor: Ancestor
-    has_old: bool
+    replay: Replay | None
+    old: Examples | None
     old_keys: frozenset[bytes]
-    replayed: dict[str, int]
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What is learned from again and how many texts each, ready for JSON."""
+        if self.replay is not None:
+            return self.replay.counts
+        return {"examples": 0 if self.old is None else len(set(self.old.texts))}
+
+    @property
     def digest(self) -> str:
-        """Return what decides the training beside its texts."""
-        return f"continues {self.ancestor.model.sha256}, {self.has_old}"
+        """What decides the training beside its texts."""
+        return f"continues {self.ancestor.model.sha256}, {self.old is not None}"
 
 
 def split_of(
@@ -67,7 +77,7 @@ def split_of(
         new: the examples.
         settings: of the classifier.
         ancestor: the classifier to continue; None: the training begins.
-        valid: validation set; None: a fraction of the examples.
+        valid: validation set, which is measured on and nothing else; None: none.
         unlabelled: texts without labels.
         hints: words for each label, or None.
         old: the old examples of the classifier; None: they are gone.
@@ -78,42 +88,39 @@ def split_of(
             classifier; as `make_split`.
     """
 
-    def split(examples: Examples, more: Iterable[str]) -> Split:
-        fraction = settings.fraction_for(len(examples))
-        return make_split(
-            examples,
-            valid=valid,
-            fraction=fraction,
-            seed=settings.seed,
-            unlabelled=more,
-            hints=hints,
-        )
-
     if ancestor is None:
         if old is not None:
             expected = "the classifier whose old examples these are (--continue, continue_from)"
             raise SettingsError(expected=expected, found="none", where="old")
-        return split(new, unlabelled), None
+        split = make_split(
+            new,
+            valid=valid,
+            unlabelled=unlabelled,
+            hints=hints,
+        )
+        return split, None
     new, notes = _checked_new(new, hints, ancestor, () if old is None else old.labels)
-    more = list(unlabelled)
+    if old is None and valid is not None:
+        valid, more_notes = _unseen(valid, ancestor, "they are not measured on")
+        notes += more_notes
     own = frozenset(map(text_key, new.texts))
-    if old is not None:
-        others = {"examples": old}
-    else:
-        more = [text for text in more if text_key(text) not in own]
-        others = replayed_texts(ancestor, new.texts, more, settings)
+    more = [text for text in unlabelled if old is not None or text_key(text) not in own]
+    examples = new
+    replay = None
+    if old is None:
+        replay = replayed(ancestor, new.texts, more, settings)
         more = more[MAX_UNLABELLED:]
-    examples = joined(
-        [new, *others.values()], new.name if old is None else f"{new.name} and {old.name}"
+    else:
+        examples = joined([new, old], f"{new.name} and {old.name}")
+    split = make_split(
+        examples,
+        valid=valid,
+        unlabelled=more,
+        known=ancestor.labels,
     )
-    keys = frozenset(text_key(text) for part in others.values() for text in part.texts) - own
-    made = split(examples, more)
-    not_measured = frozenset[bytes]() if old is not None else keys
-    return replace(made, not_measured=not_measured, notes=(*notes, *made.notes)), Continued(
-        ancestor=ancestor,
-        has_old=old is not None,
-        old_keys=keys if old is not None else frozenset(),
-        replayed={name: len(set(part.texts)) for name, part in others.items()},
+    old_keys = () if old is None else map(text_key, old.texts)
+    return replace(split, notes=(*notes, *split.notes)), Continued(
+        ancestor=ancestor, replay=replay, old=old, old_keys=frozenset(old_keys) - own
     )
 
 
@@ -126,11 +133,8 @@ def _checked_new(
     What it has learned from would be measured as if it had not. Text labels, as in a CSV, get its
     type.
     """
-    (is_seen, what), notes = seen_by(ancestor.model.path, new.texts), list[str]()
-    if what:
-        new = new.select([place for place, seen in enumerate(is_seen) if not seen], new.name)
-        left_out = "they are left out; to learn from them again give them as old examples (--old)"
-        notes = [f"{what} of {ancestor.name}: {left_out}"]
+    left_out = "they are left out; to learn from them again give them as old examples (--old)"
+    new, notes = _unseen(new, ancestor, left_out)
     if hints is not None or not len(new):
         expected, found = ("new examples", "none") if hints is None else ("no label hints", "some")
         fix = notes[0] if notes else ""
@@ -151,6 +155,29 @@ def _checked_new(
     if set(new.labels) - set(ancestor.labels):
         notes += similar_label_notes([*new.labels, *ancestor.labels])
     return replace(new, label_type=kind), notes
+
+
+def _unseen(examples: Examples, ancestor: Ancestor, consequence: str) -> tuple[Examples, list[str]]:
+    """Return the examples that a classifier has not learned from, and notes."""
+    is_seen, what = seen_by(ancestor.model.path, examples.texts)
+    if not what:
+        return examples, []
+    places = [place for place, seen in enumerate(is_seen) if not seen]
+    return examples.select(places, examples.name), [f"{what} of {ancestor.name}: {consequence}"]
+
+
+def joined(parts: Sequence[Examples], name: str) -> Examples:
+    """Return the examples of several parts, one after another; labels are of the type of the first
+    part's.
+    """
+    weights = [weight for part in parts for weight in part.weights or [1.0] * len(part)]
+    return Examples(
+        [text for part in parts for text in part.texts],
+        [label for part in parts for label in part.labels],
+        name=name,
+        weights=weights if any(part.weights is not None for part in parts) else None,
+        label_type=parts[0].label_type,
+    )
 
 
 def continued_metrics(
@@ -177,11 +204,13 @@ def continued_metrics(
                 )
                 listener(Note(text=text))
     if found["old"] is None:
-        reason = "none were left to measure on" if continued.has_old else "none were given"
+        reason = "none were given"
+        if continued.old is not None:
+            reason = "none were left to measure on"
         listener(Note(text=f"old examples: not measured, because {reason}"))
     return {
         "sha256": list(ancestor.lineage),
-        "replayed": continued.replayed,
+        "replayed": continued.counts,
         "new_labels": [label for label in labels if label not in ancestor.labels],
         **found,
     }

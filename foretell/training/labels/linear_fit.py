@@ -21,6 +21,7 @@ from foretell.arrays import Float32s, Floats, Integers, Mask, NgramKeys, TokenId
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.logistic import FREE, Check, Design, Goal, Problem, ignore
+from foretell.training.labels.rows import Rows
 
 # Measured on validation parts of IMDB's training reviews (other films) and of small sets: texts of
 # ten words to hundreds, two to fifty labels, even and uneven. Any from a third to three times these
@@ -143,24 +144,28 @@ def _scale(design: Design, goal: Goal, penalty: float) -> Float32s:
 
 
 class NgramFit:
-    """The n-gram linear model of some of the counted texts, for one penalty after another."""
+    """The n-gram linear model of rows whose texts are counted, for one penalty after another."""
 
-    def __init__(self, counted: CountedTexts, rows: Mask, targets: Floats, weights: Floats) -> None:
-        """Prepare a fit to `rows` [text], as a `MatrixFit`."""
+    def __init__(self, counted: CountedTexts, rows: Rows) -> None:
         self._counted = counted
-        self._targets = targets
-        self._weights = (weights.T * rows).T
+        self._rows = rows
 
     def fit(
         self, strength: float, start: LinearModel | None = None, check: Check = ignore
     ) -> LinearModel:
         """Fit the model with a penalty of 1 / `strength`; `check` may raise to stop it."""
         del start
-        return fit_counted(self._counted, self._targets, self._weights, 1 / strength, check)
+        rows = self._rows
+        counted = select_texts(self._counted, np.isin(np.arange(self._counted.n_texts), rows.texts))
+        return fit_counted(counted, rows.targets, rows.cell_weights, 1 / strength, check)
 
-    def scores(self, model: LinearModel, rows: Mask) -> Float32s:
-        """Return the scores [text, column] of a fitted model for some of the counted texts."""
-        matrix = matrix_of(self._counted)[:, np.searchsorted(self._counted.keys, model.keys)]
-        scores: Float32s = np.zeros((int(rows.sum()), len(model.bias)), np.float32)
-        scores += matrix.tocsr()[rows] @ model.weights + model.bias
+    def scores(self, parameters: LinearModel, texts: Integers) -> Float32s:
+        """Return the scores [text, column] of the counted texts at some places."""
+        places = np.searchsorted(self._counted.keys, parameters.keys)
+        matrix = matrix_of(self._counted)[:, places].tocsr()[texts]
+        scores: Float32s = matrix @ parameters.weights + parameters.bias
         return scores
+
+    def model(self, parameters: LinearModel) -> LinearModel:
+        """Return the model for predictions."""
+        return parameters

@@ -20,12 +20,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import sparse, special
 
-from foretell.arrays import Float32s, Float64s, Floats, Mask
+from foretell.arrays import Float32s, Float64s, Floats, Integers
+from foretell.training.labels.rows import Rows
 
 # Of the gradient's norm at the end, as a part of its norm where u is zero. A smaller value gains
 # nothing on validation texts.
@@ -265,39 +266,52 @@ class Design:
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class Weights:
     """The weights of a fitted model: float32 [feature, column], and the bias [column]."""
 
     weights: Float32s
     bias: Float32s
 
+    def scores(self, features: Matrix) -> Float32s:
+        """Return the scores [text, column] of features [text, feature]."""
+        return features @ self.weights + self.bias
+
+    def times(self, factor: float) -> Weights:
+        """Return the model whose scores are `factor` times these."""
+        return Weights(np.float32(factor) * self.weights, np.float32(factor) * self.bias)
+
 
 class MatrixFit(ABC):
-    """A linear model of features, fitted to some texts, for one strength after another."""
+    """A linear model of features, fitted to some rows, for one strength after another.
+
+    Args:
+        values: gives the features [text, feature] of the texts at some places.
+        rows: what is learned.
+        model: makes the model for predictions; None: the weights are.
+    """
 
     def __init__(
-        self, values: Callable[[Mask], Matrix], rows: Mask, targets: Floats, weights: Floats
+        self,
+        values: Callable[[Integers], Matrix],
+        rows: Rows,
+        model: Callable[[Weights], Any] | None = None,
     ) -> None:
-        """Prepare a fit to `rows` [text]; `values` gives features [text, feature] of some of the
-        texts.
-
-        Targets [text, label] and weights [text], or [text, label], are of all texts.
-        """
-        self.values = values
-        self.features = values(rows)
-        self.targets = targets[rows]
-        self.weights = weights[rows]
-        self._scored = rows, self.features
+        self.features = values(rows.texts)
+        self.rows = rows
+        self._values = values
+        self._model = model
 
     @abstractmethod
-    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
+    def fit(self, strength: float, start: Weights | None = None, check: Check = ignore) -> Weights:
         """Fit the model, from `start` on; `check` may raise to stop it."""
 
-    def scores(self, model: Fitted, rows: Mask) -> Float32s:
-        """Return the scores [text, column] of a fitted model for some of the texts."""
-        if not np.array_equal(self._scored[0], rows):
-            self._scored = rows, self.values(rows)
-        return self._scored[1] @ model.weights + model.bias
+    def scores(self, parameters: Weights, texts: Integers) -> Float32s:
+        """Return the scores [text, column] of the texts at some places."""
+        return parameters.scores(self._values(texts))
+
+    def model(self, parameters: Weights) -> Any:
+        """Return the model for predictions."""
+        return parameters if self._model is None else self._model(parameters)
 
 
 class LogisticFit(MatrixFit):
@@ -305,10 +319,10 @@ class LogisticFit(MatrixFit):
 
     _design: Design | None = None
 
-    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
+    def fit(self, strength: float, start: Weights | None = None, check: Check = ignore) -> Weights:
         """Fit the model; from the result of a similar problem, `start`, fewer steps are needed."""
         self._design = self._design or Design.of(self.features)
-        goal = Goal(self.targets, self.weights)
+        goal = Goal(self.rows.targets, self.rows.cell_weights)
         shape = self.features.shape[1] + 1, goal.targets.shape[1]
         scale: Float32s = np.full(shape, strength**0.5, np.float32)
         scale[-1] = FREE
@@ -319,4 +333,4 @@ class LogisticFit(MatrixFit):
                 / scale
             )
         fitted = scale * Problem(self._design, goal, scale, check).minimum(begun)
-        return Fitted(fitted[:-1], (fitted[-1] + goal.offset[0]).astype(np.float32))
+        return Weights(fitted[:-1], (fitted[-1] + goal.offset[0]).astype(np.float32))

@@ -1,5 +1,4 @@
-"""The linear members of the ensemble: each with a penalty, all with weights, fitted to all labelled
-texts.
+"""The linear members of the ensemble: each with a penalty, all with weights, fitted to all rows.
 
 Out-of-fold predictions choose the penalty of each member, and the weights of the members in a
 logarithmic opinion pool. A weighted sum of linear models is a linear model: the members that sum
@@ -8,25 +7,25 @@ over n-grams become one `LinearModel`, the others are kept beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from foretell.arrays import Float32s, Float64s, Integers, Logits, Mask, TokenIds
-from foretell.data.split import text_key
+from foretell.arrays import Array, Float32s, Integers, Logits, Mask, TokenIds
+from foretell.data.folds import Folds
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.ngrams.tfidf import TfidfModel, merged
 from foretell.training.labels.balance import Balance
-from foretell.training.labels.folds import Folds, other_folds
-from foretell.training.labels.logistic import Check, Fitted, ignore
-from foretell.training.labels.rows import Lesson, Rows
+from foretell.training.labels.corpus import Corpus, Origin
+from foretell.training.labels.logistic import Check, Weights, ignore
+from foretell.training.labels.outputs import Outputs
+from foretell.training.labels.rows import Rows, Source, joined_rows
 from foretell.training.labels.stages import Training
-from foretell.training.labels.tokens import Soft
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Inverse penalties, from the strongest penalty to the weakest."""
@@ -34,123 +33,199 @@ STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 _THREADS = 2
 """Folds that are fitted at a time."""
 
+_PARTS = 5
+
 _STAGE = "members"
 _STRENGTHS = "strengths"
 
-Model = LinearModel | TfidfModel | Fitted
-"""A model for predictions; of a kept teacher the fitted one."""
+Model = LinearModel | TfidfModel | Weights
+"""A model for predictions; of a kept teacher the weights of its embeddings."""
 
-FittedMember: TypeAlias = Any
-"""What the `Fit` of a member makes, and no other code looks into."""
+Parameters: TypeAlias = Any
+"""What a `Fit` makes, and no other code looks into."""
 
 
 class Fit(Protocol):
-    """A member on some of the rows, for one penalty after another."""
+    """A member on some rows, for one penalty after another."""
 
     def fit(
-        self, strength: float, start: FittedMember = None, check: Check = ignore
-    ) -> FittedMember:
-        """Fit the member with a penalty of 1 / `strength`, from the model `start` on."""
+        self, strength: float, start: Parameters | None = None, check: Check = ignore
+    ) -> Parameters:
+        """Fit the member with a penalty of 1 / `strength`, from the parameters `start` on."""
 
-    def scores(self, model: FittedMember, rows: Mask) -> Float32s:
-        """Return the scores [text, column] of a fitted member for some of the rows."""
+    def scores(self, parameters: Parameters, texts: Integers) -> Float32s:
+        """Return the scores [text, column] of the texts at some places."""
+
+    def model(self, parameters: Parameters) -> Model:
+        """Return the model for predictions."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fitted:
+    """A member that is fitted to some rows."""
+
+    fit: Fit
+    parameters: Parameters
+    balance: Balance | None
+
+    def at(self, strength: float, check: Check = ignore) -> Fitted:
+        """Return the member fitted to the same rows with another penalty."""
+        return replace(self, parameters=self.fit.fit(strength, self.parameters, check))
+
+    def scores(self, texts: Integers) -> Float32s:
+        """Return the scores [text, column] of texts, for the true shares of the labels."""
+        scores = self.fit.scores(self.parameters, texts)
+        return scores if self.balance is None else scores + self.balance.bias(scores.shape[1])
+
+    def model(self) -> Model:
+        """Return the model for predictions."""
+        model = self.fit.model(self.parameters)
+        return model if self.balance is None else self.balance.corrected_model(model)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Member:
     """A linear member before it is fitted.
 
     Attributes:
-        name: of the member; of a student it begins with "taught_", of hints alone with "hinted_".
-        fit: makes a `Fit` to some of the texts, with soft targets and weights.
-        finished: makes the model for predictions of a fit and its fitted model.
-        learned: what there is to learn where the labelled texts of a mask [text] may be seen.
+        name: of the member.
+        prepare: makes a `Fit` to some rows.
+        sources: what gives the rows.
         strengths: the penalties to choose among, as their inverse, ascending.
         first: the place of the one that the search begins with.
-        more: how many texts beside those of the rows there are to learn from.
-        balance: class weights for which scores and models are corrected; None: there are none.
+        balance: class weights that the rows have; None: there are none.
     """
 
     name: str
-    fit: Callable[[Mask, Soft, Float64s], Fit]
-    finished: Callable[[FittedMember, FittedMember], Model]
-    learned: Callable[[Mask], Lesson]
+    prepare: Callable[[Rows], Fit]
+    sources: tuple[Source, ...]
     strengths: tuple[float, ...] = STRENGTHS
     first: int = 4
-    more: int = 0
     balance: Balance | None = None
 
-    def scores(self, fit: Fit, model: FittedMember, rows: Mask) -> Float32s:
-        """Return the scores [text, column] of some of the texts, for the true shares of the
-        labels.
+    def rows(self, inside: Mask) -> Rows:
+        """Return what the member learns where the labels of the texts `inside` may be seen."""
+        return joined_rows([source(inside) for source in self.sources])
+
+    def fit(self, rows: Rows, strength: float, check: Check = ignore) -> Fitted:
+        """Fit the member to rows."""
+        prepared = self.prepare(rows)
+        parameters = prepared.fit(strength, None, check)
+        return Fitted(fit=prepared, parameters=parameters, balance=self.balance)
+
+    def fitted_on_path(self, strength: float, inside: Mask, check: Check = ignore) -> Fitted:
+        """Fit the member where the labels of the texts `inside` may be seen.
+
+        The strengths that led to this one are fitted before, each the start of the next. A weak
+        penalty alone takes far more steps, and may not be minimised to the end.
         """
-        scores = fit.scores(model, np.pad(rows, (0, self.more)))
-        return scores if self.balance is None else scores + self.balance.bias(scores.shape[1])
+        first = self.first
+        last = self.strengths.index(strength)
+        path = self.strengths[first : last + 1]
+        if last < first:
+            path = self.strengths[last : first + 1][::-1]
+        fitted = self.fit(self.rows(inside), path[0], check)
+        for each in path[1:]:
+            fitted = fitted.at(each, check)
+        return fitted
+
+
+def parts_of(n: int) -> Integers:
+    """Return the parts of so many validation texts, for decisions on the other parts, [text]."""
+    return np.arange(n) % _PARTS
+
+
+def other_parts(part_of: Integers) -> Iterator[tuple[Mask, Mask]]:
+    """Yield the texts of the other parts and those of each part, bool [text].
+
+    What is decided on the first is measured on the second.
+    """
+    parts = np.unique(part_of)
+    for part in parts:
+        inside = part_of == part
+        yield ~inside if len(parts) > 1 else inside, inside
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """The held-out texts, on which everything is decided.
+
+    Attributes:
+        texts: int64 [held-out text], their places.
+        targets: [held-out text], as `Rows.truth` has them.
+        folds: which fold holds each out.
+        outputs: what scores mean.
+    """
+
+    texts: Integers
+    targets: Array
+    folds: Folds
+    outputs: Outputs
+
+    @property
+    def part_of(self) -> Integers:
+        """The part of each text, [held-out text]; decisions are measured on other parts.
+
+        The parts are the folds. A single fold, a validation part, is cut into parts.
+        """
+        if self.folds.count > 1:
+            own: Integers = self.folds.fold_of[self.texts]
+            return own
+        return parts_of(len(self.texts))
+
+    def logits(self, scores: Callable[[int, Integers], Float32s]) -> Logits:
+        """Return logits [held-out text, label]; `scores` gives those of a fold's texts."""
+        found = np.zeros((len(self.texts), self.outputs.n_labels))
+        of_fold = self.folds.fold_of[self.texts]
+
+        def work(fold: int) -> None:
+            inside = of_fold == fold
+            found[inside] = self.outputs.of_scores(scores(fold, self.texts[inside]))
+
+        # Each on one thread: threads of a matrix product would wait for each other.
+        with threadpool_limits(1), ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(work, range(self.folds.count)))
+        return found
+
+
+def evidence_of(corpus: Corpus, folds: Folds, outputs: Outputs) -> Evidence:
+    """Return the held-out texts of some folds."""
+    held = corpus.rows.of_texts(folds.held)
+    return Evidence(texts=held.texts, targets=held.truth(), folds=folds, outputs=outputs)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chosen:
-    """A member with its penalty, 1 / `strength`, and logits [text, label]: of held-out texts, else
-    0.
+    """A member with its penalty, 1 / `strength`, and its logits [held-out text, label].
 
-    `models` returns the models for predictions, fitted to all rows, whose scores are added.
+    The logits of each text are of a member that was fitted, and whose penalty was chosen, without
+    it. `models` returns the models for predictions, fitted to all rows, whose scores are added.
     """
 
     name: str
     strength: float
-    logs: Logits
+    logits: Logits
     models: Callable[[Check], Sequence[Model]]
 
 
-def fitted_to(
-    candidate: Candidate, strength: float, inside: Mask, check: Check = ignore
-) -> tuple[Fit, FittedMember]:
-    """Fit a candidate to the labelled texts `inside`; return the fit and the fitted model.
-
-    The strengths that led to this one are fitted before, each the start of the next. A weak penalty
-    alone takes far more steps, and may not be minimised to the end.
-    """
-    strengths = candidate.strengths
-    first = candidate.first
-    last = strengths.index(strength)
-    path = strengths[first : last + 1] if last >= first else strengths[last : first + 1][::-1]
-    fit = candidate.fit(*candidate.learned(inside))
-    model = None
-    for each in path:
-        model = fit.fit(each, model, check)
-    return fit, model
-
-
-def _chosen(candidate: Candidate, strength: float, logs: Logits) -> Chosen:
-    def models(check: Check) -> Sequence[Model]:
-        fit, model = fitted_to(candidate, strength, np.ones(len(logs), bool), check)
-        finished = candidate.finished(fit, model)
-        return [
-            finished if candidate.balance is None else candidate.balance.corrected_model(finished)
-        ]
-
-    return Chosen(name=candidate.name, strength=strength, logs=logs, models=models)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Members:
+class Ensembled:
     """The linear members, fitted and weighed.
 
     Attributes:
         linear: the weighted sum of the members that are linear models of n-grams.
         tfidf: the others, times their weights; one for each kind of values.
-        logs: logits [held-out text, label] of all together, each by models and weights of other
+        logits: logits [held-out text, label] of all together, each by models and weights of other
             folds.
-        teacher: the linear model of a kept teacher's embeddings, times its weight; None: it has
-            none.
-        metrics: ready for JSON.
+        teacher: the weights of a kept teacher's embeddings; None: it has none.
+        weights: of each member, by name.
     """
 
     linear: LinearModel
     tfidf: tuple[TfidfModel, ...]
-    logs: Logits
-    teacher: Fitted | None = None
-    metrics: dict[str, object] = field(default_factory=dict)
+    logits: Logits
+    teacher: Weights | None = None
+    weights: dict[str, float] = field(default_factory=dict)
 
     def scores(
         self,
@@ -166,10 +241,10 @@ class Members:
         alone.
         """
         scores = scores_of([self.linear, *self.tfidf], ids, starts, texts)
-        if self.teacher is not None and embeddings is not None:
-            read = embeddings[:, : len(self.teacher.weights)]
-            scores = scores + read @ self.teacher.weights + self.teacher.bias
-        return scores
+        if self.teacher is None or embeddings is None:
+            return scores
+        read = embeddings[:, : len(self.teacher.weights)]
+        return scores + read @ self.teacher.weights + self.teacher.bias
 
 
 def scores_of(
@@ -195,19 +270,19 @@ class _OutOfTimeError(Exception):
 
 
 def choose_all(
-    found: Iterator[Candidate], rows: Rows, folds: Folds, training: Training
+    members: Iterable[Member], evidence: Evidence, training: Training, *, searches: bool
 ) -> list[Chosen]:
     """Choose the penalty of each member; those for which the time limit leaves no time are left
     out.
 
-    The features of a candidate are counted when it is asked for.
+    The features of a member are counted when it is asked for.
     """
     seconds = training.run.budget.for_stage("members")
     if before := training.stages.found(_STAGE):
         strengths = before.pop(_STRENGTHS).tolist()
-        there = [candidate for candidate in found if candidate.name in before]
+        there = [member for member in members if member.name in before]
         pairs = zip(there, strengths, strict=True)
-        return [_chosen(each, by, before[each.name]) for each, by in pairs]
+        return [_chosen(each, by, before[each.name], evidence) for each, by in pairs]
     chosen: list[Chosen] = []
     is_late = training.within(seconds)
 
@@ -217,127 +292,145 @@ def choose_all(
             raise _OutOfTimeError
         return late
 
-    for candidate in found:
+    for member in members:
         # How many members there will be is not known: each has a share of what is left.
-        training.begin(f"linear models: {candidate.name}", 0.4 - 0.32 * 0.75 ** len(chosen))
+        training.begin(f"linear models: {member.name}", 0.4 - 0.32 * 0.75 ** len(chosen))
         with suppress(_OutOfTimeError):
-            chosen.append(choose(candidate, rows, folds, check))
+            chosen.append(choose(member, evidence, check, searches=searches))
         if is_late():
             names = ", ".join(each.name for each in chosen)
             training.note(f"the time limit ended the choice of linear models after {names}")
             break
-    logs = {each.name: each.logs for each in chosen}
-    training.stages.keep(_STAGE, {**logs, _STRENGTHS: np.array([each.strength for each in chosen])})
+    logits = {each.name: each.logits for each in chosen}
+    strengths = np.array([each.strength for each in chosen])
+    training.stages.keep(_STAGE, {**logits, _STRENGTHS: strengths})
     return chosen
 
 
-def choose(candidate: Candidate, rows: Rows, folds: Folds, check: Check = ignore) -> Chosen:
+def choose(
+    member: Member, evidence: Evidence, check: Check = ignore, *, searches: bool = True
+) -> Chosen:
     """Choose a member's penalty by the loss of its out-of-fold predictions; `check` may raise to
     stop it.
 
     From the first penalty the search goes on in the direction that is better, until it is not.
     """
-    targets = rows.targets[folds.held]
-    held = folds.held
-    fits = [candidate.fit(*candidate.learned(inside)) for inside, _ in folds]
-    tried: dict[int, tuple[float, Logits, list[FittedMember]]] = {}
+    rows = [member.rows(inside) for inside, _ in evidence.folds]
+    fits: list[Fit] = [member.prepare(each) for each in rows]
+    logits = dict[int, Logits]()
+    parameters = dict[int, list[Parameters]]()
 
     def loss(place: int) -> float:
-        if place not in tried:
-            near = min(tried, key=lambda other: abs(other - place), default=None)
-            starts: list[FittedMember] = [None] * len(fits) if near is None else tried[near][2]
-            logs, models = out_of_fold(candidate.strengths[place], starts)
-            tried[place] = rows.outputs.loss(targets, logs[held]), logs, models
-        return tried[place][0]
+        if place not in logits:
+            near = min(logits, key=lambda other: abs(other - place), default=None)
+            starts = [None] * len(fits) if near is None else parameters[near]
+            parameters[place] = list(starts)
+            logits[place] = evidence.logits(partial_scores(place))
+        return evidence.outputs.loss(evidence.targets, logits[place])
 
-    def out_of_fold(
-        strength: float, starts: list[FittedMember]
-    ) -> tuple[Logits, list[FittedMember]]:
-        logs = np.zeros((len(rows.targets), rows.outputs.n_labels))
+    def partial_scores(place: int) -> Callable[[int, Integers], Float32s]:
+        found = parameters[place]
 
-        def work(fit: Fit, fold: Mask, start: FittedMember) -> FittedMember:
-            model = fit.fit(strength, start, check)
-            logs[fold] = rows.outputs.of_scores(candidate.scores(fit, model, fold))
-            return model
+        def scores(fold: int, texts: Integers) -> Float32s:
+            found[fold] = fits[fold].fit(member.strengths[place], found[fold], check)
+            fitted = Fitted(fit=fits[fold], parameters=found[fold], balance=member.balance)
+            return fitted.scores(texts)
 
-        # Each on one thread: threads of a matrix product would wait for each other.
-        with threadpool_limits(1), ThreadPoolExecutor(_THREADS) as pool:
-            return logs, list(pool.map(work, fits, [fold for _, fold in folds], starts))
+        return scores
 
-    best = candidate.first
-    while len(targets):
-        near = [place for place in (best - 1, best + 1) if 0 <= place < len(candidate.strengths)]
-        better = min(near, key=loss, default=best)
-        if loss(better) >= loss(best):
+    best = member.first
+    while len(evidence.targets):
+        at_best = loss(best)
+        near = [place for place in (best - 1, best + 1) if 0 <= place < len(member.strengths)]
+        better = min(near, key=loss, default=best) if searches else best
+        if loss(better) >= at_best:
             break
         best = better
-    logs = tried[best][1] if tried else np.zeros((len(rows.targets), rows.outputs.n_labels))
-    return _chosen(candidate, candidate.strengths[best], logs)
+    return _chosen(member, member.strengths[best], _nested_choice(logits, evidence), evidence)
 
 
-def fit_members(
-    rows: Rows,
-    chosen: Sequence[Chosen],
-    folds: Folds,
-    check: Check = ignore,
-    not_measured: frozenset[bytes] = frozenset(),
-) -> Members:
-    """Weigh the members, and fit them to all labelled texts; `check` may raise to stop it.
+def _nested_choice(logits: dict[int, Logits], evidence: Evidence) -> Logits:
+    """Return the logits of held-out texts, with the penalty that is best for the other parts."""
+    found = np.zeros((len(evidence.targets), evidence.outputs.n_labels))
+    for others, inside in other_parts(evidence.part_of):
+        targets = evidence.targets[others]
+        best = min(logits, key=lambda place: evidence.outputs.loss(targets, logits[place][others]))
+        found[inside] = logits[best][inside]
+    return found
 
-    The metrics leave out the texts whose `text_key` is among `not_measured`.
-    """
-    held = folds.held
-    outputs = rows.outputs
-    targets = rows.targets[held]
-    logs = np.stack([each.logs[held] for each in chosen])
-    weights = outputs.fit_pool(targets, logs).tolist()
-    weighted = list(zip(chosen, weights, strict=True))
+
+def _chosen(member: Member, strength: float, logits: Logits, evidence: Evidence) -> Chosen:
+    everything = np.ones(len(evidence.folds.fold_of), bool)
+
+    def models(check: Check) -> Sequence[Model]:
+        return [member.fitted_on_path(strength, everything, check).model()]
+
+    return Chosen(name=member.name, strength=strength, logits=logits, models=models)
+
+
+def fit_ensembled(chosen: Sequence[Chosen], evidence: Evidence, check: Check = ignore) -> Ensembled:
+    """Weigh the members, and fit them to all rows; `check` may raise to stop it."""
+    outputs = evidence.outputs
+    logits = np.stack([each.logits for each in chosen])
+    weights: list[float] = outputs.fit_pool(evidence.targets, logits).tolist()
     models = [
-        (model, weight) for each, weight in weighted if weight for model in each.models(check)
+        (model, weight)
+        for each, weight in zip(chosen, weights, strict=True)
+        if weight
+        for model in each.models(check)
     ]
     others = [model.times(weight) for model, weight in models if isinstance(model, TfidfModel)]
-    kept = [(model, np.float32(weight)) for model, weight in models if isinstance(model, Fitted)]
-    nested = nested_logs(rows, logs, folds)
-    texts = [rows.texts[place] for place in np.flatnonzero(held).tolist()]
-    measured = np.array([text_key(text) not in not_measured for text in texts], bool)
-    metrics: dict[str, object] = {}
-    if measured.any():
-        of_members = {
-            each.name: {
-                "weight": weight,
-                "strength": each.strength,
-                **outputs.metrics(targets[measured], own),
-            }
-            for (each, weight), own in zip(weighted, logs[:, measured], strict=True)
-        }
-        first = of_members.get("ngrams", {})
-        together = outputs.metrics(targets[measured], nested[measured])
-        metrics |= {
-            f"baseline_{name}": first[name] for name in ("accuracy", "log_loss") if name in first
-        }
-        metrics |= {f"linear_{name}": value for name, value in together.items()}
-        metrics["members"] = of_members
-    return Members(
+    kept = [model.times(weight) for model, weight in models if isinstance(model, Weights)]
+    return Ensembled(
         linear=_sum(models, outputs.n_labels, others),
         tfidf=merged(others),
-        logs=nested,
-        teacher=Fitted(kept[0][1] * kept[0][0].weights, kept[0][1] * kept[0][0].bias)
-        if kept
-        else None,
-        metrics=metrics,
+        logits=nested_logits(logits, evidence),
+        teacher=kept[0] if kept else None,
+        weights={each.name: weight for each, weight in zip(chosen, weights, strict=True)},
     )
 
 
-def nested_logs(rows: Rows, logs: Logits, folds: Folds) -> Logits:
-    """Return the logits [held-out text, label] of the pool of `logs`, each by weights of the other
-    folds.
+def metrics_of_members(
+    chosen: Sequence[Chosen], ensembled: Ensembled, evidence: Evidence, measured: Mask
+) -> dict[str, object]:
+    """Return the metrics of the members on the held-out texts where `measured`, ready for JSON."""
+    if not measured.any():
+        return {}
+    outputs = evidence.outputs
+    targets = evidence.targets[measured]
+    of_members = {
+        each.name: {
+            "weight": ensembled.weights[each.name],
+            "strength": each.strength,
+            **outputs.metrics(targets, each.logits[measured]),
+        }
+        for each in chosen
+    }
+    together = outputs.metrics(targets, ensembled.logits[measured])
+    first = of_members.get("ngrams", {})
+    return {
+        **{f"baseline_{name}": first[name] for name in ("accuracy", "log_loss") if name in first},
+        **{f"linear_{name}": value for name, value in together.items()},
+        "members": of_members,
+    }
+
+
+def nested_logits(logits: Logits, evidence: Evidence) -> Logits:
+    """Return the logits [held-out text, label] of a pool of logits [member, held-out text, label].
+
+    Each is by weights of the other parts.
     """
-    targets = rows.targets[folds.held]
-    nested = np.zeros(logs.shape[1:])
-    for others, inside in other_folds(folds.fold_of[folds.held]):
-        share = rows.outputs.fit_pool(targets[others], logs[:, others])
-        nested[inside] = rows.outputs.of_scores(np.tensordot(share, logs[:, inside], 1))
+    nested = np.zeros(logits.shape[1:])
+    for others, inside in other_parts(evidence.part_of):
+        share = evidence.outputs.fit_pool(evidence.targets[others], logits[:, others])
+        nested[inside] = evidence.outputs.of_scores(np.tensordot(share, logits[:, inside], 1))
     return nested
+
+
+def measured_places(corpus: Corpus, evidence: Evidence) -> Mask:
+    """Return which held-out texts are measured on: those that people have labelled."""
+    measured: Mask = corpus.origin[evidence.texts] == Origin.LABELS
+    return measured
 
 
 def _sum(

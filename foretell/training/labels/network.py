@@ -1,32 +1,38 @@
 """The network of a classifier: the weights that it begins with, its training, and that on folds.
 
-With few texts each network of a fold is trained on the other folds and answers the texts of its
-own. It then has a fixed schedule: no text is set aside to stop it. It is compiled once, for the
-folds and for all texts; for each it starts again from the same weights.
+The network of a fold is trained on the other folds and answers the texts of its own. Where a plan
+has one fold for it, that is the network of the classifier, which these texts stop. Where it has
+more, each has a fixed schedule, since no text is set aside to stop it, and one more network learns
+from all texts. It is compiled once; each training starts again from the same weights.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretell.arrays import Array, Probabilities
+from foretell.arrays import Array, Mask, Probabilities
 from foretell.artifacts.weights import Weights, check_size, network_size
 from foretell.config import LabelsSettings, with_changes
-from foretell.training.budget import SECONDS_TO_WRITE, learning_rate
+from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.cooccurrence import SPREAD, cooccurrence_embeddings
 from foretell.training.labels.ancestor import Ancestor, take_over_classifier
-from foretell.training.labels.compiled import CompactNetwork, as_read, epoch_order
-from foretell.training.labels.folds import Folds
-from foretell.training.labels.network_fit import EMBEDDINGS, Fitting, Standing, make_plan
+from foretell.training.labels.compiled import (
+    CompactNetwork,
+    ReadTexts,
+    read_rows,
+    read_texts,
+)
+from foretell.training.labels.members import Evidence
+from foretell.training.labels.network_fit import EMBEDDINGS, TrainableNetwork, make_schedule
+from foretell.training.labels.plan import Plan
+from foretell.training.labels.rows import Rows, hard_rows
 from foretell.training.labels.stages import Training
-from foretell.training.labels.tokens import LabelledTokens
+from foretell.training.loop import StepMeans, StepsAhead, TrainingLoop, UnsavedLoop
 
 if TYPE_CHECKING:
     import keras
@@ -56,56 +62,111 @@ GIVE_UP_AFTER = 2
 there.
 """
 
-_MANY_TEXTS = 500
-_ENOUGH_FOLDS = 3
-"""From this many texts with one label each, three folds have networks: enough
-(docs/experiments.md).
-"""
+RowsOf = Callable[[Mask], Rows]
+"""Gives the rows that the network learns where the labels of some texts may be seen."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedNetwork:
-    """The network after training, and its probabilities of the validation texts [text, label], or
-    None.
+    """The network after training.
+
+    Attributes:
+        weights: by name, the last ones or the best ones.
+        loop: where the training ended.
+        unseen: probabilities [held-out text, label] by networks that have not seen the text, NaN
+            where its fold has no network; None: there are none.
+        valid: probabilities [text, label] of the validation set; None: there is none.
     """
 
     weights: Weights
+    loop: TrainingLoop
+    unseen: Probabilities | None
     valid: Probabilities | None
-    standing: Standing
 
 
-def _valid_texts(training: Training) -> LabelledTokens | None:
-    valid = training.tokens.valid
-    return None if valid is None else as_read(valid, training)
+def fit_network(
+    rows_of: RowsOf,
+    evidence: Evidence,
+    plan: Plan,
+    training: Training,
+    ancestor: Ancestor | None,
+    pays: Callable[[Probabilities, int], bool],
+) -> TrainedNetwork:
+    """Train the network, first on folds where the plan has more than one for it.
+
+    Args:
+        rows_of: what it learns.
+        evidence: the held-out texts.
+        plan: how many folds it is trained on.
+        training: the texts, the settings and the run.
+        ancestor: the classifier whose weights it starts from; None: it starts anew.
+        pays: whether it has weight in the ensemble, by its probabilities of the texts of the first
+            folds, and their number.
+    """
+    inside = np.ones(len(training.corpus), bool)
+    if plan.network_folds == 1:
+        inside = evidence.folds.fold_of != 0
+    learned = read_rows(rows_of(inside), training)
+    watched = _watched(training, evidence, plan)
+    network = _make_network(learned, watched, training, ancestor)
+    unseen = None
+    if plan.network_folds > 1:
+        unseen = fold_probabilities(network, rows_of, evidence, plan, training, pays)
+    keeps_best = plan.network_folds == 1 and not training.settings.follows_article
+    trainable, loop = _train(network, learned, watched, training, keeps_best=keeps_best)
+    if plan.network_folds == 1 and trainable.unseen is not None:
+        unseen = np.full((len(evidence.texts), len(training.corpus.labels)), np.nan, np.float32)
+        unseen[evidence.folds.fold_of[evidence.texts] == 0] = trainable.unseen
+    valid = training.corpus.valid
+    answers = None
+    if valid is not None:
+        answers = network.predict(read_texts(valid.tokenized, training))
+    return TrainedNetwork(weights=network.weights(), loop=loop, unseen=unseen, valid=answers)
 
 
-def make_network(
-    train: LabelledTokens, training: Training, ancestor: Ancestor | None
+def _watched(training: Training, evidence: Evidence, plan: Plan) -> ReadTexts | None:
+    """Return the texts that are measured after each epoch; None: there are none.
+
+    They are those of the first fold, or those of a validation set, which decide nothing.
+    """
+    corpus = training.corpus
+    if plan.network_folds == 1 and len(evidence.texts):
+        return read_rows(corpus.labelled(evidence.folds.fold_of == 0), training)
+    if corpus.valid is None:
+        return None
+    rows = hard_rows(corpus.valid.targets, np.ones(len(corpus.valid.texts)), len(corpus.labels))
+    return ReadTexts(texts=read_texts(corpus.valid.tokenized, training), rows=rows)
+
+
+def _make_network(
+    learned: ReadTexts, watched: ReadTexts | None, training: Training, ancestor: Ancestor | None
 ) -> CompactNetwork:
     """Return the network with the weights that training on some texts starts from: the ancestor's,
     if any.
     """
     from foretell.networks.labels import labels_network
 
-    tokens = training.tokens
+    corpus = training.corpus
     settings = training.settings
-    n_labels = len(tokens.labels)
-    tokenizer = tokens.tokenizer
-    size = network_size(settings, tokenizer)
+    n_labels = len(corpus.labels)
+    size = network_size(settings, corpus.tokenizer)
     check_size(settings, size, n_labels)
     whole = labels_network(settings, size, n_labels)
     if training.stages.network is not None:
         whole.get_layer("embedding").embeddings.assign(training.stages.network.arrays[EMBEDDINGS])
     elif ancestor is not None:
-        take_over_classifier(whole, tokens.labels, ancestor.model)
+        take_over_classifier(whole, corpus.labels, ancestor.model)
     elif settings.is_bidirectional:
         initialise_embeddings(whole, training)
-    valid = _valid_texts(training)
-    read = [np.zeros(1, np.int32), train.texts.ids, *([] if valid is None else [valid.texts.ids])]
+    read = [np.zeros(1, np.int32), learned.texts.ids]
+    if watched is not None:
+        read.append(watched.texts.ids)
+    if corpus.valid is not None:
+        read.append(read_texts(corpus.valid.tokenized, training).ids)
     words_read = np.unique(np.concatenate(read))
-    is_soft = train.soft is not None
+    is_soft = learned.rows.is_soft
     return CompactNetwork(
-        whole, words_read, settings, n_labels, soft=is_soft, balance=tokens.balance
+        whole, words_read, settings, n_labels, is_soft=is_soft, balance=corpus.balance
     )
 
 
@@ -116,13 +177,14 @@ def initialise_embeddings(network: keras.Model, training: Training) -> None:
     Word vectors from outside, where there are any, take the last half of the dimensions. Words that
     occur near no other word, and have no vector, keep their random embedding.
     """
-    tokens = training.tokens
-    texts = training.tokens.all_texts
+    corpus = training.corpus
+    texts = corpus.tokenized
     weights = network.get_layer("embedding").embeddings
-    first, (size, width) = tokens.tokenizer.specials, weights.shape
+    first = corpus.tokenizer.specials
+    size, width = weights.shape
     values: Array = weights.numpy()
     outside = (
-        None if tokens.vectors is None else tokens.vectors.reduced(texts.ids, size, width // 2)
+        None if corpus.vectors is None else corpus.vectors.reduced(texts.ids, size, width // 2)
     )
     own = width if outside is None else width - outside.shape[1]
     if len(texts.ids) >= MIN_TOKENS:
@@ -136,40 +198,36 @@ def initialise_embeddings(network: keras.Model, training: Training) -> None:
             seconds=training.run.budget.for_stage("embeddings"),
         )
         values[:, :own] = np.where(known[:, None], embeddings, values[:, :own])
-    if outside is not None and tokens.vectors is not None:
-        known = tokens.vectors.known[:size]
+    if outside is not None and corpus.vectors is not None:
+        known = corpus.vectors.known[:size]
         scaled = SPREAD / max(float(outside[known].std()), 1e-9) * outside
         values[:, own:] = np.where(known[:, None], scaled, values[:, own:])
     weights.assign(values)
 
 
-def train_network(
-    network: CompactNetwork, train: LabelledTokens, training: Training, *, few: bool
-) -> TrainedNetwork:
-    """Train the network on some texts to the end of its plan or of its time, from the latest
-    checkpoint on.
+def _train(
+    network: CompactNetwork,
+    learned: ReadTexts,
+    watched: ReadTexts | None,
+    training: Training,
+    *,
+    keeps_best: bool,
+) -> tuple[TrainableNetwork, TrainingLoop]:
+    """Train the network to the end of its schedule or of its time, from the latest checkpoint on.
 
-    The network has its best weights at the end; with `few` texts, which are no evidence for an
-    epoch, and as the article's the last ones.
+    The network has its best weights at the end where it `keeps_best`, else the last ones.
     """
-    settings = training.settings
     run = training.run
-    n_texts = len(train.targets)
     training.begin("network", 0.15)
-    plan = make_plan(settings, n_texts, run.options.given)
-    valid = _valid_texts(training)
-    keeps_best = not (few or settings.follows_article)
-    fitting = Fitting(network, settings, plan, train, valid, training.stages, keeps_best)
-    if (checkpoint := training.stages.network) is not None:
-        fitting.restore(checkpoint)
-        training.note(f"resumed after step {checkpoint.step:,} of {plan.steps:,}")
+    given = run.options.given
+    schedule = make_schedule(training.settings, len(learned), given, keeps_best=keeps_best)
+    trainable = TrainableNetwork(network, learned, watched, training, schedule)
+    loop = TrainingLoop(run, trainable, schedule)
+    if training.stages.network is not None:
+        loop.restore(training.stages.network)
     with run.interrupt.deferred():
-        fitting.fit()
-    return TrainedNetwork(
-        weights=network.weights(),
-        valid=None if valid is None else network.predict(valid.texts),
-        standing=fitting.standing,
-    )
+        loop.train()
+    return trainable, loop
 
 
 def fixed_schedule(settings: LabelsSettings, given: frozenset[str]) -> LabelsSettings:
@@ -189,88 +247,82 @@ def fixed_schedule(settings: LabelsSettings, given: frozenset[str]) -> LabelsSet
 
 def fold_probabilities(
     network: CompactNetwork,
-    folds: Folds,
+    rows_of: RowsOf,
+    evidence: Evidence,
+    plan: Plan,
     training: Training,
     pays: Callable[[Probabilities, int], bool],
-) -> Probabilities:
-    """Return the probabilities [text, label] of the labelled texts by networks that have not seen
-    them.
+) -> Probabilities | None:
+    """Return the probabilities [held-out text, label] by networks that have not seen the text.
 
-    Each fold begins with the network's first values, which it has at the end again. A text that is
-    never held out has the same probability for each label; NaN is the answer to texts of folds
-    without a network. There are none, [0, label], where no text is held out, the time limit has no
-    room for all networks, or `pays`, given the probabilities of the first folds and their number,
-    shows that the network has no weight.
+    Each fold begins with the network's first values, which it has at the end again. NaN is the
+    answer to texts of folds without a network. None: the time limit has no room for all networks,
+    or `pays`, given the probabilities of the first folds and their number, shows that the network
+    has no weight.
     """
     if before := training.stages.found(_STAGE):
-        return before[_ANSWERS]
+        return before[_ANSWERS] if len(before[_ANSWERS]) else None
+    corpus = training.corpus
+    count = plan.network_folds
+    none = np.zeros((0, len(corpus.labels)), np.float32)
+    found = np.full((len(evidence.texts), len(corpus.labels)), np.nan, np.float32)
+    fold_of = evidence.folds.fold_of
+    steps = 0
     try:
-        found = _of_folds(network, folds, training, pays)
+        for fold in range(count):
+            training.begin(f"network on folds: {fold} of {count}", 0.4 + 0.3 * fold / count)
+            network.restart()
+            learned = read_rows(rows_of(fold_of != fold), training)
+            # Others follow: those of the other folds, and the network of all texts.
+            steps = _train_fold(network, learned, training, steps, count - fold)
+            held = fold_of[evidence.texts] == fold
+            texts = corpus.tokenized.take(evidence.texts[held])
+            found[held] = network.predict(read_texts(texts, training))
+            if fold + 1 == GIVE_UP_AFTER < count and not pays(found, GIVE_UP_AFTER):
+                text = f"the network has next to no weight after {GIVE_UP_AFTER} of {count} folds"
+                training.note(f"{text}: the linear models decide")
+                found = none
+                break
+    except _TooSlowError:
+        text = "the time limit is too short for out-of-fold predictions of the network"
+        training.note(f"{text}: it is left out")
+        found = none
     finally:
         network.restart()
     training.stages.keep(_STAGE, {_ANSWERS: found})
-    return found
+    return found if len(found) else None
 
 
-def _of_folds(
-    network: CompactNetwork,
-    folds: Folds,
-    training: Training,
-    pays: Callable[[Probabilities, int], bool],
-) -> Probabilities:
-    tokens = training.tokens
-    count = folds.count
-    n_texts = len(tokens.train.targets)
-    n_labels = len(tokens.labels)
-    if n_texts >= _MANY_TEXTS and tokens.train.targets.ndim == 1:
-        count = min(count, _ENOUGH_FOLDS)
-    nothing = np.zeros((0, n_labels), np.float32)
-    if not folds.held.any():
-        return nothing
-    result = np.full((n_texts, n_labels), 1 / n_labels, np.float32)
-    steps = 0
-    for fold, (rows, held) in enumerate(islice(folds, count)):
-        training.begin(f"network on folds: {fold} of {count}", 0.4 + 0.3 * fold / count)
-        network.restart()
-        texts = as_read(tokens.train.select(rows), training)
-        # Others follow: those of the other folds, and the network of all texts.
-        steps = _train_fold(network, texts, training, steps, count - fold)
-        if not steps:
-            text = "the time limit is too short for out-of-fold predictions of the network"
-            training.note(f"{text}: it is left out")
-            return nothing
-        result[held] = network.predict(as_read(tokens.train.select(held), training).texts)
-        if fold + 1 == GIVE_UP_AFTER < count and not pays(result, GIVE_UP_AFTER):
-            text = f"the network has next to no weight after {GIVE_UP_AFTER} of {count} folds"
-            training.note(f"{text}: the linear models decide")
-            return nothing
-    result[folds.fold_of >= count] = np.nan
-    return result
+class _TooSlowError(Exception):
+    """The time limit has no room for the networks of all folds."""
+
+
+class _FoldNetwork(TrainableNetwork):
+    """A network of a fold, after which `following` ones as long as it have to be trained."""
+
+    following = 0
+    began = 0.0
+
+    def advance(self, ahead: StepsAhead) -> list[StepMeans]:
+        """Do the next step, or raise `_TooSlowError`."""
+        done = ahead.done
+        if done == _UNTYPICAL:
+            self.began = time.monotonic()
+        if done > _UNTYPICAL and done >= min(_MEASURED, ahead.total // 2):
+            pace = _MARGIN * (time.monotonic() - self.began) / (done - _UNTYPICAL)
+            left = self._training.run.budget.left() - SECONDS_TO_WRITE
+            if pace * ((1 + self.following) * ahead.total - done) > left:
+                raise _TooSlowError
+        return super().advance(ahead)
 
 
 def _train_fold(
-    network: CompactNetwork, texts: LabelledTokens, training: Training, steps: int, after: int
+    network: CompactNetwork, learned: ReadTexts, training: Training, steps: int, following: int
 ) -> int:
-    """Train a network for `steps` steps at most (0: those of its plan); return how many.
-
-    Returned is 0 where the time limit has no room for it and for the `after` ones that follow.
-    """
-    settings = training.settings
-    run = training.run
-    size = settings.batch_size
-    epochs = range(make_plan(settings, len(texts.targets)).epochs)
-    order = np.concatenate([epoch_order(texts.texts, settings, epoch) for epoch in epochs])
-    planned = math.ceil(len(order) / size)
-    began = 0.0
-    steps = min(planned, steps or planned)
-    for done in range(steps):
-        if done == _UNTYPICAL:
-            began = time.monotonic()
-        elif done > _UNTYPICAL and done >= min(_MEASURED, steps // 2):
-            pace = _MARGIN * (time.monotonic() - began) / (done - _UNTYPICAL)
-            if pace * ((1 + after) * steps - done) > run.budget.left() - SECONDS_TO_WRITE:
-                return 0
-        places = order[done * size : (done + 1) * size]
-        network.step(texts, places, learning_rate(done, steps, settings.learning_rate))
-        run.interrupt.check()
-    return steps
+    """Train a network for `steps` steps at most (0: those of its schedule); return how many."""
+    schedule = make_schedule(training.settings, len(learned), keeps_best=False)
+    schedule = replace(schedule, patience=0, steps=min(schedule.steps, steps or schedule.steps))
+    trainable = _FoldNetwork(network, learned, None, training, schedule)
+    trainable.following = following
+    UnsavedLoop(training.run, trainable, schedule).train()
+    return schedule.steps

@@ -1,29 +1,28 @@
-"""The training of a network step by step: followed, interrupted, and resumed to the last bit.
+"""A classifier's network as the training loop trains it, resumed to the last bit.
 
 Keras keeps everything that decides the next step in variables: weights, the seed generators of
-dropout, the optimiser's slots, the sums of the metrics. A checkpoint holds these, the place in the
-epoch and the best weights so far; the order of the texts follows from seed and epoch.
+dropout, the optimiser's slots. A checkpoint holds these; the order of the texts follows from seed
+and epoch.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from foretell.arrays import Array
+import numpy as np
+
+from foretell.arrays import Array, Int64s, Probabilities
+from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, label_accuracy, mean_log_loss, micro_f1
 from foretell.training.budget import SECONDS_TO_WRITE, learning_rate
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import Checkpointed, EpochDone, Note, Progress
-from foretell.training.interrupt import diverged, interrupted
-from foretell.training.labels.compiled import CompactNetwork, Means, epoch_order
-from foretell.training.labels.stages import Stages
-from foretell.training.labels.tokens import LabelledTokens
+from foretell.training.labels.compiled import CompactNetwork, ReadTexts, epoch_order
+from foretell.training.labels.members import other_parts, parts_of
+from foretell.training.labels.stages import Training
+from foretell.training.loop import Evaluation, Schedule, StepMeans, StepsAhead
 
 if TYPE_CHECKING:
     import keras
@@ -31,24 +30,7 @@ if TYPE_CHECKING:
 EMBEDDINGS = "embeddings"
 """Where a checkpoint has the embeddings that training began with, of all words."""
 
-# Seconds between two Progress events; and how many lines of metrics.jsonl a whole run leaves.
-_PROGRESS_SECONDS = 0.2
-_LOGGED_LINES = 200
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long to train; after `patience` epochs without a better validation result it ends (0:
-    never).
-    """
-
-    steps_per_epoch: int
-    epochs: int
-    patience: int
-
-    @property
-    def steps(self) -> int:
-        return self.epochs * self.steps_per_epoch
+_UNSEEN = "unseen"
 
 
 def enough_labels(settings: LabelsSettings, n_texts: int) -> bool:
@@ -58,8 +40,14 @@ def enough_labels(settings: LabelsSettings, n_texts: int) -> bool:
     return math.ceil(n_texts / settings.batch_size) * settings.epochs >= settings.min_steps
 
 
-def make_plan(settings: LabelsSettings, n_texts: int, given: frozenset[str] = frozenset()) -> Plan:
-    """Return the plan for `n_texts` texts.
+def make_schedule(
+    settings: LabelsSettings,
+    n_texts: int,
+    given: frozenset[str] = frozenset(),
+    *,
+    keeps_best: bool = True,
+) -> Schedule:
+    """Return the schedule for `n_texts` texts.
 
     There are at least `min_steps` steps, in whole epochs, and no epoch after the first ends after
     more than `max_steps` steps. Patience keeps its proportion to the number of epochs. Epochs among
@@ -75,245 +63,131 @@ def make_plan(settings: LabelsSettings, n_texts: int, given: frozenset[str] = fr
         epochs = min(epochs, max(1, settings.max_steps // steps))
     if "patience" not in given:
         patience = math.ceil(patience * epochs / settings.epochs)
-    return Plan(steps, epochs, patience)
+    return Schedule(
+        steps=epochs * steps,
+        epoch_steps=steps,
+        patience=patience,
+        learning_rate=settings.learning_rate,
+        unit="texts",
+        units_a_step=settings.batch_size,
+        keeps_best=keeps_best,
+    )
 
 
-@dataclass
-class Standing:
-    """The state of a training between two steps; every field is saved in checkpoints.
+class TrainableNetwork:
+    """A network, the texts that it learns from, and those that are measured after each epoch.
 
-    Epochs, batches and steps are those done, batches in the current epoch. Loss and accuracy are of
-    the last whole epoch. The best epoch, from 1, has the highest validation accuracy; of equal ones
-    the lowest loss.
+    Attributes:
+        unseen: probabilities [text, label] of the measured texts. Each is of the epoch that is best
+            on the texts of other parts: of the best epoch of all, the texts that chose it would
+            seem to be answered better than others. None: no epoch has been measured.
     """
 
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    loss: float = math.nan
-    accuracy: float = math.nan
-    valid_loss: float | None = None
-    valid_accuracy: float | None = None
-    best_loss: float | None = None
-    best_accuracy: float = 0.0
-    best_epoch: int = 0
+    def __init__(
+        self,
+        network: CompactNetwork,
+        learned: ReadTexts,
+        watched: ReadTexts | None,
+        training: Training,
+        schedule: Schedule,
+    ) -> None:
+        self.network = network
+        self.schedule = schedule
+        self.unseen: Probabilities | None = None
+        self._learned = learned
+        self._watched = watched
+        self._training = training
+        self._best_of_parts = list[Evaluation]()
+        self._order: tuple[int, Int64s] = (-1, np.zeros(0, np.int64))
 
+    def advance(self, ahead: StepsAhead) -> list[StepMeans]:
+        """Do the next step."""
+        settings = self._training.settings
+        epoch, batch = divmod(ahead.done, self.schedule.epoch_steps)
+        if self._order[0] != epoch:
+            self._order = epoch, epoch_order(self._learned.texts, settings, epoch)
+        places = self._order[1][batch * settings.batch_size :][: settings.batch_size]
+        rate = learning_rate(ahead.done, ahead.total, settings.learning_rate)
+        means = self.network.step(self._learned, places, rate)
+        # In the mean of an epoch each text counts the same; its last batch may have fewer.
+        share = len(places) * self.schedule.epoch_steps / len(self._learned)
+        return [StepMeans(share * means["loss"], share * means["accuracy"])]
 
-@dataclass
-class Fitting:
-    """One classifier in training; `fit` brings it to its end or raises `Interrupted`.
+    def evaluate(self) -> Evaluation | None:
+        """Measure on the watched texts."""
+        if self._watched is None:
+            return None
+        truth = self._watched.truth
+        answers = self.network.predict(self._watched.texts)
+        parts = list(other_parts(parts_of(len(truth))))
+        results = [self._measured(truth[others], answers[others]) for others, _ in parts]
+        if self.unseen is None:
+            self.unseen = answers.copy()
+            self._best_of_parts = results
+        for place, (_, inside) in enumerate(parts):
+            if results[place].is_better_than(self._best_of_parts[place]):
+                self._best_of_parts[place] = results[place]
+                self.unseen[inside] = answers[inside]
+        return self._measured(truth, answers)
 
-    Without validation texts there is no early stopping and no best epoch.
-    """
+    def _measured(self, truth: Array, answers: Probabilities) -> Evaluation:
+        """Return the evaluation of some answers.
 
-    network: CompactNetwork
-    settings: LabelsSettings
-    plan: Plan
-    train: LabelledTokens
-    valid: LabelledTokens | None
-    stages: Stages
-    keeps_best: bool
-    standing: Standing = field(default_factory=Standing)
-    _best: list[Array] = field(default_factory=list)
-    _metric_sums: list[Array] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.run = self.stages.run
-        self._model = self.network.model
-        self._began = time.perf_counter()
-        self._seconds_before = 0.0
-        self._step_before = 0
-        self._shown, self._log_every = 0.0, max(1, self.plan.steps // _LOGGED_LINES)
-
-    def fit(self) -> None:
-        """Train on to the end, then leave the last or the best weights in the network."""
-        here = self.standing
-        self._began = time.perf_counter()
-        self._seconds_before = here.seconds
-        self._step_before = here.step
-        while not self._is_over():
-            means = self._train_epoch()
-            here.loss = means["loss"]
-            here.accuracy = means["accuracy"]
-            if not math.isfinite(here.loss):
-                self._diverged()
-                break
-            self._end_epoch()
-        if self._best and self.keeps_best:
-            for variable, value in zip(self._model.trainable_variables, self._best, strict=True):
-                variable.assign(value)
-
-    def _train_epoch(self) -> Means:
-        """Do the steps of an epoch that are left, and return the means over the epoch."""
-        here = self.standing
-        size = self.settings.batch_size
-        order = epoch_order(self.train.texts, self.settings, here.epoch)
-        self._model.reset_metrics()
-        # In a resumed epoch Keras's metrics go on from the sums that they had.
-        for variable, value in zip(self._model.metrics_variables, self._metric_sums, strict=False):
-            variable.assign(value)
-        self._metric_sums = []
-        means = Means()
-        while here.batch < self.plan.steps_per_epoch:
-            places = order[here.batch * size : (here.batch + 1) * size]
-            rate = learning_rate(here.step, self._steps(), self.settings.learning_rate)
-            means = self.network.step(self.train, places, rate)
-            here.batch = here.batch + 1
-            here.step = here.step + 1
-            self.run.budget.step_done()
-            self._report(means)
-            # What follows the last step of an epoch belongs to it: `_end_epoch` saves and stops
-            # after that.
-            ends = here.step >= self._steps() or here.batch == self.plan.steps_per_epoch
-            if ends or not math.isfinite(means["loss"]):
-                break
-            self._save_or_stop()
-        return means
-
-    def _save_or_stop(self) -> None:
-        """Between two steps, write a checkpoint when it is time for one, and stop when that was
-        asked for.
+        The best epoch is chosen by accuracy: few texts are soon learned by heart, certainty grows,
+        and the lowest loss belongs to an epoch that knew nothing yet.
         """
-        here = self.standing
-        stop = self.run.interrupt.at(here.step)
-        if stop or self.run.checkpoints.due():
-            here.seconds = self._seconds()
-            self._save()
-        if stop and not self._is_over():
-            raise interrupted(here.step, self.run.out)
-
-    def _diverged(self) -> None:
-        """Raise where there are no best weights to go on with."""
-        here = self.standing
-        rate = self.settings.learning_rate
-        if not self._best or not self.keeps_best:
-            raise diverged(here.step, rate, self.run.out)
-        text = f"the loss was not finite after step {here.step:,}: restored the weights of epoch"
-        fix = (
-            f"{here.best_epoch} (best validation result); set a lower --learning-rate than {rate:g}"
+        if not self._training.settings.multi_label:
+            accuracy = mean_accuracy(truth, answers)
+            loss = log_loss(truth, answers, 1e-7)
+            return Evaluation(loss=loss, accuracy=accuracy, chosen_by=accuracy)
+        decided = answers >= DEFAULT_THRESHOLD
+        # Most labels apply to few texts, so that accuracy hardly changes.
+        return Evaluation(
+            loss=mean_log_loss(truth, answers, 1e-7),
+            accuracy=label_accuracy(truth, decided),
+            chosen_by=micro_f1(truth, decided),
         )
-        self.run.options.listener(Note(text=f"{text} {fix}"))
 
-    def _steps(self) -> int:
-        """Return how many steps there will be in all: those of the plan, or those that fit in the
-        budget.
-        """
-        budget = self.run.budget
-        n_valid = 0 if self.valid is None else len(self.valid.targets)
-        # After the last step the validation texts are read twice, each time in less than half of
-        # what steps with as many texts take.
-        budget.keep(SECONDS_TO_WRITE + budget.pace * math.ceil(n_valid / self.settings.batch_size))
-        return budget.steps(self.standing.step, self.plan.steps)
+    def weights(self) -> Weights:
+        """Return a copy of the trainable weights."""
+        variables = self.network.model.trainable_variables
+        return {f"{place:03d}": each.numpy() for place, each in enumerate(variables)}
 
-    def _is_over(self) -> bool:
-        here = self.standing
-        if here.step and here.step >= self._steps():
-            return True
-        waited = here.epoch - here.best_epoch if here.best_loss is not None else 0
-        return here.epoch >= self.plan.epochs or 0 < self.plan.patience <= waited
+    def set_weights(self, weights: Weights) -> None:
+        """Set the trainable weights to some that `weights` returned."""
+        for place, variable in enumerate(self.network.model.trainable_variables):
+            variable.assign(weights[f"{place:03d}"])
 
-    def _end_epoch(self) -> None:
-        self.run.budget.pause()
-        here = self.standing
-        here.epoch = here.epoch + 1
-        here.batch = 0
-        is_best = self._measure()
-        here.seconds = self._seconds()
-        names = ("epoch", "loss", "accuracy", "valid_loss", "valid_accuracy")
-        measured = {name: getattr(here, name) for name in names}
-        done = EpochDone(**measured, epochs=self.plan.epochs, step=here.step, is_best=is_best)
-        self.run.options.listener(done)
-        self.run.log(step=here.step, **measured, speed=self._speed())
-        self._save_or_stop()
+    def seconds_after_steps(self) -> float:
+        """Return the seconds to reserve for measuring and writing."""
+        n = 0 if self._watched is None else len(self._watched)
+        # The texts are read twice, each time in less than half of what steps with as many take.
+        batches = math.ceil(n / self._training.settings.batch_size)
+        return SECONDS_TO_WRITE + self._training.run.budget.pace * batches
 
-    def _measure(self) -> bool:
-        """Measure on the validation texts; keep the weights and return True if they are the best so
-        far.
-        """
-        here = self.standing
-        if self.valid is None:
-            return False
-        targets = self.valid.targets
-        probabilities = self.network.predict(self.valid.texts)
-        if self.settings.multi_label:
-            decided = probabilities >= DEFAULT_THRESHOLD
-            valid_loss = mean_log_loss(targets, probabilities, 1e-7)
-            here.valid_accuracy = label_accuracy(targets, decided)
-            # Most labels apply to few texts, so that accuracy hardly changes.
-            chosen_by = micro_f1(targets, decided)
-        else:
-            valid_loss = log_loss(targets, probabilities, 1e-7)
-            here.valid_accuracy = chosen_by = mean_accuracy(targets, probabilities)
-        here.valid_loss = valid_loss
-        # By accuracy first: few texts are soon learned by heart, certainty grows, and the lowest
-        # loss belongs to an epoch that knew nothing yet.
-        best = (-1.0, 0.0) if here.best_loss is None else (here.best_accuracy, -here.best_loss)
-        # A loss of NaN is never the best, whatever accuracy its guesses had.
-        if math.isnan(valid_loss) or (chosen_by, -valid_loss) <= best:
-            return False
-        here.best_loss = valid_loss
-        here.best_accuracy = chosen_by
-        here.best_epoch = here.epoch
-        self._best = [variable.numpy() for variable in self._model.trainable_variables]
-        return True
+    def _variables(self) -> dict[str, keras.Variable]:
+        model = self.network.model
+        parts = {"model": model.variables, "optimizer": model.optimizer.variables}
+        return {
+            f"{part}/{place:03d}": variable
+            for part, variables in parts.items()
+            for place, variable in enumerate(variables)
+        }
 
-    def _variables(self) -> dict[str, list[keras.Variable]]:
-        return {"model": self._model.variables, "optimizer": self._model.optimizer.variables}
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays of a checkpoint, those of the stages before among them."""
+        arrays = {**self._training.stages.arrays, EMBEDDINGS: self.network.embeddings}
+        arrays |= {name: variable.numpy() for name, variable in self._variables().items()}
+        return arrays if self.unseen is None else {**arrays, _UNSEEN: self.unseen}
 
-    def _save(self) -> None:
-        # Between two epochs the metrics hold nothing that the next one needs.
-        metric = self._model.metrics_variables if self.standing.batch else []
-        parts = {**self._variables(), "metric": metric}
-        values = {name: [each.numpy() for each in variables] for name, variables in parts.items()}
-        arrays = {**self.stages.arrays, EMBEDDINGS: self.network.embeddings}
-        for name, each in {**values, "best": self._best}.items():
-            arrays |= {f"{name}/{place:03d}": value for place, value in enumerate(each)}
-        path = self.run.checkpoints.save(
-            self.standing.step, arrays, dataclasses.asdict(self.standing)
-        )
-        self.run.options.listener(Checkpointed(path=path, step=self.standing.step))
+    def values(self) -> dict[str, object]:
+        """Return the best results of the parts."""
+        return {"best_of_parts": [vars(each) for each in self._best_of_parts]}
 
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go back to where `checkpoint` was saved."""
-        self.standing = Standing(**checkpoint.state)
-
-        def saved(part: str) -> list[Array]:
-            return [value for _, value in sorted(checkpoint.under(part).items())]
-
-        for part, variables in self._variables().items():
-            for variable, value in zip(variables, saved(part), strict=True):
-                variable.assign(value)
-        self._best = saved("best")
-        self._metric_sums = saved("metric")
-
-    def _seconds(self) -> float:
-        """Return the seconds of the whole training, those before it was resumed included."""
-        return self._seconds_before + time.perf_counter() - self._began
-
-    def _speed(self) -> float:
-        """Return texts per second since training began or was resumed."""
-        texts = (self.standing.step - self._step_before) * self.settings.batch_size
-        return texts / max(time.perf_counter() - self._began, 1e-9)
-
-    def _report(self, means: Means) -> None:
-        here = self.standing
-        now = time.perf_counter()
-        if here.step % self._log_every == 0:
-            self.run.log(step=here.step, epoch=here.epoch + 1, **means, speed=self._speed())
-        if now - self._shown < _PROGRESS_SECONDS:
-            return
-        self._shown, steps = now, self._steps()
-        per_step = (now - self._began) / (here.step - self._step_before)
-        progress = Progress(
-            step=here.step,
-            steps=steps,
-            epoch=here.epoch + 1,
-            epochs=self.plan.epochs,
-            **means,
-            speed=self._speed(),
-            unit="texts",
-            seconds_left=per_step * (steps - here.step),
-            best=here.best_loss,
-        )
-        self.run.options.listener(progress)
+    def restore(self, saved: Checkpoint) -> None:
+        """Take the variables of a checkpoint, and what was measured."""
+        for name, variable in self._variables().items():
+            variable.assign(saved.arrays[name])
+        self.unseen = saved.arrays.get(_UNSEEN)
+        results = saved.state["trainable"]["best_of_parts"]
+        self._best_of_parts = [Evaluation(**each) for each in results]

@@ -16,7 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foretell.arrays import Array, Float64s, Floats, Logits, LogProbabilities, Mask, Probabilities
+from foretell.arrays import (
+    Array,
+    Float64s,
+    Floats,
+    Logits,
+    LogProbabilities,
+    Mask,
+    Probabilities,
+    one_hot,
+)
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.metrics.multi_label import (
     DEFAULT_THRESHOLD,
@@ -36,7 +45,6 @@ from foretell.ngrams.ensemble import (
     softmax,
 )
 from foretell.training.labels.balance import Balance
-from foretell.training.labels.tokens import Soft, one_hot
 
 Targets = Array
 AnyEnsemble = Ensemble | LabelwiseEnsemble
@@ -93,14 +101,6 @@ class OneLabel:
     balance: Balance | None = None
     is_calibrated: bool = True
 
-    def soft(self, targets: Targets) -> Soft:
-        """Return the labels as probabilities, float32 [text, label]: rows with a 1."""
-        return one_hot(targets, self.n_labels)
-
-    def row_weights(self, _: Targets, weights: Float64s) -> Float64s:
-        """Return how much each text counts, [text]: the weights as they are."""
-        return weights
-
     def of_scores(self, scores: Floats) -> LogProbabilities:
         """Return the log-probabilities of scores [text, column], or of a weighted sum of
         members.
@@ -115,7 +115,7 @@ class OneLabel:
         """Return the weights [member] of a logarithmic opinion pool of logits [member, text,
         label].
         """
-        return _pool_weights(np.maximum(members, -MAX_LOGIT), self.soft(targets))
+        return _pool_weights(np.maximum(members, -MAX_LOGIT), one_hot(targets, self.n_labels))
 
     def fit_ensemble(
         self, targets: Targets, network: Probabilities | None, linear: Logits | None
@@ -131,7 +131,7 @@ class OneLabel:
 
     def decide(self, _: AnyEnsemble, probabilities: Probabilities) -> Mask:
         """Return which labels each text gets, bool [text, label]: the most probable one."""
-        return self.soft(probabilities.argmax(axis=1)) > 0
+        return one_hot(probabilities.argmax(axis=1), self.n_labels) > 0
 
     def metrics(self, targets: Targets, logits: Logits) -> dict[str, float]:
         """Return accuracy and log loss of one member."""
@@ -148,14 +148,6 @@ class SeveralLabels:
     """
 
     n_labels: int
-
-    def soft(self, targets: Targets) -> Soft:
-        """Return the targets, with 0 where they are unknown."""
-        return np.nan_to_num(targets, nan=0.0)
-
-    def row_weights(self, targets: Targets, weights: Float64s) -> Float64s:
-        """Return the weight of each text for each label, 0 where it is unknown."""
-        return weights[:, None] * ~np.isnan(targets)
 
     def of_scores(self, scores: Floats) -> Logits:
         """Return log-odds, which scores and sums of members are."""
@@ -185,7 +177,7 @@ class SeveralLabels:
         offsets = np.zeros(n_labels)
         if len(targets) and not np.isnan(targets).all():
             means, strength = (np.array(each if both else [1.0]) for each in LINEAR)
-            weights = _minimum(*_cells(targets, present), means, strength)
+            weights = fit_weights(*_cells(targets, present), means, strength)
             weights = weights if weights.sum() > 0 else means
             logits = np.tensordot(weights, present, 1)
             scales, offsets = _scaling(targets, _clipped(logits))
@@ -240,7 +232,7 @@ def fit_ensemble(
         texts for texts, member in zip(prior.strength, members, strict=True) if member is not None
     ]
     means = np.array(prior.weights if len(present) == 2 else [1.0])
-    found = _minimum(
+    found = fit_weights(
         np.stack(present),
         one_hot(targets, n_labels),
         means,
@@ -264,7 +256,7 @@ def _pool_weights(members: Logits, true: Floats) -> Float64s:
     means = np.full(len(members), 1 / len(members))
     if not len(true):
         return means
-    weights = _minimum(members, true, means, np.full(len(members), POOL_STRENGTH))
+    weights = fit_weights(members, true, means, np.full(len(members), POOL_STRENGTH))
     # Where no member helps, the probabilities are nearly equal.
     return weights if weights.sum() > 0 else _NEXT_TO_NOTHING * means
 
@@ -284,7 +276,7 @@ def _scaling(targets: Targets, logits: Logits) -> tuple[Float64s, Float64s]:
             continue
         members = _cells(column, [logits[:, label : label + 1]])
         strength = np.array([_SCALING_STRENGTH])
-        scales[label], offsets[label] = _minimum(
+        scales[label], offsets[label] = fit_weights(
             *members, np.ones(1), strength, offset, _SCALING_STRENGTH
         )
     return scales, offsets
@@ -306,7 +298,7 @@ def _clipped(logits: Logits) -> Logits:
     return np.clip(logits, -MAX_LOGIT, MAX_LOGIT)
 
 
-def _minimum(
+def fit_weights(
     members: Logits,
     true: Floats,
     means: Float64s,

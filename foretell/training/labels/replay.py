@@ -11,22 +11,24 @@ new one learns from them beside the new examples:
   from the word's id by Zipf's law. Without the words of new texts, a new label would be recognised
   by whole sentences instead of by what they say (docs/experiments.md).
 
-A soft label is several examples of one text, each with a label and its probability as weight: the
-sum of their losses is the cross-entropy with the soft label.
+No metric is measured on these texts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from foretell.arrays import Float32s
 from foretell.config import LabelsSettings
-from foretell.data.examples import Examples
 from foretell.data.split import text_key
 from foretell.text.spacing import Spacing
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.ancestor import Ancestor
+from foretell.training.labels.corpus import Part
+from foretell.training.labels.rows import soft_rows
 
 MIN_TEXTS = 200
 MAX_TEXTS = 2_000
@@ -45,30 +47,41 @@ _KEPT = 0.25
 """The share of the words of a new text that stay in a made-up one."""
 
 
-def replayed_texts(
-    ancestor: Ancestor, new: Sequence[str], unlabelled: Sequence[str], settings: LabelsSettings
-) -> dict[str, Examples]:
-    """Return made-up texts and the first unlabelled texts, with the soft labels of the old
-    model.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Replay:
+    """Texts that the old model labels, and its probabilities [text, label] of its labels.
+
+    Attributes:
+        texts: made-up ones, then unlabelled ones.
+        answers: float32 [text, label].
+        labels: of the old model.
+        counts: how many texts are of each kind, ready for JSON.
     """
+
+    texts: Sequence[str]
+    answers: Float32s
+    labels: Sequence[str]
+    counts: dict[str, int]
+
+    def part(self, labels: Sequence[str]) -> Part:
+        """Source: the texts with soft labels, among the labels of the new model."""
+        answers = np.zeros((len(self.texts), len(labels)), np.float32)
+        answers[:, [labels.index(label) for label in self.labels]] = self.answers
+        return Part(texts=self.texts, rows=soft_rows(answers, smallest=MIN_PROBABILITY))
+
+
+def replayed(
+    ancestor: Ancestor, new: Sequence[str], unlabelled: Sequence[str], settings: LabelsSettings
+) -> Replay:
+    """Return made-up texts and the first unlabelled texts, with the answers of the old model."""
+    made = made_up_texts(ancestor, new, settings)
     first = unlabelled[:MAX_UNLABELLED]
-    found = {"made_up_texts": _soft_examples(ancestor, made_up_texts(ancestor, new, settings))}
-    return {**found, "unlabelled_texts": _soft_examples(ancestor, first)} if first else found
-
-
-def _soft_examples(ancestor: Ancestor, texts: Sequence[str]) -> Examples:
-    """Return examples with the old model's probabilities as soft labels."""
-    probabilities = ancestor.runtime.predict_proba(texts)
-    kept = probabilities >= MIN_PROBABILITY
-    kept[np.arange(len(texts)), probabilities.argmax(axis=1)] = True
-    shares = np.where(kept, probabilities, 0)
-    shares /= shares.sum(axis=1, keepdims=True)
-    of_text, of_label = np.nonzero(kept)
-    return Examples(
-        [texts[place] for place in of_text.tolist()],
-        [ancestor.labels[place] for place in of_label.tolist()],
-        weights=shares[of_text, of_label].astype(float).tolist(),
-    )
+    texts = [*made, *first]
+    counts = {"made_up_texts": len(set(made))}
+    if first:
+        counts["unlabelled_texts"] = len(set(first))
+    answers = ancestor.runtime.predict_proba(texts)
+    return Replay(texts=texts, answers=answers, labels=ancestor.labels, counts=counts)
 
 
 def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettings) -> list[str]:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from foretell.arrays import Array
 from foretell.config import LabelsSettings
-from foretell.data.split import Split
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Note, Stage
-from foretell.training.labels.tokens import Tokens
+from foretell.training.labels.corpus import Corpus
 from foretell.training.run import Run
 
 
@@ -28,7 +27,7 @@ class Stages:
         self._before = before
         self.arrays = dict[str, Array]()
         self.network: Checkpoint | None = (
-            before if before is not None and "epoch" in before.state else None
+            before if before is not None and "loop" in before.state else None
         )
 
     def found(self, name: str) -> dict[str, Array]:
@@ -48,12 +47,9 @@ class Stages:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Training:
-    """What every step of a training reads: the tokenized split, its texts, the settings and the
-    run.
-    """
+    """What every step of a training reads: the texts, the settings and the run."""
 
-    tokens: Tokens
-    split: Split
+    corpus: Corpus
     settings: LabelsSettings
     run: Run
     stages: Stages

@@ -16,30 +16,25 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from foretell.arrays import Float32s, Mask
 from foretell.artifacts.kept_teacher import EncoderFiles
-from foretell.errors import DataError, RunError, SettingsError
+from foretell.errors import DataError, SettingsError
 from foretell.metrics import mean_accuracy
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.runtime.encoder import Encoded, SentenceEncoder
-from foretell.training.labels.folds import Folds
+from foretell.training.labels.corpus import Corpus
 from foretell.training.labels.logistic import LogisticFit
-from foretell.training.labels.members import Candidate, Chosen, choose, fitted_to
-from foretell.training.labels.rows import Rows
+from foretell.training.labels.members import Chosen, Evidence, Member, choose
+from foretell.training.labels.rows import Rows, soft_rows
 from foretell.training.labels.stages import Training
-from foretell.training.labels.tokens import Soft, TokenizedTexts
 
 MAX_TAUGHT = 10_000
 """Unlabelled texts that a teacher labels, at most: 20 seconds on two processors for short ones."""
 
 _STAGE = "teacher"
-
-KEPT = "with out= the answers so far are kept, and resume=True asks for the others"
-"""What to do where a teacher fails."""
 
 _CHUNK = 256
 """Texts between two looks at the time."""
@@ -48,10 +43,11 @@ _CHUNK = 256
 class OutsideEncoder:
     """An encoder that Python code gave; its embeddings are scaled to the length 1."""
 
-    def __init__(self, name: str, encode: Callable[[list[str]], Any]) -> None:
+    def __init__(self, name: str, encode: Callable[[list[str]], list[object]]) -> None:
         """Encode one text, which shows the dimension; `encode` returns [text, number] for texts."""
         self.name = name
         self._encode = encode
+        self.dimension = 0
         probe = self._vectors(["text"])
         self.dimension = self.n_features = probe.shape[1]
         self.sha256 = hashlib.sha256(probe.round(3).tobytes()).hexdigest()
@@ -69,13 +65,8 @@ class OutsideEncoder:
     def _vectors(self, texts: Sequence[str]) -> Float32s:
         where = f"teacher ({self.name})"
         expected = f"finite embeddings [text, number] of {len(texts)} texts"
-        try:
-            found = self._encode(list(texts))
-            vectors = np.asarray(found if hasattr(found, "shape") else list(found), np.float32)
-        except Exception as error:
-            found = f"{type(error).__name__}: {error}"
-            raise RunError(expected=expected, found=found, where=where, fix=KEPT) from error
-        shape = (len(texts), getattr(self, "dimension", vectors.shape[-1] if vectors.ndim else 0))
+        vectors = np.asarray(list(self._encode(list(texts))), np.float32)
+        shape = (len(texts), self.dimension or vectors.shape[-1])
         if vectors.shape != shape or not np.isfinite(vectors).all():
             raise DataError(expected=expected, found=f"the shape {vectors.shape}", where=where)
         scaled: Float32s = vectors / np.maximum(
@@ -89,82 +80,83 @@ Encoder = SentenceEncoder | OutsideEncoder
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Teacher:
-    """What students learn from: it labels texts, which have the embeddings [text, number].
+    """What students learn from: it labels unlabelled texts from the place `first` on.
 
-    `chosen` has its penalty, and its logits of held-out labelled texts: it can be a member itself.
+    `embeddings` [text, number] are those of its texts. `chosen` has its penalty, and its logits of
+    held-out labelled texts: it can be a member itself.
     """
 
-    texts: Sequence[str]
-    tokenized: TokenizedTexts
+    first: int
     embeddings: Float32s
-    candidate: Candidate
+    member: Member
     chosen: Chosen
-    _known: dict[bytes, Soft] = field(default_factory=dict)
+    metrics: dict[str, object]
+    _known: dict[bytes, Rows] = field(default_factory=dict)
 
-    def answers(self, inside: Mask) -> Soft:
-        """Return probabilities [text, label] of its texts after learning from the labelled ones
-        `inside`.
-        """
+    def rows(self, inside: Mask) -> Rows:
+        """Source: the rows of its texts, after learning from the labelled texts `inside`."""
         if (key := inside.tobytes()) not in self._known:
-            _, model = fitted_to(self.candidate, self.chosen.strength, inside)
-            scores = self.embeddings @ model.weights + model.bias
-            self._known[key] = np.exp(linear_log_probabilities(scores)).astype(np.float32)
+            fitted = self.member.fitted_on_path(self.chosen.strength, inside)
+            scores = fitted.parameters.scores(self.embeddings)
+            answers = np.exp(linear_log_probabilities(scores)).astype(np.float32)
+            self._known[key] = soft_rows(answers).moved(self.first)
         return self._known[key]
 
 
 def choose_teacher(
-    encoder: Encoder, rows: Rows, folds: Folds, training: Training
-) -> tuple[Teacher, dict[str, object]] | None:
-    """Return the teacher that an encoder becomes, and its metrics, ready for JSON.
-
-    None: the time limit leaves no time for it.
-    """
-    embedded = _embed(encoder, rows.texts, training)
+    encoder: Encoder, evidence: Evidence, corpus: Corpus, training: Training
+) -> Teacher | None:
+    """Return the teacher that an encoder becomes; None: the time limit leaves no time for it."""
+    embedded = _embed(encoder, corpus, training)
     if embedded is None:
         return None
     labelled, taught = embedded
-    targets = rows.targets[folds.held]
-    held = folds.held
     # Means over all tokens alone, and with those of the beginning and of the end of each text.
     widths = sorted({encoder.dimension, labelled.shape[1]})
-    found = [_member(labelled[:, :width], rows) for width in widths]
-    choices = [choose(each, rows, folds, training.check) for each in found]
-    losses = [rows.outputs.loss(targets, each.logs[held]) if held.any() else 0 for each in choices]
-    best = int(np.argmin(losses))
-    teacher = Teacher(
-        texts=training.split.unlabelled[: len(taught)],
-        tokenized=rows.unlabelled.part(0, len(taught)),
+    found = [_member(labelled[:, :width], corpus) for width in widths]
+    choices = [choose(each, evidence, training.check) for each in found]
+    best = 0
+    accuracy = None
+    if len(evidence.targets):
+        targets = evidence.targets
+        best = int(np.argmin([evidence.outputs.loss(targets, each.logits) for each in choices]))
+        accuracy = mean_accuracy(targets, choices[best].logits)
+    return Teacher(
+        first=corpus.n_given,
         embeddings=taught[:, : widths[best]],
-        candidate=found[best],
+        member=found[best],
         chosen=choices[best],
+        metrics={
+            "name": encoder.name,
+            "sha256": encoder.sha256,
+            "texts": len(taught),
+            "kept": False,
+            "accuracy": accuracy,
+        },
     )
-    metrics = {"name": encoder.name, "sha256": encoder.sha256, "texts": len(taught), "kept": False}
-    accuracy = mean_accuracy(targets, teacher.chosen.logs[held]) if held.any() else None
-    return teacher, {**metrics, "accuracy": accuracy}
 
 
-def _member(embeddings: Float32s, rows: Rows) -> Candidate:
-    """Return logistic regression on the embeddings [text, number] of the rows as a member."""
-    return Candidate(
+def _member(embeddings: Float32s, corpus: Corpus) -> Member:
+    """Return logistic regression on the embeddings [text, number] of labelled texts as a member."""
+    return Member(
         name="teacher",
-        fit=partial(LogisticFit, lambda inside: embeddings[inside]),
-        finished=lambda _, model: model,
-        learned=rows.labelled,
+        prepare=partial(LogisticFit, lambda texts: embeddings[texts]),
+        sources=(corpus.labelled,),
     )
 
 
 def _embed(
-    encoder: Encoder, labelled: Sequence[str], training: Training
+    encoder: Encoder, corpus: Corpus, training: Training
 ) -> tuple[Float32s, Float32s] | None:
     """Return the embeddings of all labelled texts, and of as many unlabelled ones as the time limit
     allows.
 
     None where the time limit leaves no time for all labelled texts.
     """
-    n = len(labelled)
-    texts = [*labelled, *training.split.unlabelled[:MAX_TAUGHT]]
+    n = corpus.n_given
+    texts = corpus.texts[: n + MAX_TAUGHT]
     distinct = list(dict.fromkeys(texts))
-    n_labelled = len(set(labelled))
+    n_labelled = len(set(texts[:n]))
     before = training.stages.found(_STAGE)
     parts = [before.get("vectors", np.zeros((0, encoder.n_features), np.float32))]
     is_cut = bool(before.get("is_cut", 0))

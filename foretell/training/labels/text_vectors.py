@@ -38,7 +38,8 @@ from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.linear_fit import influential, matrix_of
-from foretell.training.labels.logistic import Check, Fitted, LogisticFit, ignore
+from foretell.training.labels.logistic import Check, LogisticFit, Weights, ignore
+from foretell.training.labels.rows import hard_rows
 
 F = np.float32
 U = np.uint64
@@ -164,10 +165,9 @@ def to_linear_model(
     return LinearModel(counted.keys[kept], weights[kept], found.bias, counted.size, counted.longest)
 
 
-def _regression(inputs: Float32s, targets: Int32s, n_labels: int) -> Fitted:
-    soft = np.eye(n_labels, dtype=np.float32)[targets]
-    every = np.ones(len(targets), np.bool_)
-    return LogisticFit(lambda _: inputs, every, soft, every.astype(np.float32)).fit(_CONFIDENCE)
+def _regression(inputs: Float32s, targets: Int32s, n_labels: int) -> Weights:
+    rows = hard_rows(targets, np.ones(len(targets)), n_labels)
+    return LogisticFit(lambda texts: inputs[texts], rows).fit(_CONFIDENCE)
 
 
 def drawn(counted: CountedTexts, soft: Float32s) -> Float32s:

@@ -15,13 +15,13 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float64s, Integers, Mask, NgramKeys
+from foretell.arrays import Float64s, Integers, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.keys import ngram_keys
 from foretell.ngrams.tfidf import LONGEST, TfidfFeatures, TfidfModel
 from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
-from foretell.training.labels.logistic import Check, Fitted, MatrixFit, ignore
+from foretell.training.labels.logistic import Check, MatrixFit, Weights, ignore
 from foretell.training.labels.tokens import TokenizedTexts
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.
@@ -84,21 +84,23 @@ class TfidfValues:
     With those of all texts, out-of-fold probabilities are too confident.
     """
 
-    def __init__(self, counted: CountedFeatures, rows: Mask) -> None:
-        chosen = counted.matrix[rows]
+    def __init__(self, counted: CountedFeatures, texts: Integers) -> None:
+        chosen = counted.matrix[texts]
         in_texts = np.bincount(chosen.indices, minlength=chosen.shape[1])
         self._counted = counted
         self._kept = np.flatnonzero(in_texts)
         idf = np.log((1 + chosen.shape[0]) / (1 + in_texts[self._kept])) + 1
         self._idf = idf.astype(np.float32)
 
-    def __call__(self, rows: Mask) -> sparse.csr_array:
-        """Return the values of some texts, float32 [text, feature], each row of length 1."""
+    def __call__(self, texts: Integers) -> sparse.csr_array:
+        """Return the values of the texts at some places, float32 [text, feature], each row of
+        length 1.
+        """
         return unit_rows(
-            self._counted.matrix[rows][:, self._kept] @ sparse.diags_array(self._idf), 2
+            self._counted.matrix[texts][:, self._kept] @ sparse.diags_array(self._idf), 2
         )
 
-    def model(self, fitted: Fitted) -> TfidfModel:
+    def model(self, fitted: Weights) -> TfidfModel:
         """Return a fitted model for predictions."""
         features = self._counted.features
         kept = self._kept
@@ -117,7 +119,8 @@ class _GenerativeFit(MatrixFit):
     @cached_property
     def _label_sums(self) -> Float64s:
         """The values of each label's texts together, [label, feature]."""
-        return (self.features.T @ (self.weights[:, None] * self.targets)).T.astype(np.float64)
+        sums: Float64s = (self.rows.mass @ self.features).toarray()
+        return sums
 
 
 class ComplementFit(_GenerativeFit):
@@ -128,7 +131,7 @@ class ComplementFit(_GenerativeFit):
     of Naive Bayes Text Classifiers", without the last step).
     """
 
-    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
+    def fit(self, strength: float, start: Weights | None = None, check: Check = ignore) -> Weights:
         """Fit the model; `start` and `check` are not needed."""
         del start, check
         sums = self._label_sums
@@ -145,10 +148,10 @@ class CentroidFit(_GenerativeFit):
     log of its share (Rocchio, 1971). The mean of all centroids is subtracted before.
     """
 
-    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
+    def fit(self, strength: float, start: Weights | None = None, check: Check = ignore) -> Weights:
         """Fit the model; `start` and `check` are not needed."""
         del start, check
-        mass = (self.weights[:, None] * self.targets).sum(axis=0, keepdims=True).T
+        mass = self.rows.mass.sum(axis=1)[:, None]
         centroids = self._label_sums / np.maximum(mass, 1e-9)
         centroids -= centroids.mean(axis=0)
         lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
@@ -156,7 +159,7 @@ class CentroidFit(_GenerativeFit):
         return _fitted(centroids, np.log((mass[:, 0] + 0.5) / (mass.sum() + 0.5 * len(mass))))
 
 
-def _fitted(weights: Float64s, bias: Float64s) -> Fitted:
+def _fitted(weights: Float64s, bias: Float64s) -> Weights:
     """Return a model of weights [label, feature] and biases [label]; of two labels it has one
     column.
     """
@@ -167,4 +170,4 @@ def _fitted(weights: Float64s, bias: Float64s) -> Fitted:
         # Only the differences count.
         weights = weights - weights.mean(axis=0)
         bias = bias - bias.mean()
-    return Fitted(np.ascontiguousarray(weights.T, np.float32), bias.astype(np.float32))
+    return Weights(np.ascontiguousarray(weights.T, np.float32), bias.astype(np.float32))

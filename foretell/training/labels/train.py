@@ -1,19 +1,19 @@
-"""Train a text classifier: a split in, a model directory out. One path for 100 labels or 25,000
-reviews.
+"""Train a classifier: a split in, a model directory out. One path for 30 texts or ten million.
 
-Split → tokens → rows → scores of each member for texts that it has not seen → ensemble weights and
-calibration → last fit → metrics. A tenth of a few hundred texts is too little to decide anything
-on, so up to 5,000 texts every one is predicted by models of other folds, which choose the linear
-members, their penalties and their weights. Up to 1,000 texts the network is trained on the folds
-too, with a fixed schedule; with more, a validation set stops it and gives its weight. With more
-than 5,000 texts the validation set is the only fold. Where texts may have several labels, only
-`Outputs` differs.
+Split → rows → plan → predictions of unseen texts → ensemble → last fit → metrics.
+The plan says which linear members there are and which texts are held out, fold by fold.
+Out-of-fold predictions choose the members' penalties and their weights. Where a tenth of the texts
+is too little to stop the network, it is trained on folds too, with a fixed schedule; else the texts
+of the first fold stop it and give its weight. Whatever is measured was decided on other texts.
+Where texts may have several labels, only `Outputs` differs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -21,53 +21,67 @@ import numpy as np
 from foretell.arrays import Probabilities
 from foretell.artifacts.kept_teacher import EncoderFiles, KeptTeacher
 from foretell.artifacts.model import Model
-from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSettings
+from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.decode import sha256_of
+from foretell.data.folds import Folds, folds_of, too_few
+from foretell.data.label_types import ordered
 from foretell.data.soft import Answering
 from foretell.data.split import Split
 from foretell.data.word_vectors import vector_files
 from foretell.presets import changed
 from foretell.runtime.labels.seen import write_seen
-from foretell.training.events import Listener, Stage
-from foretell.training.labels.ancestor import Ancestor, ancestor_members
-from foretell.training.labels.answers import taught_metrics, with_answers
-from foretell.training.labels.candidates import candidates
-from foretell.training.labels.checks import (
-    check_together,
-    fitting,
-    has_many_members,
-    request_of,
-    uses_outside,
+from foretell.training.events import Stage
+from foretell.training.labels.ancestor import ancestor_member
+from foretell.training.labels.answers import Answers, answers_of, taught_metrics
+from foretell.training.labels.candidates import (
+    Features,
+    own_members,
+    pseudo_member,
+    taught_member,
 )
-from foretell.training.labels.compiled import as_read
+from foretell.training.labels.checks import Outside, check_together, request_of
 from foretell.training.labels.continued import Continued, continued_metrics
-from foretell.training.labels.folds import Folds, folds_to_decide
-from foretell.training.labels.members import Members, choose_all, fit_members
-from foretell.training.labels.network import (
-    TrainedNetwork,
-    fixed_schedule,
-    fold_probabilities,
-    make_network,
-    train_network,
+from foretell.training.labels.corpus import (
+    Corpus,
+    Origin,
+    Part,
+    make_corpus,
+    part_of,
+    with_vectors,
 )
-from foretell.training.labels.network_fit import Standing
-from foretell.training.labels.one_member import LinearPart, fit_one_member
+from foretell.training.labels.members import (
+    Chosen,
+    Ensembled,
+    Evidence,
+    Member,
+    choose_all,
+    evidence_of,
+    fit_ensembled,
+    measured_places,
+    metrics_of_members,
+)
+from foretell.training.labels.network import TrainedNetwork, fit_network, fixed_schedule
+from foretell.training.labels.network_fit import enough_labels
 from foretell.training.labels.outputs import AnyEnsemble, OneLabel, Outputs, SeveralLabels
-from foretell.training.labels.rows import Rows, rows_of
+from foretell.training.labels.plan import Plan, Sizes, make_plan
+from foretell.training.labels.pseudo_labels import (
+    PseudoLabels,
+    pseudo_labels,
+    rows_for_network,
+)
 from foretell.training.labels.stages import Stages, Training
-from foretell.training.labels.teacher import Encoder, choose_teacher
-from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
+from foretell.training.labels.teacher import Encoder, Teacher, choose_teacher
 from foretell.training.labels.unseen import (
     Measured,
     Unseen,
     metrics_of,
     network_share,
+    of_validation_set,
     unseen_predictions,
-    worth_of,
 )
 from foretell.training.options import TrainOptions
-from foretell.training.run import Run
+from foretell.training.run import Request, Run
 
 _MIN_NETWORK_SHARE = 0.02
 """The network's part of the weights after two folds below which it is left out
@@ -88,8 +102,8 @@ def train_labels(
     """Train a classifier and write its model directory.
 
     Args:
-        split: training, validation and unlabelled texts, made by `split_of` or
-            `data.split.make_split`.
+        split: training and unlabelled texts, and a validation set to measure on, made by
+            `split_of` or `data.split.make_split`.
         settings: the configuration, a preset or one made from it.
         options: where the model is written, and how the training is run.
         continued: the classifier to continue, as `split_of` returned it with the split; the
@@ -117,317 +131,355 @@ def train_labels(
     """
     # A setting of one's own that a continued or loaded classifier has was given once.
     options = replace(options, given=options.given | changed("labels", settings, options.preset))
-    listener = options.listener
-    answering = teacher if isinstance(teacher, Answering) else None
-    if not split.has_only_hints and (answering is None or len(split.train)):
+    outside = Outside(
+        vectors=vectors, teacher=teacher, keep_teacher=keep_teacher, continued=continued
+    )
+    if not split.has_only_hints and (outside.answering is None or len(split.train)):
         check_learnable(split.train)
-    outside = {"vectors": vectors, "teacher": teacher, "label_hints": split.hints}
-    check_together(split, settings, continued, outside, keep_teacher=keep_teacher)
-    split, settings = fitting(split, settings, listener)
-    encoder = None if isinstance(teacher, Answering) else teacher
-    if answering is None and not uses_outside(split, settings, outside, listener):
-        vectors = None
-        encoder = None
-    kept = encoder.files() if encoder is not None and keep_teacher else None
-    used = answering or encoder
-    files = vector_files(vectors)
-    digests = [sha256_of(*files) if files else "", "" if used is None else used.sha256]
-    more = [
-        "keep_teacher" if kept is not None else "",
-        "" if continued is None else continued.digest(),
-    ]
-    request = request_of(split, settings, *digests, *more)
-    with Run.open(request, options) as run:
+    check_together(split, settings, outside)
+    kept = outside.encoder.files() if outside.encoder is not None and keep_teacher else None
+    with Run.open(_request(split, settings, outside), options) as run:
         write_seen(split, run.folder)
-        labelled = split
         stages = Stages(run)
-        taught = None
-        if answering is not None:
-            split, taught = with_answers(split, answering, settings, stages)
-            split, settings = fitting(split, settings, listener)
-        tokens, settings = _tokens(split, settings, continued, vectors, listener)
-        training = Training(tokens=tokens, split=split, settings=settings, run=run, stages=stages)
-        model, measured = _trained(training, continued, encoder, kept)
-        metrics = (
-            model.metrics if taught is None else taught_metrics(model.metrics, labelled, taught)
-        )
+        answers = None
+        if outside.answering is not None:
+            answers = answers_of(outside.answering, split, settings, stages)
+        began = time.monotonic()
+        run.options.listener(Stage(name="counting words", done=0.05))
+        corpus = _corpus(split, settings, outside, answers)
+        pace = (time.monotonic() - began) / max(1, len(corpus.tokenized.ids))
+        training = _training(corpus, settings, outside, run, stages)
+        plan, evidence = _planned(training, pace)
+        if plan.has_fixed_schedule or plan.not_measured:
+            settings = fixed_schedule(training.settings, options.given)
+            training = replace(training, settings=settings)
+        linear = _fit_linear(training, plan, evidence, outside)
+        network = _fit_network(training, plan, evidence, linear, outside)
+        fitted = _FittedAll(training, plan, evidence, linear, network)
+        unseen = fitted.unseen()
+        model = fitted.model(unseen.ensemble(), split, kept)
+        measured = fitted.measured(unseen, model, split, outside)
+        metrics = fitted.metrics(model, measured, split)
+        if answers is not None:
+            metrics = taught_metrics(metrics, split, answers)
         if continued is not None:
             model = replace(model, ancestors=continued.ancestor.lineage)
-            metrics["continued"] = continued_metrics(model, continued, measured, listener)
+            metrics["continued"] = continued_metrics(model, continued, measured, options.listener)
         model = replace(model, metrics=metrics)
         run.finish(model)
     return model
 
 
-def _tokens(
-    split: Split,
-    settings: LabelsSettings,
-    continued: Continued | None,
-    vectors: str | Path | None,
-    listener: Listener,
-) -> tuple[Tokens, LabelsSettings]:
-    """Return the tokenized split, and the settings with the vocabulary that the network reads."""
-    listener(Stage(name="counting words", done=0.05))
-    tokens = tokenize_split(
-        split, settings, None if continued is None else continued.ancestor.model
+def _request(split: Split, settings: LabelsSettings, outside: Outside) -> Request:
+    """Return what a run is resumed only with."""
+    files = vector_files(outside.vectors)
+    return request_of(
+        split,
+        settings,
+        sha256_of(*files) if files else "",
+        "" if outside.teacher is None else outside.teacher.sha256,
+        "keep_teacher" if outside.keep_teacher else "",
+        "" if outside.continued is None else outside.continued.digest,
     )
-    if vectors is not None:
+
+
+def _corpus(
+    split: Split, settings: LabelsSettings, outside: Outside, answers: Answers | None
+) -> Corpus:
+    """Return all texts, with the rows of every source that needs no member."""
+    continued = outside.continued
+    known = split.train.label_names
+    if split.train.sets is None:
+        known += [] if split.hints is None else split.hints.label_names
+        known += [] if answers is None else answers.labels
+        known += [] if continued is None else continued.ancestor.labels
+        known = ordered(known, split.train.label_type)
+    parts = dict[Origin, Part]()
+    if len(split.train):
+        parts[Origin.LABELS] = part_of(split.train, known)
+    if continued is not None and continued.replay is not None:
+        parts[Origin.REPLAY] = continued.replay.part(known)
+    if answers is not None and answers.is_used:
+        # Without labels of people some of the teacher's are held out, for weights alone.
+        parts[Origin.ANSWERS if len(split.train) else Origin.REPLAY] = answers.part()
+    if split.hints is not None:
+        parts[Origin.HINTS] = part_of(split.hints, known)
+    return make_corpus(
+        parts,
+        split.unlabelled if answers is None else answers.others,
+        known,
+        settings,
+        valid=split.valid,
+        continued=None if continued is None else continued.ancestor.model,
+    )
+
+
+def _training(
+    corpus: Corpus, settings: LabelsSettings, outside: Outside, run: Run, stages: Stages
+) -> Training:
+    """Return the training of some texts, with word vectors where they were given."""
+    if outside.vectors is not None:
         # The network reads the words of the texts only.
-        words = tokens.tokenizer.size - tokens.tokenizer.specials
+        words = corpus.tokenizer.size - corpus.tokenizer.specials
         settings = replace(settings, vocabulary=min(settings.vocabulary, words))
-        tokens = with_vectors(tokens, split, vectors, listener)
-    return tokens, settings
+        corpus = with_vectors(corpus, outside.vectors, run.options.listener)
+    return Training(corpus=corpus, settings=settings, run=run, stages=stages)
 
 
-def _trained(
-    training: Training,
-    continued: Continued | None,
-    encoder: Encoder | None,
-    kept: EncoderFiles | None,
-) -> tuple[Model, Measured | None]:
-    """Train a classifier; return it, and its answers to texts that it has not seen, where there are
-    any.
-
-    The encoder becomes the teacher of the unlabelled texts; with its files, `kept`, it may be a
-    member too.
-    """
-    tokens = training.tokens
-    split = training.split
+def _planned(training: Training, pace: float) -> tuple[Plan, Evidence]:
+    """Return what is tried, and the texts that are held out."""
+    corpus = training.corpus
     settings = training.settings
-    # With the old examples the network starts anew: the old one has seen those that are held out,
-    # would seem better than it is and get too large a weight (docs/experiments.md).
-    ancestor = None if continued is None or continued.has_old else continued.ancestor
-    # Without validation texts the folds give the network its weight, if there are any.
-    most = MAX_FOLDED_TEXTS if split.valid is None else MAX_WITHOUT_VALIDATION
-    few = settings.has_members and len(split.train) <= most
-    rows = rows_of(tokens, split, _outputs(training), with_valid=not few)
-    folds = _folds(rows, training)
-    linear = _linear(rows, folds, training, ancestor, encoder, keep_teacher=kept is not None)
-    network, predicted = _network(rows, linear, folds, training, ancestor, few=few)
-    unseen = unseen_predictions(rows, folds, linear.members, predicted)
-    used = None
-    model = _model(training, linear.members, network, unseen.ensemble(), kept)
-    name = f"out-of-fold predictions of {len(np.unique(unseen.fold_of))} folds ({split.train.name})"
-    if split.valid is not None:
-        name = f"validation texts ({split.valid.name})"
-        if few:
-            # Nothing was decided on them: they measure the finished classifier.
-            unseen = _of_valid(training, linear.members, network, rows, encoder)
-            used = model.ensemble
-    found = unseen.measured(name, used)
-    measured = None if found is None else found.without(split.not_measured)
-    of_linear = {} if linear.members is None else linear.members.metrics
-    metrics = _metrics(training, model, of_linear, network.standing, folds, measured)
-    return replace(model, metrics=metrics), measured
+    n = int(corpus.can_be_held_out.sum())
+    labelled = corpus.rows.of_texts(corpus.can_be_held_out)
+    texts = corpus.texts[:n]
+    n_given = corpus.n_given
+    sizes = Sizes(
+        texts=n_given,
+        tokens=int(corpus.tokenized.starts[n_given]),
+        characters=sum(map(len, corpus.texts[:n_given])),
+        labels=len(corpus.labels),
+        unlabelled=len(corpus) - n_given,
+        unlabelled_tokens=len(corpus.unlabelled.ids),
+    )
+    targets = labelled.truth()
+    reason = too_few(texts, targets)
+    # A resumed training tries the same, whatever the pace is now.
+    seconds = training.run.budget.for_stage("members")
+    if before := training.stages.found("plan"):
+        seconds, pace = before["seconds"].tolist()
+    training.stages.keep("plan", {"seconds": np.array([seconds, pace])})
+    plan = make_plan(sizes, settings, seconds=seconds, pace=pace, too_few=reason)
+    fold_of = np.full(len(corpus), -1, np.int32)
+    if plan.folds:
+        folds = folds_of(texts, targets, plan.folds, settings.seed, plan.first)
+        fold_of[:n] = folds.fold_of
+    training.note(str(plan))
+    return plan, evidence_of(corpus, Folds(fold_of=fold_of), _outputs(training))
 
 
 def _outputs(training: Training) -> Outputs:
     settings = training.settings
-    n_labels = len(training.tokens.labels)
+    n_labels = len(training.corpus.labels)
     if settings.multi_label:
         return SeveralLabels(n_labels)
     # The article's probabilities stay as its network gives them.
-    return OneLabel(
-        n_labels, training.tokens.balance, settings.linear or not settings.follows_article
-    )
+    is_calibrated = settings.linear or not settings.follows_article
+    return OneLabel(n_labels, training.corpus.balance, is_calibrated)
 
 
-def _folds(rows: Rows, training: Training) -> Folds:
-    """Return the folds of the rows; hints and a teacher's answers are never held out."""
-    split = training.split
-    settings = training.settings
-    n = len(rows.texts) - rows.hints
-    n_train = len(split.train)
-    if settings.has_members and n_train <= MAX_FOLDED_TEXTS:
-        places = np.r_[0 : n_train - split.taught, n_train:n]
-        texts = [rows.texts[place] for place in places.tolist()]
-        folds = folds_to_decide(texts, rows.targets[places], settings.folds, settings.seed)
-        fold_of = np.full(n, -1, np.int32)
-        fold_of[places] = folds.fold_of
-        folds = replace(folds, fold_of=fold_of)
-    else:
-        # The validation texts, the last ones, are the single fold.
-        folds = Folds(fold_of=np.repeat(np.array([-1, 0], np.int32), [n_train, n - n_train]))
-    return replace(folds, fold_of=np.append(folds.fold_of, np.full(rows.hints, -1, np.int32)))
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Linear:
+    """The linear members of a classifier, fitted to all rows.
 
-
-def _linear(
-    rows: Rows,
-    folds: Folds,
-    training: Training,
-    ancestor: Ancestor | None,
-    encoder: Encoder | None,
-    *,
-    keep_teacher: bool,
-) -> LinearPart:
-    """Return the linear members, fitted to all labelled texts."""
-    tokens = training.tokens
-    settings = training.settings
-    if not settings.linear:
-        return LinearPart(members=None)
-    if not has_many_members(training.split, settings):
-        return fit_one_member(training, ancestor)
-    chosen_teacher = None if encoder is None else choose_teacher(encoder, rows, folds, training)
-    teacher, of_teacher = chosen_teacher or (None, None)
-    found = candidates(rows, tokens, seed=settings.seed, minutes=settings.minutes, teacher=teacher)
-    chosen = choose_all(found, rows, folds, training)
-    pool = [*chosen, *ancestor_members(ancestor, rows, tokens)] if settings.folds else chosen[:1]
-    if teacher is not None and keep_teacher:
-        pool.append(teacher.chosen)
-    check = training.within(training.run.budget.for_stage("members"))
-    members = fit_members(rows, pool, folds, check, training.split.not_measured)
-    if of_teacher is not None:
-        members.metrics["teacher"] = of_teacher
-    return LinearPart(members=members)
-
-
-def _network(
-    rows: Rows,
-    linear: LinearPart,
-    folds: Folds,
-    training: Training,
-    ancestor: Ancestor | None,
-    *,
-    few: bool,
-) -> tuple[TrainedNetwork, Probabilities | None]:
-    """Return the network, and its predictions of texts that it has not seen; see
-    `unseen_predictions`.
+    Attributes:
+        chosen: each with its penalty.
+        ensembled: all together, with their weights.
+        teacher: the teacher of some of them; None: there is none.
+        pseudo: the pseudo-labels that some of them learned from; None: there are none.
     """
-    tokens = linear.tokens or training.tokens
-    settings = training.settings
-    settings = fixed_schedule(settings, training.run.options.given) if few else settings
-    training = replace(training, tokens=tokens, settings=settings)
-    train = as_read(linear.pseudo or tokens.train, training)
-    compiled = make_network(train, training, ancestor)
-    of_folds = None
-    if few:
-        of_texts = replace(folds, fold_of=folds.fold_of[: len(tokens.train.targets)])
 
-        def pays(found: Probabilities, n_folds: int) -> bool:
-            unseen = unseen_predictions(rows, folds, linear.members, found)
-            return (
-                network_share(unseen.of(unseen.fold_of < n_folds).ensemble()) >= _MIN_NETWORK_SHARE
-            )
-
-        of_folds = fold_probabilities(compiled, of_texts, training, pays)
-    network = train_network(compiled, train, training, few=few)
-    if of_folds is not None:
-        return network, of_folds if len(of_folds) else None
-    if network.valid is not None or folds.held.any() or folds.not_measured:
-        return network, network.valid
-    # Without validation texts weights are those that need none. Where the linear members have
-    # out-of-fold predictions, or too few texts, the network gets no weight.
-    return network, np.zeros((0, len(tokens.labels)), np.float32)
+    chosen: list[Chosen]
+    ensembled: Ensembled
+    teacher: Teacher | None
+    pseudo: PseudoLabels | None
 
 
-def _of_valid(
-    training: Training,
-    members: Members | None,
-    network: TrainedNetwork,
-    rows: Rows,
-    encoder: Encoder | None,
-) -> Unseen:
-    """Return the predictions of the validation texts, which are no rows."""
-    valid = training.tokens.valid
-    given = training.split.valid
-    assert valid is not None
-    assert given is not None
-    linear = None
-    embeddings = None
-    if members is not None:
-        if members.teacher is not None and encoder is not None:
-            embeddings = encoder.encode_counted(given.texts, check=tuple).features()
-        scores = members.scores(valid.texts.ids, valid.texts.starts, given.texts, embeddings)
-        linear = rows.outputs.of_scores(scores)
-    return Unseen(
-        texts=given.texts,
-        targets=valid.targets,
-        network=network.valid,
-        linear=linear,
-        fold_of=np.zeros(len(given), np.int32),
-        outputs=rows.outputs,
-    )
-
-
-def _model(
-    training: Training,
-    members: Members | None,
-    network: TrainedNetwork,
-    ensemble: AnyEnsemble,
-    kept: EncoderFiles | None,
-) -> Model:
-    """Return the classifier, without metrics; it keeps a teacher, its files `kept`, where it has
-    weight.
-    """
-    tokens = training.tokens
-    settings = training.settings
+def _fit_linear(
+    training: Training, plan: Plan, evidence: Evidence, outside: Outside
+) -> Linear | None:
+    """Return the linear members of a plan; None: it has none."""
+    if not plan.members:
+        return None
+    corpus = training.corpus
     teacher = None
-    # Of one label a text, a linear model of weight 0 stays: training can be continued from it.
-    if settings.multi_label and not ensemble.linear:
-        members = None
-    own = None if members is None or not ensemble.linear else members.teacher
-    if kept is not None and own is not None:
-        teacher = KeptTeacher(own.weights, own.bias, kept)
-    elif kept is not None:
-        training.note("the teacher has weight 0 out of fold: it is not kept")
-    return Model(
-        job="labels",
-        preset=training.run.options.preset,
-        settings=settings,
-        tokenizer=tokens.tokenizer,
-        weights=network.weights,
-        labels=tokens.labels,
-        label_type=training.split.train.label_type,
-        linear=None if members is None else members.linear,
-        tfidf=() if members is None else members.tfidf,
-        teacher=teacher,
-        ensemble=ensemble,
+    if outside.encoder is not None:
+        teacher = choose_teacher(outside.encoder, evidence, corpus, training)
+    pseudo = pseudo_labels(training, evidence) if plan.pseudo_labels else None
+    n_texts = corpus.n_given
+    if teacher is not None:
+        n_texts += len(teacher.embeddings)
+    if pseudo is not None:
+        n_texts = max(n_texts, pseudo.n_texts)
+    features = Features(corpus=corpus, n_texts=n_texts)
+    members = own_members(plan.members, features, plan.dense_tokens, training.settings.seed)
+    students = _students(features, teacher, pseudo)
+    chosen = choose_all(chain(members, students), evidence, training, searches=plan.searches)
+    if outside.continued is not None and outside.continued.old is None:
+        chosen += ancestor_member(outside.continued.ancestor, corpus, evidence)
+    if pseudo is not None:
+        chosen += pseudo.member(corpus, evidence)
+    if teacher is not None and outside.keep_teacher:
+        chosen.append(teacher.chosen)
+    check = training.within(training.run.budget.for_stage("members"))
+    ensembled = fit_ensembled(chosen, evidence, check)
+    return Linear(chosen=chosen, ensembled=ensembled, teacher=teacher, pseudo=pseudo)
+
+
+def _students(
+    features: Features, teacher: Teacher | None, pseudo: PseudoLabels | None
+) -> Iterator[Member]:
+    """Yield the members that learn from texts which a member has labelled."""
+    if teacher is not None and len(teacher.embeddings):
+        yield taught_member("ngrams", features, teacher.rows, "taught")
+        yield taught_member("tfidf", features, teacher.rows, "taught")
+    if pseudo is not None and len(pseudo.labelled):
+        yield pseudo_member(features, pseudo.rows)
+
+
+def _fit_network(
+    training: Training,
+    plan: Plan,
+    evidence: Evidence,
+    linear: Linear | None,
+    outside: Outside,
+) -> TrainedNetwork:
+    """Return the network, fitted to the rows that are not held out from it."""
+    # With the old examples the network starts anew: the old one has seen those that are held out,
+    # would seem better than it is and get too large a weight (docs/experiments.md).
+    ancestor = None
+    if outside.continued is not None and outside.continued.old is None:
+        ancestor = outside.continued.ancestor
+    # Many labels alone train the network better: pseudo-labels carry only what the linear model
+    # knows, which the ensemble has anyway.
+    pseudo = None
+    if linear is not None and not enough_labels(training.settings, training.corpus.n_given):
+        pseudo = linear.pseudo
+    logits = None if linear is None else linear.ensembled.logits
+
+    def pays(found: Probabilities, n_folds: int) -> bool:
+        unseen = unseen_predictions(evidence, logits, found)
+        ensemble = unseen.of(unseen.fold_of < n_folds).ensemble()
+        return network_share(ensemble) >= _MIN_NETWORK_SHARE
+
+    return fit_network(
+        lambda inside: rows_for_network(training.corpus, pseudo, inside),
+        evidence,
+        plan,
+        training,
+        ancestor,
+        pays,
     )
 
 
-def _metrics(
-    training: Training,
-    model: Model,
-    of_linear: Mapping[str, object],
-    standing: Standing,
-    folds: Folds,
-    measured: Measured | None,
-) -> dict[str, object]:
-    """Return the metrics of a classifier and of its parts, ready for JSON."""
-    tokens = training.tokens
-    split = training.split
-    settings = training.settings
-    best = standing.epoch if settings.follows_article else standing.best_epoch
-    found = {
-        **of_linear,
-        **tokens.lengths(),
-        "loss": standing.loss,
-        "texts": len(split.train),
-        "unlabelled_texts": len(split.unlabelled),
-        "valid_texts": 0 if split.valid is None else len(split.valid),
-        "epochs": standing.epoch,
-        "steps": standing.step,
-        "texts_per_second": standing.step * settings.batch_size / max(standing.seconds, 1e-9),
-        **({} if standing.best_loss is None else {"best_epoch": best}),
-        "seconds": training.run.budget.seconds(),
-    }
-    if isinstance(teacher := found.get("teacher"), dict) and model.teacher is not None:
-        files = model.teacher.files
-        found["teacher"] = {
-            **teacher,
-            "kept": True,
-            "bytes": len(files.graph) + len(files.tokenizer),
+@dataclass(frozen=True)
+class _FittedAll:
+    """All members of a classifier, fitted: what its model and its metrics are made of."""
+
+    training: Training
+    plan: Plan
+    evidence: Evidence
+    linear: Linear | None
+    network: TrainedNetwork
+
+    def unseen(self) -> Unseen:
+        """Return the predictions of texts that no member has seen."""
+        logits = None if self.linear is None else self.linear.ensembled.logits
+        predicted = self.network.unseen
+        if self.linear is None or not (self.plan.folds or self.plan.not_measured):
+            # What no text can decide gets weights that need none.
+            shape = (len(self.evidence.texts), self.evidence.outputs.n_labels)
+            predicted = np.full(shape, np.nan, np.float32) if predicted is None else predicted
+        return unseen_predictions(self.evidence, logits, predicted)
+
+    def model(self, ensemble: AnyEnsemble, split: Split, kept: EncoderFiles | None) -> Model:
+        """Return the classifier, without metrics.
+
+        It keeps a teacher, its files `kept`, where it has weight.
+        """
+        training = self.training
+        members = None if self.linear is None else self.linear.ensembled
+        # Of one label a text, a linear model of weight 0 stays: training can be continued from it.
+        if training.settings.multi_label and not ensemble.linear:
+            members = None
+        teacher = None
+        if kept is not None:
+            own = None if members is None or not ensemble.linear else members.teacher
+            if own is None:
+                training.note("the teacher has weight 0 out of fold: it is not kept")
+            else:
+                teacher = KeptTeacher(own.weights, own.bias, kept)
+        return Model(
+            job="labels",
+            preset=training.run.options.preset,
+            settings=training.settings,
+            tokenizer=training.corpus.tokenizer,
+            weights=self.network.weights,
+            labels=training.corpus.labels,
+            label_type=split.train.label_type,
+            linear=None if members is None else members.linear,
+            tfidf=() if members is None else members.tfidf,
+            teacher=teacher,
+            ensemble=ensemble,
+        )
+
+    def measured(
+        self, unseen: Unseen, model: Model, split: Split, outside: Outside
+    ) -> Measured | None:
+        """Return the answers that are measured; None: there are no texts to measure on."""
+        corpus = self.training.corpus
+        valid = corpus.valid
+        if valid is None:
+            name = split.train.name
+            n_folds = len(np.unique(unseen.fold_of))
+            measured_on = f"out-of-fold predictions of {n_folds} folds ({name})"
+            if n_folds == 1:
+                measured_on = f"validation texts ({100 * self.plan.first:g} % of {name})"
+            return unseen.measured(corpus, measured_on)
+        logits = None
+        if self.linear is not None:
+            members = self.linear.ensembled
+            embeddings = None
+            if members.teacher is not None and outside.encoder is not None:
+                embeddings = outside.encoder.encode_counted(valid.texts, check=tuple).features()
+            tokens = valid.tokenized
+            scores = members.scores(tokens.ids, tokens.starts, valid.texts, embeddings)
+            logits = unseen.outputs.of_scores(scores)
+        assert self.network.valid is not None
+        assert model.ensemble is not None
+        return of_validation_set(valid, model.ensemble, unseen.outputs, self.network.valid, logits)
+
+    def metrics(self, model: Model, measured: Measured | None, split: Split) -> dict[str, object]:
+        """Return the metrics of the classifier and of its parts, ready for JSON."""
+        corpus = self.training.corpus
+        loop = self.network.loop
+        state = loop.state
+        is_own = measured_places(corpus, self.evidence)
+        n_held = 0
+        if split.valid is None and self.plan.network_folds == 1:
+            n_held = int((is_own & (self.evidence.folds.fold_of[self.evidence.texts] == 0)).sum())
+        found: dict[str, object] = {
+            **corpus.lengths(),
+            "plan": asdict(self.plan),
+            "loss": state.loss,
+            "texts": (len(split.train) or len(split.hints or ())) - n_held,
+            "unlabelled_texts": len(split.unlabelled),
+            "valid_texts": n_held if split.valid is None else len(split.valid),
+            "epochs": loop.epoch(),
+            "steps": state.step,
+            "texts_per_second": loop.speed(),
+            "seconds": self.training.run.budget.seconds(),
         }
-    if tokens.vectors is not None:
-        found["vectors"] = tokens.vectors.metrics
-    if measured is not None:
-        found |= metrics_of(measured, tokens.labels, model.ensemble)
-        if warning := worth_of(measured):
-            training.note(warning)
-    elif folds.not_measured:
-        found["not_measured"] = folds.not_measured
-    else:
-        found |= {"accuracy": standing.accuracy, "measured_on": "training texts, while training"}
-    if split.has_only_hints:
-        found |= {"only_hints": True, "measured_on": "label hints, while training"}
-    return found
+        if self.linear is not None:
+            linear = self.linear
+            found |= metrics_of_members(linear.chosen, linear.ensembled, self.evidence, is_own)
+            if linear.teacher is not None:
+                found["teacher"] = dict(linear.teacher.metrics)
+                if (kept := model.teacher) is not None:
+                    size = len(kept.files.graph) + len(kept.files.tokenizer)
+                    found["teacher"] = {**linear.teacher.metrics, "kept": True, "bytes": size}
+        if state.best is not None:
+            is_last = self.training.settings.follows_article
+            found["best_epoch"] = loop.epoch() if is_last else state.best_epoch
+        if corpus.vectors is not None:
+            found["vectors"] = corpus.vectors.metrics
+        if measured is not None:
+            assert model.ensemble is not None
+            found |= metrics_of(measured, corpus.labels, model.ensemble)
+        elif self.plan.not_measured and not split.has_only_hints:
+            found["not_measured"] = self.plan.not_measured
+        else:
+            found |= {"accuracy": state.accuracy, "measured_on": "training texts, while training"}
+            if split.has_only_hints:
+                found |= {"only_hints": True, "measured_on": "label hints, while training"}
+        return found

@@ -6,25 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
 
 import numpy as np
 
 from foretell.arrays import Array, Integers, Logits, Mask, Probabilities
-from foretell.data.split import text_key
-from foretell.metrics import (
-    calibration_error,
-    coverage_curve,
-    label_metrics,
-    log_loss,
-    reliability_bins,
-)
+from foretell.metrics import probability_metrics
 from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.ensemble import LabelwiseEnsemble
-from foretell.training.labels.folds import Folds, other_folds
-from foretell.training.labels.members import Members
+from foretell.training.labels.corpus import Corpus, Measuring, Origin
+from foretell.training.labels.members import Evidence, other_parts, parts_of
 from foretell.training.labels.outputs import AnyEnsemble, Outputs
-from foretell.training.labels.rows import Rows
 
 _CAUTION = (
     "the same predictions chose penalties and weights: expect a little less on new texts "
@@ -47,92 +38,113 @@ class Measured:
     network: Probabilities | None
     name: str
 
-    def without(self, keys: frozenset[bytes]) -> Measured | None:
-        """Return the answers to texts whose `text_key` is not among `keys`; None: to no text."""
-        if not keys:
-            return self
-        rows = np.array([text_key(text) not in keys for text in self.texts], bool)
-        if not rows.any():
-            return None
-        network = None if self.network is None else self.network[rows]
-        texts = list(compress(self.texts, rows))
-        answers = self.answers[rows]
-        return Measured(texts, self.targets[rows], answers, self.decided[rows], network, self.name)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Unseen:
     """Predictions of texts by members that have not seen them: the network and the linear ones
     together.
 
-    The network's are probabilities [text, label], the others logits [text, label]; None: there are
-    none.
+    Attributes:
+        places: int64 [text], of the texts.
+        targets: [text], as `Rows.truth` has them.
+        network: probabilities [text, label]; None: there are none.
+        linear: logits [text, label]; None: there are none.
+        fold_of: int32 [text], the fold that held each out.
+        part_of: int32 [text]; what is decided on other parts is measured on a part.
+        outputs: what scores mean.
     """
 
-    texts: Sequence[str]
+    places: Integers
     targets: Array
     network: Probabilities | None
     linear: Logits | None
     fold_of: Integers
+    part_of: Integers
     outputs: Outputs
 
     def of(self, rows: Mask) -> Unseen:
-        network, linear = (
-            None if each is None else each[rows] for each in (self.network, self.linear)
-        )
-        texts = list(compress(self.texts, rows))
-        targets = self.targets[rows]
-        fold_of = self.fold_of[rows]
+        """Return the predictions of the texts where `rows` [text] is true."""
         return replace(
-            self, texts=texts, targets=targets, network=network, linear=linear, fold_of=fold_of
+            self,
+            places=self.places[rows],
+            targets=self.targets[rows],
+            network=None if self.network is None else self.network[rows],
+            linear=None if self.linear is None else self.linear[rows],
+            fold_of=self.fold_of[rows],
+            part_of=self.part_of[rows],
         )
 
     def ensemble(self) -> AnyEnsemble:
         """Return the ensemble with the smallest loss on the texts."""
         return self.outputs.fit_ensemble(self.targets, self.network, self.linear)
 
-    def measured(self, name: str, ensemble: AnyEnsemble | None = None) -> Measured | None:
-        """Return the answers of an ensemble, or (None) of ensembles fitted without the text's fold.
+    def measured(self, corpus: Corpus, name: str) -> Measured | None:
+        """Return the answers of ensembles that were fitted without the text's part.
 
-        With one fold, a validation set, the ensemble is fitted to the same texts. None: there are
-        no texts.
+        They are those to texts that people have labelled. None: there are no such texts.
         """
-        if not len(self.targets):
-            return None
         shape = (len(self.targets), self.outputs.n_labels)
-        rows = np.zeros(shape, np.float32)
+        answers = np.zeros(shape, np.float32)
         decided = np.zeros(shape, bool)
-        for others, inside in other_folds(self.fold_of):
-            used = ensemble or self.of(others).ensemble()
+        for others, inside in other_parts(self.part_of):
+            used = self.of(others).ensemble()
             own = self.of(inside)
-            rows[inside] = used(own.network, own.linear)
-            decided[inside] = self.outputs.decide(used, rows[inside])
-        return Measured(self.texts, self.targets, rows, decided, self.network, name)
+            answers[inside] = used(own.network, own.linear)
+            decided[inside] = self.outputs.decide(used, answers[inside])
+        kept = corpus.origin[self.places] == Origin.LABELS
+        if not kept.any():
+            return None
+        return Measured(
+            corpus.texts_at(self.places[kept]),
+            self.targets[kept],
+            answers[kept],
+            decided[kept],
+            None if self.network is None else self.network[kept],
+            name,
+        )
 
 
 def unseen_predictions(
-    rows: Rows, folds: Folds, members: Members | None, network: Probabilities | None
+    evidence: Evidence, linear: Logits | None, network: Probabilities | None
 ) -> Unseen:
     """Return the predictions of the texts that no member has seen.
 
-    The network's probabilities [text, label] are of all training texts, or of the validation texts,
-    the last ones before the hints; None: there are none.
+    Args:
+        evidence: the held-out texts.
+        linear: logits [held-out text, label] of the linear members together; None: there are none.
+        network: probabilities [held-out text, label], NaN where there is no answer; None: the
+            network has no part in the ensemble.
     """
-    unseen = folds.held.copy()
-    n = len(rows.texts) - rows.hints
-    if network is not None:
-        first = n - len(network)
-        unseen[:first] = False
-        unseen[first:n] &= np.isfinite(network).all(axis=1)
-        network = network[unseen[first:n]]
-    return Unseen(
-        texts=list(compress(rows.texts, unseen)),
-        targets=rows.targets[unseen],
+    unseen = Unseen(
+        places=evidence.texts,
+        targets=evidence.targets,
         network=network,
-        linear=None if members is None else members.logs[unseen[folds.held]],
-        fold_of=folds.fold_of[unseen],
-        outputs=rows.outputs,
+        linear=linear,
+        fold_of=evidence.folds.fold_of[evidence.texts],
+        part_of=evidence.part_of,
+        outputs=evidence.outputs,
     )
+    if network is None:
+        return unseen
+    unseen = unseen.of(np.asarray(np.isfinite(network).all(axis=1), bool))
+    if len(np.unique(unseen.fold_of)) == 1:
+        return replace(unseen, part_of=parts_of(len(unseen.places)))
+    return unseen
+
+
+def of_validation_set(
+    valid: Measuring,
+    ensemble: AnyEnsemble,
+    outputs: Outputs,
+    network: Probabilities,
+    linear: Logits | None,
+) -> Measured:
+    """Return the answers of a finished classifier to a validation set."""
+    answers = ensemble(network, linear)
+    decided = outputs.decide(ensemble, answers)
+    used = network if network_share(ensemble) else None
+    name = f"validation texts ({valid.name})"
+    return Measured(valid.texts, valid.targets, answers, decided, used, name)
 
 
 def network_share(ensemble: AnyEnsemble) -> float:
@@ -145,26 +157,6 @@ def network_share(ensemble: AnyEnsemble) -> float:
     if not network.size or not linear.size:
         return float(network.size > 0)
     return float((network / np.maximum(network + linear, 1e-9)).max())
-
-
-def worth_of(measured: Measured) -> str:
-    """Return that answers are no better than the shares of the labels, or "" where they are.
-
-    The shares are those of the texts themselves: a little better than those of others would be.
-    """
-    targets = measured.targets
-    if targets.ndim > 1:
-        return ""
-    counts = np.bincount(targets)
-    right = int((measured.answers.argmax(axis=1) == targets).sum())
-    shares = counts[targets] / len(targets)
-    is_better = log_loss(targets, measured.answers, 1e-7) < -np.log(shares).mean()
-    if is_better or right > counts.max() or counts.max() == len(targets):
-        return ""
-    return (
-        f"the model is no better than always answering the most frequent label: right are "
-        f"{right:,} texts instead of {counts.max():,}"
-    )
 
 
 def metrics_of(
@@ -186,15 +178,6 @@ def metrics_of(
             targets, measured.decided, answers, labels, ensemble.thresholds
         )
         return {**of_labels, "valid_loss": of_labels["log_loss"], **found}
-    confidence = answers.max(axis=1)
-    right = answers.argmax(axis=1) == targets
     if network is not None:
         found["network_accuracy"] = float((network.argmax(axis=1) == targets).mean())
-    return {
-        **label_metrics(targets, answers.argmax(axis=1), labels),
-        "valid_loss": log_loss(targets, answers, 1e-7),
-        "calibration_error": calibration_error(confidence, right),
-        "reliability": reliability_bins(confidence, right),
-        "coverage": coverage_curve(confidence, right),
-        **found,
-    }
+    return {**probability_metrics(targets, answers, labels), **found}

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from foretell.data.split import Split
+from foretell.data.folds import Folds, make_folds
 from foretell.presets import LABELS_PRESETS
-from foretell.text.tokenizer import Tokenizer
 from foretell.training.checkpoints import Checkpoint
+from foretell.training.labels.corpus import Corpus, Origin, Part, make_corpus
+from foretell.training.labels.members import Evidence, evidence_of
 from foretell.training.labels.outputs import OneLabel
-from foretell.training.labels.rows import Rows
+from foretell.training.labels.rows import hard_rows
 from foretell.training.labels.stages import Stages, Training
-from foretell.training.labels.tokens import tokenize
 
 
-def few_rows(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> tuple[Rows, Tokenizer]:
+def few_corpus(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> Corpus:
     """Return texts in which some words show the label, and others without labels."""
     rng = random.Random(n_labels)
 
@@ -29,21 +30,24 @@ def few_rows(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> tuple[Ro
     labels = [i % n_labels for i in range(n)]
     texts = [text(label) for label in labels]
     others = [text(rng.randrange(n_labels)) for _ in range(n_unlabelled)]
-    tokenizer, everything = tokenize([*texts, *others], LABELS_PRESETS["base"])
-    rows = Rows(
-        texts=texts,
-        tokenized=everything.part(0, n),
-        targets=np.array(labels, np.int32),
-        counts=np.ones(n),
-        unlabelled=everything.part(n, n + n_unlabelled),
-        outputs=OneLabel(n_labels),
-    )
-    return rows, tokenizer
+    return corpus_of(texts, labels, others, "abc"[:n_labels])
 
 
-def few_tokens(tokenizer: Tokenizer) -> Any:
-    """Return what `candidates` reads of `Tokens`."""
-    return SimpleNamespace(tokenizer=tokenizer, vectors=None, balance=None)
+def corpus_of(
+    texts: Sequence[str], labels: Sequence[int], others: Sequence[str], names: Sequence[str]
+) -> Corpus:
+    """Return texts with labels, by their places among the names, and others without."""
+    rows = hard_rows(np.array(labels, np.int32), np.ones(len(texts)), len(names))
+    parts = {Origin.LABELS: Part(texts=texts, rows=rows)}
+    return make_corpus(parts, others, names, LABELS_PRESETS["base"])
+
+
+def evidence(corpus: Corpus, n_folds: int = 5) -> Evidence:
+    """Return the labelled texts, held out in folds."""
+    n = corpus.n_given
+    fold_of = np.full(len(corpus), -1, np.int32)
+    fold_of[:n] = make_folds(corpus.texts[:n], corpus.rows.truth(), n_folds, seed=1).fold_of
+    return evidence_of(corpus, Folds(fold_of=fold_of), OneLabel(len(corpus.labels)))
 
 
 class FewTraining:
@@ -53,7 +57,7 @@ class FewTraining:
 
     def __init__(
         self,
-        split: Split | None = None,
+        corpus: Corpus | None = None,
         left: float = float("inf"),
         before: dict[str, Any] | None = None,
     ) -> None:
@@ -62,7 +66,7 @@ class FewTraining:
         deadline = None if left == float("inf") else left
         budget = SimpleNamespace(for_stage=lambda _: left, deadline=deadline)
         self.run: Any = SimpleNamespace(budget=budget, checkpoints=kept, resumed=lambda: checkpoint)
-        self.split, self.stages, self.notes = split, Stages(self.run), list[str]()
+        self.corpus, self.stages, self.notes = corpus, Stages(self.run), list[str]()
         self.settings = LABELS_PRESETS["base"]
 
     def note(self, text: str) -> None:

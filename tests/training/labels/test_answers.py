@@ -27,7 +27,7 @@ from foretell.errors import DataError, ForetellError, RunError, SettingsError, T
 from foretell.presets import LABELS_PRESETS
 from foretell.teachers import teacher_of
 from foretell.training.labels import answers
-from foretell.training.labels.answers import with_answers
+from foretell.training.labels.answers import answers_of
 from foretell.training.labels.stages import Stages
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
@@ -149,13 +149,9 @@ def test_the_answers_of_a_useless_teacher_are_no_rows(kind: str, n: int, stages:
     teacher = answered(MORE[0], useless()[kind](np.random.default_rng(1)), list(LABELS), "teacher")
     labelled = Examples(LABELLED[0][:n], LABELLED[1][:n])
     split = Split(train=labelled, valid=None, unlabelled=tuple(MORE[0]))
-    found, metrics = with_answers(split, teacher, SETTINGS, stages)
-    assert metrics["used"] is False
-    assert (found.train, found.taught, sorted(found.unlabelled)) == (
-        split.train,
-        0,
-        sorted(MORE[0]),
-    )
+    found = answers_of(teacher, split, SETTINGS, stages)
+    assert found.metrics["used"] is found.is_used is False
+    assert sorted(found.others) == sorted(MORE[0])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +171,7 @@ def test_labels_that_a_teacher_has_learned_by_heart_do_no_harm(kind: str, stages
     assert isinstance(given, Answering)
     valid = Examples(texts[100:160], labels[100:160]) if "validation" in kind else None
     split = Split(train=train, valid=valid, unlabelled=tuple(more))
-    _, metrics = with_answers(split, given, SETTINGS, stages)
+    metrics = answers_of(given, split, SETTINGS, stages).metrics
     assert metrics["used"] is False
     # Labels that are known by heart decide nothing; other texts do.
     assert ("log_loss" in metrics) is (valid is not None)

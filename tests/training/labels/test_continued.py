@@ -39,7 +39,7 @@ from foretell.training.labels.ancestor import (
     settings_for,
 )
 from foretell.training.labels.continued import split_of
-from foretell.training.labels.replay import made_up_texts, replayed_texts
+from foretell.training.labels.replay import made_up_texts, replayed
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
 
@@ -153,7 +153,7 @@ def short() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Ancestor:
     out = tmp_path_factory.mktemp("models") / "january"
-    split = make_split(examples("ab", 60), fraction=0, seed=1)
+    split = make_split(examples("ab", 60))
     train_labels(split, TINY, TrainOptions(out=out, preset="quick"))
     return read_ancestor(out)
 
@@ -232,12 +232,14 @@ def test_it_resumes_bit_for_bit_and_only_with_the_same_ancestor(
 
 def test_made_up_texts_depend_on_the_seed_alone(old: Ancestor) -> None:
     new = examples("cd", 40).texts
-    made = replayed_texts(old, new, (), TINY)["made_up_texts"]
-    assert made.texts == replayed_texts(old, new, (), TINY)["made_up_texts"].texts
+    made = replayed(old, new, (), TINY)
+    assert made.texts == replayed(old, new, (), TINY).texts
     assert set(made.texts) != set(made_up_texts(old, new, with_changes(TINY, {"seed": 4})))
     assert not set(map(text_key, made.texts)) & set(map(text_key, new))
     assert made.texts == [text.strip() for text in made.texts]
-    assert set(made.labels) == {"a", "b"}
+    rows = made.part(["a", "b", "c"]).rows
+    assert set(rows.label.tolist()) == {0, 1}
+    np.testing.assert_allclose(np.bincount(rows.text, rows.target), 1, atol=1e-5)
 
 
 def test_what_cannot_be_continued(old: Ancestor) -> None:

@@ -18,8 +18,10 @@ import pytest
 pytest.importorskip("tensorflow")
 
 import foretell
+from foretell.arrays import one_hot
 from foretell.config import LabelsSettings, to_dict, with_changes
 from foretell.data.examples import Examples, read_examples
+from foretell.data.folds import Folds
 from foretell.data.label_sets import LabelSets
 from foretell.data.split import make_split
 from foretell.presets import LABELS_PRESETS
@@ -27,10 +29,8 @@ from foretell.text_classifier import TextClassifier
 from foretell.training.labels import train
 from foretell.training.labels.ancestor import read_ancestor
 from foretell.training.labels.continued import split_of
-from foretell.training.labels.folds import Folds
-from foretell.training.labels.members import nested_logs
+from foretell.training.labels.members import Evidence, nested_logits
 from foretell.training.labels.outputs import OneLabel, Outputs, SeveralLabels
-from foretell.training.labels.tokens import one_hot
 from foretell.training.labels.train import train_labels
 from foretell.training.labels.unseen import Unseen
 from foretell.training.options import TrainOptions
@@ -79,7 +79,7 @@ def chance_of(labels: Iterable[Sequence[object]]) -> float:
 def metrics_of(
     examples: Examples, out: Path, settings: LabelsSettings = SETTINGS
 ) -> dict[str, Any]:
-    split = make_split(examples, fraction=settings.fraction_for(len(examples)), seed=1)
+    split = make_split(examples)
     return train_labels(
         split, settings, TrainOptions(out=out, preset="quick", restart=True, overwrite=True)
     ).metrics
@@ -239,15 +239,18 @@ def test_weights_of_an_ensemble_are_of_other_folds(outputs: Any, n_folds: int) -
             each - np.logaddexp.reduce(each, axis=1)[:, None] for each in (network, linear)
         )
         several = isinstance(outputs, SeveralLabels)
+        fold_of = rng.permutation(n) % n_folds
         unseen = Unseen(
-            texts=["text"] * n,
+            places=np.arange(n),
             targets=one_hot(hard, 2)[:, 1:] if several else hard,
             network=np.exp(network[:, 1:] if several else network).astype(np.float32),
             linear=linear[:, 1:] if several else linear,
-            fold_of=rng.permutation(n) % n_folds,
+            fold_of=fold_of,
+            part_of=fold_of,
             outputs=outputs,
         )
-        measured = unseen.measured("out of fold")
+        corpus: Any = SimpleNamespace(origin=np.zeros(n), texts_at=list)
+        measured = unseen.measured(corpus, "out of fold")
         assert measured is not None
         decided = measured.decided[:, -1]
         shares.append(float((decided == (hard == 1)).mean()))
@@ -268,6 +271,6 @@ def test_weights_of_members_are_of_other_folds(outputs: Outputs) -> None:
         if isinstance(outputs, OneLabel):
             logs -= np.logaddexp.reduce(logs, axis=2, keepdims=True)
         targets = hard if isinstance(outputs, OneLabel) else one_hot(hard, 2)
-        rows: Any = SimpleNamespace(targets=targets, outputs=outputs)
-        shares.append(float((nested_logs(rows, logs, folds).argmax(axis=1) == hard).mean()))
+        held = Evidence(texts=np.arange(n), targets=targets, folds=folds, outputs=outputs)
+        shares.append(float((nested_logits(logs, held).argmax(axis=1) == hard).mean()))
     assert_at_chance(shares, n)

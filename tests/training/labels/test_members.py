@@ -22,96 +22,89 @@ from foretell.metrics import mean_accuracy
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.keys import flat
-from foretell.presets import LABELS_PRESETS
-from foretell.training.labels import candidates as candidates_module
 from foretell.training.labels import members as module
-from foretell.training.labels.candidates import candidates
+from foretell.training.labels.candidates import Features, own_members
+from foretell.training.labels.corpus import Corpus
 from foretell.training.labels.dense_fit import mean_basis, svd_basis
-from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
-from foretell.training.labels.logistic import Design, Fitted, LogisticFit, ignore
-from foretell.training.labels.members import Candidate, choose, choose_all, fit_members
-from foretell.training.labels.outputs import OneLabel
+from foretell.training.labels.logistic import Design, LogisticFit, Weights, ignore
+from foretell.training.labels.members import Member, choose, choose_all, fit_ensembled
 from foretell.training.labels.rows import Rows
-from foretell.training.labels.tfidf_fit import (
-    CentroidFit,
-    ComplementFit,
-    TfidfValues,
-    count_features,
-)
-from foretell.training.labels.tokens import TokenizedTexts, tokenize
-from tests.training.labels.few import FewTraining, few_rows, few_tokens
+from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, TfidfValues
+from foretell.training.labels.tokens import TokenizedTexts
+from tests.training.labels.few import FewTraining, corpus_of, evidence, few_corpus
 
 NAMES = ["bayes", "centroids", "ngrams", "tfidf", "svd", "pooled"]
+PLANNED = ("bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
+def members_of(corpus: Corpus) -> list[Member]:
+    features = Features(corpus=corpus, n_texts=corpus.n_given)
+    return list(own_members(PLANNED, features, 1_000_000, seed=1))
+
+
 @pytest.mark.parametrize("n_labels", [2, 3])
 def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
-    rows, tokenizer = few_rows(n_labels=n_labels)
-    folds = make_folds(rows.texts, rows.targets, 5, seed=1)
-    found = list(candidates(rows, few_tokens(tokenizer), seed=1))
+    corpus = few_corpus(n_labels=n_labels)
+    found = members_of(corpus)
     assert [each.name for each in found] == NAMES
-    chosen = [choose(each, rows, folds) for each in found]
-    members = fit_members(rows, chosen, folds)
+    held = evidence(corpus)
+    chosen = [choose(each, held) for each in found]
+    members = fit_ensembled(chosen, held)
     # The three models of TF-IDF values are one, the mean embeddings another.
     assert len(members.tfidf) == 2
-    new, _ = few_rows(n=20, n_labels=n_labels)
-    ids = tokenizer.encode_batch(new.texts)
+    texts = few_corpus(n=20, n_labels=n_labels).texts[:20]
+    ids = corpus.tokenizer.encode_batch(texts)
     flat = np.concatenate([np.array(each) for each in ids])
     starts = np.cumsum([0, *map(len, ids)])
-    logs = linear_log_probabilities(members.scores(flat, starts, new.texts))
+    logs = linear_log_probabilities(members.scores(flat, starts, texts))
     expected: Any = 0.0
     for each in chosen:
         model: Any
         (model,) = each.models(ignore)
-        arguments = (ids,) if each.name in ("ngrams", "svd") else (ids, new.texts)
-        weight = members.metrics["members"][each.name]["weight"]
-        expected = expected + weight * model.scores(*arguments)
+        arguments = (ids,) if each.name in ("ngrams", "svd") else (ids, texts)
+        expected = expected + members.weights[each.name] * model.scores(*arguments)
     np.testing.assert_allclose(logs, linear_log_probabilities(np.asarray(expected)), atol=1e-3)
-    assert mean_accuracy(new.targets, np.exp(logs)) > 0.9
-
-
-def test_long_texts_have_no_member_of_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates_module, "MAX_CHARACTERS", 100)
-    rows, tokenizer = few_rows()
-    found = list(candidates(rows, few_tokens(tokenizer), seed=1))
-    assert [each.name for each in found] == ["ngrams", "svd", "pooled"]
+    assert mean_accuracy(np.arange(20) % n_labels, np.exp(logs)) > 0.9
 
 
 class Distance:
     """A member whose held-out scores are the better, the nearer its strength is to the best one."""
 
-    def __init__(self, best: float, tried: list[float], rows: Any) -> None:
+    def __init__(self, best: float, tried: list[float], corpus: Corpus) -> None:
         self.best = best
         self.tried = tried
-        self.rows = rows
+        self.truth = corpus.rows.truth()
 
     def fit(self, strength: float, *_: Any) -> float:
         self.tried.append(strength)
         return 3 - abs(np.log10(strength / self.best))
 
-    def scores(self, model: float, rows: Any) -> Any:
-        return (model * (2.0 * self.rows.targets[rows] - 1))[:, None]
+    def scores(self, parameters: float, texts: Any) -> Any:
+        return (parameters * (2.0 * self.truth[texts] - 1))[:, None]
+
+    def model(self, parameters: float) -> Any:
+        return parameters
 
 
 @pytest.mark.parametrize("best", STRENGTHS)
 def test_the_search_goes_on_while_the_log_loss_falls(best: float) -> None:
-    rows, _ = few_rows(n=20)
+    corpus = few_corpus(n=20)
     tried: list[float] = []
-    candidate = Candidate(
+    member = Member(
         name="distance",
-        fit=lambda *_: Distance(best, tried, rows),
-        finished=lambda _, model: model,
-        learned=rows.labelled,
+        prepare=lambda _: Distance(best, tried, corpus),
+        sources=(corpus.labelled,),
         strengths=STRENGTHS,
         first=2,
     )
-    chosen = choose(candidate, rows, make_folds(rows.texts, rows.targets, 5, seed=1))
+    held = evidence(corpus)
+    chosen = choose(member, held)
     assert chosen.strength == best
     assert len(tried) == 5 * len(set(tried))
-    assert (chosen.logs.argmax(axis=1) == rows.targets).all()
+    assert (chosen.logits.argmax(axis=1) == held.targets).all()
     # The last fit begins where the search began.
     tried.clear()
     chosen.models(ignore)
@@ -120,14 +113,34 @@ def test_the_search_goes_on_while_the_log_loss_falls(best: float) -> None:
     assert set(map(abs, np.diff(places))) <= {1}
 
 
+def test_the_penalty_of_a_text_is_chosen_by_the_other_folds() -> None:
+    """Scores that only suit one fold: its own texts are answered with another penalty."""
+    corpus = few_corpus(n=20)
+    held = evidence(corpus, n_folds=2)
+
+    class Lucky(Distance):
+        def scores(self, parameters: float, texts: Any) -> Any:
+            own = held.folds.fold_of[texts] == (0 if parameters > 2.5 else 1)
+            return np.where(own, 5.0, -5.0)[:, None] * (2.0 * self.truth[texts, None] - 1)
+
+    member = Member(
+        name="lucky",
+        prepare=lambda _: Lucky(1.0, [], corpus),
+        sources=(corpus.labelled,),
+        strengths=(1.0, 1000.0),
+        first=0,
+    )
+    assert mean_accuracy(held.targets, choose(member, held).logits) == 0
+
+
 def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rows, tokenizer = few_rows(n=30)
-    folds = make_folds(rows.texts, rows.targets, 5, seed=1)
+    corpus = few_corpus(n=30)
+    held = evidence(corpus)
 
     def chosen(training: Any) -> Any:
-        return choose_all(candidates(rows, few_tokens(tokenizer), seed=1), rows, folds, training)
+        return choose_all(members_of(corpus), held, training, searches=True)
 
     short = FewTraining(left=0.0)
     enough = FewTraining()
@@ -136,10 +149,10 @@ def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
     whole = chosen(enough)
     choose_one = module.choose
 
-    def endless(candidate: Candidate, *rest: Any) -> Any:
-        while candidate.name != "bayes":
-            rest[-1]()
-        return choose_one(candidate, *rest)
+    def endless(member: Member, _: Any, check: Any, **how: Any) -> Any:
+        while member.name != "bayes":
+            check()
+        return choose_one(member, held, check, **how)
 
     monkeypatch.setattr(module, "choose", endless)
     assert [each.name for each in chosen(FewTraining(left=1.0))] == ["bayes"]
@@ -147,46 +160,39 @@ def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
     again = chosen(FewTraining(before=enough.stages.arrays))
     assert [each.strength for each in again] == [each.strength for each in whole]
     for before, after in zip(whole, again, strict=True):
-        np.testing.assert_array_equal(before.logs, after.logs)
+        np.testing.assert_array_equal(before.logits, after.logits)
 
 
-def test_of_many_labels_what_has_a_closed_form_comes_first_and_knows_every_label() -> None:
-    n = 240
-    labels = [i // 2 for i in range(n)]
+def test_of_many_labels_naive_bayes_knows_every_one() -> None:
+    labels = [i // 2 for i in range(240)]
     texts = [f"product number {label} article {label} again" for label in labels]
-    tokenizer, tokenized = tokenize(texts, LABELS_PRESETS["base"])
-    rows = Rows(
-        texts=texts,
-        tokenized=tokenized,
-        targets=np.array(labels, np.int32),
-        counts=np.ones(n),
-        unlabelled=tokenized.part(0, 0),
-        outputs=OneLabel(n // 2),
+    corpus = corpus_of(texts, labels, (), [f"{label:03}" for label in range(120)])
+    (first,) = choose_all(
+        members_of(corpus), evidence(corpus, 2), FewTraining(left=0.0), searches=True
     )
-    folds = make_folds(texts[::2] + texts[1::2], np.array(labels[::2] + labels[1::2]), 2, seed=1)
-    found = candidates(rows, few_tokens(tokenizer), seed=1)
-    (first,) = choose_all(found, rows, folds, FewTraining(left=0.0))
     assert first.name == "bayes"
     (model,) = first.models(ignore)
-    scores = model.scores(tokenizer.encode_batch(texts), texts)  # type: ignore[call-arg]
-    assert (scores.argmax(axis=1) == rows.targets).mean() > 0.99
+    scores = model.scores(corpus.tokenizer.encode_batch(texts), texts)  # type: ignore[call-arg]
+    assert (scores.argmax(axis=1) == labels).mean() > 0.99
 
 
-EVERY = np.ones(60, bool)
+def on_values(kind: Any, n_labels: int, n: int = 60) -> tuple[Corpus, Any, Any]:
+    """Return texts, and a fit to the TF-IDF values of the first ones."""
+    corpus = few_corpus(n_labels=n_labels)
+    counted = Features(corpus=corpus, n_texts=60).tfidf
+    rows = corpus.labelled(np.arange(len(corpus)) < n)
+    values = TfidfValues(counted, rows.texts)
+    return corpus, rows, kind(values, rows, values.model)
 
 
-def on_values(kind: Any, n_labels: int, chosen: Any = EVERY) -> tuple[Any, Any, Any]:
-    """Return texts, their tokenizer, and a fit to the TF-IDF values of some of them."""
-    rows, tokenizer = few_rows(n_labels=n_labels)
-    counted = count_features(rows.tokenized, rows.texts, tokenizer.size, n_columns=n_labels)
-    return rows, tokenizer, kind(TfidfValues(counted, chosen), chosen, rows.soft, rows.weights)
+EVERY = np.arange(60)
 
 
 @pytest.mark.parametrize("n_labels", [2, 3])
 def test_naive_bayes_is_that_of_scikit_learn(n_labels: int) -> None:
-    rows, _, fit = on_values(ComplementFit, n_labels)
+    _, rows, fit = on_values(ComplementFit, n_labels)
     found = linear_log_probabilities(fit.scores(fit.fit(2.0), EVERY))
-    expected = ComplementNB(alpha=0.5).fit(fit.features, rows.targets)
+    expected = ComplementNB(alpha=0.5).fit(fit.features, rows.truth())
     wanted = expected._joint_log_likelihood(fit.features)
     np.testing.assert_allclose(
         found, wanted - np.logaddexp.reduce(wanted, axis=1)[:, None], atol=1e-3
@@ -194,8 +200,9 @@ def test_naive_bayes_is_that_of_scikit_learn(n_labels: int) -> None:
 
 
 def test_the_nearest_centroid_wins() -> None:
-    rows, _, fit = on_values(CentroidFit, 3)
-    centroids = np.stack([fit.features[rows.targets == label].mean(axis=0) for label in range(3)])
+    _, rows, fit = on_values(CentroidFit, 3)
+    truth = rows.truth()
+    centroids = np.stack([fit.features[truth == label].mean(axis=0) for label in range(3)])
     centroids -= centroids.mean(axis=0)
     cosines = fit.features @ (centroids / np.linalg.norm(centroids, axis=1, keepdims=True)).T
     scores = fit.scores(fit.fit(8.0), EVERY)
@@ -204,42 +211,42 @@ def test_the_nearest_centroid_wins() -> None:
 
 
 def test_vocabulary_and_idf_are_those_of_the_chosen_texts_and_scores_those_of_predictions() -> None:
-    chosen = np.arange(60) < 40
-    rows, tokenizer, fit = on_values(LogisticFit, 3, chosen)
+    corpus, _, fit = on_values(LogisticFit, 3, n=40)
     fitted = fit.fit(10.0)
-    model = fit.values.model(fitted)
+    model = fit.model(fitted)
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")
-    vectorizer.fit([text for text, row in zip(rows.texts, chosen, strict=True) if row])
+    vectorizer.fit(corpus.texts[:40])
     n_words = len(model.features.words)
     assert n_words == len(vectorizer.vocabulary_)
     np.testing.assert_allclose(np.sort(model.idf[:n_words]), np.sort(vectorizer.idf_), rtol=1e-5)
-    others = [text for text, row in zip(rows.texts, chosen, strict=True) if not row]
-    predicted = model.scores(tokenizer.encode_batch(others), others)
-    np.testing.assert_allclose(fit.scores(fitted, ~chosen), predicted, atol=1e-4)
-    assert (predicted.argmax(axis=1) == rows.targets[~chosen]).mean() > 0.9
+    others = corpus.texts[40:60]
+    predicted = model.scores(corpus.tokenizer.encode_batch(others), others)
+    np.testing.assert_allclose(fit.scores(fitted, np.arange(40, 60)), predicted, atol=1e-4)
+    assert (predicted.argmax(axis=1) == corpus.rows.truth()[40:]).mean() > 0.9
 
 
 def test_the_folded_models_have_the_scores_of_the_dense_ones() -> None:
-    labelled, tokenizer = few_rows(n_labels=3)
-    everything = labelled.tokenized.followed_by(labelled.unlabelled)
-    counted = count_ngrams(everything.ids, everything.starts, tokenizer.size, longest=2)
-    rows = np.arange(60) < 45
-    ids = tokenizer.encode_batch(labelled.texts[45:])
+    corpus = few_corpus(n_labels=3)
+    everything = corpus.tokenized
+    size = corpus.tokenizer.size
+    counted = count_ngrams(everything.ids, everything.starts, size, longest=2)
+    rows = corpus.labelled(np.arange(len(corpus)) < 45)
+    others = np.arange(45, 60)
+    texts = corpus.texts_at(others)
+    ids = corpus.tokenizer.encode_batch(texts)
     svd = svd_basis(counted, 60, seed=1)
-    pooled = mean_basis(everything, tokenizer.size, 60, first=tokenizer.specials, seed=1)
+    pooled = mean_basis(everything, size, 60, first=corpus.tokenizer.specials, seed=1)
     assert svd is not None
     assert pooled is not None
     for basis in (svd, pooled):
         assert (basis.rows**2).sum(axis=1).mean() == pytest.approx(1, abs=1e-4)
-        fit = LogisticFit(
-            lambda texts, of=basis.rows: of[texts], rows, labelled.soft, labelled.weights
-        )
+        fit = LogisticFit(lambda texts, of=basis.rows: of[texts], rows)
         fitted = fit.fit(30.0)
-        dense = fit.scores(fitted, ~rows)
-        model: Any = basis.model(fitted, tokenizer.size)
-        folded = model.scores(ids, labelled.texts[45:]) if basis.is_mean else model.scores(ids)
+        dense = fit.scores(fitted, others)
+        model: Any = basis.model(fitted, size)
+        folded = model.scores(ids, texts) if basis.is_mean else model.scores(ids)
         np.testing.assert_allclose(folded, dense, atol=1e-3)
-        assert (dense.argmax(axis=1) == labelled.targets[45:]).mean() > 0.8
+        assert (dense.argmax(axis=1) == corpus.rows.truth()[45:]).mean() > 0.8
 
 
 def test_too_few_rows_have_no_basis() -> None:
@@ -362,12 +369,19 @@ RNG = np.random.default_rng(1)
 
 def fit_logistic(
     matrix: Any, targets: Any, weights: Any, strength: float, start: Any = None, **more: Any
-) -> Fitted:
+) -> Weights:
     """Return logistic regression on all rows of a matrix."""
-    every = np.ones(len(targets), bool)
-    return LogisticFit(lambda rows: matrix[rows], every, targets, weights).fit(
-        strength, start, **more
+    has_several = np.ndim(weights) > 1
+    text, label = np.nonzero(weights if has_several else targets)
+    rows = Rows(
+        text=text.astype(np.int32),
+        label=label.astype(np.int32),
+        target=targets[text, label].astype(np.float32),
+        weight=weights[text, label] if has_several else weights[text],
+        n_labels=targets.shape[1],
+        has_several=has_several,
     )
+    return LogisticFit(lambda texts: matrix[texts], rows).fit(strength, start, **more)
 
 
 def made_matrix(n_labels: int, n: int = 60) -> tuple[np.ndarray, np.ndarray]:

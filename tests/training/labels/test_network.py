@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,7 @@ from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.examples import Examples
+from foretell.data.folds import Folds
 from foretell.errors import Interrupted, RunError
 from foretell.networks.labels import labels_network
 from foretell.presets import LABELS_PRESETS
@@ -34,11 +36,15 @@ from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
 from foretell.training.labels import network as module
 from foretell.training.labels import network_fit
-from foretell.training.labels.compiled import CompactNetwork, as_read, epoch_order
-from foretell.training.labels.folds import Folds
+from foretell.training.labels.compiled import CompactNetwork, ReadTexts, epoch_order, read_texts
+from foretell.training.labels.members import Evidence
 from foretell.training.labels.network import fixed_schedule, fold_probabilities
-from foretell.training.labels.network_fit import Plan, enough_labels, make_plan
-from foretell.training.labels.tokens import LabelledTokens, TokenizedTexts, encode_examples
+from foretell.training.labels.network_fit import enough_labels, make_schedule
+from foretell.training.labels.outputs import OneLabel
+from foretell.training.labels.plan import Plan
+from foretell.training.labels.rows import hard_rows
+from foretell.training.labels.tokens import TokenizedTexts, encode
+from foretell.training.loop import Schedule
 
 SMALL = {
     "units": 6,
@@ -155,14 +161,15 @@ def test_it_learns_and_what_it_reports_is_what_is_measured(tmp_path: Path) -> No
     out = tmp_path / "model"
     listen = events.append
     model = train(made_up(120, labels), settings, out=out, listener=listen, tensorboard=tmp_path)
-    assert model.metrics["accuracy"] > 0.9
+    assert model.metrics["accuracy"] > 0.8
     counts = np.array(model.metrics["confusion"]["counts"])
     assert counts.shape == (3, 3)
     assert counts.sum() == model.metrics["valid_texts"] == 24
     ends = [event for event in events if isinstance(event, EpochDone)]
     best = max(ends, key=lambda end: (end.valid_accuracy, -end.valid_loss))  # type: ignore[operator]
     assert best.epoch == model.metrics["best_epoch"]
-    assert model.metrics["network_accuracy"] == pytest.approx(best.valid_accuracy)
+    # Each answer is of the epoch that is best for the other texts.
+    assert model.metrics["network_accuracy"] <= best.valid_accuracy
     assert any(isinstance(event, Progress) and 0 <= event.accuracy <= 1 for event in events)
     same(read_model(out).weights, model.weights)
     logged = [json.loads(line) for line in (out / "run" / "metrics.jsonl").read_text().splitlines()]
@@ -203,8 +210,22 @@ def test_an_epoch_whose_validation_loss_is_nan_is_never_kept(
 ) -> None:
     losses = iter([math.nan, 0.7, math.nan, 0.8])
     accuracies = iter([1.0, 0.5, 1.0, 0.5])
-    monkeypatch.setattr(network_fit, "log_loss", lambda *_: next(losses))
-    monkeypatch.setattr(network_fit, "mean_accuracy", lambda *_: next(accuracies))
+
+    def of_epoch(values: Iterator[float]) -> Callable[..., float]:
+        """Return the same value for the eight texts, and for those of the parts before them."""
+        now = [0.0]
+
+        def value(truth: Any, *_: Any) -> float:
+            if len(seen) % 6 == 0:
+                now[0] = next(values)
+            seen.append(len(truth))
+            return now[0]
+
+        seen = list[int]()
+        return value
+
+    monkeypatch.setattr(network_fit, "log_loss", of_epoch(losses))
+    monkeypatch.setattr(network_fit, "mean_accuracy", of_epoch(accuracies))
     events: list[Event] = []
     model = train(few_films(), FOUR_EPOCHS, out=tmp_path / "m", listener=events.append)
     done = [event for event in events if isinstance(event, EpochDone)]
@@ -245,16 +266,15 @@ def test_without_time_a_resumed_training_measures_and_writes_what_it_has(tmp_pat
     read_model(tmp_path / "m")
 
 
-def made(lengths: list[int], n_labels: int = 2) -> LabelledTokens:
+def made(lengths: list[int], n_labels: int = 2) -> ReadTexts:
     """Return texts with random words and labels."""
     rng = np.random.default_rng(0)
     ids = rng.integers(1, 99, sum(lengths)).astype(np.int32)
     texts = TokenizedTexts(
         ids=ids, starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     )
-    return LabelledTokens(
-        texts=texts, targets=rng.integers(0, n_labels, len(lengths)).astype(np.int32)
-    )
+    targets = rng.integers(0, n_labels, len(lengths)).astype(np.int32)
+    return ReadTexts(texts=texts, rows=hard_rows(targets, np.ones(len(targets)), n_labels))
 
 
 @settings(deadline=None, max_examples=30)
@@ -286,17 +306,17 @@ def test_batches_hold_what_the_tokenizer_pads(preset: str, length: int, n_labels
         expected = pad(given, length if front else 99, front=front)[0]
         ids, targets = network.batch(texts, places)
         np.testing.assert_array_equal(ids, expected)
-        np.testing.assert_array_equal(np.ravel(targets), texts.targets[places])
+        np.testing.assert_array_equal(np.ravel(targets), texts.truth[places])
         assert targets.shape == ((len(places), 1) if n_labels == 2 else (len(places),))
 
 
 def test_the_last_words_are_read_and_a_text_without_words_is_one_unknown_word() -> None:
     def read(texts: list[str], tokenizer: Tokenizer, chosen: LabelsSettings) -> list[list[int]]:
-        encoded = encode_examples(Examples(texts, ["a"] * len(texts)), tokenizer, ["a", "b"])
+        encoded = encode(texts, tokenizer)
         training: Any = SimpleNamespace(
-            tokens=SimpleNamespace(tokenizer=tokenizer), settings=chosen
+            corpus=SimpleNamespace(tokenizer=tokenizer), settings=chosen
         )
-        found = as_read(encoded, training).texts
+        found = read_texts(encoded, training)
         return [found.part(i, i + 1).ids.tolist() for i in range(len(found))]
 
     # 1 starts a text, words begin at 4; the start of the long text is cut off with its first words.
@@ -306,14 +326,17 @@ def test_the_last_words_are_read_and_a_text_without_words_is_one_unknown_word() 
     assert read(["", "a", "", "b a", ""], tokenizer, small("base")) == [[1], [3], [1], [4, 3], [1]]
 
 
+def lengths(schedule: Schedule) -> tuple[int, int, int]:
+    return schedule.epoch_steps, schedule.epochs, schedule.patience
+
+
 def test_small_data_sets_are_repeated_for_more_epochs() -> None:
     base = LABELS_PRESETS["base"]
-    few = make_plan(base, 300)
-    many = make_plan(base, 25_000)
-    assert many == Plan(391, base.epochs, base.patience)
-    assert make_plan(base, 75_000) == Plan(1_172, base.max_steps // 1_172, 2)
-    assert make_plan(base, 1_000_000).epochs == 1
-    assert few.steps >= base.min_steps > few.steps - few.steps_per_epoch
+    few = make_schedule(base, 300)
+    assert lengths(make_schedule(base, 25_000)) == (391, base.epochs, base.patience)
+    assert lengths(make_schedule(base, 75_000)) == (1_172, base.max_steps // 1_172, 2)
+    assert make_schedule(base, 1_000_000).epochs == 1
+    assert few.steps >= base.min_steps > few.steps - few.epoch_steps
     assert few.patience > base.patience
     enough = base.batch_size * base.min_steps // base.epochs
     assert enough_labels(base, enough)
@@ -322,11 +345,11 @@ def test_small_data_sets_are_repeated_for_more_epochs() -> None:
 
 def test_what_was_given_is_not_replaced() -> None:
     base = with_changes(LABELS_PRESETS["base"], {"epochs": 3, "patience": 1})
-    assert make_plan(base, 300, frozenset({"epochs", "patience"})) == Plan(5, 3, 1)
-    assert make_plan(base, 300, frozenset({"epochs", "min_steps"})).steps >= base.min_steps
-    assert make_plan(base, 300, frozenset({"patience"})).patience == 1
-    assert make_plan(base, 1_000_000, frozenset({"epochs"})).epochs == 3
-    assert make_plan(base, 1_000_000, frozenset({"epochs", "max_steps"})).epochs == 1
+    assert lengths(make_schedule(base, 300, frozenset({"epochs", "patience"}))) == (5, 3, 1)
+    assert make_schedule(base, 300, frozenset({"epochs", "min_steps"})).steps >= base.min_steps
+    assert make_schedule(base, 300, frozenset({"patience"})).patience == 1
+    assert make_schedule(base, 1_000_000, frozenset({"epochs"})).epochs == 3
+    assert make_schedule(base, 1_000_000, frozenset({"epochs", "max_steps"})).epochs == 1
     few = fixed_schedule(base, frozenset({"epochs", "batch_size"}))
     assert (few.epochs, few.batch_size, few.min_steps) == (3, base.batch_size, 1)
     assert fixed_schedule(base, frozenset()).batch_size < base.batch_size
@@ -344,9 +367,10 @@ class Known:
     def restart(self) -> None:
         self.restarts += 1
 
-    def step(self, *_: Any) -> None:
+    def step(self, *_: Any) -> dict[str, float]:
         self.steps = self.steps + 1
         self.now = self.now + self.seconds
+        return {"loss": 0.0, "accuracy": 1.0}
 
     def predict(self, texts: TokenizedTexts) -> Any:
         return np.eye(2, dtype=np.float32)[texts.ids]
@@ -359,6 +383,7 @@ def on_folds(
     n: int = 60,
     left: float = math.inf,
     pays: bool = True,
+    network_folds: int = 5,
 ) -> tuple[Any, Any, list[str]]:
     """Return the targets, out-of-fold probabilities of five folds, and the notes."""
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: network.now))
@@ -366,8 +391,8 @@ def on_folds(
     notes = list[str]()
     texts = TokenizedTexts(ids=targets, starts=np.arange(n + 1))
     training: Any = SimpleNamespace(
-        tokens=SimpleNamespace(
-            train=LabelledTokens(texts=texts, targets=targets),
+        corpus=SimpleNamespace(
+            tokenized=texts,
             labels=["a", "b"],
             tokenizer=SimpleNamespace(unknown=1, size=9, is_open=True),
         ),
@@ -376,12 +401,22 @@ def on_folds(
         begin=lambda *_: None,
         run=SimpleNamespace(
             budget=SimpleNamespace(left=lambda: left - network.now),
-            interrupt=SimpleNamespace(check=int),
+            interrupt=SimpleNamespace(check=int, stop_after_steps=None),
         ),
         stages=SimpleNamespace(found=lambda _: {}, keep=lambda *_: None),
     )
     folds = Folds(fold_of=(np.arange(n) // 2 % 5).astype(np.int32))
-    answers = fold_probabilities(network, folds, training, lambda *_: pays)  # type: ignore[arg-type]
+    evidence = Evidence(texts=np.arange(n), targets=targets, folds=folds, outputs=OneLabel(2))
+    plan = Plan(folds=5, network_folds=network_folds)
+    rows = hard_rows(targets, np.ones(n), 2)
+    answers = fold_probabilities(
+        network,  # type: ignore[arg-type]
+        rows.of_texts,
+        evidence,
+        plan,
+        training,
+        lambda *_: pays,
+    )
     assert network.restarts > 0
     return targets, answers, notes
 
@@ -394,9 +429,10 @@ def test_each_text_is_answered_by_a_network_of_the_other_folds(
     assert notes == []
 
 
-def test_of_many_texts_three_folds_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MANY_TEXTS", 60)
-    _, answers, _ = on_folds(Known(), monkeypatch)
+def test_three_folds_are_answered_where_the_plan_has_three(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, answers, _ = on_folds(Known(), monkeypatch, network_folds=3)
     assert np.isfinite(answers).all(axis=1).sum() == 36
 
 
@@ -405,7 +441,7 @@ def test_a_network_without_weight_on_the_first_folds_is_given_up(
 ) -> None:
     network = Known()
     _, answers, notes = on_folds(network, monkeypatch, pays=False)
-    assert answers.shape == (0, 2)
+    assert answers is None
     assert network.restarts == 3
     assert "next to no weight after 2 of 5 folds" in notes[-1]
 
@@ -415,6 +451,6 @@ def test_without_time_for_the_folds_the_network_is_left_out(
 ) -> None:
     network = Known(seconds=1.0)
     _, answers, notes = on_folds(network, monkeypatch, left=40.0)
-    assert answers.shape == (0, 2)
+    assert answers is None
     assert "too short for out-of-fold predictions" in notes[-1]
     assert network.steps < 10

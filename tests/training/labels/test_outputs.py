@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.data.split import text_key
+from foretell.data.folds import make_folds
 from foretell.metrics import calibration_error, log_loss
 from foretell.metrics.multi_label import mean_log_loss
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, log_of, sigmoid, softmax
-from foretell.training.labels.folds import make_folds
 from foretell.training.labels.outputs import (
     EQUAL,
     LINEAR,
@@ -24,7 +23,7 @@ from foretell.training.labels.outputs import (
     SeveralLabels,
     fit_ensemble,
 )
-from foretell.training.labels.unseen import Measured, metrics_of, worth_of
+from foretell.training.labels.unseen import Measured, metrics_of
 
 SEVERAL = SeveralLabels(3)
 
@@ -187,25 +186,12 @@ def test_reliability_is_measured_for_the_answers_and_for_the_network_alone() -> 
     assert [row["accuracy"] for row in found["coverage"]] == pytest.approx([2 / 3, 1 / 2])
 
 
-def test_members_that_know_nothing_have_no_weight_and_a_model_without_worth_is_named() -> None:
+def test_members_that_know_nothing_have_no_weight() -> None:
     rng = np.random.default_rng(1)
     targets = rng.integers(50, size=400).astype(np.int32)
     noise = np.stack([logs_of(rng.normal(0, 3, (400, 50))) for _ in range(2)])
     weights = OneLabel(50).fit_pool(targets, noise)
     assert weights.max() < 0.05
-    wrong = softmax(-9 * np.eye(50)[targets])
-    told = worth_of(measured(["a"] * 400, targets, wrong))
-    assert told.startswith("the model is no better than always answering the most frequent label")
-    assert worth_of(measured(["a"] * 400, targets, softmax(9 * np.eye(50)[targets]))) == ""
-
-
-def test_texts_with_labels_of_a_model_are_left_out() -> None:
-    answers: Any = np.array([[0.1, 0.9], [0.2, 0.8]], np.float32)
-    both = measured(["a", "b"], np.array([1, 0]), answers)
-    kept = both.without(frozenset([text_key(" B ")]))
-    assert kept is not None
-    assert (kept.texts, kept.targets.tolist()) == (["a"], [1])
-    assert both.without(frozenset(map(text_key, "ab"))) is None
 
 
 LABELLED = st.lists(

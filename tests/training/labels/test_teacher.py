@@ -22,18 +22,16 @@ from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.examples import Examples
-from foretell.data.split import Split
+from foretell.data.folds import Folds, make_folds
 from foretell.errors import ArtifactError, Interrupted, RunError, SettingsError
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.encoder import SentenceEncoder
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.labels import teacher as module
-from foretell.training.labels.folds import Folds, make_folds
-from foretell.training.labels.members import fit_members
+from foretell.training.labels.corpus import Origin, make_corpus, part_of
+from foretell.training.labels.members import Evidence, evidence_of, fit_ensembled
 from foretell.training.labels.outputs import OneLabel
-from foretell.training.labels.rows import Rows, rows_of
 from foretell.training.labels.teacher import choose_teacher
-from foretell.training.labels.tokens import tokenize_split
 from tests.encoders import tiny_encoder
 from tests.training.labels.few import FewTraining
 
@@ -178,13 +176,15 @@ def chosen(
     labels: list[str],
     unlabelled: list[str],
     left: float = 1e9,
-) -> tuple[Any, Rows, Folds, list[str]]:
-    """Return the teacher and its metrics, the labelled texts, their folds, and the notes."""
-    split = Split(train=Examples(texts, labels), valid=None, unlabelled=tuple(unlabelled))
-    rows = rows_of(tokenize_split(split, SETTINGS), split, OneLabel(2), with_valid=False)
-    folds = make_folds(texts, rows.targets, 2, 1)
-    training = FewTraining(split, left)
-    return choose_teacher(encoder, rows, folds, training), rows, folds, training.notes  # type: ignore[arg-type]
+) -> tuple[Any, Evidence, list[str]]:
+    """Return the teacher, the held-out texts, and the notes."""
+    parts = {Origin.LABELS: part_of(Examples(texts, labels), ["bad", "good"])}
+    corpus = make_corpus(parts, unlabelled, ["bad", "good"], SETTINGS)
+    fold_of = np.full(len(corpus), -1, np.int32)
+    fold_of[: len(texts)] = make_folds(texts, corpus.rows.truth(), 2, 1).fold_of
+    evidence = evidence_of(corpus, Folds(fold_of=fold_of), OneLabel(2))
+    training: Any = FewTraining(corpus, left)
+    return choose_teacher(encoder, evidence, corpus, training), evidence, training.notes
 
 
 def test_a_teacher_answers_by_the_labels_that_it_was_shown(encoder: SentenceEncoder) -> None:
@@ -193,14 +193,13 @@ def test_a_teacher_answers_by_the_labels_that_it_was_shown(encoder: SentenceEnco
     swapped = [
         label if i < 30 else {"bad": "good", "good": "bad"}[label] for i, label in enumerate(labels)
     ]
-    first, second = (chosen(encoder, texts, each, new) for each in (labels, swapped))
-    strength = first[0][0].chosen.strength
-    alike = replace(second[0][0].chosen, strength=strength)
-    answers = first[0][0].answers(inside)
-    np.testing.assert_array_equal(
-        replace(second[0][0], chosen=alike, _known={}).answers(inside), answers
-    )
-    assert (answers.argmax(axis=1) == [1, 0] * 6).all()
+    first, second = (chosen(encoder, texts, each, new)[0] for each in (labels, swapped))
+    inside = np.append(inside, np.zeros(12, bool))
+    alike = replace(second.chosen, strength=first.chosen.strength)
+    rows = first.rows(inside)
+    again = replace(second, chosen=alike, _known={}).rows(inside)
+    np.testing.assert_array_equal(again.target, rows.target)
+    assert (rows.truth() == [1, 0] * 6).all()
 
 
 @pytest.mark.parametrize(("chunk", "texts"), [(20, None), (40, 4)])
@@ -208,7 +207,7 @@ def test_the_time_limit_leaves_texts_or_the_teacher_out(
     encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch, chunk: int, texts: int | None
 ) -> None:
     monkeypatch.setattr(module, "_CHUNK", chunk)
-    found, _, _, notes = chosen(
+    found, _, notes = chosen(
         encoder, *texts_of(KNOWN, 36, 3), texts_of(range(20), 99, 4)[0], left=1e-9
     )
     # The first chunk is encoded in any case. There are 36 labelled texts.
@@ -216,7 +215,7 @@ def test_the_time_limit_leaves_texts_or_the_teacher_out(
         assert found is None
         assert notes == ["the time limit leaves the teacher (tiny) no time: it is left out"]
     else:
-        assert found[1]["texts"] == texts
+        assert found.metrics["texts"] == texts
         assert notes == [
             f"the time limit leaves the teacher (tiny) time for {texts} unlabelled texts"
         ]
@@ -234,11 +233,11 @@ def test_a_teacher_sees_which_word_comes_first_and_can_be_all_that_has_weight(
         words = f"{first}{rng.choice(range(20))} {rng.choice(OTHERS)} {last}{rng.choice(range(20))}"
         texts.append(f"{words} n{i}")
         labels.append(first)
-    (teacher, metrics), rows, folds, _ = chosen(encoder, texts, labels, [])
-    assert metrics["accuracy"] > 0.95
-    assert metrics["texts"] == 0
+    teacher, evidence, _ = chosen(encoder, texts, labels, [])
+    assert teacher.metrics["accuracy"] > 0.95
+    assert teacher.metrics["texts"] == 0
     monkeypatch.setattr(OneLabel, "fit_pool", lambda *given: np.eye(len(given[-1]))[-1])
-    members = fit_members(rows, [teacher.chosen], folds)
+    members = fit_ensembled([teacher.chosen], evidence)
     assert (len(members.linear), members.tfidf) == (0, ())
     assert members.teacher is not None
     assert len(members.teacher.weights) == encoder.n_features == 3 * encoder.dimension

@@ -19,28 +19,32 @@ from trainers import Notes, train
 
 import foretell
 from foretell import TextClassifier
+from foretell.arrays import one_hot
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import with_changes
 from foretell.data.examples import Examples
+from foretell.data.folds import MANY_TEXTS, Folds, folds_of, too_few
 from foretell.data.split import Split, make_split
 from foretell.errors import DataError, Interrupted, SettingsError
 from foretell.metrics import log_loss
 from foretell.ngrams.ensemble import NETWORK_ALONE, linear_log_probabilities
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.labels import checks, network, one_member
+from foretell.training.labels import network, plan
+from foretell.training.labels import pseudo_labels as pseudo
 from foretell.training.labels import train as module
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.checks import request_of
-from foretell.training.labels.folds import MANY_TEXTS, folds_to_decide, too_few
+from foretell.training.labels.corpus import Origin, make_corpus, part_of
 from foretell.training.labels.linear_fit import fit_ngrams
-from foretell.training.labels.one_member import LinearPart, fit_one_member
-from foretell.training.labels.stages import Training
-from foretell.training.labels.tokens import one_hot, tokenize, tokenize_split
+from foretell.training.labels.members import evidence_of
+from foretell.training.labels.outputs import OneLabel
+from foretell.training.labels.pseudo_labels import PseudoLabels, pseudo_labels
+from foretell.training.labels.tokens import tokenize
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
-from tests.training.labels.few import FewTraining, few_rows
+from tests.training.labels.few import FewTraining, evidence, few_corpus
 
 SETTINGS = with_changes(
     LABELS_PRESETS["base"],
@@ -48,14 +52,18 @@ SETTINGS = with_changes(
 )
 
 
+def few_texts(n: int) -> tuple[list[str], list[str]]:
+    """Return texts in which some words show the label, and their labels."""
+    corpus = few_corpus(n=n, n_unlabelled=0)
+    return list(corpus.texts), [("bad", "good")[place % 2] for place in range(n)]
+
+
 def train_few(out: Path, *, n: int = 60, settings: Any = SETTINGS, **given: Any) -> Any:
-    rows, _ = few_rows(n=n)
-    labels = [("bad", "good")[target] for target in rows.targets]
+    texts, labels = few_texts(n)
     valid = given.pop("valid", None)
-    unlabelled = few_rows(n=n + 50)[0].texts[n:] if given.pop("unlabelled", False) else ()
-    examples = Examples(list(rows.texts), labels, name="made up")
-    fraction = settings.fraction_for(n)
-    split = make_split(examples, valid=valid, fraction=fraction, seed=1, unlabelled=unlabelled)
+    unlabelled = few_texts(n + 50)[0][n:] if given.pop("unlabelled", False) else ()
+    examples = Examples(texts, labels, name="made up")
+    split = make_split(examples, valid=valid, unlabelled=unlabelled)
     return train_labels(split, settings, TrainOptions(out=out, **given))
 
 
@@ -76,10 +84,11 @@ def test_a_few_labels_are_all_learned_from_and_measured_out_of_fold(
     assert metrics["accuracy"] > 0.8
     assert "out-of-fold predictions of 2 folds" in (out / "README.md").read_text()
     runtime = LabelsRuntime(out)
-    texts = few_rows(n=20)[0]
-    answers = runtime.predict_proba(texts.texts)
-    assert (answers.argmax(axis=1) == texts.targets).mean() > 0.8
-    assert runtime.explain(texts.texts[0]).probability == pytest.approx(answers[0].max(), abs=1e-6)
+    texts, labels = few_texts(20)
+    answers = runtime.predict_proba(texts)
+    right = [runtime.labels[row.argmax()] for row in answers]
+    assert np.mean(np.array(right) == labels) > 0.8
+    assert runtime.explain(texts[0]).probability == pytest.approx(answers[0].max(), abs=1e-6)
 
 
 def test_interrupted_and_resumed_it_is_as_if_never(
@@ -87,7 +96,7 @@ def test_interrupted_and_resumed_it_is_as_if_never(
 ) -> None:
     with pytest.raises(Interrupted):
         train_few(tmp_path / "m", unlabelled=True, stop_after_steps=3, checkpoint_seconds=1e-9)
-    monkeypatch.setattr(network, "_of_folds", None)
+    monkeypatch.setattr(network, "_train_fold", None)
     check_same(few[0], train_few(tmp_path / "m", unlabelled=True, resume=True))
 
 
@@ -103,10 +112,8 @@ def check_same(whole: Model, resumed: Model) -> None:
 
 
 def test_a_validation_set_is_for_the_metrics(tmp_path: Path) -> None:
-    rows, _ = few_rows(n=90)
-    valid = Examples(
-        list(rows.texts[60:]), [("bad", "good")[t] for t in rows.targets[60:]], name="new"
-    )
+    texts, labels = few_texts(90)
+    valid = Examples(texts[60:], labels[60:], name="new")
     model = train_few(tmp_path / "m", valid=valid)
     assert model.metrics["measured_on"] == "validation texts (new)"
     assert sum(each["support"] for each in model.metrics["labels"].values()) == len(valid)
@@ -115,8 +122,7 @@ def test_a_validation_set_is_for_the_metrics(tmp_path: Path) -> None:
 def test_with_more_labels_validation_texts_stop_the_network_and_then_decide_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("foretell.config.MAX_WITHOUT_VALIDATION", 40)
-    monkeypatch.setattr(module, "MAX_WITHOUT_VALIDATION", 40)
+    monkeypatch.setattr(plan, "MANY_TEXTS", 6)
     settings = with_changes(SETTINGS, {"epochs": 2, "min_steps": 1})
     model = train_few(tmp_path / "m", settings=settings)
     assert model.metrics["valid_texts"] == 6
@@ -126,9 +132,9 @@ def test_with_more_labels_validation_texts_stop_the_network_and_then_decide_all(
     between = train_few(tmp_path / "between", settings=settings, n=44)
     assert "out-of-fold" in between.metrics["measured_on"]
     assert between.metrics.get("network_accuracy") is not None
-    for name in (module, checks):
-        monkeypatch.setattr(name, "MAX_FOLDED_TEXTS", 40)
-    model = train_few(tmp_path / "m2", settings=settings)
+    # The whole of each training is in its metrics, and in one line of its log.
+    assert model.metrics["plan"]["network_folds"] == 1
+    assert between.metrics["plan"]["network_folds"] == between.metrics["plan"]["folds"] == 2
     assert set(model.metrics["members"]) == {
         "ngrams",
         "tfidf",
@@ -214,50 +220,55 @@ def test_unlabelled_texts_are_learned_from(
         assert model.metrics["steps"] == without.metrics["steps"] == 18
 
 
-def linear_part(settings: Any = ONE_MEMBER, **given: Any) -> tuple[LinearPart, Training, list[str]]:
-    """Return the linear model of labelled and unlabelled texts, what it was made of, and the
-    notes.
-    """
-    split = make_split(examples(), fraction=settings.valid_fraction, seed=1, unlabelled=MORE)
-    training = FewTraining(split, **given)
-    training.tokens = tokenize_split(split, settings)
+def labelled_texts(
+    settings: Any = ONE_MEMBER, n_folds: int = 1, **given: Any
+) -> tuple[PseudoLabels, Any]:
+    """Return pseudo-labels of unlabelled texts, and the training that made them."""
+    data = examples()
+    parts = {Origin.LABELS: part_of(data, ["neg", "pos"])}
+    corpus = make_corpus(parts, MORE, ["neg", "pos"], settings)
+    training: Any = FewTraining(corpus, **given)
     training.settings = settings
-    return fit_one_member(training, None), training, training.notes
+    fold_of = evidence(corpus, 5).folds.fold_of
+    folds = Folds(fold_of=np.where(fold_of < n_folds, fold_of, -1).astype(np.int32))
+    held = evidence_of(corpus, folds, OneLabel(2))
+    return pseudo_labels(training, held), training
 
 
 def test_text_vectors_label_and_a_resumed_training_takes_what_they_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(one_member, "MIN_TOKENS", 1)
-    part, training, _ = linear_part()
-    assert part.members.metrics["linear_accuracy"] > 0.9
-    monkeypatch.setattr(one_member, "label_by_vectors", None)
-    again, *_ = linear_part(before=training.stages.arrays)
-    np.testing.assert_array_equal(again.members.linear.weights, part.members.linear.weights)
+    monkeypatch.setattr(pseudo, "MIN_TOKENS", 1)
+    made, training = labelled_texts()
+    right = [text.split()[0] == "pos" for text in MORE]
+    assert (made.labelled.truth() == right).mean() > 0.9
+    assert made.by_vectors is not None
+    monkeypatch.setattr(pseudo, "label_by_vectors", None)
+    again, _ = labelled_texts(before=training.stages.arrays)
+    np.testing.assert_array_equal(again.labelled.target, made.labelled.target)
+    assert again.by_vectors is not None
+    np.testing.assert_array_equal(again.by_vectors.weights, made.by_vectors.weights)
 
 
 @pytest.mark.parametrize(
-    ("changes", "left", "expected"),
+    ("n_folds", "left", "expected"),
     [
-        ({"valid_fraction": 0.0}, None, None),
-        ({}, 0.0, "the time limit leaves time for 0 of 50 unlabelled texts"),
-        ({}, None, "text vectors, which improve pseudo-labels, need Numba: pip install numba"),
+        (0, None, None),
+        (1, 0.0, "the time limit leaves time for 0 of 50 unlabelled texts"),
+        (1, None, "text vectors, which improve pseudo-labels, need Numba: pip install numba"),
     ],
-    ids=["no validation texts", "no time", "no Numba"],
+    ids=["no held-out texts", "no time", "no Numba"],
 )
-def test_without_validation_texts_time_or_numba_there_are_no_text_vectors(
-    monkeypatch: pytest.MonkeyPatch,
-    changes: dict[str, Any],
-    left: float | None,
-    expected: str | None,
+def test_without_held_out_texts_time_or_numba_there_are_no_text_vectors(
+    monkeypatch: pytest.MonkeyPatch, n_folds: int, left: float | None, expected: str | None
 ) -> None:
-    monkeypatch.setattr(one_member, "MIN_TOKENS", 1)
-    monkeypatch.setattr(one_member, "find_spec", lambda _: None)
-    monkeypatch.setattr(one_member, "label_by_vectors", None)
+    monkeypatch.setattr(pseudo, "MIN_TOKENS", 1)
+    monkeypatch.setattr(pseudo, "find_spec", lambda _: None)
+    monkeypatch.setattr(pseudo, "label_by_vectors", None)
     given = {} if left is None else {"left": left}
-    part, _, notes = linear_part(with_changes(ONE_MEMBER, changes), **given)
-    assert notes == ([] if expected is None else [expected])
-    assert part.members.linear.weights.any()
+    made, training = labelled_texts(n_folds=n_folds, **given)
+    assert training.notes == ([] if expected is None else [expected])
+    assert len(made.labelled) == 0 or left is None
 
 
 def test_a_training_is_resumed_only_with_the_same_texts_labels_weights_and_hints() -> None:
@@ -292,27 +303,14 @@ def test_a_time_limit_ends_it_early_with_a_whole_model(tmp_path: Path) -> None:
     assert read_model(tmp_path / "m").metrics["steps"] == model.metrics["steps"]
 
 
-def test_the_linear_model_is_fitted_again_to_all_texts_where_there_is_time() -> None:
-    limits = [with_changes(ONE_MEMBER, {"minutes": minutes}) for minutes in (0.0, 1.5)]
-    after, before = (linear_part(settings)[0] for settings in limits)
-    assert after.members.metrics == before.members.metrics
-    np.testing.assert_array_equal(after.members.logs, before.members.logs)
-    assert not np.array_equal(before.members.linear.bias, after.members.linear.bias)
-
-
-def test_too_many_labels_leave_linear_models_out(
+def test_where_memory_is_too_small_the_network_learns_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "MAX_CELLS", 100)
-    notes = Notes()
-    data = examples(tuple("abcdef"))
+    monkeypatch.setattr(plan, "MEMORY", 100)
     settings = with_changes(ONE_MEMBER, {"epochs": 1})
-    model = train(data, settings, out=tmp_path / "m", unlabelled=["a text more"], listener=notes)
-    assert any(
-        "too many for linear models" in note and "no texts without labels" in note for note in notes
-    )
+    model = train(examples(tuple("abcdef")), settings, out=tmp_path / "m")
     assert model.linear is None
-    assert model.metrics["unlabelled_texts"] == 0
+    assert not model.metrics["plan"]["members"]
 
 
 BALANCED = with_changes(
@@ -379,17 +377,12 @@ def test_on_folds_the_answers_are_for_the_true_shares(tmp_path: Path) -> None:
         train(uneven(), BALANCED, out=tmp_path / "o", teacher=object(), unlabelled=["a text"])  # type: ignore[arg-type]
 
 
-def test_with_validation_texts_the_saved_network_is_the_measured_one(tmp_path: Path) -> None:
+def test_with_a_held_out_part_the_answers_are_for_the_true_shares(tmp_path: Path) -> None:
     settings = with_changes(BALANCED, {"folds": 0, "valid_fraction": 0.3})
-    data = uneven(200)
-    split = make_split(data, fraction=0.3, seed=1)
-    model = train(data, settings, out=tmp_path / "m", unlabelled=uneven(60, seed=3).texts)
-    assert split.valid is not None
-    runtime = LabelsRuntime(tmp_path / "m")
-    answers = runtime._network(runtime.tokenizer.encode_batch(split.valid.texts))
-    right = answers.argmax(axis=1) == [runtime.labels.index(label) for label in split.valid.labels]
-    assert model.metrics["network_accuracy"] == pytest.approx(right.mean())
+    model = train(uneven(200), settings, out=tmp_path / "m", unlabelled=uneven(60, seed=3).texts)
+    assert model.metrics["measured_on"].startswith("validation texts (30 %")
     assert model.ensemble != NETWORK_ALONE
+    runtime = LabelsRuntime(tmp_path / "m")
     assert 0.03 < runtime.predict_proba(uneven(seed=2).texts)[:, 1].mean() < 0.25
 
 
@@ -516,5 +509,11 @@ def test_where_texts_are_enough_folds_decide() -> None:
     assert "measure (29," in too_few(texts[:29], np.arange(29, dtype=np.int32) % 2)
     assert too_few(texts, np.array([0] * 98 + [1] * 2, np.int32)) == ""
     several = np.stack([few, 1 - few], axis=1).astype(np.float32)
-    assert not folds_to_decide(texts[:30], several, 5, 1).held.any()
-    assert folds_to_decide(texts, np.tile(several[-2:], (50, 1)), 5, 1).count == 5
+    assert too_few(texts[:30], several)
+    for targets in (np.arange(100, dtype=np.int32) % 2, np.tile(several[-2:], (50, 1))):
+        assert too_few(texts, targets) == ""
+        assert folds_of(texts, targets, 5, 1).count == 5
+        # The first fold has a share of its own.
+        sizes = np.bincount(folds_of(texts, targets, 5, 1, first=0.1).fold_of)
+        assert sizes[0] == 10
+        assert len(sizes) == 5

@@ -15,21 +15,24 @@ from typing import Any
 import numpy as np
 from trainers import Notes, train
 
+from foretell.arrays import one_hot
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.decode import sha256_of
 from foretell.data.examples import Examples
-from foretell.data.split import Split
+from foretell.data.folds import Folds
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.labels import one_member, text_vectors
+from foretell.training.labels import pseudo_labels, text_vectors
+from foretell.training.labels.corpus import Corpus, Origin, make_corpus, part_of, with_vectors
 from foretell.training.labels.dense_fit import mean_basis
 from foretell.training.labels.linear_fit import fit_ngrams, select_texts
 from foretell.training.labels.logistic import LogisticFit
-from foretell.training.labels.one_member import label_by_vectors
+from foretell.training.labels.members import Evidence, evidence_of
+from foretell.training.labels.outputs import OneLabel
+from foretell.training.labels.pseudo_labels import label_by_vectors
 from foretell.training.labels.text_vectors import label, make_vectors, to_linear_model
-from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
 
 FIRST_WORD = 2
 TOPIC = 20
@@ -147,11 +150,11 @@ def test_the_compiled_steps_are_those_of_a_slow_reference() -> None:
 
 
 N_LABELLED = 60
-N_VALID = 60
+N_HELD = 60
 IS_SECOND = np.arange(400) % 2 == 1
 
 
-def two_topics(*, swap_valid: bool = False) -> Tokens:
+def two_topics(*, swap_held: bool = False) -> tuple[Corpus, Evidence]:
     """Return texts of two topics, of which those with labels use half of the words."""
     rng = np.random.default_rng(0)
     topics = ["ab"[second] for second in IS_SECOND.tolist()]
@@ -160,39 +163,43 @@ def two_topics(*, swap_valid: bool = False) -> Tokens:
         + f" n{i}"
         for i, topic in enumerate(topics)
     ]
-    of_valid = topics[-N_VALID:]
-    split = Split(
-        train=Examples(texts[:N_LABELLED], topics[:N_LABELLED]),
-        valid=Examples(texts[-N_VALID:], of_valid[::-1] if swap_valid else of_valid),
-        unlabelled=tuple(texts[N_LABELLED:-N_VALID]),
-    )
-    return tokenize_split(split, LABELS_PRESETS["base"])
+    held = topics[-N_HELD:]
+    labels = [*topics[:N_LABELLED], *(held[::-1] if swap_held else held)]
+    given = Examples([*texts[:N_LABELLED], *texts[-N_HELD:]], labels)
+    parts = {Origin.LABELS: part_of(given, ["a", "b"])}
+    more = texts[N_LABELLED:-N_HELD]
+    corpus = make_corpus(parts, more, ["a", "b"], LABELS_PRESETS["base"])
+    fold_of = np.full(len(corpus), -1, np.int32)
+    fold_of[N_LABELLED : len(given)] = 0
+    return corpus, evidence_of(corpus, Folds(fold_of=fold_of), OneLabel(2))
 
 
-def labelled(tokens: Tokens) -> tuple[Any, np.ndarray]:
+def labelled(corpus: Corpus, evidence: Evidence) -> tuple[Any, np.ndarray]:
     """Return the labels by vectors, and those of the linear model alone."""
-    texts = tokens.train.texts
-    others = tokens.unlabelled
-    linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
+    known = corpus.labelled(~evidence.folds.held)
+    texts = corpus.tokenized.take(known.texts)
+    others = corpus.unlabelled
+    hard = one_hot(known.truth(), 2)
+    linear = fit_ngrams(texts.ids, texts.starts, hard, corpus.tokenizer.size)
     alone = linear_log_probabilities(linear.scores_of_flat(others.ids, others.starts))
-    return label_by_vectors(tokens, linear, seed=1, seconds=math.inf), alone.argmax(axis=1)
+    soft = np.exp(alone).astype(np.float32)
+    found = label_by_vectors(corpus, evidence, soft, seed=1, seconds=math.inf)
+    return found, alone.argmax(axis=1)
 
 
 def test_they_are_better_than_those_of_the_linear_model() -> None:
-    tokens = two_topics()
-    (soft, _), alone = labelled(tokens)
-    np.testing.assert_array_equal(soft[:N_LABELLED], tokens.hard)
+    (soft, _), alone = labelled(*two_topics())
     np.testing.assert_allclose(soft.sum(axis=1), 1, atol=1e-5)
-    assert len(soft) == len(tokens.all_texts)
-    right = IS_SECOND[N_LABELLED:-N_VALID]
-    assert (soft[N_LABELLED:].argmax(axis=1) == right).mean() > (alone == right).mean() + 0.02
+    right = IS_SECOND[N_LABELLED:-N_HELD]
+    assert len(soft) == len(right)
+    assert (soft.argmax(axis=1) == right).mean() > (alone == right).mean() + 0.02
 
 
-def test_validation_labels_only_choose_the_ensemble_weights(
+def test_held_out_labels_only_choose_the_ensemble_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(one_member, "fit_ensemble", lambda *_: Ensemble(network=0.5, linear=0.5))
-    one, two = (labelled(two_topics(swap_valid=swapped))[0] for swapped in (False, True))
+    monkeypatch.setattr(pseudo_labels, "fit_ensemble", lambda *_: Ensemble(network=0.5, linear=0.5))
+    one, two = (labelled(*two_topics(swap_held=swapped))[0] for swapped in (False, True))
     np.testing.assert_array_equal(one[0], two[0])
     np.testing.assert_array_equal(one[1].weights, two[1].weights)
 
@@ -233,15 +240,18 @@ def examples(n: int = 36) -> Examples:
     return Examples(texts, labels, name="made up")
 
 
-def training_with(tokens: Tokens) -> Any:
+def training_with(tokens: Corpus) -> Any:
     """Return what the start of a network reads of a training."""
     run = SimpleNamespace(budget=SimpleNamespace(for_stage=lambda _: math.inf))
-    return SimpleNamespace(tokens=tokens, settings=SETTINGS, run=run, note=lambda _: None)
+    return SimpleNamespace(corpus=tokens, settings=SETTINGS, run=run, note=lambda _: None)
 
 
-def tokens_with(vectors: Path) -> Tokens:
-    split = Split(train=examples(), valid=Examples(["was good15"], ["good"], name="valid"))
-    return with_vectors(tokenize_split(split, SETTINGS), split, vectors, lambda _: None)
+def tokens_with(vectors: Path) -> Corpus:
+    labels = ["bad", "good"]
+    parts = {Origin.LABELS: part_of(examples(), labels)}
+    valid = Examples(["was good15"], ["good"], name="valid")
+    corpus = make_corpus(parts, (), labels, SETTINGS, valid=valid)
+    return with_vectors(corpus, vectors, lambda _: None)
 
 
 def test_words_of_the_vectors_alone_count_in_new_texts(vectors: Path, tmp_path: Path) -> None:
@@ -270,20 +280,19 @@ def test_words_of_the_vectors_alone_count_in_new_texts(vectors: Path, tmp_path: 
 def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -> None:
     tokens = tokens_with(vectors)
     assert tokens.vectors is not None
-    texts = tokens.train.texts
+    texts = tokens.tokenized
     size = tokens.tokenizer.size
-    n = len(tokens.train.texts)
+    n = len(texts)
     first = tokens.tokenizer.specials
     outside = tokens.vectors
     basis = mean_basis(texts, size, n, first=first, seed=1, vectors=outside)
     assert basis is not None
-    every = np.ones(n, np.bool_)
-    fit = LogisticFit(lambda rows: basis.rows[rows], every, tokens.hard, np.ones(n))
+    fit = LogisticFit(lambda texts: basis.rows[texts], tokens.rows)
     fitted = fit.fit(10.0)
     model: Any = basis.model(fitted, size)
     ids = np.split(texts.ids, texts.starts[1:-1])
     scores = model.scores([row.tolist() for row in ids], examples().texts)
-    np.testing.assert_allclose(scores, fit.scores(fitted, every), atol=1e-4)
+    np.testing.assert_allclose(scores, fit.scores(fitted, np.arange(n)), atol=1e-4)
     # Six of seven tokens have a vector, so the vectors have 6/7 of the length.
     lengths = [
         float((block**2).sum())

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.arrays import Array, Int32s, Integers, Mask
+from foretell.arrays import Array, Int32s, Mask
 from foretell.data.label_sets import parts_of_groups
 from foretell.data.split import MIN_TEXTS, places_of_equal, text_key
-from foretell.training.labels.tokens import Targets
 
 MIN_OF_LABEL = 5
 """Different texts of each label below which out-of-fold predictions show nothing."""
@@ -24,12 +23,10 @@ MANY_TEXTS = 100
 class Folds:
     """Which texts are held out together.
 
-    `fold_of` is int32 [text], from 0; -1: the text is in training always. Where no text is held
-    out, so that nothing can be measured, `not_measured` says why.
+    `fold_of` is int32 [text], from 0; -1: the text is in training always.
     """
 
     fold_of: Int32s
-    not_measured: str = ""
 
     @property
     def held(self) -> Mask:
@@ -49,33 +46,29 @@ class Folds:
             yield self.fold_of != fold, self.fold_of == fold
 
 
-def other_folds(fold_of: Integers) -> Iterator[tuple[Mask, Mask]]:
-    """Yield the texts of the other folds and those of each fold, bool [text]; twice the same of a
-    single one.
+def folds_of(
+    texts: Sequence[str], targets: Array, n_folds: int, seed: int, first: float = 0.0
+) -> Folds:
+    """Return folds of labelled texts: equal ones, or the first one with a share of its own.
 
-    What is fitted to the first answers the second. A single fold is a validation set, where that is
-    the same.
+    Args:
+        texts: as they are written; those that differ only in case and white space stay together.
+        targets: int32 [text], or float32 [text, label] where texts may have several labels.
+        n_folds: number of folds.
+        seed: of the choice.
+        first: the share of the first fold; 0: as large as the others.
     """
-    folds = np.unique(fold_of)
-    for fold in folds:
-        inside = fold_of == fold
-        yield ~inside if len(folds) > 1 else inside, inside
-
-
-def folds_to_decide(texts: Sequence[str], targets: Array, n_folds: int, seed: int) -> Folds:
-    """Return the folds on which a training decides and is measured: none where different texts are
-    too few.
-
-    Of a few sentences, each held-out one is unlike all others. Its answer shows nothing, and
-    weights and temperature fitted on such answers would flatten all probabilities.
-    """
-    if reason := too_few(texts, targets):
-        return Folds(fold_of=np.full(len(texts), -1, np.int32), not_measured=reason)
+    n_parts = n_folds if not first else max(2, round(1 / first))
     if targets.ndim == 1:
-        return make_folds(texts, targets, n_folds, seed)
-    groups = list(places_of_equal(map(text_key, texts)).values())
-    n = min(n_folds, len(groups))
-    return Folds(fold_of=parts_of_groups(groups, targets, [1 / n] * n, seed))
+        parts = make_folds(texts, targets, n_parts, seed).fold_of
+    else:
+        groups = list(places_of_equal(map(text_key, texts)).values())
+        n_parts = min(n_parts, len(groups))
+        parts = parts_of_groups(groups, targets, [1 / n_parts] * n_parts, seed)
+    if not first:
+        return Folds(fold_of=parts)
+    others = 1 + (parts - 1) % max(1, n_folds - 1) if n_folds > 1 else np.full(len(parts), -1)
+    return Folds(fold_of=np.where(parts > 0, others, parts).astype(np.int32))
 
 
 def too_few(texts: Sequence[str], targets: Array) -> str:
@@ -94,7 +87,7 @@ def too_few(texts: Sequence[str], targets: Array) -> str:
     )
 
 
-def make_folds(texts: Sequence[str], targets: Targets, n_folds: int, seed: int) -> Folds:
+def make_folds(texts: Sequence[str], targets: Int32s, n_folds: int, seed: int) -> Folds:
     """Return the folds of labelled texts, fewer than `n_folds` where there are fewer texts.
 
     Each label is spread evenly over the folds. Texts that differ only in case and white space stay

@@ -1,0 +1,240 @@
+"""What a training tries: which members, on how many folds, with how many steps.
+
+One function decides, from the texts, the tokens, the labels, the memory and the time that is left.
+The time that each member takes is an estimate: work in proportion to its features and columns,
+times the pace of this machine, which the tokenizer has shown. No number of texts or labels changes
+what is done; whatever has no time or no memory is left out, and the plan says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from foretell.config import LabelsSettings
+from foretell.data.folds import MANY_TEXTS
+
+MEMORY = 2 << 30
+"""Bytes that the features and scores of one member may take."""
+
+_MEMBERS = ("bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
+"""The linear members; where time is short, the last ones are left out first."""
+
+_GENERATIVE = ("bayes", "centroids")
+"""Members with a closed form, for texts with one label each."""
+
+_TRIED = 3
+"""Penalties that the search for the best one tries, on average."""
+
+_MAX_DENSE = 3_000_000
+_DENSE_PER_MINUTE = 300_000
+"""Unlabelled tokens that the dense features are made of, at most and for each minute of a time
+limit: half a minute, and three seconds, on two processors.
+"""
+
+_MANY_FOLDED = 500
+_ENOUGH_FOLDS = 3
+"""From this many texts with one label each, three folds have networks: enough
+(docs/experiments.md).
+"""
+
+_TIMED = 100_000
+_REFERENCE_PACE = 1.5e-6
+"""Seconds in which the tokenizer reads a token on the machine on which `_WORK` was measured."""
+
+
+class Work(NamedTuple):
+    """What a member costs on the reference machine: seconds and bytes.
+
+    Attributes:
+        once: seconds to count one token or character.
+        fit: seconds of one fit for each.
+        column: seconds of one fit for each and for each column of weights.
+        size: bytes for each.
+    """
+
+    once: float
+    fit: float
+    column: float
+    size: float
+
+
+_OF_TOKENS = Work(6e-7, 4e-7, 6e-8, 40)
+_COUNTED = Work(2.2e-6, 1.5e-7, 0.0, 110)
+_OF_CHARACTERS = Work(0.0, 4e-7, 1.2e-7, 110)
+_CLOSED = Work(0.0, 1.5e-7, 0.0, 110)
+_VECTORS = Work(1.5e-5, 3e-7, 3e-8, 60)
+_ON_CHARACTERS = {"bayes": _COUNTED, "centroids": _CLOSED, "tfidf": _OF_CHARACTERS}
+"""The first member counts the features for the others."""
+
+_BYTES_OF_SCORE = 48
+"""Newton's method has several arrays [text, column] of float64."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """What there is to learn from.
+
+    Attributes:
+        texts: labelled texts.
+        tokens: of the labelled texts.
+        characters: of the labelled texts.
+        labels: number of labels.
+        unlabelled: texts without labels.
+        unlabelled_tokens: their tokens.
+    """
+
+    texts: int
+    tokens: int
+    characters: int
+    labels: int
+    unlabelled: int = 0
+    unlabelled_tokens: int = 0
+
+    @property
+    def columns(self) -> int:
+        """Columns of weights: two labels have one."""
+        return 1 if self.labels == 2 else self.labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is tried.
+
+    Attributes:
+        members: linear members, in the order in which they are fitted.
+        folds: folds on which they are fitted; 1: a part of the texts is held out; 0: none is.
+        first: the share of the first fold; 0: as large as the others.
+        network_folds: how many of these folds the network is trained on. All: it has a fixed
+            schedule, and one more network learns from all texts. 1: the texts of the first fold
+            stop it, and it does not learn from them.
+        searches: whether penalties are chosen by out-of-fold predictions.
+        pseudo_labels: whether members learn from texts that a first one has labelled.
+        dense_tokens: unlabelled tokens that embeddings and SVD are made of, at most.
+        left_out: members for which time or memory is too small.
+        not_measured: why nothing is held out; empty: something is.
+    """
+
+    members: tuple[str, ...] = ()
+    folds: int = 0
+    first: float = 0.0
+    network_folds: int = 0
+    searches: bool = True
+    pseudo_labels: bool = False
+    dense_tokens: int = 0
+    left_out: tuple[str, ...] = ()
+    not_measured: str = ""
+
+    @property
+    def has_fixed_schedule(self) -> bool:
+        """Whether no text stops the network."""
+        return self.folds > 1 and not self.first
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        members = ", ".join((*self.members, "network"))
+        parts = f"{self.folds} folds, {self.network_folds} of them for the network"
+        left_out = ", ".join(self.left_out) or "nothing"
+        return f"plan: {members}; on {parts}; no time or memory for: {left_out}"
+
+
+def make_plan(
+    sizes: Sizes,
+    settings: LabelsSettings,
+    *,
+    seconds: float = math.inf,
+    pace: float = _REFERENCE_PACE,
+    too_few: str = "",
+) -> Plan:
+    """Return what is tried.
+
+    Args:
+        sizes: what there is to learn from.
+        settings: of the classifier.
+        seconds: that the linear members may take.
+        pace: seconds in which the tokenizer reads a token here.
+        too_few: why the texts are too few to hold some out; "": they are not.
+    """
+    plan = _folded(sizes, settings, too_few)
+    if not settings.linear:
+        return plan
+    # Few tokens do not show the pace.
+    slowness = pace / _REFERENCE_PACE if sizes.tokens > _TIMED else 1.0
+    names: tuple[str, ...] = _MEMBERS if settings.folds else ("ngrams",)
+    if settings.multi_label:
+        names = tuple(name for name in names if name not in _GENERATIVE)
+    members = _within_memory(names, sizes)
+    dense = _MAX_DENSE
+    if settings.minutes:
+        dense = min(dense, int(_DENSE_PER_MINUTE * settings.minutes))
+    plans = [
+        replace(plan, members=members, folds=folds, searches=searches and len(names) > 1)
+        for folds, searches in _choices(plan)
+    ]
+    plans += [replace(plans[-1], members=members[:n]) for n in range(len(members) - 1, 0, -1)]
+    in_time = (each for each in plans if slowness * _seconds(each, sizes, dense) <= seconds)
+    best = next(in_time, plans[-1])
+    return replace(
+        best,
+        network_folds=min(best.network_folds, best.folds),
+        dense_tokens=dense,
+        # With few labels embeddings and SVD of all texts teach more than a first member's answers.
+        pseudo_labels=bool(sizes.unlabelled) and best.folds < 2 and not settings.multi_label,
+        left_out=tuple(name for name in names if name not in best.members),
+    )
+
+
+def _folded(sizes: Sizes, settings: LabelsSettings, too_few: str) -> Plan:
+    """Return a plan of folds alone."""
+    share = settings.valid_fraction
+    has_folds = settings.linear and settings.folds > 0
+    if has_folds and too_few:
+        return Plan(not_measured=too_few)
+    if has_folds and share * sizes.texts < MANY_TEXTS:
+        # So few texts decide nothing: all are held out, in turns.
+        enough = sizes.texts >= _MANY_FOLDED and not settings.multi_label
+        n = min(settings.folds, _ENOUGH_FOLDS) if enough else settings.folds
+        return Plan(folds=settings.folds, network_folds=n)
+    if not share:
+        return Plan()
+    return Plan(folds=settings.folds if has_folds else 1, first=share, network_folds=1)
+
+
+def _choices(plan: Plan) -> list[tuple[int, bool]]:
+    """Return folds and whether penalties are searched for, the best choice first."""
+    if not plan.first or plan.folds < 2:
+        return [(plan.folds, bool(plan.folds)), (plan.folds, False)]
+    return [(plan.folds, True), (1, True), (1, False)]
+
+
+def _within_memory(names: Sequence[str], sizes: Sizes) -> tuple[str, ...]:
+    """Return the members for which the memory is large enough."""
+    scores = _BYTES_OF_SCORE * sizes.texts * sizes.columns
+
+    def fits(name: str) -> bool:
+        work, amount = _work(name, sizes, 0)
+        # Members with a closed form need no scores of the texts that they are fitted to.
+        return work.size * amount + (0 if name in _GENERATIVE else scores) <= MEMORY
+
+    return tuple(name for name in names if fits(name))
+
+
+def _work(name: str, sizes: Sizes, dense_tokens: int) -> tuple[Work, int]:
+    """Return what a member costs for each of its units, and their number."""
+    if name == "ngrams":
+        return _OF_TOKENS, sizes.tokens
+    if name in _ON_CHARACTERS:
+        return _ON_CHARACTERS[name], sizes.characters
+    return _VECTORS, sizes.tokens + min(dense_tokens, sizes.unlabelled_tokens)
+
+
+def _seconds(plan: Plan, sizes: Sizes, dense_tokens: int) -> float:
+    """Return how long members take: the fits on folds, and the last one to all texts."""
+    fits = plan.folds * (_TRIED if plan.searches else 1) + 1
+    total = 0.0
+    for name in plan.members:
+        work, amount = _work(name, sizes, dense_tokens)
+        total += amount * (work.once + fits * (work.fit + work.column * sizes.columns))
+    return total

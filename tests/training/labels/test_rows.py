@@ -1,0 +1,89 @@
+"""Rows and the plan: what is learned, and what is tried, for any texts and labels."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretell.config import with_changes
+from foretell.presets import LABELS_PRESETS
+from foretell.training.labels.balance import Balance
+from foretell.training.labels.plan import Sizes, _within_memory, make_plan
+from foretell.training.labels.rows import hard_rows, joined_rows, soft_rows
+
+BASE = LABELS_PRESETS["base"]
+COUNTS = st.integers(1, 2_000_000)
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 1.0, np.nan]), min_size=3, max_size=3), min_size=1))
+def test_an_unknown_cell_is_no_row(cells: list[list[float]]) -> None:
+    targets = np.array(cells, np.float32)
+    rows = hard_rows(targets, np.arange(len(cells)) + 1.0, 3)
+    assert len(rows) == (~np.isnan(targets)).sum()
+    known = ~np.isnan(targets).all(axis=1)
+    np.testing.assert_array_equal(rows.truth(), targets[known])
+    np.testing.assert_array_equal(rows.targets, np.nan_to_num(targets[known]))
+    expected = (np.arange(len(cells))[:, None] + 1.0) * ~np.isnan(targets)
+    np.testing.assert_array_equal(rows.cell_weights, expected[known])
+
+
+@given(st.lists(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), min_size=1, max_size=9))
+def test_a_soft_label_is_several_rows_of_one_text(given: list[list[float]]) -> None:
+    soft = np.array(given, np.float32)
+    soft /= soft.sum(axis=1, keepdims=True)
+    hard = hard_rows(np.array([2, 0], np.int32), np.array([1.0, 3.0]), 3)
+    rows = joined_rows([hard, soft_rows(soft).moved(2)])
+    np.testing.assert_allclose(rows.targets[2:], soft, atol=1e-6)
+    np.testing.assert_array_equal(rows.truth()[:2], [2, 0])
+    np.testing.assert_array_equal(rows.weights, [1, 3, *np.ones(len(soft))])
+    np.testing.assert_allclose(rows.mass.toarray().T, rows.targets * rows.weights[:, None])
+    # Class weights are those of the labels of a soft label together.
+    balance = Balance(np.array([1.0, 2.0, 4.0]))
+    weighed = balance.of_rows(rows)
+    np.testing.assert_allclose(weighed.mass.toarray(), rows.mass.toarray() * [[1], [2], [4]], 1e-5)
+    inside = np.arange(len(soft) + 2) % 2 == 0
+    assert set(rows.of_texts(inside).text.tolist()) == set(np.flatnonzero(inside).tolist())
+
+
+@given(COUNTS, COUNTS, st.integers(2, 10_000), st.floats(0, 1e5), st.sampled_from([0.0, 0.1]))
+def test_any_texts_have_a_plan_within_memory_and_time(
+    texts: int, tokens: int, labels: int, seconds: float, fraction: float
+) -> None:
+    sizes = Sizes(texts=texts, tokens=texts + tokens, characters=6 * tokens, labels=labels)
+    settings = with_changes(BASE, {"valid_fraction": fraction})
+    plan = make_plan(sizes, settings, seconds=seconds)
+    assert plan.folds >= 1
+    assert 1 <= plan.network_folds <= plan.folds
+    assert set(plan.members) <= set(_within_memory(("bayes", "centroids", *_NAMES), sizes))
+    assert str(plan).startswith("plan: ")
+    # More time never leaves anything out.
+    more = make_plan(sizes, settings, seconds=math.inf)
+    assert set(plan.members) <= set(more.members)
+    assert plan.folds <= more.folds
+
+
+_NAMES = ("ngrams", "tfidf", "svd", "embeddings")
+
+
+@pytest.mark.parametrize("labels", [2, 167])
+def test_nothing_jumps_as_texts_grow(labels: int) -> None:
+    """Members leave one after another; the work of a plan never exceeds the time, and hardly falls."""
+    counts = [int(100 * 1.3**step) for step in range(20)]
+    plans = [
+        make_plan(
+            Sizes(texts=n, tokens=160 * n, characters=900 * n, labels=labels), BASE, seconds=300
+        )
+        for n in counts
+    ]
+    for before, after in itertools.pairwise(plans):
+        assert after.folds <= before.folds
+        assert after.searches <= before.searches
+        assert len(set(before.members) - set(after.members)) <= 3
+    assert plans[0].searches
+    assert plans[0].members == ("bayes", "centroids", *_NAMES)
+    assert plans[-1].members
