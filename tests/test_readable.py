@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from html_pages import Page
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from foretell import errors
 from foretell.artifacts.model import Model
+from foretell.cli.output import Writer
 from foretell.config import WordsSettings
 from foretell.data.cells import csv_cell, from_csv_cell, json_line
 from foretell.errors import DataError, ForetellError
@@ -37,10 +41,37 @@ def test_no_control_character_is_left(text: str) -> None:
     assert visible("a\x1b[31m\tb\nc\x7f\x9b") == "a\u241b[31m\tb\nc\u2421\ufffd"
 
 
-@given(st.text(alphabet="=+-@'\t\rab1＝") | st.text())
+NASTY = st.text(alphabet="=+-@'\" ;,|\t\r\nab1＝") | st.text()
+CELLS = NASTY | st.lists(NASTY) | st.dictionaries(NASTY, NASTY) | st.integers() | st.floats()
+
+
+@given(NASTY)
 def test_a_text_comes_back_from_its_cell(text: str) -> None:
-    if from_csv_cell(text) == text:  # a text that looks like such a cell cannot be told from one
-        assert from_csv_cell(str(csv_cell(text))) == text
+    assert from_csv_cell(str(csv_cell(text))) == text
+
+
+@given(st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1), st.sampled_from(",;\t|"))
+@example(rows=[["x", 'a;"=cmd', "b"]], delimiter=";")
+@example(rows=[["x", 'a;"', ";=cmd"]], delimiter=";")
+def test_no_cell_is_a_formula_whatever_separates_them(
+    rows: list[list[object]], delimiter: str
+) -> None:
+    file = io.StringIO(newline="")
+    writer = Writer("csv", ["a", "b", "c"], file)
+    for row in rows:
+        writer.write(dict(zip("abc", row, strict=True)))
+    file.seek(0)
+    found = [cell for row in csv.reader(file, delimiter=delimiter) for cell in row]
+    assert not [
+        cell
+        for cell in found
+        if cell.lstrip(" ").startswith(tuple("=+-@＝＋－＠"))
+        # A sign or a number with a comma after it is no formula.
+        and not re.match(r"([-+]|[-+]?[\d.]+(e[-+]\d+)?|-inf)(,|$)", cell)
+    ]
+    if delimiter == ",":
+        texts = [cell for row in rows for cell in row if isinstance(cell, str)]
+        assert not set(texts).difference(map(from_csv_cell, found))
 
 
 @given(st.lists(st.floats(allow_nan=True) | st.dictionaries(st.text(), st.floats())))

@@ -5,18 +5,19 @@ field of the file is listed here, each operator too, and what is not listed is r
 data wherever a tensor can stand, functions, graphs in attributes, sparse and text tensors. How much
 memory and time the listed operators take is measured by a trial (`runtime.trial`).
 
-The file is a protocol buffer: https://protobuf.dev/programming-guides/encoding. The numbers are
-those of onnx.proto. Prediction needs no package for them.
+The file is a protocol buffer, and the numbers are those of onnx.proto. Prediction needs no package
+for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+
+from foretell.artifacts.constant_sizes import check_constant_sizes
+from foretell.artifacts.protocol_buffer import fields
 
 MAX_FIELDS = 1_000_000
 """Fields that are read of a graph, at most: a large encoder has less than a fifth."""
-_MAX_VARINT = 10
-_NO_MODEL = f"bytes that are no ONNX file of at most {MAX_FIELDS:,} fields"
 
 _OPERATORS = frozenset(
     b"""
@@ -76,6 +77,7 @@ def check_graph(content: bytes) -> None:
     if content[4:8] == b"ORTM":
         raise ValueError("a graph in ONNX Runtime's own format")
     _Reader().check(memoryview(content), _MODEL)
+    check_constant_sizes(content)
 
 
 class _Reader:
@@ -83,9 +85,12 @@ class _Reader:
 
     _left = MAX_FIELDS
 
-    def check(self, message: memoryview, fields: Mapping[int, object]) -> None:
-        for number, value in self._read(message):
-            held = fields.get(number, frozenset())
+    def check(self, message: memoryview, allowed: Mapping[int, object]) -> None:
+        for number, value in fields(message):
+            self._left -= 1
+            if self._left < 0:
+                raise ValueError(f"more than {MAX_FIELDS:,} fields")
+            held = allowed.get(number, frozenset())
             if isinstance(value, memoryview) and isinstance(held, dict):
                 self.check(value, held)
             elif isinstance(held, frozenset):
@@ -94,31 +99,3 @@ class _Reader:
                 if found not in held:
                     what = "such as weights in another file"
                     raise ValueError(f"{found!r:.60} in the field {number}, {what}")
-
-    def _read(self, message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-        """Yield number and value of each field: an integer, or the bytes of anything else."""
-        at = 0
-        while at < len(message):
-            self._left -= 1
-            key, at = _varint(message, at)
-            wire = key & 7
-            size = {1: 8, 5: 4}.get(wire, 0)
-            if wire in (0, 2):
-                size, at = _varint(message, at)
-            if self._left < 0 or wire not in (0, 1, 2, 5) or (wire and size > len(message) - at):
-                raise ValueError(_NO_MODEL)
-            if wire:
-                yield key >> 3, message[at : at + size]
-                at += size
-            else:
-                yield key >> 3, size
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Return the integer that begins at a place, and the place after it."""
-    value = 0
-    for i, byte in enumerate(message[at : at + _MAX_VARINT]):
-        value |= (byte & 127) << 7 * i
-        if byte < 128:
-            return value, at + i + 1
-    raise ValueError(_NO_MODEL)

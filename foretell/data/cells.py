@@ -7,8 +7,18 @@ import re
 from collections.abc import Callable
 from typing import SupportsFloat
 
-# The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+# What a spreadsheet takes for a formula (OWASP, "CSV Injection"): at the beginning of a text, and
+# after anything by which a program may separate cells that is not the comma. A quote before it
+# begins a cell that is empty, and the marks there are others than that of this place.
+_FORMULA = re.compile(
+    r"""
+    \A (?= [ ']* [=+\-@\t\r\n＝＋－＠] )
+    | (?<= [;|\t\r\n] ) (?= [ ']* "? [ ']* [=+\-@＝＋－＠] )
+    """,
+    re.VERBOSE,
+)
+_MARKED = re.compile(_FORMULA.pattern.replace("(?= ", "'(?= "), re.VERBOSE)
+_NUMBER_OR_SIGN = re.compile(r"[-+](\d+(\.\d+)?)?")
 
 
 def json_line(value: object) -> str:
@@ -27,19 +37,19 @@ def json_line(value: object) -> str:
 
 
 def csv_cell(value: object, as_json: Callable[[object], str] = json_line) -> object:
-    """Return a value as one cell of CSV, where a text is no formula. Numbers stay what they are."""
+    """Return a value as one cell of CSV, in which no text is a formula, whatever separates cells.
+
+    An apostrophe stands before a formula. Numbers stay what they are.
+    """
     if isinstance(value, list | tuple):
         value = "; ".join(each if isinstance(each, str) else as_json(each) for each in value)
     if isinstance(value, dict):
         value = as_json(value)
-    return f"'{value}" if isinstance(value, str) and _is_formula(value) else value
+    if not isinstance(value, str) or _NUMBER_OR_SIGN.fullmatch(value):
+        return value
+    return _FORMULA.sub("'", value)
 
 
 def from_csv_cell(cell: str) -> str:
     """Return the text that `csv_cell` made this cell of."""
-    return cell[1:] if cell.startswith("'") and _is_formula(cell[1:]) else cell
-
-
-def _is_formula(text: str) -> bool:
-    """Whether a spreadsheet may run it: not a number, nor a sign alone."""
-    return text.startswith(_FORMULA) and not re.fullmatch(r"[-+](\d+(\.\d+)?)?", text)
+    return _MARKED.sub("", cell)

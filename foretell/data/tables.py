@@ -5,6 +5,7 @@ without.
 from __future__ import annotations
 
 import csv
+import errno
 import itertools
 import re
 import statistics
@@ -291,7 +292,12 @@ def _check_cells(file: Path, where: str) -> None:
         return
     with zipfile.ZipFile(file) as archive:
         names = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
-        check_size(max(map(_cells_spanned, map(archive.open, names)), default=0), where)
+        try:
+            check_size(max(map(_cells_spanned, map(archive.open, names)), default=0), where)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise zipfile.BadZipFile("a part before its beginning") from error
 
 
 def _cells_spanned(sheet: IO[bytes]) -> int:

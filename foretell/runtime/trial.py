@@ -50,7 +50,8 @@ def try_out(graph: bytes, tokens: int, token: int) -> None:
     Raises:
         ValueError: it cannot be opened or run within the limits; what happened, in a few words.
     """
-    numbers = [str(tokens), str(token)]
+    memory = MAX_BYTES + BYTES_TIMES * len(graph)
+    numbers = [str(each) for each in (tokens, token, memory, MAX_SECONDS)]
     key = hashlib.sha256(graph + " ".join(numbers).encode()).digest()
     if key in _tried:
         return
@@ -75,15 +76,14 @@ def try_out(graph: bytes, tokens: int, token: int) -> None:
     raise ValueError(last or limits)
 
 
-def _limit(n_bytes: int) -> None:
-    """Bound the memory and the processor time of this process."""
+def _limit(memory: int, seconds: int) -> None:
+    """Bound the memory (bytes) and the processor time of this process."""
     # Windows has none of these limits, and macOS not that of memory.
     with suppress(ImportError, ValueError, OSError):
         import resource
 
-        memory = MAX_BYTES + BYTES_TIMES * n_bytes
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
 
@@ -105,9 +105,10 @@ def _run(graph: bytes, tokens: int, token: int) -> None:
 
 def _main() -> None:
     graph = sys.stdin.buffer.read()
-    _limit(len(graph))
+    tokens, token, memory, seconds = map(int, sys.argv[1:])
+    _limit(memory, seconds)
     try:
-        _run(graph, int(sys.argv[1]), int(sys.argv[2]))
+        _run(graph, tokens, token)
     # ONNX Runtime's exceptions share no public base class; a name of an axis that is no text is a
     # UnicodeDecodeError.
     except Exception as error:

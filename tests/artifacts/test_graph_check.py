@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import AttributeProto, TensorProto, helper
 
+from foretell.artifacts import constant_sizes
 from foretell.artifacts.graph_check import check_graph
 from tests.encoders import minilm, tiny_graph
 
@@ -70,6 +72,73 @@ def test_it_is_refused_wherever_it_stands(change: Callable[..., object], at: int
         check_graph(model.SerializeToString())
     assert len(str(raised.value)) < 200
     assert "\n" not in str(raised.value)
+
+
+OPERATORS_OF_SIZES = ["ConstantOfShape", "Expand", "Tile", "OneHot", "Range", "Pad", "old Pad"]
+KEEPING = ["Identity", "Cast", "Unsqueeze", "Squeeze", "Reshape", "Concat"]
+TYPES = [TensorProto.INT64, TensorProto.INT32, TensorProto.DOUBLE]
+
+
+def constant(data: st.DataObject, model: onnx.ModelProto, values: list[int]) -> str:
+    """Add numbers to a graph in one of the ways that there are, and return their name."""
+    dtype = data.draw(st.sampled_from(TYPES))
+    is_raw = data.draw(st.booleans())
+    array = np.array(values, helper.tensor_dtype_to_np_dtype(dtype))
+    vals = array.tobytes() if is_raw else array.tolist()
+    tensor = helper.make_tensor("sizes", dtype, [len(values)], vals, raw=is_raw)
+    way = data.draw(st.sampled_from(["initializer", "value", "value_ints"]))
+    nodes = []
+    if way == "initializer":
+        model.graph.initializer.append(tensor)
+    elif way == "value":
+        nodes.append(helper.make_node("Constant", [], ["sizes"], value=tensor))
+    else:
+        nodes.append(helper.make_node("Constant", [], ["sizes"], value_ints=values))
+    last = "sizes"
+    for i, kind in enumerate(data.draw(st.lists(st.sampled_from(KEEPING), max_size=3))):
+        more = ["unknown"] if kind == "Concat" else []
+        nodes.append(helper.make_node(kind, [last, *more], [f"kept{i}"]))
+        last = f"kept{i}"
+    for node in reversed(nodes):
+        model.graph.node.insert(0, node)
+    return last
+
+
+def with_sizes(data: st.DataObject, kind: str, size: int) -> bytes:
+    """Return a graph in which an operator makes so many numbers, or a few more, by constants."""
+    model = tiny_graph()
+    factor = data.draw(st.sampled_from([1, 2, 8]))
+    shape = data.draw(st.permutations([size // factor, factor, 1]))
+    if kind == "old Pad":
+        model.graph.node.append(helper.make_node("Pad", ["words"], ["x"], pads=shape))
+        return model.SerializeToString()
+    if kind == "Range":
+        for name, number in (("start", 5), ("step", -1)):
+            tensor = helper.make_tensor(name, TensorProto.INT64, [], [number])
+            model.graph.initializer.append(tensor)
+        inputs = ["start", constant(data, model, [5 - size]), "step"]
+    else:
+        name = constant(data, model, shape)
+        inputs = [name] if kind == "ConstantOfShape" else ["words", name]
+    model.graph.node.append(helper.make_node(kind, inputs, ["x"]))
+    return model.SerializeToString()
+
+
+@given(st.data(), st.sampled_from(OPERATORS_OF_SIZES), st.sampled_from([24, 30]))
+def test_what_constants_make_is_bounded(data: st.DataObject, kind: str, bits: int) -> None:
+    assert constant_sizes.MAX_MADE == 1 << 24
+    check_graph(with_sizes(data, kind, 1 << 20))
+    with pytest.raises(ValueError, match=r"constants that make more than 16,777,216 numbers"):
+        check_graph(with_sizes(data, kind, (1 << bits) + 8))
+
+
+@pytest.mark.parametrize("dims", [[1 << 30], [-1], [-1, -4], [1] * 40])
+def test_a_tensor_has_the_numbers_of_its_shape(dims: list[int]) -> None:
+    tensor = TensorProto(name="x", data_type=TensorProto.FLOAT, dims=dims, raw_data=b"\0" * 16)
+    model = tiny_graph()
+    model.graph.initializer.append(tensor)
+    with pytest.raises(ValueError, match="fewer numbers than its shape"):
+        check_graph(model.SerializeToString())
 
 
 SMALL = tiny_graph().SerializeToString()

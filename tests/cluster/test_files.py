@@ -61,7 +61,7 @@ def test_what_cannot_be_run_is_refused_before_a_cluster_starts(
         classify_files(labels_model, path, out=tmp_path)
     assert not out.exists()
     monkeypatch.setattr("foretell.machine.find_spec", lambda name: None if name == "ray" else name)
-    with pytest.raises(MissingExtraError, match=r"found no ray; install .*\[cluster\]'"):
+    with pytest.raises(MissingExtraError, match=r"found no ray; .*\[cluster\]'"):
         classify_files(labels_model, path, out=out)
 
 
@@ -179,6 +179,8 @@ def test_evaluate_writes_what_it_writes_without_a_cluster(
     for more in ((), ("--cluster", "local", "--shard-mb", "0.002")):
         assert main(["evaluate", str(labels_model), str(path), "--json", *more]) == 0
         found.append(json.loads(capsys.readouterr().out))
+    # A cluster keeps no texts, of which the most confident mistakes would be.
+    del found[0]["mistakes"]
     assert_alike(found[1], found[0])
 
 

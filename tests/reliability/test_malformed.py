@@ -295,7 +295,7 @@ def test_texts(models: list[Path], count: int) -> None:
     def answer(given: str) -> None:
         (verdict,) = classifier.classify([given])
         assert 0 <= verdict.probability <= 1
-        explained = classifier.explain(given)
+        explained = classifier.explain(given, bounded=True)
         assert all(given[word.start : word.end] == word.text for word in explained.words)
         assert len(language.next(given, k=3)) == 3
         language.score([given])

@@ -4,8 +4,10 @@ import { make } from "./elements.js";
 import { asText } from "./records.js";
 
 const ANSWER_COLUMNS = ["label", "probability", "reason", "flags"];
-// A cell that begins like this is a formula for a spreadsheet program (OWASP, "CSV Injection"), but for numbers and signs.
-const FORMULA = /^(?![-+](\d+(\.\d+)?)?$)[=+\-@\t\r\n＝＋－＠]/u;
+// Numbers and signs are no formulas for a spreadsheet program. Anything else that begins like this is one (OWASP, "CSV
+// Injection"), at the beginning of a text and after what a program may separate cells by: as foretell/data/cells.py.
+const NUMBER_OR_SIGN = /^[-+](\d+(\.\d+)?)?$/u;
+const FORMULA = /^(?=[ ']*[=+\-@\t\r\n＝＋－＠])|(?<=[;|\t\r\n])(?=[ ']*"?[ ']*[=+\-@＝＋－＠])/gu;
 const PROBABILITY_DIGITS = 6;
 // Milliseconds until the memory of a download is released. Browsers do not report when a download is complete.
 const RELEASE_DELAY = 60_000;
@@ -50,6 +52,6 @@ function unusedName(name, used) {
 function csvCell(value) {
   if (typeof value === "number") return String(value);
   const text = Array.isArray(value) ? value.map(asText).join("; ") : asText(value);
-  const safe = FORMULA.test(text) ? `'${text}` : text;
+  const safe = NUMBER_OR_SIGN.test(text) ? text : text.replaceAll(FORMULA, "'");
   return /[",\r\n]/u.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
