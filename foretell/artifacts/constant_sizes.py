@@ -3,7 +3,7 @@
 ONNX Runtime computes what depends on no input when it opens a graph, so a few bytes would take
 gigabytes. Only constants are followed here, also through operators that keep their numbers; a trial
 measures all that is computed (`runtime.trial`). The graph was checked field by field before
-(`graph_check`), and the numbers of the fields are those of onnx.proto.
+(`runtime.graph_check`), and the numbers of the fields are those of onnx.proto.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ MAX_MADE = 1 << 24
 # A shape has fewer axes, and a padding two numbers for each.
 _MAX_NUMBERS = 32
 Numbers = Sequence[float]
-_RAW = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 10: "<f2"}
-_RAW |= {11: "<f8", 12: "<u4", 13: "<u8"}
-"""Types of the numbers of a tensor, by their number in onnx.proto."""
+_RAW = {1: "<f4", 5: "<i2", 6: "<i4", 7: "<i8", 11: "<f8"}
+"""Types of the numbers that shapes and ranges have, by their number in onnx.proto."""
 _KEPT = frozenset([b"Cast", b"CastLike", b"Identity", b"Reshape", b"Squeeze", b"Unsqueeze"])
 """Operators whose output has the numbers of their first input."""
 _SHAPES = {b"ConstantOfShape": 0, b"Expand": 1, b"OneHot": 1, b"Tile": 1}

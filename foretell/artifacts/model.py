@@ -128,44 +128,56 @@ def check_model(model: Model) -> None:
 
 
 def _check_labels(model: Model) -> None:
-    several = isinstance(model.settings, LabelsSettings) and bool(model.settings.multi_label)
     labels = model.labels or []
-    n_labels = len(labels)
-    if n_labels < 2 or not _are_valid(labels, model.label_type, several=several):
+    several = isinstance(model.settings, LabelsSettings) and bool(model.settings.multi_label)
+    if len(labels) < 2 or not _are_valid(labels, model.label_type, several=several):
         expected = "two or more different labels" if several else "two or more labels, sorted"
         raise ArtifactError(
             expected=f"{expected}, of the type {model.label_type}", found=repr(labels)[:100]
         )
+    wrong = _wrong_member(model, several=several) or _wrong_ensemble(model, several=several)
+    if wrong:
+        raise wrong_weights("ensemble", wrong, model.path)
+
+
+def _wrong_member(model: Model, *, several: bool) -> str:
+    """Return what is wrong with a linear model or a teacher; "" for nothing."""
+    n_labels = len(model.labels or [])
     n_columns = 1 if n_labels == 2 and not several else n_labels
     members = [each for each in (model.linear, *model.tfidf, model.teacher) if each is not None]
     for each in members:
         if model.linear is None or len(each.bias) != n_columns:
-            found = f"a linear model of {len(each.bias)} columns for {n_labels} labels"
-            raise wrong_weights("ensemble", found, model.path)
+            return f"a linear model of {len(each.bias)} columns for {n_labels} labels"
+    return ""
+
+
+def _wrong_ensemble(model: Model, *, several: bool) -> str:
+    """Return what is wrong with the weights of the members; "" for nothing."""
     ensemble = model.ensemble
     if ensemble.linear and model.linear is None:
-        raise wrong_weights("ensemble", "a weight for a linear model that is not there", model.path)
+        return "a weight for a linear model that is not there"
     if isinstance(ensemble, LabelwiseEnsemble) != several:
-        found = "weights for each label of a model with one label per text"
-        raise wrong_weights(
-            "ensemble", "no weights for each label" if several else found, model.path
-        )
-    if isinstance(ensemble, LabelwiseEnsemble):
-        sizes = {len(ensemble.offsets), len(ensemble.thresholds)}
-        sizes |= {len(each) for each in (ensemble.network, ensemble.linear) if each}
-        fits = sizes == {n_labels}
-    else:
-        sizes = {len(ensemble.offsets)}
-        fits = sizes <= {0, n_labels}
+        return "weights for each label of a model with one label per text, or the reverse"
     if not ensemble.network and not ensemble.linear:
-        raise wrong_weights("ensemble", "no weight above 0", model.path)
-    if not fits:
-        found = f"weights or offsets of {sorted(sizes)} labels for {n_labels}"
-        raise wrong_weights("ensemble", found, model.path)
+        return "no weight above 0"
+    n_labels = len(model.labels or [])
+    sizes = _sizes(ensemble)
+    allowed = {n_labels} if several else {0, n_labels}
+    if not sizes <= allowed:
+        return f"weights or offsets of {sorted(sizes)} labels for {n_labels}"
     # Larger ones overflow, and infinity less infinity is no number.
     numbers = np.hstack([ensemble.network, ensemble.linear, ensemble.offsets, 0.0])
     if not np.abs(numbers).max() <= _MAX_ENSEMBLE_WEIGHT:
-        raise wrong_weights("ensemble", f"weights above {_MAX_ENSEMBLE_WEIGHT:g}", model.path)
+        return f"weights above {_MAX_ENSEMBLE_WEIGHT:g}"
+    return ""
+
+
+def _sizes(ensemble: Ensemble | LabelwiseEnsemble) -> set[int]:
+    """Return for how many labels the numbers of an ensemble are."""
+    if not isinstance(ensemble, LabelwiseEnsemble):
+        return {len(ensemble.offsets)}
+    weights = [each for each in (ensemble.network, ensemble.linear) if each]
+    return {len(each) for each in (ensemble.offsets, ensemble.thresholds, *weights)}
 
 
 def _are_valid(labels: list[str], label_type: LabelType, *, several: bool) -> bool:

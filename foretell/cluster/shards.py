@@ -32,6 +32,7 @@ _SAMPLE = 100
 # gzip, and UTF-16 and UTF-32, in which the bytes of a newline are no place to cut.
 _WHOLE = (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _LINES = ("text", "fasttext")
+_TABLES = ("csv", "tsv")
 
 Row = tuple[Record, str]
 """A record, and why it could not be read: "" where it was."""
@@ -104,11 +105,30 @@ def _whole(
     content = None if start.startswith(_WHOLE) or b"\0" in start[:_SAMPLE] else start
     with _opened(file.file, content, options) as source:
         format = (format_of(source) if named is None else format_named(named)).name
-    is_lines = format in _LINES or (
-        format == "jsonl" and start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b'"'))
-    )
+    is_lines = format in _LINES or (format == "jsonl" and _begins_with_line(start))
     is_whole = content is None or not is_lines
-    content = content if is_lines or format in ("csv", "tsv") else None
+    sample = _sample(file, options, format, content if is_lines or format in _TABLES else None)
+    names = list(dict.fromkeys(key for record in sample for key in record.fields))
+    whole = Shard(ordinal=0, file=file, start=0, stop=file.size, format=format, is_whole=is_whole)
+    if sample and format not in _LINES:
+        columns = choose_columns(names, _cells(sample, names), options, name_of(file.file))
+        whole = replace(whole, text=columns.text, label=columns.label)
+    return whole, names
+
+
+def _cells(records: Sequence[Record], names: Sequence[str]) -> list[list[str]]:
+    return [[text_of(record.fields.get(name)) for name in names] for record in records]
+
+
+def _begins_with_line(start: bytes) -> bool:
+    """Return whether JSON has a value a line, not one array."""
+    return start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b'"'))
+
+
+def _sample(
+    file: StoredFile, options: ReadOptions, format: str, content: bytes | None
+) -> list[Record]:
+    """Return the first records of a file, or of its beginning."""
     sample: list[Record] = []
     with _opened(file.file, content, options) as source:
         try:
@@ -117,13 +137,7 @@ def _whole(
             # The end of the first MiB may cut a record.
             if not sample:
                 raise
-    names = list(dict.fromkeys(key for record in sample for key in record.fields))
-    whole = Shard(ordinal=0, file=file, start=0, stop=file.size, format=format, is_whole=is_whole)
-    if sample and format not in _LINES:
-        cells = [[text_of(record.fields.get(name)) for name in names] for record in sample]
-        columns = choose_columns(names, cells, options, name_of(file.file))
-        whole = replace(whole, text=columns.text, label=columns.label)
-    return whole, names
+    return sample
 
 
 def _line_cuts(file: StoredFile, size: int) -> Iterator[int]:

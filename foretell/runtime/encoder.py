@@ -26,7 +26,6 @@ from tokenizers import Tokenizer
 
 from foretell.arrays import Array, Float32s, Int64s
 from foretell.artifacts import manifest
-from foretell.artifacts.graph_check import check_graph
 from foretell.artifacts.kept_teacher import (
     MAX_SPECIAL_TOKENS,
     TOKENIZER,
@@ -37,6 +36,7 @@ from foretell.artifacts.kept_teacher import (
 from foretell.artifacts.model import Model
 from foretell.errors import ArtifactError
 from foretell.hub.client import address_of
+from foretell.runtime.graph_check import check_graph
 from foretell.runtime.session import Session, Threads, check_threads
 from foretell.runtime.trial import INTEGERS, try_out
 

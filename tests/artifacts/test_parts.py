@@ -67,7 +67,7 @@ MISFITS: list[tuple[str, dict[str, Any], str]] = [
         {"linear": small_linear(1), "teacher": kept_teacher(2)},
         "2 columns for 2 labels",
     ),
-    ("several", {"ensemble": Ensemble()}, "no weights for each label"),
+    ("several", {"ensemble": Ensemble()}, "weights for each label of a model with one label"),
 ]
 
 

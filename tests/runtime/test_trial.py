@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
-from foretell.artifacts.graph_check import check_graph
 from foretell.runtime import trial
+from foretell.runtime.graph_check import check_graph
 from tests.encoders import tiny_graph
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these limits")

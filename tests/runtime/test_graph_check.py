@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from onnx import AttributeProto, TensorProto, helper
 
 from foretell.artifacts import constant_sizes
-from foretell.artifacts.graph_check import check_graph
+from foretell.runtime.graph_check import check_graph
 from tests.encoders import minilm, tiny_graph
 
 EXTERNAL = TensorProto(name="x", data_type=TensorProto.FLOAT, dims=[4], data_location=1)
