@@ -20,6 +20,7 @@ from foretell.data.formats import TABLES
 from foretell.data.records import Part, ReadOptions
 from foretell.errors import DataError
 from foretell.hub.client import is_address
+from foretell.readable import listed
 
 MAX_LINE = 1 << 20
 """Maximum characters of a line; a longer one is cut at white space, so that it needs little
@@ -27,7 +28,7 @@ memory.
 """
 _OPEN_FILES = Path("/proc/self/fd")
 _Part = Literal["train", "test"]
-_ENDINGS = (".txt", ".text", ".gz")
+_ENDINGS = (".txt", ".text", ".md", ".markdown", ".rst", ".gz", ".bz2")
 
 
 class Corpus:
@@ -97,7 +98,7 @@ def open_corpus(
 
     Args:
         sources: one source or several, which are read in this order. A source is a file, a folder
-            (every .txt and .gz below it, in the order of their paths), "-" for standard input, or a
+            (every file of text below it, in the order of their paths), "-" for standard input, or a
             named corpus: "meditations" or "imdb". A file of such a name is written "./imdb". An
             address `hf://owner/name[@revision][#split]` is the text column of a data set on the
             Hub. For texts in memory see `Corpus.from_texts`.
@@ -154,7 +155,7 @@ def _open_one(source: str | Path, notes: list[str], part: _Part, text: str | Non
             files[0], lambda: _lines(r.text for r in hub_records(files, options, notes)), notes
         )
     path = existing(source, named.NAMED)
-    files_below = _files_below(path) if path.is_dir() else [path]
+    files_below = _files_below(path, notes) if path.is_dir() else [path]
     open_bytes(files_below[0]).close()
     if path.suffix.lower() in TABLES:
         if text is not None:
@@ -201,21 +202,38 @@ def _named_lines(name: str, notes: list[str], part: str) -> Iterator[str]:
         yield from _lines(record.text for record in named.imdb(each, notes=notes))
 
 
-def _files_below(folder: Path) -> list[Path]:
-    found = (
+def _files_below(folder: Path, notes: list[str]) -> list[Path]:
+    """Return the files of text below a folder; a note names those that are left out."""
+    found = [
         file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in _ENDINGS
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+        and file.stat().st_size
         and not any(part.startswith(".") for part in file.parts[len(folder.parts) :])
-    )
-    files = sorted(file for file in found if file.is_file() and file.stat().st_size)
+    ]
+    files = [file for file in found if file.suffix.lower() in _ENDINGS and _is_text(file)]
+    others = [str(file.relative_to(folder)) for file in found if file not in {*files}]
     if not files:
-        expected = "files of text (.txt or .gz)"
-        fix = "name the files themselves"
         raise DataError(
-            expected=expected, found="none below the folder", where=str(folder), fix=fix
+            expected=f"files of text ({', '.join(_ENDINGS)})",
+            found=listed(others, 5) or "none below the folder",
+            where=str(folder),
+            fix="name the files themselves",
         )
+    if others:
+        what = f"left out {len(others):,} file{'' if len(others) == 1 else 's'}"
+        note(notes, f"{folder.name}: {what} that are not plain text: {listed(others, 5)}")
     return files
+
+
+def _is_text(file: Path) -> bool:
+    """Whether a file begins as text; an archive does not."""
+    try:
+        with open_text(file) as source:
+            source.read(1)
+    except DataError:
+        return False
+    return True
 
 
 def _file_lines(

@@ -8,6 +8,7 @@ without text are named.
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import contextlib
 import difflib
@@ -49,8 +50,15 @@ _STARTS = {
     b"%PDF-": ("a PDF document", "save its text as a .txt file"),
     b"\x93NUMPY": ("a NumPy array", "save it as CSV, JSON Lines or Parquet"),
     b"SQLite format 3": ("an SQLite database", "export the table as CSV"),
+    b"\x28\xb5\x2f\xfd": ("a file packed by zstd", "unpack it: zstd -d FILE"),
+    b"\xfd7zXZ\0": ("a file packed by xz", "unpack it: xz -d FILE"),
     codecs.BOM_UTF32_LE: ("text in UTF-32", "save it as UTF-8"),
 }
+
+
+_GZIP = b"\x1f\x8b"
+_BZIP2 = b"BZh"
+_MAGIC = 3
 
 
 def no_text(start: bytes) -> tuple[str, str] | None:
@@ -117,7 +125,7 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
     raw: io.BufferedReader
     try:
         raw = _standard_input() if file is None else io.BufferedReader(file.open("rb", 0), _CHUNK)
-        start = raw.peek(2)
+        start = raw.peek(_MAGIC)[:_MAGIC]
     except OSError as error:
         raise _unreadable(str(path), error) from error
     below = None if file is None else raw
@@ -125,8 +133,8 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
         if below is not None:
             below.close()
         raise DataError(expected="text", found="nothing: it is empty", where=place(path))
-    if start.startswith(b"\x1f\x8b"):
-        return io.BufferedReader(_Chunks(_gunzip(raw, place(path)), below), _CHUNK)
+    if start.startswith((_GZIP, _BZIP2)):
+        return io.BufferedReader(_Chunks(_unpacked(raw, place(path)), below), _CHUNK)
     return raw
 
 
@@ -200,15 +208,23 @@ class _Chunks(io.RawIOBase):
         super().close()
 
 
-def _gunzip(packed: io.BufferedReader, name: str) -> Iterator[bytes]:
+def _unpacked(packed: io.BufferedReader, name: str) -> Iterator[bytes]:
+    is_gzip = packed.peek(_MAGIC).startswith(_GZIP)
     try:
-        content = gzip.GzipFile(fileobj=packed)
+        content = gzip.open(packed) if is_gzip else bz2.open(packed)  # noqa: SIM115
         while chunk := content.read1(_CHUNK):
             yield chunk
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, OSError) as error:
+        # An error of the system has a number, bad data none.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         found = "one that ends too early" if isinstance(error, EOFError) else "damaged data"
-        fix = "copy or download it again"
-        raise DataError(expected="a whole gzip file", found=found, where=name, fix=fix) from error
+        raise DataError(
+            expected=f"a whole {'gzip' if is_gzip else 'bzip2'} file",
+            found=found,
+            where=name,
+            fix="copy or download it again",
+        ) from error
 
 
 def _utf8(raw: io.BufferedReader, name: str, notes: list[str]) -> Iterator[bytes]:
@@ -222,6 +238,7 @@ def _utf8(raw: io.BufferedReader, name: str, notes: list[str]) -> Iterator[bytes
     encoding, skip = _encoding_of_start(first, name, notes)
     decoder = codecs.getincrementaldecoder(encoding or "utf-8")("strict")
     position = skip
+    mixed = _Mixed()
     for chunk in itertools.chain([first[skip:]], chunks, [b""]):
         piece = chunk
         if encoding is None and piece.isascii():
@@ -241,8 +258,39 @@ def _utf8(raw: io.BufferedReader, name: str, notes: list[str]) -> Iterator[bytes
             # The decoder's object is what it had kept from before, then this piece.
             at = position - len(error.object) + error.start
             raise _undecodable(encoding or "utf-8", error.object[error.start], at, name) from error
+        # Of encodings with several bytes a character, a line may be UTF-8 by chance.
+        if encoding != "utf-8" and len(text) == len(piece):
+            mixed.add(piece)
         if piece:
             yield piece if encoding == "utf-8" else text.encode("utf-8")
+    if mixed.lines:
+        what = f"{mixed.lines:,} lines are UTF-8: save the whole file as UTF-8"
+        note(notes, f"{Path(name).name}: read as {encoding}, but {what}")
+
+
+class _Mixed:
+    """Counts the lines of another encoding that are UTF-8 with characters outside ASCII."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self._rest = b""
+
+    def add(self, piece: bytes) -> None:
+        *lines, rest = (self._rest + piece).split(b"\n")
+        # An endless line is not kept.
+        self._rest = rest[:_CHUNK]
+        lines += [] if piece else [rest]
+        self.lines += sum(map(_is_utf8, lines))
+
+
+def _is_utf8(line: bytes) -> bool:
+    if line.isascii():
+        return False
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _encoding_of_start(first: bytes, name: str, notes: list[str]) -> tuple[str | None, int]:

@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Format:
             it is damaged, or its columns are not clear, with the place. MissingExtraError: it needs
             an extra.
         recognise: whether a source has this format, by its beginning.
-        endings: of file names in this format (before .gz).
+        endings: of file names in this format (before .gz and .bz2).
     """
 
     name: str
@@ -183,16 +183,10 @@ def folder_records(source: Source) -> Iterator[Record]:
     """Read the texts of a folder, one in each file, labelled by the folder that it is in.
 
     If the folder has the folders `train` and `test`, that of `options.part` is read, or else
-    `test`. Where labels are not needed, files directly in the folder are texts without a label.
+    `test`. Without folders, tables are read as files are that are given one by one; where labels
+    are not needed, every other file is a text without a label.
     """
-    path = Path(source.path)
-    part = source.options.part
-    need_label = source.options.need_label
-    parts = [name for name in _PARTS if (path / name).is_dir()]
-    if len(parts) == 2 or part in parts:
-        chosen = part if part in parts else parts[-1]
-        source.add_note(f"read its folder '{chosen}'")
-        path = path / str(chosen)
+    path = _part_of_folder(source)
     try:
         entries = sorted(entry for entry in path.iterdir() if _is_visible(entry))
     except OSError as error:
@@ -202,21 +196,65 @@ def folder_records(source: Source) -> Iterator[Record]:
         ) from error
     folders = [each for each in entries if each.is_dir()]
     files = [each for each in entries if each.is_file()]
-    if not folders and (need_label or not files):
-        names = listed((entry.name for entry in files), 5) or "nothing"
+    if not folders:
+        yield from _flat_folder(files, source, path)
+    elif files:
+        source.add_note(
+            f"left out {len(files):,} files beside the folders: {listed(_names(files), 5)}"
+        )
+    for folder in folders:
+        if folder.name == "unsup" and source.options.need_label:
+            source.add_note("left out the folder 'unsup', which has no labels")
+            continue
+        yield from _label_folder(folder, source)
+
+
+def _part_of_folder(source: Source) -> Path:
+    path = Path(source.path)
+    part = source.options.part
+    parts = [name for name in _PARTS if (path / name).is_dir()]
+    if len(parts) < 2 and part not in parts:
+        return path
+    chosen = part if part in parts else parts[-1]
+    source.add_note(f"read its folder '{chosen}'")
+    return path / str(chosen)
+
+
+def _flat_folder(files: list[Path], source: Source, path: Path) -> Iterator[Record]:
+    """Read the files of a folder without folders."""
+    need_label = source.options.need_label
+    tables = [file for file in files if _ending(file) in TABLES]
+    others = [file for file in files if file not in tables]
+    if (need_label and not tables) or not files:
+        names = listed(_names(files), 5) or "nothing"
         expected = "a folder for each label" if need_label else "files of text"
         fix = "put the texts into folders named by their labels, or give one of the files"
         raise DataError(expected=expected, found=names, where=str(path), fix=fix)
-    for file in () if folders else files:
+    if tables:
+        source.add_note(f"read {len(tables):,} tables: {listed(_names(tables), 5)}")
+    for table in tables:
+        yield from read_source(Source(table, source.options, source.notes))
+    if tables and others:
+        what = "left out" if need_label else "read as one text each"
+        source.add_note(f"{what}: {listed(_names(others), 5)}")
+    for file in () if need_label else others:
         yield _file_record(file, source.notes)
-    for folder in folders:
-        if folder.name == "unsup" and need_label:
-            source.add_note("left out the folder 'unsup', which has no labels")
-            continue
-        for file in sorted(
-            entry for entry in folder.rglob("*") if entry.is_file() and _is_visible(entry)
-        ):
-            yield _file_record(file, source.notes, folder.name)
+
+
+def _label_folder(folder: Path, source: Source) -> Iterator[Record]:
+    found = (entry for entry in folder.rglob("*") if entry.is_file() and _is_visible(entry))
+    files = sorted(found)
+    if tables := [file for file in files if _ending(file) in TABLES]:
+        source.add_note(
+            f"each table in the folder '{folder.name}' is one text, as any file there: "
+            f"{listed(_names(tables), 5)}; give tables themselves to read their rows"
+        )
+    for file in files:
+        yield _file_record(file, source.notes, folder.name)
+
+
+def _names(files: Iterable[Path]) -> list[str]:
+    return [file.name for file in files]
 
 
 def _file_record(file: Path, notes: list[str], label: str | None = None) -> Record:
@@ -294,7 +332,7 @@ FORMATS: dict[str, Format] = {each.name: each for each in _TABLE}
 
 TABLES = [ending for each in _TABLE for ending in each.endings]
 ENDINGS = (*TABLES, ".txt", ".text")
-"""The endings (before .gz) of files with records; a file with another name can be given too."""
+"""The endings (before .gz and .bz2) of files with records; others can be given too."""
 
 
 def format_named(name: str) -> Format:
@@ -323,6 +361,6 @@ def read_source(source: Source) -> Iterator[Record]:
 
 def _ending(path: str | Path) -> str:
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    if suffixes and suffixes[-1] == ".gz":
+    if suffixes and suffixes[-1] in (".gz", ".bz2"):
         suffixes.pop()
     return suffixes[-1] if suffixes else ""

@@ -14,13 +14,16 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from foretell.data.columns import by_length, choose_columns, is_known
 from foretell.data.decode import no_text
 from foretell.data.records import MAX_RECORD, ReadOptions, Record, check_size, spelled, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[\r\n]*', re.IGNORECASE)  # a first line for Excel
@@ -268,6 +271,7 @@ def workbook_records(source: Source) -> Iterator[Record]:
         sheets = {name: workbook.get_sheet_by_name(name) for name in names}
         chosen = next((name for name in names if sheets[name].end is not None), "")
         rows = sheets[chosen].iter_rows() if chosen else iter(())
+        merged = _merged(sheets[chosen]) if chosen else 0
     except BaseException as error:
         # A panic of its Rust code, for some damaged .xls files, is no Exception.
         is_of_calamine = type(error).__module__ in ("python_calamine", "pyo3_runtime")
@@ -280,8 +284,19 @@ def workbook_records(source: Source) -> Iterator[Record]:
             f"read the sheet '{chosen}', not {others}: choose with {spelled('sheet', 'NAME')}"
         )
         source.name += f", sheet '{chosen}'"
+    if merged:
+        source.add_note(
+            f"{merged:,} merged cells, of which only the first row has the value: "
+            "unmerge them and fill down"
+        )
     cells = ((number, [*map(_cell, row)]) for number, row in enumerate(rows, start=1))
     return row_records(_below_title((row for row in cells if any(row[1])), source), source, "row")
+
+
+def _merged(sheet: CalamineSheet) -> int:
+    """Return the number of merged cells of several rows; other formats than Excel name none."""
+    ranges = sheet.merged_cell_ranges or ()
+    return sum(last[0] > first[0] for first, last in ranges)
 
 
 def _check_cells(file: Path, where: str) -> None:

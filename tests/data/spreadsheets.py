@@ -15,8 +15,14 @@ _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
-def write_xlsx(path: Path, sheets: Sheets, hidden: Sequence[str] = ()) -> None:
-    """Write an Excel workbook; None is an empty cell."""
+def write_xlsx(
+    path: Path, sheets: Sheets, hidden: Sequence[str] = (), merged: Sequence[str] = ()
+) -> None:
+    """Write an Excel workbook; None is an empty cell, a text that begins with = a formula without
+    its value. `merged` are ranges of every sheet, such as "B2:B5".
+    """
+    ranges = "".join(f'<mergeCell ref="{each}"/>' for each in merged)
+    after = f"<mergeCells>{ranges}</mergeCells>" if merged else ""
     listed = relations = ""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for i, (name, rows) in enumerate(sheets.items(), start=1):
@@ -26,7 +32,7 @@ def write_xlsx(path: Path, sheets: Sheets, hidden: Sequence[str] = ()) -> None:
             target = f"worksheets/sheet{i}.xml"
             relations += f'<Relationship Id="r{i}" Type="{kind}" Target="{target}"/>'
             data = "".join(_row(number, row) for number, row in enumerate(rows, start=1))
-            sheet = f'<worksheet xmlns="{_XLSX}"><sheetData>{data}</sheetData></worksheet>'
+            sheet = f'<worksheet xmlns="{_XLSX}"><sheetData>{data}</sheetData>{after}</worksheet>'
             file.writestr(f"xl/worksheets/sheet{i}.xml", sheet)
         workbook = (
             f'<workbook xmlns="{_XLSX}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>'
@@ -43,7 +49,9 @@ def _row(number: int, row: Sequence[Cell]) -> str:
     cells = ""
     for i, value in enumerate(row):
         place = f"{chr(ord('A') + i)}{number}"
-        if isinstance(value, str):
+        if isinstance(value, str) and value.startswith("="):
+            cells += f'<c r="{place}"><f>{escape(value[1:])}</f></c>'
+        elif isinstance(value, str):
             text = f'<is><t xml:space="preserve">{escape(value)}</t></is>'
             cells += f'<c r="{place}" t="inlineStr">{text}</c>'
         elif value is not None:

@@ -32,6 +32,21 @@ def test_files_folders_and_gzip_are_read_in_order_more_than_once(tmp_path: Path)
     )
 
 
+def test_a_folder_leaves_out_what_is_no_plain_text_and_names_it(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.md").write_text("first")
+    (folder / "b.txt").write_text("second")
+    (folder / "c.txt").write_bytes(b"PK\x03\x04 a zip archive")
+    (folder / "d.pdf").write_bytes(b"%PDF-1.7")
+    (folder / "e.tar.gz").write_bytes(gzip.compress(b"name" + bytes(508)))
+    corpus = open_corpus(folder)
+    assert list(corpus) == ["first", "second"]
+    assert corpus.notes == [
+        "notes: left out 3 files that are not plain text: c.txt, d.pdf, e.tar.gz"
+    ]
+
+
 def test_an_iterator_gives_the_corpus_of_a_list_and_its_copy_goes_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 from pathlib import Path
 
@@ -32,9 +33,24 @@ def test_encodings_are_found_and_said_aloud(tmp_path: Path, encoding: str, said:
     # An accent after megabytes of ASCII still decides.
     for text in (FRENCH, "plain words here\n" * 20_000 + FRENCH):
         data = text.encode(encoding)
-        for content in (data, gzip.compress(data, 1)):
+        for content in (data, gzip.compress(data, 1), bz2.compress(data, 1)):
             (tmp_path / "a.txt").write_bytes(content)
             assert read(tmp_path / "a.txt") == (text, said)
+
+
+@pytest.mark.parametrize("before", [0, 65_530, 200_000])
+def test_lines_of_another_encoding_than_the_rest_are_counted(tmp_path: Path, before: int) -> None:
+    lines = [f"déjà vu à côté de l’été {i}\n" for i in range(9)]
+    mixed = b"".join(line.encode("cp1252" if i % 8 else "utf-8") for i, line in enumerate(lines))
+    start = b"x" * before + "é \n".encode("cp1252")
+    (tmp_path / "a.txt").write_bytes(start + mixed)
+    _, notes = read(tmp_path / "a.txt")
+    assert notes == [
+        "a.txt: read as cp1252",
+        "a.txt: read as cp1252, but 2 lines are UTF-8: save the whole file as UTF-8",
+    ]
+    (tmp_path / "b.txt").write_bytes("".join(lines).encode("cp1252"))
+    assert read(tmp_path / "b.txt")[1] == ["b.txt: read as cp1252"]
 
 
 @pytest.mark.parametrize("before", [0, 65_530, 200_000])
@@ -50,11 +66,15 @@ def test_a_broken_byte_is_told_by_its_position(tmp_path: Path, before: int) -> N
 
 def test_cut_missing_empty_and_folder_are_each_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(FRENCH.encode() * 50)[:-20])
+    (tmp_path / "a.txt.bz2").write_bytes(bz2.compress(FRENCH.encode() * 50)[:-20])
+    (tmp_path / "a.txt.zst").write_bytes(b"\x28\xb5\x2f\xfd and more")
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "empty.txt").touch()
     (tmp_path / "link.txt").symlink_to("gone.txt")
     for name, message in (
         ("a.txt.gz", "a whole gzip file"),
+        ("a.txt.bz2", "a whole bzip2 file, found one that ends too early"),
+        ("a.txt.zst", "found a file packed by zstd; unpack it: zstd -d"),
         ("notse.txt", r"did you mean .*notes\.txt"),
         ("empty.txt", "it is empty"),
         (".", "a folder"),

@@ -196,3 +196,18 @@ def test_values_of_json(tmp_path: Path, form: str) -> None:
     for number in ("-1e400", "Infinity", "1" + "0" * 400 + ".5"):
         with pytest.raises(DataError, match=r"JSON"):
             records(tmp_path, form.format(f'{{"text": "a", "label": {number}}}'), need_label=True)
+
+
+def test_the_rows_of_the_tables_of_a_folder_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.csv").write_text(f"text,label\ngood {name},pos\nbad {name},neg\n")
+    (folder / "c.jsonl").write_text('{"text": "fine", "label": "pos"}\n')
+    (folder / "notes.txt").write_text("about the data")
+    examples = read_examples(folder)
+    assert examples.texts == ["good a", "bad a", "good b", "bad b", "fine"]
+    assert "parts: read 3 tables: a.csv, b.csv, c.jsonl" in examples.notes
+    assert "parts: left out: notes.txt" in examples.notes
+    texts = [record.text for record in iter_records(folder)]
+    assert texts == [*examples.texts, "about the data"]

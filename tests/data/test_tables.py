@@ -159,6 +159,20 @@ def test_empty_rows_and_columns_and_a_title_around_the_table_are_left_out(tmp_pa
     assert list(iter_records(path, header_row=4, sheet="sheet1")) == EXPECTED
 
 
+def test_merged_cells_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    rows: list[list[str | float | None]] = [["text", "label"]]
+    for i in range(12):
+        rows.append([f"text {i}", None if i % 4 else f"label {i}"])
+    write_xlsx(path, {"Sheet1": rows}, merged=["B2:B5", "B6:B9", "B10:B13", "D1:F1"])
+    examples = read_examples(path)
+    assert len(examples) == 3
+    assert any(
+        note.startswith("a.xlsx: 3 merged cells") and note.endswith("unmerge them and fill down")
+        for note in examples.notes
+    )
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
