@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from foretell.annotation.journal import Answer, Journal, Kind
+from foretell.annotation.journal import Answer, Journal, Kind, checked_labels
 from foretell.annotation.metrics import Counts, Metrics, counts_of
-from foretell.annotation.ranking import Pool, Ranker, Ranking
+from foretell.annotation.ranking import Pool, Ranker, Ranking, check_suggests
 from foretell.arrays import Integers, Mask
 from foretell.artifacts.replacement import new_file
 from foretell.data.examples import unlabelled_texts
@@ -111,8 +111,14 @@ def annotate(
     model = None if suggest is None else _opened(suggest)
     if model is not None and labels is None and not Path(out).exists():
         labels = model.labels
+    if model is not None and labels is not None:
+        # Before a new journal is made.
+        labels = checked_labels(labels, str(out))
+        check_suggests(model, labels)
     journal = Journal(out, labels, seed)
     try:
+        if model is not None:
+            check_suggests(model, journal.labels)
         annotation = Annotation(read, journal, by=by, suggest=model)
     except BaseException:
         journal.close()

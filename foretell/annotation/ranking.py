@@ -265,6 +265,17 @@ class Ranking:
     metrics: Metrics
 
 
+def check_suggests(model: LabelsRuntime, labels: Sequence[str]) -> None:
+    """Check that a model suggests none but these labels."""
+    if others := [each for each in model.labels if each not in labels]:
+        raise UsageError(
+            expected=f"a model whose labels are among {', '.join(labels)[:200]}",
+            found=f"one with the label {others[0]!r:.60}",
+            where="suggest",
+            fix="give the labels of the model too, or leave it out",
+        )
+
+
 class Ranker:
     """Makes rankings of one pool. It keeps what does not depend on the answers."""
 
@@ -275,14 +286,6 @@ class Ranker:
         seed: int,
         suggest: LabelsRuntime | None = None,
     ) -> None:
-        others = [] if suggest is None else [each for each in suggest.labels if each not in labels]
-        if others:
-            raise UsageError(
-                expected=f"a model whose labels are among {', '.join(labels)[:200]}",
-                found=f"one with the label {others[0]!r:.60}",
-                where="suggest",
-                fix="give the labels of the model too, or leave it out",
-            )
         self._pool = pool
         self._labels = labels
         self._suggest = suggest

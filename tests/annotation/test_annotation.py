@@ -74,6 +74,11 @@ def test_a_model_suggests_before_the_first_answer(tmp_path: Path) -> None:
         assert not found[:, 0].any()
     with pytest.raises(UsageError, match="found one with the label 'other'"):
         opened(tmp_path, suggest=model, labels=LABELS, out=tmp_path / "c.jsonl")
+    assert not (tmp_path / "c.jsonl").exists()
+    with opened(tmp_path, out=tmp_path / "d.jsonl"):
+        pass
+    with pytest.raises(UsageError, match="found one with the label 'other'"):
+        opened(tmp_path, suggest=model, labels=None, out=tmp_path / "d.jsonl")
 
 
 def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
