@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from builders import TEXT, kneser_ney_parts, write_classifier, write_random
 from cli_workplace import Run, report_of
+
+from foretell.cli.entry import main
+from foretell.config import WordsSettings
 
 
 def test_export_shows_where_and_how_well(run: Run, tmp_path: Path) -> None:
@@ -41,13 +46,19 @@ def test_export_in_8_bits_for_programs(run: Run, workplace: Path, tmp_path: Path
         assert found["difference"] is None
 
 
-def test_a_language_model_is_exported_with_fewer_n_grams(run: Run, tmp_path: Path) -> None:
+def test_a_language_model_is_exported_with_fewer_n_grams(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = WordsSettings(units=8, embedding_size=8)
+    parts = kneser_ney_parts(settings, TEXT, (0.3, 0.4, 0.5))
+    words = str(write_random(tmp_path / "words", settings, **parts))
+    labels = str(write_classifier(tmp_path / "labels"))
     sizes = []
     for name, more in (("whole", []), ("small", ["--max-ngrams", "5"])):
-        answer = run("export", "notes-model", "--out", str(tmp_path / name), *more)
-        assert answer.code == 0, answer.err
+        assert main(["export", words, "--out", str(tmp_path / name), *more]) == 0
         sizes.append((tmp_path / name / "kneser_ney.safetensors").stat().st_size)
     assert sizes[1] < sizes[0]
-    for model, number in (("reviews-model", "5"), ("notes-model", "0")):
-        refused = run("export", model, "--out", str(tmp_path / "no"), "--max-ngrams", number)
-        assert (refused.code, refused.err.count("max")) == (2, 1), refused.err
+    capsys.readouterr()
+    for model, number in ((labels, "5"), (words, "0")):
+        assert main(["export", model, "--out", str(tmp_path / "no"), "--max-ngrams", number]) == 2
+        assert capsys.readouterr().err.startswith("foretell: --max-ngrams: expected")
