@@ -287,10 +287,10 @@ def choose_all(
     is_late = training.within(seconds)
 
     def check() -> bool:
-        # The fit of the first member ends there, unfinished: without any there is no linear model.
-        if (late := is_late()) and chosen:
+        # The first member is fitted to its end: unfinished it would be worth nothing.
+        if is_late() and chosen:
             raise _OutOfTimeError
-        return late
+        return False
 
     for member in members:
         # How many members there will be is not known: each has a share of what is left.

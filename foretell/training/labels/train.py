@@ -311,8 +311,8 @@ def _fit_linear(
         chosen += pseudo.member(corpus, evidence)
     if teacher is not None and outside.keep_teacher:
         chosen.append(teacher.chosen)
-    check = training.within(training.run.budget.for_stage("members"))
-    ensembled = fit_ensembled(chosen, evidence, check)
+    # The last fit has to reach its end: what was measured is a member that did.
+    ensembled = fit_ensembled(chosen, evidence, training.check)
     return Linear(chosen=chosen, ensembled=ensembled, teacher=teacher, pseudo=pseudo)
 
 

@@ -163,6 +163,18 @@ def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
         np.testing.assert_array_equal(before.logits, after.logits)
 
 
+@pytest.mark.parametrize("name", ["bayes", "ngrams", "tfidf"])
+def test_without_time_the_first_member_is_fitted_to_its_end(name: str) -> None:
+    corpus = few_corpus(n=60)
+    held = evidence(corpus)
+    members = [each for each in members_of(corpus) if each.name == name]
+    late, whole = (
+        choose_all(members, held, FewTraining(left=left), searches=False)[0] for left in (0.0, 1e9)
+    )
+    np.testing.assert_array_equal(late.logits, whole.logits)
+    assert mean_accuracy(held.targets, late.logits) > 0.8
+
+
 def test_of_many_labels_naive_bayes_knows_every_one() -> None:
     labels = [i // 2 for i in range(240)]
     texts = [f"product number {label} article {label} again" for label in labels]
