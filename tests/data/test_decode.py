@@ -40,8 +40,8 @@ def test_encodings_are_found_and_said_aloud(tmp_path: Path, encoding: str, said:
 
 @pytest.mark.parametrize("before", [0, 65_530, 200_000])
 def test_lines_of_another_encoding_than_the_rest_are_counted(tmp_path: Path, before: int) -> None:
-    lines = [f"déjà vu à côté de l’été {i}\n" for i in range(9)]
-    mixed = b"".join(line.encode("cp1252" if i % 8 else "utf-8") for i, line in enumerate(lines))
+    lines = [f"déjà vu à côté de l’été {i}\n" for i in range(30)]
+    mixed = b"".join(line.encode("cp1252" if i % 20 else "utf-8") for i, line in enumerate(lines))
     start = b"x" * before + "é \n".encode("cp1252")
     (tmp_path / "a.txt").write_bytes(start + mixed)
     _, notes = read(tmp_path / "a.txt")
