@@ -80,7 +80,8 @@ def main() -> None:
     if options.plain_keras:
         print(json.dumps(plain_keras_epoch()))
         return
-    results = Results("article_labels", ["what", "test accuracy", "seconds"])
+    seeds = range(1, options.seeds + 1)
+    results = Results("article_labels", ["what", "test accuracy", "seconds"], seeds)
     if options.repeats:
         keras, foretell = epoch_times(options.repeats)
         results.add("plain Keras, one epoch", "", f"{keras:.1f}", seconds=keras)
@@ -88,7 +89,7 @@ def main() -> None:
         results.add("foretell, one epoch", "", cell, seconds=foretell)
     for preset in ("article", "cnn-lstm"):
         accuracies = []
-        for seed in range(1, options.seeds + 1):
+        for seed in seeds:
             folder = OUT / "article_labels" / f"{preset}-{seed}"
             seconds = train("labels", "imdb", folder, preset=preset, seed=seed)["seconds"]
             accuracies.append(evaluate(folder, "imdb")["accuracy"])

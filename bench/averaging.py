@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from bench.data import imdb, texts_of
-from bench.harness import Results, mean_and_range, parser_of, rows_in, run, script
+from bench.harness import Results, mean_and_range, parser_of, run, script
 
 _THREADS = (
     "TF_NUM_INTRAOP_THREADS",
@@ -85,7 +85,9 @@ def trained(text: Path, valid: Path, out: Path, workers: int, every: int) -> tup
     # wait.
     threads = {} if workers > 1 else dict.fromkeys(_THREADS, "1")
     metrics = json.loads(run(["taskset", "-c", cores, *command], threads).stdout.splitlines()[-1])
-    lines = [line for line in rows_in(out / "run" / "metrics.jsonl") if "valid_loss" not in line]
+    log = (out / "run" / "metrics.jsonl").read_text(encoding="utf-8")
+    steps = map(json.loads, log.splitlines())
+    lines = [line for line in steps if "valid_loss" not in line]
     first = lines[len(lines) // 10]
     last = lines[-1]
     words_a_step = metrics["words"] / metrics["steps"]

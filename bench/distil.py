@@ -86,7 +86,7 @@ def main() -> None:
         "ms",
         "MB",
     ]
-    results = Results("distil", columns)
+    results = Results("distil", columns, options.draws)
     for name in options.sets:
         for teacher in options.teachers:
             draws = [one_draw(name, teacher, seed, options) for seed in options.draws]

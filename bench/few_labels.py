@@ -153,6 +153,9 @@ def main() -> None:
         choices=systems,
         help=f"(default: all; of {', '.join(OPTIONAL)} those that are installed)",
     )
+    parser.add_argument(
+        "--table", default="few_labels", help="name of the result (default: few_labels)"
+    )
     parser.add_argument("--development", action="store_true", help="leave the test part alone")
     options = parser.parse_args()
     if not all(size == "all" or (size.isdigit() and int(size) > 1) for size in options.sizes):
@@ -164,7 +167,8 @@ def main() -> None:
         if name in PEERS:
             candidates = ", ".join(map(shown, PEERS[name].candidates))
             print(f"{name}: {PEERS[name].description}; chosen among {candidates}")
-    results = Results("few_labels", ["set", "labels", *options.systems])
+    columns = ["set", "labels", *options.systems]
+    results = Results(options.table, columns, options.draws)
     for size in options.sizes:
         for name in options.sets:
             row = _row(name, size, options)

@@ -1,6 +1,4 @@
-"""What all benchmarks share: processes that are measured, turns, tables in Markdown and JSON
-Lines.
-"""
+"""What all benchmarks share: processes that are measured, turns, tables that are shown and kept."""
 
 from __future__ import annotations
 
@@ -8,17 +6,22 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
+
+from bench.results import Result, Row, head_of, line_of, write
 
 OUT = Path("out") / "bench"
 """Relative, so that a benchmark writes into the checkout it is started in."""
@@ -235,17 +238,15 @@ def mean_and_range(values: Sequence[float], form: str) -> str:
 # ---- Tables
 
 
-def machine() -> dict[str, Any]:
-    """Return the processor, the cores that this process may use, memory in GiB, and versions."""
-    return {
-        "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
-        "python": platform.python_version(),
-        "versions": {name: number for name in _PACKAGES if (number := _version(name))},
-    }
+def machine() -> str:
+    """Return the processor, the cores that this process may use, memory, and versions."""
+    cores = os.cpu_count()
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    hardware = f"{_cpu()}, {cores} cores, {memory:.0f} GiB"
+    versions = [f"{name} {number}" for name in _PACKAGES if (number := _version(name))]
+    return " · ".join([hardware, f"Python {platform.python_version()}", *versions])
 
 
 def _cpu() -> str:
@@ -263,50 +264,43 @@ def _version(package: str) -> str | None:
     return None
 
 
-def rows_in(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a JSON Lines file, such as `Results` writes, the oldest first."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+def commit() -> str | None:
+    """Return the commit of the checkout that the benchmark runs in; None where there is none."""
+    git = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    with suppress(OSError, subprocess.CalledProcessError):
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    return None
 
 
 class Results:
-    """The rows of one table, shown in Markdown and appended to a file of JSON Lines.
+    """The rows of one table, shown in Markdown and written to out/bench/NAME.json.
 
     Args:
-        name: the table; its rows go to out/bench/NAME.jsonl, after those of earlier runs.
+        name: the table; its file of an earlier run is replaced.
         columns: the table's head.
+        seeds: of the trainings.
     """
 
-    def __init__(self, name: str, columns: Iterable[str]) -> None:
-        self._columns = list(columns)
-        self._path = OUT / f"{name}.jsonl"
-        self._machine = machine()
-        self._head_is_shown = False
+    def __init__(self, name: str, columns: Iterable[str], seeds: Iterable[int] = ()) -> None:
+        self._path = OUT / f"{name}.json"
+        program = Path(sys.argv[0]).stem
+        self._result = Result(
+            command=shlex.join(["python", "-m", "bench", program, *sys.argv[1:]]),
+            machine=machine(),
+            commit=commit(),
+            date=datetime.now(UTC).date().isoformat(),
+            seeds=list(seeds),
+            columns=list(columns),
+        )
 
     def add(self, *cells: object, **values: Any) -> None:
         """Show one row, and keep it with the unrounded values behind it."""
-        if len(cells) != len(self._columns):
-            raise ValueError(f"expected {len(self._columns)} cells, found {len(cells)}")
-        if not self._head_is_shown:
-            self._show_head()
-        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-        line = {
-            "time": round(time.time()),
-            "columns": self._columns,
-            "cells": cells,
-            "values": values,
-            "machine": self._machine,
-        }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, default=str) + "\n")
-
-    def _show_head(self) -> None:
-        m = self._machine
-        versions = " · ".join(f"{name} {number}" for name, number in m["versions"].items())
-        print(
-            f"\n{m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB · Python {m['python']} "
-            f"· {versions}\n"
-        )
-        print("| " + " | ".join(self._columns) + " |")
-        print("|" + " --- |" * len(self._columns), flush=True)
-        self._head_is_shown = True
+        columns = self._result.columns
+        if len(cells) != len(columns):
+            raise ValueError(f"expected {len(columns)} cells, found {len(cells)}")
+        if not self._result.rows:
+            print(f"\n{self._result.machine}\n\n{head_of(columns)}", flush=True)
+        row = Row([str(cell) for cell in cells], values)
+        print(line_of(row.cells), flush=True)
+        self._result = replace(self._result, rows=[*self._result.rows, row])
+        write(self._result, self._path)

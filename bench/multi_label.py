@@ -57,11 +57,12 @@ def main() -> None:
         "log loss",
         "seconds",
     ]
-    results = Results("multi_label", columns)
+    seeds = range(1, options.seeds + 1)
+    results = Results("multi_label", columns, seeds)
     for name in options.sets:
         for n in options.texts:
             by_name: dict[str, list[dict[str, float]]] = {}
-            for seed in range(1, options.seeds + 1):
+            for seed in seeds:
                 train = joined(name, "train", n, seed)
                 test = joined(name, "test", 1_000, 0)
                 for title, found in measure(train, test, seed).items():

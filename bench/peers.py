@@ -31,8 +31,8 @@ from bench.harness import (
     measure,
     parser_of,
     require,
-    rows_in,
 )
+from bench.results import Row, read
 
 LSTM = (
     f"{lstms.WORDS:,} words, the last {lstms.LENGTH}, embeddings of {lstms.EMBEDDING_SIZE}, "
@@ -112,7 +112,7 @@ def main() -> None:
         "--seeds", nargs="+", type=int, default=[1, 2, 3], help="seeds (default: 1 2 3)"
     )
     help = (
-        "settings that an earlier run chose: its out/bench/peers_settings.jsonl (default: "
+        "settings that an earlier run chose: its out/bench/peers_settings.json (default: "
         "choose all)"
     )
     parser.add_argument("--chosen", type=Path, metavar="FILE", help=help)
@@ -138,8 +138,8 @@ def _accuracy(peer: Peer, seed: int, settings: Settings) -> float:
 
 def _compare(systems: Sequence[str], seeds: Sequence[int], earlier: Path | None) -> None:
     require(PEERS[name].package for name in systems if name in PEERS)
-    chosen = {} if earlier is None else _chosen_in(earlier)
-    chosen |= _choose([name for name in systems if name in PEERS and name not in chosen])
+    rows = [] if earlier is None else read(earlier).rows
+    chosen = _choose([name for name in systems if name in PEERS], rows)
     runs: dict[str, list[Tested]] = {name: [] for name in systems}
     for seed in seeds:
         for name, tested in runs.items():
@@ -151,7 +151,9 @@ def _compare(systems: Sequence[str], seeds: Sequence[int], earlier: Path | None)
                 f"{name}, seed {seed}: {last.accuracy:.2%}, {last.seconds:.0f} s", file=sys.stderr
             )
     results = Results(
-        "peers", ["system", "test accuracy: mean (range)", "seeds", "seconds: mean (range)"]
+        "peers",
+        ["system", "test accuracy: mean (range)", "seeds", "seconds: mean (range)"],
+        seeds,
     )
     for name, tested in runs.items():
         accuracies = [run.accuracy for run in tested]
@@ -160,30 +162,35 @@ def _compare(systems: Sequence[str], seeds: Sequence[int], earlier: Path | None)
         results.add(name, *cells, accuracies=accuracies, seconds=seconds, settings=chosen.get(name))
 
 
-def _choose(names: Sequence[str]) -> dict[str, Settings]:
-    """Choose the settings of these peers, each in a process of its own; show what was tried."""
+def _choose(names: Sequence[str], earlier: Sequence[Row]) -> dict[str, Settings]:
+    """Return the settings of each peer, chosen in a process of its own where `earlier` has none.
+
+    What was tried is shown, that of earlier runs too.
+    """
     columns = ["system", "fixed settings", "candidates and their validation accuracy", "chosen"]
     results = Results("peers_settings", columns)
-    chosen = {}
+    chosen: dict[str, Settings] = {}
+    for row in earlier:
+        results.add(*row.cells, **row.values)
+        chosen[row.cells[0]] = row.values["chosen"]
     for name in names:
+        if name in chosen:
+            continue
         choice = Choice(**measure("bench.peers", "--choose", name)[0])
-        peer, chosen[name] = PEERS[name], choice.settings
+        peer = PEERS[name]
+        chosen[name] = choice.settings
         values = zip(peer.candidates, choice.accuracies, strict=False)
-        cells = ", ".join(f"{shown(s)}: {value:.2%}" for s, value in values), shown(choice.settings)
+        tried = ", ".join(f"{shown(settings)}: {value:.2%}" for settings, value in values)
         results.add(
             name,
             peer.description,
-            *cells,
+            tried,
+            shown(choice.settings),
             candidates=peer.candidates,
             accuracies=choice.accuracies,
             chosen=choice.settings,
         )
     return chosen
-
-
-def _chosen_in(path: Path) -> dict[str, Settings]:
-    """Return the settings that `_choose` has written, the newest of each peer."""
-    return {row["cells"][0]: row["values"]["chosen"] for row in rows_in(path)}
 
 
 def _of_peer(name: str, seed: int, settings: Settings) -> Tested:

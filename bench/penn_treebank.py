@@ -57,13 +57,13 @@ def _show(model: Path, paths: dict[str, Path]) -> None:
     from foretell.runtime.words.predictor import WordsRuntime
 
     columns = ["model", "validation perplexity", "test perplexity", "microseconds a word"]
-    results = Results("penn_treebank", columns)
+    opened = read_model(model)
+    results = Results("penn_treebank", columns, [opened.settings.seed])
     results.add(
         "Kneser-Ney, up to 5 words, all n-grams",
         *(f"{each:.2f}" for each in _kneser_ney(paths)),
         "",
     )
-    opened = read_model(model)
     both = WordsRuntime(opened)
     ways: dict[str, Scorer] = {
         "the network alone": WordsRuntime(dataclasses.replace(opened, interpolation=None)).score,

@@ -1,8 +1,7 @@
 """The pictures of README and docs, drawn by matplotlib as SVG on a background of their own.
 
-python -m bench.plots few_labels docs/few-labels.svg TREC MR CR     of out/bench/few_labels.jsonl,
-300 labels python -m bench.plots lstm docs/lstm                                by the code of
-docs/what-is-an-lstm.md
+python -m bench.plots few_labels docs/few-labels.svg     of the kept results with 300 labels
+python -m bench.plots lstm docs/lstm                     by the code of docs/what-is-an-lstm.md
 """
 
 from __future__ import annotations
@@ -11,27 +10,32 @@ import contextlib
 import re
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
 
-from bench.harness import OUT, require, rows_in
+from bench.harness import require
+from bench.results import FOLDER, Result, read
 from foretell.runtime.gates import Gates
 
 OURS = "#0b6e4f"
 THEIRS = "#8a8a8a"
 PAGE = Path(__file__).parent.parent / "docs" / "what-is-an-lstm.md"
 OPINIONS = frozenset({"good", "bad"})
+SETS = ("TREC", "MR", "CR")
+"""The sets of English sentences, whose mean the README's chart shows."""
+TABLES = ("few_labels_300", "few_labels_300_peers", "few_labels_300_outside")
+NO_SYSTEM = "best of four"
 
 
-def main(what: str, path: str, *sets: str) -> None:
+def main(what: str, path: str) -> None:
     """Draw one of the pictures."""
     require(["matplotlib"])
     if what == "few_labels":
-        bars(means(rows_in(OUT / "few_labels.jsonl"), "300", sets), Path(path))
+        bars(few_labels(), Path(path))
     else:
         lstm(Path(path))
 
@@ -50,20 +54,30 @@ def _save(axes: Any, path: Path) -> None:
     axes.figure.savefig(path, format="svg", facecolor="white", metadata={"Date": None})
 
 
-def means(rows: Sequence[Mapping[str, Any]], size: str, sets: Sequence[str]) -> dict[str, float]:
-    """Return the mean accuracy of each system that was measured on all sets, 0 to 1, lowest first.
+def few_labels() -> dict[str, float]:
+    """Return the mean accuracy of each system with 300 labels; see `means`."""
+    return means((read(FOLDER / f"{name}.json") for name in TABLES), SETS)
 
-    Of several rows of a set and size the last one counts.
+
+def means(tables: Iterable[Result], sets: Sequence[str]) -> dict[str, float]:
+    """Return the mean accuracy in % of each system that was measured on all sets, lowest first.
+
+    A row is of the sets that its first cell names, a column of a system. A cell begins with the
+    accuracy in %.
     """
     found: dict[str, dict[str, float]] = {}
-    for row in rows:
-        name, labels = row["cells"][:2]
-        if name in sets and labels == size:
-            for system, draws in row["values"]["draws"].items():
-                if draws:
-                    found.setdefault(system, {})[name] = mean(draw["accuracy"] for draw in draws)
+    for table in tables:
+        for row in table.rows:
+            names = row.cells[0].split(", ")
+            for system, cell in zip(table.columns[1:], row.cells[1:], strict=True):
+                if number := re.match(r"\**([\d.]+)", cell):
+                    of_system = found.setdefault(system, {})
+                    of_system |= dict.fromkeys(names, float(number[1]))
+    found.pop(NO_SYSTEM, None)
     whole = {
-        system: mean(each.values()) for system, each in found.items() if len(each) == len(sets)
+        system: mean(each[name] for name in sets)
+        for system, each in found.items()
+        if each.keys() >= set(sets)
     }
     return dict(sorted(whole.items(), key=lambda item: item[1]))
 
@@ -72,7 +86,7 @@ def bars(accuracies: Mapping[str, float], path: Path) -> None:
     """Draw a bar for each system, from 0 to 100 %."""
     axes = _axes(8, 0.4 + 0.28 * len(accuracies))
     colours = [OURS if name.startswith("foretell") else THEIRS for name in accuracies]
-    shown = axes.barh(list(accuracies), [100 * each for each in accuracies.values()], color=colours)
+    shown = axes.barh(list(accuracies), list(accuracies.values()), color=colours)
     axes.bar_label(shown, fmt="%.1f %%", padding=4)
     axes.set(xlim=(0, 100), xlabel="mean test accuracy in %")
     _save(axes, path)

@@ -27,7 +27,8 @@ from typing import Any
 import pytest
 
 from bench import harness, language_model
-from bench.harness import Finished, execute, rows_in
+from bench.harness import Finished, execute
+from bench.results import read
 from foretell.cli.entry import main as foretell_main
 from foretell.data import named
 
@@ -130,11 +131,8 @@ def bench(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
             monkeypatch.setattr(module, constant, value)
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         module.main()
-        files = (tmp_path / "out" / "bench").glob("*.jsonl")
-        return {
-            path.stem: [[str(cell) for cell in row["cells"]] for row in rows_in(path)]
-            for path in files
-        }
+        files = (tmp_path / "out" / "bench").glob("*.json")
+        return {path.stem: [list(row.cells) for row in read(path).rows] for path in files}
 
     return go
 

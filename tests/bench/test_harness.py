@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -14,13 +13,14 @@ from bench import __main__ as bench_main
 from bench import harness, language_model, peers
 from bench.__main__ import BENCHMARKS
 from bench.harness import Results
+from bench.results import read
 
 
 def test_a_row_is_shown_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    results = Results("table", ["what", "median"])
+    results = Results("table", ["what", "median"], seeds=(1, 2))
     results.add("one", "1.0 ms", median=0.001)
     results.add("two", "2.0 ms", median=0.002)
     lines = capsys.readouterr().out.splitlines()
@@ -31,9 +31,10 @@ def test_a_row_is_shown_and_kept(
         "| one | 1.0 ms |",
         "| two | 2.0 ms |",
     ]
-    kept = [json.loads(line) for line in Path("out/bench/table.jsonl").read_text().splitlines()]
-    assert [row["values"] for row in kept] == [{"median": 0.001}, {"median": 0.002}]
-    assert all("numpy" in row["machine"]["versions"] for row in kept)
+    kept = read(Path("out/bench/table.json"))
+    assert [row.values for row in kept.rows] == [{"median": 0.001}, {"median": 0.002}]
+    assert "numpy" in kept.machine
+    assert kept.seeds == [1, 2]
     with pytest.raises(ValueError, match="expected 2 cells, found 1"):
         results.add("one")
 
