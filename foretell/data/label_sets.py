@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from numbers import Real
 from typing import Any
 
@@ -94,7 +95,8 @@ def label_rows(y: Any, multi_label: str) -> tuple[Array | list[object], list[obj
     if isinstance(y, str | bytes) or not isinstance(found, Iterable) or len(shape) > 2:
         raise DataError(expected="one label for each text", found=what, where="y")
     values = np.asarray(found)[:, 0] if len(shape) == 2 else values_of(found)
-    return [each if (own := as_list(each)) is None else own for each in values], None
+    plain = (each.value if isinstance(each, Enum) else each for each in values)
+    return [each if (own := as_list(each)) is None else own for each in plain], None
 
 
 def sets_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,12 @@ def test_whole_numbers_are_called_as_a_table_calls_them(labels: list[float]) -> 
     by_list = evaluation_data(TEXTS, labels, None, ["-1"])[0]
     by_table = read_examples((TEXTS, labels))
     assert by_list.labels == by_table.labels == [str(int(label)) for label in labels]
+
+
+def test_members_of_an_enumeration_are_labels_by_their_values() -> None:
+    class Team(enum.Enum):
+        SALES = "sales"
+        SUPPORT = "support"
+
+    data = estimator_data(["a price", "a bug", "an offer"], [Team.SALES, Team.SUPPORT, Team.SALES])
+    assert data.examples.labels == ["sales", "support", "sales"]
