@@ -49,7 +49,7 @@ PYTHON_RUNS = {
     "tracking.md",
     "what-is-an-lstm.md",
 }
-LANGUAGES = {"", "nginx", "sh", "python", "json", "js", "text", "{toctree}", "{eval-rst}"}
+LANGUAGES = {"", "html", "nginx", "sh", "python", "json", "js", "text", "{toctree}", "{eval-rst}"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,34 @@
+"""Folds of labelled texts: what is held out together."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretell.data.folds import folds_of
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), min_size=6, max_size=60),
+    st.integers(1, 5),
+    st.sampled_from([0.0, 0.1, 0.3]),
+    st.integers(0, 9),
+    st.booleans(),
+)
+def test_equal_texts_are_never_on_both_sides(
+    given_texts: list[tuple[int, int]], n_folds: int, first: float, seed: int, several: bool
+) -> None:
+    change = random.Random(seed)
+    spellings = ("text  {}", "Text {}", " TEXT {} ")
+    texts = [change.choice(spellings).format(number) for number, _ in given_texts]
+    labels = np.array([label for _, label in given_texts], np.int32)
+    targets = np.eye(3, dtype=np.float32)[labels] if several else labels
+    for fitted, held in folds_of(texts, targets, n_folds, seed, first):
+        sides = [
+            {number for (number, _), is_in in zip(given_texts, side, strict=True) if is_in}
+            for side in (fitted, held)
+        ]
+        assert not sides[0] & sides[1]
