@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 pytest.importorskip("onnx")
 
@@ -15,7 +16,7 @@ from onnx import TensorProto
 
 from foretell.errors import ArtifactError
 from foretell.runtime.encoder import SentenceEncoder
-from tests.encoders import DIMENSION, PLACES, TABLE, WORDS, minilm, tiny_encoder
+from tests.encoders import DIMENSION, PLACES, TABLE, WORDS, minilm, tiny_encoder, tiny_tokenizer
 
 TEXTS = [
     "good film",
@@ -249,3 +250,20 @@ def test_a_real_encoder(tmp_path: Path) -> None:
     assert cosines[0, 2] < 0.2
     alone = np.concatenate([encoder.encode([text]) for text in texts])
     np.testing.assert_allclose(encoded.vectors, alone, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("special", "is_accepted"), [(8, True), (9, False)])
+def test_the_special_tokens_of_a_piece_are_few(
+    tmp_path: Path, special: int, is_accepted: bool
+) -> None:
+    folder = tiny_encoder(tmp_path / "encoder")
+    tokenizer = tiny_tokenizer()
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] " * special + "$A", special_tokens=[("[CLS]", 1)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    if is_accepted:
+        SentenceEncoder.open(folder)
+        return
+    with pytest.raises(ArtifactError, match="adds at most 8 special tokens, found 9"):
+        SentenceEncoder.open(folder)
