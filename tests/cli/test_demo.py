@@ -14,7 +14,7 @@ def test_demo_runs_the_commands_that_it_shows(run: Run, tmp_path: Path) -> None:
     answer = run("demo", "--out", str(out))
     assert answer.code == 0, answer.err
     commands = [
-        shlex.split(line) for line in re.findall(r"^\$ foretell (.*)$", answer.out, re.MULTILINE)
+        shlex.split(line) for line in re.findall(r"^\$ \S*foretell (.*)$", answer.out, re.MULTILINE)
     ]
     names = [command[0] for command in commands]
     assert names == ["train", "next", "complete", "train", "classify", "explain"]

@@ -160,7 +160,7 @@ def test_classify_writes_a_file_whole_or_not_at_all(
         written = (tmp_path / name).read_bytes().decode(encoding)
         assert "".join(written.splitlines()) == "".join(to_stdout.out.splitlines())
     # Spreadsheet programs recognise UTF-8 by its mark.
-    assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbftext,")
+    assert (tmp_path / "a.csv").read_bytes().startswith(b'\xef\xbb\xbf"text",')
     failed = run("classify", "reviews-model", "missing.csv", "--out", str(tmp_path / "b.csv"))
     assert failed.code == 1
     assert {each.name for each in tmp_path.iterdir()} == {"a.csv", "a.jsonl"}

@@ -114,7 +114,7 @@ def test_next_words_and_continuations_are_the_same_and_shown(
     page.fill("#text", "the mind")
     page.click("#continue")
     page.wait_for_function(
-        "document.querySelector('#text').value.length > 20 && "
+        "() => document.querySelector('#text').value.length > 20 && "
         "!document.querySelector('#continue').disabled"
     )
     assert page.input_value("#text").startswith("the mind")
@@ -181,7 +181,7 @@ def test_suggestions_are_accepted_on_the_page_without_a_network(
     runtime = WordsRuntime(models["words-counted"])
     begun = [each.word for each in runtime.next("the mind a", k=3, unfinished=True, cache=500)]
     page.wait_for_function(
-        f"document.querySelector('#suggestions bdi').textContent === '{begun[0]}'"
+        f"() => document.querySelector('#suggestions bdi').textContent === '{begun[0]}'"
     )
     assert shown.all_text_contents() == begun
     field.press("Alt+2")
@@ -195,15 +195,19 @@ def test_suggestions_are_accepted_on_the_page_without_a_network(
     # Digits are text, and a capital letter finds the word in lower case.
     field.fill("")
     field.press_sequentially("25 The M")
-    page.wait_for_function("document.querySelector('#suggestions bdi')?.textContent === 'mind'")
+    page.wait_for_function(
+        "() => document.querySelector('#suggestions bdi')?.textContent === 'mind'"
+    )
     field.press("Tab")
     assert field.input_value() == "25 The Mind "
     field.fill("the w")
-    page.wait_for_function("document.querySelector('#suggestions bdi').textContent.startsWith('w')")
+    page.wait_for_function(
+        "() => document.querySelector('#suggestions bdi').textContent.startsWith('w')"
+    )
     first = shown.first.text_content()
     field.press("Tab")
     assert field.input_value() == f"the {first} "
-    page.wait_for_function("document.querySelectorAll('#suggestions button').length === 3")
+    page.wait_for_function("() => document.querySelectorAll('#suggestions button').length === 3")
     third = shown.nth(2).text_content()
     page.locator("#suggestions button").nth(2).click()
     assert field.input_value() == f"the {first} {third} "
@@ -220,7 +224,9 @@ def test_subwords_in_every_script(site: Any, page: Any, models: dict[str, Path])
         assert_next_tokens(page, runtime, text, words=100, max_tokens=12)
     page.wait_for_selector("html[data-ready]")
     page.fill("#text", "the mind ")
-    page.wait_for_function("document.querySelector('#answers span').textContent.startsWith('␣')")
+    page.wait_for_function(
+        "() => document.querySelector('#answers span').textContent.startsWith('␣')"
+    )
     assert page.locator("#answers-title").text_content() == "Next token"
 
 
@@ -248,7 +254,7 @@ def test_the_page_answers_with_the_network_off_and_the_program_of_the_readme(
     (verdict,) = runtime.classify(["the mind adapts <img src=x onerror=alert(1)>"])
     first = page.locator("#answers li").first
     page.wait_for_function(
-        f"Math.abs(document.querySelector('#answers li').dataset.probability - "
+        f"() => Math.abs(document.querySelector('#answers li').dataset.probability - "
         f"{verdict.probability}) < 1e-4"
     )
     assert first.locator("span").first.text_content() == verdict.label
@@ -301,6 +307,6 @@ def test_an_article_model_shows_which_words_it_needs(site: Any, page: Any) -> No
     page.wait_for_selector("#answers li")
     page.fill("#text", "xyzzy the mind")
     page.wait_for_function(
-        "document.querySelector('#status').textContent.startsWith('expected 3 words')"
+        "() => document.querySelector('#status').textContent.startsWith('expected 3 words')"
     )
     assert page.locator("#answers li").count() == 0
