@@ -70,6 +70,14 @@ def test_of_thresholds_that_cost_the_same(
     assert found == pytest.approx(threshold)
 
 
+@pytest.mark.parametrize(("costs", "threshold"), [(Costs(fp=5, fn=1), 0.7), (Costs(1, 5), 0.3)])
+def test_the_dearer_mistake_is_avoided(costs: Costs, threshold: float) -> None:
+    positive = np.array([False, True, False, True])
+    probability = np.array([0.2, 0.4, 0.6, 0.8])
+    assert best_threshold(positive, probability, costs) == pytest.approx(threshold)
+    assert cost_report(positive, probability, costs)["chosen"]["cost"] == 0.25
+
+
 @pytest.mark.parametrize("blocks", [9, 10, 40])
 def test_intervals_of_ratios_draw_whole_blocks(blocks: int) -> None:
     random = np.random.default_rng(blocks)
@@ -102,7 +110,9 @@ def test_neighbours_that_depend_on_each_other_make_the_interval_longer() -> None
 def test_differences_are_of_the_same_texts() -> None:
     random = np.random.default_rng(2)
     true, other = random.integers(3, size=(2, 90))
-    a, b = (np.where(random.random(90) < share, true, other) for share in (0.5, 0.8))
+    # B is right where A is, so that the interval of unpaired draws would be longer.
+    a = np.where(random.random(90) < 0.5, true, other)
+    b = np.where(random.random(90) < 0.3, true, a)
     names = list("xyz")
     found = differences(true, a, b, [label_metrics(true, ids, names) for ids in (a, b)])
     for key, change in found.items():
