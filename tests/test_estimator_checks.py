@@ -114,7 +114,9 @@ def checks() -> list[Any]:
     for estimator, check in estimator_checks_generator(NumbersAsText()):
         name = getattr(check, "func", check).__name__
         marks = (
-            [pytest.mark.xfail(reason=EXPECTED_FAILURES[name])] if name in EXPECTED_FAILURES else []
+            [pytest.mark.xfail(reason=EXPECTED_FAILURES[name], strict=True, raises=AssertionError)]
+            if name in EXPECTED_FAILURES
+            else []
         )
         # Of three runs of it, with other types and read-only data, one is enough in a hurry.
         if name in SLOW or (name == "check_classifiers_train" and name in seen):
