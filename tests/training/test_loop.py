@@ -1,0 +1,137 @@
+"""The training loop with a network of one number: which weights remain, and what a loop within a
+run leaves behind.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foretell.arrays import Array
+from foretell.artifacts.weights import Weights
+from foretell.config import WordsSettings
+from foretell.errors import Interrupted, RunError
+from foretell.training.checkpoints import Checkpoint
+from foretell.training.events import EpochDone, Event
+from foretell.training.loop import (
+    Evaluation,
+    Schedule,
+    StepMeans,
+    StepsAhead,
+    TrainingLoop,
+    UnsavedLoop,
+)
+from foretell.training.options import TrainOptions
+from foretell.training.run import Request, Run, folder_of
+
+SCHEDULE = Schedule(steps=12, epoch_steps=3, learning_rate=0.5, unit="words", units_a_step=1)
+
+
+class Counter:
+    """Its weight is the number of steps; the losses are those of its steps and its evaluations."""
+
+    def __init__(self, evaluations: Sequence[float], losses: Sequence[float] = (1.0,)) -> None:
+        self.weight = 0
+        self.at_once = 2
+        self._evaluations = iter(evaluations)
+        self._losses = losses
+
+    def advance(self, ahead: StepsAhead) -> Sequence[StepMeans]:
+        count = min(self.at_once, ahead.limit)
+        steps = range(ahead.done, ahead.done + count)
+        self.weight += count
+        return [StepMeans(self._losses[step % len(self._losses)], math.nan) for step in steps]
+
+    def evaluate(self) -> Evaluation:
+        return Evaluation(loss=next(self._evaluations), accuracy=0.5)
+
+    def weights(self) -> Weights:
+        return {"weight": np.array([self.weight], np.float32)}
+
+    def set_weights(self, weights: Weights) -> None:
+        self.weight = int(weights["weight"][0])
+
+    def seconds_after_steps(self) -> float:
+        return 0.0
+
+    def arrays(self) -> dict[str, Array]:
+        return dict(self.weights())
+
+    def values(self) -> dict[str, object]:
+        return {}
+
+    def restore(self, saved: Checkpoint) -> None:
+        self.set_weights(saved.arrays)
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def run(tmp_path: Path, events: list[Event]) -> Iterator[Run]:
+    request = Request(job="words", settings=WordsSettings(), data="abc")
+    options = TrainOptions(out=tmp_path / "model", listener=events.append)
+    with Run.open(request, options) as opened:
+        events.clear()
+        yield opened
+
+
+@pytest.mark.parametrize("kind", [TrainingLoop, UnsavedLoop])
+@pytest.mark.parametrize(
+    ("changes", "weight", "steps"),
+    [
+        pytest.param({}, 6, 12, id="the best epoch"),
+        pytest.param({"keeps_best": False}, 12, 12, id="the last step"),
+        pytest.param({"patience": 1}, 6, 9, id="stopped, the best epoch"),
+        pytest.param({"patience": 1, "keeps_best": False}, 9, 9, id="stopped, the last step"),
+    ],
+)
+def test_which_weights_remain(
+    run: Run, kind: type[TrainingLoop], changes: dict[str, Any], weight: int, steps: int
+) -> None:
+    counter = Counter([3.0, 1.0, 2.0, math.nan])
+    loop = kind(run, counter, replace(SCHEDULE, **changes))
+    loop.train()
+    assert (counter.weight, loop.state.step, loop.state.best_epoch) == (weight, steps, 2)
+
+
+def test_a_loss_that_is_not_finite_ends_with_the_best_weights_or_an_error(run: Run) -> None:
+    losses = [1.0] * 7 + [math.nan] * 5
+    counter = Counter([3.0, 1.0], losses)
+    UnsavedLoop(run, counter, SCHEDULE).train()
+    assert counter.weight == 6
+    with pytest.raises(RunError, match="a lower learning rate"):
+        UnsavedLoop(run, Counter([3.0, 1.0], losses), replace(SCHEDULE, keeps_best=False)).train()
+
+
+def test_an_unsaved_loop_leaves_no_event_no_line_and_no_checkpoint(
+    run: Run, events: list[Event]
+) -> None:
+    def files() -> list[Path]:
+        return sorted(path for path in folder_of(run.out).rglob("*") if path.name != "spent.json")
+
+    before = files()
+    UnsavedLoop(run, Counter([1.0] * 4), SCHEDULE).train()
+    assert (events, files()) == ([], before)
+    TrainingLoop(run, Counter([1.0] * 4), SCHEDULE).train()
+    assert sum(isinstance(event, EpochDone) for event in events) == SCHEDULE.epochs
+    assert files() != before
+
+
+def test_an_unsaved_loop_has_no_time_limit_and_can_be_interrupted(run: Run) -> None:
+    run.budget.deadline = 0.0
+    counter = Counter([1.0] * 4)
+    UnsavedLoop(run, counter, SCHEDULE).train()
+    assert counter.weight == 3  # the first of the equal epochs
+    run.interrupt.signal = signal.SIGINT
+    with pytest.raises(Interrupted):
+        UnsavedLoop(run, counter, SCHEDULE).train()
