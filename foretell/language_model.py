@@ -105,8 +105,8 @@ class LanguageModel(Trained[WordsRuntime]):
                 `source`, a fraction `valid_fraction` of it.
             text: the text column of a table; None: chosen where it is clear.
             continue_from: a language model (or its model directory) to continue with `source`,
-                whose new words are added. Its settings stay, unless they are given; the learning
-                rate is a quarter.
+                whose new words are added. Its settings stay, unless they are given; without `old`
+                the learning rate is a quarter.
             old: old text of that model, of the kinds of `source`, learned from again; None: it is
                 gone.
             resume: continue the unfinished training of `out`.

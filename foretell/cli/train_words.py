@@ -117,7 +117,7 @@ def train_words(
             named corpus: meditations, imdb.
         valid: Validate on this text instead of on a part of TEXT. May be given several times.
         continue_: Continue this model directory for words with TEXT, whose new words are added. Its
-            settings stay, unless they are given; the learning rate is a quarter. See
+            settings stay, unless they are given; without --old the learning rate is a quarter. See
             docs/continue.md.
         old: Old text of the model to continue, learned from again. May be given several times.
         baseline: Also fit a Kneser–Ney model to compare with.

@@ -3,8 +3,9 @@
 Each model has, for a context that it has counted, discounted frequencies that sum to one with the
 weight of the order below. The mean of two such distributions has the same property, so the merged
 model is normalised. A context that one of the two has counted is taken from it; one that both have
-counted is their mean, weighted by the numbers of tokens that they were counted on. This is linear
-interpolation, context by context (Jelinek and Mercer 1980).
+counted is their mean, weighted by the numbers of tokens that they were counted on; a token of the
+newer text may count several times. This is linear interpolation, context by context (Jelinek and
+Mercer 1980).
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from foretell.arrays import Float32s, Float64s, NgramKeys
 from foretell.ngrams.kneser_ney import KneserNey, Level
 
 
-def merged(old: KneserNey, new: KneserNey) -> KneserNey:
+def merged(old: KneserNey, new: KneserNey, weight: float = 1.0) -> KneserNey:
     """Return one model of two; the ids of `old` have the same meaning in `new`, which may have
     more.
+
+    `weight` is how often each token of `new` counts.
     """
-    share = old.words / max(old.words + new.words, 1)
+    share = old.words / max(old.words + weight * new.words, 1)
     levels = list[Level]()
     # The number of each model's contexts among those of the merged model.
     of_old = of_new = np.zeros(1, np.int64)

@@ -87,21 +87,28 @@ def run(tmp_path: Path, events: list[Event]) -> Iterator[Run]:
 
 @pytest.mark.parametrize("kind", [TrainingLoop, UnsavedLoop])
 @pytest.mark.parametrize(
-    ("changes", "weight", "steps"),
+    ("evaluations", "changes", "best", "weight", "steps"),
     [
-        pytest.param({}, 6, 12, id="the best epoch"),
-        pytest.param({"keeps_best": False}, 12, 12, id="the last step"),
-        pytest.param({"patience": 1}, 6, 9, id="stopped, the best epoch"),
-        pytest.param({"patience": 1, "keeps_best": False}, 9, 9, id="stopped, the last step"),
+        pytest.param([3.0, 1.0, 2.0, 4.0], {}, 2, 6, 12, id="the best epoch"),
+        pytest.param([3.0, 1.0, 2.0, 4.0], {"keeps_best": False}, 2, 12, 12, id="the last step"),
+        pytest.param([3.0, 1.0, 2.0], {"patience": 1}, 2, 6, 9, id="patience"),
+        pytest.param([math.nan, 3.0, math.nan, 2.0], {"patience": 2}, 4, 12, 12, id="NaN"),
+        pytest.param([math.nan, math.nan], {"patience": 2}, 0, 6, 6, id="only NaN"),
     ],
 )
 def test_which_weights_remain(
-    run: Run, kind: type[TrainingLoop], changes: dict[str, Any], weight: int, steps: int
+    run: Run,
+    kind: type[TrainingLoop],
+    evaluations: list[float],
+    changes: dict[str, Any],
+    best: int,
+    weight: int,
+    steps: int,
 ) -> None:
-    counter = Counter([3.0, 1.0, 2.0, math.nan])
+    counter = Counter(evaluations)
     loop = kind(run, counter, replace(SCHEDULE, **changes))
     loop.train()
-    assert (counter.weight, loop.state.step, loop.state.best_epoch) == (weight, steps, 2)
+    assert (loop.state.best_epoch, counter.weight, loop.state.step) == (best, weight, steps)
 
 
 def test_a_loss_that_is_not_finite_ends_with_the_best_weights_or_an_error(run: Run) -> None:

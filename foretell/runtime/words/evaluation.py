@@ -4,25 +4,32 @@ word.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
 
+import numpy as np
+
 from foretell.arrays import TokenIds
 from foretell.metrics import Report
+from foretell.metrics.bootstrap import interval, resamples
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.suggestions import CACHE, Keyboard, Measurement, headline
 from foretell.runtime.words.networks import ArticleNetwork, LstmNetwork, State
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.runtime.words.scoring import score_lstm
+from foretell.runtime.words.scoring import Score, score_lstm
 from foretell.text.tokenizer import keys_of
 
 MAX_POSITIONS = 100_000
 """Tokens at the beginning of a text on which suggestions are measured."""
 
 _MAX_CHARACTERS = 1_000_000
+
+_PARTS = 50
+"""Parts of a text that are scored one by one, for the interval of a difference."""
 
 
 def evaluate_words(
@@ -54,6 +61,44 @@ def evaluate_words(
     )
     found = beginning.measurement.metrics()
     return {**asdict(score), **headline(found, with_cache=bool(cache)), "suggestions": found}
+
+
+def compare_words(
+    runtime: WordsRuntime, before: WordsRuntime, text: Iterable[str], seconds: float = math.inf
+) -> Report:
+    """Return the metrics of a language model, and of an older one, on a text.
+
+    A word that is new to the older one is `<unk>` there, so perplexities per token differ in their
+    tokens. Bits per byte can always be compared. `interval` is that of their difference, by the
+    bootstrap over parts of the text. Parts are scored from the end of the text on until the
+    `seconds` are over, at least one.
+    """
+    stop = time.monotonic() + seconds
+    lines = list(text)
+    cuts = np.linspace(0, len(lines), min(_PARTS, len(lines)) + 1).astype(int).tolist()
+    now = list[Score]()
+    then = list[Score]()
+    for first, last in reversed(list(itertools.pairwise(cuts))):
+        if now and time.monotonic() > stop:
+            break
+        now.append(runtime.score(lines[first:last]))
+        then.append(before.score(lines[first:last]))
+    sizes = np.array([part.bytes for part in now], np.float64)
+    more = np.array([a.bits_per_byte - b.bits_per_byte for a, b in zip(now, then, strict=True)])
+    places = np.concatenate(list(resamples(len(sizes))))
+    difference = interval((more * sizes)[places].sum(axis=1) / sizes[places].sum(axis=1))
+    whole = Score.together(now)
+    whole_before = Score.together(then)
+    return {
+        "bits_per_byte": whole.bits_per_byte,
+        "perplexity": whole.perplexity,
+        "bits_per_byte_before": whole_before.bits_per_byte,
+        "perplexity_before": whole_before.perplexity,
+        "tokens": whole.tokens,
+        "unknown": whole.unknown / max(1, whole.words),
+        "interval": difference,
+        "has_dropped": bool(difference is not None and difference[0] > 0 and len(sizes) > 1),
+    }
 
 
 class _Beginning:

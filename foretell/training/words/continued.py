@@ -5,21 +5,22 @@ forgotten.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
-from foretell.arrays import Float64s
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings, with_changes
 from foretell.data.corpus import Corpus
 from foretell.errors import SettingsError, UsageError
-from foretell.metrics.bootstrap import interval, resamples
 from foretell.presets import DEFAULT_PRESET, preset
+from foretell.readable import percent
+from foretell.runtime.words.evaluation import compare_words
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.events import Listener, Note
 from foretell.training.options import check_unchanged
@@ -33,14 +34,26 @@ RATE = 0.25
 (docs/benchmarks.md).
 """
 
-MAX_LINES = 20_000
-"""Lines of old text that are measured, at most."""
+MAX_VOCABULARY = 1_000_000
+NEW_WORDS = 5_000
+"""Words that a text adds to a vocabulary that is full."""
+
+MAX_CHARACTERS = 100_000
+"""Characters of new and of old text that both models are measured on: the last ones, which the old
+model has hardly learned from.
+"""
+
+_PROBED_CHARACTERS = 20_000
+"""The same before a training, by the old model."""
 
 MIN_MEASURED = 1_000
 """Characters of old text that are measured, at least."""
 
-_BLOCKS = 50
-"""Parts of the old text that are scored one by one, for the interval of the difference."""
+_MAX_LINE = 10_000
+"""Longer lines are cut, at white space where there is some."""
+
+_MANY_UNKNOWN = 0.2
+"""The part of the new text's words from which on unknown words are reported."""
 
 # English has some five characters a word.
 _CHARACTERS_PER_WORD = 5
@@ -67,8 +80,8 @@ class ContinuedWords:
 
     def digests(self) -> list[str]:
         """Return what decides the training beside the new text."""
-        parts = [] if self.old is None else [self.old.digest()]
-        return [f"continues {self.model.sha256}", *parts, f"{self.old is None}"]
+        of_old = "no old text" if self.old is None else self.old.digest()
+        return [f"continues {self.model.sha256}", of_old]
 
 
 def opened(path: str | Path | None, old: Corpus | None) -> ContinuedWords | None:
@@ -105,9 +118,9 @@ def settings_for(
 ) -> tuple[WordsSettings, str]:
     """Return the settings of a training, and the name of their preset.
 
-    A training that continues a model starts from the model's settings, with a quarter of the
-    learning rate, unless that is given: at the full rate it would soon forget what the model has
-    learned.
+    A training that continues a model starts from the model's settings. Without old text, to
+    measure what is forgotten, the learning rate is a quarter, unless it is given. A vocabulary that
+    is full grows by `NEW_WORDS`.
 
     Args:
         name: of the preset to start from; None: that of the model to continue, or the default
@@ -125,8 +138,11 @@ def settings_for(
     model = continued.model
     own = cast(WordsSettings, model.settings)
     base = own if name is None else cast(WordsSettings, preset("words", name))
-    rate = {} if model.ancestors and name is None else {"learning_rate": RATE * base.learning_rate}
-    settings = with_changes(base, {**rate, **changes})
+    room = max(base.vocabulary, model.tokenizer.size + NEW_WORDS)
+    usual: dict[str, object] = {"vocabulary": min(room, MAX_VOCABULARY)}
+    if continued.old is None and (name is not None or not model.ancestors):
+        usual["learning_rate"] = RATE * base.learning_rate
+    settings = with_changes(base, {**usual, **changes})
     check_unchanged(own, settings, _SHAPE)
     return settings, name or model.preset
 
@@ -137,21 +153,29 @@ def continued_corpus(
     """Return the texts of a training that continues a language model.
 
     The end of each text is set aside, a fraction `valid_fraction` of its lines: of the new text for
-    validation, of the old text to measure what the model has forgotten.
+    validation, of the old text to measure what the model has forgotten. Of the rest of the old text
+    a part is learned from again (rehearsal: Robins 1995): the worse the model is on the new text
+    than on the old one, the more, up to the size of the new text.
 
     Returns:
         the training text, old text first; validation text, or None; old text that the training does
         not read, or None; the settings, with no `valid_fraction` where the new text is too short
         for validation.
     """
-    if continued.old is None:
-        return new, valid, None, settings
-    old, old_valid = _cut(continued.old, settings.valid_fraction, MIN_MEASURED)
     if valid is None:
         new, valid = _cut(new, settings.valid_fraction, MIN_VALID * _CHARACTERS_PER_WORD)
     if valid is None:
         settings = replace(settings, valid_fraction=0.0)
-    parts = (old, new)
+    if continued.old is None:
+        return new, valid, None, settings
+    old, old_valid = _cut(continued.old, settings.valid_fraction, MIN_MEASURED)
+    part = 1.0
+    if valid is not None and old_valid is not None:
+        runtime = WordsRuntime(continued.model)
+        ends = (_end_of(each, _PROBED_CHARACTERS) for each in (valid, old_valid))
+        of_new, of_old = map(runtime.score, ends)
+        part = max(0.0, of_new.bits_per_byte / of_old.bits_per_byte - 1)
+    parts = (_end_of(old, min(1.0, part) * sum(map(len, new))), new)
     notes = [*old.notes, *new.notes]
     train = Corpus(
         f"{old.name} and {new.name}", lambda: itertools.chain.from_iterable(parts), notes
@@ -161,77 +185,84 @@ def continued_corpus(
 
 def _cut(corpus: Corpus, fraction: float, min_characters: int) -> tuple[Corpus, Corpus | None]:
     """Return a text without its end, and the end; None: it would be too short to measure."""
-    lengths = np.array([len(line) for line in corpus])
+
+    def lines(start: int, stop: int | None) -> Iterator[str]:
+        return itertools.islice(itertools.chain.from_iterable(map(_wrapped, corpus)), start, stop)
+
+    lengths = np.array([len(line) for line in lines(0, None)])
     border = len(lengths) - int(len(lengths) * fraction)
     if lengths[border:].sum() < min_characters or border == 0:
         return corpus, None
-    first = Corpus(corpus.name, lambda: itertools.islice(iter(corpus), border), corpus.notes)
-    end = Corpus(
-        f"the end of {corpus.name}", lambda: itertools.islice(iter(corpus), border, None), []
-    )
+    first = Corpus(corpus.name, lambda: lines(0, border), corpus.notes)
+    end = Corpus(f"the end of {corpus.name}", lambda: lines(border, None), [])
     return first, end
 
 
-def continued_metrics(
-    model: Model, continued: ContinuedWords, old_valid: Corpus | None, listener: Listener
-) -> dict[str, object]:
-    """Return `continued` of metrics.json, and report it; with a warning where the old text is
-    forgotten.
+def _wrapped(line: str) -> list[str]:
+    """Return a line in pieces, so that the end of a text that is one line can be set aside."""
+    if len(line) <= _MAX_LINE:
+        return [line]
+    return textwrap.wrap(line, _MAX_LINE, break_on_hyphens=False)
+
+
+def _end_of(corpus: Corpus, characters: float) -> Corpus:
+    """Return the last lines of a text, with about so many characters."""
+    lengths = np.cumsum([len(line) for line in corpus])
+    first = int(np.searchsorted(lengths, lengths[-1] - characters, side="right"))
+    return Corpus(corpus.name, lambda: itertools.islice(iter(corpus), first, None), corpus.notes)
+
+
+def finished(
+    model: Model,
+    continued: ContinuedWords,
+    valid: Corpus | None,
+    old_valid: Corpus | None,
+    listener: Listener,
+    seconds: float,
+) -> Model:
+    """Return the model with `continued` of its metrics, and report it: both models on the end of
+    both texts, on as much of each as takes so many seconds.
+
+    A model that is worse than the old one on the end of the new text is not kept: the result is
+    then the old model. A warning follows where the old text is forgotten.
     """
-    old = None if old_valid is None else _beside(model, continued.model, old_valid)
-    sentence = "not measured, because no old text was given"
-    if continued.old is not None:
-        sentence = (
-            f"not measured, because {continued.old.name} is too short to set a part of it aside"
-        )
-    if old is not None:
-        sentence = (
-            f"{old['bits_per_byte']:.3f} bits per byte (perplexity {old['perplexity']:,.1f}) "
-            f"on old text, "
-            f"before {old['bits_per_byte_before']:.3f} ({old['perplexity_before']:,.1f})"
-        )
-    listener(Note(text=f"old text: {sentence}"))
-    if old is not None and old["has_dropped"]:
+    report: dict[str, Any] = {
+        "sha256": list(continued.lineage),
+        "new_words": model.tokenizer.size - continued.model.tokenizer.size,
+        "has_old": continued.old is not None,
+    }
+    # The new model has no directory yet, since its metrics are a part of that.
+    models = replace(model, path=continued.model.path), continued.model
+    runtimes = [WordsRuntime(each) for each in models]
+    for name, text in (("new", valid), ("old", old_valid)):
+        report[name] = None
+        if text is not None:
+            end = _end_of(text, MAX_CHARACTERS)
+            report[name] = compare_words(*runtimes, end, seconds)
+        report["measured_on"] = _sentence(report[name])
+        listener(Note(text=f"{name} text: {report['measured_on']}"))
+    new = report["new"]
+    old = report["old"]
+    if new and new["unknown"] > _MANY_UNKNOWN:
+        text = f"warning: {percent(new['unknown'])} of the words of the new text are unknown"
+        listener(Note(text=f"{text}; give a larger --vocabulary, or train a new model"))
+    if new and new["bits_per_byte"] > new["bits_per_byte_before"]:
+        listener(Note(text="the model is no better on the new text: the old model is kept"))
+        before = replace(continued.model, settings=model.settings, ancestors=continued.lineage)
+        model = replace(before, path=None, sha256="", files={})
+    elif old and old["has_dropped"]:
         text = "warning: the model is worse on the old text than before by more than chance"
         listener(
             Note(text=f"{text}; give more of the old text with --old, or a lower learning rate")
         )
-    return {
-        "sha256": list(continued.lineage),
-        "new_words": model.tokenizer.size - continued.model.tokenizer.size,
-        "has_old": continued.old is not None,
-        "old": old,
-        "measured_on": sentence,
-    }
+    return replace(model, metrics={**model.metrics, "continued": report})
 
 
-def _beside(model: Model, before: Model, old_valid: Corpus) -> dict[str, object]:
-    """Return the metrics of the new model, and of the one before, on old text.
-
-    A word that is new to the old model is `<unk>` there, so perplexities per token differ in their
-    tokens. Bits per byte can always be compared.
-    """
-    lines = list(itertools.islice(iter(old_valid), MAX_LINES))
-    # The new model has no directory yet, since its metrics are a part of that.
-    runtimes = [WordsRuntime(each) for each in (replace(model, path=before.path), before)]
-    now, then = (runtime.score(lines) for runtime in runtimes)
-    (bits_now, sizes), (bits_then, _) = (_bits_and_bytes(runtime, lines) for runtime in runtimes)
-    places = np.concatenate(list(resamples(len(sizes))))
-    difference = interval((bits_now - bits_then)[places].sum(axis=1) / sizes[places].sum(axis=1))
-    return {
-        "bits_per_byte": now.bits_per_byte,
-        "perplexity": now.perplexity,
-        "bits_per_byte_before": then.bits_per_byte,
-        "perplexity_before": then.perplexity,
-        "tokens": now.tokens,
-        "interval": difference,
-        "has_dropped": bool(difference is not None and difference[0] > 0 and len(sizes) > 1),
-    }
-
-
-def _bits_and_bytes(runtime: WordsRuntime, lines: Sequence[str]) -> tuple[Float64s, Float64s]:
-    """Return bits and bytes of each block of lines, float64 [block]."""
-    cuts = np.linspace(0, len(lines), min(_BLOCKS, len(lines)) + 1).astype(int).tolist()
-    scores = [runtime.score(lines[first:last]) for first, last in itertools.pairwise(cuts)]
-    bits = np.array([score.bits_per_byte * score.bytes for score in scores])
-    return bits, np.array([score.bytes for score in scores], np.float64)
+def _sentence(compared: dict[str, Any] | None) -> str:
+    if compared is None:
+        return "not measured, because none was given, or too little to set a part of it aside"
+    now, before = (
+        f"{compared[f'bits_per_byte{when}']:.3f} (perplexity {compared[f'perplexity{when}']:,.1f})"
+        for when in ("", "_before")
+    )
+    return f"bits per byte {now}, before {before}"

@@ -140,12 +140,15 @@ class TokenizedCorpus:
         tokenizer: its vocabulary is that of the training text.
         train: the training text.
         valid: the validation text, longer than one window; None: training has no validation.
+        old: text of the model to continue that the training does not read, longer than one window,
+            or None.
         max_measured: without validation text, the training tokens that are measured, at most.
     """
 
     tokenizer: Tokenizer
     train: TokenFile
     valid: TokenFile | None
+    old: TokenFile | None = None
     max_measured: int = MAX_MEASURED
 
     @property
@@ -172,13 +175,14 @@ def tokenized(
     valid: Corpus | None,
     settings: WordsSettings,
     known: Tokenizer | None = None,
+    old: Corpus | None = None,
 ) -> TokenizedCorpus:
     """Return the corpus as token ids, from the cache of a resumed run as far as it has them.
 
     The vocabulary is cached, then each text. An interruption repeats the part in progress, which
     takes about a minute for a corpus of a gigabyte. With a time limit each part takes at most an
     eighth of the time that is left; what is not read by then is left out. The ids of a tokenizer
-    that is `known` keep their meaning.
+    that is `known` keep their meaning. `old` is old text, to measure what is forgotten.
 
     Raises:
         DataError: fewer than two different words, or a validation text no longer than one window.
@@ -194,7 +198,10 @@ def tokenized(
     if len(watched) <= settings.window:
         unit = "validation tokens" if settings.has_open_vocabulary else "validation words"
         raise _too_short(unit, settings.window, len(watched), valid.name, "more validation text")
-    return TokenizedCorpus(tokenizer, tokens, watched)
+    of_old = None if old is None else _encoded(run, "old", old, tokenizer)
+    if of_old is not None and len(of_old) <= settings.window:
+        of_old = None
+    return TokenizedCorpus(tokenizer, tokens, watched, of_old)
 
 
 def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFile | None]:

@@ -34,6 +34,11 @@ core. An interrupted fit is repeated."""
 # --discount_fallback.
 _FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 
+NEW_WEIGHTS = (1.0, 4.0, 12.0)
+"""How often a token of the new text may count where an old model is continued: one speaker's text
+is small, and the likest to what is to be predicted.
+"""
+
 _MAX_NGRAMS = 1_000_000
 _MAX_LARGE = 2_000_000
 """N-grams that a model keeps, and beside a network of more than 256 units."""
@@ -42,7 +47,7 @@ _MAX_LARGE = 2_000_000
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KneserNeyFit:
     """A Kneser–Ney model of the training text and its predictions of the validation text.
 
@@ -67,11 +72,12 @@ def fit_kneser_ney(
     listener: Listener,
     max_words: int = MAX_WORDS,
     old: KneserNey | None = None,
-) -> KneserNeyFit:
+) -> list[KneserNeyFit]:
     """Count the first `max_words` tokens of the training text and measure the model on the
     validation text.
 
-    `old` is the model of a text that is gone, to be merged with that of `train`, or None.
+    `old` is the model of an older text. The result is then one model for each of `NEW_WEIGHTS`, in
+    which both are merged; else it is one model.
     """
     counted = count(train.read(0, min(len(train), max_words)), size)
     model = counted.model
@@ -82,11 +88,11 @@ def fit_kneser_ney(
     if model.words < len(train):
         text = f"{text}, from the first {model.words:,} words"
     listener(Note(text=text))
-    if settings.kneser_ney:
-        model = counted.pruned(_MAX_LARGE if settings.units > 256 else _MAX_NGRAMS)
-        model = model if old is None else merged(old, model)
-        logs, lengths = log_probabilities(model, watched)
-    return KneserNeyFit(model, logs, lengths, whole)
+    if not settings.kneser_ney:
+        return [KneserNeyFit(model, logs, lengths, whole)]
+    model = counted.pruned(_MAX_LARGE if settings.units > 256 else _MAX_NGRAMS)
+    models = [model] if old is None else [merged(old, model, weight) for weight in NEW_WEIGHTS]
+    return [KneserNeyFit(each, *log_probabilities(each, watched), whole) for each in models]
 
 
 @dataclass(frozen=True)

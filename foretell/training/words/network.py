@@ -7,12 +7,15 @@ Everything random depends on the seed and the step alone, so a resumed run compu
 from __future__ import annotations
 
 import contextlib
+import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from foretell.arrays import Array
+from foretell.arrays import Array, Float32s
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.errors import RunError
@@ -26,7 +29,9 @@ from foretell.training.events import Note
 from foretell.training.loop import Evaluation, Schedule, StepMeans, StepsAhead, TrainingLoop
 from foretell.training.run import Run
 from foretell.training.words.data import TokenizedCorpus, reading_order
+from foretell.training.words.distance import DISTANCES, MAX_COMPARED, best_distance, between
 from foretell.training.words.initial import continued_weights, initialise
+from foretell.training.words.kneser_ney_fit import KneserNeyFit
 from foretell.training.words.precision import precision_for
 from foretell.training.words.result import NetworkResult
 from foretell.training.words.step import (
@@ -60,6 +65,7 @@ class TrainableWords:
             `word_dropout`.
         workers: how many processes train, each on a share of the text.
         carried: the LSTM state after the last window.
+        start: the weights that a continued training started from; None: new ones.
         is_ending: whether the last part of the training has begun, which samples more words for the
             softmax. It does not follow from the step: a time limit changes the number of steps
             while they run.
@@ -79,6 +85,8 @@ class TrainableWords:
         self.workers = workers
         # A token of an open vocabulary is not called a word.
         self.unit = "tokens" if corpus.tokenizer.is_open else "words"
+        self.start: Weights | None = None
+        self._of_distances = MAX_COMPARED
         self.order = reading_order(len(corpus.train) // workers, settings)
         self.passes = self.order.passes(settings, run.options.given)
         saved = run.resumed()
@@ -91,8 +99,12 @@ class TrainableWords:
         self._measured: Predictions | None = None
         self._of_best: Predictions | None = None
         self._note(*self._unusual())
-        if saved is None:
-            self._initialise(start)
+        if start is not None:
+            self.start = continued_weights(weights_of(self.network), start)
+            set_weights(self.network, self.start)
+        elif saved is None:
+            seconds = run.budget.share(_INITIALISING_SHARE)
+            initialise(self.network, corpus.train, seconds)
         self.average = WeightAverage(self.network) if settings.word_dropout else None
         self.loop = TrainingLoop(run, self, self._schedule())
         if saved is not None:
@@ -110,13 +122,6 @@ class TrainableWords:
         settings = self.settings
         words = softmax_words(self.corpus.tokenizer.size)
         return precision_for(self.order.streams * settings.window, settings.embedding_size, words)
-
-    def _initialise(self, start: Weights | None) -> None:
-        if start is None:
-            seconds = self.run.budget.share(_INITIALISING_SHARE)
-            initialise(self.network, self.corpus.train, seconds)
-        else:
-            set_weights(self.network, continued_weights(weights_of(self.network), start))
 
     def _schedule(self) -> Schedule:
         epoch_steps = self.passes * self.order.windows
@@ -168,7 +173,10 @@ class TrainableWords:
         at_end = len(self.corpus.measured)
         compared = len(self.compared)
         # Where epochs are compared on all of it, the end is measured with the best one.
-        self.time.measure_at_end(at_end + (compared if compared < at_end else 0))
+        again = compared if compared < at_end else 0
+        predictions = 0 if self.start is None else 2 * len(DISTANCES)
+        self._of_distances = self.time.tokens_of_distances(MAX_COMPARED, predictions)
+        self.time.measure_at_end(at_end + again + predictions * self._of_distances)
         self.loop.reserve()
 
     def _measure_what_fits(self, tokens: int) -> None:
@@ -257,13 +265,41 @@ class TrainableWords:
         """Return the seconds to reserve for what follows the last step."""
         return self.time.seconds_after_steps()
 
+    def go_back(self, before: Model, fits: Sequence[KneserNeyFit]) -> KneserNeyFit | None:
+        """Set the weights to the best ones between those of the old model and the trained ones.
+
+        Returns:
+            the Kneser–Ney model of `fits` that was chosen with them; None: there is none.
+        """
+        self._put_average()
+        assert self.start is not None
+        trained = weights_of(self.network)
+        at = functools.partial(between, self.start, trained)
+
+        def measure(share: float, text: TokenFile) -> Float32s:
+            set_weights(self.network, at(share))
+            return self._predictions(text).logs
+
+        chosen = best_distance(measure, self.corpus, before, fits, self._of_distances)
+        set_weights(self.network, at(chosen.share))
+        self._of_best = None
+        text = f"continued: {chosen.share:.0%} of the way from the old weights to the trained ones"
+        if self.corpus.old is not None:
+            text = f"{text}, perplexity of old text {math.expm1(chosen.growth):+.1%}"
+        self._note(text)
+        return chosen.kneser_ney
+
+    def _put_average(self) -> None:
+        if self.average is not None and not self.loop.best_weights:
+            self.average.put()
+            self.average = None
+
     def measure(self) -> NetworkResult:
         """Return the best weights, or the last ones, with their metrics; a resumed run measures
         them again.
         """
         valid = self.corpus.valid
-        if self.average is not None and not self.loop.best_weights:
-            self.average.put()
+        self._put_average()
         predictions = self._of_best
         if predictions is None or len(self.compared) < len(self.corpus.measured):
             # Only a part was measured, or an earlier process did it.

@@ -17,6 +17,9 @@ _HIDDEN_SHARE = 1 / 3
 take.
 """
 
+_DISTANCES_SHARE = 1 / 20
+"""The part of the time left that comparing a continued model with the old one may take."""
+
 _EPOCHS_SHARE = 1 / 40
 _MIN_COMPARED = 10_000
 """The part of the time left that measuring all epochs may take; and, for each, so many tokens in
@@ -98,6 +101,11 @@ class LoopTime:
         """
         low = max(self.min_tokens, _MIN_COMPARED)
         return self._tokens_in(self._budget.share(_EPOCHS_SHARE) / epochs, tokens, low)
+
+    def tokens_of_distances(self, tokens: int, predictions: int) -> int:
+        """Return how many tokens each of some predictions after the training is compared on."""
+        seconds = self._budget.share(_DISTANCES_SHARE) / max(1, predictions)
+        return self._tokens_in(seconds, tokens, self.min_tokens)
 
     def _tokens_in(self, seconds: float, tokens: int, low: int) -> int:
         if self._a_token * tokens <= seconds:

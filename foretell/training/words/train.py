@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,9 @@ from foretell.training.budget import InTime
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
-from foretell.training.words.continued import ContinuedWords, continued_corpus, continued_metrics
+from foretell.training.words.continued import ContinuedWords, continued_corpus, finished
 from foretell.training.words.data import MeasuredBytes, TokenizedCorpus, measured_bytes, tokenized
-from foretell.training.words.kneser_ney_fit import KneserNeyFit, fit_kneser_ney
+from foretell.training.words.kneser_ney_fit import MAX_WORDS, KneserNeyFit, fit_kneser_ney
 from foretell.training.words.time_limit import words_in_time
 from foretell.training.words.validation_fit import fit_cache, interpolate
 
@@ -61,8 +62,9 @@ _WITHOUT_EFFECT = {
 _READING_SHARE = 1 / 16
 _CACHE_SHARE = 1 / 2
 _SUGGESTIONS_SHARE = 1 / 2
-"""The parts of the time left that reading the validation text again, fitting the cache, and
-measuring suggestions may take."""
+_REPORT_SHARE = 1 / 3
+"""The parts of the time left that reading the validation text again, fitting the cache, measuring
+suggestions, and each of two texts on which a continued model is compared, may take."""
 
 
 def train_words(
@@ -109,20 +111,19 @@ def train_words(
     if unused := ", ".join(sorted(options.given & _WITHOUT_EFFECT[settings.network])):
         options.listener(Note(text=f"without effect on the network {settings.network}: {unused}"))
     request = _request(corpus, valid, settings, options.listener, continued)
-    known = start = gone = old_valid = None
+    before = old_valid = None
     if continued is not None:
-        known = continued.model.tokenizer
-        start = continued.model.weights
-        gone = continued.model.kneser_ney if continued.old is None else None
+        before = continued.model
         corpus, valid, old_valid, settings = continued_corpus(corpus, continued, valid, settings)
     with Run.open(request, options) as run:
         options.listener(Stage(name="counting words", done=0.03))
-        tokens = tokenized(run, corpus, valid, settings, known)
-        trainable = _trainable(run, tokens, settings, start, workers)
+        known = None if before is None else before.tokenizer
+        tokens = tokenized(run, corpus, valid, settings, known, old_valid)
+        trainable = _trainable(run, tokens, settings, before and before.weights, workers)
         tokens = tokens if trainable is None else trainable.corpus
         size = None if settings.follows_article else _size(run, tokens, corpus, valid)
-        kneser_ney = _kneser_ney(run, tokens, settings, gone)
-        network = _network(run, tokens, settings, trainable)
+        fits = _kneser_ney(run, tokens, settings, before and before.kneser_ney)
+        network, kneser_ney = _network(run, tokens, settings, trainable, before, fits)
         model = Model(
             job="words",
             preset=options.preset,
@@ -136,8 +137,8 @@ def train_words(
         model = _with_cache(run, model, network, kneser_ney, tokens)
         model = _with_suggestions(run, model, size)
         if continued is not None:
-            remembered = continued_metrics(model, continued, old_valid, options.listener)
-            model = replace(model, metrics={**model.metrics, "continued": remembered})
+            seconds = run.budget.share(_REPORT_SHARE)
+            model = finished(model, continued, valid, old_valid, options.listener, seconds)
         run.finish(model)
     return model
 
@@ -234,33 +235,45 @@ def _size(
 
 def _kneser_ney(
     run: Run, tokens: TokenizedCorpus, settings: WordsSettings, old: KneserNey | None
-) -> KneserNeyFit | None:
+) -> list[KneserNeyFit]:
     """Fit the Kneser–Ney model where it is asked for, and there is a text to measure it on and the
-    time.
+    time. Where an old one is continued, it is never left out, and there are several to choose
+    from.
     """
     if tokens.valid is None or not (run.options.baseline or settings.kneser_ney):
-        return None
+        return []
     size = tokens.tokenizer.size
     listener = run.options.listener
     listener(Stage(name="Kneser–Ney model", done=0.1))
-    max_words = words_in_time(tokens.train, tokens.valid, size, run.budget)
+    max_words = MAX_WORDS
+    if old is None:
+        max_words = words_in_time(tokens.train, tokens.valid, size, run.budget)
     if not max_words:
         listener(Note(text="the time limit is too short for the Kneser–Ney model: it is left out"))
-        return None
+        return []
     return fit_kneser_ney(tokens.train, tokens.valid, size, settings, listener, max_words, old)
 
 
 def _network(
-    run: Run, tokens: TokenizedCorpus, settings: WordsSettings, trainable: TrainableWords | None
-) -> NetworkResult:
+    run: Run,
+    tokens: TokenizedCorpus,
+    settings: WordsSettings,
+    trainable: TrainableWords | None,
+    before: Model | None,
+    fits: Sequence[KneserNeyFit],
+) -> tuple[NetworkResult, KneserNeyFit | None]:
+    """Train the network, and return it with one of the Kneser–Ney models; None: there is none."""
     run.options.listener(Stage(name="network", done=0.15))
-    if trainable is not None:
-        with run.interrupt.deferred():
-            trainable.loop.train()
-            return trainable.measure()
-    from foretell.training.words.article import train_article
+    first = fits[0] if fits else None
+    if trainable is None:
+        from foretell.training.words.article import train_article
 
-    return train_article(run, tokens.train, tokens.tokenizer.size, settings)
+        return train_article(run, tokens.train, tokens.tokenizer.size, settings), first
+    with run.interrupt.deferred():
+        trainable.loop.train()
+        if before is not None and tokens.valid is not None:
+            first = trainable.go_back(before, fits if settings.kneser_ney else ())
+        return trainable.measure(), first
 
 
 def _with_kneser_ney(
@@ -280,7 +293,7 @@ def _with_kneser_ney(
     if fitted is not None:
         metrics["baseline_perplexity"] = fitted.perplexity
     if fitted is not None and network.valid_logs is not None and model.settings.kneser_ney:
-        if run.budget.left() <= 0:
+        if run.budget.left() <= 0 and not model.ancestors:
             text = "no time is left for the interpolation: the model is the network alone"
             run.options.listener(Note(text=text))
         else:

@@ -43,8 +43,11 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def continue_with(what: ContinuedWords | None, out: Path, **options: Any) -> Model:
-    return trained(new_text(), settings_for(None, {}, what)[0], out, continued=what, **options)
+def continue_with(
+    what: ContinuedWords | None, out: Path, changes: dict[str, Any] | None = None, **options: Any
+) -> Model:
+    settings, _ = settings_for(None, changes or {}, what)
+    return trained(new_text(), settings, out, continued=what, **options)
 
 
 def test_it_continues_with_old_text(old: Path, tmp_path: Path) -> None:
@@ -60,7 +63,7 @@ def test_it_continues_with_old_text(old: Path, tmp_path: Path) -> None:
     assert after.id("entirely") is not None
     assert model.ancestors == read_model(tmp_path / "new").ancestors == (what.model.sha256,)
     assert what.model.sha256 in (tmp_path / "new" / "README.md").read_text()
-    assert model.settings.learning_rate == pytest.approx(SETTINGS.learning_rate / 4)
+    assert model.settings.learning_rate == SETTINGS.learning_rate
     remembered = model.metrics["continued"]["old"]
     assert remembered["bits_per_byte"] < 1.2 * remembered["bits_per_byte_before"]
     assert any(note.startswith("old text: ") for note in notes)
@@ -70,7 +73,7 @@ def test_it_continues_with_old_text(old: Path, tmp_path: Path) -> None:
     # It is measured as the finished model measures it.
     _, _, old_valid, _ = continued_corpus(new_text(), what, None, SETTINGS)
     score = WordsRuntime(tmp_path / "new").score(list(old_valid or ()))
-    assert score.bits_per_byte == pytest.approx(remembered["bits_per_byte"])
+    assert score.bits_per_byte == pytest.approx(remembered["bits_per_byte"], rel=0.02)
 
 
 def test_without_old_text_the_kneser_ney_models_are_merged(old: Path, tmp_path: Path) -> None:
@@ -78,14 +81,16 @@ def test_without_old_text_the_kneser_ney_models_are_merged(old: Path, tmp_path: 
     what = opened(old, None)
     assert what is not None
     whole = continue_with(what, tmp_path / "whole", listener=notes)
-    assert "old text: not measured, because no old text was given" in notes
+    assert any(note.startswith("old text: not measured, because none") for note in notes)
+    assert whole.settings.learning_rate == pytest.approx(SETTINGS.learning_rate / 4)
     assert whole.kneser_ney is not None
     assert what.model.kneser_ney is not None
     assert whole.kneser_ney.words > what.model.kneser_ney.words
     with pytest.raises(Interrupted):
         continue_with(what, tmp_path / "cut", stop_after_steps=3)
+    rate = {"learning_rate": SETTINGS.learning_rate / 4}
     with pytest.raises(RunError, match="the data"):
-        continue_with(opened(old, phrases()), tmp_path / "cut", resume=True)
+        continue_with(opened(old, phrases()), tmp_path / "cut", rate, resume=True)
     resumed = continue_with(what, tmp_path / "cut", resume=True)
     for name, weight in whole.weights.items():
         np.testing.assert_array_equal(weight, resumed.weights[name])
@@ -97,7 +102,12 @@ def test_the_end_of_each_text_is_set_aside(old: Path) -> None:
     train, valid, old_valid, _ = continued_corpus(new_text(), what, None, SETTINGS)
     before = list(phrases())
     after = list(new_text())
-    assert list(train) == before[:350] + after[:280]
+    lines = list(train)
+    assert lines[-280:] == after[:280]
+    # The old text that is learned from again: at most as much as there is new text.
+    rehearsed = lines[:-280]
+    assert set(rehearsed) <= set(before[:350])
+    assert 0 < sum(map(len, rehearsed)) <= 1.2 * sum(map(len, after[:280]))
     assert (list(old_valid or ()), list(valid or ())) == (before[350:], after[280:])
     short = Corpus.from_texts(["a b c"] * 9)
     assert continued_corpus(short, what, None, SETTINGS)[3].valid_fraction == 0.0

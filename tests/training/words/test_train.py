@@ -14,11 +14,9 @@ import math
 import shutil
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from trainers import Notes
 
@@ -27,7 +25,6 @@ from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings, with_changes
 from foretell.data.corpus import Corpus, open_corpus
 from foretell.errors import DataError, Interrupted, RunError, UsageError
-from foretell.networks import weights_of
 from foretell.ngrams.suggestions import METRICS
 from foretell.presets import WORDS_PRESETS
 from foretell.runtime.words.evaluation import evaluate_words
@@ -285,33 +282,6 @@ def test_without_time_a_resumed_training_measures_and_writes_what_it_has(
     assert model.metrics["seconds"] > 3600
 
 
-@pytest.mark.parametrize(
-    ("losses", "best"),
-    [((math.nan, 3.0, math.nan, 2.0, math.nan), [0, 1, 0, 1, 0]), ((math.nan, math.nan), [0, 0])],
-)
-def test_an_epoch_whose_validation_loss_is_nan_is_never_the_best(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, losses: tuple[float, ...], best: list[int]
-) -> None:
-    weights: list[dict[str, np.ndarray]] = []
-    evaluate = TrainableWords.evaluate
-
-    def evaluated(self: TrainableWords) -> Evaluation | None:
-        weights.append(weights_of(self.network))
-        found = evaluate(self)
-        assert found is not None
-        return replace(found, loss=losses[len(weights) - 1])
-
-    monkeypatch.setattr(TrainableWords, "evaluate", evaluated)
-    events: list[Event] = []
-    chosen = with_changes(SMALL, {"epochs": 5, "patience": 2})
-    model = trained(noisy_corpus(), chosen, tmp_path / "m", listener=events.append)
-    # Two epochs in a row without a better one end it.
-    assert [event.is_best for event in events if isinstance(event, EpochDone)] == best
-    kept = weights[3 if any(best) else -1]
-    for name, value in model.weights.items():
-        assert value.tobytes() == kept[name].tobytes()
-
-
 def test_the_best_epoch_is_kept_and_patience_ends_training(tmp_path: Path) -> None:
     # Ten times too high a rate overfits the training part of random words at once.
     chosen = with_changes(SMALL, {"epochs": 30, "learning_rate": 20.0, "dropout": 0.0, "units": 32})
@@ -343,25 +313,6 @@ def check_board(board: Path, out: Path) -> None:
         assert scalars == [
             (line["step"], pytest.approx(line[name])) for line in log if name in line
         ]
-
-
-def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
-    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events: list[Event] = []
-    chosen = with_changes(SMALL, {"epochs": 4, "patience": 0})
-    until = whole(SMALL)[0].metrics["steps"] + 1
-
-    def rate(step: int, _steps: int, peak: float, _floor: float) -> float:
-        return math.nan if step >= until else peak
-
-    monkeypatch.setattr(network, "learning_rate", rate)
-    model = trained(noisy_corpus(), chosen, tmp_path / "m", listener=events.append)
-    assert any(isinstance(event, Note) and "lower learning rate" in event.text for event in events)
-    assert all(np.isfinite(weight).all() for weight in model.weights.values())
-    until = 0
-    with pytest.raises(RunError, match="lower learning rate"):
-        trained(noisy_corpus(), chosen, tmp_path / "n")
 
 
 class InProcess:
