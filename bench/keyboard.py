@@ -3,6 +3,8 @@ browser.
 
 The Penn Treebank and IMDB's reviews, 10,000 words, `--minutes 10`; `--model DIR`: the model of the
 former is there, and IMDB is left out. The browser table is of `export --int8` in Chromium.
+`--person OLD EARLY LATE`: only a general model of the text OLD, and the same continued with a
+person's EARLY text for `--minutes`, both on the LATE text; `--model DIR`: the general one is there.
 """
 
 from __future__ import annotations
@@ -46,7 +48,12 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=10, help="time limit (default: 10)")
     parser.add_argument("--model", type=Path, help="a model of the Penn Treebank that is there")
+    texts = ("OLD", "EARLY", "LATE")
+    parser.add_argument("--person", type=Path, nargs=3, metavar=texts, help="files of text")
     options = parser.parse_args()
+    if options.person:
+        _show_person(*options.person, options.minutes, options.model)
+        return
     paths, model = written(folder := OUT / "keyboard"), options.model or folder / "penn_treebank"
     sets: dict[str, tuple[Path, Path]] = {"penn_treebank": (model, paths["test"])}
     if options.model is None:
@@ -56,15 +63,30 @@ def main() -> None:
         reviews.write_text("\n".join(texts_of(imdb("test"))[::60]), encoding="utf-8")
         sets["imdb"] = (folder / "imdb", reviews)
     for name, (path, data) in sets.items():
-        columns = ["model", "top-1", "95 % interval", "top-3", "keystrokes saved"]
-        results = Results(f"keyboard_{name}", columns)
-        models = evaluate(path, data)["suggestions"]["models"]
-        for key, what in NAMES.items():
-            values = models[key]
-            low, high = (f"{100 * end:.1f}" for end in values["intervals"]["top1_accuracy"])
-            cells = (f"{100 * values[each]:.1f}" for each in ("top3_accuracy", "keystrokes_saved"))
-            results.add(what, f"{100 * values['top1_accuracy']:.1f}", f"{low}–{high}", *cells)
+        _show_suggestions(name, path, data)
     _show_browser(model, paths, folder / "web")
+
+
+def _show_person(old: Path, early: Path, late: Path, minutes: float, general: Path | None) -> None:
+    """Continue a general model with a person's text, and show both on the person's later text."""
+    if general is None:
+        general = OUT / "keyboard" / "general"
+        train("words", old, general, minutes=minutes)
+    person = OUT / "keyboard" / "person"
+    train("words", early, person, "--continue", general, "--old", old, minutes=minutes)
+    _show_suggestions("general", general, late)
+    _show_suggestions("person", person, late)
+
+
+def _show_suggestions(name: str, model: Path, data: Path) -> None:
+    columns = ["model", "top-1", "95 % interval", "top-3", "keystrokes saved"]
+    results = Results(f"keyboard_{name}", columns)
+    models = evaluate(model, data)["suggestions"]["models"]
+    for key, what in NAMES.items():
+        values = models[key]
+        low, high = (f"{100 * end:.1f}" for end in values["intervals"]["top1_accuracy"])
+        cells = (f"{100 * values[each]:.1f}" for each in ("top3_accuracy", "keystrokes_saved"))
+        results.add(what, f"{100 * values['top1_accuracy']:.1f}", f"{low}–{high}", *cells)
 
 
 def _show_browser(model: Path, paths: dict[str, Path], web: Path) -> None:
