@@ -4,6 +4,8 @@ resumed.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,13 @@ from foretell.config import with_changes
 from foretell.data.corpus import Corpus
 from foretell.errors import Interrupted, RunError, SettingsError, UsageError
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.training.words.continued import ContinuedWords, continued_corpus, opened, settings_for
+from foretell.training.words.continued import (
+    ContinuedWords,
+    continued_corpus,
+    finished,
+    opened,
+    settings_for,
+)
 from tests.builders import write_random
 from tests.training.words.small import SMALL, phrases, trained
 
@@ -138,3 +146,38 @@ def test_models_that_do_not_fit(tmp_path: Path) -> None:
     write_random(tmp_path / "m", article)
     with pytest.raises(UsageError, match="raw integers"):
         opened(tmp_path / "m", None)
+
+
+def test_one_endless_line_of_another_script_is_learned_from_with_a_warning(
+    old: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(4)
+    words = [f"слово{int(k)}" for k in rng.integers(0, 400, 12_000)]
+    notes = Notes()
+    what = opened(old, phrases())
+    assert what is not None
+    # Of 400 equally frequent words there is room for 60 %.
+    changes = {"vocabulary": what.model.tokenizer.size + 240}
+    settings, _ = settings_for(None, changes, what)
+    line = Corpus.from_texts([" ".join(words)])
+    model = trained(line, settings, tmp_path / "m", continued=what, listener=notes)
+    (warning,) = (note for note in notes if "are unknown" in note)
+    assert warning.startswith("warning: ")
+    compared = model.metrics["continued"]["new"]
+    assert 0.2 < compared["unknown"] < 0.6
+    assert compared["bits_per_byte"] < compared["bits_per_byte_before"]
+
+
+def test_a_model_that_is_worse_on_the_new_text_is_not_kept(old: Path) -> None:
+    what = opened(old, None)
+    assert what is not None
+    notes = Notes()
+    worse = {name: 9 * weight for name, weight in what.model.weights.items()}
+    model = dataclasses.replace(what.model, weights=worse, kneser_ney=None, interpolation=None)
+    kept = finished(model, what, phrases(), None, notes, math.inf)
+    assert kept.weights is what.model.weights
+    assert kept.kneser_ney is what.model.kneser_ney
+    assert kept.ancestors == what.lineage
+    compared = kept.metrics["continued"]["new"]
+    assert compared["bits_per_byte"] > compared["bits_per_byte_before"]
+    assert "the model is no better on the new text: the old model is kept" in notes
