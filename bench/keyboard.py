@@ -52,7 +52,8 @@ def main() -> None:
     parser.add_argument("--person", type=Path, nargs=3, metavar=texts, help="files of text")
     options = parser.parse_args()
     if options.person:
-        _show_person(*options.person, options.minutes, options.model)
+        old, early, late = options.person
+        _show_person(old, early, late, options.minutes, options.model)
         return
     paths, model = written(folder := OUT / "keyboard"), options.model or folder / "penn_treebank"
     sets: dict[str, tuple[Path, Path]] = {"penn_treebank": (model, paths["test"])}

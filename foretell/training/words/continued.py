@@ -232,28 +232,28 @@ def finished(
         "has_old": continued.old is not None,
     }
     # The new model has no directory yet, since its metrics are a part of that.
-    models = replace(model, path=continued.model.path), continued.model
-    runtimes = [WordsRuntime(each) for each in models]
+    now = WordsRuntime(replace(model, path=continued.model.path))
+    before = WordsRuntime(continued.model)
     for name, text in (("new", valid), ("old", old_valid)):
         report[name] = None
         if text is not None:
             end = _end_of(text, MAX_CHARACTERS)
-            report[name] = compare_words(*runtimes, end, seconds)
+            report[name] = compare_words(now, before, end, seconds)
         report["measured_on"] = _sentence(report[name])
         listener(Note(text=f"{name} text: {report['measured_on']}"))
     new = report["new"]
     old = report["old"]
     if new and new["unknown"] > _MANY_UNKNOWN:
-        text = f"warning: {percent(new['unknown'])} of the words of the new text are unknown"
-        listener(Note(text=f"{text}; give a larger --vocabulary, or train a new model"))
+        warning = f"warning: {percent(new['unknown'])} of the words of the new text are unknown"
+        listener(Note(text=f"{warning}; give a larger --vocabulary, or train a new model"))
     if new and new["bits_per_byte"] > new["bits_per_byte_before"]:
         listener(Note(text="the model is no better on the new text: the old model is kept"))
-        before = replace(continued.model, settings=model.settings, ancestors=continued.lineage)
-        model = replace(before, path=None, sha256="", files={})
+        same = replace(continued.model, settings=model.settings, ancestors=continued.lineage)
+        model = replace(same, path=None, sha256="", files={})
     elif old and old["has_dropped"]:
-        text = "warning: the model is worse on the old text than before by more than chance"
+        warning = "warning: the model is worse on the old text than before by more than chance"
         listener(
-            Note(text=f"{text}; give more of the old text with --old, or a lower learning rate")
+            Note(text=f"{warning}; give more of the old text with --old, or a lower learning rate")
         )
     return replace(model, metrics={**model.metrics, "continued": report})
 

@@ -119,10 +119,13 @@ def train_words(
         options.listener(Stage(name="counting words", done=0.03))
         known = None if before is None else before.tokenizer
         tokens = tokenized(run, corpus, valid, settings, known, old_valid)
-        trainable = _trainable(run, tokens, settings, before and before.weights, workers)
+        trainable = _trainable(
+            run, tokens, settings, None if before is None else before.weights, workers
+        )
         tokens = tokens if trainable is None else trainable.corpus
         size = None if settings.follows_article else _size(run, tokens, corpus, valid)
-        fits = _kneser_ney(run, tokens, settings, before and before.kneser_ney)
+        known_counts = None if before is None else before.kneser_ney
+        fits = _kneser_ney(run, tokens, settings, known_counts)
         network, kneser_ney = _network(run, tokens, settings, trainable, before, fits)
         model = Model(
             job="words",
