@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -42,6 +43,8 @@ RUN = "run.json"
 MANIFEST = "manifest.json"
 LOCK = "lock"
 FORMAT_VERSION = 1
+_PART = re.compile(r"\.?part-\d{5}-[0-9a-f]{8}\.")
+"""Names of the parts that workers write, finished or not: other files are somebody else's."""
 _OTHER_OUT = "choose another --out, or delete the folder"
 
 
@@ -148,7 +151,7 @@ class Output:
         counted = {line.part for line in lines}
         for each in storage.files_below(self.address, recursive=False):
             name = name_of(each.file)
-            if name.startswith(("part-", ".part-")) and name not in counted:
+            if _PART.match(name) and name not in counted:
                 storage.remove(each.file)
 
 

@@ -209,7 +209,7 @@ def test_from_a_bucket_to_a_bucket_and_again(
     assert report.failed == {}
     assert ids_in(out) == list(range(600))
     # An attempt whose line was never written counts for nothing.
-    storage.put(f"s3://data/out/part-00000-given-up.jsonl?{bucket}", b"half")
+    storage.put(f"s3://data/out/part-00000-deadbeef.jsonl?{bucket}", b"half")
     again = classify_files(labels_model, f"s3://data/in?{bucket}", out=out, shard_mb=0.005)
     assert again.resumed_rows == 600
     assert ids_in(out) == list(range(600))

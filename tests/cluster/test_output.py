@@ -38,7 +38,7 @@ def begun(folder: Path, task: Task = TASK, size: int = 300) -> Output:
 
 def done(output: Output, ordinal: int, name: str = "") -> Done:
     assert output.address is not None
-    part = Path(output.address) / (name or f"part-{ordinal:05d}-x.jsonl")
+    part = Path(output.address) / (name or f"part-{ordinal:05d}-0000000a.jsonl")
     part.write_text(json.dumps({"ordinal": ordinal}) + "\n")
     size = part.stat().st_size
     sha256 = hashlib.sha256(part.read_bytes()).hexdigest()
@@ -139,7 +139,11 @@ def test_the_manifest_lists_one_part_of_each_shard_and_others_go(folder: Path) -
     output = begun(folder)
     for shard in reversed(output.shards):
         # Two attempts of each: only the second is listed.
-        done(output, shard.ordinal, f"part-{shard.ordinal:05d}-given-up.jsonl")
+        done(output, shard.ordinal, f"part-{shard.ordinal:05d}-deadbeef.jsonl")
         output.add(done(output, shard.ordinal))
+    # A file of somebody else that came while the command ran.
+    theirs = folder / "out" / "part-of-the-report.csv"
+    theirs.write_text("1")
     output.finish()
+    assert theirs.read_text() == "1"
     assert [row["ordinal"] for row in rows_in(folder / "out")] == [s.ordinal for s in output.shards]
