@@ -78,8 +78,8 @@ class Trained(Generic[Runtime]):
         model's.
 
         Args:
-            format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the
-                browser).
+            format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the
+                browser) or "arpa" (the Kneser–Ney model of a language model, for KenLM and others).
             path: the folder to write; None: the name of the model directory and of the format.
             int8: store the weights in 8 bits, those of a language model in 12. Needs `data`.
             data: what to compare the answers on: labelled texts, as `fit` takes them without `y`,

@@ -15,7 +15,7 @@ from foretell.readable import megabytes, percent
 if TYPE_CHECKING:
     from foretell.data.examples import Examples
 
-Target = Literal["onnx", "web"]
+Target = Literal["onnx", "web", "arpa"]
 
 
 def export(
@@ -36,8 +36,9 @@ def export(
 
     Args:
         model: Model directory.
-        to: Export to onnx (ONNX Runtime, any language) or web (a static folder that runs in the
-            browser).
+        to: Export to onnx (ONNX Runtime, any language), web (a static folder that runs in the
+            browser) or arpa (the Kneser–Ney model of a language model alone, as n-grams that KenLM
+            reads).
         out: Write the folder DIR. Without it, its name is that of the model with the format.
         int8: Store the weights in 8 bits (language models: 12), with a small loss of accuracy,
             which is measured on --data.

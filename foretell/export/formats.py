@@ -18,6 +18,7 @@ from safetensors.numpy import save as save_safetensors
 from foretell.arrays import Array, Float32s, Floats
 from foretell.artifacts.manifest import KNESER_NEY, TFIDF
 from foretell.artifacts.onnx_graph import build_onnx
+from foretell.export import arpa
 from foretell.export.source import Source
 from foretell.export.whole_graph import TFIDF_SCORES, parsed, whole_graph
 from foretell.ngrams.ensemble import softmax
@@ -28,8 +29,10 @@ from foretell.runtime.session import Session
 if TYPE_CHECKING:
     import onnx
 
-Format = Literal["onnx", "web"]
-"""onnx: for ONNX Runtime in any language; web: a static folder that runs in the browser."""
+Format = Literal["onnx", "web", "arpa"]
+"""onnx: for ONNX Runtime in any language; web: a static folder that runs in the browser; arpa: the
+Kneser–Ney model alone, for programs that read n-grams.
+"""
 FORMATS: tuple[Format, ...] = get_args(Format)
 FILE = "model.onnx"
 Files = dict[str, bytes]
@@ -62,6 +65,8 @@ def files_of(source: Source, format: Format, *, int8: bool) -> Files:
     """Return the files of an export, name to content: model, TF-IDF or Kneser–Ney models,
     scripts.
     """
+    if format == "arpa":
+        return arpa.content(source.model)
     scripts = (*_SCRIPTS, *_PAGE) if format == "web" else _SCRIPTS
     package = files("foretell")
     content = {

@@ -15,7 +15,7 @@ from foretell.artifacts.model import Model
 from foretell.config import Job
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, SettingsError, UsageError
-from foretell.export import browser_runtime, check
+from foretell.export import arpa, browser_runtime, check
 from foretell.export.check import Loss
 from foretell.export.formats import (
     FORMATS,
@@ -81,8 +81,8 @@ def export_model(
     Args:
         model: a model directory, or a model that was read from one.
         out: the folder to write; an older export there is replaced.
-        format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the
-            browser).
+        format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the
+            browser) or "arpa" (the Kneser–Ney model of a language model, for KenLM and others).
         int8: store the weights in 8 bits, those of a language model's network in 12.
         data: labelled texts for a classifier, lines of text for a language model. In 8 bits the
             loss of accuracy is measured on them; in float32 a classifier is compared on the first
@@ -95,8 +95,9 @@ def export_model(
             registry.
 
     Raises:
-        UsageError: an unknown format, 8 bits without data, data for the other job, or `max_ngrams`
-            for a model without a Kneser–Ney model.
+        UsageError: an unknown format, 8 bits without data, data for the other job, `max_ngrams`
+            for a model without a Kneser–Ney model, or "arpa" for one without a Kneser–Ney model of
+            words.
         SettingsError: `max_loss` not from 0 to 1, or `max_ngrams` below 1.
         MissingExtraError: a package that the format needs is not installed.
         ArtifactError: the model cannot be trusted, the copy answers differently or loses too much
@@ -106,7 +107,8 @@ def export_model(
     _check_arguments(format, int8=int8, data=data, max_loss=max_loss)
     target = Path(out).expanduser().resolve()
     check_free(target)
-    require(("onnx",), f"the format {format}", "train")
+    if format != "arpa":
+        require(("onnx",), f"the format {format}", "train")
     source = Source(model, max_ngrams)
     _check_data(source, data)
     content = files_of(source, format, int8=int8)
@@ -117,6 +119,9 @@ def export_model(
     measured: list[float | Loss] = []
 
     def measure(folder: Path) -> None:
+        if format == "arpa":
+            measured.append(arpa.difference(folder, source.model, check.sample_texts(source)))
+            return
         answer = read_back(folder, source)
         if int8 and data is not None:
             whole = source if max_ngrams is None else Source(model)
@@ -144,6 +149,8 @@ def _check_arguments(format: str, *, int8: bool, data: object, max_loss: float) 
         raise UsageError(
             expected=f"one of {', '.join(FORMATS)}", found=repr(format), where="format"
         )
+    if int8 and format == "arpa":
+        raise UsageError(expected="no 8 bits in a file of text", found="int8", where="format arpa")
     if int8 and data is None:
         expected = "data to measure the loss of accuracy in 8 bits"
         fix = "give labelled texts, or plain text"

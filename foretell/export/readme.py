@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 
+from foretell.export import arpa
 from foretell.export.formats import Format
 from foretell.export.source import Kind, Source
 from foretell.installation import from_repository
@@ -117,6 +118,8 @@ def readme(source: Source, format: Format, *, int8: bool, size: int = 0) -> byte
     """Return README.md of an export of `size` bytes, with a program in Python and one in
     JavaScript.
     """
+    if format == "arpa":
+        return arpa.README.encode()
     is_web = format == "web"
     titles = {"onnx": "an ONNX model", "web": "a folder for the browser"}
     install = "pip install numpy onnxruntime tokenizers"
