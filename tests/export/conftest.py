@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from export_workplace import MODELS, Copies, write
+from export_workplace import MODELS, Copies, check_labels_vary, write
 from page_workplace import chromium
 
 from foretell.export import browser_runtime
@@ -20,7 +20,11 @@ from foretell.export.model_export import export_model
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every model by its name in MODELS; copy one to change it."""
     folder = tmp_path_factory.mktemp("models")
-    return {name: write(folder / name, name) for name in MODELS}
+    written = {name: write(folder / name, name) for name in MODELS}
+    for name, (_, labels) in MODELS.items():
+        if labels:
+            check_labels_vary(written[name])
+    return written
 
 
 @pytest.fixture(scope="session")

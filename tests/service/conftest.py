@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from page_workplace import chromium, new_page, visited
 from playwright.sync_api import Browser, Page
-from service_workplace import Running, running, write_labels, write_words
+from service_workplace import REVIEWS, Running, running, write_labels, write_words
 
 from foretell.annotation.annotation import Annotation
+from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.limits import Limits
 
 NARROW = Limits(body=20_000, texts=10, characters=1_000, tokens=50, queue=12)
@@ -19,7 +20,10 @@ NARROW = Limits(body=20_000, texts=10, characters=1_000, tokens=50, queue=12)
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("served")
-    return write_labels(folder / "reviews"), write_words(folder / "notes")
+    reviews = write_labels(folder / "reviews")
+    probabilities = LabelsRuntime(reviews).predict_proba(REVIEWS)
+    assert set(probabilities.argmax(axis=1)) == {0, 1}
+    return reviews, write_words(folder / "notes")
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,13 @@ TEXT = (
     "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"
 )
 VERBS = ("classify", "explain", "next", "score", "states", "completions")
-REVIEWS = ["good way", "bad mind 😀 obstacle", "", "the mind the mind nosuchword " * 12]
+REVIEWS = [
+    "good way",
+    "bad mind 😀 obstacle",
+    "",
+    "the mind the mind nosuchword " * 12,
+    "adapts own",
+]
 
 
 def write_words(path: Path, *, text: str = TEXT, seed: int = 7, **changes: Any) -> Path:
