@@ -216,12 +216,16 @@ def test_a_validation_set_is_validated_on_and_not_learned_from() -> None:
     assert (clf.metrics_["texts"], clf.metrics_["valid_texts"]) == (18, 6)
 
 
-def test_sample_weights_are_used() -> None:
-    conflicting = [*TEXTS, *TEXTS]
-    labels = [*LABELS, *("negative" if label == "positive" else "positive" for label in LABELS)]
-    weights = [1.0] * len(TEXTS) + [0.01] * len(TEXTS)
-    clf = tiny(valid_fraction=0.0).fit(conflicting, labels, sample_weight=weights)
-    assert clf.score(TEXTS, LABELS) == 1
+@pytest.mark.parametrize(("ignored", "folds"), [("first", 0), ("second", 2)])
+def test_of_two_labels_of_a_text_the_one_that_has_weight_is_learned(
+    ignored: str, folds: int
+) -> None:
+    others = ["negative" if label == "positive" else "positive" for label in LABELS]
+    kept = [ignored == "second", ignored == "first"]
+    weights = np.repeat(np.array(kept, float), len(TEXTS))
+    clf = tiny(valid_fraction=0.0, folds=folds)
+    clf.fit([*TEXTS, *TEXTS], [*LABELS, *others], sample_weight=weights)
+    assert clf.score(TEXTS, LABELS if ignored == "second" else others) == 1
 
 
 def test_out_resume_and_listener_are_those_of_the_command_line(

@@ -111,6 +111,21 @@ def test_which_weights_remain(
     assert (loop.state.best_epoch, counter.weight, loop.state.step) == (best, weight, steps)
 
 
+def test_the_best_epoch_before_a_resume_is_restored(tmp_path: Path) -> None:
+    request = Request(job="words", settings=WordsSettings(), data="abc")
+    options = TrainOptions(out=tmp_path / "model", stop_after_steps=8)
+    with Run.open(request, options) as run, pytest.raises(Interrupted):
+        TrainingLoop(run, Counter([3.0, 1.0]), SCHEDULE).train()
+    with Run.open(request, replace(options, stop_after_steps=None, resume=True)) as run:
+        saved = run.checkpoints.latest()
+        assert saved is not None
+        counter = Counter([2.0, 4.0])
+        loop = TrainingLoop(run, counter, SCHEDULE)
+        loop.restore(saved)
+        loop.train()
+    assert (loop.state.best_epoch, counter.weight, loop.state.step) == (2, 6, 12)
+
+
 def test_a_loss_that_is_not_finite_ends_with_the_best_weights_or_an_error(run: Run) -> None:
     losses = [1.0] * 7 + [math.nan] * 5
     counter = Counter([3.0, 1.0], losses)

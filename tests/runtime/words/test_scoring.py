@@ -46,6 +46,12 @@ def test_score_equals_the_slow_reference(lstm: WordsRuntime) -> None:
         lstm.score(["", "  "])
 
 
+def test_what_was_read_before_changes_the_score_of_a_line(lstm: WordsRuntime) -> None:
+    first, second = LINES[0], LINES[1]
+    alone = lstm.score(first).log_probability + lstm.score(second).log_probability
+    assert lstm.score([first, second]).log_probability != pytest.approx(alone, abs=1e-4)
+
+
 def test_score_does_not_depend_on_how_the_text_is_cut(
     lstm: WordsRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

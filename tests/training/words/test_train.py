@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from trainers import Notes
 
@@ -234,6 +235,13 @@ def test_a_tiny_corpus_has_no_validation_and_is_learned_by_heart(tmp_path: Path)
     assert not (tmp_path / "m.run").exists()
 
 
+@pytest.mark.parametrize("share", [SMALL.valid_fraction, 0.0])
+def test_the_metrics_name_the_text_that_they_were_measured_on(whole: Whole, share: float) -> None:
+    metrics = whole(with_changes(SMALL, {"valid_fraction": share}))[0].metrics
+    assert metrics["measured_on"] == ("validation text" if share else "training text")
+    assert metrics["valid_perplexity"] == (metrics["perplexity"] if share else None)
+
+
 def test_with_a_time_limit_epochs_are_compared_on_a_part_and_the_end_is_measured_on_all(
     whole: Whole, limited: Path, tmp_path: Path
 ) -> None:
@@ -371,6 +379,32 @@ def test_a_worker_that_dies_costs_its_round(
     ending = math.ceil(steps * 7 / 8)
     assert words == [4] * ending + [16] * (steps - ending)
     assert two.metrics["perplexity"] < 1.5 * alone.metrics["perplexity"]
+
+
+def test_what_the_second_worker_learns_changes_the_weights(tmp_path: Path) -> None:
+    class FirstAlone(InProcess):
+        def train(self, *given: Any) -> list[WorkerResult]:
+            return super().train(*given)[:1]
+
+    both = train_averaged(tmp_path / "both", InProcess(2))
+    first = train_averaged(tmp_path / "first", FirstAlone(2))
+    for name, value in both.weights.items():
+        assert not np.array_equal(value, first.weights[name]), name
+
+
+def test_the_state_that_is_carried_changes_the_weights(
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried = whole(SMALL)[0]
+    inputs = step.Steps.inputs
+
+    def forgotten(self: step.Steps, batch: Batch, _: Any) -> Any:
+        return inputs(self, batch, self.network.first_states(len(batch.ids)))
+
+    monkeypatch.setattr(step.Steps, "inputs", forgotten)
+    model = trained(noisy_corpus(), SMALL, tmp_path / "m")
+    for name, value in carried.weights.items():
+        assert not np.array_equal(value, model.weights[name]), name
 
 
 def test_an_interrupted_training_resumes_with_as_many_workers(whole: Whole, tmp_path: Path) -> None:
