@@ -134,8 +134,8 @@ class Classifier(Trained[LabelsRuntime]):
 
         Args:
             X: texts, [text]: a list, an array, a column of a table, an iterator; or, without `y`, a
-                file, a folder, a named set or a table (pandas, polars, Arrow, Hugging Face) that
-                has the labels too.
+                file, a list of paths, a folder, a named set or a table (pandas, polars, Arrow,
+                Hugging Face) that has the labels too.
             y: the label of each text, [text]: strings, numbers or booleans. A row with None, NaN or
                 the number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators.
                 Beside 0 and 1, -1 may be a label: there is a warning. Beside one other label, -1 is

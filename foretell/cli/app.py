@@ -94,7 +94,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "train labels": Command(
-        arguments="--out DIR [DATA]",
+        arguments="--out DIR [DATA...]",
         help="Train a text classifier on texts with labels.",
         more=("It predicts the label of a text, with a calibrated probability.", *_ORDER),
         examples=(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -24,6 +26,7 @@ from foretell.cli.output import show_notes
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.train_words import Training, finish
 from foretell.errors import TooFewTextsWarning
+from foretell.hub.client import is_address
 
 
 @Parameter(name="*", group=DATA)
@@ -66,7 +69,7 @@ class Sources:
     continue_: Annotated[Name | None, Parameter(name="--continue", metavar="MODEL")] = None
     old: Annotated[Name | None, Parameter(metavar="DATA")] = None
 
-    def check(self, data: str | None) -> None:
+    def check(self, data: Sequence[str]) -> None:
         """Check that the options go together."""
         other = (
             "--label-hints"
@@ -91,7 +94,7 @@ _NOTHING_MORE = Sources()
 
 
 def train_labels(
-    data: Annotated[Name | None, Parameter(name="DATA")] = None,
+    data: Annotated[tuple[Name, ...], Parameter(name="DATA...", show_default=False)] = (),
     /,
     *,
     training: Training,
@@ -106,13 +109,15 @@ def train_labels(
         data: File with texts and labels (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, fastText
             lines, or .gz of one), folder with one folder for each label, - for standard input, the
             named set reviews or imdb, or a data set on the Hub (hf://owner/name,
-            hf://owner/name@REVISION#SPLIT).
+            hf://owner/name@REVISION#SPLIT). Several files with the same columns are one source; a
+            pattern in quotes ('data/*.csv') is all files that match it.
     """
     more.check(data)
     from foretell.classifier import Classifier
     from foretell.data.decode import existing
     from foretell.data.examples import unlabelled_texts
 
+    files = [each if is_address(each) else Path(each) for each in data]
     notes: list[str] = []
     unlabelled = (
         unlabelled_texts(each, text=reading.text, notes=notes) for each in more.unlabelled
@@ -123,7 +128,7 @@ def train_labels(
         # `finish` says the same.
         warnings.simplefilter("ignore", TooFewTextsWarning)
         Classifier(training.preset, **given(options), verbose=1).fit(
-            data or [],
+            data[0] if len(data) == 1 else files,
             None if data else [],
             unlabelled=texts if more.unlabelled else None,
             valid=more.valid,

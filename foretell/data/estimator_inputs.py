@@ -27,6 +27,7 @@ from foretell.data.frames import has_columns, open_frame
 from foretell.data.label_sets import label_rows, sets_of
 from foretell.data.label_types import classes_of_names, dtype_type, label_name
 from foretell.data.records import Reading, as_list, is_missing, values_of
+from foretell.data.several import several_files
 from foretell.errors import DataError, SettingsError
 
 SEPARATOR = ";"
@@ -76,6 +77,7 @@ def training_data(
         SettingsError: hints where texts may have several labels.
     """
     is_source = isinstance(x, str | Path | Examples) or has_columns(x)
+    is_source = is_source or (y is None and several_files(x) is not None)
     if y is None and not (teacher is None and hints is None) and not is_source:
         y = [None] * len(x := texts_of(x))
     if y is not None:

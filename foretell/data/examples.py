@@ -18,6 +18,7 @@ from foretell.data.formats import read_source
 from foretell.data.label_sets import LabelSets, names_in
 from foretell.data.label_types import LabelType, common_type, label_name, ordered, type_of
 from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
+from foretell.data.several import records_of_files, several_files
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.hub.client import data_files, is_address
@@ -182,7 +183,8 @@ def read_examples(source: object, **how: Unpack[Reading]) -> Examples:
     """Read all examples of a source; drop records without a text or a label, with a note.
 
     Args:
-        source: as for `iter_records`, or `Examples`, which are returned unchanged.
+        source: as for `iter_records`, or `Examples`, which are returned unchanged, or several
+            files: a list of paths, or a pattern such as "data/*.csv".
         how: see `ReadOptions`. Without `part` it is "train".
 
     Raises:
@@ -192,8 +194,13 @@ def read_examples(source: object, **how: Unpack[Reading]) -> Examples:
         return source
     notes: list[str] = []
     how.setdefault("part", "train")
-    records = iter_records(source, need_label=True, notes=notes, **how)
-    return gather(records, name_of(source), notes, separator=how.get("multi_label", ""))
+    if (files := several_files(source)) is None:
+        name = name_of(source)
+        records = iter_records(source, need_label=True, notes=notes, **how)
+    else:
+        name = f"{len(files):,} files"
+        records = records_of_files(files, iter_records, notes, **how)
+    return gather(records, name, notes, separator=how.get("multi_label", ""))
 
 
 def read_with_column(

@@ -110,9 +110,11 @@ COMMANDS = [
     ("score", 2, "parameter MODEL requires an argument; see "),
     (
         "train labels tickets.csv stars.csv --out new",
-        2,
-        "no further argument, found 'stars.csv'; put",
+        1,
+        "stars.csv: expected the columns of tickets.csv, body, team, found body, stars",
     ),
+    ("train labels nosuch-*.csv --out new", 1, "nosuch-*.csv: expected files that match"),
+    ("train labels tickets.csv nosuch.csv --out new", 1, "nosuch.csv: expected a file"),
     ("next w What stands", 2, "put a text in quotes"),
     # Files and columns that are not there.
     ("explain m ticket.csv", 1, "did you mean tickets.csv?"),

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from foretell.data import examples, named
-from foretell.data.estimator_inputs import evaluation_data, labelled_rows
+from foretell.data.estimator_inputs import evaluation_data, labelled_rows, training_data
 from foretell.data.examples import (
     EMPTY,
     Column,
@@ -171,3 +171,51 @@ def test_what_is_read_otherwise_than_one_may_expect_is_noted(tmp_path: Path) -> 
     assert found.texts == ["c"]
     assert any("';' is in none" in note for note in found.notes)
     assert any("3 records with unknown labels (empty, NaN, NA" in note for note in found.notes)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    (tmp_path / "b.csv").write_text("text,label\nfine,pos\n")
+    (tmp_path / "a.csv").write_text("label,text\nneg,awful\npos,great\n")
+    (tmp_path / "c.jsonl").write_text('{"text": "poor", "label": "neg"}\n')
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("names", "texts"),
+    [
+        ("*.csv", ["awful", "great", "fine"]),
+        (["c.jsonl", "b.csv"], ["poor", "fine"]),
+        (["b.csv", "a.csv", "*.jsonl"], ["fine", "awful", "great", "poor"]),
+    ],
+)
+@pytest.mark.parametrize("kind", [str, Path])
+def test_several_files_are_one_source_in_the_given_order(
+    parts: Path, names: str | list[str], texts: list[str], kind: type[str | Path]
+) -> None:
+    """The files of a pattern are sorted by name."""
+    source = (
+        kind(parts / names) if isinstance(names, str) else [kind(parts / name) for name in names]
+    )
+    read = examples.read_examples(source)
+    assert read.texts == texts
+    assert len(read.labels) == len(texts)
+    assert any(f"files with {len(texts)} records" in note for note in read.notes)
+    assert list(training_data(source, None).examples.texts) == texts
+
+
+def test_a_file_with_other_columns_is_named(parts: Path) -> None:
+    (parts / "d.csv").write_text("text,label,date\ngood,pos,today\n")
+    with pytest.raises(
+        DataError, match=r"d\.csv: expected the columns of .*a\.csv, label, text, found date"
+    ):
+        examples.read_examples(parts / "*.csv")
+    assert len(examples.read_examples(parts / "*.csv", text="text", label="label")) == 4
+    with pytest.raises(DataError, match=r"no\*: expected files that match"):
+        examples.read_examples("no*")
+
+
+@pytest.mark.parametrize("texts", [["good?", "b[a]d*"], ["x" * 9_000, "y\0"]])
+def test_texts_without_labels_are_not_taken_for_files(texts: list[str]) -> None:
+    with pytest.raises(DataError, match="y is None"):
+        training_data(texts, None)
