@@ -376,9 +376,17 @@ def _check(f: dataclasses.Field[object], hint: type, value: float | str) -> None
     if not isinstance(value, str) and not (
         (low is None or value >= low) and value < math.inf and (high is None or value <= high)
     ):
-        bounds = f"at least {low}, and finite" if value == math.inf else f"at least {low}"
-        bounds = bounds if high is None else f"a number from {low} to {high}"
-        raise SettingsError(expected=bounds, found=repr(value), where=where)
+        bounds = f"at least {_plain(low)}"
+        if value == math.inf:
+            bounds += ", and finite"
+        if high is not None:
+            bounds = f"a number from {_plain(low)} to {_plain(high)}"
+        raise SettingsError(expected=bounds, found=_plain(value), where=where)
+
+
+def _plain(number: object) -> str:
+    """Return a number as a user writes it: 0 for 0.0."""
+    return repr(number).removesuffix(".0")
 
 
 Settings = WordsSettings | LabelsSettings

@@ -12,12 +12,10 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Sequence
-from importlib.metadata import distribution
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 PACKAGE = "foretell"
 _REPOSITORY = "git+https://github.com/foretell-ml/foretell"
@@ -64,6 +62,10 @@ def from_repository(extra: str = "") -> str:
 
 def _requirement(extras: Sequence[str]) -> str:
     """Return where foretell was installed from (PEP 610), with extras, as installers take it."""
+    # Imported here: they load email and ssl, which help and predictions do not need.
+    from importlib.metadata import distribution
+    from urllib.request import url2pathname
+
     noted = distribution(PACKAGE).read_text("direct_url.json")
     origin = json.loads(noted or "{}")
     url = origin.get("url", "")

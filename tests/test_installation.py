@@ -20,7 +20,7 @@ def origin(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """Return what pip noted about the installation: a test may change it."""
     noted: dict[str, object] = {}
     found = SimpleNamespace(read_text=lambda _: json.dumps(noted) if noted else None)
-    monkeypatch.setattr(installation, "distribution", lambda _: found)
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _: found)
     monkeypatch.setattr(installation.shutil, "which", lambda _: None)
     monkeypatch.setattr(installation, "find_spec", lambda _: None)
     monkeypatch.setattr(sys, "executable", "/opt/env/bin/python")

@@ -382,6 +382,7 @@ def make_app(*, all_options: bool = False) -> App:
         group_commands=LOOK,
         group_parameters=Group("Options", sort_key=0),
     )
+    app["--version"].help = "Show the version."
     train = App(
         name="train",
         help="Train a model: words on plain text, or labels on texts with labels.",

@@ -50,9 +50,9 @@ class Sources:
         keep_teacher: Also keep the teacher in the model and use it in each prediction, if that is
             better out of fold. The model is larger and takes milliseconds for a text. Needs no
             --unlabelled texts.
-        label_hints: Words that say what each label means: a file with labels and words, in any
-            format of DATA. They help with the first few labels. Without DATA the model learns from
-            them alone.
+        label_hints: Words that describe each label: a file with labels and words, in any format of
+            DATA. They help with the first few labels. Without DATA the model learns from them
+            alone.
         continue_: Continue this model directory for labels with DATA, which may have new words and
             new labels. Its settings stay, unless they or --preset are given. See docs/continue.md.
         old: Old examples of the model to continue, learned from again. Without them the old model

@@ -127,6 +127,7 @@ def test_the_first_page_lists_every_command_in_groups(run: Run) -> None:
     for command in COMMANDS:
         assert re.search(rf"^│ {command.split()[0]} ", text, re.MULTILINE)
     assert run("--version").out[0].isdigit()
+    assert "Show the version." in text
     assert run().out == text
 
 

@@ -57,6 +57,17 @@ def test_predicting_loads_nothing_heavy(workplace: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_help_loads_no_network_modules() -> None:
+    script = (
+        "import sys; from foretell.cli.entry import main\n"
+        "assert main(['--help']) == 0\n"
+        "loaded = [name for name in ('email', 'http.client', 'ssl') if name in sys.modules]\n"
+        "assert not loaded, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
 @pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_no_error(workplace: Path, closed: str) -> None:
