@@ -333,7 +333,9 @@ def _typed(values: Sequence[object], where: str, *, is_class: bool) -> Array:
         raise DataError(expected=expected, found="text and others", where=where, fix=fix)
     labels = np.asarray(values)
     if labels.dtype.kind == "M" or (
-        labels.dtype == object and all(isinstance(v, date) for v in values)
+        labels.dtype == object
+        # The intervals of pandas.cut are named without an import of pandas.
+        and all(isinstance(v, date) or type(v).__name__ == "Interval" for v in values)
     ):
         labels = labels.astype(str)
     if len(labels) and is_class:

@@ -187,3 +187,19 @@ def test_members_of_an_enumeration_are_labels_by_their_values() -> None:
 
     data = estimator_data(["a price", "a bug", "an offer"], [Team.SALES, Team.SUPPORT, Team.SALES])
     assert data.examples.labels == ["sales", "support", "sales"]
+
+
+def test_intervals_are_labels_by_their_name_and_numbers_only_where_they_are_classes() -> None:
+    texts = [f"text {number}" for number in range(6)]
+    for ages in (
+        pd.cut(pd.Series([1, 2, 3, 4, 5, None]), [0, 3, 6]),
+        pd.cut([*range(6)], [0, 3, 6]),
+    ):
+        data = estimator_data(texts, ages)
+        names = {str(each) for each in ages if isinstance(each, pd.Interval)}
+        assert len(names) == 2
+        assert data.classes.tolist() == sorted(names)
+        assert len(data.unlabelled) == 1
+    assert estimator_data(texts, [1, 2, 3, 4, 5, 1]).classes.tolist() == [1, 2, 3, 4, 5]
+    with pytest.raises(ValueError, match="continuous"):
+        estimator_data(texts, [0.1, 0.25, 1.5, 2.25, 3.1, 0.3])
