@@ -85,3 +85,12 @@ def test_the_exact_interval(hits: int, texts: int, low: float, high: float) -> N
     assert (found.value, found.texts) == (hits / texts, texts)
     assert [found.low, found.high] == pytest.approx([low, high], abs=1e-4)
     assert share_of(0, 0) is None
+
+
+def test_a_label_that_never_occurs_changes_no_interval() -> None:
+    random = np.random.default_rng(5)
+    true, predicted = random.integers(0, 2, (2, 40))
+    alone = label_intervals(true, predicted, ["a", "b"])
+    more = label_intervals(true, predicted, ["a", "b", "never"])
+    for key in ("accuracy", "balanced_accuracy", "macro_f1"):
+        assert more[key] == pytest.approx(alone[key])

@@ -47,6 +47,14 @@ def test_unknown_labels_count_nowhere() -> None:
     found = multi_label_metrics(partly, decided, ROWS, NAMES, [0.5] * 4)
     alone = multi_label_metrics(TRUE[30:, 1:2], decided[30:, 1:2], ROWS[30:, 1:2], ["b"], [0.5])
     assert found["labels"]["b"] == {**alone["labels"]["b"], "unknown": 30}
+    known = ~np.isnan(partly)
+    f1 = metrics.f1_score(partly[known], decided[known])
+    assert found["micro_f1"] == pytest.approx(f1)
+    assert micro_f1(partly, decided) == pytest.approx(f1)
+    right = metrics.accuracy_score(partly[known], decided[known])
+    assert label_accuracy(partly, decided) == pytest.approx(right)
+    loss = metrics.log_loss(partly[known], ROWS[known])
+    assert mean_log_loss(partly, ROWS) == pytest.approx(loss, abs=1e-6)
     changed = ROWS.copy()
     changed[:30, 1] = 1 - changed[:30, 1]
     other = multi_label_metrics(partly, decided, changed, NAMES, [0.5] * 4)
