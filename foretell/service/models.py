@@ -84,6 +84,7 @@ class LoadedModel:
             words=model.tokenizer.size - model.tokenizer.specials,
             labels=model.labels,
             multi_label=bool(getattr(model.settings, "multi_label", "")),
+            has_cache=model.job == "words" and not model.settings.follows_article,
             layers=[Layer(name=layer, units=units) for layer, units in layers],
             state="fresh",
         )

@@ -119,6 +119,9 @@ class ModelCard(ResponseBody):
     words: int = Field(description="Number of words in its vocabulary (subword, char: of tokens).")
     labels: list[str] | None = Field(description="The labels, sorted; null for a language model.")
     multi_label: bool = Field(description="Whether a text may have several labels, or none.")
+    has_cache: bool = Field(
+        description="Whether `cache` can be used: a language model that reads more than a window."
+    )
     layers: list[Layer]
     state: Literal["fresh", "stale"] = Field(
         description="stale: its files cannot be opened; the model in memory still answers."

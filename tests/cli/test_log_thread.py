@@ -61,7 +61,10 @@ def test_lines_that_nobody_reads_are_dropped_counted_and_told(
     assert is_told.wait(10)
     handler.flush()
     *lines, notice = map(json.loads, content.splitlines())
-    assert [line["number"] for line in lines] == list(range(sent - lost))
+    # Where the thread writes meanwhile, lines in between are dropped.
+    written = [line["number"] for line in lines]
+    assert len(written) == sent - lost
+    assert written == sorted(set(written))
     assert (notice["event"], notice["level"], notice["lines"]) == (
         "log_lines_dropped",
         "warning",

@@ -551,15 +551,15 @@ def test_axe_finds_no_violation_and_every_view_fits_360_pixels(
 
 
 def test_a_stale_request_is_cancelled(page: Page, served: Running) -> None:
-    # The list of words; the suggestions ask too.
-    with holding(page, lambda asked: (asked["texts"], asked["k"]) == ("the mind ", 6)) as held:
+    # Next words and suggestions come from one request.
+    with holding(page, lambda asked: (asked["texts"], asked["k"]) == ("the mind ", 12)) as held:
         page.locator("#words-text").fill("the mind ")
         while not held:
             page.wait_for_timeout(20)
         with page.expect_event("requestfailed") as cancelled:
             page.locator("#words-text").fill("the way ")
         assert cancelled.value == held[0].request
-        first = answer(served, "next", texts="the way ", k=6)["words"][0]
+        first = answer(served, "next", texts="the way ", k=12, cache=500)["words"][0]
         expect(page.locator(".choices .number").first).to_have_text(percent(first))
         assert len(held) == 1
 

@@ -141,9 +141,9 @@ def test_the_words_model_of_the_article(tab: Page, article: Running) -> None:
             "to predict"
         )
         field.fill("the mind adapts and converts ")
-        first = answer(article, "next", model="words", texts="the mind adapts and converts ", k=6)[
-            "words"
-        ][0]
+        first = answer(
+            article, "next", model="words", texts="the mind adapts and converts ", k=6, cache=0
+        )["words"][0]
         expect(page.locator(".choices .number").first).to_have_text(percent(first))
         # The model predicts from windows of three words: the first three words have no probability.
         expect(page.locator("#view-words .mirror mark")).to_have_text(["and", "converts"])

@@ -53,9 +53,9 @@ export class WordsView {
     return this.editor.text;
   }
 
-  // Models of the preset article read three words only and have no cache.
+  // The article's network reads three words only and has no cache.
   get cache() {
-    return this.cacheBox.checked && this.choice.current.preset !== "article" ? CACHE_SIZE : 0;
+    return this.cacheBox.checked && this.choice.current.has_cache ? CACHE_SIZE : 0;
   }
 
   // Whether the choices are endings of the last word instead of next words.
@@ -117,7 +117,7 @@ export class WordsView {
     this.#announcement = "";
     showError(this.problem, "");
     if (!this.choice.current) return;
-    this.cacheBox.disabled = this.choice.current.preset === "article";
+    this.cacheBox.disabled = !this.choice.current.has_cache;
     this.#nameTokens();
     // Parts of words have no list of whole words that begin with some letters.
     this.suggestions.element.hidden = hasOpenVocabulary(this.choice.current);
