@@ -118,3 +118,8 @@ def test_rows_and_tiles_begin_with_the_most_important() -> None:
         ("Accuracy", "not a number"),
         ("Steps", "too large to show"),
     ]
+
+
+def test_a_text_exactly_at_the_threshold_is_positive() -> None:
+    found = cost_report(np.array([True, False]), np.array([0.5, 0.5]), Costs(fp=1, fn=1))
+    assert (found["at_half"]["false_positives"], found["at_half"]["false_negatives"]) == (1, 0)

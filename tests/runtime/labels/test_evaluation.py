@@ -78,3 +78,11 @@ def test_the_most_probable_wrong_answers_and_the_pairs_that_are_confused() -> No
     assert report["balanced_accuracy"] == pytest.approx(1 / 3)
     # Of texts that are not given none is shown.
     assert "mistakes" not in evaluation_report(labels, rows, ["neg", "pos"])
+
+
+def test_costs_are_of_the_second_label_unless_another_is_named() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8]])
+    given = (["a", "b"], probabilities, ["a", "b"])
+    costs = Costs(fp=1, fn=1)
+    assert evaluation_report(*given, costs=costs)["threshold"]["positive"] == "b"
+    assert evaluation_report(*given, costs=costs, positive="a")["threshold"]["positive"] == "a"

@@ -87,3 +87,8 @@ def test_nothing_jumps_as_texts_grow(labels: int) -> None:
     assert plans[0].searches
     assert plans[0].members == ("bayes", "centroids", *_NAMES)
     assert plans[-1].members
+
+
+def test_the_targets_that_remain_of_a_soft_label_sum_to_1() -> None:
+    rows = soft_rows(np.array([[0.6, 0.35, 0.05], [0.3, 0.3, 0.4]], np.float32), smallest=0.1)
+    assert rows.target == pytest.approx([0.6 / 0.95, 0.35 / 0.95, 0.3, 0.3, 0.4])
