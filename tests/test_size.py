@@ -21,46 +21,48 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 TOKENS = {
-    "foretell/cli": 22_300,
-    "foretell/service": 18_500,
-    "foretell/annotation": 8_100,
-    "foretell/cluster": 11_300,
-    "foretell/export": 8_600,
-    "foretell/surveying": 7_800,
-    "foretell/training/labels": 39_900,
-    "foretell/training/words": 19_900,
-    "foretell/training/*.py": 12_700,
+    "foretell/cli": 20_800,
+    "foretell/service": 17_400,
+    "foretell/annotation": 7_900,
+    "foretell/cluster": 10_800,
+    "foretell/export": 8_500,
+    "foretell/surveying": 7_300,
+    "foretell/training/labels": 37_600,
+    "foretell/training/words": 18_400,
+    "foretell/training/*.py": 11_900,
     "foretell/runtime": 27_000,
-    "foretell/networks": 11_500,
+    "foretell/networks": 10_800,
     "foretell/artifacts": 16_200,
     "foretell/data": 30_800,
-    "foretell/ngrams": 12_800,
-    "foretell/text": 4_400,
-    "foretell/metrics": 6_300,
-    "foretell/hub": 2_900,
-    "foretell/*.py": 13_600,
-    "foretell": 272_300,
-    "tests": 286_700,
-    "bench": 25_500,
+    "foretell/ngrams": 12_700,
+    "foretell/text": 4_200,
+    "foretell/metrics": 6_100,
+    "foretell/hub": 2_800,
+    "foretell/*.py": 13_500,
+    "foretell": 263_800,
+    "tests": 284_000,
+    "bench": 24_100,
 }
-"""Tokens that a room has at most. Lower a limit when the room becomes smaller."""
+"""Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the
+goal for the whole package is 250,000.
+"""
 
 LINES = {"foretell/service/page": 3_990, "foretell/export/web": 1_060}
 """Lines of JavaScript, CSS and HTML."""
 
-MODULES = 255
-ANY = 105
-TANGLED = 58
+MODULES = 253
+ANY = 103
+TANGLED = 57
 """Functions with more than `MANY_BRANCHES` branches."""
 MANY_BRANCHES = 12
 MAX_BRANCHES = 34
 MAX_WIDTH = 100
 
-TOKENS_OF_A_LINE = 9.4
+TOKENS_OF_A_LINE = 9.1
 PER_1000_LINES = {
     "lines over 100 characters": 1.0,
     "parallel assignments": 1.0,
-    "conditional expressions": 23.0,
+    "conditional expressions": 20.2,
     "fmt: skip": 0.0,
 }
 
