@@ -43,7 +43,7 @@ nitpick_ignore_regex = [
         r"py:class",
         r"foretell\.(annotation|artifacts|cluster|data|export|runtime|surveying|text)\..*",
     ),
-    (r"py:class", r"foretell\.classifier\..*|Format|OutFormat|Sources|Examples|Reading"),
+    (r"py:class", r"foretell\.classifier\..*|Format|OutFormat|Sources|Examples|Reading|LabelsRuntime"),
 ]
 # `name` in a docstring is code, as in Markdown.
 default_role = "code"
