@@ -43,7 +43,8 @@ nitpick_ignore_regex = [
         r"py:class",
         r"foretell\.(annotation|artifacts|cluster|data|export|runtime|surveying|text)\..*",
     ),
-    (r"py:class", r"foretell\.classifier\..*|Format|OutFormat|Sources|Examples|Reading|LabelsRuntime"),
+    (r"py:class", r"foretell\.classifier\..*|Format|OutFormat|Sources"),
+    (r"py:class", r"Examples|Reading|LabelsRuntime|Journal"),
 ]
 # `name` in a docstring is code, as in Markdown.
 default_role = "code"
