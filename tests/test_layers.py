@@ -15,8 +15,17 @@ import foretell
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("tensorflow", "keras", "onnx", "sklearn", "pandas", "pyarrow", "optuna", "huggingface_hub")
-_TRAINING = [f"foretell.training.{name}" for name in ("clipping", "precision")] + [
-    f"foretell.training.words.{name}" for name in ("article", "averaging", "loop", "state", "step")
+_TRAINING = [
+    f"foretell.training.words.{name}"
+    for name in (
+        "article",
+        "averaging",
+        "clipping",
+        "network",
+        "precision",
+        "step",
+        "weight_average",
+    )
 ]
 _NAMES = [each.name for each in pkgutil.walk_packages(foretell.__path__, "foretell.")]
 EVERY = [

@@ -146,4 +146,5 @@ def test_the_manifest_lists_one_part_of_each_shard_and_others_go(folder: Path) -
     theirs.write_text("1")
     output.finish()
     assert theirs.read_text() == "1"
+    theirs.unlink()
     assert [row["ordinal"] for row in rows_in(folder / "out")] == [s.ordinal for s in output.shards]
