@@ -1,4 +1,4 @@
-"""The log of a service, one JSON object a line, on stderr; nobody waits for who should read it."""
+"""The log of a service on stderr, one JSON object a line: a slow reader does not delay requests."""
 
 from __future__ import annotations
 

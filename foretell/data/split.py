@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -155,24 +154,6 @@ def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[st
     )
     texts = "1 text has" if ambiguous == 1 else f"{ambiguous:,} texts have"
     return [f"{texts} different labels in different records"] if ambiguous else []
-
-
-def _targets(sizes: dict[str, int], fraction: float) -> dict[str, int]:
-    """Return how many texts of each label to validate on: largest remainders, so the sum is
-    exact.
-    """
-    shares = {label: size * fraction for label, size in sizes.items()}
-    targets = {label: math.floor(share + 1e-9) for label, share in shares.items()}
-    total = max(1, round(sum(sizes.values()) * fraction))
-    # The larger label first where remainders are equal, so that it does not depend on a label's
-    # name alone.
-    order = sorted(shares, key=lambda label: (targets[label] - shares[label], -sizes[label], label))
-    for label in [label for label in order if sizes[label] > 1][
-        : max(0, total - sum(targets.values()))
-    ]:
-        if shares[label] > targets[label]:
-            targets[label] += 1
-    return targets
 
 
 def _texts(count: int, kind: str) -> str:

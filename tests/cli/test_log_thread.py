@@ -1,4 +1,4 @@
-"""Nobody waits for who should read the log: lines are dropped and counted while nobody reads."""
+"""A log that is not read delays no request: lines are dropped and counted."""
 
 from __future__ import annotations
 
