@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 TOKENS = {
-    "foretell/cli": 20_800,
+    "foretell/cli": 20_900,
     "foretell/service": 17_400,
     "foretell/annotation": 7_900,
     "foretell/cluster": 10_800,
@@ -40,7 +40,7 @@ TOKENS = {
     "foretell/hub": 2_800,
     "foretell/*.py": 13_500,
     "foretell": 263_800,
-    "tests": 284_000,
+    "tests": 286_000,
     "bench": 24_100,
 }
 """Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the

@@ -22,12 +22,12 @@ known.
 
 def command() -> NoReturn:
     """Run the arguments of this process and end it with the exit code."""
-    # Before anything is imported that takes time.
-    stop.listen()
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed: the next file would get its descriptor
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115
     try:
+        # Before anything is imported that takes time.
+        stop.listen()
         from foretell.cli.entry import main
 
         code = main()
@@ -65,6 +65,14 @@ class _Stop:
                 signal.signal(number, self._handle)
                 # What is registered first is called last.
                 atexit.register(signal.signal, number, signal.SIG_IGN)
+        sys.unraisablehook = self._swallowed
+
+    def _swallowed(self, unraisable: sys.UnraisableHookArgs) -> None:
+        # Python drops an exception in a finaliser and in a callback, as each import has them, and
+        # would go on as if no signal had come.
+        if self.signal is not None and isinstance(unraisable.exc_value, KeyboardInterrupt):
+            self.end()
+        sys.__unraisablehook__(unraisable)
 
     def end(self) -> NoReturn:
         """End the process with one line and the exit code of the signal."""

@@ -73,8 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in switches:
             note(traceback.format_exc().rstrip())
-        # An extension module makes an ImportError of an exception in its import.
-        if stop.signal is not None and not isinstance(error, ForetellError):
+        # An extension module makes an ImportError of an exception in its import; and pipes end
+        # with the process that wrote into them.
+        if stop.signal is not None and not isinstance(error, Interrupted):
             error = KeyboardInterrupt(stop.signal)
         line, code = describe(error, tokens)
         note(f"foretell: {line}")
