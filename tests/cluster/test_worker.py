@@ -20,7 +20,8 @@ from foretell.cluster.output import Done, Failed, Task
 from foretell.cluster.rows import ANSWER, SCORE, free_names
 from foretell.cluster.shards import plan
 from foretell.cluster.storage import input_files
-from foretell.cluster.worker import EMPTY, UNREADABLE, process
+from foretell.cluster.worker import EMPTY, NO_LABEL, UNREADABLE, process
+from foretell.data.decode import sha256_of
 from foretell.data.records import ReadOptions
 from foretell.errors import DataError
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -37,11 +38,18 @@ def same_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def work(
-    path: Path, model: Path, out: Path, size: int = 1 << 20, of_driver: str = HERE, **how: Any
+    path: Path,
+    model: Path,
+    out: Path | None,
+    size: int = 1 << 20,
+    of_driver: str = HERE,
+    **how: Any,
 ) -> Work:
     """Return what does each shard of a file or a folder."""
-    out.mkdir()
-    task = Task(**{"command": "classify", "model": str(model), "out": str(out), **how})
+    if out is not None:
+        out.mkdir()
+        how["out"] = str(out)
+    task = Task(**{"command": "classify", "model": str(model), **how})
     shards, columns = plan(input_files([path]), ReadOptions(), None, size)
     parts = SCORE if task.command == "score" else ANSWER
     task = replace(task, columns=columns, names=free_names(columns, parts))
@@ -51,7 +59,9 @@ def work(
 
 def rows_of(out: Path, line: Done | Failed) -> list[dict[str, Any]]:
     assert isinstance(line, Done), line
-    return made_files.rows_of(out / line.part)
+    part = out / line.part
+    assert (line.size, line.sha256) == (part.stat().st_size, sha256_of(part))
+    return made_files.rows_of(part)
 
 
 @pytest.mark.parametrize("out_format", ["csv", "jsonl"])
@@ -97,6 +107,24 @@ def test_a_row_without_an_answer_is_still_a_row(
     assert (line.rows, line.skipped) == (5, {UNREADABLE: 2, EMPTY: 1})
     # CSV has the columns of the first records.
     assert ("new" in rows[3]) == (not is_csv)
+
+
+def test_only_texts_that_are_read_and_have_a_label_are_measured(
+    tmp_path: Path, labels_model: Path
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"text":"the mind","label":"bad"}\n{"text":" ","label":"bad"}\n{"text":"to"}\nnonsense\n'
+    )
+    (do,) = work(path, labels_model, None, command="evaluate")
+    line = do()
+    assert isinstance(line, Done)
+    assert isinstance(line.evaluated, tuple)
+    labels, probabilities = line.evaluated
+    assert labels == ["bad"]
+    expected = LabelsRuntime(labels_model).predict_proba(["the mind"])
+    assert probabilities == pytest.approx(expected)
+    assert (line.rows, line.skipped) == (4, {EMPTY: 1, NO_LABEL: 1, UNREADABLE: 1})
 
 
 def test_score_gives_each_row_the_score_of_its_text(tmp_path: Path, words_model: Path) -> None:

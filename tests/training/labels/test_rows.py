@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.config import with_changes
+from foretell.data.examples import Examples
 from foretell.presets import LABELS_PRESETS
 from foretell.training.labels.balance import Balance
+from foretell.training.labels.corpus import Origin, make_corpus, part_of
 from foretell.training.labels.plan import Sizes, _within_memory, make_plan
 from foretell.training.labels.rows import hard_rows, joined_rows, soft_rows
 
@@ -37,17 +39,30 @@ def test_a_soft_label_is_several_rows_of_one_text(given: list[list[float]]) -> N
     soft = np.array(given, np.float32)
     soft /= soft.sum(axis=1, keepdims=True)
     hard = hard_rows(np.array([2, 0], np.int32), np.array([1.0, 3.0]), 3)
-    rows = joined_rows([hard, soft_rows(soft).moved(2)])
-    np.testing.assert_allclose(rows.targets[2:], soft, atol=1e-6)
-    np.testing.assert_array_equal(rows.truth()[:2], [2, 0])
-    np.testing.assert_array_equal(rows.weights, [1, 3, *np.ones(len(soft))])
+    n = len(soft)
+    rows = joined_rows([hard, soft_rows(soft).moved(2), hard.moved(2 + n)])
+    np.testing.assert_allclose(rows.targets[2:-2], soft, atol=1e-6)
+    np.testing.assert_array_equal(rows.truth()[[0, 1, -2, -1]], [2, 0, 2, 0])
+    np.testing.assert_array_equal(rows.weights, [1, 3, *np.ones(n), 1, 3])
     np.testing.assert_allclose(rows.mass.toarray().T, rows.targets * rows.weights[:, None])
     # Class weights are those of the labels of a soft label together.
     balance = Balance(np.array([1.0, 2.0, 4.0]))
     weighed = balance.of_rows(rows)
     np.testing.assert_allclose(weighed.mass.toarray(), rows.mass.toarray() * [[1], [2], [4]], 1e-5)
-    inside = np.arange(len(soft) + 2) % 2 == 0
+    inside = np.arange(n + 4) % 2 == 0
     assert set(rows.of_texts(inside).text.tolist()) == set(np.flatnonzero(inside).tolist())
+
+
+def test_class_weights_are_those_of_the_sample_weights_of_labelled_texts() -> None:
+    names = ["a", "b"]
+    labelled = Examples(["one", "two", "three"], ["a", "a", "b"], weights=[1.0, 3.0, 1.0])
+    hints = Examples(["four"], ["b"], weights=[9.0])
+    parts = {Origin.LABELS: part_of(labelled, names), Origin.HINTS: part_of(hints, names)}
+    corpus = make_corpus(parts, (), names, with_changes(BASE, {"balance": True}))
+    # Texts of a weigh 4 and those of b weigh 1: both labels then count 5 / 2.
+    assert corpus.balance is not None
+    assert corpus.balance.weights == pytest.approx([5 / 8, 5 / 2])
+    assert corpus.rows.weight == pytest.approx([5 / 8, 15 / 8, 5 / 2, 45 / 2])
 
 
 @given(COUNTS, COUNTS, st.integers(2, 10_000), st.floats(0, 1e5), st.sampled_from([0.0, 0.1]))
