@@ -18,15 +18,9 @@ import pytest
 from docs_blocks import DOCS, PAGES, ROOT
 
 from bench.__main__ import BENCHMARKS
-from foretell.annotation import ranking
 from foretell.annotation.annotation import Item
 from foretell.cli.app import COMMANDS, make_app
 from foretell.cli.setting_flags import setting_infos
-from foretell.data import near
-from foretell.export import check
-from foretell.runtime.words import networks
-from foretell.service import limits, models, requests, server
-from foretell.service.limits import Limits
 from foretell.service.schemas import RequestBody, ResponseBody
 
 FILES = "https://github.com/foretell-ml/foretell/blob/main/"
@@ -179,61 +173,6 @@ def test_what_a_page_names_is_there(page: Path) -> None:
             assert (ROOT / path).exists(), path
     for name in re.findall(r"(?:BENCH=\"?|python -m bench |Benchmark `)(\w+)", text):
         assert name in (*BENCHMARKS, "NAME"), name
-
-
-def shown(number: float) -> str:
-    return f"{number:,.0f}"
-
-
-LIMITS = Limits()
-MIB = 1 << 20
-KIB = 1 << 10
-NUMBERS = {
-    "SECURITY.md": [
-        f"| {shown(LIMITS.body / MIB)} MiB of body, {shown(LIMITS.characters)} characters, "
-        f"{shown(LIMITS.tokens)} tokens, {shown(LIMITS.seconds)} seconds of up to four threads",
-        f"{shown(server.HEAD_BYTES / KIB)} KiB of head",
-        f"{shown(server.HEAD_SECONDS)} seconds without a head, {shown(LIMITS.seconds)} seconds "
-        "without reading",
-        f"{shown(LIMITS.queue)} texts that wait",
-    ],
-    "docs/serving.md": [
-        f"A request may have {shown(LIMITS.body / MIB)} MiB, {shown(LIMITS.texts)} texts, "
-        f"{shown(LIMITS.characters)} characters and {shown(LIMITS.tokens)} tokens",
-        f"more than {shown(requests.LONG_CHARACTERS)} characters or {requests.LONG_TEXTS} texts",
-        f"more than {shown(server.MAX_CHUNKS)} chunks",
-        f"more than {shown(server.HEAD_BYTES / KIB)} KiB; more than {server.MAX_HEADERS} headers",
-        f"than {shown(server.MAX_HELD / MIB)} MiB together, or than {server.MAX_BODIES} bodies",
-        f"{limits.MAX_CONTAINERS} objects and arrays",
-        f"a word of more than {shown(limits.MAX_WORD)} characters",
-        f"more than {shown(models.MAX_VERDICTS / MIB)} MiB of probabilities",
-        f"more than {server.MAX_WAITING} requests that wait on one connection",
-        f"after\n  {shown(server.GRACE_SECONDS)} seconds gets a 503",
-        f"head within {shown(server.HEAD_SECONDS)} seconds is closed",
-        f"again every {shown(models.RETRY_SECONDS)} seconds",
-        f"A body above {shown(requests.MAX_ON_LOOP / KIB)} KiB is parsed",
-        f"last {networks.MAX_STATES} beginnings of texts",
-    ],
-    "docs/reliability.md": [f"compared on {check.N_TEXTS} texts"],
-    "docs/data.md": [
-        f"The first {shown(near.MAX_CHARACTERS)} characters of a",
-        f"Jaccard similarity of at least {near.MIN_SHARED}",
-        f"fewer than {near.MIN_WORDS} different words",
-        f"Of more than {shown(near.MAX_TEXTS)} texts",
-    ],
-    "docs/annotate.md": [
-        f"Of more than {shown(ranking.MAX_TEXTS)} different texts",
-        f"{shown(ranking.MAX_CHARACTERS / 1e6)} million characters in all, "
-        f"{ranking.MIN_CHARACTERS} of each",
-    ],
-}
-"""What pages say of limits, with the numbers of the code."""
-
-
-@pytest.mark.parametrize("page", NUMBERS)
-def test_limits_on_a_page_are_those_of_the_code(page: str) -> None:
-    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
-    assert [each for each in NUMBERS[page] if " ".join(each.split()) not in text] == []
 
 
 # Names on the page on serving that are no fields of foretell's: those of OpenAI's protocol that

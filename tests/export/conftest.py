@@ -51,10 +51,10 @@ def node() -> str:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """Chromium, as Playwright drives it; one process can hold one Playwright at a time, so not for
-    longer.
+    other folders.
     """
     with chromium() as opened:
         yield opened

@@ -10,7 +10,6 @@ from scipy import stats
 
 from foretell.metrics import label_metrics
 from foretell.metrics.bootstrap import (
-    differences,
     interval,
     label_intervals,
     mcnemar,
@@ -57,16 +56,6 @@ def test_mcnemar_is_the_exact_binomial_test(only_a: int, only_b: int) -> None:
         "only_b_right": only_b,
         "p_value": pytest.approx(expected),
     }
-
-
-def test_a_difference_that_is_in_every_text_has_an_interval_above_0() -> None:
-    true = np.arange(200) % 2
-    a = np.where(np.arange(200) % 4 == 0, 1 - true, true)
-    found = differences(true, a, true, [label_metrics(true, ids, ["0", "1"]) for ids in (a, true)])
-    assert found["accuracy"]["difference"] == pytest.approx(0.25)
-    low, high = found["accuracy"]["interval"]
-    assert 0.15 < low < 0.25 < high < 0.35
-    assert found["macro_f1"]["interval"][0] > 0
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from foretell.metrics import bits_per_byte, label_metrics
+from foretell.metrics import bits_per_byte, label_metrics, perplexity_of
 from foretell.metrics.bootstrap import (
     differences,
-    label_intervals,
     ratio_intervals,
     resamples,
-    share_of,
 )
 from foretell.metrics.costs import Costs, best_threshold, cost_report
 from foretell.metrics.multi_label import multi_label_metrics
@@ -27,6 +25,10 @@ from foretell.ngrams.suggestions import Keyboard
 )
 def test_bits_per_byte(halvings: int, n_bytes: int, spelled: int, bits: float) -> None:
     assert bits_per_byte(-halvings * math.log(2), n_bytes, spelled) == pytest.approx(bits)
+
+
+def test_perplexity_is_two_to_the_mean_bits_of_a_word() -> None:
+    assert perplexity_of(np.log([1 / 2, 1 / 2, 1 / 32])) == pytest.approx(2 ** (7 / 3))
 
 
 def test_the_calibration_of_several_labels_is_that_of_each_decision() -> None:
@@ -122,23 +124,6 @@ def test_differences_are_of_the_same_texts() -> None:
             of_each.append(second[key] - first[key])
         assert change["interval"] == pytest.approx(np.quantile(of_each, [0.025, 0.975]))
         assert change["difference"] > 0
-
-
-def test_the_true_accuracy_lies_in_as_many_intervals_as_claimed() -> None:
-    random = np.random.default_rng(3)
-    accuracy = 0.8
-    inside = []
-    exact = []
-    for _ in range(120):
-        predicted = (random.random(150) > accuracy).astype(int)
-        low, high = label_intervals(np.zeros(150, int), predicted, ["a", "b"])["accuracy"]
-        inside.append(low <= accuracy <= high)
-        share = share_of(int((predicted == 0).sum()), 150)
-        assert share is not None
-        exact.append(share.low <= accuracy <= share.high)
-    # 95 % of 120, with three standard errors; the exact interval is never too short.
-    assert 0.89 <= np.mean(inside) < 1
-    assert np.mean(exact) >= 0.91
 
 
 def test_a_word_of_rank_three_is_among_three_and_one_of_rank_four_is_not() -> None:

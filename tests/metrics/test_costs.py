@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.errors import SettingsError
-from foretell.metrics.costs import Costs, best_threshold, cost_report, costs_of
+from foretell.metrics.costs import Costs, best_threshold, costs_of
 from foretell.metrics.label_errors import find_label_errors
 from foretell.metrics.shown import result_of, rows_of, tiles_of
 
@@ -31,21 +31,6 @@ def test_no_threshold_costs_less(rows: list[tuple[bool, float]], pair: tuple[flo
     assert 0 <= found <= 1
     tried = [cost_at(each, positive, probability, costs) for each in np.linspace(0, 1, 101)]
     assert cost_at(found, positive, probability, costs) == pytest.approx(min(tried))
-
-
-def test_dear_false_positives_raise_the_threshold() -> None:
-    random = np.random.default_rng(0)
-    probability = random.random(2000)
-    positive = random.random(2000) < probability
-    report = cost_report(positive, probability, Costs(5, 1))
-    # The probabilities are calibrated, so the threshold is near fp / (fp + fn).
-    assert report["by_probability"]["threshold"] == pytest.approx(5 / 6)
-    assert report["chosen"]["threshold"] == pytest.approx(5 / 6, abs=0.1)
-    assert report["chosen"]["cost"] <= report["by_probability"]["cost"] < report["at_half"]["cost"]
-    assert report["at_half"]["false_positives"] == int(((probability >= 0.5) & ~positive).sum())
-    assert report["at_half"]["false_negatives"] == int(((probability < 0.5) & positive).sum())
-    # A half is chosen where it costs least too.
-    assert best_threshold(np.array([False, True]), np.array([0.2, 0.9]), Costs(1, 1)) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -118,8 +103,3 @@ def test_rows_and_tiles_begin_with_the_most_important() -> None:
         ("Accuracy", "not a number"),
         ("Steps", "too large to show"),
     ]
-
-
-def test_a_text_exactly_at_the_threshold_is_positive() -> None:
-    found = cost_report(np.array([True, False]), np.array([0.5, 0.5]), Costs(fp=1, fn=1))
-    assert (found["at_half"]["false_positives"], found["at_half"]["false_negatives"]) == (1, 0)

@@ -17,6 +17,7 @@ from foretell.metrics import (
     coverage_curve,
     label_metrics,
     log_loss,
+    probability_metrics,
     reliability_bins,
 )
 
@@ -57,6 +58,28 @@ def test_metrics_agree_with_scikit_learn(n: int, n_labels: int, seed: int) -> No
     assert log_loss(true, probabilities) == pytest.approx(expected)
     # One certain mistake does not make it infinite.
     assert log_loss(np.array([0]), np.array([[0.0, 1.0]], np.float32)) < 90
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 40), st.integers(2, 3), st.integers(0, 10_000))
+def test_how_reliable_probabilities_are_is_that_of_the_most_probable_labels(
+    n: int, n_labels: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, n_labels, n)
+    probabilities = rng.dirichlet([0.1] * n_labels, n)
+    found = probability_metrics(true, probabilities, NAMES[:n_labels])
+    predicted = probabilities.argmax(axis=1)
+    given = (probabilities[np.arange(n), predicted], predicted == true)
+    assert found["valid_loss"] == pytest.approx(
+        -np.mean(
+            [np.log(max(row[label], 1e-7)) for row, label in zip(probabilities, true, strict=True)]
+        )
+    )
+    assert found["accuracy"] == pytest.approx(np.mean(predicted == true))
+    assert found["calibration_error"] == pytest.approx(calibration_error(*given))
+    assert found["reliability"] == reliability_bins(*given)
+    assert found["coverage"] == coverage_curve(*given)
 
 
 def test_calibration_by_hand() -> None:

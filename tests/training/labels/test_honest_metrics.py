@@ -7,7 +7,7 @@ A metric that is better than the truth by more than two standard errors fails.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,13 +19,11 @@ pytest.importorskip("tensorflow")
 
 import foretell
 from foretell.arrays import one_hot
-from foretell.config import LabelsSettings, to_dict, with_changes
+from foretell.config import LabelsSettings, with_changes
 from foretell.data.examples import Examples, read_examples
 from foretell.data.folds import Folds
-from foretell.data.label_sets import LabelSets
 from foretell.data.split import make_split
 from foretell.presets import LABELS_PRESETS
-from foretell.text_classifier import TextClassifier
 from foretell.training.labels import train
 from foretell.training.labels.ancestor import read_ancestor
 from foretell.training.labels.continued import split_of
@@ -100,76 +98,6 @@ def test_ensemble_members_and_network_are_at_chance(
     # Two labels, each as probable as the other: no loss below ln 2.
     assert np.mean([each["valid_loss"] for each in found]) > np.log(2) - 0.02
     assert np.mean([each["coverage"][-1]["accuracy"] for each in found]) < 0.75
-
-
-def twice(seed: int) -> Examples:
-    half = texts_and_random_labels(seed, N // 2)
-    others = [f"  {text.upper()} " for text in half.texts]
-    return Examples([*half.texts, *others], [*half.labels, *half.labels], name="twice")
-
-
-def noisy(seed: int) -> Examples:
-    """Return texts with a word that shows the label, of which a fifth is wrong."""
-    texts = texts_and_random_labels(seed).texts
-    rng = np.random.default_rng(seed)
-    rule = rng.permutation(N) % 2
-    flipped = rng.permutation(N) < N // 5
-    texts = [f"{text} {('blue', 'green')[side]}" for text, side in zip(texts, rule, strict=True)]
-    return Examples(
-        texts, [("x", "y")[side] for side in np.where(flipped, 1 - rule, rule)], name="noisy"
-    )
-
-
-@pytest.mark.parametrize("seeds", SEEDS)
-@pytest.mark.parametrize(("make", "n", "best"), [(twice, N // 2, None), (noisy, N, 0.8)])
-def test_duplicates_do_not_help_and_label_noise_is_not_beaten(
-    make: Callable[[int], Examples],
-    n: int,
-    best: float | None,
-    seeds: Sequence[int],
-    tmp_path: Path,
-) -> None:
-    found = [metrics_of(make(seed), tmp_path / "m") for seed in seeds]
-    best = (
-        chance_of(texts_and_random_labels(seed, n).labels for seed in seeds)
-        if best is None
-        else best
-    )
-    for key in ("accuracy", "linear_accuracy"):
-        assert_at_chance([each[key] for each in found], n, best)
-
-
-@pytest.mark.parametrize("seeds", SEEDS)
-def test_several_labels_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
-    settings = with_changes(SETTINGS, {"multi_label": ";"})
-    found = []
-    applies = list[list[bool]]()
-    for seed in seeds:
-        rows = np.random.default_rng(seed).random((N, 3)) < 0.5
-        applies += rows.T.tolist()
-        texts = texts_and_random_labels(seed).texts
-        sets = LabelSets(list("abc"), rows.astype(np.float32))
-        found.append(
-            metrics_of(Examples(texts, sets.joined(";"), sets=sets), tmp_path / "m", settings)
-        )
-    # Each metric is of three decisions a text.
-    chance = chance_of(applies)
-    assert_at_chance([1 - each["hamming_loss"] for each in found], 3 * N, chance)
-    assert_at_chance([each["linear_label_accuracy"] for each in found], 3 * N, chance)
-    for name in found[0]["members"]:
-        assert_at_chance([each["members"][name]["label_accuracy"] for each in found], 3 * N, chance)
-    assert np.mean([each["log_loss"] for each in found]) > np.log(2) - 0.01
-
-
-@pytest.mark.parametrize("seeds", SEEDS)
-def test_cross_validation_is_at_chance(seeds: Sequence[int]) -> None:
-    settings = with_changes(SETTINGS, {"folds": 0, "epochs": 1})
-    reports = []
-    estimator = TextClassifier(verbose=0, **to_dict(settings))
-    for seed in seeds:
-        given = texts_and_random_labels(seed)
-        reports.append(estimator.evaluate(given.texts, given.labels, folds=2))
-    assert_at_chance([each["accuracy"] for each in reports], N)
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
