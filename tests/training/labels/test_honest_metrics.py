@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,19 +17,14 @@ import pytest
 pytest.importorskip("tensorflow")
 
 import foretell
-from foretell.arrays import one_hot
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.examples import Examples, read_examples
-from foretell.data.folds import Folds
 from foretell.data.split import make_split
 from foretell.presets import LABELS_PRESETS
 from foretell.training.labels import train
 from foretell.training.labels.ancestor import read_ancestor
 from foretell.training.labels.continued import split_of
-from foretell.training.labels.members import Evidence, nested_logits
-from foretell.training.labels.outputs import OneLabel, Outputs, SeveralLabels
 from foretell.training.labels.train import train_labels
-from foretell.training.labels.unseen import Unseen
 from foretell.training.options import TrainOptions
 
 N = 200
@@ -150,55 +144,3 @@ def test_the_label_check_is_at_chance() -> None:
     examples = texts_and_random_labels(1)
     found = foretell.survey(examples.texts, examples.labels, check_labels=True).label_check
     assert_at_chance([found.accuracy], found.judged)
-
-
-@pytest.mark.parametrize(("outputs", "n_folds"), [(OneLabel(2), 40), (SeveralLabels(1), 8)])
-def test_weights_of_an_ensemble_are_of_other_folds(outputs: Any, n_folds: int) -> None:
-    """Members that are noise: in-fold weights and thresholds would choose the luckier one in each
-    fold.
-    """
-    shares = []
-    n = 400
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        hard = rng.integers(2, size=n).astype(np.int32)
-        network, linear = (3 * rng.standard_normal((n, 2)) for _ in range(2))
-        network, linear = (
-            each - np.logaddexp.reduce(each, axis=1)[:, None] for each in (network, linear)
-        )
-        several = isinstance(outputs, SeveralLabels)
-        fold_of = rng.permutation(n) % n_folds
-        unseen = Unseen(
-            places=np.arange(n),
-            targets=one_hot(hard, 2)[:, 1:] if several else hard,
-            network=np.exp(network[:, 1:] if several else network).astype(np.float32),
-            linear=linear[:, 1:] if several else linear,
-            fold_of=fold_of,
-            part_of=fold_of,
-            outputs=outputs,
-        )
-        corpus: Any = SimpleNamespace(origin=np.zeros(n), texts_at=list)
-        measured = unseen.measured(corpus, "out of fold")
-        assert measured is not None
-        decided = measured.decided[:, -1]
-        shares.append(float((decided == (hard == 1)).mean()))
-    assert_at_chance(shares, n)
-
-
-@pytest.mark.parametrize("outputs", [OneLabel(2), SeveralLabels(2)], ids=["one", "several"])
-def test_weights_of_members_are_of_other_folds(outputs: Outputs) -> None:
-    shares = []
-    n = 100
-    n_members = 30
-    folds = Folds(fold_of=(np.arange(n) % 2).astype(np.int32))
-    for seed in range(40):
-        rng = np.random.default_rng(seed)
-        hard = rng.integers(2, size=n).astype(np.int32)
-        noise = rng.standard_normal((n_members, n))
-        logs = np.stack([-noise, noise], axis=2)
-        if isinstance(outputs, OneLabel):
-            logs -= np.logaddexp.reduce(logs, axis=2, keepdims=True)
-        targets = hard if isinstance(outputs, OneLabel) else one_hot(hard, 2)
-        held = Evidence(texts=np.arange(n), targets=targets, folds=folds, outputs=outputs)
-        shares.append(float((nested_logits(logs, held).argmax(axis=1) == hard).mean()))
-    assert_at_chance(shares, n)

@@ -88,10 +88,9 @@ def test_no_two_steps_have_one_seed() -> None:
 def test_a_word_is_drawn_once_and_as_often_as_its_chance_says(size: int, count: int) -> None:
     often = np.zeros(size)
     chance = np.full(size, np.nan)
+    draw = tf.function(lambda seed: drawn_words(size, count, seed))
     for number in range(300):
-        words, chances = (
-            each.numpy() for each in drawn_words(size, count, tf.constant([number, 7]))
-        )
+        words, chances = (each.numpy() for each in draw(tf.constant([number, 7])))
         assert len(set(words.tolist())) == count
         assert words.min() >= 0
         often[words] += 1

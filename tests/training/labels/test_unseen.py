@@ -1,0 +1,118 @@
+"""What is measured: texts that people have labelled, each by what other parts have decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foretell.data.folds import Folds
+from foretell.metrics.multi_label import mean_log_loss
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.training.labels.corpus import Measuring, Origin
+from foretell.training.labels.members import Evidence, nested_logits
+from foretell.training.labels.outputs import OneLabel, Outputs, SeveralLabels
+from foretell.training.labels.unseen import metrics_of, of_validation_set, unseen_predictions
+
+N = 120
+KINDS = [OneLabel(2), SeveralLabels(2)]
+
+
+def evidence(outputs: Outputs, n_folds: int = 3) -> Evidence:
+    """Return texts from place 100 on, which are held out in folds."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(2, size=(N, 2))
+    fold_of = np.full(100 + N, -1, np.int32)
+    fold_of[100:] = np.arange(N) * 7 % n_folds
+    return Evidence(
+        texts=np.arange(100, 100 + N),
+        targets=labels.astype(np.float32) if isinstance(outputs, SeveralLabels) else labels[:, 0],
+        folds=Folds(fold_of=fold_of),
+        outputs=outputs,
+    )
+
+
+def scores(n_members: int, seed: int = 2) -> Any:
+    """Return logits by chance, [member, text, label]: log-probabilities as well as log-odds."""
+    drawn = np.random.default_rng(seed).standard_normal((n_members, N, 2))
+    return drawn - np.logaddexp.reduce(drawn, axis=2, keepdims=True)
+
+
+@pytest.mark.parametrize("outputs", KINDS, ids=["one", "several"])
+def test_each_text_is_measured_by_what_the_other_parts_decide(outputs: Outputs) -> None:
+    held = evidence(outputs)
+    (linear,) = scores(1)
+    network: Any = np.exp(scores(1, seed=3)[0]).astype(np.float32)
+    # The last folds of the network had no time.
+    network[-9:] = np.nan
+    unseen = unseen_predictions(held, linear, network)
+    origin = np.arange(100 + N) % 2 * int(Origin.REPLAY)
+    corpus: Any = SimpleNamespace(origin=origin, texts_at=list)
+    measured = unseen.measured(corpus, "out of fold")
+    assert measured is not None
+    assert measured.texts == list(range(100, 100 + N - 9, 2))
+    for row, text in enumerate(measured.texts):
+        place = text - 100
+        own = np.array([place])
+        others = np.flatnonzero(held.part_of[: N - 9] != held.part_of[place])
+        ensemble = outputs.fit_ensemble(held.targets[others], network[others], linear[others])
+        expected = ensemble(network[own], linear[own])
+        np.testing.assert_allclose(measured.answers[[row]], expected, rtol=1e-5)
+        np.testing.assert_array_equal(
+            measured.decided[[row]], outputs.decide(ensemble, measured.answers[[row]])
+        )
+        np.testing.assert_array_equal(measured.targets[row], held.targets[place])
+    np.testing.assert_array_equal(measured.network, network[: N - 9 : 2])
+    corpus.origin = origin * 0 + Origin.REPLAY
+    assert unseen.measured(corpus, "out of fold") is None
+
+
+@pytest.mark.parametrize("outputs", KINDS, ids=["one", "several"])
+def test_the_pool_that_answers_a_text_is_of_the_other_parts(outputs: Outputs) -> None:
+    held = evidence(outputs)
+    members = scores(4)
+    found = nested_logits(members, held)
+    for part in np.unique(held.part_of):
+        inside = held.part_of == part
+        share = outputs.fit_pool(held.targets[~inside], members[:, ~inside])
+        expected = outputs.of_scores(np.tensordot(share, members[:, inside], 1))
+        np.testing.assert_allclose(found[inside], expected)
+
+
+def test_texts_of_one_fold_are_measured_in_parts() -> None:
+    held = evidence(KINDS[0], n_folds=1)
+    network: Any = np.exp(scores(1)[0]).astype(np.float32)
+    assert len(np.unique(unseen_predictions(held, None, network).part_of)) > 1
+
+
+def test_the_metrics_of_a_validation_set_are_of_the_finished_classifier() -> None:
+    held = evidence(KINDS[0])
+    valid: Any = Measuring(texts=list("ab"), tokenized=Any, targets=held.targets, name="new")  # type: ignore[arg-type]
+    (linear,) = scores(1)
+    network = np.exp(scores(1, seed=3)[0])
+    for ensemble in (NETWORK_ALONE, Ensemble(network=0.0, linear=1.0)):
+        found = of_validation_set(valid, ensemble, KINDS[0], network, linear)
+        np.testing.assert_array_equal(found.answers, ensemble(network, linear))
+        metrics: Any = metrics_of(found, ["x", "y"], ensemble)
+        right = found.answers.argmax(axis=1) == held.targets
+        assert metrics["accuracy"] == pytest.approx(right.mean())
+        assert metrics["measured_on"] == "validation texts (new)"
+        assert ("network_accuracy" in metrics) == (ensemble == NETWORK_ALONE)
+        assert "caution" not in metrics
+        assert "caution" in metrics_of(replace(found, name="2 folds"), ["x", "y"], ensemble)
+
+
+def test_of_several_labels_the_loss_is_that_of_the_answers() -> None:
+    outputs = KINDS[1]
+    held = evidence(outputs)
+    network: Any = np.exp(scores(1)[0]).astype(np.float32)
+    ensemble = outputs.fit_ensemble(held.targets, network, None)
+    valid: Any = Measuring(texts=[""] * N, tokenized=Any, targets=held.targets, name="new")  # type: ignore[arg-type]
+    found = of_validation_set(valid, ensemble, outputs, network, None)
+    metrics: Any = metrics_of(found, ["x", "y"], ensemble)
+    assert metrics["valid_loss"] == pytest.approx(mean_log_loss(held.targets, found.answers))
+    right = ((held.targets == 1) == found.decided).all(axis=1)
+    assert metrics["accuracy"] == pytest.approx(right.mean())
