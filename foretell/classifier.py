@@ -5,9 +5,10 @@ second.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
@@ -19,16 +20,15 @@ from foretell.config import LabelsSettings, with_changes
 from foretell.data.checks import check_any, check_learnable
 from foretell.data.estimator_inputs import (
     SEPARATOR,
-    answers_to,
     estimator_data,
     evaluation_data,
-    text_chunks,
+    texts_in_columns,
     texts_of,
     training_data,
     validation_data,
 )
 from foretell.data.label_types import classes_of_names, label_name
-from foretell.data.records import Reading
+from foretell.data.records import Reading, columns_of
 from foretell.data.word_vectors import vector_files
 from foretell.errors import SeenTextsWarning, TooFewTextsWarning
 from foretell.machine import require_training
@@ -60,6 +60,10 @@ if TYPE_CHECKING:
 __all__ = ["Classifier", "Explanation", "Verdict", "Word"]
 
 SETTINGS = tuple(f.name for f in dataclasses.fields(LabelsSettings))
+
+
+_TEXTS_AT_ONCE = 256
+"""Maximum number of texts of an iterator that are read before their answers are given."""
 
 
 class Classifier(Trained[LabelsRuntime]):
@@ -117,7 +121,7 @@ class Classifier(Trained[LabelsRuntime]):
         continue_from: str | Path | Classifier | None = None,
         old: object = None,
         sample_weight: object = None,
-        text: str | None = None,
+        text: str | Sequence[str] | None = None,
         label: str | None = None,
         format: str | None = None,
         header_row: int | None = None,
@@ -143,7 +147,8 @@ class Classifier(Trained[LabelsRuntime]):
                 and 1, where NaN means unknown, or a list of labels for each text.
             unlabelled: more texts of the same kind without labels: a list, a table, or files.
             valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the
-                fraction `valid_fraction` of the training texts.
+                records of `X` whose column `split` says so, or else the fraction `valid_fraction`
+                of the training texts.
             vectors: word vectors from other texts, which help with few labels: a file (GloVe,
                 word2vec, fastText), or "glove" for those of the extra `glove`.
             teacher: what helps to label the unlabelled texts, in training only: a sentence encoder
@@ -161,8 +166,10 @@ class Classifier(Trained[LabelsRuntime]):
             old: old examples of that classifier, of the kinds of `valid`, learned from again. None:
                 they are gone, and the old model labels unlabelled and made-up texts instead.
             sample_weight: how much each text counts in training, [text]. Validation metrics are not
-                weighted.
-            text: the name of the text column of `X`; None: chosen where it is clear.
+                weighted. Data that has the labels too may have a column `weight` instead.
+            text: the name of the text column of `X`, or a list of several, whose texts are joined;
+                None: chosen where it is clear. The model remembers several columns: `predict`,
+                `classify`, `score` and `evaluate` join those of a table in the same way.
             label: the name of the label column of `X`; None: chosen where it is clear.
             format: the format of a file, such as "csv" or "fasttext"; None: by its name or content.
             header_row: the row of a table in a file that has the names of the columns, from 1;
@@ -199,6 +206,9 @@ class Classifier(Trained[LabelsRuntime]):
             settings, name, ancestor = self._settings_for(continue_from, show)
             home = Home(out)
             given = frozenset(self._changes())
+            columns = columns_of(text)
+            if not columns and ancestor is not None:
+                columns = ancestor.model.text_columns
             options = TrainOptions(
                 out=home.path,
                 preset=name,
@@ -208,32 +218,38 @@ class Classifier(Trained[LabelsRuntime]):
                 checkpoint_seconds=checkpoint_seconds,
                 listener=show,
                 started=started,
+                text_columns=columns if len(columns) > 1 else (),
                 given=given,
                 tensorboard=None if tensorboard is None else Path(tensorboard),
             )
             check_can_begin(options)
             teacher = opened_teacher(teacher, show)
             vector_files(vectors)
-            how = Reading(text=text, label=label, format=format, header_row=header_row, sheet=sheet)
-            how["multi_label"] = settings.multi_label
+            how = Reading(
+                text=columns,
+                label=label,
+                format=format,
+                header_row=header_row,
+                sheet=sheet,
+                multi_label=settings.multi_label,
+            )
             data = training_data(X, y, sample_weight, label_hints, teacher, **how)
-            data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
+            data, texts, teacher = with_teacher(teacher, data, unlabelled, columns)
             if ancestor is None and len(data.examples) and data.hints is not data.examples:
                 check_learnable(data.examples)
             known = [*data.examples.label_names, *([] if ancestor is None else ancestor.labels)]
             if data.examples.sets is not None and not settings.multi_label:
-                settings, how["multi_label"] = (
-                    with_changes(settings, {"multi_label": SEPARATOR}),
-                    SEPARATOR,
-                )
+                settings = with_changes(settings, {"multi_label": SEPARATOR})
+                how["multi_label"] = SEPARATOR
+            how_old: Reading = {**how, "part": "train"}
             split, continued = split_of(
                 data.examples,
                 settings,
                 ancestor,
                 unlabelled=texts,
                 hints=data.hints,
-                valid=validation_data(valid, known, **how),
-                old=validation_data(old, known, **how),
+                valid=validation_data(valid, known, data.valid, **how),
+                old=validation_data(old, known, None, **how_old),
             )
             show_examples(data.examples, data.notes, split, settings, show)
             train_labels(
@@ -270,7 +286,7 @@ class Classifier(Trained[LabelsRuntime]):
             labels: Array = self.classes_[rows.argmax(axis=1)]
             return labels.tolist() if isinstance(X, Iterator | list | tuple) else labels
 
-        return answers_to(X, answer)
+        return _answers_to(self._texts(X), answer)
 
     def predict_proba(self, X: object) -> Any:  # noqa: N803
         """Return the probability of each label, [text, label] as in `classes_`; for an iterator,
@@ -280,7 +296,7 @@ class Classifier(Trained[LabelsRuntime]):
             NotFittedError: `fit` was not called.
             DataError: something in `X` is not a text.
         """
-        return answers_to(X, self._opened().predict_proba)
+        return _answers_to(self._texts(X), self._opened().predict_proba)
 
     def classify(self, X: object, *, abstain_below: float | None = None) -> Any:  # noqa: N803
         """Return a verdict for each text, [text]: a list, or an iterator for an iterator.
@@ -305,9 +321,9 @@ class Classifier(Trained[LabelsRuntime]):
         """
         runtime = self._opened()
         if isinstance(X, Iterator):
-            texts = (text for chunk in text_chunks(X) for text in chunk)
+            texts = (text for chunk in _text_chunks(X) for text in chunk)
             return runtime.classify(texts, abstain_below=abstain_below)
-        return list(runtime.classify(texts_of(X), abstain_below=abstain_below))
+        return list(runtime.classify(texts_of(self._texts(X)), abstain_below=abstain_below))
 
     @overload
     def explain(self, X: str, *, label: object = None) -> Explanation: ...  # noqa: N803
@@ -337,14 +353,15 @@ class Classifier(Trained[LabelsRuntime]):
         runtime = self._opened()
         if isinstance(X, str):
             return runtime.explain(X, label)
-        return answers_to(X, lambda texts: [runtime.explain(text, label) for text in texts])
+        texts = self._texts(X)
+        return _answers_to(texts, lambda some: [runtime.explain(text, label) for text in some])
 
     def evaluate(
         self,
         X: object,  # noqa: N803
         y: object = None,
         *,
-        text: str | None = None,
+        text: str | Sequence[str] | None = None,
         label: str | None = None,
         format: str | None = None,
         header_row: int | None = None,
@@ -391,10 +408,12 @@ class Classifier(Trained[LabelsRuntime]):
             self._opened()
         costs = None if cost is None else costs_of(cost)
         known = []
+        columns = tuple[str, ...]()
         separator = self.multi_label or ""
         if hasattr(self, "classes_"):
             known = self._runtime.labels
             separator = self._runtime.separator
+            columns = self.text_columns_
         if separator:
             check_no_costs(costs, folds)
         examples, column = evaluation_data(
@@ -403,6 +422,7 @@ class Classifier(Trained[LabelsRuntime]):
             by,
             known,
             text=text,
+            text_columns=columns,
             label=label,
             format=format,
             header_row=header_row,
@@ -465,7 +485,9 @@ class Classifier(Trained[LabelsRuntime]):
             DataError: no labels, or something that is not a text or a label.
         """
         runtime = self._opened()
-        examples = estimator_data(X, y, sample_weight, runtime.separator, runtime.labels).examples
+        texts = self._texts(X)
+        data = estimator_data(texts, y, sample_weight, runtime.separator, runtime.labels)
+        examples = data.examples
         check_any(examples)
         if not runtime.separator:
             check_any_known(examples.labels, runtime.labels, "y")
@@ -498,6 +520,10 @@ class Classifier(Trained[LabelsRuntime]):
 
             check_is_fitted(self, "classes_")
         return self._runtime
+
+    def _texts(self, X: object) -> object:  # noqa: N803
+        """Return the texts of a table whose columns were joined in training; else `X`."""
+        return texts_in_columns(X, self._opened().model.text_columns)
 
     def _untrained(self) -> Self:
         """Return a classifier with the same parameters that has learned nothing, and shows no
@@ -535,3 +561,23 @@ class Classifier(Trained[LabelsRuntime]):
         stored = classes_of_names(opened.labels, opened.model.label_type)
         self.classes_ = stored if classes is None else classes
         self.metrics_ = self._runtime.metrics
+        self.text_columns_ = opened.model.text_columns
+
+
+def _text_chunks(texts: Iterator[object]) -> Iterator[list[str]]:
+    """Read an iterator in chunks: small ones first, so that the first answers come at once."""
+    size = 1
+    first = 0
+    while chunk := texts_of(itertools.islice(texts, size), first=first):
+        yield chunk
+        first += size
+        size = min(2 * size, _TEXTS_AT_ONCE)
+
+
+def _answers_to(X: object, answer: Callable[[list[str]], Iterable[object]]) -> Any:  # noqa: N803
+    """Return the answers to texts, [text]; for an iterator one after the other, while it is
+    read.
+    """
+    if isinstance(X, Iterator):
+        return (each for texts in _text_chunks(X) for each in answer(texts))
+    return answer(texts_of(X))

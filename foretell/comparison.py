@@ -68,7 +68,12 @@ def compare(
     """
     classifiers = [_opened(each, where) for each, where in ((a, "a"), (b, "b"))]
     known = [_labels_of(each) for each in classifiers]
-    examples, _ = evaluation_data(data, y, None, known[0] or (), text=text, label=label)
+    columns = next(
+        (each.model.text_columns for each in classifiers if isinstance(each, LabelsRuntime)), ()
+    )
+    examples, _ = evaluation_data(
+        data, y, None, known[0] or (), text=text, text_columns=columns, label=label
+    )
     if known[0] and known[1] and not set(known[0]) <= set(known[1]):
         raise UsageError(
             expected=f"a model with the labels of a, and new ones or not (a: {listed(known[0])})",

@@ -17,7 +17,6 @@ from foretell.data.estimator_inputs import EstimatorData
 from foretell.data.examples import iter_records, unlabelled_texts
 from foretell.data.frames import has_columns
 from foretell.data.label_types import dtype_type, label_name
-from foretell.data.soft import Answering, answered, read_soft
 from foretell.errors import RunError, SettingsError
 from foretell.hub.client import is_address
 from foretell.hub.models import local_encoder
@@ -26,13 +25,14 @@ from foretell.runtime.encoder import SentenceEncoder
 from foretell.summary import Trained
 from foretell.training.events import Listener, Note
 from foretell.training.labels.answers import KEPT
+from foretell.training.labels.soft import Answering, answered, read_soft
 from foretell.training.labels.teacher import Encoder, OutsideEncoder
 
 AnyTeacher = Answering | Encoder
 
 
 def teacher_of(
-    given: Any, texts: Sequence[str], labels: Sequence[str], text: str | None
+    given: Any, texts: Sequence[str], labels: Sequence[str], text: str | Sequence[str] | None
 ) -> AnyTeacher | None:
     """Return what Python code gave as a teacher.
 
@@ -43,7 +43,7 @@ def teacher_of(
             sentence-transformers, model2vec or fastembed.
         texts: the unlabelled texts, which the rows of an array belong to.
         labels: of the training texts, sorted, which the columns of an array belong to.
-        text: the name of a table's text column.
+        text: the name of a table's text column, or of several.
 
     Raises:
         SettingsError: something else, or a classifier that does not name its labels.
@@ -141,7 +141,7 @@ def opened_teacher(given: object, listener: Listener) -> object:
 
 
 def with_teacher(
-    given: Any, data: EstimatorData, unlabelled: Any, text: str | None
+    given: Any, data: EstimatorData, unlabelled: Any, text: str | Sequence[str] | None
 ) -> tuple[EstimatorData, list[str], AnyTeacher | None]:
     """Return the arguments of `fit`, with the teacher's type of labels where no text has one;
     texts; teacher.

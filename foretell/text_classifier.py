@@ -24,6 +24,7 @@ class TextClassifier(Classifier, ClassifierMixin, BaseEstimator):  # type: ignor
 
     Attributes:
         classes_: the labels, [label]: sorted, or in the order of a table's columns.
+        text_columns_: the columns of a table whose texts were joined in training; empty: one.
         metrics_: the metrics of the training, on texts that it has not seen; `not_measured` says
             why there are none.
     """

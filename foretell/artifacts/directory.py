@@ -185,6 +185,8 @@ def _config(model: Model, version: str) -> dict[str, object]:
     }
     if model.label_type != "text":
         config["label_type"] = model.label_type
+    if model.text_columns:
+        config["text_columns"] = list(model.text_columns)
     if model.ancestors:
         config["ancestors"] = list(model.ancestors)
     if model.job == "labels":

@@ -38,6 +38,7 @@ class Model:
         weights: name to float32 array, named as in `artifacts.weights`.
         labels: the labels, sorted as their type is, in the order of the output; None for words.
         label_type: the type of the values that the labels stand for.
+        text_columns: the columns of a table whose texts were joined in training; empty: one column.
         linear: the n-gram linear model of a classifier; None: it has none.
         tfidf: linear models of a classifier, whose scores are added to those of `linear`: of TF-IDF
             values, and of words' mean embeddings.
@@ -65,6 +66,7 @@ class Model:
     weights: Weights = field(default_factory=dict, repr=False)
     labels: list[str] | None = None
     label_type: LabelType = "text"
+    text_columns: tuple[str, ...] = ()
     linear: LinearModel | None = None
     tfidf: tuple[TfidfModel, ...] = ()
     teacher: KeptTeacher | None = None

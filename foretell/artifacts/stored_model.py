@@ -86,6 +86,7 @@ def read_stored(path: Path, listed: manifest.Manifest) -> Model:
         settings=settings,
         labels=labels,
         label_type=config.get("label_type", "text"),
+        text_columns=tuple(config.get("text_columns", ())),
         linear=files.part(manifest.LINEAR, LinearModel.from_arrays),
         tfidf=files.part(manifest.TFIDF, tfidf_models) or (),
         teacher=_teacher(path, files),
@@ -240,16 +241,20 @@ def _described(config: dict[str, Any]) -> tuple[Settings, list[str] | None]:
     settings = config["settings"]
     if not isinstance(preset, str) or not isinstance(settings, dict):
         raise ValueError(f"the preset {str(preset)[:40]!r} or settings of another type")
-    if labels is not None and not (
-        isinstance(labels, list) and all(isinstance(each, str) for each in labels)
-    ):
+    if labels is not None and not _are_texts(labels):
         raise ValueError("labels that are no texts")
+    if not _are_texts(config.get("text_columns", [])):
+        raise ValueError("names of text columns that are no texts")
     if config.get("label_type", "text") not in LABEL_TYPES:
         raise ValueError(f"labels of the type {str(config['label_type'])[:40]!r}")
     ancestors = config.get("ancestors", [])
     if not isinstance(ancestors, list) or not all(map(_SHA256.fullmatch, ancestors)):
         raise ValueError("ancestors that are no SHA-256")
     return from_dict(job, settings), labels
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def _combined(model: Model, config: Mapping[str, object]) -> Model:

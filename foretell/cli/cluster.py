@@ -62,10 +62,10 @@ class ClusterFiles(ClusterOptions):
     """Where files are processed, and where the answers go; without a cluster into one file.
 
     Attributes:
-        out: Write the answers to FILE, a table for spreadsheets (.csv) or JSON Lines (.jsonl),
-            instead of to standard output. With --cluster: write one output row for each input row
-            into the folder DIR, a path or a bucket path; the same command continues a run that was
-            interrupted.
+        out: Write the answers to FILE, a spreadsheet (.xlsx), a table that spreadsheet programs
+            open (.csv) or JSON Lines (.jsonl), instead of to standard output. With --cluster: write
+            one output row for each input row into the folder DIR, a path or a bucket path; the same
+            command continues a run that was interrupted.
         out_format: Format of the files in DIR.
     """
 

@@ -230,7 +230,7 @@ def compare(
     format = output.chosen()
     first = local_model(a)
     second = local_model(b)
-    examples = reading.read(data, part="test")
+    examples = reading.read(data, part="test", columns=open_model(first).text_columns)
     show_notes(examples.notes)
     found = {"models": [a, b], **compare_models(first, second, examples)}
     write_report(format, found, _comparison(found, show), _DIFFER, found["differ"])

@@ -57,7 +57,12 @@ def export(
     trained = foretell.load(local_model(model))
     test_data: str | Examples | None = data
     if data is not None and not isinstance(trained, foretell.LanguageModel):
-        test_data = reading.read(data, part="test", multi_label=trained.multi_label or "")
+        test_data = reading.read(
+            data,
+            part="test",
+            multi_label=trained.multi_label or "",
+            columns=trained.text_columns_,
+        )
         show_notes(test_data.notes)
     folder = out or Path(f"{name_of(model)}-{to}")
     exported = trained.export(

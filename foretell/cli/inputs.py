@@ -15,7 +15,7 @@ from foretell.hub.client import address_of, is_address, parse
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
-    from foretell.data.records import Record
+    from foretell.data.records import Reading, Record
 
 STDIN = "-"
 
@@ -66,7 +66,12 @@ def names_source(argument: str, *, literal: bool = False, folders: bool = True) 
 
 
 def read_records(
-    what: str, texts: Sequence[str], how: TextInput, *, literal: bool = False
+    what: str,
+    texts: Sequence[str],
+    how: TextInput,
+    *,
+    literal: bool = False,
+    columns: Sequence[str] = (),
 ) -> Iterator[Record]:
     """Yield one record for each text that the arguments give, in order, while they are read.
 
@@ -78,11 +83,14 @@ def read_records(
         texts: texts, files, folders, or "-"; none: standard input.
         how: which column holds the texts, and the format of the data.
         literal: whether all arguments are texts.
+        columns: the text columns that the model has joined.
     """
     expect(bool(texts) or not sys.stdin.isatty(), "a text, a file or -", "nothing", where="TEXT")
     notes: list[str] = []
     shown = 0
-    for record in counted(_records(texts or (STDIN,), how, literal, notes), what, streams=True):
+    reading: Reading = {**how.how(), "text_columns": columns}
+    records = _records(texts or (STDIN,), reading, literal, notes)
+    for record in counted(records, what, streams=True):
         show_notes(notes[shown:])
         shown = len(notes)
         yield record
@@ -90,7 +98,7 @@ def read_records(
 
 
 def _records(
-    texts: Sequence[str], how: TextInput, literal: bool, notes: list[str]
+    texts: Sequence[str], reading: Reading, literal: bool, notes: list[str]
 ) -> Iterator[Record]:
     from foretell.data.records import Record
 
@@ -98,7 +106,7 @@ def _records(
         if names_source(argument, literal=literal):
             from foretell.data.examples import iter_records
 
-            yield from iter_records(argument, notes=notes, **how.how())
+            yield from iter_records(argument, notes=notes, **reading)
         else:
             yield Record(argument, None, {"text": argument})
 

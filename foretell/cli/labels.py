@@ -8,7 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -26,7 +26,7 @@ from foretell.cli.options import (
     Whole,
     expect,
 )
-from foretell.cli.output import Format, Writer, aligned, answer_file, note, show
+from foretell.cli.output import AnswerFile, Format, Writer, aligned, answer_file, note, show
 from foretell.cluster.rows import ANSWER, LABELS, free_names, kept, verdict_parts
 from foretell.data.label_types import json_value
 from foretell.readable import excerpt, number_of, on_one_line, percent
@@ -77,7 +77,8 @@ def classify(
     from foretell.runtime.labels.classifier import LabelsRuntime
 
     runtime = LabelsRuntime(local_model(model))
-    records = read_records("classifying", texts, reading, literal=literal)
+    columns = runtime.model.text_columns
+    records = read_records("classifying", texts, reading, literal=literal, columns=columns)
     with answer_file(files.out, output.chosen()) as (format, file):
         answers = _Answers(format, file, runtime)
         waiting: deque[tuple[str, Mapping[str, object]]] = deque()
@@ -103,7 +104,7 @@ def classify(
 class _Answers:
     """Writes one answer for each record, all under the names that the first record leaves free."""
 
-    def __init__(self, format: Format, file: TextIO | None, runtime: LabelsRuntime) -> None:
+    def __init__(self, format: Format, file: AnswerFile, runtime: LabelsRuntime) -> None:
         self.count = 0
         self._file = file
         self._format = format
@@ -181,7 +182,8 @@ def explain(
 
     runtime = LabelsRuntime(local_model(model))
     format = output.chosen()
-    records = read_records("explaining", texts, reading, literal=literal)
+    columns = runtime.model.text_columns
+    records = read_records("explaining", texts, reading, literal=literal, columns=columns)
     if html is not None:
         first = list(itertools.islice(records, 2))
         what = "one text with --html, which writes one page"

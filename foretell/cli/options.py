@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
@@ -99,6 +100,7 @@ class Output:
 
 AS_TEXT = Output()
 ColumnName = Annotated[str | None, Parameter(metavar="COLUMN")]
+ColumnNames = Annotated[tuple[str, ...], Parameter(metavar="COLUMN", show_default=False)]
 
 
 @Parameter(name="*", group=DATA)
@@ -107,14 +109,15 @@ class TextInput:
     """Which texts a source of records holds. The names are those of `Reading`.
 
     Attributes:
-        text: Name the column with the texts, where it is not clear.
+        text: Name the column with the texts, where it is not clear. Given several times, the texts
+            of these columns are joined. In JSON, ticket.text is the member text of ticket.
         format: Name the format of the data, where its name does not show it.
         header_row: Read the names of the columns from row N of a table, where a title stands above
             it.
         sheet: Read this sheet of a spreadsheet, instead of the first with records.
     """
 
-    text: ColumnName = None
+    text: ColumnNames = ()
     format: Annotated[InputFormat | None, Parameter(name="--input-format")] = None
     header_row: Annotated[Whole | None, Parameter(validator=Number(gte=1))] = None
     sheet: Annotated[str | None, Parameter(metavar="NAME")] = None
@@ -135,17 +138,25 @@ class LabelledInput(TextInput):
 
     label: ColumnName = None
 
-    def read(self, source: str, *, part: Part, multi_label: str = "") -> Examples:
+    def read(
+        self, source: str, *, part: Part, multi_label: str = "", columns: Sequence[str] = ()
+    ) -> Examples:
         """Read the texts and labels of a source.
 
         Args:
             source: a file, a folder, "-" for standard input, or a named set.
             part: of a source that is divided into parts.
             multi_label: what separates the labels of a text; "": each text has one.
+            columns: the text columns that the model has joined.
         """
         from foretell.data.examples import read_examples
 
-        how: Reading = {**self.how(), "part": part, "multi_label": multi_label}
+        how: Reading = {
+            **self.how(),
+            "part": part,
+            "multi_label": multi_label,
+            "text_columns": columns,
+        }
         return read_examples(source, **how)
 
 

@@ -13,16 +13,20 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TextIO, TypeVar
+from typing import Literal, TextIO, TypeVar, cast
 
 from foretell.artifacts.replacement import new_file
-from foretell.data.cells import csv_cell, json_line
+from foretell.cli.workbook import Workbook
+from foretell.data.cells import csv_cell, flat, json_line
 from foretell.errors import UsageError
 from foretell.progress import write_stderr
 from foretell.readable import UNSAFE, on_one_line, pairs, visible
 
 Format = Literal["text", "jsonl", "csv"]
 Item = TypeVar("Item")
+
+AnswerFile = TextIO | Workbook | None
+"""A file that answers are written to; None: stdout."""
 
 
 def show(text: str, *, end: str = "\n", flush: bool = False) -> None:
@@ -58,10 +62,10 @@ class Writer:
         format: text writes the line for people, jsonl the whole record, csv the `columns` of the
             record, with an apostrophe before a text that a spreadsheet would run as a formula.
         columns: the keys of a record that are columns of CSV, in order.
-        file: where they are written instead of to stdout.
+        file: where they are written instead of to stdout; to a workbook as to CSV.
     """
 
-    def __init__(self, format: Format, columns: Sequence[str], file: TextIO | None = None) -> None:
+    def __init__(self, format: Format, columns: Sequence[str], file: AnswerFile = None) -> None:
         self._format = format
         self._file = file
         self._columns = columns
@@ -71,13 +75,16 @@ class Writer:
     def write(self, record: Mapping[str, object], text: str = "") -> None:
         """Write `record`, or `text`, which shows it to people; several lines for several values."""
         if self._format == "jsonl":
-            print(as_json(record), file=self._file)
+            self._print(as_json(record))
         elif self._format == "csv":
             self._write_row([record.get(column, "") for column in self._columns])
         else:
             show(text)
 
     def _write_row(self, values: Iterable[object]) -> None:
+        if isinstance(self._file, Workbook):
+            self._file.add(flat(value, as_json) for value in values)
+            return
         row = io.StringIO(newline="")
         # Texts have quotes: a spreadsheet may separate cells by semicolons, too.
         csv.writer(row, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC).writerow(
@@ -85,14 +92,18 @@ class Writer:
         )
         text = row.getvalue().removesuffix("\r\n")
         is_shown = self._file is None and sys.stdout.isatty()
-        print(visible(text) if is_shown else text, file=self._file)
+        self._print(visible(text) if is_shown else text)
+
+    def _print(self, line: str) -> None:
+        # A workbook has rows alone.
+        print(line, file=cast("TextIO | None", self._file))
 
 
-_FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl"}
+_FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".xlsx": "csv"}
 
 
 @contextmanager
-def answer_file(out: str | None, format: Format) -> Iterator[tuple[Format, TextIO | None]]:
+def answer_file(out: str | None, format: Format) -> Iterator[tuple[Format, AnswerFile]]:
     """Yield how and where answers are written: to a file that gets its name at the end, or None.
 
     Args:
@@ -111,10 +122,14 @@ def answer_file(out: str | None, format: Format) -> Iterator[tuple[Format, TextI
     by_ending = _FORMATS.get(path.suffix.lower())
     if by_ending is None or format not in ("text", by_ending):
         raise UsageError(
-            expected="a name that ends in .csv (also for spreadsheets) or .jsonl",
+            expected="a name that ends in .xlsx, .csv or .jsonl",
             found=f"{path.name} and --format {format}" if by_ending else path.name,
             where="--out",
         )
+    if path.suffix.lower() == ".xlsx":
+        with new_file(path) as new, Workbook(new) as workbook:
+            yield by_ending, workbook
+        return
     encoding = "utf-8-sig" if by_ending == "csv" else "utf-8"
     with new_file(path) as new, new.open("w", encoding=encoding, errors="replace") as file:
         yield by_ending, file

@@ -86,7 +86,8 @@ class Where(TypedDict, total=False):
             cluster.
         out_format: of the output files, "jsonl" (the default) or "csv", which has no
             `probabilities`.
-        text: the name of the text column; None: chosen where it is clear.
+        text: the name of the text column, or of several whose texts are joined; None: chosen where
+            it is clear.
         format: the format of the files; None: by the name's ending, or else by the content.
         shard_mb: MiB of JSON Lines or plain text in a shard; None: 8, less for small inputs.
         listener: is called with each finished shard.
@@ -95,7 +96,7 @@ class Where(TypedDict, total=False):
     cluster: str
     workers: int | None
     out_format: OutFormat
-    text: str | None
+    text: str | Sequence[str] | None
     format: str | None
     shard_mb: float | None
     listener: Listener
@@ -235,7 +236,10 @@ def _run(
     failed = dict[str, str]()
     is_evaluated = task.command == "evaluate"
     options = ReadOptions(
-        text=where.get("text"), label=label, need_label=is_evaluated and opened.job == "labels"
+        text=where.get("text"),
+        text_columns=opened.text_columns,
+        label=label,
+        need_label=is_evaluated and opened.job == "labels",
     )
     with reserved(task.out, files):
         output = begin(*_planned(task, files, options, where))

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from foretell.artifacts.replacement import typed
 from foretell.cluster.storage import StoredFile, find, local_copy, name_of, open_file, read_range
-from foretell.data.columns import Columns, choose_columns
+from foretell.data.columns import Columns, columns_of_rows
 from foretell.data.formats import FORMATS, format_named, format_of, json_row
-from foretell.data.records import ReadOptions, Record, text_of
+from foretell.data.records import ReadOptions, Record
 from foretell.data.source import Source
 from foretell.errors import DataError
 
@@ -48,7 +48,8 @@ class Shard:
         start, stop: the bytes of the shard, the second not included.
         format: name of the format (`foretell.data.formats.FORMATS`).
         is_whole: whether the file is read as one, since it cannot be divided.
-        text, label: the names of the columns; None: the format has none.
+        text: the names of the text columns; empty: the format has none.
+        label: the name of the label column; None: the format has none.
     """
 
     ordinal: int
@@ -57,7 +58,7 @@ class Shard:
     stop: int
     format: str
     is_whole: bool
-    text: str | None = None
+    text: tuple[str, ...] = ()
     label: str | None = None
 
     @property
@@ -111,13 +112,10 @@ def _whole(
     names = list(dict.fromkeys(key for record in sample for key in record.fields))
     whole = Shard(ordinal=0, file=file, start=0, stop=file.size, format=format, is_whole=is_whole)
     if sample and format not in _LINES:
-        columns = choose_columns(names, _cells(sample, names), options, name_of(file.file))
+        rows = [record.fields for record in sample]
+        columns = columns_of_rows(rows, options, name_of(file.file))
         whole = replace(whole, text=columns.text, label=columns.label)
     return whole, names
-
-
-def _cells(records: Sequence[Record], names: Sequence[str]) -> list[list[str]]:
-    return [[text_of(record.fields.get(name)) for name in names] for record in records]
 
 
 def _begins_with_line(start: bytes) -> bool:
@@ -198,7 +196,7 @@ def _json_rows(shard: Shard, content: bytes) -> Iterator[Row]:
     """Read a range of JSON Lines. A line that is no JSON is a row with a problem: the others still
     count.
     """
-    columns = Columns(shard.text or "", shard.label)
+    columns = Columns(shard.text, shard.label)
     for number, line in enumerate(io.BytesIO(content), start=1):
         if line.strip(b"\xef\xbb\xbf \t\r\n"):
             try:

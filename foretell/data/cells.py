@@ -41,13 +41,17 @@ def csv_cell(value: object, as_json: Callable[[object], str] = json_line) -> obj
 
     An apostrophe stands before a formula. Numbers stay what they are.
     """
-    if isinstance(value, list | tuple):
-        value = "; ".join(each if isinstance(each, str) else as_json(each) for each in value)
-    if isinstance(value, dict):
-        value = as_json(value)
+    value = flat(value, as_json)
     if not isinstance(value, str) or _NUMBER_OR_SIGN.fullmatch(value):
         return value
     return _FORMULA.sub("'", value)
+
+
+def flat(value: object, as_json: Callable[[object], str] = json_line) -> object:
+    """Return a value as one cell of a table: lists as text with semicolons, objects as JSON."""
+    if isinstance(value, list | tuple):
+        return "; ".join(each if isinstance(each, str) else as_json(each) for each in value)
+    return as_json(value) if isinstance(value, dict) else value
 
 
 def from_csv_cell(cell: str) -> str:

@@ -4,22 +4,28 @@ not.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from foretell.data.decode import note
 from foretell.data.label_types import common_type, type_of
 from foretell.data.records import (
+    Part,
     ReadOptions,
     Record,
     as_list,
     is_nested,
+    joined_text,
     label_of,
+    paths_in,
     spelled,
     text_of,
+    value_at,
 )
 from foretell.errors import DataError
 from foretell.readable import listed
@@ -57,6 +63,21 @@ airline_sentiment kategorie catégorie categoría categoria etiqueta étiquette
         _words("rating stars score type spam stance"),
     ),
 }
+_VAGUE = len(_USUAL["label"]) - 1
+_SPLIT = "split"
+_WEIGHT = "weight"
+_PARTS: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "validation": "valid",
+    "val": "valid",
+    "dev": "valid",
+    "test": "test",
+}
+"""What the cells of a column `split` mean."""
+_A_PART = f"one of {listed(_PARTS)}"
+Value = TypeVar("Value")
 MIN_TO_JUDGE = 20
 """Fewer values than this are not called nearly unique."""
 _UNIQUE_SHARE = 0.9
@@ -69,52 +90,119 @@ _SWITCHES = _words("true false yes no 0 1 y n t f")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names of the text column and of the label column, which may be missing."""
+    """The names of the columns that are read.
 
-    text: str
+    Attributes:
+        text: the text column, or several whose texts are joined.
+        label: the label column; None: there is none.
+        several_labels: whether a text may have several labels.
+        split, weight: the columns with the part and the weight of each text; None: there is none,
+            or it is not asked for.
+    """
+
+    text: tuple[str, ...]
     label: str | None
     several_labels: bool = False
+    split: str | None = None
+    weight: str | None = None
 
     def add_note(self, source: str, options: ReadOptions, notes: list[str]) -> None:
-        """Add the note on which columns were chosen, unless the user named the text column."""
-        labels = (
-            f", labels from '{self.label}'" if self.label is not None and options.need_label else ""
-        )
-        if options.text is None:
-            note(notes, f"{source}: texts from the column '{self.text}'{labels}")
+        """Add the note on which columns were chosen that the user has not named."""
+        read = [("parts", self.split), ("weights", self.weight)]
+        if not options.texts:
+            label = self.label if options.need_label else None
+            read = [("texts", "' and '".join(self.text)), ("labels", label), *read]
+        chosen = [f"{what} from '{name}'" for what, name in read if name is not None]
+        if chosen:
+            sentence = ", ".join(chosen).replace(" from ", " from the column ", 1)
+            note(notes, f"{source}: {sentence}")
 
     def record(self, row: Mapping[str, object], where: str) -> Record:
         """Return the record of a mapping from column to value; `where` is its place, for errors."""
-        text = row.get(self.text)
-        label = None if self.label is None else row.get(self.label)
+        text = self._text(row, where)
+        part: Part | None = _read(row, self.split, _part_of, _A_PART, where)
+        weight = _read(row, self.weight, _weight_of, "a number of at least 0", where)
+        label = None if self.label is None else value_at(row, self.label)
         several = as_list(label) if self.several_labels else None
-        if is_nested(text) or (several is None and is_nested(label)):
-            name, value = (self.text, text) if is_nested(text) else (self.label, label)
-            fix = "where texts may have several labels, set multi-label to a separator such as ;"
-            fix = fix if value is label and as_list(value) is not None else ""
-            fix = (
-                'with pandas: to_json(orient="records", lines=True)'
-                if isinstance(value, dict)
-                else fix
-            )
-            found = f"a {type(value).__name__}"
-            raise DataError(expected=f"one value in '{name}'", found=found, where=where, fix=fix)
         if several is None:
-            return Record(text_of(text), label_of(label), row, type_of(label))
+            _check_single(label, "label", self.label or "", where)
+            return Record(text, label_of(label), row, type_of(label), None, part, weight)
         # Without repetitions and missing values.
         given = {name: type_of(value) for value in several if (name := label_of(value)) is not None}
-        return Record(text_of(text), None, row, common_type(given.values()), tuple(given))
+        label_type = common_type(given.values())
+        return Record(text, None, row, label_type, tuple(given), part, weight)
+
+    def _text(self, row: Mapping[str, object], where: str) -> str:
+        parts = []
+        for name in self.text:
+            value = value_at(row, name)
+            _check_single(value, "text", name, where)
+            parts.append((name, text_of(value)))
+        if len(parts) > 1:
+            return joined_text(parts)
+        return "".join(text for _, text in parts)
+
+
+def _part_of(cell: str) -> Part | None:
+    return _PARTS.get(cell.strip().casefold())
+
+
+def _weight_of(cell: str) -> float | None:
+    """Return a finite number of at least 0; None: the cell has none."""
+    with contextlib.suppress(ValueError):
+        weight = float(cell)
+        if math.isfinite(weight) and weight >= 0:
+            return weight
+    return None
+
+
+def _read(
+    row: Mapping[str, object],
+    column: str | None,
+    parse: Callable[[str], Value | None],
+    expected: str,
+    where: str,
+) -> Value | None:
+    """Return the value of a cell; None: there is no such column. DataError: it has no value."""
+    if column is None:
+        return None
+    cell = text_of(row.get(column))
+    value = parse(cell)
+    if value is None:
+        raise DataError(
+            expected=f"{expected} in the column '{column}'",
+            found=repr(cell[:40]),
+            where=where,
+            fix="correct it, or rename the column if it means something else",
+        )
+    return value
+
+
+def _check_single(value: object, role: Role, name: str, where: str) -> None:
+    """Raise DataError for a collection where one value belongs."""
+    if not is_nested(value):
+        return
+    paths = list(paths_in({name: value}))
+    fix = ""
+    if paths != [name]:
+        fix = f"name one of its members: {spelled(role, paths[0])}"
+    elif isinstance(value, Mapping):
+        fix = 'with pandas: to_json(orient="records", lines=True)'
+    elif role == "label" and as_list(value) is not None:
+        fix = "where texts may have several labels, set multi-label to a separator such as ;"
+    found = f"a {type(value).__name__}"
+    raise DataError(expected=f"one value in '{name}'", found=found, where=where, fix=fix)
 
 
 def is_known(name: str) -> bool:
     """Whether a column name is one of the usual names for a text or a label."""
-    return any(_fold(name) in tier for tiers in _USUAL.values() for tier in tiers)
+    return any(_tier(name, role) < len(tiers) for role, tiers in _USUAL.items())
 
 
 def choose_columns(
     names: Sequence[str], rows: Sequence[Sequence[str]], options: ReadOptions, where: str
 ) -> Columns:
-    """Choose the text and label columns.
+    """Choose the columns.
 
     Args:
         names: the names of all columns.
@@ -125,33 +213,91 @@ def choose_columns(
     Raises:
         DataError: a named column does not exist, or the choice is not clear; lists the columns.
     """
-    text = None if options.text is None else _named(names, options.text, "text", where)
+    wanted = options.texts or options.text_columns
+    texts = tuple(_named(names, name, "text", where) for name in wanted)
     label = None if options.label is None else _named(names, options.label, "label", where)
-    if text is not None and text == label:
-        raise DataError(expected="two columns", found=f"'{text}' for texts and labels", where=where)
-    is_asked = label is not None
+    if label in texts:
+        found = f"'{label}' for texts and labels"
+        raise DataError(expected="two columns", found=found, where=where)
+    aside = _aside(names, rows, (*texts, label))
+    places = [place for place, name in enumerate(names) if name not in aside.values()]
+    if not texts or label is None:
+        kept = [names[place] for place in places]
+        cells = [[row[place] for place in places] for row in rows if len(row) == len(names)]
+        texts, label = _completed(kept, cells, texts, label, options, where)
+    if options.part is None or not options.need_label:
+        aside = {}
+    several = bool(options.multi_label)
+    return Columns(texts, label, several, aside.get(_SPLIT), aside.get(_WEIGHT))
+
+
+def columns_of_rows(
+    rows: Sequence[Mapping[str, object]], options: ReadOptions, where: str
+) -> Columns:
+    """Choose the columns of the first records of a source, as `choose_columns`; the path of a
+    member is a name too.
+    """
+    names = list(dict.fromkeys(path for row in rows for path in paths_in(row)))
+    cells = [[text_of(value_at(row, name)) for name in names] for row in rows]
+    return choose_columns(names, cells, options, where)
+
+
+def _aside(
+    names: Sequence[str], rows: Sequence[Sequence[str]], named: Collection[str | None]
+) -> dict[str, str]:
+    """Return the columns with the parts and the weights of the texts, by name and first cells."""
+    parsers = {_SPLIT: _part_of, _WEIGHT: _weight_of}
+    found = {}
+    for place, name in enumerate(names):
+        parse = parsers.get(_fold(name))
+        if parse is not None and name not in named:
+            cells = (row[place] for row in rows if place < len(row))
+            if any(parse(cell) is not None for cell in cells):
+                found[_fold(name)] = name
+    return found
+
+
+def _completed(
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    texts: tuple[str, ...],
+    label: str | None,
+    options: ReadOptions,
+    where: str,
+) -> tuple[tuple[str, ...], str | None]:
+    """Return the text columns and the label column, of which the caller has named some."""
     if label is None:
-        label = _usual(names, "label", text, options, where)
-    if text is None:
-        text = _usual(names, "text", label, options, where)
-    others = [name for name in names if name not in (text, label)]
-    if text is None and len(names) == 2 and len(others) == 2:
-        place = by_length(rows)
-        text, label = (None, None) if place is None else (names[place], names[1 - place])
-    elif text is None and len(others) == 1:
-        text = others[0]
-    elif label is None and options.need_label and len(others) == 1:
-        label = others[0]
-    if text is None:
+        label = _usual(names, "label", texts, options, where)
+    if not texts:
+        text = _usual(names, "text", (label,), options, where)
+        texts = () if text is None else (text,)
+    if not texts or label is None:
+        texts, label = _by_elimination(names, rows, texts, label, options)
+    if not texts:
         raise _unclear(names, "text", where)
-    if options.need_label and not is_asked:
-        cells = {
-            name: _cells(rows, place, len(names))
-            for place, name in enumerate(names)
-            if name != text
-        }
+    if options.need_label and options.label is None:
+        cells = {name: _cells(rows, place) for place, name in enumerate(names) if name not in texts}
         _check_label(names, cells, label, options, where)
-    return Columns(text, label, bool(options.multi_label))
+    return texts, label
+
+
+def _by_elimination(
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    texts: tuple[str, ...],
+    label: str | None,
+    options: ReadOptions,
+) -> tuple[tuple[str, ...], str | None]:
+    """Return what the columns without a role show: the last one, or the longer one of two."""
+    others = [name for name in names if name not in (*texts, label)]
+    if len(others) == len(names) == 2:
+        place = by_length(rows)
+        return ((), None) if place is None else ((names[place],), names[1 - place])
+    if len(others) != 1:
+        return texts, label
+    if not texts:
+        return (others[0],), label
+    return texts, others[0] if options.need_label else label
 
 
 def by_length(rows: Sequence[Sequence[str]]) -> int | None:
@@ -181,33 +327,44 @@ def _check_label(
     options: ReadOptions,
     where: str,
 ) -> None:
-    """Check a label column that nobody asked for; `cells` has those of each column but the text's.
+    """Check a label column that nobody asked for; `cells` has those of each column but the texts'.
 
     A column that is called "label" or the like is taken. One with a name such as "stars" is not
     clear beside a column of words that repeat. One with another name must not look like an
     identifier, dates or numbers.
     """
-    *clear, vague = (label is not None and _fold(label) in tier for tier in _USUAL["label"])
-    if any(clear) or (options.multi_label and label is not None):
+    tier = _tier(label, "label")
+    if tier < _VAGUE or (options.multi_label and label is not None):
         return
-    repeat = {
-        name
-        for name, v in cells.items()
-        if 1 < len({*v}) <= max(2, len(v) // 2) and not are_dates(v)
-    }
-    likely = [name for name in cells if name in repeat or (vague and name == label)]
-    rivals = (cells[name] for name in likely if name != label)
-    if label is None or (vague and any(map(_are_words, rivals))):
+    likely = [name for name, values in cells.items() if _repeat(values)]
+    if tier == _VAGUE:
+        likely = [name for name in cells if name in likely or name == label]
+        is_clear = not any(_are_words(cells[name]) for name in likely if name != label)
+    else:
+        is_clear = label is not None
+    if not is_clear:
         several = len(likely) > 1
         raise _unclear(likely if several else names, "label", where, several)
-    if not vague and (what := _why_no_label(cells.get(label, []))):
+    reason = _why_no_label(cells.get(label or "", []))
+    if reason and tier > _VAGUE:
         fix = f"name it with {spelled('label', 'COLUMN')}"
-        found = f"only '{label}', {what}"
+        found = f"only '{label}', {reason}"
         raise DataError(expected="a column for the labels", found=found, where=where, fix=fix)
 
 
-def _cells(rows: Sequence[Sequence[str]], place: int, width: int) -> list[str]:
-    cells = (row[place].strip() for row in rows if len(row) == width)
+def _tier(name: str | None, role: Role) -> int:
+    """Return the tier of usual names that a name is in; their number: it is in none."""
+    tiers = _USUAL[role]
+    return next((i for i, tier in enumerate(tiers) if _fold(name or "") in tier), len(tiers))
+
+
+def _repeat(values: Sequence[str]) -> bool:
+    """Whether values occur several times, as labels do, and are no dates."""
+    return 1 < len(set(values)) <= max(2, len(values) // 2) and not are_dates(values)
+
+
+def _cells(rows: Sequence[Sequence[str]], place: int) -> list[str]:
+    cells = (row[place].strip() for row in rows)
     return [cell for cell in cells if cell]
 
 
@@ -228,24 +385,29 @@ def _why_no_label(values: Sequence[str]) -> str:
 
 
 def _named(names: Sequence[str], wanted: str, role: Role, where: str) -> str:
-    if (wanted := str(wanted)) in names:
+    if wanted in names:
         return wanted
     folded = [name for name in names if _fold(name) == _fold(wanted)]
     if len(folded) == 1:
         return folded[0]
     near = difflib.get_close_matches(wanted, names, n=1)
-    name = spelled(role, near[0] if near else "COLUMN")
-    fix = f"did you mean {name}?" if near else f"name one of them with {name}"
+    fix = f"name one of them with {spelled(role, 'COLUMN')}"
+    if near:
+        fix = f"did you mean {spelled(role, near[0])}?"
     raise DataError(
         expected=f"a column named '{wanted}'", found=_listed(names), where=where, fix=fix
     )
 
 
 def _usual(
-    names: Sequence[str], role: Role, taken: str | None, options: ReadOptions, where: str
+    names: Sequence[str],
+    role: Role,
+    taken: Collection[str | None],
+    options: ReadOptions,
+    where: str,
 ) -> str | None:
     for tier in _USUAL[role]:
-        matches = [name for name in names if _fold(name) in tier and name != taken]
+        matches = [name for name in names if _fold(name) in tier and name not in taken]
         if len(matches) > 1 and (role == "text" or options.need_label):
             raise _unclear(matches, role, where, True)
         if matches:
@@ -256,15 +418,18 @@ def _usual(
 def _unclear(names: Sequence[str], role: Role, where: str, several: bool = False) -> DataError:
     found = f"several that could be: {listed(names)}" if several else _listed(names)
     fix = f"name it with {spelled(role, 'COLUMN')}"
-    fix += "" if all(names) else f", or the row of the names with {spelled('header_row', 'N')}"
+    if not all(names):
+        fix += f", or the row of the names with {spelled('header_row', 'N')}"
     return DataError(
         expected=f"one column that is clearly the {role}", found=found, where=where, fix=fix
     )
 
 
 def _listed(names: Sequence[str]) -> str:
+    if not names:
+        return "no columns"
     shown = listed(name or "(no name)" for name in names)
-    return f"the column{'s' if len(names) > 1 else ''} {shown}" if names else "no columns"
+    return f"the column{'s' * (len(names) > 1)} {shown}"
 
 
 def _fold(name: str) -> str:

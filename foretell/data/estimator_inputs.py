@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import numbers
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 
@@ -20,21 +19,19 @@ from foretell.data.examples import (
     Examples,
     read_examples,
     read_label_hints,
+    read_training,
     read_with_column,
     value_of,
 )
-from foretell.data.frames import has_columns, open_frame
+from foretell.data.frames import frame_records, has_columns, open_frame
 from foretell.data.label_sets import label_rows, sets_of
 from foretell.data.label_types import classes_of_names, dtype_type, label_name
-from foretell.data.records import Reading, as_list, is_missing, values_of
+from foretell.data.records import Reading, ReadOptions, as_list, is_missing, values_of
 from foretell.data.several import several_files
 from foretell.errors import DataError, SettingsError
 
 SEPARATOR = ";"
 """What separates labels in cells and answers, where `y` alone shows that texts may have several."""
-
-TEXTS_AT_ONCE = 256
-"""Maximum number of texts of an iterator that are read before their answers are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +45,7 @@ class EstimatorData:
         hints: words for the labels; None: none. The same as `examples`: no text has a label.
         notes: how rows of `y` without a label were recognised, one sentence each.
         places: where the texts with a label stood.
+        valid: the validation set that the data names by a column `split`; None: it names none.
     """
 
     examples: Examples
@@ -56,6 +54,7 @@ class EstimatorData:
     hints: Examples | None = None
     notes: tuple[str, ...] = ()
     places: list[int] = field(default_factory=list)
+    valid: Examples | None = None
 
 
 def training_data(
@@ -77,11 +76,14 @@ def training_data(
         SettingsError: hints where texts may have several labels.
     """
     is_source = isinstance(x, str | Path | Examples) or has_columns(x)
-    is_source = is_source or (y is None and several_files(x) is not None)
-    if y is None and not (teacher is None and hints is None) and not is_source:
-        y = [None] * len(x := texts_of(x))
+    if y is None and not is_source:
+        is_source = several_files(x) is not None
+        if not is_source and (teacher is not None or hints is not None):
+            x = texts_of(x)
+            y = [None] * len(x)
     if y is not None:
-        data = estimator_data(x, y, sample_weight, how.get("multi_label", ""))
+        texts = texts_in_columns(x, how.get("text"))
+        data = estimator_data(texts, y, sample_weight, how.get("multi_label", ""))
     elif is_source:
         data = _read(x, sample_weight, how)
     else:
@@ -105,12 +107,12 @@ def _read(source: object, sample_weight: object, how: Reading) -> EstimatorData:
         expected = "no sample_weight where X has the labels too"
         fix = "give X and y"
         raise DataError(expected=expected, found="some", where="sample_weight", fix=fix)
-    examples = read_examples(source, **how)
+    examples, valid = read_training(source, **how)
     classes = classes_of_names(examples.label_names, examples.label_type)
-    return EstimatorData(examples=examples, classes=classes)
+    return EstimatorData(examples=examples, classes=classes, valid=valid)
 
 
-def estimator_data(  # noqa: PLR0915
+def estimator_data(
     x: object,
     y: object,
     sample_weight: object = None,
@@ -126,58 +128,85 @@ def estimator_data(  # noqa: PLR0915
     training `y` shows whether it may. `known` are the labels of the model; None: it is trained.
     `where` is for errors.
     """
-    texts, (rows, names) = texts_of(x, where=where), label_rows(y, multi_label)
+    texts = texts_of(x, where=where)
+    rows, names = label_rows(y, multi_label)
     weights = weights_of(sample_weight, len(texts))
-    sets = None
-    notes = tuple[str, ...]()
     of_y = "y" if where == "X" else where
     if len(texts) != len(rows):
-        raise DataError(
-            expected=f"{len(texts)} labels, one for each text", found=f"{len(rows)}", where=of_y
-        )
-    lists = [place for place, row in enumerate(rows) if as_list(row) is not None]
-    if separator := multi_label or (SEPARATOR if lists and known is None else ""):
-        is_other = known and not {*map(label_name, names or ())} & {
-            *known
-        }  # tables may have their own names
-        sets, label_type = sets_of(rows, known if is_other else names)
-        places = np.flatnonzero(~np.isnan(sets.values).all(axis=1)).tolist()
-        if n := len(texts) - len(places):
-            notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",)
-        sets = sets.select(places)
-        labels = sets.joined(separator)
-        classes = classes_of_names(sets.names, label_type)
+        expected = f"{len(texts)} labels, one for each text"
+        raise DataError(expected=expected, found=f"{len(rows)}", where=of_y)
+    separator = multi_label
+    if known is None and not separator and any(as_list(row) is not None for row in rows):
+        separator = SEPARATOR
+    if separator:
+        data = _with_several_labels(texts, rows, names, separator, known)
     else:
-        if lists:
-            found = f"{rows[lists[0]]!r:.60}"
-            where = f"{of_y}[{lists[0]}]"
-            raise DataError(expected="one label for each text", found=found, where=where)
-        _check_not_swapped(texts, list(rows))
-        places, notes = labelled_rows(rows, known or ())
-        given = {label_name(rows[place]) for place in places} if notes else set()
-        if given == {"0", "1"} or ("-1" not in given and any(each[0] == "-" for each in given)):
-            # -1 may be a class: of negative, neutral and positive, or of a scale such as -2 to 2.
-            warnings.warn(notes[0], UserWarning, stacklevel=4)
-        typed = _typed([rows[place] for place in places], of_y, is_class=known is None)
-        if known and typed.dtype.kind in "bif" and np.isin(typed, (0, 1)).all():
-            typed = typed.astype(bool if "True" in known else int)
-        labels = list(map(label_name, typed.tolist()))
-        classes = np.unique(typed)
-        label_type = dtype_type(typed)
-    kept = None if weights is None else [weights[place] for place in places]
+        data = _with_one_label(texts, list(rows), known, of_y)
+    has_label = set(data.places)
+    others = tuple(text for place, text in enumerate(texts) if place not in has_label)
+    if others and known is not None:
+        data.examples.notes.append(f"{len(others):,} texts without a label are left out")
+    if weights is None:
+        return replace(data, unlabelled=others)
+    kept = [weights[place] for place in data.places]
     if kept and not any(kept):
         expected = "weights of texts with a label, not all of them 0"
-        found = "0 for each"
-        raise DataError(expected=expected, found=found, where="sample_weight")
-    examples = Examples(
-        [texts[i] for i in places], labels, weights=kept, label_type=label_type, sets=sets
-    )
-    others = tuple(texts[place] for place in sorted({*range(len(texts))} - {*places}))
-    if others and known is not None:
-        examples.notes.append(f"{len(others):,} texts without a label are left out")
+        raise DataError(expected=expected, found="0 for each", where="sample_weight")
+    return replace(data, unlabelled=others, examples=replace(data.examples, weights=kept))
+
+
+def _with_several_labels(
+    texts: Sequence[str],
+    rows: Array | list[object],
+    names: Sequence[object] | None,
+    separator: str,
+    known: Sequence[str] | None,
+) -> EstimatorData:
+    """Return the texts whose labels are known; columns of a table may have names of their own."""
+    if known and not set(known) & set(map(label_name, names or ())):
+        names = known
+    sets, label_type = sets_of(rows, names)
+    places = np.flatnonzero(~np.isnan(sets.values).all(axis=1)).tolist()
+    unknown = len(rows) - len(places)
+    notes = (f"{unknown:,} texts whose labels are all unknown count as unlabelled",)
+    sets = sets.select(places)
+    kept = [texts[place] for place in places]
     return EstimatorData(
-        examples=examples, classes=classes, unlabelled=others, notes=notes, places=places
+        examples=Examples(kept, sets.joined(separator), label_type=label_type, sets=sets),
+        classes=classes_of_names(sets.names, label_type),
+        notes=notes if unknown else (),
+        places=places,
     )
+
+
+def _with_one_label(
+    texts: Sequence[str], rows: list[object], known: Sequence[str] | None, where: str
+) -> EstimatorData:
+    """Return the texts with a label; a warning where -1 may be a label too."""
+    for place, row in enumerate(rows):
+        if as_list(row) is not None:
+            found = f"{row!r:.60}"
+            at = f"{where}[{place}]"
+            raise DataError(expected="one label for each text", found=found, where=at)
+    _check_not_swapped(texts, rows)
+    places, notes = labelled_rows(rows, known or ())
+    values = [rows[place] for place in places]
+    if notes and _may_have_minus_one(set(map(label_name, values))):
+        warnings.warn(notes[0], UserWarning, stacklevel=5)
+    typed = _typed(values, where, is_class=known is None)
+    if known and typed.dtype.kind in "bif" and np.isin(typed, (0, 1)).all():
+        typed = typed.astype(bool if "True" in known else int)
+    kept = [texts[place] for place in places]
+    labels = list(map(label_name, typed.tolist()))
+    examples = Examples(kept, labels, label_type=dtype_type(typed))
+    return EstimatorData(examples=examples, classes=np.unique(typed), notes=notes, places=places)
+
+
+def _may_have_minus_one(labels: set[str]) -> bool:
+    """Whether -1, which is none of the labels, may be one: of negative, neutral and positive, or of
+    a scale such as -2 to 2.
+    """
+    return labels == {"0", "1"} or ("-1" not in labels and any(each[0] == "-" for each in labels))
 
 
 def labelled_rows(
@@ -215,19 +244,27 @@ def _check_not_swapped(texts: Sequence[str], values: Sequence[object]) -> None:
 
 
 def validation_data(
-    valid: object, known: Sequence[str] = (), **how: Unpack[Reading]
+    valid: object,
+    known: Sequence[str] = (),
+    own: Examples | None = None,
+    **how: Unpack[Reading],
 ) -> Examples | None:
     """Return the validation set that was given, for a model with the labels `known`; None: there is
     none.
+
+    Without one it is `own`, the part of the training data that its column `split` names.
     """
     if valid is None:
-        return None
+        return own
     if isinstance(valid, tuple) and len(valid) == 2:
         given = estimator_data(*valid, None, how.get("multi_label", ""), known, where="valid")
         check_any(examples := replace(given.examples, name="validation set"))
         return examples
-    how["part"] = "valid"
-    return read_examples(valid, **how)
+    how.setdefault("part", "valid")
+    examples = read_examples(valid, **how)
+    if own is not None:
+        examples.notes.append(f"left out {len(own):,} validation records of the training data")
+    return examples
 
 
 def evaluation_data(
@@ -250,7 +287,8 @@ def evaluation_data(
         places = list(range(len(examples)))
         unlabelled = 0
     else:
-        data = estimator_data(source, y, None, how.get("multi_label", ""), known)
+        texts = texts_in_columns(source, how.get("text") or how.get("text_columns"))
+        data = estimator_data(texts, y, None, how.get("multi_label", ""), known)
         examples = data.examples
         places = data.places
         unlabelled = len(data.unlabelled)
@@ -282,7 +320,7 @@ def texts_of(source: object, *, where: str = "X", first: int = 0) -> list[str]:
     if has_columns(source):
         frame = open_frame(source)
         if (n := len(frame.columns)) != 1:
-            fix = "give one column, such as X['text']"
+            fix = "give one column, such as X['text'], or name the columns with text=[…]"
             raise DataError(
                 expected="one column of texts", found=f"{n} columns", where=where, fix=fix
             )
@@ -296,13 +334,27 @@ def texts_of(source: object, *, where: str = "X", first: int = 0) -> list[str]:
     texts: list[str] = []
     for place, text in enumerate(values, first):
         if not isinstance(text, str):
-            fix = "decode it: text.decode()" if isinstance(text, bytes) else ""
-            fix = "leave out rows without a text" if is_missing(text) else fix
-            raise DataError(
-                expected="a text", found=f"{text!r:.60}", where=f"{where}[{place}]", fix=fix
-            )
+            raise _no_text(text, f"{where}[{place}]")
         texts.append(text)
     return texts
+
+
+def _no_text(value: object, where: str) -> DataError:
+    fix = ""
+    if isinstance(value, bytes):
+        fix = "decode it: text.decode()"
+    elif is_missing(value):
+        fix = "leave out rows without a text"
+    return DataError(expected="a text", found=f"{value!r:.60}", where=where, fix=fix)
+
+
+def texts_in_columns(source: object, names: str | Sequence[str] | None) -> object:
+    """Return the text of each row of a table, in which several columns are joined; what is no table
+    as it is, and a table too where no columns are named.
+    """
+    if not names or not has_columns(source):
+        return source
+    return [record.text for record in frame_records(source, ReadOptions(text=names), [])]
 
 
 def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
@@ -341,21 +393,3 @@ def _typed(values: Sequence[object], where: str, *, is_class: bool) -> Array:
     if len(labels) and is_class:
         check_classification_targets(labels)
     return labels
-
-
-def text_chunks(texts: Iterator[object]) -> Iterator[list[str]]:
-    """Read an iterator in chunks: small ones first, so that the first answers come at once."""
-    size = 1
-    first = 0
-    while chunk := texts_of(itertools.islice(texts, size), first=first):
-        yield chunk
-        size, first = min(2 * size, TEXTS_AT_ONCE), first + size
-
-
-def answers_to(X: object, answer: Callable[[list[str]], Iterable[object]]) -> Any:  # noqa: N803
-    """Return the answers to texts, [text]; for an iterator one after the other, while it is
-    read.
-    """
-    if isinstance(X, Iterator):
-        return (each for texts in text_chunks(X) for each in answer(texts))
-    return answer(texts_of(X))

@@ -6,23 +6,24 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Unpack, cast
+from typing import Unpack
 
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
 from foretell.data.formats import read_source
 from foretell.data.label_sets import LabelSets, names_in
 from foretell.data.label_types import LabelType, common_type, label_name, ordered, type_of
-from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
+from foretell.data.records import Part, Reading, ReadOptions, Record, text_of, value_at
 from foretell.data.several import records_of_files, several_files
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.hub.client import data_files, is_address
-from foretell.readable import listed
+from foretell.readable import listed, number_of
 
 MAX_VALUES = 200
 EMPTY = "(empty)"
@@ -182,25 +183,36 @@ def hub_records(files: HubFiles, options: ReadOptions, notes: list[str]) -> Iter
 def read_examples(source: object, **how: Unpack[Reading]) -> Examples:
     """Read all examples of a source; drop records without a text or a label, with a note.
 
+    Of a table whose column `split` divides it into parts one part is read. A column `weight` has
+    the weights.
+
     Args:
         source: as for `iter_records`, or `Examples`, which are returned unchanged, or several
             files: a list of paths, or a pattern such as "data/*.csv".
         how: see `ReadOptions`. Without `part` it is "train".
 
     Raises:
-        DataError: as for `iter_records`, or no labels at all.
+        DataError: as for `iter_records`, or no labels at all; or the column `split` has other parts
+            than that one.
     """
     if isinstance(source, Examples):
         return source
-    notes: list[str] = []
-    how.setdefault("part", "train")
-    if (files := several_files(source)) is None:
-        name = name_of(source)
-        records = iter_records(source, need_label=True, notes=notes, **how)
-    else:
-        name = f"{len(files):,} files"
-        records = records_of_files(files, iter_records, notes, **how)
-    return gather(records, name, notes, separator=how.get("multi_label", ""))
+    return _divided(source, how).examples(how["part"])
+
+
+def read_training(source: object, **how: Unpack[Reading]) -> tuple[Examples, Examples | None]:
+    """Read the examples for training, as `read_examples`, and those for validation, where the
+    column `split` has some.
+    """
+    if isinstance(source, Examples):
+        return source, None
+    how["part"] = "train"
+    divided = _divided(source, how)
+    train = divided.examples("train", "valid")
+    valid = divided.parts.get("valid")
+    if valid is None or len(divided.parts) == 1:
+        return train, None
+    return train, replace(valid.examples([]), name=f"{train.name}, validation")
 
 
 def read_with_column(
@@ -216,19 +228,10 @@ def read_with_column(
         DataError: as for `read_examples`, no such column, or one with more than 200 different
             values.
     """
-    notes = list[str]()
-    values = list[str]()
-    name = name_of(source)
     how.setdefault("part", "test")
-
-    def keep(_: int, record: Record) -> None:
-        if column not in record.fields:
-            found = f"the columns {listed(record.fields)}"
-            raise DataError(expected=f"a column named '{column}'", found=found, where=name)
-        values.append(value_of(record.fields[column]))
-
-    records = iter_records(source, need_label=True, notes=notes, **how)
-    return gather(records, name, notes, keep, how.get("multi_label", "")), Column(column, values)
+    divided = _divided(source, how, column)
+    examples = divided.examples(how["part"])
+    return examples, Column(column, divided.part(how["part"]).values)
 
 
 def value_of(value: object) -> str:
@@ -239,53 +242,161 @@ def value_of(value: object) -> str:
 
 
 def gather(
-    records: Iterable[Record],
-    name: str,
-    notes: list[str],
-    kept: Callable[[int, Record], object] = lambda _, __: None,
-    separator: str = "",
-) -> Examples:
-    """Return the examples of records; drop records without a text or a label, with a note.
+    records: Iterable[Record], name: str, notes: list[str], separator: str = ""
+) -> tuple[Examples, list[int]]:
+    """Return the examples of records, and the number of the record of each, from 1.
 
-    `kept` is called with the number (from 1) and the record of each example. With the `separator`
-    of the labels of a text, records whose labels are unknown are dropped; those to which none
-    applies are kept.
+    Records without a text or a label are dropped, with a note. With the `separator` of the labels
+    of a text, records whose labels are unknown are dropped; those to which none applies are kept.
     """
-    texts = list[str]()
-    lists = list[tuple[str, ...]]()
-    dropped = Counter[str]()
-    types = set[LabelType]()
+    gathered = _Gathered(name, separator)
     for number, record in enumerate(records, start=1):
-        if separator:
-            labels = names_in(record, separator)
-        else:
-            labels = None if record.label is None else (record.label,)
-        if not record.text.strip():
-            dropped["an empty text"] += 1
-        elif labels is None:
-            which = "unknown labels" if separator else "no label"
-            dropped[f"{which} (empty, NaN, NA, N/A or null)"] += 1
-        else:
-            texts.append(record.text)
-            # Labels repeat: one string for each saves memory.
-            lists.append(tuple(map(sys.intern, labels)))
-            types.update([record.label_type] if labels else ())
-            kept(number, record)
-    for reason, count in dropped.items():
-        note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
-    label_type = common_type(types)
-    sets = None
-    if separator:
-        if without := sum(not labels for labels in lists):
-            note(
-                notes,
-                f"{name}: {without:,} text{'' if without == 1 else 's'} to which no label applies",
+        gathered.add(number, record)
+    return gathered.examples(notes), list(gathered.numbers)
+
+
+def _divided(source: object, how: Reading, column: str | None = None) -> _Divided:
+    """Read the examples of each part of a source, with the values of a column."""
+    notes: list[str] = []
+    how.setdefault("part", "train")
+    files = several_files(source)
+    if files is None:
+        name = name_of(source)
+        records = iter_records(source, need_label=True, notes=notes, **how)
+    else:
+        name = f"{len(files):,} files"
+        records = records_of_files(files, iter_records, notes, **how)
+    separator = how.get("multi_label", "")
+    parts = defaultdict[Part | None, _Gathered](lambda: _Gathered(name, separator, column))
+    for number, record in enumerate(records, start=1):
+        parts[record.part].add(number, record)
+    return _Divided(name, notes, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Divided:
+    """The examples of a source by their part; of one without a column `split` there is one part."""
+
+    name: str
+    notes: list[str]
+    parts: defaultdict[Part | None, _Gathered]
+
+    def part(self, part: Part | None) -> _Gathered:
+        """Return what was gathered of a part, or of the only one that there is."""
+        if len(self.parts) == 1:
+            (part,) = self.parts
+        if self.parts and part not in self.parts:
+            raise DataError(
+                expected=f"records of the part {part} in the column 'split'",
+                found=self._counts(),
+                where=self.name,
+                fix="name a file of that part, or rename the column to read all records",
             )
-        if lists and not any(len(labels) > 1 for labels in lists):
-            note(notes, f"{name}: no text has several labels: {separator!r} is in none of them")
-        sets = LabelSets.of_lists(lists, ordered(itertools.chain.from_iterable(lists), label_type))
-    joined = [labels[0] for labels in lists] if sets is None else sets.joined(separator)
-    return Examples(texts, joined, notes, name, dict(dropped), label_type=label_type, sets=sets)
+        return self.parts[part]
+
+    def examples(self, part: Part | None, *others: Part) -> Examples:
+        """Return the examples of a part; a note counts all, and names those that are not `others`
+        either.
+        """
+        chosen = self.part(part)
+        if len(self.parts) > 1:
+            left_out = [str(each) for each in self.parts if each not in (part, *others)]
+            fate = f"; left out: {listed(left_out)}" if left_out else ""
+            note(self.notes, f"{self.name}: {self._counts()} by the column 'split'{fate}")
+        return chosen.examples(self.notes)
+
+    def _counts(self) -> str:
+        return listed(f"{each.count:,} {part}" for part, each in self.parts.items())
+
+
+class _Gathered:
+    """The examples of a part, while records are read.
+
+    Attributes:
+        count: the records so far.
+        numbers: the number of the record of each example.
+        values: the value of each example in a column that was asked for.
+    """
+
+    def __init__(self, name: str, separator: str, column: str | None = None) -> None:
+        self.count = 0
+        self.numbers = array("q")
+        self.values: list[str] = []
+        self._name = name
+        self._separator = separator
+        self._column = column
+        self._texts: list[str] = []
+        self._labels: list[tuple[str, ...]] = []
+        self._weights: list[float | None] = []
+        self._types: set[LabelType] = set()
+        self._dropped = Counter[str]()
+
+    def add(self, number: int, record: Record) -> None:
+        """Add a record, or count it as dropped."""
+        self.count += 1
+        labels = self._labels_of(record)
+        if not record.text.strip():
+            self._dropped["an empty text"] += 1
+        elif labels is None:
+            which = "unknown labels" if self._separator else "no label"
+            self._dropped[f"{which} (empty, NaN, NA, N/A or null)"] += 1
+        else:
+            self.numbers.append(number)
+            self._texts.append(record.text)
+            # Labels repeat: one string for each saves memory.
+            self._labels.append(tuple(map(sys.intern, labels)))
+            self._weights.append(record.weight)
+            if labels:
+                self._types.add(record.label_type)
+            if self._column is not None:
+                self.values.append(self._value(record, self._column))
+
+    def _labels_of(self, record: Record) -> tuple[str, ...] | None:
+        if self._separator:
+            return names_in(record, self._separator)
+        return None if record.label is None else (record.label,)
+
+    def _value(self, record: Record, column: str) -> str:
+        value = value_at(record.fields, column)
+        if value is None and column not in record.fields:
+            found = f"the columns {listed(record.fields)}"
+            raise DataError(expected=f"a column named '{column}'", found=found, where=self._name)
+        return value_of(value)
+
+    def examples(self, notes: list[str]) -> Examples:
+        """Return the examples, and add notes on what was dropped."""
+        for reason, count in self._dropped.items():
+            note(notes, f"{self._name}: dropped {number_of(count, 'record')} with {reason}")
+        label_type = common_type(self._types)
+        sets = self._sets(label_type, notes) if self._separator else None
+        if sets is None:
+            labels = [label for (label,) in self._labels]
+        else:
+            labels = sets.joined(self._separator)
+        dropped = dict(self._dropped)
+        weights = self._given_weights()
+        return Examples(self._texts, labels, notes, self._name, dropped, weights, label_type, sets)
+
+    def _sets(self, label_type: LabelType, notes: list[str]) -> LabelSets:
+        without = sum(not labels for labels in self._labels)
+        if without:
+            texts = number_of(without, "text")
+            note(notes, f"{self._name}: {texts} to which no label applies")
+        if self._labels and max(map(len, self._labels)) < 2:
+            found = f"no text has several labels: {self._separator!r} is in none of them"
+            note(notes, f"{self._name}: {found}")
+        names = ordered(itertools.chain.from_iterable(self._labels), label_type)
+        return LabelSets.of_lists(self._labels, names)
+
+    def _given_weights(self) -> list[float] | None:
+        """Return the weight of each example; None: no record has one."""
+        if all(weight is None for weight in self._weights):
+            return None
+        weights = [1.0 if weight is None else weight for weight in self._weights]
+        if not any(weights):
+            expected = "weights that are not all 0"
+            raise DataError(expected=expected, found="0 for each", where=self._name)
+        return weights
 
 
 def name_of(source: object) -> str:
@@ -299,7 +410,10 @@ def name_of(source: object) -> str:
 
 
 def unlabelled_texts(
-    source: object, *, text: str | None = None, notes: list[str] | None = None
+    source: object,
+    *,
+    text: str | Sequence[str] | None = None,
+    notes: list[str] | None = None,
 ) -> list[str]:
     """Return texts without their labels, if they have any; without empty ones.
 
@@ -308,7 +422,7 @@ def unlabelled_texts(
             examples (plain text: one text a line); or a table, a Series or an iterable of texts, as
             for `iter_records`. "imdb" means its unlabelled and its training reviews, never its test
             reviews.
-        text: the text column of a table; None: chosen where it is clear.
+        text: the text column of a table, or several; None: chosen where it is clear.
         notes: a list to which notes are added.
 
     Raises:
@@ -357,10 +471,10 @@ def read_label_hints(source: str | Path | Mapping[object, object]) -> Examples:
 
 def _words(words: object, label: object) -> str:
     several = [words] if isinstance(words, str) else words
-    is_text = isinstance(several, list | tuple) and all(isinstance(word, str) for word in several)
-    joined = " ".join(cast("Sequence[str]", several)) if is_text else ""
-    if not joined.strip():
-        expected = "words: a string, or a list of strings"
-        where = f"{_HINTS}, '{label}'"
-        raise DataError(expected=expected, found=f"{words!r:.60}", where=where)
-    return joined
+    if isinstance(several, list | tuple) and all(isinstance(word, str) for word in several):
+        joined = " ".join(several)
+        if joined.strip():
+            return joined
+    expected = "words: a string, or a list of strings"
+    where = f"{_HINTS}, '{label}'"
+    raise DataError(expected=expected, found=f"{words!r:.60}", where=where)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from foretell.data.columns import choose_columns
+from foretell.data.columns import columns_of_rows
 from foretell.data.decode import PARQUET, ZIP, open_text
 from foretell.data.frames import parquet_records
 from foretell.data.records import (
@@ -24,7 +24,6 @@ from foretell.data.records import (
     check_size,
     label_of,
     spelled,
-    text_of,
 )
 from foretell.data.source import Source
 from foretell.data.tables import csv_records, workbook_records
@@ -73,10 +72,8 @@ def json_records(source: Source) -> Iterator[Record]:
     first = list(itertools.islice(rows, _SAMPLE if source.options.need_label else 1))
     if not first:
         raise DataError(expected="records", found="none", where=source.name)
-    names = list(dict.fromkeys(name for _, row in first for name in row))
-    cells = [[text_of(row.get(name)) for name in names] for _, row in first]
-    columns = choose_columns(names, cells, source.options, source.name)
-    if names != ["text"]:
+    columns = columns_of_rows([row for _, row in first], source.options, source.name)
+    if any(list(row) != ["text"] for _, row in first):
         columns.add_note(source.short, source.options, source.notes)
     for where, row in itertools.chain(first, rows):
         yield columns.record(row, where)
@@ -84,11 +81,12 @@ def json_records(source: Source) -> Iterator[Record]:
 
 def _row(value: object, where: str) -> PlacedRow:
     """Return the members of an object; a string is a text."""
-    row = {"text": value} if isinstance(value, str) else value
-    if not isinstance(row, dict):
-        found = "a list" if isinstance(value, list) else f"the value {value!r:.40}"
-        raise DataError(expected="an object or a string", found=found, where=where)
-    return where, row
+    if isinstance(value, str):
+        return where, {"text": value}
+    if isinstance(value, dict):
+        return where, value
+    found = "a list" if isinstance(value, list) else f"the value {value!r:.40}"
+    raise DataError(expected="an object or a string", found=found, where=where)
 
 
 def finite_number(text: str) -> float:
@@ -291,8 +289,7 @@ def _is_table(source: Source) -> bool:
         return False
     cells = {cell.strip().strip('"').casefold() for cell in re.split(r"[,;\t|]", source.first_line)}
     is_header = (len(cells) > 1 and "text" in cells) or bool(cells & {"label", "sentiment"})
-    is_named = source.options.text is not None or source.options.label is not None
-    return is_header or (is_named and not is_text)
+    return is_header or (bool(source.options.named) and not is_text)
 
 
 def _is_workbook(source: Source) -> bool:
@@ -363,4 +360,4 @@ def _ending(path: str | Path) -> str:
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     if suffixes and suffixes[-1] in (".gz", ".bz2"):
         suffixes.pop()
-    return suffixes[-1] if suffixes else ""
+    return "".join(suffixes[-1:])

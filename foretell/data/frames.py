@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foretell.data.columns import Columns, choose_columns
+from foretell.data.columns import columns_of_rows
 from foretell.data.records import (
     MAX_RECORD,
     ReadOptions,
@@ -72,12 +72,12 @@ def _records(frame: Frame, options: ReadOptions, notes: list[str], short: str) -
         raise DataError(
             expected="columns with different names", found=", ".join(names), where=frame.name
         )
-    sample = list(itertools.islice(frame.rows, _SAMPLE_ROWS))
-    cells = [[text_of(value) for value in row] for row in sample]
-    columns = choose_columns(names, cells, options, frame.name)
+    rows = (dict(zip(names, cells, strict=True)) for cells in frame.rows)
+    sample = list(itertools.islice(rows, _SAMPLE_ROWS))
+    columns = columns_of_rows(sample or [dict.fromkeys(names)], options, frame.name)
     columns.add_note(short, options, notes)
-    for number, row in enumerate(itertools.chain(sample, frame.rows), start=1):
-        yield columns.record(dict(zip(names, row, strict=True)), f"{frame.name}, record {number}")
+    for number, row in enumerate(itertools.chain(sample, rows), start=1):
+        yield columns.record(row, f"{frame.name}, record {number}")
 
 
 def has_columns(source: object) -> bool:
@@ -237,33 +237,41 @@ def sequence_records(source: object, options: ReadOptions) -> Iterator[Record]:
     columns holds texts and labels.
     """
     if isinstance(source, tuple) and len(source) == 2 and all(map(_is_column, source)):
-        if len(source[0]) != len(source[1]):
-            raise DataError(
-                expected=f"{len(source[0])} labels, one for each text", found=f"{len(source[1])}"
-            )
-        source = zip(*map(values_of, source), strict=True)
+        texts, labels = source
+        if len(texts) != len(labels):
+            expected = f"{len(texts)} labels, one for each text"
+            raise DataError(expected=expected, found=f"{len(labels)}")
+        source = zip(values_of(texts), values_of(labels), strict=True)
     if not isinstance(source, Iterable):
         expected = "a path, a DataFrame, or records one can iterate over"
         fix = "set a fraction by valid_fraction" if isinstance(source, float) else ""
         raise DataError(expected=expected, found=type(source).__name__, fix=fix)
-    columns: Columns | None = None
-    for number, item in enumerate(values_of(source), start=1):
-        if isinstance(item, Record):
-            yield item
-        elif isinstance(item, Mapping):
-            row = {str(key): value for key, value in item.items()}
-            if columns is None:
-                columns = choose_columns(
-                    [*row], [[*map(text_of, row.values())]], options, "the records"
-                )
-            yield columns.record(row, f"record {number}")
-        elif isinstance(item, (tuple, list)) and len(item) == 2 and not any(map(is_nested, item)):
-            yield _pair(*item)
-        elif not options.need_label and (isinstance(item, str) or is_missing(item)):
-            yield _pair(item, None)
+    items = iter(values_of(source))
+    # Labels are judged by several records; without them each is given as soon as it is there.
+    first = list(itertools.islice(items, _SAMPLE_ROWS if options.need_label else 1))
+    rows = [_named_row(item) for item in first if isinstance(item, Mapping)]
+    columns = columns_of_rows(rows, options, "the records") if rows else None
+    for number, item in enumerate(itertools.chain(first, items), start=1):
+        if isinstance(item, Mapping) and columns is not None:
+            yield columns.record(_named_row(item), f"record {number}")
         else:
-            expected = "a pair of text and label" if options.need_label else "a text"
-            raise DataError(expected=expected, found=f"{item!r:.40}", where=f"record {number}")
+            yield _record_of(item, options, f"record {number}")
+
+
+def _named_row(item: Mapping[object, object]) -> dict[str, object]:
+    return {str(name): value for name, value in item.items()}
+
+
+def _record_of(item: object, options: ReadOptions, where: str) -> Record:
+    """Return a record that has no named columns: a `Record`, a pair or a text."""
+    if isinstance(item, Record):
+        return item
+    if isinstance(item, (tuple, list)) and len(item) == 2 and not any(map(is_nested, item)):
+        return _pair(*item)
+    if not options.need_label and (isinstance(item, str) or is_missing(item)):
+        return _pair(item, None)
+    expected = "a pair of text and label" if options.need_label else "a text"
+    raise DataError(expected=expected, found=f"{item!r:.40}", where=where)
 
 
 def _is_column(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, SupportsFloat, TypedDict
 
@@ -19,6 +19,9 @@ MAX_RECORD = 1 << 26
 """Maximum characters of a record and of a JSON array, and cells of a sheet."""
 
 _MISSING_LABELS = frozenset({"", "nan", "<na>", "null", "na", "n/a", "#n/a"})
+_MAX_MEMBERS = 50
+"""Members above which an object holds data, not columns: {"0": "a", "1": "b", …}."""
+_MAX_DEPTH = 8
 
 
 def check_size(size: int, where: str) -> None:
@@ -41,6 +44,8 @@ class Record:
         label_type: the type of the label in the source; "text" where the source has no types.
         labels: its labels, where texts may have several and the source lists them; None: it does
             not.
+        part: the part that its column `split` says; None: the source has none, or it is not read.
+        weight: how much it counts in training, from its column `weight`; None as for `part`.
     """
 
     text: str
@@ -48,12 +53,15 @@ class Record:
     fields: Mapping[str, object] = field(default_factory=dict)
     label_type: LabelType = "text"
     labels: tuple[str, ...] | None = None
+    part: Part | None = None
+    weight: float | None = None
 
 
 class Reading(TypedDict, total=False):
     """The options of reading as keyword arguments; see `ReadOptions`."""
 
-    text: str | None
+    text: str | Sequence[str] | None
+    text_columns: Sequence[str]
     label: str | None
     format: str | None
     part: Part | None
@@ -67,7 +75,10 @@ class ReadOptions:
     """What to read from a source.
 
     Attributes:
-        text, label: the names of the columns; None: chosen where it is clear.
+        text: the name of the text column, or of several whose texts are joined (`joined_text`);
+            None or empty: chosen where it is clear.
+        text_columns: the columns that a model has joined; they are read where `text` names none.
+        label: the name of the label column; None: chosen where it is clear.
         format: the name of a format of `foretell.data.formats`; None: by the name's ending or the
             content.
         need_label: whether a source without labels is an error.
@@ -78,7 +89,8 @@ class ReadOptions:
         sheet: the sheet of a workbook; None: the first with records.
     """
 
-    text: str | None = None
+    text: str | Sequence[str] | None = None
+    text_columns: Sequence[str] = ()
     label: str | None = None
     format: str | None = None
     need_label: bool = False
@@ -86,6 +98,67 @@ class ReadOptions:
     multi_label: str = ""
     header_row: int | None = None
     sheet: str | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The names of the text columns; empty: they are chosen."""
+        return columns_of(self.text)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The names of all columns that were asked for."""
+        return self.texts if self.label is None else (*self.texts, self.label)
+
+
+def columns_of(text: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the text columns, each once; of none an empty tuple."""
+    names = [text] if isinstance(text, str) else text or ()
+    return tuple(dict.fromkeys(map(str, names)))
+
+
+def joined_text(parts: Iterable[tuple[str, str]]) -> str:
+    """Return the texts of several columns as one; empty ones are left out.
+
+    >>> joined_text([("subject", "No login"), ("note", ""), ("body", "It says error 5.")])
+    'subject: No login\\nbody: It says error 5.'
+
+    Args:
+        parts: the name of each column and its text, in order.
+    """
+    return "\n".join(f"{name}: {text}" for name, text in parts if text.strip())
+
+
+def paths_in(row: Mapping[str, object], depth: int = 1) -> Iterator[str]:
+    """Yield the names of the columns of a record: of an object in it the paths of its members.
+
+    >>> list(paths_in({"id": 1, "ticket": {"text": "a", "queue": "b"}}))
+    ['id', 'ticket.text', 'ticket.queue']
+    """
+    for name, value in row.items():
+        members = _members(value)
+        if members and depth < _MAX_DEPTH:
+            yield from (f"{name}.{path}" for path in paths_in(members, depth + 1))
+        else:
+            yield name
+
+
+def _members(value: object) -> Mapping[str, object]:
+    """Return the members of an object that are columns; of anything else none."""
+    if not isinstance(value, Mapping) or len(value) > _MAX_MEMBERS:
+        return {}
+    return {} if any(str(name).isdigit() for name in value) else value
+
+
+def value_at(row: Mapping[str, object], path: str) -> object:
+    """Return the value of a column, which may be the path of a member; None: there is none."""
+    if path in row:
+        return row[path]
+    for name, value in row.items():
+        if isinstance(value, Mapping) and path.startswith(f"{name}."):
+            found = value_at(value, path.removeprefix(f"{name}."))
+            if found is not None:
+                return found
+    return None
 
 
 def spelled(option: Literal["text", "label", "format", "header_row", "sheet"], value: str) -> str:

@@ -18,9 +18,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from foretell.data.columns import by_length, choose_columns, is_known
 from foretell.data.decode import no_text
+from foretell.data.formulas import formulas_without_value
 from foretell.data.records import MAX_RECORD, ReadOptions, Record, check_size, spelled, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
+from foretell.readable import listed, number_of
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet
@@ -216,31 +218,31 @@ def row_records(
 
 
 def _header(rows: Sequence[list[str]], options: ReadOptions) -> tuple[list[str], int]:
-    """Return the names of the columns and how many rows they take (0: they are called 1, 2, …).
-
-    The first row is a header by its names, or else by whether its label does not occur again.
-    """
-    asked = [name for name in (options.text, options.label) if name is not None]
+    """Return the names of the columns and how many rows they take (0: they are called 1, 2, …)."""
     first = [cell.strip() for cell in rows[0]]
-    numbered = [str(i + 1) for i in range(len(first))]
-    folded = {cell.casefold() for cell in first}
+    numbered = [str(place) for place in range(1, len(first) + 1)]
     if options.header_row is not None:
         return first, 1
-    if (
-        asked
-        and all(name in numbered for name in asked)
-        and not {n.casefold() for n in asked} <= folded
-    ):
+    names = {cell.casefold() for cell in first}
+    asked = {name.casefold() for name in options.named}
+    if asked and asked <= set(numbered) and not asked <= names:
         return numbered, 0
-    if any(name.casefold() in folded for name in asked) or any(is_known(cell) for cell in first):
+    if asked & names or any(map(is_known, first)):
         return first, 1
-    if len(first) == 1:
+    if len(first) == 1 or _is_record(first, rows[1:]):
         return numbered, 0
-    if len(first) == 2 and len(rows) > 2 and (place := by_length(rows[1:])) is not None:
-        labels = [row[1 - place] for row in rows[1:] if len(row) == 2]
-        if first[1 - place] in labels:
-            return numbered, 0
     return first, 1
+
+
+def _is_record(first: Sequence[str], others: Sequence[list[str]]) -> bool:
+    """Whether the first row of two columns is a record, not a header: its label occurs again."""
+    if len(first) != 2 or len(others) < 2:
+        return False
+    text = by_length(others)
+    if text is None:
+        return False
+    label = 1 - text
+    return first[label] in [row[label] for row in others if len(row) == 2]
 
 
 def workbook_records(source: Source) -> Iterator[Record]:
@@ -250,36 +252,22 @@ def workbook_records(source: Source) -> Iterator[Record]:
     sheets, charts, empty rows and a title above the header are left out. The sheet is held in
     memory: its text, and about 32 bytes for each cell of the smallest rectangle around the data.
     """
-    from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
-
     try:
         file = source.file()
         _check_cells(file, source.name)
-        workbook = CalamineWorkbook.from_path(file)
-        visible = (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible)
-        names = [
-            each.name for each in workbook.sheets_metadata if (each.typ, each.visible) == visible
-        ]
-        if (wanted := source.options.sheet) is not None:
-            found = [name for name in names if name.casefold() == wanted.casefold()]
-            if not found:
-                listed = ", ".join(names) or "none"
-                raise DataError(
-                    expected=f"a sheet named '{wanted}'", found=listed, where=source.name
-                )
-            names = found[:1]
-        sheets = {name: workbook.get_sheet_by_name(name) for name in names}
-        chosen = next((name for name in names if sheets[name].end is not None), "")
+        sheets = _visible_sheets(file, source)
+        chosen = next((name for name, sheet in sheets.items() if sheet.end is not None), "")
         rows = sheets[chosen].iter_rows() if chosen else iter(())
         merged = _merged(sheets[chosen]) if chosen else 0
+        formulas = formulas_without_value(file, chosen)
     except BaseException as error:
         # A panic of its Rust code, for some damaged .xls files, is no Exception.
         is_of_calamine = type(error).__module__ in ("python_calamine", "pyo3_runtime")
         if not is_of_calamine and not isinstance(error, _ZIP_ERRORS):
             raise
         raise _unreadable(error, source) from error
-    if len(names) > 1:
-        others = ", ".join(f"'{name}'" for name in names if name != chosen)
+    if len(sheets) > 1:
+        others = ", ".join(f"'{name}'" for name in sheets if name != chosen)
         source.add_note(
             f"read the sheet '{chosen}', not {others}: choose with {spelled('sheet', 'NAME')}"
         )
@@ -289,8 +277,33 @@ def workbook_records(source: Source) -> Iterator[Record]:
             f"{merged:,} merged cells, of which only the first row has the value: "
             "unmerge them and fill down"
         )
+    if formulas:
+        source.add_note(
+            f"{number_of(len(formulas), 'formula')} without a stored value, read as empty "
+            f"({listed(formulas, 3)}): open the file in a spreadsheet program and save it"
+        )
     cells = ((number, [*map(_cell, row)]) for number, row in enumerate(rows, start=1))
     return row_records(_below_title((row for row in cells if any(row[1])), source), source, "row")
+
+
+def _visible_sheets(file: Path, source: Source) -> dict[str, CalamineSheet]:
+    """Return the sheets by name that are not hidden; only the one that was asked for."""
+    from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+    workbook = CalamineWorkbook.from_path(file)
+    visible = (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible)
+    names = [each.name for each in workbook.sheets_metadata if (each.typ, each.visible) == visible]
+    wanted = source.options.sheet
+    if wanted is not None:
+        found = [name for name in names if name.casefold() == wanted.casefold()]
+        if not found:
+            raise DataError(
+                expected=f"a sheet named '{wanted}'",
+                found=", ".join(names) or "none",
+                where=source.name,
+            )
+        names = found[:1]
+    return {name: workbook.get_sheet_by_name(name) for name in names}
 
 
 def _merged(sheet: CalamineSheet) -> int:

@@ -116,12 +116,8 @@ def _read(source: object, how: Reading) -> tuple[Examples, list[int], ColumnCoun
     """Return the examples of a source, the record number of each, and the counts of the columns."""
     columns = ColumnCounter()
     notes = list[str]()
-    rows = list[int]()
     watched = columns.watch(iter_records(source, need_label=True, notes=notes, **how))
-    separator = how.get("multi_label", "")
-    examples = gather(
-        watched, name_of(source), notes, lambda number, _: rows.append(number), separator
-    )
+    examples, rows = gather(watched, name_of(source), notes, how.get("multi_label", ""))
     check_any(examples)
     try:
         check_learnable(examples)

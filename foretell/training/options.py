@@ -36,6 +36,7 @@ class TrainOptions:
             default the moment when the options are made, so that each training has its own time
             limit.
         stop_after_steps: interrupt after this many steps, as Ctrl-C does; None: never.
+        text_columns: the columns whose texts are joined; the model directory records them.
         given: the names of the settings that the user gave. No default of another setting, and no
             adaptation to the size of the data, replaces their values.
 
@@ -55,6 +56,7 @@ class TrainOptions:
     listener: Listener = silent
     started: float = field(default_factory=time.monotonic)
     stop_after_steps: int | None = None
+    text_columns: tuple[str, ...] = ()
     given: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cli_workplace import Answer, Run, as_stdin, report_of, rows_of, tickets
+from python_calamine import CalamineWorkbook
 
 from foretell.runtime.labels.classifier import LabelsRuntime
 
@@ -161,9 +162,17 @@ def test_classify_writes_a_file_whole_or_not_at_all(
         assert "".join(written.splitlines()) == "".join(to_stdout.out.splitlines())
     # Spreadsheet programs recognise UTF-8 by its mark.
     assert (tmp_path / "a.csv").read_bytes().startswith(b'\xef\xbb\xbf"text",')
-    failed = run("classify", "reviews-model", "missing.csv", "--out", str(tmp_path / "b.csv"))
+    # In a workbook a text is never a formula, and a number stays one.
+    assert run("classify", "reviews-model", *texts, f"--out={tmp_path / 'a.XLSX'}").code == 0
+    header, *rows = (
+        CalamineWorkbook.from_path(tmp_path / "a.XLSX").get_sheet_by_index(0).to_python()
+    )
+    assert header[:3] == ["text", "label", "probability"]
+    assert [row[0] for row in rows] == [*texts]
+    assert all(isinstance(row[2], float) for row in rows)
+    failed = run("classify", "reviews-model", "missing.csv", "--out", str(tmp_path / "b.xlsx"))
     assert failed.code == 1
-    assert {each.name for each in tmp_path.iterdir()} == {"a.csv", "a.jsonl"}
+    assert {each.name for each in tmp_path.iterdir()} == {"a.csv", "a.jsonl", "a.XLSX"}
 
 
 def test_classify_abstains_below_a_probability_in_every_format(run: Run) -> None:

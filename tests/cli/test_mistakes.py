@@ -56,11 +56,11 @@ COMMANDS = [
     (
         "classify m good --out answers.xls",
         2,
-        ".csv (also for spreadsheets) or .jsonl, found answers",
+        "a name that ends in .xlsx, .csv or .jsonl, found answers",
     ),
     ("classify m good --json --out answers.csv", 2, "found answers.csv and --format jsonl"),
     ("classify m reviews.csv --out reviews.csv", 2, "another file than that of TEXT..."),
-    ("score w notes.txt --out folder", 2, "--out: expected a name that ends in .csv"),
+    ("score w notes.txt --out folder", 2, "--out: expected a name that ends in .xlsx"),
     ("evaluate m reviews.csv --workers 2", 2, "--cluster with --workers, found none; add"),
     ("serve m --host localhost:9000", 2, "give --host localhost --port 9000"),
     (f"{NEW} --lr 0.1", 2, "Unknown option: --lr; did you mean --learning-rate?"),

@@ -12,9 +12,11 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from cli_workplace import TINY, Run, report_of, settings_of
+from cli_workplace import TINY, Run, as_stdin, report_of, rows_of, settings_of
 
+import foretell
 from foretell.config import from_dict
 
 
@@ -165,3 +167,45 @@ def test_a_model_is_continued_with_new_labels(run: Run, workplace: Path, tmp_pat
     assert continued["old"]["texts"] > 0
     assert "old examples: accuracy" in answer.err
     assert settings_of(tmp_path / "m") == settings_of(workplace / "reviews-model")
+
+
+def test_columns_are_joined_in_training_and_in_every_prediction(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "mails.csv"
+    lines = ["subject,body,queue,split,weight\n"]
+    lines += [
+        f"{'no access' if i % 2 else 'slow'} {i},it {'fails' if i % 2 else 'waits'},"
+        f"{'login' if i % 2 else 'speed'},{('train', 'train', 'train', 'dev', 'test')[i % 5]},2\n"
+        for i in range(60)
+    ]
+    table.write_text("".join(lines))
+    out = str(tmp_path / "m")
+    named = ["--text", "subject", "--text", "body"]
+    answer = run("train", "labels", str(table), *named, "--out", out, "--json")
+    assert "parts from the column 'split', weights from 'weight'" in answer.err
+    assert "36 train, 12 valid, 12 test by the column 'split'; left out: test" in answer.err
+    metrics = report_of(answer)
+    assert metrics["texts"] == 36
+    assert "mails.csv, validation" in metrics["measured_on"]
+    # The model reads the same columns, and of a test the same part.
+    joined = [f"subject: no access {i}\nbody: it fails" for i in (1, 3)]
+    (tmp_path / "new.csv").write_text(
+        "id,subject,body\n1,no access 1,it fails\n2,no access 3,it fails\n"
+    )
+    of_table = rows_of(run("classify", out, str(tmp_path / "new.csv"), "--json"))
+    of_texts = rows_of(run("classify", out, *joined, "--json"))
+    assert [row["probability"] for row in of_table] == [row["probability"] for row in of_texts]
+    assert of_table[0]["id"] == "1"
+    assert report_of(run("evaluate", out, str(table), "--json"))["texts"] == 12
+    assert len(rows_of(run("explain", out, str(tmp_path / "new.csv"), "--json"))) == 2
+    monkeypatch.setattr(sys, "stdin", as_stdin("one, two\nthree\n"))
+    assert len(run("classify", out).out.splitlines()) == 2
+    other = run("classify", out, "reviews.csv")
+    assert (other.code, other.out) == (1, "")
+    assert "expected a column named 'subject', found the columns text, label" in other.err
+    model = foretell.load(out)
+    frame = pd.read_csv(tmp_path / "new.csv")
+    assert list(model.predict(frame)) == list(model.predict(joined))
+    assert model.text_columns_ == ("subject", "body")
+    assert model.evaluate(pd.read_csv(table))["texts"] == 12

@@ -173,6 +173,23 @@ def test_merged_cells_are_named(tmp_path: Path) -> None:
     )
 
 
+@settings(max_examples=15)
+@given(st.lists(st.sampled_from(["", "=A1", "=B2&B3", "text", 3.0]), min_size=1, max_size=12))
+def test_formulas_without_a_value_are_counted_and_named(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[str | float]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "cells.xlsx"
+    rows = [["text", "label", "note"], *(["a text", "x", cell] for cell in cells)]
+    # Those of another sheet are not counted.
+    write_xlsx(path, {"Sheet1": rows, "Other": [["=A1"]] * 3})
+    notes = [note for note in read_examples(path).notes if "without a stored value" in note]
+    places = [f"C{row}" for row, cell in enumerate(cells, 2) if str(cell).startswith("=")]
+    assert bool(notes) == bool(places)
+    for note in notes:
+        assert f": {len(places)} formula{'s' * (len(places) > 1)} without" in note
+        assert f"({', '.join(places[:3])}" in note
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -22,7 +22,6 @@ from foretell.data.checks import check_learnable
 from foretell.data.examples import Examples
 from foretell.data.folds import Folds, folds_of, too_few
 from foretell.data.label_types import ordered
-from foretell.data.soft import Answering, checked
 from foretell.data.split import MIN_TEXTS, Split
 from foretell.errors import DataError, ForetellError, RunError
 from foretell.readable import listed
@@ -33,6 +32,7 @@ from foretell.training.labels.corpus import Corpus, Origin, Part, make_corpus, p
 from foretell.training.labels.members import Evidence, choose, evidence_of, nested_logits
 from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
 from foretell.training.labels.rows import Rows, Targets, hard_rows
+from foretell.training.labels.soft import Answering, checked
 from foretell.training.labels.stages import Stages
 
 _STAGE = "answers"

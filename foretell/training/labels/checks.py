@@ -11,10 +11,10 @@ from itertools import chain
 from pathlib import Path
 
 from foretell.config import LabelsSettings
-from foretell.data.soft import Answering
 from foretell.data.split import Split
 from foretell.errors import SettingsError
 from foretell.training.labels.continued import Continued
+from foretell.training.labels.soft import Answering
 from foretell.training.labels.teacher import Encoder
 from foretell.training.run import Request
 

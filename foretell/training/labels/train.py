@@ -26,7 +26,6 @@ from foretell.data.checks import check_learnable
 from foretell.data.decode import sha256_of
 from foretell.data.folds import Folds, folds_of, too_few
 from foretell.data.label_types import ordered
-from foretell.data.soft import Answering
 from foretell.data.split import Split
 from foretell.data.word_vectors import vector_files
 from foretell.presets import changed
@@ -70,6 +69,7 @@ from foretell.training.labels.pseudo_labels import (
     pseudo_labels,
     rows_for_network,
 )
+from foretell.training.labels.soft import Answering
 from foretell.training.labels.stages import Stages, Training
 from foretell.training.labels.teacher import Encoder, Teacher, choose_teacher
 from foretell.training.labels.unseen import (
@@ -407,6 +407,7 @@ class _FittedAll:
             weights=self.network.weights,
             labels=training.corpus.labels,
             label_type=split.train.label_type,
+            text_columns=training.run.options.text_columns,
             linear=None if members is None else members.linear,
             tfidf=() if members is None else members.tfidf,
             teacher=teacher,

@@ -21,13 +21,13 @@ pytest.importorskip("tensorflow")
 from foretell import TextClassifier
 from foretell.config import with_changes
 from foretell.data.examples import Examples
-from foretell.data.soft import Answering, answered
 from foretell.data.split import Split
 from foretell.errors import DataError, ForetellError, RunError, SettingsError, TooFewTextsWarning
 from foretell.presets import LABELS_PRESETS
 from foretell.teachers import teacher_of
 from foretell.training.labels import answers
 from foretell.training.labels.answers import answers_of
+from foretell.training.labels.soft import Answering, answered
 from foretell.training.labels.stages import Stages
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run

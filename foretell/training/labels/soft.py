@@ -13,7 +13,7 @@ import numpy as np
 from foretell.arrays import Float32s, Float64s
 from foretell.data.examples import iter_records, name_of
 from foretell.data.label_types import LabelType, common_type
-from foretell.data.records import Record
+from foretell.data.records import Record, columns_of
 from foretell.data.split import text_key
 from foretell.errors import DataError
 from foretell.readable import listed
@@ -116,7 +116,9 @@ def checked(
     return np.asarray(found / sums[:, None], np.float32)
 
 
-def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = None) -> Answering:
+def read_soft(
+    source: object, labels: Sequence[str] = (), *, text: str | Sequence[str] | None = None
+) -> Answering:
     """Read a teacher's answers: a column for each label, or a label and perhaps its probability.
 
     A label without a probability is certain. With one, the other labels share the rest equally.
@@ -139,7 +141,8 @@ def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = 
         if not record.text.strip():
             continue
         where = f"{name}, text {number:,}"
-        columns = _columns(record, labels, name) if columns is None else columns
+        if columns is None:
+            columns = _columns(record, labels, columns_of(text), name)
         read = columns or [
             next((each for each in record.fields if each.casefold() in PROBABILITIES), "")
         ]
@@ -164,11 +167,15 @@ def read_soft(source: object, labels: Sequence[str] = (), *, text: str | None = 
     return replace(answered(texts, values, names, name), label_type=kind)
 
 
-def _columns(record: Record, labels: Sequence[str], name: str) -> list[str]:
+def _columns(record: Record, labels: Sequence[str], text: Sequence[str], name: str) -> list[str]:
     """Return the columns of the labels' probabilities; empty: there is one column with the
     label.
     """
-    columns = [column for column, value in record.fields.items() if value != record.text]
+    columns = [
+        column
+        for column, value in record.fields.items()
+        if value != record.text and column not in text
+    ]
     if labels and set(labels) <= set(columns):
         return list(labels)
     if record.label in labels or (not labels and record.label is not None):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.data.soft import Answering, answered, read_soft
 from foretell.errors import DataError
+from foretell.training.labels.soft import Answering, answered, read_soft
 
 LABELS = ["bad", "good", "so"]
 COLUMNS = "text,good,bad,so\nfine,0.7,0.2,0.1\ndull,0.1,0.8,0.1\n"
