@@ -32,3 +32,5 @@ def test_equal_texts_are_never_on_both_sides(
             for side in (fitted, held)
         ]
         assert not sides[0] & sides[1]
+        assert (fitted | held).all()
+        assert n_folds == 1 or fitted.any() or not held.any()

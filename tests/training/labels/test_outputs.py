@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from foretell.data.folds import make_folds
 from foretell.metrics import calibration_error, log_loss
@@ -192,35 +190,6 @@ def test_members_that_know_nothing_have_no_weight() -> None:
     noise = np.stack([logs_of(rng.normal(0, 3, (400, 50))) for _ in range(2)])
     weights = OneLabel(50).fit_pool(targets, noise)
     assert weights.max() < 0.05
-
-
-LABELLED = st.lists(
-    st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 2)), min_size=1, max_size=60
-)
-
-
-@settings(deadline=None, max_examples=50)
-@given(LABELLED, st.integers(2, 6))
-def test_equal_texts_stay_together_and_every_fold_knows_every_label(
-    labelled: list[tuple[str, int]], n_folds: int
-) -> None:
-    texts = [
-        f"{text.upper()} text" if i % 2 else f"{text}  text" for i, (text, _) in enumerate(labelled)
-    ]
-    targets = np.array([label for _, label in labelled], np.int32)
-    folds = make_folds(texts, targets, n_folds, seed=1)
-    assert folds.count <= n_folds
-    for key in {text.casefold().split()[0] for text in texts}:
-        assert (
-            len(
-                {int(folds.fold_of[i]) for i, text in enumerate(texts) if text.casefold()[0] == key}
-            )
-            == 1
-        )
-    for rows, held in folds:
-        assert not (rows & held).any()
-        assert (rows | held).all()
-        assert rows.any() or not held.any()
 
 
 def test_labels_are_spread_evenly_over_the_folds() -> None:
