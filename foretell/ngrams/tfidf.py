@@ -22,6 +22,7 @@ from foretell.ngrams.characters import LONGEST as MAX_CHARACTERS
 from foretell.ngrams.characters import MAX_ALPHABET, Alphabet, character_ngrams
 from foretell.ngrams.checked_arrays import checked_array, checked_keys, checked_weights, wrong
 from foretell.ngrams.keys import end_of_keys, find, flat, keys_fit, ngram_keys, parts
+from foretell.ngrams.sparse_weights import SparseWeights
 
 LONGEST = 2
 """Words of the longest n-grams."""
@@ -90,14 +91,14 @@ class TfidfModel:
     Attributes:
         features: which n-grams are features.
         idf: float32 [feature].
-        weights: float32 [feature, column].
+        weights: float32 [feature, column], or sparse.
         bias: float32 [column], as in `LinearModel`.
         norm: p, 1 or 2.
     """
 
     features: TfidfFeatures
     idf: Float32s
-    weights: Float32s
+    weights: Float32s | SparseWeights
     bias: Float32s
     norm: int = 2
 
@@ -120,19 +121,24 @@ class TfidfModel:
         texts, features, values = counts
         weighted = values.astype(np.float64) * self.idf[features]
         norms = np.bincount(texts, weighted**self.norm, n_texts) ** (1 / self.norm)
-        sums = [
-            np.bincount(texts, weighted * column[features], n_texts) for column in self.weights.T
-        ]
+        if isinstance(self.weights, SparseWeights):
+            sums = self.weights.sums(texts, features, weighted, n_texts)
+        else:
+            columns = [column[features] for column in self.weights.T]
+            sums = np.stack([np.bincount(texts, weighted * each, n_texts) for each in columns], 1)
         # A text without a known feature has the bias alone.
-        scores = np.stack(sums, axis=1) / np.maximum(norms, 1e-12)[:, None] + self.bias
+        scores = sums / np.maximum(norms, 1e-12)[:, None] + self.bias
         result: Float32s = scores.astype(np.float32)
         return result
 
     def times(self, factor: float) -> TfidfModel:
         """Return the model whose scores are `factor` times these."""
-        return replace(
-            self, weights=np.float32(factor) * self.weights, bias=np.float32(factor) * self.bias
-        )
+        weights = self.weights
+        if isinstance(weights, SparseWeights):
+            weights = weights.times(factor)
+        else:
+            weights = np.float32(factor) * weights
+        return replace(self, weights=weights, bias=np.float32(factor) * self.bias)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], name: str) -> TfidfModel:
@@ -161,7 +167,11 @@ class TfidfModel:
         idf = checked_array(arrays, f"{name}/idf", np.float32, 1, length=len(features))
         if not (idf > 0).all():
             raise wrong(f"{name}/idf", "numbers above 0", "others")
-        return cls(features, idf, *checked_weights(arrays, name, len(features)), norm)
+        if f"{name}/weights" in arrays:
+            return cls(features, idf, *checked_weights(arrays, name, len(features)), norm)
+        bias = checked_array(arrays, f"{name}/bias", np.float32, 1)
+        weights = SparseWeights.from_arrays(arrays, name, len(features), len(bias))
+        return cls(features, idf, weights, bias, norm)
 
 
 def tfidf_arrays(models: Sequence[TfidfModel]) -> dict[str, Array]:
@@ -172,7 +182,11 @@ def tfidf_arrays(models: Sequence[TfidfModel]) -> dict[str, Array]:
     for place, model in enumerate(models, 1):
         of = model.features
         shape = np.array([of.size, of.longest, model.norm], np.int64)
-        parts: dict[str, Array] = {"idf": model.idf, "weights": model.weights, "bias": model.bias}
+        parts: dict[str, Array] = {"idf": model.idf, "bias": model.bias}
+        if isinstance(model.weights, SparseWeights):
+            parts |= model.weights.to_arrays()
+        else:
+            parts["weights"] = model.weights
         parts |= {
             "words": of.words,
             "characters": of.characters,
@@ -206,16 +220,18 @@ def count_pairs(texts: Integers, features: Integers, n_features: int) -> Counts:
 
 def merged(models: Iterable[TfidfModel]) -> tuple[TfidfModel, ...]:
     """Add up the models that have the same values, so that these are computed once: scores are
-    sums.
+    sums. A model with sparse weights stays as it is.
     """
     kept: dict[tuple[object, ...], TfidfModel] = {}
     for model in models:
         of = model.features
+        weights = model.weights
         arrays = (of.words, of.characters, of.alphabet, model.idf)
         key = (model.norm, of.size, of.longest, *(each.tobytes() for each in arrays))
+        if isinstance(weights, SparseWeights):
+            kept[*key, len(kept)] = model
+            continue
         if (other := kept.get(key)) is not None:
-            model = replace(
-                other, weights=other.weights + model.weights, bias=other.bias + model.bias
-            )
+            model = replace(model, weights=other.weights + weights, bias=other.bias + model.bias)
         kept[key] = model
     return tuple(kept.values())

@@ -7,6 +7,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from foretell.export.model_export import Exported, export_model
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, LabelwiseEnsemble
 from foretell.ngrams.keys import ngram_keys
+from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.text.tokenizer import Tokenizer
@@ -136,7 +138,7 @@ def random_tfidf_models(
 ) -> tuple[TfidfModel, ...]:
     """Return two models of every feature of some texts, with random weights.
 
-    The first has characters and norm 2, the second has words only and norm 1.
+    The first has characters and norm 2; the second has words only, norm 1 and sparse weights.
     """
     ids = [np.array(tokenizer.encode(text), np.int64) for text in texts]
     starts = np.cumsum([0, *map(len, ids)])
@@ -152,6 +154,8 @@ def random_tfidf_models(
         weights = rng.normal(0, 2, (len(features), n_columns)).astype(np.float32)
         bias = rng.normal(0, 0.3, n_columns).astype(np.float32)
         models.append(TfidfModel(features, idf, weights, bias, norm))
+    rare = np.where(rng.random(weights.shape) < 0.3, weights, 0)
+    models[1] = replace(models[1], weights=SparseWeights.of(rare))
     return tuple(models)
 
 

@@ -31,9 +31,13 @@ export class Tfidf {
 }
 
 class TfidfModel {
-  bias; size; longest; norm; idf; weights; words; characters;
+  bias; size; longest; norm; idf; words; characters;
+  // All weights, Float32Array [feature * column]; or, of sparse ones, `values` and their `columns`, where feature i has
+  // the entries starts[i] to starts[i + 1].
+  weights; starts; columns; values;
   constructor(array) {
-    for (const part of ["words", "characters", "idf", "weights", "bias"]) this[part] = array(part);
+    for (const part of ["words", "characters", "idf", "bias"]) this[part] = array(part);
+    for (const part of ["weights", "starts", "columns", "values"]) this[part] = array(part);
     [this.size, this.longest, this.norm] = Array.from(array("shape"), Number);
     this.numbers = new Map(Array.from(array("alphabet"), (point, number) => [point, BigInt(number)]));
   }
@@ -46,12 +50,23 @@ class TfidfModel {
     for (const [feature, count] of this.#counts(ids, text)) {
       const value = Math.fround(1 + Math.log(count)) * this.idf[feature];
       total += value ** this.norm;
-      for (let column = 0; column < columns; column++) {
-        sums[column] += value * this.weights[feature * columns + column];
-      }
+      this.#add(sums, feature, value);
     }
     const length = Math.max(total ** (1 / this.norm), 1e-12);
     return Float32Array.from(sums, (sum, column) => sum / length + this.bias[column]);
+  }
+
+  // Adds the weights of a feature to the sums of the columns, times its value.
+  #add(sums, feature, value) {
+    if (this.weights) {
+      for (let column = 0; column < sums.length; column++) {
+        sums[column] += value * this.weights[feature * sums.length + column];
+      }
+      return;
+    }
+    for (let entry = this.starts[feature]; entry < this.starts[feature + 1]; entry++) {
+      sums[this.columns[entry]] += value * this.values[entry];
+    }
   }
 
   // Returns [feature, how often the text has it] of each feature of the text.

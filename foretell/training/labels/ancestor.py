@@ -23,6 +23,7 @@ from foretell.errors import UsageError
 from foretell.networks import Network, set_weights, weights_of
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
+from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.presets import DEFAULT_PRESET, preset
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -141,6 +142,15 @@ def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> 
     return np.ascontiguousarray(result, np.float32)
 
 
+def _weights_for(
+    weights: Float32s | SparseWeights, old: Sequence[str], labels: Sequence[str]
+) -> Float32s | SparseWeights:
+    if not isinstance(weights, SparseWeights):
+        return columns_for(weights, old, labels)
+    # The mean of the old labels' weights is zero, as that of a new label.
+    return weights.moved(np.array([labels.index(label) for label in old]), len(labels))
+
+
 def linear_parts(
     ancestor: Ancestor, size: int, labels: Sequence[str]
 ) -> tuple[LinearModel | TfidfModel, ...]:
@@ -160,7 +170,7 @@ def linear_parts(
     return tuple(
         replace(
             each,
-            weights=columns_for(each.weights, old, labels),
+            weights=_weights_for(each.weights, old, labels),
             bias=columns_for(each.bias[None], old, labels)[0],
         )
         for each in parts

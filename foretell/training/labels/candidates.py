@@ -27,7 +27,9 @@ from foretell.training.labels.tfidf_fit import (
     ComplementFit,
     CountedFeatures,
     TfidfValues,
+    WordFit,
     count_features,
+    count_words,
 )
 
 NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
@@ -64,6 +66,17 @@ class Features:
         return count_ngrams(texts.ids, texts.starts, corpus.tokenizer.size, max_ngrams=most)
 
     @cached_property
+    def words(self) -> CountedFeatures:
+        """How often texts have words and pairs of words."""
+        corpus = self.corpus
+        return count_words(
+            corpus.tokenized.part(0, self.n_texts),
+            corpus.tokenizer.size,
+            n_columns=len(corpus.labels),
+            seed=0,
+        )
+
+    @cached_property
     def tfidf(self) -> CountedFeatures:
         """How often texts have words, pairs of words and characters within words."""
         corpus = self.corpus
@@ -86,6 +99,15 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
             sources=tuple(sources),
             strengths=NGRAM_STRENGTHS,
             first=2,
+            balance=balance,
+        )
+    if name == "words":
+        return Member(
+            name=name,
+            prepare=lambda rows: WordFit(features.words, rows),
+            sources=tuple(sources),
+            strengths=(1.0,),
+            first=0,
             balance=balance,
         )
     kind, strengths, first = _ON_TFIDF[name]
@@ -157,7 +179,7 @@ def own_members(
     has_labels = len(corpus.labelled_rows) > 0
     source = corpus.labelled if has_labels else corpus.hinted
     for name in names:
-        if name in ("ngrams", *_ON_TFIDF):
+        if name in ("words", "ngrams", *_ON_TFIDF):
             members: Iterable[Member] = [sparse_member(name, features, (source,))]
         else:
             members = dense_member(name, corpus, source, max_unlabelled_tokens, seed)

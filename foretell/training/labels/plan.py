@@ -19,7 +19,7 @@ from foretell.data.folds import MANY_TEXTS
 MEMORY = 2 << 30
 """Bytes that the features and scores of one member may take."""
 
-_MEMBERS = ("bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
+_MEMBERS = ("words", "bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
 """The linear members; where time is short, the last ones are left out first."""
 
 _GENERATIVE = ("bayes", "centroids")
@@ -61,6 +61,7 @@ class Work(NamedTuple):
     size: float
 
 
+_OF_WORDS = Work(1e-6, 3e-7, 1.6e-8, 24)
 _OF_TOKENS = Work(6e-7, 4e-7, 6e-8, 40)
 _COUNTED = Work(2.2e-6, 1.5e-7, 0.0, 110)
 _OF_CHARACTERS = Work(0.0, 4e-7, 1.2e-7, 110)
@@ -216,13 +217,16 @@ def _within_memory(names: Sequence[str], sizes: Sizes) -> tuple[str, ...]:
     def fits(name: str) -> bool:
         work, amount = _work(name, sizes, 0)
         # Members with a closed form need no scores of the texts that they are fitted to.
-        return work.size * amount + (0 if name in _GENERATIVE else scores) <= MEMORY
+        has_scores = name not in (*_GENERATIVE, "words")
+        return work.size * amount + scores * has_scores <= MEMORY
 
     return tuple(name for name in names if fits(name))
 
 
 def _work(name: str, sizes: Sizes, dense_tokens: int) -> tuple[Work, int]:
     """Return what a member costs for each of its units, and their number."""
+    if name == "words":
+        return _OF_WORDS, sizes.tokens
     if name == "ngrams":
         return _OF_TOKENS, sizes.tokens
     if name in _ON_CHARACTERS:

@@ -9,19 +9,23 @@ texts. All have the same features, so in a classifier they are one model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float64s, Integers, NgramKeys
+from foretell.arrays import Float32s, Float64s, Integers, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.keys import ngram_keys
+from foretell.ngrams.keys import parts as text_parts
+from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import LONGEST, TfidfFeatures, TfidfModel
 from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
 from foretell.training.labels.logistic import Check, MatrixFit, Weights, ignore
+from foretell.training.labels.rows import Rows
+from foretell.training.labels.softmax_fit import SparseSoftmax, fit_softmax, informativeness
 from foretell.training.labels.tokens import TokenizedTexts
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.
@@ -30,6 +34,14 @@ _MANY_TEXTS = 1_000
 # Of thousands of labels with a few texts each, every label has words of its own.
 _MIN_FEATURES = 4_000
 _MAX_WEIGHTS = 12_000_000
+
+_BYTES_OF_WEIGHTS = 1 << 30
+"""Of dense weights while they are fitted, at most."""
+
+_SAMPLED_TOKENS = 10_000_000
+"""Frequent words and pairs of words are the same in more."""
+
+_COUNTED_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +76,38 @@ def count_features(
     of_text, of_feature, values = features.counts(tokenized.ids, tokenized.starts, texts)
     shape = (len(texts), len(features))
     return CountedFeatures(features, sparse.csr_array((values, (of_text, of_feature)), shape=shape))
+
+
+def count_words(
+    tokenized: TokenizedTexts, size: int, *, n_columns: int, seed: int
+) -> CountedFeatures:
+    """Count words and pairs of words, as many as the memory has room for with so many columns of
+    weights: those in most texts, of a sample where there are many.
+    """
+    none = np.zeros(0, np.int64)
+    sample = _sample(tokenized, seed)
+    min_texts = 2 if len(tokenized) >= _MANY_TEXTS else 1
+    words, counts = _distinct(*ngram_keys(sample.ids, sample.starts, size, LONGEST), min_texts)
+    most = max(_MIN_FEATURES, _BYTES_OF_WEIGHTS // (4 * n_columns))
+    if len(words) > most:
+        words = np.sort(words[np.argsort(-counts, kind="stable")[:most]])
+    features = TfidfFeatures(words, none, make_alphabet([]), size)
+    parts = []
+    for first, last in text_parts(tokenized.starts, _COUNTED_AT_ONCE):
+        part = tokenized.part(first, last)
+        of_text, of_feature, values = features.counts(part.ids, part.starts, [])
+        in_each = np.bincount(of_text, minlength=last - first)
+        entries = (values, of_feature.astype(np.int32), np.append(0, np.cumsum(in_each)))
+        parts.append(sparse.csr_array(entries, shape=(last - first, len(words))))
+    return CountedFeatures(features, sparse.vstack(parts, "csr"))
+
+
+def _sample(tokenized: TokenizedTexts, seed: int) -> TokenizedTexts:
+    """Return texts, drawn evenly, of about `_SAMPLED_TOKENS` together."""
+    share = _SAMPLED_TOKENS / max(len(tokenized.ids), 1)
+    if share >= 1:
+        return tokenized
+    return tokenized.select(np.random.default_rng(seed).random(len(tokenized)) < share)
 
 
 def _distinct(keys: NgramKeys, texts: Integers, min_texts: int) -> tuple[NgramKeys, Integers]:
@@ -109,6 +153,64 @@ class TfidfValues:
         characters = features.characters[kept[n_words:] - len(features.words)]
         chosen = TfidfFeatures(words, characters, features.alphabet, features.size)
         return TfidfModel(chosen, self._idf, fitted.weights, fitted.bias)
+
+
+class WordFit:
+    """Softmax regression on words and pairs of words, each as much as it tells about the labels.
+
+    The values of a text are its TF-IDF values times `informativeness`, divided by their length.
+    """
+
+    def __init__(self, counted: CountedFeatures, rows: Rows) -> None:
+        self._counted = counted
+        self._rows = rows
+        own = counted.matrix[rows.texts]
+        in_texts = np.bincount(own.indices, minlength=own.shape[1])
+        idf = np.log((1 + own.shape[0]) / (1 + in_texts)) + 1
+        # A feature that no text of these rows has is none.
+        self._factors = (idf * (in_texts > 0) * informativeness(own, rows)).astype(np.float32)
+
+    def fit(
+        self, strength: float, start: SparseSoftmax | None = None, check: Check = ignore
+    ) -> SparseSoftmax:
+        """Fit the model, which has one `strength`."""
+        del strength, start
+        return fit_softmax(self._values(self._rows.texts), self._rows, check=check)
+
+    def scores(self, parameters: SparseSoftmax, texts: Integers) -> Float32s:
+        """Return the scores [text, column] of the texts at some places."""
+        return parameters.scores(self._values(texts))
+
+    def model(self, parameters: SparseSoftmax) -> TfidfModel:
+        """Return the model for predictions."""
+        features = self._counted.features
+        kept = np.flatnonzero(self._factors)
+        chosen = replace(features, words=features.words[kept])
+        weights = parameters.weights
+        if isinstance(weights, SparseWeights):
+            lengths = np.diff(weights.starts)
+            inside = np.repeat(self._factors > 0, lengths)
+            weights = replace(
+                weights,
+                starts=np.append(0, np.cumsum(lengths[kept])),
+                columns=weights.columns[inside],
+                values=weights.values[inside],
+            )
+        else:
+            weights = weights[kept]
+        return TfidfModel(chosen, self._factors[kept], weights, parameters.bias)
+
+    def _values(self, texts: Integers) -> sparse.csr_array:
+        """Return the values of the texts at some places, float32 [text, feature]."""
+        values = self._counted.matrix[texts]
+        values.data *= self._factors[values.indices]
+        lengths = np.diff(values.indptr)
+        squares = np.bincount(
+            np.repeat(np.arange(len(lengths)), lengths), values.data**2, len(lengths)
+        )
+        scale = (1 / np.maximum(np.sqrt(squares), 1e-12)).astype(np.float32)
+        values.data *= np.repeat(scale, lengths)
+        return values
 
 
 class _GenerativeFit(MatrixFit):

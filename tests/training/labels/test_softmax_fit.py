@@ -1,0 +1,128 @@
+"""Softmax regression by AdaGrad beside a slow reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from foretell.ngrams.sparse_weights import SparseWeights
+from foretell.training.labels import softmax_fit
+from foretell.training.labels.rows import Rows, hard_rows, soft_rows
+from foretell.training.labels.softmax_fit import fit_softmax, informativeness
+
+RNG = np.random.default_rng(3)
+N, FEATURES, LABELS = 60, 12, 4
+
+
+def features(rng: np.random.Generator = RNG) -> sparse.csr_array:
+    values = rng.random((N, FEATURES)) * (rng.random((N, FEATURES)) < 0.4)
+    values[:, 0] += 0.1
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    return sparse.csr_array(values.astype(np.float32))
+
+
+def rows_of(kind: str) -> Rows:
+    rng = np.random.default_rng(8)
+    weights = rng.uniform(0.5, 2, N)
+    if kind == "hard":
+        return hard_rows(rng.integers(0, LABELS, N).astype(np.int32), weights, LABELS)
+    if kind == "two":
+        return hard_rows(rng.integers(0, 2, N).astype(np.int32), weights, 2)
+    if kind == "soft":
+        return soft_rows(rng.dirichlet(np.ones(LABELS), N).astype(np.float32), smallest=0.2)
+    several = (rng.random((N, LABELS)) < 0.4).astype(np.float32)
+    several[rng.random((N, LABELS)) < 0.2] = np.nan
+    return hard_rows(several, weights, LABELS)
+
+
+def reference(values: np.ndarray, rows: Rows) -> np.ndarray:
+    """Return the scores [text, column] of a model that is fitted text by text, in float64."""
+    n_texts, n_features = values.shape
+    truth = rows.truth() if rows.has_several else rows.targets
+    importance = rows.weights / rows.weights.mean()
+    weights = np.zeros((n_features, rows.n_labels))
+    bias = np.zeros(rows.n_labels)
+    sums = np.full(n_features, 0.1)
+    bias_sums = np.ones(rows.n_labels)
+    rng = np.random.default_rng(0)
+    passes = softmax_fit.PASSES
+    for done in range(passes):
+        for step, text in enumerate(rng.permutation(n_texts)):
+            rate = softmax_fit.LEARNING_RATE * (1 - (done + step / n_texts) / passes)
+            score = values[text] @ weights + bias
+            if rows.has_several:
+                error = np.nan_to_num(1 / (1 + np.exp(-score)) - truth[text])
+            else:
+                smooth = softmax_fit.SMOOTHING
+                goal = (1 - smooth) * truth[text] + smooth / rows.n_labels
+                error = np.exp(score) / np.exp(score).sum() - goal
+            error = error * importance[text]
+            gradient = np.outer(values[text], error)
+            sums += (gradient**2).sum(axis=1)
+            weights -= rate * gradient / np.sqrt(sums)[:, None]
+            bias_sums += error**2
+            bias -= rate * error / np.sqrt(bias_sums)
+    scores = values @ weights + bias
+    if rows.has_several:
+        return scores
+    return scores[:, 1:] - scores[:, :1] if rows.n_labels == 2 else scores
+
+
+@pytest.mark.parametrize("kind", ["hard", "two", "soft", "several"])
+def test_it_is_the_slow_reference(kind: str) -> None:
+    rows = rows_of(kind)
+    values = features()
+    found = fit_softmax(values, rows).scores(values)
+    expected = reference(values.toarray().astype(float), rows)
+    if kind in ("hard", "soft"):
+        # Only the differences count.
+        found = found - found.mean(axis=1, keepdims=True)
+        expected = expected - expected.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_weights_that_change_little_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = rows_of("hard")
+    values = features()
+    whole = fit_softmax(values, rows)
+    assert not isinstance(whole.weights, SparseWeights)
+    monkeypatch.setattr(softmax_fit, "MAX_KEPT", 24)
+    monkeypatch.setattr(softmax_fit, "_BLOCK", 5)
+    cut = fit_softmax(values, rows)
+    assert isinstance(cut.weights, SparseWeights)
+    assert 20 <= len(cut.weights.values) <= 25
+    influence = np.abs(whole.weights) * np.sqrt((values.toarray() ** 2).sum(axis=0))[:, None]
+    least = np.sort(influence.ravel())[-len(cut.weights.values)]
+    kept = np.where(influence >= least, whole.weights, 0)
+    np.testing.assert_allclose(cut.scores(values), values @ kept + whole.bias, atol=1e-5)
+
+
+def test_informativeness_is_the_divergence_of_the_labels() -> None:
+    rows = rows_of("soft")
+    values = features()
+    mass = rows.targets.astype(float)
+    shares = mass.sum(axis=0) / mass.sum()
+    has = values.toarray() > 0
+    counts = mass.T @ has + 2 * shares[:, None]
+    given = counts / counts.sum(axis=0)
+    divergence = (given * np.log(given / shares[:, None])).sum(axis=0)
+    expected = np.sqrt(divergence / divergence.mean())
+    np.testing.assert_allclose(informativeness(values, rows), expected, rtol=1e-4, atol=1e-4)
+    # A label that no text has, and a feature that all texts have.
+    more = replace(rows, n_labels=LABELS + 1)
+    np.testing.assert_allclose(informativeness(values, more), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_check_ends_the_fit() -> None:
+    rows = rows_of("hard")
+    done = []
+
+    def check() -> bool:
+        done.append(1)
+        return len(done) == 2
+
+    fit_softmax(features(), rows, check=check)
+    assert len(done) == 2
