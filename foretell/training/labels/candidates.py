@@ -73,7 +73,6 @@ class Features:
             corpus.tokenized.part(0, self.n_texts),
             corpus.tokenizer.size,
             n_columns=len(corpus.labels),
-            seed=0,
         )
 
     @cached_property

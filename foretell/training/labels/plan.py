@@ -63,9 +63,9 @@ class Work(NamedTuple):
 
 _OF_WORDS = Work(1e-6, 3e-7, 1.6e-8, 24)
 _OF_TOKENS = Work(6e-7, 4e-7, 6e-8, 40)
-_COUNTED = Work(2.2e-6, 1.5e-7, 0.0, 110)
+_COUNTED = Work(1.1e-6, 1.5e-7, 0.0, 45)
 _OF_CHARACTERS = Work(0.0, 4e-7, 1.2e-7, 110)
-_CLOSED = Work(0.0, 1.5e-7, 0.0, 110)
+_CLOSED = Work(0.0, 1.5e-7, 0.0, 45)
 _VECTORS = Work(1.5e-5, 3e-7, 3e-8, 60)
 _ON_CHARACTERS = {"bayes": _COUNTED, "centroids": _CLOSED, "tfidf": _OF_CHARACTERS}
 """The first member counts the features for the others."""

@@ -17,8 +17,7 @@ from scipy import sparse
 
 from foretell.arrays import Float32s, Float64s, Integers, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
-from foretell.ngrams.keys import ngram_keys
-from foretell.ngrams.keys import parts as text_parts
+from foretell.ngrams.keys import KEY_BITS, ngram_keys, parts
 from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import LONGEST, TfidfFeatures, TfidfModel
 from foretell.training.labels.dense_fit import unit_rows
@@ -38,8 +37,10 @@ _MAX_WEIGHTS = 12_000_000
 _BYTES_OF_WEIGHTS = 1 << 30
 """Of dense weights while they are fitted, at most."""
 
-_SAMPLED_TOKENS = 10_000_000
-"""Frequent words and pairs of words are the same in more."""
+_SAMPLED = 6_000_000
+"""Words, or characters, of the texts in which features are searched for: the frequent ones are the
+same in more.
+"""
 
 _COUNTED_AT_ONCE = 1 << 20
 
@@ -57,69 +58,86 @@ class CountedFeatures:
 def count_features(
     tokenized: TokenizedTexts, texts: Sequence[str], size: int, *, n_columns: int
 ) -> CountedFeatures:
-    """Choose the features of some texts, and count them; more columns of weights leave room for
-    fewer.
+    """Count words, pairs of words and characters within words; more columns of weights leave room
+    for fewer.
     """
+    most = max(MAX_WEIGHTS // n_columns, min(_MIN_FEATURES, _MAX_WEIGHTS // n_columns))
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    return _counted(tokenized, texts, size, most, np.append(0, np.cumsum(lengths)))
+
+
+def count_words(tokenized: TokenizedTexts, size: int, *, n_columns: int) -> CountedFeatures:
+    """Count words and pairs of words, as many as the memory has room for with so many columns of
+    dense weights.
+    """
+    most = max(_MIN_FEATURES, _BYTES_OF_WEIGHTS // (4 * n_columns))
+    return _counted(tokenized, [""] * len(tokenized), size, most, tokenized.starts)
+
+
+def _counted(
+    tokenized: TokenizedTexts, texts: Sequence[str], size: int, most: int, ends: Integers
+) -> CountedFeatures:
+    """Choose the features that are in most texts, and count them.
+
+    `ends`, [text + 1], is 0, and the sum of the lengths up to each text: of many texts a sample
+    shows which features are frequent.
+    """
+    sample = _sample(ends)
+    some = [texts[place] for place in sample.tolist()]
+    tokens = tokenized if len(sample) == len(texts) else tokenized.take(sample)
     min_texts = 2 if len(texts) >= _MANY_TEXTS else 1
-    max_features = max(MAX_WEIGHTS // n_columns, min(_MIN_FEATURES, _MAX_WEIGHTS // n_columns))
-    alphabet = make_alphabet(texts)
-    words, in_words = _distinct(
-        *ngram_keys(tokenized.ids, tokenized.starts, size, LONGEST), min_texts
-    )
-    characters, in_characters = _distinct(*character_ngrams(texts, alphabet), min_texts)
+    alphabet = make_alphabet(some)
+    words, in_words = _distinct(*ngram_keys(tokens.ids, tokens.starts, size, LONGEST), min_texts)
+    characters, in_characters = _distinct(*character_ngrams(some, alphabet), min_texts)
     counts = np.concatenate([in_words, in_characters])
     kept = np.zeros(len(counts), bool)
-    kept[np.argsort(-counts, kind="stable")[:max_features]] = True
+    kept[np.argsort(-counts, kind="stable")[:most]] = True
     features = TfidfFeatures(
         words[kept[: len(words)]], characters[kept[len(words) :]], alphabet, size
     )
-    of_text, of_feature, values = features.counts(tokenized.ids, tokenized.starts, texts)
-    shape = (len(texts), len(features))
-    return CountedFeatures(features, sparse.csr_array((values, (of_text, of_feature)), shape=shape))
-
-
-def count_words(
-    tokenized: TokenizedTexts, size: int, *, n_columns: int, seed: int
-) -> CountedFeatures:
-    """Count words and pairs of words, as many as the memory has room for with so many columns of
-    weights: those in most texts, of a sample where there are many.
-    """
-    none = np.zeros(0, np.int64)
-    sample = _sample(tokenized, seed)
-    min_texts = 2 if len(tokenized) >= _MANY_TEXTS else 1
-    words, counts = _distinct(*ngram_keys(sample.ids, sample.starts, size, LONGEST), min_texts)
-    most = max(_MIN_FEATURES, _BYTES_OF_WEIGHTS // (4 * n_columns))
-    if len(words) > most:
-        words = np.sort(words[np.argsort(-counts, kind="stable")[:most]])
-    features = TfidfFeatures(words, none, make_alphabet([]), size)
-    parts = []
-    for first, last in text_parts(tokenized.starts, _COUNTED_AT_ONCE):
+    blocks = []
+    for first, last in parts(ends, _COUNTED_AT_ONCE):
         part = tokenized.part(first, last)
-        of_text, of_feature, values = features.counts(part.ids, part.starts, [])
-        in_each = np.bincount(of_text, minlength=last - first)
-        entries = (values, of_feature.astype(np.int32), np.append(0, np.cumsum(in_each)))
-        parts.append(sparse.csr_array(entries, shape=(last - first, len(words))))
-    return CountedFeatures(features, sparse.vstack(parts, "csr"))
+        found = features.counts(part.ids, part.starts, texts[first:last])
+        in_each = np.bincount(found.texts, minlength=last - first)
+        entries = (
+            found.values,
+            found.features.astype(np.int32),
+            np.append(0, np.cumsum(in_each)).astype(np.int32),
+        )
+        blocks.append(sparse.csr_array(entries, shape=(last - first, len(features))))
+    return CountedFeatures(features, sparse.vstack(blocks, "csr"))
 
 
-def _sample(tokenized: TokenizedTexts, seed: int) -> TokenizedTexts:
-    """Return texts, drawn evenly, of about `_SAMPLED_TOKENS` together."""
-    share = _SAMPLED_TOKENS / max(len(tokenized.ids), 1)
+def _sample(ends: Integers) -> Integers:
+    """Return the places of texts, drawn evenly, of about `_SAMPLED` words or characters."""
+    n_texts = len(ends) - 1
+    share = _SAMPLED / max(int(ends[-1]), 1)
     if share >= 1:
-        return tokenized
-    return tokenized.select(np.random.default_rng(seed).random(len(tokenized)) < share)
+        return np.arange(n_texts)
+    return np.flatnonzero(np.random.default_rng(0).random(n_texts) < share)
 
 
 def _distinct(keys: NgramKeys, texts: Integers, min_texts: int) -> tuple[NgramKeys, Integers]:
     """Return the distinct keys in `min_texts` texts or more, ascending, and how many texts have
     each.
     """
-    order = np.lexsort((texts, keys))
-    keys = keys[order]
-    texts = texts[order]
-    is_new = np.append(True, (keys[1:] != keys[:-1]) | (texts[1:] != texts[:-1]))[: len(keys)]
-    distinct, counts = np.unique(keys[is_new], return_counts=True)
-    return distinct[counts >= min_texts], counts[counts >= min_texts]
+    bits = int(texts.max(initial=0)).bit_length()
+    if int(keys.max(initial=0)).bit_length() + bits > KEY_BITS:
+        order = np.lexsort((texts, keys))
+        keys = keys[order]
+        texts = texts[order]
+        is_new = np.append(True, (keys[1:] != keys[:-1]) | (texts[1:] != texts[:-1]))[: len(keys)]
+        in_text = keys[is_new]
+    else:
+        # Key and text share one number: a sort of such numbers is several times faster.
+        packed = (keys << bits) | texts
+        packed.sort()
+        is_new = np.append(True, packed[1:] != packed[:-1])[: len(packed)]
+        in_text = packed[is_new] >> bits
+    first = np.flatnonzero(np.append(True, in_text[1:] != in_text[:-1])[: len(in_text)])
+    counts = np.diff(np.append(first, len(in_text)))
+    return in_text[first[counts >= min_texts]], counts[counts >= min_texts]
 
 
 class TfidfValues:
