@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "few_labels": (("fasttext",), ("few-labels.zip",)),
     "distil": (("setfit",), ("few-labels.zip",)),
     "first_model": (("fasttext",), ("few-labels.zip",)),
+    "sweep": (("fasttext",), ("arxiv.train.csv.xz", "arxiv.test.csv.xz")),
     "multi_label": ((), ("few-labels.zip",)),
     "cluster": (("ray", "psutil"), ()),
     "averaging": (("ray",), ("aclImdb_v1.tar.gz",)),

@@ -1,6 +1,7 @@
 """The pictures of README and docs, drawn by matplotlib as SVG on a background of their own.
 
 python -m bench.plots few_labels docs/few-labels.svg     of the kept results with 300 labels
+python -m bench.plots sweep docs/sweep.svg               of the kept results of all sizes
 python -m bench.plots lstm docs/lstm                     by the code of docs/what-is-an-lstm.md
 """
 
@@ -36,6 +37,8 @@ def main(what: str, path: str) -> None:
     require(["matplotlib"])
     if what == "few_labels":
         bars(few_labels(), Path(path))
+    elif what == "sweep":
+        sweep(read(FOLDER / "sweep.json"), Path(path))
     else:
         lstm(Path(path))
 
@@ -89,6 +92,22 @@ def bars(accuracies: Mapping[str, float], path: Path) -> None:
     shown = axes.barh(list(accuracies), list(accuracies.values()), color=colours)
     axes.bar_label(shown, fmt="%.1f %%", padding=4)
     axes.set(xlim=(0, 100), xlabel="mean test accuracy in %")
+    _save(axes, path)
+
+
+def sweep(result: Result, path: Path) -> None:
+    """Draw the test accuracy of each system by the number of training texts."""
+    axes = _axes(8, 4.2)
+    for name in result.columns[1:]:
+        measured = [row.values for row in result.rows if name in row.values]
+        sizes = [values["size"] for values in measured]
+        accuracies = [100 * values[name]["accuracy"] for values in measured]
+        is_ours = name.startswith("foretell")
+        line = axes.plot(sizes, accuracies, "o-", label=name, lw=2 if is_ours else 1)[0]
+        if is_ours:
+            line.set_color(OURS)
+    axes.set(xscale="log", xlabel="training texts", ylabel="test accuracy in %")
+    axes.legend(frameon=False)
     _save(axes, path)
 
 

@@ -32,7 +32,8 @@ from foretell.annotation.journal import Answer
 from foretell.annotation.metrics import RECENT, Metrics, metrics_of
 from foretell.arrays import Float32s, Float64s, Integers, Mask, Probabilities
 from foretell.data.near import copies
-from foretell.data.split import places_of_equal, text_key
+from foretell.data.split import places_of_equal
+from foretell.data.text_keys import text_key
 from foretell.errors import DataError, UsageError
 from foretell.metrics.bootstrap import share_of
 

@@ -10,6 +10,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
@@ -21,6 +22,7 @@ from foretell.data.label_types import LabelType, common_type, label_name, ordere
 from foretell.data.records import Part, Reading, ReadOptions, Record, text_of, value_at
 from foretell.data.several import records_of_files, several_files
 from foretell.data.source import Source
+from foretell.data.text_keys import text_key
 from foretell.errors import DataError
 from foretell.hub.client import data_files, is_address
 from foretell.readable import listed, number_of
@@ -74,6 +76,13 @@ class Examples:
     def label_names(self) -> list[str]:
         """The distinct labels, sorted as their type is."""
         return ordered(self.labels, self.label_type) if self.sets is None else self.sets.names
+
+    @cached_property
+    def keys(self) -> list[bytes]:
+        """A digest of each text that is the same for texts which differ only in case and white
+        space.
+        """
+        return [text_key(text) for text in self.texts]
 
     def select(self, places: Iterable[int], name: str | None = None) -> Examples:
         """Return the examples at `places`, without notes."""

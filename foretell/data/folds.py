@@ -10,7 +10,8 @@ import numpy as np
 
 from foretell.arrays import Array, Int32s, Mask
 from foretell.data.label_sets import parts_of_groups
-from foretell.data.split import MIN_TEXTS, places_of_equal, text_key
+from foretell.data.split import MIN_TEXTS, places_of_equal
+from foretell.data.text_keys import text_key
 
 MIN_OF_LABEL = 5
 """Different texts of each label below which out-of-fold predictions show nothing."""
@@ -73,6 +74,8 @@ def folds_of(
 
 def too_few(texts: Sequence[str], targets: Array) -> str:
     """Return why these labelled texts are too few to measure on, or "" where they are not."""
+    if len({text_key(text) for text in texts[: 2 * MANY_TEXTS]}) >= MANY_TEXTS:
+        return ""
     different = np.array(
         [places[0] for places in places_of_equal(map(text_key, texts)).values()], int
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from foretell.data.examples import Examples
+from foretell.data.text_keys import text_key
 from foretell.errors import DataError
 from foretell.readable import listed
 
@@ -68,7 +68,7 @@ def make_split(
         fix = "correct the name of the label, or label a text with it"
         raise DataError(expected=expected, found=listed(unknown), where=hints.name, fix=fix)
     if valid is None:
-        groups = places_of_equal(map(text_key, examples.texts))
+        groups = places_of_equal(examples.keys)
         notes = _notes_on_groups(examples, list(groups.values()))
         split = Split(train=examples, valid=None, notes=tuple(notes))
         keys = set(groups)
@@ -86,18 +86,6 @@ def make_split(
     return replace(split, unlabelled=kept, hints=hints, notes=tuple(notes))
 
 
-def text_key(text: str) -> bytes:
-    """Return a digest of 16 bytes that is the same for texts which differ only in case and white
-    space.
-    """
-    return hashlib.blake2b(plain_text(text), digest_size=16).digest()
-
-
-def plain_text(text: str) -> bytes:
-    """Return a text without case and with single spaces, in UTF-8: equal texts have the same."""
-    return " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
-
-
 def places_of_equal(keys: Iterable[bytes]) -> dict[bytes, list[int]]:
     """Return the places of equal keys by the key, in order of the first."""
     groups: dict[bytes, list[int]] = {}
@@ -108,8 +96,8 @@ def places_of_equal(keys: Iterable[bytes]) -> dict[bytes, list[int]]:
 
 def _given(examples: Examples, valid: Examples, known: Sequence[str]) -> tuple[Split, set[bytes]]:
     """Return `examples` without the texts of `valid`, and the keys of all texts."""
-    valid_keys = set(map(text_key, valid.texts))
-    keys = [text_key(text) for text in examples.texts]
+    valid_keys = set(valid.keys)
+    keys = examples.keys
     kept = [place for place, key in enumerate(keys) if key not in valid_keys]
     train = examples
     notes = []

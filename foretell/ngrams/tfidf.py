@@ -225,13 +225,14 @@ def merged(models: Iterable[TfidfModel]) -> tuple[TfidfModel, ...]:
     kept: dict[tuple[object, ...], TfidfModel] = {}
     for model in models:
         of = model.features
-        weights = model.weights
         arrays = (of.words, of.characters, of.alphabet, model.idf)
         key = (model.norm, of.size, of.longest, *(each.tobytes() for each in arrays))
-        if isinstance(weights, SparseWeights):
+        other = kept.get(key)
+        if other is None:
+            kept[key] = model
+        elif isinstance(model.weights, SparseWeights) or isinstance(other.weights, SparseWeights):
             kept[*key, len(kept)] = model
-            continue
-        if (other := kept.get(key)) is not None:
-            model = replace(model, weights=other.weights + weights, bias=other.bias + model.bias)
-        kept[key] = model
+        else:
+            weights = other.weights + model.weights
+            kept[key] = replace(other, weights=weights, bias=other.bias + model.bias)
     return tuple(kept.values())

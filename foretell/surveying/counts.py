@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,8 +14,15 @@ from foretell.data.checks import data_notes
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.data.records import Record, label_of, text_of
-from foretell.data.split import Split, text_key
+from foretell.data.split import Split
 from foretell.readable import listed, pairs
+
+_MAX_CHARACTERS = 2_000_000
+MAX_TEXTS = 10_000
+"""Characters and texts up to which all texts are counted in tokens; of more, a random part of this
+size.
+"""
+SEED = 0
 
 _MAX_VOCABULARY = 1_000_000
 NAMES_SHOWN = 12
@@ -108,11 +115,23 @@ def count_tokens(texts: Iterable[str], split: Splitter) -> TokenLengths:
     )
 
 
+def lengths_of(texts: Sequence[str], split: Splitter) -> TokenLengths:
+    """Count the tokens of texts, of much text those of a random part."""
+    counted = texts
+    if len(texts) > MAX_TEXTS or sum(map(len, texts)) > _MAX_CHARACTERS:
+        order = np.random.default_rng(SEED).permutation(len(texts))
+        characters = np.cumsum([len(texts[place]) for place in order])
+        enough = int(np.searchsorted(characters, _MAX_CHARACTERS)) + 1
+        counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
+    found = count_tokens(counted, split)
+    return replace(found, total=round(found.total / len(counted) * len(texts)))
+
+
 def survey_examples(examples: Examples, split: Split | None = None, *, tokens: Splitter) -> Survey:
     """Survey examples, and their split if it is given; `tokens` returns the tokens of a text."""
-    lengths = count_tokens(examples.texts, tokens)
+    lengths = lengths_of(examples.texts, tokens)
     labels = label_counts(examples)
-    duplicates = len(examples) - len({text_key(text) for text in examples.texts})
+    duplicates = len(examples) - len(set(examples.keys))
     rows = [("texts", f"{len(examples):,}")]
     if split is not None and split.valid is not None:
         rows.append(("validation", f"{len(split.valid):,}"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from foretell.arrays import Float32s
 from foretell.data.folds import make_folds
-from foretell.data.split import text_key
+from foretell.data.text_keys import text_key
 from foretell.metrics.label_errors import find_label_errors
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.keys import flat

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from foretell.data.examples import Examples
 from foretell.data.near import near_duplicates, nearly_in
-from foretell.data.split import places_of_equal, plain_text
+from foretell.data.split import places_of_equal
+from foretell.data.text_keys import plain_text
 from foretell.surveying.counts import label_counts
 
 _EXAMPLES = 20

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 from typing import Unpack, cast
-
-import numpy as np
 
 from foretell.data.checks import check_any, check_learnable, data_notes
 from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
@@ -16,9 +13,8 @@ from foretell.data.records import Part, Reading
 from foretell.errors import DataError, UsageError
 from foretell.surveying.counts import (
     ColumnCounter,
-    TokenLengths,
-    count_tokens,
     label_counts,
+    lengths_of,
     script_shares,
 )
 from foretell.surveying.label_check import Listener
@@ -27,12 +23,6 @@ from foretell.surveying.repeats import conflicts, find_repeats, overlap
 from foretell.surveying.result import DataSurvey
 from foretell.text.tokenizer import Tokenizer
 
-MAX_COUNTED = 2_000_000
-MAX_TEXTS = 10_000
-"""Characters and texts up to which all texts are counted in tokens; of more, a random part of this
-size.
-"""
-SEED = 0
 _READ_AS = re.compile(r": read as (\S+)")
 
 
@@ -88,7 +78,8 @@ def survey(
     if len(examples) > MAX_TEXTS_COMPARED:
         notes.append(f"near-duplicates are searched among the first {MAX_TEXTS_COMPARED:,} texts")
     labels = label_counts(examples)
-    lengths = _lengths(examples.texts)
+    tokens = Tokenizer.without_words("words", lowercase=True).runs
+    lengths = lengths_of(examples.texts, tokens)
     check = None
     hear = listener or (lambda _: None)
     if check_labels:
@@ -124,17 +115,3 @@ def _read(source: object, how: Reading) -> tuple[Examples, list[int], ColumnCoun
     except DataError as error:
         examples.notes.append(f"no classifier can be trained on this: {error}")
     return examples, rows, columns
-
-
-def _lengths(texts: Sequence[str]) -> TokenLengths:
-    """Count the tokens of texts, of much text those of a random part."""
-    counted = texts
-    if len(texts) > MAX_TEXTS or sum(map(len, texts)) > MAX_COUNTED:
-        order = np.random.default_rng(SEED).permutation(len(texts))
-        enough = (
-            int(np.searchsorted(np.cumsum([len(texts[place]) for place in order]), MAX_COUNTED)) + 1
-        )
-        counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
-    found = count_tokens(counted, Tokenizer.without_words("words", lowercase=True).runs)
-    total = round(found.total / len(counted) * len(texts))
-    return replace(found, total=total)

@@ -38,7 +38,7 @@ import numpy as np
 from tokenizers import Encoding
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from foretell.arrays import TokenIds
+from foretell.arrays import Int32s, Int64s, TokenIds
 from foretell.errors import DataError
 from foretell.text import styles
 from foretell.text import vocabulary as learned
@@ -129,7 +129,46 @@ class Tokenizer:
         """
         empty = cls.without_words(style, lowercase=lowercase)
         counts = learned.count_runs(empty.runs, texts)
-        if not empty.is_open:
+        return cls._of_counts(counts, style, lowercase, vocabulary, min_count)
+
+    @classmethod
+    def train_and_encode(
+        cls, texts: Iterable[str], *, lowercase: bool, vocabulary: int, min_count: int = 1
+    ) -> tuple[Tokenizer, Int32s, Int64s]:
+        """Return what `train` does with the style "words", and the ids of the texts, each split
+        once.
+
+        Returns:
+            The tokenizer; int32 [word], the ids of the texts one after another; int64 [text + 1],
+            where each begins.
+
+        Raises:
+            DataError: no word is left.
+        """
+        empty = cls.without_words("words", lowercase=lowercase)
+        words, numbers, starts = learned.number_runs(empty.runs, texts)
+        times = learned.occurrences(numbers)
+        counts = Counter({word: int(times[number]) for word, number in words.items()})
+        tokenizer = cls._of_counts(counts, "words", lowercase, vocabulary, min_count)
+        unknown = tokenizer.unknown or 0
+        ids = np.full(len(times), unknown, np.int32)
+        known = tokenizer._inner.get_vocab()
+        for word, number in words.items():
+            ids[number] = known.get(word, unknown)
+        flat = np.empty(starts[-1], np.int32)
+        begin = 0
+        for place, part in enumerate(numbers):
+            flat[begin : begin + len(part)] = ids[part]
+            begin += len(part)
+            # The memory of both together would be twice that of the texts' ids.
+            numbers[place] = part[:0].copy()
+        return tokenizer, flat, starts
+
+    @classmethod
+    def _of_counts(
+        cls, counts: Counter[str], style: Style, lowercase: bool, vocabulary: int, min_count: int
+    ) -> Tokenizer:
+        if style not in OPEN:
             for special in (*SPECIALS[style], ""):
                 counts.pop(special, None)
         merges: learned.Merges = []
@@ -138,7 +177,7 @@ class Tokenizer:
         else:
             tokens = learned.most_frequent(counts, vocabulary, min_count)
         if not tokens:
-            what = "character" if empty.is_open else "word"
+            what = "character" if style in OPEN else "word"
             raise DataError(
                 expected=f"texts with at least one {what}",
                 found=f"no {what} that occurs {min_count} times or more" if counts else "none",

@@ -7,13 +7,16 @@ units". The Hugging Face library learns the pairs.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
 from tokenizers import Tokenizer, models, trainers
 
+from foretell.arrays import Int32s, Int64s
 from foretell.text.styles import SPECIALS, open_model
 
 Merges = list[tuple[str, str]]
@@ -26,6 +29,8 @@ _RUNS_AT_ONCE = 10_000
 # At this many different words those counted once are dropped, so that the counts of a gigabyte of
 # text fit in memory. Only a word at the end of the vocabulary can be lost.
 _MAX_COUNTED = 4_000_000
+
+_TEXTS_AT_ONCE = 1024
 
 
 def most_frequent(counts: Counter[str], vocabulary: int, min_count: int) -> list[str]:
@@ -108,3 +113,39 @@ def count_runs(runs: Callable[[str], list[str]], texts: Iterable[str]) -> Counte
         if len(counts) > _MAX_COUNTED:
             counts = Counter({word: n for word, n in counts.items() if n > 1})
     return counts
+
+
+def number_runs(
+    runs: Callable[[str], list[str]], texts: Iterable[str]
+) -> tuple[dict[str, int], list[Int32s], Int64s]:
+    """Number the different runs of texts, as many as `count_runs` counts.
+
+    Returns:
+        The number of each run; the numbers of the texts one after another, in parts, int32 [run];
+        and where each text begins, int64 [text + 1]. Numbers without a run are of those that were
+        dropped.
+    """
+    number_of = defaultdict[str, int](itertools.count().__next__)
+    numbers = list[Int32s]()
+    lengths = [0]
+    waiting = iter(texts)
+    while chunk := list(itertools.islice(waiting, _TEXTS_AT_ONCE)):
+        split = [runs(text) for text in chunk]
+        lengths += map(len, split)
+        flat = map(number_of.__getitem__, itertools.chain.from_iterable(split))
+        numbers.append(np.fromiter(flat, np.int32))
+        if len(number_of) > _MAX_COUNTED:
+            counts = occurrences(numbers)
+            for run in [run for run, number in number_of.items() if counts[number] == 1]:
+                del number_of[run]
+    return dict(number_of), numbers, np.cumsum(lengths, dtype=np.int64)
+
+
+def occurrences(numbers: Iterable[Int32s]) -> Int64s:
+    """Return how often each number occurs in some arrays, int64 [number]."""
+    total = np.zeros(0, np.int64)
+    for part in numbers:
+        found = np.bincount(part, minlength=len(total))
+        found[: len(total)] += total
+        total = found
+    return total

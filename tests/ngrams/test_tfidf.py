@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import timeit
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from foretell.ngrams.characters import character_ngrams, make_alphabet, stream_safe
 from foretell.ngrams.keys import ngram_keys
-from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, merged
+from foretell.ngrams.sparse_weights import SparseWeights
+from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, merged, tfidf_arrays, tfidf_models
 from foretell.text.tokenizer import Tokenizer
 
 TEXTS = ["good film good plot", "bad film", "très bon", "plot plot plot bad", "很 好"]
@@ -93,6 +95,22 @@ def test_time_does_not_grow_with_the_square_of_the_marks_in_a_row() -> None:
         )
 
     assert seconds(50_000) < 5 * seconds(10) + 0.1
+
+
+def test_sparse_weights_give_the_scores_of_dense_ones() -> None:
+    model = made()
+    rare = np.where(np.abs(model.weights) > 1, model.weights, 0).astype(np.float32)
+    dense = replace(model, weights=rare)
+    sparse = replace(model, weights=SparseWeights.of(rare))
+    expected = dense.scores(IDS, TEXTS)
+    np.testing.assert_allclose(sparse.scores(IDS, TEXTS), expected, atol=1e-5)
+    np.testing.assert_allclose(sparse.times(3).scores(IDS, TEXTS), 3 * expected, atol=1e-5)
+    assert merged([sparse, dense, sparse]) == (sparse, dense, sparse)
+    stored = tfidf_arrays([sparse, dense])
+    again = tfidf_models(stored)
+    np.testing.assert_array_equal(again[0].scores(IDS, TEXTS), sparse.scores(IDS, TEXTS))
+    alone = [sparse.scores([each], [text])[0] for each, text in zip(IDS, TEXTS, strict=True)]
+    np.testing.assert_array_equal(sparse.scores(IDS, TEXTS), alone)
 
 
 def test_models_with_the_same_values_become_one_with_the_sum_of_their_scores() -> None:

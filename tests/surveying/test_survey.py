@@ -9,7 +9,7 @@ import pytest
 
 import foretell
 from foretell.errors import DataError, UsageError
-from foretell.surveying import survey as module
+from foretell.surveying import counts as counts_of_texts
 
 LONG = (
     "it was a long and rather winding story about a river, a mill and two old friends who met again"
@@ -100,7 +100,7 @@ def test_of_much_text_a_part_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
     texts = [f"{'word ' * (i % 7 + 1)}{i}" for i in range(400)]
     labels = ["a", "b"] * 200
     whole = foretell.survey(texts, labels).lengths
-    monkeypatch.setattr(module, "MAX_COUNTED", 4000)
+    monkeypatch.setattr(counts_of_texts, "_MAX_CHARACTERS", 4000)
     part = foretell.survey(texts, labels).lengths
     assert whole.texts == 400
     assert part.texts < 300

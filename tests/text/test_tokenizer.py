@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from foretell.errors import DataError
+from foretell.text.tokenizer import Tokenizer
 from tests.text.texts import DRAWN, trained
 
 STYLES = ("white-space", "keras", "words")
@@ -118,6 +119,33 @@ def test_the_dictionary_gives_the_ids_of_the_library(style, lowercase, texts):
     assert tokenizer._dictionary is not None
     assert tokenizer.encode_batch(texts) == first == [tokenizer.encode(text) for text in texts]
     assert all(-1 <= id < tokenizer.size for ids in first for id in ids)
+
+
+@given(st.lists(DRAWN, max_size=6), st.integers(1, 2), st.booleans())
+def test_split_once_the_ids_are_those_of_training_and_encoding(given_texts, most, lowercase):
+    texts = ["a good film", *given_texts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("foretell.text.vocabulary._TEXTS_AT_ONCE", 2)
+        tokenizer, ids, starts = Tokenizer.train_and_encode(
+            texts, lowercase=lowercase, vocabulary=9 * most, min_count=1
+        )
+    expected = Tokenizer.train(texts, "words", lowercase=lowercase, vocabulary=9 * most)
+    assert tokenizer.to_json() == expected.to_json()
+    found = [ids[first:last].tolist() for first, last in itertools.pairwise(starts)]
+    assert found == expected.encode_batch(texts)
+
+
+def test_words_seen_once_are_dropped_where_there_are_too_many(monkeypatch):
+    monkeypatch.setattr("foretell.text.vocabulary._TEXTS_AT_ONCE", 1)
+    monkeypatch.setattr("foretell.text.vocabulary._MAX_COUNTED", 4)
+    tokenizer, ids, starts = Tokenizer.train_and_encode(
+        ["a b a", "c d e", "a e e", "a c"], lowercase=True, vocabulary=9
+    )
+    assert [tokenizer.word(each) for each in ids] == [
+        *("a", "<unk>", "a", "<unk>", "<unk>", "<unk>"),
+        *("a", "e", "e", "a", "c"),
+    ]
+    assert starts.tolist() == [0, 3, 6, 9, 11]
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from foretell.data.split import Split, text_key
+from foretell.data.split import Split
+from foretell.data.text_keys import text_key
 
 SEEN = "training_texts.bin"
 """The file of `write_seen`, in the folder of a run, which no export and no push takes along."""
@@ -18,8 +19,8 @@ def write_seen(split: Split, folder: Path) -> None:
     """Keep 8 bytes of the `text_key` of each training and validation text, at most 131,072, the
     smallest.
     """
-    texts = [*split.train.texts, *(split.valid.texts if split.valid is not None else ())]
-    hashes = sorted({text_key(text)[:_HASH_BYTES] for text in texts})
+    keys = [*split.train.keys, *(split.valid.keys if split.valid is not None else ())]
+    hashes = sorted({key[:_HASH_BYTES] for key in keys})
     (folder / SEEN).write_bytes(b"".join(hashes[:MAX_SEEN]))
 
 

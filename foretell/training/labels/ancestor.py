@@ -161,20 +161,24 @@ def linear_parts(
     old = ancestor.labels
     if model.linear is None:
         return ()
-    parts: list[LinearModel | TfidfModel] = [
-        replace(model.linear, keys=keys_for(model.linear.keys, model.linear.size, size), size=size)
-    ]
+    linear = replace(
+        model.linear,
+        keys=keys_for(model.linear.keys, model.linear.size, size),
+        weights=columns_for(model.linear.weights, old, labels),
+        bias=columns_for(model.linear.bias[None], old, labels)[0],
+        size=size,
+    )
+    parts: list[LinearModel | TfidfModel] = [linear]
     for each in model.tfidf:
         words = keys_for(each.features.words, each.features.size, size)
-        parts.append(replace(each, features=replace(each.features, words=words, size=size)))
-    return tuple(
-        replace(
+        part = replace(
             each,
+            features=replace(each.features, words=words, size=size),
             weights=_weights_for(each.weights, old, labels),
             bias=columns_for(each.bias[None], old, labels)[0],
         )
-        for each in parts
-    )
+        parts.append(part)
+    return tuple(parts)
 
 
 def keys_for(keys: NgramKeys, old_size: int, size: int) -> NgramKeys:

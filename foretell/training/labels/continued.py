@@ -17,7 +17,8 @@ from foretell.config import LabelsSettings
 from foretell.data.checks import similar_label_notes
 from foretell.data.examples import Examples
 from foretell.data.label_types import ordered
-from foretell.data.split import Split, make_split, text_key
+from foretell.data.split import Split, make_split
+from foretell.data.text_keys import text_key
 from foretell.errors import DataError, SettingsError
 from foretell.metrics import label_metrics
 from foretell.readable import percent

@@ -23,7 +23,7 @@ import numpy as np
 
 from foretell.arrays import Float32s
 from foretell.config import LabelsSettings
-from foretell.data.split import text_key
+from foretell.data.text_keys import text_key
 from foretell.text.spacing import Spacing
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.ancestor import Ancestor

@@ -14,7 +14,7 @@ from foretell.arrays import Float32s, Float64s
 from foretell.data.examples import iter_records, name_of
 from foretell.data.label_types import LabelType, common_type
 from foretell.data.records import Record, columns_of
-from foretell.data.split import text_key
+from foretell.data.text_keys import text_key
 from foretell.errors import DataError
 from foretell.readable import listed
 

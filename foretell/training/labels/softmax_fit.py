@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from scipy import sparse
 
-from foretell.arrays import Float32s
+from foretell.arrays import Float32s, Floats, Integers
 from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.rows import Rows
@@ -32,6 +32,7 @@ LEARNING_RATE = 2.0
 SMOOTHING = 0.1
 _SAMPLED = 10_000_000
 _BLOCK = 10_000
+_TEXTS_AT_ONCE = 20_000
 _FIRST_SUM = 0.1
 """The sum of squared gradients with which each feature begins."""
 
@@ -57,26 +58,52 @@ class SparseSoftmax:
         if isinstance(weights, SparseWeights):
             entries = (weights.values, weights.columns, weights.starts)
             weights = sparse.csr_array(entries, shape=(len(weights), weights.n_columns))
-            return (features @ weights).toarray() + self.bias
-        return features @ weights + self.bias
+            weights = (features @ weights).toarray()
+        else:
+            weights = features @ weights
+        scores: Float32s = weights + self.bias
+        return scores
 
 
-def informativeness(features: sparse.csr_array, rows: Rows) -> Float32s:
-    """Return how much each feature tells about the labels of the texts, float32 [feature].
+def label_counts(features: sparse.csr_array, rows: Rows) -> tuple[sparse.csr_array, Integers]:
+    """Return how much the texts of each label that have a feature count, [label, feature]; and how
+    many texts have it, [feature].
 
-    It is √(KL divergence / its mean), with `_PRIOR` texts more for each feature.
+    Args:
+        features: [text, feature] of all texts; what is not zero counts as one.
+        rows: of some of the texts.
     """
-    has = features.copy()
-    has.data = np.ones(len(has.data), np.float32)
-    counts = (rows.mass.astype(np.float32) @ has).tocoo()
-    shares = np.asarray(rows.mass.sum(axis=1), np.float64)
-    shares = (shares + 1e-9) / (shares + 1e-9).sum()
-    label, feature = counts.coords
-    n_features = features.shape[1]
-    total = np.bincount(feature, counts.data, n_features) + _PRIOR
-    share = (counts.data + _PRIOR * shares[label]) / total[feature]
+    in_texts = np.zeros(features.shape[1], np.int64)
+    mass = rows.mass.astype(np.float32).tocsc()
+    counts = sparse.csr_array((rows.n_labels, features.shape[1]), dtype=np.float32)
+    # In blocks: the features of all texts are not copied.
+    for begin in range(0, len(rows.texts), _TEXTS_AT_ONCE):
+        block = slice(begin, begin + _TEXTS_AT_ONCE)
+        has = features[rows.texts[block]]
+        has.data = np.ones(len(has.data), np.float32)
+        counts = counts + mass[:, block].tocsr() @ has
+        in_texts += np.bincount(has.indices, minlength=len(in_texts))
+    return counts, in_texts
+
+
+def informativeness(counts: sparse.csr_array, mass: Floats) -> Float32s:
+    """Return how much each feature tells about the labels, float32 [feature].
+
+    It is √(KL divergence / its mean) of the labels of the texts with the feature from those of all
+    texts, where each feature has `_PRIOR` texts more.
+
+    Args:
+        counts: [label, feature], how much the texts with each count.
+        mass: [label], how much all texts count.
+    """
+    shares = (mass + 1e-9) / (mass + 1e-9).sum()
+    cells = counts.tocoo()
+    label, feature = cells.coords
+    n_features = cells.shape[1]
+    total = np.bincount(feature, cells.data, n_features) + _PRIOR
+    share = (cells.data + _PRIOR * shares[label]) / total[feature]
     found = np.bincount(feature, share * np.log(share / shares[label]), n_features)
-    # All labels that no text with the feature has differ from their share by the same factor.
+    # The share of every label that no text with the feature has changes by the same factor.
     absent = np.maximum(1 - np.bincount(feature, shares[label], n_features), 0)
     found += absent * _PRIOR / total * np.log(_PRIOR / total)
     found = np.maximum(found, 0)
@@ -84,30 +111,38 @@ def informativeness(features: sparse.csr_array, rows: Rows) -> Float32s:
 
 
 def fit_softmax(
-    features: sparse.csr_array, rows: Rows, seed: int = 0, check: Check = ignore
+    features: sparse.csr_array,
+    factors: Float32s,
+    rows: Rows,
+    seed: int = 0,
+    check: Check = ignore,
 ) -> SparseSoftmax:
     """Fit the model.
 
     Args:
-        features: float32 [text, feature], each row of length 1.
-        rows: what is learned of the same texts.
+        features: float32 [text, feature] of all texts. The values of a text are these times the
+            factors, divided by their length.
+        factors: float32 [feature].
+        rows: what is learned of some of the texts.
         seed: of the order of the texts.
         check: is called after each pass; may raise to stop the fit, True ends it.
     """
-    n_texts, n_features = features.shape
-    first = np.searchsorted(rows.text, np.append(rows.texts, rows.texts[-1:] + 1))
-    importance = rows.weights / rows.weights.mean()
-    weights = np.zeros((n_features, rows.n_labels), np.float32)
+    texts = rows.texts
+    first = np.searchsorted(rows.text, np.append(texts, texts[-1:] + 1))
+    importance = (rows.weights / rows.weights.mean()).astype(np.float32)
+    weights = np.zeros((features.shape[1], rows.n_labels), np.float32)
     bias = np.zeros(rows.n_labels, np.float32)
-    sums = np.full(n_features, _FIRST_SUM, np.float32)
+    sums = np.full(len(weights), _FIRST_SUM, np.float32)
     bias_sums = np.ones(rows.n_labels, np.float32)
+    often = np.zeros(len(weights), np.float32)
     rng = np.random.default_rng(seed)
     for done in range(PASSES):
         _learn(
-            (features.indptr, features.indices, features.data),
-            (first, rows.label, rows.target, importance.astype(np.float32)),
+            (features.indptr, features.indices, features.data, factors),
+            (texts, first, rows.label, rows.target, importance),
             (weights, sums, bias, bias_sums),
-            rng.permutation(n_texts),
+            often,
+            rng.permutation(len(texts)),
             F(LEARNING_RATE * (1 - done / PASSES)),
             F(LEARNING_RATE / PASSES),
             F(0 if rows.has_several else SMOOTHING),
@@ -121,15 +156,17 @@ def fit_softmax(
         # Only the differences count.
         weights -= weights.mean(axis=1, keepdims=True)
         bias -= bias.mean()
-    return SparseSoftmax(weights=_kept(weights, features), bias=bias)
+    return SparseSoftmax(weights=_kept(weights, np.sqrt(often)), bias=bias)
 
 
-def _kept(weights: Float32s, features: sparse.csr_array) -> Float32s | SparseWeights:
-    """Return about `MAX_KEPT` weights, those that change the scores of the texts most, sparse."""
+def _kept(weights: Float32s, size: Float32s) -> Float32s | SparseWeights:
+    """Return about `MAX_KEPT` weights, those that change the scores of the texts most, sparse.
+
+    `size`, [feature], is in proportion to the root mean square of the feature's values.
+    """
     if weights.size <= MAX_KEPT:
         return weights
-    squares = np.bincount(features.indices, features.data**2, len(weights))
-    often = np.sqrt(squares).astype(np.float32)[:, None]
+    often = size[:, None]
     # Of some features: an exact order would take as much memory again.
     sample = slice(None, None, -(-weights.size // _SAMPLED))
     influence = np.abs(weights[sample]) * often[sample]
@@ -143,56 +180,80 @@ def _kept(weights: Float32s, features: sparse.csr_array) -> Float32s | SparseWei
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
-def _learn(features, rows, model, order, rate, fall, smoothing, is_independent):  # type: ignore[no-untyped-def]
+def _softmax_errors(scores, label, target, smoothing):  # type: ignore[no-untyped-def]
+    """Make of the scores [label] of a text its probabilities minus its smoothed targets."""
+    highest = scores[0]
+    for k in range(len(scores)):
+        highest = max(highest, scores[k])
+    total = F(0)
+    for k in range(len(scores)):
+        scores[k] = np.exp(scores[k] - highest)
+        total += scores[k]
+    even = smoothing / F(len(scores))
+    for k in range(len(scores)):
+        scores[k] = scores[k] / total - even
+    for row in range(len(label)):
+        scores[label[row]] -= (F(1) - smoothing) * target[row]
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _sigmoid_errors(scores, label, target):  # type: ignore[no-untyped-def]
+    """Make of the scores [label] of a text its probabilities minus its targets.
+
+    The labels ascend; of an unknown label nothing is learned.
+    """
+    row = 0
+    for k in range(len(scores)):
+        if row < len(label) and label[row] == k:
+            scores[k] = F(1) / (F(1) + np.exp(-scores[k])) - target[row]
+            row += 1
+        else:
+            scores[k] = F(0)
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _learn(features, rows, model, often, order, rate, fall, smoothing, is_independent):  # type: ignore[no-untyped-def]
     """Learn from each text once, in the order [place]; the arrays of `model` are changed.
 
-    The learning rate begins at `rate` and falls by `fall`.
+    The learning rate begins at `rate` and falls by `fall`. The squares of the values are added to
+    `often` [feature].
     """
-    starts, held, values = features
-    first, label, target, importance = rows
+    starts, held, counts, factors = features
+    texts, first, label, target, importance = rows
     weights, sums, bias, bias_sums = model
     n_labels = weights.shape[1]
     error = np.empty(n_labels, np.float32)
-    even = smoothing / F(n_labels)
+    values = np.empty(len(factors), np.float32)
     for step in range(len(order)):
         text = order[step]
+        begin = starts[texts[text]]
+        entries = starts[texts[text] + 1] - begin
         now = rate - fall * F(step) / F(len(order))
+        square = F(0)
+        for entry in range(entries):
+            values[entry] = counts[begin + entry] * factors[held[begin + entry]]
+            square += values[entry] * values[entry]
+        scale = F(1) / max(np.sqrt(square), F(1e-12))
         for k in range(n_labels):
             error[k] = bias[k]
-        for entry in range(starts[text], starts[text + 1]):
-            row = weights[held[entry]]
-            value = values[entry]
+        for entry in range(entries):
+            values[entry] *= scale
+            feature = held[begin + entry]
+            often[feature] += values[entry] * values[entry]
+            row = weights[feature]
             for k in range(n_labels):
-                error[k] += value * row[k]
+                error[k] += values[entry] * row[k]
+        own = slice(first[text], first[text + 1])
         if is_independent:
-            # Of an unknown label nothing is learned.
-            for at in range(first[text], first[text + 1]):
-                k = label[at]
-                error[k] = F(1) / (F(1) + np.exp(-error[k])) - target[at]
-            place = first[text]
-            for k in range(n_labels):
-                if place < first[text + 1] and label[place] == k:
-                    place += 1
-                else:
-                    error[k] = F(0)
+            _sigmoid_errors(error, label[own], target[own])
         else:
-            highest = error[0]
-            for k in range(n_labels):
-                highest = max(highest, error[k])
-            total = F(0)
-            for k in range(n_labels):
-                error[k] = np.exp(error[k] - highest)
-                total += error[k]
-            for k in range(n_labels):
-                error[k] = error[k] / total - even
-            for at in range(first[text], first[text + 1]):
-                error[label[at]] -= (F(1) - smoothing) * target[at]
+            _softmax_errors(error, label[own], target[own], smoothing)
         square = F(0)
         for k in range(n_labels):
             error[k] *= importance[text]
             square += error[k] * error[k]
-        for entry in range(starts[text], starts[text + 1]):
-            feature = held[entry]
+        for entry in range(entries):
+            feature = held[begin + entry]
             value = values[entry]
             sums[feature] += value * value * square
             move = now * value / np.sqrt(sums[feature])

@@ -24,7 +24,12 @@ from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
 from foretell.training.labels.logistic import Check, MatrixFit, Weights, ignore
 from foretell.training.labels.rows import Rows
-from foretell.training.labels.softmax_fit import SparseSoftmax, fit_softmax, informativeness
+from foretell.training.labels.softmax_fit import (
+    SparseSoftmax,
+    fit_softmax,
+    informativeness,
+    label_counts,
+)
 from foretell.training.labels.tokens import TokenizedTexts
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.
@@ -182,18 +187,18 @@ class WordFit:
     def __init__(self, counted: CountedFeatures, rows: Rows) -> None:
         self._counted = counted
         self._rows = rows
-        own = counted.matrix[rows.texts]
-        in_texts = np.bincount(own.indices, minlength=own.shape[1])
-        idf = np.log((1 + own.shape[0]) / (1 + in_texts)) + 1
+        counts, in_texts = label_counts(counted.matrix, rows)
+        idf = np.log((1 + len(rows.texts)) / (1 + in_texts)) + 1
         # A feature that no text of these rows has is none.
-        self._factors = (idf * (in_texts > 0) * informativeness(own, rows)).astype(np.float32)
+        factors = idf * (in_texts > 0) * informativeness(counts, rows.mass.sum(axis=1))
+        self._factors = factors.astype(np.float32)
 
     def fit(
         self, strength: float, start: SparseSoftmax | None = None, check: Check = ignore
     ) -> SparseSoftmax:
         """Fit the model, which has one `strength`."""
         del strength, start
-        return fit_softmax(self._values(self._rows.texts), self._rows, check=check)
+        return fit_softmax(self._counted.matrix, self._factors, self._rows, check=check)
 
     def scores(self, parameters: SparseSoftmax, texts: Integers) -> Float32s:
         """Return the scores [text, column] of the texts at some places."""

@@ -71,6 +71,11 @@ def tokenize(
     if settings.linear and not settings.has_open_vocabulary:
         vocabulary = max(vocabulary, LINEAR_VOCABULARY)
         min_count = 2 if len(texts) >= _LARGE_CORPUS_TEXTS else 1
+    if known is None and settings.tokens == "words":
+        tokenizer, ids, starts = Tokenizer.train_and_encode(
+            texts, lowercase=settings.lowercase, vocabulary=vocabulary, min_count=min_count
+        )
+        return tokenizer, TokenizedTexts(ids=ids, starts=starts)
     if known is not None:
         tokenizer = known.with_new_words(texts, vocabulary=vocabulary, min_count=min_count)
     else:

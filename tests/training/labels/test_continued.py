@@ -25,7 +25,8 @@ from foretell.artifacts.model import Model
 from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.label_types import LabelType
-from foretell.data.split import make_split, text_key
+from foretell.data.split import make_split
+from foretell.data.text_keys import text_key
 from foretell.errors import DataError, Interrupted, RunError, SettingsError
 from foretell.ngrams.keys import ngram_keys
 from foretell.presets import LABELS_PRESETS

@@ -10,18 +10,35 @@ from scipy import sparse
 
 from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.training.labels import softmax_fit
+from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.rows import Rows, hard_rows, soft_rows
-from foretell.training.labels.softmax_fit import fit_softmax, informativeness
+from foretell.training.labels.softmax_fit import (
+    SparseSoftmax,
+    fit_softmax,
+    informativeness,
+    label_counts,
+)
 
-RNG = np.random.default_rng(3)
 N, FEATURES, LABELS = 60, 12, 4
 
 
-def features(rng: np.random.Generator = RNG) -> sparse.csr_array:
+def features() -> sparse.csr_array:
+    rng = np.random.default_rng(3)
     values = rng.random((N, FEATURES)) * (rng.random((N, FEATURES)) < 0.4)
     values[:, 0] += 0.1
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     return sparse.csr_array(values.astype(np.float32))
+
+
+def fitted(rows: Rows, check: Check = ignore) -> SparseSoftmax:
+    """Fit a model of values that have their factors and their length already."""
+    return fit_softmax(features(), np.ones(FEATURES, np.float32), rows, check=check)
+
+
+def tells(values: sparse.csr_array, rows: Rows) -> np.ndarray:
+    counts, in_texts = label_counts(values, rows)
+    np.testing.assert_array_equal(in_texts, (values.toarray() > 0).sum(axis=0))
+    return informativeness(counts, rows.mass.sum(axis=1))
 
 
 def rows_of(kind: str) -> Rows:
@@ -75,7 +92,7 @@ def reference(values: np.ndarray, rows: Rows) -> np.ndarray:
 def test_it_is_the_slow_reference(kind: str) -> None:
     rows = rows_of(kind)
     values = features()
-    found = fit_softmax(values, rows).scores(values)
+    found = fitted(rows).scores(values)
     expected = reference(values.toarray().astype(float), rows)
     if kind in ("hard", "soft"):
         # Only the differences count.
@@ -87,11 +104,11 @@ def test_it_is_the_slow_reference(kind: str) -> None:
 def test_weights_that_change_little_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = rows_of("hard")
     values = features()
-    whole = fit_softmax(values, rows)
+    whole = fitted(rows)
     assert not isinstance(whole.weights, SparseWeights)
     monkeypatch.setattr(softmax_fit, "MAX_KEPT", 24)
     monkeypatch.setattr(softmax_fit, "_BLOCK", 5)
-    cut = fit_softmax(values, rows)
+    cut = fitted(rows)
     assert isinstance(cut.weights, SparseWeights)
     assert 20 <= len(cut.weights.values) <= 25
     influence = np.abs(whole.weights) * np.sqrt((values.toarray() ** 2).sum(axis=0))[:, None]
@@ -110,10 +127,26 @@ def test_informativeness_is_the_divergence_of_the_labels() -> None:
     given = counts / counts.sum(axis=0)
     divergence = (given * np.log(given / shares[:, None])).sum(axis=0)
     expected = np.sqrt(divergence / divergence.mean())
-    np.testing.assert_allclose(informativeness(values, rows), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(tells(values, rows), expected, rtol=1e-4, atol=1e-4)
     # A label that no text has, and a feature that all texts have.
     more = replace(rows, n_labels=LABELS + 1)
-    np.testing.assert_allclose(informativeness(values, more), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(tells(values, more), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_values_are_features_times_factors_of_some_texts() -> None:
+    factors = np.linspace(0.5, 3, FEATURES).astype(np.float32)
+    rows = rows_of("hard")
+    some = rows.of_texts(np.arange(N) % 3 > 0)
+    values = features().toarray() * factors
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    expected = fit_softmax(
+        sparse.csr_array(values[some.texts]),
+        np.ones(FEATURES, np.float32),
+        replace(some, text=np.searchsorted(some.texts, some.text).astype(np.int32)),
+    )
+    found = fit_softmax(features(), factors, some)
+    assert isinstance(found.weights, np.ndarray)
+    np.testing.assert_allclose(found.weights, expected.weights, atol=1e-3)
 
 
 def test_a_check_ends_the_fit() -> None:
@@ -124,5 +157,5 @@ def test_a_check_ends_the_fit() -> None:
         done.append(1)
         return len(done) == 2
 
-    fit_softmax(features(), rows, check=check)
+    fitted(rows, check)
     assert len(done) == 2
