@@ -21,6 +21,7 @@ from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
 from foretell.training.labels.logistic import LogisticFit, MatrixFit
 from foretell.training.labels.members import STRENGTHS, Fit, Member
+from foretell.training.labels.plan import Plan
 from foretell.training.labels.rows import Rows, Source
 from foretell.training.labels.tfidf_fit import (
     CentroidFit,
@@ -100,15 +101,6 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
             first=2,
             balance=balance,
         )
-    if name == "words":
-        return Member(
-            name=name,
-            prepare=lambda rows: WordFit(features.words, rows),
-            sources=tuple(sources),
-            strengths=(1.0,),
-            first=0,
-            balance=balance,
-        )
     kind, strengths, first = _ON_TFIDF[name]
 
     def prepare(rows: Rows) -> Fit:
@@ -122,6 +114,18 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
         strengths=strengths,
         first=first,
         balance=balance,
+    )
+
+
+def word_member(features: Features, source: Source, passes: int) -> Member:
+    """Return softmax regression on words and pairs of words; its strength is the passes."""
+    return Member(
+        name="words",
+        prepare=lambda rows: WordFit(features.words, rows),
+        sources=(source,),
+        strengths=(float(passes),),
+        first=0,
+        balance=features.corpus.balance,
     )
 
 
@@ -170,18 +174,19 @@ def dense_member(
     )
 
 
-def own_members(
-    names: Sequence[str], features: Features, max_unlabelled_tokens: int, seed: int
-) -> Iterator[Member]:
+def own_members(plan: Plan, features: Features, seed: int) -> Iterator[Member]:
     """Yield the members of a plan that learn from labels, and those that learn from hints."""
     corpus = features.corpus
     has_labels = len(corpus.labelled_rows) > 0
     source = corpus.labelled if has_labels else corpus.hinted
-    for name in names:
-        if name in ("words", "ngrams", *_ON_TFIDF):
-            members: Iterable[Member] = [sparse_member(name, features, (source,))]
+    for name in plan.members:
+        members: Iterable[Member]
+        if name == "words":
+            members = [word_member(features, source, plan.passes)]
+        elif name in ("ngrams", *_ON_TFIDF):
+            members = [sparse_member(name, features, (source,))]
         else:
-            members = dense_member(name, corpus, source, max_unlabelled_tokens, seed)
+            members = dense_member(name, corpus, source, plan.dense_tokens, seed)
         for each in members:
             yield each
             if (

@@ -25,6 +25,9 @@ _MEMBERS = ("words", "bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings
 _GENERATIVE = ("bayes", "centroids")
 """Members with a closed form, for texts with one label each."""
 
+PASSES = 8
+"""Of the member `words` over its texts, where there is time for them (docs/experiments.md)."""
+
 _TRIED = 3
 """Penalties that the search for the best one tries, on average."""
 
@@ -112,6 +115,7 @@ class Plan:
             schedule, and one more network learns from all texts. 1: the texts of the first fold
             stop it, and it does not learn from them.
         searches: whether penalties are chosen by out-of-fold predictions.
+        passes: of the member `words` over its texts.
         pseudo_labels: whether members learn from texts that a first one has labelled.
         dense_tokens: unlabelled tokens that embeddings and SVD are made of, at most.
         left_out: members for which time or memory is too small.
@@ -123,6 +127,7 @@ class Plan:
     first: float = 0.0
     network_folds: int = 0
     searches: bool = True
+    passes: int = PASSES
     pseudo_labels: bool = False
     dense_tokens: int = 0
     left_out: tuple[str, ...] = ()
@@ -175,6 +180,7 @@ def make_plan(
         for folds, searches in _choices(plan)
     ]
     plans += [replace(plans[-1], members=members[:n]) for n in range(len(members) - 1, 0, -1)]
+    plans += [replace(plans[-1], passes=PASSES // n) for n in (2, 4, 8)]
     in_time = (each for each in plans if slowness * _seconds(each, sizes, dense) <= seconds)
     best = next(in_time, plans[-1])
     return replace(
@@ -240,5 +246,7 @@ def _seconds(plan: Plan, sizes: Sizes, dense_tokens: int) -> float:
     total = 0.0
     for name in plan.members:
         work, amount = _work(name, sizes, dense_tokens)
-        total += amount * (work.once + fits * (work.fit + work.column * sizes.columns))
+        passes = plan.passes / PASSES if name == "words" else 1
+        fit = passes * (work.fit + work.column * sizes.columns)
+        total += amount * (work.once + fits * fit)
     return total

@@ -1,7 +1,7 @@
 """Softmax regression on sparse features by AdaGrad, one text a step.
 
 For many labels and many texts: a pass takes time in proportion to the features of the texts and
-the labels, and eight passes are enough, where Newton's method solves a system for every step. Each
+the labels, and a few are enough, where Newton's method solves a system for every step. Each
 feature has a learning rate of its own, which falls with the gradients that it has seen (Duchi,
 Hazan and Singer, 2011, "Adaptive Subgradient Methods"); the rate of all falls linearly to zero.
 Targets are smoothed (Szegedy et al., 2016, "Rethinking the Inception Architecture"), which is the
@@ -27,7 +27,6 @@ from foretell.training.labels.rows import Rows
 F = np.float32
 
 # Chosen on training texts of arXiv and of seven small sets (docs/experiments.md).
-PASSES = 8
 LEARNING_RATE = 2.0
 SMOOTHING = 0.1
 _SAMPLED = 10_000_000
@@ -114,7 +113,7 @@ def fit_softmax(
     features: sparse.csr_array,
     factors: Float32s,
     rows: Rows,
-    seed: int = 0,
+    passes: int,
     check: Check = ignore,
 ) -> SparseSoftmax:
     """Fit the model.
@@ -124,7 +123,7 @@ def fit_softmax(
             factors, divided by their length.
         factors: float32 [feature].
         rows: what is learned of some of the texts.
-        seed: of the order of the texts.
+        passes: over the texts.
         check: is called after each pass; may raise to stop the fit, True ends it.
     """
     texts = rows.texts
@@ -135,16 +134,16 @@ def fit_softmax(
     sums = np.full(len(weights), _FIRST_SUM, np.float32)
     bias_sums = np.ones(rows.n_labels, np.float32)
     often = np.zeros(len(weights), np.float32)
-    rng = np.random.default_rng(seed)
-    for done in range(PASSES):
+    rng = np.random.default_rng(0)
+    for done in range(passes):
         _learn(
             (features.indptr, features.indices, features.data, factors),
             (texts, first, rows.label, rows.target, importance),
             (weights, sums, bias, bias_sums),
             often,
             rng.permutation(len(texts)),
-            F(LEARNING_RATE * (1 - done / PASSES)),
-            F(LEARNING_RATE / PASSES),
+            F(LEARNING_RATE * (1 - done / passes)),
+            F(LEARNING_RATE / passes),
             F(0 if rows.has_several else SMOOTHING),
             rows.has_several,
         )

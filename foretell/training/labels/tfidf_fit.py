@@ -196,9 +196,10 @@ class WordFit:
     def fit(
         self, strength: float, start: SparseSoftmax | None = None, check: Check = ignore
     ) -> SparseSoftmax:
-        """Fit the model, which has one `strength`."""
-        del strength, start
-        return fit_softmax(self._counted.matrix, self._factors, self._rows, check=check)
+        """Fit the model in as many passes as `strength` says."""
+        del start
+        matrix = self._counted.matrix
+        return fit_softmax(matrix, self._factors, self._rows, int(strength), check)
 
     def scores(self, parameters: SparseSoftmax, texts: Integers) -> Float32s:
         """Return the scores [text, column] of the texts at some places."""

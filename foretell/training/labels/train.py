@@ -302,7 +302,7 @@ def _fit_linear(
     if pseudo is not None:
         n_texts = max(n_texts, pseudo.n_texts)
     features = Features(corpus=corpus, n_texts=n_texts)
-    members = own_members(plan.members, features, plan.dense_tokens, training.settings.seed)
+    members = own_members(plan, features, training.settings.seed)
     students = _students(features, teacher, pseudo)
     chosen = choose_all(chain(members, students), evidence, training, searches=plan.searches)
     if outside.continued is not None and outside.continued.old is None:

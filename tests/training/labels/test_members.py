@@ -29,20 +29,21 @@ from foretell.training.labels.dense_fit import mean_basis, svd_basis
 from foretell.training.labels.linear_fit import fit_counted, fit_ngrams
 from foretell.training.labels.logistic import Design, LogisticFit, Weights, ignore
 from foretell.training.labels.members import Member, choose, choose_all, fit_ensembled
+from foretell.training.labels.plan import Plan
 from foretell.training.labels.rows import Rows
 from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, TfidfValues
 from foretell.training.labels.tokens import TokenizedTexts
 from tests.training.labels.few import FewTraining, corpus_of, evidence, few_corpus
 
-NAMES = ["bayes", "centroids", "ngrams", "tfidf", "svd", "pooled"]
-PLANNED = ("bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
+NAMES = ["words", "bayes", "centroids", "ngrams", "tfidf", "svd", "pooled"]
+MEMBERS = ("words", "bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
 def members_of(corpus: Corpus) -> list[Member]:
     features = Features(corpus=corpus, n_texts=corpus.n_given)
-    return list(own_members(PLANNED, features, 1_000_000, seed=1))
+    return list(own_members(Plan(members=MEMBERS, dense_tokens=1_000_000), features, seed=1))
 
 
 @pytest.mark.parametrize("n_labels", [2, 3])
@@ -53,8 +54,8 @@ def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
     held = evidence(corpus)
     chosen = [choose(each, held) for each in found]
     members = fit_ensembled(chosen, held)
-    # The three models of TF-IDF values are one, the mean embeddings another.
-    assert len(members.tfidf) == 2
+    # The three models of the same TF-IDF values are one, that of words and the mean embeddings others.
+    assert len(members.tfidf) == 3
     texts = few_corpus(n=20, n_labels=n_labels).texts[:20]
     ids = corpus.tokenizer.encode_batch(texts)
     flat = np.concatenate([np.array(each) for each in ids])
@@ -144,18 +145,18 @@ def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
 
     short = FewTraining(left=0.0)
     enough = FewTraining()
-    assert [each.name for each in chosen(short)] == ["bayes"]
-    assert "the time limit ended the choice of linear models after bayes" in short.notes
+    assert [each.name for each in chosen(short)] == ["words"]
+    assert "the time limit ended the choice of linear models after words" in short.notes
     whole = chosen(enough)
     choose_one = module.choose
 
     def endless(member: Member, _: Any, check: Any, **how: Any) -> Any:
-        while member.name != "bayes":
+        while member.name != "words":
             check()
         return choose_one(member, held, check, **how)
 
     monkeypatch.setattr(module, "choose", endless)
-    assert [each.name for each in chosen(FewTraining(left=1.0))] == ["bayes"]
+    assert [each.name for each in chosen(FewTraining(left=1.0))] == ["words"]
     monkeypatch.setattr(module, "choose", None)
     again = chosen(FewTraining(before=enough.stages.arrays))
     assert [each.strength for each in again] == [each.strength for each in whole]
@@ -163,7 +164,7 @@ def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
         np.testing.assert_array_equal(before.logits, after.logits)
 
 
-@pytest.mark.parametrize("name", ["bayes", "ngrams", "tfidf"])
+@pytest.mark.parametrize("name", ["words", "bayes", "ngrams", "tfidf"])
 def test_without_time_the_first_member_is_fitted_to_its_end(name: str) -> None:
     corpus = few_corpus(n=60)
     held = evidence(corpus)
@@ -175,14 +176,14 @@ def test_without_time_the_first_member_is_fitted_to_its_end(name: str) -> None:
     assert mean_accuracy(held.targets, late.logits) > 0.8
 
 
-def test_of_many_labels_naive_bayes_knows_every_one() -> None:
+def test_of_many_labels_the_first_member_knows_every_one() -> None:
     labels = [i // 2 for i in range(240)]
     texts = [f"product number {label} article {label} again" for label in labels]
     corpus = corpus_of(texts, labels, (), [f"{label:03}" for label in range(120)])
     (first,) = choose_all(
         members_of(corpus), evidence(corpus, 2), FewTraining(left=0.0), searches=True
     )
-    assert first.name == "bayes"
+    assert first.name == "words"
     (model,) = first.models(ignore)
     scores = model.scores(corpus.tokenizer.encode_batch(texts), texts)  # type: ignore[call-arg]
     assert (scores.argmax(axis=1) == labels).mean() > 0.99

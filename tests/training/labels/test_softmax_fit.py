@@ -19,7 +19,7 @@ from foretell.training.labels.softmax_fit import (
     label_counts,
 )
 
-N, FEATURES, LABELS = 60, 12, 4
+N, FEATURES, LABELS, PASSES = 60, 12, 4, 8
 
 
 def features() -> sparse.csr_array:
@@ -32,7 +32,7 @@ def features() -> sparse.csr_array:
 
 def fitted(rows: Rows, check: Check = ignore) -> SparseSoftmax:
     """Fit a model of values that have their factors and their length already."""
-    return fit_softmax(features(), np.ones(FEATURES, np.float32), rows, check=check)
+    return fit_softmax(features(), np.ones(FEATURES, np.float32), rows, PASSES, check)
 
 
 def tells(values: sparse.csr_array, rows: Rows) -> np.ndarray:
@@ -65,7 +65,7 @@ def reference(values: np.ndarray, rows: Rows) -> np.ndarray:
     sums = np.full(n_features, 0.1)
     bias_sums = np.ones(rows.n_labels)
     rng = np.random.default_rng(0)
-    passes = softmax_fit.PASSES
+    passes = PASSES
     for done in range(passes):
         for step, text in enumerate(rng.permutation(n_texts)):
             rate = softmax_fit.LEARNING_RATE * (1 - (done + step / n_texts) / passes)
@@ -143,8 +143,9 @@ def test_values_are_features_times_factors_of_some_texts() -> None:
         sparse.csr_array(values[some.texts]),
         np.ones(FEATURES, np.float32),
         replace(some, text=np.searchsorted(some.texts, some.text).astype(np.int32)),
+        PASSES,
     )
-    found = fit_softmax(features(), factors, some)
+    found = fit_softmax(features(), factors, some, PASSES)
     assert isinstance(found.weights, np.ndarray)
     np.testing.assert_allclose(found.weights, expected.weights, atol=1e-3)
 

@@ -138,6 +138,7 @@ def test_with_more_labels_validation_texts_stop_the_network_and_then_decide_all(
     assert model.metrics["plan"]["network_folds"] == 1
     assert between.metrics["plan"]["network_folds"] == between.metrics["plan"]["folds"] == 2
     assert set(model.metrics["members"]) == {
+        "words",
         "ngrams",
         "tfidf",
         "bayes",
@@ -428,7 +429,9 @@ def test_wrong_hints_do_no_harm() -> None:
     trained = classifier().fit(texts, labels, label_hints={1: BAD, 0: GOOD})
     members = trained.metrics_["members"]
     assert members["hinted_tfidf"]["accuracy"] < 0.05
-    of_same_values = sum(members[name]["weight"] for name in ("tfidf", "bayes", "centroids"))
+    of_same_values = sum(
+        members[name]["weight"] for name in ("words", "tfidf", "bayes", "centroids")
+    )
     assert members["hinted_tfidf"]["weight"] < 0.5 * of_same_values
     assert accuracy(trained) > 0.95
 
