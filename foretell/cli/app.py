@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, Group, Parameter
 
@@ -362,13 +362,31 @@ _START = (
 )
 
 
+_WORDS = {
+    "Display application version.": "Show the version.",
+    "Display this message and exit.": "Show this help.",
+}
+"""What cyclopts says of its own flags, in the words of the other options."""
+
+
+class _CommandLine(App):
+    """The app, with other words for cyclopts's own flags in the scripts for shells."""
+
+    def generate_completion(self, **how: Any) -> str:
+        """Return the script that completes the command line in a shell."""
+        script = super().generate_completion(**how)
+        for theirs, ours in _WORDS.items():
+            script = script.replace(theirs, ours)
+        return script
+
+
 def make_app(*, all_options: bool = False) -> App:
     """Return the command line as a cyclopts app.
 
     Args:
         all_options: whether help shows the less common options too.
     """
-    app = App(
+    app = _CommandLine(
         name="foretell",
         help=_ABOUT,
         help_format="plaintext",

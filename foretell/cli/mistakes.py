@@ -11,7 +11,7 @@ from foretell.names import SETTINGS, WITHOUT
 from foretell.readable import did_you_mean
 
 if TYPE_CHECKING:
-    from cyclopts import CycloptsError
+    from cyclopts import CycloptsError, MissingArgumentError, UnknownOptionError
 
 _COMMANDS = {
     "help": "--help",
@@ -91,21 +91,31 @@ def _meant(error: CycloptsError, tokens: Sequence[str]) -> str:
     if isinstance(error, cyclopts.UnknownCommandError):
         return _offered(word, _COMMANDS, error.app or ())
     if isinstance(error, cyclopts.UnknownOptionError):
-        names = [name for each in error.argument_collection or () for name in each.names]
-        if word.startswith("["):
-            # A key of the file of --config.
-            keys = [name.lstrip("-") for name in names]
-            return did_you_mean(word.strip("[]").replace("_", "-"), keys)
-        there = {theirs: ours for theirs, ours in _OPTIONS.items() if ours in names}
-        return _offered(word, _COMMANDS | there, [*names, "--version"])
-    if isinstance(error, cyclopts.MissingArgumentError) and error.argument is not None:
-        # Another name of the option that is missing.
-        name = error.argument.name
-        is_given = any(_OPTIONS.get(token.partition("=")[0]) == name for token in tokens)
-        return f"did you mean {name}?" if is_given else ""
-    if isinstance(error, cyclopts.UnusedCliTokensError):
-        return _offered(word, _COMMANDS, ()) if tokens[:1] == [word] else ""
+        return _meant_option(error, word)
+    if isinstance(error, cyclopts.MissingArgumentError):
+        return _meant_missing(error, tokens)
+    if isinstance(error, cyclopts.UnusedCliTokensError) and tokens[:1] == [word]:
+        return _offered(word, _COMMANDS, ())
     return ""
+
+
+def _meant_option(error: UnknownOptionError, word: str) -> str:
+    names = [name for each in error.argument_collection or () for name in each.names]
+    if word.startswith("["):
+        # A key of the file of --config.
+        keys = [name.lstrip("-") for name in names]
+        return did_you_mean(word.strip("[]").replace("_", "-"), keys)
+    there = {theirs: ours for theirs, ours in _OPTIONS.items() if ours in names}
+    return _offered(word, _COMMANDS | there, [*names, "--version"])
+
+
+def _meant_missing(error: MissingArgumentError, tokens: Sequence[str]) -> str:
+    """Return the option that is missing, where another name of it was given."""
+    if error.argument is None:
+        return ""
+    name = error.argument.name
+    is_given = any(_OPTIONS.get(token.partition("=")[0]) == name for token in tokens)
+    return f"did you mean {name}?" if is_given else ""
 
 
 def _offered(word: str, others: dict[str, str], known: Iterable[str]) -> str:

@@ -43,7 +43,8 @@ _HEAD = (
 )
 """The metrics of all texts: as many of these as a report has."""
 
-_PER_LABEL = ("precision", "recall", "f1", "support", "threshold")
+_OF_TEXTS = ("precision", "recall", "f1")
+_PER_LABEL = (*_OF_TEXTS, "support", "threshold")
 
 
 def write_labels_report(report: Report, format: Format) -> None:
@@ -126,6 +127,8 @@ def _confusion(report: Report) -> str:
     names = report["confusion"]["names"]
     if len(names) <= MAX_CONFUSION:
         return aligned(confusion_rows(report["confusion"]))
+    if not report["confused"]["pairs"]:
+        return ""
     table = aligned(pair_rows(report["confused"]))
     return f"Pairs of labels that are confused most often:\n{table}"
 
@@ -149,12 +152,19 @@ def _table(
     lines = [
         (
             name,
-            *(shown_value(key, row[key]) or "" for key in keys),
+            *(_shown(key, row) for key in keys),
             ends_text(ends, intervals.get(ends)),
         )
         for name, row, intervals in rows
     ]
     return aligned([(first, *map(column_name, keys), f"interval of {column_name(ends)}"), *lines])
+
+
+def _shown(key: str, row: Report) -> str:
+    """Return a metric for people; a label without texts has none."""
+    if row.get("support") == 0 and key in _OF_TEXTS:
+        return "–"
+    return shown_value(key, row[key]) or ""
 
 
 def _threshold(report: Report) -> str:

@@ -55,8 +55,8 @@ class Sources:
             alone.
         continue_: Continue this model directory for labels with DATA, which may have new words and
             new labels. Its settings stay, unless they or --preset are given. See docs/continue.md.
-        old: Old examples of the model to continue, learned from again. Without them the old model
-            labels the --unlabelled texts and made-up texts instead.
+        old: Old examples of the model to continue, learned from again. May be given several times.
+            Without them the old model labels the --unlabelled texts and made-up texts instead.
     """
 
     valid: Annotated[Name | None, Parameter(metavar="DATA")] = None
@@ -67,19 +67,17 @@ class Sources:
     keep_teacher: bool = False
     label_hints: Annotated[Name | None, Parameter(metavar="FILE")] = None
     continue_: Annotated[Name | None, Parameter(name="--continue", metavar="MODEL")] = None
-    old: Annotated[Name | None, Parameter(metavar="DATA")] = None
+    old: Annotated[Several, Parameter(metavar="DATA")] = ()
 
     def check(self, data: Sequence[str]) -> None:
         """Check that the options go together."""
-        other = (
-            "--label-hints"
-            if self.label_hints
-            else "--soft"
-            if self.soft
-            else ""
-            if data
-            else "none"
-        )
+        other = ""
+        if self.label_hints:
+            other = "--label-hints"
+        elif self.soft:
+            other = "--soft"
+        elif not data:
+            other = "none"
         what = "DATA, texts with labels, or --label-hints FILE, or --soft FILE"
         expect(not (self.teacher and self.soft), "one teacher", "--teacher and --soft")
         expect(
@@ -91,6 +89,13 @@ class Sources:
 
 
 _NOTHING_MORE = Sources()
+
+
+def _source(names: Sequence[str]) -> object:
+    """Return one source as it is named, of several their paths: they are read as one."""
+    if len(names) == 1:
+        return names[0]
+    return [each if is_address(each) else Path(each) for each in names]
 
 
 def train_labels(
@@ -117,7 +122,6 @@ def train_labels(
     from foretell.data.decode import existing
     from foretell.data.examples import unlabelled_texts
 
-    files = [each if is_address(each) else Path(each) for each in data]
     notes: list[str] = []
     unlabelled = (
         unlabelled_texts(each, text=reading.text, notes=notes) for each in more.unlabelled
@@ -128,7 +132,7 @@ def train_labels(
         # `finish` says the same.
         warnings.simplefilter("ignore", TooFewTextsWarning)
         Classifier(training.preset, **given(options), verbose=1).fit(
-            data[0] if len(data) == 1 else files,
+            _source(data),
             None if data else [],
             unlabelled=texts if more.unlabelled else None,
             valid=more.valid,
@@ -136,7 +140,7 @@ def train_labels(
             teacher=more.teacher if more.soft is None else existing(more.soft),
             keep_teacher=more.keep_teacher,
             label_hints=more.label_hints,
-            old=more.old,
+            old=_source(more.old) if more.old else None,
             continue_from=None if more.continue_ is None else local_model(more.continue_),
             text=reading.text,
             label=reading.label,

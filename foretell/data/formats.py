@@ -220,12 +220,17 @@ def _part_of_folder(source: Source) -> Path:
 
 def _flat_folder(files: list[Path], source: Source, path: Path) -> Iterator[Record]:
     """Read the files of a folder without folders."""
-    need_label = source.options.need_label
+    expected = "files of text"
+    fate = "read as one text each"
     tables = [file for file in files if _ending(file) in TABLES]
     others = [file for file in files if file not in tables]
-    if (need_label and not tables) or not files:
+    texts = others
+    if source.options.need_label:
+        expected = "a folder for each label"
+        fate = "left out"
+        texts = []
+    if not tables and not texts:
         names = listed(_names(files), 5) or "nothing"
-        expected = "a folder for each label" if need_label else "files of text"
         fix = "put the texts into folders named by their labels, or give one of the files"
         raise DataError(expected=expected, found=names, where=str(path), fix=fix)
     if tables:
@@ -233,9 +238,8 @@ def _flat_folder(files: list[Path], source: Source, path: Path) -> Iterator[Reco
     for table in tables:
         yield from read_source(Source(table, source.options, source.notes))
     if tables and others:
-        what = "left out" if need_label else "read as one text each"
-        source.add_note(f"{what}: {listed(_names(others), 5)}")
-    for file in () if need_label else others:
+        source.add_note(f"{fate}: {listed(_names(others), 5)}")
+    for file in texts:
         yield _file_record(file, source.notes)
 
 

@@ -84,19 +84,29 @@ def label_rows(y: Any, multi_label: str) -> tuple[Array | list[object], list[obj
     too. One column is a matrix only with a separator `multi_label`, and otherwise a label for each
     text.
     """
-    names = list(y.columns) if hasattr(y, "columns") and hasattr(y, "to_numpy") else None
-    found = y if names is None else y.to_numpy()
-    # SciPy's sparse matrices have this method.
-    found = found.toarray() if hasattr(found, "toarray") else found
+    names = None
+    found = y
+    if hasattr(y, "columns") and hasattr(y, "to_numpy"):
+        names = list(y.columns)
+        found = y.to_numpy()
+    elif hasattr(y, "toarray"):
+        # SciPy's sparse matrices have this method.
+        found = y.toarray()
     shape: tuple[int, ...] = np.shape(found) if hasattr(found, "shape") else (0,)
     if len(shape) == 2 and (shape[1] != 1 or multi_label):
         return np.asarray(found), names
-    what = f"one {type(y).__name__}" if len(shape) == 1 else f"an array of shape {shape}"
     if isinstance(y, str | bytes) or not isinstance(found, Iterable) or len(shape) > 2:
+        what = f"one {type(y).__name__}" if len(shape) == 1 else f"an array of shape {shape}"
         raise DataError(expected="one label for each text", found=what, where="y")
     values = np.asarray(found)[:, 0] if len(shape) == 2 else values_of(found)
-    plain = (each.value if isinstance(each, Enum) else each for each in values)
-    return [each if (own := as_list(each)) is None else own for each in plain], None
+    return list(map(_of_text, values)), None
+
+
+def _of_text(value: object) -> object:
+    """Return what a text has: a label, or a list of labels."""
+    plain = value.value if isinstance(value, Enum) else value
+    labels = as_list(plain)
+    return plain if labels is None else labels
 
 
 def sets_of(
@@ -146,19 +156,21 @@ def _are_numbers(rows: list[object], names: Sequence[object]) -> bool:
 
 
 def _of_lists(rows: list[object]) -> tuple[LabelSets, LabelType]:
-    lists = [
-        [each for each in row if str(each) != ""] if isinstance(row, list) else None for row in rows
-    ]
-    for place, (row, own) in enumerate(zip(rows, lists, strict=True)):
-        if not is_missing(row) if own is None else any(map(is_missing, own)):
-            found = f"{row!r:.60}"
-            raise DataError(
-                expected="a list of labels for each text", found=found, where=f"y[{place}]"
-            )
-    label_type = common_type(type_of(value) for own in lists for value in own or ())
-    named = [None if own is None else list(map(label_name, own)) for own in lists]
+    lists = [_labels_in(row, f"y[{place}]") for place, row in enumerate(rows)]
+    label_type = common_type(type_of(value) for labels in lists for value in labels or ())
+    named = [None if labels is None else list(map(label_name, labels)) for labels in lists]
     names = ordered((name for own in named for name in own or ()), label_type)
     return LabelSets.of_lists(named, names), label_type
+
+
+def _labels_in(row: object, where: str) -> list[object] | None:
+    """Return the labels of a text, of which an empty string is none; None: they are unknown."""
+    if not isinstance(row, list) and is_missing(row):
+        return None
+    if not isinstance(row, list) or any(map(is_missing, row)):
+        expected = "a list of labels for each text"
+        raise DataError(expected=expected, found=f"{row!r:.60}", where=where)
+    return [label for label in row if str(label) != ""]
 
 
 def parts_of_groups(

@@ -233,7 +233,7 @@ def _confusion(metrics: Metrics) -> str:
     names = metrics["confusion"]["names"]
     counts = metrics["confusion"]["counts"]
     if len(names) > _MAX_LABELS:
-        return _card(_most_confused(names, counts))
+        return _most_confused(names, counts)
     rows = []
     for i, (name, row) in enumerate(zip(names, counts, strict=True)):
         total = sum(row) or 1
@@ -251,10 +251,12 @@ def _confusion(metrics: Metrics) -> str:
 def _most_confused(names: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
     pairs = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
     pairs.sort(reverse=True)
+    if not pairs:
+        return ""
     rows = [
         (f"{_label(names[i])} → {_label(names[j])}", count(n)) for n, i, j in pairs[:_MAX_LABELS]
     ]
-    return _table("Most frequent confusions: true label → predicted label", rows)
+    return _card(_table("Most frequent confusions: true label → predicted label", rows))
 
 
 def _by_label(metrics: Metrics) -> str:
@@ -262,7 +264,7 @@ def _by_label(metrics: Metrics) -> str:
     columns = ["precision", "recall", "f1", "support"]
     columns += ["threshold"] if any("threshold" in each for each in labels.values()) else []
     rows = [
-        (_label(name), *(_cell(each.get(column)) for column in columns))
+        (_label(name), *(_cell(_of_texts(each).get(column)) for column in columns))
         for name, each in labels.items()
     ]
     return _card(
@@ -270,6 +272,13 @@ def _by_label(metrics: Metrics) -> str:
             "By label", rows, head=["Label", *(column.replace("f1", "F1") for column in columns)]
         )
     )
+
+
+def _of_texts(metrics: Metrics) -> Metrics:
+    """Return the metrics of a label; one without texts has neither precision, recall nor F1."""
+    if metrics.get("support") != 0:
+        return metrics
+    return {key: metrics[key] for key in ("support", "threshold") if key in metrics}
 
 
 def _cell(value: object) -> str:

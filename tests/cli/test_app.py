@@ -10,7 +10,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import pytest
 from cli_workplace import TINY, Run
@@ -216,3 +216,10 @@ def test_shells_complete_the_names_of_files(line: str, tmp_path: Path) -> None:
         ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "reviews.csv"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_shells_describe_options_in_the_words_of_the_help(shell: Any) -> None:
+    script = make_app().generate_completion(shell=shell)
+    assert "Display" not in script
+    assert shell in ("bash", "powershell") or "Show the version." in script

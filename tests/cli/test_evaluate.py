@@ -62,6 +62,13 @@ def test_wrong_answers_are_shown_where_somebody_asks(run: Run, workplace: Path) 
     assert probabilities == sorted(probabilities, reverse=True)
 
 
+def test_a_label_without_texts_has_no_metrics_that_are_shown() -> None:
+    report = evaluation_report(["a", "b"], np.eye(3)[[0, 2]], ["a", "b", "c"])
+    lines = [line.split()[:5] for line in labels_text(report).splitlines()]
+    assert ["c", "–", "–", "–", "0"] in lines
+    assert ["b", "0.0000", "0.0000", "0.0000", "1"] in lines
+
+
 def test_a_report_of_hundreds_of_labels_can_be_read() -> None:
     names = [f"label {number:03}" for number in range(200)]
     # Label 7 is taken for label 8, and nothing else is wrong.
@@ -72,6 +79,9 @@ def test_a_report_of_hundreds_of_labels_can_be_read() -> None:
     assert any(
         "200 labels, 200 of them in this data. The 30 with the lowest F1" in x for x in lines
     )
+    # Where nothing is confused, there is no table of it.
+    right = labels_text(evaluation_report([*names, *names], np.eye(200)[[*range(200)] * 2], names))
+    assert ("confused" in "".join(lines), "confused" in right) == (True, False)
     first = next(place for place, line in enumerate(lines) if line.startswith("label 0"))
     assert lines[first].startswith("label 007")
     assert lines[first + 1].startswith("label 008")

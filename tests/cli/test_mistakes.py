@@ -94,6 +94,11 @@ COMMANDS = [
     (f"{NEW} --continue m --label-hints x.csv", 2, "found --label-hints"),
     ("train words notes.txt --out new --old notes.txt", 2, "old: expected a model to continue"),
     (f"{NEW} --old tickets.csv", 2, "--old: expected --continue MODEL"),
+    (
+        f"{NEW} --continue m --old tickets.csv --old stars.csv",
+        1,
+        "stars.csv: expected the columns of tickets.csv",
+    ),
     (f"{NEW} --soft nope.csv", 1, "nope.csv: expected a file"),
     (f"{NEW} --vectors nope.txt", 1, "nope.txt: expected"),
     # Values out of range.
@@ -146,6 +151,13 @@ COMMANDS = [
     ("classify m reviews.csv --cluster ray://here:1 --out x", 2, "--cluster: expected local, auto"),
     ("score w notes.txt --text body", 2, "--text and --input-format with --cluster"),
     ("evaluate m reviews.csv --cluster local --out x", 2, "Unknown option: --out; see "),
+    *(
+        (f"evaluate m reviews.csv --cluster local {option}", 2, "--show with evaluate --cluster")
+        for option in ("--folds 3", "--by label", "--cost fp=5,fn=1", "--show 2")
+    ),
+    ("evaluate m reviews.csv --cluster local --sheet a", 2, "no --header-row and no --sheet"),
+    ("evaluate m nosuch.csv --cluster local", 1, "nosuch.csv: expected "),
+    ("evaluate m notes.txt --cluster local", 1, "notes.txt: expected texts with labels"),
     # The survey.
     ("data reviews.csv --out clean.csv", 2, "add --accept FILE or --accept-above P"),
     ("data reviews.csv --accept-above 0.9 --out clean.csv", 2, "add --check-labels"),

@@ -133,6 +133,15 @@ def test_of_many_labels_the_most_confused_pairs_are_shown(tmp_path: Path) -> Non
     text = Page(report(tmp_path, metrics)).text
     assert "label3 → label4" in text
     assert "label5 → label6" not in text
+    counts[3][4] = 0
+    assert "confusions" not in Page(report(tmp_path, metrics)).text
+
+
+def test_a_label_without_texts_has_no_metrics(tmp_path: Path) -> None:
+    zero = {"precision": 0.0, "recall": 0.0, "f1": 0.0}
+    metrics = {"labels": {"never": {**zero, "support": 0}, "wrong": {**zero, "support": 3}}}
+    text = Page(report(tmp_path, metrics)).text
+    assert re.search(r"never\s*–\s*–\s*–\s*0\s*wrong\s*0\.000", text)
 
 
 @pytest.mark.parametrize("value", [float("nan"), 10**400, True, None, "x", [1], {}])

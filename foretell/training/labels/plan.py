@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from foretell.config import LabelsSettings
 from foretell.data.folds import MANY_TEXTS
+from foretell.readable import number_of
 
 MEMORY = 2 << 30
 """Bytes that the features and scores of one member may take."""
@@ -141,7 +142,7 @@ class Plan:
     def __str__(self) -> str:
         """Return one line for people."""
         members = ", ".join((*self.members, "network"))
-        parts = f"{self.folds} folds, {self.network_folds} of them for the network"
+        parts = f"{number_of(self.folds, 'fold')}, {self.network_folds} of them for the network"
         left_out = ", ".join(self.left_out) or "nothing"
         return f"plan: {members}; on {parts}; no time or memory for: {left_out}"
 

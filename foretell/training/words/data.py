@@ -18,6 +18,7 @@ from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import DataError
+from foretell.readable import number_of
 from foretell.text.tokenizer import Tokenizer, utf8_bytes
 from foretell.training.budget import InTime
 from foretell.training.checkpoints import sealed, sealing
@@ -83,9 +84,11 @@ class ReadingOrder:
 
     def notes(self, settings: WordsSettings, passes: int) -> list[str]:
         """Return what differs from the settings because the corpus is small."""
-        changes = [f"{self.streams} streams instead of {settings.streams}"]
-        changes = changes if self.streams < settings.streams else []
-        changes += [f"{passes} passes over it in each epoch"] if passes > 1 else []
+        changes = []
+        if self.streams < settings.streams:
+            changes.append(f"{number_of(self.streams, 'stream')} instead of {settings.streams}")
+        if passes > 1:
+            changes.append(f"{passes} passes over it in each epoch")
         return [f"a small corpus: {', '.join(changes)}"] if changes else []
 
     def batch(self, file: TokenFile, window: int, entry: int = 0) -> tuple[Int32s, Int32s]:

@@ -228,7 +228,7 @@ def test_a_tiny_corpus_has_no_validation_and_is_learned_by_heart(tmp_path: Path)
     assert model.metrics["valid_perplexity"] is None
     assert (model.kneser_ney, model.interpolation) == (None, None)
     assert "suggestions" not in model.metrics
-    for text in ("too little text for validation", "1 streams instead of 16"):
+    for text in ("too little text for validation", "1 stream instead of 16"):
         assert text in " ".join(notes)
     assert (tmp_path / "m" / "run" / "report.html").exists()
     assert not (tmp_path / "m" / "run" / "cache").exists()
