@@ -32,8 +32,8 @@ from foretell.training.labels.stages import Stages
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 
-SMALL: dict[str, Any] = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3}
-SETTINGS = with_changes(LABELS_PRESETS["base"], SMALL)
+SMALL: dict[str, Any] = {"units": 4, "embedding_size": 4, "batch_size": 16, "folds": 2, "epochs": 1}
+SETTINGS = with_changes(LABELS_PRESETS["base"], {**SMALL, "folds": 3})
 FILLERS = ["the", "film", "was", "plot", "actor", "scene", "story", "end"]
 KNOWN = range(6)
 NEW = range(6, 20)
@@ -178,19 +178,16 @@ def test_labels_that_a_teacher_has_learned_by_heart_do_no_harm(kind: str, stages
 
 
 def test_with_random_labels_an_estimator_that_has_learned_them_looks_like_chance() -> None:
-    found = []
-    for seed in range(4):
-        rng = random.Random(seed)
-        texts = [" ".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=10)) for _ in range(400)]
-        labels = [rng.choice("12") for _ in range(120)]
-        teacher = make_pipeline(TfidfVectorizer(analyzer="char"), LogisticRegression(C=3))
-        known = texts[:120]
-        more = texts[120:] * 2
-        teacher.fit(known, labels)
-        it = TextClassifier(**SMALL, verbose=0).fit(known, labels, unlabelled=more, teacher=teacher)
-        found.append(it.metrics_["accuracy"])
-        assert it.metrics_["teacher"]["texts"] == 280
-    assert np.mean(found) < 0.6
+    rng = random.Random(0)
+    texts = [" ".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=10)) for _ in range(760)]
+    labels = [rng.choice("12") for _ in range(480)]
+    teacher = make_pipeline(TfidfVectorizer(analyzer="char"), LogisticRegression(C=3))
+    known = texts[:480]
+    more = texts[480:] * 2
+    teacher.fit(known, labels)
+    it = TextClassifier(**SMALL, verbose=0).fit(known, labels, unlabelled=more, teacher=teacher)
+    assert it.metrics_["teacher"]["texts"] == 280
+    assert it.metrics_["accuracy"] < 0.6
 
 
 def test_a_teacher_is_asked_once_a_text_and_a_resumed_training_asks_for_the_rest(
