@@ -122,17 +122,19 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
     file = None if str(path) == STDIN else existing(path)
     if file is not None and file.is_dir():
         raise DataError(expected="a file", found="a folder", where=str(path))
-    raw: io.BufferedReader
-    try:
-        raw = _standard_input() if file is None else io.BufferedReader(file.open("rb", 0), _CHUNK)
-        start = raw.peek(_MAGIC)[:_MAGIC]
-    except OSError as error:
-        raise _unreadable(str(path), error) from error
+    with contextlib.ExitStack() as opened:
+        try:
+            if file is None:
+                raw = _standard_input()
+            else:
+                raw = opened.enter_context(io.BufferedReader(file.open("rb", 0), _CHUNK))
+            start = raw.peek(_MAGIC)[:_MAGIC]
+        except OSError as error:
+            raise _unreadable(str(path), error) from error
+        if not start:
+            raise DataError(expected="text", found="nothing: it is empty", where=place(path))
+        opened.pop_all()
     below = None if file is None else raw
-    if not start:
-        if below is not None:
-            below.close()
-        raise DataError(expected="text", found="nothing: it is empty", where=place(path))
     if start.startswith((_GZIP, _BZIP2)):
         return io.BufferedReader(_Chunks(_unpacked(raw, place(path)), below), _CHUNK)
     return raw

@@ -33,6 +33,7 @@ from foretell.readable import listed
 _FIX = "write one object a line, without brackets around them"
 _SAMPLE = 100
 _PREFIX = "__label__"
+_LABEL = re.compile(rf"\s*{_PREFIX}(\S*)")
 _PARTS = ("train", "test")
 # An array of objects, lists or strings, at its very beginning; a plain text may well begin with a
 # bracket.
@@ -140,12 +141,12 @@ def _array(source: Source) -> Iterator[PlacedRow]:
 def fasttext_records(source: Source) -> Iterator[Record]:
     """Read fastText lines: `__label__positive the text`. A line without a label has none."""
     for number, line in enumerate(source.plain_lines(), start=1):
-        words = line
         labels = []
-        while (words := words.lstrip()).startswith(_PREFIX):
-            head, *rest = words.split(None, 1)
-            words = rest[0] if rest else ""
-            labels.append(head[len(_PREFIX) :])
+        end = 0
+        while found := _LABEL.match(line, end):
+            labels.append(found[1])
+            end = found.end()
+        words = line[end:].lstrip()
         if source.options.multi_label and labels:
             listed = tuple(dict.fromkeys(labels))
             yield Record(words, None, {"text": words, "label": ", ".join(listed)}, labels=listed)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -18,6 +19,18 @@ _RELATIONS = "xl/_rels/workbook.xml.rels"
 _ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _MAX_PART = 1 << 22
 """Bytes of a part that lists the sheets, of which a longer one is not read."""
+# Another format, and an archive that Python reads in another way than who read the sheet. Which
+# formulas have no value is only a note.
+_OTHER = (
+    KeyError,
+    ET.ParseError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+)
 _CHUNK = 1 << 20
 _LONGEST_CELL = 1 << 14
 """A formula has at most 8,192 characters."""
@@ -40,8 +53,8 @@ def formulas_without_value(file: Path, sheet: str) -> list[str]:
     if not zipfile.is_zipfile(file):
         return []
     with (
+        contextlib.suppress(*_OTHER),
         zipfile.ZipFile(file) as archive,
-        contextlib.suppress(KeyError, ET.ParseError),
         archive.open(_part_of(archive, sheet)) as content,
     ):
         return list(_places(content))

@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foretell.data.columns import columns_of_rows
@@ -29,13 +28,13 @@ from foretell.data.records import (
     values_of,
 )
 from foretell.data.source import Source
+from foretell.data.trial import parquet_batches, tried
 from foretell.errors import DataError
 from foretell.machine import require
 
 if TYPE_CHECKING:
     import polars as pl
 
-_BATCH = 1024
 _SAMPLE_ROWS = 100
 
 
@@ -54,9 +53,7 @@ def parquet_records(source: Source) -> Iterator[Record]:
     A label of a Hugging Face ClassLabel is its name; -1, which stands for none there, is None.
     """
     require(("polars",), "Parquet", "train")
-    return _records(
-        _parquet(source.file(), source.name), source.options, source.notes, source.short
-    )
+    return _records(_parquet(source), source.options, source.notes, source.short)
 
 
 def frame_records(source: object, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
@@ -159,41 +156,36 @@ def class_name(value: object, names: Sequence[str]) -> object:
     return names[value] if 0 <= value < len(names) else None
 
 
-def _parquet(path: Path, where: str) -> Frame:
+def _parquet(source: Source) -> Frame:
     """Open a Parquet file, of which one batch is in memory at a time."""
     import polars as pl
 
+    where = source.name
     with _damage_is_typed(where):
-        lazy = pl.scan_parquet(path, glob=False)
-        names = lazy.collect_schema().names()
+        path = tried("parquet", source)
+        names = pl.read_parquet_schema(path)
         classes = classes_in(pl.read_parquet_metadata(path))
-        batches = iter(lazy.collect_batches(chunk_size=_BATCH, lazy=True))
+        batches = parquet_batches(path)
     of_column = [classes.get(name, ()) for name in names]
 
     def rows() -> Iterator[tuple[object, ...]]:
         while True:
             with _damage_is_typed(where):
-                batch = next(batches, None)
-            if batch is None:
+                found = next(batches, None)
+            if found is None:
                 return
-            cells = _rows(batch, where)
+            cells = _rows(*found, where)
             yield from (
                 (tuple(map(class_name, row, of_column)) for row in cells) if classes else cells
             )
 
-    return Frame(where, names, rows())
+    return Frame(where, list(names), rows())
 
 
-def _rows(batch: pl.DataFrame, where: str) -> Iterator[tuple[object, ...]]:
-    """Return the rows of a batch, of long texts a few at a time: a column may have one text many
-    times.
-    """
-    from polars import selectors
-
-    lengths = (selectors.string().str.len_bytes(), selectors.binary().bin.size())
-    longest = sum(size or 0 for size in batch.select(*lengths).max().row(0)) if len(batch) else 0
+def _rows(batch: pl.DataFrame, longest: int, where: str) -> Iterator[tuple[object, ...]]:
+    """Return the rows of a batch, of long ones a few at a time: many may have one long text."""
     check_size(longest, where)
-    parts = batch.iter_slices(max(1, min(len(batch), MAX_RECORD // max(1, longest))))
+    parts = batch.iter_slices(max(1, MAX_RECORD // longest))
     return itertools.chain.from_iterable(part.rows() for part in parts)
 
 
@@ -220,7 +212,7 @@ def _damage_is_typed(where: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        if isinstance(error, KeyboardInterrupt | SystemExit | DataError):
             raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         found = f"a damaged one ({reason:.80})"

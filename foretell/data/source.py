@@ -83,6 +83,10 @@ class Source:
                     raise DataError(expected=expected, found="more", where=self.name, fix=fix)
         return copy
 
+    def size(self) -> int:
+        """Return how many bytes there are, packed as they are; 0 of a stream."""
+        return 0 if str(self.path) == STDIN else Path(self.path).stat().st_size
+
     def lines(self) -> Iterator[str]:
         """Return the lines of text as they are, with their line ends."""
         line = self.first_line

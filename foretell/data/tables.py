@@ -5,22 +5,19 @@ without.
 from __future__ import annotations
 
 import csv
-import errno
 import itertools
 import re
 import statistics
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from foretell.data.columns import by_length, choose_columns, is_known
 from foretell.data.decode import no_text
 from foretell.data.formulas import formulas_without_value
 from foretell.data.records import MAX_RECORD, ReadOptions, Record, check_size, spelled, text_of
 from foretell.data.source import Source
+from foretell.data.trial import tried, visible_sheets
 from foretell.errors import DataError
 from foretell.readable import listed, number_of
 
@@ -32,9 +29,7 @@ _SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[\r\n]*', re.IGNORECASE)  # a first l
 _SAMPLE_CHARACTERS = 1 << 17
 _SAMPLE_ROWS = 100
 _MAX_TITLE_ROWS = 10
-_REFERENCE = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
-_LONGEST_REFERENCE = 14
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_MAX_COLUMNS = 1 << 14
 
 Row = tuple[int, list[str]]
 """The number of a row, from 1, and its cells."""
@@ -130,7 +125,10 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
         prefer = named[1]
         first = first + 1
         sample = sample[1:]
-    dialect, rows = sniff(sample, whole=not head, prefer=prefer)
+    # A line of millions of cells is not parsed in every dialect.
+    cut = [line[:_SAMPLE_CHARACTERS] for line in sample]
+    is_whole = cut == sample
+    dialect, rows = sniff(cut, whole=is_whole and not head, prefer=prefer)
     if dialect.delimiter not in ",\t":
         source.add_note(f"fields are separated by a {DELIMITERS[dialect.delimiter]}")
     if dialect.quotes != "double":
@@ -146,7 +144,7 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
         )
     numbered = _csv_rows(dialect, itertools.chain(sample, head, lines), first, source.name)
     fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
-    return row_records(numbered, source, "line", fix, rows[:_SAMPLE_ROWS])
+    return row_records(numbered, source, "line", fix, rows[:_SAMPLE_ROWS] if is_whole else ())
 
 
 def _csv_rows(dialect: Dialect, lines: Iterator[str], first: int, where: str) -> Iterator[Row]:
@@ -197,6 +195,9 @@ def row_records(
         sample = [cells for _, cells in numbered]
     if not sample:
         raise DataError(expected="records", found="none", where=source.name)
+    if len(sample[0]) > _MAX_COLUMNS:
+        expected = f"at most {_MAX_COLUMNS:,} columns"
+        raise DataError(expected=expected, found=f"{len(sample[0]):,}", where=source.name)
     names, skipped = _header(sample, source.options)
     names = [name if name not in names[:i] else f"{name} ({i + 1})" for i, name in enumerate(names)]
     columns = choose_columns(names, sample[skipped:], source.options, source.name)
@@ -252,27 +253,27 @@ def workbook_records(source: Source) -> Iterator[Record]:
     sheets, charts, empty rows and a title above the header are left out. The sheet is held in
     memory: its text, and about 32 bytes for each cell of the smallest rectangle around the data.
     """
+    from python_calamine import CalamineWorkbook
+
     try:
-        file = source.file()
-        _check_cells(file, source.name)
-        sheets = _visible_sheets(file, source)
-        chosen = next((name for name, sheet in sheets.items() if sheet.end is not None), "")
-        rows = sheets[chosen].iter_rows() if chosen else iter(())
-        merged = _merged(sheets[chosen]) if chosen else 0
-        formulas = formulas_without_value(file, chosen)
-    except BaseException as error:
-        # A panic of its Rust code, for some damaged .xls files, is no Exception.
-        is_of_calamine = type(error).__module__ in ("python_calamine", "pyo3_runtime")
-        if not is_of_calamine and not isinstance(error, _ZIP_ERRORS):
-            raise
+        file = tried("workbook", source)
+    except DataError:
+        raise
+    except ValueError as error:
         raise _unreadable(error, source) from error
-    if len(sheets) > 1:
-        others = ", ".join(f"'{name}'" for name in sheets if name != chosen)
+    workbook = CalamineWorkbook.from_path(file)
+    names = _asked(visible_sheets(workbook), source)
+    # One at a time is in memory.
+    sheets = ((name, workbook.get_sheet_by_name(name)) for name in names)
+    chosen, sheet = next(((name, each) for name, each in sheets if each.end), ("", None))
+    formulas = formulas_without_value(file, chosen)
+    if len(names) > 1:
+        others = ", ".join(f"'{name}'" for name in names if name != chosen)
         source.add_note(
             f"read the sheet '{chosen}', not {others}: choose with {spelled('sheet', 'NAME')}"
         )
         source.name += f", sheet '{chosen}'"
-    if merged:
+    if merged := _merged(sheet):
         source.add_note(
             f"{merged:,} merged cells, of which only the first row has the value: "
             "unmerge them and fill down"
@@ -282,63 +283,38 @@ def workbook_records(source: Source) -> Iterator[Record]:
             f"{number_of(len(formulas), 'formula')} without a stored value, read as empty "
             f"({listed(formulas, 3)}): open the file in a spreadsheet program and save it"
         )
-    cells = ((number, [*map(_cell, row)]) for number, row in enumerate(rows, start=1))
-    return row_records(_below_title((row for row in cells if any(row[1])), source), source, "row")
+    rows = _filled_rows(sheet, source.name)
+    return row_records(_below_title(rows, source), source, "row")
 
 
-def _visible_sheets(file: Path, source: Source) -> dict[str, CalamineSheet]:
-    """Return the sheets by name that are not hidden; only the one that was asked for."""
-    from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
-
-    workbook = CalamineWorkbook.from_path(file)
-    visible = (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible)
-    names = [each.name for each in workbook.sheets_metadata if (each.typ, each.visible) == visible]
+def _asked(names: list[str], source: Source) -> list[str]:
+    """Return the names of the sheets to read: all, or the one that was asked for."""
     wanted = source.options.sheet
-    if wanted is not None:
-        found = [name for name in names if name.casefold() == wanted.casefold()]
-        if not found:
-            raise DataError(
-                expected=f"a sheet named '{wanted}'",
-                found=", ".join(names) or "none",
-                where=source.name,
-            )
-        names = found[:1]
-    return {name: workbook.get_sheet_by_name(name) for name in names}
+    if wanted is None:
+        return names
+    found = [name for name in names if name.casefold() == wanted.casefold()]
+    if not found:
+        raise DataError(
+            expected=f"a sheet named '{wanted}'",
+            found=", ".join(names) or "none",
+            where=source.name,
+        )
+    return found[:1]
 
 
-def _merged(sheet: CalamineSheet) -> int:
+def _filled_rows(sheet: CalamineSheet | None, where: str) -> Iterator[Row]:
+    """Return the rows that are not empty."""
+    for number, row in enumerate(sheet.iter_rows() if sheet else (), start=1):
+        cells = [*map(_cell, row)]
+        check_size(sum(map(len, cells)), f"{where}, row {number}")
+        if any(cells):
+            yield number, cells
+
+
+def _merged(sheet: CalamineSheet | None) -> int:
     """Return the number of merged cells of several rows; other formats than Excel name none."""
-    ranges = sheet.merged_cell_ranges or ()
+    ranges = (sheet and sheet.merged_cell_ranges) or ()
     return sum(last[0] > first[0] for first, last in ranges)
-
-
-def _check_cells(file: Path, where: str) -> None:
-    """Raise DataError where a sheet of a .xlsx needs too much memory: all of the rectangle that its
-    last cell spans is held.
-    """
-    if not zipfile.is_zipfile(file):
-        return
-    with zipfile.ZipFile(file) as archive:
-        names = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
-        try:
-            check_size(max(map(_cells_spanned, map(archive.open, names)), default=0), where)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-            raise zipfile.BadZipFile("a part before its beginning") from error
-
-
-def _cells_spanned(sheet: IO[bytes]) -> int:
-    columns = {b""}
-    height = 0
-    rest = b""
-    while chunk := sheet.read(1 << 20):
-        for column, row in _REFERENCE.findall(rest + chunk):
-            columns.add(column.rjust(3))
-            height = max(height, int(row))
-        rest = chunk[-_LONGEST_REFERENCE:]
-    first, second, third = (max(letter - 64, 0) for letter in max(columns).rjust(3))
-    return height * ((first * 26 + second) * 26 + third)
 
 
 def _below_title(rows: Iterator[Row], source: Source) -> Iterator[Row]:

@@ -16,11 +16,14 @@ from reliability.attacked import (
     Answer,
     Client,
     ServiceProcess,
+    percentile,
     request,
     serving,
+    statuses,
     usual,
     write_served,
 )
+from reliability.sizes import report
 
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.service.models import MAX_VERDICTS
@@ -36,6 +39,7 @@ MAX_LOG = 10_000
 MAX_MEGABYTES = 200.0
 UNREAD = 100
 TINY = 32
+REFUSED = 48
 LABELS = [f"{'a long label ' * 10}{place:05d}" for place in range(2_000)]
 UNITS = 64
 MAX_TEXTS = MAX_VERDICTS // sum(len(label) + 30 for label in LABELS)
@@ -176,6 +180,40 @@ def test_a_body_in_tiny_chunks_holds_nobody_up(service: ServiceProcess) -> None:
     answers = asyncio.run(attacked())
     assert [answer.status for answer in answers] == [200] * 10
     assert max(answer.seconds for answer in answers) <= MAX_WAIT
+
+
+@pytest.mark.parametrize("text", ["mind " * 40_001, "a " * 99_000], ids=["characters", "tokens"])
+def test_texts_that_are_refused_hold_nobody_up(service: ServiceProcess, text: str) -> None:
+    content = request("/v1/classify", {"model": "reviews", "texts": text})
+    refused = list[Answer]()
+
+    async def attack() -> None:
+        async with Client(service.address) as client:
+            while True:
+                refused.append(await client.ask(content))
+
+    async def attacked() -> list[Answer]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(attack()) for _ in range(REFUSED)]
+            await asyncio.sleep(0.5)
+            answers = await _ask(service, *map(usual, range(96)))
+            for task in tasks:
+                task.cancel()
+        return answers
+
+    alone = asyncio.run(_ask(service, *map(usual, range(96))))
+    answers = asyncio.run(attacked())
+    report(
+        "refused texts",
+        connections=REFUSED,
+        refused=statuses(refused),
+        p50=f"{percentile(answers, 0.5):.3f} s",
+        p99=f"{percentile(answers, 0.99):.3f} s",
+        p99_alone=f"{percentile(alone, 0.99):.3f} s",
+    )
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.status for answer in refused} <= {422, 429, 503}
+    assert percentile(answers, 1) <= MAX_WAIT
 
 
 @pytest.mark.parametrize(
