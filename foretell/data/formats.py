@@ -143,9 +143,9 @@ def fasttext_records(source: Source) -> Iterator[Record]:
     for number, line in enumerate(source.plain_lines(), start=1):
         labels = []
         end = 0
-        while found := _LABEL.match(line, end):
-            labels.append(found[1])
-            end = found.end()
+        while head := _LABEL.match(line, end):
+            labels.append(head[1])
+            end = head.end()
         words = line[end:].lstrip()
         if source.options.multi_label and labels:
             listed = tuple(dict.fromkeys(labels))

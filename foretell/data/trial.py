@@ -95,7 +95,8 @@ def visible_sheets(workbook: CalamineWorkbook) -> list[str]:
     return [each.name for each in workbook.sheets_metadata if (each.typ, each.visible) == wanted]
 
 
-def _read(kind: str, path: str) -> None:
+def read(kind: str, path: str) -> None:
+    """Read a file, and keep nothing of it."""
     if kind == "parquet":
         for _ in parquet_batches(Path(path)):
             pass
@@ -108,4 +109,4 @@ def _read(kind: str, path: str) -> None:
 
 
 if __name__ == "__main__":
-    work_limited(_read)
+    work_limited(read)

@@ -68,7 +68,7 @@ LINES: dict[str, tuple[bytes, bytes, bytes, str]] = {
     "columns.csv.gz": (b"text", b",", b"\n", "16,384 columns"),
     "cells.csv.gz": (b"text,n\na,b\n", b"ab,", b"\n", "2 columns"),
     "objects.jsonl.gz": (b'{"text": "a"}\n{"text": "b", "n": [', b"{},", b"0]}\n", "2 records"),
-    "an array.json.gz": (b'["a",', b'"word",', b'"b"]', "records"),
+    "an array.json.gz": (b'["a",', b'"%s",' % (b"word " * 20), b'"b"]', "records"),
     "labels.ft.gz": (b"__label__a b\n", b"__label__a ", b"b\n", "2 records"),
 }
 """Compressed text: how a file begins, what follows again and again, how it ends, and the answer."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -208,3 +210,16 @@ def test_what_is_no_spreadsheet_is_named(tmp_path: Path, data: bytes, message: s
 def test_no_column_is_lost_where_several_have_the_same_name(tmp_path: Path) -> None:
     (record,) = records(tmp_path, "text,n,n,,\na,b,c,d,e\n")
     assert record.fields == {"text": "a", "n": "b", "n (3)": "c", "": "d", " (5)": "e"}
+
+
+def test_a_workbook_with_a_name_that_is_no_text_is_read_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    write_xlsx(path, {"s": [("text", "label"), ("a film", "pos")]})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("é", "")
+    content = path.read_bytes()
+    path.write_bytes(content.replace("é".encode(), b"\xd4a"))
+    with pytest.raises(UnicodeDecodeError):
+        zipfile.ZipFile(path)
+    with contextlib.suppress(DataError):
+        assert [record.text for record in iter_records(path)] == ["a film"]
