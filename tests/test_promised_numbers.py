@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from foretell import limited
 from foretell.annotation import ranking
 from foretell.artifacts.constant_sizes import MAX_MADE
 from foretell.data import near
@@ -49,7 +50,7 @@ PROMISES = {
         f"from the Hugging Face Hub at most {client.MAX_BYTES >> 30} GiB",
         f"announces, and {client.MAX_SECONDS / 3600:g} hours",
         f"of its own, with {trial.MAX_SECONDS} seconds of processor time",
-        f"with {trial.MAX_BYTES >> 30} GiB of memory and {trial.BYTES_TIMES} times the size",
+        f"with {limited.MAX_BYTES >> 30} GiB of memory and {limited.BYTES_TIMES} times the size",
         f"make more than {MAX_MADE >> 20} Mi numbers",
         f"{HOSTILE[0]:g} seconds and {HOSTILE[1]} MB until it is refused",
         f"| {USUAL.body >> 20} MiB of body, {USUAL.characters:,} characters, {USUAL.tokens:,} "

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -160,33 +159,37 @@ def _parquet(source: Source) -> Frame:
     """Open a Parquet file, of which one batch is in memory at a time."""
     import polars as pl
 
-    where = source.name
-    with _damage_is_typed(where):
-        path = tried("parquet", source)
-        names = pl.read_parquet_schema(path)
-        classes = classes_in(pl.read_parquet_metadata(path))
-        batches = parquet_batches(path)
+    def damaged(reason: str) -> DataError:
+        return DataError(
+            expected="a whole Parquet file",
+            found=f"one that is damaged or too large ({reason:.80})",
+            where=source.name,
+            fix="copy or write it again, or divide it",
+        )
+
+    path = tried("parquet", source, damaged)
+    names = list(pl.read_parquet_schema(path))
+    classes = classes_in(pl.read_parquet_metadata(path))
     of_column = [classes.get(name, ()) for name in names]
-
-    def rows() -> Iterator[tuple[object, ...]]:
-        while True:
-            with _damage_is_typed(where):
-                found = next(batches, None)
-            if found is None:
-                return
-            cells = _rows(*found, where)
-            yield from (
-                (tuple(map(class_name, row, of_column)) for row in cells) if classes else cells
-            )
-
-    return Frame(where, list(names), rows())
+    batches = parquet_batches(path)
+    rows = itertools.chain.from_iterable(_rows(batch, source.name) for batch in batches)
+    named = (tuple(map(class_name, row, of_column)) for row in rows)
+    return Frame(source.name, names, named if classes else rows)
 
 
-def _rows(batch: pl.DataFrame, longest: int, where: str) -> Iterator[tuple[object, ...]]:
-    """Return the rows of a batch, of long ones a few at a time: many may have one long text."""
+def _rows(batch: pl.DataFrame, where: str) -> Iterator[tuple[object, ...]]:
+    """Return the rows of a batch, of long texts a few at a time: a column may have one text many
+    times.
+    """
+    from polars import selectors
+
+    lengths = (selectors.string().str.len_bytes(), selectors.binary().bin.size())
+    longest = sum(size or 1 for size in batch.select(*lengths).max().row(0)) if len(batch) else 0
     check_size(longest, where)
-    parts = batch.iter_slices(max(1, MAX_RECORD // longest))
-    return itertools.chain.from_iterable(part.rows() for part in parts)
+    # How long lists and groups are is not known.
+    has_nested = batch.select(selectors.nested()).width
+    at_once = 1 if has_nested else max(1, MAX_RECORD // max(1, longest))
+    return itertools.chain.from_iterable(part.rows() for part in batch.iter_slices(at_once))
 
 
 def classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:
@@ -202,24 +205,6 @@ def classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:
         return {str(column): list(map(str, names)) for column, names in of_classes.items()}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
-
-
-@contextmanager
-def _damage_is_typed(where: str) -> Iterator[None]:
-    """Raise DataError for what polars raises: its exceptions, Python's, and panics of its Rust
-    code.
-    """
-    try:
-        yield
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt | SystemExit | DataError):
-            raise
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        found = f"a damaged one ({reason:.80})"
-        fix = "copy or write it again"
-        raise DataError(
-            expected="a whole Parquet file", found=found, where=where, fix=fix
-        ) from error
 
 
 def sequence_records(source: object, options: ReadOptions) -> Iterator[Record]:

@@ -10,6 +10,7 @@ import re
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from foretell.data.columns import by_length, choose_columns, is_known
@@ -255,12 +256,7 @@ def workbook_records(source: Source) -> Iterator[Record]:
     """
     from python_calamine import CalamineWorkbook
 
-    try:
-        file = tried("workbook", source)
-    except DataError:
-        raise
-    except ValueError as error:
-        raise _unreadable(error, source) from error
+    file = tried("workbook", source, partial(_unreadable, source))
     workbook = CalamineWorkbook.from_path(file)
     names = _asked(visible_sheets(workbook), source)
     # One at a time is in memory.
@@ -340,12 +336,12 @@ def _cell(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else text_of(value)
 
 
-def _unreadable(error: BaseException, source: Source) -> DataError:
+def _unreadable(source: Source, reason: str) -> DataError:
     expected = "an Excel workbook or an OpenDocument spreadsheet"
     fix = "save it again, or as CSV"
     if (kind := no_text(source.start)) is None:
         found = "text"
         fix = "rename it to .csv or .tsv if it is a table"
     else:
-        found = f"{kind[0]} that cannot be read as one ({error!s:.60})"
+        found = f"{kind[0]} that cannot be read as one ({reason:.60})"
     return DataError(expected=expected, found=found, where=source.name, fix=fix)

@@ -7,84 +7,45 @@ are repeated, contents that are longer than their archive says.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foretell.limited import BYTES_TIMES, MAX_BYTES, LimitError, run_limited, work_limited
+from foretell.limited import run_limited, work_limited
 
 if TYPE_CHECKING:
     import polars as pl
     from python_calamine import CalamineWorkbook
 
     from foretell.data.source import Source
+    from foretell.errors import DataError
 
 _BATCH = 1024
 _SECONDS = 20
 _WAIT_TIMES = 6
-# What the stacks of a thread have of the memory: the libraries start some for each processor.
-_STACKS = 1 << 23
 
 
-def tried(kind: str, source: Source) -> Path:
-    """Return the file of a source of a kind, "parquet" or "workbook", when it has been read once.
+def tried(kind: str, source: Source, damaged: Callable[[str], DataError]) -> Path:
+    """Return the file of a source of a kind, "parquet" or "workbook", that can be read.
 
-    Raises:
-        DataError: it needs more memory or processor time than its size explains.
-        ValueError: it is damaged; what the library says.
+    What cannot be read, or needs more memory or processor time than its size explains, is an error
+    that `damaged` makes of the reason.
     """
-    from foretell.errors import DataError
-
     size = source.size()
     file = source.file()
-    memory = MAX_BYTES + BYTES_TIMES * size + _STACKS * (os.cpu_count() or 1)
     seconds = _SECONDS + (size >> 20)
     try:
-        run_limited(
-            __file__, kind, file, memory=memory, seconds=seconds, wait=_WAIT_TIMES * seconds
-        )
-    except LimitError as error:
-        most = f"{MAX_BYTES >> 30} GiB of memory and {BYTES_TIMES} times its size"
-        raise DataError(
-            expected=f"a file that is read in {most}",
-            found=str(error),
-            where=source.name,
-            fix="divide it, or save the data as JSON Lines",
-        ) from error
+        run_limited(__file__, kind, file, size=size, seconds=seconds, wait=_WAIT_TIMES * seconds)
+    except ValueError as error:
+        raise damaged(str(error)) from error
     return file
 
 
-def parquet_batches(path: Path) -> Iterator[tuple[pl.DataFrame, int]]:
-    """Yield the rows of a Parquet file, some at a time, and the most characters that a row has."""
+def parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a Parquet file, some at a time."""
     import polars as pl
 
-    for batch in pl.scan_parquet(path, glob=False).collect_batches(chunk_size=_BATCH, lazy=True):
-        sizes = [_size(pl.col(name), dtype) for name, dtype in batch.schema.items()]
-        if len(batch):
-            yield batch, sum(batch.select(sizes).max().row(0))
-
-
-def _size(cells: pl.Expr, dtype: object) -> pl.Expr:
-    """Return the characters of each cell, at least; a value in a list or a group has 8 besides."""
-    import polars as pl
-
-    if isinstance(dtype, pl.Array):
-        return _size(cells.arr.to_list(), pl.List(dtype.inner))
-    if isinstance(dtype, pl.List):
-        held = cells.list.eval(_size(pl.element(), dtype.inner)).list.sum()
-    elif isinstance(dtype, pl.Struct):
-        fields = [_size(cells.struct.field(each.name), each.dtype) for each in dtype.fields]
-        held = pl.sum_horizontal(fields)
-    elif dtype == pl.Binary:
-        held = cells.bin.size()
-    elif dtype in (pl.Categorical, pl.Enum):
-        held = cells.cat.len_bytes()
-    elif dtype == pl.String:
-        held = cells.str.len_bytes()
-    else:
-        held = cells.is_null()
-    return held.cast(pl.Int64).fill_null(0) + 8
+    yield from pl.scan_parquet(path, glob=False).collect_batches(chunk_size=_BATCH, lazy=True)
 
 
 def visible_sheets(workbook: CalamineWorkbook) -> list[str]:
@@ -98,8 +59,12 @@ def visible_sheets(workbook: CalamineWorkbook) -> list[str]:
 def read(kind: str, path: str) -> None:
     """Read a file, and keep nothing of it."""
     if kind == "parquet":
-        for _ in parquet_batches(Path(path)):
-            pass
+        from polars import selectors
+
+        for batch in parquet_batches(Path(path)):
+            # A list or a group may be very large as Python's objects alone.
+            for _ in batch.select(selectors.nested()).iter_rows(buffer_size=1):
+                pass
         return
     from python_calamine import CalamineWorkbook
 

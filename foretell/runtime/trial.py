@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import onnxruntime
 
-from foretell.limited import BYTES_TIMES, MAX_BYTES, LimitError, run_limited, work_limited
+from foretell.limited import run_limited, work_limited
 
 MAX_SECONDS = 20
 """Processor time of a trial (on Linux and macOS)."""
@@ -46,23 +46,18 @@ def try_out(graph: bytes, tokens: int, token: int) -> None:
     Raises:
         ValueError: it cannot be opened or run within the limits; what happened, in a few words.
     """
-    memory = MAX_BYTES + BYTES_TIMES * len(graph)
-    limits = f"{tokens} {token} {memory} {MAX_SECONDS}"
-    key = hashlib.sha256(graph + limits.encode()).digest()
+    key = hashlib.sha256(graph + f"{tokens} {token}".encode()).digest()
     if key in _tried:
         return
-    try:
-        run_limited(
-            __file__,
-            tokens,
-            token,
-            memory=memory,
-            seconds=MAX_SECONDS,
-            wait=MAX_WAIT_SECONDS,
-            given=graph,
-        )
-    except LimitError as error:
-        raise ValueError(f"{error}, for one text") from error
+    run_limited(
+        __file__,
+        tokens,
+        token,
+        size=len(graph),
+        seconds=MAX_SECONDS,
+        wait=MAX_WAIT_SECONDS,
+        given=graph,
+    )
     _tried.add(key)
 
 

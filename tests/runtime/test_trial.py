@@ -68,7 +68,7 @@ def test_memory_ends_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = outer_sum(9000)
     check_graph(graph)
     with monkeypatch.context() as patch:
-        patch.setattr(trial, "MAX_BYTES", 300 << 20)
+        patch.setattr(limited, "MAX_BYTES", 300 << 20)
         with pytest.raises(ValueError):
             trial.try_out(graph, 4, 1)
     trial.try_out(graph, 4, 1)
