@@ -20,8 +20,21 @@ from foretell.readable import number_of
 MEMORY = 2 << 30
 """Bytes that the features and scores of one member may take."""
 
-_MEMBERS = ("words", "bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
+_MEMBERS: tuple[str, ...] = ("words", "bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
 """The linear members; where time is short, the last ones are left out first."""
+
+_OF_TWO_LABELS: tuple[str, ...] = (
+    "ngrams",
+    "words",
+    "bayes",
+    "centroids",
+    "tfidf",
+    "svd",
+    "embeddings",
+)
+"""The same where there are two labels: `ngrams`, which weighs one label against the other, is then
+the best one (docs/experiments.md).
+"""
 
 _GENERATIVE = ("bayes", "centroids")
 """Members with a closed form, for texts with one label each."""
@@ -65,11 +78,11 @@ class Work(NamedTuple):
     size: float
 
 
-_OF_WORDS = Work(1e-6, 3e-7, 1.6e-8, 24)
-_OF_TOKENS = Work(6e-7, 4e-7, 6e-8, 40)
-_COUNTED = Work(1.1e-6, 1.5e-7, 0.0, 45)
+_OF_WORDS = Work(5.5e-7, 1.7e-7, 1e-8, 24)
+_OF_TOKENS = Work(3e-7, 3.5e-7, 7.3e-8, 40)
+_COUNTED = Work(1.1e-6, 1.5e-7, 0.0, 110)
 _OF_CHARACTERS = Work(0.0, 4e-7, 1.2e-7, 110)
-_CLOSED = Work(0.0, 1.5e-7, 0.0, 45)
+_CLOSED = Work(0.0, 1.5e-7, 0.0, 110)
 _VECTORS = Work(1.5e-5, 3e-7, 3e-8, 60)
 _ON_CHARACTERS = {"bayes": _COUNTED, "centroids": _CLOSED, "tfidf": _OF_CHARACTERS}
 """The first member counts the features for the others."""
@@ -169,7 +182,9 @@ def make_plan(
         return plan
     # Few tokens do not show the pace.
     slowness = pace / _REFERENCE_PACE if sizes.tokens > _TIMED else 1.0
-    names: tuple[str, ...] = _MEMBERS if settings.folds else ("ngrams",)
+    names = _OF_TWO_LABELS if sizes.columns == 1 else _MEMBERS
+    if not settings.folds:
+        names = ("ngrams",)
     if settings.multi_label:
         names = tuple(name for name in names if name not in _GENERATIVE)
     members = _within_memory(names, sizes)
@@ -181,7 +196,8 @@ def make_plan(
         for folds, searches in _choices(plan)
     ]
     plans += [replace(plans[-1], members=members[:n]) for n in range(len(members) - 1, 0, -1)]
-    plans += [replace(plans[-1], passes=PASSES // n) for n in (2, 4, 8)]
+    if plans[-1].members == ("words",):
+        plans += [replace(plans[-1], passes=PASSES // n) for n in (2, 4, 8)]
     in_time = (each for each in plans if slowness * _seconds(each, sizes, dense) <= seconds)
     best = next(in_time, plans[-1])
     return replace(

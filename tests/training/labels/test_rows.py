@@ -100,10 +100,10 @@ def test_nothing_jumps_as_texts_grow(labels: int) -> None:
     ]
     for before, after in itertools.pairwise(plans):
         assert after.folds <= before.folds
-        assert after.searches <= before.searches
+        assert after.searches <= before.searches or after.folds < before.folds
         assert len(set(before.members) - set(after.members)) <= 3
     assert plans[0].searches
-    assert plans[0].members == _NAMES
+    assert set(plans[0].members) == set(_NAMES)
     assert plans[-1].members
 
 
