@@ -39,6 +39,11 @@ _UNTYPICAL = 2
 _SMOOTHING = 0.05
 """Weight of the newest step in the pace, an exponential mean over about the last twenty steps."""
 
+_MAX_SLOWDOWN = 4
+"""A step counts for the pace as at most so many times the pace before it: one that had to wait says
+nothing of those after it.
+"""
+
 _MIN_CHARACTERS = 1 << 20
 """Characters that every stage reads, whatever the time: about a tenth of a second."""
 
@@ -121,7 +126,11 @@ class Budget:
         if self._last is not None and self.seen >= _UNTYPICAL:
             took = (now - self._last) / steps
             old = (1 - _SMOOTHING) ** steps
-            self.pace = took if not self.pace else old * self.pace + (1 - old) * took
+            if self.pace:
+                took = min(took, _MAX_SLOWDOWN * self.pace)
+                self.pace = old * self.pace + (1 - old) * took
+            else:
+                self.pace = took
         self._last = now
         self.seen = self.seen + steps
 

@@ -186,7 +186,8 @@ class LoopState:
         best: the evaluation of the best epoch; None: none yet.
         best_epoch: that epoch, from 1; 0: none yet.
         epochs_without_best: epochs since then.
-        has_stopped: whether `patience`, or a loss that is not finite, has ended the training.
+        has_stopped: whether the training has ended: by its last step or the time limit, by
+            `patience`, or by a loss that is not finite.
         is_unmeasured: an epoch has ended and its evaluation was interrupted.
         epoch: means of this epoch.
         line: means since the last line of metrics.jsonl.
@@ -331,7 +332,11 @@ class TrainingLoop:
             self._log(**state.means())
             state.line = Meter()
         self._show()
-        if state.step % self.schedule.epoch_steps == 0 or state.step >= self.steps():
+        is_over = state.step >= self.steps()
+        if is_over or state.step % self.schedule.epoch_steps == 0:
+            # The end is the end, also where measuring takes less time than was reserved for it: the
+            # learning rate has come to its end too.
+            state.has_stopped = is_over
             self.budget.pause()
             self._end_epoch()
             self.reserve()
@@ -402,7 +407,8 @@ class TrainingLoop:
                 self.best_weights = self.trainable.weights()
             return True
         state.epochs_without_best += 1
-        state.has_stopped = state.epochs_without_best == self.schedule.patience
+        if state.epochs_without_best == self.schedule.patience:
+            state.has_stopped = True
         return False
 
     def epoch(self) -> int:

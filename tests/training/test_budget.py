@@ -69,6 +69,19 @@ def test_the_pace_is_the_mean_of_about_twenty_steps_after_the_first_ones(clock: 
     assert paces == [0.0, 0.0, 2.0, pytest.approx(0.95 * 2 + 0.05 * 4)]
 
 
+@pytest.mark.parametrize("waited", [5.0, 30.0, 300.0])
+def test_a_step_that_had_to_wait_changes_the_number_of_steps_little(
+    clock: Clock, waited: float
+) -> None:
+    budget = Budget(20, clock=clock)
+    for _ in range(100):
+        clock.now += 0.1
+        budget.step_done()
+    clock.now += waited
+    budget.step_done()
+    assert budget.steps(101, 10**6) >= 0.8 * (1_190 - waited) / 0.1
+
+
 def test_time_before_and_after_the_steps_and_of_earlier_commands_counts(clock: Clock) -> None:
     budget = Budget(2, started=clock.now - 30, clock=clock, spent=60.0)
     budget.keep(10)

@@ -18,6 +18,7 @@ from foretell.arrays import Array
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.errors import Interrupted, RunError
+from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import EpochDone, Event
 from foretell.training.loop import (
@@ -32,6 +33,13 @@ from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run, folder_of
 
 SCHEDULE = Schedule(steps=12, epoch_steps=3, learning_rate=0.5, unit="words", units_a_step=1)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Counter:
@@ -147,6 +155,66 @@ def test_an_unsaved_loop_leaves_no_event_no_line_and_no_checkpoint(
     TrainingLoop(run, Counter([1.0] * 4), SCHEDULE).train()
     assert sum(isinstance(event, EpochDone) for event in events) == SCHEDULE.epochs
     assert files() != before
+
+
+class Timed(Counter):
+    """A step takes a second; measuring takes less time than was reserved for it."""
+
+    def __init__(self, clock: Clock, *, reserved: float) -> None:
+        super().__init__([2.0] * 100)
+        self.at_once = 1
+        self.clock = clock
+        self.reserved = reserved
+
+    def advance(self, ahead: StepsAhead) -> Sequence[StepMeans]:
+        self.clock.now += 1.0
+        return super().advance(ahead)
+
+    def evaluate(self) -> Evaluation:
+        self.reserved = 0.0
+        return super().evaluate()
+
+    def seconds_after_steps(self) -> float:
+        return self.reserved
+
+
+@pytest.mark.parametrize("reserved", [0.0, 5.0, 40.0])
+def test_with_a_time_limit_an_epoch_ends_once(
+    run: Run, events: list[Event], reserved: float
+) -> None:
+    clock = Clock()
+    run.budget = Budget(1, clock=clock)
+    schedule = replace(SCHEDULE, steps=1000, epoch_steps=1000)
+    loop = TrainingLoop(run, Timed(clock, reserved=reserved), schedule)
+    loop.reserve()
+    loop.train()
+    done = [event.step for event in events if isinstance(event, EpochDone)]
+    assert done == [loop.state.step]
+    assert not loop.is_training()
+
+
+def test_a_last_epoch_that_is_measured_after_a_resume_ends_once(
+    run: Run, events: list[Event]
+) -> None:
+    clock = Clock()
+    run.budget = Budget(1, clock=clock)
+    schedule = replace(SCHEDULE, steps=1000, epoch_steps=1000)
+    first = TrainingLoop(run, Interrupting(clock, reserved=0.0), schedule)
+    with pytest.raises(Interrupted):
+        first.train()
+    saved = run.checkpoints.latest()
+    assert saved is not None
+    run.budget = Budget(1, clock=clock, spent=61.0)
+    second = TrainingLoop(run, Timed(clock, reserved=0.0), schedule)
+    second.restore(saved)
+    second.train()
+    done = [event.step for event in events if isinstance(event, EpochDone)]
+    assert done == [first.state.step] == [second.state.step]
+
+
+class Interrupting(Timed):
+    def evaluate(self) -> Evaluation:
+        raise Interrupted(expected="the end of the evaluation", found="SIGTERM")
 
 
 def test_an_unsaved_loop_has_no_time_limit_and_can_be_interrupted(run: Run) -> None:

@@ -18,7 +18,7 @@ from foretell.artifacts.model import Model
 from foretell.config import WordsSettings, with_changes
 from foretell.data.corpus import Corpus
 from foretell.errors import SettingsError, UsageError
-from foretell.presets import DEFAULT_PRESET, preset
+from foretell.presets import DEFAULT_PRESET, WORDS_PRESETS, preset
 from foretell.readable import percent
 from foretell.runtime.words.evaluation import compare_words
 from foretell.runtime.words.predictor import WordsRuntime
@@ -118,9 +118,9 @@ def settings_for(
 ) -> tuple[WordsSettings, str]:
     """Return the settings of a training, and the name of their preset.
 
-    A training that continues a model starts from the model's settings. Without old text, to
-    measure what is forgotten, the learning rate is a quarter, unless it is given. A vocabulary that
-    is full grows by `NEW_WORDS`.
+    A training that continues a model starts from the model's settings, with the time limit of its
+    preset. Without old text, to measure what is forgotten, the learning rate is a quarter, unless
+    it is given. A vocabulary that is full grows by `NEW_WORDS`.
 
     Args:
         name: of the preset to start from; None: that of the model to continue, or the default
@@ -139,7 +139,11 @@ def settings_for(
     own = cast(WordsSettings, model.settings)
     base = own if name is None else cast(WordsSettings, preset("words", name))
     room = max(base.vocabulary, model.tokenizer.size + NEW_WORDS)
-    usual: dict[str, object] = {"vocabulary": min(room, MAX_VOCABULARY)}
+    # A time limit that was given for another text says nothing of this one.
+    usual: dict[str, object] = {
+        "vocabulary": min(room, MAX_VOCABULARY),
+        "minutes": WORDS_PRESETS.get(name or model.preset, WORDS_PRESETS[DEFAULT_PRESET]).minutes,
+    }
     if continued.old is None and (name is not None or not model.ancestors):
         usual["learning_rate"] = RATE * base.learning_rate
     settings = with_changes(base, {**usual, **changes})

@@ -137,6 +137,16 @@ def test_a_given_setting_or_preset_is_kept_or_refused(old: Path) -> None:
     assert settings_for(None, {}, None)[1] == "base"
 
 
+def test_a_time_limit_is_that_of_the_preset_and_not_of_the_training_before(old: Path) -> None:
+    model = read_model(old)
+    for name, minutes in (("base", 0.0), ("best", 60.0), ("a preset of a later version", 0.0)):
+        settings = dataclasses.replace(model.settings, minutes=3.0)
+        before = dataclasses.replace(model, preset=name, settings=settings)
+        what = ContinuedWords(model=before)
+        assert settings_for(None, {}, what)[0].minutes == minutes
+        assert settings_for(None, {"minutes": 2.0}, what)[0].minutes == 2.0
+
+
 def test_models_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="a model to continue"):
         opened(None, phrases())
