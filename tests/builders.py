@@ -63,7 +63,7 @@ def random_model(
         "weights": {
             name: random.normal(0, scale, s).astype(np.float32) for name, s in shapes.items()
         },
-        "labels": labels,
+        "labels": labels or [],
     }
     return Model(**{**fields, **parts})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 from foretell.artifacts import manifest
@@ -72,30 +73,31 @@ def _what_it_is(model: Model) -> str:
             f"A language model: it predicts the next {unit} of a text. "
             f"{facts}{_kneser_ney(model, unit)}"
         )
-    labels = model.labels or []
+    labels = model.labels
     shown = listed((f"`{_code(label)}`" for label in labels), _MAX_LABELS_SHOWN)
     several = isinstance(model.settings, LabelsSettings) and model.settings.multi_label
     how_many = "none, one or several of" if several else "one of"
     what = f"A text classifier: it gives a text {how_many} {len(labels):,} labels, {shown}. {facts}"
-    return what + (
-        "" if model.linear is None else _linear(model, unit) + _vectors(model) + _teacher(model)
-    )
+    if model.linear is None:
+        return what
+    return what + _linear(model, unit) + _vectors(model) + _teacher(model)
 
 
 def _network(settings: Settings) -> str:
     units = f"{settings.units:,} units"
     if isinstance(settings, WordsSettings):
-        layers = (
-            "One LSTM layer" if settings.layers == 1 else f"{settings.layers} stacked LSTM layers"
-        )
-        more = f" over {settings.window} words"
-        if not settings.follows_article:
-            more = f", embeddings of {settings.embedding_size:,} tied to the output"
-        return f"{layers} of {units}{more}"
+        layers = "One LSTM layer"
+        if settings.layers > 1:
+            layers = f"{settings.layers} stacked LSTM layers"
+        if settings.follows_article:
+            return f"{layers} of {units} over {settings.window} words"
+        width = settings.embedding_size
+        return f"{layers} of {units}, embeddings of {width:,} tied to the output"
     if settings.is_bidirectional:
         return f"An LSTM of {units} in each direction, pooled over max, mean and last"
-    filters = f"A convolution of {FILTERS:,} filters, then an"
-    before = filters if settings.network == "cnn-lstm" else "An"
+    before = "An"
+    if settings.network == "cnn-lstm":
+        before = f"A convolution of {FILTERS:,} filters, then an"
     return f"{before} LSTM of {units} over {settings.length:,} {_unit(settings)}s"
 
 
@@ -117,7 +119,7 @@ def _linear(model: Model, unit: str) -> str:
     n_grams = f"{len(model.linear):,} n-grams of 1 to {model.linear.longest} {unit}s"
     text = f"\nAn n-gram linear model ({n_grams}) is a part of it."
     if model.tfidf:
-        sizes = " and ".join(f"{len(each):,} features" for each in model.tfidf)
+        sizes = " and ".join(f"{len(tfidf):,} features" for tfidf in model.tfidf)
         text += f" The scores of TF-IDF linear models ({sizes}) are added to its scores."
     return f"{text} `{manifest.CONFIG}` has the weight of each in the ensemble.\n"
 
@@ -159,11 +161,12 @@ def _teacher(model: Model) -> str:
             f"without labels. "
             "The model does not contain it.\n"
         )
-    licence = (
-        "No licence lay beside it: check what its publisher allows before you pass this model on."
-        if kept.files.licence is None
-        else f"Its licence is in `{manifest.TEACHER_LICENCE}`."
-    )
+    licence = f"Its licence is in `{manifest.TEACHER_LICENCE}`."
+    if kept.files.licence is None:
+        licence = (
+            "No licence lay beside it: check what its publisher allows before you pass this model "
+            "on."
+        )
     return (
         f"\nThe s{encoder} is a part of the model: `{manifest.TEACHER_GRAPH}` and "
         f"`{manifest.TEACHER_TOKENIZER}`, {len(kept.files.graph) / 1e6:,.1f} MB. It reads "
@@ -193,13 +196,18 @@ def _usage(model: Model, name: str) -> str:
 
 
 def _metrics(model: Model) -> str:
-    found = model.metrics
-    if isinstance(reason := found.get("not_measured"), str):
+    metrics = model.metrics
+    if isinstance(reason := metrics.get("not_measured"), str):
         return f"No accuracy: {reason}.\n"
-    # With a validation text, the perplexity is that of the validation text.
-    left_out = "perplexity" if number(found.get("valid_perplexity")) is not None else ""
-    shown = {name: found[name] for name in NAMES if name in found and name != left_out}
-    rows = rows_of({k: v for k, v in shown.items() if isinstance(v, str) or number(v) is not None})
+    shown = {
+        name: metrics[name]
+        for name in NAMES
+        if isinstance(metrics.get(name), str) or number(metrics.get(name)) is not None
+    }
+    if "valid_perplexity" in shown:
+        # The perplexity is that of the validation text.
+        shown.pop("perplexity", None)
+    rows = rows_of(shown)
     if not rows:
         return f"None were recorded; see `{manifest.METRICS}`.\n"
     table = "".join(f"| {name} | {_escaped(value)} |\n" for name, value in rows)
@@ -228,10 +236,11 @@ def _ancestors(model: Model) -> str:
     """Return the paragraph on the models whose training this one continues."""
     if not model.ancestors:
         return ""
-    continued = model.metrics.get("continued")
-    remembered = continued.get("measured_on") if isinstance(continued, dict) else None
     lines = "".join(f"{place}. `{sha256}`\n" for place, sha256 in enumerate(model.ancestors, 1))
-    on_old = f"\nOn old data: {_escaped(str(remembered))}.\n" if remembered else ""
+    on_old = ""
+    match model.metrics.get("continued"):
+        case {"measured_on": str(remembered)} if remembered:
+            on_old = f"\nOn old data: {_escaped(remembered)}.\n"
     return (
         "\nIt continues the training of another model. Its ancestors, by the SHA-256 of their "
         f"`{manifest.MANIFEST}`, the last one first:\n\n{lines}{on_old}\n"
@@ -262,9 +271,7 @@ def _limits(model: Model) -> str:
 
 def _escaped(text: str) -> str:
     """Return one line of text with Markdown's characters escaped."""
-    return "".join(
-        f"\\{letter}" if letter in "\\`*_[]<>|#&" else letter for letter in " ".join(text.split())
-    )
+    return re.sub(r"([\\`*_\[\]<>|#&])", r"\\\1", " ".join(text.split()))
 
 
 def _code(text: str) -> str:

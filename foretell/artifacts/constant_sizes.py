@@ -37,7 +37,7 @@ def check_constant_sizes(content: bytes) -> None:
         ValueError: what is too large, in a few words.
     """
     for graph in _all(memoryview(content), 7):
-        known = dict(_tensor(each) for each in _all(graph, 5))
+        known = dict(_tensor(tensor) for tensor in _all(graph, 5))
         for message in _all(graph, 1):
             node = _Node.read(message)
             # "not at most" is true of NaN, too.
@@ -96,7 +96,7 @@ class _Node:
         if self.operator == b"Range":
             return _steps([self._input(i, known) for i in range(3)])
         pads = self._input(1, known) if self.operator == b"Pad" else ()
-        return _product([each + 1 for each in (*self.pads, *pads)])
+        return _product([pad + 1 for pad in (*self.pads, *pads)])
 
     def _input(self, place: int, known: Mapping[bytes, Numbers]) -> Numbers:
         return known.get(self.inputs[place], ()) if place < len(self.inputs) else ()
@@ -105,14 +105,14 @@ class _Node:
 def _product(numbers: Numbers) -> float:
     if len(numbers) >= _MAX_NUMBERS:
         return math.inf
-    return math.prod(float(max(1, each)) for each in numbers)
+    return math.prod(float(max(1, number)) for number in numbers)
 
 
 def _steps(inputs: Sequence[Numbers]) -> float:
     """Return the length of a range of which start, end and step are known; 0 of any other."""
     if not all(inputs):
         return 0
-    start, end, step = (float(each[0]) for each in inputs)
+    start, end, step = (float(numbers[0]) for numbers in inputs)
     return (end - start) / step if step else math.inf
 
 
@@ -180,6 +180,6 @@ def _attribute(message: memoryview) -> tuple[bytes, Numbers]:
 
 def _all(message: memoryview, number: int) -> Iterator[memoryview]:
     """Yield the messages in the fields of this number."""
-    for found, value in fields(message):
-        if found == number and not isinstance(value, int):
+    for key, value in fields(message):
+        if key == number and not isinstance(value, int):
             yield value

@@ -39,7 +39,7 @@ from safetensors.numpy import save as save_safetensors
 
 from foretell.artifacts import manifest, replacement
 from foretell.artifacts.model import Model, check_model
-from foretell.artifacts.stored_model import read_stored, shapes_of
+from foretell.artifacts.stored_model import read_stored
 from foretell.artifacts.weights import check_size, check_weights, network_size
 from foretell.config import to_dict
 from foretell.errors import ArtifactError, ChangedFileError
@@ -142,10 +142,8 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     metrics = _json(model.metrics)
     model = replace(model, metrics=json.loads(metrics))
     check_model(model)
-    check_size(
-        model.settings, network_size(model.settings, model.tokenizer), len(model.labels or ())
-    )
-    check_weights(weights, shapes_of(model.settings, model.tokenizer, model.labels))
+    size = network_size(model.settings, model.tokenizer)
+    check_weights(weights, check_size(model.settings, size, len(model.labels)))
     version = metadata.version("foretell")
     contents = {
         manifest.CONFIG: _json(_config(model, version)),
@@ -166,8 +164,9 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
             manifest.TEACHER: save_safetensors(model.teacher.to_arrays()),
             manifest.TEACHER_GRAPH: files.graph,
             manifest.TEACHER_TOKENIZER: files.tokenizer,
-            **({} if files.licence is None else {manifest.TEACHER_LICENCE: files.licence}),
         }
+        if files.licence is not None:
+            contents[manifest.TEACHER_LICENCE] = files.licence
     if model.kneser_ney is not None:
         contents[manifest.KNESER_NEY] = save_safetensors(model.kneser_ney.to_arrays())
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, version)
@@ -181,7 +180,7 @@ def _config(model: Model, version: str) -> dict[str, object]:
         "job": model.job,
         "preset": model.preset,
         "settings": to_dict(model.settings),
-        "labels": model.labels,
+        "labels": model.labels or None,
     }
     if model.label_type != "text":
         config["label_type"] = model.label_type
@@ -192,10 +191,7 @@ def _config(model: Model, version: str) -> dict[str, object]:
     if model.job == "labels":
         return {**config, "ensemble": model.ensemble.to_dict()}
     parts = {"interpolation": model.interpolation, "cache": model.cache}
-    return {
-        **config,
-        **{name: None if part is None else part.to_dict() for name, part in parts.items()},
-    }
+    return {**config, **{name: part and part.to_dict() for name, part in parts.items()}}
 
 
 def _check_ours(target: Path) -> None:
@@ -206,7 +202,9 @@ def _check_ours(target: Path) -> None:
     names = {entry.name for entry in target.iterdir()} - _LITTER
     foreign = sorted(names - {*manifest.FILES, *manifest.PARTS, manifest.MANIFEST, manifest.RUN})
     if foreign or (names and not manifest.is_model(target)):
-        found = f"another file in it: {foreign[0]}" if foreign else "a directory of another program"
+        found = "a directory of another program"
+        if foreign:
+            found = f"another file in it: {foreign[0]}"
         raise ArtifactError(expected=expected, found=found, where=str(target), fix=fix)
 
 
@@ -226,7 +224,9 @@ def _plain(value: object) -> object:
         return _plain(value.tolist())
     if isinstance(value, Path):
         return str(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def pack(path: Path) -> dict[str, bytes]:
@@ -282,10 +282,11 @@ class Home:
     def __getstate__(self) -> dict[str, dict[str, bytes]]:
         files = pack(self.path)
         if self.sha256 not in ("", hashlib.sha256(files[manifest.MANIFEST]).hexdigest()):
-            expected = "the model as it was opened"
-            fix = "load it from where it is now"
             raise ChangedFileError(
-                expected=expected, found="another model", where=str(self.path), fix=fix
+                expected="the model as it was opened",
+                found="another model",
+                where=str(self.path),
+                fix="load it from where it is now",
             )
         return {"files": files}
 

@@ -67,13 +67,13 @@ def check_encoder_tokenizer(content: bytes) -> None:
         stored = json.loads(content)
         _check_words(stored["model"])
         parts = [part for name, part in stored.items() if name not in ("model", "added_tokens")]
-        found = [each for part in parts for each in _objects(part)]
-        growth = math.prod(map(_growth, found))
+        objects = [inner for part in parts for inner in _objects(part)]
+        growth = math.prod(map(_growth, objects))
     except (RecursionError, AttributeError, KeyError, TypeError) as error:
         raise ValueError("no tokenizer of the tokenizers library") from error
-    if len(found) > _MAX_PARTS:
-        raise ValueError(f"a tokenizer of {len(found):,} parts")
-    for part in found:
+    if len(objects) > _MAX_PARTS:
+        raise ValueError(f"a tokenizer of {len(objects):,} parts")
+    for part in objects:
         if "Regex" in part and part["Regex"] not in _EXPRESSIONS:
             raise ValueError(f"a tokenizer with the pattern {str(part['Regex'])[:60]}")
     if growth > _MAX_GROWTH:
@@ -108,8 +108,8 @@ def _objects(part: object) -> Iterator[_Object]:
     if isinstance(part, dict):
         yield part
         part = list(part.values())
-    for each in part if isinstance(part, list) else ():
-        yield from _objects(each)
+    for inner in part if isinstance(part, list) else ():
+        yield from _objects(inner)
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,15 @@ class EncoderFiles:
         fix = "export the encoder for feature extraction"
         for file in (graph_of(folder), folder / TOKENIZER):
             if not file.is_file():
-                expected = f"a folder with {GRAPHS[0]} and {TOKENIZER}"
                 found = f"no {file.name}" if folder.is_dir() else "no folder"
-                raise ArtifactError(expected=expected, found=found, where=str(path), fix=fix)
+                raise ArtifactError(
+                    expected=f"a folder with {GRAPHS[0]} and {TOKENIZER}",
+                    found=found,
+                    where=str(path),
+                    fix=fix,
+                )
         licences = sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*"))
-        short = [each for each in licences if each.is_file() and each.stat().st_size <= MAX_LICENCE]
+        short = [file for file in licences if file.is_file() and file.stat().st_size <= MAX_LICENCE]
         licence = short[0].read_bytes() if short else None
         graph = graph_of(folder).read_bytes()
         tokenizer = (folder / TOKENIZER).read_bytes()

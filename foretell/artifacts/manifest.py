@@ -10,10 +10,9 @@ import os
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from foretell.errors import ChangedFileError, MissingFileError, NewerFormatError, NotAModelError
 
@@ -56,16 +55,14 @@ _MAX_ATTEMPTS = 6
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """Size in bytes and SHA-256 of one file."""
 
     size: int
     sha256: str
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """A manifest that was read.
 
     Attributes:
@@ -143,9 +140,11 @@ def read_manifest(path: Path) -> Manifest:
     elif not is_model(path):
         found = "a directory that foretell did not write"
     if found:
-        fix = "check the path: the directory that --out named in training, before all texts"
         raise NotAModelError(
-            expected="a foretell model directory", found=found, where=str(path), fix=fix
+            expected="a foretell model directory",
+            found=found,
+            where=str(path),
+            fix="check the path: the directory that --out named in training, before all texts",
         )
     version = (_object(path / CONFIG) or {}).get("format_version")
     if isinstance(version, int) and version > FORMAT_VERSION:
@@ -201,17 +200,17 @@ def _entries(path: Path, content: bytes) -> dict[str, Entry]:
     files = sealed.get("files")
     if not isinstance(files, dict) or seal(sealed) != content:
         raise changed(path, "a manifest as it was written", "another")
-    entries = {}
-    for name, values in files.items():
-        if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST:
-            raise changed(path, "names of files in this directory", repr(name))
-        size, sha256 = (
-            map(values.get, ("size", "sha256")) if isinstance(values, dict) else (None, None)
-        )
-        if type(size) is not int or not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-            raise changed(path, f"the size and SHA-256 of {name}", repr(values)[:100])
-        entries[name] = Entry(size, sha256)
-    return entries
+    return {name: _entry(path, name, values) for name, values in files.items()}
+
+
+def _entry(path: Path, name: str, values: object) -> Entry:
+    if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST:
+        raise changed(path, "names of files in this directory", repr(name))
+    match values:
+        case {"size": int(size), "sha256": str(sha256)} if _SHA256.fullmatch(sha256):
+            if type(size) is int:
+                return Entry(size, sha256)
+    raise changed(path, f"the size and SHA-256 of {name}", repr(values)[:100])
 
 
 def changed(path: Path, expected: str, found: str) -> ChangedFileError:

@@ -36,7 +36,7 @@ class Model:
         settings: every setting of the training.
         tokenizer: the tokenizer.
         weights: name to float32 array, named as in `artifacts.weights`.
-        labels: the labels, sorted as their type is, in the order of the output; None for words.
+        labels: the labels, sorted as their type is, in the order of the output; none for words.
         label_type: the type of the values that the labels stand for.
         text_columns: the columns of a table whose texts were joined in training; empty: one column.
         linear: the n-gram linear model of a classifier; None: it has none.
@@ -64,7 +64,7 @@ class Model:
     settings: Settings
     tokenizer: Tokenizer
     weights: Weights = field(default_factory=dict, repr=False)
-    labels: list[str] | None = None
+    labels: list[str] = field(default_factory=list)
     label_type: LabelType = "text"
     text_columns: tuple[str, ...] = ()
     linear: LinearModel | None = None
@@ -89,8 +89,11 @@ class Model:
             ArtifactError: the model is only in memory.
         """
         if self.path is None:
-            expected = "a model that was read from a directory"
-            raise ArtifactError(expected=expected, found="a model in memory", fix="write it first")
+            raise ArtifactError(
+                expected="a model that was read from a directory",
+                found="a model in memory",
+                fix="write it first",
+            )
         return self.path
 
     def record(self) -> dict[str, object]:
@@ -106,10 +109,10 @@ class Model:
             "foretell": self.written_by,
             "vocabulary": self.tokenizer.size,
             "bytes": sum(
-                each.stat().st_size for each in self.directory.iterdir() if each.is_file()
+                file.stat().st_size for file in self.directory.iterdir() if file.is_file()
             ),
             "ancestors": list(self.ancestors),
-            "labels": list(self.labels or ()),
+            "labels": self.labels,
             "metrics": self.metrics,
             "settings": to_dict(self.settings),
         }
@@ -130,12 +133,13 @@ def check_model(model: Model) -> None:
 
 
 def _check_labels(model: Model) -> None:
-    labels = model.labels or []
+    labels = model.labels
     several = isinstance(model.settings, LabelsSettings) and bool(model.settings.multi_label)
     if len(labels) < 2 or not _are_valid(labels, model.label_type, several=several):
-        expected = "two or more different labels" if several else "two or more labels, sorted"
+        order = "different" if several else "sorted"
         raise ArtifactError(
-            expected=f"{expected}, of the type {model.label_type}", found=repr(labels)[:100]
+            expected=f"two or more labels, {order}, of the type {model.label_type}",
+            found=repr(labels)[:100],
         )
     wrong = _wrong_member(model, several=several) or _wrong_ensemble(model, several=several)
     if wrong:
@@ -144,12 +148,11 @@ def _check_labels(model: Model) -> None:
 
 def _wrong_member(model: Model, *, several: bool) -> str:
     """Return what is wrong with a linear model or a teacher; "" for nothing."""
-    n_labels = len(model.labels or [])
+    n_labels = len(model.labels)
     n_columns = 1 if n_labels == 2 and not several else n_labels
-    members = [each for each in (model.linear, *model.tfidf, model.teacher) if each is not None]
-    for each in members:
-        if model.linear is None or len(each.bias) != n_columns:
-            return f"a linear model of {len(each.bias)} columns for {n_labels} labels"
+    for member in (model.linear, *model.tfidf, model.teacher):
+        if member is not None and (model.linear is None or len(member.bias) != n_columns):
+            return f"a linear model of {len(member.bias)} columns for {n_labels} labels"
     return ""
 
 
@@ -162,7 +165,7 @@ def _wrong_ensemble(model: Model, *, several: bool) -> str:
         return "weights for each label of a model with one label per text, or the reverse"
     if not ensemble.network and not ensemble.linear:
         return "no weight above 0"
-    n_labels = len(model.labels or [])
+    n_labels = len(model.labels)
     sizes = _sizes(ensemble)
     allowed = {n_labels} if several else {0, n_labels}
     if not sizes <= allowed:
@@ -178,8 +181,8 @@ def _sizes(ensemble: Ensemble | LabelwiseEnsemble) -> set[int]:
     """Return for how many labels the numbers of an ensemble are."""
     if not isinstance(ensemble, LabelwiseEnsemble):
         return {len(ensemble.offsets)}
-    weights = [each for each in (ensemble.network, ensemble.linear) if each]
-    return {len(each) for each in (ensemble.offsets, ensemble.thresholds, *weights)}
+    weights = [weight for weight in (ensemble.network, ensemble.linear) if weight]
+    return {len(numbers) for numbers in (ensemble.offsets, ensemble.thresholds, *weights)}
 
 
 def _are_valid(labels: list[str], label_type: LabelType, *, several: bool) -> bool:
@@ -188,34 +191,34 @@ def _are_valid(labels: list[str], label_type: LabelType, *, several: bool) -> bo
     """
     try:
         values_of_names(labels, label_type)
-        return len(set(labels)) == len(labels) and (
-            several or labels == ordered(labels, label_type)
-        )
+        in_order = several or labels == ordered(labels, label_type)
+        return in_order and len(set(labels)) == len(labels)
     except ValueError:
         return False
 
 
 def _check_words(model: Model) -> None:
-    if model.labels is not None:
+    if model.labels:
         raise ArtifactError(expected="no labels for words", found=repr(model.labels)[:100])
-    if model.interpolation is None:
-        return
+    if model.interpolation is not None and (wrong := _wrong_interpolation(model)):
+        raise wrong_weights("interpolation", wrong, model.path)
+
+
+def _wrong_interpolation(model: Model) -> str:
+    """Return what is wrong with the weights of the Kneser–Ney model; "" for nothing."""
     kneser_ney = model.kneser_ney
+    size = model.tokenizer.size
+    assert model.interpolation is not None
     n_weights = len(model.interpolation.kneser_ney_weights)
     if kneser_ney is None:
-        found = "weights for a Kneser–Ney model that is not there"
-    elif kneser_ney.size != model.tokenizer.size:
-        found = (
-            f"a Kneser–Ney model of {kneser_ney.size:,} ids, a tokenizer of "
-            f"{model.tokenizer.size:,}"
-        )
-    elif not all(len(level.keys) for level in kneser_ney.levels):
-        found = "a Kneser–Ney model without n-grams of an order"
-    elif n_weights != kneser_ney.order:
-        found = f"{n_weights} weights for contexts of 0 to {kneser_ney.order - 1} words"
-    else:
-        return
-    raise wrong_weights("interpolation", found, model.path)
+        return "weights for a Kneser–Ney model that is not there"
+    if kneser_ney.size != size:
+        return f"a Kneser–Ney model of {kneser_ney.size:,} ids, a tokenizer of {size:,}"
+    if not all(len(level.keys) for level in kneser_ney.levels):
+        return "a Kneser–Ney model without n-grams of an order"
+    if n_weights != kneser_ney.order:
+        return f"{n_weights} weights for contexts of 0 to {kneser_ney.order - 1} words"
+    return ""
 
 
 def wrong_weights(kind: str, found: str, path: Path | None) -> ArtifactError:

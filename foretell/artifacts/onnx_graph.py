@@ -76,18 +76,18 @@ def _built(settings: Settings, weights: Weights, *, shares: bool) -> _Graph:
         (_article_words if settings.follows_article else _words)(graph, settings)
     else:
         features = _bilstm(graph) if settings.is_bidirectional else _lstm_dense(graph, settings)
-        (_sigmoids if settings.multi_label else _probabilities)(graph, features)
+        _probabilities(graph, features, several=bool(settings.multi_label))
     return graph
 
 
 def _varint(value: int) -> bytes:
     """Return an integer of a protocol buffer; a negative one as 64 bits."""
     value = value % (1 << 64)
-    found = bytearray()
+    content = bytearray()
     while value > 127:
-        found.append(value & 127 | 128)
+        content.append(value & 127 | 128)
         value >>= 7
-    return bytes([*found, value])
+    return bytes([*content, value])
 
 
 def _field(number: int, value: int | str | bytes | Sequence[Part]) -> list[Part]:
@@ -133,7 +133,7 @@ class _Graph:
         for name, value in sorted(attributes.items()):
             number, code = {int: (3, _INT), str: (4, _STRING), list: (8, _INTS)}[type(value)]
             values = [
-                _field(number, each) for each in (value if isinstance(value, list) else [value])
+                _field(number, item) for item in (value if isinstance(value, list) else [value])
             ]
             fields.append(_field(5, _joined([_field(1, name), *values, _field(20, code)])))
         self._nodes += _field(1, _joined(fields))
@@ -200,7 +200,7 @@ class _Graph:
         """
         parts = [lstm_weights(self.weights, layer) for layer in layers or (name,)]
         kernels, recurrent, biases = (
-            _gates(each) for each in zip(*((w, r, b[None]) for w, r, b in parts), strict=True)
+            _gates(kernels) for kernels in zip(*((w, r, b[None]) for w, r, b in parts), strict=True)
         )
         directions, gates, units = recurrent.shape
         # A second bias, which Keras does not have.
@@ -246,7 +246,7 @@ def _gates(kernels: Sequence[Float32s]) -> Float32s:
     o, f, c.
     """
     by_gate = (kernel.reshape(len(kernel), 4, -1)[:, [0, 3, 1, 2]] for kernel in kernels)
-    return np.stack([each.reshape(len(each), -1).T for each in by_gate])
+    return np.stack([kernel.reshape(len(kernel), -1).T for kernel in by_gate])
 
 
 def _article_words(graph: _Graph, settings: WordsSettings) -> None:
@@ -349,26 +349,20 @@ def _mask(graph: _Graph, ids: str, lengths: str) -> str:
     return graph.op("Unsqueeze", graph.op("Less", steps, ends), graph.ints(2))
 
 
-def _probabilities(graph: _Graph, features: str) -> None:
+def _probabilities(graph: _Graph, features: str, *, several: bool) -> None:
+    """Add the output of a classifier; where texts may have several labels, a sigmoid for each."""
     logits = graph.dense(features, "output")
-    n_outputs = len(graph.weights["output/bias"])
-    if n_outputs == 1:
+    n_labels = len(graph.weights["output/bias"])
+    axis = 1
+    if several:
+        logits = graph.op("Unsqueeze", logits, graph.ints(2))
+        axis = 2
+    if several or n_labels == 1:
         # A softmax over [0, x] is [1 - sigmoid(x), sigmoid(x)]. ONNX Runtime's own sigmoid is
         # approximate, and 0 for small probabilities.
-        logits = graph.op("Concat", graph.op("Sub", logits, logits), logits, axis=1)
-    probabilities = graph.op("Softmax", logits, axis=1)
-    graph.output("probabilities", probabilities, ["batch", max(2, n_outputs)])
-
-
-def _sigmoids(graph: _Graph, features: str) -> None:
-    """Add the output of a classifier whose texts may have several labels: a sigmoid for each
-    label.
-    """
-    logits = graph.op("Unsqueeze", graph.dense(features, "output"), graph.ints(2))
-    # As in `_probabilities`: a softmax over [0, x] of each label.
-    pairs = graph.op("Concat", graph.op("Sub", logits, logits), logits, axis=2)
-    both = graph.op("Softmax", pairs, axis=2)
-    probabilities = graph.op(
-        "Squeeze", graph.op("Gather", both, graph.ints(1), axis=2), graph.ints(2)
-    )
-    graph.output("probabilities", probabilities, ["batch", len(graph.weights["output/bias"])])
+        logits = graph.op("Concat", graph.op("Sub", logits, logits), logits, axis=axis)
+    probabilities = graph.op("Softmax", logits, axis=axis)
+    if several:
+        second = graph.op("Gather", probabilities, graph.ints(1), axis=2)
+        probabilities = graph.op("Squeeze", second, graph.ints(2))
+    graph.output("probabilities", probabilities, ["batch", max(2, n_labels)])

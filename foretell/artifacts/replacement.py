@@ -42,8 +42,9 @@ def typed(
     try:
         yield
     except OSError as error:
-        found = error.strerror or str(error)
-        raise kind(expected=expected, found=found, where=str(where), fix=fix) from error
+        raise kind(
+            expected=expected, found=error.strerror or str(error), where=str(where), fix=fix
+        ) from error
 
 
 @contextlib.contextmanager
@@ -150,9 +151,9 @@ def make_directories(path: Path) -> None:
     while not path.is_dir():
         missing.append(path)
         path = path.parent
-    for each in reversed(missing):
-        each.mkdir(exist_ok=True)
-        sync_directory(each.parent)
+    for directory in reversed(missing):
+        directory.mkdir(exist_ok=True)
+        sync_directory(directory.parent)
 
 
 def sync_directory(path: Path) -> None:

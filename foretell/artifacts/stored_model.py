@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,22 +26,23 @@ from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import (
     Shapes,
     Weights,
+    bytes_of,
     check_size,
     check_weights,
     network_size,
-    weight_shapes,
 )
-from foretell.config import LabelsSettings, Settings, from_dict
+from foretell.config import Settings, from_dict
 from foretell.data.label_types import LABEL_TYPES
 from foretell.errors import ChangedFileError, ForetellError, MissingFileError
 from foretell.ngrams.cache import ContinuousCache
+from foretell.ngrams.checked_arrays import Numbers
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, LabelwiseEnsemble
 from foretell.ngrams.kneser_ney import Interpolation, KneserNey
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import tfidf_models
-from foretell.text.tokenizer import Tokenizer
 
 Part = TypeVar("Part")
+Combining = TypeVar("Combining", bound=Numbers)
 
 _MEGABYTE = 1 << 20
 _MAX_SIZES = {
@@ -77,9 +76,9 @@ def read_stored(path: Path, listed: manifest.Manifest) -> Model:
         with reading(path / manifest.TOKENIZER):
             tokenizer = stored_tokenizer(files.read(manifest.TOKENIZER).decode(), settings)
         with reading(path / manifest.CONFIG):
-            shapes = shapes_of(settings, tokenizer, labels)
-            check_size(settings, network_size(settings, tokenizer), len(labels or ()))
+            shapes = check_size(settings, network_size(settings, tokenizer), len(labels))
         weights = _weights(path, files, shapes)
+    ensemble = LabelwiseEnsemble if getattr(settings, "multi_label", "") else Ensemble
     model = Model(
         job=config["job"],
         preset=config["preset"],
@@ -91,6 +90,9 @@ def read_stored(path: Path, listed: manifest.Manifest) -> Model:
         tfidf=files.part(manifest.TFIDF, tfidf_models) or (),
         teacher=_teacher(path, files),
         kneser_ney=files.part(manifest.KNESER_NEY, KneserNey.from_arrays),
+        ensemble=_numbers(ensemble, "ensemble", config, path) or NETWORK_ALONE,
+        interpolation=_numbers(Interpolation, "interpolation", config, path),
+        cache=_numbers(ContinuousCache, "cache", config, path),
         tokenizer=tokenizer,
         weights=weights,
         metrics=files.json(manifest.METRICS),
@@ -101,7 +103,6 @@ def read_stored(path: Path, listed: manifest.Manifest) -> Model:
         files=listed.entries,
     )
     files.verify_others()
-    model = _combined(model, config)
     check_model(model)
     return model
 
@@ -109,7 +110,7 @@ def read_stored(path: Path, listed: manifest.Manifest) -> Model:
 def _weights(path: Path, files: _Files, shapes: Shapes) -> Weights:
     """Return the weights of the network; the size of their file is checked before it is read."""
     # Names and shapes take up to a megabyte more.
-    n_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
+    n_bytes = bytes_of(shapes)
     files.check_size(manifest.WEIGHTS, n_bytes, n_bytes + _MEGABYTE)
     content = files.read(manifest.WEIGHTS)
     with reading(path / manifest.WEIGHTS):
@@ -129,16 +130,14 @@ def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
             raise manifest.changed(path / manifest.MANIFEST, f"an entry for {name}", "none")
     graph = files.read(manifest.TEACHER_GRAPH)
     tokenizer = files.read(manifest.TEACHER_TOKENIZER)
-    licence = files.read(manifest.TEACHER_LICENCE) if files.has(manifest.TEACHER_LICENCE) else None
+    licence = None
+    if files.has(manifest.TEACHER_LICENCE):
+        licence = files.read(manifest.TEACHER_LICENCE)
     with reading(path / manifest.TEACHER_TOKENIZER):
         check_encoder_tokenizer(tokenizer)
     return files.part(
         manifest.TEACHER, lambda arrays: KeptTeacher.from_arrays(arrays, graph, tokenizer, licence)
     )
-
-
-def shapes_of(settings: Settings, tokenizer: Tokenizer, labels: list[str] | None) -> Shapes:
-    return weight_shapes(settings, network_size(settings, tokenizer), len(labels or ()))
 
 
 @contextmanager
@@ -152,11 +151,9 @@ def reading(path: Path) -> Iterator[None]:
         raise
     # Libraries raise bare exceptions of their own, and a value of a wrong type fails in any way.
     except Exception as error:
-        found = (
-            f"{error.where} {error.found}".strip()
-            if isinstance(error, ForetellError)
-            else str(error)
-        )
+        found = str(error)
+        if isinstance(error, ForetellError):
+            found = f"{error.where} {error.found}".strip()
         raise ChangedFileError(
             expected="a file that foretell writes for this model",
             found=found[:200] or type(error).__name__,
@@ -228,7 +225,7 @@ class _Files:
             manifest.read_verified(self._path, name, self._entries[name], keep=False)
 
 
-def _described(config: dict[str, Any]) -> tuple[Settings, list[str] | None]:
+def _described(config: dict[str, Any]) -> tuple[Settings, list[str]]:
     """Return the settings and the labels of config.json, if it is what foretell writes."""
     job = config["job"]
     version = config["format_version"]
@@ -237,11 +234,11 @@ def _described(config: dict[str, Any]) -> tuple[Settings, list[str] | None]:
     if type(version) is not int or not 1 <= version <= manifest.FORMAT_VERSION:
         raise ValueError(f"the format version {str(version)[:40]}")
     preset = config["preset"]
-    labels = config["labels"]
+    labels = config["labels"] or []
     settings = config["settings"]
     if not isinstance(preset, str) or not isinstance(settings, dict):
         raise ValueError(f"the preset {str(preset)[:40]!r} or settings of another type")
-    if labels is not None and not _are_texts(labels):
+    if not _are_texts(labels):
         raise ValueError("labels that are no texts")
     if not _are_texts(config.get("text_columns", [])):
         raise ValueError("names of text columns that are no texts")
@@ -257,22 +254,13 @@ def _are_texts(values: object) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
-def _combined(model: Model, config: Mapping[str, object]) -> Model:
-    """Return the model with the weights that config.json gives for the parts to be combined."""
-    kind = "ensemble" if model.job == "labels" else "interpolation"
-    values = config.get(kind)
+def _numbers(
+    kind: type[Combining], name: str, config: Mapping[str, object], path: Path
+) -> Combining | None:
+    """Return the numbers that config.json has of a name; None: it has none."""
+    if config.get(name) is None:
+        return None
     try:
-        if isinstance(model.settings, LabelsSettings) and model.settings.multi_label:
-            return replace(model, ensemble=LabelwiseEnsemble.from_dict(values))
-        if kind == "ensemble":
-            return replace(
-                model, ensemble=NETWORK_ALONE if values is None else Ensemble.from_dict(values)
-            )
-        model = replace(
-            model, interpolation=None if values is None else Interpolation.from_dict(values)
-        )
-        kind = "cache"
-        values = config.get("cache")
-        return replace(model, cache=None if values is None else ContinuousCache.from_dict(values))
+        return kind.from_dict(config[name])
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise wrong_weights(kind, str(error)[:200], model.path) from error
+        raise wrong_weights(name, str(error)[:200], path) from error

@@ -33,11 +33,10 @@ _MAX_BYTES = 2**31 - 2**24
 
 def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
     """Return the shape of each weight of a network of `size` token ids; see `network_size`."""
-    if isinstance(settings, WordsSettings):
-        return (
-            _article_words(settings, size) if settings.follows_article else _words(settings, size)
-        )
-    return _labels(settings, size, n_labels)
+    if not isinstance(settings, WordsSettings):
+        return _labels(settings, size, n_labels)
+    shapes_of = _article_words if settings.follows_article else _words
+    return shapes_of(settings, size)
 
 
 def network_size(settings: Settings, tokenizer: Tokenizer) -> int:
@@ -51,15 +50,19 @@ def network_size(settings: Settings, tokenizer: Tokenizer) -> int:
     return tokenizer.size
 
 
-def check_size(settings: Settings, size: int, n_labels: int = 0) -> None:
-    """Check, before training, that the weights can be saved.
+def bytes_of(shapes: Shapes) -> int:
+    """Return the bytes of weights of these shapes."""
+    return 4 * sum(map(math.prod, shapes.values()))
+
+
+def check_size(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
+    """Check, before training, that the weights can be saved; return their shapes.
 
     Raises:
         SettingsError: the weights are larger than one ONNX file may be (2 GiB).
     """
-    n_bytes = 4 * sum(
-        math.prod(shape) for shape in weight_shapes(settings, size, n_labels).values()
-    )
+    shapes = weight_shapes(settings, size, n_labels)
+    n_bytes = bytes_of(shapes)
     if n_bytes > _MAX_BYTES:
         raise SettingsError(
             expected=f"weights of at most {_MAX_BYTES / 1e9:.1f} GB",
@@ -67,6 +70,7 @@ def check_size(settings: Settings, size: int, n_labels: int = 0) -> None:
             where="vocabulary",
             fix="set a smaller --vocabulary or fewer --units",
         )
+    return shapes
 
 
 def check_weights(weights: Weights, shapes: Shapes) -> None:
@@ -112,33 +116,31 @@ def lstm_weights(weights: Mapping[str, Array], name: str) -> tuple[Array, Array,
     """Return kernel, recurrent kernel and bias of a layer as `lstm` takes them, also of a
     BasicLSTMCell.
     """
-    if f"{name}/recurrent_kernel" in weights:
-        return (
-            weights[f"{name}/kernel"],
-            weights[f"{name}/recurrent_kernel"],
-            weights[f"{name}/bias"],
-        )
-    return from_basic_lstm_cell(weights[f"{name}/kernel"], weights[f"{name}/bias"])
+    kernel = weights[f"{name}/kernel"]
+    recurrent = weights.get(f"{name}/recurrent_kernel")
+    bias = weights[f"{name}/bias"]
+    return from_basic_lstm_cell(kernel, bias) if recurrent is None else (kernel, recurrent, bias)
 
 
 def _article_words(settings: WordsSettings, size: int) -> Shapes:
     units = settings.units
     shapes: Shapes = {}
+    width = 1  # the word's raw integer
     for k in range(1, settings.layers + 1):
-        # The first layer's input at each step is one number: the word's raw integer.
-        shapes[f"lstm_{k}/kernel"] = ((1 if k == 1 else units) + units, 4 * units)
-        shapes[f"lstm_{k}/bias"] = (4 * units,)
-    return {**shapes, "dense/kernel": (units, size), "dense/bias": (size,)}
+        shapes |= _dense(f"lstm_{k}", width + units, 4 * units)
+        width = units
+    return shapes | _dense("dense", units, size)
 
 
 def _words(settings: WordsSettings, size: int) -> Shapes:
     units = settings.units
-    embedding_size = settings.embedding_size
-    shapes: Shapes = {"embedding": (size, embedding_size)}
+    width = settings.embedding_size
+    shapes: Shapes = {"embedding": (size, width)}
     for k in range(1, settings.layers + 1):
-        shapes |= _lstm(f"lstm_{k}", embedding_size if k == 1 else units, units)
-    if units != embedding_size:
-        shapes |= _dense("projection", units, embedding_size)
+        shapes |= _lstm(f"lstm_{k}", width, units)
+        width = units
+    if units != settings.embedding_size:
+        shapes |= _dense("projection", units, settings.embedding_size)
     return {**shapes, "output/bias": (size,)}
 
 
@@ -151,10 +153,7 @@ def _labels(settings: LabelsSettings, size: int, n_labels: int) -> Shapes:
         shapes |= _lstm("lstm_forward", width, units) | _lstm("lstm_backward", width, units)
         return shapes | _dense("output", 6 * units, n_outputs)
     if settings.network == "cnn-lstm":
-        shapes |= {
-            "conv/kernel": (KERNEL_SIZE, width, FILTERS),
-            "conv/bias": (FILTERS,),
-        }
+        shapes |= {"conv/kernel": (KERNEL_SIZE, width, FILTERS), "conv/bias": (FILTERS,)}
         width = FILTERS
     shapes |= _lstm("lstm", width, units) | _dense("dense", units, DENSE_UNITS)
     return shapes | _dense("output", DENSE_UNITS, n_outputs)

@@ -18,13 +18,7 @@ from foretell.metrics.shown import (
     shown_value,
     with_ends,
 )
-from foretell.readable import on_one_line, percent
-from foretell.runtime.labels.evaluation import (
-    confusion_rows,
-    mistake_rows,
-    pair_rows,
-    threshold_rows,
-)
+from foretell.readable import excerpt, on_one_line, percent
 
 Report = dict[str, Any]
 """What `evaluation_report` or `multi_label_report` of `foretell.runtime.labels` returns."""
@@ -45,6 +39,12 @@ _HEAD = (
 
 _OF_TEXTS = ("precision", "recall", "f1")
 _PER_LABEL = (*_OF_TEXTS, "support", "threshold")
+
+_THRESHOLDS = {
+    "chosen": "lowest cost on this data",
+    "by_probability": "fp / (fp + fn)",
+    "at_half": "default (0.5)",
+}
 
 
 def write_labels_report(report: Report, format: Format) -> None:
@@ -126,17 +126,24 @@ def _confusion(report: Report) -> str:
         return ""
     names = report["confusion"]["names"]
     if len(names) <= MAX_CONFUSION:
-        return aligned(confusion_rows(report["confusion"]))
-    if not report["confused"]["pairs"]:
+        counts = zip(names, report["confusion"]["counts"], strict=True)
+        lines = [(name, *map(int, row)) for name, row in counts]
+        return aligned([("true \\ predicted", *names), *lines])
+    pairs = [(row["label"], row["predicted"], row["texts"]) for row in report["confused"]["pairs"]]
+    if not pairs:
         return ""
-    table = aligned(pair_rows(report["confused"]))
+    table = aligned([("true", "predicted", "texts"), *pairs])
     return f"Pairs of labels that are confused most often:\n{table}"
 
 
 def _mistakes(mistakes: Sequence[Report] | None) -> str:
     if not mistakes:
         return ""
-    return f"Wrong answers, the most probable ones first:\n{aligned(mistake_rows(mistakes))}"
+    rows: list[Row] = [("true", "predicted", "probability", "text")]
+    for mistake in mistakes:
+        answer = (mistake["label"], mistake["predicted"], f"{mistake['probability']:.2f}")
+        rows.append((*answer, excerpt(mistake["text"])))
+    return f"Wrong answers, the most probable ones first:\n{aligned(rows)}"
 
 
 def _table(
@@ -168,8 +175,17 @@ def _shown(key: str, row: Report) -> str:
 
 
 def _threshold(report: Report) -> str:
+    head = (
+        f"threshold of '{report['positive']}'",
+        "",
+        "cost per text",
+        "false positives",
+        "false negatives",
+    )
+    keys = ("threshold", "cost", "false_positives", "false_negatives")
+    rows = [(name, *(report[key][each] for each in keys)) for key, name in _THRESHOLDS.items()]
     note = "The threshold was chosen on this data: expect a higher cost on new texts."
-    return f"{aligned(threshold_rows(report))}\n{note}"
+    return f"{aligned([head, *rows])}\n{note}"
 
 
 _MODELS = {

@@ -183,7 +183,7 @@ def reliability_bins(confidence: Floats, correct: Mask) -> list[dict[str, float]
     which = _bins(confidence)
     texts = np.bincount(which)
     sure, right = (
-        np.bincount(which, weights=each.astype(np.float64)) for each in (confidence, correct)
+        np.bincount(which, weights=values.astype(np.float64)) for values in (confidence, correct)
     )
     return [
         {

@@ -31,6 +31,9 @@ SEED = 0
 Interval = list[float]
 """The lower and the upper end."""
 
+_OF_ALL_LABELS = ("accuracy", "balanced_accuracy", "macro_f1")
+"""The metrics of `LabelCounts` that have one value for all labels."""
+
 # Numbers of one block of resamples.
 _AT_ONCE = 1 << 21
 
@@ -132,9 +135,7 @@ def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence
         "f1": counts.f1.astype(np.float32),
     }
     return {
-        "accuracy": interval(counts.accuracy),
-        "balanced_accuracy": interval(counts.balanced_accuracy),
-        "macro_f1": interval(counts.macro_f1),
+        **{key: interval(getattr(counts, key)) for key in _OF_ALL_LABELS},
         "labels": {
             name: {key: interval(values[:, place]) for key, values in by_label.items()}
             for place, name in enumerate(names)
@@ -200,14 +201,12 @@ def differences(
     """
     n_labels = len(metrics[0]["labels"])
     a, b = (LabelCounts.of(true_ids, ids, n_labels) for ids in (predicted_a, predicted_b))
-    values = {
-        "accuracy": b.accuracy - a.accuracy,
-        "balanced_accuracy": b.balanced_accuracy - a.balanced_accuracy,
-        "macro_f1": b.macro_f1 - a.macro_f1,
-    }
     return {
-        key: {"difference": metrics[1][key] - metrics[0][key], "interval": interval(each)}
-        for key, each in values.items()
+        key: {
+            "difference": metrics[1][key] - metrics[0][key],
+            "interval": interval(getattr(b, key) - getattr(a, key)),
+        }
+        for key in _OF_ALL_LABELS
     }
 
 

@@ -47,12 +47,14 @@ def costs_of(given: Mapping[str, float] | str) -> Costs:
         )
     kinds = (int, float, np.number)
     are_costs = all(
-        isinstance(x, kinds) and x is not True and 0 < x < math.inf for x in given.values()
+        isinstance(cost, kinds) and cost is not True and 0 < cost < math.inf
+        for cost in given.values()
     )
     if set(given) != {"fp", "fn"} or not are_costs:
-        found = ", ".join(f"{name}={value!r}" for name, value in given.items()) or "none"
         raise SettingsError(
-            expected="the costs fp and fn, numbers above 0", found=found, where="cost"
+            expected="the costs fp and fn, numbers above 0",
+            found=", ".join(f"{name}={value!r}" for name, value in given.items()) or "none",
+            where="cost",
         )
     return Costs(**given)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from foretell.arrays import Array, Float64s
+from foretell.arrays import Array, Float64s, Mask
 from foretell.metrics import MIN_PROBABILITY, Report, by_label, calibration_error
 from foretell.metrics.bootstrap import LabelCounts, interval, sums
 
@@ -41,18 +41,11 @@ def multi_label_metrics(
         nats; `calibration_error` of all decisions; `labels`, for each precision, recall, f1,
         support, unknown, threshold and log_loss (None: no text).
     """
-    known = ~np.isnan(targets)
-    true = targets == 1
-    counts = (
-        (true & decided & known).sum(axis=0),
-        (true & known).sum(axis=0),
-        (decided & known).sum(axis=0),
-    )
-    wrong = (true != decided) & known
+    known, wrong, *cells = _cells(targets, decided)
     losses = _losses(targets, probabilities)
     confidence = np.where(decided, probabilities, 1 - probabilities)[known]
     right = ~wrong[known]
-    of_labels = by_label(names, *counts)
+    of_labels = by_label(names, *(cell.sum(axis=0) for cell in cells))
     for place, row in enumerate(of_labels["labels"].values()):
         row["unknown"] = int((~known[:, place]).sum())
         row["threshold"] = float(thresholds[place])
@@ -74,21 +67,18 @@ def multi_label_intervals(targets: Array, decided: Array, names: Sequence[str]) 
 
     They are by the bootstrap over texts; see `foretell.metrics.bootstrap`.
     """
-    known = ~np.isnan(targets)
-    true = targets == 1
-    wrong = (true != decided) & known
+    known, wrong, *cells = _cells(targets, decided)
     n = len(targets)
-    cells = [(true & decided & known), (true & known), (decided & known)]
     columns = np.column_stack([wrong.any(axis=1), wrong.sum(axis=1), known.sum(axis=1), *cells])
     total = sums(columns.astype(np.float64))
-    found = LabelCounts(*np.split(total[:, 3:], 3, axis=1))
-    below = (found.support + found.predicted).sum(axis=1)
+    counts = LabelCounts(*np.split(total[:, 3:], 3, axis=1))
+    below = (counts.support + counts.predicted).sum(axis=1)
     return {
         "accuracy": interval(1 - total[:, 0] / n),
-        "micro_f1": interval(2 * found.hits.sum(axis=1) / np.maximum(below, 1)),
-        "macro_f1": interval(found.macro_f1),
+        "micro_f1": interval(2 * counts.hits.sum(axis=1) / np.maximum(below, 1)),
+        "macro_f1": interval(counts.macro_f1),
         "hamming_loss": interval(total[:, 1] / np.maximum(total[:, 2], 1)),
-        "labels": {name: {"f1": interval(found.f1[:, place])} for place, name in enumerate(names)},
+        "labels": {name: {"f1": interval(counts.f1[:, place])} for place, name in enumerate(names)},
     }
 
 
@@ -126,16 +116,23 @@ def label_accuracy(targets: Array, decided: Array) -> float:
     """Return the share of right decisions among the known ones, [text, label]: 1 less the Hamming
     loss.
     """
-    known = ~np.isnan(targets)
-    return float((((targets == 1) == decided) & known).sum() / max(known.sum(), 1))
+    known, wrong, *_ = _cells(targets, decided)
+    return float((known & ~wrong).sum() / max(known.sum(), 1))
 
 
 def micro_f1(targets: Array, decided: Array) -> float:
     """Return F1 of all labels together."""
+    hits, support, given = (cell.sum() for cell in _cells(targets, decided)[2:])
+    return float(2 * hits / max(support + given, 1))
+
+
+def _cells(targets: Array, decided: Array) -> tuple[Mask, Mask, Mask, Mask, Mask]:
+    """Return which decisions [text, label] are known, and of these: which are wrong, which labels
+    are rightly given, which are true, and which are given.
+    """
     known = ~np.isnan(targets)
-    true = (targets == 1) & known
-    given = decided & known
-    return float(2 * (true & given).sum() / max(true.sum() + given.sum(), 1))
+    true = targets == 1
+    return known, (true != decided) & known, true & decided, true, decided & known
 
 
 def mean_log_loss(

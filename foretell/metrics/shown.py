@@ -92,10 +92,16 @@ def tiles_of(metrics: Metrics) -> list[tuple[str, str]]:
     names.
     """
     where = "" if is_of_unseen_texts(metrics) else " on training text"
-    keys = [key for key in _TILES if number(metrics.get(key)) is not None][:3]
-    rows = [(name_of(key, metrics) + where, str(shown_value(key, metrics[key]))) for key in keys]
+    rows = [
+        (name_of(key, metrics) + where, str(shown_value(key, metrics[key])))
+        for key in _measured(metrics)[:3]
+    ]
     seconds = number(metrics.get("seconds"))
     return rows if seconds is None else [*rows, (NAMES["seconds"], duration(seconds))]
+
+
+def _measured(metrics: Metrics) -> list[str]:
+    return [key for key in _TILES if number(metrics.get(key)) is not None]
 
 
 def is_of_unseen_texts(metrics: Metrics) -> bool:
@@ -136,17 +142,17 @@ def number(value: object) -> float | None:
 
 def result_of(metrics: Metrics) -> str:
     """Return one sentence with the most important metric, what it was measured on, and the time."""
-    key = next((key for key in _TILES if number(metrics.get(key)) is not None), None)
+    keys = _measured(metrics)
     seconds = number(metrics.get("seconds"))
     took = "" if seconds is None else f", trained in {duration(seconds)}"
     if reason := metrics.get("not_measured"):
         return f"No accuracy: {reason}{took}."
-    if key is None:
+    if not keys:
         return f"No metrics{took}."
     where = str(metrics.get("measured_on") or "validation texts")
     if not is_of_unseen_texts(metrics) and not where.startswith("training"):
         where = f"training text ({where})"
-    return f"{name_of(key, metrics)} {shown_value(key, metrics[key])} on {where}{took}."
+    return f"{name_of(keys[0], metrics)} {shown_value(keys[0], metrics[keys[0]])} on {where}{took}."
 
 
 def majority_of(metrics: Metrics) -> str:
@@ -167,11 +173,9 @@ def majority_of(metrics: Metrics) -> str:
     )
     if accuracy is not None and share < 1 and accuracy < share + by_chance(share, total):
         return f"{found}; the accuracy here is not higher by more than chance"
-    return (
-        f"{found}: compare the macro metrics and those of each label"
-        if share > _MAJORITY_SHARE
-        else ""
-    )
+    if share > _MAJORITY_SHARE:
+        return f"{found}: compare the macro metrics and those of each label"
+    return ""
 
 
 def by_chance(share: float, texts: float) -> float:
@@ -188,11 +192,8 @@ def ends_text(key: str, ends: Sequence[float] | None) -> str:
 
 def with_ends(key: str, value: float, ends: Sequence[float] | None) -> str:
     """Return a metric with its interval in brackets, where there is one."""
-    return (
-        f"{shown_value(key, value)}  ({ends_text(key, ends)})"
-        if ends
-        else str(shown_value(key, value))
-    )
+    shown = str(shown_value(key, value))
+    return f"{shown}  ({ends_text(key, ends)})" if ends else shown
 
 
 def method_text(report: Report) -> str:
@@ -218,11 +219,11 @@ def score_rows(record: Mapping[str, object], *, is_open: bool) -> Iterator[tuple
     """Yield the metrics of a score for people; perplexity is per token where tokens are not
     words.
     """
-    for name, value in record.items():
-        yield (
-            "perplexity per token" if is_open and name == "perplexity" else name.replace("_", " "),
-            value,
-        )
+    for key, value in record.items():
+        name = key.replace("_", " ")
+        if is_open and key == "perplexity":
+            name += " per token"
+        yield name, value
 
 
 def by_f1(labels: Mapping[str, Report]) -> list[str]:

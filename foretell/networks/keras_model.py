@@ -25,7 +25,7 @@ def keras_model(model: Model) -> keras.Model:
     """
     weights = model.weights
     if isinstance(model.settings, LabelsSettings):
-        network = labels_network(model.settings, len(weights["embedding"]), len(model.labels or ()))
+        network = labels_network(model.settings, len(weights["embedding"]), len(model.labels))
         set_weights(network, weights)
         return network
     assert isinstance(model.settings, WordsSettings)

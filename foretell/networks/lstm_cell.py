@@ -45,7 +45,8 @@ def _signature(arrays: str, kinds: _Kinds = _IN_BLOCKS) -> Signature:
     each combination would be compiled again.
     """
     read, written = (
-        [kinds.get(each) or (types.float32, int(each)) for each in part] for part in arrays.split()
+        [kinds.get(letter) or (types.float32, int(letter)) for letter in part]
+        for part in arrays.split()
     )
     return types.void(
         *(types.Array(kind, axes, "C", readonly=True) for kind, axes in read),

@@ -166,10 +166,10 @@ class LstmNetwork:
         rate = self.settings.word_dropout
         if seed is None or rate == 0.0:
             return x
-        each = tf.nn.experimental.stateless_dropout(
+        mask = tf.nn.experimental.stateless_dropout(
             tf.ones([self.size]), rate, seed + tf.constant([0, _WORDS_SEED]), rng_alg="philox"
         )
-        return x * tf.gather(each, ids)[:, :, None]
+        return x * tf.gather(mask, ids)[:, :, None]
 
 
 class ArticleNetwork:

@@ -121,9 +121,9 @@ def distributions(
     for places, earlier, similar, sums in _similarities(theta, hidden, words, size, first):
         rows, pairs = np.nonzero(similar)
         cells = rows * n_words + words[earlier][pairs]
-        each = np.bincount(cells, similar[rows, pairs], len(similar) * n_words)
+        sums_of_cells = np.bincount(cells, similar[rows, pairs], len(similar) * n_words)
         cached[places.start - first : places.stop - first] = (
-            each.reshape(-1, n_words) / sums[:, None]
+            sums_of_cells.reshape(-1, n_words) / sums[:, None]
         )
     return cached, _pairs(words, size)[first:]
 

@@ -26,19 +26,14 @@ def checked_array(
     Raises:
         ArtifactError: it is missing, or another.
     """
-    array = arrays.get(name)
-    expected = f"{kind.__name__} of {dimensions} dimensions" + (
-        f", length {length}" if length >= 0 else ""
-    )
-    if (
-        array is None
-        or array.dtype != kind
-        or array.ndim != dimensions
-        or length not in (-1, len(array))
-    ):
-        raise wrong(
-            name, expected, "none" if array is None else f"{array.dtype} {list(array.shape)}"
-        )
+    expected = f"{kind.__name__} of {dimensions} dimensions"
+    if length >= 0:
+        expected += f", length {length}"
+    if name not in arrays:
+        raise wrong(name, expected, "none")
+    array = arrays[name]
+    if array.dtype != kind or array.ndim != dimensions or length not in (-1, len(array)):
+        raise wrong(name, expected, f"{array.dtype} {list(array.shape)}")
     if not np.isfinite(array).all():
         raise wrong(name, "finite numbers", "NaN or infinity")
     return array
@@ -75,8 +70,8 @@ class Numbers:
 
     def to_dict(self) -> dict[str, float | list[float]]:
         return {
-            name: list(each) if isinstance(each, tuple) else each
-            for name, each in vars(self).items()
+            name: list(number) if isinstance(number, tuple) else number
+            for name, number in vars(self).items()
         }
 
     @classmethod
@@ -88,7 +83,7 @@ class Numbers:
         """
         found = values if isinstance(values, Mapping) else {}
         make: Callable[..., Self] = cls
-        return make(**{each.name: _numbers(found.get(each.name), each) for each in fields(cls)})
+        return make(**{field.name: _numbers(found.get(field.name), field) for field in fields(cls)})
 
 
 def in_range(low: float, high: float = math.inf) -> dict[str, tuple[float, float]]:
@@ -100,7 +95,9 @@ def _numbers(found: object, field: Field[object]) -> float | tuple[float, ...]:
     low, high = field.metadata.get("range", (-math.inf, math.inf))
     is_single = field.type == "float"
     numbers = [found] if is_single else found
-    if not isinstance(numbers, list) or not all(_is_number(each, low, high) for each in numbers):
+    if not isinstance(numbers, list) or not all(
+        _is_number(number, low, high) for number in numbers
+    ):
         raise ValueError(f"no finite numbers '{field.name}' from {low:g} to {high:g}")
     return float(numbers[0]) if is_single else tuple(map(float, numbers))
 

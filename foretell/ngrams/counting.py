@@ -78,9 +78,12 @@ def count_ngrams(
         SettingsError: keys would not fit in 63 bits.
     """
     if not keys_fit(size, longest):
-        expected = f"n-grams of {longest} words whose keys fit in 63 bits"
-        fix = "set a smaller --vocabulary"
-        raise SettingsError(expected=expected, found=f"{size:,} words", where="vocabulary", fix=fix)
+        raise SettingsError(
+            expected=f"n-grams of {longest} words whose keys fit in 63 bits",
+            found=f"{size:,} words",
+            where="vocabulary",
+            fix="set a smaller --vocabulary",
+        )
     text_of = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
     at = np.flatnonzero((ids >= FIRST_WORD) & (ids < size)).astype(np.int32)
     # An n-gram is identified by the rank of its first n - 1 words, among those at the same
@@ -100,7 +103,7 @@ def count_ngrams(
         shorter = features.keys
         at = at[at < len(ids) - n]
         at = at[common[rank[at]] & common[rank[at + 1]] & (text_of[at] == text_of[at + n])]
-    keys, counts, texts = (np.concatenate(each) for each in zip(*by_length, strict=True))
+    keys, counts, texts = (np.concatenate(arrays) for arrays in zip(*by_length, strict=True))
     if max_ngrams is not None and len(keys) > max_ngrams:
         # The smaller keys are the shorter n-grams, so every n-gram keeps those that it is made of.
         kept = np.zeros(len(keys), bool)

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,8 +39,7 @@ from foretell.ngrams.checked_arrays import Numbers, checked_array, checked_keys,
 from foretell.ngrams.keys import find
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """The n-grams of one order, numbered from 0 as their keys ascend.
 
     Attributes:
@@ -154,7 +154,7 @@ class KneserNey:
         """
         arrays = {"ngrams/size": np.array([self.size]), "ngrams/words": np.array([self.words])}
         for k, level in enumerate(self.levels, 1):
-            arrays |= {f"ngrams/{k}/{name}": array for name, array in vars(level).items()}
+            arrays |= {f"ngrams/{k}/{name}": array for name, array in level._asdict().items()}
         return arrays
 
     @classmethod
@@ -191,13 +191,11 @@ def _look_up(level: Level, keys: NgramKeys) -> tuple[Integers, Float64s]:
     # In ascending order the search reads memory once from start to end; in random order it misses
     # the cache.
     order = np.argsort(keys)
-    found = find(level.keys, keys[order])
+    places = find(level.keys, keys[order])
     grams = np.empty(len(keys), np.int64)
     probabilities = np.empty(len(keys))
-    grams[order], probabilities[order] = (
-        found,
-        np.where(found >= 0, level.probabilities[found], 0.0),
-    )
+    grams[order] = places
+    probabilities[order] = np.where(places >= 0, level.probabilities[places], 0.0)
     return grams, probabilities
 
 
@@ -242,6 +240,7 @@ class Interpolation(Numbers):
 
 _MANY = 255
 _CODES = 256
+_VALUES = {"probabilities": "probability_values", "backoffs": "backoff_values"}
 
 
 def compact(model: KneserNey, *, in_8_bits: bool) -> dict[str, Array]:
@@ -262,12 +261,12 @@ def compact(model: KneserNey, *, in_8_bits: bool) -> dict[str, Array]:
     size = model.size
     levels = model.levels
     number = np.uint16 if size <= 1 << 16 else np.uint32
-    each = [
+    counts_by_order = [
         np.bincount(level.keys // size, minlength=len(below.keys))
         for below, level in pairwise(levels)
     ]
-    counts = np.concatenate([*each, np.zeros(0, np.int64)])
-    kept = [level.backoffs[of > 0] for level, of in zip(levels[1:], each, strict=True)]
+    counts = np.concatenate([*counts_by_order, np.zeros(0, np.int64)])
+    kept = [level.backoffs[of > 0] for level, of in zip(levels[1:], counts_by_order, strict=True)]
     arrays: dict[str, Array] = {
         "levels": np.array([len(level.keys) for level in levels]),
         "words": np.concatenate([level.keys % size for level in levels]).astype(number),
@@ -277,41 +276,31 @@ def compact(model: KneserNey, *, in_8_bits: bool) -> dict[str, Array]:
         "backoffs": np.concatenate([levels[0].backoffs, *kept]),
     }
     if in_8_bits:
-        for name, values in (
-            ("probabilities", "probability_values"),
-            ("backoffs", "backoff_values"),
-        ):
+        for name, values in _VALUES.items():
             arrays[name], arrays[values] = _coded(arrays[name])
     return arrays
 
 
 def expanded(arrays: Mapping[str, Array], size: int) -> KneserNey:
     """Rebuild the model, of `size` ids, that `compact` returned as arrays; in 8 bits as rounded."""
-    probabilities = arrays["probabilities"]
-    backoffs = arrays["backoffs"]
-    if "probability_values" in arrays:
-        probabilities = arrays["probability_values"][probabilities]
-        backoffs = arrays["backoff_values"][backoffs]
+    probabilities, backoffs = (
+        arrays[values][arrays[name]] if values in arrays else arrays[name]
+        for name, values in _VALUES.items()
+    )
     counts = arrays["counts"].astype(np.int64)
     counts[counts == _MANY] = arrays["many"]
     words = arrays["words"].astype(np.int64)
+    ends = np.cumsum(arrays["levels"])[:-1]
+    parts = (np.split(array, ends) for array in (words, probabilities, counts))
     levels = list[Level]()
     contexts = np.zeros(arrays["levels"][0], np.int64)
-    first = 0
-    before = backoffs[:1]
-    at = 1
-    first_context = 0
-    for length in arrays["levels"].tolist():
-        part = slice(first, first + length)
-        levels.append(Level(contexts * size + words[part], probabilities[part], before))
-        of = counts[first_context : first_context + length]
-        contexts = np.repeat(np.arange(len(of)), of)
-        before = np.ones(length, np.float32)
-        n_kept = int((of > 0).sum())
-        before[: len(of)][of > 0] = backoffs[at : at + n_kept]
-        at = at + n_kept
-        first = first + length
-        first_context = first_context + length
+    before, left = np.split(backoffs, [1])
+    for last, discounted, following in zip(*parts, strict=True):
+        levels.append(Level(contexts * size + last, discounted, before))
+        contexts = np.repeat(np.arange(len(following)), following)
+        before = np.ones(len(last), np.float32)
+        counted = np.flatnonzero(following)
+        before[counted], left = np.split(left, [len(counted)])
     return KneserNey(tuple(levels), size, 0)
 
 

@@ -8,7 +8,7 @@ which the change of g(h) is left out as Seymore and Rosenfeld do (ICSLP 1996, se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,27 +19,27 @@ _AT_ONCE = 1 << 18
 """N-grams that are processed at a time."""
 
 
-def pruned(model: KneserNey, max_ngrams: int) -> KneserNey:
+def pruned(
+    model: KneserNey,
+    max_ngrams: int,
+    gains_of: Callable[[KneserNey], Sequence[Float32s]] | None = None,
+) -> KneserNey:
     """Return a model of at most `max_ngrams` n-grams of two or more words; single words are always
-    kept. The text that it was counted on is not needed.
-    """
-    if len(model) - len(model.levels[0].keys) <= max_ngrams:
-        return model
-    return keep_best(model, _gains(model), max_ngrams)
-
-
-def keep_best(model: KneserNey, gains: Sequence[Float32s], max_ngrams: int) -> KneserNey:
-    """Return the model of the n-grams with the largest gains, `max_ngrams` of two or more words.
+    kept.
 
     An n-gram with which a kept n-gram begins is kept too. The weight of the order below becomes
     what the kept n-grams leave, so that the probabilities still sum to 1.
 
     Args:
         model: all n-grams.
-        gains: for each order, float32 [n-gram], what each n-gram brings; overwritten.
-        max_ngrams: how many are kept; fewer than there are.
+        max_ngrams: how many are kept.
+        gains_of: returns for each order, float32 [n-gram], what each n-gram brings; overwritten.
+            None: the relative entropy, for which the text that was counted is not needed.
     """
     levels = model.levels
+    if len(model) - len(levels[0].keys) <= max_ngrams:
+        return model
+    gains = (gains_of or _gains)(model)
     for shorter, level, gain in reversed(list(zip(gains, levels[1:], gains[1:], strict=False))):
         np.maximum.at(shorter, level.keys // model.size, gain)
     is_kept = _largest(np.concatenate(gains[1:]), max_ngrams)

@@ -220,7 +220,7 @@ def _metrics(found: list[Suggested], costs: Integers) -> Report:
     ones = np.ones(len(costs), np.int64)
     starts = np.arange(0, len(costs), BLOCK)
     parts, wholes = (
-        np.stack([np.add.reduceat(each.astype(np.float64), starts) for each in side], axis=1)
+        np.stack([np.add.reduceat(numbers.astype(np.float64), starts) for numbers in side], axis=1)
         for side in ((top1, top3, costs - keys), (ones, ones, costs))
     )
     values = (parts.sum(axis=0) / wholes.sum(axis=0)).tolist()

@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -37,7 +36,7 @@ from foretell.artifacts.model import Model
 from foretell.errors import ArtifactError
 from foretell.hub.client import address_of
 from foretell.runtime.graph_check import check_graph
-from foretell.runtime.session import Session, Threads, check_threads
+from foretell.runtime.session import GraphValue, Session, Threads, check_threads
 from foretell.runtime.trial import INTEGERS, try_out
 
 POOLED = "sentence_embedding"
@@ -68,8 +67,7 @@ _Read = Callable[[], bytes]
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, eq=False)
-class Encoded:
+class Encoded(NamedTuple):
     """The embeddings of texts.
 
     Attributes:
@@ -137,9 +135,11 @@ class SentenceEncoder:
             self._tokenizer = Tokenizer.from_buffer(files.tokenizer)
         except Exception as error:  # The library raises plain Exception.
             expected = "a tokenizer that the tokenizers library reads"
-            fix = "export the encoder again"
             raise ArtifactError(
-                expected=expected, found=f"{error!s:.100}", where=str(tokenizer), fix=fix
+                expected=expected,
+                found=f"{error!s:.100}",
+                where=str(tokenizer),
+                fix="export the encoder again",
             ) from error
         self._tokenizer.no_padding()
         special = self._tokenizer.num_special_tokens_to_add(False)
@@ -233,7 +233,7 @@ class SentenceEncoder:
         return self.encode_counted(texts).vectors
 
     def encode_counted(
-        self, texts: Sequence[str], *, check: Callable[[], object] | None = None
+        self, texts: Sequence[str], *, check: Callable[[], object] = tuple
     ) -> Encoded:
         """Return the embedding of each text, and how many texts were split.
 
@@ -264,8 +264,7 @@ class SentenceEncoder:
                             ends[text, 0] = first_tokens
                         if piece is last[piece.text]:
                             ends[text, 1] = last_tokens
-                    if check is not None:
-                        check()
+                    check()
         joined = _unit(ends).reshape(len(texts), 2 * self._end_dimension)
         return Encoded(_unit(vectors), joined, split)
 
@@ -298,17 +297,20 @@ class SentenceEncoder:
                 shape = f"an array of the shape {list(output.shape)}"
                 raise self._error(f"embeddings in the output {name}", shape)
         # Nothing is padded, so the attention mask is 1 everywhere.
-        first = outputs[0]
+        mean = outputs[0]
         last = outputs[-1]
-        mean = first.astype(np.float32) if first.ndim == 2 else first.mean(axis=1, dtype=np.float32)
+        if mean.ndim == 3:
+            mean = mean.mean(axis=1, dtype=np.float32)
+        mean = mean.astype(np.float32)
         start = end = np.zeros((len(mean), 0), np.float32)
         if last.ndim == 3:
             start = _mean_of_first(last[:, own])
             end = _mean_of_first(last[:, own][:, ::-1])
-        if not all(np.isfinite(each).all() for each in (mean, start, end)):
+        pooled = mean, start, end
+        if not all(np.isfinite(vectors).all() for vectors in pooled):
             fix = "export the encoder again, or use another precision"
             raise self._error("embeddings of finite numbers", "NaN or infinity", fix)
-        return mean, start, end
+        return pooled
 
     def _try_out(self, graph: bytes, token: int) -> None:
         """Check a graph, and run it once on its longest input in a process of its own.
@@ -348,33 +350,33 @@ class SentenceEncoder:
 
     def _checked_inputs(self) -> dict[str, type[np.integer]]:
         inputs = self._session.inputs
-        is_open = all(not isinstance(size, int) for each in inputs for size in each.shape)
-        is_usable = is_open and all(each.type in INTEGERS for each in inputs)
-        if {each.name for each in inputs} not in _INPUTS or not is_usable:
-            shown = ", ".join(
-                f"{each.name} {each.shape} of the type {each.type}" for each in inputs
-            )
+        is_open = all(not isinstance(size, int) for entry in inputs for size in entry.shape)
+        is_usable = is_open and all(entry.type in INTEGERS for entry in inputs)
+        if {entry.name for entry in inputs} not in _INPUTS or not is_usable:
             names = "input_ids, attention_mask and perhaps token_type_ids"
-            raise self._error(f"the inputs {names}, int64 or int32, of any size", f"{shown:.200}")
-        return {each.name: INTEGERS[each.type] for each in inputs}
+            raise self._error(f"the inputs {names}, int64 or int32, of any size", _shown(inputs))
+        return {entry.name: INTEGERS[entry.type] for entry in inputs}
 
     def _checked_outputs(self) -> list[str]:
         """Return the names of the outputs to ask for: one that is pooled, one of tokens, or
         both.
         """
         outputs = self._session.outputs
-        types = {each.name: each.type for each in outputs}
+        types = {entry.name: entry.type for entry in outputs}
         usable = [name for name in (POOLED, *OF_TOKENS) if types.get(name) in _FLOATS]
         if not usable:
-            shown = ", ".join(
-                f"{each.name} {each.shape} of the type {each.type}" for each in outputs
-            )
             expected = f"an output {', '.join(OF_TOKENS)} or {POOLED} with embeddings"
-            raise self._error(expected, f"{shown:.200}")
+            raise self._error(expected, _shown(outputs))
         return usable[: 2 if usable[0] == POOLED else 1]
 
     def _error(self, expected: str, found: str, fix: str = _EXPORT) -> ArtifactError:
         return ArtifactError(expected=expected, found=found, where=str(self._path), fix=fix)
+
+
+def _shown(entries: Sequence[GraphValue]) -> str:
+    """Return the inputs or outputs of a graph for an error."""
+    shown = (f"{entry.name} {entry.shape} of the type {entry.type}" for entry in entries)
+    return f"{', '.join(shown):.200}"
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -385,7 +387,8 @@ def _parts(text: str) -> Iterator[str]:
     while len(text) - start > _CHARACTERS_AT_ONCE:
         end = start + _CHARACTERS_AT_ONCE
         cut = text.rfind(" ", start + _CHARACTERS_AT_ONCE // 2, end)
-        end = end if cut < 0 else cut
+        if cut >= 0:
+            end = cut
         yield text[start:end]
         start = end
     yield text[start:]
@@ -403,7 +406,9 @@ def _batches(pieces: Sequence[_Piece], together: bool) -> Iterator[list[_Piece]]
 
     for (length, _, _), group in groupby(sorted(pieces, key=shape, reverse=True), key=shape):
         same = list(group)
-        size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // length)) if together else 1
+        size = 1
+        if together:
+            size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // length))
         yield from (same[i : i + size] for i in range(0, len(same), size))
 
 

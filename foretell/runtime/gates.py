@@ -24,6 +24,9 @@ Cell = tuple[Float64s, Float64s, Float64s]
 Places = list[tuple[int, int]]
 """(start, end) of each step in the text, in code points."""
 
+Along = tuple[Places, Float64s]
+"""The steps of a text, and an array of values [..., step, unit]."""
+
 _VALUES = ("input", "forget", "candidate", "output", "cell", "hidden")
 _HIDDEN = _VALUES.index("hidden")
 
@@ -116,26 +119,34 @@ def run_layer(x: Float64s, cell: Cell) -> Float64s:
     return values
 
 
+def _run_layers(x: Float64s, cells: list[Cell]) -> Float64s:
+    """Return the values of the last of some layers, each of which reads the hidden values of the
+    one before.
+    """
+    for cell in cells:
+        values = run_layer(x, cell)
+        x = values[_HIDDEN]
+    return values
+
+
 def _sigmoid(x: Float64s) -> Float64s:
     # 1 / (1 + exp(-x)) overflows, tanh does not.
     return 0.5 * (1 + np.tanh(0.5 * x))
 
 
-def _stream(model: Model, text: str, layers: list[str]) -> tuple[Places, Float64s]:
+def _stream(model: Model, text: str, layers: list[str]) -> Along:
     """A language model's layer. Its stream starts after an end of line, which is left out of the
     result.
     """
     spans = word_spans(model.tokenizer, text, last_ends=False)
     check_known(spans, text)
     before = [] if model.tokenizer.end_of_line is None else [(model.tokenizer.end_of_line, 0, 0)]
-    x = _embed(model.weights, before + spans)
-    for name in layers:
-        values = run_layer(x, _cell(model.weights, name))
-        x = values[_HIDDEN]
+    cells = [_cell(model.weights, name) for name in layers]
+    values = _run_layers(_embed(model.weights, before + spans), cells)
     return _places(spans), values[:, len(before) :]
 
 
-def _windows(model: Model, text: str, layers: list[str]) -> tuple[Places, Float64s]:
+def _windows(model: Model, text: str, layers: list[str]) -> Along:
     """The article's words: for each word, the last step of the window that ends with it."""
     assert isinstance(model.settings, WordsSettings)
     spans = word_spans(model.tokenizer, text, last_ends=False)
@@ -146,16 +157,11 @@ def _windows(model: Model, text: str, layers: list[str]) -> tuple[Places, Float6
     at_ends = np.zeros((len(_VALUES), len(ends), model.settings.units))
     for row, end in enumerate(ends):
         x = np.array([[word] for word, _, _ in spans[end - window : end]], np.float64)
-        for cell in cells:
-            values = run_layer(x, cell)
-            x = values[_HIDDEN]
-        at_ends[:, row] = values[:, -1]
+        at_ends[:, row] = _run_layers(x, cells)[:, -1]
     return _places(spans[window - 1 :]), at_ends
 
 
-def _labels(
-    model: Model, settings: LabelsSettings, text: str, name: str
-) -> tuple[Places, Float64s]:
+def _labels(model: Model, settings: LabelsSettings, text: str, name: str) -> Along:
     weights = model.weights
     tokenizer = model.tokenizer
     known = network_size(settings, tokenizer)

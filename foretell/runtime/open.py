@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
+from foretell.config import LabelsSettings, WordsSettings
+from foretell.errors import UsageError
 from foretell.hub.models import local_path
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.words.predictor import WordsRuntime
+
+OfJob = TypeVar("OfJob", LabelsSettings, WordsSettings)
+
+
+def model_of(model: str | Path | Model) -> Model:
+    """Return a model that is given as in `open_model`."""
+    return model if isinstance(model, Model) else read_model(local_path(model))
+
+
+def settings_of(model: Model, kind: type[OfJob], fix: str) -> OfJob:
+    """Return the settings of a model; UsageError: it is for the other job."""
+    if isinstance(model.settings, kind):
+        return model.settings
+    (job,) = {"labels", "words"} - {model.job}
+    raise UsageError(
+        expected=f"a model for {job}",
+        found=f"one for {model.job}",
+        where=str(model.path),
+        fix=fix,
+    )
 
 
 def open_model(
@@ -30,7 +52,7 @@ def open_model(
         MissingExtraError: an address without huggingface_hub.
         SettingsError: `threads` below 1.
     """
-    opened = model if isinstance(model, Model) else read_model(local_path(model))
+    opened = model_of(model)
     # Only the runtime of the job is imported: a command answers tens of milliseconds earlier.
     if opened.job == "labels":
         from foretell.runtime.labels.classifier import LabelsRuntime

@@ -45,21 +45,23 @@ class Spacing:
             self._open = set()
             self._before = ""
             return word
-        before_glued = self._glued or (
-            self._style == "words" and joined_without_space(self._before, word)
-        )
-        self._before = word
+        no_space = self._glued
         self._glued = False
-        if self._style != "words":
-            return word if before_glued else f" {word}"
+        if self._style == "words":
+            joins = self._joins(word)
+            no_space = no_space or joins or joined_without_space(self._before, word)
+            self._before = word
+        return word if no_space else f" {word}"
+
+    def _joins(self, word: str) -> bool:
+        """Whether a word is a mark without a space before it; note whether one stands after it."""
+        closes = word in self._open
         if word in self._PAIRED:
-            closes = word in self._open
             self._open ^= {word}
             self._glued = not closes
-            return word if closes or before_glued else f" {word}"
+            return closes
         self._glued = word in self._OPENING or word in self._JOINING
-        no_space = before_glued or word in self._CLOSING or word in self._JOINING
-        return word if no_space else f" {word}"
+        return word in self._CLOSING or word in self._JOINING
 
     def end(self) -> str:
         """Return what is left at the end of a text: U+FFFD for the bytes of an incomplete

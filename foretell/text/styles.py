@@ -200,17 +200,20 @@ def library_tokenizer(
     """
     tokens = [*SPECIALS[style], *words]
     unknown = UNKNOWN
-    if style == "white-space":
-        tokens = [*tokens, _WHITE_SPACE_UNKNOWN]
-        unknown = _WHITE_SPACE_UNKNOWN
     if style in OPEN:
         tokens += BYTES
-        library = Tokenizer(open_model({token: i for i, token in enumerate(tokens)}, merges or []))
+    elif style == "white-space":
+        tokens.append(_WHITE_SPACE_UNKNOWN)
+        unknown = _WHITE_SPACE_UNKNOWN
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    if style in OPEN:
+        library = Tokenizer(open_model(vocabulary, merges or []))
         library.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     else:
-        vocabulary = {token: i for i, token in enumerate(tokens)}
         library = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token=unknown))
-    steps: list[normalizers.Normalizer] = [normalizers.NFC()] if style in ("words", *OPEN) else []
+    steps: list[normalizers.Normalizer] = []
+    if style in ("words", *OPEN):
+        steps.append(normalizers.NFC())
     if lowercase:
         steps.append(normalizers.Lowercase())
     if steps:
@@ -241,10 +244,7 @@ def spans_before_lowering(text: str, spans: Spans) -> Spans:
 def spans_before_composing(text: str, spans: Spans) -> Spans:
     """Extend spans to the combining accents after their letters, which NFC composed."""
     stretched = []
-    # A text of white space has no span.
-    for (start, end), limit in zip(
-        spans, [*(start for start, _ in spans[1:]), len(text)], strict=False
-    ):
+    for (start, end), limit in zip(spans, _limits(spans, len(text)), strict=False):
         # In this style every character that is not white space belongs to a word.
         while end < limit and not text[end].isspace():
             end += 1
@@ -258,8 +258,12 @@ def spans_in_a_row(spans: Spans, length: int) -> Spans:
     """
     row = []
     at = 0
-    ends = [*(start for start, _ in spans[1:]), length]
-    for (_, end), following in zip(spans, ends, strict=False):
+    for (_, end), following in zip(spans, _limits(spans, length), strict=False):
         row.append((at, max(at, end, following)))
         at = row[-1][1]
     return row
+
+
+def _limits(spans: Spans, length: int) -> list[int]:
+    """Return where the span after each one starts; a text without spans has one limit too."""
+    return [*(start for start, _ in spans[1:]), length]

@@ -88,15 +88,17 @@ class Tokenizer:
     def __init__(self, inner: HuggingFaceTokenizer, style: Style) -> None:
         self._inner = inner
         self.style: Style = style
-        specials = SPECIALS[style]
-        self.specials: int = len(specials)
-        self.size: int = inner.get_vocab_size() - (1 if style == "white-space" else 0)
-        self.pad: int | None = 0 if specials else None
-        self.start: int | None = 1 if style == "keras" else None
-        self.unknown: int | None = specials.index(UNKNOWN) if specials else None
-        self.is_open: bool = style in OPEN
-        self.bytes = range(self.size - len(BYTES), self.size) if self.is_open else range(0)
-        self.end_of_line: int | None = 2 if style == "words" or self.is_open else None
+        specials = {special: id for id, special in enumerate(SPECIALS[style])}
+        self.specials = len(specials)
+        self.size: int = inner.get_vocab_size() - (style == "white-space")
+        self.pad = specials.get("<pad>")
+        self.start = specials.get("<start>")
+        self.unknown = specials.get(UNKNOWN)
+        self.end_of_line = specials.get(END_OF_LINE)
+        self.is_open = style in OPEN
+        self.bytes = range(0)
+        if self.is_open:
+            self.bytes = range(self.size - len(BYTES), self.size)
         self._lowercase = "Lowercase" in repr(inner.normalizer)
         if style == "char":
             # The library's cache holds whole texts then, some 8 KB each.
@@ -178,10 +180,11 @@ class Tokenizer:
             tokens = learned.most_frequent(counts, vocabulary, min_count)
         if not tokens:
             what = "character" if style in OPEN else "word"
+            found = "none"
+            if counts:
+                found = f"no {what} that occurs {min_count} times or more"
             raise DataError(
-                expected=f"texts with at least one {what}",
-                found=f"no {what} that occurs {min_count} times or more" if counts else "none",
-                fix="give other texts",
+                expected=f"texts with at least one {what}", found=found, fix="give other texts"
             )
         return cls(library_tokenizer(style, lowercase, tokens, merges), style)
 
@@ -287,7 +290,7 @@ class Tokenizer:
         ids = self._ids(encoding.ids)
         if self.start is not None:
             spans = [(0, 0), *spans]
-        return [(i, start, end) for i, (start, end) in zip(ids, spans, strict=True)]
+        return [(id, start, end) for id, (start, end) in zip(ids, spans, strict=True)]
 
     def runs(self, text: str) -> list[str]:
         """Return what is counted of a text to learn a vocabulary: its words; of "char" its
@@ -297,8 +300,10 @@ class Tokenizer:
         these.
         """
         prepared = self._prepared(text)
-        plain = styles.plain_words(prepared, self.style, lowercase=self._lowercase)
-        return styles.library_words(self._inner, prepared) if plain is None else plain
+        words = styles.plain_words(prepared, self.style, lowercase=self._lowercase)
+        if words is None:
+            words = styles.library_words(self._inner, prepared)
+        return words
 
     def count_unknown(self, ids: list[int]) -> int:
         """Return how many of a text's ids are unknown words, or with an open vocabulary single
@@ -372,7 +377,7 @@ class Tokenizer:
 
     def _ids(self, ids: list[int]) -> list[int]:
         if self.style == "white-space":
-            return [i if i < self.size else -1 for i in ids]
+            return [id if id < self.size else -1 for id in ids]
         return ids if self.start is None else [self.start, *ids]
 
     def _prepared(self, text: str) -> str:
@@ -395,6 +400,11 @@ def keys_of(word: str) -> int:
         return 0
     is_spaced = any(map(str.isalnum, word)) and not styles.in_unspaced_script(word[-1])
     return len(word) + 1 if is_spaced else 1
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text as the style "words" has them, in the case that they have."""
+    return Tokenizer.without_words("words", lowercase=False).runs(text)
 
 
 def utf8_bytes(text: str) -> int:

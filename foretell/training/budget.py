@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 SECONDS_TO_WRITE = 3.0
 """The time reserved for writing a model."""
@@ -153,6 +154,7 @@ class Budget:
         return min(planned, done + max(1, int(self.left() / self.pace)))
 
 
+@dataclass
 class InTime:
     """The texts of an iterable until some seconds have passed.
 
@@ -168,20 +170,19 @@ class InTime:
         count: the number of texts that it gave.
     """
 
-    def __init__(self, texts: Iterable[str], budget: Budget, seconds: float) -> None:
-        self._texts = texts
-        self._budget = budget
-        self._seconds = seconds
-        self.is_cut = False
-        self.count = 0
+    texts: Iterable[str]
+    budget: Budget
+    seconds: float
+    is_cut: bool = False
+    count: int = 0
 
     def __iter__(self) -> Iterator[str]:
         self.is_cut = False
         self.count = 0
-        stop = self._budget.seconds() + self._seconds
+        stop = self.budget.seconds() + self.seconds
         characters = 0
-        for text in self._texts:
-            if characters >= _MIN_CHARACTERS and self._budget.seconds() >= stop:
+        for text in self.texts:
+            if characters >= _MIN_CHARACTERS and self.budget.seconds() >= stop:
                 self.is_cut = True
                 return
             characters += len(text)

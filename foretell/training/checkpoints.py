@@ -14,10 +14,9 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -28,13 +27,15 @@ from foretell.artifacts.replacement import make_directories, sync_directory, syn
 from foretell.data.decode import sha256_of
 from foretell.errors import RunError
 
+if TYPE_CHECKING:
+    from tensorflow import Tensor, Variable
+
 _PREFIX = "checkpoint-"
 _DIGITS = 8
 _KEPT = 2
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """What `Checkpoints.save` wrote: the step it was taken after, its arrays and its plain
     values.
     """
@@ -47,8 +48,20 @@ class Checkpoint:
         """Return the arrays whose names begin with `prefix/`, by the rest of their names."""
         start = f"{prefix}/"
         return {
-            name.removeprefix(start): v for name, v in self.arrays.items() if name.startswith(start)
+            name.removeprefix(start): array
+            for name, array in self.arrays.items()
+            if name.startswith(start)
         }
+
+
+def named(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return arrays by the names from which `Checkpoint.under` takes them."""
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+
+
+def numbered(prefix: str, tensors: Iterable[Tensor | Variable]) -> dict[str, Array]:
+    """Return copies of tensors or variables of TensorFlow, named `prefix/0`, `prefix/1`, …"""
+    return {f"{prefix}/{k}": np.array(tensor.numpy()) for k, tensor in enumerate(tensors)}
 
 
 class Checkpoints:

@@ -148,6 +148,9 @@ def _associations(near: sparse.csr_array) -> sparse.csr_array:
     contexts = contexts / max(float(contexts.sum()), 1e-9)
     pairs = near.tocoo()
     information = np.log(pairs.data / (words[pairs.row] * contexts[pairs.col]))
-    kept = information > 0
-    positive = (information[kept].astype(np.float32), (pairs.row[kept], pairs.col[kept]))
+    is_positive = information > 0
+    positive = (
+        information[is_positive].astype(np.float32),
+        (pairs.row[is_positive], pairs.col[is_positive]),
+    )
     return sparse.coo_array(positive, shape=near.shape).tocsr()

@@ -46,23 +46,23 @@ def draw_reliability(bins: Sequence[Mapping[str, float]]) -> str:
     It has a point for each bin of `foretell.metrics.reliability_bins`, whose area is its share of
     the texts. On the dashed line accuracy and confidence are equal.
     """
-    points = [(each["confidence"], each["accuracy"]) for each in bins]
+    points = [(row["confidence"], row["accuracy"]) for row in bins]
     low = math.floor(10 * min(min(point) for point in points)) / 10
     rows = [tick for tick in ticks(low, 1.0, 5) if low - 1e-9 <= tick <= 1]
     x_of = _scale((low, 1.0), (_LEFT, _RIGHT))
     y_of = _scale((low, 1.0), (_BOTTOM, _TOP))
-    total = sum(each["texts"] for each in bins)
+    total = sum(row["texts"] for row in bins)
     parts = [
         f'<line class="ideal" x1="{_LEFT}" y1="{_BOTTOM}" x2="{_RIGHT}" y2="{_TOP}"/>',
         f'<g class="train">{_line(points, x_of, y_of)}',
     ]
-    for (confidence, accuracy), each in zip(points, bins, strict=True):
-        radius = max(2.0, _MAX_RADIUS * math.sqrt(each["texts"] / total))
+    for (confidence, accuracy), row in zip(points, bins, strict=True):
+        radius = max(2.0, _MAX_RADIUS * math.sqrt(row["texts"] / total))
         parts.append(
             f'<circle class="ring" cx="{x_of(confidence):.1f}" cy="{y_of(accuracy):.1f}" '
             f'r="{radius:.1f}">'
             f"<title>confidence {confidence:.1%}, accuracy {accuracy:.1%}: "
-            f"{each['texts']:,.0f} texts</title>"
+            f"{row['texts']:,.0f} texts</title>"
             "</circle>"
         )
     summary = ", ".join(f"confidence {one:.0%}, accuracy {other:.0%}" for one, other in points)
@@ -95,36 +95,39 @@ def ticks(low: float, high: float, about: int) -> list[float]:
 
 def _curves(title: str, records: Sequence[Record], key: str) -> str:
     """Draw training and validation over the steps, named below; "" where there is neither."""
-    named = (("train", "training", key), ("valid", "validation", f"valid_{key}"))
-    series = [(css, name, _points(records, each)) for css, name, each in named]
-    series = [each for each in series if each[2]]
-    values = [y for _, _, points in series for _, y in points]
-    if not values:
+    curves = {
+        ("train", "training"): _points(records, key),
+        ("valid", "validation"): _points(records, f"valid_{key}"),
+    }
+    every = [point for points in curves.values() for point in points]
+    if not every:
         return ""
-    is_share = key == "accuracy"
+    steps, values = zip(*every, strict=True)
     rows = ticks(min(values), max(values), 4)
-    if is_share:
-        # No accuracy lies outside 0 to 100 %.
+    shown: Callable[[float], str] = "{:.3g}".format
+    name_of_row: Callable[[float], str] = "{:g}".format
+    if key == "accuracy":
+        # None lies outside 0 to 100 %.
         rows = sorted({min(max(row, 0.0), 1.0) for row in rows})
-        rows = rows if len(rows) > 1 else [0.0, 1.0]
-    last = max(points[-1][0] for _, _, points in series)
+        if len(rows) == 1:
+            rows = [0.0, 1.0]
+        shown = name_of_row = _percent
+    last = max(steps)
     columns = [tick for tick in ticks(0.0, last, 5) if tick <= last]
     x_of = _scale((0.0, last or 1.0), (_LEFT, _RIGHT))
     y_of = _scale((rows[0], rows[-1]), (_BOTTOM, _TOP))
-    shown = _percent if is_share else lambda value: f"{value:.3g}"
-    parts = _grid(
-        rows, y_of, columns, x_of, _short, _percent if is_share else lambda value: f"{value:g}"
-    )
-    for css, _, points in series:
-        x, y = points[-1]
-        circle = f'<circle class="ring" cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="5"/>'
-        parts.append(f'<g class="{css}">{_line(points, x_of, y_of)}{circle}</g>')
-    ends = [(css, name, shown(points[-1][1])) for css, name, points in series]
-    summary = ", ".join(f"{name} {value}" for _, name, value in ends)
-    caption = " · ".join(f'<b class="{css}">{name} {value}</b>' for css, name, value in ends)
-    return _figure(
-        title, parts, f"by step; at the end: {summary}", f"by training step, at the end {caption}"
-    )
+    parts = _grid(rows, y_of, columns, x_of, _short, name_of_row)
+    ends = []
+    captions = []
+    for (css, name), points in curves.items():
+        if points:
+            x, y = points[-1]
+            circle = f'<circle class="ring" cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="5"/>'
+            parts.append(f'<g class="{css}">{_line(points, x_of, y_of)}{circle}</g>')
+            ends.append(f"{name} {shown(y)}")
+            captions.append(f'<b class="{css}">{ends[-1]}</b>')
+    summary = f"by step; at the end: {', '.join(ends)}"
+    return _figure(title, parts, summary, f"by training step, at the end {' · '.join(captions)}")
 
 
 def _points(records: Sequence[Record], key: str) -> list[Point]:
@@ -163,9 +166,9 @@ def _grid(
         for row in rows
     ]
     below = [
-        f'<text x="{x_of(each):.1f}" y="{_HEIGHT - 10}" '
-        f'text-anchor="middle">{name_of_column(each)}</text>'
-        for each in columns
+        f'<text x="{x_of(tick):.1f}" y="{_HEIGHT - 10}" '
+        f'text-anchor="middle">{name_of_column(tick)}</text>'
+        for tick in columns
     ]
     return lines + below
 
@@ -191,7 +194,7 @@ def _percent(value: float) -> str:
 
 def _short(value: float) -> str:
     """Return a number of steps, such as 20k."""
-    size, unit = next(
-        ((size, unit) for size, unit in ((1e6, "M"), (1e3, "k")) if value >= size), (1, "")
-    )
-    return f"{value / size:g}{unit}"
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"

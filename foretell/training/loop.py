@@ -36,7 +36,7 @@ from foretell.arrays import Array
 from foretell.artifacts.weights import Weights
 from foretell.errors import Interrupted
 from foretell.training.budget import Budget
-from foretell.training.checkpoints import Checkpoint
+from foretell.training.checkpoints import Checkpoint, named
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
 from foretell.training.run import Run
@@ -219,9 +219,9 @@ class LoopState:
     def add(self, means: Sequence[StepMeans]) -> None:
         """Include some more steps."""
         self.step += len(means)
-        for each in means:
-            self.epoch.add(each)
-            self.line.add(each)
+        for step in means:
+            self.epoch.add(step)
+            self.line.add(step)
 
     def epoch_means(self) -> dict[str, float]:
         """Return the loss and accuracy of this epoch: where it has none, those of the last one."""
@@ -444,8 +444,7 @@ class TrainingLoop:
         self.run.log(step=self.state.step, epoch=self.epoch(), speed=self.speed(), **values)
 
     def _arrays(self) -> dict[str, Array]:
-        best = {f"{_BEST}/{name}": value for name, value in self.best_weights.items()}
-        return {**self.trainable.arrays(), **best}
+        return {**self.trainable.arrays(), **named(_BEST, self.best_weights)}
 
     def _save(self) -> None:
         began = self.budget.seconds()

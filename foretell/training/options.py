@@ -84,12 +84,12 @@ def check_unchanged(own: Settings, settings: Settings, fields: Sequence[str]) ->
     """
     before = to_dict(own)
     now = to_dict(settings)
-    for each in fields:
-        if before[each] != now[each]:
-            name = each.replace("_", "-")
+    for field_name in fields:
+        if before[field_name] != now[field_name]:
+            name = field_name.replace("_", "-")
             raise SettingsError(
-                expected=f"{name} {before[each]}, as in the model to continue",
-                found=str(now[each]),
+                expected=f"{name} {before[field_name]}, as in the model to continue",
+                found=str(now[field_name]),
                 where=name,
                 fix="leave it, or the preset that has it, out, or train a new model on all data",
             )

@@ -63,11 +63,11 @@ def forgotten_gradients() -> Iterator[None]:
 def _is_own(gradient: Callable[..., object]) -> bool:
     """Whether TensorFlow's wrapper holds a function of foretell's, or of Keras's optimizers."""
     outer = [
-        getattr(each.cell_contents, "__closure__", None) or ()
-        for each in gradient.__closure__ or ()
+        getattr(cell.cell_contents, "__closure__", None) or ()
+        for cell in gradient.__closure__ or ()
     ]
     inner = [
-        str(getattr(each.cell_contents, "__module__", "")) for cells in outer for each in cells
+        str(getattr(cell.cell_contents, "__module__", "")) for cells in outer for cell in cells
     ]
     return any(name.startswith(("foretell.", "tensorflow.python.distribute.")) for name in inner)
 

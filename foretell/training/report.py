@@ -116,9 +116,12 @@ def remarks_on(metrics: Metrics) -> list[str]:
     """Return how far the metrics can be trusted, and what to do where a baseline is better, as
     sentences.
     """
-    found = metrics.get("caution"), majority_of(metrics), _better_baseline(metrics)
-    sentences = [str(each) for each in found if each]
-    return [each[0].upper() + each[1:] + ("" if each.endswith(".") else ".") for each in sentences]
+    remarks = metrics.get("caution"), majority_of(metrics), _better_baseline(metrics)
+    sentences = [str(sentence) for sentence in remarks if sentence]
+    return [
+        sentence[0].upper() + sentence[1:] + ("" if sentence.endswith(".") else ".")
+        for sentence in sentences
+    ]
 
 
 def _better_baseline(metrics: Metrics) -> str:
@@ -187,7 +190,7 @@ def _table(
         for name, *cells in rows
     )
     above = title and f"<h3>{title}</h3>", caption and f"<caption>{caption}</caption>"
-    columns = "".join(f'<th scope="col">{each}</th>' for each in head)
+    columns = "".join(f'<th scope="col">{column}</th>' for column in head)
     columns = columns and f"<thead><tr>{columns}</tr></thead>"
     table = f'{above[0]}<table class="{css}">{above[1]}{columns}<tbody>{body}</tbody></table>'
     return table if body else ""
@@ -220,7 +223,7 @@ def _tiles(metrics: Metrics) -> str:
     )
     reason = metrics.get("not_measured")
     sentences = [*([f"No accuracy: {reason}."] if reason else []), *remarks_on(metrics)]
-    remarks = "".join(f'<p class="soft">{html_text(each)}</p>' for each in sentences)
+    remarks = "".join(f'<p class="soft">{html_text(sentence)}</p>' for sentence in sentences)
     return f'<section class="tiles">{tiles}</section>{remarks}' if tiles else remarks
 
 
@@ -262,10 +265,10 @@ def _most_confused(names: Sequence[str], counts: Sequence[Sequence[float]]) -> s
 def _by_label(metrics: Metrics) -> str:
     labels = metrics["labels"]
     columns = ["precision", "recall", "f1", "support"]
-    columns += ["threshold"] if any("threshold" in each for each in labels.values()) else []
+    columns += ["threshold"] if any("threshold" in row for row in labels.values()) else []
     rows = [
-        (_label(name), *(_cell(_of_texts(each).get(column)) for column in columns))
-        for name, each in labels.items()
+        (_label(name), *(_cell(_of_texts(row).get(column)) for column in columns))
+        for name, row in labels.items()
     ]
     return _card(
         _table(

@@ -98,7 +98,9 @@ class Run:
     """
 
     def __init__(self, options: TrainOptions, minutes: float, lock: RunLock) -> None:
-        self.options, self.out, self.folder = options, options.out, folder_of(options.out)
+        self.options = options
+        self.out = options.out
+        self.folder = folder_of(options.out)
         self.cache = self.folder / _CACHE
         self.budget = Budget(minutes, options.started, spent=_spent_seconds(self.folder))
         self.checkpoints = Checkpoints(
@@ -159,10 +161,16 @@ class Run:
         if options.resume and request.settings.minutes:
             left = run.budget.left()
             limit = 60 * request.settings.minutes
-            options.listener(
-                Note(text=f"{left:.0f} of the {limit:.0f} seconds of the time limit are left")
-            )
+            run.note(f"{left:.0f} of the {limit:.0f} seconds of the time limit are left")
         return run
+
+    def note(self, text: str) -> None:
+        """Emit one line about the data or a decision."""
+        self.options.listener(Note(text=text))
+
+    def stage(self, name: str, done: float) -> None:
+        """Emit that a stage has begun, after a part `done` of the training."""
+        self.options.listener(Stage(name=name, done=done))
 
     def log(self, *, step: int, **values: float | None) -> None:
         """Append one line to metrics.jsonl, and its numbers to TensorBoard where that was asked
@@ -222,7 +230,7 @@ class Run:
             ArtifactError: the model directory could not be written; the run is still there to be
                 resumed.
         """
-        self.options.listener(Stage(name="writing the model", done=0.97))
+        self.stage("writing the model", 0.97)
         self._stop_noting()
         write_report(self.folder, model.metrics)
         try:
@@ -235,7 +243,7 @@ class Run:
         # Larger than the model, and needed by a run in progress only.
         for folder in (_CACHE, _CHECKPOINTS):
             shutil.rmtree(self.out / RUN / folder, ignore_errors=True)
-        self.options.listener(Note(text=result_of(model.metrics)))
+        self.note(result_of(model.metrics))
 
     def _note_time(self) -> None:
         """Write the seconds so far, again and again: a resumed run continues with the time that is

@@ -43,7 +43,7 @@ def several(make_model) -> Any:
 
 
 MISFITS: list[tuple[str, dict[str, Any], str]] = [
-    ("labels-bilstm", {"labels": None}, "two or more labels, sorted"),
+    ("labels-bilstm", {"labels": []}, "two or more labels, sorted"),
     ("labels-bilstm", {"labels": ["one"]}, "two or more labels, sorted"),
     ("labels-bilstm", {"labels": ["good", "bad"]}, "two or more labels, sorted"),
     (

@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretell.arrays import Float32s, LogProbabilities, Mask, Probabilities
-from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.label_types import label_name, values_of_names
 from foretell.errors import SettingsError, UsageError
-from foretell.hub.models import local_path
 from foretell.ngrams.ensemble import NETWORK_ALONE, LabelwiseEnsemble
 from foretell.readable import did_you_mean
 from foretell.runtime.labels.network import BATCH, LabelsNetwork
-from foretell.runtime.labels.verdict import NONE_APPLIES, UNEVALUATED, Lengths, Verdict
+from foretell.runtime.labels.verdict import NONE_APPLIES, Verdict, flags_of
+from foretell.runtime.open import model_of, settings_of
 from foretell.runtime.session import Threads, check_threads
 from foretell.runtime.stopping import check_stopped
 
@@ -58,25 +57,21 @@ class LabelsRuntime:
 
     def __init__(self, model: str | Path | Model, *, threads: int | None = None) -> None:
         """Open a model as `runtime.open.open_model` does; UsageError: it is for words."""
-        model = model if isinstance(model, Model) else read_model(local_path(model))
-        settings = model.settings
-        if not isinstance(settings, LabelsSettings):
-            fix = "use foretell next, complete or score with it"
-            raise UsageError(
-                expected="a model for labels", found="one for words", where=str(model.path), fix=fix
-            )
+        model = model_of(model)
+        fix = "use foretell next, complete or score with it"
+        settings = settings_of(model, LabelsSettings, fix)
         self.path: Path = model.directory
-        self.labels: list[str] = list(model.labels or [])
+        self.labels = model.labels
         self.classes: list[Any] = values_of_names(self.labels, model.label_type)
         self.tokenizer = model.tokenizer
         self.metrics = model.metrics
         self._threads = Threads(check_threads(threads), "foretell")
         self._network = LabelsNetwork(model, settings, self._threads)
         self._teacher = _teacher(model, self._threads.count)
-        # The encoder's session has its own copy of the files.
-        kept = None if model.teacher is None else model.teacher.without_files()
-        self.model = replace(model, teacher=kept)
-        self._lengths = Lengths.of_training(model.metrics)
+        if model.teacher is not None:
+            # The encoder's session has its own copy of the files.
+            model = replace(model, teacher=model.teacher.without_files())
+        self.model = model
         self.separator = settings.multi_label
 
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
@@ -94,7 +89,7 @@ class LabelsRuntime:
         with ThreadPoolExecutor(1) as network:
             encoded = ((self.tokenizer.encode_batch(part), part) for part in parts)
             rows = [network.submit(self._probabilities, *each) for each in encoded]
-            return np.concatenate([each.result() for each in rows])
+            return np.concatenate([part.result() for part in rows])
 
     def classify(
         self,
@@ -134,11 +129,13 @@ class LabelsRuntime:
                 found=repr(abstain_below),
                 where="abstain-below",
             )
-        texts = [texts] if isinstance(texts, str) else texts
-        chunks = _chunks(
-            texts, chunk, chunk if isinstance(texts, list) and len(texts) <= chunk else 1
-        )
-        return (verdict for each in chunks for verdict in self._verdicts(each, threshold))
+        if isinstance(texts, str):
+            texts = [texts]
+        first = 1
+        if isinstance(texts, list) and len(texts) <= chunk:
+            first = chunk
+        chunks = _chunks(texts, chunk, first)
+        return (verdict for part in chunks for verdict in self._verdicts(part, threshold))
 
     def decide(self, probabilities: Probabilities) -> Mask:
         """Return which labels texts with these probabilities [text, label] get, bool [text, label].
@@ -175,14 +172,7 @@ class LabelsRuntime:
                 found=f"{len(text):,}",
                 fix="explain a part of it",
             )
-        name = None if label is None else label_name(label, self.labels)
-        if name is not None and name not in self.labels:
-            raise UsageError(
-                expected=f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
-                found=name[:60],
-                where="label",
-                fix=did_you_mean(name, self.labels),
-            )
+        place = None if label is None else self._place_of(label)
         return explain(
             text,
             self.tokenizer.encode_with_offsets(text),
@@ -190,10 +180,21 @@ class LabelsRuntime:
             self.classes,
             length=self._network.length,
             first=0 if self.tokenizer.start is None else 1,
-            label=None if name is None else self.labels.index(name),
+            label=place,
             labelwise=isinstance(self.model.ensemble, LabelwiseEnsemble),
             bounded=bounded,
         )
+
+    def _place_of(self, label: Any) -> int:
+        name = label_name(label, self.labels)
+        if name not in self.labels:
+            raise UsageError(
+                expected=f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
+                found=name[:60],
+                where="label",
+                fix=did_you_mean(name, self.labels),
+            )
+        return self.labels.index(name)
 
     def _probabilities(self, ids: list[list[int]], texts: Sequence[str]) -> Probabilities:
         """Return the ensemble's probabilities [text, label] for the ids of each text, and the
@@ -228,33 +229,31 @@ class LabelsRuntime:
         ids = self.tokenizer.encode_batch(texts)
         rows = self._probabilities(ids, texts)
         decided = self.decide(rows)
-        best = rows.argmax(axis=1).tolist()
         for i, row in enumerate(rows.tolist()):
             labels: tuple[Any, ...] | None = None
-            label = self.classes[best[i]]
+            probability = max(row)
+            label = self.classes[row.index(probability)]
             reason = ""
             if self.separator:
                 labels = tuple(self.classes[place] for place in np.flatnonzero(decided[i]))
                 label = self.separator.join(map(str, labels))
-                reason = "" if labels else NONE_APPLIES
-            elif row[best[i]] < threshold:
+                if not labels:
+                    reason = NONE_APPLIES
+            elif probability < threshold:
                 label = ""
                 reason = f"below {threshold:g}"
             yield Verdict(
                 label=label,
-                probability=row[best[i]],
+                probability=probability,
                 probabilities=dict(zip(self.classes, row, strict=True)),
                 reason=reason,
-                flags=self._flags(ids[i]),
+                flags=tuple(self._flags(ids[i])),
                 labels=labels,
             )
 
-    def _flags(self, ids: list[int]) -> tuple[str, ...]:
+    def _flags(self, ids: list[int]) -> list[str]:
         n_words = len(ids) - (self.tokenizer.start is not None)
-        flags = self._lengths.flags(n_words, self.tokenizer.count_unknown(ids))
-        return (
-            (*flags, UNEVALUATED) if {"only_hints", "only_teacher"} & self.metrics.keys() else flags
-        )
+        return flags_of(n_words, self.tokenizer.count_unknown(ids), self.metrics)
 
 
 def _teacher(model: Model, threads: int) -> Callable[[Sequence[str]], Float32s] | None:

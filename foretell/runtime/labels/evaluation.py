@@ -29,7 +29,6 @@ from foretell.metrics.multi_label import (
     multi_label_intervals,
     multi_label_metrics,
 )
-from foretell.readable import excerpt
 from foretell.runtime.labels.classifier import LabelsRuntime
 
 _NAMES_SHOWN = 10
@@ -131,9 +130,9 @@ def _slices(by: Column, measured: Callable[[Integers], Report], keys: Sequence[s
     values = np.array(by.values)
     rows = []
     for value in sorted(counts, key=lambda value: (-counts[value], value)):
-        found = measured(np.flatnonzero(values == value))
-        intervals = {key: ends for key, ends in found["intervals"].items() if key in keys}
-        row = {"value": value, "texts": counts[value], **{key: found[key] for key in keys}}
+        report = measured(np.flatnonzero(values == value))
+        intervals = {key: ends for key, ends in report["intervals"].items() if key in keys}
+        row = {"value": value, "texts": counts[value], **{key: report[key] for key in keys}}
         rows.append({**row, "intervals": intervals})
     return {"column": by.name, "values": rows}
 
@@ -146,9 +145,11 @@ def _threshold(
     positive: str | None,
 ) -> Report:
     if len(names) != 2:
-        found = f"{len(names)} labels"
-        fix = "leave out the costs"
-        raise UsageError(expected="a model with two labels, for costs", found=found, fix=fix)
+        raise UsageError(
+            expected="a model with two labels, for costs",
+            found=f"{len(names)} labels",
+            fix="leave out the costs",
+        )
     chosen = names[1] if positive is None else positive
     if chosen not in names:
         raise UsageError(
@@ -176,7 +177,7 @@ def check_any_known(labels: Sequence[str], names: Sequence[str], where: str) -> 
         shown = (", ".join(sorted(set(each))[:_NAMES_SHOWN]) or "none" for each in (names, labels))
         expected = f"the labels of the model ({next(shown)})"
         fix = "name their column, or another model"
-        if {_spelled_alike(each) for each in labels} & {_spelled_alike(each) for each in names}:
+        if {_spelled_alike(label) for label in labels} & {_spelled_alike(label) for label in names}:
             fix = "write them as the model has them"
         raise DataError(expected=expected, found=next(shown), where=where, fix=fix)
 
@@ -214,16 +215,16 @@ def comparison_report(examples: Examples, a: Answers, b: Answers) -> Report:
     names = sorted({*(a.labels or a.predicted), *(b.labels or b.predicted)})
     check_any_known(examples.labels, names, examples.name)
     all_names, true_ids = _true_ids(examples.labels, names)
-    ids_a, ids_b = (_true_ids(each.predicted, all_names)[1] for each in (a, b))
+    ids_a, ids_b = (_true_ids(answers.predicted, all_names)[1] for answers in (a, b))
     metrics = [label_metrics(true_ids, ids, all_names) for ids in (ids_a, ids_b)]
-    found = differences(true_ids, ids_a, ids_b, metrics)
+    changes = differences(true_ids, ids_a, ids_b, metrics)
     differ = np.flatnonzero(ids_a != ids_b).tolist()
     rows = [_different(examples, place, a, b) for place in differ]
     return {
         "texts": len(examples),
-        "a": {key: metrics[0][key] for key in found},
-        "b": {key: metrics[1][key] for key in found},
-        "differences": found,
+        "a": {key: metrics[0][key] for key in changes},
+        "b": {key: metrics[1][key] for key in changes},
+        "differences": changes,
         "mcnemar": mcnemar(ids_a == true_ids, ids_b == true_ids),
         "interval_method": method(),
         "differ": sorted(rows, key=_right_and_confident),
@@ -334,47 +335,3 @@ def check_one_label(settings: Settings, what: str) -> None:
             found="one with several (multi-label)",
             fix="use foretell evaluate",
         )
-
-
-Row = tuple[object, ...]
-
-
-def confusion_rows(confusion: Report) -> list[Row]:
-    """Return the confusion matrix with its heads, a row for each true label."""
-    names = confusion["names"]
-    rows = [(name, *map(int, row)) for name, row in zip(names, confusion["counts"], strict=True)]
-    return [("true \\ predicted", *names), *rows]
-
-
-def pair_rows(confused: Report) -> list[Row]:
-    """Return the pairs of labels that are confused, with their heads."""
-    rows = [(pair["label"], pair["predicted"], pair["texts"]) for pair in confused["pairs"]]
-    return [("true", "predicted", "texts"), *rows]
-
-
-def mistake_rows(mistakes: Sequence[Report]) -> list[Row]:
-    """Return wrong answers, with their heads."""
-    rows: list[Row] = [("true", "predicted", "probability", "text")]
-    for each in mistakes:
-        answer = (each["label"], each["predicted"], f"{each['probability']:.2f}")
-        rows.append((*answer, excerpt(each["text"])))
-    return rows
-
-
-def threshold_rows(report: Report) -> list[Row]:
-    """Return the costs at each threshold, with their heads."""
-    names = {
-        "chosen": "lowest cost on this data",
-        "by_probability": "fp / (fp + fn)",
-        "at_half": "default (0.5)",
-    }
-    head = (
-        f"threshold of '{report['positive']}'",
-        "",
-        "cost per text",
-        "false positives",
-        "false negatives",
-    )
-    keys = ("threshold", "cost", "false_positives", "false_negatives")
-    rows = [(name, *(report[key][each] for each in keys)) for key, name in names.items()]
-    return [head, *rows]

@@ -120,15 +120,12 @@ def _shown(text: str) -> str:
 
 def _text(explanation: Explanation) -> str:
     label = _shown(str(explanation.label))
+    unread = ""
+    if not all(word.is_read for word in explanation.words):
+        unread = " · <i>not read by the network</i>"
     key = (
-        f'<p class="soft key"><b class="for5">raises</b> or <b class="against5">lowers</b> '
-        f"the probability of <bdi>{label}</bdi>"
-        + (
-            " · <i>not read by the network</i>"
-            if not all(word.is_read for word in explanation.words)
-            else ""
-        )
-        + "</p>"
+        '<p class="soft key"><b class="for5">raises</b> or <b class="against5">lowers</b> '
+        f"the probability of <bdi>{label}</bdi>{unread}</p>"
     )
     marked = "".join(_marked(explanation)) or '<span class="soft">no words</span>'
     return (
@@ -165,11 +162,9 @@ def _curve(explanation: Explanation) -> str:
         for at, p in zip(places, points, strict=True)
     )
     grid = "".join(
-        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{10 + high * (1 - share):.1f}" '
-        f'y2="{10 + high * (1 - share):.1f}"/><text x="{_LEFT - 8}" '
-        f'y="{14 + high * (1 - share):.1f}" '
-        f'text-anchor="end">{100 * share:.0f} %</text>'
-        for share in (0.0, 0.5, 1.0)
+        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{percentage} %</text>'
+        for percentage, y in ((0, 10 + high), (50, 10 + high / 2), (100, 10))
     )
     label = _shown(str(explanation.label))
     summary = f"Probability from {percent(points[0])} to {percent(points[-1])}"
@@ -204,12 +199,12 @@ def _table(explanation: Explanation) -> str:
 
 
 def _claims(explanation: Explanation) -> str:
-    groups = (
-        f" Words are left out {explanation.together} at a time, and each has an equal part of "
-        f"the effect."
-        if explanation.together > 1
-        else ""
-    )
+    groups = ""
+    if explanation.together > 1:
+        groups = (
+            f" Words are left out {explanation.together} at a time, and each has an equal part of "
+            "the effect."
+        )
     return (
         '<footer class="soft">The effect (leave-one-out) of a word is the change of the '
         "label’s log-odds "

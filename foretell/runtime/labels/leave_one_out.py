@@ -39,6 +39,9 @@ _CHARACTERS_AT_ONCE = 1 << 16
 Answer = Callable[[list[list[int]], list[str]], Probabilities]
 """Returns the probabilities [text, label] for the ids of each text, and the texts."""
 
+Variants = Iterator[tuple[list[int], str]]
+"""Ids and text of each variant."""
+
 
 def explain(
     text: str,
@@ -106,7 +109,7 @@ def _stride(n_words: int, most: int) -> int:
 
 def _without(
     ids: list[int], text: str, words: Sequence[Span], first: int, together: int
-) -> Iterator[tuple[list[int], str]]:
+) -> Variants:
     """Yield ids and text without each word, or without each few consecutive words."""
     for at in range(0, len(words), together):
         left_out = words[at : at + together]
@@ -117,15 +120,13 @@ def _without(
 
 def _beginnings(
     ids: list[int], text: str, words: Sequence[Span], first: int, stride: int
-) -> Iterator[tuple[list[int], str]]:
+) -> Variants:
     """Yield ids and text up to every `stride`-th word, except the last."""
     for n in range(stride, len(words), stride):
         yield ids[: first + n], text[: words[n - 1][2]]
 
 
-def _rows(
-    variants: Iterator[tuple[list[int], str]], answer: Answer, n_labels: int, at_once: int
-) -> Probabilities:
+def _rows(variants: Variants, answer: Answer, n_labels: int, at_once: int) -> Probabilities:
     """Return the probabilities [variant, label]."""
     rows = [np.zeros((0, n_labels), np.float32)]
     while part := list(islice(variants, at_once)):

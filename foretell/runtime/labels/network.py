@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class LabelsNetwork:
         self._session = Session.of_model(model)
         self._threads = threads
         self._pads_front = not settings.is_bidirectional
-        self._n_labels = len(model.labels or ())
+        self._n_labels = len(model.labels)
         self._unknown = model.tokenizer.unknown or 0
         self._size = network_size(settings, model.tokenizer)
 
@@ -39,7 +39,7 @@ class LabelsNetwork:
         Raises:
             ArtifactError: one is NaN. Weights may be finite and too large to compute with.
         """
-        ids = [each[-self.length :] for each in ids]
+        ids = [words[-self.length :] for words in ids]
         probabilities = np.empty((len(ids), self._n_labels), np.float32)
         # A batch takes as many steps as its longest text, so texts of similar length share one.
         order = sorted(range(len(ids)), key=lambda text: len(ids[text]))
@@ -49,16 +49,20 @@ class LabelsNetwork:
             inputs = self._inputs([ids[text] for text in batch])
             probabilities[batch] = self._session.run(["probabilities"], inputs)[0]
 
-        # A single batch stays on this thread: another one would cost a tenth of a millisecond.
-        for _ in (
-            map(predict, batches) if len(batches) == 1 else self._threads.map(predict, batches)
-        ):
+        run: Callable[..., Iterable[None]] = self._threads.map
+        if len(batches) == 1:
+            # Another thread would cost a tenth of a millisecond.
+            run = map
+        for _ in run(predict, batches):
             # What the other threads have not begun is then cancelled.
             check_stopped()
         if np.isnan(probabilities).any():
-            expected = "probabilities of the network"
-            fix = "train the model again"
-            raise ArtifactError(expected=expected, found="NaN", where=self._where, fix=fix)
+            raise ArtifactError(
+                expected="probabilities of the network",
+                found="NaN",
+                where=self._where,
+                fix="train the model again",
+            )
         return probabilities
 
     def _inputs(self, ids: list[list[int]]) -> dict[str, Array]:

@@ -19,7 +19,9 @@ def write_seen(split: Split, folder: Path) -> None:
     """Keep 8 bytes of the `text_key` of each training and validation text, at most 131,072, the
     smallest.
     """
-    keys = [*split.train.keys, *(split.valid.keys if split.valid is not None else ())]
+    keys = list(split.train.keys)
+    if split.valid is not None:
+        keys += split.valid.keys
     hashes = sorted({key[:_HASH_BYTES] for key in keys})
     (folder / SEEN).write_bytes(b"".join(hashes[:MAX_SEEN]))
 
@@ -35,9 +37,8 @@ def seen_by(model: Path | None, texts: Sequence[str]) -> tuple[list[bool], str]:
     hashes = {content[at : at + _HASH_BYTES] for at in range(0, len(content), _HASH_BYTES)}
     is_seen = [bool(hashes) and text_key(text)[:_HASH_BYTES] in hashes for text in texts]
     n = sum(is_seen)
+    if not n:
+        return is_seen, ""
     least = "at least " if len(hashes) == MAX_SEEN else ""
     were = "was" if n == 1 else "were"
-    return (
-        is_seen,
-        f"{least}{n:,} of the {len(texts):,} texts {were} in the training data" if n else "",
-    )
+    return is_seen, f"{least}{n:,} of the {len(texts):,} texts {were} in the training data"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -78,30 +77,22 @@ class Verdict:
         return card(f"{self.label if self.label != '' else '(no label)'}", rows)
 
 
-@dataclass(frozen=True)
-class Lengths:
-    """The numbers of words of a training's texts; a text far outside of them is flagged."""
+def flags_of(n_words: int, n_unknown: int, metrics: Mapping[str, object]) -> list[str]:
+    """Return the flags of a text with so many words, of which so many are not in the vocabulary.
 
-    shortest: float = -math.inf
-    longest: float = math.inf
-
-    @classmethod
-    def of_training(cls, metrics: Mapping[str, object]) -> Lengths:
-        """Return those that the metrics of a training have; without metrics, no text is flagged."""
-        shortest = metrics.get("shortest_text")
-        longest = metrics.get("longest_text")
-        return cls(
-            shortest if isinstance(shortest, int) else -math.inf,
-            longest if isinstance(longest, int) else math.inf,
-        )
-
-    def flags(self, n_words: int, n_unknown: int) -> tuple[str, ...]:
-        """Return the flags of a text with so many words, of which so many are not in the
-        vocabulary.
-        """
-        if n_words == 0:
-            return (EMPTY,)
-        flags = (UNKNOWN_WORDS,) if 2 * n_unknown > n_words else ()
-        if n_words > self.longest * _FAR:
-            return (*flags, LONG)
-        return (*flags, SHORT) if n_words < self.shortest / _FAR else flags
+    The metrics of the training have the lengths of its texts, and what it learned from.
+    """
+    flags = []
+    shortest = metrics.get("shortest_text")
+    longest = metrics.get("longest_text")
+    if n_words == 0:
+        flags.append(EMPTY)
+    elif 2 * n_unknown > n_words:
+        flags.append(UNKNOWN_WORDS)
+    if isinstance(longest, int) and n_words > longest * _FAR:
+        flags.append(LONG)
+    elif isinstance(shortest, int) and 0 < n_words < shortest / _FAR:
+        flags.append(SHORT)
+    if {"only_hints", "only_teacher"} & metrics.keys():
+        flags.append(UNEVALUATED)
+    return flags

@@ -6,11 +6,11 @@ The state holds the cache, so streams and chunks of a text each have their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.arrays import Array, Floats, Integers, Logits, LogProbabilities, TokenIds
+from foretell.arrays import Array, Floats, Integers, LogProbabilities, TokenIds
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
 from foretell.errors import UsageError
@@ -19,7 +19,9 @@ from foretell.runtime.session import Session
 from foretell.runtime.words.networks import (
     PROMPT_CHUNK,
     ArticleNetwork,
+    Following,
     InterpolatedNetwork,
+    Later,
     LstmNetwork,
     State,
     StreamNetwork,
@@ -27,6 +29,7 @@ from foretell.runtime.words.networks import (
 from foretell.runtime.words.sampling import check_value, log_softmax
 
 
+@dataclass
 class CachedNetwork(StreamNetwork):
     """A network with a cache; its logits are log-probabilities.
 
@@ -37,21 +40,20 @@ class CachedNetwork(StreamNetwork):
     The network's state begins with hidden values, as that of `LstmNetwork` does.
     """
 
-    def __init__(self, network: StreamNetwork, cache: ContinuousCache, size: int) -> None:
-        self._network = network
-        self._cache = cache
-        self._size = size
+    network: StreamNetwork
+    cache: ContinuousCache
+    size: int
 
     def zero_state(self) -> State:
-        state = self._network.zero_state()
+        state = self.network.zero_state()
         return (
             np.zeros((1, 1, state[0].shape[2]), np.float32),
             np.full((1, 1), NONE, np.int64),
             *state,
         )
 
-    def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
-        logits, after = self._network.advance(ids, state[2:])
+    def advance(self, ids: TokenIds, state: State) -> Following:
+        logits, after = self.network.advance(ids, state[2:])
         logps = log_softmax(logits, np.float32)
         hidden, words = self._read(ids, state, after)
         first = state[0].shape[1]
@@ -59,27 +61,25 @@ class CachedNetwork(StreamNetwork):
             # Of all steps at once: one product of matrices instead of one of a vector for each.
             products = hidden[stream, first:] @ hidden[stream].T
             for step in range(ids.shape[1]):
-                pairs = slice(max(0, first + step - self._size), first + step)
-                logps[stream, step] = self._cache.add(
+                pairs = slice(max(0, first + step - self.size), first + step)
+                logps[stream, step] = self.cache.add(
                     logps[stream, step], products[step, pairs], words[stream, pairs]
                 )
         return logps, (*self._kept(hidden, words), *after)
 
-    def score_later(
-        self, ids: TokenIds, state: State
-    ) -> tuple[Callable[[], LogProbabilities], State]:
-        network_logps, after = self._network.score_later(ids, state[2:])
+    def score_later(self, ids: TokenIds, state: State) -> Later:
+        network_logps, after = self.network.score_later(ids, state[2:])
         first = state[0].shape[1]
         hidden, words = self._read(ids[None, :-1], state, after)
 
         def logps() -> LogProbabilities:
             followed = np.append(words[0, :-1], ids[-1])
-            cached = probabilities(self._cache.theta, hidden[0], followed, self._size, first=first)
-            return self._cache.logs(network_logps(), *cached)
+            cached = probabilities(self.cache.theta, hidden[0], followed, self.size, first=first)
+            return self.cache.logs(network_logps(), *cached)
 
         return logps, (*self._kept(hidden, words), *after)
 
-    def read(self, ids: list[int]) -> tuple[Logits, State]:
+    def read(self, ids: list[int]) -> Following:
         prompt = np.array(ids, np.int64)
         state = self.zero_state()
         # The last word is read by itself, for its logits; those of the others are not computed.
@@ -102,7 +102,7 @@ class CachedNetwork(StreamNetwork):
         return hidden, np.concatenate([state[1][:, :-1], first, ids[:, 1:], pending], axis=1)
 
     def _kept(self, hidden: Floats, words: Integers) -> tuple[Floats, Integers]:
-        return hidden[:, -self._size - 1 :], words[:, -self._size - 1 :]
+        return hidden[:, -self.size - 1 :], words[:, -self.size - 1 :]
 
 
 def network_of(
@@ -118,11 +118,17 @@ def network_of(
     check_value(0 <= cache <= MAX_SIZE, f"a number of words from 0 to {MAX_SIZE:,}", "cache", cache)
     if settings.follows_article:
         if cache:
-            expected = "no cache, since the article's network reads a window of words only"
-            fix = "leave it out, or train with --preset base"
-            raise UsageError(expected=expected, found=f"{cache}", where="cache", fix=fix)
+            raise UsageError(
+                expected="no cache, since the article's network reads a window of words only",
+                found=f"{cache}",
+                where="cache",
+                fix="leave it out, or train with --preset base",
+            )
         return ArticleNetwork(session, settings.window)
-    network: StreamNetwork = (lstm := LstmNetwork(session))
+    lstm = LstmNetwork(session)
+    network: StreamNetwork = lstm
     if model.kneser_ney is not None and model.interpolation is not None:
         network = InterpolatedNetwork(lstm, model.kneser_ney, model.interpolation)
-    return CachedNetwork(network, model.cache or ContinuousCache(), cache) if cache else network
+    if cache:
+        return CachedNetwork(network, model.cache or ContinuousCache(), cache)
+    return network

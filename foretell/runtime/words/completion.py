@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from foretell.names import COMPLETION, check_names
 from foretell.runtime.words import sampling
 from foretell.runtime.words.networks import State, WordNetwork
 from foretell.runtime.words.sampling import Sampling
-from foretell.runtime.words.writing import Chosen
+from foretell.runtime.words.writing import Sampled
 
 
 class Completion(TypedDict, total=False):
@@ -100,8 +100,7 @@ def options_of(given: Mapping[str, object]) -> CompletionOptions:
     return CompletionOptions(**given)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, eq=False)
-class Prompt:
+class Prompt(NamedTuple):
     """A prompt that has been read.
 
     Attributes:
@@ -131,18 +130,18 @@ class Prompt:
             logp = sampling.keep_only(logp, self.first)
         return sampling.rule_out(logp, self.banned) if self.banned else logp
 
-    def chosen(self, id: int, logp: LogProbabilities, options: CompletionOptions) -> Chosen:
-        """Return a chosen word, with log-probability and alternatives by the model's own `logp`
+    def sampled(self, id: int, logp: LogProbabilities, options: CompletionOptions) -> Sampled:
+        """Return a sampled word, with log-probability and alternatives by the model's own `logp`
         [word].
         """
         if not options.alternatives:
-            return Chosen(id, float(logp[id]))
+            return Sampled(id, float(logp[id]))
         best = sampling.top_ids(sampling.rule_out(logp, self.banned), options.alternatives).tolist()
-        return Chosen(id, float(logp[id]), tuple((other, math.exp(logp[other])) for other in best))
+        return Sampled(id, float(logp[id]), tuple((other, math.exp(logp[other])) for other in best))
 
 
-def sample(network: WordNetwork, prompt: Prompt, options: CompletionOptions) -> Iterator[Chosen]:
-    """Yield words, each as soon as it is chosen, in constant time per word, however long the text
+def sample(network: WordNetwork, prompt: Prompt, options: CompletionOptions) -> Iterator[Sampled]:
+    """Yield words, each as soon as it is sampled, in constant time per word, however long the text
     is.
     """
     random = np.random.default_rng(options.seed)
@@ -155,7 +154,7 @@ def sample(network: WordNetwork, prompt: Prompt, options: CompletionOptions) -> 
         logp = sampling.log_softmax(logits[0], np.float32)
         allowed = prompt.allowed(logp, seen, options, is_first=not place)
         word = sampling.sample_id(allowed, options, random)
-        yield prompt.chosen(word, logp, options)
+        yield prompt.sampled(word, logp, options)
         seen[word] = True
         if place + 1 < prompt.max_tokens:
             logits, state = network.follow(np.array([word]), state)

@@ -59,8 +59,12 @@ def evaluate_words(
     score = score_lstm(
         network, runtime.tokenizer, read, threads=runtime.threads, watch=beginning.measure
     )
-    found = beginning.measurement.metrics()
-    return {**asdict(score), **headline(found, with_cache=bool(cache)), "suggestions": found}
+    suggestions = beginning.measurement.metrics()
+    return {
+        **asdict(score),
+        **headline(suggestions, with_cache=bool(cache)),
+        "suggestions": suggestions,
+    }
 
 
 def compare_words(
@@ -84,9 +88,11 @@ def compare_words(
         now.append(runtime.score(lines[first:last]))
         then.append(before.score(lines[first:last]))
     sizes = np.array([part.bytes for part in now], np.float64)
-    more = np.array([a.bits_per_byte - b.bits_per_byte for a, b in zip(now, then, strict=True)])
+    differences = np.array(
+        [a.bits_per_byte - b.bits_per_byte for a, b in zip(now, then, strict=True)]
+    )
     places = np.concatenate(list(resamples(len(sizes))))
-    difference = interval((more * sizes)[places].sum(axis=1) / sizes[places].sum(axis=1))
+    difference = interval((differences * sizes)[places].sum(axis=1) / sizes[places].sum(axis=1))
     whole = Score.together(now)
     whole_before = Score.together(then)
     return {

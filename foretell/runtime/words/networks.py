@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
@@ -21,6 +22,12 @@ from foretell.runtime.session import Session
 from foretell.runtime.words.sampling import log_probabilities_of
 
 State = tuple[Array, ...]
+Following = tuple[Logits, State]
+"""Logits of the next word, and the state."""
+Later = tuple[Callable[[], LogProbabilities], State]
+"""A function, for any thread, of the log-probability of each id but the first, [step]; and the
+state.
+"""
 
 PROMPT_CHUNK = 128
 """Words of a long prompt that one call reads. With fewer, more calls compute the softmax layer of a
@@ -36,12 +43,12 @@ STATES_KEPT = 2
 class WordNetwork(Protocol):
     """What a completion needs of a network."""
 
-    def read(self, ids: list[int]) -> tuple[Logits, State]:
+    def read(self, ids: list[int]) -> Following:
         """Read a prompt of at least one id. Returns logits [1, word] of the next word, and the
         state.
         """
 
-    def follow(self, words: TokenIds, state: State) -> tuple[Logits, State]:
+    def follow(self, words: TokenIds, state: State) -> Following:
         """Add one word to each stream, [stream]. Returns logits [stream, word] of the next, and the
         state.
         """
@@ -53,19 +60,13 @@ class StreamNetwork(WordNetwork, Protocol):
     def zero_state(self) -> State:
         """Return the state of one stream that has read nothing."""
 
-    def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
+    def advance(self, ids: TokenIds, state: State) -> Following:
         """Read ids [stream, step]. Returns logits [stream, step, word] and the new state."""
 
-    def score_later(
-        self, ids: TokenIds, state: State
-    ) -> tuple[Callable[[], LogProbabilities], State]:
-        """Read all but the last of ids [step + 1] of one stream.
+    def score_later(self, ids: TokenIds, state: State) -> Later:
+        """Read all but the last of ids [step + 1] of one stream."""
 
-        Returns a function, for any thread, of the log-probability of each id but the first, [step];
-        and the new state.
-        """
-
-    def follow(self, words: TokenIds, state: State) -> tuple[Logits, State]:
+    def follow(self, words: TokenIds, state: State) -> Following:
         logits, after = self.advance(words[:, None], state)
         return logits[:, 0], after
 
@@ -92,13 +93,11 @@ class LstmNetwork(StreamNetwork):
     def zero_state(self) -> State:
         return self._zero
 
-    def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
+    def advance(self, ids: TokenIds, state: State) -> Following:
         logits, *after = self._session.run(["logits", *self._outputs], self._inputs(ids, state))
         return logits, tuple(after)
 
-    def score_later(
-        self, ids: TokenIds, state: State
-    ) -> tuple[Callable[[], LogProbabilities], State]:
+    def score_later(self, ids: TokenIds, state: State) -> Later:
         inputs = self._inputs(ids[None, :-1], state, skip=len(ids) - 1)
         hidden, *layers = self._session.run(self._outputs, inputs)
         return lambda: log_probabilities_of(self.output(hidden[0]), ids[1:]), (hidden, *layers)
@@ -110,7 +109,7 @@ class LstmNetwork(StreamNetwork):
         inputs = {**self._inputs(np.zeros((1, 1), np.int64), self._zero, skip=1), "rows": rows}
         return self._session.run(["row_logits"], inputs)[0]
 
-    def read(self, ids: list[int]) -> tuple[Logits, State]:
+    def read(self, ids: list[int]) -> Following:
         """Continue from the longest beginning whose state was kept.
 
         The prompt is cut into the same calls with or without such a state, so the results are the
@@ -137,24 +136,25 @@ class LstmNetwork(StreamNetwork):
         return {**inputs, "ids": ids.astype(np.int64, copy=False), "skip": np.array([skip])}
 
 
+@dataclass
 class InterpolatedNetwork(StreamNetwork):
     """A network interpolated with a Kneser–Ney model; its logits are log-probabilities.
 
     State: the network's, and the last ids read, [stream, order - 1], -1 where there were none.
     """
 
-    def __init__(
-        self, network: LstmNetwork, kneser_ney: KneserNey, interpolation: Interpolation
-    ) -> None:
-        self.network = network
-        self._kneser_ney = kneser_ney
-        self._interpolation = interpolation
-        self._longest = kneser_ney.order - 1
+    network: LstmNetwork
+    kneser_ney: KneserNey
+    interpolation: Interpolation
+
+    @property
+    def _longest(self) -> int:
+        return self.kneser_ney.order - 1
 
     def zero_state(self) -> State:
         return (*self.network.zero_state(), np.full((1, self._longest), -1, np.int64))
 
-    def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
+    def advance(self, ids: TokenIds, state: State) -> Following:
         logits, after = self.network.advance(ids, state[:-1])
         read = np.concatenate([state[-1], ids], axis=1)
         logps = np.empty_like(logits)
@@ -163,23 +163,21 @@ class InterpolatedNetwork(StreamNetwork):
             logps[stream, step] = self._log_probabilities(logits[stream, step], before)
         return logps, (*after, self._last(read))
 
-    def score_later(
-        self, ids: TokenIds, state: State
-    ) -> tuple[Callable[[], LogProbabilities], State]:
+    def score_later(self, ids: TokenIds, state: State) -> Later:
         network_logps, after = self.network.score_later(ids, state[:-1])
         read = np.concatenate([state[-1][0], ids])
 
         def logps() -> LogProbabilities:
             known = read[read >= 0]
-            probabilities, lengths = self._kneser_ney.probabilities(known)
+            probabilities, lengths = self.kneser_ney.probabilities(known)
             scored = slice(len(known) - len(ids) + 1, None)
-            return self._interpolation.logs(
+            return self.interpolation.logs(
                 network_logps(), np.log(probabilities[scored]), lengths[scored]
             )
 
         return logps, (*after, self._last(read[None, :-1]))
 
-    def read(self, ids: list[int]) -> tuple[Logits, State]:
+    def read(self, ids: list[int]) -> Following:
         logits, state = self.network.read(ids)
         text = np.array([[-1] * self._longest + ids], np.int64)
         return self._log_probabilities(logits[0], text[0])[None], (*state, self._last(text))
@@ -189,9 +187,9 @@ class InterpolatedNetwork(StreamNetwork):
         front.
         """
         context = self._last(before[None])[0]
-        probabilities, length = self._kneser_ney.distribution(context[context >= 0])
+        probabilities, length = self.kneser_ney.distribution(context[context >= 0])
         with np.errstate(divide="ignore"):  # float32 can round a tiny probability to 0
-            mean = self._interpolation.distribution(softmax(logits), probabilities, length)
+            mean = self.interpolation.distribution(softmax(logits), probabilities, length)
             logps: LogProbabilities = np.log(mean)
         return logps
 
@@ -200,25 +198,25 @@ class InterpolatedNetwork(StreamNetwork):
         return read[:, read.shape[1] - self._longest :]
 
 
+@dataclass
 class ArticleNetwork:
     """The article's network: the next word from a window of raw integers, its state [stream,
     step].
     """
 
-    def __init__(self, session: Session, window: int) -> None:
-        self._session = session
-        self.window = window
+    session: Session
+    window: int
 
     def advance(self, windows: TokenIds) -> Logits:
         """Return logits [batch, word] of the word after each window [batch, step]."""
-        return self._session.run(["logits"], {"ids": windows[:, :, None].astype(np.float32)})[0]
+        return self.session.run(["logits"], {"ids": windows[:, :, None].astype(np.float32)})[0]
 
-    def read(self, ids: list[int]) -> tuple[Logits, State]:
+    def read(self, ids: list[int]) -> Following:
         """Read the last window of at least one window of ids; see `WordNetwork.read`."""
         windows = np.array([ids[-self.window :]], np.int64)
         return self.advance(windows), (windows,)
 
-    def follow(self, words: TokenIds, state: State) -> tuple[Logits, State]:
+    def follow(self, words: TokenIds, state: State) -> Following:
         windows = np.concatenate([state[0][:, 1:], words[:, None]], axis=1)
         return self.advance(windows), (windows,)
 
@@ -231,8 +229,7 @@ class ReadStates:
     inherit locked: each operation of the dictionary is atomic.
     """
 
-    def __init__(self, max_states: int = MAX_STATES) -> None:
-        self._max_states = max_states
+    def __init__(self) -> None:
         self._states = OrderedDict[bytes, State]()
 
     def __len__(self) -> int:
@@ -251,7 +248,7 @@ class ReadStates:
     def keep(self, key: bytes, state: State) -> None:
         self._states[key] = state
         self._use(key)
-        while len(self._states) > self._max_states:
+        while len(self._states) > MAX_STATES:
             # Another thread may have dropped the last one.
             with suppress(KeyError):
                 self._states.popitem(last=False)

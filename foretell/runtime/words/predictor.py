@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 
 from foretell.arrays import TokenIds
-from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
-from foretell.errors import DataError, UsageError
-from foretell.hub.models import local_path
+from foretell.errors import DataError
+from foretell.runtime.open import model_of, settings_of
 from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
 from foretell.runtime.words.cached import network_of
@@ -62,13 +61,8 @@ class WordsRuntime:
 
     def __init__(self, model: str | Path | Model, *, threads: int | None = None) -> None:
         """Open a model as `runtime.open.open_model` does; UsageError: it is for labels."""
-        model = model if isinstance(model, Model) else read_model(local_path(model))
-        settings = model.settings
-        if not isinstance(settings, WordsSettings):
-            fix = "use foretell classify with it"
-            raise UsageError(
-                expected="a model for words", found="one for labels", where=str(model.path), fix=fix
-            )
+        model = model_of(model)
+        settings = settings_of(model, WordsSettings, "use foretell classify with it")
         self.model = model
         self._settings = settings
         self.path: Path = model.directory
@@ -82,18 +76,18 @@ class WordsRuntime:
     @property
     def lstm(self) -> LstmNetwork | None:
         """The network alone; None: it has no state."""
-        network = (
-            self.network.network if isinstance(self.network, InterpolatedNetwork) else self.network
-        )
+        network = self.network
+        if isinstance(network, InterpolatedNetwork):
+            network = network.network
         return network if isinstance(network, LstmNetwork) else None
 
     def network_for(self, cache: int) -> StreamNetwork | ArticleNetwork:
         """Return the network with a continuous cache of so many words; 0: without one. See
         `network_of`.
         """
-        return (
-            network_of(self.model, self._settings, self._session, cache) if cache else self.network
-        )
+        if not cache:
+            return self.network
+        return network_of(self.model, self._settings, self._session, cache)
 
     def next(
         self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0
@@ -163,9 +157,9 @@ class WordsRuntime:
             SettingsError: as `write`, or `n` below 1.
             DataError: as `write`.
         """
-        chosen = options_of(options)
+        checked = options_of(options)
         sampling.check_value(n >= 1, "at least 1", "n", n)
-        return [writing.whole() for writing in self._writings(text, chosen, n)]
+        return [writing.whole() for writing in self._writings(text, checked, n)]
 
     def score(self, lines: Iterable[str], *, cache: int = 0) -> Score:
         """Return the probability of a text; see `Score` for the conventions.
@@ -202,23 +196,20 @@ class WordsRuntime:
         banned = self._banned(options.avoid_unknown)
         first = endings if begun else None
         prompt = Prompt(ids, *network.read(ids), max_tokens, banned, first)
-        seeds = (None if options.seed is None else options.seed + i for i in range(n))
-        chosen = (sample(network, prompt, replace(options, seed=seed)) for seed in seeds)
-        return (
-            Writing(each, pieces.copy(), self.tokenizer, options.stops, words) for each in chosen
-        )
+        for i in range(n):
+            seed = None if options.seed is None else options.seed + i
+            sampled = sample(network, prompt, replace(options, seed=seed))
+            yield Writing(sampled, pieces.copy(), self.tokenizer, options.stops, words)
 
     def _banned(self, avoid_unknown: bool) -> list[int]:
-        tokenizer = self.tokenizer
-        # Prepared texts with the tokens white-space have `<unk>` as a word.
-        unknown = tokenizer.id(UNKNOWN) if avoid_unknown else None
-        never = [tokenizer.pad, tokenizer.start, unknown]
-        # A single byte may be no character.
-        return [word for word in never if word is not None] + list(
-            tokenizer.bytes if avoid_unknown else ()
-        )
+        never = [self.tokenizer.pad, self.tokenizer.start]
+        if avoid_unknown:
+            # Prepared texts with the tokens white-space have `<unk>` as a word. A single byte may
+            # be no character.
+            never += [self.tokenizer.id(UNKNOWN), *self.tokenizer.bytes]
+        return [word for word in never if word is not None]
 
-    def _split(self, text: str, unfinished: bool) -> tuple[str, str, TokenIds]:
+    def _split(self, text: str, unfinished: bool) -> Split:
         """Return `Endings.split` of a text whose last word may be unfinished.
 
         A space at the end of a text is the beginning of a subword, whether or not words may be
@@ -249,7 +240,11 @@ class WordsRuntime:
         return ids
 
     def _check_prompt(self, ids: list[int], text: str) -> None:
-        needed = self.network.window if isinstance(self.network, ArticleNetwork) else 1
+        needed = 1
+        first = 0
+        if isinstance(self.network, ArticleNetwork):
+            needed = self.network.window
+            first = len(ids) - needed
         if len(ids) < needed:
             raise DataError(
                 expected=f"a prompt of at least {needed} words",
@@ -257,10 +252,8 @@ class WordsRuntime:
                 where="prompt",
                 fix="give more words before the one to predict",
             )
-        last = ids[-needed:] if needed > 1 else ids
-        if -1 in last:
-            at = len(ids) - len(last) + last.index(-1)
-            _, start, stop = self.tokenizer.encode_with_offsets(text)[at]
+        if -1 in ids[first:]:
+            _, start, stop = self.tokenizer.encode_with_offsets(text)[ids.index(-1, first)]
             raise DataError(
                 expected="words of the text that the model was trained on",
                 found=f"'{text[start:stop]:.60}'",
@@ -273,6 +266,11 @@ class WordsRuntime:
 MAX_TOKENS = 8
 
 NO_IDS: TokenIds = np.zeros(0, np.int64)
+
+Split = tuple[str, str, TokenIds]
+"""A text before its last word, that word as far as it is written, and the words that begin with
+it.
+"""
 
 
 class Endings:
@@ -291,7 +289,7 @@ class Endings:
         last = bisect_right(self._words, beginning, first, key=lambda word: word[: len(beginning)])
         return np.sort(self._ids[first:last])
 
-    def split(self, text: str) -> tuple[str, str, TokenIds]:
+    def split(self, text: str) -> Split:
         """Split a text before its last word, if that word may be unfinished.
 
         A text that ends in white space or a punctuation mark has no unfinished word, except that
@@ -304,38 +302,50 @@ class Endings:
         ids of the words that begin with it, possibly none. Without an unfinished word: the text, ""
         and no ids.
         """
-        if self._tokenizer.is_open:
+        style = self._tokenizer.style
+        if style == "subword":
             return self._split_subword(text)
-        if not text or text[-1].isspace():
-            return text, "", NO_IDS
+        begun: Split = (text, "", NO_IDS)
+        if style == "char" or not text or text[-1].isspace():
+            return begun
         run = text.split()[-1]
+        starts, ends_in_word = self._starts(run)
+        if style == "words" and ends_in_word and in_unspaced_script(run[starts[-1]]):
+            return self._split_character(text, len(run) - starts[-1])
+        for start in starts:
+            begun = self._before(text, len(run) - start)
+            if len(begun[2]):
+                return begun
+        return begun if ends_in_word else (text, "", NO_IDS)
+
+    def _starts(self, run: str) -> tuple[list[int], bool]:
+        """Return where an unfinished word of a run may begin, and whether the last token is one."""
         tokens = [start for _, start, _ in self._tokenizer.encode_with_offsets(run)[-MAX_TOKENS:]]
-        of_words = self._tokenizer.style == "words"
-        starts = [at for at in tokens if not of_words or run[at].isalnum() or run[at] == "_"]
-        ends_in_word = bool(starts) and starts[-1] == tokens[-1]
-        is_character = ends_in_word and of_words and in_unspaced_script(run[starts[-1]])
-        for start in starts[-1:] if is_character else starts:
-            before = text[: len(text) - len(run) + start]
-            beginning = "".join(self._tokenizer.runs(run[start:]))
-            ids = self.ids(beginning)
-            # A character alone, without marks, is finished.
-            if len(ids) and not (is_character and self._are_all(beginning, ids)):
-                return before, beginning, ids
-        return (
-            (before, beginning, NO_IDS) if ends_in_word and not is_character else (text, "", NO_IDS)
-        )
+        starts = tokens
+        if self._tokenizer.style == "words":
+            starts = [at for at in tokens if run[at].isalnum() or run[at] == "_"]
+        return starts, bool(starts) and starts[-1] == tokens[-1]
 
-    def _are_all(self, word: str, ids: TokenIds) -> bool:
-        return all(self._tokenizer.word(id) == word for id in ids.tolist())
+    def _before(self, text: str, n_letters: int) -> Split:
+        """Split a text before its last letters."""
+        begun = "".join(self._tokenizer.runs(text[-n_letters:]))
+        return text[:-n_letters], begun, self.ids(begun)
 
-    def _split_subword(self, text: str) -> tuple[str, str, TokenIds]:
-        if self._tokenizer.style != "subword":
-            return text, "", NO_IDS
+    def _split_character(self, text: str, n_letters: int) -> Split:
+        before, begun, ids = self._before(text, n_letters)
+        # Alone, without marks, it is finished.
+        return (text, "", NO_IDS) if self._are_all(begun, ids) else (before, begun, ids)
+
+    def _split_subword(self, text: str) -> Split:
         line = text.rpartition("\n")[2]
         begun = (self._tokenizer.runs(line) or [""])[-1]
-        ids = self.ids(begun) if begun == " " or begun.strip() else NO_IDS
-        if self._are_all(begun, ids):
+        ids = self.ids(begun)
+        is_white_space = begun != " " and not begun.strip()
+        if is_white_space or self._are_all(begun, ids):
             return text, "", NO_IDS
         n_tokens = len(self._tokenizer.encode(begun))
         _, start, _ = self._tokenizer.encode_with_offsets(line)[-n_tokens]
         return text[: len(text) - len(line) + start], begun, ids
+
+    def _are_all(self, word: str, ids: TokenIds) -> bool:
+        return all(self._tokenizer.word(id) == word for id in ids.tolist())

@@ -213,9 +213,7 @@ def _keep_best(logp: LogProbabilities, size: int, threshold: np.floating) -> Log
     if len(ids) > size:
         tied = np.flatnonzero(logp[ids] == threshold)
         ids = np.delete(ids, tied[len(tied) - (len(ids) - size) :])
-    kept = np.full_like(logp, -np.inf)
-    kept[ids] = logp[ids]
-    return kept
+    return keep_only(logp, ids)
 
 
 def top_ids(logp: LogProbabilities, k: int) -> TokenIds:

@@ -18,7 +18,7 @@ from foretell.errors import DataError
 from foretell.metrics import bits_per_byte
 from foretell.runtime.words.networks import ArticleNetwork, State, StreamNetwork
 from foretell.runtime.words.sampling import log_probabilities_of
-from foretell.text.tokenizer import Tokenizer, utf8_bytes
+from foretell.text.tokenizer import Tokenizer, utf8_bytes, words_of
 
 # Bounds on the memory; none of them changes a number.
 LOGITS_AT_ONCE = 4_000_000
@@ -74,11 +74,11 @@ class Score:
             DataError: there is none.
         """
         tally = Tally()
-        for each in scores:
+        for score in scores:
             for name in ("tokens", "words", "characters", "bytes", "unknown", "log_probability"):
-                setattr(tally, name, getattr(tally, name) + getattr(each, name))
+                setattr(tally, name, getattr(tally, name) + getattr(score, name))
             tally.spelled += round(
-                each.bits_per_byte * each.bytes / 8 + each.log_probability / math.log(256)
+                score.bits_per_byte * score.bytes / 8 + score.log_probability / math.log(256)
             )
         return tally.score()
 
@@ -137,7 +137,7 @@ def score_lstm(
     state = network.zero_state()
     waiting: deque[Future[LogProbabilities]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for chunk in _chunks(_stream(tokenizer, lines, tally, ends=True), tokenizer):
+        for chunk in _chunks(_counted(tokenizer, lines, tally), tokenizer):
             log_probabilities, state = network.score_later(chunk, state)
             waiting.append(pool.submit(log_probabilities))
             if watch is not None:
@@ -176,7 +176,9 @@ def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable
     size = network.window + 1
     batch = max(1, min(MAX_STEPS, LOGITS_AT_ONCE // tokenizer.size))
     waiting: TokenIds = np.array([], np.int64)
-    for ids in _stream(tokenizer, lines, tally, ends=False):
+    for _, _, ids in _stream(tokenizer, lines, " "):
+        tally.words += len(ids)
+        tally.unknown += _n_unknown(tokenizer, ids)
         waiting = np.concatenate([waiting, ids])
         if len(waiting) < size:
             continue
@@ -199,32 +201,38 @@ def unknown_word(found: str) -> DataError:
     )
 
 
-def _stream(
-    tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: bool
-) -> Iterator[TokenIds]:
-    """Yield ids [token] of the text, -1 for a word without one, and add its counts to `tally`.
-
-    With `ends` each line is followed by an end of line, where the tokenizer has one, and characters
-    count.
-    """
-    unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
-    # Words of an open vocabulary are counted as those of the style "words".
-    split = Tokenizer.without_words("words", lowercase=False).runs if tokenizer.is_open else None
-    between = "" if tokenizer.is_open else " "
-    for texts, ended in _batches(lines):
-        breaks = ("\n" if ends and is_last else between for is_last in ended)
-        ids = tokenizer.encode_lines("".join(chain.from_iterable(zip(texts, breaks, strict=True))))
-        tally.words += len(ids) if split is None else sum(len(split(text)) for text in texts)
-        if ends:
-            tally.characters += sum(map(len, texts)) + sum(ended)
-            tally.bytes += sum(map(utf8_bytes, texts)) + sum(ended)
-            if tokenizer.end_of_line is not None and split is None:
-                tally.words -= sum(ended)
-        n_unknown = int((ids == unknown).sum())
-        tally.unknown += n_unknown
-        if n_unknown and ends:
+def _counted(tokenizer: Tokenizer, lines: Iterable[str], tally: Tally) -> Iterator[TokenIds]:
+    """Yield ids [token] of the text, with the ends of its lines, and add its counts to `tally`."""
+    for texts, n_lines, ids in _stream(tokenizer, lines, "\n"):
+        if tokenizer.is_open:
+            tally.words += sum(len(words_of(text)) for text in texts)
+        else:
+            tally.words += len(ids)
+            tally.words -= n_lines * (tokenizer.end_of_line is not None)
+        tally.characters += sum(map(len, texts)) + n_lines
+        tally.bytes += sum(map(utf8_bytes, texts)) + n_lines
+        if n_unknown := _n_unknown(tokenizer, ids):
+            tally.unknown += n_unknown
             tally.spelled += sum(map(tokenizer.spelled_bytes, texts))
         yield ids
+
+
+def _n_unknown(tokenizer: Tokenizer, ids: TokenIds) -> int:
+    unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
+    return int((ids == unknown).sum())
+
+
+def _stream(
+    tokenizer: Tokenizer, lines: Iterable[str], line_end: str
+) -> Iterator[tuple[list[str], int, TokenIds]]:
+    """Yield pieces of a text, how many of them end a line, and their ids [token], -1 for a word
+    without one.
+    """
+    between = "" if tokenizer.is_open else " "
+    for texts, ended in _batches(lines):
+        ends = (line_end if is_last else between for is_last in ended)
+        text = "".join(chain.from_iterable(zip(texts, ends, strict=True)))
+        yield texts, sum(ended), tokenizer.encode_lines(text)
 
 
 def _batches(lines: Iterable[str]) -> Iterator[tuple[list[str], list[bool]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.sampling import log_probabilities_of
 from foretell.runtime.words.scoring import LOGITS_AT_ONCE, MAX_STEPS, Score, Tally, unknown_word
 from foretell.runtime.words.writing import Candidate
-from foretell.text.tokenizer import Span, Tokenizer, utf8_bytes
+from foretell.text.tokenizer import Span, Tokenizer, utf8_bytes, words_of
 
 Scored = tuple[float | None, list[tuple[int, float]]]
 """The log-probability of a word (None: not predicted), and the most probable ids with their
@@ -79,37 +79,41 @@ def score_words(
     network = runtime.network_for(cache)
     tokenizer = runtime.tokenizer
     spans = word_spans(tokenizer, text, last_ends=True)
-    first = bisect_left(spans, start, key=lambda each: each[1])
+    first = bisect_left(spans, start, key=lambda span: span[1])
     # Of a character in several tokens only the first has a span.
-    while tokenizer.is_open and first < len(spans) and _continues(spans[first], tokenizer):
+    while first < len(spans) and _continues(spans[first], tokenizer):
         first += 1
     unknown = tokenizer.unknown
+    written: Iterable[tuple[str, int]]
     if isinstance(network, ArticleNetwork):
-        scored = _after_windows(network, spans, top, first)
-        written: Iterator[tuple[str, int]] = (
-            (tokenizer.word(word), 1) for word, _, _ in spans[first:]
-        )
+        scored = list(_after_windows(network, spans, top, first))
+        # After an unknown word, which does not count, nothing is predicted.
+        written = [
+            ("" if logp is None else tokenizer.word(word), logp is not None)
+            for (word, _, _), (logp, _) in zip(spans[first:], scored, strict=True)
+        ]
         unknown = None
     else:
         check_known(spans, text)
-        scored = _after_all(network, tokenizer, spans, top, first)
+        scored = list(_after_all(network, tokenizer, spans, top, first))
         written = _written(spans, text, first)
     scores: list[WordScore] = []
     for span, (logp, best), (covered, ends) in zip(spans[first:], scored, written, strict=True):
         word, begin, end = span
-        # The article's network predicts no word after an unknown one.
-        counts = logp is not None or not isinstance(network, ArticleNetwork)
+        spelled = 0
+        if word == unknown:
+            spelled = tokenizer.spelled_bytes(text[begin:end])
         score = WordScore(
             start=begin,
             end=end,
             log_probability=logp,
             known=word not in (-1, unknown),
-            characters=len(covered) + ends if counts else 0,
-            bytes=utf8_bytes(covered) + ends if counts else 0,
-            spelled=tokenizer.spelled_bytes(text[begin:end]) if word == unknown else 0,
+            characters=len(covered) + ends,
+            bytes=utf8_bytes(covered) + ends,
+            spelled=spelled,
             top=tuple(Candidate(tokenizer.word(i), p) for i, p in best),
         )
-        if scores and tokenizer.is_open and _continues(span, tokenizer):
+        if scores and _continues(span, tokenizer):
             score = _joined(scores.pop(), score)
         scores.append(score)
     return scores
@@ -157,7 +161,7 @@ def prompt_words(
 def _continues(span: Span, tokenizer: Tokenizer) -> bool:
     """Return whether a token belongs to the character of the token before it."""
     token, start, end = span
-    return start == end and token != tokenizer.end_of_line
+    return tokenizer.is_open and start == end and token != tokenizer.end_of_line
 
 
 def _joined(first: WordScore, more: WordScore) -> WordScore:
@@ -187,7 +191,7 @@ def total(words: Sequence[WordScore], text: str | None = None) -> Score:
     tally.words = sum(word.start < word.end for word in words)
     if text is not None:
         read = text[words[0].start :] if words else ""
-        tally.words = len(Tokenizer.without_words("words", lowercase=False).runs(read))
+        tally.words = len(words_of(read))
     tally.unknown = sum(not word.known for word in words)
     for name in ("characters", "bytes", "spelled"):
         setattr(tally, name, sum(getattr(word, name) for word in words))

@@ -1,15 +1,15 @@
-"""Chosen words as text: the piece that each word adds, with its white space, up to a stop."""
+"""Sampled words as text: the piece that each word adds, with its white space, up to a stop."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from foretell.text.spacing import Spacing
-from foretell.text.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,10 @@ class Continuation:
     finished: Literal["stop", "length"]
 
 
-class Chosen(NamedTuple):
-    """A word id, its log-probability, and the most probable ids, each with its probability."""
+class Sampled(NamedTuple):
+    """A word id that was sampled, its log-probability, and the most probable ids, each with its
+    probability.
+    """
 
     id: int
     log_probability: float
@@ -111,7 +113,7 @@ class Writing(Iterator[Written]):
     """A continuation in progress: an iterator over its words, each given as soon as no stop can
     begin in it.
 
-    It ends with the chosen words, before the first of the texts `stop`, or, where a word may have
+    It ends with the sampled words, before the first of the texts `stop`, or, where a word may have
     several tokens, after so many `words`.
 
     Attributes:
@@ -121,7 +123,7 @@ class Writing(Iterator[Written]):
 
     def __init__(
         self,
-        chosen: Iterable[Chosen],
+        sampled: Iterable[Sampled],
         pieces: Pieces,
         tokenizer: Tokenizer,
         stop: Sequence[str],
@@ -129,12 +131,12 @@ class Writing(Iterator[Written]):
     ) -> None:
         self.finished: Literal["", "stop", "length"] = ""
         self._word = tokenizer.word
-        written = ((each, pieces.add(each.id)) for each in chosen)
-        count = WordCount(words) if words is not None else None
-        whole = takewhile(
-            lambda item: count is None or not count.is_complete_before(item[1]), written
-        )
-        self._words = self._until(whole, stop)
+        written: Iterator[tuple[Sampled, str]]
+        written = ((word, pieces.add(word.id)) for word in sampled)
+        if words is not None:
+            count = WordCount(words)
+            written = takewhile(lambda item: not count.is_complete_before(item[1]), written)
+        self._words = self._until(written, stop)
 
     def __next__(self) -> Written:
         return next(self._words)
@@ -147,16 +149,16 @@ class Writing(Iterator[Written]):
         return Continuation(text, words, sum(word.log_probability for word in words), self.finished)
 
     def _until(
-        self, chosen: Iterable[tuple[Chosen, str]], stop: Sequence[str]
+        self, sampled: Iterable[tuple[Sampled, str]], stop: Sequence[str]
     ) -> Iterator[Written]:
         waiting: list[Written] = []
-        for each, piece in chosen:
-            waiting.append(self._written(each, piece))
+        for word, piece in sampled:
+            waiting.append(self._written(word, piece))
             if not stop:
                 yield waiting.pop()
                 continue
-            text = "".join(word.text for word in waiting)
-            if ends := [at for each in stop if (at := text.find(each)) >= 0]:
+            text = "".join(written.text for written in waiting)
+            if ends := [at for stop_text in stop if (at := text.find(stop_text)) >= 0]:
                 self.finished = "stop"
                 yield from _up_to(waiting, min(ends))
                 return
@@ -168,15 +170,17 @@ class Writing(Iterator[Written]):
         self.finished = "length"
         yield from waiting
 
-    def _written(self, chosen: Chosen, text: str) -> Written:
-        likeliest = tuple(Candidate(self._word(id), p) for id, p in chosen.likeliest)
-        return Written(self._word(chosen.id), text, chosen.log_probability, likeliest)
+    def _written(self, sampled: Sampled, text: str) -> Written:
+        likeliest = tuple(Candidate(self._word(id), p) for id, p in sampled.likeliest)
+        return Written(self._word(sampled.id), text, sampled.log_probability, likeliest)
 
 
 def begun_at_end(text: str, stop: Sequence[str]) -> int:
     """Return how many characters at the end of `text` may be the beginning of one of `stop`."""
     lengths = range(min(len(text), max(map(len, stop)) - 1), 0, -1)
-    return next((n for n in lengths if any(each.startswith(text[-n:]) for each in stop)), 0)
+    return next(
+        (n for n in lengths if any(stop_text.startswith(text[-n:]) for stop_text in stop)), 0
+    )
 
 
 def _up_to(words: list[Written], end: int) -> Iterator[Written]:
@@ -184,12 +188,7 @@ def _up_to(words: list[Written], end: int) -> Iterator[Written]:
     for word in words:
         if end <= 0:
             return
-        kept = word.text[:end]
-        yield (
-            word
-            if kept == word.text
-            else Written(word.word, kept, word.log_probability, word.likeliest)
-        )
+        yield replace(word, text=word.text[:end])
         end -= len(word.text)
 
 
@@ -202,15 +201,14 @@ _MAX_WORDS_OPEN = 8
 _MAX_WORD_READ = 1_000
 
 
+@dataclass
 class WordCount:
     """Counts words as the style "words" splits them, of text that comes in pieces and may have so
     many.
     """
 
-    def __init__(self, words: int) -> None:
-        self._words_left = words
-        self._run = ""
-        self._split = Tokenizer.without_words("words", lowercase=False).runs
+    words_left: int
+    _run: str = ""
 
     def is_complete_before(self, piece: str) -> bool:
         """Add a piece of text; return whether the text before had all its words.
@@ -218,19 +216,19 @@ class WordCount:
         The piece then begins another word, or follows the last one with white space.
         """
         if piece[:1].isspace():
-            self._words_left -= len(self._split(self._run))
+            self.words_left -= len(words_of(self._run))
             self._run = ""
-            if self._words_left <= 0:
+            if self.words_left <= 0:
                 return True
         self._run += piece
-        words = self._split(self._run)
+        words = words_of(self._run)
         if len(self._run) > 2 * _MAX_WORD_READ and len(words[-1]) > _MAX_WORD_READ:
             # However long the last word is, it is one: split for each piece, it would take
             # quadratic time.
             self._run = "".join([*words[:-1], words[-1][-_MAX_WORD_READ:]])
         if len(words) > _MAX_WORDS_OPEN:
             n_closed = len(words) - _MAX_WORDS_OPEN // 2
-            self._words_left -= n_closed
+            self.words_left -= n_closed
             words = words[n_closed:]
             self._run = "".join(words)
-        return len(words) > self._words_left
+        return len(words) > self.words_left

@@ -28,7 +28,7 @@ from foretell.config import WordsSettings
 from foretell.errors import DataError
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import ArticleNetwork
-from foretell.training.checkpoints import Checkpoint
+from foretell.training.checkpoints import Checkpoint, named, numbered
 from foretell.training.loop import Schedule, StepMeans, StepsAhead, TrainingLoop
 from foretell.training.run import Run
 from foretell.training.words.result import NetworkResult
@@ -179,7 +179,7 @@ class TrainableArticle:
         count = min(CHUNK, ahead.limit)
         done = self.steps.run([next(self.walk) for _ in range(count)])
         self.recent = np.concatenate([self.recent, done], axis=1)[:, -REPORT_EVERY:]
-        return [StepMeans(*each) for each in done.T.tolist()]
+        return [StepMeans(*means) for means in done.T.tolist()]
 
     def evaluate(self) -> None:
         """Measure nothing: the article has no validation text."""
@@ -198,9 +198,8 @@ class TrainableArticle:
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays of a checkpoint."""
-        arrays: dict[str, Array] = {"recent": self.recent}
-        arrays |= {f"weights/{name}": value for name, value in self.weights().items()}
-        return arrays | {f"slots/{k}": slot.numpy() for k, slot in enumerate(self.steps.slots)}
+        arrays = {"recent": self.recent, **named("weights", self.weights())}
+        return arrays | numbered("slots", self.steps.slots)
 
     def values(self) -> dict[str, object]:
         """Return nothing: all values are arrays."""
@@ -226,9 +225,12 @@ def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSetting
     # The walk may restart n_input + 1 words in, and needs a window and its target from there.
     min_words = 2 * (settings.window + 1)
     if len(tokens) < min_words:
-        expected = f"at least {min_words} words for windows of {settings.window}"
-        found = str(len(tokens))
-        raise DataError(expected=expected, found=found, where="the corpus", fix="give more text")
+        raise DataError(
+            expected=f"at least {min_words} words for windows of {settings.window}",
+            found=str(len(tokens)),
+            where="the corpus",
+            fix="give more text",
+        )
     article = TrainableArticle(tokens.read(0, len(tokens)), size, settings)
     schedule = Schedule(
         steps=settings.iterations,

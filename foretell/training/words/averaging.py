@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.networks import set_weights, weights_of
@@ -59,11 +60,11 @@ class AveragedWords(TrainableWords):
         run: Run,
         corpus: TokenizedCorpus,
         settings: WordsSettings,
-        start: Weights | None,
+        before: Model | None,
         team: Workers,
     ) -> None:
         self._team = team
-        super().__init__(run, corpus, settings, start, team.count)
+        super().__init__(run, corpus, settings, before, team.count)
 
     def _compile(self) -> None:
         precision = self.network.precision
@@ -79,11 +80,11 @@ class AveragedWords(TrainableWords):
             for worker in range(self.workers)
         ]
         trained = self._team.train(weights_of(self.network), batches, self.run.interrupt.check)
-        weights = [each.weights for each in trained]
-        mean = {name: np.mean([each[name] for each in weights], axis=0) for name in weights[0]}
+        weights = [result.weights for result in trained]
+        mean = {name: np.mean([worker[name] for worker in weights], axis=0) for name in weights[0]}
         set_weights(self.network, mean)
-        means = np.mean([each.means for each in trained], axis=0)
-        return [StepMeans(*each) for each in means.tolist()]
+        means = np.mean([result.means for result in trained], axis=0)
+        return [StepMeans(*step) for step in means.tolist()]
 
     def _metrics(self, predictions: Predictions) -> dict[str, object]:
         return {**super()._metrics(predictions), "workers": self.workers}

@@ -24,7 +24,10 @@ def clipped(gradients: Sequence[Gradient], max_norm: float) -> list[Gradient]:
     Returns:
         gradients of the same kinds, each row once; all NaN where the norm is not finite.
     """
-    once = [_summed(each) if isinstance(each, tf.IndexedSlices) else each for each in gradients]
+    once = [
+        _summed(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
+        for gradient in gradients
+    ]
     scaled: list[Gradient] = tf.clip_by_global_norm(once, max_norm)[0]
     return scaled
 

@@ -22,8 +22,8 @@ from foretell.presets import DEFAULT_PRESET, WORDS_PRESETS, preset
 from foretell.readable import percent
 from foretell.runtime.words.evaluation import compare_words
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.training.events import Listener, Note
 from foretell.training.options import check_unchanged
+from foretell.training.run import Run
 from foretell.training.words.data import MIN_VALID
 
 _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units", "layers")
@@ -98,17 +98,21 @@ def opened(path: str | Path | None, old: Corpus | None) -> ContinuedWords | None
     """
     if path is None:
         if old is not None:
-            expected = "a model to continue, whose old text this is"
-            raise SettingsError(expected=expected, found="none", where="old")
+            raise SettingsError(
+                expected="a model to continue, whose old text this is", found="none", where="old"
+            )
         return None
     model = read_model(path)
     settings = model.settings
     if not isinstance(settings, WordsSettings) or settings.follows_article:
-        is_words = isinstance(settings, WordsSettings)
-        found = "the article's, which reads raw integers" if is_words else "a classifier"
-        fix = "train one with foretell train words --preset base"
+        found = "the article's, which reads raw integers"
+        if model.job == "labels":
+            found = "a classifier"
         raise UsageError(
-            expected="a language model to continue", found=found, where=str(path), fix=fix
+            expected="a language model to continue",
+            found=found,
+            where=str(path),
+            fix="train one with foretell train words --preset base",
         )
     return ContinuedWords(model=model, old=old)
 
@@ -176,7 +180,7 @@ def continued_corpus(
     part = 1.0
     if valid is not None and old_valid is not None:
         runtime = WordsRuntime(continued.model)
-        ends = (_end_of(each, _PROBED_CHARACTERS) for each in (valid, old_valid))
+        ends = (_end_of(text, _PROBED_CHARACTERS) for text in (valid, old_valid))
         of_new, of_old = map(runtime.score, ends)
         part = max(0.0, of_new.bits_per_byte / of_old.bits_per_byte - 1)
     parts = (_end_of(old, min(1.0, part) * sum(map(len, new))), new)
@@ -217,11 +221,11 @@ def _end_of(corpus: Corpus, characters: float) -> Corpus:
 
 
 def finished(
+    run: Run,
     model: Model,
     continued: ContinuedWords,
     valid: Corpus | None,
     old_valid: Corpus | None,
-    listener: Listener,
     seconds: float,
 ) -> Model:
     """Return the model with `continued` of its metrics, and report it: both models on the end of
@@ -244,20 +248,22 @@ def finished(
             end = _end_of(text, MAX_CHARACTERS)
             report[name] = compare_words(now, before, end, seconds)
         report["measured_on"] = _sentence(report[name])
-        listener(Note(text=f"{name} text: {report['measured_on']}"))
+        run.note(f"{name} text: {report['measured_on']}")
     new = report["new"]
     old = report["old"]
     if new and new["unknown"] > _MANY_UNKNOWN:
-        warning = f"warning: {percent(new['unknown'])} of the words of the new text are unknown"
-        listener(Note(text=f"{warning}; give a larger --vocabulary, or train a new model"))
+        run.note(
+            f"warning: {percent(new['unknown'])} of the words of the new text are unknown; give a "
+            "larger --vocabulary, or train a new model"
+        )
     if new and new["bits_per_byte"] > new["bits_per_byte_before"]:
-        listener(Note(text="the model is no better on the new text: the old model is kept"))
+        run.note("the model is no better on the new text: the old model is kept")
         same = replace(continued.model, settings=model.settings, ancestors=continued.lineage)
         model = replace(same, path=None, sha256="", files={})
     elif old and old["has_dropped"]:
-        warning = "warning: the model is worse on the old text than before by more than chance"
-        listener(
-            Note(text=f"{warning}; give more of the old text with --old, or a lower learning rate")
+        run.note(
+            "warning: the model is worse on the old text than before by more than chance; give "
+            "more of the old text with --old, or a lower learning rate"
         )
     return replace(model, metrics={**model.metrics, "continued": report})
 

@@ -4,16 +4,17 @@ bytes.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from foretell.arrays import Float32s, Int32s
+from foretell.artifacts.model import Model
 from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
@@ -22,7 +23,6 @@ from foretell.readable import number_of
 from foretell.text.tokenizer import Tokenizer, utf8_bytes
 from foretell.training.budget import InTime
 from foretell.training.checkpoints import sealed, sealing
-from foretell.training.events import Note
 from foretell.training.run import Run
 from foretell.training.words.token_file import TokenFile, kind_for, write_tokens
 
@@ -48,8 +48,7 @@ it.
 _TOKENS_AT_ONCE = 1 << 20
 
 
-@dataclass(frozen=True)
-class ReadingOrder:
+class ReadingOrder(NamedTuple):
     """The order of one pass over `tokens` tokens: streams side by side, windows one after another.
 
     The streams start evenly apart; each is `length` tokens long and is read in windows of `window`
@@ -135,8 +134,7 @@ def _too_short(unit: str, window: int, found: int, where: str, fix: str) -> Data
     )
 
 
-@dataclass(frozen=True)
-class TokenizedCorpus:
+class TokenizedCorpus(NamedTuple):
     """A corpus as token ids, for training and for validation.
 
     Attributes:
@@ -168,8 +166,8 @@ class TokenizedCorpus:
         measured.
         """
         if self.valid is None:
-            return dataclasses.replace(self, max_measured=min(count, self.max_measured))
-        return dataclasses.replace(self, valid=self.valid.part(0, min(count, len(self.valid))))
+            return self._replace(max_measured=min(count, self.max_measured))
+        return self._replace(valid=self.valid.part(0, min(count, len(self.valid))))
 
 
 def tokenized(
@@ -177,34 +175,42 @@ def tokenized(
     corpus: Corpus,
     valid: Corpus | None,
     settings: WordsSettings,
-    known: Tokenizer | None = None,
-    old: Corpus | None = None,
+    before: Model | None,
+    old: Corpus | None,
 ) -> TokenizedCorpus:
     """Return the corpus as token ids, from the cache of a resumed run as far as it has them.
 
     The vocabulary is cached, then each text. An interruption repeats the part in progress, which
     takes about a minute for a corpus of a gigabyte. With a time limit each part takes at most an
-    eighth of the time that is left; what is not read by then is left out. The ids of a tokenizer
-    that is `known` keep their meaning. `old` is old text, to measure what is forgotten.
+    eighth of the time that is left; what is not read by then is left out. The ids of the
+    model `before`, which is continued, keep their meaning. `old` is old text, to measure what is
+    forgotten.
 
     Raises:
         DataError: fewer than two different words, or a validation text no longer than one window.
         RunError: the disk is full.
     """
-    tokenizer = _tokenizer(run, corpus, settings, known)
+    tokenizer = _tokenizer(run, corpus, settings, before)
     tokens = _encoded(run, "tokens", corpus, tokenizer)
     if settings.follows_article:
         return TokenizedCorpus(tokenizer, tokens, None)
     if valid is None:
         return TokenizedCorpus(tokenizer, *split_tokens(tokens, settings.valid_fraction))
-    watched = _encoded(run, "valid", valid, tokenizer)
-    if len(watched) <= settings.window:
-        unit = "validation tokens" if settings.has_open_vocabulary else "validation words"
-        raise _too_short(unit, settings.window, len(watched), valid.name, "more validation text")
-    of_old = None if old is None else _encoded(run, "old", old, tokenizer)
-    if of_old is not None and len(of_old) <= settings.window:
-        of_old = None
-    return TokenizedCorpus(tokenizer, tokens, watched, of_old)
+    of_valid = _encoded(run, "valid", valid, tokenizer)
+    if len(of_valid) <= settings.window:
+        unit = f"validation {unit_of(tokenizer)}"
+        raise _too_short(unit, settings.window, len(of_valid), valid.name, "more validation text")
+    of_old = None
+    if old is not None:
+        of_old = _encoded(run, "old", old, tokenizer)
+        if len(of_old) <= settings.window:
+            of_old = None
+    return TokenizedCorpus(tokenizer, tokens, of_valid, of_old)
+
+
+def unit_of(tokenizer: Tokenizer) -> str:
+    """Return what is counted in notes: a token of an open vocabulary is not called a word."""
+    return "tokens" if tokenizer.is_open else "words"
 
 
 def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFile | None]:
@@ -223,22 +229,20 @@ def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFi
 
 
 def _tokenizer(
-    run: Run, corpus: Corpus, settings: WordsSettings, known: Tokenizer | None
+    run: Run, corpus: Corpus, settings: WordsSettings, before: Model | None
 ) -> Tokenizer:
     """Return the tokenizer of the cache; if there is no whole one, the words are counted."""
 
     def write(lines: InTime, path: Path) -> None:
         size = settings.vocabulary
-        if known is None:
+        if before is None:
             tokenizer = Tokenizer.train(
                 lines, settings.tokens, lowercase=settings.lowercase, vocabulary=size
             )
         else:
-            tokenizer = known.with_new_words(lines, vocabulary=size)
-            text = (
-                f"{tokenizer.size - known.size:,} new words; those of the model keep their places"
-            )
-            run.options.listener(Note(text=text))
+            tokenizer = before.tokenizer.with_new_words(lines, vocabulary=size)
+            n_new = tokenizer.size - before.tokenizer.size
+            run.note(f"{n_new:,} new words; those of the model keep their places")
         if tokenizer.size < 2:
             raise DataError(
                 expected="a corpus of different words", found="fewer than two", where=corpus.name
@@ -252,8 +256,7 @@ def _tokenizer(
 
 def _encoded(run: Run, stem: str, corpus: Corpus, tokenizer: Tokenizer) -> TokenFile:
     """Return a text of the cache as token ids; if there is no whole one, the corpus is encoded."""
-    unit = "tokens" if tokenizer.is_open else "words"
-    text = f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} {unit}"
+    text = f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} {unit_of(tokenizer)}"
     cut = f"only the first {{}} lines of {corpus.name} are used"
     name = f"{stem}.{kind_for(tokenizer)}"
     return TokenFile(
@@ -275,13 +278,12 @@ def _cached(
     stem, _, ending = name.partition(".")
     if (path := sealed(run.cache, stem)) is not None:
         return path
-    run.options.listener(Note(text=text))
+    run.note(text)
     lines = InTime(corpus, run.budget, run.budget.share(_TIME_SHARE))
     with sealing(run.cache, stem, ending, "the cached text") as new:
         write(lines, new)
     if lines.is_cut:
-        short = f"the time limit is short: {cut.format(f'{lines.count:,}')}"
-        run.options.listener(Note(text=short))
+        run.note(f"the time limit is short: {cut.format(f'{lines.count:,}')}")
     return next(run.cache.glob(f"{stem}.*"))
 
 
@@ -299,7 +301,7 @@ class MeasuredBytes:
     tokens: int = 0
     text: float = 0.0
     spelled: float = 0.0
-    lines: list[str] = dataclasses.field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
 
 def measured_bytes(
@@ -320,12 +322,11 @@ def measured_bytes(
         lines_before, tokens_before = _end_of(tokens.train, tokenizer.end_of_line)
     size = MeasuredBytes()
     wanted = len(tokens.measured)
-    for number, line in enumerate(chain.from_iterable(each.split("\n") for each in texts)):
-        if number < lines_before:
-            continue
+    lines = chain.from_iterable(text.split("\n") for text in texts)
+    for line in islice(lines, lines_before, None):
         in_line = len(tokenizer.encode_lines(line + "\n"))
-        first = tokens_before if number == lines_before else 0
-        taken = min(in_line - first, wanted - size.tokens)
+        taken = min(in_line - tokens_before, wanted - size.tokens)
+        tokens_before = 0
         if size.tokens < SUGGESTED:
             size.lines.append(line)
         size.tokens += taken
@@ -343,5 +344,7 @@ def _end_of(tokens: TokenFile, end_of_line: int) -> tuple[int, int]:
         ids = tokens.read(start, min(_TOKENS_AT_ONCE, len(tokens) - start))
         ends = np.flatnonzero(ids == end_of_line)
         lines += len(ends)
-        in_line = len(ids) - 1 - int(ends[-1]) if len(ends) else in_line + len(ids)
+        in_line += len(ids)
+        if len(ends):
+            in_line = len(ids) - 1 - int(ends[-1])
     return lines, in_line

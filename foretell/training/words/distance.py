@@ -84,9 +84,9 @@ def best_distance(
         # The last tokens: the old model has learned from none of them.
         end = tokens.old.part(max(0, len(tokens.old) - count), len(tokens.old))
         old = _OldText(end, before, measure)
-    found = []
+    distances = []
     for fit in fits or (None,):
-        counted = None if fit is None or old is None else log_probabilities(fit.model, old.ids)
+        counted = None if old is None else old.counted(fit)
         for share, together in logs.items():
             weights = None
             if fit is not None:
@@ -94,9 +94,10 @@ def best_distance(
                 weights = fit_interpolation(together, *of_new, fit.model.order - 1)
                 together = weights.logs(together, *of_new)
             growth = 0.0 if old is None else old.growth(share, weights, counted)
-            found.append(Distance(-float(together.mean()), share, fit, growth))
-    limit = max(MAX_GROWTH, min(each.growth for each in found))
-    return min((each for each in found if each.growth <= limit), key=lambda each: each.loss)
+            distances.append(Distance(-float(together.mean()), share, fit, growth))
+    limit = max(MAX_GROWTH, min(distance.growth for distance in distances))
+    near = [distance for distance in distances if distance.growth <= limit]
+    return min(near, key=lambda distance: distance.loss)
 
 
 class _OldText:
@@ -105,15 +106,19 @@ class _OldText:
     """
 
     def __init__(self, text: TokenFile, before: Model, measure: Measure) -> None:
-        self.ids = text.read(0, len(text))
+        self._ids = text.read(0, len(text))
         self._logs = {share: measure(share, text) for share in DISTANCES}
-        self._is_known = self.ids < before.tokenizer.size
-        known = np.where(self._is_known, self.ids, before.tokenizer.unknown or 0)
+        self._is_known = self._ids < before.tokenizer.size
+        known = np.where(self._is_known, self._ids, before.tokenizer.unknown or 0)
         counted = None
         if before.kneser_ney is not None:
             counted = log_probabilities(before.kneser_ney, known)
         self._before = 0.0
         self._before = self.growth(0.0, before.interpolation, counted)
+
+    def counted(self, fit: KneserNeyFit | None) -> Counts | None:
+        """Return what a Kneser–Ney model gives of the text."""
+        return None if fit is None else log_probabilities(fit.model, self._ids)
 
     def growth(self, share: float, weights: Interpolation | None, counted: Counts | None) -> float:
         """Return the loss minus that of the old model."""

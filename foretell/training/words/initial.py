@@ -47,7 +47,7 @@ def initialise(network: LstmNetwork, tokens: TokenFile, seconds: float) -> None:
     weights = network.embedding.embeddings
     values = weights.numpy()
     size = min(network.size, _MAX_INITIALISED)
-    found, known = cooccurrence_embeddings(
+    embeddings, known = cooccurrence_embeddings(
         ids,
         np.array([0, len(ids)]),
         first=0,
@@ -59,7 +59,7 @@ def initialise(network: LstmNetwork, tokens: TokenFile, seconds: float) -> None:
     )
     counts = np.bincount(ids, minlength=size)[:size, None]
     share = np.where(known[:, None], counts / (counts + _PRIOR_COUNT), 0)
-    values[:size] = share * found + np.sqrt(1 - share**2) * values[:size]
+    values[:size] = share * embeddings + np.sqrt(1 - share**2) * values[:size]
     weights.assign(values)
 
 

@@ -9,6 +9,7 @@ how many different words precede it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from foretell.config import WordsSettings
 from foretell.metrics import perplexity_of
 from foretell.ngrams.kneser_ney import KneserNey, Level
 from foretell.ngrams.merging import merged
-from foretell.ngrams.pruning import keep_best
+from foretell.ngrams.pruning import pruned
 from foretell.training.events import Listener, Note
 from foretell.training.words.token_file import TokenFile
 
@@ -81,8 +82,8 @@ def fit_kneser_ney(
     """
     counted = count(train.read(0, min(len(train), max_words)), size)
     model = counted.model
-    watched = valid.read(0, len(valid))
-    logs, lengths = log_probabilities(model, watched)
+    ids = valid.read(0, len(valid))
+    logs, lengths = log_probabilities(model, ids)
     whole = perplexity_of(logs)
     text = f"Kneser–Ney model of {model.order}-grams: validation perplexity {whole:,.1f}"
     if model.words < len(train):
@@ -91,12 +92,13 @@ def fit_kneser_ney(
     if not settings.kneser_ney:
         return [KneserNeyFit(model, logs, lengths, whole)]
     model = counted.pruned(_MAX_LARGE if settings.units > 256 else _MAX_NGRAMS)
-    models = [model] if old is None else [merged(old, model, weight) for weight in NEW_WEIGHTS]
-    return [KneserNeyFit(each, *log_probabilities(each, watched), whole) for each in models]
+    models = [model]
+    if old is not None:
+        models = [merged(old, model, weight) for weight in NEW_WEIGHTS]
+    return [KneserNeyFit(model, *log_probabilities(model, ids), whole) for model in models]
 
 
-@dataclass(frozen=True)
-class Counted:
+class Counted(NamedTuple):
     """The n-grams of a text.
 
     Attributes:
@@ -116,11 +118,7 @@ class Counted:
         and Rosenfeld ("Scalable Backoff Language Models", ICSLP 1996, section 3.2). An n-gram with
         which a kept n-gram begins is kept too. The probabilities still sum to 1.
         """
-        levels = self.model.levels
-        if len(self.model) - len(levels[0].keys) <= max_ngrams:
-            return self.model
-        gains = _gains(levels, self.occurrences, self.model.size)
-        return keep_best(self.model, gains, max_ngrams)
+        return pruned(self.model, max_ngrams, lambda model: _gains(model, self.occurrences))
 
 
 def count(ids: Integers, size: int, order: int = ORDER) -> Counted:
@@ -163,10 +161,12 @@ def log_probabilities(model: KneserNey, ids: TokenIds) -> tuple[Float64s, Intege
     return np.log(probabilities[1:]), lengths[1:]
 
 
-def _gains(levels: tuple[Level, ...], occurrences: tuple[Int32s, ...], size: int) -> list[Float32s]:
+def _gains(model: KneserNey, occurrences: tuple[Int32s, ...]) -> list[Float32s]:
     """Return the gain of each n-gram of each order (`Counted.pruned`), float32 [n-gram]; 0 at order
     1.
     """
+    levels = model.levels
+    size = model.size
     below = levels[0].probabilities + levels[0].backoffs[0] / np.float32(size)
     gains = [np.zeros(len(below), np.float32)]
     # The number, one order below, of each n-gram without its first word. All exist: nothing is
@@ -192,8 +192,7 @@ def _gains(levels: tuple[Level, ...], occurrences: tuple[Int32s, ...], size: int
     return gains
 
 
-@dataclass(frozen=True)
-class _Grams:
+class _Grams(NamedTuple):
     """The different n-grams of one order in a text.
 
     Attributes:

@@ -24,11 +24,10 @@ from foretell.networks import set_weights, weights_of
 from foretell.networks.lstm_layer import Precision
 from foretell.networks.words import LstmNetwork, States
 from foretell.training.budget import AVERAGED_FLOOR, FLOOR, learning_rate
-from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import Note
+from foretell.training.checkpoints import Checkpoint, named, numbered
 from foretell.training.loop import Evaluation, Schedule, StepMeans, StepsAhead, TrainingLoop
 from foretell.training.run import Run
-from foretell.training.words.data import TokenizedCorpus, reading_order
+from foretell.training.words.data import TokenizedCorpus, reading_order, unit_of
 from foretell.training.words.distance import DISTANCES, MAX_COMPARED, best_distance, between
 from foretell.training.words.initial import continued_weights, initialise
 from foretell.training.words.kneser_ney_fit import KneserNeyFit
@@ -44,7 +43,14 @@ from foretell.training.words.step import (
     seed_of,
     softmax_words,
 )
-from foretell.training.words.time_limit import LoopTime
+from foretell.training.words.time_limit import (
+    DISTANCES_SHARE,
+    EPOCHS_SHARE,
+    EVALUATION_SHARE,
+    HIDDEN_SHARE,
+    MIN_COMPARED,
+    LoopTime,
+)
 from foretell.training.words.token_file import TokenFile
 from foretell.training.words.validation_fit import MAX_TOKENS
 from foretell.training.words.weight_average import WeightAverage
@@ -54,8 +60,8 @@ _INITIALISING_SHARE = 1 / 16
 
 
 class TrainableWords:
-    """The network of a language model in training, which begins with the weights `start`, or with
-    new ones.
+    """The network of a language model in training, which begins with the weights of the model
+    `before`, or with new ones.
 
     Attributes:
         corpus: the text; with a time limit, with less to measure.
@@ -76,15 +82,14 @@ class TrainableWords:
         run: Run,
         corpus: TokenizedCorpus,
         settings: WordsSettings,
-        start: Weights | None = None,
+        before: Model | None,
         workers: int = 1,
     ) -> None:
         self.run = run
         self.corpus = corpus
         self.settings = settings
         self.workers = workers
-        # A token of an open vocabulary is not called a word.
-        self.unit = "tokens" if corpus.tokenizer.is_open else "words"
+        self.unit = unit_of(corpus.tokenizer)
         self.start: Weights | None = None
         self._of_distances = MAX_COMPARED
         self.order = reading_order(len(corpus.train) // workers, settings)
@@ -98,14 +103,15 @@ class TrainableWords:
         self.compared = corpus.measured
         self._measured: Predictions | None = None
         self._of_best: Predictions | None = None
-        self._note(*self._unusual())
-        if start is not None:
-            self.start = continued_weights(weights_of(self.network), start)
+        self._note_unusual()
+        if before is not None:
+            self.start = continued_weights(weights_of(self.network), before.weights)
             set_weights(self.network, self.start)
         elif saved is None:
-            seconds = run.budget.share(_INITIALISING_SHARE)
-            initialise(self.network, corpus.train, seconds)
-        self.average = WeightAverage(self.network) if settings.word_dropout else None
+            initialise(self.network, corpus.train, run.budget.share(_INITIALISING_SHARE))
+        self.average: WeightAverage | None = None
+        if settings.word_dropout:
+            self.average = WeightAverage(self.network)
         self.loop = TrainingLoop(run, self, self._schedule())
         if saved is not None:
             self.loop.restore(saved)
@@ -117,9 +123,9 @@ class TrainableWords:
         if saved is not None:
             precision: Precision = saved.state["trainable"]["precision"]
             return precision
-        if self.settings.precision != "auto":
-            return self.settings.precision
         settings = self.settings
+        if settings.precision != "auto":
+            return settings.precision
         words = softmax_words(self.corpus.tokenizer.size)
         return precision_for(self.order.streams * settings.window, settings.embedding_size, words)
 
@@ -134,26 +140,23 @@ class TrainableWords:
             units_a_step=self.workers * self.order.tokens / self.order.windows,
         )
 
-    def _note(self, *texts: str) -> None:
-        for text in texts:
-            self.run.options.listener(Note(text=text))
-
-    def _unusual(self) -> list[str]:
-        settings = self.settings
+    def _note_unusual(self) -> None:
         size = self.network.size
-        notes = []
-        if self.corpus.valid is None and settings.valid_fraction > 0:
-            notes.append("too little text for validation: the weights of the last step are kept")
-        notes += self.order.notes(settings, self.passes)
-        if (words := softmax_words(size)) < size:
-            last = softmax_words(size, ending=True)
-            text = f"sampled softmax: {words:,} of {size:,} words in a step, {last:,} at the end of"
-            notes.append(f"{text} the training; validation metrics use all words")
+        words = softmax_words(size)
+        if self.corpus.valid is None and self.settings.valid_fraction > 0:
+            self.run.note("too little text for validation: the weights of the last step are kept")
+        for note in self.order.notes(self.settings, self.passes):
+            self.run.note(note)
+        if words < size:
+            self.run.note(
+                f"sampled softmax: {words:,} of {size:,} words in a step, "
+                f"{softmax_words(size, ending=True):,} at the end of the training; validation "
+                "metrics use all words"
+            )
         if self.network.precision == "mixed_bfloat16":
-            notes.append(
+            self.run.note(
                 "matrix products of training are computed in bfloat16, validation in float32"
             )
-        return notes
 
     def prepare(self) -> None:
         """Compile the step and, with a time limit, decide how much text is measured and reserve the
@@ -171,26 +174,34 @@ class TrainableWords:
         if not self.loop.state.step:
             self._measure_what_fits(tokens)
         at_end = len(self.corpus.measured)
-        compared = len(self.compared)
         # Where epochs are compared on all of it, the end is measured with the best one.
-        again = compared if compared < at_end else 0
-        predictions = 0 if self.start is None else 2 * len(DISTANCES)
-        self._of_distances = self.time.tokens_of_distances(MAX_COMPARED, predictions)
-        self.time.measure_at_end(at_end + again + predictions * self._of_distances)
+        if len(self.compared) < at_end:
+            at_end += len(self.compared)
+        if self.start is not None:
+            predictions = 2 * len(DISTANCES)
+            share = DISTANCES_SHARE / predictions
+            low = self.time.min_tokens
+            self._of_distances = self.time.tokens_in(share, MAX_COMPARED, low)
+            at_end += predictions * self._of_distances
+        self.time.measure_at_end(at_end)
         self.loop.reserve()
 
     def _measure_what_fits(self, tokens: int) -> None:
         unit = self.unit
-        at_end = self.time.tokens_in_time(tokens)
-        compared = self.time.tokens_of_epochs(at_end, self.settings.epochs)
+        low = self.time.min_tokens
+        at_end = self.time.tokens_in(EVALUATION_SHARE, tokens, low)
+        share = EPOCHS_SHARE / self.settings.epochs
+        compared = self.time.tokens_in(share, at_end, max(low, MIN_COMPARED))
         self._measure_to(at_end, compared)
         if at_end < tokens:
-            self._note(
+            self.run.note(
                 f"the time limit is short: {at_end:,} {unit} are measured instead of {tokens:,}"
             )
         if compared < at_end:
-            text = f"epochs are compared on {compared:,} {unit}, which saves time"
-            self._note(f"{text}; the final metrics are of {at_end:,}")
+            self.run.note(
+                f"epochs are compared on {compared:,} {unit}, which saves time; the final metrics "
+                f"are of {at_end:,}"
+            )
 
     def _measure_to(self, at_end: int, compared: int) -> None:
         self.corpus = self.corpus.measured_to(at_end)
@@ -229,7 +240,7 @@ class TrainableWords:
         entry = int(random.integers(self.order.tokens))
         share = self.corpus.train.part(n * worker // self.workers, n * (worker + 1) // self.workers)
         ids, targets = self.order.batch(share, window, entry)
-        floor = FLOOR if self.average is None else AVERAGED_FLOOR
+        floor = AVERAGED_FLOOR if self.average else FLOOR
         rate = learning_rate(step, steps, settings.learning_rate, floor)
         words = softmax_words(self.network.size, ending=self.is_ending)
         return Batch(ids, targets, window == 0, seed_of(settings, number), rate, words)
@@ -285,8 +296,8 @@ class TrainableWords:
         self._of_best = None
         text = f"continued: {chosen.share:.0%} of the way from the old weights to the trained ones"
         if self.corpus.old is not None:
-            text = f"{text}, perplexity of old text {math.expm1(chosen.growth):+.1%}"
-        self._note(text)
+            text += f", perplexity of old text {math.expm1(chosen.growth):+.1%}"
+        self.run.note(text)
         return chosen.kneser_ney
 
     def _put_average(self) -> None:
@@ -309,20 +320,27 @@ class TrainableWords:
         metrics = self._metrics(predictions)
         if valid is None:
             return NetworkResult(weights, metrics)
-        count = self.time.hidden_in_time(min(len(valid) - 1, MAX_TOKENS))
-        part = valid.part(0, count + 1)
-        hidden = hidden_values(self.steps, part, self.run.interrupt.check) if count else None
+        hidden = None
+        tokens = min(len(valid) - 1, MAX_TOKENS)
+        count = self.time.tokens_in(HIDDEN_SHARE, tokens)
+        if count >= min(tokens, self.time.min_tokens):
+            part = valid.part(0, count + 1)
+            hidden = hidden_values(self.steps, part, self.run.interrupt.check)
         return NetworkResult(weights, metrics, predictions.logs, hidden)
 
     def _metrics(self, predictions: Predictions) -> dict[str, object]:
         state = self.loop.state
         perplexity = perplexity_of(predictions.logs)
-        is_valid = self.corpus.valid is not None
-        metrics: dict[str, object] = {
+        of_valid: dict[str, object] = {
+            "valid_perplexity": perplexity,
+            "measured_on": "validation text",
+        }
+        if self.corpus.valid is None:
+            of_valid = {"valid_perplexity": None, "measured_on": "training text"}
+        return {
             "network_accuracy": float(predictions.right.mean()),
             "perplexity": perplexity,
-            "valid_perplexity": perplexity if is_valid else None,
-            "measured_on": "validation text" if is_valid else "training text",
+            **of_valid,
             f"measured_{self.unit}": len(predictions.logs),
             "train_loss": state.loss,
             "train_accuracy": state.accuracy,
@@ -333,17 +351,14 @@ class TrainableWords:
             "seconds": self.run.budget.seconds(),
             f"{self.unit}_per_second": self.loop.speed(),
         }
-        return metrics
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays of a checkpoint: weights, optimiser, carried state, average."""
-        arrays = {f"weights/{name}": value for name, value in weights_of(self.network).items()}
-        for k, variable in enumerate(self.steps.optimizer.variables):
-            arrays[f"optimizer/{k}"] = np.array(variable.numpy())
-        for k, tensor in enumerate(self.carried):
-            arrays[f"states/{k}"] = np.array(tensor.numpy())
+        arrays = named("weights", weights_of(self.network))
+        arrays |= numbered("optimizer", self.steps.optimizer.variables)
+        arrays |= numbered("states", self.carried)
         if self.average is not None:
-            arrays |= self.average.arrays()
+            arrays |= numbered("average", self.average.means)
         return arrays
 
     def values(self) -> dict[str, object]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from foretell.arrays import Float32s
 from foretell.artifacts.weights import Weights
 
 
-@dataclass(frozen=True)
-class NetworkResult:
+class NetworkResult(NamedTuple):
     """The result of a network's training.
 
     Attributes:

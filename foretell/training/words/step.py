@@ -5,11 +5,9 @@ Also what workers are asked for that do some steps each (`foretell.training.word
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -22,7 +20,7 @@ from foretell.config import WordsSettings
 from foretell.networks.lstm_layer import Precision
 from foretell.networks.words import LstmNetwork, States
 from foretell.training.words.clipping import clipped
-from foretell.training.words.data import NONE, ReadingOrder, reading_order
+from foretell.training.words.data import NONE, reading_order
 from foretell.training.words.token_file import TokenFile
 
 _MAX_LOGITS = 1 << 25
@@ -60,8 +58,7 @@ ENDING_FACTOR = 4
 _SEED_STRIDE = 2_000
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What one step learns from.
 
     Attributes:
@@ -80,8 +77,7 @@ class Batch:
     words: int
 
 
-@dataclass(frozen=True)
-class WorkerResult:
+class WorkerResult(NamedTuple):
     """What a worker has after its steps: the weights, and loss and accuracy of each step, [step,
     2].
     """
@@ -132,7 +128,9 @@ class Steps:
         # `os._exit`.
         self.train = tf.function(self._train, autograph=False)
         self.evaluate = tf.function(self._evaluate, autograph=False)
-        self.hidden = tf.function(network.hidden, autograph=False)
+        self.hidden = tf.function(
+            lambda ids, _, states: network.hidden(ids, states), autograph=False
+        )
 
     def inputs(self, batch: Batch, carried: States) -> tuple[object, ...]:
         """Return the arguments of `train` for a batch and the state that the step before left."""
@@ -217,10 +215,10 @@ class Steps:
             logits = self.network.logits(rows[first : first + slice_rows])
             words = wanted[first : first + slice_rows]
             weights = tf.cast(words != NONE, tf.float32)
-            each = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            slice_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
                 labels=tf.maximum(words, 0), logits=logits
             )
-            losses.append(each * weights)
+            losses.append(slice_losses * weights)
             right.append(_right(logits, words) * weights)
         shape = tf.shape(targets)
         return (
@@ -230,8 +228,7 @@ class Steps:
         )
 
 
-@dataclass(frozen=True)
-class Predictions:
+class Predictions(NamedTuple):
     """What a network predicts for every token of a text but the first.
 
     Attributes:
@@ -247,42 +244,45 @@ def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predi
     """Predict every token but the first with the whole softmax; `check` is called before each
     window.
     """
-    order, states = _order_and_states(steps, tokens)
-    losses = []
-    right = []
-    for window in range(order.windows):
-        check()
-        loss, hit, states = steps.evaluate(*order.batch(tokens, window), states)
-        losses.append(loss.numpy())
-        right.append(hit.numpy())
-    logs = -order.in_order(np.concatenate(losses, axis=1))
-    return Predictions(logs, order.in_order(np.concatenate(right, axis=1)))
+    losses, right = _in_order(steps, steps.evaluate, tokens, check)
+    return Predictions(-losses, right)
 
 
 def hidden_values(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Float32s:
     """Return the hidden value before every token but the first, [token - 1, embedding]; see
     `predict`.
     """
-    order, states = _order_and_states(steps, tokens)
-    values = []
+    (hidden,) = _in_order(steps, steps.hidden, tokens, check)
+    return hidden
+
+
+def _in_order(
+    steps: Steps,
+    step: Callable[..., Sequence[Tensor]],
+    tokens: TokenFile,
+    check: Callable[[], None],
+) -> Iterator[Float32s]:
+    """Yield what a step function gives of every token but the last, in the order of the text."""
+    order = reading_order(len(tokens), steps.settings)
+    order = order._replace(tokens=len(tokens) - 1)
+    states = steps.network.first_states(order.streams)
+    windows = []
     for window in range(order.windows):
         check()
-        hidden, states = steps.hidden(order.batch(tokens, window)[0], states)
-        values.append(hidden.numpy())
-    return order.in_order(np.concatenate(values, axis=1))
-
-
-def _order_and_states(steps: Steps, tokens: TokenFile) -> tuple[ReadingOrder, States]:
-    order = reading_order(len(tokens), steps.settings)
-    order = dataclasses.replace(order, tokens=len(tokens) - 1)
-    return order, steps.network.first_states(order.streams)
+        *values, states = step(*order.batch(tokens, window), states)
+        windows.append([value.numpy() for value in values])
+    for result in zip(*windows, strict=True):
+        yield order.in_order(np.concatenate(result, axis=1))
 
 
 def softmax_words(size: int, *, ending: bool = False) -> int:
     """Return how many words the softmax of a step has: all `size`, or a sample, larger in the
     `ending`.
     """
-    return min(DRAWN_WORDS * (ENDING_FACTOR if ending else 1), size)
+    drawn = DRAWN_WORDS
+    if ending:
+        drawn *= ENDING_FACTOR
+    return min(drawn, size)
 
 
 def _right(logits: Tensor, targets: Tensor) -> Tensor:

@@ -11,20 +11,15 @@ from foretell.training.words.data import MIN_VALID
 from foretell.training.words.kneser_ney_fit import MAX_WORDS, count, log_probabilities
 from foretell.training.words.token_file import TokenFile
 
-_EVALUATION_SHARE = 1 / 10
-_HIDDEN_SHARE = 1 / 3
-"""The parts of the time left that the final metrics, and the hidden values for the cache, may
-take.
+EVALUATION_SHARE = 1 / 10
+HIDDEN_SHARE = 1 / 3
+DISTANCES_SHARE = 1 / 20
+EPOCHS_SHARE = 1 / 40
+"""The parts of the time left that the final metrics, the hidden values for the cache, comparing a
+continued model with the old one, and measuring all epochs may take.
 """
-
-_DISTANCES_SHARE = 1 / 20
-"""The part of the time left that comparing a continued model with the old one may take."""
-
-_EPOCHS_SHARE = 1 / 40
-_MIN_COMPARED = 10_000
-"""The part of the time left that measuring all epochs may take; and, for each, so many tokens in
-any case.
-"""
+MIN_COMPARED = 10_000
+"""Tokens that each epoch is compared on in any case."""
 
 _CACHE_SHARE = 1 / 20
 _MAX_CACHE_SECONDS = 5.0
@@ -91,31 +86,14 @@ class LoopTime:
         self._a_token = took / count
         self._cache = min(_MAX_CACHE_SECONDS, self._budget.share(_CACHE_SHARE))
 
-    def tokens_in_time(self, tokens: int) -> int:
-        """Return how many of the tokens there is time to measure for the final metrics."""
-        return self._tokens_in(self._budget.share(_EVALUATION_SHARE), tokens, self.min_tokens)
-
-    def tokens_of_epochs(self, tokens: int, epochs: int) -> int:
-        """Return how many tokens each epoch is compared on, of those that the final metrics are
-        of.
+    def tokens_in(self, share: float, tokens: int, low: int = 0) -> int:
+        """Return how many of some tokens can be measured in a part of the time left, at least
+        `low`.
         """
-        low = max(self.min_tokens, _MIN_COMPARED)
-        return self._tokens_in(self._budget.share(_EPOCHS_SHARE) / epochs, tokens, low)
-
-    def tokens_of_distances(self, tokens: int, predictions: int) -> int:
-        """Return how many tokens each of some predictions after the training is compared on."""
-        seconds = self._budget.share(_DISTANCES_SHARE) / max(1, predictions)
-        return self._tokens_in(seconds, tokens, self.min_tokens)
-
-    def _tokens_in(self, seconds: float, tokens: int, low: int) -> int:
+        seconds = self._budget.share(share)
         if self._a_token * tokens <= seconds:
             return tokens
         return min(tokens, max(low, int(seconds / self._a_token)))
-
-    def hidden_in_time(self, tokens: int) -> int:
-        """Return for how many tokens there is time to compute the hidden values; 0: for too few."""
-        count = self._tokens_in(self._budget.share(_HIDDEN_SHARE), tokens, 0)
-        return count if count >= min(tokens, self.min_tokens) else 0
 
     def measure_at_end(self, tokens: int) -> None:
         """Let so many tokens be measured after the steps."""

@@ -16,19 +16,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from foretell.artifacts.model import Model
-from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import UsageError
 from foretell.machine import require_training
 from foretell.metrics import bits_per_byte
-from foretell.ngrams.kneser_ney import KneserNey
 from foretell.ngrams.suggestions import METRICS
 from foretell.readable import percent
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.budget import InTime
-from foretell.training.events import Listener, Note, Stage
+from foretell.training.events import Listener, Note
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 from foretell.training.words.continued import ContinuedWords, continued_corpus, finished
@@ -43,19 +41,17 @@ if TYPE_CHECKING:
     from foretell.training.words.step import Workers
 
 _WITHOUT_EFFECT = {
-    "lstm": frozenset({"iterations"}),
-    "article": frozenset(
-        {
-            "dropout",
-            "embedding_size",
-            "epochs",
-            "min_steps",
-            "patience",
-            "streams",
-            "valid_fraction",
-            "word_dropout",
-        }
-    ),
+    "lstm": {"iterations"},
+    "article": {
+        "dropout",
+        "embedding_size",
+        "epochs",
+        "min_steps",
+        "patience",
+        "streams",
+        "valid_fraction",
+        "word_dropout",
+    },
 }
 """Settings that a network does not read."""
 
@@ -116,16 +112,14 @@ def train_words(
         before = continued.model
         corpus, valid, old_valid, settings = continued_corpus(corpus, continued, valid, settings)
     with Run.open(request, options) as run:
-        options.listener(Stage(name="counting words", done=0.03))
-        known = None if before is None else before.tokenizer
-        tokens = tokenized(run, corpus, valid, settings, known, old_valid)
-        trainable = _trainable(
-            run, tokens, settings, None if before is None else before.weights, workers
-        )
-        tokens = tokens if trainable is None else trainable.corpus
-        size = None if settings.follows_article else _size(run, tokens, corpus, valid)
-        known_counts = None if before is None else before.kneser_ney
-        fits = _kneser_ney(run, tokens, settings, known_counts)
+        run.stage("counting words", 0.03)
+        tokens = tokenized(run, corpus, valid, settings, before, old_valid)
+        size = trainable = None
+        if not settings.follows_article:
+            trainable = _trainable(run, tokens, settings, before, workers)
+            tokens = trainable.corpus
+            size = _size(run, tokens, corpus, valid)
+        fits = _kneser_ney(run, tokens, settings, before)
         network, kneser_ney = _network(run, tokens, settings, trainable, before, fits)
         model = Model(
             job="words",
@@ -141,7 +135,7 @@ def train_words(
         model = _with_suggestions(run, model, size)
         if continued is not None:
             seconds = run.budget.share(_REPORT_SHARE)
-            model = finished(model, continued, valid, old_valid, options.listener, seconds)
+            model = finished(run, model, continued, valid, old_valid, seconds)
         run.finish(model)
     return model
 
@@ -177,17 +171,15 @@ def _request(
     if valid is not None:
         of_valid = valid.digest()
         if of_valid == data:
-            listener(
-                Note(
-                    text="the validation text is the training text: its metrics are too optimistic"
-                )
-            )
+            text = "the validation text is the training text: its metrics are too optimistic"
+            listener(Note(text=text))
         data = hashlib.sha256(f"{data} {of_valid}".encode()).hexdigest()
     if continued is not None:
         data = hashlib.sha256(" ".join([data, *continued.digests()]).encode()).hexdigest()
     # Complete now that the texts have been read once.
-    for note in (*corpus.notes, *(() if valid is None else valid.notes)):
-        listener(Note(text=note))
+    for read in filter(None, (corpus, valid)):
+        for note in read.notes:
+            listener(Note(text=note))
     return Request(job="words", settings=settings, data=data)
 
 
@@ -195,17 +187,14 @@ def _trainable(
     run: Run,
     tokens: TokenizedCorpus,
     settings: WordsSettings,
-    start: Weights | None,
+    before: Model | None,
     workers: Workers | None,
-) -> TrainableWords | None:
-    """Make the network, ready to be trained; None: the article's, which has no validation and no
-    time limit.
+) -> TrainableWords:
+    """Make the network, ready to be trained.
 
     It comes first because it decides, with a time limit, how much is measured.
     """
-    if settings.follows_article:
-        return None
-    run.options.listener(Stage(name="preparing the network", done=0.06))
+    run.stage("preparing the network", 0.06)
     # Imported here, because TensorFlow takes seconds to load: errors in the text are reported
     # before that.
     from foretell.training.words.averaging import AveragedWords
@@ -213,9 +202,9 @@ def _trainable(
 
     network: TrainableWords
     if workers is None:
-        network = TrainableWords(run, tokens, settings, start)
+        network = TrainableWords(run, tokens, settings, before)
     else:
-        network = AveragedWords(run, tokens, settings, start, workers)
+        network = AveragedWords(run, tokens, settings, before, workers)
     network.prepare()
     return network
 
@@ -228,16 +217,14 @@ def _size(
     """
     texts = InTime(corpus if valid is None else valid, run.budget, run.budget.share(_READING_SHARE))
     size = measured_bytes(tokens, texts, are_valid=valid is not None)
-    if not texts.is_cut:
-        return size
-    run.options.listener(
-        Note(text="the time limit is too short for bits per byte: they are left out")
-    )
-    return None
+    if texts.is_cut:
+        run.note("the time limit is too short for bits per byte: they are left out")
+        return None
+    return size
 
 
 def _kneser_ney(
-    run: Run, tokens: TokenizedCorpus, settings: WordsSettings, old: KneserNey | None
+    run: Run, tokens: TokenizedCorpus, settings: WordsSettings, before: Model | None
 ) -> list[KneserNeyFit]:
     """Fit the Kneser–Ney model where it is asked for, and there is a text to measure it on and the
     time. Where an old one is continued, it is never left out, and there are several to choose
@@ -246,14 +233,15 @@ def _kneser_ney(
     if tokens.valid is None or not (run.options.baseline or settings.kneser_ney):
         return []
     size = tokens.tokenizer.size
-    listener = run.options.listener
-    listener(Stage(name="Kneser–Ney model", done=0.1))
+    run.stage("Kneser–Ney model", 0.1)
+    old = None if before is None else before.kneser_ney
     max_words = MAX_WORDS
     if old is None:
         max_words = words_in_time(tokens.train, tokens.valid, size, run.budget)
     if not max_words:
-        listener(Note(text="the time limit is too short for the Kneser–Ney model: it is left out"))
+        run.note("the time limit is too short for the Kneser–Ney model: it is left out")
         return []
+    listener = run.options.listener
     return fit_kneser_ney(tokens.train, tokens.valid, size, settings, listener, max_words, old)
 
 
@@ -266,7 +254,7 @@ def _network(
     fits: Sequence[KneserNeyFit],
 ) -> tuple[NetworkResult, KneserNeyFit | None]:
     """Train the network, and return it with one of the Kneser–Ney models; None: there is none."""
-    run.options.listener(Stage(name="network", done=0.15))
+    run.stage("network", 0.15)
     first = fits[0] if fits else None
     if trainable is None:
         from foretell.training.words.article import train_article
@@ -297,12 +285,11 @@ def _with_kneser_ney(
         metrics["baseline_perplexity"] = fitted.perplexity
     if fitted is not None and network.valid_logs is not None and model.settings.kneser_ney:
         if run.budget.left() <= 0 and not model.ancestors:
-            text = "no time is left for the interpolation: the model is the network alone"
-            run.options.listener(Note(text=text))
+            run.note("no time is left for the interpolation: the model is the network alone")
         else:
-            weights, found = interpolate(network.valid_logs, fitted, run.options.listener)
+            weights, perplexities = interpolate(network.valid_logs, fitted, run.options.listener)
             model = replace(model, kneser_ney=fitted.model, interpolation=weights)
-            metrics |= found
+            metrics |= perplexities
     if size is not None:
         bits = -math.log(metrics["perplexity"]) * size.tokens
         metrics["bits_per_byte"] = bits_per_byte(bits, size.text, size.spelled)
@@ -324,8 +311,7 @@ def _with_cache(
     if hidden is None or network.valid_logs is None or tokens.valid is None:
         return model
     if run.budget.left() <= 0:
-        text = "no time is left for the continuous cache: its usual parameters are used"
-        run.options.listener(Note(text=text))
+        run.note("no time is left for the continuous cache: its usual parameters are used")
         return model
     n = len(hidden)
     enough = run.budget.share(_CACHE_SHARE)
@@ -349,14 +335,13 @@ def _with_suggestions(run: Run, model: Model, size: MeasuredBytes | None) -> Mod
     # Opened from memory: its directory does not exist yet.
     runtime = WordsRuntime(replace(model, path=run.out))
     report = evaluate_words(runtime, size.lines, seconds=seconds)
-    if not (shown := {name: report[name] for name in METRICS if name in report}):
+    if not report.get("suggestions"):
         return model
-    text = f"next word: the first suggestion {percent(shown['top1_accuracy'])}, among three"
-    text = (
-        f"{text} {percent(shown['top3_accuracy'])}, keystrokes saved "
-        f"{percent(shown['keystrokes_saved'])}"
-    )
-    run.options.listener(
-        Note(text=f"{text}, on {report['suggestions']['positions']:,} validation words")
+    shown = {name: report[name] for name in METRICS}
+    run.note(
+        f"next word: the first suggestion {percent(shown['top1_accuracy'])}, among three "
+        f"{percent(shown['top3_accuracy'])}, keystrokes saved "
+        f"{percent(shown['keystrokes_saved'])}, on {report['suggestions']['positions']:,} "
+        "validation words"
     )
     return replace(model, metrics={**model.metrics, **shown, "suggestions": report["suggestions"]})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import tensorflow as tf
 
 from foretell.arrays import Array
@@ -34,7 +33,9 @@ class WeightAverage:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._means = [tf.Variable(each, trainable=False) for each in network.trainable_variables]
+        self.means = [
+            tf.Variable(variable, trainable=False) for variable in network.trainable_variables
+        ]
         self._update = tf.function(self._move, autograph=False)
 
     def after(self, before: int, step: int) -> None:
@@ -47,7 +48,7 @@ class WeightAverage:
             self._update(tf.constant(min(1.0, (_ETA + 1) / (n + _ETA)), tf.float32))
 
     def _move(self, share: tf.Tensor) -> None:
-        for mean, variable in zip(self._means, self._network.trainable_variables, strict=True):
+        for mean, variable in zip(self.means, self._network.trainable_variables, strict=True):
             mean.assign_add((tf.convert_to_tensor(variable) - mean) * share)
 
     @contextlib.contextmanager
@@ -62,14 +63,10 @@ class WeightAverage:
 
     def put(self) -> None:
         """Give the network the average, for good."""
-        for variable, mean in zip(self._network.trainable_variables, self._means, strict=True):
+        for variable, mean in zip(self._network.trainable_variables, self.means, strict=True):
             variable.assign(mean)
-
-    def arrays(self) -> dict[str, Array]:
-        """Return the arrays of a checkpoint: `average/0`, …"""
-        return {f"average/{k}": np.array(mean.numpy()) for k, mean in enumerate(self._means)}
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take the values of a checkpoint: "0" for the first weight, and so on."""
         for name, value in arrays.items():
-            self._means[int(name)].assign(value)
+            self.means[int(name)].assign(value)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from foretell.errors import SettingsError
 from foretell.runtime.words.completion import CompletionOptions
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.runtime.words.writing import Chosen, Pieces, WordCount, Writing
+from foretell.runtime.words.writing import Pieces, Sampled, WordCount, Writing
 from tests.runtime.words.definitions import PROMPT, logp_after, prompt_ids
 
 Words = Callable[..., WordsRuntime]
@@ -105,7 +105,7 @@ def test_a_stop_ends_the_text_where_the_first_of_them_begins(
     tokenizer = lstm.tokenizer
     pieces = [Pieces(tokenizer, [], "x") for _ in range(2)]
     whole = "".join(pieces[0].add(id) for id in ids)
-    writing = Writing((Chosen(id, -1.0) for id in ids), pieces[1], tokenizer, stop)
+    writing = Writing((Sampled(id, -1.0) for id in ids), pieces[1], tokenizer, stop)
     found = writing.whole()
     ends = [whole.find(each) for each in stop if each in whole]
     assert found.text == (whole[: min(ends)] if ends else whole)
@@ -128,7 +128,7 @@ def test_a_word_is_given_as_soon_as_no_stop_can_begin_in_it(
     def chosen() -> Any:
         for id in ids:
             read.append(read[-1] + pieces.copy().add(id))
-            yield Chosen(id, 0.0)
+            yield Sampled(id, 0.0)
 
     def could_stop(text: str, before: int) -> bool:
         return any(

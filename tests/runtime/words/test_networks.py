@@ -21,7 +21,7 @@ from foretell.ngrams.cache import ContinuousCache
 from foretell.runtime.session import Session
 from foretell.runtime.words import networks as word_networks
 from foretell.runtime.words.cached import CachedNetwork
-from foretell.runtime.words.networks import MAX_STATES, InterpolatedNetwork, LstmNetwork, ReadStates
+from foretell.runtime.words.networks import MAX_STATES, InterpolatedNetwork, LstmNetwork
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.sampling import log_softmax
 from foretell.runtime.words.surprise import score_words, total
@@ -233,11 +233,13 @@ def test_few_states_are_kept_however_much_is_read(counting: Counting) -> None:
 
 
 @pytest.mark.usefixtures("short_chunks")
-def test_several_threads_may_read_at_once(lstm: WordsRuntime) -> None:
+def test_several_threads_may_read_at_once(
+    lstm: WordsRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More texts than states, so that each thread keeps dropping what others are about to find."""
     network = LstmNetwork(lstm.network._session)
     draw = random.Random(7)
-    network.states = ReadStates(3)
+    monkeypatch.setattr(word_networks, "MAX_STATES", 3)
     texts = [draw.choices(range(3, 15), k=30) for _ in range(6)]
     wanted = [LstmNetwork(network._session).read(text)[0] for text in texts]
     begin = threading.Barrier(6)

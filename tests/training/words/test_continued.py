@@ -7,7 +7,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from foretell.config import with_changes
 from foretell.data.corpus import Corpus
 from foretell.errors import Interrupted, RunError, SettingsError, UsageError
 from foretell.runtime.words.predictor import WordsRuntime
+from foretell.training.run import Run
 from foretell.training.words.continued import (
     ContinuedWords,
     continued_corpus,
@@ -181,10 +183,11 @@ def test_one_endless_line_of_another_script_is_learned_from_with_a_warning(
 def test_a_model_that_is_worse_on_the_new_text_is_not_kept(old: Path) -> None:
     what = opened(old, None)
     assert what is not None
-    notes = Notes()
+    notes = list[str]()
     worse = {name: 9 * weight for name, weight in what.model.weights.items()}
     model = dataclasses.replace(what.model, weights=worse, kneser_ney=None, interpolation=None)
-    kept = finished(model, what, phrases(), None, notes, math.inf)
+    run = cast(Run, SimpleNamespace(note=notes.append))
+    kept = finished(run, model, what, phrases(), None, math.inf)
     assert kept.weights is what.model.weights
     assert kept.kneser_ney is what.model.kneser_ney
     assert kept.ancestors == what.lineage

@@ -113,7 +113,7 @@ def test_what_is_cached_is_not_read_again_and_a_damaged_cache_is_made_anew(
     def read(resume: bool) -> tuple[str, bytes]:
         options = TrainOptions(out=tmp_path / "m", resume=resume)
         with Run.open(request, options) as run:
-            tokens = tokenized(run, corpus, None, SMALL)
+            tokens = tokenized(run, corpus, None, SMALL, None, None)
             return tokens.tokenizer.to_json(), tokens.train.read(0, len(tokens.train)).tobytes()
 
     before = read(resume=False)

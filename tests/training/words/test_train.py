@@ -266,8 +266,13 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training with a time limit, in bfloat16, that was interrupted: the folder of its run."""
     out = tmp_path_factory.mktemp("limited") / "m"
     notes = Notes()
+    tokens_in = LoopTime.tokens_in
+
+    def few_of_epochs(time: LoopTime, share: float, *tokens: int) -> int:
+        return 300 if share < network.EVALUATION_SHARE / 4 else tokens_in(time, share, *tokens)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LoopTime, "tokens_of_epochs", lambda *_: 300)
+        patch.setattr(LoopTime, "tokens_in", few_of_epochs)
         patch.setattr(network, "precision_for", lambda *_: "mixed_bfloat16")
         with pytest.raises(Interrupted):
             trained(noisy_corpus(), LIMITED, out, stop_after_steps=50, listener=notes)
