@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from foretell.metrics import calibration_error
+from foretell.metrics.bootstrap import resamples
 from foretell.metrics.multi_label import (
     best_thresholds,
     label_accuracy,
@@ -53,6 +55,10 @@ def test_unknown_labels_count_nowhere() -> None:
     assert micro_f1(partly, decided) == pytest.approx(f1)
     right = metrics.accuracy_score(partly[known], decided[known])
     assert label_accuracy(partly, decided) == pytest.approx(right)
+    assert found["hamming_loss"] == pytest.approx(1 - right)
+    of_decision = np.where(decided, ROWS, 1 - ROWS)[known]
+    is_right = decided[known] == (partly[known] == 1)
+    assert found["calibration_error"] == pytest.approx(calibration_error(of_decision, is_right))
     loss = metrics.log_loss(partly[known], ROWS[known])
     assert mean_log_loss(partly, ROWS) == pytest.approx(loss, abs=1e-6)
     changed = ROWS.copy()
@@ -85,10 +91,20 @@ def test_the_threshold_with_the_best_f1() -> None:
     assert best_thresholds(same, np.full((80, 1), 0.3))[0] < 0.3
 
 
-def test_intervals_hold_the_metrics() -> None:
+def test_the_intervals_are_those_of_the_metrics_of_each_resample() -> None:
+    partly = TRUE.copy()
+    partly[:30, 1] = np.nan
     decided = ROWS >= 0.5
-    found = multi_label_metrics(TRUE, decided, ROWS, NAMES, [0.5] * 4)
-    ends = multi_label_intervals(TRUE, decided, NAMES)
+    found = multi_label_intervals(partly, decided, NAMES)
+    reports = [
+        multi_label_metrics(partly[drawn], decided[drawn], ROWS[drawn], NAMES, [0.5] * 4)
+        for drawn in np.concatenate(list(resamples(len(ROWS))))
+    ]
+
+    def ends(values: list[float]) -> object:
+        return pytest.approx(np.quantile(values, [0.025, 0.975]))
+
     for key in ("accuracy", "micro_f1", "macro_f1", "hamming_loss"):
-        assert ends[key][0] < found[key] < ends[key][1]
-    assert ends["labels"]["a"]["f1"][0] < found["labels"]["a"]["f1"]
+        assert found[key] == ends([each[key] for each in reports])
+    for name in "ab":
+        assert found["labels"][name]["f1"] == ends([each["labels"][name]["f1"] for each in reports])
