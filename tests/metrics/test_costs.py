@@ -59,6 +59,10 @@ def test_a_hard_label_is_not_suspected_as_a_whole() -> None:
     given = np.array([0] * 10 + [1] * 10)
     positive = np.array([0.1] * 10 + [0.45] * 10)
     assert not len(find_label_errors(given, np.column_stack([1 - positive, positive]))[0])
+    # Nor is another label where the given one is more probable.
+    positive = np.array([0.05, 0.45, 0.3])
+    rows = np.column_stack([1 - positive, positive])
+    assert not len(find_label_errors(np.array([0, 0, 1]), rows)[0])
     # A label without texts is never suggested.
     assert not len(find_label_errors(np.array([0, 0]), np.array([[0.1, 0.9], [0.8, 0.2]]))[0])
 

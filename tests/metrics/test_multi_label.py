@@ -86,6 +86,9 @@ def test_the_threshold_with_the_best_f1() -> None:
     assert best_thresholds(TRUE[:49], ROWS[:49]) == (0.5,) * 4
     always = np.ones((60, 1), np.float32)
     assert 0 < best_thresholds(always, np.full((60, 1), 1e-9))[0] < 1
+    # Fifty known texts, ten of them positive, are enough.
+    fewest = np.repeat([[1.0], [0.0]], [10, 40], axis=0)
+    assert best_thresholds(fewest, np.where(fewest, 0.3, 0.1)) == pytest.approx((0.2,))
     # Equal probabilities cannot be told apart by a threshold.
     same = np.array([[1.0], [0.0]] * 40, np.float32)
     assert best_thresholds(same, np.full((80, 1), 0.3))[0] < 0.3
