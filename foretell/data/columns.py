@@ -292,7 +292,9 @@ def _by_elimination(
     others = [name for name in names if name not in (*texts, label)]
     if len(others) == len(names) == 2:
         place = by_length(rows)
-        return ((), None) if place is None else ((names[place],), names[1 - place])
+        if place is None:
+            return (), None
+        return (names[place],), names[1 - place]
     if len(others) != 1:
         return texts, label
     if not texts:
@@ -344,7 +346,7 @@ def _check_label(
         is_clear = label is not None
     if not is_clear:
         several = len(likely) > 1
-        raise _unclear(likely if several else names, "label", where, several)
+        raise _unclear(likely if several else names, "label", where, several=several)
     reason = _why_no_label(cells.get(label or "", []))
     if reason and tier > _VAGUE:
         fix = f"name it with {spelled('label', 'COLUMN')}"
@@ -381,10 +383,13 @@ def _why_no_label(values: Sequence[str]) -> str:
         return "which is nearly unique"
     if kinds and are_dates(values):
         return "which holds dates"
-    return "which holds numbers" if kinds > 2 and all(map(_NUMBER.match, values)) else ""
+    if kinds > 2 and all(map(_NUMBER.match, values)):
+        return "which holds numbers"
+    return ""
 
 
 def _named(names: Sequence[str], wanted: str, role: Role, where: str) -> str:
+    wanted = str(wanted)
     if wanted in names:
         return wanted
     folded = [name for name in names if _fold(name) == _fold(wanted)]
@@ -409,14 +414,17 @@ def _usual(
     for tier in _USUAL[role]:
         matches = [name for name in names if _fold(name) in tier and name not in taken]
         if len(matches) > 1 and (role == "text" or options.need_label):
-            raise _unclear(matches, role, where, True)
+            raise _unclear(matches, role, where, several=True)
         if matches:
-            return matches[0] if len(matches) == 1 else None
+            # Of several that could be the label, which is not needed, none is.
+            return None if len(matches) > 1 else matches[0]
     return None
 
 
-def _unclear(names: Sequence[str], role: Role, where: str, several: bool = False) -> DataError:
-    found = f"several that could be: {listed(names)}" if several else _listed(names)
+def _unclear(names: Sequence[str], role: Role, where: str, *, several: bool = False) -> DataError:
+    found = _listed(names)
+    if several:
+        found = f"several that could be: {listed(names)}"
     fix = f"name it with {spelled(role, 'COLUMN')}"
     if not all(names):
         fix += f", or the row of the names with {spelled('header_row', 'N')}"

@@ -20,7 +20,7 @@ from foretell.data.formats import TABLES
 from foretell.data.records import Part, ReadOptions
 from foretell.errors import DataError
 from foretell.hub.client import is_address
-from foretell.readable import listed
+from foretell.readable import listed, number_of
 
 MAX_LINE = 1 << 20
 """Maximum characters of a line; a longer one is cut at white space, so that it needs little
@@ -221,8 +221,8 @@ def _files_below(folder: Path, notes: list[str]) -> list[Path]:
             fix="name the files themselves",
         )
     if others:
-        what = f"left out {len(others):,} file{'' if len(others) == 1 else 's'}"
-        note(notes, f"{folder.name}: {what} that are not plain text: {listed(others, 5)}")
+        left_out = f"left out {number_of(len(others), 'file')} that are not plain text"
+        note(notes, f"{folder.name}: {left_out}: {listed(others, 5)}")
     return files
 
 

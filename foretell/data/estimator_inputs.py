@@ -26,7 +26,7 @@ from foretell.data.examples import (
 from foretell.data.frames import frame_records, has_columns, open_frame
 from foretell.data.label_sets import label_rows, sets_of
 from foretell.data.label_types import classes_of_names, dtype_type, label_name
-from foretell.data.records import Reading, ReadOptions, as_list, is_missing, values_of
+from foretell.data.records import Reading, ReadOptions, as_list, columns_of, is_missing, values_of
 from foretell.data.several import several_files
 from foretell.errors import DataError, SettingsError
 
@@ -82,7 +82,7 @@ def training_data(
             x = texts_of(x)
             y = [None] * len(x)
     if y is not None:
-        texts = texts_in_columns(x, how.get("text"))
+        texts = texts_in_columns(x, columns_of(how.get("text")))
         data = estimator_data(texts, y, sample_weight, how.get("multi_label", ""))
     elif is_source:
         data = _read(x, sample_weight, how)
@@ -287,7 +287,8 @@ def evaluation_data(
         places = list(range(len(examples)))
         unlabelled = 0
     else:
-        texts = texts_in_columns(source, how.get("text") or how.get("text_columns"))
+        columns = columns_of(how.get("text")) or columns_of(how.get("text_columns"))
+        texts = texts_in_columns(source, columns)
         data = estimator_data(texts, y, None, how.get("multi_label", ""), known)
         examples = data.examples
         places = data.places
@@ -348,7 +349,7 @@ def _no_text(value: object, where: str) -> DataError:
     return DataError(expected="a text", found=f"{value!r:.60}", where=where, fix=fix)
 
 
-def texts_in_columns(source: object, names: str | Sequence[str] | None) -> object:
+def texts_in_columns(source: object, names: Sequence[str]) -> object:
     """Return the text of each row of a table, in which several columns are joined; what is no table
     as it is, and a table too where no columns are named.
     """

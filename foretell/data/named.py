@@ -111,12 +111,12 @@ def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
     Each part is "path NUL text NUL" over its reviews, in order of their paths.
     """
     folder = os.environ.get("FORETELL_DATA")
-    local = None if folder is None else Path(folder) / IMDB_ARCHIVE
-    is_local = local is not None and local.is_file()
+    local = Path(folder or "") / IMDB_ARCHIVE
+    is_local = folder is not None and local.is_file()
     where = str(local) if is_local else IMDB_URL
     note(notes, f"imdb: {'read' if is_local else 'downloaded'} from {where}")
     try:
-        with Path(where).open("rb") if is_local else io.BytesIO(download(where)) as archive:
+        with local.open("rb") if is_local else io.BytesIO(download(where)) as archive:
             reviews = _reviews(archive)
     except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
         found = str(getattr(error, "reason", error))

@@ -107,12 +107,15 @@ class ReadOptions:
     @property
     def named(self) -> tuple[str, ...]:
         """The names of all columns that were asked for."""
-        return self.texts if self.label is None else (*self.texts, self.label)
+        return (*self.texts, *columns_of(self.label))
 
 
 def columns_of(text: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the text columns, each once; of none an empty tuple."""
-    names = [text] if isinstance(text, str) else text or ()
+    names = as_list(text)
+    if names is None:
+        names = [] if text is None else [text]
+    # A table may have numbers as names.
     return tuple(dict.fromkeys(map(str, names)))
 
 
@@ -186,11 +189,9 @@ def as_list(value: object) -> list[object] | None:
     """Return a list, a tuple, a set, an array or a Series as a list; None: it is a single value."""
     if isinstance(value, (list, tuple, set, frozenset)):
         return list(value)
-    return (
-        list(value.tolist())
-        if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist")
-        else None
-    )
+    if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist"):
+        return list(value.tolist())
+    return None
 
 
 def is_nested(value: object) -> bool:

@@ -210,9 +210,7 @@ def row_records(
         for number, row in itertools.islice(rows, skipped, None):
             where = f"{source.name}, {unit} {number}"
             if len(row) != len(names):
-                expected = (
-                    f"{len(names)} column{'' if len(names) == 1 else 's'} as in the first row"
-                )
+                expected = f"{number_of(len(names), 'column')} as in the first row"
                 raise DataError(expected=expected, found=str(len(row)), where=where, fix=fix)
             yield columns.record(dict(zip(names, row, strict=True)), where)
 
@@ -333,7 +331,9 @@ def _cell(value: object) -> str:
     """Return a cell as the spreadsheet shows it in its plainest format: a whole number without a
     fraction.
     """
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else text_of(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return text_of(value)
 
 
 def _unreadable(source: Source, reason: str) -> DataError:

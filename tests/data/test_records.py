@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foretell.data.estimator_inputs import evaluation_data, training_data
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.records import columns_of, joined_text, paths_in, value_at
 from foretell.errors import DataError
@@ -88,6 +89,14 @@ def test_several_text_columns_are_joined_in_the_given_order(tmp_path: Path, kind
     assert next(other).text == "body: Error 5.\nsubject: No login 0"
     with pytest.raises(DataError, match="expected two columns, found 'body' for texts and labels"):
         read_examples(source, text=["subject", "body"], label="body")
+
+
+def test_names_of_columns_may_be_numbers() -> None:
+    table = pd.DataFrame({0: ["one", "two"], 1: [0.5, 1.5], 2: ["x", "y"]})
+    for text, first in ((0, "one"), ([0, 2], "0: one\n2: x")):
+        how: Any = {"text": text, "label": 1}
+        assert training_data(table, None, **how).examples.texts[0] == first
+        assert evaluation_data(table, [1, 0], None, **how)[0].texts[0] == first
 
 
 def test_plain_lines_have_no_columns_to_join(tmp_path: Path) -> None:
