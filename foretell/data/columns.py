@@ -129,8 +129,7 @@ class Columns:
             return Record(text, label_of(label), row, type_of(label), None, part, weight)
         # Without repetitions and missing values.
         given = {name: type_of(value) for value in several if (name := label_of(value)) is not None}
-        label_type = common_type(given.values())
-        return Record(text, None, row, label_type, tuple(given), part, weight)
+        return Record(text, None, row, common_type(given.values()), tuple(given), part, weight)
 
     def _text(self, row: Mapping[str, object], where: str) -> str:
         parts = []

@@ -239,8 +239,8 @@ def read_with_column(
     """
     how.setdefault("part", "test")
     divided = _divided(source, how, column)
-    examples = divided.examples(how["part"])
-    return examples, Column(column, divided.part(how["part"]).values)
+    part = how["part"]
+    return divided.examples(part), Column(column, divided.part(part).values)
 
 
 def value_of(value: object) -> str:
@@ -377,14 +377,16 @@ class _Gathered:
         for reason, count in self._dropped.items():
             note(notes, f"{self._name}: dropped {number_of(count, 'record')} with {reason}")
         label_type = common_type(self._types)
-        sets = self._sets(label_type, notes) if self._separator else None
-        if sets is None:
-            labels = [label for (label,) in self._labels]
-        else:
+        sets = None
+        if self._separator:
+            sets = self._sets(label_type, notes)
             labels = sets.joined(self._separator)
-        dropped = dict(self._dropped)
+        else:
+            labels = [label for (label,) in self._labels]
         weights = self._given_weights()
-        return Examples(self._texts, labels, notes, self._name, dropped, weights, label_type, sets)
+        return Examples(
+            self._texts, labels, notes, self._name, self._dropped, weights, label_type, sets
+        )
 
     def _sets(self, label_type: LabelType, notes: list[str]) -> LabelSets:
         without = sum(not labels for labels in self._labels)
