@@ -44,6 +44,7 @@ except DataError as error:
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 MEMORY = "more memory than its size explains"
 REFUSED = f"{MEMORY}|cannot be read"
+TOO_LARGE = "damaged or too large"
 RECORD = "64 Mi characters"
 Write = Callable[[Path], object]
 
@@ -99,20 +100,23 @@ def many_rows() -> pa.Array:
 PARQUET: dict[str, tuple[Write, str]] = {
     "one text in all rows": (partial(write_parquet, column=lambda: one_text(1 << 14)), "16384 rec"),
     "a long text": (partial(write_parquet, column=lambda: pa.array(["x" * BIG])), RECORD),
-    "a list": (partial(write_parquet, column=lambda: lists(one_text(1 << 15))), MEMORY),
-    "lists in lists": (partial(write_parquet, column=lambda: lists(one_text(1 << 15), 9)), MEMORY),
+    "a list": (partial(write_parquet, column=lambda: lists(one_text(1 << 15))), TOO_LARGE),
+    "lists in lists": (
+        partial(write_parquet, column=lambda: lists(one_text(1 << 15), 9)),
+        TOO_LARGE,
+    ),
     "lists of groups": (
         partial(
             write_parquet,
             column=lambda: lists(pa.StructArray.from_arrays([one_text(1 << 15)], ["a"]), 2),
         ),
-        MEMORY,
+        TOO_LARGE,
     ),
     "a list of numbers": (
         partial(write_parquet, column=lambda: lists(pa.array(np.zeros(1 << 24, np.int8)))),
         "1 records",
     ),
-    "rows": (partial(write_parquet, column=many_rows, name="text"), MEMORY),
+    "rows": (partial(write_parquet, column=many_rows, name="text"), TOO_LARGE),
 }
 
 
