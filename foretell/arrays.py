@@ -4,39 +4,39 @@ label].
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[Any]
+Array = NDArray[Any]
 """Numbers of any type."""
 
-Floats: TypeAlias = NDArray[np.floating]
-Integers: TypeAlias = NDArray[np.integer]
+Floats = NDArray[np.floating]
+Integers = NDArray[np.integer]
 """Counts, lengths and positions."""
 
-Mask: TypeAlias = NDArray[np.bool_]
+Mask = NDArray[np.bool_]
 """True or false for each item, such as [text] or [word]."""
 
-Int32s: TypeAlias = NDArray[np.int32]
-Int64s: TypeAlias = NDArray[np.int64]
-Float32s: TypeAlias = NDArray[np.float32]
-Float64s: TypeAlias = NDArray[np.float64]
+Int32s = NDArray[np.int32]
+Int64s = NDArray[np.int64]
+Float32s = NDArray[np.float32]
+Float64s = NDArray[np.float64]
 
-TokenIds: TypeAlias = NDArray[np.integer]
+TokenIds = NDArray[np.integer]
 """Token ids: int64, or int32 where many are in memory."""
 
-NgramKeys: TypeAlias = NDArray[np.int64]
+NgramKeys = NDArray[np.int64]
 """Keys of n-grams; see `foretell.ngrams.keys`."""
 
-Logits: TypeAlias = NDArray[np.floating]
+Logits = NDArray[np.floating]
 """Scores whose softmax gives probabilities."""
 
-Probabilities: TypeAlias = NDArray[np.float32]
+Probabilities = NDArray[np.float32]
 """From 0 to 1."""
 
-LogProbabilities: TypeAlias = NDArray[np.floating]
+LogProbabilities = NDArray[np.floating]
 """Natural logarithms of probabilities, never above 0."""
 
 

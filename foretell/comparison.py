@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any
 
 import numpy as np
 
-from foretell.arrays import Array
 from foretell.data.estimator_inputs import evaluation_data
 from foretell.data.label_types import label_name
 from foretell.errors import UsageError
@@ -16,16 +15,6 @@ from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.evaluation import Answers, check_one_label, comparison_report
 from foretell.summary import Trained, directory_of
-
-
-class Estimator(Protocol):
-    """What has `predict`, or `predict_proba` and `classes_`."""
-
-    classes_: Array
-
-    def predict(self, texts: list[str]) -> Array: ...
-
-    def predict_proba(self, texts: list[str]) -> Array: ...
 
 
 def compare(
@@ -88,34 +77,38 @@ def compare(
     return comparison_report(examples, *answers)
 
 
-def _opened(model: object, where: str) -> LabelsRuntime | Estimator:
-    """Return the runtime of a model of foretell's, or an estimator as it is."""
-    runtime = model._opened() if isinstance(model, Trained) else None
-    if isinstance(model, str | Path | Trained) and not isinstance(runtime, LabelsRuntime):
-        runtime = LabelsRuntime(directory_of(model))
-    if runtime is not None:
+def _opened(model: object, where: str) -> Any:
+    """Return the runtime of a model of foretell's, or an estimator as it is: what has `predict`, or
+    `predict_proba` and `classes_`.
+    """
+    if isinstance(model, str | Path | Trained):
+        runtime = model._opened() if isinstance(model, Trained) else None
+        if not isinstance(runtime, LabelsRuntime):
+            runtime = LabelsRuntime(directory_of(model))
         check_one_label(runtime.model.settings, "compare")
-        return cast(LabelsRuntime, runtime)
+        return runtime
     if hasattr(model, "predict") or hasattr(model, "predict_proba"):
-        return cast(Estimator, model)
-    expected = "a model directory for labels, a TextClassifier, or an estimator with predict"
-    raise UsageError(expected=expected, found=type(model).__name__, where=where)
+        return model
+    raise UsageError(
+        expected="a model directory for labels, a TextClassifier, or an estimator with predict",
+        found=type(model).__name__,
+        where=where,
+    )
 
 
-def _labels_of(classifier: LabelsRuntime | Estimator) -> list[str] | None:
+def _labels_of(classifier: Any) -> list[str] | None:
     """Return all labels that a classifier can give, in the order of its probabilities."""
     if isinstance(classifier, LabelsRuntime):
         return list(classifier.labels)
     classes = getattr(classifier, "classes_", None)
-    return None if classes is None else [label_name(each) for each in classes]
+    if classes is None:
+        return None
+    return [label_name(each) for each in classes]
 
 
-def _answers(
-    classifier: LabelsRuntime | Estimator, labels: list[str] | None, texts: list[str]
-) -> Answers:
+def _answers(classifier: Any, labels: list[str] | None, texts: list[str]) -> Answers:
     if labels is None or not hasattr(classifier, "predict_proba"):
-        estimator = cast(Estimator, classifier)
-        return Answers(labels, [label_name(each) for each in estimator.predict(texts)], None)
+        return Answers(labels, [label_name(each) for each in classifier.predict(texts)], None)
     rows = np.asarray(classifier.predict_proba(texts))
     best = [labels[place] for place in rows.argmax(axis=1).tolist()]
     return Answers(labels, best, rows.max(axis=1).tolist())

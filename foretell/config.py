@@ -16,6 +16,7 @@ from typing import Literal, TypeVar, get_args, get_type_hints
 from foretell.errors import SettingsError
 from foretell.names import SETTINGS as OTHER_NAMES
 from foretell.names import fix_for
+from foretell.readable import plain
 
 OPEN = ("subword", "char")
 """Tokens with an open vocabulary."""
@@ -370,23 +371,19 @@ def _check(f: dataclasses.Field[object], hint: type, value: float | str) -> None
         raise SettingsError(
             expected=f"a value of type {hint.__name__}", found=repr(value), where=where, fix=fix
         )
-    low = f.metadata["low"]
-    high = f.metadata["high"]
+    if not isinstance(value, str) and f.metadata["low"] is not None:
+        _check_range(where, value, f.metadata["low"], f.metadata["high"])
+
+
+def _check_range(where: str, value: float, low: float, high: float | None) -> None:
+    bounds = f"at least {plain(low)}"
+    if high is not None:
+        bounds = f"a number from {plain(low)} to {plain(high)}"
+    elif value == math.inf:
+        bounds += ", and finite"
     # Written so that NaN fails too.
-    if not isinstance(value, str) and not (
-        (low is None or value >= low) and value < math.inf and (high is None or value <= high)
-    ):
-        bounds = f"at least {_plain(low)}"
-        if value == math.inf:
-            bounds += ", and finite"
-        if high is not None:
-            bounds = f"a number from {_plain(low)} to {_plain(high)}"
-        raise SettingsError(expected=bounds, found=_plain(value), where=where)
-
-
-def _plain(number: object) -> str:
-    """Return a number as a user writes it: 0 for 0.0."""
-    return repr(number).removesuffix(".0")
+    if not low <= value < math.inf or (high is not None and value > high):
+        raise SettingsError(expected=bounds, found=plain(value), where=where)
 
 
 Settings = WordsSettings | LabelsSettings

@@ -59,38 +59,31 @@ def cross_validate(
         KeyboardInterrupt: training was stopped. Nothing is kept.
     """
     if n_folds < 2:
-        raise SettingsError(expected="2 folds or more", found=str(n_folds), where="folds")
+        raise SettingsError(expected="2 folds or more", found=n_folds, where="folds")
     check_learnable(examples)
     names = examples.label_names
     targets = targets_of(examples.labels, names)
     folds = make_folds(examples.texts, targets, n_folds, settings.seed)
     answers = np.zeros((len(examples), len(names)), np.float32)
     for fold, (rows, held) in enumerate(folds):
-        listener(
-            Stage(
-                name=f"training without fold {fold + 1} of {folds.count}", done=fold / folds.count
-            )
-        )
-        part = examples.select(
-            np.flatnonzero(rows).tolist(), f"{examples.name} without fold {fold + 1}"
-        )
+        without = f"without fold {fold + 1}"
+        listener(Stage(name=f"training {without} of {folds.count}", done=fold / folds.count))
+        part = examples.select(np.flatnonzero(rows).tolist(), f"{examples.name} {without}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TooFewTextsWarning)
             model = new().fit(part)
         known = np.array([names.index(name) for name in part.label_names])
-        found = model.predict_proba(list(compress(examples.texts, held)))
-        answers[np.ix_(np.flatnonzero(held), known)] = found
+        probabilities = model.predict_proba(list(compress(examples.texts, held)))
+        answers[np.ix_(np.flatnonzero(held), known)] = probabilities
     if n := int((~folds.held).sum()):
-        text = (
-            f"{n:,} texts with a label that no other text has: in every training, so not measured"
-        )
-        listener(Note(text=text))
+        alone = f"{n:,} texts with a label that no other text has"
+        listener(Note(text=f"{alone}: in every training, so not measured"))
     if reason := too_few(examples.texts, targets):
         listener(Note(text=reason))
-    by = None if by is None else Column(by.name, list(compress(by.values, folds.held)))
-    labels = list(compress(examples.labels, folds.held))
+    if by is not None:
+        by = Column(by.name, list(compress(by.values, folds.held)))
     report = evaluation_report(
-        labels,
+        list(compress(examples.labels, folds.held)),
         answers[folds.held],
         names,
         by=by,

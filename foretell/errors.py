@@ -25,23 +25,21 @@ class ForetellError(Exception):
 
     exit_code = 1
 
-    def __init__(self, *, expected: str, found: str, where: str = "", fix: str = "") -> None:
+    def __init__(self, *, expected: str, found: object, where: object = "", fix: str = "") -> None:
         self.expected = expected
-        self.found = found
-        self.where = where
+        self.found = str(found)
+        self.where = str(where)
         self.fix = fix
-        place = f"{where}: " if where else ""
-        remedy = f"; {fix}" if fix else ""
-        super().__init__(" ".join(f"{place}expected {expected}, found {found}{remedy}".split()))
+        message = f"expected {expected}, found {found}"
+        if self.where:
+            message = f"{where}: {message}"
+        if fix:
+            message += f"; {fix}"
+        super().__init__(" ".join(message.split()))
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments would not survive pickling (joblib sends errors between processes).
-        parts = {
-            "expected": self.expected,
-            "found": self.found,
-            "where": self.where,
-            "fix": self.fix,
-        }
+        parts = {name: vars(self)[name] for name in ("expected", "found", "where", "fix")}
         return partial(type(self), **parts), ()
 
 

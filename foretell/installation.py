@@ -74,7 +74,9 @@ def _requirement(extras: Sequence[str]) -> str:
         return ("." if folder == Path.cwd() else str(folder)) + _named(extras)
     if "vcs_info" in origin:
         url = f"{origin['vcs_info']['vcs']}+{url}"
-    return f"{PACKAGE}{_named(extras)}{' @ ' if url else ''}{url}"
+    if url:
+        url = f" @ {url}"
+    return f"{PACKAGE}{_named(extras)}{url}"
 
 
 def _named(extras: Sequence[str]) -> str:
@@ -87,6 +89,6 @@ def _python() -> str:
 
 def _quoted(path: Path) -> str:
     """Return a path for a shell: relative where it lies below the current folder."""
-    here = Path.cwd()
-    below = path.relative_to(here) if path.is_relative_to(here) else path
-    return shlex.quote(str(below))
+    if path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return shlex.quote(str(path))

@@ -178,11 +178,8 @@ class LanguageModel(Trained[WordsRuntime]):
                 words = show_text(corpus, chosen, started, show)
             if is_free:
                 chosen, name = settings_for(words_preset_for(chosen.minutes, words), settings, None)
-                show(
-                    Note(
-                        text=f"--preset {name}, for {chosen.minutes:g} minutes for {words:,} words"
-                    )
-                )
+                fits = f"{chosen.minutes:g} minutes for {words:,} words"
+                show(Note(text=f"--preset {name}, for {fits}"))
             options = replace(options, preset=name, listener=show)
             train_words(
                 corpus, chosen, options, valid=valid_corpus, workers=others, continued=continued
@@ -222,7 +219,7 @@ class LanguageModel(Trained[WordsRuntime]):
         Raises:
             DataError: the article's network needs three words of its vocabulary.
         """
-        return _each(
+        return _answered(
             text, lambda one: self._runtime.next(one, k, unfinished=unfinished, cache=cache)
         )
 
@@ -254,7 +251,7 @@ class LanguageModel(Trained[WordsRuntime]):
         """
         if stream and isinstance(text, str):
             return self._runtime.complete(text, **how)
-        return _each(text, lambda one: "".join(self._runtime.complete(one, **how)))
+        return _answered(text, lambda one: "".join(self._runtime.complete(one, **how)))
 
     @overload
     def continuations(  # type: ignore[overload-overlap]
@@ -286,7 +283,7 @@ class LanguageModel(Trained[WordsRuntime]):
             SettingsError: a value out of range.
             DataError: the article's network needs three words of its vocabulary.
         """
-        return _each(text, lambda one: self._runtime.continuations(one, n, **how))
+        return _answered(text, lambda one: self._runtime.continuations(one, n, **how))
 
     def score(self, text: str | Path | Iterable[str], *, cache: int = 0) -> Score:
         """Return the log-probability of a text, its perplexity, bits per character and bits per
@@ -306,11 +303,10 @@ class LanguageModel(Trained[WordsRuntime]):
             with open_text(text) as source:
                 return self._runtime.score(read_lines(source), cache=cache)
         if isinstance(text, str) and len(text) < 256 and Path(text).is_file():
-            what = (
-                f"the text '{text}' is scored, not the file of this name; for the file give a Path"
-            )
-            warnings.warn(what, stacklevel=2)
-        return self._runtime.score([text] if isinstance(text, str) else _checked(text), cache=cache)
+            warning = f"the text '{text}' is scored, not the file of this name"
+            warnings.warn(f"{warning}; for the file give a Path", stacklevel=2)
+        lines = [text] if isinstance(text, str) else _checked(text)
+        return self._runtime.score(lines, cache=cache)
 
     def evaluate(self, data: object, *, text: str | None = None, cache: int = 0) -> dict[str, Any]:
         """Return the metrics of `foretell evaluate`: perplexity, bits per character and byte,
@@ -342,7 +338,7 @@ class LanguageModel(Trained[WordsRuntime]):
 Answer = TypeVar("Answer")
 
 
-def _each(
+def _answered(
     text: str | Iterable[str], ask: Callable[[str], Answer]
 ) -> Answer | list[Answer] | Iterator[Answer]:
     """Return the answer to one text, a list of answers to a list, an iterator of them to other
@@ -351,14 +347,18 @@ def _each(
     if isinstance(text, str):
         return ask(text)
     answers = map(ask, _checked(text))
-    return list(answers) if isinstance(text, list) else answers
+    if isinstance(text, list):
+        return list(answers)
+    return answers
 
 
 def _checked(texts: Iterable[str]) -> Iterable[str]:
     """Return texts of a list, an array or a column, or an iterator; DataError: a table, or no
     text.
     """
-    return texts if isinstance(texts, Iterator) else texts_of(texts, where="text")
+    if isinstance(texts, Iterator):
+        return texts
+    return texts_of(texts, where="text")
 
 
 def _reopened(home: Home) -> LanguageModel:

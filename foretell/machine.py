@@ -15,7 +15,9 @@ def usable_processors() -> int:
 
     It is smaller than the machine's in a container or under `taskset`.
     """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def require(packages: Sequence[str], needed_by: str, extra: str) -> None:

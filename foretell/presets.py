@@ -136,7 +136,9 @@ def labels_preset_for(minutes: float) -> str:
     `best` is never chosen: its network is twice as wide as that of `base` and takes twice the time,
     for a small gain (docs/benchmarks.md).
     """
-    return "quick" if minutes < 5 else "base"
+    if minutes < 5:
+        return "quick"
+    return "base"
 
 
 # Two cores train `best` for some fifteen epochs on a corpus of this many words per minute. With
@@ -146,7 +148,9 @@ _WORDS_PER_MINUTE = 30_000
 
 def words_preset_for(minutes: float, words: int) -> str:
     """Return the words preset for a time limit in minutes and a corpus of this many words."""
-    return "best" if minutes >= 20 and words <= minutes * _WORDS_PER_MINUTE else "base"
+    if minutes >= 20 and words <= minutes * _WORDS_PER_MINUTE:
+        return "best"
+    return "base"
 
 
 def changed(job: Job, settings: Settings, name: str) -> frozenset[str]:

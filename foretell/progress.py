@@ -121,7 +121,9 @@ def view() -> PlainView:
     """Return the view for this process: a bar in a notebook or a terminal, plain lines
     elsewhere.
     """
-    return LiveView() if _is_notebook() or sys.stderr.isatty() else PlainView()
+    if _is_notebook() or sys.stderr.isatty():
+        return LiveView()
+    return PlainView()
 
 
 @contextmanager
@@ -135,7 +137,9 @@ def shown(verbose: int | None, listener: Listener | None = None) -> Iterator[Lis
         listener: another listener, or None.
     """
     also = listener or silent
-    if not (_is_watched() if verbose is None else verbose > 0):
+    if verbose is None:
+        verbose = _is_watched()
+    if verbose <= 0:
         yield also
         return
     with view() as show:
@@ -161,14 +165,13 @@ def describe(event: Event) -> str:
     if isinstance(event, Stage):
         return f"{event.name} …"
     if isinstance(event, Progress):
-        return (
-            f"epoch {event.epoch}/{event.epochs}  step {event.step:,}/{event.steps:,}  "
-            f"{_metrics(event)}"
-        )
+        step = f"step {event.step:,}/{event.steps:,}"
+        return f"epoch {event.epoch}/{event.epochs}  {step}  {_metrics(event)}"
     if isinstance(event, EpochDone):
         # Of many epochs, a part has a line.
         is_shown = event.epoch % math.ceil(event.epochs / _MAX_EPOCH_LINES) == 0
-        return _epoch(event) if is_shown or event.epoch == event.epochs else ""
+        if is_shown or event.epoch == event.epochs:
+            return _epoch(event)
     return ""
 
 
@@ -184,15 +187,15 @@ def _metrics(event: Progress) -> str:
 
 
 def _epoch(event: EpochDone) -> str:
-    line = (
-        f"epoch {event.epoch}/{event.epochs}  step {event.step:,}  training loss {event.loss:.3f}"
-    )
-    line += f"  accuracy {percent(event.accuracy)}"
+    line = f"epoch {event.epoch}/{event.epochs}  step {event.step:,}"
+    line += f"  training loss {event.loss:.3f}  accuracy {percent(event.accuracy)}"
     if event.valid_loss is not None:
         line += f"  validation: loss {event.valid_loss:.3f}"
     if event.valid_accuracy is not None:
         line += f"  accuracy {percent(event.valid_accuracy)}"
-    return line + ("  (best)" if event.is_best else "")
+    if event.is_best:
+        line += "  (best)"
+    return line
 
 
 def _is_watched() -> bool:

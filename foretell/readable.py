@@ -15,6 +15,15 @@ def percent(part: float) -> str:
     return f"{100 * part:.2f} %"
 
 
+def plain(value: object) -> str:
+    """Return a setting as a user types it: on or off for a switch, 0 for 0.0."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    return str(value)
+
+
 def duration(seconds: float) -> str:
     """Return seconds as "7 s", "3 min 05 s" or "2 h 10 min"."""
     whole = round(seconds)
@@ -36,7 +45,7 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     for near in difflib.get_close_matches(word, list(names), n=1):
         blocks = difflib.SequenceMatcher(None, word, near).get_matching_blocks()
         misspelled = max(len(word), len(near)) - sum(block.size for block in blocks)
-        if misspelled <= (2 if len(word) >= _LONG else 1):
+        if misspelled <= 1 + (len(word) >= _LONG):
             return f"did you mean {near}?"
     return ""
 
@@ -53,8 +62,10 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     'a, b and 2 more'
     """
     every = list(names)
-    more = f" and {len(every) - most:,} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more
+    text = ", ".join(every[:most])
+    if len(every) > most:
+        text += f" and {len(every) - most:,} more"
+    return text
 
 
 def pairs(rows: Iterable[tuple[str, str]], indent: int = 2) -> str:
@@ -75,8 +86,12 @@ def visible(text: str) -> str:
 
 def _picture(match: re.Match[str]) -> str:
     code = ord(match[0])
-    # U+2400 and following are pictures of the C0 controls: ␛ for escape.
-    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+    if code < 0x20:
+        # U+2400 and following are pictures of the C0 controls: ␛ for escape.
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    return "\ufffd"
 
 
 def on_one_line(text: str) -> str:
@@ -87,11 +102,13 @@ def on_one_line(text: str) -> str:
 def excerpt(text: str, width: int = 70) -> str:
     """Return the beginning of a text on one line."""
     line = " ".join(text[: 4 * width].split())
-    return (
-        line if len(line) <= width and len(text) <= 4 * width else f"{line[: width - 1].rstrip()}…"
-    )
+    if len(line) <= width and len(text) <= 4 * width:
+        return line
+    return f"{line[: width - 1].rstrip()}…"
 
 
 def megabytes(size: int) -> str:
     """Return a number of bytes as "3.4 MB", small ones as "43 kB"."""
-    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
+    if size >= 1e6:
+        return f"{size / 1e6:,.1f} MB"
+    return f"{size / 1e3:,.0f} kB"

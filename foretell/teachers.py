@@ -50,70 +50,79 @@ def teacher_of(
         DataError: as `read_soft` and `answered`.
     """
     name = type(given).__name__
-    names = list(labels)
     if given is None or isinstance(given, Answering | SentenceEncoder):
         return given
     if isinstance(given, str | Path) or has_columns(given):
         return read_soft(given, labels, text=text)
-    is_array = _is_array(given)
-    answers = not is_array and hasattr(given, "predict_proba")
-    if answers:
-        found = (getattr(given, at, None) for at in ("classes_", "labels"))
-        classes = np.asarray(next((each for each in found if each is not None), ()))
-        names = list(map(label_name, classes.tolist()))
-    if (is_array or answers) and (len(names) < 2 or len(set(names)) < len(names)):
-        expected = "a teacher that names its labels, each once"
-        found_labels = listed(names) or "none"
-        fix = (
-            "set its attribute labels, in the order of its columns, or give a table with a "
-            "column for each"
-        )
-        raise SettingsError(
-            expected=expected, found=found_labels, where=f"teacher ({name})", fix=fix
-        )
-    if is_array:
-        return answered(texts, given, names, "teacher")
-    if answers:
-        digest = hashlib.sha256("\n".join([name, *names]).encode()).hexdigest()
-        is_estimator = hasattr(given, "get_params") and hasattr(given, "fit")
-        kind = dtype_type(classes)
-
-        def refitted(texts: list[str], labels: list[str], others: list[str]) -> Float64s:
-            from sklearn.base import clone
-
-            copy = clone(given).fit(texts, classes[[names.index(label) for label in labels]])
-            found = np.zeros((len(others), len(names)))
-            known = [names.index(label_name(each)) for each in copy.classes_.tolist()]
-            found[:, known] = copy.predict_proba(others)
-            return found
-
-        return Answering(
-            name,
-            names,
-            given.predict_proba,
-            digest,
-            kind,
-            is_estimator=is_estimator,
-            # A classifier of foretell's takes minutes to train.
-            refitted=refitted if is_estimator and not isinstance(given, Trained) else None,
-        )
+    if _is_array(given):
+        return answered(texts, given, _checked_names(labels, name), "teacher")
+    if hasattr(given, "predict_proba"):
+        return _classifier(given, name)
     encode = getattr(given, "encode", None) or getattr(given, "embed", None)
     if encode is None:
-        expected = (
-            "a teacher: a folder, an array [text, label], or what has predict_proba or encode"
+        raise SettingsError(
+            expected="a teacher: a folder, an array [text, label], or what has predict_proba or "
+            "encode",
+            found=f"{name}, which has neither",
+            where="teacher",
         )
-        raise SettingsError(expected=expected, found=f"{name}, which has neither", where="teacher")
 
     def encoded(texts: list[str]) -> list[object]:
         try:
             return list(encode(texts))
         except Exception as error:
-            expected = f"embeddings [text, number] of {len(texts)} texts"
-            found = f"{type(error).__name__}: {error}"
-            where = f"teacher ({name})"
-            raise RunError(expected=expected, found=found, where=where, fix=KEPT) from error
+            raise RunError(
+                expected=f"embeddings [text, number] of {len(texts)} texts",
+                found=f"{type(error).__name__}: {error}",
+                where=f"teacher ({name})",
+                fix=KEPT,
+            ) from error
 
     return OutsideEncoder(name, encoded)
+
+
+def _classifier(given: Any, name: str) -> Answering:
+    """Return the teacher of what has `predict_proba`; an estimator can be fitted again."""
+    classes = getattr(given, "classes_", None)
+    if classes is None:
+        classes = getattr(given, "labels", None)
+    if classes is None:
+        classes = ()
+    classes = np.asarray(classes)
+    names = _checked_names([label_name(each) for each in classes.tolist()], name)
+    is_estimator = hasattr(given, "get_params") and hasattr(given, "fit")
+
+    def refitted(texts: list[str], labels: list[str], others: list[str]) -> Float64s:
+        from sklearn.base import clone
+
+        copy = clone(given).fit(texts, classes[[names.index(label) for label in labels]])
+        answers = np.zeros((len(others), len(names)))
+        known = [names.index(label_name(each)) for each in copy.classes_.tolist()]
+        answers[:, known] = copy.predict_proba(others)
+        return answers
+
+    return Answering(
+        name,
+        names,
+        given.predict_proba,
+        hashlib.sha256("\n".join([name, *names]).encode()).hexdigest(),
+        dtype_type(classes),
+        is_estimator=is_estimator,
+        # A classifier of foretell's takes minutes to train.
+        refitted=refitted if is_estimator and not isinstance(given, Trained) else None,
+    )
+
+
+def _checked_names(labels: Sequence[str], teacher: str) -> list[str]:
+    if len(set(labels)) < max(2, len(labels)):
+        raise SettingsError(
+            expected="a teacher that names its labels, each once",
+            found=listed(labels) or "none",
+            where=f"teacher ({teacher})",
+            fix="set its attribute labels, in the order of its columns, or give a table with a "
+            "column for each",
+        )
+    return list(labels)
 
 
 def _is_array(given: object) -> bool:
@@ -148,13 +157,16 @@ def with_teacher(
 
     `given` is as for `teacher_of`; the others are arguments of `fit`.
     """
-    is_none = unlabelled is None or (isinstance(unlabelled, Sized) and not len(unlabelled))
-    texts = [*data.unlabelled, *(() if is_none else unlabelled_texts(unlabelled, text=text))]
+    texts = list(data.unlabelled)
+    is_empty = isinstance(unlabelled, Sized) and not len(unlabelled)
+    if unlabelled is not None and not is_empty:
+        texts += unlabelled_texts(unlabelled, text=text)
     if _is_array(given) and isinstance(unlabelled, Sized) and not isinstance(unlabelled, str):
         # Empty texts are left out, and so are their rows.
-        records = () if is_none else iter_records(unlabelled, text=text, multi_label=";")
-        is_text = [*(True for _ in data.unlabelled), *(bool(each.text.strip()) for each in records)]
-        given = np.asarray(given)[is_text] if len(is_text) == len(given) else given
+        records = () if is_empty else iter_records(unlabelled, text=text, multi_label=";")
+        is_text = [True] * len(data.unlabelled) + [bool(each.text.strip()) for each in records]
+        if len(is_text) == len(given):
+            given = np.asarray(given)[is_text]
     teacher = teacher_of(given, texts, data.examples.label_names, text)
     if not isinstance(teacher, Answering):
         return data, texts, teacher

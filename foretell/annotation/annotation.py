@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -18,7 +17,7 @@ import numpy as np
 
 from foretell.annotation.journal import Answer, Journal, Kind, checked_labels
 from foretell.annotation.metrics import Counts, Metrics, counts_of
-from foretell.annotation.ranking import Pool, Ranker, Ranking, check_suggests
+from foretell.annotation.ranking import Ranker, Ranking, TextPool, check_suggests
 from foretell.arrays import Integers, Mask
 from foretell.artifacts.replacement import new_file
 from foretell.data.examples import unlabelled_texts
@@ -37,7 +36,7 @@ LEASE_SECONDS = 600.0
 """Seconds in which a text that one person has is shown to nobody else."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Item:
     """A text to label.
 
@@ -60,7 +59,7 @@ Items = Item | int | Iterable[Item | int]
 """A text or several: what `next`, `search` or `similar` returned, or their numbers."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lease:
     """A text that one person has, and until when nobody else gets it, by the monotonic clock."""
 
@@ -108,13 +107,17 @@ def annotate(
     """
     notes: list[str] = []
     read = unlabelled_texts(texts, text=text, notes=notes)
-    model = None if suggest is None else _opened(suggest)
-    if model is not None and labels is None and not Path(out).exists():
-        labels = model.labels
-    if model is not None and labels is not None:
-        # Before a new journal is made.
-        labels = checked_labels(labels, str(out))
-        check_suggests(model, labels)
+    model = None
+    if suggest is not None:
+        from foretell.runtime.labels.classifier import LabelsRuntime
+
+        model = LabelsRuntime(suggest)
+        if labels is None and not Path(out).exists():
+            labels = model.labels
+        if labels is not None:
+            # Before a new journal is made.
+            labels = checked_labels(labels, str(out))
+            check_suggests(model, labels)
     journal = Journal(out, labels, seed)
     try:
         if model is not None:
@@ -155,7 +158,7 @@ class Annotation:
         self.labels = list(journal.labels)
         self._by = by
         self._journal = journal
-        self._pool = Pool(texts, journal.seed, [each.text for each in journal.answers])
+        self._pool = TextPool(texts, journal.seed, [each.text for each in journal.answers])
         self.notes = [*journal.notes, *self._pool.notes]
         self._ranker = Ranker(self._pool, self.labels, journal.seed, suggest)
         self._lock = threading.RLock()
@@ -189,14 +192,14 @@ class Annotation:
             if lease is not None and self._is_open[lease.item.id] and lease.item.id not in out:
                 return self._lend(lease.item, who)
             parts = [each.part for each in self._journal.answers]
-            is_random_due = RANDOM_EVERY * parts.count("test") < len(parts) + 1
             drawn = self._pool.drawn.tolist()
             order = [*ranking.queue, *self._selectable(repeats=False).tolist(), *drawn]
-            if is_random_due:
+            if RANDOM_EVERY * parts.count("test") <= len(parts):
                 order = drawn + order
-            free = (each for each in order if self._is_open[each] and each not in out)
-            place = next(free, None)
-            return None if place is None else self._lend(self._item(place, ranking), who)
+            for place in order:
+                if self._is_open[place] and place not in out:
+                    return self._lend(self._item(place, ranking), who)
+            return None
 
     def _who(self, by: str | None) -> str:
         return self._by if by is None else by
@@ -288,9 +291,12 @@ class Annotation:
         Reserved texts are not among them: a text that was searched for is not drawn at random.
         """
         words = set(query.casefold().split())
-        texts = ((place, self._pool.texts[place]) for place in self._selectable().tolist() if words)
-        found = (each for each in texts if all(map(each[1].casefold().__contains__, words)))
-        return [Item(*each) for each in islice(found, k)]
+        items: list[Item] = []
+        for place in self._selectable().tolist():
+            text = self._pool.texts[place]
+            if len(items) < k and words and all(map(text.casefold().__contains__, words)):
+                items.append(Item(place, text))
+        return items
 
     def similar(self, item: Item | int, k: int = 20) -> list[Item]:
         """Return up to `k` texts without an answer, those most similar to a text first.
@@ -307,10 +313,10 @@ class Annotation:
         rows = self._ranker.quick.embeddings
         others = self._selectable()
         others = others[others != place]
-        order = np.argsort(-(rows @ rows[place])[others], kind="stable")[
-            :k
-        ]  # rows[others] is a copy
-        return [Item(each, self._pool.texts[each]) for each in others[order].tolist()]
+        # Not rows[others], which is a copy.
+        similarities = (rows @ rows[place])[others]
+        order = np.argsort(-similarities, kind="stable")[:k]
+        return [Item(other, self._pool.texts[other]) for other in others[order].tolist()]
 
     # ---- what is known so far
 
@@ -354,9 +360,8 @@ class Annotation:
             ForetellError: the file cannot be written.
         """
         if Path(path).resolve() == self._journal.path.resolve():
-            raise UsageError(
-                expected="another file than the answers", found=str(path), where="path"
-            )
+            expected = "another file than the answers"
+            raise UsageError(expected=expected, found=path, where="path")
         with new_file(Path(path)) as new:
             new.write_bytes(self.to_csv().encode("utf-8", "replace"))
 
@@ -380,8 +385,8 @@ class Annotation:
         who = self._who(by)
         with self._lock:
             places = list(dict.fromkeys(map(self._checked_open, _listed(items))))
-            lease = self._leases.get(who)
-            suggested = {} if lease is None else {lease.item.id: lease.item.suggested}
+            shown = [self._leases[who].item] if who in self._leases else []
+            suggested = {item.id: item.suggested for item in shown}
             answers = self._journal.append(
                 Answer(
                     text=self._pool.texts[place],
@@ -406,20 +411,27 @@ class Annotation:
     def _checked_open(self, item: Item | int) -> int:
         place = self._checked(item)
         if not self._is_open[place]:
-            expected = "a text without an answer"
-            fix = "undo its answer first"
-            raise UsageError(expected=expected, found="one with", where="items", fix=fix)
+            raise UsageError(
+                expected="a text without an answer",
+                found="one with",
+                where="items",
+                fix="undo its answer first",
+            )
         if self._pool.reserved[place] and place not in self._has_shown:
-            expected = "a text that is shown, or that a search has found"
-            found = "one that is reserved for the random sample"
-            raise UsageError(expected=expected, found=found, where="items")
+            raise UsageError(
+                expected="a text that is shown, or that a search has found",
+                found="one that is reserved for the random sample",
+                where="items",
+            )
         return place
 
     def _selectable(self, *, repeats: bool = True) -> Integers:
         """Return the places of texts without an answer that are not reserved."""
         with self._lock:
-            kept = self._is_open & ~self._pool.reserved
-            return np.flatnonzero(kept if repeats else kept & ~self._pool.is_repeat)
+            is_selectable = self._is_open & ~self._pool.reserved
+            if not repeats:
+                is_selectable &= ~self._pool.is_repeat
+            return np.flatnonzero(is_selectable)
 
     def _item(self, place: int, ranking: Ranking) -> Item:
         text = self._pool.texts[place]
@@ -447,14 +459,12 @@ class Annotation:
         with self._lock:
             fit = self._fit
             latest = self._latest
-        return fit.result() if fresh or latest is None or fit.done() else latest
-
-
-def _opened(model: str | Path) -> LabelsRuntime:
-    from foretell.runtime.labels.classifier import LabelsRuntime
-
-    return LabelsRuntime(model)
+        if fresh or latest is None or fit.done():
+            return fit.result()
+        return latest
 
 
 def _listed(items: Items) -> Iterable[Item | int]:
-    return [items] if isinstance(items, Item | int | np.integer) else items
+    if isinstance(items, Item | int | np.integer):
+        return [items]
+    return items

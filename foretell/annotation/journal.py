@@ -38,7 +38,7 @@ _HEAD = f'{{"kind": "{_KIND}"'.encode()
 _MAX_LABELS = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """The answer about one text.
 
@@ -174,8 +174,8 @@ class Journal:
         lines: list[dict[str, object]] = []
         while self._end < len(content):
             end = content.find(b"\n", self._end) + 1
-            record = json_object(content[self._end : end - 1]) if end else None
-            if record is None:
+            record = json_object(content[self._end : end - 1])
+            if record is None or not end:
                 # NULs may stand where the file system had not yet written what was appended.
                 if end and content[end:].strip(b"\0\n"):
                     raise self._damaged("something else", len(lines) + 1)
@@ -187,18 +187,14 @@ class Journal:
         return lines
 
     def _replay(self, lines: Sequence[dict[str, object]]) -> None:
-        if (head := lines[0]).get("kind") != _KIND or head.get("format") != FORMAT:
+        head = lines[0]
+        if head.get("kind") != _KIND or head.get("format") != FORMAT:
             raise self._damaged(f"another file, or format {head.get('format')!r:.60}")
         for number, record in enumerate(lines, start=1):
             try:
                 if number == 1:
                     self.seed = _typed(record["seed"], int)
-                if "labels" in record:
-                    self.labels += [_typed(each, str) for each in _typed(record["labels"], list)]
-                elif "undo" not in record:
-                    self._add(Answer(**record))  # type: ignore[arg-type]
-                elif not self._take_back(_typed(record["undo"], int)):
-                    raise ValueError("an undo of a decision that is not there")
+                self._take_up(record)
             except (KeyError, TypeError) as error:
                 raise self._damaged("other fields", number) from error
             except ValueError as error:
@@ -206,8 +202,17 @@ class Journal:
         if len({each.text for each in self.answers}) < len(self.answers):
             raise self._damaged("two answers about one text")
 
+    def _take_up(self, record: dict[str, object]) -> None:
+        """Do what a line says; raise TypeError or ValueError if it cannot be one."""
+        if "labels" in record:
+            self.labels += [_typed(label, str) for label in _typed(record["labels"], list)]
+        elif "undo" not in record:
+            self._add(Answer(**record))  # type: ignore[arg-type]
+        elif not self._take_back(_typed(record["undo"], int)):
+            raise ValueError("an undo of a decision that is not there")
+
     def _add(self, answer: Answer) -> None:
-        """Take up an answer that was read; raise TypeError or ValueError if it cannot be one."""
+        """Take up an answer that was read; raise as `_take_up`."""
         for each in (answer.text, answer.by, answer.at, answer.label or "", answer.suggested or ""):
             _typed(each, str)
         if answer.kind not in get_args(Kind) or answer.part not in get_args(Part):
@@ -222,9 +227,12 @@ class Journal:
     def _add_labels(self, labels: Sequence[str] | None, seed: int | None) -> None:
         """Compare what was asked for with the file, and add the new labels to it."""
         if seed is not None and seed != self.seed:
-            expected = f"the seed of the journal ({self.seed})"
-            fix = "leave it out"
-            raise UsageError(expected=expected, found=str(seed), where="seed", fix=fix)
+            raise UsageError(
+                expected=f"the seed of the journal ({self.seed})",
+                found=seed,
+                where="seed",
+                fix="leave it out",
+            )
         if labels is None:
             return
         given = checked_labels(labels, str(self.path))
@@ -293,13 +301,16 @@ def _locked(path: Path) -> IO[bytes]:
         raise ForetellError(
             expected="a journal that no other process has open",
             found="another process that does",
-            where=str(path),
+            where=path,
             fix="end it, or choose another name for the answers",
         )
     return file
 
 
 def _not_written(path: Path, found: str) -> ForetellError:
-    expected = "a journal that can be written"
-    fix = "check the folder and the free space"
-    return ForetellError(expected=expected, found=found, where=str(path), fix=fix)
+    return ForetellError(
+        expected="a journal that can be written",
+        found=found,
+        where=path,
+        fix="check the folder and the free space",
+    )

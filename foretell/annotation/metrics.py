@@ -23,7 +23,7 @@ MIN_OF_LABEL = 5
 _MIN_FOR_F1 = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Counts:
     """How many answers there are, by kind.
 
@@ -46,7 +46,7 @@ class Counts:
     labels: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Metrics:
     """What is known about the labels and the models so far; None: too few answers.
 
@@ -75,10 +75,15 @@ def counts_of(answers: Sequence[Answer], labels: Sequence[str], left: int) -> Co
     kinds = Counter(each.kind for each in answers)
     parts = Counter(each.part for each in answers if each.kind == "label")
     given = Counter(each.label for each in answers)
-    others = {kind: kinds[kind] for kind in ("none", "unclear", "skip")}
-    each_label = {label: given[label] for label in labels}
     return Counts(
-        len(answers), parts["train"], parts["test"], **others, left=left, labels=each_label
+        answers=len(answers),
+        train=parts["train"],
+        test=parts["test"],
+        none=kinds["none"],
+        unclear=kinds["unclear"],
+        skip=kinds["skip"],
+        left=left,
+        labels={label: given[label] for label in labels},
     )
 
 
@@ -102,7 +107,7 @@ def metrics_of(
         shares={label: share_of(given.count(label), len(given)) for label in labels},
         none=share_of(len(tested) - len(given), len(tested)),
         accuracy=share_of(int((predicted == truth).sum()), len(truth)),
-        macro_f1=_macro_f1(truth, predicted, labels) if len(truth) >= _MIN_FOR_F1 else None,
+        macro_f1=_macro_f1(truth, predicted, labels),
         changed=changed,
         changes_little=changes_little(changed, answers),
     )
@@ -117,10 +122,13 @@ def changes_little(changed: Estimate | None, answers: Sequence[Answer]) -> bool:
     return len(labels) > 1 and all(learned.count(label) >= MIN_OF_LABEL for label in labels)
 
 
-def _macro_f1(truth: Integers, predicted: Integers, labels: Sequence[str]) -> Estimate:
+def _macro_f1(truth: Integers, predicted: Integers, labels: Sequence[str]) -> Estimate | None:
+    if len(truth) < _MIN_FOR_F1:
+        return None
     # Labels that none of these texts has or gets would count as 0.
     present = np.unique(np.concatenate([truth, predicted]))
     names = [labels[place] for place in present]
-    rows = [np.searchsorted(present, each) for each in (truth, predicted)]
-    low, high = label_intervals(rows[0], rows[1], names)["macro_f1"]
-    return Estimate(label_metrics(rows[0], rows[1], names)["macro_f1"], low, high, len(truth))
+    truth = np.searchsorted(present, truth)
+    predicted = np.searchsorted(present, predicted)
+    low, high = label_intervals(truth, predicted, names)["macro_f1"]
+    return Estimate(label_metrics(truth, predicted, names)["macro_f1"], low, high, len(truth))

@@ -47,7 +47,7 @@ MAX_TEXTS = 10_000
 """Different texts that can be labelled; of more, so many are drawn at random."""
 
 
-class Pool:
+class TextPool:
     """Different texts, of which near-duplicates are known; texts that were `answered` are always
     kept.
 
@@ -66,37 +66,35 @@ class Pool:
         groups = places_of_equal(map(text_key, texts))
         needed = set(map(text_key, answered))
         if unknown := len(needed - groups.keys()):
+            same = "give the same texts (more may be added)"
             raise DataError(
                 expected="the texts that the answers are about",
                 found=f"answered texts that are not there ({unknown:,})",
                 where="the texts to label",
-                fix="give the same texts (more may be added), or choose another name for "
-                "the answers",
+                fix=f"{same}, or choose another name for the answers",
             )
         salt = str(seed).encode()
         ranks = {key: int.from_bytes(blake2b(key + salt, digest_size=8).digest()) for key in groups}
         self.notes: list[str] = []
-        kept = list(groups)
+        keys = list(groups)
         if len(groups) > MAX_TEXTS:
             first = set(sorted(groups, key=ranks.__getitem__)[:MAX_TEXTS]) | needed
-            kept = [key for key in groups if key in first]
+            keys = [key for key in groups if key in first]
             self.notes.append(
-                f"{len(kept):,} of {len(groups):,} different texts can be labelled, drawn at random"
+                f"{len(keys):,} of {len(groups):,} different texts can be labelled, drawn at random"
             )
-        self.texts = [texts[groups[key][0]] for key in kept]
-        self._place_of = {key: place for place, key in enumerate(kept)}
-        leaders = np.arange(len(kept))
+        self.texts = [texts[groups[key][0]] for key in keys]
+        self._place_of = {key: place for place, key in enumerate(keys)}
+        leaders = np.arange(len(keys))
         for group in copies(self.texts):
             leaders[group] = group[0]
-        self.is_repeat: Mask = leaders != np.arange(len(kept))
-        rank = np.array([ranks[key] for key in kept], np.uint64)
+        self.is_repeat: Mask = leaders != np.arange(len(keys))
+        rank = np.array([ranks[key] for key in keys], np.uint64)
         distinct = np.flatnonzero(~self.is_repeat)
         ordered = distinct[np.argsort(rank[distinct], kind="stable")]
         self.drawn: Integers = ordered[: int(np.ceil(RESERVED * len(ordered)))]
-        chosen = np.zeros(len(kept), bool)
-        chosen[self.drawn] = True
         # A near-duplicate of a reserved text must not be trained on either.
-        self.reserved: Mask = chosen[leaders]
+        self.reserved: Mask = np.isin(leaders, self.drawn)
         if repeats := self.is_repeat.sum():
             self.notes.append(f"near-duplicates of other texts, which are not shown: {repeats:,}")
 
@@ -164,9 +162,11 @@ class QuickModel:
         parts = [each.fit_transform(every) for each in (words, characters)]
         counts = sparse.csr_array(sparse.hstack(parts))
         is_shared = np.bincount(counts.indices, minlength=counts.shape[1]) > 1
-        # Where texts are many, a feature of one text says nothing; where they are few, every
-        # feature counts.
-        self._counts = counts[:, is_shared] if len(texts) >= MANY and is_shared.any() else counts
+        if len(texts) >= MANY and is_shared.any():
+            # Where texts are many, a feature of one text says nothing; where they are few, every
+            # feature counts.
+            counts = counts[:, is_shared]
+        self._counts = counts
         self._suggested: Float32s = np.zeros((len(every), 0), np.float32)
         if suggested is not None:
             # The name of a label counts as a text of which the model is sure.
@@ -282,7 +282,7 @@ class Ranker:
 
     def __init__(
         self,
-        pool: Pool,
+        pool: TextPool,
         labels: Sequence[str],
         seed: int,
         suggest: LabelsRuntime | None = None,
@@ -331,11 +331,13 @@ class Ranker:
 
     def labelled(self, answers: Sequence[Answer], part: str) -> tuple[Integers, Integers]:
         """Return the places of the texts of one part that have a label, and of their labels."""
-        chosen = [each for each in answers if each.part == part and each.label is not None]
-        places = np.array([self._pool.place(each.text) for each in chosen], np.int64)
-        return places, np.array(
-            [self._place_of_label[each.label or ""] for each in chosen], np.int64
-        )
+        chosen = [
+            (self._pool.place(each.text), self._place_of_label[each.label])
+            for each in answers
+            if each.part == part and each.label is not None
+        ]
+        places, labels = np.array(chosen, np.int64).reshape(-1, 2).T
+        return places, labels
 
 
 def information(probabilities: Probabilities, density: Float64s) -> Float64s:

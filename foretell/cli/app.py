@@ -6,8 +6,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, Group, Parameter
@@ -21,6 +20,7 @@ from foretell.cli.options import (
     from_environment,
     from_toml,
 )
+from foretell.readable import plain
 
 if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
@@ -34,269 +34,311 @@ USE = Group("Use any model", sort_key=4)
 LOOK = Group("Look up", sort_key=5)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Command:
     """One command.
 
-    Attributes:
+    Args:
+        help: paragraphs. The first is one sentence, verb first, for the list of commands too.
+        examples: shell commands that work as they are, one a line; a test runs each.
         arguments: the required options and the arguments, as the usage line shows them: [TEXT...]
             is an argument that may be left out and may be given several times.
-        code: "module:function" under foretell.cli; "": both have the name of the command.
-        help: one sentence, verb first, for the list of commands and for the command's own help.
-        more: paragraphs for the command's own help.
-        examples: shell commands that work as they are; a test runs each.
         group: of the list of commands.
     """
 
-    help: str
-    examples: tuple[str, ...]
-    arguments: str = "MODEL"
-    code: str = ""
-    more: tuple[str, ...] = ()
-    group: Group = TRAIN
+    def __init__(
+        self, help: str, examples: str, *, arguments: str = "MODEL", group: Group = TRAIN
+    ) -> None:
+        self.help, *self.more = (" ".join(text.split()) for text in help.strip().split("\n\n"))
+        self.examples = [line.strip() for line in examples.strip().splitlines()]
+        self.arguments = arguments
+        self.group = group
 
 
-_ORDER = (
-    "An option has its value from its flag (--units 64), else from an environment variable "
-    "(FORETELL_UNITS=64), else from the file of --config (units = 64), else from the preset.",
-    "Ctrl-C saves a checkpoint and prints the command that resumes the training.",
-    "The metrics and the path of the report go to stderr. With --format jsonl or csv, the metrics "
-    "also go to stdout.",
-)
+_ORDER = """
+An option has its value from its flag (--units 64), else from an environment variable
+(FORETELL_UNITS=64), else from the file of --config (units = 64), else from the preset.
 
-_TEXTS = (
-    "TEXT is a text, a file or a folder: an argument that names an existing file or folder is "
-    "read, one text for each record (a row of a table, a line of plain text, a file of a folder). "
-    "- is standard input. --literal takes every argument as a text."
-)
+Ctrl-C saves a checkpoint and prints the command that resumes the training.
 
-_ONE_TEXT = (
-    "TEXT is a text or a file: an argument that names an existing file is read, whole. - is "
-    "standard input. --literal takes the argument as a text."
-)
+The metrics and the path of the report go to stderr. With --format jsonl or csv, the metrics also go
+to stdout.
+"""
 
-_ON_CLUSTER = (
-    "With --cluster, files, folders, globs and bucket paths (s3://bucket/folder) of any size are "
-    "read by several workers. It needs the extra cluster: foretell doctor shows how to install it."
-)
+_TEXTS = """
+TEXT is a text, a file or a folder: an argument that names an existing file or folder is read, one
+text for each record (a row of a table, a line of plain text, a file of a folder). - is standard
+input. --literal takes every argument as a text.
+"""
+
+_ONE_TEXT = """
+TEXT is a text or a file: an argument that names an existing file is read, whole. - is standard
+input. --literal takes the argument as a text.
+"""
+
+_ON_CLUSTER = """
+With --cluster, files, folders, globs and bucket paths (s3://bucket/folder) of any size are read by
+several workers. It needs the extra cluster: foretell doctor shows how to install it.
+"""
 
 COMMANDS: dict[str, Command] = {
     "train words": Command(
+        f"""
+        Train a language model on plain text.
+
+        It predicts the next word, continues texts, and measures how probable a text is.
+
+        {_ORDER}
+        """,
+        """
+        foretell train words notes.txt --out notes-model
+        gzip -dc notes.txt.gz | foretell train words - --out notes-model --json
+        """,
         arguments="--out DIR TEXT...",
-        help="Train a language model on plain text.",
-        more=(
-            "It predicts the next word, continues texts, and measures how probable a text is.",
-            *_ORDER,
-        ),
-        examples=(
-            "foretell train words notes.txt --out notes-model",
-            "gzip -dc notes.txt.gz | foretell train words - --out notes-model --json",
-        ),
     ),
     "train labels": Command(
+        f"""
+        Train a text classifier on texts with labels.
+
+        It predicts the label of a text, with a calibrated probability.
+
+        {_ORDER}
+        """,
+        """
+        foretell train labels reviews.csv --out reviews-model
+        foretell train labels tickets.csv --text body --label team --out tickets-model
+        foretell train labels reviews.csv --out reviews-model --config settings.toml
+        foretell train labels reviews.csv --unlabelled notes.txt --out reviews-model
+        """,
         arguments="--out DIR [DATA...]",
-        help="Train a text classifier on texts with labels.",
-        more=("It predicts the label of a text, with a calibrated probability.", *_ORDER),
-        examples=(
-            "foretell train labels reviews.csv --out reviews-model",
-            "foretell train labels tickets.csv --text body --label team --out tickets-model",
-            "foretell train labels reviews.csv --out reviews-model --config settings.toml",
-            "foretell train labels reviews.csv --unlabelled notes.txt --out reviews-model",
-        ),
     ),
     "data": Command(
+        """
+        Show what is in labelled texts, and what is wrong with them.
+
+        Labels, lengths, duplicates, equal texts with different labels, texts that a validation or
+        test set shares with DATA, and with --check-labels likely label errors. DATA never changes.
+
+        jsonl is one object with everything; csv is one row for each text that something was found
+        about. To correct labels, write the csv, put yes into its column accept where you agree, and
+        give it to --accept.
+        """,
+        """
+        foretell data reviews.csv
+        foretell data tickets.csv --text body --label team --html survey.html --json
+        foretell data reviews.csv --check-labels --accept-above 0.9 --out clean.csv
+        """,
         arguments="DATA",
-        help="Show what is in labelled texts, and what is wrong with them.",
-        more=(
-            "Labels, lengths, duplicates, equal texts with different labels, texts that a "
-            "validation or test set shares with DATA, and with --check-labels likely label "
-            "errors. DATA never changes.",
-            "jsonl is one object with everything; csv is one row for each text that something was "
-            "found about. To correct labels, write the csv, put yes into its column accept where "
-            "you agree, and give it to --accept.",
-        ),
-        examples=(
-            "foretell data reviews.csv",
-            "foretell data tickets.csv --text body --label team --html survey.html --json",
-            "foretell data reviews.csv --check-labels --accept-above 0.9 --out clean.csv",
-        ),
     ),
     "label": Command(
+        """
+        Label texts that have no labels, the most informative first.
+
+        A model learns from each answer and chooses the next text. At least one text in five is
+        drawn at random and never trained on; all metrics are measured on these.
+
+        Each line of the input is a key (1 for the first label), the name of a label, another answer
+        (skip, none: no label applies, unclear) or a command (undo, metrics, help, quit). The page
+        of --page also searches texts and labels several at once.
+        """,
+        r"""
+        foretell label reviews.csv --labels good,bad --out answers.jsonl
+        foretell label reviews.csv --labels good,bad --out answers.jsonl --page
+        printf '1\nskip\n' | foretell label notes.txt --labels good,bad --out a.jsonl
+        """,
         arguments="--out FILE TEXTS",
-        help="Label texts that have no labels, the most informative first.",
-        more=(
-            "A model learns from each answer and chooses the next text. At least one text in five "
-            "is drawn at random and never trained on; all metrics are measured on these.",
-            "Each line of the input is a key (1 for the first label), the name of a label, "
-            "another answer (skip, none: no label applies, unclear) or a command (undo, metrics, "
-            "help, quit). The page of --page also searches texts and labels several at once.",
-        ),
-        examples=(
-            "foretell label reviews.csv --labels good,bad --out answers.jsonl",
-            "foretell label reviews.csv --labels good,bad --out answers.jsonl --page",
-            "printf '1\\nskip\\n' | foretell label notes.txt --labels good,bad --out a.jsonl",
-        ),
     ),
     "demo": Command(
+        """
+        Train a small model for each job on the sample texts, and predict with it.
+
+        Takes less than two minutes on two processor cores.
+        """,
+        """
+        foretell demo --out demo-models
+        """,
         arguments="",
-        help="Train a small model for each job on the sample texts, and predict with it.",
-        more=("Takes less than two minutes on two processor cores.",),
-        examples=("foretell demo --out demo-models",),
     ),
     "classify": Command(
+        f"""
+        Predict the label of each text, with its probability.
+
+        There is one answer for each text, in the order of the texts, and each is written as soon as
+        it is known. In jsonl and csv an answer keeps the other columns of its record; where a
+        column has the name of a part of the answer (label, probability, …), the part is called
+        foretell_label and so on.
+
+        {_TEXTS}
+
+        {_ON_CLUSTER}
+        """,
+        """
+        foretell classify reviews-model "Well worth the money."
+        foretell classify reviews-model reviews.csv --format csv --abstain-below 0.8
+        cat notes.txt | foretell classify reviews-model - --format jsonl
+        """,
         arguments="MODEL [TEXT...]",
-        code="labels:classify",
-        help="Predict the label of each text, with its probability.",
-        more=(
-            "There is one answer for each text, in the order of the texts, and each is written as "
-            "soon as it is known. In jsonl and csv an answer keeps the other columns of its "
-            "record; where a column has the name of a part of the answer (label, probability, …), "
-            "the part is called foretell_label and so on.",
-            _TEXTS,
-            _ON_CLUSTER,
-        ),
-        examples=(
-            'foretell classify reviews-model "Well worth the money."',
-            "foretell classify reviews-model reviews.csv --format csv --abstain-below 0.8",
-            "cat notes.txt | foretell classify reviews-model - --format jsonl",
-        ),
         group=LABELS,
     ),
     "explain": Command(
+        f"""
+        Show the effect of each word on the predicted label.
+
+        The effect of a word (leave-one-out) is the change of the label's log-odds when the word is
+        left out of the text, in nats.
+
+        {_TEXTS}
+
+        jsonl is one object for each text, csv one row for each word, in the order of the text.
+        """,
+        """
+        foretell explain reviews-model "Cold soup, rude waiter, lovely wine."
+        foretell explain reviews-model "Well worth the money." --html explanation.html
+        """,
         arguments="MODEL [TEXT...]",
-        code="labels:explain",
-        help="Show the effect of each word on the predicted label.",
-        more=(
-            "The effect of a word (leave-one-out) is the change of the label's log-odds when the "
-            "word is left out of the text, in nats.",
-            _TEXTS,
-            "jsonl is one object for each text, csv one row for each word, in the order of "
-            "the text.",
-        ),
-        examples=(
-            'foretell explain reviews-model "Cold soup, rude waiter, lovely wine."',
-            'foretell explain reviews-model "Well worth the money." --html explanation.html',
-        ),
         group=LABELS,
     ),
     "next": Command(
+        f"""
+        List the most probable next words of a text.
+
+        {_ONE_TEXT}
+        """,
+        """
+        foretell next notes-model "What stands in the"
+        foretell next notes-model "the obsta" --unfinished
+        """,
         arguments="MODEL TEXT",
-        code="words:next_words",
-        help="List the most probable next words of a text.",
-        more=(_ONE_TEXT,),
-        examples=(
-            'foretell next notes-model "What stands in the"',
-            'foretell next notes-model "the obsta" --unfinished',
-        ),
         group=WORDS,
     ),
     "complete": Command(
+        f"""
+        Continue a text, word by word.
+
+        {_ONE_TEXT}
+
+        jsonl is one object for each continuation, csv one row for each of its words.
+        """,
+        """
+        foretell complete notes-model "The mind" --temperature 0.7 --top-p 0.9
+        foretell complete notes-model "The mind" -n 3 --stop . --seed 1 --format jsonl
+        """,
         arguments="MODEL TEXT",
-        code="words:complete",
-        help="Continue a text, word by word.",
-        more=(
-            _ONE_TEXT,
-            "jsonl is one object for each continuation, csv one row for each of its words.",
-        ),
-        examples=(
-            'foretell complete notes-model "The mind" --temperature 0.7 --top-p 0.9',
-            'foretell complete notes-model "The mind" -n 3 --stop . --seed 1 --format jsonl',
-        ),
         group=WORDS,
     ),
     "score": Command(
+        f"""
+        Measure how probable a text is: perplexity, bits per character, unknown words.
+
+        {_ONE_TEXT}
+
+        {_ON_CLUSTER} Each row is then a text of its own.
+        """,
+        """
+        foretell score notes-model notes.txt
+        echo 'the mind' | foretell score notes-model - --format jsonl
+        """,
         arguments="MODEL TEXT",
-        code="words:score",
-        help="Measure how probable a text is: perplexity, bits per character, unknown words.",
-        more=(_ONE_TEXT, f"{_ON_CLUSTER} Each row is then a text of its own."),
-        examples=(
-            "foretell score notes-model notes.txt",
-            "echo 'the mind' | foretell score notes-model - --format jsonl",
-        ),
         group=WORDS,
     ),
     "evaluate": Command(
+        f"""
+        Measure a model on test data: accuracy, F1, confusion and calibration, or perplexity.
+
+        A model for labels takes DATA as train labels does, a model for words plain text as train
+        words does. Of imdb, and of a folder with train and test, it reads the test part.
+
+        Accuracy, precision, recall and F1 of a model for labels have a 95 % confidence interval, by
+        the bootstrap over texts. jsonl is one object with every metric; csv is one row for each
+        label, or with --by one row for each value of the column.
+
+        {_ON_CLUSTER}
+        """,
+        """
+        foretell evaluate reviews-model reviews.csv
+        foretell evaluate reviews-model reviews.csv --by label --cost fp=5,fn=1
+        foretell evaluate notes-model notes.txt --json
+        """,
         arguments="MODEL DATA",
-        help="Measure a model on test data: accuracy, F1, confusion and calibration, or "
-        "perplexity.",
-        more=(
-            "A model for labels takes DATA as train labels does, a model for words plain "
-            "text as train "
-            "words does. Of imdb, and of a folder with train and test, it reads the test part.",
-            "Accuracy, precision, recall and F1 of a model for labels have a 95 % confidence "
-            "interval, by the bootstrap over texts. jsonl is one object with every metric; csv is "
-            "one row for each label, or with --by one row for each value of the column.",
-            _ON_CLUSTER,
-        ),
-        examples=(
-            "foretell evaluate reviews-model reviews.csv",
-            "foretell evaluate reviews-model reviews.csv --by label --cost fp=5,fn=1",
-            "foretell evaluate notes-model notes.txt --json",
-        ),
         group=USE,
     ),
     "compare": Command(
+        """
+        Compare two models for labels on the same test data.
+
+        It shows the accuracy and macro F1 of both, the difference with a 95 % confidence interval
+        (paired bootstrap), McNemar's exact test, and the texts that get different labels.
+        """,
+        """
+        foretell compare reviews-model reviews-model reviews.csv --show 3
+        """,
         arguments="A B DATA",
-        code="evaluate:compare",
-        help="Compare two models for labels on the same test data.",
-        more=(
-            "It shows the accuracy and macro F1 of both, the difference with a 95 % "
-            "confidence interval "
-            "(paired bootstrap), McNemar's exact test, and the texts that get different labels.",
-        ),
-        examples=("foretell compare reviews-model reviews-model reviews.csv --show 3",),
         group=LABELS,
     ),
     "serve": Command(
+        """
+        Serve models over HTTP: labels, explanations, completions (OpenAI's protocol), and a web
+        page.
+
+        It listens on this machine only; for other addresses give --host and --token-file. Ctrl-C
+        answers the requests that were accepted, then stops.
+        """,
+        """
+        foretell serve reviews-model notes-model
+        foretell serve sentiment=reviews-model --port 9000
+        """,
         arguments="[MODEL...]",
-        help="Serve models over HTTP: labels, explanations, completions (OpenAI's protocol), "
-        "and a web page.",
-        more=(
-            "It listens on this machine only; for other addresses give --host and --token-file. "
-            "Ctrl-C answers the requests that were accepted, then stops.",
-        ),
-        examples=(
-            "foretell serve reviews-model notes-model",
-            "foretell serve sentiment=reviews-model --port 9000",
-        ),
         group=USE,
     ),
     "export": Command(
-        help="Write a model for other programs: ONNX, or the browser.",
-        more=(
-            "The exported folder holds the model, its tokenizer and labels, and a README with "
-            "code for Python and JavaScript. The exported model is compared with the original on "
-            "200 texts before the folder gets its name.",
-        ),
-        examples=(
-            "foretell export reviews-model",
-            "foretell export reviews-model --int8 --data reviews.csv --max-loss 0.02",
-        ),
+        """
+        Write a model for other programs: ONNX, or the browser.
+
+        The exported folder holds the model, its tokenizer and labels, and a README with code for
+        Python and JavaScript. The exported model is compared with the original on 200 texts before
+        the folder gets its name.
+        """,
+        """
+        foretell export reviews-model
+        foretell export reviews-model --int8 --data reviews.csv --max-loss 0.02
+        """,
         group=USE,
     ),
     "push": Command(
+        """
+        Push a model to the Hugging Face Hub.
+
+        Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a model. Pushed
+        are the files that a prediction needs, the metrics and the model card, no training text. It
+        needs the extra hub, which foretell doctor shows how to install, and a token (hf auth login,
+        or HF_TOKEN).
+        """,
+        """
+        foretell push reviews-model ada/reviews --public --yes
+        """,
         arguments="MODEL OWNER/NAME",
-        help="Push a model to the Hugging Face Hub.",
-        more=(
-            "Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a model. "
-            "Pushed are the files that a prediction needs, the metrics and the model card, no "
-            "training text. It needs the extra hub, which foretell doctor shows how to install, "
-            "and a token (hf auth login, or HF_TOKEN).",
-        ),
-        examples=("foretell push reviews-model ada/reviews --public --yes",),
         group=USE,
     ),
     "info": Command(
+        """
+        Show a model directory or the presets.
+        """,
+        """
+        foretell info reviews-model
+        foretell info --presets --format jsonl
+        """,
         arguments="[MODEL]",
-        help="Show a model directory or the presets.",
-        examples=("foretell info reviews-model", "foretell info --presets --format jsonl"),
         group=LOOK,
     ),
     "doctor": Command(
+        """
+        Show what the machine has, what is not installed and how to install it.
+
+        The exit code is 1 where a package that predictions need is missing or too old.
+        """,
+        """
+        foretell doctor
+        """,
         arguments="",
-        help="Show what the machine has, what is not installed and how to install it.",
-        more=("The exit code is 1 where a package that predictions need is missing or too old.",),
-        examples=("foretell doctor",),
         group=LOOK,
     ),
 }
@@ -322,7 +364,7 @@ class HelpFormatter:
         console.print(f"Usage: {str(usage).strip()}\n", markup=False, highlight=False)
 
 
-_METAVARS: dict[str | None, str] = {"INT": "N", "FLOAT": "N", "STR": "TEXT"}
+_METAVARS: dict[str | None, str] = {"INT": "N", "FLOAT": "N", "STR": "TEXT", "PATH": "FILE"}
 """What help calls the value of an option that does not name it."""
 
 
@@ -346,9 +388,9 @@ def _one_line(description: object) -> str:
 
 def _default(value: object) -> str | None:
     """Return the default of an option as help shows it; None: it needs no mention."""
-    if isinstance(value, bool):
-        return "on" if value else None
-    return None if value in (None, (), "") else str(value).removesuffix(".0")
+    if value is False or value in (None, (), ""):
+        return None
+    return plain(value)
 
 
 _ABOUT = (
@@ -405,7 +447,7 @@ def make_app(*, all_options: bool = False) -> App:
         name="train",
         help="Train a model: words on plain text, or labels on texts with labels.",
         help_epilogue=_examples(
-            [COMMANDS[f"train {job}"].examples[0] for job in ("words", "labels")]
+            COMMANDS[name].examples[0] for name in ("train words", "train labels")
         ),
         group=TRAIN,
         group_commands=TRAIN,
@@ -414,20 +456,20 @@ def make_app(*, all_options: bool = False) -> App:
     for words, command in COMMANDS.items():
         is_train = words.startswith("train ")
         name = words.replace(" ", "_")
-        more = (
-            ("More options: --help-all shows every one.",) if is_train and not all_options else ()
-        )
+        epilogue = [*command.more[1:], _examples(command.examples)]
+        if is_train and not all_options:
+            epilogue.append("More options: --help-all shows every one.")
         (train if is_train else app).command(
-            f"foretell.cli.{command.code or f'{name}:{name}'}",
+            f"foretell.cli.{name}:{name}",
             name=words.split()[-1],
-            usage=" ".join(filter(None, ("foretell", words, "[OPTIONS]", command.arguments))),
-            help="\n\n".join((command.help, *command.more[:1])),
-            help_epilogue="\n\n".join((*command.more[1:], _examples(command.examples), *more)),
+            usage=f"foretell {words} [OPTIONS] {command.arguments}".strip(),
+            help="\n\n".join([command.help, *command.more[:1]]),
+            help_epilogue="\n\n".join(epilogue),
             group=command.group,
         )
     app.register_install_completion_command(help="Install completion for your shell.", group=LOOK)
     return app
 
 
-def _examples(examples: Sequence[str]) -> str:
-    return "\n".join(["Examples", *(f"  {example}" for example in examples)])
+def _examples(examples: Iterable[str]) -> str:
+    return "\n  ".join(["Examples", *examples])

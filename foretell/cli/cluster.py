@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model
-from foretell.cli.options import OUTPUT, LabelledInput, Name, Output, TextInput, Whole, expect
+from foretell.cli.options import OUTPUT, LabelledInput, Name, Output, TextInput, expect
 from foretell.cli.output import Format, Writer, listed, note
 from foretell.errors import ForetellError
 from foretell.progress import view
@@ -38,8 +38,8 @@ class ClusterOptions:
     """
 
     cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
-    workers: Whole | None = None
-    shard_mb: Annotated[float | None, Parameter(metavar="N")] = None
+    workers: int | None = None
+    shard_mb: float | None = None
 
     _alone: ClassVar = frozenset({"cluster"})
     """The options that do not need --cluster."""
@@ -48,9 +48,9 @@ class ClusterOptions:
         """Return whether a cluster was asked for."""
         is_asked = self.cluster is not None
         given = [
-            f"--{each.name.replace('_', '-')}"
-            for each in fields(self)
-            if each.name not in self._alone and getattr(self, each.name) != each.default
+            f"--{option.name.replace('_', '-')}"
+            for option in fields(self)
+            if option.name not in self._alone and getattr(self, option.name) != option.default
         ]
         what = f"--cluster with {' and '.join(given)}"
         expect(is_asked or not given, what, "none", "add --cluster local")
@@ -107,12 +107,10 @@ def run(
         sources: files, folders, globs and bucket paths.
         metrics: writes the metrics of an evaluation to stdout; the report then goes to stderr.
     """
-    expect(
-        bool(sources) and not literal,
-        "files, folders or bucket paths with --cluster",
-        "--literal" if literal else "none",
-        "name a file, or leave --cluster out",
-    )
+    what_is_read = "files, folders or bucket paths with --cluster"
+    leave = "name a file, or leave --cluster out"
+    expect(not literal, what_is_read, "--literal", leave)
+    expect(bool(sources), what_is_read, "none", leave)
     expect(
         reading.header_row is None and reading.sheet is None,
         "no --header-row and no --sheet with --cluster, which reads parts of files",

@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
 from itertools import groupby
 from operator import itemgetter
@@ -35,8 +36,9 @@ def doctor(*, train: bool = False, output: Output = AS_TEXT) -> int:
     needed = missing()
     shown = []
     for name, value in facts.items():
-        every = value if isinstance(value, list) else [value or "-"]
-        shown.append((name.replace("_", " "), "; ".join(map(str, every))))
+        if isinstance(value, list):
+            value = "; ".join(value)
+        shown.append((name.replace("_", " "), str(value or "-")))
     text = f"{listed(shown)}\n\n{missing_text(needed)}"
     write_report(format, {**facts, "missing": needed}, text, _COLUMNS, needed)
     return int(any(not each["extra"] for each in needed))
@@ -50,27 +52,30 @@ def machine(*, train: bool) -> dict[str, object]:
     """
     from platformdirs import user_cache_path
 
-    try:
-        import onnxruntime
-    except ImportError:
-        onnxruntime = None
-    # Windows has no sysconf.
-    has_sysconf = hasattr(os, "sysconf")
-    data = os.environ.get("FORETELL_DATA")
-    return {
+    facts: dict[str, object] = {
         "foretell": version(PACKAGE),
         "python": platform.python_version(),
         "executable": sys.executable,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processors": usable_processors(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if has_sysconf
-        else None,
-        "onnxruntime_providers": onnxruntime and list(onnxruntime.get_available_providers()),
-        "tensorflow_devices": _devices() if train else None,
+        "memory_bytes": None,
+        "onnxruntime_providers": None,
+        "tensorflow_devices": None,
         "cache": str(user_cache_path(PACKAGE)),
-        "data": data if data is None or Path(data).is_dir() else f"{data} (no such folder)",
+        "data": os.environ.get("FORETELL_DATA"),
     }
+    # Windows has no sysconf.
+    if hasattr(os, "sysconf"):
+        facts["memory_bytes"] = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(ImportError):
+        from onnxruntime import get_available_providers
+
+        facts["onnxruntime_providers"] = get_available_providers()
+    if train:
+        facts["tensorflow_devices"] = _devices()
+    if facts["data"] and not Path(str(facts["data"])).is_dir():
+        facts["data"] = f"{facts['data']} (no such folder)"
+    return facts
 
 
 def _devices() -> list[str]:
@@ -97,7 +102,7 @@ def missing() -> list[dict[str, str | None]]:
     require(("packaging",), "foretell doctor", "train")
     from packaging.requirements import Requirement
 
-    found = []
+    rows = []
     for needed in map(Requirement, requires(PACKAGE) or ()):
         extra = (_EXTRA.findall(str(needed.marker)) or [""])[0]
         if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
@@ -105,21 +110,23 @@ def missing() -> list[dict[str, str | None]]:
         if extra == "train-gpu" and _version("tensorflow-cpu"):
             # Both are one Python package: no environment has the two.
             continue
-        parts = f"[{','.join(sorted(needed.extras))}]" if needed.extras else ""
-        builds = (needed.name,) if parts else (needed.name, _SAME.get(needed.name, ""))
+        builds = [needed.name]
+        name = needed.name
+        if needed.extras:
+            name += f"[{','.join(sorted(needed.extras))}]"
+        elif name in _SAME:
+            builds.append(_SAME[name])
         installed = next(filter(None, map(_version, builds)), None)
         if installed is None or not needed.specifier.contains(installed, prereleases=True):
-            install = install_command(extra)
-            row = (extra, needed.name + parts, str(needed.specifier), installed, install)
-            found.append(row)
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in sorted(found, key=lambda row: row[:2])]
+            row = (extra, name, str(needed.specifier), installed, install_command(extra))
+            rows.append(dict(zip(_COLUMNS, row, strict=True)))
+    return sorted(rows, key=itemgetter("extra", "package"))
 
 
 def _version(package: str) -> str | None:
-    try:
-        return version(package) if package else None
-    except PackageNotFoundError:
-        return None
+    with suppress(PackageNotFoundError):
+        return version(package)
+    return None
 
 
 def missing_text(needed: Sequence[Mapping[str, str | None]]) -> str:
@@ -128,11 +135,10 @@ def missing_text(needed: Sequence[Mapping[str, str | None]]) -> str:
     """
     lines = []
     for extra, group in groupby(needed, key=itemgetter("extra")):
-        parts = list(group)
+        rows = list(group)
         what = f"extra {extra}" if extra else "required"
         old = "{package} {versions} (installed: {installed})"
-        names = ", ".join(
-            (old if each["installed"] else "{package}").format(**each) for each in parts
-        )
-        lines.append(f"{what}: missing {names}; install with: {parts[0]['install']}")
+        names = [(old if row["installed"] else "{package}").format(**row) for row in rows]
+        install = rows[0]["install"]
+        lines.append(f"{what}: missing {', '.join(names)}; install with: {install}")
     return "\n".join(lines) or f"Everything is installed. Start with: {command('demo')}"

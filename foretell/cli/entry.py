@@ -41,12 +41,11 @@ def read_tokens(argv: Iterable[str]) -> tuple[list[str], frozenset[str]]:
     tokens = list(argv) or ["--help"]
     end = tokens.index("--") if "--" in tokens else len(tokens)
     switches = _SWITCHES.intersection(tokens[:end])
-    kept = [token for token in tokens[:end] if token not in _SWITCHES]
+    words = [token for token in tokens[:end] if token not in _SWITCHES]
     if "--help-all" in switches:
-        kept.append("--help")
-    return [
-        StandardInput(token) if token == "-" else token for token in kept + tokens[end:]
-    ], switches
+        words.append("--help")
+    words += tokens[end:]
+    return [StandardInput(word) if word == "-" else word for word in words], switches
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,9 +93,7 @@ def _run(tokens: Sequence[str], *, all_options: bool) -> int:
 def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     """Return the line and the exit code for `error`, which the command `tokens` raised."""
     if isinstance(error, Interrupted):
-        kept = [token for token in tokens if token not in ("--resume", "--restart", "--overwrite")]
-        kept.insert(kept.index("--") if "--" in kept else len(kept), "--resume")
-        return f"interrupted; resume with: {command(*kept)}", error.exit_code
+        return f"interrupted; resume with: {command(*_resuming(tokens))}", error.exit_code
     if isinstance(error, KeyboardInterrupt):
         numbers = (each for each in error.args if isinstance(each, int))
         return "interrupted", 128 + next(numbers, signal.SIGINT)
@@ -105,17 +102,19 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     if isinstance(error, OSError):
         found = error.strerror or str(error)
         where = str(error.filename or "")
-        line = ForetellError(
-            expected="a file that can be read or written", found=found, where=where
-        )
-        return str(line), FAILED
+        expected = "a file that can be read or written"
+        return str(ForetellError(expected=expected, found=found, where=where)), FAILED
     if type(error).__module__.startswith("cyclopts"):
         return wrong_usage(error, tokens), UsageError.exit_code  # type: ignore[arg-type]
-    message = " ".join(str(error).split())
-    return (
-        f"unexpected error: {type(error).__name__}: {message}; --debug shows the traceback",
-        FAILED,
-    )
+    what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"unexpected error: {what}; --debug shows the traceback", FAILED
+
+
+def _resuming(tokens: Sequence[str]) -> list[str]:
+    """Return the command that resumes a training."""
+    words = [word for word in tokens if word not in ("--resume", "--restart", "--overwrite")]
+    words.insert(words.index("--") if "--" in words else len(words), "--resume")
+    return words
 
 
 def _with_flag(error: ForetellError, tokens: Sequence[str]) -> ForetellError:

@@ -1,4 +1,4 @@
-"""The commands `evaluate` and `compare`: the metrics of a model, or of two, on test data."""
+"""The command `evaluate`: the metrics of a model on test data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.inputs import local_model, open_model
+from foretell.cli.inputs import open_model
 from foretell.cli.options import (
     ANY_RECORDS,
     AS_TEXT,
@@ -21,15 +21,13 @@ from foretell.cli.options import (
     LabelledInput,
     Name,
     Output,
-    Whole,
     expect,
 )
-from foretell.cli.output import Format, Writer, aligned, counted, listed, show_notes, write_report
+from foretell.cli.output import Format, Writer, counted, listed, show_notes
 from foretell.cli.reports import Report, suggestions_text, write_labels_report
 from foretell.errors import SeenTextsWarning
 from foretell.metrics.costs import parsed_costs
-from foretell.metrics.shown import ends_text, name_of, score_rows, shown_value
-from foretell.readable import excerpt
+from foretell.metrics.shown import score_rows
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
@@ -58,7 +56,7 @@ class Breakdown:
             on a terminal, else 0.
     """
 
-    folds: Whole | None = None
+    folds: int | None = None
     by: Annotated[str | None, Parameter(metavar="COLUMN")] = None
     cost: Annotated[str | None, Parameter(metavar="fp=X,fn=Y")] = None
     positive: Annotated[str | None, Parameter(metavar="LABEL")] = None
@@ -200,71 +198,3 @@ def _write_words_report(report: Report, format: Format, *, is_open: bool) -> Non
         suggestions_text(report.get("suggestions")),
     ]
     Writer(format, list(flat)).write(report, "\n\n".join(filter(None, blocks)))
-
-
-_DIFFER = ("text", "label", "a", "b", "probability_a", "probability_b", "right")
-# The usual level of significance.
-_SIGNIFICANT = 0.05
-
-
-def compare(
-    a: Annotated[Name, Parameter(name="A")],
-    b: Annotated[Name, Parameter(name="B")],
-    data: Annotated[Name, Parameter(name="DATA")],
-    /,
-    *,
-    show: Count = 10,
-    reading: LabelledInput = ANY_RECORDS,
-    output: Output = AS_TEXT,
-) -> None:
-    """Compare two classifiers.
-
-    Args:
-        a: Model directory for labels.
-        b: Model directory for labels, with the same labels or more.
-        data: Texts with labels; - is standard input.
-        show: Show up to N texts with different labels; jsonl and csv have all of them.
-    """
-    from foretell.comparison import compare as compare_models
-
-    format = output.chosen()
-    first = local_model(a)
-    second = local_model(b)
-    examples = reading.read(data, part="test", columns=open_model(first).text_columns)
-    show_notes(examples.notes)
-    found = {"models": [a, b], **compare_models(first, second, examples)}
-    write_report(format, found, _comparison(found, show), _DIFFER, found["differ"])
-
-
-def _comparison(found: Report, show: int) -> str:
-    """Return a comparison for people, with up to `show` texts."""
-    rows: list[tuple[object, ...]] = [
-        ("", "A", "B", "B - A", "95 % interval"),
-        ("model", *found["models"]),
-    ]
-    for key, change in found["differences"].items():
-        values = (
-            shown_value(key, each)
-            for each in (found["a"][key], found["b"][key], change["difference"])
-        )
-        rows.append((name_of(key, {}), *values, ends_text(key, change["interval"])))
-    test = found["mcnemar"]
-    how = found["interval_method"]
-    texts = found["differ"]
-    differ = "differ" if test["p_value"] < _SIGNIFICANT else "do not differ"
-    blocks = [
-        aligned(rows),
-        f"{found['texts']:,} texts. A alone is right on {test['only_a_right']:,}, B alone on "
-        f"{test['only_b_right']:,}. McNemar's exact test: p = {test['p_value']:.4f}, the "
-        f"accuracies {differ} by more than chance at the level {_SIGNIFICANT}.",
-        f"Intervals: paired bootstrap over texts ({how['resamples']:,} resamples, seed "
-        f"{how['seed']}).",
-    ]
-    if texts and show:
-        lines = [("true", "A", "B", "text")]
-        for each in texts[:show]:
-            a, b = (f"{each[model]} {each[f'probability_{model}']:.2f}" for model in "ab")
-            lines.append((each["label"], a, b, excerpt(each["text"])))
-        more = f", the first {show}" if len(texts) > show else ""
-        blocks.append(f"{len(texts):,} texts with different labels{more}:\n{aligned(lines)}")
-    return "\n\n".join(blocks)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, name_of
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Name, Output, Whole
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Name, Output
 from foretell.cli.output import Writer, note, show_notes
 from foretell.readable import megabytes, percent
 
@@ -26,8 +26,8 @@ def export(
     out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
     int8: bool = False,
     max_loss: Annotated[float, Parameter(metavar="P")] = 0.01,
-    max_ngrams: Whole | None = None,
-    runtime: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    max_ngrams: int | None = None,
+    runtime: Path | None = None,
     data: Annotated[Name | None, Parameter(group=DATA, metavar="DATA")] = None,
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
@@ -74,19 +74,24 @@ def export(
         max_ngrams=max_ngrams,
         runtime=runtime,
     )
-    loss = exported.loss
-    record = {
+    record: dict[str, object] = {
         "out": str(folder),
         "format": exported.format,
         "bytes": exported.size,
         "whole": exported.whole,
         "difference": exported.difference,
-        "accuracy": loss and loss.before,
-        "accuracy_int8": loss and loss.after,
-        "measured_on": loss and loss.count,
+        "accuracy": None,
+        "accuracy_int8": None,
+        "measured_on": None,
     }
     line = f"its probabilities differ by at most {exported.difference or 0:.1g} on 200 texts"
+    loss = exported.loss
     if loss is not None:
+        record |= {
+            "accuracy": loss.before,
+            "accuracy_int8": loss.after,
+            "measured_on": loss.count,
+        }
         before = f"{percent(loss.before)} before, on {loss.count:,} answers"
         line = f"accuracy {percent(loss.after)} by --int8, {before}"
     Writer(format, list(record)).write(record, f"{folder}: {megabytes(exported.size)}; {line}")

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, cast
-
-from cyclopts import Parameter
+from typing import cast
 
 from foretell.cli.inputs import open_model
 from foretell.cli.options import AS_TEXT, Name, Output, expect
 from foretell.cli.output import Writer, aligned, listed, show
-from foretell.cli.setting_flags import plain, setting_infos
+from foretell.cli.setting_flags import setting_infos
 from foretell.config import Job
 from foretell.metrics.shown import rows_of
-from foretell.readable import megabytes
+from foretell.readable import megabytes, plain
 
 JOBS: tuple[Job, ...] = ("words", "labels")
 
 
 def info(
-    model: Annotated[Name | None, Parameter(name="MODEL")] = None,
+    model: Name | None = None,
     /,
     *,
     presets: bool = False,
@@ -70,16 +68,14 @@ def model_text(record: Mapping[str, object]) -> str:
     head = []
     for name, value in record.items():
         if value and not isinstance(value, dict):
-            shown = ", ".join(value) if isinstance(value, list) else value
-            shown = megabytes(value) if isinstance(value, int) and name.endswith("bytes") else shown
-            head.append((name.replace("_", " ").replace("bytes", "size"), shown))
-    table = listed(
-        ((name.replace("_", "-"), plain(value)) for name, value in settings.items()), indent=2
-    )
-    rows = rows_of(metrics)
-    blocks = [
-        listed(head),
-        f"metrics\n{listed(rows, indent=2)}" if rows else "",
-        f"settings\n{table}",
-    ]
-    return "\n\n".join(filter(None, blocks))
+            if isinstance(value, list):
+                value = ", ".join(value)
+            elif isinstance(value, int) and name.endswith("bytes"):
+                value = megabytes(value)
+            head.append((name.replace("_", " ").replace("bytes", "size"), value))
+    blocks = [listed(head)]
+    if rows := rows_of(metrics):
+        blocks.append(f"metrics\n{listed(rows, indent=2)}")
+    values = ((name.replace("_", "-"), plain(value)) for name, value in settings.items())
+    blocks.append(f"settings\n{listed(values, indent=2)}")
+    return "\n\n".join(blocks)

@@ -10,7 +10,7 @@ from cyclopts import Group, Parameter
 
 from foretell.annotation import COMMANDS, keys_of
 from foretell.cli.inputs import STDIN, local_model
-from foretell.cli.options import ANY_TEXTS, OUTPUT, Name, TextInput, Whole, expect
+from foretell.cli.options import ANY_TEXTS, OUTPUT, Name, TextInput, expect
 from foretell.cli.output import listed, note, show, show_notes
 from foretell.cli.serve import OPEN, AccessOptions, serve_annotation
 from foretell.errors import DataError
@@ -34,15 +34,15 @@ _SHORT = 12
 
 
 def label(
-    texts: Annotated[Name, Parameter(name="TEXTS")],
+    texts: Name,
     /,
     *,
     labels: Annotated[str | None, Parameter(metavar="NAMES")] = None,
-    out: Annotated[Path, Parameter(metavar="FILE")],
+    out: Path,
     by: Annotated[str, Parameter(metavar="NAME")] = "",
-    seed: Whole | None = None,
+    seed: int | None = None,
     suggest: Annotated[Name | None, Parameter(metavar="MODEL")] = None,
-    export: Annotated[Path | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
+    export: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     page: Annotated[bool, Parameter(group=PAGE)] = False,
     who: AccessOptions = OPEN,
     reading: TextInput = ANY_TEXTS,
@@ -102,7 +102,7 @@ def _export(annotation: Annotation, texts: str, out: Path, export: Path) -> None
         raise DataError(
             expected="answers to write",
             found="none",
-            where=str(out),
+            where=out,
             fix="label texts first, with the same command without --export",
         )
     annotation.export(export)
@@ -118,12 +118,13 @@ def _estimate(found: Estimate) -> str:
 def _status(annotation: Annotation) -> str:
     counts = annotation.counts()
     metrics = annotation.metrics()
-    line = f"{counts.answers:,} answered · {counts.left:,} left"
+    parts = [f"{counts.answers:,} answered", f"{counts.left:,} left"]
     if metrics.accuracy is not None:
-        line += (
-            f" · accuracy {_estimate(metrics.accuracy)} on {metrics.accuracy.texts:,} random texts"
-        )
-    return line + (" · 50 more labels would change little" if metrics.changes_little else "")
+        texts = f"{metrics.accuracy.texts:,} random texts"
+        parts.append(f"accuracy {_estimate(metrics.accuracy)} on {texts}")
+    if metrics.changes_little:
+        parts.append("50 more labels would change little")
+    return " · ".join(parts)
 
 
 def _metrics(annotation: Annotation) -> str:
@@ -146,15 +147,12 @@ def _metrics(annotation: Annotation) -> str:
         **{f"share of {label}": share for label, share in metrics.shares.items()},
         "predictions that the last 50 changed": metrics.changed,
     }
-    shown = listed(
-        (name, _estimate(found)) for name, found in measured.items() if found is not None
-    )
-    remark = (
-        "Metrics are measured on the texts that were drawn at random, with 95 % "
-        "confidence intervals."
-    )
-    remark += "\n50 more labels would change little." if metrics.changes_little else ""
-    return "\n\n".join(filter(None, [listed(answers), shown, remark]))
+    estimates = [(name, _estimate(found)) for name, found in measured.items() if found is not None]
+    remark = """\
+Metrics are measured on the texts that were drawn at random, with 95 % confidence intervals."""
+    if metrics.changes_little:
+        remark += "\n50 more labels would change little."
+    return "\n\n".join(filter(None, [listed(answers), listed(estimates), remark]))
 
 
 class LabelSession:
@@ -207,7 +205,9 @@ class LabelSession:
         """
         if command in self._annotation.labels:
             return command
-        return self._keys.get(command) if command else suggested
+        if not command:
+            return suggested
+        return self._keys.get(command)
 
     def _show(self, item: Item) -> None:
         self._shown = item.id

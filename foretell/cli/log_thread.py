@@ -9,12 +9,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from foretell.service.events import log
+
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
-    from foretell.service.logs import Metrics
-
-_log = logging.getLogger("foretell.service")
+    from foretell.service.logs import ServiceMetrics
 
 MAX_LINES = 1_000
 """Lines that wait to be written; what is logged while so many wait is dropped, and counted."""
@@ -64,8 +64,7 @@ class LogThread(logging.Handler):
             self._write(f"{self._lines.get()}\n".encode("ascii"))
             n_dropped = self._n_dropped
             if n_dropped > n_told and self._lines.empty():
-                fields = {"lines": n_dropped - n_told}
-                _log.warning("log_lines_dropped", extra={"fields": fields})
+                log("log_lines_dropped", logging.WARNING, lines=n_dropped - n_told)
                 n_told = n_dropped
             self._lines.task_done()
 
@@ -79,7 +78,7 @@ class LogThread(logging.Handler):
                 return
 
 
-def log_to_stderr(metrics: Metrics, *, quiet: bool) -> None:
+def log_to_stderr(metrics: ServiceMetrics, *, quiet: bool) -> None:
     """Send the records of the service, uvicorn and asyncio to stderr as JSON lines; `quiet`: only
     failures.
     """

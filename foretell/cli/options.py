@@ -49,8 +49,8 @@ def expect(is_so: bool, expected: str, found: str, fix: str = "", where: str = "
 
 
 InputFormat = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "excel", "fasttext"]
-Whole = Annotated[int, Parameter(metavar="N")]
-Count = Annotated[Whole, Parameter(validator=Number(gte=0))]
+Texts = Annotated[tuple[Name, ...], Parameter(name="TEXT...")]
+Count = Annotated[int, Parameter(validator=Number(gte=0))]
 Several = Annotated[tuple[Name, ...], Parameter(show_default=False)]
 """An option that may be given several times."""
 
@@ -65,7 +65,7 @@ Literally = Annotated[
 """The flag of the commands that take texts or files; see `foretell.cli.inputs`."""
 
 Cache = Annotated[
-    Whole,
+    int,
     Parameter(
         name="--cache",
         help="Make words of the last N words of the text more probable (0: off; at most "
@@ -119,7 +119,7 @@ class TextInput:
 
     text: ColumnNames = ()
     format: Annotated[InputFormat | None, Parameter(name="--input-format")] = None
-    header_row: Annotated[Whole | None, Parameter(validator=Number(gte=1))] = None
+    header_row: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
     sheet: Annotated[str | None, Parameter(metavar="NAME")] = None
 
     def how(self) -> Reading:
@@ -207,7 +207,7 @@ def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
     except (OSError, ValueError, RecursionError) as error:
         found = getattr(error, "strerror", None) or str(error)
         raise UsageError(
-            expected="a TOML file", found=found, where=str(path), fix="check --config"
+            expected="a TOML file", found=found, where=path, fix="check --config"
         ) from error
     for name in reversed(commands):
         # Without them cyclopts leaves out keys that are commands too, such as label.

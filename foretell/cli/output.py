@@ -12,6 +12,7 @@ import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, TextIO, TypeVar, cast
 
@@ -99,7 +100,12 @@ class Writer:
         print(line, file=cast("TextIO | None", self._file))
 
 
-_FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".xlsx": "csv"}
+_FORMATS: dict[str, tuple[Format, str]] = {
+    ".csv": ("csv", "utf-8-sig"),
+    ".jsonl": ("jsonl", "utf-8"),
+    ".xlsx": ("csv", ""),
+}
+"""The format and the encoding of a file by its ending; a workbook has none."""
 
 
 @contextmanager
@@ -119,18 +125,17 @@ def answer_file(out: str | None, format: Format) -> Iterator[tuple[Format, Answe
         yield format, None
         return
     path = Path(out)
-    by_ending = _FORMATS.get(path.suffix.lower())
+    by_ending, encoding = _FORMATS.get(path.suffix.lower(), (None, ""))
     if by_ending is None or format not in ("text", by_ending):
-        raise UsageError(
-            expected="a name that ends in .xlsx, .csv or .jsonl",
-            found=f"{path.name} and --format {format}" if by_ending else path.name,
-            where="--out",
-        )
-    if path.suffix.lower() == ".xlsx":
+        found = path.name
+        if by_ending is not None:
+            found = f"{found} and --format {format}"
+        expected = "a name that ends in .xlsx, .csv or .jsonl"
+        raise UsageError(expected=expected, found=found, where="--out")
+    if not encoding:
         with new_file(path) as new, Workbook(new) as workbook:
             yield by_ending, workbook
         return
-    encoding = "utf-8-sig" if by_ending == "csv" else "utf-8"
     with new_file(path) as new, new.open("w", encoding=encoding, errors="replace") as file:
         yield by_ending, file
 
@@ -151,10 +156,8 @@ def write_report(
 def aligned(rows: Iterable[Sequence[object]], *, indent: int = 0) -> str:
     """Return rows as columns of equal width: text to the left, numbers to the right."""
     cells = [[_shown(value) for value in row] for row in rows]
-    width: dict[int, int] = {}
-    for row in cells:
-        width |= {i: max(width.get(i, 0), len(cell)) for i, cell in enumerate(row)}
-    lines = ("  ".join(_padded(cell, width[i]) for i, cell in enumerate(row)) for row in cells)
+    widths = [max(map(len, column)) for column in zip_longest(*cells, fillvalue="")]
+    lines = ("  ".join(map(_padded, row, widths)) for row in cells)
     return "\n".join(" " * indent + line.rstrip() for line in lines)
 
 
@@ -173,7 +176,9 @@ def _shown(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     cell = str(value)
-    return on_one_line(cell) if "\n" in cell or UNSAFE.search(cell) else cell
+    if "\n" in cell or UNSAFE.search(cell):
+        return on_one_line(cell)
+    return cell
 
 
 def counted(items: Iterable[Item], what: str, *, streams: bool = False) -> Iterator[Item]:

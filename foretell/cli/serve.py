@@ -16,7 +16,7 @@ from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model, name_of
 from foretell.cli.log_thread import log_to_stderr
-from foretell.cli.options import Name, Several, Whole
+from foretell.cli.options import Name, Several
 from foretell.cli.output import note
 from foretell.hub.client import is_address
 from foretell.machine import require
@@ -45,8 +45,8 @@ class AccessOptions:
     """
 
     host: Annotated[str, Parameter(metavar="ADDRESS")] = _HERE
-    port: Whole = 8000
-    token_file: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    port: int = 8000
+    token_file: Path | None = None
     allow_host: Annotated[Several, Parameter(metavar="NAME")] = ()
     allow_origin: Annotated[Several, Parameter(metavar="URL")] = ()
 

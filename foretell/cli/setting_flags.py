@@ -13,6 +13,7 @@ from cyclopts import Group, Parameter
 from foretell.cli.options import rare
 from foretell.config import Job, Purpose
 from foretell.presets import PRESETS
+from foretell.readable import plain
 
 PURPOSES: tuple[Purpose, ...] = ("time", "text", "model", "learning", "validation", "ensemble")
 _GROUPS = {
@@ -44,11 +45,9 @@ class SettingInfo:
         """Return the range in words, or "" where every value is allowed."""
         if get_args(self.hint) or self.low is None:
             return ""
-        return (
-            f"{plain(self.low)} or more"
-            if self.high is None
-            else f"{self.low:.12g} to {self.high:.12g}"
-        )
+        if self.high is None:
+            return f"{plain(self.low)} or more"
+        return f"{plain(self.low)} to {plain(self.high)}"
 
     def preset_values(self) -> str:
         """Return the values of the presets: "quick 1.5 · base 15"; "default 1" where all have one
@@ -62,13 +61,15 @@ class SettingInfo:
         return " · ".join(f"{', '.join(presets)} {value}" for value, presets in names.items())
 
     def flag(self) -> Parameter:
-        name = self.name.replace("_", "-")
         group = _GROUPS[self.purpose]
+        if not self.common:
+            group = rare(group)
+        negative: tuple[str, ...] = ()
+        if self.hint is bool:
+            negative = (f"--no-{self.name.replace('_', '-')}",)
+        values = "; ".join(filter(None, (self.range(), self.preset_values())))
         return Parameter(
-            help=f"{self.help} [{'; '.join(filter(None, (self.range(), self.preset_values())))}]",
-            group=group if self.common else rare(group),
-            negative=f"--no-{name}" if self.hint is bool else (),
-            show_default=False,
+            help=f"{self.help} [{values}]", group=group, negative=negative, show_default=False
         )
 
 
@@ -88,13 +89,6 @@ def setting_infos(job: Job) -> tuple[SettingInfo, ...]:
         for f in dataclasses.fields(presets["base"])
     ]
     return tuple(sorted(infos, key=lambda info: (PURPOSES.index(info.purpose), not info.common)))
-
-
-def plain(value: bool | int | float | str) -> str:
-    """Return a value as one types it after a flag; on or off for a switch."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _options_of(job: Job) -> type:

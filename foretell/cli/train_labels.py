@@ -24,7 +24,7 @@ from foretell.cli.options import (
 )
 from foretell.cli.output import show_notes
 from foretell.cli.setting_flags import LabelsOptions, given
-from foretell.cli.train_words import Training, finish
+from foretell.cli.train_words import RunOptions, finish
 from foretell.errors import TooFewTextsWarning
 from foretell.hub.client import is_address
 
@@ -102,7 +102,7 @@ def train_labels(
     data: Annotated[tuple[Name, ...], Parameter(name="DATA...", show_default=False)] = (),
     /,
     *,
-    training: Training,
+    training: RunOptions,
     more: Sources = _NOTHING_MORE,
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,

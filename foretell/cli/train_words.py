@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model, open_model
-from foretell.cli.options import AS_TEXT, DATA, Name, Output, Several, Whole, rare
+from foretell.cli.options import AS_TEXT, DATA, Name, Output, Several, rare
 from foretell.cli.output import Writer, note
 from foretell.cli.setting_flags import WordsOptions, given
 from foretell.installation import command
@@ -22,7 +22,7 @@ RUN = Group("Run", sort_key=1)
 
 @Parameter(name="*", group=RUN)
 @dataclass(frozen=True, kw_only=True)
-class Training:
+class RunOptions:
     """How a training is run.
 
     Attributes:
@@ -43,12 +43,12 @@ class Training:
     resume: bool = False
     restart: bool = False
     overwrite: bool = False
-    config: Annotated[Path | None, Parameter(metavar="FILE")] = None
-    checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN), metavar="N")] = 60.0
+    config: Path | None = None
+    checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN))] = 60.0
     tensorboard: Annotated[Path | None, Parameter(group=rare(RUN), metavar="DIR")] = None
 
 
-def finish(training: Training, output: Output) -> None:
+def finish(training: RunOptions, output: Output) -> None:
     """Say where the model is and what to do with it; write the metrics for programs to stdout.
 
     The training itself has shown the result.
@@ -88,8 +88,8 @@ class TrainCluster:
     """
 
     cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
-    workers: Whole | None = None
-    average_every: Whole | None = None
+    workers: int | None = None
+    average_every: int | None = None
 
 
 _ALONE = TrainCluster()
@@ -99,7 +99,7 @@ def train_words(
     sources: Annotated[tuple[Name, ...], Parameter(name="TEXT...")],
     /,
     *,
-    training: Training,
+    training: RunOptions,
     valid: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
     continue_: Annotated[
         Name | None, Parameter(name="--continue", group=DATA, metavar="MODEL")

@@ -69,18 +69,21 @@ def difference(folder: Path, model: Model, texts: Sequence[str]) -> float:
     words = _words(model)
     end = model.tokenizer.end_of_line
     order = model.kneser_ney.order
-    lines = [model.tokenizer.encode(text) for text in texts]
-    lines = lines if end is None else [[end, *ids, end] for ids in lines]
     # Each word with the words before it.
-    grams = [ids[max(0, stop - order) : stop] for ids in lines for stop in range(2, len(ids) + 1)]
+    grams = []
+    for text in texts:
+        ids = model.tokenizer.encode(text)
+        if end is not None:
+            ids = [end, *ids, end]
+        grams += [ids[max(0, stop - order) : stop] for stop in range(2, len(ids) + 1)]
     names = [tuple(named(gram, words, end)) for gram in grams]
     wanted = {gram[a:b] for gram in names for a, b in combinations(range(len(gram) + 1), 2)}
     # A word may hold characters at which Python, unlike the readers of the format, ends a line.
     with (folder / FILE).open(encoding="utf-8", newline="\n") as file:
         entries = read_arpa(file, wanted)
-    found = [10 ** arpa_log(entries, gram[:-1], gram[-1]) for gram in names]
+    read = [10 ** arpa_log(entries, gram[:-1], gram[-1]) for gram in names]
     expected = [model.kneser_ney.probabilities(np.array(gram))[0][-1] for gram in grams]
-    largest = float(np.abs(np.subtract(found, expected)).max())
+    largest = float(np.abs(np.subtract(read, expected)).max())
     if not largest <= TOLERANCE:
         raise ArtifactError(
             expected=f"probabilities within {TOLERANCE} of the Kneser–Ney model's",

@@ -69,7 +69,7 @@ def _download(address: str) -> bytes:
     except (OSError, ValueError) as error:
         raise ArtifactError(
             expected=f"onnxruntime-web {VERSION} from the npm registry",
-            found=str(getattr(error, "reason", error)),
+            found=getattr(error, "reason", error),
             where=address,
             fix=f"run npm pack onnxruntime-web@{VERSION} on another machine, and give the "
             f"file as runtime",

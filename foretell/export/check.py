@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foretell.arrays import Floats
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, DataError
 from foretell.export.formats import Answer
-from foretell.export.source import Source
+from foretell.export.source import ExportSource
 from foretell.metrics.multi_label import label_accuracy
 from foretell.runtime.labels.evaluation import check_any_known
 
@@ -36,7 +37,7 @@ class Loss:
     count: int
 
 
-def sample_texts(source: Source) -> list[str]:
+def sample_texts(source: ExportSource) -> list[str]:
     """Return 200 texts made of the model's own words, unknown and unusual ones, the same in every
     call.
 
@@ -47,21 +48,23 @@ def sample_texts(source: Source) -> list[str]:
     words = [tokenizer.word(i) for i in range(tokenizer.specials, tokenizer.size)]
     if tokenizer.unknown is not None:
         words += ["xyzzy", "Ünïcødé", "🙂"] * (1 + len(words) // 50)
-    max_words = min(2 * source.length, 1_000) if source.kind == "classifier" else source.window + 30
+    max_words = source.window + 30
+    if source.kind == "classifier":
+        max_words = min(2 * source.length, 1_000)
     # Words on white space have no end of line that an empty text would begin with.
-    least = max(source.window, 1 if tokenizer.unknown is None else 0)
-    lengths = rng.integers(least, max_words + 1, N_TEXTS)
-    lengths[0] = least
+    min_words = max(source.window, int(tokenizer.unknown is None))
+    lengths = rng.integers(min_words, max_words + 1, N_TEXTS)
+    lengths[0] = min_words
     # After a space foretell gives subwords that begin with one; a copy has no such rule.
     return [" ".join(rng.choice(words, length)).rstrip(" ") for length in lengths]
 
 
-def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
+def check_same(source: ExportSource, answer: Answer, texts: Sequence[str]) -> float:
     """Compare the answers of an exported model with foretell's, and return the largest
     difference.
     """
     rows = source.answers(texts)
-    copied = np.stack([answer(source.ids(text), source.tfidf_scores(text))[-1] for text in texts])
+    copied = _last_answers(source, answer, texts)
     # Not of the words that foretell never predicts. NaN in the copy's answer is not below the
     # tolerance.
     difference = float(np.abs(rows - copied)[~np.isnan(rows)].max())
@@ -75,16 +78,17 @@ def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
     return difference
 
 
-def labels_loss(source: Source, answer: Answer, data: Examples) -> Loss:
+def _last_answers(source: ExportSource, answer: Answer, texts: Sequence[str]) -> Floats:
+    return np.stack([answer(source.ids(text), source.tfidf_scores(text))[-1] for text in texts])
+
+
+def labels_loss(source: ExportSource, answer: Answer, data: Examples) -> Loss:
     """Return the accuracy of a classifier on labelled texts, before and after.
 
     Where texts may have several labels it is the share of right decisions.
     """
     check_any_known(data.label_names, source.labels, data.name)
-    copied = np.stack(
-        [answer(source.ids(text), source.tfidf_scores(text))[-1] for text in data.texts]
-    )
-    both = source.answers(data.texts), copied
+    both = source.answers(data.texts), _last_answers(source, answer, data.texts)
     if data.sets is not None:
         targets = data.sets.aligned(source.labels)
         thresholds = np.array(source.thresholds, np.float32)
@@ -96,7 +100,7 @@ def labels_loss(source: Source, answer: Answer, data: Examples) -> Loss:
     return Loss(before, after, len(data))
 
 
-def words_loss(source: Source, before: Answer, after: Answer, lines: Iterable[str]) -> Loss:
+def words_loss(source: ExportSource, before: Answer, after: Answer, lines: Iterable[str]) -> Loss:
     """Return how often a language model's most probable word is the next one, in float32 and in 8
     bits.
 
@@ -112,13 +116,12 @@ def words_loss(source: Source, before: Answer, after: Answer, lines: Iterable[st
         if count >= MAX_WORDS:
             break
     if not count:
-        raise DataError(
-            expected="text with words of the model's vocabulary", found="none", where="data"
-        )
+        expected = "text with words of the model's vocabulary"
+        raise DataError(expected=expected, found="none", where="data")
     return Loss(hits[0] / count, hits[1] / count, count)
 
 
-def _stretches(source: Source, lines: Iterable[str]) -> Iterator[list[int]]:
+def _stretches(source: ExportSource, lines: Iterable[str]) -> Iterator[list[int]]:
     """Yield the ids of each line in stretches of known words that are long enough for one
     prediction.
     """

@@ -19,7 +19,7 @@ from foretell.arrays import Array, Float32s, Floats
 from foretell.artifacts.manifest import KNESER_NEY, TFIDF
 from foretell.artifacts.onnx_graph import build_onnx
 from foretell.export import arpa
-from foretell.export.source import Source
+from foretell.export.source import ExportSource
 from foretell.export.whole_graph import TFIDF_SCORES, parsed, whole_graph
 from foretell.ngrams.ensemble import softmax
 from foretell.ngrams.kneser_ney import KneserNey, compact, expanded
@@ -61,7 +61,7 @@ last word.
 """
 
 
-def files_of(source: Source, format: Format, *, int8: bool) -> Files:
+def files_of(source: ExportSource, format: Format, *, int8: bool) -> Files:
     """Return the files of an export, name to content: model, TF-IDF or Kneser–Ney models,
     scripts.
     """
@@ -69,12 +69,10 @@ def files_of(source: Source, format: Format, *, int8: bool) -> Files:
         return arpa.content(source.model)
     scripts = (*_SCRIPTS, *_PAGE) if format == "web" else _SCRIPTS
     package = files("foretell")
-    content = {
-        name: package.joinpath(
-            "service/page" if name in _SHARED else "export/web", name
-        ).read_bytes()
-        for name in scripts
-    }
+    content = {}
+    for name in scripts:
+        folder = "service/page" if name in _SHARED else "export/web"
+        content[name] = package.joinpath(folder, name).read_bytes()
     # Node.js reads a .js file as a module only if this file declares it.
     content["package.json"] = b'{"type": "module"}\n'
     content[FILE] = model_bytes(source, int8=int8)
@@ -85,7 +83,7 @@ def files_of(source: Source, format: Format, *, int8: bool) -> Files:
     return content
 
 
-def model_bytes(source: Source, *, int8: bool = False) -> bytes:
+def model_bytes(source: ExportSource, *, int8: bool = False) -> bytes:
     """Return model.onnx: the whole classifier, or the language model with its states as inputs and
     outputs.
 
@@ -95,10 +93,12 @@ def model_bytes(source: Source, *, int8: bool = False) -> bytes:
     import onnx
 
     network = onnx.load_from_string(build_onnx(source.model.settings, source.model.weights))
+    in_fewer_bits = _in_8_bits
     if source.kind == "stateful":
         network = _next_words_only(network)
+        in_fewer_bits = _in_12_bits
     if int8:
-        network = _in_12_bits(network) if source.kind == "stateful" else _in_8_bits(network)
+        network = in_fewer_bits(network)
     if source.kind == "classifier":
         network = whole_graph(source.model, network)
     content: bytes = network.SerializeToString()
@@ -117,9 +117,8 @@ def _next_words_only(network: onnx.ModelProto) -> onnx.ModelProto:
     outputs = [each.name for each in network.graph.output if each.name != "row_logits"]
     inputs = [each.name for each in network.graph.input if each.name != "rows"]
     smaller: onnx.ModelProto = onnx.utils.Extractor(network).extract_model(inputs, outputs)
-    kept = [each for each in smaller.graph.initializer if each.name != "skip"]
-    del smaller.graph.initializer[:]
-    smaller.graph.initializer.extend(kept)
+    defaults = smaller.graph.initializer
+    defaults.remove(next(each for each in defaults if each.name == "skip"))
     return smaller
 
 
@@ -152,25 +151,24 @@ def _in_12_bits(network: onnx.ModelProto) -> onnx.ModelProto:
     from onnx.numpy_helper import from_array, to_array
 
     packed = onnx.ModelProto()
+    packed.CopyFrom(network)
     nodes = []
     arrays = []
-    packed.CopyFrom(network)
     given = {each.name for each in network.graph.input}
     del packed.graph.initializer[:]
-    for place, each in enumerate(network.graph.initializer):
-        weights = to_array(each)
+    for place, tensor in enumerate(network.graph.initializer):
+        weights = to_array(tensor)
         is_matrix = weights.dtype == np.float32 and weights.ndim > 1 and weights.size >= _MIN_SIZE
-        if not is_matrix or weights.size % 2 or each.name in given:
-            arrays.append(each)
+        if not is_matrix or weights.size % 2 or tensor.name in given:
+            arrays.append(tensor)
             continue
         name = f"packed_{place}"
         nodes += parsed(_unpacked(name, weights.shape))
-        nodes[-1].output[0] = each.name
+        nodes[-1].output[0] = tensor.name
         arrays += [from_array(array, f"{name}_{part}") for part, array in _packed(weights).items()]
     packed.graph.initializer.extend(arrays)
-    others = list(packed.graph.node)
     del packed.graph.node[:]
-    packed.graph.node.extend([*nodes, *others])
+    packed.graph.node.extend([*nodes, *network.graph.node])
     onnx.checker.check_model(packed)
     return packed
 
@@ -188,31 +186,30 @@ def _packed(weights: Float32s) -> dict[str, Array]:
     return {"high": high.astype(np.int8), "low": first << 4 | second, "scale": scale}
 
 
-def _unpacked(name: str, shape: tuple[int, ...]) -> list[str]:
+def _unpacked(name: str, shape: tuple[int, ...]) -> str:
     """Return the lines that compute weights of this shape; the output of the last is to be
     renamed.
     """
-    dims = ", ".join(map(str, shape))
-    return [
-        f"{name}_sixteen = Constant <value = float[1] {{16.0}}> ()",
-        f"{name}_rows = Constant <value = int64[2] {{-1, {shape[-1]}}}> ()",
-        f"{name}_shape = Constant <value = int64[{len(shape)}] {{{dims}}}> ()",
-        f"{name}_pairs = Cast <to = 1> ({name}_low)",
-        f"{name}_shares = Div ({name}_pairs, {name}_sixteen)",
-        f"{name}_first = Floor ({name}_shares)",
-        f"{name}_above = Mul ({name}_first, {name}_sixteen)",
-        f"{name}_second = Sub ({name}_pairs, {name}_above)",
-        f"{name}_lows = Concat <axis = 0> ({name}_first, {name}_second)",
-        f"{name}_numbers = Cast <to = 1> ({name}_high)",
-        f"{name}_highs = Mul ({name}_numbers, {name}_sixteen)",
-        f"{name}_sums = Add ({name}_highs, {name}_lows)",
-        f"{name}_matrix = Reshape ({name}_sums, {name}_rows)",
-        f"{name}_scaled = Mul ({name}_matrix, {name}_scale)",
-        f"{name}_weights = Reshape ({name}_scaled, {name}_shape)",
-    ]
+    return f"""
+    {name}_sixteen = Constant <value = float[1] {{16.0}}> ()
+    {name}_rows = Constant <value = int64[2] {{-1, {shape[-1]}}}> ()
+    {name}_shape = Constant <value = int64[{len(shape)}] {{{", ".join(map(str, shape))}}}> ()
+    {name}_pairs = Cast <to = 1> ({name}_low)
+    {name}_shares = Div ({name}_pairs, {name}_sixteen)
+    {name}_first = Floor ({name}_shares)
+    {name}_above = Mul ({name}_first, {name}_sixteen)
+    {name}_second = Sub ({name}_pairs, {name}_above)
+    {name}_lows = Concat <axis = 0> ({name}_first, {name}_second)
+    {name}_numbers = Cast <to = 1> ({name}_high)
+    {name}_highs = Mul ({name}_numbers, {name}_sixteen)
+    {name}_sums = Add ({name}_highs, {name}_lows)
+    {name}_matrix = Reshape ({name}_sums, {name}_rows)
+    {name}_scaled = Mul ({name}_matrix, {name}_scale)
+    {name}_weights = Reshape ({name}_scaled, {name}_shape)
+    """
 
 
-def read_back(folder: Path, source: Source) -> Answer:
+def read_back(folder: Path, source: ExportSource) -> Answer:
     """Return the function that answers ids by the exported graph."""
     kneser_ney = None
     if source.model.kneser_ney is not None:
@@ -221,7 +218,7 @@ def read_back(folder: Path, source: Source) -> Answer:
     return session_answer(Session(path, lambda: (path.read_bytes(), {})), source, kneser_ney)
 
 
-def session_answer(session: Session, source: Source, kneser_ney: KneserNey | None) -> Answer:
+def session_answer(session: Session, source: ExportSource, kneser_ney: KneserNey | None) -> Answer:
     """Return the function that answers ids by a graph and, of a language model, a Kneser–Ney
     model.
     """
@@ -236,17 +233,15 @@ def session_answer(session: Session, source: Source, kneser_ney: KneserNey | Non
             return session.run(["probabilities"], given)[0]
         if source.kind == "windowed":
             # Every window of ids as the article's network reads it: [place, window, 1].
-            windows = np.lib.stride_tricks.sliding_window_view(
-                np.array(ids, np.float32), source.window
-            )
+            array = np.array(ids, np.float32)
+            windows = np.lib.stride_tricks.sliding_window_view(array, source.window)
             return softmax(session.run(["logits"], {"ids": windows[:, :, None]})[0])
         inputs: dict[str, Array] = {"ids": np.array([ids], np.int64), "skip": np.zeros(1, np.int64)}
         rows = softmax(session.run(["logits"], inputs | states)[0][0])
-        if kneser_ney is not None and (interpolation := source.model.interpolation) is not None:
-            for place, row in enumerate(rows):
-                interpolation.distribution(
-                    row, *kneser_ney.distribution(np.array(ids[: place + 1]))
-                )
+        interpolation = source.model.interpolation
+        if kneser_ney is not None and interpolation is not None:
+            for n_words, row in enumerate(rows, start=1):
+                interpolation.distribution(row, *kneser_ney.distribution(np.array(ids[:n_words])))
         return rows
 
     return answer

@@ -27,7 +27,7 @@ from foretell.export.formats import (
     session_answer,
 )
 from foretell.export.readme import readme
-from foretell.export.source import Source
+from foretell.export.source import ExportSource
 from foretell.machine import require
 from foretell.runtime.session import Session
 
@@ -109,70 +109,71 @@ def export_model(
     check_free(target)
     if format != "arpa":
         require(("onnx",), f"the format {format}", "train")
-    source = Source(model, max_ngrams)
+    source = ExportSource(model, max_ngrams)
     _check_data(source, data)
     content = files_of(source, format, int8=int8)
     if format == "web":
         content |= browser_runtime.runtime_files(None if runtime is None else Path(runtime))
     content[TOKENIZER] = source.model.tokenizer.to_json().encode()
     content[README] = readme(source, format, int8=int8, size=sum(map(len, content.values())))
-    measured: list[float | Loss] = []
+    difference: float | None = None
+    loss: Loss | None = None
 
     def measure(folder: Path) -> None:
+        nonlocal difference, loss
         if format == "arpa":
-            measured.append(arpa.difference(folder, source.model, check.sample_texts(source)))
+            difference = arpa.difference(folder, source.model, check.sample_texts(source))
             return
         answer = read_back(folder, source)
         if int8 and data is not None:
-            whole = source if max_ngrams is None else Source(model)
-            measured.append(_checked_loss(whole, answer, data, max_loss))
-        else:
-            # The user's labelled texts if there are any, else texts that are made up.
-            given = data.texts[: check.N_TEXTS] if isinstance(data, Examples) else []
-            measured.append(check.check_same(source, answer, given or check.sample_texts(source)))
+            whole = source if max_ngrams is None else ExportSource(model)
+            loss = _checked_loss(whole, answer, data, max_loss)
+            return
+        texts = check.sample_texts(source)
+        if isinstance(data, Examples) and data.texts:
+            texts = data.texts[: check.N_TEXTS]
+        difference = check.check_same(source, answer, texts)
 
     write_export(content, source.description(format, int8=int8), target, measure)
-    (result,) = measured
     return Exported(
         path=Path(out).expanduser(),
         job=source.model.job,
         format=format,
         size=sum(map(len, content.values())),
-        difference=None if isinstance(result, Loss) else result,
-        loss=result if isinstance(result, Loss) else None,
+        difference=difference,
+        loss=loss,
         whole=not source.has_teacher,
     )
 
 
 def _check_arguments(format: str, *, int8: bool, data: object, max_loss: float) -> None:
     if format not in FORMATS:
-        raise UsageError(
-            expected=f"one of {', '.join(FORMATS)}", found=repr(format), where="format"
-        )
+        expected = f"one of {', '.join(FORMATS)}"
+        raise UsageError(expected=expected, found=repr(format), where="format")
     if int8 and format == "arpa":
         raise UsageError(expected="no 8 bits in a file of text", found="int8", where="format arpa")
     if int8 and data is None:
-        expected = "data to measure the loss of accuracy in 8 bits"
-        fix = "give labelled texts, or plain text"
         raise SettingsError(
-            expected=expected, found="none", where="data", fix=f"{fix} for a language model"
+            expected="data to measure the loss of accuracy in 8 bits",
+            found="none",
+            where="data",
+            fix="give labelled texts, or plain text for a language model",
         )
     if not 0 <= max_loss <= 1:
         raise SettingsError(expected="a number from 0 to 1", found=repr(max_loss), where="max_loss")
 
 
-def _check_data(source: Source, data: object) -> None:
+def _check_data(source: ExportSource, data: object) -> None:
     if data is not None and isinstance(data, Examples) != (source.kind == "classifier"):
-        expected = "labelled texts for a classifier"
-        found = "plain text"
-        if isinstance(data, Examples):
-            expected = "plain text for a language model"
-            found = "labelled texts"
-        raise UsageError(expected=expected, found=found, where="data")
+        plain = "plain text"
+        labelled = "labelled texts"
+        if source.kind == "classifier":
+            raise UsageError(expected=f"{labelled} for a classifier", found=plain, where="data")
+        raise UsageError(expected=f"{plain} for a language model", found=labelled, where="data")
 
 
 def _checked_loss(
-    source: Source, answer: Answer, data: Examples | Iterable[str], max_loss: float
+    source: ExportSource, answer: Answer, data: Examples | Iterable[str], max_loss: float
 ) -> Loss:
     if isinstance(data, Examples):
         loss = check.labels_loss(source, answer, data)
@@ -198,9 +199,12 @@ def check_free(path: Path) -> None:
     if foreign := sorted(names - _files_of(path)):
         found = f"{foreign[0]}, which is not part of an export"
     if found:
-        expected = "an exported model, or nothing"
-        fix = "choose another folder, or move this one away"
-        raise ArtifactError(expected=expected, found=found, where=str(path), fix=fix)
+        raise ArtifactError(
+            expected="an exported model, or nothing",
+            found=found,
+            where=path,
+            fix="choose another folder, or move this one away",
+        )
 
 
 def write_export(

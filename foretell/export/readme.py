@@ -8,72 +8,100 @@ import json
 
 from foretell.export import arpa
 from foretell.export.formats import Format
-from foretell.export.source import Kind, Source
+from foretell.export.source import ExportSource, Kind
 from foretell.installation import from_repository
 
-_RUN: dict[Kind, tuple[str, ...]] = {
-    "classifier": (
-        'probabilities = session.run(["probabilities"], {{"ids": np.array([ids])}})[0][0]',
-    ),
-    "stateful": (
-        "state = {{name: np.zeros((1, {units}), np.float32) for name in {names}}}",
-        'inputs = {{"ids": np.array([ids]), "skip": np.array([len(ids) - 1]), **state}}',
-        'logits = session.run(["logits"], inputs)[0][0, 0]',
-    ),
-    "windowed": (
-        "window = np.array(ids[-{window}:], np.float32).reshape(1, {window}, 1)",
-        'logits = session.run(["logits"], {{"ids": window}})[0][0]',
-    ),
+_RUN: dict[Kind, str] = {
+    "classifier": """\
+probabilities = session.run(["probabilities"], {{"ids": np.array([ids])}})[0][0]
+""",
+    "stateful": """\
+state = {{name: np.zeros((1, {units}), np.float32) for name in {names}}}
+inputs = {{"ids": np.array([ids]), "skip": np.array([len(ids) - 1]), **state}}
+logits = session.run(["logits"], inputs)[0][0, 0]
+""",
+    "windowed": """\
+window = np.array(ids[-{window}:], np.float32).reshape(1, {window}, 1)
+logits = session.run(["logits"], {{"ids": window}})[0][0]
+""",
 }
 """By what the model takes: the lines that run it."""
 
-_RUN_TFIDF = (
-    'models = tfidf_models(load_file("tfidf.safetensors"))',
-    "scores = sum(model.scores([ids], [text]) for model in models)",
-    'inputs = {{"ids": np.array([ids]), "tfidf_scores": scores}}',
-    'probabilities = session.run(["probabilities"], inputs)[0][0]',
-)
+_RUN_TFIDF = """\
+models = tfidf_models(load_file("tfidf.safetensors"))
+scores = sum(model.scores([ids], [text]) for model in models)
+inputs = {{"ids": np.array([ids]), "tfidf_scores": scores}}
+probabilities = session.run(["probabilities"], inputs)[0][0]
+"""
 """The same for a classifier with linear models of TF-IDF values."""
 
-_RUN_KNESER_NEY = (
-    'kneser_ney = expanded(load_file("kneser_ney.safetensors"), len(probabilities))',
-    "counted, length = kneser_ney.distribution(np.array(ids))",
-    'weight = json.load(open("model.json", encoding="utf-8"))["interpolation"][length]',
-    "probabilities = (1 - weight) * probabilities + weight * counted",
-)
+_SOFTMAX = """\
+probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+"""
+
+_RUN_KNESER_NEY = """\
+kneser_ney = expanded(load_file("kneser_ney.safetensors"), len(probabilities))
+counted, length = kneser_ney.distribution(np.array(ids))
+weight = json.load(open("model.json", encoding="utf-8"))["interpolation"][length]
+probabilities = (1 - weight) * probabilities + weight * counted
+"""
 """What follows in a language model with a Kneser–Ney model."""
 
-_SOFTMAX = "probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()"
-_PRINT_LABELS = (
-    'labels = json.load(open("model.json", encoding="utf-8"))["labels"]',
-    "print(json.dumps(dict(zip(labels, probabilities.tolist()))))",
-)
-_PRINT_WORDS = (
-    "best = probabilities.argsort()[::-1][:5]",
-    "print(json.dumps([[tokenizer.id_to_token(int(i)), float(probabilities[i])] for i in best]))",
-)
-_TEACHER = (
-    "**This is the model without its kept teacher**, a sentence encoder that no exported "
-    "format holds. Some "
-    "texts get another label than by foretell."
-)
-_TFIDF = (
-    "`tfidf_scores`, float32 [text, column], is the sum of the scores of the linear models in "
-    "`tfidf.safetensors`, which need the text itself. It may be left out; some texts "
-    "then get another label."
-)
-_NODE = (
-    "After `npm install onnxruntime-web`, as `example.mjs` in this folder, with Node.js:",
-    'import * as ort from "onnxruntime-web";\n'
-    'import {{ readFile }} from "node:fs/promises";\n'
-    'import {{ open }} from "./foretell.js";\n\n'
-    "const model = await open(ort, (name) => readFile(new URL(name, import.meta.url)));\n{show}\n",
-)
-_BROWSER = (
-    "In a page beside these files (serve the folder by HTTP, as any static folder; "
-    "`index.html` is one):",
-    'import {{ openHere }} from "./runtime.js";\n\nconst model = await openHere();\n{show}\n',
-)
+_PRINT_LABELS = """\
+labels = json.load(open("model.json", encoding="utf-8"))["labels"]
+print(json.dumps(dict(zip(labels, probabilities.tolist()))))
+"""
+_PRINT_WORDS = """\
+best = probabilities.argsort()[::-1][:5]
+print(json.dumps([[tokenizer.id_to_token(int(i)), float(probabilities[i])] for i in best]))
+"""
+_PROGRAM = """\
+import json
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # set before the import
+
+import numpy as np
+import onnxruntime
+{load}from tokenizers import Tokenizer
+{library}
+tokenizer = Tokenizer.from_file("tokenizer.json")
+onnxruntime.set_default_logger_severity(3)  # errors alone
+session = onnxruntime.InferenceSession("model.onnx")
+text = {text}
+ids = {ids}
+{run}{output}"""
+
+_TEACHER = """\
+**This is the model without its kept teacher**, a sentence encoder that no exported format holds. \
+Some texts get another label than by foretell."""
+_TFIDF = """\
+`tfidf_scores`, float32 [text, column], is the sum of the scores of the linear models in \
+`tfidf.safetensors`, which need the text itself. It may be left out; some texts then get another \
+label."""
+_INTERPOLATED = """ \
+The probabilities of the next word are those of network and Kneser–Ney model, interpolated as \
+below. The continuous cache is in JavaScript: `model.next(text, 5, { cache: 500 })`."""
+_NODE = """\
+After `npm install onnxruntime-web`, as `example.mjs` in this folder, with Node.js:
+
+```js
+import * as ort from "onnxruntime-web";
+import {{ readFile }} from "node:fs/promises";
+import {{ open }} from "./foretell.js";
+
+const model = await open(ort, (name) => readFile(new URL(name, import.meta.url)));
+console.log(JSON.stringify({answer}));
+```"""
+_BROWSER = """\
+In a page beside these files (serve the folder by HTTP, as any static folder; `index.html` is one):
+
+```js
+import {{ openHere }} from "./runtime.js";
+
+const model = await openHere();
+console.log(JSON.stringify({answer}));
+```"""
 _ATTACH = """## Above a text field
 
 One script tag and one line give a text field of any page three suggestions, with the colours and
@@ -114,7 +142,7 @@ model; compress the files (gzip). `index.html` opens without a network after the
 `foretell.d.ts` has the types."""
 
 
-def readme(source: Source, format: Format, *, int8: bool, size: int = 0) -> bytes:
+def readme(source: ExportSource, format: Format, *, int8: bool, size: int = 0) -> bytes:
     """Return README.md of an export of `size` bytes, with a program in Python and one in
     JavaScript.
     """
@@ -141,93 +169,80 @@ def readme(source: Source, format: Format, *, int8: bool, size: int = 0) -> byte
     return ("\n\n".join(filter(None, parts)) + "\n").encode(errors="replace")
 
 
-def _snippet(source: Source) -> str:
+def _snippet(source: ExportSource) -> str:
     """Return how a page uses the model beside a text field, if it can."""
     if source.kind == "classifier":
         return _CLASSIFY
     return _ATTACH * (source.kind == "stateful" and not source.model.tokenizer.is_open)
 
 
-def example(source: Source) -> str:
+def example(source: ExportSource) -> str:
     """Return the text that the README's programs read."""
     if source.kind == "windowed":
         return " ".join(source.model.tokenizer.word(i) for i in range(source.window))
     return "Well worth the money." if source.kind == "classifier" else "The mind"
 
 
-def _about(source: Source, *, int8: bool) -> str:
-    output = (
-        "the probability of each label"
-        if source.kind == "classifier"
-        else "the logits of the next word"
-    )
+def _about(source: ExportSource, *, int8: bool) -> str:
+    output = "the logits of the next word"
+    bits = 8
+    if source.kind == "classifier":
+        output = "the probability of each label"
+    if source.kind == "stateful":
+        bits = 12
     equal = "compared with foretell's when this folder was written"
     if int8:
-        bits = 12 if source.kind == "stateful" else 8
         equal = f"equal to foretell's apart from rounding to {bits} bits"
     text = f"`model.onnx` returns {output}, {equal}."
-    if source.model.kneser_ney is None:
-        return text
-    return (
-        f"{text} The probabilities of the next word are those of network and Kneser–Ney "
-        f"model, interpolated "
-        "as below. The continuous cache is in JavaScript: `model.next(text, 5, { cache: 500 })`."
+    return text + _INTERPOLATED * (source.model.kneser_ney is not None)
+
+
+def _python_code(source: ExportSource) -> str:
+    """Return the Python program. It prints, as JSON, the model's answer to `example`."""
+    run = _RUN_TFIDF if source.tfidf else _RUN[source.kind]
+    output = _PRINT_LABELS
+    library = "tfidf import tfidf_models" * bool(source.tfidf)
+    if source.kind != "classifier":
+        output = _SOFTMAX + _PRINT_WORDS
+    if source.model.kneser_ney is not None:
+        output = _SOFTMAX + _RUN_KNESER_NEY + _PRINT_WORDS
+        library = "kneser_ney import expanded"
+    load = ""
+    if library:
+        load = "from safetensors.numpy import load_file\n"
+        library = f"\nfrom foretell.ngrams.{library}\n"
+    units = next(iter(source.states.values()), 0)
+    return _PROGRAM.format(
+        load=load,
+        library=library,
+        text=json.dumps(example(source), ensure_ascii=False),
+        ids=_python_ids(source),
+        run=run.format(names=list(source.states), units=units, window=source.window),
+        output=output,
     )
 
 
-def _python_code(source: Source) -> str:
-    """Return the Python program. It prints, as JSON, the model's answer to `example`."""
-    units = next(iter(source.states.values()), 0)
-    run = [
-        line.format(names=list(source.states), units=units, window=source.window)
-        for line in (_RUN_TFIDF if source.tfidf else _RUN[source.kind])
-    ]
-    words = (_SOFTMAX, *(_RUN_KNESER_NEY if source.model.kneser_ney else ()), *_PRINT_WORDS)
-    library = {
-        "tfidf import tfidf_models": source.tfidf,
-        "kneser_ney import expanded": source.model.kneser_ney,
-    }
-    imports = [f"from foretell.ngrams.{name}" for name, needed in library.items() if needed]
-    lines = [
-        "import json",
-        "import os",
-        "",
-        'os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # set before the import',
-        "",
-        "import numpy as np",
-        "import onnxruntime",
-        *(["from safetensors.numpy import load_file"] if imports else []),
-        "from tokenizers import Tokenizer",
-        *(["", *imports] if imports else []),
-        "",
-        'tokenizer = Tokenizer.from_file("tokenizer.json")',
-        "onnxruntime.set_default_logger_severity(3)  # errors alone",
-        'session = onnxruntime.InferenceSession("model.onnx")',
-        f"text = {json.dumps(example(source), ensure_ascii=False)}",
-        f"ids = {_python_ids(source)}",
-        *run,
-        *(_PRINT_LABELS if source.kind == "classifier" else words),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _python_ids(source: Source) -> str:
+def _python_ids(source: ExportSource) -> str:
     tokenizer = source.model.tokenizer
-    lower = ".lower()" if tokenizer.style == "keras" and source.model.settings.lowercase else ""
-    ids = f"tokenizer.encode(text{lower}).ids"
-    if source.kind != "classifier":
-        return ids if tokenizer.end_of_line is None else f"[{tokenizer.end_of_line}, *{ids}]"
+    ids = "tokenizer.encode(text).ids"
+    if tokenizer.style == "keras" and source.model.settings.lowercase:
+        ids = "tokenizer.encode(text.lower()).ids"
+    first = tokenizer.end_of_line
+    if source.kind == "classifier":
+        first = tokenizer.start
+    if first is not None:
+        return f"[{first}, *{ids}]"
     # A text without words is one padding id.
-    return f"{ids} or [0]" if tokenizer.start is None else f"[{tokenizer.start}, *{ids}]"
+    return ids + " or [0]" * (source.kind == "classifier")
 
 
-def _javascript(source: Source, format: Format) -> str:
+def _javascript(source: ExportSource, format: Format) -> str:
     """Return how to run the JavaScript program, and the program, which prints what the one in
     Python does.
     """
-    how, program = _NODE if format == "onnx" else _BROWSER
+    program = _NODE if format == "onnx" else _BROWSER
     text = json.dumps(example(source), ensure_ascii=False)
     answer = f"await model.next({text}, 5)"
     if source.kind == "classifier":
         answer = f"Object.fromEntries((await model.classify({text})).probabilities)"
-    return f"{how}\n\n```js\n{program.format(show=f'console.log(JSON.stringify({answer}));')}```"
+    return program.format(answer=answer)

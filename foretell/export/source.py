@@ -20,7 +20,7 @@ from foretell.arrays import Float32s, Floats
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.manifest import KNESER_NEY, TFIDF
 from foretell.artifacts.model import Model
-from foretell.config import LabelsSettings, WordsSettings
+from foretell.config import LabelsSettings
 from foretell.data.label_types import json_value, values_of_names
 from foretell.errors import SettingsError, UsageError
 from foretell.hub.models import local_path
@@ -55,7 +55,7 @@ classes.
 """
 
 
-class Source:
+class ExportSource:
     """A model directory, opened to be exported.
 
     Args:
@@ -88,33 +88,31 @@ class Source:
             self.model = _pruned(self.model, max_ngrams)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if ensemble.linear else ()
         self.labels = list(model.labels or ())
-        self.thresholds = (
-            list(ensemble.thresholds) if isinstance(ensemble, LabelwiseEnsemble) else None
-        )
+        self.thresholds: list[float] | None = None
+        if isinstance(ensemble, LabelwiseEnsemble):
+            self.thresholds = list(ensemble.thresholds)
         self.states: dict[str, int] = {}
         self.window = self.length = 0
         self.kind: Kind = "classifier"
         self._runtime = open_model(self.model)
         if isinstance(settings, LabelsSettings):
             self.length = settings.length
-            return
-        assert isinstance(settings, WordsSettings)
-        if not settings.follows_article:
-            self.kind = "stateful"
-            layers = range(1, settings.layers + 1)
-            self.states = {
-                f"{part}_{layer}": settings.units for layer in layers for part in ("h", "c")
-            }
-        else:
+        elif settings.follows_article:
             self.kind = "windowed"
             self.window = settings.window
+        else:
+            self.kind = "stateful"
+            for layer in range(1, settings.layers + 1):
+                self.states |= {f"h_{layer}": settings.units, f"c_{layer}": settings.units}
 
     def ids(self, text: str) -> list[int]:
         """Return the ids that a copy of the model takes for one line of text."""
         ids = self.model.tokenizer.encode(text)
         end = self.model.tokenizer.end_of_line
-        # A language model's stream starts after the end of a line.
-        return [end, *ids] if self.model.job == "words" and end is not None else ids
+        if self.model.job == "words" and end is not None:
+            # A language model's stream starts after the end of a line.
+            return [end, *ids]
+        return ids
 
     def tfidf_scores(self, text: str) -> Float32s | None:
         """Return the scores that a copy takes with one text, float32 [1, column]; None if it takes
@@ -146,26 +144,27 @@ class Source:
     def description(self, format: str, *, int8: bool) -> dict[str, object]:
         """Return the content of model.json about the model."""
         model = self.model
-        cache = self.model.cache or ContinuousCache()
-        classes = values_of_names(self.labels, model.label_type)
-        return {
+        cache = model.cache or ContinuousCache()
+        described: dict[str, object] = {
             "foretell": model.written_by,
             "format": format,
             "precision": "int8" if int8 else "float32",
             "answer": "without teacher" if self.has_teacher else "whole",
             "job": model.job,
             "preset": model.preset,
-            "labels": [json_value(label) for label in classes] or None,
+            "labels": list(map(json_value, values_of_names(self.labels, model.label_type))),
             "thresholds": self.thresholds,
-            "length": self.length or None,
-            "states": self.states or None,
-            "window": self.window or None,
-            "tfidf": TFIDF if self.tfidf else None,
-            "kneser_ney": None if model.kneser_ney is None else KNESER_NEY,
+            "length": self.length,
+            "states": self.states,
+            "window": self.window,
+            "tfidf": TFIDF * bool(self.tfidf),
+            "kneser_ney": KNESER_NEY * (model.kneser_ney is not None),
             "interpolation": model.interpolation and list(model.interpolation.kneser_ney_weights),
-            "cache": {**cache.to_dict(), "half": HALF} if self.states else None,
-            "tokens": token_rules(model.tokenizer),
+            "cache": self.states and {**cache.to_dict(), "half": HALF},
         }
+        # What the model does not have is null.
+        described = {name: value or None for name, value in described.items()}
+        return {**described, "tokens": token_rules(model.tokenizer)}
 
 
 def token_rules(tokenizer: Tokenizer) -> dict[str, object]:
@@ -215,9 +214,8 @@ def _class_of(pattern: str) -> str:
 def _pruned(model: Model, max_ngrams: int) -> Model:
     """Return a language model with at most so many n-grams of two or more words."""
     if max_ngrams < 1:
-        raise SettingsError(
-            expected="a number of n-grams, 1 or more", found=str(max_ngrams), where="max_ngrams"
-        )
+        expected = "a number of n-grams, 1 or more"
+        raise SettingsError(expected=expected, found=max_ngrams, where="max_ngrams")
     if model.kneser_ney is None or model.interpolation is None:
         raise UsageError(
             expected="a language model with a Kneser–Ney model",

@@ -89,15 +89,14 @@ def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
     return whole
 
 
-def parsed(lines: list[str]) -> list[onnx.NodeProto]:
+def parsed(text: str) -> list[onnx.NodeProto]:
     """Return the nodes that lines of ONNX's text format describe."""
     import onnx
 
-    text = "foretell () => () {\n" + "\n".join(lines) + "\n}"
-    return list(onnx.parser.parse_graph(text).node)
+    return list(onnx.parser.parse_graph(f"foretell () => () {{\n{text}\n}}").node)
 
 
-def _constants(**each: int | tuple[int, ...] | tuple[float, ...]) -> list[str]:
+def _constants(**each: int | tuple[int, ...] | tuple[float, ...]) -> str:
     """Return the lines of constants [value] by their names: int64, or double where the values are
     floats.
     """
@@ -107,10 +106,10 @@ def _constants(**each: int | tuple[int, ...] | tuple[float, ...]) -> list[str]:
         kind = "double" if isinstance(values[0], float) else "int64"
         numbers = ", ".join(map(repr, values))
         lines.append(f"{name} = Constant <value = {kind}[{len(values)}] {{{numbers}}}> ()")
-    return lines
+    return "\n".join(lines)
 
 
-def _words_read(model: Model) -> list[str]:
+def _words_read(model: Model) -> str:
     """Return the lines of the network's inputs: the last words of each text, within its
     vocabulary.
     """
@@ -118,209 +117,211 @@ def _words_read(model: Model) -> list[str]:
     assert isinstance(settings, LabelsSettings)
     unknown = model.tokenizer.unknown or 0
     n_known = network_size(settings, model.tokenizer)
-    lines = [
-        *_constants(zero=0, one=1, unknown=unknown, n_known=n_known),
-        "is_pad = Equal (ids, zero)",
-        "is_word = Not (is_pad)",
-        f"word_count = Cast <to = {_INT64}> (is_word)",
-        "n_words = ReduceSum <keepdims = 1> (word_count, one)",
-        "is_known = Less (ids, n_known)",
-        "known = Where (is_known, ids, unknown)",
-    ]
-    return lines + (_last_words_end if settings.is_bidirectional else _last_words_front)(settings)
+    last_words = _constants(back=tuple(range(-settings.length, 0))) + _LAST_WORDS_FRONT
+    if settings.is_bidirectional:
+        last_words = _constants(max_words=settings.length) + _LAST_WORDS_END
+    return f"""
+    {_constants(zero=0, one=1, unknown=unknown, n_known=n_known)}
+    is_pad = Equal (ids, zero)
+    is_word = Not (is_pad)
+    word_count = Cast <to = {_INT64}> (is_word)
+    n_words = ReduceSum <keepdims = 1> (word_count, one)
+    is_known = Less (ids, n_known)
+    known = Where (is_known, ids, unknown)
+    {last_words}
+    """
 
 
-def _last_words_end(settings: LabelsSettings) -> list[str]:
-    """Pad at the end as `labels.network.pad`; a text without words is one unknown word."""
-    return [
-        *_constants(max_words=settings.length),
-        "scalar_zero = Constant <value = int64 {0}> ()",
-        "scalar_one = Constant <value = int64 {1}> ()",
-        "shape = Shape (ids)",
-        "steps = Gather (shape, scalar_one)",
-        "all_places = Range (scalar_zero, steps, scalar_one)",
-        "is_first = Equal (all_places, zero)",
-        "is_empty = And (is_first, is_pad)",
-        "filled = Where (is_empty, unknown, known)",
-        "scalar_max_words = Squeeze (max_words)",
-        "n_read = Min (steps, scalar_max_words)",
-        "places = Range (scalar_zero, n_read, scalar_one)",
-        "surplus = Sub (n_words, max_words)",
-        "start = Max (surplus, zero)",
-        "taken = Add (start, places)",
-        f"{_PREFIX}ids = GatherElements <axis = 1> (filled, taken)",
-        "at_least_one = Max (n_words, one)",
-        "n_words_read = Min (at_least_one, max_words)",
-        "flat_lengths = Squeeze (n_words_read, one)",
-        f"{_PREFIX}lengths = Cast <to = {_INT32}> (flat_lengths)",
-    ]
+_LAST_WORDS_END = f"""
+    scalar_zero = Constant <value = int64 {{0}}> ()
+    scalar_one = Constant <value = int64 {{1}}> ()
+    shape = Shape (ids)
+    steps = Gather (shape, scalar_one)
+    all_places = Range (scalar_zero, steps, scalar_one)
+    is_first = Equal (all_places, zero)
+    is_empty = And (is_first, is_pad)
+    filled = Where (is_empty, unknown, known)
+    scalar_max_words = Squeeze (max_words)
+    n_read = Min (steps, scalar_max_words)
+    places = Range (scalar_zero, n_read, scalar_one)
+    surplus = Sub (n_words, max_words)
+    start = Max (surplus, zero)
+    taken = Add (start, places)
+    {_PREFIX}ids = GatherElements <axis = 1> (filled, taken)
+    at_least_one = Max (n_words, one)
+    n_words_read = Min (at_least_one, max_words)
+    flat_lengths = Squeeze (n_words_read, one)
+    {_PREFIX}lengths = Cast <to = {_INT32}> (flat_lengths)
+"""
+"""Pad at the end as `labels.network.pad`; a text without words is one unknown word."""
+
+_LAST_WORDS_FRONT = f"""
+    place = Add (n_words, back)
+    is_inside = GreaterOrEqual (place, zero)
+    taken = Max (place, zero)
+    read = GatherElements <axis = 1> (known, taken)
+    {_PREFIX}ids = Where (is_inside, read, zero)
+"""
+"""Pad in front to the full length as `labels.network.pad`."""
 
 
-def _last_words_front(settings: LabelsSettings) -> list[str]:
-    """Pad in front to the full length as `labels.network.pad`."""
-    return [
-        *_constants(back=tuple(range(-settings.length, 0))),
-        "place = Add (n_words, back)",
-        "is_inside = GreaterOrEqual (place, zero)",
-        "taken = Max (place, zero)",
-        "read = GatherElements <axis = 1> (known, taken)",
-        f"{_PREFIX}ids = Where (is_inside, read, zero)",
-    ]
-
-
-def _linear(linear: LinearModel, *, has_tfidf: bool, is_labelwise: bool) -> list[str]:
+def _linear(linear: LinearModel, *, has_tfidf: bool, is_labelwise: bool) -> str:
     """Return the lines of `linear_log` [batch, label]: log-probabilities by the linear models.
 
     Where texts may have several labels it is the scores, which are log-odds.
     """
-    lines = [
-        *_constants(l_zero=0, l_one=1, l_minus_one=-1, l_first=FIRST_WORD, l_size=linear.size),
-        *_constants(l_none=-1, l_last=_LAST_KEY, l_end=len(linear.keys)),
-        *_keys(linear.longest),
-        *_DISTINCT,
-        *_search(len(linear.keys)),
-        "l_place = Where (l_counts, l_position, l_end)",
-        "l_taken = Gather (l_weights, l_place)",
-        f"l_wide = Cast <to = {_DOUBLE}> (l_taken)",
-        "l_sum = ReduceSum <keepdims = 0> (l_wide, l_one)",
-        "l_sum_and_bias = Add (l_sum, l_bias)",
-        f"l_of_ngrams = Cast <to = {_FLOAT}> (l_sum_and_bias)",
-        f"l_score = Add (l_of_ngrams, {TFIDF_SCORES})"
-        if has_tfidf
-        else "l_score = Identity (l_of_ngrams)",
-        f"l_scores = Cast <to = {_DOUBLE}> (l_score)",
-    ]
+    score = "Identity (l_of_ngrams)"
+    if has_tfidf:
+        score = f"Add (l_of_ngrams, {TFIDF_SCORES})"
+    log = "linear_log = LogSoftmax <axis = 1> (l_scores)"
     if is_labelwise:
-        return [*lines, "linear_log = Identity (l_scores)"]
-    if linear.weights.shape[1] > 1:
-        return [*lines, "linear_log = LogSoftmax <axis = 1> (l_scores)"]
-    return [
-        *lines,
-        "l_of_first = Sub (l_scores, l_scores)",
-        "l_logits = Concat <axis = 1> (l_of_first, l_scores)",
-        "linear_log = LogSoftmax <axis = 1> (l_logits)",
-    ]
+        log = "linear_log = Identity (l_scores)"
+    elif linear.weights.shape[1] == 1:
+        log = """
+        l_of_first = Sub (l_scores, l_scores)
+        l_logits = Concat <axis = 1> (l_of_first, l_scores)
+        linear_log = LogSoftmax <axis = 1> (l_logits)
+        """
+    return f"""
+    {_constants(l_zero=0, l_one=1, l_minus_one=-1, l_first=FIRST_WORD, l_size=linear.size)}
+    {_constants(l_none=-1, l_last=_LAST_KEY, l_end=len(linear.keys))}
+    {_keys(linear.longest)}
+    {_DISTINCT}
+    {_search(len(linear.keys))}
+    l_place = Where (l_counts, l_position, l_end)
+    l_taken = Gather (l_weights, l_place)
+    l_wide = Cast <to = {_DOUBLE}> (l_taken)
+    l_sum = ReduceSum <keepdims = 0> (l_wide, l_one)
+    l_sum_and_bias = Add (l_sum, l_bias)
+    l_of_ngrams = Cast <to = {_FLOAT}> (l_sum_and_bias)
+    l_score = {score}
+    l_scores = Cast <to = {_DOUBLE}> (l_score)
+    {log}
+    """
 
 
-def _keys(longest: int) -> list[str]:
+def _keys(longest: int) -> str:
     """Return the lines of `l_keys` [batch, n-gram]: the n-grams that begin at each word, or -1."""
-    lines = [
-        "l_is_word = GreaterOrEqual (ids, l_first)",
-        "l_is_known = Less (ids, l_size)",
-        "l_has_1 = And (l_is_word, l_is_known)",
-        "l_key_1 = Where (l_has_1, ids, l_none)",
-    ]
+    lines = """
+    l_is_word = GreaterOrEqual (ids, l_first)
+    l_is_known = Less (ids, l_size)
+    l_has_1 = And (l_is_word, l_is_known)
+    l_key_1 = Where (l_has_1, ids, l_none)
+    """
     for n in range(2, longest + 1):
-        lines += [
-            *_constants(**{f"l_skip_{n}": n - 1}),
-            f"l_head_{n} = Slice (l_key_{n - 1}, l_zero, l_minus_one, l_one)",
-            f"l_tail_{n} = Slice (l_key_1, l_skip_{n}, l_last, l_one)",
-            f"l_has_head_{n} = GreaterOrEqual (l_head_{n}, l_zero)",
-            f"l_has_tail_{n} = GreaterOrEqual (l_tail_{n}, l_zero)",
-            f"l_has_{n} = And (l_has_head_{n}, l_has_tail_{n})",
-            f"l_more_{n} = Add (l_head_{n}, l_one)",
-            f"l_shifted_{n} = Mul (l_more_{n}, l_size)",
-            f"l_whole_{n} = Add (l_shifted_{n}, l_tail_{n})",
-            f"l_key_{n} = Where (l_has_{n}, l_whole_{n}, l_none)",
-        ]
+        lines += f"""
+        {_constants(**{f"l_skip_{n}": n - 1})}
+        l_head_{n} = Slice (l_key_{n - 1}, l_zero, l_minus_one, l_one)
+        l_tail_{n} = Slice (l_key_1, l_skip_{n}, l_last, l_one)
+        l_has_head_{n} = GreaterOrEqual (l_head_{n}, l_zero)
+        l_has_tail_{n} = GreaterOrEqual (l_tail_{n}, l_zero)
+        l_has_{n} = And (l_has_head_{n}, l_has_tail_{n})
+        l_more_{n} = Add (l_head_{n}, l_one)
+        l_shifted_{n} = Mul (l_more_{n}, l_size)
+        l_whole_{n} = Add (l_shifted_{n}, l_tail_{n})
+        l_key_{n} = Where (l_has_{n}, l_whole_{n}, l_none)
+        """
     every = ", ".join(f"l_key_{n}" for n in range(1, longest + 1))
-    return [*lines, f"l_keys = Concat <axis = 1> ({every})"]
+    return f"{lines}\nl_keys = Concat <axis = 1> ({every})"
 
 
-_DISTINCT = (
-    "l_shape = Shape (l_keys)",
-    "l_n_keys = Gather (l_shape, l_one)",
-    "l_sorted, l_order = TopK <axis = 1, largest = 0, sorted = 1> (l_keys, l_n_keys)",
-    "l_but_first = Slice (l_sorted, l_one, l_last, l_one)",
-    "l_but_last = Slice (l_sorted, l_zero, l_minus_one, l_one)",
-    "l_same = Equal (l_but_first, l_but_last)",
-    "l_first_key = Slice (l_sorted, l_zero, l_one, l_one)",
-    "l_never = Less (l_first_key, l_first_key)",
-    "l_is_repeat = Concat <axis = 1> (l_never, l_same)",
-)
+_DISTINCT = """
+    l_shape = Shape (l_keys)
+    l_n_keys = Gather (l_shape, l_one)
+    l_sorted, l_order = TopK <axis = 1, largest = 0, sorted = 1> (l_keys, l_n_keys)
+    l_but_first = Slice (l_sorted, l_one, l_last, l_one)
+    l_but_last = Slice (l_sorted, l_zero, l_minus_one, l_one)
+    l_same = Equal (l_but_first, l_but_last)
+    l_first_key = Slice (l_sorted, l_zero, l_one, l_one)
+    l_never = Less (l_first_key, l_first_key)
+    l_is_repeat = Concat <axis = 1> (l_never, l_same)
+"""
 """The lines of `l_sorted` [batch, n-gram] and `l_is_repeat`: equal to the key before."""
 
 
-def _search(n_keys: int) -> list[str]:
+def _search(n_keys: int) -> str:
     """Return the lines of a binary search for all n-grams at once.
 
     `l_position` is the number of features with a smaller key; `l_counts` is whether the feature
     there has the same key. Each step halves a power of two. `l_features` ends with a key that is
     larger than all others, so that a probe beyond the end does not match.
     """
-    lines = ["l_position_0 = Sub (l_sorted, l_sorted)"]
-    halves = [1 << bit for bit in reversed(range(n_keys.bit_length()))]
-    for i, half in enumerate(halves):
-        lines += [
-            *_constants(**{f"l_half_{i}": half, f"l_ahead_{i}": half - 1}),
-            f"l_far_{i} = Add (l_position_{i}, l_ahead_{i})",
-            f"l_probe_{i} = Min (l_far_{i}, l_end)",
-            f"l_probed_{i} = Gather (l_features, l_probe_{i})",
-            f"l_less_{i} = Less (l_probed_{i}, l_sorted)",
-            f"l_move_{i} = Where (l_less_{i}, l_half_{i}, l_zero)",
-            f"l_position_{i + 1} = Add (l_position_{i}, l_move_{i})",
-        ]
-    return [
-        *lines,
-        f"l_position = Identity (l_position_{len(halves)})",
-        "l_feature = Gather (l_features, l_position)",
-        "l_hit = Equal (l_feature, l_sorted)",
-        "l_is_new = Not (l_is_repeat)",
-        "l_counts = And (l_hit, l_is_new)",
-    ]
+    lines = "l_position_0 = Sub (l_sorted, l_sorted)"
+    n_steps = n_keys.bit_length()
+    for i in range(n_steps):
+        half = 1 << (n_steps - 1 - i)
+        lines += f"""
+        {_constants(**{f"l_half_{i}": half, f"l_ahead_{i}": half - 1})}
+        l_far_{i} = Add (l_position_{i}, l_ahead_{i})
+        l_probe_{i} = Min (l_far_{i}, l_end)
+        l_probed_{i} = Gather (l_features, l_probe_{i})
+        l_less_{i} = Less (l_probed_{i}, l_sorted)
+        l_move_{i} = Where (l_less_{i}, l_half_{i}, l_zero)
+        l_position_{i + 1} = Add (l_position_{i}, l_move_{i})
+        """
+    return f"""
+    {lines}
+    l_position = Identity (l_position_{n_steps})
+    l_feature = Gather (l_features, l_position)
+    l_hit = Equal (l_feature, l_sorted)
+    l_is_new = Not (l_is_repeat)
+    l_counts = And (l_hit, l_is_new)
+    """
 
 
 def _linear_arrays(linear: LinearModel) -> list[onnx.TensorProto]:
     import onnx
 
+    # The row after the last feature is the weight of n-grams that are not features.
+    no_feature = np.zeros_like(linear.bias[None], linear.weights.dtype)
     arrays = {
         "l_features": np.append(linear.keys, _LAST_KEY),
-        # The row after the last feature is the weight of n-grams that are not features.
-        "l_weights": np.vstack(
-            [linear.weights, np.zeros_like(linear.weights, shape=(1, len(linear.bias)))]
-        ),
+        "l_weights": np.vstack([linear.weights, no_feature]),
         "l_bias": linear.bias.astype(np.float64),
     }
     return [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
 
 
-_LOG = (
-    *_constants(smallest=(float(np.finfo(np.float32).tiny),)),
-    "positive = Max (of_network, smallest)",
-    "network_log = Log (positive)",
-)
-_LOG_ODDS = (
-    *_constants(lowest=(MIN_PROBABILITY,), highest=(1 - MIN_PROBABILITY,), certain=(1.0,)),
-    "not_low = Max (of_network, lowest)",
-    "clipped = Min (not_low, highest)",
-    "otherwise = Sub (certain, clipped)",
-    "log_for = Log (clipped)",
-    "log_against = Log (otherwise)",
-    "network_log = Sub (log_for, log_against)",
-)
+_LOG = f"""
+    {_constants(smallest=(float(np.finfo(np.float32).tiny),))}
+    positive = Max (of_network, smallest)
+    network_log = Log (positive)
+"""
+_LOG_ODDS = f"""
+    {_constants(lowest=(MIN_PROBABILITY,), highest=(1 - MIN_PROBABILITY,), certain=(1.0,))}
+    not_low = Max (of_network, lowest)
+    clipped = Min (not_low, highest)
+    otherwise = Sub (certain, clipped)
+    log_for = Log (clipped)
+    log_against = Log (otherwise)
+    network_log = Sub (log_for, log_against)
+"""
 
 
-def _combined(ensemble: Ensemble | LabelwiseEnsemble) -> list[str]:
+def _combined(ensemble: Ensemble | LabelwiseEnsemble) -> str:
     """Return the lines of `probabilities`, as the two ensembles of `foretell.ngrams` compute
     them.
     """
     if ensemble == NETWORK_ALONE:
-        return [f"probabilities = Identity ({_PREFIX}probabilities)"]
-    is_labelwise = isinstance(ensemble, LabelwiseEnsemble)
-    lines = _constants(offsets=ensemble.offsets or (0.0,))
+        return f"probabilities = Identity ({_PREFIX}probabilities)"
+    log = _LOG
+    answer = "Softmax <axis = 1>"
+    if isinstance(ensemble, LabelwiseEnsemble):
+        log = _LOG_ODDS
+        answer = "Sigmoid"
+    lines = [_constants(offsets=ensemble.offsets or (0.0,))]
     parts = ["offsets"]
     if ensemble.network:
-        lines.append(f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)")
-        lines += _LOG_ODDS if is_labelwise else _LOG
+        lines += [f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)", log]
     for name, weight in (("network", ensemble.network), ("linear", ensemble.linear)):
         if weight:
             weights = weight if isinstance(weight, tuple) else (float(weight),)
-            lines += _constants(**{f"{name}_weight": weights})
+            lines.append(_constants(**{f"{name}_weight": weights}))
             lines.append(f"{name}_part = Mul ({name}_log, {name}_weight)")
             parts.append(f"{name}_part")
-    return [
-        *lines,
+    lines += [
         f"combined = Sum ({', '.join(parts)})",
-        "answer = Sigmoid (combined)" if is_labelwise else "answer = Softmax <axis = 1> (combined)",
+        f"answer = {answer} (combined)",
         f"probabilities = Cast <to = {_FLOAT}> (answer)",
     ]
+    return "\n".join(lines)

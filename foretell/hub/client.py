@@ -32,6 +32,7 @@ _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _REPOSITORY = re.compile(rf"{_NAME}/{_NAME}")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_CACHED = re.compile(r"(?:.*/)?models--([^/]*)/snapshots/([0-9a-f]{40})", re.DOTALL)
 _FILE = re.compile(rf"{SCHEME}datasets/({_NAME}/[^/@]+)(@[^/]+)?/([^#]+)")
 # config/split/0000.parquet, as the Hub converts; of a very large set only the first part is
 # converted.
@@ -57,7 +58,8 @@ class Address(NamedTuple):
     revision: str = "main"
 
     def __str__(self) -> str:
-        return f"{SCHEME}{self.repository}{'' if self.revision == 'main' else f'@{self.revision}'}"
+        revision = f"@{self.revision}".removesuffix("@main")
+        return f"{SCHEME}{self.repository}{revision}"
 
 
 def is_address(model: object) -> bool:
@@ -93,12 +95,11 @@ def parse(text: str) -> Address:
 
 def address_of(path: str | Path | None) -> Address | None:
     """Return the address and commit hash of a folder in the cache; None: it is another one."""
-    commit, snapshots, folder = ([*reversed(Path(path or "").parts)] + [""] * 3)[:3]
-    repository = folder.removeprefix("models--").replace("--", "/")
-    is_cached = (
-        folder.startswith("models--") and snapshots == "snapshots" and _COMMIT.fullmatch(commit)
-    )
-    return Address(repository, commit) if is_cached and is_repository(repository) else None
+    match = _CACHED.fullmatch(Path(path or "").as_posix())
+    if match is None:
+        return None
+    repository = match[1].replace("--", "/")
+    return Address(repository, match[2]) if is_repository(repository) else None
 
 
 def require_hub() -> None:
@@ -125,10 +126,8 @@ def files_of(kind: Kind, address: Address) -> tuple[Address, Sizes]:
         commit = api.resolve_revision(name, repo_type=kind, revision=address.revision).resolved
         # It becomes the name of a folder.
         if not _COMMIT.fullmatch(commit):
-            found = repr(commit)[:100]
-            raise HubError(
-                expected="a commit of 40 hexadecimal digits", found=found, where=str(address)
-            )
+            expected = "a commit of 40 hexadecimal digits"
+            raise HubError(expected=expected, found=repr(commit)[:100], where=address)
         try:
             tree = get_cached_repo_tree(name, repo_type=kind, revision=commit)
         except CachedRepoTreeNotFoundError:
@@ -154,7 +153,7 @@ def download(kind: Kind, address: Address, names: Iterable[str], sizes: Sizes) -
         raise HubError(
             expected=f"files of at most {MAX_BYTES >> 30} GiB",
             found=f"{size:,} bytes",
-            where=str(address),
+            where=address,
             fix="download it with: hf download",
         )
     with asking(str(address)), bounded(size + len(wanted), MAX_SECONDS) as progress:
@@ -197,9 +196,8 @@ def data_files(text: str, part: Part | None) -> tuple[str, list[Path]]:
         shown = f"{SCHEME}datasets/{address.repository}@{address.revision}/{one[3]}"
         chosen = [one[3]]
         if one[3] not in sizes:
-            raise DataError(
-                expected=f"a file {one[3]}", found=listed(sizes) or "none", where=str(address)
-            )
+            found = listed(sizes) or "none"
+            raise DataError(expected=f"a file {one[3]}", found=found, where=address)
     else:
         body, _, fragment = text.partition("#")
         address = parse(body) if "@" in body else Address(parse(body).repository, CONVERTED)
@@ -218,21 +216,32 @@ def _split(
     for name in names:
         if match := _PARQUET.fullmatch(name):
             splits.setdefault((match[1], match[2]), []).append(name)
-    configurations = {configuration for configuration, _ in splits}
     configuration, _, split = asked.rpartition("/")
-    configuration = configuration or (
-        min(configurations) if len(configurations) == 1 else "default"
-    )
-    there = [each for of, each in splits if of == configuration]
-    split = split or (there[0] if part is None and len(there) == 1 else _SPLITS.get(part, "train"))
+    if not configuration:
+        configuration = _only((name for name, _ in splits), "default")
+    if not split:
+        split = _SPLITS.get(part, "train")
+        if part is None:
+            split = _only((name for of, name in splits if of == configuration), split)
+    chosen = f"{configuration}/{split}"
     if (configuration, split) not in splits:
-        found = [f"{of}/{each}" for of, each in sorted(splits)]
-        fix = f"name one: {SCHEME}{address.repository}#{found[0]}" if found else _A_FILE
-        expected = f"the split '{configuration}/{split}' in Parquet"
+        every = ["/".join(each) for each in sorted(splits)]
+        fix = _A_FILE
+        if every:
+            fix = f"name one: {SCHEME}{address.repository}#{every[0]}"
         raise DataError(
-            expected=expected, found=listed(found) or "none", where=str(address), fix=fix
+            expected=f"the split '{chosen}' in Parquet",
+            found=listed(every) or "none",
+            where=address,
+            fix=fix,
         )
-    return f"{configuration}/{split}", splits[configuration, split]
+    return chosen, splits[configuration, split]
+
+
+def _only(names: Iterable[str], usual: str) -> str:
+    """Return the only one of these names; where there are several, or none, the usual one."""
+    different = set(names)
+    return different.pop() if len(different) == 1 else usual
 
 
 @contextlib.contextmanager
@@ -249,11 +258,11 @@ def asking(where: str) -> Iterator[None]:
         with contextlib.nullcontext() if sys.stderr.isatty() else disable_progress_bars():
             yield
     except Exception as error:
-        # Where nothing in the cache can replace the answer, the cause says why there was none.
-        replaced = isinstance(
-            error, errors.RevisionResolutionError | errors.LocalEntryNotFoundError
-        )
-        known = _known(error.__cause__ or error if replaced else error, where)
+        reason: BaseException = error
+        if isinstance(error, errors.RevisionResolutionError | errors.LocalEntryNotFoundError):
+            # Nothing in the cache can replace the answer: the cause says why there was none.
+            reason = error.__cause__ or error
+        known = _known(reason, where)
         if known is None:
             raise
         # Not chained: a message of the server may quote the token, and --debug would show it.
@@ -287,8 +296,9 @@ def _known(error: BaseException, where: str) -> HubError | None:
     from huggingface_hub import constants, errors, get_token
 
     def one_line(message: object) -> str:
-        token = get_token()
-        text = str(message).replace(token, "***") if token else str(message)
+        text = str(message)
+        if token := get_token():
+            text = text.replace(token, "***")
         return " ".join(text.split())[:200]
 
     known = [_KNOWN[each.__name__] for each in type(error).__mro__ if each.__name__ in _KNOWN]
@@ -297,9 +307,8 @@ def _known(error: BaseException, where: str) -> HubError | None:
         expected, found, fix = known[0]
     elif isinstance(error, errors.HfHubHTTPError):
         status = error.response.status_code
-        message = one_line(error.server_message or "no reason given")
         expected = "the Hub to answer"
-        found = f"HTTP status {status}: {message}"
+        found = f"HTTP status {status}: {one_line(error.server_message or 'no reason given')}"
         if status in (401, 403):
             expected = "a token"
             found = f"none, or one that lacks permission ({status})"

@@ -65,7 +65,7 @@ def local_path(model: str | Path) -> str | Path:
         raise NotAModelError(
             expected="a foretell model",
             found="a repository that foretell did not write",
-            where=str(address),
+            where=address,
             fix="check the name",
         )
     return client.download("model", address, ON_HUB, sizes)
@@ -89,7 +89,7 @@ def local_encoder(encoder: str | Path) -> str | Path:
         raise HubError(
             expected=f"an encoder with {GRAPHS[1]} and {TOKENIZER}",
             found="a repository without them",
-            where=str(address),
+            where=address,
             fix="export it to ONNX, and give the folder",
         )
     return client.download("model", address, (graph, TOKENIZER, *_BESIDE), sizes)
@@ -125,10 +125,8 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
             else.
     """
     if not client.is_repository(repository):
-        found = repr(repository[:200])
-        raise UsageError(
-            expected="the name of a repository, owner/name", found=found, where="REPOSITORY"
-        )
+        expected = "the name of a repository, owner/name"
+        raise UsageError(expected=expected, found=repr(repository[:200]), where="REPOSITORY")
     if not yes:
         fix = f"{DISCLOSES}; agree with yes"
         raise UsageError(expected="agreement to what a push discloses", found="none", fix=fix)
@@ -141,10 +139,8 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
         elif hasattr(model, "save"):
             model.save(source)
         else:
-            found = type(model).__name__
-            raise UsageError(
-                expected="a model directory, a TextClassifier or a LanguageModel", found=found
-            )
+            expected = "a model directory, a TextClassifier or a LanguageModel"
+            raise UsageError(expected=expected, found=type(model).__name__)
         contents = _contents(read_model(source), source, repository)
         folder.mkdir()
         for name, content in contents.items():
@@ -165,14 +161,18 @@ def _upload(folder: Path, repository: str, *, private: bool) -> Address:
         info = api.model_info(repository)
         present = {each.rfilename for each in info.siblings or ()}
         if private and not info.private:
-            fix = "--public (private=False) pushes to it all the same"
             raise HubError(
-                expected="a private repository", found="a public one", where=where, fix=fix
+                expected="a private repository",
+                found="a public one",
+                where=where,
+                fix="--public (private=False) pushes to it all the same",
             )
         if manifest.CONFIG in present and manifest.MANIFEST not in present:
-            expected = "a new repository, or one with a foretell model"
             raise HubError(
-                expected=expected, found="another model", where=where, fix="choose another name"
+                expected="a new repository, or one with a foretell model",
+                found="another model",
+                where=where,
+                fix="choose another name",
             )
         # A part that an older model had would only be dead weight. A push from elsewhere in this
         # moment would be mixed with this one: the commit must follow the one that was seen.
@@ -204,16 +204,11 @@ def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
             return {name: public(item, name) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [public(item, key) for item in value]
-        if (
-            isinstance(value, str)
-            and value not in labels
-            and (key not in _TEXTS or len(value) > _MAX_TEXT)
-        ):
-            return None
+        if isinstance(value, str) and value not in labels:
+            return value if key in _TEXTS and len(value) <= _MAX_TEXT else None
         return value
 
-    kept = {key: public(value, key) for key, value in model.metrics.items()}
-    metrics = json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False)
+    metrics = json.dumps(public(model.metrics, ""), indent=2, ensure_ascii=False, allow_nan=False)
     contents[manifest.METRICS] = metrics.encode(errors="backslashreplace") + b"\n"
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, model.written_by)
     card = manifest.read_card(source).get(manifest.CARD, b"").decode(errors="replace")

@@ -15,7 +15,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import generate_latest
-from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, Response
@@ -51,9 +50,8 @@ class ModelList(ResponseBody):
 
     object: Literal["list"] = "list"
     data: list[ModelCard]
-    annotation: bool = Field(
-        description="Whether the service has texts to label, at /v1/annotation."
-    )
+    annotation: bool
+    """Whether the service has texts to label, at /v1/annotation."""
 
 
 class Health(ResponseBody):
@@ -79,7 +77,7 @@ async def model(model: Annotated[str, Path(examples=["notes"])], request: Reques
 
 @router.head("/health/live", include_in_schema=False)
 @router.get("/health/live")
-async def live() -> Health:
+async def live(request: Request) -> Health:  # noqa: ARG001
     """Answer if the process runs."""
     return Health(status="live")
 

@@ -26,21 +26,6 @@ _HOST = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::[0-9]+)?")
 # Without a token: the page, in which a user enters it, and the probes.
 _PUBLIC = frozenset(("/", "/health/live", "/health/ready"))
 
-SECURITY_HEADERS = [
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        b"font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; "
-        b"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
-]
-"""Headers of every response: a content security policy without any `unsafe-*`, among others."""
-
 
 class Access:
     """Which requests are allowed by a service that listens on an address.
@@ -80,9 +65,11 @@ class Access:
         self.token = token
         for origin in self.origins:
             if not re.fullmatch("https?://[^/]+", origin):
-                expected = "an origin such as https://example.org"
-                found = repr(origin)
-                raise UsageError(expected=expected, found=found, where="--allow-origin")
+                raise UsageError(
+                    expected="an origin such as https://example.org",
+                    found=repr(origin),
+                    where="--allow-origin",
+                )
         self.tls_hosts = frozenset(host.lower().strip("[]") for host in hosts)
         # Without the addresses to listen on, which no client sends as a Host.
         self.hosts = {"localhost", "127.0.0.1", "::1", address.lower(), *self.tls_hosts}
@@ -109,11 +96,14 @@ def read_token(path: Path) -> bytes:
     fix = "create one with: openssl rand -hex 32"
     with typed(UsageError, "a file with a token", path, fix):
         token = path.read_bytes().strip()
-    is_short = len(token) < _MIN_TOKEN
-    if is_short or not all(33 <= character <= 126 for character in token):
+    found = ""
+    if not all(33 <= character <= 126 for character in token):
+        found = "a character that a header cannot carry"
+    if len(token) < _MIN_TOKEN:
+        found = f"{len(token)} characters"
+    if found:
         expected = f"one line of at least {_MIN_TOKEN} visible ASCII characters"
-        found = f"{len(token)} characters" if is_short else "a character that a header cannot carry"
-        raise UsageError(expected=expected, found=found, where=str(path), fix=fix)
+        raise UsageError(expected=expected, found=found, where=path, fix=fix)
     return token
 
 
@@ -165,7 +155,11 @@ class AccessControl:
         scheme, _, value = given.partition(" ")
         is_equal = hmac.compare_digest(value.strip().encode("latin-1"), self._access.token)
         if not (is_equal and scheme.lower() == "bearer"):
-            found, code = ("another", "invalid_api_key") if given else ("none", "missing_api_key")
+            found = "another"
+            code = "invalid_api_key"
+            if not given:
+                found = "none"
+                code = "missing_api_key"
             message = f"expected the service's token as Authorization: Bearer TOKEN, found {found}"
             raise ApiError(message, status=401, code=code, headers={"WWW-Authenticate": "Bearer"})
 

@@ -5,6 +5,7 @@ sent.
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from collections.abc import Mapping, Sequence
 
@@ -14,9 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from foretell.errors import ArtifactError, ForetellError
+from foretell.service.events import log
 from foretell.service.schemas import ErrorBody, ErrorResponse, ErrorType
-
-_log = logging.getLogger("foretell.service")
 
 _TYPES: dict[int, ErrorType] = {
     401: "authentication_error",
@@ -30,6 +30,9 @@ _MESSAGES = {
 }
 # Of completions: the schema has the only value of each that is accepted.
 _UNSUPPORTED = ("suffix", "logit_bias", "presence_penalty", "frequency_penalty")
+# What pydantic adds to the name of a field for the alternatives of a union.
+_ALTERNATIVE = re.compile(r"(str|list|constrained|.*\W.*)?", re.DOTALL)
+
 CLIENT_CLOSED = 499
 """nginx's status for a request whose client closed the connection before the response began."""
 
@@ -62,9 +65,10 @@ class ApiError(Exception):
 
     def to_json(self) -> str:
         """Return the body of the response; OpenAI's type of the error follows from the status."""
-        kind = _TYPES.get(
-            self.status, "server_error" if self.status >= 500 else "invalid_request_error"
-        )
+        usual: ErrorType = "invalid_request_error"
+        if self.status >= 500:
+            usual = "server_error"
+        kind = _TYPES.get(self.status, usual)
         body = ErrorBody(message=self.message, type=kind, param=self.param, code=self.code)
         return ErrorResponse(error=body).model_dump_json()
 
@@ -87,9 +91,8 @@ def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
     if error["type"] == "json_invalid":
         found = error["msg"].replace("Invalid", "invalid", 1)
         return ApiError(f"expected JSON, found {found}", code="json_invalid", status=400)
-    parts = [str(part) for part in error["loc"] if isinstance(part, int) or part.isidentifier()]
-    # The others are what pydantic adds for the alternatives of a union.
-    name = ".".join(part for part in parts if part not in ("str", "list", "constrained")) or None
+    parts = map(str, error["loc"])
+    name = ".".join(part for part in parts if not _ALTERNATIVE.fullmatch(part)) or None
     if error["type"] == "extra_forbidden":
         name = str(error["loc"][-1])[:60]
         message = f"expected a known parameter, found {name}; leave it out"
@@ -107,12 +110,11 @@ def from_exception(error: Exception) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, ClientDisconnect):
-        return ApiError(
-            "the client closed the connection", status=CLIENT_CLOSED, code="client_closed"
-        )
+        message = "the client closed the connection"
+        return ApiError(message, status=CLIENT_CLOSED, code="client_closed")
     if isinstance(error, ArtifactError):
         # Where the files are is for the log alone.
-        _log.warning("model_unavailable", extra={"fields": {"reason": str(error)}})
+        log("model_unavailable", logging.WARNING, reason=str(error))
         return ApiError(
             "expected the model's files as they were when it was opened, found them missing, "
             "changed or damaged; the log has an entry with the request id of this response",
@@ -129,7 +131,7 @@ def from_exception(error: Exception) -> ApiError:
     # Not its message, which may quote a text.
     frames = traceback.extract_tb(error.__traceback__)[-8:]
     at = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}:{frame.name}" for frame in frames]
-    _log.error("internal_error", extra={"fields": {"error": type(error).__name__, "at": at}})
+    log("internal_error", logging.ERROR, error=type(error).__name__, at=at)
     message = "internal error; the log has an entry with the request id of this response"
     return ApiError(message, status=500, code="internal")
 

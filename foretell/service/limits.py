@@ -88,16 +88,14 @@ class Limits:
             message = f"expected a body of at most {most}, found more; send several requests"
             raise _refused(message, status=400, code="too_many_values")
 
-    def check_texts(
-        self, texts: Sequence[str], *, param: str, copies: int = 1, most: float = math.inf
-    ) -> None:
+    def check_texts(self, texts: Sequence[str], *, param: str, most: float = math.inf) -> None:
         """Refuse too many texts, too many characters, and a word that is too long (422).
 
-        `param` is the field that holds the texts, none of which a message quotes; `copies` how
-        often each is read, `most` how many their model allows.
+        `param` is the field that holds the texts, none of which a message quotes; `most` how
+        many their model allows.
         """
-        count = copies * len(texts)
-        characters = copies * sum(map(len, texts))
+        count = len(texts)
+        characters = sum(map(len, texts))
         most = min(most, self.texts)
         if count > most:
             message = f"expected at most {most} texts, found {count}; send several requests"
@@ -115,28 +113,23 @@ class Limits:
                 )
                 raise _refused(message, param=param, code="word_too_long")
 
-    def needs_count(self, texts: Sequence[str], *, more: int = 0, copies: int = 1) -> bool:
-        """Return whether `check_tokens` might refuse; it need not be called otherwise."""
+    def needs_count(self, texts: Sequence[str], more: int = 0) -> bool:
+        """Return whether `check_tokens` has to count the tokens, which may take a second."""
         # Unicode's composed form may make three characters of one, each of up to four tokens for
         # its bytes.
         most = sum(len(text) + 1 if text.isascii() else 12 * len(text) for text in texts)
-        return copies * most + more > self.tokens
+        return most + more > self.tokens
 
     def check_tokens(
-        self,
-        tokenizer: Tokenizer,
-        texts: Sequence[str],
-        *,
-        param: str,
-        more: int = 0,
-        copies: int = 1,
+        self, tokenizer: Tokenizer, texts: Sequence[str], *, param: str, more: int = 0
     ) -> None:
-        """Refuse too many tokens (422) of texts that `check_texts` has accepted; it may take a
-        second.
+        """Refuse too many tokens (422) of texts that `check_texts` has accepted.
 
         `more` are the tokens that the request asks to be written.
         """
-        room = (self.tokens - more) // copies
+        if not self.needs_count(texts, more):
+            return
+        room = self.tokens - more
         pieces = [text[at : at + _PIECE] for text in texts for at in range(0, len(text), _PIECE)]
         for start in range(0, len(pieces), 4):
             if room >= 0:

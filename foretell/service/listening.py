@@ -35,7 +35,7 @@ def bind(host: str, port: int) -> socket.socket:
         ForetellError: the port is in use, or this user may not use it.
     """
     if not 0 <= port <= 65535:
-        raise UsageError(expected="a number from 0 to 65535", found=str(port), where="--port")
+        raise UsageError(expected="a number from 0 to 65535", found=port, where="--port")
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

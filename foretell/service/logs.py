@@ -18,22 +18,35 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from foretell.service.auth import SECURITY_HEADERS
 from foretell.service.errors import CLIENT_CLOSED
-
-_log = logging.getLogger("foretell.service")
+from foretell.service.events import log
 
 # Request ids that a client may choose: nothing that could forge a line of a log or a header.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _FIELDS = "foretell.log_fields"
 
+_SECURITY_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        b"font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; "
+        b"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+"""Headers of every response: a content security policy without any `unsafe-*`, among others."""
+
 _current: ContextVar[str] = ContextVar("request_id")
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
-class Metrics:
+class ServiceMetrics:
     """The metrics of one service, in their own registry."""
 
     def __init__(self) -> None:
@@ -93,7 +106,7 @@ class RequestLog:
     logs them.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
         self._app = app
         self._metrics = metrics
 
@@ -112,11 +125,15 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = list(message.get("headers", ()))
+                headers = dict(message.get("headers", ()))
                 # A file of the page has a tag, with which a browser asks for it again.
-                has_tag = any(name == b"etag" for name, _ in headers)
-                headers.append((b"cache-control", b"no-cache" if has_tag else b"no-store"))
-                message["headers"] = [*headers, (b"x-request-id", request_id), *SECURITY_HEADERS]
+                caching = b"no-cache" if b"etag" in headers else b"no-store"
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"cache-control", caching),
+                    (b"x-request-id", request_id),
+                    *_SECURITY_HEADERS,
+                ]
             await send(message)
 
         try:
@@ -125,21 +142,24 @@ class RequestLog:
             seconds = time.perf_counter() - began
             # The template of the route and a known method: an unknown path may hold anything.
             route = getattr(scope.get("route"), "path", "other")
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            method = scope["method"]
+            if method not in _METHODS:
+                method = "other"
             if status == 405 or (status >= 400 and route == "other"):
                 # One series, whatever is asked for.
                 self._metrics.refused.inc()
             else:
                 self._metrics.requests.labels(route, method, str(status)).inc()
                 self._metrics.seconds.labels(route).observe(seconds)
-            fields = {
-                "method": method,
-                "route": route,
-                "status": status,
-                "ms": round(1e3 * seconds, 2),
-            }
-            level = logging.ERROR if status >= 500 else logging.INFO
-            _log.log(level, "request", extra={"fields": fields | scope[_FIELDS]})
+            log(
+                "request",
+                logging.ERROR if status >= 500 else logging.INFO,
+                method=method,
+                route=route,
+                status=status,
+                ms=round(1e3 * seconds, 2),
+                **scope[_FIELDS],
+            )
 
 
 def add_log_fields(scope: Scope, **fields: object) -> None:

@@ -26,15 +26,14 @@ from foretell.runtime.open import open_model
 from foretell.runtime.session import check_threads
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.service.errors import CLOSE, RETRY, ApiError
+from foretell.service.events import log
 from foretell.service.lanes import LONG, OTHER, QUICK, WRITING, Batcher, Lane
 from foretell.service.limits import Limits
-from foretell.service.logs import Metrics
+from foretell.service.logs import ServiceMetrics
 from foretell.service.schemas import Layer, ModelCard
 
 if TYPE_CHECKING:
     from foretell.annotation.annotation import Annotation
-
-_log = logging.getLogger("foretell.service")
 
 CHECK_SECONDS = 1.0
 """Seconds from one look at the directories to the next."""
@@ -74,10 +73,13 @@ class LoadedModel:
         verdict = sum(len(label) + 30 for label in model.labels or ("",))
         self.max_texts = max(1, MAX_VERDICTS // verdict)
         layers = layer_units(model.settings).items()
+        # None: the directory was being replaced at that moment.
+        created = int(time.time())
+        if self.fingerprint is not None:
+            created = self.fingerprint[1] // 10**9
         self.card = ModelCard(
             id=name,
-            # None: the directory was being replaced at that moment.
-            created=int(time.time()) if self.fingerprint is None else self.fingerprint[1] // 10**9,
+            created=created,
             job=model.job,
             preset=model.preset,
             tokens=model.tokenizer.style,
@@ -104,14 +106,14 @@ def fingerprint(path: Path) -> tuple[int, ...] | None:
 class Models:
     """Every model that is served; the errors of opening them are those of `Service`."""
 
-    def __init__(self, places: Iterable[tuple[str, Path]], metrics: Metrics) -> None:
+    def __init__(self, places: Iterable[tuple[str, Path]], metrics: ServiceMetrics) -> None:
         self._metrics = metrics
         self._loaded: dict[str, LoadedModel] = {}
         for name, path in places:
             if name in self._loaded:
                 found = f"'{name}' twice"
                 fix = "give one as NAME=DIRECTORY"
-                raise UsageError(expected="different names", found=found, where=str(path), fix=fix)
+                raise UsageError(expected="different names", found=found, where=path, fix=fix)
             self._loaded[name] = LoadedModel(path, name)
             metrics.loads.labels(name).inc()
 
@@ -150,7 +152,7 @@ class Models:
         if current == model.fingerprint:
             self._set_state(model, "fresh")
         elif current is None:
-            self._set_state(model, "stale", "the files are missing")
+            self._set_state(model, "stale", reason="the files are missing")
         elif current != model.tried or time.monotonic() >= model.retry_at:
             model.tried = current
             try:
@@ -158,19 +160,20 @@ class Models:
             except Exception as error:
                 # Also an exception that no one expects of damaged files: the other models must be
                 # checked on.
-                expected = isinstance(error, ForetellError | OSError)
-                self._set_state(model, "stale", str(error) if expected else type(error).__name__)
+                reason = type(error).__name__
+                if isinstance(error, ForetellError | OSError):
+                    reason = str(error)
+                self._set_state(model, "stale", reason=reason)
                 model.retry_at = time.monotonic() + RETRY_SECONDS
             else:
                 self._metrics.loads.labels(model.name).inc()
-                _log.info("model_changed", extra={"fields": {"model": model.name}})
+                log("model_changed", model=model.name)
 
     def _set_state(
-        self, model: LoadedModel, state: Literal["fresh", "stale"], reason: str = ""
+        self, model: LoadedModel, state: Literal["fresh", "stale"], **fields: str
     ) -> None:
         if model.card.state != state:
-            fields = {"model": model.name, **({"reason": reason} if reason else {})}
-            _log.warning(f"model_{state}", extra={"fields": fields})
+            log(f"model_{state}", logging.WARNING, model=model.name, **fields)
         model.card.state = state
         self._metrics.stale.labels(model.name).set(state == "stale")
 
@@ -236,7 +239,7 @@ class Service:
         self.limits = limits
         self.annotation = annotation
         self.is_stopping = False
-        self.metrics = Metrics()
+        self.metrics = ServiceMetrics()
         self.models = Models(places, self.metrics)
         cores = check_threads(None)
         threads = {QUICK: _QUICK_THREADS, LONG: cores, WRITING: cores + 2}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from inspect import signature
 from typing import TypeVar, get_type_hints
 
 from fastapi.routing import APIRoute
@@ -44,7 +43,7 @@ CONCURRENCY = 2
 
 
 class JsonRoute(APIRoute):
-    """A route whose function takes `request`, `body` or both, and returns a response or what
+    """A route whose function takes `request`, and perhaps `body`, and returns a response or what
     becomes JSON.
 
     The type of `body` is its schema. The function is cancelled when the client disconnects or the
@@ -54,12 +53,11 @@ class JsonRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
         schema = get_type_hints(self.endpoint).get("body")
-        takes_request = "request" in signature(self.endpoint).parameters
         is_openai = self.path.endswith("/completions")
 
         async def handle(request: Request) -> Response:
             service = service_of(request)
-            arguments: dict[str, object] = {**request.path_params}
+            arguments: dict[str, object] = {**request.path_params, "request": request}
             received = b""
 
             async def respond() -> object:
@@ -70,8 +68,6 @@ class JsonRoute(APIRoute):
                 return await self.endpoint(**arguments)
 
             try:
-                if takes_request:
-                    arguments["request"] = request
                 if schema is not None:
                     received = await read_body(request, service.limits)
                 result = await _within(service, request, respond())
@@ -80,8 +76,9 @@ class JsonRoute(APIRoute):
                 return Response(to_json(result), media_type="application/json")
             except Exception as error:
                 answer = from_exception(error)
-                # OpenAI's clients expect 400 for every error in a completion's parameters.
-                answer.status = 400 if is_openai and answer.status == 422 else answer.status
+                if is_openai and answer.status == 422:
+                    # OpenAI's clients expect 400 for every error in a completion's parameters.
+                    answer.status = 400
                 return answer.response()
 
         return handle
@@ -99,9 +96,8 @@ async def read_body(request: Request, limits: Limits) -> bytes:
             async for chunk in request.stream():
                 received += chunk
                 if len(received) > limits.body:
-                    message = (
-                        f"expected at most {limits.body} bytes, found more; send several requests"
-                    )
+                    found = "found more; send several requests"
+                    message = f"expected at most {limits.body} bytes, {found}"
                     raise ApiError(message, status=413, code="body_too_large")
     except TimeoutError:
         message = f"expected the whole body within {limits.seconds:g} seconds, found a part of it"
@@ -153,7 +149,9 @@ async def _within(service: Service, request: Request, work: Awaitable[Result]) -
             finally:
                 watcher.cancel()
     except TimeoutError:
-        raise (ClientDisconnect() if has_left else service.out_of_time()) from None
+        if has_left:
+            raise ClientDisconnect from None
+        raise service.out_of_time() from None
 
 
 async def check_texts(
@@ -163,19 +161,16 @@ async def check_texts(
     *,
     param: str,
     more: int = 0,
-    copies: int = 1,
 ) -> None:
     """Refuse texts beyond the limits; the parameters are those of `Limits.check_tokens`."""
     limits = service.limits
-    needs_count = limits.needs_count(texts, more=more, copies=copies)
-    is_small = sum(map(len, texts)) <= MAX_ON_LOOP and not needs_count
+    is_small = sum(map(len, texts)) <= MAX_ON_LOOP and not limits.needs_count(texts, more)
 
     def check() -> None:
-        limits.check_texts(texts, param=param, copies=copies, most=model.max_texts)
-        if needs_count:
-            limits.check_tokens(model.tokenizer, texts, param=param, more=more, copies=copies)
+        limits.check_texts(texts, param=param, most=model.max_texts)
+        limits.check_tokens(model.tokenizer, texts, param=param, more=more)
 
-    await in_lane(service, None if is_small else lane_of(texts * copies), check)
+    await in_lane(service, None if is_small else lane_of(texts), check)
 
 
 async def predict(
@@ -199,16 +194,23 @@ async def predict(
     texts = [texts] if isinstance(texts, str) else texts
     add_log_fields(request.scope, model=model.name, texts=len(texts))
     await check_texts(service, model, texts, param=param)
-    # These take longer than others for the same text.
-    cost = 4 if verb in ("explain", "states") or getattr(body, "words", False) else 1
-    # A kept teacher takes ten times as long as all else.
-    lane = lane_of(texts, cost if model.model.teacher is None else 10 * cost)
+    cost = 1
+    if verb in ("explain", "states") or getattr(body, "words", False):
+        # These take longer than others for the same text.
+        cost = 4
+    if model.model.teacher is not None:
+        # A kept teacher takes ten times as long as all else.
+        cost *= 10
+    lane = lane_of(texts, cost)
     batcher = model.batchers.get((verb, lane))
     if batcher is None:
-        shares = verb == "classify"
-        # Of long requests one after another: each of these may need some memory.
-        concurrency = CONCURRENCY if shares or lane == QUICK else 1
-        size = min(MAX_BATCH, model.max_texts) if shares else 1
+        size = 1
+        concurrency = CONCURRENCY
+        if verb == "classify":
+            size = min(MAX_BATCH, model.max_texts)
+        elif lane == LONG:
+            # One after another: each of these may need some memory.
+            concurrency = 1
         # The answers of all that wait are in memory together.
         weight = max(1, service.limits.texts // model.max_texts)
         batcher = Batcher(partial(work, model), service.lanes[lane], size, concurrency, weight)
@@ -220,5 +222,7 @@ async def predict(
 
 def lane_of(texts: Sequence[str], cost: int = 1) -> str:
     """Return where texts are answered: `QUICK`, or `LONG` where that takes long."""
-    characters = sum(map(len, texts))
-    return LONG if cost * len(texts) > LONG_TEXTS or cost * characters > LONG_CHARACTERS else QUICK
+    is_long = cost * sum(map(len, texts)) > LONG_CHARACTERS
+    if is_long or cost * len(texts) > LONG_TEXTS:
+        return LONG
+    return QUICK

@@ -21,7 +21,9 @@ class RequestBody(BaseModel):
     ignored.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class ResponseBody(BaseModel):
@@ -32,7 +34,7 @@ class ResponseBody(BaseModel):
     document.
     """
 
-    model_config = ConfigDict(extra="forbid", from_attributes=True)
+    model_config = ConfigDict(extra="forbid", from_attributes=True, use_attribute_docstrings=True)
 
 
 class Answers(ResponseBody, Generic[Answer]):
@@ -56,13 +58,6 @@ def _to_integer(value: object) -> object:
 
 
 Integer = Annotated[int, BeforeValidator(_to_integer)]
-ModelName = Annotated[
-    str | None,
-    Field(
-        description="A name from GET /v1/models. Optional where only one model can answer.",
-        max_length=200,
-    ),
-]
 # Each model keeps a few caches with their texts: larger ones would take too much memory for a
 # service.
 Cache = Annotated[
@@ -77,55 +72,54 @@ Cache = Annotated[
 ]
 # A list of wrong elements is one error, not one for each.
 TextList = Annotated[list[str], Field(min_length=1, fail_fast=True)]
-Texts = Annotated[
-    str | TextList,
-    Field(
-        description="One text or a list. The answers are a list in the same order in both cases."
-    ),
-]
 
 
 class ModelRequest(RequestBody):
     """The body of a request for one model's predictions."""
 
-    model: ModelName = None
+    model: str | None = Field(default=None, max_length=200)
+    """A name from GET /v1/models. Optional where only one model can answer."""
 
 
 class TextsRequest(ModelRequest):
     """The body of a request for predictions on one text or several."""
 
-    texts: Texts
+    texts: str | TextList
+    """One text or a list. The answers are a list in the same order in both cases."""
 
 
 class Layer(ResponseBody):
     """An LSTM layer whose states POST /v1/states returns."""
 
     name: str = Field(examples=["lstm_1"])
-    units: int = Field(description="Number of units; they are numbered from 0.", examples=[128])
+    units: int = Field(examples=[128])
+    """Number of units; they are numbered from 0."""
 
 
 class ModelCard(ResponseBody):
     """One model, in OpenAI's format with foretell's own fields."""
 
-    id: str = Field(description="The name to send as `model`.", examples=["reviews"])
+    id: str = Field(examples=["reviews"])
+    """The name to send as `model`."""
     object: Literal["model"] = "model"
-    created: int = Field(description="When its files were written, in seconds since 1970.")
+    created: int
+    """When its files were written, in seconds since 1970."""
     owned_by: Literal["foretell"] = "foretell"
     job: Literal["words", "labels"]
     preset: str = Field(examples=["base"])
-    tokens: Literal["white-space", "keras", "words", "subword", "char"] = Field(
-        description="What it splits texts into. subword and char: a token is a part of a word."
-    )
-    words: int = Field(description="Number of words in its vocabulary (subword, char: of tokens).")
-    labels: list[str] | None = Field(description="The labels, sorted; null for a language model.")
-    multi_label: bool = Field(description="Whether a text may have several labels, or none.")
-    has_cache: bool = Field(
-        description="Whether `cache` can be used: a language model that reads more than a window."
-    )
+    tokens: Literal["white-space", "keras", "words", "subword", "char"]
+    """What it splits texts into. subword and char: a token is a part of a word."""
+    words: int
+    """Number of words in its vocabulary (subword, char: of tokens)."""
+    labels: list[str] | None
+    """The labels, sorted; null for a language model."""
+    multi_label: bool
+    """Whether a text may have several labels, or none."""
+    has_cache: bool
+    """Whether `cache` can be used: a language model that reads more than a window."""
     layers: list[Layer]
-    state: Literal["fresh", "stale"] = Field(
-        description="stale: its files cannot be opened; the model in memory still answers."
-    )
+    state: Literal["fresh", "stale"]
+    """stale: its files cannot be opened; the model in memory still answers."""
 
 
 ErrorType = Literal[

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import logging
 import math
 import signal
 import socket
@@ -31,10 +30,9 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from foretell.service.errors import RETRY, ApiError
+from foretell.service.events import log
 from foretell.service.limits import Limits
 from foretell.service.models import Service
-
-_log = logging.getLogger("foretell.service")
 
 HEAD_BYTES = 1 << 16
 """Maximum bytes of a head, and of what is sent between two parts of a body."""
@@ -134,15 +132,18 @@ class Connection(HttpToolsProtocol):
         """Since when it has had no whole request without an answer, or has not read, by the loop's
         clock.
         """
-        is_answering = not all(each.response_complete or each.more_body for each in self._cycles)
-        return min(self._stopped_reading, math.inf if is_answering else self._began_waiting)
+        if all(cycle.response_complete or cycle.more_body for cycle in self._cycles):
+            return min(self._stopped_reading, self._began_waiting)
+        return self._stopped_reading
 
     @property
     def held(self) -> int:
         """Bytes of its unanswered requests, and of answers that are not sent; 0: it has few."""
-        unanswered = sum(size for each, size in self._cycles.items() if not each.response_complete)
-        held = unanswered + self.transport.get_write_buffer_size()
-        return held if held > SMALL else 0
+        held = self.transport.get_write_buffer_size()
+        for cycle, size in self._cycles.items():
+            if not cycle.response_complete:
+                held += size
+        return held * (held > SMALL)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: wait for the first request."""
@@ -150,7 +151,7 @@ class Connection(HttpToolsProtocol):
         # asyncio sets it only where the listening socket was made with the number of TCP. Without
         # it the body of a response waits for the client to acknowledge the head, 40 ms.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._start("head", HEAD_SECONDS, self.transport.close)
+        self._expect_head()
         if len(self._all) > self._max:
             longest = min(self._all, key=lambda each: each.waits_since)
             self._all.discard(longest)
@@ -170,7 +171,7 @@ class Connection(HttpToolsProtocol):
         if self._is_refused:
             return
         if not self._in_body:
-            self._start("head", HEAD_SECONDS, self.transport.close)
+            self._expect_head()
         self._unended += len(data)
         super().data_received(data)
         if self._unended > HEAD_BYTES and not self._is_refused:
@@ -209,7 +210,7 @@ class Connection(HttpToolsProtocol):
         self._stop("head")
         super().on_headers_complete()
         self._cycles = {
-            each: size for each, size in self._cycles.items() if not each.response_complete
+            cycle: size for cycle, size in self._cycles.items() if not cycle.response_complete
         }
         self._cycles[self.cycle] = sum(len(name) + len(value) for name, value in self.headers)
         # llhttp reads nothing after it: another protocol could begin there.
@@ -252,7 +253,7 @@ class Connection(HttpToolsProtocol):
         """
         self._began_waiting = self.loop.time()
         if self._in_body and self.cycle.response_complete:
-            self._start("head", HEAD_SECONDS, self.transport.close)
+            self._expect_head()
         super().on_response_complete()
 
     def send_400_response(self, _: str) -> None:
@@ -266,15 +267,19 @@ class Connection(HttpToolsProtocol):
         codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
         lengths = [value for name, value in self.headers if name == b"content-length"]
         version = self.parser.get_http_version()
-        return (
-            # A target that names a host, and a tunnel, could be meant for another host.
-            self.url.startswith(b"/")
-            and self.url.isascii()
-            and version in ("1.0", "1.1")
-            and (names.count(b"host") == 1 or (version == "1.0" and b"host" not in names))
-            and codings in ([], [b"chunked"])
-            and not (self.parser.should_upgrade() and (codings or lengths))
-            and all(len(value) <= MAX_LENGTH_DIGITS for value in lengths)
+        hosts = names.count(b"host")
+        has_body = bool(codings or lengths)
+        return all(
+            (
+                # A target that names a host, and a tunnel, could be meant for another host.
+                self.url.startswith(b"/"),
+                self.url.isascii(),
+                version in ("1.0", "1.1"),
+                hosts == 1 or (version, hosts) == ("1.0", 0),
+                codings in ([], [b"chunked"]),
+                not (has_body and self.parser.should_upgrade()),
+                max(map(len, lengths), default=0) <= MAX_LENGTH_DIGITS,
+            )
         )
 
     def _make_room(self) -> None:
@@ -302,13 +307,13 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, error: ApiError) -> None:
         """Answer with an error, unless another answer is on its way, and close the connection."""
-        _log.info("request_refused", extra={"fields": {"code": error.code}})
+        log("request_refused", code=error.code)
         self._is_refused = True
-        unanswered = [each for each in self._cycles if not each.response_complete]
-        # While the rest of a body comes, its request may have been answered.
-        has_answer = any(each.response_started for each in unanswered) or (
-            self._in_body and not unanswered
-        )
+        unanswered = [cycle for cycle in self._cycles if not cycle.response_complete]
+        has_answer = any(cycle.response_started for cycle in unanswered)
+        if self._in_body and not unanswered:
+            # While the rest of a body comes, its request may have been answered.
+            has_answer = True
         self._end_all()
         if not has_answer:
             answer = error.response()
@@ -323,6 +328,9 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self._cycles.clear()
+
+    def _expect_head(self) -> None:
+        self._start("head", HEAD_SECONDS, self.transport.close)
 
     def _start(self, name: str, seconds: float, end: Callable[[], None]) -> None:
         """End the connection in so many seconds; a timer that runs already is left as it is."""

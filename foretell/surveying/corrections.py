@@ -45,8 +45,9 @@ class SurveyedData:
 def accepted_above(errors: Iterable[LabelError], probability: float) -> dict[int, str]:
     """Return the suggestions that have at least this probability, by the row."""
     if not 0 <= probability <= 1:
-        expected = "a probability from 0 to 1"
-        raise SettingsError(expected=expected, found=repr(probability), where="accept-above")
+        raise SettingsError(
+            expected="a probability from 0 to 1", found=repr(probability), where="accept-above"
+        )
     return {
         error.row: error.suggested for error in errors if error.suggested_probability >= probability
     }
@@ -70,10 +71,11 @@ def accepted_in_file(path: str | Path, survey: SurveyedData) -> dict[int, str]:
     accepted: dict[int, str] = {}
     for record in iter_records(path, text="text", label="suggested"):
         if missing := sorted(_COLUMNS - record.fields.keys()):
-            expected = "the columns row, text, label, suggested and accept"
-            found = f"no {', '.join(missing)}"
             raise DataError(
-                expected=expected, found=found, where=str(path), fix=f"write the table {anew}"
+                expected="the columns row, text, label, suggested and accept",
+                found=f"no {', '.join(missing)}",
+                where=path,
+                fix=f"write the table {anew}",
             )
         cells = {name: text_of(record.fields[name]).strip() for name in _COLUMNS}
         if cells["accept"].casefold() not in _YES:
@@ -84,9 +86,12 @@ def accepted_in_file(path: str | Path, survey: SurveyedData) -> dict[int, str]:
         row = int(digits) if digits.isdecimal() else 0
         if known.get(row) != (_plain(record.text), _plain(cells["label"])):
             found = "another text or label" if row in known else "a row that it does not have"
-            expected = f"the rows of {survey.name}"
-            fix = f"write the table anew, {anew}; open it as UTF-8"
-            raise DataError(expected=expected, found=found, where=where, fix=fix)
+            raise DataError(
+                expected=f"the rows of {survey.name}",
+                found=found,
+                where=where,
+                fix=f"write the table anew, {anew}; open it as UTF-8",
+            )
         if record.label is None:
             raise DataError(expected="a label", found="an empty cell", where=f"{where}, suggested")
         accepted[row] = from_csv_cell(record.label)
@@ -104,15 +109,7 @@ def write_corrected(survey: SurveyedData, corrections: Mapping[int, str], path: 
     """
     path = Path(path)
     source, how = survey.source
-    with contextlib.suppress(OSError):
-        if isinstance(source, str | Path) and Path(source).expanduser().samefile(path):
-            expected = "another file than the data"
-            fix = "choose another name"
-            raise UsageError(expected=expected, found=str(path), where="out", fix=fix)
-    if str(source) == STDIN or isinstance(source, Iterator):
-        expected = "data that can be read twice"
-        found = "standard input or an iterator"
-        raise UsageError(expected=expected, found=found, where="out", fix="save it as a file first")
+    _check_paths(source, path)
     text_of_row = dict(zip(survey.rows, survey.examples.texts, strict=True))
     names = [column.name for column in survey.columns] or ["text", "label"]
     changed = 0
@@ -125,13 +122,33 @@ def write_corrected(survey: SurveyedData, corrections: Mapping[int, str], path: 
         for number, record in enumerate(iter_records(source, need_label=True, **how), start=1):
             fields = dict(record.fields) or {"text": record.text, "label": record.label}
             if text_of_row.get(number, record.text) != record.text:
-                expected = "the data as it was surveyed"
-                where = f"{survey.name}, record {number}"
                 raise DataError(
-                    expected=expected, found="another text", where=where, fix="survey it again"
+                    expected="the data as it was surveyed",
+                    found="another text",
+                    where=f"{survey.name}, record {number}",
+                    fix="survey it again",
                 )
             if number in corrections:
                 changed += corrections[number] != record.label
                 fields[survey.label_column or "label"] = corrections[number]
             writer.writerow([text_of(fields.get(name)) for name in names])
     return changed
+
+
+def _check_paths(source: object, path: Path) -> None:
+    """Check that the data can be read once more, and that `path` is another file."""
+    with contextlib.suppress(OSError):
+        if isinstance(source, str | Path) and Path(source).expanduser().samefile(path):
+            raise UsageError(
+                expected="another file than the data",
+                found=path,
+                where="out",
+                fix="choose another name",
+            )
+    if str(source) == STDIN or isinstance(source, Iterator):
+        raise UsageError(
+            expected="data that can be read twice",
+            found="standard input or an iterator",
+            where="out",
+            fix="save it as a file first",
+        )

@@ -54,7 +54,7 @@ class Survey:
         return f"{self.name}\n{pairs(self.rows)}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TokenLengths:
     """Lengths of texts in tokens, as a model of foretell reads them.
 
@@ -78,15 +78,17 @@ class TokenLengths:
 
     def rows(self, unit: str, all_texts: int) -> Rows:
         """Return the counts as rows; `unit` is "text" or "line", of which there are `all_texts`."""
-        is_part = self.texts < all_texts
-        drawn = f" (of {self.texts:,} texts drawn at random)" if is_part else ""
-        more = "" if self.distinct_is_whole else "more than "
+        total = f"{self.total:,}"
         lengths = f"median {self.median:,}, 95th percentile {self.p95:,}, maximum {self.max:,}"
-        return [
-            ("tokens", f"{'about ' if is_part else ''}{self.total:,}"),
-            (f"tokens in a {unit}", lengths + drawn),
-            ("distinct tokens", f"{more}{self.distinct:,}{drawn}"),
-        ]
+        distinct = f"{self.distinct:,}"
+        if not self.distinct_is_whole:
+            distinct = f"more than {distinct}"
+        if self.texts < all_texts:
+            drawn = f" (of {self.texts:,} texts drawn at random)"
+            total = f"about {total}"
+            lengths += drawn
+            distinct += drawn
+        return [("tokens", total), (f"tokens in a {unit}", lengths), ("distinct tokens", distinct)]
 
 
 def count_tokens(texts: Iterable[str], split: Splitter) -> TokenLengths:
@@ -132,15 +134,15 @@ def survey_examples(examples: Examples, split: Split | None = None, *, tokens: S
     lengths = lengths_of(examples.texts, tokens)
     labels = label_counts(examples)
     duplicates = len(examples) - len(set(examples.keys))
-    rows = [("texts", f"{len(examples):,}")]
-    if split is not None and split.valid is not None:
-        rows.append(("validation", f"{len(split.valid):,}"))
-    rows += [(f"{len(labels)} labels", counted(labels)), *lengths.rows("text", len(examples))]
-    rows += [("duplicates", f"{duplicates:,}" if duplicates else "none"), *dropped_rows(examples)]
     notes = [*examples.notes, *data_notes(examples)]
-    return Survey(
-        examples.name, lengths.total, rows, notes + list(() if split is None else split.notes)
-    )
+    rows = [("texts", f"{len(examples):,}")]
+    if split is not None:
+        notes += split.notes
+        if split.valid is not None:
+            rows.append(("validation", f"{len(split.valid):,}"))
+    rows += [(f"{len(labels)} labels", counted(labels)), *lengths.rows("text", len(examples))]
+    rows += [("duplicates", number_or_none(duplicates)), *dropped_rows(examples)]
+    return Survey(examples.name, lengths.total, rows, notes)
 
 
 def survey_corpus(
@@ -149,9 +151,13 @@ def survey_corpus(
     """Survey a corpus, or some of its `lines`, in one pass and constant memory, without
     duplicates.
     """
-    found = count_tokens(corpus if lines is None else lines, tokens)
-    rows = [("lines", f"{found.texts:,}"), *found.rows("line", found.texts)]
-    return Survey(corpus.name, found.total, rows, list(corpus.notes))
+    lengths = count_tokens(corpus if lines is None else lines, tokens)
+    rows = [("lines", f"{lengths.texts:,}"), *lengths.rows("line", lengths.texts)]
+    return Survey(corpus.name, lengths.total, rows, list(corpus.notes))
+
+
+def number_or_none(count: int) -> str:
+    return f"{count:,}" if count else "none"
 
 
 def dropped_rows(examples: Examples) -> Rows:
@@ -165,6 +171,11 @@ def label_counts(examples: Examples) -> dict[str, int]:
     if examples.sets is not None:
         of_label = np.nansum(examples.sets.values, axis=0)
         counts = dict(zip(examples.sets.names, map(int, of_label), strict=True))
+    return most_frequent(counts)
+
+
+def most_frequent(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts, the largest first; equal ones by the alphabet."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -191,31 +202,31 @@ _NO_SCRIPT = frozenset(
         "SCRIPT",
     }
 )
-_HAN = frozenset({"CJK", "IDEOGRAPHIC"})
 
 
 def script_shares(texts: Iterable[str]) -> dict[str, float]:
     """Return the share of each script among the letters of texts, the largest first."""
     characters = Counter[str]()
-    found = Counter[str]()
+    scripts = Counter[str]()
     for text in texts:
         characters.update(text)
     for character, count in characters.items():
         if character.isalpha():
-            found[_script(character)] += count
-    return {
-        name: count / found.total()
-        for name, count in sorted(found.items(), key=lambda i: (-i[1], i[0]))
-    }
+            scripts[_script(character)] += count
+    return {name: count / scripts.total() for name, count in most_frequent(scripts).items()}
 
 
 def _script(letter: str) -> str:
     words = unicodedata.name(letter, OTHER).replace("FULLWIDTH ", "").replace("HALFWIDTH ", "")
     word = re.split(r"[ -]", words)[0]
-    return OTHER if word in _NO_SCRIPT else "Han" if word in _HAN else word.title()
+    if word in _NO_SCRIPT:
+        return OTHER
+    if word in ("CJK", "IDEOGRAPHIC"):
+        return "Han"
+    return word.title()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ColumnCounts:
     """A column.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ Listener = Callable[[str], object]
 """Takes sentences about what is being done."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LabelError:
     """A text whose label is probably wrong.
 
@@ -50,7 +50,7 @@ class LabelError:
     suggested_probability: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LabelCheck:
     """The result of a check of the labels.
 
@@ -77,12 +77,9 @@ def check_labels(
         texts, labels, rows: of each example; rows are numbers of records.
         listener: is called with a sentence for each fold.
     """
-    different: dict[str, set[bytes]] = defaultdict(set)
-    for text, label in zip(texts, labels, strict=True):
-        different[label].add(text_key(text))
-    names = sorted(label for label, found in different.items() if len(found) >= MIN_TEXTS)
-    names = names if len(names) > 1 else []
-    not_judged = {label: labels.count(label) for label in sorted(different) if label not in names}
+    names = _judged(texts, labels)
+    counts = sorted(Counter(labels).items())
+    not_judged = {label: count for label, count in counts if label not in names}
     if not names:
         return LabelCheck((), 0, not_judged, 0.0)
     index = {name: i for i, name in enumerate(names)}
@@ -104,6 +101,14 @@ def check_labels(
     )
     accuracy = float((probabilities.argmax(axis=1) == given).mean())
     return LabelCheck(errors, len(places), not_judged, accuracy)
+
+
+def _judged(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Return the labels that are judged, sorted: none, or two and more."""
+    different = {(label, text_key(text)) for text, label in zip(texts, labels, strict=True)}
+    counts = Counter(label for label, _ in different)
+    names = sorted(label for label, count in counts.items() if count >= MIN_TEXTS)
+    return names if len(names) > 1 else []
 
 
 def _out_of_fold(

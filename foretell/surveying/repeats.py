@@ -19,7 +19,7 @@ from foretell.surveying.counts import label_counts
 _EXAMPLES = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Repeats:
     """Groups of texts that are equal or near-duplicates, as places in the texts, ascending.
 
@@ -51,7 +51,7 @@ def find_repeats(texts: Sequence[str]) -> Repeats:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Conflict:
     """One text with more than one label.
 
@@ -72,7 +72,7 @@ def conflicts(repeats: Repeats, labels: Sequence[str]) -> tuple[Conflict, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Overlap:
     """Texts that are in the training data and in another part of a split.
 
@@ -97,16 +97,15 @@ class Overlap:
 
 def overlap(train: Examples, other: Examples, part: str) -> Overlap:
     """Count the texts of another part of a split that the training data has too."""
-    first = {key: places[0] for key, places in _places(train.texts).items()}
-    found = {
-        place: first[key]
-        for key, places in _places(other.texts).items()
-        if key in first
-        for place in places
-    }
+    places_of = places_of_equal(map(plain_text, train.texts))
+    equal = []
+    for place, text in enumerate(other.texts):
+        if places := places_of.get(plain_text(text)):
+            equal.append((places[0], place))
+    seen = {place for _, place in equal}
     near = nearly_in(train.texts, other.texts)
-    equal = sorted((first, place) for place, first in found.items())
-    nearly = sorted((first, place) for place, first in near.items() if place not in found)
+    nearly = sorted((first, place) for place, first in near.items() if place not in seen)
+    equal.sort()
     return Overlap(
         part=part,
         name=other.name,
@@ -116,7 +115,3 @@ def overlap(train: Examples, other: Examples, part: str) -> Overlap:
         examples=(*equal, *nearly)[:_EXAMPLES],
         new_labels=tuple(sorted(set(label_counts(other)) - set(label_counts(train)))),
     )
-
-
-def _places(texts: Sequence[str]) -> dict[bytes, list[int]]:
-    return places_of_equal(map(plain_text, texts))

@@ -25,6 +25,7 @@ from foretell.surveying.counts import (
     TokenLengths,
     counted,
     dropped_rows,
+    number_or_none,
 )
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
 from foretell.surveying.repeats import Conflict, Overlap, Repeats
@@ -142,15 +143,15 @@ class DataSurvey(SurveyedData):
             DataError: the data has changed since the survey.
             ForetellError: the file cannot be written.
         """
-        new = (
-            accept if isinstance(accept, Mapping) else {each.row: each.suggested for each in accept}
-        )
+        if not isinstance(accept, Mapping):
+            accept = {error.row: error.suggested for error in accept}
+        corrections = dict(accept)
         if above is not None:
             if self.label_check is None:
                 expected = "a survey with check_labels=True"
                 raise UsageError(expected=expected, found="one without", where="write_corrected")
-            new = accepted_above(self.label_check.errors, above) | dict(new)
-        return write_corrected(self, new, path)
+            corrections = accepted_above(self.label_check.errors, above) | corrections
+        return write_corrected(self, corrections, path)
 
     def rows_of(self, places: tuple[int, ...]) -> list[int]:
         """Return the record numbers of places in `examples`."""
@@ -179,34 +180,33 @@ def summary_rows(survey: DataSurvey) -> Rows:
         "near-duplicates": repeats.near_duplicates,
         "same text, two labels": len(survey.conflicts),
     }
-    rows += [(name, f"{count:,}" if count else "none") for name, count in counts.items()]
+    rows += [(name, number_or_none(count)) for name, count in counts.items()]
     rows += [(f"{each.part} data", _overlap(each)) for each in survey.overlaps]
-    if (check := survey.label_check) is not None:
+    check = survey.label_check
+    if check is not None:
         accuracy = f"(accuracy out of fold {percent(check.accuracy)})"
-        rows.append(
-            ("likely label errors", f"{len(check.errors):,} of {check.judged:,} texts {accuracy}")
-        )
+        errors = f"{len(check.errors):,} of {check.judged:,} texts {accuracy}"
+        rows.append(("likely label errors", errors))
         if check.not_judged:
-            rows.append(
-                ("labels not judged", f"fewer than {MIN_TEXTS} texts: {counted(check.not_judged)}")
-            )
+            few = f"fewer than {MIN_TEXTS} texts: {counted(check.not_judged)}"
+            rows.append(("labels not judged", few))
     return rows
 
 
 def _column(column: ColumnCounts) -> str:
     facts = [f"{column.distinct:,} different"]
-    facts += [f"{column.empty:,} empty"] if column.empty else []
-    facts += [f"read as {column.role}"] if column.role else []
+    if column.empty:
+        facts.append(f"{column.empty:,} empty")
+    if column.role:
+        facts.append(f"read as {column.role}")
     return f"{column.name} ({', '.join(facts)})"
 
 
 def _overlap(each: Overlap) -> str:
-    equal = f"{each.equal:,} also in the training data"
-    near = f"{each.near:,} nearly"
-    new = (
-        f"; labels that no training text has: {listed(each.new_labels)}" if each.new_labels else ""
-    )
-    return f"{each.texts:,} texts, {equal}, {near}{new}"
+    texts = f"{each.texts:,} texts, {each.equal:,} also in the training data, {each.near:,} nearly"
+    if each.new_labels:
+        texts += f"; labels that no training text has: {listed(each.new_labels)}"
+    return texts
 
 
 _STYLE = (
@@ -221,11 +221,6 @@ _MAX_CHARACTERS = 300
 
 def to_page(survey: DataSurvey) -> str:
     texts = survey.examples.texts
-    check = survey.label_check
-    errors = () if check is None else check.errors
-    title = (
-        "" if check is None else f"Likely label errors: {len(errors):,} of {check.judged:,} texts"
-    )
     items = "".join(f"<li>{html_text(note)}</li>" for note in survey.notes)
     body = [
         f"<header><h1>{html_text(survey.name)}</h1></header>",
@@ -233,19 +228,7 @@ def to_page(survey: DataSurvey) -> str:
         _bars("Texts of each label", survey.labels, "{:,}".format),
         _bars("Texts by number of tokens", _bins(survey.lengths.counts), "{:,.0f}".format),
         _bars("Scripts, share of the letters", survey.scripts, percent),
-        _table(
-            title,
-            ("row", "label", "suggested (probability)", "text"),
-            [
-                (
-                    each.row,
-                    each.label,
-                    f"{each.suggested} ({each.suggested_probability:.2f})",
-                    each.text,
-                )
-                for each in errors
-            ],
-        ),
+        _label_errors(survey.label_check),
         _table(
             "The same text with different labels",
             ("rows", "labels", "text"),
@@ -262,9 +245,25 @@ def to_page(survey: DataSurvey) -> str:
                 for group in survey.repeats.near
             ],
         ),
-        f'<h2>Notes</h2><ul class="soft">{items}</ul>' if items else "",
+        f'<h2>Notes</h2><ul class="soft">{items}</ul>' * bool(items),
     ]
     return html_page(f"{survey.name} · foretell data", _STYLE, body)
+
+
+def _label_errors(check: LabelCheck | None) -> str:
+    if check is None:
+        return ""
+    rows = [
+        (
+            error.row,
+            error.label,
+            f"{error.suggested} ({error.suggested_probability:.2f})",
+            error.text,
+        )
+        for error in check.errors
+    ]
+    title = f"Likely label errors: {len(rows):,} of {check.judged:,} texts"
+    return _table(title, ("row", "label", "suggested (probability)", "text"), rows)
 
 
 def _rows(survey: DataSurvey, places: tuple[int, ...]) -> str:
@@ -305,8 +304,10 @@ def _table(
         return ""
     top = "".join(f'<th scope="col">{name}</th>' for name in head)
     cells = [[html_text(cell, _MAX_CHARACTERS) for cell in row] for row in rows[:_MAX_ROWS]]
-    cells = [[*row, meter] for row, meter in zip(cells, meters, strict=False)] if meters else cells
-    cells += [[f"{len(rows) - _MAX_ROWS:,} more are not shown"]] if len(rows) > _MAX_ROWS else []
+    for row, meter in zip(cells, meters, strict=False):
+        row.append(meter)
+    if len(rows) > _MAX_ROWS:
+        cells.append([f"{len(rows) - _MAX_ROWS:,} more are not shown"])
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
     table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
     return f'<h2>{title}</h2><div class="card wide" tabindex="0">{table}</div>'

@@ -35,14 +35,16 @@ def show_examples(
     """
     if listener is silent:
         return
-    counts = []
-    more = list(split.notes)
+    shown = list(notes)
+    if split.valid:
+        shown += split.valid.notes
     if len(examples):
         tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
         survey = survey_examples(examples, split, tokens=tokens)
-        counts = [str(survey)]
-        more = [*survey.notes, *_nearly_seen(split)]
-    for note in (*counts, *notes, *(split.valid.notes if split.valid else ()), *more):
+        shown = [str(survey), *shown, *survey.notes, *_nearly_seen(split)]
+    else:
+        shown += split.notes
+    for note in shown:
         listener(Note(text=note))
 
 

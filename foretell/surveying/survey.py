@@ -60,12 +60,16 @@ def survey(
         UsageError: `check_labels` where texts may have several labels.
     """
     if check_labels and (separator := how.get("multi_label", "")):
-        expected = "one label for each text where labels are checked"
-        fix = "leave one of the two out"
-        found = f"several, separated by {separator!r}"
-        raise UsageError(expected=expected, found=found, where="check_labels", fix=fix)
-    pair = () if y is None else tuple(list(cast("Iterable[object]", each)) for each in (data, y))
-    source, how["part"] = pair or data, "train"
+        raise UsageError(
+            expected="one label for each text where labels are checked",
+            found=f"several, separated by {separator!r}",
+            where="check_labels",
+            fix="leave one of the two out",
+        )
+    source = data
+    if y is not None:
+        source = tuple(list(cast("Iterable[object]", column)) for column in (data, y))
+    how["part"] = "train"
     examples, rows, columns = _read(source, how)
     others: dict[Part, object] = {"valid": valid, "test": test}
     overlaps = tuple(
@@ -77,12 +81,10 @@ def survey(
     notes = [*examples.notes, *data_notes(examples)]
     if len(examples) > MAX_TEXTS_COMPARED:
         notes.append(f"near-duplicates are searched among the first {MAX_TEXTS_COMPARED:,} texts")
-    labels = label_counts(examples)
     tokens = Tokenizer.without_words("words", lowercase=True).runs
-    lengths = lengths_of(examples.texts, tokens)
     check = None
-    hear = listener or (lambda _: None)
     if check_labels:
+        hear = listener or (lambda _: None)
         check = check_of_labels(examples.texts, examples.labels, rows, hear)
     return DataSurvey(
         name=examples.name,
@@ -90,9 +92,9 @@ def survey(
         encoding=next((found[1] for found in map(_READ_AS.search, examples.notes) if found), None),
         examples=examples,
         rows=rows,
-        labels=labels,
+        labels=label_counts(examples),
         scripts=script_shares(examples.texts),
-        lengths=lengths,
+        lengths=lengths_of(examples.texts, tokens),
         repeats=repeats,
         conflicts=conflicts(repeats, examples.labels),
         overlaps=overlaps,

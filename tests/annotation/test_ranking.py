@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from foretell.annotation import ranking
 from foretell.annotation.journal import Answer
 from foretell.annotation.metrics import changes_little, metrics_of
-from foretell.annotation.ranking import Pool, QuickModel, information, select
+from foretell.annotation.ranking import QuickModel, TextPool, information, select
 from foretell.data.near import nearly_in
 from foretell.metrics.bootstrap import Estimate, share_of
 
@@ -81,7 +81,7 @@ def test_the_chosen_texts_differ() -> None:
 
 def test_equal_texts_count_once_and_near_duplicates_are_known() -> None:
     base = "the printer on the second floor does not print any more, please help us with it today"
-    pool = Pool(
+    pool = TextPool(
         ["other text about a bank", base, base.upper(), f"{base}!", "  other  text about a bank"]
     )
     assert pool.texts == ["other text about a bank", base, f"{base}!"]
@@ -92,15 +92,15 @@ def test_equal_texts_count_once_and_near_duplicates_are_known() -> None:
 
 def test_a_quarter_is_reserved_whatever_the_order_and_more_texts_change_it_little() -> None:
     texts = [f"ticket number {i}" for i in range(200)]
-    pool = Pool(texts, 5)
-    reverse = Pool(texts[::-1], 5)
+    pool = TextPool(texts, 5)
+    reverse = TextPool(texts[::-1], 5)
     assert len(pool.drawn) == 50
     assert [pool.texts[i] for i in pool.drawn] == [reverse.texts[i] for i in reverse.drawn]
     assert set(np.flatnonzero(pool.reserved)) == set(pool.drawn)
-    other = Pool(texts, 6)
+    other = TextPool(texts, 6)
     assert set(other.drawn.tolist()) != set(pool.drawn.tolist())
     reserved = {texts[i] for i in pool.drawn}
-    more = Pool([f"ticket number {i}" for i in range(270)], 5)
+    more = TextPool([f"ticket number {i}" for i in range(270)], 5)
     assert len(reserved & {more.texts[i] for i in more.drawn}) > 0.8 * len(reserved)
 
 
@@ -112,7 +112,7 @@ def test_edited_copies_of_a_reserved_text_are_reserved_too() -> None:
     texts = [template.format(name, i) for i, name in enumerate(words[:5])]
     texts += [" ".join(random.Random(i).sample(words, 12)) for i in range(60)]
     for seed in range(8):
-        pool = Pool(texts, seed)
+        pool = TextPool(texts, seed)
         others = np.flatnonzero(~pool.reserved).tolist()
         assert not nearly_in([texts[i] for i in others], [texts[i] for i in pool.drawn])
         assert pool.is_repeat.sum() == 4
@@ -120,7 +120,7 @@ def test_edited_copies_of_a_reserved_text_are_reserved_too() -> None:
 
 def test_a_near_duplicate_of_a_reserved_text_is_reserved_too() -> None:
     texts = [f"{text} and much more about it, as everybody here knows" for text in tickets(40)]
-    pool = Pool([*texts, *(f"{text}!" for text in texts)], 2)
+    pool = TextPool([*texts, *(f"{text}!" for text in texts)], 2)
     assert pool.is_repeat.sum() == 40
     assert pool.reserved[:40].tolist() == pool.reserved[40:].tolist()
     assert len(pool.drawn) == 10
@@ -131,8 +131,8 @@ def test_of_many_texts_some_are_drawn_but_answered_ones_are_kept(
 ) -> None:
     monkeypatch.setattr(ranking, "MAX_TEXTS", 20)
     texts = tickets(100)
-    left_out = next(text for text in texts if text not in Pool(texts).texts)
-    pool = Pool(texts, answered=[left_out])
+    left_out = next(text for text in texts if text not in TextPool(texts).texts)
+    pool = TextPool(texts, answered=[left_out])
     assert len(pool) == 21
     assert left_out in pool.texts
     assert pool.notes[0] == "21 of 100 different texts can be labelled, drawn at random"

@@ -11,9 +11,7 @@ import pytest
 from cli_workplace import Run, report_of, rows_of
 
 from foretell.cli.reports import labels_text
-from foretell.config import LabelsSettings
 from foretell.runtime.labels.evaluation import evaluation_report
-from tests.builders import write_random
 
 
 def test_evaluate_labels(run: Run) -> None:
@@ -200,31 +198,3 @@ def test_what_needs_one_label_a_text_is_refused(run: Run, data: Path, model: Pat
         done = run(*command)
         assert done.code != 0
         assert says in done.err.strip().splitlines()[-1]
-
-
-@pytest.fixture
-def other(workplace: Path) -> str:
-    """A second model with the labels of the first, and random weights."""
-    if not (workplace / "other-model").exists():
-        settings = LabelsSettings(embedding_size=4, units=4)
-        write_random(
-            workplace / "other-model", settings, ["negative", "positive"], text="good bad thing"
-        )
-    return "other-model"
-
-
-def test_it_shows_metrics_the_test_and_texts(run: Run, other: str) -> None:
-    command = ("compare", "reviews-model", other, "reviews.csv")
-    found = report_of(run(*command, "--json"))
-    assert found["models"] == ["reviews-model", other]
-    for name, key in (("reviews-model", "a"), (other, "b")):
-        alone = report_of(run("evaluate", name, "reviews.csv", "--json"))
-        assert found[key]["accuracy"] == alone["accuracy"]
-        assert found[key]["macro_f1"] == alone["macro_f1"]
-    assert found["differ"]
-    text = run(*command, "--show", "2").out
-    assert "McNemar's exact test: p = " in text
-    assert f"{len(found['differ'])} texts with different labels, the first 2:" in text
-    assert "different labels" not in run(*command, "--show", "0").out
-    rows = rows_of(run(*command, "--format", "csv"))
-    assert [row["text"] for row in rows] == [each["text"] for each in found["differ"]]

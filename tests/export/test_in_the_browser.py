@@ -19,7 +19,7 @@ from foretell.data.examples import Examples
 from foretell.export.formats import read_back
 from foretell.export.model_export import export_model
 from foretell.export.readme import example
-from foretell.export.source import Source
+from foretell.export.source import ExportSource
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.explanation import Explanation, Word, to_html
 from foretell.runtime.words.predictor import WordsRuntime
@@ -107,7 +107,7 @@ def test_next_words_and_continuations_are_the_same_and_shown(
     assert_next_tokens(page, runtime, text, words=12)
     with page.expect_console_message(timeout=120_000) as printed:
         page.evaluate('import("./example.js").then(() => null)')
-    ours = runtime.next(example(Source(models["words"])), k=5)
+    ours = runtime.next(example(ExportSource(models["words"])), k=5)
     assert [each["word"] for each in json.loads(printed.value.text)] == [each.word for each in ours]
     page.wait_for_selector("html[data-ready]")
     page.context.set_offline(True)
@@ -233,7 +233,7 @@ def test_subwords_in_every_script(site: Any, page: Any, models: dict[str, Path])
 def test_8_bits_in_the_browser(site: Any, page: Any, models: dict[str, Path], root: Path) -> None:
     data = Examples(["the mind", "the obstacle"], ["bad", "good"])
     page.goto(site("labels", int8=True, data=data, max_loss=1))
-    source = Source(models["labels"])
+    source = ExportSource(models["labels"])
     answer = read_back(root / "labels", source)
     for text, row in zip(TEXTS, page.evaluate(CLASSIFY), strict=True):
         assert row == pytest.approx(answer(source.ids(text), None)[0].tolist(), abs=1e-3), text

@@ -25,7 +25,7 @@ from foretell.errors import ArtifactError, MissingExtraError, SettingsError, Usa
 from foretell.export import check, model_export
 from foretell.export.formats import files_of, read_back
 from foretell.export.model_export import export_model, write_export
-from foretell.export.source import Source
+from foretell.export.source import ExportSource
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 
@@ -154,7 +154,7 @@ SENTENCE = "the mind adapts and converts"
 def test_weights_of_8_bits_are_read_back(
     models: dict[str, Path], name: str, tmp_path: Path
 ) -> None:
-    source = Source(models[name])
+    source = ExportSource(models[name])
     for file, content in files_of(source, "onnx", int8=True).items():
         (tmp_path / file).write_bytes(content)
     answer = read_back(tmp_path, source)
@@ -169,7 +169,7 @@ def test_weights_of_8_bits_are_read_back(
 def test_a_difference_above_the_tolerance_is_refused(
     models: dict[str, Path], shift: float, accepted: bool
 ) -> None:
-    source = Source(models["labels"])
+    source = ExportSource(models["labels"])
     texts = ["the mind", "adapts"]
     rows = iter(source.answers(texts).astype(np.float64))
 

@@ -20,7 +20,7 @@ from page_workplace import opened, until
 
 from foretell.export.model_export import export_model
 from foretell.export.readme import example
-from foretell.export.source import Source
+from foretell.export.source import ExportSource
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 
@@ -35,7 +35,7 @@ def program(folder: Path, language: str) -> str:
 
 
 def expected_answer(models: dict[str, Path], name: str) -> dict[str, float]:
-    text = example(Source(models[name]))
+    text = example(ExportSource(models[name]))
     if name.startswith("labels"):
         return dict(LabelsRuntime(models[name]).classify([text]).__next__().probabilities)
     return {each.word: each.probability for each in WordsRuntime(models[name]).next(text, k=1000)}

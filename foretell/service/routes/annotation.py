@@ -31,7 +31,7 @@ T = TypeVar("T")
 Json = dict[str, object]
 
 
-class NextRequest(RequestBody):
+class PersonRequest(RequestBody):
     """Who answers; None: who started the service.
 
     Where a token is required, several people may label, and each request needs a name.
@@ -40,7 +40,7 @@ class NextRequest(RequestBody):
     by: str | None = Field(default=None, max_length=100)
 
 
-class AnswersRequest(NextRequest):
+class AnswersRequest(PersonRequest):
     """The answer about texts, by their numbers, with a label if the answer is "label"."""
 
     texts: Annotated[list[Integer], Field(min_length=1, fail_fast=True)]
@@ -69,7 +69,7 @@ async def status(request: Request) -> Json:
 
 
 @router.post("/next")
-async def next_text(body: NextRequest, request: Request) -> Json:
+async def next_text(body: PersonRequest, request: Request) -> Json:
     """Return the same, and the text to label next: the same one until it is answered, or for ten
     minutes; null: none is left, or other people have the last ones.
     """
@@ -103,7 +103,7 @@ async def answers(body: AnswersRequest, request: Request) -> Json:
 
 
 @router.post("/undo")
-async def undo(body: NextRequest, request: Request) -> Json:
+async def undo(body: PersonRequest, request: Request) -> Json:
     """Undo the last decision of this person, of one text or of several; a single text is returned
     to be labelled again.
     """
@@ -156,7 +156,7 @@ async def _in_thread(
         raise ApiError(message, status=503, code="not_written", headers=RETRY) from error
 
 
-def _check_name(body: NextRequest, request: Request) -> None:
+def _check_name(body: PersonRequest, request: Request) -> None:
     if request.app.state.is_shared and not (body.by or "").strip():
         message = "expected the name of who answers, since several people may label; enter a name"
         raise ApiError(message, param="by", code="name_needed")
@@ -164,7 +164,7 @@ def _check_name(body: NextRequest, request: Request) -> None:
 
 def _next(
     annotation: Annotation,
-    body: NextRequest,
+    body: PersonRequest,
     written: int = 0,
     conflicts: Sequence[Mapping[str, object]] = (),
 ) -> Json:

@@ -87,7 +87,8 @@ class CompletionRequest(RequestBody):
     top_p: float | None = Field(default=1.0, gt=0, le=1)
     n: Integer | None = Field(default=1, ge=1, le=16)
     stream: bool | None = False
-    stream_options: StreamOptions | None = Field(default=None, description="Only with stream.")
+    stream_options: StreamOptions | None = None
+    """Only with stream."""
     logprobs: Integer | None = Field(default=None, ge=0, le=5)
     echo: bool | None = False
     stop: Stop | Annotated[list[Stop], Field(max_length=4, fail_fast=True)] | None = None
@@ -99,7 +100,8 @@ class CompletionRequest(RequestBody):
     avoid_unknown: bool = True
     unfinished: bool = False
     cache: Cache = 0
-    best_of: Integer | None = Field(default=None, description="null, or the value of n.")
+    best_of: Integer | None = None
+    """null, or the value of n."""
     suffix: Literal[""] | None = None
     logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
     presence_penalty: Zero | None = None
@@ -134,7 +136,7 @@ class Usage(ResponseBody):
     total_tokens: int
 
 
-class Completion(ResponseBody):
+class CompletionResponse(ResponseBody):
     """A completion, or with `stream` one event of it."""
 
     id: str
@@ -145,25 +147,22 @@ class Completion(ResponseBody):
     usage: Usage | None = None
 
 
-@router.post("/completions", response_model=Completion, openapi_extra=example(_EXAMPLE))
+@router.post("/completions", response_model=CompletionResponse, openapi_extra=example(_EXAMPLE))
 async def completions(body: CompletionRequest, request: Request) -> Response:
     """Return continuations of one prompt or several; with `stream`, word by word as server-sent
     events.
     """
     if body.best_of not in (None, body.n or 1):
-        raise ApiError(
-            "expected best_of to be n, found another value; leave it out", param="best_of"
-        )
+        message = "expected best_of to be n, found another value; leave it out"
+        raise ApiError(message, param="best_of")
     if body.stream_options is not None and not body.stream:
-        raise ApiError(
-            "expected stream_options only with stream, found them without", param="stream_options"
-        )
+        message = "expected stream_options only with stream, found them without"
+        raise ApiError(message, param="stream_options")
     service = service_of(request)
     deadline = service.deadline()
     it = Generation(body, service)
-    await check_texts(
-        service, it.model, it.prompts, param="prompt", more=it.max_tokens * it.count, copies=it.n
-    )
+    more = it.max_tokens * it.count
+    await check_texts(service, it.model, it.texts, param="prompt", more=more)
     add_log_fields(request.scope, model=it.model.name, texts=it.count, stream=bool(body.stream))
     with ExitStack() as stack:
         # In a queue of their own: however many continuations wait, other requests find room.
@@ -188,9 +187,10 @@ class Generation:
         self.model: LoadedModel = service.models.find(body.model, "words")
         self.prompts = body.prompt if isinstance(body.prompt, list) else [body.prompt or ""]
         self.n = body.n or 1
-        self.count = self.n * len(self.prompts)
+        self.texts = self.prompts * self.n
+        self.count = len(self.texts)
         self.max_tokens = 16 if body.max_tokens is None else body.max_tokens
-        self.lane = service.lanes[lane_of(self.prompts * self.n)]
+        self.lane = service.lanes[lane_of(self.texts)]
         # The continuations are written one after another, so there is one cache at a time.
         self.cache_bytes = 4 * body.cache * self.model.model.settings.embedding_size
         self._n_words = 0
@@ -203,14 +203,14 @@ class Generation:
 
     def _options(self) -> dict[str, Any]:
         body = self._body
-        stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
+        stop = [body.stop] if isinstance(body.stop, str) else body.stop or ()
         same = ("top_k", "min_p", "repetition_penalty", "avoid_unknown", "unfinished", "cache")
         return {name: getattr(body, name) for name in same} | {
             "words": self.max_tokens,
             "max_tokens": self.max_tokens,
             "temperature": 1.0 if body.temperature is None else body.temperature,
             "top_p": 1.0 if body.top_p is None else body.top_p,
-            "stop": tuple(each for each in stop if each),
+            "stop": tuple(filter(None, stop)),
             "alternatives": body.logprobs or 0,
         }
 
@@ -232,8 +232,10 @@ class Generation:
         another.
         """
         options = self._body.stream_options
-        with_usage = options is not None and bool(options.include_usage)
-        head = self._head | ({"usage": None} if with_usage else {})
+        with_usage = options is not None and options.include_usage
+        head = dict(self._head)
+        if with_usage:
+            head["usage"] = None
         for index in range(self.count):
             offset = 0
             async for words, finish in self._turns(index):
@@ -253,19 +255,20 @@ class Generation:
         """Yield the words of each turn, and with the last ones why the continuation ended; else
         "". With `echo`, those of the prompt come first.
         """
+        body = self._body
         row, sample = divmod(index, self.n)
         prompt = self.prompts[row]
         lanes = self._service.lanes
-        if self._body.echo:
-            body = self._body
-            how = partial(prompt_words, top=body.logprobs, cache=body.cache)
-            read = partial(how, self.model.words, prompt)
+        if body.echo:
+            read = partial(
+                prompt_words, self.model.words, prompt, top=body.logprobs, cache=body.cache
+            )
             yield await lanes[lane_of([prompt], 4)].run(read), ""
         if not self.max_tokens:
             yield [], "length"
             return
         # Every integer is a valid seed, negative ones too.
-        seed = None if self._body.seed is None else (self._body.seed + sample) % 2**64
+        seed = None if body.seed is None else (body.seed + sample) % 2**64
         write = partial(self.model.words.write, prompt, seed=seed, **self._options())
         writing = await lanes[lane_of([prompt])].run(write)
         is_last = False

@@ -66,30 +66,25 @@ def _joined(model: LoadedModel, answers: Sequence[bytes]) -> Response:
 class ClassifyRequest(TextsRequest):
     """POST /v1/classify."""
 
-    abstain_below: float | None = Field(
-        default=None, ge=0, le=1, description="Give no label if its probability is below this."
-    )
+    abstain_below: float | None = Field(default=None, ge=0, le=1)
+    """Give no label if its probability is below this."""
 
 
 class Verdict(ResponseBody):
     """The label of one text."""
 
-    label: str | int | float | bool = Field(
-        description='The most probable label, typed as in the training data; "" if it abstains.'
-    )
-    probability: float = Field(
-        description="The probability of the most probable label, also if it abstains."
-    )
-    probabilities: dict[str, float] = Field(description="The probability of each label.")
-    reason: str = Field(
-        description='Why there is no label, such as "below 0.8"; "" if there is one.'
-    )
-    flags: list[str] = Field(
-        description='What is unusual in the text, such as "mostly unknown words".'
-    )
-    labels: list[str | int | float | bool] | None = Field(
-        description="Those at least as probable as their threshold; null: each text has one label."
-    )
+    label: str | int | float | bool
+    """The most probable label, typed as in the training data; "" if it abstains."""
+    probability: float
+    """The probability of the most probable label, also if it abstains."""
+    probabilities: dict[str, float]
+    """The probability of each label."""
+    reason: str
+    """Why there is no label, such as "below 0.8"; "" if there is one."""
+    flags: list[str]
+    """What is unusual in the text, such as "mostly unknown words"."""
+    labels: list[str | int | float | bool] | None
+    """Those at least as probable as their threshold; null: each text has one label."""
 
 
 @router.post(
@@ -120,11 +115,8 @@ def _classify(model: LoadedModel, items: Sequence[Item[ClassifyRequest]]) -> lis
 class ExplainRequest(TextsRequest):
     """POST /v1/explain."""
 
-    label: str | None = Field(
-        default=None,
-        description="The label to explain; null: the most probable one.",
-        max_length=1_000,
-    )
+    label: str | None = Field(default=None, max_length=1_000)
+    """The label to explain; null: the most probable one."""
 
 
 class ExplainedVerdict(Verdict):
@@ -132,20 +124,17 @@ class ExplainedVerdict(Verdict):
     text.
     """
 
-    explained: str | int | float | bool = Field(description="The label that is explained.")
-    explained_probability: float = Field(
-        description="The probability of the label that is explained."
-    )
+    explained: str | int | float | bool
+    """The label that is explained."""
+    explained_probability: float
+    """The probability of the label that is explained."""
     words: list[Word]
-    running: list[float] = Field(
-        description="The probability of the label after `stride` words, 2 · `stride`, ..., all."
-    )
-    stride: int = Field(
-        description="Words between two values of `running`; 1 for texts of up to 100 words."
-    )
-    together: int = Field(
-        description="Words left out together, each with an equal part; 1 up to 400 words."
-    )
+    running: list[float]
+    """The probability of the label after `stride` words, 2 · `stride`, ..., all."""
+    stride: int
+    """Words between two values of `running`; 1 for texts of up to 100 words."""
+    together: int
+    """Words left out together, each with an equal part; 1 up to 400 words."""
 
 
 @router.post(
@@ -165,23 +154,22 @@ def _explain(model: LoadedModel, body: ExplainRequest, text: str) -> ExplainedVe
         message = f"expected a label of the model, found {body.label[:60]!r}"
         raise ApiError(message, status=404, param="label", code="label_not_found")
     (verdict,) = model.labels.classify([text])
-    found = model.labels.explain(text, body.label, bounded=True)
+    explanation = model.labels.explain(text, body.label, bounded=True)
     return ExplainedVerdict(
         **Verdict.model_validate(verdict.plain()).model_dump(),
-        **{name: getattr(found, name) for name in ("words", "running", "stride", "together")},
-        explained=json_value(found.label),
-        explained_probability=found.probability,
+        **{name: getattr(explanation, name) for name in ("words", "running", "stride", "together")},
+        explained=json_value(explanation.label),
+        explained_probability=explanation.probability,
     )
 
 
 class NextRequest(TextsRequest):
     """POST /v1/next."""
 
-    k: Integer = Field(default=5, ge=1, le=100, description="Number of words to return.")
-    unfinished: bool = Field(
-        default=False,
-        description="Treat the last word as unfinished: return the words that begin with it.",
-    )
+    k: Integer = Field(default=5, ge=1, le=100)
+    """Number of words to return."""
+    unfinished: bool = False
+    """Treat the last word as unfinished: return the words that begin with it."""
     cache: Cache = 0
 
 
@@ -210,18 +198,12 @@ def _next(model: LoadedModel, body: NextRequest, text: str) -> NextWords:
 class ScoreRequest(TextsRequest):
     """POST /v1/score."""
 
-    words: bool = Field(default=False, description="Also return the log-probability of each word.")
-    top: Integer = Field(
-        default=0,
-        ge=0,
-        le=5,
-        description="With `words`: also return this many most probable words per place.",
-    )
-    start: Integer = Field(
-        default=0,
-        ge=0,
-        description="Score each text from this code point on. The words before it are context.",
-    )
+    words: bool = False
+    """Also return the log-probability of each word."""
+    top: Integer = Field(default=0, ge=0, le=5)
+    """With `words`: also return this many most probable words per place."""
+    start: Integer = Field(default=0, ge=0)
+    """Score each text from this code point on. The words before it are context."""
     cache: Cache = 0
 
 
@@ -282,16 +264,12 @@ each.
 class StatesRequest(ModelRequest):
     """POST /v1/states."""
 
-    text: str = Field(description="One text.")
-    layer: str | None = Field(
-        default=None, max_length=40, description="The name of a layer; null: the first."
-    )
-    unit: Integer | None = Field(
-        default=None,
-        ge=0,
-        le=8192,
-        description="The number of a unit; null: the one whose cell state changes most.",
-    )
+    text: str
+    """One text."""
+    layer: str | None = Field(default=None, max_length=40)
+    """The name of a layer; null: the first."""
+    unit: Integer | None = Field(default=None, ge=0, le=8192)
+    """The number of a unit; null: the one whose cell state changes most."""
 
 
 class Step(ResponseBody):
@@ -323,15 +301,15 @@ class StatesResponse(ResponseBody):
     layer: str
     unit: int
     layers: list[Layer]
-    liveliest: list[int] = Field(
-        description="Up to 16 units of this layer, those whose cell states change most first."
-    )
-    backward: bool = Field(
-        description="Whether the layer reads from the end of the text: its first step is the last."
-    )
-    steps: list[Step] = Field(description="In the order of the text.")
+    liveliest: list[int]
+    """Up to 16 units of this layer, those whose cell states change most first."""
+    backward: bool
+    """Whether the layer reads from the end of the text: its first step is the last."""
+    steps: list[Step]
+    """In the order of the text."""
     cell: list[float]
-    hidden: list[float] = Field(description="The output of the unit, -1 to 1.")
+    hidden: list[float]
+    """The output of the unit, -1 to 1."""
     gates: GateValues
 
 

@@ -15,7 +15,7 @@ from foretell.artifacts.directory import read_model, write_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.errors import ArtifactError, ChangedFileError
-from foretell.export.source import Source
+from foretell.export.source import ExportSource
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.runtime import session
 from foretell.runtime.encoder import SentenceEncoder
@@ -140,7 +140,9 @@ def test_an_export_leaves_it_out_and_says_so(kept: LabelsRuntime, tmp_path: Path
     from foretell.export.model_export import export_model
 
     others = without(read_model(kept.path), teacher=None)
-    np.testing.assert_array_equal(Source(kept.path).answers(TEXTS), others.predict_proba(TEXTS))
+    np.testing.assert_array_equal(
+        ExportSource(kept.path).answers(TEXTS), others.predict_proba(TEXTS)
+    )
     assert not export_model(kept.path, tmp_path / "out").whole
     assert "the model without its kept teacher" in (tmp_path / "out" / "README.md").read_text()
     assert json.loads((tmp_path / "out" / "model.json").read_text())["answer"] == "without teacher"

@@ -1,20 +1,17 @@
-"""The commands of a classifier: `classify` and `explain`."""
+"""The command `classify`: the label of each text."""
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_FILES, ClusterFiles
-from foretell.cli.inputs import local_model, names_source, read_records
+from foretell.cli.inputs import local_model, read_records
 from foretell.cli.options import (
     ANY_TEXTS,
     AS_TEXT,
@@ -23,19 +20,14 @@ from foretell.cli.options import (
     Name,
     Output,
     TextInput,
-    Whole,
-    expect,
+    Texts,
 )
-from foretell.cli.output import AnswerFile, Format, Writer, aligned, answer_file, note, show
+from foretell.cli.output import AnswerFile, Format, Writer, answer_file, note
 from foretell.cluster.rows import ANSWER, LABELS, free_names, kept, verdict_parts
-from foretell.data.label_types import json_value
-from foretell.readable import excerpt, number_of, on_one_line, percent
+from foretell.readable import excerpt, number_of, on_one_line
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
-    from foretell.runtime.labels.explanation import Explanation
-
-Texts = Annotated[tuple[Name, ...], Parameter(name="TEXT...")]
 
 
 def classify(
@@ -151,73 +143,3 @@ def _line(verdict: Verdict, beginning: str, width: int) -> str:
     notes = "; ".join(filter(None, (verdict.reason, *verdict.flags)))
     line = f"{on_one_line(str(verdict.label)):<{width}}  {verdict.probability:.4f}  {beginning}"
     return f"{line.rstrip()}  [{notes}]" if notes else line
-
-
-_COLUMNS = ("record", "word", "start", "end", "effect", "without")
-
-
-def explain(
-    model: Name,
-    texts: Texts = (),
-    /,
-    *,
-    reading: TextInput = ANY_TEXTS,
-    literal: Literally = False,
-    k: Annotated[Whole, Parameter(name=["-k", "--count"], group=OUTPUT)] = 10,
-    html: Annotated[Path | None, Parameter(group=OUTPUT, metavar="FILE")] = None,
-    label: Annotated[str | None, Parameter(group=OUTPUT, metavar="LABEL")] = None,
-    output: Output = AS_TEXT,
-) -> None:
-    """Write the effect of each word on the label of a text.
-
-    Args:
-        model: Model directory for labels.
-        texts: Texts, files, folders, or - for standard input; without any, standard input.
-        k: List N words in the table, those with the largest effects. jsonl and csv hold every word.
-        html: Also write the explanation of one text to this file, as a page.
-        label: Explain this label instead of the most probable one.
-    """
-    from foretell.runtime.labels.classifier import LabelsRuntime
-    from foretell.runtime.labels.explanation import write_html
-
-    runtime = LabelsRuntime(local_model(model))
-    format = output.chosen()
-    columns = runtime.model.text_columns
-    records = read_records("explaining", texts, reading, literal=literal, columns=columns)
-    if html is not None:
-        first = list(itertools.islice(records, 2))
-        what = "one text with --html, which writes one page"
-        expect(len(first) < 2, what, "more than one", "give one text, or use --format jsonl")
-        records = iter(first)
-    has_title = len(texts) != 1 or names_source(texts[0], literal=literal)
-    writer = Writer(format, _COLUMNS)
-    for number, record in enumerate(records, start=1):
-        explanation = runtime.explain(record.text, label)
-        if html is not None:
-            write_html(explanation, html)
-        if format == "text":
-            _show(explanation, k, number, has_title=has_title)
-        elif format == "jsonl":
-            writer.write(
-                {**dataclasses.asdict(explanation), "label": json_value(explanation.label)}
-            )
-        else:
-            for word in explanation.words:
-                row = {"record": number, "word": word.text, "start": word.start, "end": word.end}
-                writer.write(
-                    {**row, "effect": round(word.effect, 6), "without": round(word.without, 6)}
-                )
-
-
-def _show(explanation: Explanation, k: int, number: int, *, has_title: bool) -> None:
-    from foretell.runtime.labels.explanation import by_strength
-
-    rows = [
-        [word.text, f"{word.effect:+7.3f}", percent(word.without)]
-        for word in by_strength(explanation)[:k]
-    ]
-    title = "\n" if number > 1 else ""
-    title += f"{excerpt(explanation.text)}\n" if has_title else ""
-    table = aligned([["word", " effect", "without it"], *rows]) if rows else "no words"
-    head = f"{on_one_line(str(explanation.label))}  {explanation.probability:.4f}"
-    show(f"{title}{head}\n{table}")
