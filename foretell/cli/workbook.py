@@ -9,9 +9,9 @@ import math
 import re
 import zipfile
 from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 from types import TracebackType
-from xml.sax.saxutils import escape
 
 from foretell.errors import DataError
 
@@ -97,7 +97,8 @@ def _cell(value: object) -> str:
     size = len(text.encode("utf-16-le")) // 2
     if size > MAX_CHARACTERS:
         raise _too_much(f"{MAX_CHARACTERS:,} characters in a cell", f"{size:,}")
-    content = escape(_ESCAPED.sub(lambda match: f"_x{ord(match[0]):04X}_", text))
+    shown = _ESCAPED.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
+    content = escape(shown, quote=False)
     return f'<c t="inlineStr"><is><t xml:space="preserve">{content}</t></is></c>'
 
 

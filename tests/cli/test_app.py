@@ -110,8 +110,7 @@ def test_each_command_shows_its_help_and_its_examples(
     assert ("--format" in options) == ("--json" in options) == (command not in WITHOUT_OUTPUT)
     assert ("--input-format" in options) == (command in READS_RECORDS)
     name = command.replace(" ", "_")
-    module, function = (of.code or f"{name}:{name}").split(":")
-    assert callable(getattr(import_module(f"foretell.cli.{module}"), function))
+    assert callable(getattr(import_module(f"foretell.cli.{name}"), name))
 
 
 def test_the_first_page_lists_every_command_in_groups(run: Run) -> None:
