@@ -38,7 +38,7 @@ def label(
     /,
     *,
     labels: Annotated[str | None, Parameter(metavar="NAMES")] = None,
-    out: Path,
+    out: Annotated[Path, Parameter(metavar="FILE")],
     by: Annotated[str, Parameter(metavar="NAME")] = "",
     seed: int | None = None,
     suggest: Annotated[Name | None, Parameter(metavar="MODEL")] = None,
