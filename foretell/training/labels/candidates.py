@@ -28,7 +28,6 @@ from foretell.training.labels.tfidf_fit import (
     ComplementFit,
     CountedFeatures,
     TfidfValues,
-    WordFit,
     count_features,
     count_words,
 )
@@ -119,6 +118,9 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
 
 def word_member(features: Features, source: Source, passes: int) -> Member:
     """Return softmax regression on words and pairs of words; its strength is the passes."""
+    # It compiles with Numba, which not every machine has and the other members do not need.
+    from foretell.training.labels.word_fit import WordFit
+
     return Member(
         name="words",
         prepare=lambda rows: WordFit(features.words, rows),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from foretell.config import LabelsSettings
@@ -185,6 +186,8 @@ def make_plan(
     names = _OF_TWO_LABELS if sizes.columns == 1 else _MEMBERS
     if not settings.folds:
         names = ("ngrams",)
+    if find_spec("numba") is None:
+        names = tuple(name for name in names if name != "words")
     if settings.multi_label:
         names = tuple(name for name in names if name not in _GENERATIVE)
     members = _within_memory(names, sizes)

@@ -9,27 +9,19 @@ texts. All have the same features, so in a classifier they are one model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
-from foretell.arrays import Float32s, Float64s, Integers, NgramKeys
+from foretell.arrays import Float64s, Integers, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.keys import KEY_BITS, ngram_keys, parts
-from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import LONGEST, TfidfFeatures, TfidfModel
 from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
 from foretell.training.labels.logistic import Check, MatrixFit, Weights, ignore
-from foretell.training.labels.rows import Rows
-from foretell.training.labels.softmax_fit import (
-    SparseSoftmax,
-    fit_softmax,
-    informativeness,
-    label_counts,
-)
 from foretell.training.labels.tokens import TokenizedTexts
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.
@@ -176,65 +168,6 @@ class TfidfValues:
         characters = features.characters[kept[n_words:] - len(features.words)]
         chosen = TfidfFeatures(words, characters, features.alphabet, features.size)
         return TfidfModel(chosen, self._idf, fitted.weights, fitted.bias)
-
-
-class WordFit:
-    """Softmax regression on words and pairs of words, each as much as it tells about the labels.
-
-    The values of a text are its TF-IDF values times `informativeness`, divided by their length.
-    """
-
-    def __init__(self, counted: CountedFeatures, rows: Rows) -> None:
-        self._counted = counted
-        self._rows = rows
-        counts, in_texts = label_counts(counted.matrix, rows)
-        idf = np.log((1 + len(rows.texts)) / (1 + in_texts)) + 1
-        # A feature that no text of these rows has is none.
-        factors = idf * (in_texts > 0) * informativeness(counts, rows.mass.sum(axis=1))
-        self._factors = factors.astype(np.float32)
-
-    def fit(
-        self, strength: float, start: SparseSoftmax | None = None, check: Check = ignore
-    ) -> SparseSoftmax:
-        """Fit the model in as many passes as `strength` says."""
-        del start
-        matrix = self._counted.matrix
-        return fit_softmax(matrix, self._factors, self._rows, int(strength), check)
-
-    def scores(self, parameters: SparseSoftmax, texts: Integers) -> Float32s:
-        """Return the scores [text, column] of the texts at some places."""
-        return parameters.scores(self._values(texts))
-
-    def model(self, parameters: SparseSoftmax) -> TfidfModel:
-        """Return the model for predictions."""
-        features = self._counted.features
-        kept = np.flatnonzero(self._factors)
-        chosen = replace(features, words=features.words[kept])
-        weights = parameters.weights
-        if isinstance(weights, SparseWeights):
-            lengths = np.diff(weights.starts)
-            inside = np.repeat(self._factors > 0, lengths)
-            weights = replace(
-                weights,
-                starts=np.append(0, np.cumsum(lengths[kept])),
-                columns=weights.columns[inside],
-                values=weights.values[inside],
-            )
-        else:
-            weights = weights[kept]
-        return TfidfModel(chosen, self._factors[kept], weights, parameters.bias)
-
-    def _values(self, texts: Integers) -> sparse.csr_array:
-        """Return the values of the texts at some places, float32 [text, feature]."""
-        values = self._counted.matrix[texts]
-        values.data *= self._factors[values.indices]
-        lengths = np.diff(values.indptr)
-        squares = np.bincount(
-            np.repeat(np.arange(len(lengths)), lengths), values.data**2, len(lengths)
-        )
-        scale = (1 / np.maximum(np.sqrt(squares), 1e-12)).astype(np.float32)
-        values.data *= np.repeat(scale, lengths)
-        return values
 
 
 class _GenerativeFit(MatrixFit):

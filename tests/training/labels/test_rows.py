@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.presets import LABELS_PRESETS
+from foretell.training.labels import plan as plan_module
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.corpus import Origin, make_corpus, part_of
 from foretell.training.labels.plan import Sizes, _within_memory, make_plan
@@ -105,6 +108,18 @@ def test_nothing_jumps_as_texts_grow(labels: int) -> None:
     assert plans[0].searches
     assert set(plans[0].members) == set(_NAMES)
     assert plans[-1].members
+
+
+def test_without_numba_the_member_that_needs_it_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plan_module, "find_spec", lambda _: None)
+    plan = make_plan(Sizes(texts=300, tokens=9_000, characters=50_000, labels=5), BASE)
+    assert plan.members == tuple(name for name in _NAMES if name != "words")
+    script = (
+        "import sys, foretell.training.labels.candidates; raise SystemExit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
 def test_the_targets_that_remain_of_a_soft_label_sum_to_1() -> None:
