@@ -21,27 +21,27 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 TOKENS = {
-    "foretell/cli": 21_900,
-    "foretell/service": 18_200,
-    "foretell/annotation": 8_200,
-    "foretell/cluster": 11_300,
-    "foretell/export": 8_900,
-    "foretell/surveying": 7_600,
-    "foretell/training/labels": 43_000,
-    "foretell/training/words": 19_300,
-    "foretell/training/*.py": 12_400,
-    "foretell/runtime": 28_300,
-    "foretell/networks": 11_300,
-    "foretell/artifacts": 17_000,
-    "foretell/data": 32_300,
-    "foretell/ngrams": 14_000,
-    "foretell/text": 4_900,
-    "foretell/metrics": 6_400,
-    "foretell/hub": 2_900,
+    "foretell/cli": 21_600,
+    "foretell/service": 17_000,
+    "foretell/annotation": 7_800,
+    "foretell/cluster": 10_700,
+    "foretell/export": 7_900,
+    "foretell/surveying": 7_200,
+    "foretell/training/labels": 42_500,
+    "foretell/training/words": 17_900,
+    "foretell/training/*.py": 12_050,
+    "foretell/runtime": 26_200,
+    "foretell/networks": 10_800,
+    "foretell/artifacts": 16_100,
+    "foretell/data": 32_400,
+    "foretell/ngrams": 13_700,
+    "foretell/text": 4_800,
+    "foretell/metrics": 6_000,
+    "foretell/hub": 2_800,
     "foretell/*.py": 14_100,
-    "foretell": 276_900,
-    "tests": 300_300,
-    "bench": 26_500,
+    "foretell": 270_900,
+    "tests": 293_900,
+    "bench": 25_500,
 }
 """Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the
 goal for the whole package is 250,000.
@@ -50,19 +50,19 @@ goal for the whole package is 250,000.
 LINES = {"foretell/service/page": 3_990, "foretell/export/web": 1_060}
 """Lines of JavaScript, CSS and HTML."""
 
-MODULES = 270
+MODULES = 266
 ANY = 110
-TANGLED = 60
+TANGLED = 29
 """Functions with more than `MANY_BRANCHES` branches."""
 MANY_BRANCHES = 12
-MAX_BRANCHES = 34
+MAX_BRANCHES = 18
 MAX_WIDTH = 100
 
-TOKENS_OF_A_LINE = 9.2
+TOKENS_OF_A_LINE = 9.0
 PER_1000_LINES = {
     "lines over 100 characters": 1.0,
-    "parallel assignments": 1.0,
-    "conditional expressions": 21.0,
+    "parallel assignments": 0.4,
+    "conditional expressions": 14.0,
     "fmt: skip": 0.0,
 }
 

@@ -43,9 +43,15 @@ def check_together(split: Split, settings: LabelsSettings, outside: Outside) -> 
     """Raise SettingsError for what does not go together."""
     given = {"vectors": outside.vectors, "teacher": outside.teacher, "label_hints": split.hints}
     names = [name for name, value in given.items() if value is not None]
-    learned = [*names, "unlabelled"] if split.unlabelled else names
-    no_encoder = "a teacher that is no encoder" if outside.answering is not None else ""
-    other = "label-hints alone" if split.has_only_hints else no_encoder
+    learned = list(names)
+    if split.unlabelled:
+        learned.append("unlabelled")
+    no_encoder = ""
+    if outside.answering is not None:
+        no_encoder = "a teacher that is no encoder"
+    other = no_encoder
+    if split.has_only_hints:
+        other = "label-hints alone"
     is_continued = outside.continued is not None
     has_teacher = outside.teacher is not None
     several = bool(settings.multi_label)

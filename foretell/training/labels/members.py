@@ -143,7 +143,10 @@ def other_parts(part_of: Integers) -> Iterator[tuple[Mask, Mask]]:
     parts = np.unique(part_of)
     for part in parts:
         inside = part_of == part
-        yield ~inside if len(parts) > 1 else inside, inside
+        others = inside
+        if len(parts) > 1:
+            others = ~inside
+        yield others, inside
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -441,6 +444,12 @@ def _sum(
     if sums:
         return weighted_sum([model for model, _ in sums], [weight for _, weight in sums])
     # An empty model knows no n-gram, whatever ids it has.
-    size = others[0].features.size if others else 1
-    bias = np.zeros(len(others[0].bias) if others else 1 if n_labels == 2 else n_labels, np.float32)
+    size = 1
+    n_columns = n_labels
+    if n_labels == 2:
+        n_columns = 1
+    if others:
+        size = others[0].features.size
+        n_columns = len(others[0].bias)
+    bias = np.zeros(n_columns, np.float32)
     return LinearModel(np.zeros(0, np.int64), np.zeros((0, len(bias)), np.float32), bias, size)

@@ -181,26 +181,15 @@ def make_plan(
     plan = _folded(sizes, settings, too_few)
     if not settings.linear:
         return plan
-    # Few tokens do not show the pace.
-    slowness = pace / _REFERENCE_PACE if sizes.tokens > _TIMED else 1.0
-    names = _OF_TWO_LABELS if sizes.columns == 1 else _MEMBERS
-    if not settings.folds:
-        names = ("ngrams",)
-    if find_spec("numba") is None:
-        names = tuple(name for name in names if name != "words")
-    if settings.multi_label:
-        names = tuple(name for name in names if name not in _GENERATIVE)
-    members = _within_memory(names, sizes)
+    slowness = 1.0
+    if sizes.tokens > _TIMED:
+        # Fewer tokens do not show the pace.
+        slowness = pace / _REFERENCE_PACE
+    names = _names(sizes, settings)
     dense = _MAX_DENSE
     if settings.minutes:
         dense = min(dense, int(_DENSE_PER_MINUTE * settings.minutes))
-    plans = [
-        replace(plan, members=members, folds=folds, searches=searches and len(names) > 1)
-        for folds, searches in _choices(plan)
-    ]
-    plans += [replace(plans[-1], members=members[:n]) for n in range(len(members) - 1, 0, -1)]
-    if plans[-1].members == ("words",):
-        plans += [replace(plans[-1], passes=PASSES // n) for n in (2, 4, 8)]
+    plans = _from_best(plan, names, _within_memory(names, sizes))
     in_time = (each for each in plans if slowness * _seconds(each, sizes, dense) <= seconds)
     best = next(in_time, plans[-1])
     return replace(
@@ -211,6 +200,33 @@ def make_plan(
         pseudo_labels=bool(sizes.unlabelled) and best.folds < 2 and not settings.multi_label,
         left_out=tuple(name for name in names if name not in best.members),
     )
+
+
+def _names(sizes: Sizes, settings: LabelsSettings) -> tuple[str, ...]:
+    """Return the members that texts can have."""
+    if not settings.folds:
+        return ("ngrams",)
+    names = _MEMBERS
+    if sizes.columns == 1:
+        names = _OF_TWO_LABELS
+    impossible = set[str]()
+    if settings.multi_label:
+        impossible.update(_GENERATIVE)
+    if find_spec("numba") is None:
+        impossible.add("words")
+    return tuple(name for name in names if name not in impossible)
+
+
+def _from_best(plan: Plan, names: Sequence[str], members: tuple[str, ...]) -> list[Plan]:
+    """Return the plans with some members, and with fewer and fewer of them."""
+    plans = [
+        replace(plan, members=members, folds=folds, searches=searches and len(names) > 1)
+        for folds, searches in _choices(plan)
+    ]
+    plans += [replace(plans[-1], members=members[:n]) for n in range(len(members) - 1, 0, -1)]
+    if plans[-1].members == ("words",):
+        plans += [replace(plans[-1], passes=PASSES // n) for n in (2, 4, 8)]
+    return plans
 
 
 def _folded(sizes: Sizes, settings: LabelsSettings, too_few: str) -> Plan:
