@@ -44,15 +44,15 @@ class NumbersAsText(TextClassifier):
         return self
 
     def predict(self, X: Any) -> Any:
-        return np.array(super().predict(self._texts(X)))
+        return np.array(super().predict(self._as_texts(X)))
 
     def predict_proba(self, X: Any) -> Any:
-        return super().predict_proba(self._texts(X))
+        return super().predict_proba(self._as_texts(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        return super().score(self._texts(X), y, sample_weight)
+        return super().score(self._as_texts(X), y, sample_weight)
 
-    def _texts(self, X: Any) -> list[str]:
+    def _as_texts(self, X: Any) -> list[str]:
         check_is_fitted(self)
         return _rows_as_texts(validate_data(self, X, reset=False, dtype="float64"))
 

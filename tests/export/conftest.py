@@ -51,10 +51,10 @@ def node() -> str:
     return found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, as Playwright drives it; one process can hold one Playwright at a time, so not for
-    other folders.
+    other modules.
     """
     with chromium() as opened:
         yield opened

@@ -65,9 +65,9 @@ def impatient(models: tuple[Path, Path]) -> Iterator[Running]:
         yield it
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium for the tests of this folder; a Playwright that runs would be in the way of others."""
+    """Chromium for the tests of a module; a Playwright that runs would be in the way of others."""
     with chromium() as it:
         yield it
 

@@ -87,7 +87,7 @@ def test_its_metrics_are_out_of_fold_and_its_parts_are_all_there(
     model = fitted._runtime.model
     assert metrics["measured_on"].startswith("out-of-fold predictions of 2 folds")
     assert 0.8 < metrics["micro_f1"] <= 1
-    assert set(metrics["members"]) == {"ngrams", "tfidf", "svd", "pooled"}
+    assert set(metrics["members"]) == {"words", "ngrams", "tfidf", "svd", "pooled"}
     ensemble = model.ensemble
     assert isinstance(ensemble, LabelwiseEnsemble)
     assert len(ensemble.linear) == len(ensemble.offsets) == len(ensemble.thresholds) == 3
