@@ -26,15 +26,15 @@ _MEMBERS: tuple[str, ...] = ("words", "bayes", "centroids", "ngrams", "tfidf", "
 
 _OF_TWO_LABELS: tuple[str, ...] = (
     "ngrams",
-    "words",
     "bayes",
     "centroids",
     "tfidf",
     "svd",
     "embeddings",
+    "words",
 )
 """The same where there are two labels: `ngrams`, which weighs one label against the other, is then
-the best one (docs/experiments.md).
+the best one, and the time for `words` is better spent on the network (docs/experiments.md).
 """
 
 _GENERATIVE = ("bayes", "centroids")
