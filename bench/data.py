@@ -7,9 +7,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import lzma
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -93,10 +94,19 @@ def few_labels(name: str) -> DataSet:
         )
 
 
+def arxiv(part: Literal["train", "test"]) -> Records:
+    """Return the abstracts of one part and their categories, in the order of the file."""
+    with lzma.open(archive(f"arxiv.{part}.csv.xz"), "rt", encoding="utf-8", newline="") as file:
+        return _of_csv(file)
+
+
 def _of_archive(file: zipfile.ZipFile, name: str) -> Records:
     with file.open(name) as binary:
-        rows = csv.DictReader(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
-        return [(row["text"], row["label"]) for row in rows]
+        return _of_csv(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
+
+
+def _of_csv(lines: Iterable[str]) -> Records:
+    return [(row["text"], row["label"]) for row in csv.DictReader(lines)]
 
 
 def texts_of(records: Records) -> list[str]:

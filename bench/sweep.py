@@ -10,16 +10,13 @@ size is left out of the larger ones.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
-import lzma
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from bench.classifiers import Peer, Settings, choose, fasttext, nb_weighted
-from bench.data import Records, accuracy, texts_of, write_csv
-from bench.harness import OUT, Results, archive, foretell, measure, parser_of, require
+from bench.data import Records, accuracy, arxiv, labels_of, texts_of, write_csv
+from bench.harness import OUT, Results, foretell, measure, parser_of, require
 
 SIZES = (300, 1_000, 3_000, 5_000, 6_000, 10_000, 20_000, 50_000, 120_000)
 CHOSEN_ON = 20_000
@@ -32,8 +29,8 @@ def support_vectors(train: Records, texts: Sequence[str], seed: int, *, c: float
     from sklearn.svm import LinearSVC
 
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, max_features=500_000)
-    x = vectorizer.fit_transform([text for text, _ in train])
-    model = LinearSVC(C=c, random_state=seed).fit(x, [label for _, label in train])
+    x = vectorizer.fit_transform(texts_of(train))
+    model = LinearSVC(C=c, random_state=seed).fit(x, labels_of(train))
     predicted: list[str] = model.predict(vectorizer.transform(texts)).tolist()
     return predicted
 
@@ -91,19 +88,13 @@ def main() -> None:
     _sweep(options.systems, options.sizes, options.preset, options.most)
 
 
-def records(part: str) -> Records:
-    """Return the abstracts of a part and their categories, in the order of the file."""
-    with lzma.open(archive(f"arxiv.{part}.csv.xz"), "rt", encoding="utf-8", newline="") as file:
-        return [(row["text"], row["label"]) for row in csv.DictReader(io.StringIO(file.read()))]
-
-
 def _of_peer(name: str, size: int, settings: Settings | None) -> dict[str, object]:
     """Choose settings, where there are none; else train, and return the test accuracy."""
-    train = records("train")[:size]
+    train = arxiv("train")[:size]
     peer = PEERS[name]
     if settings is None:
         return {"chosen": choose(peer, train[:CHOSEN_ON]).settings}
-    test = records("test")
+    test = arxiv("test")
     return {"accuracy": accuracy(peer.predict(train, texts_of(test), 1, **settings), test)}
 
 
@@ -136,8 +127,8 @@ def _peer(name: str, size: int, values: dict[str, object]) -> Tested:
 def _foretell(size: int, preset: str) -> Tested:
     folder = OUT / "sweep" / str(size)
     folder.mkdir(parents=True, exist_ok=True)
-    write_csv(folder / "train.csv", records("train")[:size])
-    write_csv(folder / "test.csv", records("test"))
+    write_csv(folder / "train.csv", arxiv("train")[:size])
+    write_csv(folder / "test.csv", arxiv("test"))
     out = folder / "model"
     options = ("--preset", preset, "--out", out, "--restart", "--overwrite")
     trained = foretell("train", "labels", folder / "train.csv", *options)

@@ -40,6 +40,12 @@ LogProbabilities = NDArray[np.floating]
 """Natural logarithms of probabilities, never above 0."""
 
 
+def ranges(starts: Integers, lengths: Integers) -> Integers:
+    """Return the places of ranges one after another: `lengths` places each, from `starts` on."""
+    offsets = np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+    return offsets + np.arange(len(offsets))
+
+
 def one_hot(targets: Int32s, n_labels: int) -> Float32s:
     """Return the places of labels [text] as probabilities, float32 [text, label]."""
     # Not rows of a unit matrix: with 10,000 labels that has 400 MB.

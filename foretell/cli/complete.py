@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
@@ -18,9 +18,6 @@ from foretell.cli.options import (
     Several,
 )
 from foretell.cli.output import Writer, show
-
-if TYPE_CHECKING:
-    pass
 
 
 @Parameter(name="*", group=Group("Continuation", sort_key=0))

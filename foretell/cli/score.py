@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_FILES, ClusterFiles
@@ -20,9 +19,6 @@ from foretell.cli.options import (
 )
 from foretell.cli.output import Writer, answer_file, counted, listed
 from foretell.metrics.shown import score_rows
-
-if TYPE_CHECKING:
-    pass
 
 
 def score(

@@ -74,6 +74,7 @@ def folds_of(
 
 def too_few(texts: Sequence[str], targets: Array) -> str:
     """Return why these labelled texts are too few to measure on, or "" where they are not."""
+    # Of many texts the first ones show it.
     if len({text_key(text) for text in texts[: 2 * MANY_TEXTS]}) >= MANY_TEXTS:
         return ""
     different = np.array(

@@ -122,7 +122,7 @@ def _distinct(
     `values`, int64 [occurrence], has one number for each different n-gram; `at`, int32
     [occurrence], its ascending position among the ids; `text_of` is int32 [position].
     """
-    ordered, positions = _sorted(values, at, len(text_of).bit_length())
+    ordered, positions = sorted_pairs(values, at, len(text_of).bit_length())
     text = text_of[positions]
     is_first = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
     is_new_text = np.append(True, text[1:] != text[:-1])[: len(text)] | is_first
@@ -136,9 +136,11 @@ def _distinct(
     return _Features(ordered[first[kept]], counts[kept], entries), rank
 
 
-def _sorted(values: NgramKeys, at: Integers, bits: int) -> tuple[NgramKeys, Integers]:
+def sorted_pairs(values: NgramKeys, at: Integers, bits: int) -> tuple[NgramKeys, Integers]:
     """Return values in ascending order, and the positions of each, ascending and below 2 to the
     `bits`.
+
+    The positions of equal values ascend in what is given, too.
     """
     if int(values.max(initial=0)).bit_length() + bits > KEY_BITS:
         order = np.argsort(values, kind="stable")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from foretell.arrays import Array, Float32s, Floats, Integers
+from foretell.arrays import Array, Float32s, Floats, Integers, ranges
 from foretell.ngrams.checked_arrays import checked_array, wrong
 
 _CELLS_AT_ONCE = 1 << 22
@@ -72,7 +72,7 @@ class SparseWeights:
             done = ends[first - 1] if first else 0
             last = int(np.searchsorted(ends, done + _CELLS_AT_ONCE, side="right"))
             part = slice(first, max(last, first + 1))
-            entries = _ranges(self.starts[features[part]], lengths[part])
+            entries = ranges(self.starts[features[part]], lengths[part])
             cells = np.repeat(texts[part].astype(np.int64), lengths[part]) * self.n_columns
             cells += self.columns[entries]
             # In the order of the values: a text's sums do not depend on the others.
@@ -84,16 +84,26 @@ class SparseWeights:
         """Return the weights times `factor`."""
         return replace(self, values=np.float32(factor) * self.values)
 
+    def __getitem__(self, features: Integers) -> SparseWeights:
+        """Return the weights of some features."""
+        lengths = np.diff(self.starts)[features]
+        entries = ranges(self.starts[features], lengths)
+        return replace(
+            self,
+            starts=np.append(0, np.cumsum(lengths)),
+            columns=self.columns[entries],
+            values=self.values[entries],
+        )
+
     def moved(self, columns: Integers, n_columns: int) -> SparseWeights:
         """Return the weights with each column at its new place; others have zeros."""
         return replace(self, columns=columns[self.columns], n_columns=n_columns)
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the weights as named arrays; `from_arrays` takes them back."""
-        is_short = self.n_columns <= 1 << 16
         return {
             "starts": self.starts.astype(np.uint32),
-            "columns": self.columns.astype(np.uint16 if is_short else np.uint32),
+            "columns": self.columns.astype(_column_type(self.n_columns)),
             "values": self.values,
         }
 
@@ -107,9 +117,8 @@ class SparseWeights:
             ArtifactError: an array is missing, or has another type, length or order, or a number
                 out of its range.
         """
-        kind = np.uint16 if n_columns <= 1 << 16 else np.uint32
         values = checked_array(arrays, f"{name}/values", np.float32, 1)
-        columns = checked_array(arrays, f"{name}/columns", kind, 1, len(values))
+        columns = checked_array(arrays, f"{name}/columns", _column_type(n_columns), 1, len(values))
         starts = checked_array(arrays, f"{name}/starts", np.uint32, 1, n_features + 1)
         starts = starts.astype(np.int64)
         if starts[0] != 0 or starts[-1] != len(values) or (np.diff(starts) < 0).any():
@@ -119,7 +128,6 @@ class SparseWeights:
         return cls(starts, columns, values, n_columns)
 
 
-def _ranges(starts: Integers, lengths: Integers) -> Integers:
-    """Return the places of ranges one after another."""
-    ends = np.cumsum(lengths)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
+def _column_type(n_columns: int) -> type[np.uint16 | np.uint32]:
+    """Return the type of stored columns."""
+    return np.uint16 if n_columns <= 1 << 16 else np.uint32

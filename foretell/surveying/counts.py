@@ -171,10 +171,10 @@ def label_counts(examples: Examples) -> dict[str, int]:
     if examples.sets is not None:
         of_label = np.nansum(examples.sets.values, axis=0)
         counts = dict(zip(examples.sets.names, map(int, of_label), strict=True))
-    return most_frequent(counts)
+    return by_frequency(counts)
 
 
-def most_frequent(counts: Mapping[str, int]) -> dict[str, int]:
+def by_frequency(counts: Mapping[str, int]) -> dict[str, int]:
     """Return the counts, the largest first; equal ones by the alphabet."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
@@ -213,7 +213,7 @@ def script_shares(texts: Iterable[str]) -> dict[str, float]:
     for character, count in characters.items():
         if character.isalpha():
             scripts[_script(character)] += count
-    return {name: count / scripts.total() for name, count in most_frequent(scripts).items()}
+    return {name: count / scripts.total() for name, count in by_frequency(scripts).items()}
 
 
 def _script(letter: str) -> str:

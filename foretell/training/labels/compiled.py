@@ -25,6 +25,7 @@ from foretell.arrays import (
     Integers,
     Probabilities,
     one_hot,
+    ranges,
 )
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings
@@ -94,8 +95,7 @@ class ReadTexts:
         first = self._starts[places]
         lengths = self._starts[places + 1] - first
         of_text = np.repeat(np.arange(len(places)), lengths)
-        ends = np.cumsum(lengths)
-        at = np.arange(len(of_text)) + np.repeat(first - (ends - lengths), lengths)
+        at = ranges(first, lengths)
         unknown = np.nan if rows.has_several else 0.0
         found = np.full((len(places), rows.n_labels), unknown, np.float32)
         found[of_text, rows.label[at]] = rows.target[at]

@@ -17,7 +17,8 @@ from scipy import sparse
 
 from foretell.arrays import Float64s, Integers, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
-from foretell.ngrams.keys import KEY_BITS, ngram_keys, parts
+from foretell.ngrams.counting import sorted_pairs
+from foretell.ngrams.keys import ngram_keys, parts
 from foretell.ngrams.tfidf import LONGEST, TfidfFeatures, TfidfModel
 from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.linear_fit import MAX_WEIGHTS
@@ -119,19 +120,9 @@ def _distinct(keys: NgramKeys, texts: Integers, min_texts: int) -> tuple[NgramKe
     """Return the distinct keys in `min_texts` texts or more, ascending, and how many texts have
     each.
     """
-    bits = int(texts.max(initial=0)).bit_length()
-    if int(keys.max(initial=0)).bit_length() + bits > KEY_BITS:
-        order = np.lexsort((texts, keys))
-        keys = keys[order]
-        texts = texts[order]
-        is_new = np.append(True, (keys[1:] != keys[:-1]) | (texts[1:] != texts[:-1]))[: len(keys)]
-        in_text = keys[is_new]
-    else:
-        # Key and text share one number: a sort of such numbers is several times faster.
-        packed = (keys << bits) | texts
-        packed.sort()
-        is_new = np.append(True, packed[1:] != packed[:-1])[: len(packed)]
-        in_text = packed[is_new] >> bits
+    keys, texts = sorted_pairs(keys, texts, int(texts.max(initial=0)).bit_length())
+    is_new = np.append(True, (keys[1:] != keys[:-1]) | (texts[1:] != texts[:-1]))[: len(keys)]
+    in_text = keys[is_new]
     first = np.flatnonzero(np.append(True, in_text[1:] != in_text[:-1])[: len(in_text)])
     counts = np.diff(np.append(first, len(in_text)))
     return in_text[first[counts >= min_texts]], counts[counts >= min_texts]

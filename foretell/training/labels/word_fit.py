@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from foretell.arrays import Float32s, Integers
-from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import TfidfModel
+from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.rows import Rows
 from foretell.training.labels.softmax_fit import (
@@ -53,28 +53,10 @@ class WordFit:
         features = self._counted.features
         kept = np.flatnonzero(self._factors)
         chosen = replace(features, words=features.words[kept])
-        weights = parameters.weights
-        if isinstance(weights, SparseWeights):
-            lengths = np.diff(weights.starts)
-            inside = np.repeat(self._factors > 0, lengths)
-            weights = replace(
-                weights,
-                starts=np.append(0, np.cumsum(lengths[kept])),
-                columns=weights.columns[inside],
-                values=weights.values[inside],
-            )
-        else:
-            weights = weights[kept]
+        weights = parameters.weights[kept]
         return TfidfModel(chosen, self._factors[kept], weights, parameters.bias)
 
     def _values(self, texts: Integers) -> sparse.csr_array:
         """Return the values of the texts at some places, float32 [text, feature]."""
-        values = self._counted.matrix[texts]
-        values.data *= self._factors[values.indices]
-        lengths = np.diff(values.indptr)
-        squares = np.bincount(
-            np.repeat(np.arange(len(lengths)), lengths), values.data**2, len(lengths)
-        )
-        scale = (1 / np.maximum(np.sqrt(squares), 1e-12)).astype(np.float32)
-        values.data *= np.repeat(scale, lengths)
-        return values
+        values = self._counted.matrix[texts] @ sparse.diags_array(self._factors)
+        return unit_rows(values, 2)
