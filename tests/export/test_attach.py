@@ -120,10 +120,11 @@ def test_one_line_gives_a_text_field_suggestions(nginx: str, browser: Any) -> No
         field.press("Tab")
         assert field.input_value() == "25 The mind "
         # The theme is that of the page.
-        button = (
-            page.locator("#note").locator("xpath=preceding-sibling::div[1]").locator("button").first
+        color = (
+            "() => getComputedStyle(document.querySelector('#note').previousElementSibling"
+            ".shadowRoot.querySelector('button')).color"
         )
-        assert button.evaluate("(each) => getComputedStyle(each).color") == "rgb(255, 238, 221)"
+        until(page, f"() => ({color})() === 'rgb(255, 238, 221)'")
         spoken = "() => document.querySelector('#note').previousElementSibling.shadowRoot.querySelector('[role=status]').textContent"
         until(page, f"() => ({spoken})().split(', ').length === 3")
 
