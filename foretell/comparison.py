@@ -65,8 +65,8 @@ def compare(
     )
     if known[0] and known[1] and not set(known[0]) <= set(known[1]):
         raise UsageError(
-            expected=f"a model with the labels of a, and new ones or not (a: {listed(known[0])})",
-            found=listed(known[1]),
+            f"a model with the labels of a, and new ones or not (a: {listed(known[0])})",
+            listed(known[1]),
             where="b",
             fix="give the model with more labels as b, or measure each by foretell evaluate",
         )
@@ -90,8 +90,8 @@ def _opened(model: object, where: str) -> Any:
     if hasattr(model, "predict") or hasattr(model, "predict_proba"):
         return model
     raise UsageError(
-        expected="a model directory for labels, a TextClassifier, or an estimator with predict",
-        found=type(model).__name__,
+        "a model directory for labels, a TextClassifier, or an estimator with predict",
+        type(model).__name__,
         where=where,
     )
 

@@ -168,9 +168,12 @@ _RATES = {
 def _check_rate(network: str, rate: float) -> None:
     optimizer, low, high, usual = _RATES[network]
     if not low <= rate <= high:
-        expected = f"a rate of {low:g} to {high:g} for the network {network} ({optimizer})"
-        fix = f"{usual:g} is usual"
-        raise SettingsError(expected=expected, found=f"{rate:g}", where="learning-rate", fix=fix)
+        raise SettingsError(
+            f"a rate of {low:g} to {high:g} for the network {network} ({optimizer})",
+            f"{rate:g}",
+            where="learning-rate",
+            fix=f"{usual:g} is usual",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,8 +246,8 @@ class WordsSettings(CommonSettings):
             _check_rate(self.network, self.learning_rate)
         elif self.has_open_vocabulary:
             raise SettingsError(
-                expected="white-space or words with the network article, which reads three words",
-                found=self.tokens,
+                "white-space or words with the network article, which reads three words",
+                self.tokens,
                 where="tokens",
                 fix="choose --preset base",
             )
@@ -326,7 +329,7 @@ class LabelsSettings(CommonSettings):
         _check_rate(self.network, self.learning_rate)
         self._check_multi_label()
         if self.folds == 1:
-            raise SettingsError(expected="0, or 2 folds or more", found="1", where="folds")
+            raise SettingsError("0, or 2 folds or more", "1", where="folds")
 
     @property
     def is_bidirectional(self) -> bool:
@@ -341,16 +344,16 @@ class LabelsSettings(CommonSettings):
             not separator.strip() or len(separator) > 10 or any(map(str.isalnum, separator))
         ):
             raise SettingsError(
-                expected="a separator without letters and digits, and not of white space alone",
-                found=repr(separator)[:40],
+                "a separator without letters and digits, and not of white space alone",
+                repr(separator)[:40],
                 where="multi-label",
                 fix="separate the labels in a cell by ; or |",
             )
         if separator and self.balance:
             raise SettingsError(
-                expected="no class weights where texts have several labels: each label has a "
+                "no class weights where texts have several labels: each label has a "
                 "threshold of its own",
-                found="balance",
+                "balance",
                 where="multi-label",
                 fix="leave out balance",
             )
@@ -361,16 +364,12 @@ def _check(f: dataclasses.Field[object], hint: type, value: float | str) -> None
     choices = get_args(hint)
     if choices:
         if value not in choices:
-            raise SettingsError(
-                expected=f"one of {', '.join(choices)}", found=repr(value), where=where
-            )
+            raise SettingsError(f"one of {', '.join(choices)}", repr(value), where=where)
         return
     is_number = hint is float and type(value) is int
     if type(value) is not hint and not is_number:
         fix = "leave out the quotes" if isinstance(value, str) else ""
-        raise SettingsError(
-            expected=f"a value of type {hint.__name__}", found=repr(value), where=where, fix=fix
-        )
+        raise SettingsError(f"a value of type {hint.__name__}", repr(value), where=where, fix=fix)
     if not isinstance(value, str) and f.metadata["low"] is not None:
         _check_range(where, value, f.metadata["low"], f.metadata["high"])
 
@@ -383,7 +382,7 @@ def _check_range(where: str, value: float, low: float, high: float | None) -> No
         bounds += ", and finite"
     # Written so that NaN fails too.
     if not low <= value < math.inf or (high is not None and value > high):
-        raise SettingsError(expected=bounds, found=plain(value), where=where)
+        raise SettingsError(bounds, plain(value), where=where)
 
 
 Settings = WordsSettings | LabelsSettings
@@ -404,8 +403,8 @@ def with_changes(settings: AnySettings, changes: Mapping[str, object]) -> AnySet
     for name in changes:
         if name not in known:
             raise SettingsError(
-                expected=f"a setting of {type(settings).__name__}",
-                found=f"'{name}'",
+                f"a setting of {type(settings).__name__}",
+                f"'{name}'",
                 fix=fix_for(name, known, OTHER_NAMES) or "see foretell info --presets",
             )
     # NumPy's numbers, which a parameter grid may hold, as Python's.

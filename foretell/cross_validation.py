@@ -59,7 +59,7 @@ def cross_validate(
         KeyboardInterrupt: training was stopped. Nothing is kept.
     """
     if n_folds < 2:
-        raise SettingsError(expected="2 folds or more", found=n_folds, where="folds")
+        raise SettingsError("2 folds or more", n_folds, where="folds")
     check_learnable(examples)
     names = examples.label_names
     targets = targets_of(examples.labels, names)

@@ -25,7 +25,7 @@ class ForetellError(Exception):
 
     exit_code = 1
 
-    def __init__(self, *, expected: str, found: object, where: object = "", fix: str = "") -> None:
+    def __init__(self, expected: str, found: object, *, where: object = "", fix: str = "") -> None:
         self.expected = expected
         self.found = str(found)
         self.where = str(where)

@@ -52,8 +52,8 @@ class LanguageModel(Trained[WordsRuntime]):
 
     def __init__(self, *_: object, **__: object) -> None:
         raise UsageError(
-            expected="LanguageModel.train(text) or LanguageModel.load(path)",
-            found="LanguageModel()",
+            "LanguageModel.train(text) or LanguageModel.load(path)",
+            "LanguageModel()",
             fix='for example LanguageModel.train("notes.txt", out="notes-model")',
         )
 

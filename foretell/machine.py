@@ -35,8 +35,8 @@ def require(packages: Sequence[str], needed_by: str, extra: str) -> None:
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
         raise MissingExtraError(
-            expected=f"{', '.join(packages)}, which {needed_by} needs",
-            found=f"no {', '.join(missing)}",
+            f"{', '.join(packages)}, which {needed_by} needs",
+            f"no {', '.join(missing)}",
             fix=install_command(extra),
         )
 

@@ -67,7 +67,7 @@ def check_names(given: Iterable[str], known: Collection[str], others: dict[str, 
         if name not in known:
             fix = fix_for(name, known, others)
             expected = "the name of a parameter" if fix else f"one of {', '.join(known)}"
-            raise SettingsError(expected=expected, found=f"'{name}'", fix=fix)
+            raise SettingsError(expected, f"'{name}'", fix=fix)
 
 
 def named(init: Callable[Parameters, None]) -> Callable[Parameters, None]:

@@ -170,8 +170,8 @@ def preset(job: Job, name: str) -> Settings:
     presets = PRESETS[job]
     if name not in presets:
         raise SettingsError(
-            expected=f"a preset for {job}: {', '.join(presets)}",
-            found=f"'{name}'",
+            f"a preset for {job}: {', '.join(presets)}",
+            f"'{name}'",
             where="preset",
             fix=did_you_mean(name, presets),
         )

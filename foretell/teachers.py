@@ -61,9 +61,8 @@ def teacher_of(
     encode = getattr(given, "encode", None) or getattr(given, "embed", None)
     if encode is None:
         raise SettingsError(
-            expected="a teacher: a folder, an array [text, label], or what has predict_proba or "
-            "encode",
-            found=f"{name}, which has neither",
+            "a teacher: a folder, an array [text, label], or what has predict_proba or encode",
+            f"{name}, which has neither",
             where="teacher",
         )
 
@@ -72,8 +71,8 @@ def teacher_of(
             return list(encode(texts))
         except Exception as error:
             raise RunError(
-                expected=f"embeddings [text, number] of {len(texts)} texts",
-                found=f"{type(error).__name__}: {error}",
+                f"embeddings [text, number] of {len(texts)} texts",
+                f"{type(error).__name__}: {error}",
                 where=f"teacher ({name})",
                 fix=KEPT,
             ) from error
@@ -116,8 +115,8 @@ def _classifier(given: Any, name: str) -> Answering:
 def _checked_names(labels: Sequence[str], teacher: str) -> list[str]:
     if len(set(labels)) < max(2, len(labels)):
         raise SettingsError(
-            expected="a teacher that names its labels, each once",
-            found=listed(labels) or "none",
+            "a teacher that names its labels, each once",
+            listed(labels) or "none",
             where=f"teacher ({teacher})",
             fix="set its attribute labels, in the order of its columns, or give a table with a "
             "column for each",
@@ -139,9 +138,11 @@ def opened_teacher(given: object, listener: Listener) -> object:
     if not isinstance(given, str | Path) or Path(given).is_file():
         return given
     if not is_address(given) and (existing(given) / CONFIG).exists():
-        fix = f"give foretell.load({str(given)!r})"
         raise SettingsError(
-            expected="a teacher", found="a model directory", where="teacher", fix=fix
+            "a teacher",
+            "a model directory",
+            where="teacher",
+            fix=f"give foretell.load({str(given)!r})",
         )
     encoder = SentenceEncoder.open(local_encoder(given))
     if is_address(given):

@@ -360,8 +360,7 @@ class Annotation:
             ForetellError: the file cannot be written.
         """
         if Path(path).resolve() == self._journal.path.resolve():
-            expected = "another file than the answers"
-            raise UsageError(expected=expected, found=path, where="path")
+            raise UsageError("another file than the answers", path, where="path")
         with new_file(Path(path)) as new:
             new.write_bytes(self.to_csv().encode("utf-8", "replace"))
 
@@ -380,8 +379,9 @@ class Annotation:
 
     def _record(self, items: Items, kind: Kind, label: str | None, by: str | None) -> list[Answer]:
         if kind == "label" and label not in self.labels:
-            expected = f"a label ({', '.join(self.labels)[:200]})"
-            raise UsageError(expected=expected, found=repr(label)[:60], where="label")
+            raise UsageError(
+                f"a label ({', '.join(self.labels)[:200]})", repr(label)[:60], where="label"
+            )
         who = self._who(by)
         with self._lock:
             places = list(dict.fromkeys(map(self._checked_open, _listed(items))))
@@ -405,22 +405,22 @@ class Annotation:
     def _checked(self, item: Item | int) -> int:
         place = item.id if isinstance(item, Item) else item
         if not 0 <= place < len(self._pool):
-            raise UsageError(expected="the number of a text", found=str(place)[:60], where="items")
+            raise UsageError("the number of a text", str(place)[:60], where="items")
         return place
 
     def _checked_open(self, item: Item | int) -> int:
         place = self._checked(item)
         if not self._is_open[place]:
             raise UsageError(
-                expected="a text without an answer",
-                found="one with",
+                "a text without an answer",
+                "one with",
                 where="items",
                 fix="undo its answer first",
             )
         if self._pool.reserved[place] and place not in self._has_shown:
             raise UsageError(
-                expected="a text that is shown, or that a search has found",
-                found="one that is reserved for the random sample",
+                "a text that is shown, or that a search has found",
+                "one that is reserved for the random sample",
                 where="items",
             )
         return place

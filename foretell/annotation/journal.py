@@ -228,8 +228,8 @@ class Journal:
         """Compare what was asked for with the file, and add the new labels to it."""
         if seed is not None and seed != self.seed:
             raise UsageError(
-                expected=f"the seed of the journal ({self.seed})",
-                found=seed,
+                f"the seed of the journal ({self.seed})",
+                seed,
                 where="seed",
                 fix="leave it out",
             )
@@ -238,8 +238,8 @@ class Journal:
         given = checked_labels(labels, str(self.path))
         if missing := [label for label in self.labels if label not in given]:
             raise UsageError(
-                expected=f"the labels of {self.path} ({', '.join(self.labels)[:200]})",
-                found=f"no {missing[0]!r}",
+                f"the labels of {self.path} ({', '.join(self.labels)[:200]})",
+                f"no {missing[0]!r}",
                 where="labels",
                 fix="leave the labels out, or choose another name for the answers",
             )
@@ -256,7 +256,7 @@ class Journal:
             expected = f"a line of {expected}"
             where = f"{where}, line {line}"
             fix = "restore the file from a copy, or remove the line"
-        return DataError(expected=expected, found=found, where=where, fix=fix)
+        return DataError(expected, found, where=where, fix=fix)
 
 
 def checked_labels(labels: Sequence[str] | None, where: str) -> list[str]:
@@ -266,8 +266,8 @@ def checked_labels(labels: Sequence[str] | None, where: str) -> list[str]:
     names = [str(label).strip() for label in labels or ()]
     if not 2 <= len(names) <= _MAX_LABELS or not all(names) or len(set(names)) < len(names):
         raise UsageError(
-            expected=f"2 to {_MAX_LABELS:,} labels, all different",
-            found=", ".join(map(repr, names))[:200] or "none",
+            f"2 to {_MAX_LABELS:,} labels, all different",
+            ", ".join(map(repr, names))[:200] or "none",
             where=where,
             fix="give the labels, such as --labels good,bad",
         )
@@ -299,8 +299,8 @@ def _locked(path: Path) -> IO[bytes]:
     if not lock(file):
         file.close()
         raise ForetellError(
-            expected="a journal that no other process has open",
-            found="another process that does",
+            "a journal that no other process has open",
+            "another process that does",
             where=path,
             fix="end it, or choose another name for the answers",
         )
@@ -309,8 +309,8 @@ def _locked(path: Path) -> IO[bytes]:
 
 def _not_written(path: Path, found: str) -> ForetellError:
     return ForetellError(
-        expected="a journal that can be written",
-        found=found,
+        "a journal that can be written",
+        found,
         where=path,
         fix="check the folder and the free space",
     )

@@ -68,8 +68,8 @@ class TextPool:
         if unknown := len(needed - groups.keys()):
             same = "give the same texts (more may be added)"
             raise DataError(
-                expected="the texts that the answers are about",
-                found=f"answered texts that are not there ({unknown:,})",
+                "the texts that the answers are about",
+                f"answered texts that are not there ({unknown:,})",
                 where="the texts to label",
                 fix=f"{same}, or choose another name for the answers",
             )
@@ -270,8 +270,8 @@ def check_suggests(model: LabelsRuntime, labels: Sequence[str]) -> None:
     """Check that a model suggests none but these labels."""
     if others := [each for each in model.labels if each not in labels]:
         raise UsageError(
-            expected=f"a model whose labels are among {', '.join(labels)[:200]}",
-            found=f"one with the label {others[0]!r:.60}",
+            f"a model whose labels are among {', '.join(labels)[:200]}",
+            f"one with the label {others[0]!r:.60}",
             where="suggest",
             fix="give the labels of the model too, or leave it out",
         )

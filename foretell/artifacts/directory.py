@@ -66,9 +66,7 @@ def check_writable(path: str | Path) -> None:
         while not parent.exists():
             parent = parent.parent
     if not parent.is_dir():
-        raise ArtifactError(
-            expected="a directory to write in", found="a file", where=str(parent), fix=fix
-        )
+        raise ArtifactError("a directory to write in", "a file", where=parent, fix=fix)
     with replacement.typed(ArtifactError, "a directory to write in", parent, fix):
         # Permissions alone do not say it: of root, of read-only and of virtual file systems.
         tempfile.TemporaryDirectory(dir=parent, prefix=".foretell-").cleanup()
@@ -198,14 +196,14 @@ def _check_ours(target: Path) -> None:
     expected = "a model directory, or no such path"
     fix = "choose another --out, or move it away"
     if not target.is_dir():
-        raise ArtifactError(expected=expected, found="a file", where=str(target), fix=fix)
+        raise ArtifactError(expected, "a file", where=target, fix=fix)
     names = {entry.name for entry in target.iterdir()} - _LITTER
     foreign = sorted(names - {*manifest.FILES, *manifest.PARTS, manifest.MANIFEST, manifest.RUN})
     if foreign or (names and not manifest.is_model(target)):
         found = "a directory of another program"
         if foreign:
             found = f"another file in it: {foreign[0]}"
-        raise ArtifactError(expected=expected, found=found, where=str(target), fix=fix)
+        raise ArtifactError(expected, found, where=target, fix=fix)
 
 
 def _json(value: object) -> bytes:
@@ -283,9 +281,9 @@ class Home:
         files = pack(self.path)
         if self.sha256 not in ("", hashlib.sha256(files[manifest.MANIFEST]).hexdigest()):
             raise ChangedFileError(
-                expected="the model as it was opened",
-                found="another model",
-                where=str(self.path),
+                "the model as it was opened",
+                "another model",
+                where=self.path,
                 fix="load it from where it is now",
             )
         return {"files": files}

@@ -141,9 +141,9 @@ class EncoderFiles:
             if not file.is_file():
                 found = f"no {file.name}" if folder.is_dir() else "no folder"
                 raise ArtifactError(
-                    expected=f"a folder with {GRAPHS[0]} and {TOKENIZER}",
-                    found=found,
-                    where=str(path),
+                    f"a folder with {GRAPHS[0]} and {TOKENIZER}",
+                    found,
+                    where=path,
                     fix=fix,
                 )
         licences = sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*"))

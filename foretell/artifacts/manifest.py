@@ -141,17 +141,17 @@ def read_manifest(path: Path) -> Manifest:
         found = "a directory that foretell did not write"
     if found:
         raise NotAModelError(
-            expected="a foretell model directory",
-            found=found,
-            where=str(path),
+            "a foretell model directory",
+            found,
+            where=path,
             fix="check the path: the directory that --out named in training, before all texts",
         )
     version = (_object(path / CONFIG) or {}).get("format_version")
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise NewerFormatError(
-            expected=f"format version {FORMAT_VERSION} or older",
-            found=f"version {version}",
-            where=str(path / CONFIG),
+            f"format version {FORMAT_VERSION} or older",
+            f"version {version}",
+            where=path / CONFIG,
             fix="install a newer foretell",
         )
     content = _read(path / MANIFEST, MAX_MANIFEST)
@@ -215,7 +215,7 @@ def _entry(path: Path, name: str, values: object) -> Entry:
 
 def changed(path: Path, expected: str, found: str) -> ChangedFileError:
     """Return the error of a file that is not as it was written."""
-    return ChangedFileError(expected=expected, found=found, where=str(path), fix=_COPY_AGAIN)
+    return ChangedFileError(expected, found, where=path, fix=_COPY_AGAIN)
 
 
 def _object(path: Path) -> dict[str, object] | None:
@@ -244,9 +244,7 @@ def _open(path: Path) -> BufferedReader:
         # Where a FIFO has taken its place since, to open it would wait for a writer.
         file = open(os.open(path, os.O_RDONLY | _NO_WAIT), "rb")  # noqa: PTH123, SIM115
     except FileNotFoundError as error:
-        raise MissingFileError(
-            expected="this file", found="none", where=str(path), fix=_COPY_AGAIN
-        ) from error
+        raise MissingFileError("this file", "none", where=path, fix=_COPY_AGAIN) from error
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise changed(path, "a regular file", "something else")

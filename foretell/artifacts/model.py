@@ -90,8 +90,8 @@ class Model:
         """
         if self.path is None:
             raise ArtifactError(
-                expected="a model that was read from a directory",
-                found="a model in memory",
+                "a model that was read from a directory",
+                "a model in memory",
                 fix="write it first",
             )
         return self.path
@@ -126,9 +126,7 @@ def check_model(model: Model) -> None:
         ArtifactError: they do not.
     """
     if isinstance(model.settings, WordsSettings) != (model.job == "words"):
-        raise ArtifactError(
-            expected=f"settings for {model.job}", found=type(model.settings).__name__
-        )
+        raise ArtifactError(f"settings for {model.job}", type(model.settings).__name__)
     (_check_words if model.job == "words" else _check_labels)(model)
 
 
@@ -138,8 +136,8 @@ def _check_labels(model: Model) -> None:
     if len(labels) < 2 or not _are_valid(labels, model.label_type, several=several):
         order = "different" if several else "sorted"
         raise ArtifactError(
-            expected=f"two or more labels, {order}, of the type {model.label_type}",
-            found=repr(labels)[:100],
+            f"two or more labels, {order}, of the type {model.label_type}",
+            repr(labels)[:100],
         )
     wrong = _wrong_member(model, several=several) or _wrong_ensemble(model, several=several)
     if wrong:
@@ -199,7 +197,7 @@ def _are_valid(labels: list[str], label_type: LabelType, *, several: bool) -> bo
 
 def _check_words(model: Model) -> None:
     if model.labels:
-        raise ArtifactError(expected="no labels for words", found=repr(model.labels)[:100])
+        raise ArtifactError("no labels for words", repr(model.labels)[:100])
     if model.interpolation is not None and (wrong := _wrong_interpolation(model)):
         raise wrong_weights("interpolation", wrong, model.path)
 
@@ -224,8 +222,8 @@ def _wrong_interpolation(model: Model) -> str:
 def wrong_weights(kind: str, found: str, path: Path | None) -> ArtifactError:
     """Return the error for ensemble or interpolation weights that do not fit their model."""
     return ArtifactError(
-        expected=f"{kind} weights that fit this model",
-        found=found,
+        f"{kind} weights that fit this model",
+        found,
         where="" if path is None else str(path / manifest.CONFIG),
         fix="train the model again",
     )

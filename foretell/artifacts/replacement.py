@@ -42,9 +42,7 @@ def typed(
     try:
         yield
     except OSError as error:
-        raise kind(
-            expected=expected, found=error.strerror or str(error), where=str(where), fix=fix
-        ) from error
+        raise kind(expected, error.strerror or error, where=where, fix=fix) from error
 
 
 @contextlib.contextmanager

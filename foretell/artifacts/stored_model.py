@@ -155,9 +155,9 @@ def reading(path: Path) -> Iterator[None]:
         if isinstance(error, ForetellError):
             found = f"{error.where} {error.found}".strip()
         raise ChangedFileError(
-            expected="a file that foretell writes for this model",
-            found=found[:200] or type(error).__name__,
-            where=str(path),
+            "a file that foretell writes for this model",
+            found[:200] or type(error).__name__,
+            where=path,
             fix="train the model again",
         ) from error
 

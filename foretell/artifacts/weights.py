@@ -65,8 +65,8 @@ def check_size(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
     n_bytes = bytes_of(shapes)
     if n_bytes > _MAX_BYTES:
         raise SettingsError(
-            expected=f"weights of at most {_MAX_BYTES / 1e9:.1f} GB",
-            found=f"{n_bytes / 1e9:.1f} GB ({size:,} words, {settings.units:,} units)",
+            f"weights of at most {_MAX_BYTES / 1e9:.1f} GB",
+            f"{n_bytes / 1e9:.1f} GB ({size:,} words, {settings.units:,} units)",
             where="vocabulary",
             fix="set a smaller --vocabulary or fewer --units",
         )
@@ -78,21 +78,19 @@ def check_weights(weights: Weights, shapes: Shapes) -> None:
     if weights.keys() != shapes.keys():
         missing = ", ".join(sorted(shapes.keys() - weights.keys())) or "none"
         extra = ", ".join(sorted(weights.keys() - shapes.keys())) or "none"
-        raise ArtifactError(
-            expected="the weights of this network", found=f"missing: {missing}; unknown: {extra}"
-        )
+        raise ArtifactError("the weights of this network", f"missing: {missing}; unknown: {extra}")
     for name, shape in shapes.items():
         weight = weights[name]
         if weight.shape != shape or weight.dtype != np.float32:
             raise ArtifactError(
-                expected=f"float32 {list(shape)}",
-                found=f"{weight.dtype} {list(weight.shape)}",
+                f"float32 {list(shape)}",
+                f"{weight.dtype} {list(weight.shape)}",
                 where=f"weight {name}",
             )
         if not np.isfinite(weight).all():
             raise ArtifactError(
-                expected="finite weights",
-                found="NaN or infinity",
+                "finite weights",
+                "NaN or infinity",
                 where=f"weight {name}",
                 fix="training has diverged: train again with a lower --learning-rate",
             )

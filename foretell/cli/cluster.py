@@ -160,5 +160,5 @@ def write_report(
         expected = f"{report.shards:,} finished shards"
         found = f"{len(report.failed):,} that failed"
         fix = "the same command tries them again"
-        note(f"foretell: {ForetellError(expected=expected, found=found, fix=fix)}")
+        note(f"foretell: {ForetellError(expected, found, fix=fix)}")
     return int(bool(report.failed))

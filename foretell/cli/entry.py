@@ -103,7 +103,7 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
         found = error.strerror or str(error)
         where = str(error.filename or "")
         expected = "a file that can be read or written"
-        return str(ForetellError(expected=expected, found=found, where=where)), FAILED
+        return str(ForetellError(expected, found, where=where)), FAILED
     if type(error).__module__.startswith("cyclopts"):
         return wrong_usage(error, tokens), UsageError.exit_code  # type: ignore[arg-type]
     what = f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -127,4 +127,4 @@ def _with_flag(error: ForetellError, tokens: Sequence[str]) -> ForetellError:
     is_option = isinstance(error, SettingsError) or (isinstance(error, UsageError) and is_given)
     if not (is_option and re.fullmatch(r"[a-z][a-z0-9-]*", name)):
         return error
-    return type(error)(expected=error.expected, found=error.found, where=flag, fix=error.fix)
+    return type(error)(error.expected, error.found, where=flag, fix=error.fix)

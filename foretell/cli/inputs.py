@@ -58,9 +58,11 @@ def names_source(argument: str, *, literal: bool = False, folders: bool = True) 
             try:
                 existing(path)
             except DataError as error:
-                fix = f"{error.fix} (--literal takes it as a text)"
                 raise DataError(
-                    expected=error.expected, found=error.found, where=argument, fix=fix
+                    error.expected,
+                    error.found,
+                    where=argument,
+                    fix=f"{error.fix} (--literal takes it as a text)",
                 ) from None
     return False
 

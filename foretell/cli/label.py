@@ -72,7 +72,7 @@ def label(
         each.text for each in iter_records(texts, notes=notes, **reading.how()) if each.text.strip()
     ]
     if not read:
-        raise DataError(expected="texts to label", found="none that is not empty", where=texts)
+        raise DataError("texts to label", "none that is not empty", where=texts)
     names = None if labels is None else labels.split(",")
     model = None if suggest is None else local_model(suggest)
     with annotate(read, names, out=out, by=by, seed=seed, suggest=model) as annotation:
@@ -100,8 +100,8 @@ def _export(annotation: Annotation, texts: str, out: Path, export: Path) -> None
     """Write the answers as CSV, and show the command that trains."""
     if not annotation.counts().answers:
         raise DataError(
-            expected="answers to write",
-            found="none",
+            "answers to write",
+            "none",
             where=out,
             fix="label texts first, with the same command without --export",
         )

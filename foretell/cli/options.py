@@ -45,7 +45,7 @@ def rare(group: Group) -> Group:
 def expect(is_so: bool, expected: str, found: str, fix: str = "", where: str = "") -> None:
     """Raise `UsageError` unless something is as it is expected of the arguments."""
     if not is_so:
-        raise UsageError(expected=expected, found=found, fix=fix, where=where)
+        raise UsageError(expected, found, fix=fix, where=where)
 
 
 InputFormat = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "excel", "fasttext"]
@@ -206,9 +206,7 @@ def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         found = getattr(error, "strerror", None) or str(error)
-        raise UsageError(
-            expected="a TOML file", found=found, where=path, fix="check --config"
-        ) from error
+        raise UsageError("a TOML file", found, where=path, fix="check --config") from error
     for name in reversed(commands):
         # Without them cyclopts leaves out keys that are commands too, such as label.
         values = {name: values}

@@ -130,8 +130,7 @@ def answer_file(out: str | None, format: Format) -> Iterator[tuple[Format, Answe
         found = path.name
         if by_ending is not None:
             found = f"{found} and --format {format}"
-        expected = "a name that ends in .xlsx, .csv or .jsonl"
-        raise UsageError(expected=expected, found=found, where="--out")
+        raise UsageError("a name that ends in .xlsx, .csv or .jsonl", found, where="--out")
     if not encoding:
         with new_file(path) as new, Workbook(new) as workbook:
             yield by_ending, workbook

@@ -111,8 +111,8 @@ def _is_number(value: object) -> bool:
 
 def _too_much(most: str, found: str) -> DataError:
     return DataError(
-        expected=f"at most {most}, as Excel has them",
-        found=found,
+        f"at most {most}, as Excel has them",
+        found,
         where="--out",
         fix="give a name that ends in .csv or .jsonl",
     )

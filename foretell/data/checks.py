@@ -33,16 +33,19 @@ def check_learnable(examples: Examples) -> None:
     choose = f"name another column with {spelled('label', 'COLUMN')}"
     if len(names) < 2:
         found = f"only '{names[0]}', {n_texts:,} times" if names else "none"
-        fix = f"add texts with another label, or {choose}"
-        raise DataError(expected="two labels or more", found=found, where=examples.name, fix=fix)
+        raise DataError(
+            "two labels or more",
+            found,
+            where=examples.name,
+            fix=f"add texts with another label, or {choose}",
+        )
     is_unique = (
         len(names) == n_texts > _MAX_SINGLE or MIN_TO_JUDGE <= n_texts < len(names) / UNIQUE_SHARE
     )
     if is_unique and examples.sets is None:
         dates = " (dates)" if are_dates(names) else ""
         found = f"{len(names):,} different labels for {n_texts:,} texts{dates}"
-        expected = "labels that several texts share"
-        raise DataError(expected=expected, found=found, where=examples.name, fix=choose)
+        raise DataError("labels that several texts share", found, where=examples.name, fix=choose)
 
 
 def check_any(examples: Examples) -> None:
@@ -52,8 +55,12 @@ def check_any(examples: Examples) -> None:
             f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items()
         )
         found = f"none ({reasons})" if reasons else "none"
-        fix = "give records with a text and a label"
-        raise DataError(expected="texts with labels", found=found, where=examples.name, fix=fix)
+        raise DataError(
+            "texts with labels",
+            found,
+            where=examples.name,
+            fix="give records with a text and a label",
+        )
 
 
 def _looks(label: str) -> str:

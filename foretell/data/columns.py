@@ -169,8 +169,8 @@ def _read(
     value = parse(cell)
     if value is None:
         raise DataError(
-            expected=f"{expected} in the column '{column}'",
-            found=repr(cell[:40]),
+            f"{expected} in the column '{column}'",
+            repr(cell[:40]),
             where=where,
             fix="correct it, or rename the column if it means something else",
         )
@@ -189,8 +189,7 @@ def _check_single(value: object, role: Role, name: str, where: str) -> None:
         fix = 'with pandas: to_json(orient="records", lines=True)'
     elif role == "label" and as_list(value) is not None:
         fix = "where texts may have several labels, set multi-label to a separator such as ;"
-    found = f"a {type(value).__name__}"
-    raise DataError(expected=f"one value in '{name}'", found=found, where=where, fix=fix)
+    raise DataError(f"one value in '{name}'", f"a {type(value).__name__}", where=where, fix=fix)
 
 
 def is_known(name: str) -> bool:
@@ -216,8 +215,7 @@ def choose_columns(
     texts = tuple(_named(names, name, "text", where) for name in wanted)
     label = None if options.label is None else _named(names, options.label, "label", where)
     if label in texts:
-        found = f"'{label}' for texts and labels"
-        raise DataError(expected="two columns", found=found, where=where)
+        raise DataError("two columns", f"'{label}' for texts and labels", where=where)
     aside = _aside(names, rows, (*texts, label))
     places = [place for place, name in enumerate(names) if name not in aside.values()]
     if not texts or label is None:
@@ -348,9 +346,12 @@ def _check_label(
         raise _unclear(likely if several else names, "label", where, several=several)
     reason = _why_no_label(cells.get(label or "", []))
     if reason and tier > _VAGUE:
-        fix = f"name it with {spelled('label', 'COLUMN')}"
-        found = f"only '{label}', {reason}"
-        raise DataError(expected="a column for the labels", found=found, where=where, fix=fix)
+        raise DataError(
+            "a column for the labels",
+            f"only '{label}', {reason}",
+            where=where,
+            fix=f"name it with {spelled('label', 'COLUMN')}",
+        )
 
 
 def _tier(name: str | None, role: Role) -> int:
@@ -398,9 +399,7 @@ def _named(names: Sequence[str], wanted: str, role: Role, where: str) -> str:
     fix = f"name one of them with {spelled(role, 'COLUMN')}"
     if near:
         fix = f"did you mean {spelled(role, near[0])}?"
-    raise DataError(
-        expected=f"a column named '{wanted}'", found=_listed(names), where=where, fix=fix
-    )
+    raise DataError(f"a column named '{wanted}'", _listed(names), where=where, fix=fix)
 
 
 def _usual(
@@ -427,9 +426,7 @@ def _unclear(names: Sequence[str], role: Role, where: str, *, several: bool = Fa
     fix = f"name it with {spelled(role, 'COLUMN')}"
     if not all(names):
         fix += f", or the row of the names with {spelled('header_row', 'N')}"
-    return DataError(
-        expected=f"one column that is clearly the {role}", found=found, where=where, fix=fix
-    )
+    return DataError(f"one column that is clearly the {role}", found, where=where, fix=fix)
 
 
 def _listed(names: Sequence[str]) -> str:

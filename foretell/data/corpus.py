@@ -69,7 +69,7 @@ class Corpus:
         if not isinstance(given, (list, tuple)):
             return _spooled(name, (f"{line}\n".encode() for line in lines), notes)
         if not (kept := list(lines)):
-            raise DataError(expected="texts", found="none that is not empty", where=name)
+            raise DataError("texts", "none that is not empty", where=name)
         return cls(name, lambda: iter(kept), notes)
 
     def __iter__(self) -> Iterator[str]:
@@ -114,7 +114,7 @@ def open_corpus(
         return sources
     given: list[str | Path] = [sources] if isinstance(sources, (str, Path)) else list(sources)
     if not given:
-        raise DataError(expected="a file, a folder or a named corpus", found="none")
+        raise DataError("a file, a folder or a named corpus", "none")
     notes: list[str] = []
     parts = [_open_one(source, notes, part, text) for source in given]
     if len(parts) == 1:
@@ -189,7 +189,7 @@ def _spooled(name: str, content: Iterable[bytes], notes: list[str]) -> Corpus:
         file.writelines(content)
         file.flush()
         if not file.tell():
-            raise DataError(expected="texts", found="an iterable without any", where=name)
+            raise DataError("texts", "an iterable without any", where=name)
     return corpus
 
 
@@ -215,9 +215,9 @@ def _files_below(folder: Path, notes: list[str]) -> list[Path]:
     others = [str(file.relative_to(folder)) for file in found if file not in {*files}]
     if not files:
         raise DataError(
-            expected=f"files of text ({', '.join(_ENDINGS)})",
-            found=listed(others, 5) or "none below the folder",
-            where=str(folder),
+            f"files of text ({', '.join(_ENDINGS)})",
+            listed(others, 5) or "none below the folder",
+            where=folder,
             fix="name the files themselves",
         )
     if others:
@@ -249,7 +249,7 @@ def _file_lines(
                 is_empty = False
                 yield line
     if is_empty:
-        raise DataError(expected="text", found="nothing but white space", where=where)
+        raise DataError("text", "nothing but white space", where=where)
 
 
 def read_lines(source: io.TextIOBase) -> Iterator[str]:

@@ -104,15 +104,16 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
         fix = f"download it first: curl -LO {path!s:.200}"
     elif " " in resolved.name:
         fix = "check the path (a text itself goes into a list in Python, or into a file)"
-    raise DataError(
-        expected="a file or folder that exists", found=found, where=f"{path!s:.200}", fix=fix
-    )
+    raise DataError("a file or folder that exists", found, where=f"{path!s:.200}", fix=fix)
 
 
 def _unreadable(where: str, error: OSError) -> DataError:
-    found = (error.strerror or str(error)).lower()
-    fix = "check the path and its permissions"
-    return DataError(expected="a file that can be read", found=found, where=where, fix=fix)
+    return DataError(
+        "a file that can be read",
+        (error.strerror or str(error)).lower(),
+        where=where,
+        fix="check the path and its permissions",
+    )
 
 
 def open_bytes(path: str | Path) -> io.BufferedReader:
@@ -121,7 +122,7 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
     """
     file = None if str(path) == STDIN else existing(path)
     if file is not None and file.is_dir():
-        raise DataError(expected="a file", found="a folder", where=str(path))
+        raise DataError("a file", "a folder", where=path)
     with contextlib.ExitStack() as opened:
         try:
             if file is None:
@@ -132,7 +133,7 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
         except OSError as error:
             raise _unreadable(str(path), error) from error
         if not start:
-            raise DataError(expected="text", found="nothing: it is empty", where=place(path))
+            raise DataError("text", "nothing: it is empty", where=place(path))
         opened.pop_all()
     below = None if file is None else raw
     if start.startswith((_GZIP, _BZIP2)):
@@ -143,7 +144,7 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
 def _standard_input() -> io.BufferedReader:
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
-        raise DataError(expected="bytes on standard input", found="none", where=place(STDIN))
+        raise DataError("bytes on standard input", "none", where=place(STDIN))
     return cast(io.BufferedReader, stream) if hasattr(stream, "peek") else io.BufferedReader(stream)
 
 
@@ -222,8 +223,8 @@ def _unpacked(packed: io.BufferedReader, name: str) -> Iterator[bytes]:
             raise
         found = "one that ends too early" if isinstance(error, EOFError) else "damaged data"
         raise DataError(
-            expected=f"a whole {'gzip' if is_gzip else 'bzip2'} file",
-            found=found,
+            f"a whole {'gzip' if is_gzip else 'bzip2'} file",
+            found,
             where=name,
             fix="copy or download it again",
         ) from error
@@ -300,16 +301,19 @@ def _encoding_of_start(first: bytes, name: str, notes: list[str]) -> tuple[str |
     mark.
     """
     if kind := no_text(first):
-        raise DataError(expected="text", found=kind[0], where=name, fix=kind[1])
+        raise DataError("text", kind[0], where=name, fix=kind[1])
     for mark, encoding in _MARKS:
         if first.startswith(mark):
             if encoding != "utf-8":
                 note(notes, f"{Path(name).name}: read as {encoding.upper()[:6]}")
             return encoding, len(mark)
     if first.count(b"\0") > len(first) / 100:
-        found = f"binary data (byte {first.find(0)} is zero)"
-        fix = "save it as text in UTF-8, or unpack it"
-        raise DataError(expected="text", found=found, where=name, fix=fix)
+        raise DataError(
+            "text",
+            f"binary data (byte {first.find(0)} is zero)",
+            where=name,
+            fix="save it as text in UTF-8, or unpack it",
+        )
     return None, 0
 
 
@@ -332,10 +336,12 @@ def _encoding_of(
 
 
 def _undecodable(encoding: str, byte: int, position: int, name: str) -> DataError:
-    expected = f"text in {encoding.upper() if encoding.startswith('utf') else encoding}"
-    found = f"the byte 0x{byte:02x}, which cannot be decoded"
-    where = f"{name}, byte {position}"
-    return DataError(expected=expected, found=found, where=where, fix="save the file as UTF-8")
+    return DataError(
+        f"text in {encoding.upper() if encoding.startswith('utf') else encoding}",
+        f"the byte 0x{byte:02x}, which cannot be decoded",
+        where=f"{name}, byte {position}",
+        fix="save the file as UTF-8",
+    )
 
 
 def guess_encoding(sample: bytes) -> str | None:

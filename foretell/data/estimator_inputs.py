@@ -88,13 +88,17 @@ def training_data(
         data = _read(x, sample_weight, how)
     else:
         fix = "this estimator requires y to be passed: fit(texts, labels)"
-        raise DataError(expected="a label for each text", found="none: y is None", fix=fix)
+        raise DataError("a label for each text", "none: y is None", fix=fix)
     if hints is None:
         return data
     if data.examples.sets is not None:
-        expected = "no label hints where texts may have several labels"
         fix = "leave out the hints"
-        raise SettingsError(expected=expected, found="label_hints", where="multi-label", fix=fix)
+        raise SettingsError(
+            "no label hints where texts may have several labels",
+            "label_hints",
+            where="multi-label",
+            fix=fix,
+        )
     words = read_label_hints(hints)
     if len(data.examples):
         return replace(data, hints=words)
@@ -104,9 +108,12 @@ def training_data(
 
 def _read(source: object, sample_weight: object, how: Reading) -> EstimatorData:
     if sample_weight is not None:
-        expected = "no sample_weight where X has the labels too"
-        fix = "give X and y"
-        raise DataError(expected=expected, found="some", where="sample_weight", fix=fix)
+        raise DataError(
+            "no sample_weight where X has the labels too",
+            "some",
+            where="sample_weight",
+            fix="give X and y",
+        )
     examples, valid = read_training(source, **how)
     classes = classes_of_names(examples.label_names, examples.label_type)
     return EstimatorData(examples=examples, classes=classes, valid=valid)
@@ -134,7 +141,7 @@ def estimator_data(
     of_y = "y" if where == "X" else where
     if len(texts) != len(rows):
         expected = f"{len(texts)} labels, one for each text"
-        raise DataError(expected=expected, found=f"{len(rows)}", where=of_y)
+        raise DataError(expected, f"{len(rows)}", where=of_y)
     separator = multi_label
     if known is None and not separator and any(as_list(row) is not None for row in rows):
         separator = SEPARATOR
@@ -151,7 +158,7 @@ def estimator_data(
     kept = [weights[place] for place in data.places]
     if kept and not any(kept):
         expected = "weights of texts with a label, not all of them 0"
-        raise DataError(expected=expected, found="0 for each", where="sample_weight")
+        raise DataError(expected, "0 for each", where="sample_weight")
     return replace(data, unlabelled=others, examples=replace(data.examples, weights=kept))
 
 
@@ -185,9 +192,7 @@ def _with_one_label(
     """Return the texts with a label; a warning where -1 may be a label too."""
     for place, row in enumerate(rows):
         if as_list(row) is not None:
-            found = f"{row!r:.60}"
-            at = f"{where}[{place}]"
-            raise DataError(expected="one label for each text", found=found, where=at)
+            raise DataError("one label for each text", f"{row!r:.60}", where=f"{where}[{place}]")
     _check_not_swapped(texts, rows)
     places, notes = labelled_rows(rows, known or ())
     values = [rows[place] for place in places]
@@ -238,9 +243,9 @@ def _check_not_swapped(texts: Sequence[str], values: Sequence[object]) -> None:
     n_texts = len(set(texts))
     n_labels = len(set(map(str, values)))
     if 2 * n_texts < len(values) < 2 * n_labels and all(isinstance(value, str) for value in values):
-        found = "the other way round"
-        fix = "fit(texts, labels)"
-        raise DataError(expected="texts in X and labels in y", found=found, fix=fix)
+        raise DataError(
+            "texts in X and labels in y", "the other way round", fix="fit(texts, labels)"
+        )
 
 
 def validation_data(
@@ -296,14 +301,12 @@ def evaluation_data(
     if by is None:
         return examples, None
     if isinstance(by, str) or not isinstance(by, Iterable):
-        fix = "give a list of values"
-        found = f"the name '{by}'"
-        raise DataError(expected="a value for each text", found=found, where="by", fix=fix)
+        raise DataError(
+            "a value for each text", f"the name '{by}'", where="by", fix="give a list of values"
+        )
     values = [value_of(value) for value in values_of(by)]
     if len(values) != (n := len(places) + unlabelled):
-        raise DataError(
-            expected=f"{n} values, one for each text", found=str(len(values)), where="by"
-        )
+        raise DataError(f"{n} values, one for each text", len(values), where="by")
     return examples, Column(
         str(getattr(by, "name", None) or "by"), [values[place] for place in places]
     )
@@ -322,16 +325,13 @@ def texts_of(source: object, *, where: str = "X", first: int = 0) -> list[str]:
         frame = open_frame(source)
         if (n := len(frame.columns)) != 1:
             fix = "give one column, such as X['text'], or name the columns with text=[…]"
-            raise DataError(
-                expected="one column of texts", found=f"{n} columns", where=where, fix=fix
-            )
+            raise DataError("one column of texts", f"{n} columns", where=where, fix=fix)
         values: Iterable[object] = (text for (text,) in frame.rows)
     elif isinstance(source, Iterable) and not isinstance(source, str | bytes | set | frozenset):
         values = values_of(source)
     else:
-        found = f"one {type(source).__name__}"
         fix = "give a list, which has an order: [text]"
-        raise DataError(expected="several texts", found=found, where=where, fix=fix)
+        raise DataError("several texts", f"one {type(source).__name__}", where=where, fix=fix)
     texts: list[str] = []
     for place, text in enumerate(values, first):
         if not isinstance(text, str):
@@ -346,7 +346,7 @@ def _no_text(value: object, where: str) -> DataError:
         fix = "decode it: text.decode()"
     elif is_missing(value):
         fix = "leave out rows without a text"
-    return DataError(expected="a text", found=f"{value!r:.60}", where=where, fix=fix)
+    return DataError("a text", f"{value!r:.60}", where=where, fix=fix)
 
 
 def texts_in_columns(source: object, names: Sequence[str]) -> object:
@@ -366,11 +366,10 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
     weights = np.full(n_texts, weights) if weights.ndim == 0 else weights
     if weights.shape != (n_texts,):
         expected = f"{n_texts} weights, one for each text"
-        found = f"an array of shape {weights.shape}"
-        raise DataError(expected=expected, found=found, where="sample_weight")
+        raise DataError(expected, f"an array of shape {weights.shape}", where="sample_weight")
     if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         expected = "finite weights of at least 0, not all of them 0"
-        raise DataError(expected=expected, found="others", where="sample_weight")
+        raise DataError(expected, "others", where="sample_weight")
     return list(map(float, weights))
 
 
@@ -381,9 +380,12 @@ def _typed(values: Sequence[object], where: str, *, is_class: bool) -> Array:
     from sklearn.utils.multiclass import check_classification_targets
 
     if 0 < sum(isinstance(value, str) for value in values) < len(values):
-        expected = "labels of one type"
-        fix = "give all of them as text: list(map(str, y))"
-        raise DataError(expected=expected, found="text and others", where=where, fix=fix)
+        raise DataError(
+            "labels of one type",
+            "text and others",
+            where=where,
+            fix="give all of them as text: list(map(str, y))",
+        )
     labels = np.asarray(values)
     if labels.dtype.kind == "M" or (
         labels.dtype == object

@@ -66,8 +66,7 @@ class Examples:
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.labels):
-            expected = f"{len(self.texts)} labels, one for each text"
-            raise DataError(expected=expected, found=str(len(self.labels)))
+            raise DataError(f"{len(self.texts)} labels, one for each text", len(self.labels))
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -114,10 +113,12 @@ class Column:
 
     def __post_init__(self) -> None:
         if (distinct := len(set(self.values))) > MAX_VALUES:
-            expected = f"a column with at most {MAX_VALUES} values"
-            where = f"the column '{self.name}'"
-            fix = "name a column that divides the texts into groups"
-            raise DataError(expected=expected, found=f"{distinct:,}", where=where, fix=fix)
+            raise DataError(
+                f"a column with at most {MAX_VALUES} values",
+                f"{distinct:,}",
+                where=f"the column '{self.name}'",
+                fix="name a column that divides the texts into groups",
+            )
 
 
 def iter_records(
@@ -167,7 +168,7 @@ def _named_records(name: str, part: Part, notes: list[str]) -> Iterator[Record]:
         options = ReadOptions(text="text", label="label")
         return read_source(Source(named.sample("reviews.csv"), options, notes))
     if part == "valid":
-        raise DataError(expected="a part of imdb: train or test", found="valid", where=name)
+        raise DataError("a part of imdb: train or test", "valid", where=name)
     return iter(named.imdb(part, notes=notes))
 
 
@@ -296,8 +297,8 @@ class _Divided:
             (part,) = self.parts
         if self.parts and part not in self.parts:
             raise DataError(
-                expected=f"records of the part {part} in the column 'split'",
-                found=self._counts(),
+                f"records of the part {part} in the column 'split'",
+                self._counts(),
                 where=self.name,
                 fix="name a file of that part, or rename the column to read all records",
             )
@@ -368,8 +369,11 @@ class _Gathered:
     def _value(self, record: Record, column: str) -> str:
         value = value_at(record.fields, column)
         if value is None and column not in record.fields:
-            found = f"the columns {listed(record.fields)}"
-            raise DataError(expected=f"a column named '{column}'", found=found, where=self._name)
+            raise DataError(
+                f"a column named '{column}'",
+                f"the columns {listed(record.fields)}",
+                where=self._name,
+            )
         return value_of(value)
 
     def examples(self, notes: list[str]) -> Examples:
@@ -405,8 +409,7 @@ class _Gathered:
             return None
         weights = [1.0 if weight is None else weight for weight in self._weights]
         if not any(weights):
-            expected = "weights that are not all 0"
-            raise DataError(expected=expected, found="0 for each", where=self._name)
+            raise DataError("weights that are not all 0", "0 for each", where=self._name)
         return weights
 
 
@@ -449,9 +452,7 @@ def unlabelled_texts(
     texts = [record.text for record in records if record.text.strip()]
     if not texts:
         where = str(source) if isinstance(source, str | Path) else "unlabelled"
-        raise DataError(
-            expected="texts without labels", found="none that is not empty", where=where
-        )
+        raise DataError("texts without labels", "none that is not empty", where=where)
     return texts
 
 
@@ -476,7 +477,7 @@ def read_label_hints(source: str | Path | Mapping[object, object]) -> Examples:
         hints = replace(read_examples(source), name=_HINTS)
     if len(hints.label_names) < 2:
         found = f"only '{hints.label_names[0]}'" if len(hints) else "none"
-        raise DataError(expected="words for two labels or more", found=found, where=_HINTS)
+        raise DataError("words for two labels or more", found, where=_HINTS)
     return hints
 
 
@@ -486,6 +487,6 @@ def _words(words: object, label: object) -> str:
         joined = " ".join(several)
         if joined.strip():
             return joined
-    expected = "words: a string, or a list of strings"
-    where = f"{_HINTS}, '{label}'"
-    raise DataError(expected=expected, found=f"{words!r:.60}", where=where)
+    raise DataError(
+        "words: a string, or a list of strings", f"{words!r:.60}", where=f"{_HINTS}, '{label}'"
+    )

@@ -72,7 +72,7 @@ def json_records(source: Source) -> Iterator[Record]:
     # Labels are judged by several records; without them each record is given as soon as it is read.
     first = list(itertools.islice(rows, _SAMPLE if source.options.need_label else 1))
     if not first:
-        raise DataError(expected="records", found="none", where=source.name)
+        raise DataError("records", "none", where=source.name)
     columns = columns_of_rows([row for _, row in first], source.options, source.name)
     if any(list(row) != ["text"] for _, row in first):
         columns.add_note(source.short, source.options, source.notes)
@@ -87,7 +87,7 @@ def _row(value: object, where: str) -> PlacedRow:
     if isinstance(value, dict):
         return where, value
     found = "a list" if isinstance(value, list) else f"the value {value!r:.40}"
-    raise DataError(expected="an object or a string", found=found, where=where)
+    raise DataError("an object or a string", found, where=where)
 
 
 def finite_number(text: str) -> float:
@@ -112,10 +112,9 @@ def json_row(line: str, where: str) -> PlacedRow:
     except (ValueError, RecursionError) as error:
         start = line.strip()[:40]
         column = error.colno if isinstance(error, json.JSONDecodeError) else 1
-        expected = "one JSON value on the line"
         where = f"{where}, column {column}"
         fix = "write one object a line (jq -c .)" if start.startswith("{") else ""
-        raise DataError(expected=expected, found=repr(start), where=where, fix=fix) from error
+        raise DataError("one JSON value on the line", repr(start), where=where, fix=fix) from error
     return _row(value, where)
 
 
@@ -132,9 +131,7 @@ def _array(source: Source) -> Iterator[PlacedRow]:
     except (ValueError, RecursionError) as error:
         # The message of a JSONDecodeError has line and column.
         found = "too many levels" if isinstance(error, RecursionError) else str(error)
-        raise DataError(
-            expected="one JSON array", found=found, where=source.name, fix=_FIX
-        ) from error
+        raise DataError("one JSON array", found, where=source.name, fix=_FIX) from error
     return (_row(value, f"{source.name}, item {i}") for i, value in enumerate(values, start=1))
 
 
@@ -151,10 +148,11 @@ def fasttext_records(source: Source) -> Iterator[Record]:
             listed = tuple(dict.fromkeys(labels))
             yield Record(words, None, {"text": words, "label": ", ".join(listed)}, labels=listed)
         elif len(labels) > 1 and source.options.need_label:
-            found = f"{len(labels)}: {', '.join(labels[:5])}"
-            where = f"{source.name}, line {number}"
             raise DataError(
-                expected="one label", found=found, where=where, fix="keep one label a line"
+                "one label",
+                f"{len(labels)}: {', '.join(labels[:5])}",
+                where=f"{source.name}, line {number}",
+                fix="keep one label a line",
             )
         elif labels or words:
             label = label_of(labels[0]) if labels else None
@@ -167,9 +165,8 @@ def line_records(source: Source) -> Iterator[Record]:
     """
     if source.options.need_label:
         raise DataError(
-            expected="texts with labels (csv, tsv, jsonl, parquet, fastText lines or a "
-            "folder per label)",
-            found="plain lines of text",
+            "texts with labels (csv, tsv, jsonl, parquet, fastText lines or a folder per label)",
+            "plain lines of text",
             where=source.name,
             fix=f"give the file the ending of its format, or name it with "
             f"{spelled('format', 'FORMAT')}",
@@ -189,10 +186,7 @@ def folder_records(source: Source) -> Iterator[Record]:
     try:
         entries = sorted(entry for entry in path.iterdir() if _is_visible(entry))
     except OSError as error:
-        found = str(error.strerror)
-        raise DataError(
-            expected="a folder that can be read", found=found, where=str(path)
-        ) from error
+        raise DataError("a folder that can be read", str(error.strerror), where=path) from error
     folders = [each for each in entries if each.is_dir()]
     files = [each for each in entries if each.is_file()]
     if not folders:
@@ -232,8 +226,12 @@ def _flat_folder(files: list[Path], source: Source, path: Path) -> Iterator[Reco
         texts = []
     if not tables and not texts:
         names = listed(_names(files), 5) or "nothing"
-        fix = "put the texts into folders named by their labels, or give one of the files"
-        raise DataError(expected=expected, found=names, where=str(path), fix=fix)
+        raise DataError(
+            expected,
+            names,
+            where=path,
+            fix="put the texts into folders named by their labels, or give one of the files",
+        )
     if tables:
         source.add_note(f"read {len(tables):,} tables: {listed(_names(tables), 5)}")
     for table in tables:
@@ -340,7 +338,7 @@ ENDINGS = (*TABLES, ".txt", ".text")
 def format_named(name: str) -> Format:
     """Return the format of this name; raise UsageError where there is none."""
     if name not in FORMATS:
-        raise UsageError(expected=f"a format: {', '.join(sorted(FORMATS))}", found=f"'{name}'")
+        raise UsageError(f"a format: {', '.join(sorted(FORMATS))}", f"'{name}'")
     return FORMATS[name]
 
 

@@ -97,7 +97,7 @@ def label_rows(y: Any, multi_label: str) -> tuple[Array | list[object], list[obj
         return np.asarray(found), names
     if isinstance(y, str | bytes) or not isinstance(found, Iterable) or len(shape) > 2:
         what = f"one {type(y).__name__}" if len(shape) == 1 else f"an array of shape {shape}"
-        raise DataError(expected="one label for each text", found=what, where="y")
+        raise DataError("one label for each text", what, where="y")
     values = np.asarray(found)[:, 0] if len(shape) == 2 else values_of(found)
     return list(map(_of_text, values)), None
 
@@ -129,12 +129,11 @@ def sets_of(
         matrix = np.full((1, 1), 2, np.float32)
     if not (np.isnan(matrix) | (matrix == 0) | (matrix == 1)).all():
         expected = "a matrix of 0 and 1 (NaN: unknown), a column for each label"
-        fix = "give lists of labels"
-        raise DataError(expected=expected, found="other values", where="y", fix=fix)
+        raise DataError(expected, "other values", where="y", fix="give lists of labels")
     columns = range(matrix.shape[1]) if names is None else names
     if len(set(columns)) != matrix.shape[1]:
         expected = f"a matrix with {len(set(columns))} columns, one for each label"
-        raise DataError(expected=expected, found=f"{matrix.shape[1]}", where="y")
+        raise DataError(expected, f"{matrix.shape[1]}", where="y")
     return LabelSets(list(map(label_name, columns)), matrix), common_type(map(type_of, columns))
 
 
@@ -149,9 +148,12 @@ def _are_numbers(rows: list[object], names: Sequence[object]) -> bool:
         and {"0", "1"} <= {*map(label_name, names)}
         and all(sorted(own) == [0, 1] for own in lists)
     ):
-        expected = "a matrix of 0 and 1, or lists of labels"
-        fix = "give np.array(y), or the labels as text"
-        raise DataError(expected=expected, found="lists that may be either", where="y", fix=fix)
+        raise DataError(
+            "a matrix of 0 and 1, or lists of labels",
+            "lists that may be either",
+            where="y",
+            fix="give np.array(y), or the labels as text",
+        )
     return are
 
 
@@ -168,8 +170,7 @@ def _labels_in(row: object, where: str) -> list[object] | None:
     if not isinstance(row, list) and is_missing(row):
         return None
     if not isinstance(row, list) or any(map(is_missing, row)):
-        expected = "a list of labels for each text"
-        raise DataError(expected=expected, found=f"{row!r:.60}", where=where)
+        raise DataError("a list of labels for each text", f"{row!r:.60}", where=where)
     return [label for label in row if str(label) != ""]
 
 

@@ -119,9 +119,11 @@ def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
         with local.open("rb") if is_local else io.BytesIO(download(where)) as archive:
             reviews = _reviews(archive)
     except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
-        found = str(getattr(error, "reason", error))
         raise DataError(
-            expected="the archive of the movie reviews", found=found, where=where, fix=_FIX
+            "the archive of the movie reviews",
+            str(getattr(error, "reason", error)),
+            where=where,
+            fix=_FIX,
         ) from error
     return {part: _verified(part, texts, where) for part, texts in reviews.items()}
 
@@ -150,8 +152,10 @@ def _verified(part: ImdbPart, texts: dict[str, bytes], where: str) -> bytes:
     content = b"".join(b"%s\0%s\0" % (name.encode(), text) for name, text in items)
     digest = hashlib.sha256(content).hexdigest()
     if digest != IMDB_PART_SHA256[part]:
-        found = f"{len(texts):,} reviews of {part} whose SHA-256 is {digest[:12]}…"
         raise DataError(
-            expected="the 100,000 published reviews", found=found, where=where, fix=_FIX
+            "the 100,000 published reviews",
+            f"{len(texts):,} reviews of {part} whose SHA-256 is {digest[:12]}…",
+            where=where,
+            fix=_FIX,
         )
     return content

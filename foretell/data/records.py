@@ -27,9 +27,12 @@ _MAX_DEPTH = 8
 def check_size(size: int, where: str) -> None:
     """Raise DataError where a record, an array or a sheet is larger than `MAX_RECORD`."""
     if size > MAX_RECORD:
-        expected = f"a record of at most {MAX_RECORD >> 20} Mi characters (a sheet: cells)"
-        fix = "divide it, or save the data as JSON Lines"
-        raise DataError(expected=expected, found="more", where=where, fix=fix)
+        raise DataError(
+            f"a record of at most {MAX_RECORD >> 20} Mi characters (a sheet: cells)",
+            "more",
+            where=where,
+            fix="divide it, or save the data as JSON Lines",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,7 @@ def _matching(name: str) -> list[str | Path] | None:
         return None
     found = _files(str(Path(name).expanduser()))
     if not found:
-        expected = "files that match the pattern"
-        raise DataError(expected=expected, found="none", where=f"{name:.200}")
+        raise DataError("files that match the pattern", "none", where=f"{name:.200}")
     return [*found]
 
 
@@ -84,9 +83,9 @@ def records_of_files(
         first = first or columns
         if columns and columns != first and not is_named:
             raise DataError(
-                expected=f"the columns of {files[0]}, {listed(sorted(first))}",
-                found=listed(sorted(columns)),
-                where=str(file),
+                f"the columns of {files[0]}, {listed(sorted(first))}",
+                listed(sorted(columns)),
+                where=file,
                 fix="name the columns with text and label (--text, --label)",
             )
     note(notes, f"read {len(files):,} files with {count:,} records")

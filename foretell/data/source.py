@@ -65,7 +65,7 @@ class Source:
         """
         line = self._text.readline(_PEEKED)
         if not line:
-            raise DataError(expected="records", found="nothing: it is empty", where=self.name)
+            raise DataError("records", "nothing: it is empty", where=self.name)
         return line
 
     def file(self) -> Path:
@@ -78,9 +78,12 @@ class Source:
             while chunk := self._raw.read(_COPIED):
                 out.write(chunk)
                 if out.tell() > _MAX_COPY:
-                    expected = f"at most {_MAX_COPY >> 30} GiB, unpacked"
-                    fix = "unpack it yourself"
-                    raise DataError(expected=expected, found="more", where=self.name, fix=fix)
+                    raise DataError(
+                        f"at most {_MAX_COPY >> 30} GiB, unpacked",
+                        "more",
+                        where=self.name,
+                        fix="unpack it yourself",
+                    )
         return copy
 
     def size(self) -> int:

@@ -64,9 +64,12 @@ def make_split(
     """
     hinted = set[str]() if hints is None else set(hints.labels)
     if hints is not None and (unknown := sorted(hinted.difference(examples.labels))):
-        expected = f"the labels of the training texts ({listed(examples.label_names)})"
-        fix = "correct the name of the label, or label a text with it"
-        raise DataError(expected=expected, found=listed(unknown), where=hints.name, fix=fix)
+        raise DataError(
+            f"the labels of the training texts ({listed(examples.label_names)})",
+            listed(unknown),
+            where=hints.name,
+            fix="correct the name of the label, or label a text with it",
+        )
     if valid is None:
         groups = places_of_equal(examples.keys)
         notes = _notes_on_groups(examples, list(groups.values()))
@@ -119,16 +122,20 @@ def _check_labels(
     labels = train.label_names
     lost = sorted(set(examples.label_names).difference(labels))
     if not len(train) or lost:
-        expected = "training texts of each label that are not in the validation set"
         found = f"none of {listed(lost)}" if lost else "none"
         fix = "give a validation set of other texts"
-        raise DataError(expected=expected, found=found, where=valid.name, fix=fix)
+        raise DataError(
+            "training texts of each label that are not in the validation set",
+            found,
+            where=valid.name,
+            fix=fix,
+        )
     used = set(valid.labels) if valid.sets is None else set(valid.sets.used())
     if unknown := sorted(used.difference(labels, known)):
         fix = "give training texts of these labels too, or leave them out of the validation set"
         raise DataError(
-            expected=f"the labels {listed(labels)}",
-            found=listed(unknown),
+            f"the labels {listed(labels)}",
+            listed(unknown),
             where=valid.name,
             fix=fix,
         )

@@ -105,33 +105,41 @@ def _vector(values: bytes | Array, where: str) -> Float32s:
     except ValueError:
         bad = next(field for field in bytes(values).split() if not _is_number(field))
         found = f"'{_shown(bad)}'"
-        raise DataError(
-            expected="numbers after the word", found=found, where=where, fix=_AGAIN
-        ) from None
+        raise DataError("numbers after the word", found, where=where, fix=_AGAIN) from None
     if not (fits := np.abs(numbers) <= MAX_VALUE).all():
-        expected = f"numbers from -{MAX_VALUE:,.0f} to {MAX_VALUE:,.0f}"
         found = f"{numbers[~fits][0]:g}"
-        fix = "download or write the file again"
-        raise DataError(expected=expected, found=found, where=where, fix=fix)
+        raise DataError(
+            f"numbers from -{MAX_VALUE:,.0f} to {MAX_VALUE:,.0f}",
+            found,
+            where=where,
+            fix="download or write the file again",
+        )
     return numbers.astype(np.float32)
 
 
 def _not_vectors(path: Path, what: str, fix: str = "") -> DataError:
-    return DataError(expected=f"word vectors ({_FORMATS})", found=what, where=str(path), fix=fix)
+    return DataError(f"word vectors ({_FORMATS})", what, where=path, fix=fix)
 
 
 def _check_dimension(dimension: int, path: Path) -> int:
     if not 1 <= dimension <= MAX_DIMENSION:
-        expected = f"a dimension of 1 to {MAX_DIMENSION:,}"
-        fix = "check that it is a file of word vectors"
-        raise DataError(expected=expected, found=f"{dimension:,}", where=str(path), fix=fix)
+        raise DataError(
+            f"a dimension of 1 to {MAX_DIMENSION:,}",
+            f"{dimension:,}",
+            where=path,
+            fix="check that it is a file of word vectors",
+        )
     return dimension
 
 
 def _check_count(header: re.Match[bytes], count: int, path: Path) -> None:
     if count != int(header[1]):
-        expected = f"{int(header[1]):,} words, as the first line states"
-        raise DataError(expected=expected, found=f"{count:,}", where=str(path), fix=_AGAIN)
+        raise DataError(
+            f"{int(header[1]):,} words, as the first line states",
+            f"{count:,}",
+            where=path,
+            fix=_AGAIN,
+        )
 
 
 def _text_dimension(line: bytes, path: Path) -> int:
@@ -174,8 +182,12 @@ def _text_row(line: bytes, dimension: int, where: str) -> tuple[str, bytes]:
         if len(fields) <= dimension or (
             len(fields) > dimension + 1 and _is_number(fields[-dimension - 1])
         ):
-            expected = f"{dimension} numbers after the word '{_shown(fields[0])}'"
-            raise DataError(expected=expected, found=f"{len(fields) - 1}", where=where, fix=_AGAIN)
+            raise DataError(
+                f"{dimension} numbers after the word '{_shown(fields[0])}'",
+                f"{len(fields) - 1}",
+                where=where,
+                fix=_AGAIN,
+            )
         word = b" ".join(fields[:-dimension])
         values = b" ".join(fields[-dimension:])
     return word.decode("utf-8", "replace"), values
@@ -222,9 +234,12 @@ def _binary_rows(path: Path) -> Iterator[Row]:
             if (space < 0 and len(buffer) - len(more) >= _MAX_WORD) or (
                 not more and buffer.strip()
             ):
-                expected = "a word, a space and its numbers until the end"
-                found = f"{len(buffer):,} bytes"
-                raise DataError(expected=expected, found=found, where=str(path), fix=_AGAIN)
+                raise DataError(
+                    "a word, a space and its numbers until the end",
+                    f"{len(buffer):,} bytes",
+                    where=path,
+                    fix=_AGAIN,
+                )
             if not more:
                 break
     _check_count(header, count, path)
@@ -239,5 +254,6 @@ def _array_rows(path: Path, vocabulary: Path) -> Iterator[Row]:
         words = pl.read_parquet(vocabulary, columns=["index"])["index"]
         return zip(words, matrix, range(1, len(matrix) + 1), strict=True)
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        found = f"a damaged or different file ({error!s:.80})"
-        raise DataError(expected="an array and its words", found=found, where=str(path)) from error
+        raise DataError(
+            "an array and its words", f"a damaged or different file ({error!s:.80})", where=path
+        ) from error

@@ -149,9 +149,7 @@ def vector_files(path_or_name: str | Path | None) -> tuple[Path, ...]:
     path = existing(path_or_name)
     if not path.is_file():
         what = "a folder" if path.is_dir() else "a pipe"
-        raise DataError(
-            expected="a file of word vectors", found=what, where=str(path), fix="name a file"
-        )
+        raise DataError("a file of word vectors", what, where=path, fix="name a file")
     format_of(path)
     return (path,)
 
@@ -174,10 +172,13 @@ def _coverage_notes(
     with_letter = [word for word in words if any(map(str.isalpha, word))]
     known = sum(bool(vectors.places(word)) for word in with_letter)
     if with_letter and known <= _MIN_KNOWN_SHARE * len(with_letter):
-        expected = "vectors for words of the texts"
-        fix = "use vectors of the language of the texts"
         found = f"{known:,} of {len(with_letter):,} words" if known else "none"
-        raise DataError(expected=expected, found=found, where=str(where), fix=fix)
+        raise DataError(
+            "vectors for words of the texts",
+            found,
+            where=where,
+            fix="use vectors of the language of the texts",
+        )
     if known < _FEW_KNOWN_SHARE * len(with_letter):
         share = (
             f"only {100 * known / len(with_letter):.0f} % of the words of the texts have a vector"

@@ -45,8 +45,8 @@ def content(model: Model) -> dict[str, bytes]:
     """
     if model.kneser_ney is None or model.tokenizer.is_open:
         raise UsageError(
-            expected="a language model with a Kneser–Ney model of words",
-            found=f"{model.job} without one" if model.kneser_ney is None else "parts of words",
+            "a language model with a Kneser–Ney model of words",
+            f"{model.job} without one" if model.kneser_ney is None else "parts of words",
             where="format arpa",
             fix="train one with foretell train words --kneser-ney --tokens words",
         )
@@ -86,8 +86,8 @@ def difference(folder: Path, model: Model, texts: Sequence[str]) -> float:
     largest = float(np.abs(np.subtract(read, expected)).max())
     if not largest <= TOLERANCE:
         raise ArtifactError(
-            expected=f"probabilities within {TOLERANCE} of the Kneser–Ney model's",
-            found=f"a difference of {largest:.2g}",
+            f"probabilities within {TOLERANCE} of the Kneser–Ney model's",
+            f"a difference of {largest:.2g}",
             where=FILE,
             fix="nothing was written; report this with the output of foretell doctor",
         )

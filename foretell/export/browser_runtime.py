@@ -68,8 +68,8 @@ def _download(address: str) -> bytes:
     # An error of the URL is one of the system.
     except (OSError, ValueError) as error:
         raise ArtifactError(
-            expected=f"onnxruntime-web {VERSION} from the npm registry",
-            found=getattr(error, "reason", error),
+            f"onnxruntime-web {VERSION} from the npm registry",
+            getattr(error, "reason", error),
             where=address,
             fix=f"run npm pack onnxruntime-web@{VERSION} on another machine, and give the "
             f"file as runtime",
@@ -80,8 +80,8 @@ def _checked(content: bytes, where: str) -> bytes:
     digest = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
     if digest != INTEGRITY:
         raise ArtifactError(
-            expected=f"onnxruntime-web {VERSION} with the digest {INTEGRITY[:19]}…",
-            found=f"{digest[:19]}…",
+            f"onnxruntime-web {VERSION} with the digest {INTEGRITY[:19]}…",
+            f"{digest[:19]}…",
             where=where,
             fix=f"delete it, or give the right file as runtime: npm pack onnxruntime-web@{VERSION}",
         )

@@ -70,8 +70,8 @@ def check_same(source: ExportSource, answer: Answer, texts: Sequence[str]) -> fl
     difference = float(np.abs(rows - copied)[~np.isnan(rows)].max())
     if not difference <= TOLERANCE:
         raise ArtifactError(
-            expected=f"probabilities within {TOLERANCE} of foretell's on {len(texts)} texts",
-            found=f"a difference of {difference:.2g}",
+            f"probabilities within {TOLERANCE} of foretell's on {len(texts)} texts",
+            f"a difference of {difference:.2g}",
             where="the exported model",
             fix="nothing was written; report this with the output of foretell doctor",
         )
@@ -116,8 +116,7 @@ def words_loss(source: ExportSource, before: Answer, after: Answer, lines: Itera
         if count >= MAX_WORDS:
             break
     if not count:
-        expected = "text with words of the model's vocabulary"
-        raise DataError(expected=expected, found="none", where="data")
+        raise DataError("text with words of the model's vocabulary", "none", where="data")
     return Loss(hits[0] / count, hits[1] / count, count)
 
 

@@ -148,19 +148,18 @@ def export_model(
 
 def _check_arguments(format: str, *, int8: bool, data: object, max_loss: float) -> None:
     if format not in FORMATS:
-        expected = f"one of {', '.join(FORMATS)}"
-        raise UsageError(expected=expected, found=repr(format), where="format")
+        raise UsageError(f"one of {', '.join(FORMATS)}", repr(format), where="format")
     if int8 and format == "arpa":
-        raise UsageError(expected="no 8 bits in a file of text", found="int8", where="format arpa")
+        raise UsageError("no 8 bits in a file of text", "int8", where="format arpa")
     if int8 and data is None:
         raise SettingsError(
-            expected="data to measure the loss of accuracy in 8 bits",
-            found="none",
+            "data to measure the loss of accuracy in 8 bits",
+            "none",
             where="data",
             fix="give labelled texts, or plain text for a language model",
         )
     if not 0 <= max_loss <= 1:
-        raise SettingsError(expected="a number from 0 to 1", found=repr(max_loss), where="max_loss")
+        raise SettingsError("a number from 0 to 1", repr(max_loss), where="max_loss")
 
 
 def _check_data(source: ExportSource, data: object) -> None:
@@ -168,8 +167,8 @@ def _check_data(source: ExportSource, data: object) -> None:
         plain = "plain text"
         labelled = "labelled texts"
         if source.kind == "classifier":
-            raise UsageError(expected=f"{labelled} for a classifier", found=plain, where="data")
-        raise UsageError(expected=f"{plain} for a language model", found=labelled, where="data")
+            raise UsageError(f"{labelled} for a classifier", plain, where="data")
+        raise UsageError(f"{plain} for a language model", labelled, where="data")
 
 
 def _checked_loss(
@@ -184,8 +183,8 @@ def _checked_loss(
         unit = "words"
     if loss.before - loss.after > max_loss:
         raise ArtifactError(
-            expected=f"an accuracy within {max_loss:g} of {loss.before:.4f} in 8 bits",
-            found=f"{loss.after:.4f} on {loss.count:,} {unit}",
+            f"an accuracy within {max_loss:g} of {loss.before:.4f} in 8 bits",
+            f"{loss.after:.4f} on {loss.count:,} {unit}",
             where="max-loss",
             fix="leave out int8, or allow a larger loss; nothing was written",
         )
@@ -200,8 +199,8 @@ def check_free(path: Path) -> None:
         found = f"{foreign[0]}, which is not part of an export"
     if found:
         raise ArtifactError(
-            expected="an exported model, or nothing",
-            found=found,
+            "an exported model, or nothing",
+            found,
             where=path,
             fix="choose another folder, or move this one away",
         )

@@ -214,12 +214,11 @@ def _class_of(pattern: str) -> str:
 def _pruned(model: Model, max_ngrams: int) -> Model:
     """Return a language model with at most so many n-grams of two or more words."""
     if max_ngrams < 1:
-        expected = "a number of n-grams, 1 or more"
-        raise SettingsError(expected=expected, found=max_ngrams, where="max_ngrams")
+        raise SettingsError("a number of n-grams, 1 or more", max_ngrams, where="max_ngrams")
     if model.kneser_ney is None or model.interpolation is None:
         raise UsageError(
-            expected="a language model with a Kneser–Ney model",
-            found=f"a model for {model.job} without one",
+            "a language model with a Kneser–Ney model",
+            f"a model for {model.job} without one",
             where="max_ngrams",
             fix="leave it out",
         )

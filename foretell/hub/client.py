@@ -86,8 +86,8 @@ def parse(text: str) -> Address:
     is_revision = bool(_REVISION.fullmatch(revision)) and ".." not in revision
     if not text.startswith(SCHEME) or not is_repository(repository) or (at and not is_revision):
         raise UsageError(
-            expected="an address like hf://owner/name or hf://owner/name@revision",
-            found=repr(text[:200]),
+            "an address like hf://owner/name or hf://owner/name@revision",
+            repr(text[:200]),
             fix="check the name",
         )
     return Address(repository, revision) if at else Address(repository)
@@ -126,8 +126,7 @@ def files_of(kind: Kind, address: Address) -> tuple[Address, Sizes]:
         commit = api.resolve_revision(name, repo_type=kind, revision=address.revision).resolved
         # It becomes the name of a folder.
         if not _COMMIT.fullmatch(commit):
-            expected = "a commit of 40 hexadecimal digits"
-            raise HubError(expected=expected, found=repr(commit)[:100], where=address)
+            raise HubError("a commit of 40 hexadecimal digits", repr(commit)[:100], where=address)
         try:
             tree = get_cached_repo_tree(name, repo_type=kind, revision=commit)
         except CachedRepoTreeNotFoundError:
@@ -151,8 +150,8 @@ def download(kind: Kind, address: Address, names: Iterable[str], sizes: Sizes) -
     size = sum(sizes[name] for name in wanted)
     if size > MAX_BYTES:
         raise HubError(
-            expected=f"files of at most {MAX_BYTES >> 30} GiB",
-            found=f"{size:,} bytes",
+            f"files of at most {MAX_BYTES >> 30} GiB",
+            f"{size:,} bytes",
             where=address,
             fix="download it with: hf download",
         )
@@ -197,7 +196,7 @@ def data_files(text: str, part: Part | None) -> tuple[str, list[Path]]:
         chosen = [one[3]]
         if one[3] not in sizes:
             found = listed(sizes) or "none"
-            raise DataError(expected=f"a file {one[3]}", found=found, where=address)
+            raise DataError(f"a file {one[3]}", found, where=address)
     else:
         body, _, fragment = text.partition("#")
         address = parse(body) if "@" in body else Address(parse(body).repository, CONVERTED)
@@ -230,8 +229,8 @@ def _split(
         if every:
             fix = f"name one: {SCHEME}{address.repository}#{every[0]}"
         raise DataError(
-            expected=f"the split '{chosen}' in Parquet",
-            found=listed(every) or "none",
+            f"the split '{chosen}' in Parquet",
+            listed(every) or "none",
             where=address,
             fix=fix,
         )
@@ -324,4 +323,4 @@ def _known(error: BaseException, where: str) -> HubError | None:
         found = one_line(f"{error} {error.__cause__ or ''}")
     else:
         return None
-    return HubError(expected=expected, found=found, where=where, fix=fix)
+    return HubError(expected, found, where=where, fix=fix)

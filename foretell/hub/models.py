@@ -63,8 +63,8 @@ def local_path(model: str | Path) -> str | Path:
     address, sizes = client.files_of("model", client.parse(str(model)))
     if manifest.MANIFEST not in sizes:
         raise NotAModelError(
-            expected="a foretell model",
-            found="a repository that foretell did not write",
+            "a foretell model",
+            "a repository that foretell did not write",
             where=address,
             fix="check the name",
         )
@@ -87,8 +87,8 @@ def local_encoder(encoder: str | Path) -> str | Path:
     graph = next((name for name in GRAPHS if name in sizes), None)
     if graph is None or TOKENIZER not in sizes:
         raise HubError(
-            expected=f"an encoder with {GRAPHS[1]} and {TOKENIZER}",
-            found="a repository without them",
+            f"an encoder with {GRAPHS[1]} and {TOKENIZER}",
+            "a repository without them",
             where=address,
             fix="export it to ONNX, and give the folder",
         )
@@ -126,10 +126,11 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
     """
     if not client.is_repository(repository):
         expected = "the name of a repository, owner/name"
-        raise UsageError(expected=expected, found=repr(repository[:200]), where="REPOSITORY")
+        raise UsageError(expected, repr(repository[:200]), where="REPOSITORY")
     if not yes:
-        fix = f"{DISCLOSES}; agree with yes"
-        raise UsageError(expected="agreement to what a push discloses", found="none", fix=fix)
+        raise UsageError(
+            "agreement to what a push discloses", "none", fix=f"{DISCLOSES}; agree with yes"
+        )
     client.require_hub()
     with tempfile.TemporaryDirectory(prefix="foretell-push-") as temporary:
         source = Path(temporary) / "model"
@@ -140,7 +141,7 @@ def push(model: object, repository: str, *, private: bool = True, yes: bool = Fa
             model.save(source)
         else:
             expected = "a model directory, a TextClassifier or a LanguageModel"
-            raise UsageError(expected=expected, found=type(model).__name__)
+            raise UsageError(expected, type(model).__name__)
         contents = _contents(read_model(source), source, repository)
         folder.mkdir()
         for name, content in contents.items():
@@ -162,15 +163,15 @@ def _upload(folder: Path, repository: str, *, private: bool) -> Address:
         present = {each.rfilename for each in info.siblings or ()}
         if private and not info.private:
             raise HubError(
-                expected="a private repository",
-                found="a public one",
+                "a private repository",
+                "a public one",
                 where=where,
                 fix="--public (private=False) pushes to it all the same",
             )
         if manifest.CONFIG in present and manifest.MANIFEST not in present:
             raise HubError(
-                expected="a new repository, or one with a foretell model",
-                found="another model",
+                "a new repository, or one with a foretell model",
+                "another model",
                 where=where,
                 fix="choose another name",
             )

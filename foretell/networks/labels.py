@@ -75,8 +75,8 @@ def _convolution(settings: LabelsSettings) -> list[keras.Layer]:
     min_length = KERNEL_SIZE + POOL_SIZE - 1
     if settings.length < min_length:
         raise SettingsError(
-            expected=f"at least {min_length} for the convolution and its pooling",
-            found=str(settings.length),
+            f"at least {min_length} for the convolution and its pooling",
+            settings.length,
             where="length",
             fix=f"set a length of {min_length} or more",
         )

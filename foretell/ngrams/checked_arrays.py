@@ -110,4 +110,4 @@ def _is_number(value: object, low: float, high: float) -> bool:
 
 def wrong(name: str, expected: str, found: str) -> ArtifactError:
     """Return the error for an array that is not what it should be."""
-    return ArtifactError(expected=expected, found=found, where=name, fix="train the model again")
+    return ArtifactError(expected, found, where=name, fix="train the model again")

@@ -79,8 +79,8 @@ def count_ngrams(
     """
     if not keys_fit(size, longest):
         raise SettingsError(
-            expected=f"n-grams of {longest} words whose keys fit in 63 bits",
-            found=f"{size:,} words",
+            f"n-grams of {longest} words whose keys fit in 63 bits",
+            f"{size:,} words",
             where="vocabulary",
             fix="set a smaller --vocabulary",
         )

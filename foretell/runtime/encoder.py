@@ -136,9 +136,9 @@ class SentenceEncoder:
         except Exception as error:  # The library raises plain Exception.
             expected = "a tokenizer that the tokenizers library reads"
             raise ArtifactError(
-                expected=expected,
-                found=f"{error!s:.100}",
-                where=str(tokenizer),
+                expected,
+                f"{error!s:.100}",
+                where=tokenizer,
                 fix="export the encoder again",
             ) from error
         self._tokenizer.no_padding()
@@ -370,7 +370,7 @@ class SentenceEncoder:
         return usable[: 2 if usable[0] == POOLED else 1]
 
     def _error(self, expected: str, found: str, fix: str = _EXPORT) -> ArtifactError:
-        return ArtifactError(expected=expected, found=found, where=str(self._path), fix=fix)
+        return ArtifactError(expected, found, where=self._path, fix=fix)
 
 
 def _shown(entries: Sequence[GraphValue]) -> str:

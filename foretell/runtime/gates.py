@@ -88,9 +88,7 @@ def gates_along(model: Model, text: str, layer: str | None = None) -> Gates:
     layers = list(layer_units(model.settings))
     name = layers[0] if layer is None else layer
     if name not in layers:
-        raise SettingsError(
-            expected=f"one of {', '.join(layers)}", found=repr(layer)[:60], where="layer"
-        )
+        raise SettingsError(f"one of {', '.join(layers)}", repr(layer)[:60], where="layer")
     if isinstance(model.settings, WordsSettings):
         read = _windows if model.settings.follows_article else _stream
         spans, values = read(model, text, layers[: layers.index(name) + 1])

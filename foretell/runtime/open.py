@@ -29,9 +29,9 @@ def settings_of(model: Model, kind: type[OfJob], fix: str) -> OfJob:
         return model.settings
     (job,) = {"labels", "words"} - {model.job}
     raise UsageError(
-        expected=f"a model for {job}",
-        found=f"one for {model.job}",
-        where=str(model.path),
+        f"a model for {job}",
+        f"one for {model.job}",
+        where=model.path,
         fix=fix,
     )
 

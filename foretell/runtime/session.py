@@ -161,7 +161,7 @@ def check_threads(threads: int | None) -> int:
     if threads is None:
         return min(usable_processors(), MAX_THREADS)
     if threads < 1:
-        raise SettingsError(expected="at least 1", found=repr(threads), where="threads")
+        raise SettingsError("at least 1", repr(threads), where="threads")
     return threads
 
 
@@ -177,6 +177,9 @@ def _open(graph: Graph, path: Path, *, arena: bool) -> onnxruntime.InferenceSess
 
 
 def _error(expected: str, error: Exception, path: Path) -> ArtifactError:
-    found = str(error).partition("\n")[0][:300]
-    fix = "upgrade onnxruntime, or train the model again"
-    return ArtifactError(expected=expected, found=found, where=str(path), fix=fix)
+    return ArtifactError(
+        expected,
+        str(error).partition("\n")[0][:300],
+        where=path,
+        fix="upgrade onnxruntime, or train the model again",
+    )

@@ -41,6 +41,4 @@ def check_stopped() -> None:
     """
     is_over = getattr(_thread, "is_over", None)
     if is_over is not None and is_over():
-        raise StoppedError(
-            expected="a computation whose result is wanted", found="one that was given up"
-        )
+        raise StoppedError("a computation whose result is wanted", "one that was given up")

@@ -56,8 +56,8 @@ class Access:
     ) -> None:
         if token is None and not is_loopback(address):
             raise UsageError(
-                expected="a token if other machines can reach the service",
-                found="none",
+                "a token if other machines can reach the service",
+                "none",
                 where=f"--host {address}",
                 fix="give --token-file FILE, or leave out --host to listen on 127.0.0.1",
             )
@@ -66,8 +66,8 @@ class Access:
         for origin in self.origins:
             if not re.fullmatch("https?://[^/]+", origin):
                 raise UsageError(
-                    expected="an origin such as https://example.org",
-                    found=repr(origin),
+                    "an origin such as https://example.org",
+                    repr(origin),
                     where="--allow-origin",
                 )
         self.tls_hosts = frozenset(host.lower().strip("[]") for host in hosts)
@@ -102,8 +102,12 @@ def read_token(path: Path) -> bytes:
     if len(token) < _MIN_TOKEN:
         found = f"{len(token)} characters"
     if found:
-        expected = f"one line of at least {_MIN_TOKEN} visible ASCII characters"
-        raise UsageError(expected=expected, found=found, where=path, fix=fix)
+        raise UsageError(
+            f"one line of at least {_MIN_TOKEN} visible ASCII characters",
+            found,
+            where=path,
+            fix=fix,
+        )
     return token
 
 
@@ -160,8 +164,12 @@ class AccessControl:
             if not given:
                 found = "none"
                 code = "missing_api_key"
-            message = f"expected the service's token as Authorization: Bearer TOKEN, found {found}"
-            raise ApiError(message, status=401, code=code, headers={"WWW-Authenticate": "Bearer"})
+            raise ApiError(
+                f"expected the service's token as Authorization: Bearer TOKEN, found {found}",
+                status=401,
+                code=code,
+                headers={"WWW-Authenticate": "Bearer"},
+            )
 
 
 def hostname(host: str) -> str:

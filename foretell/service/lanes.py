@@ -49,10 +49,12 @@ class Lane:
         count = min(count, self._max_waiting)
         if self.waiting + count > self._max_waiting:
             found = f"{self.waiting} and {count} new ones; try again later"
-            message = (
-                f"expected at most {self._max_waiting} texts waiting for an answer, found {found}"
+            raise ApiError(
+                f"expected at most {self._max_waiting} texts waiting for an answer, found {found}",
+                status=429,
+                code="queue_full",
+                headers=RETRY,
             )
-            raise ApiError(message, status=429, code="queue_full", headers=RETRY)
         self.waiting += count
         try:
             yield

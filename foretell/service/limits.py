@@ -67,13 +67,13 @@ class Limits:
             minimum = 0.1 if field.name == "seconds" else 1
             # Written so that NaN fails too.
             if not value >= minimum:
-                where = f"limit-{field.name}"
-                raise SettingsError(expected=f"at least {minimum}", found=repr(value), where=where)
+                raise SettingsError(f"at least {minimum}", repr(value), where=f"limit-{field.name}")
         if self.queue < self.texts:
-            expected = (
-                f"at least limit-texts ({self.texts}), so that a full request can be accepted"
+            raise SettingsError(
+                f"at least limit-texts ({self.texts}), so that a full request can be accepted",
+                repr(self.queue),
+                where="limit-queue",
             )
-            raise SettingsError(expected=expected, found=repr(self.queue), where="limit-queue")
 
     def check_body(self, body: bytes) -> None:
         """Refuse a body of too many JSON values (400), without parsing it."""

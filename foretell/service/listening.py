@@ -19,8 +19,12 @@ def check_host(host: str) -> None:
     """
     name, _, port = host.rpartition(":")
     if name and ":" not in name and port.isdigit():
-        fix = f"give --host {name} --port {port}"
-        raise UsageError(expected="an address without a port", found=host, where="--host", fix=fix)
+        raise UsageError(
+            "an address without a port",
+            host,
+            where="--host",
+            fix=f"give --host {name} --port {port}",
+        )
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -35,7 +39,7 @@ def bind(host: str, port: int) -> socket.socket:
         ForetellError: the port is in use, or this user may not use it.
     """
     if not 0 <= port <= 65535:
-        raise UsageError(expected="a number from 0 to 65535", found=port, where="--port")
+        raise UsageError("a number from 0 to 65535", port, where="--port")
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -43,17 +47,19 @@ def bind(host: str, port: int) -> socket.socket:
         # It may take the address of a service that has just ended, but not a port in use.
         return socket.create_server(address, family=family, backlog=_WAITING)
     except (socket.gaierror, UnicodeError) as error:
-        raise UsageError(
-            expected="an address of this machine", found=host, where="--host"
-        ) from error
+        raise UsageError("an address of this machine", host, where="--host") from error
     except OSError as error:
         expected = "an address and port that may be used"
         found = error.strerror or str(error)
         if error.errno == errno.EADDRINUSE:
             expected = "a free port"
             found = f"port {port} in use"
-        fix = "stop the program that uses it, or choose another --host or --port"
-        raise ForetellError(expected=expected, found=found, where=host, fix=fix) from error
+        raise ForetellError(
+            expected,
+            found,
+            where=host,
+            fix="stop the program that uses it, or choose another --host or --port",
+        ) from error
 
 
 def url(listening: socket.socket) -> str:

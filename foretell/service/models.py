@@ -111,9 +111,12 @@ class Models:
         self._loaded: dict[str, LoadedModel] = {}
         for name, path in places:
             if name in self._loaded:
-                found = f"'{name}' twice"
-                fix = "give one as NAME=DIRECTORY"
-                raise UsageError(expected="different names", found=found, where=path, fix=fix)
+                raise UsageError(
+                    "different names",
+                    f"'{name}' twice",
+                    where=path,
+                    fix="give one as NAME=DIRECTORY",
+                )
             self._loaded[name] = LoadedModel(path, name)
             metrics.loads.labels(name).inc()
 
@@ -196,13 +199,15 @@ def named_places(arguments: Iterable[str]) -> list[tuple[str, Path]]:
             path = argument
             name = Path(argument).resolve().name
         if not name or not name.isprintable() or "/" in name or len(name) > _MAX_NAME:
-            expected = f"a name of at most {_MAX_NAME} printable characters without /"
-            where = argument[:_MAX_NAME]
-            fix = "give the model as NAME=DIRECTORY"
-            raise UsageError(expected=expected, found=repr(name)[:60], where=where, fix=fix)
+            raise UsageError(
+                f"a name of at most {_MAX_NAME} printable characters without /",
+                repr(name)[:60],
+                where=argument[:_MAX_NAME],
+                fix="give the model as NAME=DIRECTORY",
+            )
         places.append((name, Path(path)))
     if not places:
-        raise UsageError(expected="a model directory", found="none", where="MODEL")
+        raise UsageError("a model directory", "none", where="MODEL")
     return places
 
 

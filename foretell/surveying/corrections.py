@@ -45,9 +45,7 @@ class SurveyedData:
 def accepted_above(errors: Iterable[LabelError], probability: float) -> dict[int, str]:
     """Return the suggestions that have at least this probability, by the row."""
     if not 0 <= probability <= 1:
-        raise SettingsError(
-            expected="a probability from 0 to 1", found=repr(probability), where="accept-above"
-        )
+        raise SettingsError("a probability from 0 to 1", repr(probability), where="accept-above")
     return {
         error.row: error.suggested for error in errors if error.suggested_probability >= probability
     }
@@ -72,8 +70,8 @@ def accepted_in_file(path: str | Path, survey: SurveyedData) -> dict[int, str]:
     for record in iter_records(path, text="text", label="suggested"):
         if missing := sorted(_COLUMNS - record.fields.keys()):
             raise DataError(
-                expected="the columns row, text, label, suggested and accept",
-                found=f"no {', '.join(missing)}",
+                "the columns row, text, label, suggested and accept",
+                f"no {', '.join(missing)}",
                 where=path,
                 fix=f"write the table {anew}",
             )
@@ -87,13 +85,13 @@ def accepted_in_file(path: str | Path, survey: SurveyedData) -> dict[int, str]:
         if known.get(row) != (_plain(record.text), _plain(cells["label"])):
             found = "another text or label" if row in known else "a row that it does not have"
             raise DataError(
-                expected=f"the rows of {survey.name}",
-                found=found,
+                f"the rows of {survey.name}",
+                found,
                 where=where,
                 fix=f"write the table anew, {anew}; open it as UTF-8",
             )
         if record.label is None:
-            raise DataError(expected="a label", found="an empty cell", where=f"{where}, suggested")
+            raise DataError("a label", "an empty cell", where=f"{where}, suggested")
         accepted[row] = from_csv_cell(record.label)
     return accepted
 
@@ -123,8 +121,8 @@ def write_corrected(survey: SurveyedData, corrections: Mapping[int, str], path: 
             fields = dict(record.fields) or {"text": record.text, "label": record.label}
             if text_of_row.get(number, record.text) != record.text:
                 raise DataError(
-                    expected="the data as it was surveyed",
-                    found="another text",
+                    "the data as it was surveyed",
+                    "another text",
                     where=f"{survey.name}, record {number}",
                     fix="survey it again",
                 )
@@ -140,15 +138,15 @@ def _check_paths(source: object, path: Path) -> None:
     with contextlib.suppress(OSError):
         if isinstance(source, str | Path) and Path(source).expanduser().samefile(path):
             raise UsageError(
-                expected="another file than the data",
-                found=path,
+                "another file than the data",
+                path,
                 where="out",
                 fix="choose another name",
             )
     if str(source) == STDIN or isinstance(source, Iterator):
         raise UsageError(
-            expected="data that can be read twice",
-            found="standard input or an iterator",
+            "data that can be read twice",
+            "standard input or an iterator",
             where="out",
             fix="save it as a file first",
         )

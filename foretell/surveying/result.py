@@ -148,8 +148,9 @@ class DataSurvey(SurveyedData):
         corrections = dict(accept)
         if above is not None:
             if self.label_check is None:
-                expected = "a survey with check_labels=True"
-                raise UsageError(expected=expected, found="one without", where="write_corrected")
+                raise UsageError(
+                    "a survey with check_labels=True", "one without", where="write_corrected"
+                )
             corrections = accepted_above(self.label_check.errors, above) | corrections
         return write_corrected(self, corrections, path)
 

@@ -61,8 +61,8 @@ def survey(
     """
     if check_labels and (separator := how.get("multi_label", "")):
         raise UsageError(
-            expected="one label for each text where labels are checked",
-            found=f"several, separated by {separator!r}",
+            "one label for each text where labels are checked",
+            f"several, separated by {separator!r}",
             where="check_labels",
             fix="leave one of the two out",
         )

@@ -140,9 +140,9 @@ class Checkpoints:
                 return checkpoint
         if stems:
             raise RunError(
-                expected="a whole checkpoint",
-                found=f"{len(stems)} damaged or of another run",
-                where=str(self.folder),
+                "a whole checkpoint",
+                f"{len(stems)} damaged or of another run",
+                where=self.folder,
                 fix="restart the training",
             )
         return None
@@ -191,9 +191,9 @@ def sealing(folder: Path, stem: str, ending: str, content: str) -> Iterator[Path
             old.unlink()
     except OSError as error:
         raise RunError(
-            expected=f"room for {content}",
-            found=str(error),
-            where=str(folder),
+            f"room for {content}",
+            error,
+            where=folder,
             fix="make room there, then resume",
         ) from error
     finally:

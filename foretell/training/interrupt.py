@@ -66,7 +66,7 @@ class Interrupt:
             Interrupted: one has.
         """
         if self.signal is not None:
-            raise Interrupted(expected="training to go on to its end", found=self.signal.name)
+            raise Interrupted("training to go on to its end", self.signal.name)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
@@ -140,9 +140,9 @@ def interrupted(step: int | None, out: Path) -> Interrupted:
     if step is not None:
         found = f"an interruption after step {step:,}; a checkpoint is saved"
     return Interrupted(
-        expected="training to go on to its end",
-        found=found,
-        where=str(out),
+        "training to go on to its end",
+        found,
+        where=out,
         fix=f"train again with resume=True and out={str(out)!r}",
     )
 
@@ -152,8 +152,8 @@ def diverged(step: int, learning_rate: float, out: Path) -> RunError:
     restore.
     """
     return RunError(
-        expected="a finite loss",
-        found="NaN or infinity",
+        "a finite loss",
+        "NaN or infinity",
         where=f"step {step:,} of {out}",
         fix=f"restart with a lower learning rate than {learning_rate:g}",
     )

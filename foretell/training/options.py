@@ -63,14 +63,14 @@ class TrainOptions:
         # Written so that NaN fails too.
         if not self.checkpoint_seconds > 0:
             raise SettingsError(
-                expected="more than 0",
-                found=str(self.checkpoint_seconds),
+                "more than 0",
+                self.checkpoint_seconds,
                 where="checkpoint-seconds",
             )
         if self.resume and self.restart:
             raise SettingsError(
-                expected="resume (continue the unfinished run) or restart (delete it)",
-                found="both",
+                "resume (continue the unfinished run) or restart (delete it)",
+                "both",
                 where="resume, restart",
             )
 
@@ -88,8 +88,8 @@ def check_unchanged(own: Settings, settings: Settings, fields: Sequence[str]) ->
         if before[field_name] != now[field_name]:
             name = field_name.replace("_", "-")
             raise SettingsError(
-                expected=f"{name} {before[field_name]}, as in the model to continue",
-                found=str(now[field_name]),
+                f"{name} {before[field_name]}, as in the model to continue",
+                now[field_name],
                 where=name,
                 fix="leave it, or the preset that has it, out, or train a new model on all data",
             )

@@ -34,9 +34,9 @@ class RunLock:
             if not lock(self._file):
                 self._file.close()
                 raise RunError(
-                    expected="one training at a time",
-                    found="another process that trains there",
-                    where=str(folder),
+                    "one training at a time",
+                    "another process that trains there",
+                    where=folder,
                     fix="wait for it, or choose another out",
                 )
             # Another process may have deleted the file since it was opened: its lock is worth

@@ -113,20 +113,19 @@ class LabelsRuntime:
                 labels a text.
         """
         if chunk < 1:
-            raise SettingsError(expected="at least 1", found=repr(chunk), where="chunk")
+            raise SettingsError("at least 1", repr(chunk), where="chunk")
         if abstain_below is not None and self.separator:
             raise SettingsError(
-                expected="no abstain-below where texts may have several labels: each label "
-                "has a threshold",
-                found=repr(abstain_below),
+                "no abstain-below where texts may have several labels: each label has a threshold",
+                repr(abstain_below),
                 where="abstain-below",
                 fix="leave it out",
             )
         threshold = 0.0 if abstain_below is None else float(abstain_below)
         if not 0 <= threshold <= 1:
             raise SettingsError(
-                expected="a probability from 0 to 1",
-                found=repr(abstain_below),
+                "a probability from 0 to 1",
+                repr(abstain_below),
                 where="abstain-below",
             )
         if isinstance(texts, str):
@@ -168,8 +167,8 @@ class LabelsRuntime:
 
         if bounded and len(text) > MAX_CHARACTERS:
             raise UsageError(
-                expected=f"a text of at most {MAX_CHARACTERS:,} characters to explain",
-                found=f"{len(text):,}",
+                f"a text of at most {MAX_CHARACTERS:,} characters to explain",
+                f"{len(text):,}",
                 fix="explain a part of it",
             )
         place = None if label is None else self._place_of(label)
@@ -189,8 +188,8 @@ class LabelsRuntime:
         name = label_name(label, self.labels)
         if name not in self.labels:
             raise UsageError(
-                expected=f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
-                found=name[:60],
+                f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
+                name[:60],
                 where="label",
                 fix=did_you_mean(name, self.labels),
             )

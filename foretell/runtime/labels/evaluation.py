@@ -73,7 +73,7 @@ def evaluation_report(
         UsageError: `costs` with a model of more than two labels, or a positive label that it lacks.
     """
     if not len(labels):
-        raise DataError(expected="at least one text with a label", found="none")
+        raise DataError("at least one text with a label", "none")
     best = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
     all_names, true_ids = _true_ids(labels, names)
@@ -146,21 +146,21 @@ def _threshold(
 ) -> Report:
     if len(names) != 2:
         raise UsageError(
-            expected="a model with two labels, for costs",
-            found=f"{len(names)} labels",
+            "a model with two labels, for costs",
+            f"{len(names)} labels",
             fix="leave out the costs",
         )
     chosen = names[1] if positive is None else positive
     if chosen not in names:
         raise UsageError(
-            expected=f"a positive label out of {', '.join(names)}",
-            found=chosen,
+            f"a positive label out of {', '.join(names)}",
+            chosen,
             fix="name one of them",
         )
     if others := sorted(set(labels) - set(names)):
         raise DataError(
-            expected=f"the labels {', '.join(names)}, for costs",
-            found=", ".join(others[:_NAMES_SHOWN]),
+            f"the labels {', '.join(names)}, for costs",
+            ", ".join(others[:_NAMES_SHOWN]),
         )
     is_positive = np.array([label == chosen for label in labels])
     return {
@@ -179,7 +179,7 @@ def check_any_known(labels: Sequence[str], names: Sequence[str], where: str) -> 
         fix = "name their column, or another model"
         if {_spelled_alike(label) for label in labels} & {_spelled_alike(label) for label in names}:
             fix = "write them as the model has them"
-        raise DataError(expected=expected, found=next(shown), where=where, fix=fix)
+        raise DataError(expected, next(shown), where=where, fix=fix)
 
 
 def _spelled_alike(label: str) -> str:
@@ -287,7 +287,7 @@ def multi_label_report(
     """
     sets = examples.sets
     if sets is None or not len(examples):
-        raise DataError(expected="at least one text with known labels", found="none")
+        raise DataError("at least one text with known labels", "none")
     others, targets, decided = decisions(runtime, sets, probabilities)
     names = [*runtime.labels, *others]
     rows = np.pad(probabilities, ((0, 0), (0, len(others))))
@@ -313,8 +313,8 @@ def check_no_costs(costs: object, folds: object) -> None:
     for name, given in (("cost", costs), ("folds", folds)):
         if given is not None:
             raise UsageError(
-                expected=f"no {name} where texts may have several labels",
-                found=name,
+                f"no {name} where texts may have several labels",
+                name,
                 fix=f"leave out {name}",
             )
 
@@ -331,7 +331,7 @@ def check_one_label(settings: Settings, what: str) -> None:
     """
     if isinstance(settings, LabelsSettings) and settings.multi_label:
         raise UsageError(
-            expected=f"a model with one label for each text, for {what}",
-            found="one with several (multi-label)",
+            f"a model with one label for each text, for {what}",
+            "one with several (multi-label)",
             fix="use foretell evaluate",
         )

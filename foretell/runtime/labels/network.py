@@ -58,8 +58,8 @@ class LabelsNetwork:
             check_stopped()
         if np.isnan(probabilities).any():
             raise ArtifactError(
-                expected="probabilities of the network",
-                found="NaN",
+                "probabilities of the network",
+                "NaN",
                 where=self._where,
                 fix="train the model again",
             )

@@ -119,8 +119,8 @@ def network_of(
     if settings.follows_article:
         if cache:
             raise UsageError(
-                expected="no cache, since the article's network reads a window of words only",
-                found=f"{cache}",
+                "no cache, since the article's network reads a window of words only",
+                f"{cache}",
                 where="cache",
                 fix="leave it out, or train with --preset base",
             )

@@ -81,7 +81,7 @@ class CompletionOptions(Sampling):
                     value >= low, f"at least {low}", where.replace("_", "-"), value
                 )
         if not all(self.stops):
-            raise SettingsError(expected="a text that is not empty", found="''", where="stop")
+            raise SettingsError("a text that is not empty", "''", where="stop")
 
     @property
     def stops(self) -> tuple[str, ...]:

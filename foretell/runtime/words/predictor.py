@@ -247,16 +247,16 @@ class WordsRuntime:
             first = len(ids) - needed
         if len(ids) < needed:
             raise DataError(
-                expected=f"a prompt of at least {needed} words",
-                found=f"{len(ids)}",
+                f"a prompt of at least {needed} words",
+                f"{len(ids)}",
                 where="prompt",
                 fix="give more words before the one to predict",
             )
         if -1 in ids[first:]:
             _, start, stop = self.tokenizer.encode_with_offsets(text)[ids.index(-1, first)]
             raise DataError(
-                expected="words of the text that the model was trained on",
-                found=f"'{text[start:stop]:.60}'",
+                "words of the text that the model was trained on",
+                f"'{text[start:stop]:.60}'",
                 where="prompt",
                 fix="use words of that text, or train with --preset base --tokens words",
             )

@@ -63,7 +63,7 @@ class Sampling:
 def check_value(holds: bool, expected: str, where: str, value: float) -> None:
     """Raise SettingsError where a value is out of its range."""
     if not holds:
-        raise SettingsError(expected=expected, found=repr(value), where=where)
+        raise SettingsError(expected, repr(value), where=where)
 
 
 def log_softmax(logits: Logits, kind: type[np.floating] = np.float64) -> LogProbabilities:
@@ -107,8 +107,8 @@ def _highest(logits: Logits) -> Logits:
     highest: Logits = logits.max(axis=-1, keepdims=True)
     if not np.isfinite(highest).all():
         raise ArtifactError(
-            expected="finite logits of the network",
-            found="NaN or infinity",
+            "finite logits of the network",
+            "NaN or infinity",
             fix="train the model again",
         )
     return highest

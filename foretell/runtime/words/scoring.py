@@ -99,8 +99,8 @@ class Tally:
         """Return the score; raise DataError where there was no prediction."""
         if not self.tokens:
             raise DataError(
-                expected=NO_PREDICTION,
-                found=f"{self.words} words, {self.unknown} of them not in the vocabulary",
+                NO_PREDICTION,
+                f"{self.words} words, {self.unknown} of them not in the vocabulary",
                 fix="give a longer text, or one similar to the training text",
             )
         loss = -self.log_probability / self.tokens
@@ -195,8 +195,8 @@ def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable
 
 def unknown_word(found: str) -> DataError:
     return DataError(
-        expected="words of the vocabulary: tokens split at white space have no unknown word",
-        found=found,
+        "words of the vocabulary: tokens split at white space have no unknown word",
+        found,
         fix="train with --tokens words",
     )
 

@@ -88,8 +88,10 @@ async def answers(body: AnswersRequest, request: Request) -> Json:
     service_of(request).limits.check_texts([""] * len(body.texts), param="texts")
     if (body.answer == "label") != (body.label is not None):
         found = "none" if body.label is None else "one"
-        message = f"expected a label with the answer label and none with the others, found {found}"
-        raise ApiError(message, param="label")
+        raise ApiError(
+            f"expected a label with the answer label and none with the others, found {found}",
+            param="label",
+        )
 
     def write(annotation: Annotation) -> Json:
         new, earlier = annotation.answer_open(body.texts, body.answer, body.label, by=body.by)
@@ -150,16 +152,21 @@ async def _in_thread(
     except UsageError:
         raise
     except ForetellError as error:
-        message = (
-            "expected an answer that can be written, found an error; check the disk of the service"
-        )
-        raise ApiError(message, status=503, code="not_written", headers=RETRY) from error
+        raise ApiError(
+            "expected an answer that can be written, found an error; check the disk of the service",
+            status=503,
+            code="not_written",
+            headers=RETRY,
+        ) from error
 
 
 def _check_name(body: PersonRequest, request: Request) -> None:
     if request.app.state.is_shared and not (body.by or "").strip():
-        message = "expected the name of who answers, since several people may label; enter a name"
-        raise ApiError(message, param="by", code="name_needed")
+        raise ApiError(
+            "expected the name of who answers, since several people may label; enter a name",
+            param="by",
+            code="name_needed",
+        )
 
 
 def _next(

@@ -52,8 +52,9 @@ async def _respond(
         try:
             return [to_json(answer(model, body, text))]
         except DataError as error:
-            name = f"texts.{index}"
-            raise ApiError(f"text {index}: {error}", param=name, code="cannot_answer") from error
+            raise ApiError(
+                f"text {index}: {error}", param=f"texts.{index}", code="cannot_answer"
+            ) from error
 
     return _joined(*await predict(request, verb, body, body.texts, work, job=job))
 
@@ -151,8 +152,12 @@ async def explain(body: ExplainRequest, request: Request) -> Response:
 
 def _explain(model: LoadedModel, body: ExplainRequest, text: str) -> ExplainedVerdict:
     if body.label is not None and body.label not in model.labels.labels:
-        message = f"expected a label of the model, found {body.label[:60]!r}"
-        raise ApiError(message, status=404, param="label", code="label_not_found")
+        raise ApiError(
+            f"expected a label of the model, found {body.label[:60]!r}",
+            status=404,
+            param="label",
+            code="label_not_found",
+        )
     (verdict,) = model.labels.classify([text])
     explanation = model.labels.explain(text, body.label, bounded=True)
     return ExplainedVerdict(

@@ -65,9 +65,9 @@ def read_ancestor(path: str | Path) -> Ancestor:
     model = read_model(path)
     if model.job != "labels":
         raise UsageError(
-            expected="a classifier to continue",
-            found="a language model",
-            where=str(path),
+            "a classifier to continue",
+            "a language model",
+            where=path,
             fix="give a classifier, or continue the language model with foretell train words "
             "--continue",
         )

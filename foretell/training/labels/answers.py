@@ -115,8 +115,7 @@ def answers_of(
     labels = split.train.label_names or ordered(teacher.labels, teacher.label_type)
     if set(labels) != set(teacher.labels):
         expected = f"a teacher of the labels {listed(labels)}"
-        found = listed(teacher.labels)
-        raise DataError(expected=expected, found=found, where=teacher.name)
+        raise DataError(expected, listed(teacher.labels), where=teacher.name)
     # Each text once.
     unlabelled = tuple(dict.fromkeys(split.unlabelled))
     asked = _asked(teacher, unlabelled, stages)
@@ -124,8 +123,9 @@ def answers_of(
     texts = list(compress(unlabelled, known))
     if not texts:
         expected = "texts without labels that a teacher answers"
-        fix = "give more texts of the same kind"
-        raise DataError(expected=expected, found="none", where=teacher.name, fix=fix)
+        raise DataError(
+            expected, "none", where=teacher.name, fix="give more texts of the same kind"
+        )
     answers = Answers(
         texts=texts,
         places=_chosen(asked[known], teacher, labels),
@@ -200,8 +200,8 @@ def _answers(teacher: Answering, texts: Sequence[str], first: int = 0) -> Float3
         raise
     except Exception as error:
         raise RunError(
-            expected="probabilities from the teacher",
-            found=f"{type(error).__name__}: {error}",
+            "probabilities from the teacher",
+            f"{type(error).__name__}: {error}",
             where=f"{teacher.name}, texts {first + 1:,} to {first + len(texts):,}",
             fix=KEPT,
         ) from error

@@ -110,7 +110,7 @@ def check_together(split: Split, settings: LabelsSettings, outside: Outside) -> 
     ]
     for applies, expected, found, where, fix in rules:
         if applies:
-            raise SettingsError(expected=expected, found=found, where=where, fix=fix)
+            raise SettingsError(expected, found, where=where, fix=fix)
 
 
 def request_of(split: Split, settings: LabelsSettings, *more: str) -> Request:

@@ -91,8 +91,11 @@ def split_of(
 
     if ancestor is None:
         if old is not None:
-            expected = "the classifier whose old examples these are (--continue, continue_from)"
-            raise SettingsError(expected=expected, found="none", where="old")
+            raise SettingsError(
+                "the classifier whose old examples these are (--continue, continue_from)",
+                "none",
+                where="old",
+            )
         split = make_split(
             new,
             valid=valid,
@@ -139,17 +142,14 @@ def _checked_new(
     if hints is not None or not len(new):
         expected, found = ("new examples", "none") if hints is None else ("no label hints", "some")
         fix = notes[0] if notes else ""
-        raise DataError(
-            expected=f"{expected} to continue a classifier", found=found, where=new.name, fix=fix
-        )
+        raise DataError(f"{expected} to continue a classifier", found, where=new.name, fix=fix)
     kind = ancestor.model.label_type if new.label_type == "text" else new.label_type
     try:
         ordered([*new.labels, *old, *ancestor.labels], kind)
     except ValueError as error:
         raise DataError(
-            expected=f"labels of the type of those of {ancestor.name} "
-            f"({ancestor.labels[0]!r} is one)",
-            found=f"the type {new.label_type}",
+            f"labels of the type of those of {ancestor.name} ({ancestor.labels[0]!r} is one)",
+            f"the type {new.label_type}",
             where=new.name,
             fix="give labels of the same type",
         ) from error

@@ -63,9 +63,12 @@ def answered(texts: Sequence[str], values: object, labels: Sequence[str], name: 
     for place, text in enumerate(texts):
         first = places.setdefault(text_key(text), place)
         if first != place and not np.allclose(rows[first], rows[place], atol=_TOLERANCE):
-            found = f"two different ones for '{text:.40}' (texts {first + 1:,} and {place + 1:,})"
-            fix = "keep one of them, or their mean"
-            raise DataError(expected="one answer for each text", found=found, where=name, fix=fix)
+            raise DataError(
+                "one answer for each text",
+                f"two different ones for '{text:.40}' (texts {first + 1:,} and {place + 1:,})",
+                where=name,
+                fix="keep one of them, or their mean",
+            )
     digest = hashlib.sha256(
         rows.tobytes() + b"".join(places) + "\n".join(labels).encode()
     ).hexdigest()
@@ -97,8 +100,8 @@ def checked(
         what = f"{values!r:.60}"
     if found.shape != (n_texts, len(labels)):
         raise DataError(
-            expected=f"probabilities [text, label] of the shape {(n_texts, len(labels))}",
-            found=what or f"the shape {found.shape}",
+            f"probabilities [text, label] of the shape {(n_texts, len(labels))}",
+            what or f"the shape {found.shape}",
             where=where,
             fix=f"give a row for each text, with columns in the order {listed(labels)}",
         )
@@ -110,9 +113,11 @@ def checked(
     ):
         if is_wrong.any():
             row = int(np.argmax(is_wrong))
-            expected = "probabilities from 0 to 1 with a sum of 1"
-            place = f"{where}, text {first + row + 1:,}"
-            raise DataError(expected=expected, found=what.format(sums[row]), where=place)
+            raise DataError(
+                "probabilities from 0 to 1 with a sum of 1",
+                what.format(sums[row]),
+                where=f"{where}, text {first + row + 1:,}",
+            )
     return np.asarray(found / sums[:, None], np.float32)
 
 
@@ -152,9 +157,9 @@ def read_soft(
         types.add(record.label_type)
         if not columns and (not record.label or (labels and record.label not in labels)):
             expected = f"one of the labels {listed(labels)}" if labels else "a label"
-            raise DataError(expected=expected, found=repr(record.label), where=where)
+            raise DataError(expected, repr(record.label), where=where)
     if not texts:
-        raise DataError(expected="texts with a teacher's answers", found="none", where=name)
+        raise DataError("texts with a teacher's answers", "none", where=name)
     if columns:
         return answered(texts, np.array(cells).reshape(-1, len(columns)), columns, name)
     names = list(labels) or sorted(set(given))
@@ -187,12 +192,13 @@ def _columns(record: Record, labels: Sequence[str], text: Sequence[str], name: s
         if record.label is None
         else f"'{record.label}'"
     )
-    expected = f"a column for each label ({listed(labels)}), or one with the label"
-    raise DataError(expected=expected, found=found, where=name)
+    raise DataError(
+        f"a column for each label ({listed(labels)}), or one with the label", found, where=name
+    )
 
 
 def _number(value: object, where: str) -> float:
     with contextlib.suppress(ValueError):
         if 0 <= (number := float(str(value))) <= 1 + _TOLERANCE:
             return min(number, 1.0)
-    raise DataError(expected="a probability from 0 to 1", found=f"{value!r:.40}", where=where)
+    raise DataError("a probability from 0 to 1", f"{value!r:.40}", where=where)

@@ -59,8 +59,11 @@ class OutsideEncoder:
 
     def files(self) -> EncoderFiles:
         """Raise SettingsError: such an encoder cannot be kept."""
-        expected = "a folder with model.onnx and tokenizer.json, which can be kept"
-        raise SettingsError(expected=expected, found=self.name, where="teacher")
+        raise SettingsError(
+            "a folder with model.onnx and tokenizer.json, which can be kept",
+            self.name,
+            where="teacher",
+        )
 
     def _vectors(self, texts: Sequence[str]) -> Float32s:
         where = f"teacher ({self.name})"
@@ -68,7 +71,7 @@ class OutsideEncoder:
         vectors = np.asarray(list(self._encode(list(texts))), np.float32)
         shape = (len(texts), self.dimension or vectors.shape[-1])
         if vectors.shape != shape or not np.isfinite(vectors).all():
-            raise DataError(expected=expected, found=f"the shape {vectors.shape}", where=where)
+            raise DataError(expected, f"the shape {vectors.shape}", where=where)
         scaled: Float32s = vectors / np.maximum(
             np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12
         )

@@ -226,8 +226,8 @@ def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSetting
     min_words = 2 * (settings.window + 1)
     if len(tokens) < min_words:
         raise DataError(
-            expected=f"at least {min_words} words for windows of {settings.window}",
-            found=str(len(tokens)),
+            f"at least {min_words} words for windows of {settings.window}",
+            len(tokens),
             where="the corpus",
             fix="give more text",
         )

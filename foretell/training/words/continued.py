@@ -98,9 +98,7 @@ def opened(path: str | Path | None, old: Corpus | None) -> ContinuedWords | None
     """
     if path is None:
         if old is not None:
-            raise SettingsError(
-                expected="a model to continue, whose old text this is", found="none", where="old"
-            )
+            raise SettingsError("a model to continue, whose old text this is", "none", where="old")
         return None
     model = read_model(path)
     settings = model.settings
@@ -109,9 +107,9 @@ def opened(path: str | Path | None, old: Corpus | None) -> ContinuedWords | None
         if model.job == "labels":
             found = "a classifier"
         raise UsageError(
-            expected="a language model to continue",
-            found=found,
-            where=str(path),
+            "a language model to continue",
+            found,
+            where=path,
             fix="train one with foretell train words --preset base",
         )
     return ContinuedWords(model=model, old=old)

@@ -127,8 +127,8 @@ def reading_order(tokens: int, settings: WordsSettings) -> ReadingOrder:
 
 def _too_short(unit: str, window: int, found: int, where: str, fix: str) -> DataError:
     return DataError(
-        expected=f"more {unit} than one window ({window})",
-        found=f"{found:,}",
+        f"more {unit} than one window ({window})",
+        f"{found:,}",
         where=where,
         fix=f"give {fix}, or a smaller window",
     )
@@ -244,9 +244,7 @@ def _tokenizer(
             n_new = tokenizer.size - before.tokenizer.size
             run.note(f"{n_new:,} new words; those of the model keep their places")
         if tokenizer.size < 2:
-            raise DataError(
-                expected="a corpus of different words", found="fewer than two", where=corpus.name
-            )
+            raise DataError("a corpus of different words", "fewer than two", where=corpus.name)
         path.write_text(tokenizer.to_json(), encoding="utf-8")
 
     cut = f"the vocabulary is that of the first {{}} lines of {corpus.name}"

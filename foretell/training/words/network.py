@@ -380,9 +380,9 @@ class TrainableWords:
         values = saved.state["trainable"]
         if values["workers"] != self.workers:
             raise RunError(
-                expected=f"as many workers as before ({values['workers']})",
-                found=str(self.workers),
-                where=str(self.run.out),
+                f"as many workers as before ({values['workers']})",
+                self.workers,
+                where=self.run.out,
                 fix="resume with --workers and --cluster as it was begun",
             )
         set_weights(self.network, saved.under("weights"))
