@@ -129,9 +129,11 @@ class Trained(Generic[Runtime]):
         """
         model = self._opened().model
         require_training()
+        from foretell.training.interrupt import Interrupt
         from foretell.training.quiet import load_tensorflow
 
-        load_tensorflow()
+        with Interrupt() as interrupt:
+            load_tensorflow(interrupt)
         from foretell.networks.keras_model import keras_model
 
         return keras_model(model)

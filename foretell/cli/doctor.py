@@ -79,10 +79,12 @@ def machine(*, train: bool) -> dict[str, object]:
 
 
 def _devices() -> list[str]:
+    from foretell.training.interrupt import Interrupt
     from foretell.training.quiet import load_tensorflow
 
     require_training()
-    load_tensorflow()
+    with Interrupt() as interrupt:
+        load_tensorflow(interrupt)
     import tensorflow as tf
 
     return [f"{device.device_type} {device.name}" for device in tf.config.list_physical_devices()]

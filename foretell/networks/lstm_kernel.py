@@ -16,7 +16,9 @@ Axes: group (of gates with one dropout mask), row, step, unit; block, and column
 
 from __future__ import annotations
 
+import math
 import os
+from bisect import bisect_left
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -108,22 +110,34 @@ def _one_blas_thread_each() -> None:
 
 
 class Buffers:
-    """Memory of past passes for new ones: allocating it again takes up to a third of a pass."""
+    """Memory of past passes for new ones: allocating it again takes up to a third of a pass.
+
+    Batches differ in length. Each takes the smallest memory that is large enough, so that there is
+    as much as the longest ones need.
+    """
 
     def __init__(self) -> None:
-        self._free: dict[tuple[int, ...], list[Float32s]] = {}
+        self._free: list[Float32s] = []
 
     def take(self, *shape: int) -> Float32s:
         """Return an array of that shape with arbitrary values."""
-        free = self._free.get(shape)
-        return free.pop() if free else np.empty(shape, np.float32)
+        size = math.prod(shape)
+        self._free.sort(key=len)
+        place = bisect_left(self._free, size, key=len)
+        if place < len(self._free):
+            memory = self._free.pop(place)
+        else:
+            # What is too small gives way to it.
+            del self._free[-1:]
+            memory = np.empty(size, np.float32)
+        return memory[:size].reshape(shape)
 
     def give(self, *arrays: Float32s) -> None:
-        """Take arrays back. Several shapes are kept, since batches differ in length."""
+        """Take back arrays that `take` returned."""
         for array in arrays:
-            while len(self._free) >= 64:
-                self._free.pop(next(iter(self._free)))
-            self._free.setdefault(array.shape, []).append(array)
+            memory = array.base
+            assert memory is not None
+            self._free.append(memory)
 
 
 def _cut(matrices: Float32s, rows: int, in_bfloat16: bool) -> Float32s | tiles.Tiles:

@@ -61,6 +61,7 @@ _TEXTS_BEFORE_DICTIONARY = 100
 # An encoding takes far more memory than the ids that are kept, so only this many texts have one at
 # a time.
 _ENCODED_AT_ONCE = 1024
+_NUMBERED_AT_ONCE = 1 << 20
 
 # Characters of a text whose encoding takes more than a few milliseconds.
 _LONG_TEXT = 2_000
@@ -153,18 +154,15 @@ class Tokenizer:
         counts = Counter({word: int(times[number]) for word, number in words.items()})
         tokenizer = cls._of_counts(counts, "words", lowercase, vocabulary, min_count)
         unknown = tokenizer.unknown or 0
-        ids = np.full(len(times), unknown, np.int32)
+        id_of = np.full(len(times), unknown, np.int32)
         known = tokenizer._inner.get_vocab()
         for word, number in words.items():
-            ids[number] = known.get(word, unknown)
-        flat = np.empty(starts[-1], np.int32)
-        begin = 0
-        for place, part in enumerate(numbers):
-            flat[begin : begin + len(part)] = ids[part]
-            begin += len(part)
-            # The memory of both together would be twice that of the texts' ids.
-            numbers[place] = part[:0].copy()
-        return tokenizer, flat, starts
+            id_of[number] = known.get(word, unknown)
+        # In place: both together would take twice the memory.
+        for first in range(0, len(numbers), _NUMBERED_AT_ONCE):
+            part = numbers[first : first + _NUMBERED_AT_ONCE]
+            part[:] = id_of[part]
+        return tokenizer, numbers, starts
 
     @classmethod
     def _of_counts(

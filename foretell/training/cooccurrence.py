@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
 from foretell.arrays import Float32s, Integers, Mask, TokenIds
+from foretell.ngrams.keys import parts
 
 WINDOW = 5
 """Words on each side that count as near: the next one with weight 1, the farthest with 1 /
@@ -36,6 +38,8 @@ SPREAD = 0.3
 """Standard deviation of all values of a classifier's embeddings."""
 
 _WORDS_AT_ONCE = 1 << 22
+_MAX_WORDS = 40_000_000
+"""Words that are counted, about: more change the statistics of frequent words little."""
 
 
 def cooccurrence_embeddings(
@@ -58,12 +62,11 @@ def cooccurrence_embeddings(
     Text i is ids[starts[i]:starts[i + 1]]. Words are the ids from `first` to `size` - 1, the more
     frequent ones first. Within `window` words on each side the next one counts 1 and the farthest 1
     / window, or all count 1. `power` is the exponent of the singular values, `spread` the standard
-    deviation of all values. Where the `seconds` for counting end, the words counted so far are
-    used, four million at least.
+    deviation of all values. Of many texts a random part is counted; where the `seconds` for
+    counting end, the words counted so far are used, four million at least.
     """
-    matrix = _associations(
-        _near(ids, starts, first, size, window, seconds, by_distance=by_distance)
-    )
+    words = _in_parts(ids, starts, first, size, window, seed)
+    matrix = _associations(_near(words, size, window, seconds, by_distance=by_distance))
     rank = min(width, *matrix.shape)
     embeddings = np.zeros((size, width), np.float32)
     if matrix.nnz:
@@ -105,9 +108,7 @@ def truncated_svd(
 
 
 def _near(
-    ids: TokenIds,
-    starts: Integers,
-    first: int,
+    parts_of_words: Iterable[tuple[TokenIds, Integers]],
     size: int,
     window: int,
     seconds: float,
@@ -115,28 +116,45 @@ def _near(
     by_distance: bool,
 ) -> sparse.csr_array:
     """Return how often each word has each context near it: [word, context]."""
-    is_word = (ids >= first) & (ids < size)
-    words = ids[is_word]
-    text_of = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))[is_word]
     after = sparse.csr_array((size, size), dtype=np.float32)
     began = time.monotonic()
-    # In parts, because each pair of words takes twelve bytes before equal ones are summed.
-    for begin in range(0, len(words), _WORDS_AT_ONCE):
-        if begin and time.monotonic() - began > seconds:
+    counted = 0
+    for words, text_of in parts_of_words:
+        if counted and (counted >= _MAX_WORDS or time.monotonic() - began > seconds):
             break
-        part = slice(begin, begin + _WORDS_AT_ONCE + window)
         for distance in range(1, window + 1):
-            left = words[part][:-distance][:_WORDS_AT_ONCE]
-            right = words[part][distance:][: len(left)]
-            together = (
-                text_of[part][:-distance][: len(left)] == text_of[part][distance:][: len(left)]
-            )
+            left = words[:-distance][:_WORDS_AT_ONCE]
+            right = words[distance:][: len(left)]
+            together = text_of[:-distance][: len(left)] == text_of[distance:][: len(left)]
             left = left[together]
             right = right[together]
             weight = (window + 1 - distance) / window if by_distance else 1.0
             weights = np.full(len(left), weight, np.float32)
             after = after + sparse.coo_array((weights, (left, right)), shape=(size, size)).tocsr()
+        counted += len(words)
     return (after + after.T).tocsr()[:, : min(size, MAX_CONTEXTS)]
+
+
+def _in_parts(
+    ids: TokenIds, starts: Integers, first: int, size: int, window: int, seed: int
+) -> Iterator[tuple[TokenIds, Integers]]:
+    """Yield the words of some texts and the text of each, in parts, because each pair of words
+    takes twelve bytes before equal ones are summed.
+
+    The parts are in a random order: of sorted texts, the first ones are alike. The end of a part of
+    a long text is the beginning of the next one.
+    """
+    several = list(parts(starts, _WORDS_AT_ONCE))
+    for place in np.random.default_rng(seed).permutation(len(several)):
+        begin, end = several[place]
+        part = ids[starts[begin] : starts[end]]
+        is_word = (part >= first) & (part < size)
+        words = part[is_word]
+        lengths = np.diff(starts[begin : end + 1])
+        text_of = np.repeat(np.arange(end - begin, dtype=np.int32), lengths)[is_word]
+        for at in range(0, len(words), _WORDS_AT_ONCE):
+            piece = slice(at, at + _WORDS_AT_ONCE + window)
+            yield words[piece], text_of[piece]
 
 
 def _associations(near: sparse.csr_array) -> sparse.csr_array:

@@ -12,28 +12,30 @@ from importlib import import_module
 from foretell.training.interrupt import Interrupt
 
 
-def load_tensorflow() -> None:
+def load_tensorflow(interrupt: Interrupt) -> None:
     """Import TensorFlow and Keras, which takes seconds. Does nothing where they are loaded.
 
     Whoever imported TensorFlow before keeps its messages, apart from the warnings of its Python
     code.
+
+    Args:
+        interrupt: open; it knows the signals that arrive meanwhile.
 
     Raises:
         KeyboardInterrupt: a signal arrived; an extension module may have made another error of it.
     """
     if not {"keras", "tensorflow"} <= sys.modules.keys():
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with Interrupt() as interrupt:
-            try:
-                with _closed_stderr(), _without_optional():
-                    import_module("keras")
-                    # The first operation looks for devices, about which TensorFlow writes too.
-                    import_module("tensorflow").constant(0)
-            except Exception:
-                if interrupt.signal is None:
-                    raise
-            if interrupt.signal is not None:
-                raise KeyboardInterrupt(interrupt.signal)
+        try:
+            with _closed_stderr(), _without_optional():
+                import_module("keras")
+                # The first operation looks for devices, about which TensorFlow writes too.
+                import_module("tensorflow").constant(0)
+        except Exception:
+            if interrupt.signal is None:
+                raise
+        if interrupt.signal is not None:
+            raise KeyboardInterrupt(interrupt.signal)
     # Retracing is no mistake here: batches of several lengths are traced once each.
     logger = logging.getLogger("tensorflow")
     logger.setLevel(max(logger.level, logging.ERROR))

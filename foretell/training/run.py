@@ -110,14 +110,10 @@ class Run:
         )
         self.interrupt = Interrupt(options.stop_after_steps)
         self._lock = lock
-        self._forgetting = forgotten_gradients()
+        self._forgetting = contextlib.ExitStack()
         self._ended = threading.Event()
         self._noting = threading.Thread(target=self._note_time, daemon=True)
         self._writer: tf.summary.SummaryWriter | None = None
-        if options.tensorboard is not None:
-            import tensorflow as tf
-
-            self._writer = tf.summary.create_file_writer(str(options.tensorboard))
 
     @classmethod
     def open(cls, request: Request, options: TrainOptions) -> Run:
@@ -146,8 +142,6 @@ class Run:
             make_directories(folder.parent)
         lock = RunLock(folder)
         try:
-            options.listener(Stage(name="loading TensorFlow", done=0.01))
-            load_tensorflow()
             if options.resume:
                 _check_same(
                     read_request(options.out), json.loads(json.dumps(decisive)), options.out
@@ -163,6 +157,18 @@ class Run:
             limit = 60 * request.settings.minutes
             run.note(f"{left:.0f} of the {limit:.0f} seconds of the time limit are left")
         return run
+
+    def begin_network(self, done: float = 0.01) -> None:
+        """Load TensorFlow, once a part `done` of the training is done: what needs none comes before
+        it and has its time and memory.
+        """
+        self.stage("loading TensorFlow", done)
+        load_tensorflow(self.interrupt)
+        self._forgetting.enter_context(forgotten_gradients())
+        if self.options.tensorboard is not None:
+            import tensorflow as tf
+
+            self._writer = tf.summary.create_file_writer(str(self.options.tensorboard))
 
     def note(self, text: str) -> None:
         """Emit one line about the data or a decision."""
@@ -272,13 +278,12 @@ class Run:
 
     def __enter__(self) -> Run:
         self._noting.start()
-        self._forgetting.__enter__()
         self.interrupt.__enter__()
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.interrupt.end()
-        self._forgetting.__exit__(None, None, None)
+        self._forgetting.close()
         self._stop_noting()
         self.close()
         self.interrupt.__exit__()

@@ -221,7 +221,7 @@ def test_a_mistake_is_one_line(
     run: Run, folder: Path, command: str, code: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("foretell.training.run.load_tensorflow", _too_late)
+    monkeypatch.setattr("foretell.training.run.RunLock", _too_late)
     before = {path: path.read_bytes() for path in folder.glob("*.*")}
     answer = run(*shlex.split(command))
     line = answer.err.splitlines()[-1]
@@ -233,8 +233,8 @@ def test_a_mistake_is_one_line(
     assert {path: path.read_bytes() for path in before} == before
 
 
-def _too_late() -> None:
-    raise AssertionError("TensorFlow was loaded first")
+def _too_late(_folder: Path) -> None:
+    raise AssertionError("a run was begun first")
 
 
 ANSWERED = [

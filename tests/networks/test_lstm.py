@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("numba")
 
 import ctypes
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
@@ -193,6 +194,22 @@ def test_tiny_gradients_are_zero_and_not_denormal_and_small_ones_are_kept():
         *(gradients(each, recurrent, inputs) for each in (1.0, SMALL)), strict=True
     ):
         np.testing.assert_allclose(small / np.float32(SMALL), whole, rtol=1e-3, atol=1e-4)
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 3)), min_size=1))
+def test_memory_is_that_of_the_longest_batches_whatever_their_order(
+    batches: list[tuple[int, int]],
+) -> None:
+    buffers = lstm_kernel.Buffers()
+    for length, passes in batches:
+        taken = [buffers.take(length, 2) for _ in range(passes)]
+        assert not any(itertools.starmap(np.shares_memory, itertools.combinations(taken, 2)))
+        for each in taken:
+            assert each.shape == (length, 2)
+        buffers.give(*taken)
+    longest = max(length for length, _ in batches)
+    most = max(passes for _, passes in batches)
+    assert sum(memory.size for memory in buffers._free) <= 2 * longest * most
 
 
 SMALL = 1e-18

@@ -45,19 +45,28 @@ def test_associations_are_those_within_a_text_however_the_words_are_cut(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cooccurrence, "_WORDS_AT_ONCE", at_once)
-        near = cooccurrence._near(*flat(texts), FIRST, SIZE, WINDOW, math.inf, by_distance=True)
+        words = cooccurrence._in_parts(*flat(texts), FIRST, SIZE, WINDOW, seed=1)
+        near = cooccurrence._near(words, SIZE, WINDOW, math.inf, by_distance=True)
     found = cooccurrence._associations(near).toarray()
     np.testing.assert_allclose(found, slowly_associated(texts), rtol=1e-4, atol=1e-5)
 
 
-def test_where_the_time_ends_the_first_words_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "most", "all_known"), [(0.0, 99, False), (math.inf, 8, False), (math.inf, 99, True)]
+)
+def test_where_time_or_room_ends_some_texts_are_used_wherever_they_are(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, most: int, all_known: bool
+) -> None:
     monkeypatch.setattr(cooccurrence, "_WORDS_AT_ONCE", 8)
+    monkeypatch.setattr(cooccurrence, "_MAX_WORDS", most)
     ids, starts = flat([[1, 2, 1, 2]] * 4 + [[3, 4, 3, 4]] * 4)
-    for seconds, more in ((0.0, False), (float("inf"), True)):
-        known = cooccurrence_embeddings(
-            ids, starts, first=1, size=5, width=2, seed=1, seconds=seconds
-        )[1]
-        assert known.tolist() == [False, True, True, more, more]
+    found = set()
+    for seed in range(8):
+        _, known = cooccurrence_embeddings(
+            ids, starts, first=1, size=5, width=2, seed=seed, seconds=seconds
+        )
+        found.add(tuple(np.flatnonzero(known)))
+    assert found == ({(1, 2, 3, 4)} if all_known else {(1, 2), (3, 4)})
 
 
 @pytest.mark.parametrize(("shape", "n_iter"), [((60, 25), 2), ((25, 60), 4)])

@@ -28,7 +28,7 @@ from foretell.training.budget import Budget
 from foretell.training.events import Event, Note
 from foretell.training.interrupt import Interrupt, interrupted, nothing_to_resume
 from foretell.training.options import TrainOptions
-from foretell.training.quiet import forgotten_gradients, load_tensorflow
+from foretell.training.quiet import forgotten_gradients
 from foretell.training.run import Request, Run, check_can_begin, folder_of
 from foretell.training.run_lock import RunLock
 from tests.builders import random_model
@@ -86,7 +86,6 @@ def test_a_resumed_run_has_the_rest_of_its_time_limit(
 
 
 def test_a_run_that_is_killed_continues_with_the_rest_of_its_time(tmp_path: Path) -> None:
-    load_tensorflow()
     noted = tmp_path / "m.run" / "spent.json"
     child = os.fork()
     if child == 0:

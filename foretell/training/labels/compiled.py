@@ -9,7 +9,7 @@ time where there are many unlabelled texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from foretell.arrays import (
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings
 from foretell.networks import weights_of
+from foretell.ngrams.keys import parts
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.rows import Rows
 from foretell.training.labels.stages import Training
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 # Batches of similar length are made within pools of this many batches: large enough for little
 # padding, small enough that batches differ from epoch to epoch.
 _POOL = 50
+
+_READ_AT_ONCE = 1 << 22
 
 _EMBEDDING = "embedding"
 _SMALLEST = 1e-7
@@ -102,30 +105,50 @@ class ReadTexts:
         return found
 
 
-def read_texts(texts: TokenizedTexts, training: Training) -> TokenizedTexts:
-    """Return texts as the network of a training reads them.
+def read_texts(
+    texts: TokenizedTexts, training: Training, places: Integers | None = None
+) -> TokenizedTexts:
+    """Return texts as the network of a training reads them: all, or those at some places.
 
     The last `settings.length` ids of a text are kept. Words outside the network's vocabulary, which
     the linear model may have, become the unknown word; so does a text without any word.
     """
     tokenizer = training.corpus.tokenizer
-    settings = training.settings
-    ids = texts.ids
-    starts = texts.starts
     unknown = 1 if tokenizer.unknown is None else tokenizer.unknown
-    lengths = np.diff(starts)
-    kept = np.minimum(lengths, settings.length)
-    read = ids[np.repeat(starts[1:], lengths) - np.arange(len(ids)) <= settings.length]
-    read = np.insert(read, (np.cumsum(kept) - kept)[kept == 0], unknown)
-    read = np.where(read < network_size(settings, tokenizer), read, unknown).astype(np.int32)
-    return TokenizedTexts(ids=read, starts=np.append(0, np.cumsum(np.maximum(kept, 1))))
+    size = network_size(training.settings, tokenizer)
+    kind = np.uint16 if size <= 1 << 16 else np.int32
+    if places is None:
+        places = np.arange(len(texts))
+    ends = texts.starts[places + 1]
+    kept = np.minimum(ends - texts.starts[places], training.settings.length)
+    lengths = np.maximum(kept, 1)
+    starts = np.append(0, np.cumsum(lengths))
+    read = np.full(starts[-1], unknown, kind)
+    # In parts: the places of the ids take eight bytes each.
+    for first, last in parts(starts, _READ_AT_ONCE):
+        part = slice(first, last)
+        ids = texts.ids[ranges(ends[part] - kept[part], kept[part])]
+        has_words = np.repeat(kept[part] > 0, lengths[part])
+        read[starts[first] : starts[last]][has_words] = np.where(ids < size, ids, unknown)
+    return TokenizedTexts(ids=read, starts=starts)
 
 
 def read_rows(rows: Rows, training: Training) -> ReadTexts:
     """Return the texts of some rows as the network of a training reads them, with their rows."""
-    texts = training.corpus.tokenized.take(rows.texts)
     places = np.searchsorted(rows.texts, rows.text).astype(np.int32)
-    return ReadTexts(texts=read_texts(texts, training), rows=replace(rows, text=places))
+    texts = read_texts(training.corpus.tokenized, training, rows.texts)
+    return ReadTexts(texts=texts, rows=replace(rows, text=places))
+
+
+def distinct_ids(texts: Iterable[TokenizedTexts], size: int) -> Integers:
+    """Return the ids below `size` that some texts have, ascending; 0, the padding, among them."""
+    is_read = np.zeros(size, bool)
+    is_read[0] = True
+    for ids in (each.ids for each in texts):
+        # In parts: an index takes eight bytes for each id.
+        for first in range(0, len(ids), _READ_AT_ONCE):
+            is_read[ids[first : first + _READ_AT_ONCE]] = True
+    return np.flatnonzero(is_read)
 
 
 def epoch_order(texts: TokenizedTexts, settings: LabelsSettings, epoch: int) -> Int64s:
@@ -169,7 +192,7 @@ class CompactNetwork:
     Args:
         whole: a network of `labels_network` for all words, with the weights that training begins
             with.
-        words: int32 [word], the ids that texts have, ascending; 0, the padding, among them.
+        words: int64 [word], the ids that texts have, ascending; 0, the padding, among them.
         is_soft: whether texts have soft labels.
         balance: the class weights of the texts, for which predictions and weights are corrected, or
             None.
@@ -178,7 +201,7 @@ class CompactNetwork:
     def __init__(
         self,
         whole: keras.Model,
-        words: Int32s,
+        words: Integers,
         settings: LabelsSettings,
         n_labels: int,
         *,

@@ -24,6 +24,7 @@ from foretell.training.labels.ancestor import Ancestor, take_over_classifier
 from foretell.training.labels.compiled import (
     CompactNetwork,
     ReadTexts,
+    distinct_ids,
     read_rows,
     read_texts,
 )
@@ -158,12 +159,12 @@ def _make_network(
         take_over_classifier(whole, corpus.labels, ancestor.model)
     elif settings.is_bidirectional:
         initialise_embeddings(whole, training)
-    read = [np.zeros(1, np.int32), learned.texts.ids]
+    read = [learned.texts]
     if watched is not None:
-        read.append(watched.texts.ids)
+        read.append(watched.texts)
     if corpus.valid is not None:
-        read.append(read_texts(corpus.valid.tokenized, training).ids)
-    words_read = np.unique(np.concatenate(read))
+        read.append(read_texts(corpus.valid.tokenized, training))
+    words_read = distinct_ids(read, size)
     is_soft = learned.rows.is_soft
     return CompactNetwork(
         whole, words_read, settings, n_labels, is_soft=is_soft, balance=corpus.balance
@@ -276,8 +277,8 @@ def fold_probabilities(
             # Others follow: those of the other folds, and the network of all texts.
             steps = _train_fold(network, learned, training, steps, count - fold)
             held = fold_of[evidence.texts] == fold
-            texts = corpus.tokenized.take(evidence.texts[held])
-            found[held] = network.predict(read_texts(texts, training))
+            texts = read_texts(corpus.tokenized, training, evidence.texts[held])
+            found[held] = network.predict(texts)
             if fold + 1 == GIVE_UP_AFTER < count and not pays(found, GIVE_UP_AFTER):
                 text = f"the network has next to no weight after {GIVE_UP_AFTER} of {count} folds"
                 training.note(f"{text}: the linear models decide")

@@ -58,6 +58,11 @@ _ENOUGH_FOLDS = 3
 (docs/experiments.md).
 """
 
+_MAX_HELD = 20_000
+"""Texts that are held out in one part, at most: more would not be measured more precisely than they
+are needed, and nothing would be learned from them.
+"""
+
 _TIMED = 100_000
 _REFERENCE_PACE = 8e-7
 """Seconds in which the tokenizer reads a token on the machine on which `_WORK` was measured."""
@@ -79,7 +84,7 @@ class Work(NamedTuple):
     size: float
 
 
-_OF_WORDS = Work(5.5e-7, 1.7e-7, 1e-8, 24)
+_OF_WORDS = Work(5.5e-7, 1.7e-7, 1e-8, 12)
 _OF_TOKENS = Work(3e-7, 3.5e-7, 7.3e-8, 40)
 _COUNTED = Work(1.1e-6, 1.5e-7, 0.0, 240)
 _OF_CHARACTERS = Work(0.0, 4e-7, 1.2e-7, 110)
@@ -242,6 +247,7 @@ def _folded(sizes: Sizes, settings: LabelsSettings, too_few: str) -> Plan:
         return Plan(folds=settings.folds, network_folds=n)
     if not share:
         return Plan()
+    share = min(share, _MAX_HELD / sizes.texts)
     return Plan(folds=settings.folds if has_folds else 1, first=share, network_folds=1)
 
 

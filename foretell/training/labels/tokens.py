@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.arrays import Int32s, Int64s, Integers, Mask
+from foretell.arrays import Int32s, Int64s, Integers, Mask, TokenIds
 from foretell.config import LabelsSettings
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.rows import Targets
@@ -22,11 +22,11 @@ _LARGE_CORPUS_TEXTS = 5_000
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizedTexts:
-    """Texts as token ids: text i is ids[starts[i]:starts[i + 1]]; int32 [token] and int64 [text +
-    1].
+    """Texts as token ids: text i is ids[starts[i]:starts[i + 1]]; int32 [token], or uint16 where a
+    network reads them, and int64 [text + 1].
     """
 
-    ids: Int32s
+    ids: TokenIds
     starts: Int64s
 
     def __len__(self) -> int:

@@ -50,7 +50,6 @@ from foretell.training.labels.corpus import (
     with_vectors,
 )
 from foretell.training.labels.members import (
-    Chosen,
     Ensembled,
     Evidence,
     Member,
@@ -154,6 +153,7 @@ def train_labels(
             settings = fixed_schedule(training.settings, options.given)
             training = replace(training, settings=settings)
         linear = _fit_linear(training, plan, evidence, outside)
+        run.begin_network(0.15)
         network = _fit_network(training, plan, evidence, linear, outside)
         fitted = _FittedAll(training, plan, evidence, linear, network)
         unseen = fitted.unseen()
@@ -273,14 +273,14 @@ class Linear:
     """The linear members of a classifier, fitted to all rows.
 
     Attributes:
-        chosen: each with its penalty.
         ensembled: all together, with their weights.
+        metrics: of each and of all, ready for JSON.
         teacher: the teacher of some of them; None: there is none.
         pseudo: the pseudo-labels that some of them learned from; None: there are none.
     """
 
-    chosen: list[Chosen]
     ensembled: Ensembled
+    metrics: dict[str, object]
     teacher: Teacher | None
     pseudo: PseudoLabels | None
 
@@ -313,7 +313,9 @@ def _fit_linear(
         chosen.append(teacher.chosen)
     # The last fit has to reach its end: what was measured is a member that did.
     ensembled = fit_ensembled(chosen, evidence, training.check)
-    return Linear(chosen=chosen, ensembled=ensembled, teacher=teacher, pseudo=pseudo)
+    # Their features are large: they are gone before the network is trained.
+    metrics = metrics_of_members(chosen, ensembled, evidence, measured_places(corpus, evidence))
+    return Linear(ensembled=ensembled, metrics=metrics, teacher=teacher, pseudo=pseudo)
 
 
 def _students(
@@ -463,7 +465,7 @@ class _FittedAll:
         }
         if self.linear is not None:
             linear = self.linear
-            found |= metrics_of_members(linear.chosen, linear.ensembled, self.evidence, is_own)
+            found |= linear.metrics
             if linear.teacher is not None:
                 found["teacher"] = dict(linear.teacher.metrics)
                 if (kept := model.teacher) is not None:

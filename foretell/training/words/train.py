@@ -112,6 +112,7 @@ def train_words(
         before = continued.model
         corpus, valid, old_valid, settings = continued_corpus(corpus, continued, valid, settings)
     with Run.open(request, options) as run:
+        run.begin_network()
         run.stage("counting words", 0.03)
         tokens = tokenized(run, corpus, valid, settings, before, old_valid)
         size = trainable = None
