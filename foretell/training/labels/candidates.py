@@ -15,6 +15,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from foretell.arrays import Mask
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.training.labels.corpus import Corpus, Origin
 from foretell.training.labels.dense_fit import mean_basis, svd_basis
@@ -52,10 +53,12 @@ class Features:
     Attributes:
         corpus: the texts.
         n_texts: how many of the texts members may learn from.
+        drawn: the texts that the member `words` learns from, bool [text]; None: all.
     """
 
     corpus: Corpus
     n_texts: int
+    drawn: Mask | None = None
 
     @cached_property
     def ngrams(self) -> CountedTexts:
@@ -67,13 +70,12 @@ class Features:
 
     @cached_property
     def words(self) -> CountedFeatures:
-        """How often texts have words and pairs of words."""
+        """How often the texts that are drawn have words and pairs of words."""
         corpus = self.corpus
-        return count_words(
-            corpus.tokenized.part(0, self.n_texts),
-            corpus.tokenizer.size,
-            n_columns=len(corpus.labels),
-        )
+        texts = corpus.tokenized.part(0, self.n_texts)
+        if self.drawn is not None:
+            texts = texts.only(self.drawn[: self.n_texts])
+        return count_words(texts, corpus.tokenizer.size, n_columns=len(corpus.labels))
 
     @cached_property
     def tfidf(self) -> CountedFeatures:
@@ -121,10 +123,13 @@ def word_member(features: Features, source: Source, passes: int) -> Member:
     # It compiles with Numba, which not every machine has and the other members do not need.
     from foretell.training.labels.word_fit import WordFit
 
+    def drawn(inside: Mask) -> Rows:
+        return source(inside if features.drawn is None else inside & features.drawn)
+
     return Member(
         name="words",
         prepare=lambda rows: WordFit(features.words, rows),
-        sources=(source,),
+        sources=(drawn,),
         strengths=(float(passes),),
         first=0,
         balance=features.corpus.balance,

@@ -50,7 +50,8 @@ def make_schedule(
     """Return the schedule for `n_texts` texts.
 
     There are at least `min_steps` steps, in whole epochs, and no epoch after the first ends after
-    more than `max_steps` steps. Patience keeps its proportion to the number of epochs. Epochs among
+    more than `max_steps` steps, unless a time limit was given: then as many as it has time for.
+    Patience keeps its proportion to the number of epochs. Epochs among
     the settings that the user gave, `given`, are not changed by the default of a bound, and
     patience stays.
     """
@@ -59,7 +60,8 @@ def make_schedule(
     patience = settings.patience
     if "epochs" not in given or "min_steps" in given:
         epochs = max(epochs, math.ceil(settings.min_steps / steps))
-    if settings.max_steps and ("epochs" not in given or "max_steps" in given):
+    is_bounded = "max_steps" in given or not given & {"epochs", "minutes"}
+    if settings.max_steps and is_bounded:
         epochs = min(epochs, max(1, settings.max_steps // steps))
     if "patience" not in given:
         patience = math.ceil(patience * epochs / settings.epochs)

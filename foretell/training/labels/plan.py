@@ -136,6 +136,8 @@ class Plan:
             stop it, and it does not learn from them.
         searches: whether penalties are chosen by out-of-fold predictions.
         passes: of the member `words` over its texts.
+        share: of the texts that `words` learns from, drawn at random: as many as the memory has
+            room for.
         pseudo_labels: whether members learn from texts that a first one has labelled.
         dense_tokens: unlabelled tokens that embeddings and SVD are made of, at most.
         left_out: members for which time or memory is too small.
@@ -148,6 +150,7 @@ class Plan:
     network_folds: int = 0
     searches: bool = True
     passes: int = PASSES
+    share: float = 1.0
     pseudo_labels: bool = False
     dense_tokens: int = 0
     left_out: tuple[str, ...] = ()
@@ -186,6 +189,8 @@ def make_plan(
     plan = _folded(sizes, settings, too_few)
     if not settings.linear:
         return plan
+    if plan.first:
+        plan = replace(plan, share=min(1.0, MEMORY / max(1, _OF_WORDS.size * sizes.tokens)))
     slowness = 1.0
     if sizes.tokens > _TIMED:
         # Fewer tokens do not show the pace.
@@ -194,7 +199,7 @@ def make_plan(
     dense = _MAX_DENSE
     if settings.minutes:
         dense = min(dense, int(_DENSE_PER_MINUTE * settings.minutes))
-    plans = _from_best(plan, names, _within_memory(names, sizes))
+    plans = _from_best(plan, names, _within_memory(names, sizes, plan.share))
     in_time = (each for each in plans if slowness * _seconds(each, sizes, dense) <= seconds)
     best = next(in_time, plans[-1])
     return replace(
@@ -255,15 +260,21 @@ def _choices(plan: Plan) -> list[tuple[int, bool]]:
     """Return folds and whether penalties are searched for, the best choice first."""
     if not plan.first or plan.folds < 2:
         return [(plan.folds, bool(plan.folds)), (plan.folds, False)]
-    return [(plan.folds, True), (1, True), (1, False)]
+    of_one_part = [(1, True), (1, False)]
+    if plan.share < 1:
+        # Texts that are not drawn cannot be held out.
+        return of_one_part
+    return [(plan.folds, True), *of_one_part]
 
 
-def _within_memory(names: Sequence[str], sizes: Sizes) -> tuple[str, ...]:
-    """Return the members for which the memory is large enough."""
+def _within_memory(names: Sequence[str], sizes: Sizes, share: float) -> tuple[str, ...]:
+    """Return the members for which the memory is large enough, `words` on a share of the texts."""
     scores = _BYTES_OF_SCORE * sizes.texts * sizes.columns
 
     def fits(name: str) -> bool:
         work, amount = _work(name, sizes, 0)
+        if name == "words":
+            amount = int(share * amount)
         # Members with a closed form need no scores of the texts that they are fitted to.
         has_scores = name not in (*_GENERATIVE, "words")
         return work.size * amount + scores * has_scores <= MEMORY
@@ -288,7 +299,10 @@ def _seconds(plan: Plan, sizes: Sizes, dense_tokens: int) -> float:
     total = 0.0
     for name in plan.members:
         work, amount = _work(name, sizes, dense_tokens)
-        passes = plan.passes / PASSES if name == "words" else 1
+        passes = 1.0
+        if name == "words":
+            passes = plan.passes / PASSES
+            amount = int(plan.share * amount)
         fit = passes * (work.fit + work.column * sizes.columns)
         total += amount * (work.once + fits * fit)
     return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,11 @@ class TokenizedTexts:
             ids=self.ids[np.repeat(rows, lengths)],
             starts=np.concatenate([[0], np.cumsum(lengths[rows])]),
         )
+
+    def only(self, rows: Mask) -> TokenizedTexts:
+        """Return as many texts, without the words of those where `rows` [text] is not true."""
+        lengths = np.where(rows, np.diff(self.starts), 0)
+        return replace(self.select(rows), starts=np.append(0, np.cumsum(lengths)))
 
     def take(self, places: Integers) -> TokenizedTexts:
         """Return the texts at some places, ascending."""

@@ -301,7 +301,11 @@ def _fit_linear(
         n_texts += len(teacher.embeddings)
     if pseudo is not None:
         n_texts = max(n_texts, pseudo.n_texts)
-    features = Features(corpus=corpus, n_texts=n_texts)
+    drawn = None
+    if plan.share < 1:
+        drawn = np.random.default_rng(training.settings.seed).random(len(corpus)) < plan.share
+        drawn[evidence.texts] = True
+    features = Features(corpus=corpus, n_texts=n_texts, drawn=drawn)
     members = own_members(plan, features, training.settings.seed)
     students = _students(features, teacher, pseudo)
     chosen = choose_all(chain(members, students), evidence, training, searches=plan.searches)
