@@ -17,7 +17,6 @@ from types import ModuleType
 import pytest
 from docs_blocks import DOCS, PAGES, ROOT
 
-from bench.__main__ import BENCHMARKS
 from foretell.annotation.annotation import Item
 from foretell.cli.app import COMMANDS, make_app
 from foretell.cli.setting_flags import setting_infos
@@ -171,8 +170,6 @@ def test_what_a_page_names_is_there(page: Path) -> None:
             if "NAME" in path:
                 continue
             assert (ROOT / path).exists(), path
-    for name in re.findall(r"(?:BENCH=\"?|python -m bench |Benchmark `)(\w+)", text):
-        assert name in (*BENCHMARKS, "NAME"), name
 
 
 # Names on the page on serving that are no fields of foretell's: those of OpenAI's protocol that
