@@ -7,22 +7,27 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from foretell.arrays import Array
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.errors import Interrupted, RunError
+from foretell.training import loop as loop_module
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import EpochDone, Event
+from foretell.training.events import Checkpointed, EpochDone, Event, Progress
 from foretell.training.loop import (
     Evaluation,
+    LoopState,
     Schedule,
     StepMeans,
     StepsAhead,
@@ -48,7 +53,7 @@ class Counter:
     def __init__(self, evaluations: Sequence[float], losses: Sequence[float] = (1.0,)) -> None:
         self.weight = 0
         self.at_once = 2
-        self._evaluations = iter(evaluations)
+        self._evaluations = evaluations
         self._losses = losses
 
     def advance(self, ahead: StepsAhead) -> Sequence[StepMeans]:
@@ -58,7 +63,8 @@ class Counter:
         return [StepMeans(self._losses[step % len(self._losses)], math.nan) for step in steps]
 
     def evaluate(self) -> Evaluation:
-        return Evaluation(loss=next(self._evaluations), accuracy=0.5)
+        epoch = math.ceil(self.weight / SCHEDULE.epoch_steps)
+        return Evaluation(loss=self._evaluations[epoch - 1], accuracy=0.5)
 
     def weights(self) -> Weights:
         return {"weight": np.array([self.weight], np.float32)}
@@ -119,19 +125,60 @@ def test_which_weights_remain(
     assert (loop.state.best_epoch, counter.weight, loop.state.step) == (best, weight, steps)
 
 
-def test_the_best_epoch_before_a_resume_is_restored(tmp_path: Path) -> None:
+@given(
+    st.lists(st.sampled_from([1.0, 2.0, 3.0, math.nan]), min_size=4, max_size=4),
+    st.integers(1, 11),
+    st.integers(0, 2),
+)
+@settings(max_examples=12)
+def test_interrupted_at_any_step_it_is_as_if_never(
+    tmp_path_factory: pytest.TempPathFactory,
+    evaluations: list[float],
+    stop: int,
+    patience: int,
+) -> None:
     request = Request(job="words", settings=WordsSettings(), data="abc")
-    options = TrainOptions(out=tmp_path / "model", stop_after_steps=8)
-    with Run.open(request, options) as run, pytest.raises(Interrupted):
-        TrainingLoop(run, Counter([3.0, 1.0]), SCHEDULE).train()
-    with Run.open(request, replace(options, stop_after_steps=None, resume=True)) as run:
-        saved = run.checkpoints.latest()
-        assert saved is not None
-        counter = Counter([2.0, 4.0])
-        loop = TrainingLoop(run, counter, SCHEDULE)
-        loop.restore(saved)
-        loop.train()
-    assert (loop.state.best_epoch, counter.weight, loop.state.step) == (2, 6, 12)
+    schedule = replace(SCHEDULE, patience=patience)
+    options = TrainOptions(out=tmp_path_factory.mktemp("loop") / "model")
+
+    def ended(**how: Any) -> tuple[LoopState, int]:
+        with Run.open(request, replace(options, **how)) as run:
+            counter = Counter(evaluations)
+            loop = TrainingLoop(run, counter, schedule)
+            if saved := run.resumed():
+                loop.restore(saved)
+            loop.train()
+        return replace(loop.state, seconds=0.0), counter.weight
+
+    with suppress(Interrupted):
+        ended(stop_after_steps=stop)
+    resumed = ended(resume=True)
+    assert repr(resumed) == repr(ended(restart=True))
+
+
+def test_the_events_of_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "PROGRESS_SECONDS", 0.0)
+    events = list[Event]()
+    counter = Counter([3.0, 1.0, 2.0, 4.0])
+    counter.at_once = 1
+    options = TrainOptions(out=tmp_path / "m", listener=events.append, checkpoint_seconds=1e-9)
+    with Run.open(Request(job="words", settings=WordsSettings(), data=""), options) as run:
+        TrainingLoop(run, counter, SCHEDULE).train()
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert [(event.step, event.steps) for event in progress] == [(n, 12) for n in range(1, 13)]
+    assert all(event.speed > 0 for event in progress)
+    assert (progress[-1].seconds_left, progress[-1].best) == (0, 1.0)
+    done = [event for event in events if isinstance(event, EpochDone)]
+    assert [(event.epoch, event.step, event.is_best) for event in done] == [
+        (1, 3, True),
+        (2, 6, True),
+        (3, 9, False),
+        (4, 12, False),
+    ]
+    # A checkpoint follows the end of an epoch.
+    saved = [event for event in events if isinstance(event, Checkpointed)]
+    assert [event.step for event in saved] == list(range(1, 13))
+    assert events.index(done[0]) < events.index(saved[2])
 
 
 def test_a_loss_that_is_not_finite_ends_with_the_best_weights_or_an_error(run: Run) -> None:

@@ -95,10 +95,20 @@ def test_a_few_labels_are_all_learned_from_and_measured_out_of_fold(
 def test_interrupted_and_resumed_it_is_as_if_never(
     few: tuple[Model, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The plan is that of the time and the pace at the first start."""
+    planned = list[dict[str, Any]]()
+    make_plan = module.make_plan
+
+    def noted(*given: Any, **how: Any) -> Any:
+        planned.append(how)
+        return make_plan(*given, **how)
+
+    monkeypatch.setattr(module, "make_plan", noted)
     with pytest.raises(Interrupted):
         train_few(tmp_path / "m", unlabelled=True, stop_after_steps=3, checkpoint_seconds=1e-9)
     monkeypatch.setattr(network, "_train_fold", None)
     check_same(few[0], train_few(tmp_path / "m", unlabelled=True, resume=True))
+    assert planned[0] == planned[1]
 
 
 def check_same(whole: Model, resumed: Model) -> None:
