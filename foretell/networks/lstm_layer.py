@@ -47,9 +47,9 @@ and the factors are rounded to the 8 bits of bfloat16 (mixed precision, Micikevi
 2018).
 """
 
-# Maximum number of forward passes of one layer that wait for their backward pass. Older ones are of
-# predictions, which have none: their memory is released.
-_MAX_OPEN_PASSES = 4
+# Forward passes of one layer that wait for their backward pass, at most. Older ones are of
+# predictions, which have none: their memory is released. Each takes up to 70 MB.
+_MAX_OPEN_PASSES = 2
 
 
 def product(
