@@ -33,8 +33,8 @@ class ClusterOptions:
             Ray cluster on this machine, auto uses the one that Ray finds, ADDRESS is the HOST:PORT
             of a head.
         workers: Number of workers. Without it, one for each processor of the cluster.
-        shard_mb: MiB of JSON Lines or plain text that a worker reads at a time. Without it, 8, less
-            for small inputs. A file of another format, such as CSV, is read by one worker.
+        shard_mb: MiB of a file that a worker reads at a time. Without it, 8, less for small
+            inputs. A compressed file, or a spreadsheet, is read by one worker.
     """
 
     cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None

@@ -89,7 +89,7 @@ class Where(TypedDict, total=False):
         text: the name of the text column, or of several whose texts are joined; None: chosen where
             it is clear.
         format: the format of the files; None: by the name's ending, or else by the content.
-        shard_mb: MiB of JSON Lines or plain text in a shard; None: 8, less for small inputs.
+        shard_mb: MiB of a file in a shard, where it can be divided; None: 8, less for small inputs.
         listener: is called with each finished shard.
     """
 

@@ -248,7 +248,7 @@ def _files_of(address: str) -> list[StoredFile]:
 
 def _is_read(path: str) -> bool:
     path = path.partition("?")[0].replace("\\", "/").strip("/")
-    name = name_of(path).lower().removesuffix(".gz")
+    name = name_of(path).lower().removesuffix(".gz").removesuffix(".bz2")
     return name.endswith(ENDINGS) and not any(
         part.startswith((".", "_")) for part in path.split("/")
     )

@@ -230,6 +230,20 @@ def _unpacked(packed: io.BufferedReader, name: str) -> Iterator[bytes]:
         ) from error
 
 
+def encoding_of(raw: io.BufferedReader, name: str) -> tuple[str, int]:
+    """Return the encoding in which `text_stream` reads bytes, and the length of their mark; UTF-8
+    where it cannot be told. The bytes are read up to the first ones outside ASCII.
+    """
+    chunks = iter(lambda: raw.read1(_CHUNK), b"")
+    first = next(chunks, b"")
+    encoding, mark = _encoding_of_start(first, name, [])
+    if encoding is None:
+        coded = next((each for each in itertools.chain([first], chunks) if not each.isascii()), b"")
+        with contextlib.suppress(DataError):
+            encoding, _ = _encoding_of(coded, chunks, 0, name)
+    return encoding or "utf-8", mark
+
+
 def _utf8(raw: io.BufferedReader, name: str, notes: list[str]) -> Iterator[bytes]:
     """Yield bytes of any encoding as checked UTF-8.
 

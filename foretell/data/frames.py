@@ -12,6 +12,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foretell.data.columns import columns_of_rows
@@ -156,8 +157,7 @@ def class_name(value: object, names: Sequence[str]) -> object:
 
 
 def _parquet(source: Source) -> Frame:
-    """Open a Parquet file, of which one batch is in memory at a time."""
-    import polars as pl
+    """Try a Parquet file, and open it."""
 
     def damaged(reason: str) -> DataError:
         return DataError(
@@ -167,14 +167,20 @@ def _parquet(source: Source) -> Frame:
             fix="copy or write it again, or divide it",
         )
 
-    path = tried("parquet", source, damaged)
+    return tried_parquet(tried("parquet", source, damaged), source.name)
+
+
+def tried_parquet(path: Path, where: str, start: int = 0, count: int | None = None) -> Frame:
+    """Open rows of a Parquet file that was tried, of which one batch is in memory at a time."""
+    import polars as pl
+
     names = list(pl.read_parquet_schema(path))
     classes = classes_in(pl.read_parquet_metadata(path))
     of_column = [classes.get(name, ()) for name in names]
-    batches = parquet_batches(path)
-    rows = itertools.chain.from_iterable(_rows(batch, source.name) for batch in batches)
+    batches = parquet_batches(path, start, count)
+    rows = itertools.chain.from_iterable(_rows(batch, where) for batch in batches)
     named = (tuple(map(class_name, row, of_column)) for row in rows)
-    return Frame(source.name, names, named if classes else rows)
+    return Frame(where, names, named if classes else rows)
 
 
 def _rows(batch: pl.DataFrame, where: str) -> Iterator[tuple[object, ...]]:

@@ -5,15 +5,16 @@ without.
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import re
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from foretell.data.columns import by_length, choose_columns, is_known
+from foretell.data.columns import Columns, by_length, choose_columns, is_known
 from foretell.data.decode import no_text
 from foretell.data.formulas import formulas_without_value
 from foretell.data.records import MAX_RECORD, ReadOptions, Record, check_size, spelled, text_of
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
     from python_calamine import CalamineSheet
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+_QUOTES = {"none": "plain characters", "backslash": "escaped by \\"}
 _SEPARATOR = re.compile(r'"?sep=([,;|\t])"?[\r\n]*', re.IGNORECASE)  # a first line for Excel
 _SAMPLE_CHARACTERS = 1 << 17
 _SAMPLE_ROWS = 100
 _MAX_TITLE_ROWS = 10
 _MAX_COLUMNS = 1 << 14
+_NEVER_CLOSED = "a quote that is never closed"
 
 Row = tuple[int, list[str]]
 """The number of a row, from 1, and its cells."""
@@ -51,6 +54,8 @@ class Dialect:
 
     def reader(self, lines: Iterable[str]) -> Any:
         """Return the rows of `lines`; bad quoting raises csv.Error."""
+        # A larger field is almost always the rest of the file after a quote that is never closed.
+        csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD))
         return csv.reader(
             lines,
             delimiter=self.delimiter,
@@ -58,6 +63,13 @@ class Dialect:
             escapechar="\\" if self.quotes == "backslash" else None,
             quoting=csv.QUOTE_NONE if self.quotes == "none" else csv.QUOTE_MINIMAL,
         )
+
+    def notes(self) -> Iterator[str]:
+        """Yield what is unusual."""
+        if self.delimiter not in ",\t":
+            yield f"fields are separated by a {DELIMITERS[self.delimiter]}"
+        if self.quotes != "double":
+            yield f"quotes are {_QUOTES[self.quotes]}"
 
 
 def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[list[str]]]:
@@ -95,32 +107,164 @@ def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[
 
 
 def _parse(dialect: Dialect, lines: list[str], whole: bool) -> tuple[list[list[str]], float]:
-    """Return the rows of lines, and the part that is as wide as the first (0: one column, bad
-    quoting).
+    """Return the rows of lines without broken ones, and the part that is as wide as the first (0:
+    one column, or a broken first row).
     """
     rows: list[list[str]] = []
-    try:
-        rows += (row for row in dialect.reader(lines) if row)
-    except csv.Error as error:
+    broken = 0
+    for row in csv_rows(dialect, lines):
         # Where the sample was cut, its last row may end inside quotes.
-        if whole or "unexpected end" not in str(error):
+        if row.problem == _NEVER_CLOSED and not whole:
+            break
+        broken += bool(row.problem)
+        if broken and not rows:
             return rows, 0.0
+        rows += [row.cells] if row.cells else []
     if not rows or len(rows[0]) < 2:
         return rows, 0.0
-    return rows, sum(len(row) == len(rows[0]) for row in rows) / len(rows)
+    return rows, sum(len(row) == len(rows[0]) for row in rows) / (len(rows) + broken)
+
+
+class CsvRow(NamedTuple):
+    """A row of CSV.
+
+    Attributes:
+        line: the line that it begins on, from 1.
+        size: how many characters it has, with its line ends.
+        cells: none of an empty row, or a broken one.
+        problem: why its quotes are broken; "": they are not.
+    """
+
+    line: int
+    size: int
+    cells: list[str]
+    problem: str = ""
+
+    @property
+    def is_filled(self) -> bool:
+        return bool(self.cells or self.problem)
+
+
+def csv_rows(dialect: Dialect, lines: Iterable[str], line: int = 1) -> Iterator[CsvRow]:
+    """Read every row of lines, the first of which has the number `line`.
+
+    Where quotes are broken one line is lost: the next row begins on the line after it. So a quote
+    that is never closed does not take the rest of the file with it.
+    """
+    following = iter(lines)
+    while True:
+        taken = io.StringIO(newline="")
+        reader = dialect.reader(_noted(following, taken))
+        first = line
+        try:
+            for cells in reader:
+                yield CsvRow(line, taken.tell(), cells)
+                line = first + int(reader.line_num)
+                taken.seek(0)
+                taken.truncate()
+            return
+        except csv.Error as error:
+            again = io.StringIO(taken.getvalue(), newline="")
+            row = CsvRow(line, len(again.readline()), [], _problem(error))
+        last: list[str] = []
+        for text in again:
+            yield row
+            line += 1
+            # A quote that is open at the end of such a line is not closed before the last one.
+            row = _one_line(dialect, text, line)
+            last = [text]
+        if not last:
+            yield row
+            line += 1
+        following = itertools.chain(last, following)
+
+
+def _noted(lines: Iterator[str], taken: io.StringIO) -> Iterator[str]:
+    """Return the lines of a row, each of which is written to `taken` too."""
+    for line in lines:
+        taken.write(line)
+        if taken.tell() > MAX_RECORD:
+            raise csv.Error(f"more than {MAX_RECORD >> 20} Mi characters")
+        yield line
+
+
+def _one_line(dialect: Dialect, text: str, line: int) -> CsvRow:
+    try:
+        return CsvRow(line, len(text), next(dialect.reader([text])))
+    except csv.Error as error:
+        return CsvRow(line, len(text), [], _problem(error))
+
+
+def _problem(error: csv.Error) -> str:
+    problem = str(error)
+    if "unexpected end" in problem or "field larger" in problem:
+        return _NEVER_CLOSED
+    return "text after a closing quote" if "expected after" in problem else problem
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How rows become records.
+
+    Attributes:
+        names: those of the columns; a fourth one called n as another is "n (4)".
+        columns: which of them are read.
+        header_rows: how many rows the names take (0: the columns are called 1, 2, …).
+        fix: the advice for a row of another width.
+    """
+
+    names: list[str]
+    columns: Columns
+    header_rows: int
+    fix: str
+
+    def record(self, cells: Sequence[str], where: str) -> Record:
+        """Return the record of a row."""
+        if len(cells) != len(self.names):
+            expected = f"{number_of(len(self.names), 'column')} as in the first row"
+            raise DataError(expected=expected, found=str(len(cells)), where=where, fix=self.fix)
+        return self.columns.record(dict(zip(self.names, cells, strict=True)), where)
+
+
+@dataclass(frozen=True, slots=True)
+class Csv:
+    """How a CSV file is read: its dialect, the line of its first row, from 1, and its columns."""
+
+    dialect: Dialect
+    first: int
+    table: Table
+
+    def record(self, row: CsvRow, where: str) -> Record:
+        """Return the record of a row."""
+        if row.problem:
+            raise _broken(row, where)
+        return self.table.record(row.cells, f"{where}, line {row.line}")
+
+
+def _broken(row: CsvRow, where: str) -> DataError:
+    return DataError(
+        expected="fields quoted as in CSV",
+        found=row.problem,
+        where=f"{where}, record beginning on line {row.line}",
+        fix='double each quote inside a field ("")',
+    )
 
 
 def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
     """Read the records of a CSV file one by one. Without a header the columns are called "1", "2",
     ….
     """
+    opened, rows = open_csv(source, source.lines(), prefer)
+    return (opened.record(row, source.name) for row in rows)
+
+
+def open_csv(source: Source, lines: Iterator[str], prefer: str) -> tuple[Csv, Iterator[CsvRow]]:
+    """Return how the lines of a CSV file are read, and its rows below the header without empty
+    ones; `prefer` is the delimiter to try first.
+    """
     first = source.options.header_row or 1
-    lines = itertools.islice(source.lines(), first - 1, None)
-    sample = []
-    size = 0
-    while size < _SAMPLE_CHARACTERS and (line := next(lines, None)) is not None:
-        sample.append(line)
-        size += len(line)
+    lines = itertools.islice(lines, first - 1, None)
+    sample = _beginning(lines)
     head = list(itertools.islice(lines, 1))
     if sample and (named := _SEPARATOR.fullmatch(sample[0])):
         prefer = named[1]
@@ -128,72 +272,41 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
         sample = sample[1:]
     # A line of millions of cells is not parsed in every dialect.
     cut = [line[:_SAMPLE_CHARACTERS] for line in sample]
-    is_whole = cut == sample
-    dialect, rows = sniff(cut, whole=is_whole and not head, prefer=prefer)
-    if dialect.delimiter not in ",\t":
-        source.add_note(f"fields are separated by a {DELIMITERS[dialect.delimiter]}")
-    if dialect.quotes != "double":
-        source.add_note(
-            "quotes are " + ("plain characters" if dialect.quotes == "none" else "escaped by \\")
-        )
-    if rows and len(rows[0]) == 1 and max(map(len, rows)) > 1 and not is_known(rows[0][0]):
+    dialect, cells = sniff(cut, whole=cut == sample and not head, prefer=prefer)
+    for each in dialect.notes():
+        source.add_note(each)
+    if cells and len(cells[0]) == 1 and max(map(len, cells)) > 1 and not is_known(cells[0][0]):
         raise DataError(
             expected="the names of the columns in the first row",
-            found=f"only '{rows[0][0]:.60}'",
+            found=f"only '{cells[0][0]:.60}'",
             where=source.name,
             fix=f"if that is a title, name the row of the header with {spelled('header_row', 'N')}",
         )
-    numbered = _csv_rows(dialect, itertools.chain(sample, head, lines), first, source.name)
+    every = csv_rows(dialect, itertools.chain(sample, head, lines), first)
+    rows = (row for row in every if row.is_filled)
+    start = list(itertools.islice(rows, _SAMPLE_ROWS))
+    if start and start[0].problem:
+        raise _broken(start[0], source.name)
     fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
-    return row_records(numbered, source, "line", fix, rows[:_SAMPLE_ROWS] if is_whole else ())
+    table = table_of([row.cells for row in start if row.cells], source, fix)
+    below = itertools.islice(itertools.chain(start, rows), table.header_rows, None)
+    return Csv(dialect, first, table), below
 
 
-def _csv_rows(dialect: Dialect, lines: Iterator[str], first: int, where: str) -> Iterator[Row]:
-    """Return the rows that are not empty, each with the line that it begins on."""
-    # A larger field is almost always the rest of the file after a quote that is never closed.
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD))
+def _beginning(lines: Iterator[str]) -> list[str]:
+    """Return the first lines, so many as the dialect is found by."""
+    sample = []
     size = 0
-
-    def measured() -> Iterator[str]:
-        nonlocal size
-        for line in lines:
-            size += len(line)
-            check_size(size, f"{where}, record beginning on line {start}")
-            yield line
-
-    reader = dialect.reader(measured())
-    start = first
-    try:
-        for row in reader:
-            if row:
-                yield start, row
-            start = first + int(reader.line_num)
-            size = 0
-    except csv.Error as error:
-        problem = str(error)
-        if "unexpected end" in problem or "field larger" in problem:
-            problem = "a quote that is never closed"
-        elif "expected after" in problem:
-            problem = "text after a closing quote"
-        at = f"{where}, record beginning on line {start}"
-        fix = 'double each quote inside a field ("")'
-        raise DataError(
-            expected="fields quoted as in CSV", found=problem, where=at, fix=fix
-        ) from error
+    while size < _SAMPLE_CHARACTERS and (line := next(lines, None)) is not None:
+        sample.append(line)
+        size += len(line)
+    return sample
 
 
-def row_records(
-    rows: Iterator[Row], source: Source, unit: str, fix: str = "", sample: Sequence[list[str]] = ()
-) -> Iterator[Record]:
-    """Read the records of rows without empty ones; a fourth column called n as another is "n (4)".
-
-    The numbers of the rows count `unit`, and `fix` is the advice for a row of another width.
-    `sample` has the first rows, if they are known.
+def table_of(sample: Sequence[list[str]], source: Source, fix: str = "") -> Table:
+    """Return how rows become records, by the first ones; `fix` is the advice for one of another
+    width.
     """
-    if not sample:
-        numbered = list(itertools.islice(rows, _SAMPLE_ROWS))
-        rows = itertools.chain(numbered, rows)
-        sample = [cells for _, cells in numbered]
     if not sample:
         raise DataError(expected="records", found="none", where=source.name)
     if len(sample[0]) > _MAX_COLUMNS:
@@ -205,16 +318,7 @@ def row_records(
     if not skipped:
         source.add_note("no header; the columns are called 1, 2, …")
     columns.add_note(source.short, source.options, source.notes)
-
-    def records() -> Iterator[Record]:
-        for number, row in itertools.islice(rows, skipped, None):
-            where = f"{source.name}, {unit} {number}"
-            if len(row) != len(names):
-                expected = f"{number_of(len(names), 'column')} as in the first row"
-                raise DataError(expected=expected, found=str(len(row)), where=where, fix=fix)
-            yield columns.record(dict(zip(names, row, strict=True)), where)
-
-    return records()
+    return Table(names, columns, skipped, fix)
 
 
 def _header(rows: Sequence[list[str]], options: ReadOptions) -> tuple[list[str], int]:
@@ -277,8 +381,11 @@ def workbook_records(source: Source) -> Iterator[Record]:
             f"{number_of(len(formulas), 'formula')} without a stored value, read as empty "
             f"({listed(formulas, 3)}): open the file in a spreadsheet program and save it"
         )
-    rows = _filled_rows(sheet, source.name)
-    return row_records(_below_title(rows, source), source, "row")
+    rows = _below_title(_filled_rows(sheet, source.name), source)
+    first = list(itertools.islice(rows, _SAMPLE_ROWS))
+    table = table_of([cells for _, cells in first], source)
+    below = itertools.islice(itertools.chain(first, rows), table.header_rows, None)
+    return (table.record(cells, f"{source.name}, row {number}") for number, cells in below)
 
 
 def _asked(names: list[str], source: Source) -> list[str]:

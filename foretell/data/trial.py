@@ -41,11 +41,19 @@ def tried(kind: str, source: Source, damaged: Callable[[str], DataError]) -> Pat
     return file
 
 
-def parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
-    """Yield the rows of a Parquet file, some at a time."""
+def parquet_batches(path: Path, start: int = 0, count: int | None = None) -> Iterator[pl.DataFrame]:
+    """Yield rows of a Parquet file, some at a time; without a count all from the first one on."""
     import polars as pl
 
-    yield from pl.scan_parquet(path, glob=False).collect_batches(chunk_size=_BATCH, lazy=True)
+    rows = pl.scan_parquet(path, glob=False).slice(start, count)
+    yield from rows.collect_batches(chunk_size=_BATCH, lazy=True)
+
+
+def parquet_length(path: Path) -> int:
+    """Return how many rows a Parquet file has."""
+    import polars as pl
+
+    return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
 
 
 def visible_sheets(workbook: CalamineWorkbook) -> list[str]:

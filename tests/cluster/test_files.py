@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from cluster.heads import Head, running_head
 from cluster.made_files import rows_in, text_of, write_jsonl
@@ -163,6 +164,69 @@ def test_a_run_survives_the_death_of_a_worker(tmp_path: Path, labels_model: Path
     assert (again.rows, again.resumed_rows, len(workers)) == (ROWS, ROWS, report.shards)
     with pytest.raises(UsageError, match="one for each processor, found 10000"):
         classify_files(labels_model, path, out=tmp_path / "other", workers=10_000)
+
+
+@pytest.mark.usefixtures("one_cluster")
+def test_tables_are_cut_and_a_broken_row_is_a_row(tmp_path: Path, labels_model: Path) -> None:
+    lines = [f'{n},"{text_of(n)}, ""{n}""\n"\r\n' for n in range(40)]
+    lines[20] = '20,"a quote that is never closed\r\n'
+    (tmp_path / "a.csv").write_text("id,text\r\n" + "".join(lines), newline="")
+    table = pl.DataFrame({"id": range(40, 60), "text": [text_of(n) for n in range(40, 60)]})
+    table.write_parquet(tmp_path / "b.parquet")
+    how: dict[str, Any] = {"out": tmp_path / "out", "shard_mb": 0.0003}
+    report = classify_files(labels_model, [tmp_path / "a.csv", tmp_path / "b.parquet"], **how)
+    rows = list(rows_in(tmp_path / "out"))
+    ids = [None if "id" not in row else int(row["id"]) for row in rows]
+    assert ids == [*range(20), None, *range(21, 60)]
+    assert "text after a closing quote" in rows[20]["reason"]
+    assert (report.failed, report.skipped) == ({}, {"not read": 1})
+    assert report.shards > 8
+    again = classify_files(labels_model, [tmp_path / "a.csv", tmp_path / "b.parquet"], **how)
+    assert again.resumed_rows == 60
+
+
+@pytest.mark.usefixtures("one_cluster")
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.parquet"])
+@pytest.mark.parametrize("columns", [["body"], ["title", "body"]])
+def test_a_table_has_the_answers_that_it_has_without_a_cluster(
+    tmp_path: Path,
+    labels_model: Path,
+    name: str,
+    columns: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / name
+    texts = [f'{text_of(n)}\n"é, \t;' for n in range(30)]
+    table = pl.DataFrame({"body": texts, "title": texts[::-1], "id": range(30)})
+    if name.endswith("parquet"):
+        table.write_parquet(path)
+    else:
+        table.write_csv(path, separator="\t" if name.endswith("tsv") else ",")
+    given = ["classify", str(labels_model), str(path), "--format", "jsonl"]
+    given += [part for column in columns for part in ("--text", column)]
+    assert main(given) == 0
+    expected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    out = tmp_path / "out"
+    assert (
+        main(
+            [
+                *given[:3],
+                *given[5:],
+                "--cluster",
+                "local",
+                "--out",
+                str(out),
+                "--shard-mb",
+                "0.0003",
+            ]
+        )
+        == 0
+    )
+    found = list(rows_in(out))
+    assert len(json.loads((out / "_foretell" / "manifest.json").read_text())["parts"]) > 2
+    assert len(found) == len(expected) == 30
+    for row, answer in zip(found, expected, strict=True):
+        assert_alike({each: row[each] for each in answer if each in row}, answer)
 
 
 @pytest.mark.usefixtures("one_cluster")
