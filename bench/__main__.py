@@ -27,7 +27,6 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sweep": (("fasttext",), ("arxiv.train.csv.xz", "arxiv.test.csv.xz")),
     "multi_label": ((), ("few-labels.zip",)),
     "cluster": (("ray", "psutil"), ()),
-    "averaging": (("ray",), ("aclImdb_v1.tar.gz",)),
 }
 """Every benchmark in the order in which they run, with the packages and archives that it needs."""
 

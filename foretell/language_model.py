@@ -84,9 +84,6 @@ class LanguageModel(Trained[WordsRuntime]):
         tensorboard: str | Path | None = None,
         checkpoint_seconds: float = 60.0,
         baseline: bool = True,
-        cluster: str | None = None,
-        workers: int | None = None,
-        average_every: int | None = None,
         verbose: int | None = None,
         listener: Listener | None = None,
         **settings: Any,
@@ -116,8 +113,6 @@ class LanguageModel(Trained[WordsRuntime]):
             checkpoint_seconds: seconds between two checkpoints.
             baseline: measure a Kneser–Ney model to compare with, even where it is not a part of the
                 model.
-            cluster, workers, average_every: train on several workers (`foretell[cluster]`); see
-                `foretell.cluster.averaging.training_workers`.
             verbose: None, the default, shows the progress in terminals and notebooks; 0 shows
                 nothing; 1 also writes lines elsewhere.
             listener: is called with each event of the training, see `foretell.training.events`.
@@ -127,8 +122,7 @@ class LanguageModel(Trained[WordsRuntime]):
             MissingExtraError: TensorFlow is not installed.
             SettingsError: no such preset or setting, or a value out of range.
             DataError: the text or `valid` cannot be read, or is too short.
-            UsageError: `valid`, `minutes` or `cluster` for the article's network, which has none of
-                them; or workers that are impossible.
+            UsageError: `valid` or `minutes` for the article's network, which has neither.
             RunError, ArtifactError: `out` holds an unfinished training, or something that is not
                 foretell's.
             Interrupted: SIGTERM or Ctrl-C with `out`, which can be resumed.
@@ -136,7 +130,6 @@ class LanguageModel(Trained[WordsRuntime]):
         """
         started = time.monotonic()
         require_training()
-        from foretell.cluster.averaging import training_workers
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.options import TrainOptions
         from foretell.training.run import check_can_begin
@@ -146,7 +139,7 @@ class LanguageModel(Trained[WordsRuntime]):
         directory = None if continue_from is None else directory_of(continue_from)
         continued = opened(directory, None if old is None else corpus_of(old, text, part="valid"))
         chosen, name = settings_for(preset, settings, continued)
-        check_valid(chosen, valid, cluster)
+        check_valid(chosen, valid)
         home = Home(out)
         options = TrainOptions(
             out=home.path,
@@ -164,7 +157,6 @@ class LanguageModel(Trained[WordsRuntime]):
         corpus = corpus_of(source, text)
         valid_corpus = None if valid is None else corpus_of(valid, text, part="valid")
         with (
-            training_workers(cluster, workers=workers, average_every=average_every) as others,
             shown(verbose, listener) as show,
             nothing_to_resume(is_temporary=out is None),
         ):
@@ -181,9 +173,7 @@ class LanguageModel(Trained[WordsRuntime]):
                 fits = f"{chosen.minutes:g} minutes for {words:,} words"
                 show(Note(text=f"--preset {name}, for {fits}"))
             options = replace(options, preset=name, listener=show)
-            train_words(
-                corpus, chosen, options, valid=valid_corpus, workers=others, continued=continued
-            )
+            train_words(corpus, chosen, options, valid=valid_corpus, continued=continued)
         return cls._of(home, WordsRuntime(home.path))
 
     @classmethod

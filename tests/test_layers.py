@@ -19,7 +19,6 @@ _TRAINING = [
     f"foretell.training.words.{name}"
     for name in (
         "article",
-        "averaging",
         "clipping",
         "network",
         "precision",

@@ -72,29 +72,6 @@ def finish(training: RunOptions, output: Output) -> None:
         Writer(format, columns).write(record)
 
 
-@Parameter(
-    name="*", group=Group("Cluster (several workers, on this machine or on many)", sort_key=6)
-)
-@dataclass(frozen=True, kw_only=True)
-class TrainCluster:
-    """Where a training runs.
-
-    Attributes:
-        cluster: Train on several workers, each on a share of the text, and average their weights:
-            local starts a Ray cluster on this machine, auto uses the one that Ray finds, ADDRESS is
-            the HOST:PORT of a head.
-        workers: Number of workers. Without it, one for each processor of the cluster.
-        average_every: Average the weights every N steps. Default: 32.
-    """
-
-    cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
-    workers: int | None = None
-    average_every: int | None = None
-
-
-_ALONE = TrainCluster()
-
-
 def train_words(
     sources: Annotated[tuple[Name, ...], Parameter(name="TEXT...")],
     /,
@@ -106,7 +83,6 @@ def train_words(
     ] = None,
     old: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
     baseline: Annotated[bool, Parameter(group=RUN, negative="--no-baseline")] = True,
-    cluster: TrainCluster = _ALONE,
     output: Output = AS_TEXT,
     options: WordsOptions | None = None,
 ) -> None:
@@ -132,9 +108,6 @@ def train_words(
         valid=open_corpus(valid, part="test") if valid else None,
         continue_from=None if continue_ is None else local_model(continue_),
         old=open_corpus(old) if old else None,
-        cluster=cluster.cluster,
-        workers=cluster.workers,
-        average_every=cluster.average_every,
         out=training.out,
         resume=training.resume,
         restart=training.restart,

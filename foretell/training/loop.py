@@ -9,10 +9,10 @@ batches, an evaluation, and what a checkpoint holds of them::
         loop.restore(saved)
     loop.train()
 
-`advance` does one step or several: a compiled call of the article's does up to 100, a cluster a
-round of all its workers, whose weights are then averaged. It is given the number of all steps,
-which a time limit changes, for the learning rate. All that a step changes besides the loop's own
-state is in `arrays` and `values`, so that a resumed training computes the same bits.
+`advance` does one step or several: a compiled call of the article's does up to 100. It is given the
+number of all steps, which a time limit changes, for the learning rate. All that a step changes
+besides the loop's own state is in `arrays` and `values`, so that a resumed training computes the
+same bits.
 
 A classifier's network has several epochs of `epoch_steps` steps; its `evaluate` returns the
 validation loss with `chosen_by`, the accuracy, by which the best epoch is chosen. Where that must

@@ -18,7 +18,6 @@ from foretell.arrays import Array, Float32s
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
-from foretell.errors import RunError
 from foretell.metrics import perplexity_of
 from foretell.networks import set_weights, weights_of
 from foretell.networks.lstm_layer import Precision
@@ -69,7 +68,6 @@ class TrainableWords:
             the final metrics are of.
         average: of the weights, which is measured and kept in their place; None: without
             `word_dropout`.
-        workers: how many processes train, each on a share of the text.
         carried: the LSTM state after the last window.
         start: the weights that a continued training started from; None: new ones.
         is_ending: whether the last part of the training has begun, which samples more words for the
@@ -83,16 +81,14 @@ class TrainableWords:
         corpus: TokenizedCorpus,
         settings: WordsSettings,
         before: Model | None,
-        workers: int = 1,
     ) -> None:
         self.run = run
         self.corpus = corpus
         self.settings = settings
-        self.workers = workers
         self.unit = unit_of(corpus.tokenizer)
         self.start: Weights | None = None
         self._of_distances = MAX_COMPARED
-        self.order = reading_order(len(corpus.train) // workers, settings)
+        self.order = reading_order(len(corpus.train), settings)
         self.passes = self.order.passes(settings, run.options.given)
         saved = run.resumed()
         self.network = LstmNetwork(settings, corpus.tokenizer.size, self._precision(saved))
@@ -137,7 +133,7 @@ class TrainableWords:
             patience=self.settings.patience,
             learning_rate=self.settings.learning_rate,
             unit=self.unit,
-            units_a_step=self.workers * self.order.tokens / self.order.windows,
+            units_a_step=self.order.tokens / self.order.windows,
         )
 
     def _note_unusual(self) -> None:
@@ -215,35 +211,28 @@ class TrainableWords:
             self.run.log_graph(function.graph)
 
     def advance(self, ahead: StepsAhead) -> Sequence[StepMeans]:
-        """Do one step; with workers, see `AveragedWords`."""
+        """Do one step."""
         if not self.is_ending and ahead.done >= ending_after(ahead.total, self.settings):
             self.is_ending = True
             # The first of these steps is compiled, which does not count for the pace.
             self.run.budget.pause()
-        means = self._step(ahead)
-        if self.average is not None:
-            self.average.after(ahead.done, ahead.done + len(means))
-        return means
-
-    def _step(self, ahead: StepsAhead) -> Sequence[StepMeans]:
         inputs = self.steps.inputs(self._batch(ahead.done, ahead.total), self.carried)
         loss, accuracy, self.carried = self.steps.train(*inputs)
+        if self.average is not None:
+            self.average.after(ahead.done + 1)
         return [StepMeans(float(loss), float(accuracy))]
 
-    def _batch(self, step: int, steps: int, worker: int = 0) -> Batch:
+    def _batch(self, step: int, steps: int) -> Batch:
         settings = self.settings
-        number = step * self.workers + worker
         pass_number, window = divmod(step, self.order.windows)
         # Each pass enters the corpus at another token, so that windows and empty states differ.
-        random = np.random.default_rng([settings.seed, pass_number * self.workers + worker])
-        n = len(self.corpus.train)
+        random = np.random.default_rng([settings.seed, pass_number])
         entry = int(random.integers(self.order.tokens))
-        share = self.corpus.train.part(n * worker // self.workers, n * (worker + 1) // self.workers)
-        ids, targets = self.order.batch(share, window, entry)
+        ids, targets = self.order.batch(self.corpus.train, window, entry)
         floor = AVERAGED_FLOOR if self.average else FLOOR
         rate = learning_rate(step, steps, settings.learning_rate, floor)
         words = softmax_words(self.network.size, ending=self.is_ending)
-        return Batch(ids, targets, window == 0, seed_of(settings, number), rate, words)
+        return Batch(ids, targets, window == 0, seed_of(settings, step), rate, words)
 
     def evaluate(self) -> Evaluation | None:
         """Measure the text that epochs are compared on; None: there is no validation text."""
@@ -345,7 +334,7 @@ class TrainableWords:
             "train_loss": state.loss,
             "train_accuracy": state.accuracy,
             "steps": state.step,
-            self.unit: self.workers * self.order.tokens,
+            self.unit: self.order.tokens,
             "vocabulary": self.network.size,
             "precision": self.network.precision,
             "seconds": self.run.budget.seconds(),
@@ -368,23 +357,11 @@ class TrainableWords:
             "precision": self.network.precision,
             "measured": len(self.corpus.measured),
             "compared": len(self.compared),
-            "workers": self.workers,
         }
 
     def restore(self, saved: Checkpoint) -> None:
-        """Take the values of a checkpoint.
-
-        Raises:
-            RunError: it was saved with another number of workers.
-        """
+        """Take the values of a checkpoint."""
         values = saved.state["trainable"]
-        if values["workers"] != self.workers:
-            raise RunError(
-                f"as many workers as before ({values['workers']})",
-                self.workers,
-                where=self.run.out,
-                fix="resume with --workers and --cluster as it was begun",
-            )
         set_weights(self.network, saved.under("weights"))
         for name, value in saved.under("optimizer").items():
             self.steps.optimizer.variables[int(name)].assign(value)

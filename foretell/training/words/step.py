@@ -1,23 +1,18 @@
-"""One training step and one evaluation step of the language model, as TensorFlow functions.
-
-Also what workers are asked for that do some steps each (`foretell.training.words.averaging`).
-"""
+"""One training step and one evaluation step of the language model, as TensorFlow functions."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow import Tensor
 
-from foretell.arrays import Float32s, Float64s, Int32s
-from foretell.artifacts.weights import Weights
+from foretell.arrays import Float32s, Int32s
 from foretell.config import WordsSettings
-from foretell.networks.lstm_layer import Precision
 from foretell.networks.words import LstmNetwork, States
 from foretell.training.words.clipping import clipped
 from foretell.training.words.data import NONE, reading_order
@@ -75,43 +70,6 @@ class Batch(NamedTuple):
     seed: Int32s
     rate: float
     words: int
-
-
-class WorkerResult(NamedTuple):
-    """What a worker has after its steps: the weights, and loss and accuracy of each step, [step,
-    2].
-    """
-
-    weights: Weights
-    means: Float64s
-
-
-class Workers(Protocol):
-    """Processes that train: `count` of them, with `average_every` steps between two averages.
-
-    `check` is called while a call takes time, and may raise.
-    """
-
-    count: int
-    average_every: int
-
-    def open(
-        self, settings: WordsSettings, size: int, precision: Precision, check: Callable[[], None]
-    ) -> None:
-        """Make the network in each worker."""
-
-    def train(
-        self, weights: Weights, batches: Sequence[Sequence[Batch]], check: Callable[[], None]
-    ) -> list[WorkerResult]:
-        """Train all workers from the same weights, each on its batches.
-
-        Returns:
-            What each worker has; nothing of one that has died, in whose place a new one has been
-            started.
-
-        Raises:
-            RunError: workers die again and again.
-        """
 
 
 class Steps:

@@ -38,7 +38,6 @@ from foretell.training.words.validation_fit import fit_cache, interpolate
 if TYPE_CHECKING:
     from foretell.training.words.network import TrainableWords
     from foretell.training.words.result import NetworkResult
-    from foretell.training.words.step import Workers
 
 _WITHOUT_EFFECT = {
     "lstm": {"iterations"},
@@ -69,7 +68,6 @@ def train_words(
     options: TrainOptions,
     *,
     valid: Corpus | None = None,
-    workers: Workers | None = None,
     continued: ContinuedWords | None = None,
 ) -> Model:
     """Train a language model on a corpus and write its model directory.
@@ -82,8 +80,6 @@ def train_words(
             threads).
         valid: validation text; None: the end of `corpus`, a fraction `settings.valid_fraction` of
             it. The vocabulary is that of `corpus` alone.
-        workers: train on several workers, whose weights are averaged; None: this process trains
-            alone.
         continued: a language model to continue, with old text or without. None: a new model.
 
     Returns:
@@ -94,8 +90,8 @@ def train_words(
 
     Raises:
         DataError: the corpus or `valid` cannot be read, or is too short.
-        UsageError: `valid`, `minutes` or `workers` for the article's network, which does 50,000
-            iterations on all text, one at a time.
+        UsageError: `valid` or `minutes` for the article's network, which does 50,000 iterations on
+            all text.
         RunError: there is an unfinished run and neither `resume` nor `restart` is set; or none to
             resume.
         ArtifactError: the model directory cannot be written.
@@ -103,7 +99,7 @@ def train_words(
         MissingExtraError: TensorFlow, Keras or onnx is not installed.
     """
     require_training()
-    check_valid(settings, valid, workers)
+    check_valid(settings, valid)
     if unused := ", ".join(sorted(options.given & _WITHOUT_EFFECT[settings.network])):
         options.listener(Note(text=f"without effect on the network {settings.network}: {unused}"))
     request = _request(corpus, valid, settings, options.listener, continued)
@@ -117,7 +113,7 @@ def train_words(
         tokens = tokenized(run, corpus, valid, settings, before, old_valid)
         size = trainable = None
         if not settings.follows_article:
-            trainable = _trainable(run, tokens, settings, before, workers)
+            trainable = _trainable(run, tokens, settings, before)
             tokens = trainable.corpus
             size = _size(run, tokens, corpus, valid)
         fits = _kneser_ney(run, tokens, settings, before)
@@ -141,14 +137,13 @@ def train_words(
     return model
 
 
-def check_valid(settings: WordsSettings, valid: object, cluster: object = None) -> None:
-    """Check that the network can use validation text, a time limit and workers; the article's
-    cannot.
+def check_valid(settings: WordsSettings, valid: object) -> None:
+    """Check that the network can use validation text and a time limit; the article's cannot.
 
     Raises:
         UsageError: there is one of them, and the article's network is to be trained.
     """
-    given = {"cluster": cluster, "valid": valid, "minutes": settings.minutes or None}
+    given = {"valid": valid, "minutes": settings.minutes or None}
     where = next((name for name, value in given.items() if value is not None), None)
     if where is not None and settings.follows_article:
         raise UsageError(
@@ -189,7 +184,6 @@ def _trainable(
     tokens: TokenizedCorpus,
     settings: WordsSettings,
     before: Model | None,
-    workers: Workers | None,
 ) -> TrainableWords:
     """Make the network, ready to be trained.
 
@@ -198,14 +192,9 @@ def _trainable(
     run.stage("preparing the network", 0.06)
     # Imported here, because TensorFlow takes seconds to load: errors in the text are reported
     # before that.
-    from foretell.training.words.averaging import AveragedWords
     from foretell.training.words.network import TrainableWords
 
-    network: TrainableWords
-    if workers is None:
-        network = TrainableWords(run, tokens, settings, before)
-    else:
-        network = AveragedWords(run, tokens, settings, before, workers)
+    network = TrainableWords(run, tokens, settings, before)
     network.prepare()
     return network
 

@@ -38,13 +38,11 @@ class WeightAverage:
         ]
         self._update = tf.function(self._move, autograph=False)
 
-    def after(self, before: int, step: int) -> None:
-        """Take the weights in where it is time: `step` steps are done, `before` at the last
-        call.
-        """
+    def after(self, step: int) -> None:
+        """Take the weights in where it is time: `step` steps are done."""
         n = step // _EVERY
         # Until the first update, the average is the weights of the last step.
-        if n > before // _EVERY or n == 0:
+        if step % _EVERY == 0 or n == 0:
             self._update(tf.constant(min(1.0, (_ETA + 1) / (n + _ETA)), tf.float32))
 
     def _move(self, share: tf.Tensor) -> None:

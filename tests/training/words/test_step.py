@@ -149,7 +149,7 @@ def average_of(values: list[npt.NDArray[np.float32]]) -> tuple[WeightAverage, ke
     average = WeightAverage(SimpleNamespace(trainable_variables=[variable]))
     for step, value in enumerate(values, start=1):
         variable.assign(value)
-        average.after(step - 1, step)
+        average.after(step)
     return average, variable
 
 

@@ -1,6 +1,4 @@
-"""A language model's training: validation, interruption and resumption, the members of the model,
-workers.
-"""
+"""A language model's training: validation, interruption and resumption, the members of the model."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ import json
 import math
 import shutil
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,6 @@ import tensorflow as tf
 from trainers import Notes
 
 from foretell.artifacts.model import Model
-from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings, with_changes
 from foretell.data.corpus import Corpus, open_corpus
 from foretell.errors import DataError, Interrupted, RunError, UsageError
@@ -34,9 +31,8 @@ from foretell.training import loop
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress, Stage
 from foretell.training.loop import Evaluation
 from foretell.training.words import kneser_ney_fit, network, step
-from foretell.training.words.averaging import Trainer
 from foretell.training.words.network import TrainableWords
-from foretell.training.words.step import Batch, WorkerResult
+from foretell.training.words.step import Batch
 from foretell.training.words.time_limit import LoopTime
 from tests.text.texts import ALL
 from tests.training.words.small import SMALL, noisy_corpus, phrases, trained
@@ -138,7 +134,6 @@ def test_texts_and_options_that_cannot_be_used(tmp_path: Path) -> None:
     article = WORDS_PRESETS["article"]
     for options, match in (
         ({"valid": corpus}, "no valid, since the article's network .*the preset base"),
-        ({"workers": InProcess(2)}, "no cluster, since the article's network"),
     ):
         with pytest.raises(UsageError, match=match):
             trained(corpus, article, out, **options)
@@ -328,75 +323,6 @@ def check_board(board: Path, out: Path) -> None:
         ]
 
 
-class InProcess:
-    """Workers of this process; `dies` has the rounds after which a worker has died, and which."""
-
-    def __init__(self, count: int, every: int = 4, dies: dict[int, int] | None = None) -> None:
-        self.count = count
-        self.average_every = every
-        self.dies = dies or {}
-        self.rounds: list[list[int]] = []
-        self._make: Callable[[], Trainer] | None = None
-        self._trainers: list[Trainer] = []
-
-    def open(
-        self, settings: WordsSettings, size: int, precision: Any, check: Callable[[], None]
-    ) -> None:
-        check()
-        self._make = lambda: Trainer(settings, size, precision)
-        self._trainers = [self._make() for _ in range(self.count)]
-
-    def train(
-        self, weights: Weights, batches: Sequence[Sequence[Batch]], check: Callable[[], None]
-    ) -> list[WorkerResult]:
-        check()
-        self.rounds.append([batch.words for batch in batches[0]])
-        found = [one.train(weights, own) for one, own in zip(self._trainers, batches, strict=True)]
-        if (dead := self.dies.get(len(self.rounds))) is not None:
-            assert self._make is not None
-            self._trainers[dead] = self._make()
-            del found[dead]
-        return found
-
-
-def train_averaged(out: Path, workers: InProcess | None, **options: Any) -> Model:
-    return trained(noisy_corpus(), SMALL, out, baseline=False, workers=workers, **options)
-
-
-def test_one_worker_is_the_ordinary_training(whole: Whole, tmp_path: Path) -> None:
-    check_same(whole(SMALL)[0], train_averaged(tmp_path / "m", InProcess(1, every=7)))
-
-
-def test_a_worker_that_dies_costs_its_round(
-    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And the last eighth of the steps samples four times as many words."""
-    alone = whole(SMALL)[0]
-    workers = InProcess(2, dies={2: 1})
-    monkeypatch.setattr(step, "DRAWN_WORDS", 4)
-    two = trained(noisy_corpus(), SMALL, tmp_path / "m", baseline=False, workers=workers)
-    assert two.metrics["workers"] == 2
-    assert two.metrics["words"] == pytest.approx(alone.metrics["words"], abs=1)
-    steps = two.metrics["steps"]
-    assert steps == pytest.approx(alone.metrics["steps"] / 2, rel=0.1)
-    assert max(map(len, workers.rounds)) == 4
-    words = [words for each in workers.rounds for words in each]
-    ending = math.ceil(steps * 7 / 8)
-    assert words == [4] * ending + [16] * (steps - ending)
-    assert two.metrics["perplexity"] < 1.5 * alone.metrics["perplexity"]
-
-
-def test_what_the_second_worker_learns_changes_the_weights(tmp_path: Path) -> None:
-    class FirstAlone(InProcess):
-        def train(self, *given: Any) -> list[WorkerResult]:
-            return super().train(*given)[:1]
-
-    both = train_averaged(tmp_path / "both", InProcess(2))
-    first = train_averaged(tmp_path / "first", FirstAlone(2))
-    for name, value in both.weights.items():
-        assert not np.array_equal(value, first.weights[name]), name
-
-
 def test_the_state_that_is_carried_changes_the_weights(
     whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -412,12 +338,19 @@ def test_the_state_that_is_carried_changes_the_weights(
         assert not np.array_equal(value, model.weights[name]), name
 
 
-def test_an_interrupted_training_resumes_with_as_many_workers(whole: Whole, tmp_path: Path) -> None:
-    with pytest.raises(Interrupted):
-        train_averaged(tmp_path / "m", InProcess(2), stop_after_steps=5)
-    with pytest.raises(RunError, match=r"as many workers as before \(2\), found 1"):
-        train_averaged(tmp_path / "m", None, resume=True)
-    resumed = train_averaged(tmp_path / "m", InProcess(2), resume=True)
-    alone = whole(SMALL)[0]
-    assert resumed.metrics["steps"] == pytest.approx(alone.metrics["steps"] / 2, rel=0.1)
-    assert resumed.metrics["perplexity"] < 1.3 * alone.metrics["perplexity"]
+def test_the_last_eighth_of_the_steps_samples_four_times_as_many_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "DRAWN_WORDS", 4)
+    words = list[int]()
+    inputs = step.Steps.inputs
+
+    def noted(self: step.Steps, batch: Batch, carried: Any) -> Any:
+        words.append(batch.words)
+        return inputs(self, batch, carried)
+
+    monkeypatch.setattr(step.Steps, "inputs", noted)
+    steps = trained(noisy_corpus(), SMALL, tmp_path / "m", baseline=False).metrics["steps"]
+    ending = math.ceil(steps * 7 / 8)
+    # The first is compiled before.
+    assert words[1:] == [4] * ending + [16] * (steps - ending)
