@@ -153,18 +153,17 @@ def csv_rows(dialect: Dialect, lines: Iterable[str], line: int = 1) -> Iterator[
     """
     following = iter(lines)
     while True:
-        taken = io.StringIO(newline="")
+        taken = list[str]()
         reader = dialect.reader(_noted(following, taken))
         first = line
         try:
             for cells in reader:
-                yield CsvRow(line, taken.tell(), cells)
+                yield CsvRow(line, sum(map(len, taken)), cells)
                 line = first + int(reader.line_num)
-                taken.seek(0)
-                taken.truncate()
+                taken.clear()
             return
         except csv.Error as error:
-            again = io.StringIO(taken.getvalue(), newline="")
+            again = io.StringIO("".join(taken), newline="")
             row = CsvRow(line, len(again.readline()), [], _problem(error))
         last: list[str] = []
         for text in again:
@@ -179,11 +178,15 @@ def csv_rows(dialect: Dialect, lines: Iterable[str], line: int = 1) -> Iterator[
         following = itertools.chain(last, following)
 
 
-def _noted(lines: Iterator[str], taken: io.StringIO) -> Iterator[str]:
-    """Return the lines of a row, each of which is written to `taken` too."""
+def _noted(lines: Iterator[str], taken: list[str]) -> Iterator[str]:
+    """Return the lines of rows; `taken`, which is emptied after each row, gets them too."""
+    size = 0
     for line in lines:
-        taken.write(line)
-        if taken.tell() > MAX_RECORD:
+        if not taken:
+            size = 0
+        taken.append(line)
+        size += len(line)
+        if size > MAX_RECORD:
             raise csv.Error(f"more than {MAX_RECORD >> 20} Mi characters")
         yield line
 
