@@ -25,7 +25,7 @@ from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.sparse_weights import SparseWeights
 from foretell.ngrams.tfidf import TfidfModel
-from foretell.presets import DEFAULT_PRESET, preset
+from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, preset
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.labels.corpus import Corpus
 from foretell.training.labels.members import Chosen, Evidence, scores_of
@@ -96,9 +96,12 @@ def settings_for(
     if name is not None:
         # Where texts may have several labels they still may: no preset says so.
         base = replace(cast(LabelsSettings, preset("labels", name)), multi_label=own.multi_label)
-    settings = with_changes(base, changes)
+    name = name or ancestor.model.preset
+    # A time limit that was given for other texts says nothing of these.
+    minutes = LABELS_PRESETS.get(name, LABELS_PRESETS[DEFAULT_PRESET]).minutes
+    settings = with_changes(base, {"minutes": minutes, **changes})
     check_unchanged(own, settings, _SHAPE if own.is_bidirectional else (*_SHAPE, "length"))
-    return settings, name or ancestor.model.preset
+    return settings, name
 
 
 def take_over_classifier(network: Network, labels: Sequence[str], old: Model) -> None:
