@@ -432,7 +432,7 @@ class Classifier(Trained[LabelsRuntime]):
         side = None if positive is None else label_name(positive, known)
         with shown(self.verbose) as show:
             for note in examples.notes:
-                show(Note(text=note))
+                show(Note(note))
             check_any(examples)
             if folds is not None:
                 from foretell.cross_validation import cross_validate
@@ -544,7 +544,7 @@ class Classifier(Trained[LabelsRuntime]):
         settings, name = settings_for(self.preset, changes, ancestor)
         if self.preset is None and ancestor is None and self.minutes:
             settings, name = settings_for(labels_preset_for(settings.minutes), changes, None)
-            show(Note(text=f"--preset {name}, for {settings.minutes:g} minutes"))
+            show(Note(f"--preset {name}, for {settings.minutes:g} minutes"))
         return settings, name, ancestor
 
     def _changes(self) -> dict[str, object]:

@@ -13,7 +13,7 @@ from foretell.errors import UsageError
 from foretell.metrics import Report
 from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.evaluation import Answers, check_one_label, comparison_report
+from foretell.runtime.labels.evaluation import LabelPredictions, check_one_label, comparison_report
 from foretell.summary import Trained, directory_of
 
 
@@ -106,9 +106,11 @@ def _labels_of(classifier: Any) -> list[str] | None:
     return [label_name(each) for each in classes]
 
 
-def _answers(classifier: Any, labels: list[str] | None, texts: list[str]) -> Answers:
+def _answers(classifier: Any, labels: list[str] | None, texts: list[str]) -> LabelPredictions:
     if labels is None or not hasattr(classifier, "predict_proba"):
-        return Answers(labels, [label_name(each) for each in classifier.predict(texts)], None)
+        return LabelPredictions(
+            labels, [label_name(each) for each in classifier.predict(texts)], None
+        )
     rows = np.asarray(classifier.predict_proba(texts))
     best = [labels[place] for place in rows.argmax(axis=1).tolist()]
-    return Answers(labels, best, rows.max(axis=1).tolist())
+    return LabelPredictions(labels, best, rows.max(axis=1).tolist())

@@ -67,7 +67,7 @@ def cross_validate(
     answers = np.zeros((len(examples), len(names)), np.float32)
     for fold, (rows, held) in enumerate(folds):
         without = f"without fold {fold + 1}"
-        listener(Stage(name=f"training {without} of {folds.count}", done=fold / folds.count))
+        listener(Stage(f"training {without} of {folds.count}", fold / folds.count))
         part = examples.select(np.flatnonzero(rows).tolist(), f"{examples.name} {without}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TooFewTextsWarning)
@@ -77,9 +77,9 @@ def cross_validate(
         answers[np.ix_(np.flatnonzero(held), known)] = probabilities
     if n := int((~folds.held).sum()):
         alone = f"{n:,} texts with a label that no other text has"
-        listener(Note(text=f"{alone}: in every training, so not measured"))
+        listener(Note(f"{alone}: in every training, so not measured"))
     if reason := too_few(examples.texts, targets):
-        listener(Note(text=reason))
+        listener(Note(reason))
     if by is not None:
         by = Column(by.name, list(compress(by.values, folds.held)))
     report = evaluation_report(

@@ -171,7 +171,7 @@ class LanguageModel(Trained[WordsRuntime]):
             if is_free:
                 chosen, name = settings_for(words_preset_for(chosen.minutes, words), settings, None)
                 fits = f"{chosen.minutes:g} minutes for {words:,} words"
-                show(Note(text=f"--preset {name}, for {fits}"))
+                show(Note(f"--preset {name}, for {fits}"))
             options = replace(options, preset=name, listener=show)
             train_words(corpus, chosen, options, valid=valid_corpus, continued=continued)
         return cls._of(home, WordsRuntime(home.path))

@@ -9,43 +9,29 @@ from foretell.config import Job, LabelsSettings, Settings, WordsSettings, to_dic
 from foretell.errors import SettingsError
 from foretell.readable import did_you_mean
 
+_WORDS_BASE = WordsSettings(
+    lowercase=False,
+    vocabulary=20_000,
+    embedding_size=256,
+    units=256,
+    streams=16,
+    learning_rate=20.0,
+    epochs=8,
+    valid_fraction=0.05,
+    min_steps=240,
+    kneser_ney=True,
+)
+
 WORDS_PRESETS: dict[str, WordsSettings] = {
-    "base": WordsSettings(
-        network="lstm",
-        tokens="words",
-        lowercase=False,
-        vocabulary=20_000,
-        embedding_size=256,
-        units=256,
-        layers=1,
-        window=35,
-        streams=16,
-        dropout=0.2,
-        learning_rate=20.0,
-        epochs=8,
-        valid_fraction=0.05,
-        patience=2,
-        min_steps=240,
-        kneser_ney=True,
-    ),
-    "best": WordsSettings(
-        network="lstm",
-        tokens="words",
-        lowercase=False,
-        vocabulary=20_000,
+    "base": _WORDS_BASE,
+    "best": replace(
+        _WORDS_BASE,
         embedding_size=640,
         units=640,
-        layers=1,
-        window=35,
-        streams=16,
         dropout=0.5,
         word_dropout=0.1,
-        learning_rate=20.0,
         epochs=40,
-        valid_fraction=0.05,
         patience=5,
-        min_steps=240,
-        kneser_ney=True,
         minutes=60.0,
     ),
     "article": WordsSettings(
@@ -66,12 +52,8 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
 }
 
 _BASE = LabelsSettings(
-    network="bilstm",
-    tokens="words",
-    vocabulary=30_000,
     embedding_size=100,
     units=64,
-    length=400,
     dropout=0.4,
     learning_rate=0.5,
     epochs=8,
@@ -81,6 +63,18 @@ _BASE = LabelsSettings(
     linear=True,
     folds=5,
     minutes=15.0,
+)
+
+_ARTICLE = LabelsSettings(
+    network="article",
+    tokens="keras",
+    vocabulary=996,
+    embedding_size=50,
+    units=100,
+    length=200,
+    learning_rate=0.001,
+    valid_fraction=0.0,
+    patience=0,
 )
 
 LABELS_PRESETS: dict[str, LabelsSettings] = {
@@ -98,32 +92,8 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
     ),
     "base": _BASE,
     "best": replace(_BASE, embedding_size=128, units=128, max_steps=0, minutes=60.0),
-    "article": LabelsSettings(
-        network="article",
-        tokens="keras",
-        vocabulary=996,
-        embedding_size=50,
-        units=100,
-        length=200,
-        dropout=0.2,
-        learning_rate=0.001,
-        epochs=10,
-        valid_fraction=0.0,
-        patience=0,
-    ),
-    "cnn-lstm": LabelsSettings(
-        network="cnn-lstm",
-        tokens="keras",
-        vocabulary=996,
-        embedding_size=50,
-        units=100,
-        length=200,
-        dropout=0.2,
-        learning_rate=0.001,
-        epochs=6,
-        valid_fraction=0.05,
-        patience=2,
-    ),
+    "article": _ARTICLE,
+    "cnn-lstm": replace(_ARTICLE, network="cnn-lstm", epochs=6, valid_fraction=0.05, patience=2),
 }
 
 PRESETS: dict[Job, Mapping[str, Settings]] = {"words": WORDS_PRESETS, "labels": LABELS_PRESETS}

@@ -154,7 +154,7 @@ def shown(verbose: int | None, listener: Listener | None = None) -> Iterator[Lis
 def watched(texts: Sequence[str], what: str, listener: Listener) -> Iterator[Sequence[str]]:
     """Yield texts in parts, at least one, and show how many were yielded."""
     for start in range(0, max(1, len(texts)), _AT_ONCE):
-        listener(Stage(name=what, done=start / max(1, len(texts))))
+        listener(Stage(what, start / max(1, len(texts))))
         yield texts[start : start + _AT_ONCE]
 
 

@@ -146,7 +146,7 @@ def opened_teacher(given: object, listener: Listener) -> object:
         )
     encoder = SentenceEncoder.open(local_encoder(given))
     if is_address(given):
-        listener(Note(text=f"teacher: {encoder.name}"))
+        listener(Note(f"teacher: {encoder.name}"))
     return encoder
 
 

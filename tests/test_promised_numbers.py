@@ -9,13 +9,13 @@ import pytest
 
 from foretell import limited
 from foretell.annotation import ranking
-from foretell.artifacts.constant_sizes import MAX_MADE
 from foretell.data import near
 from foretell.data.download import LIMITS
 from foretell.data.records import MAX_RECORD
 from foretell.export import check
 from foretell.hub import client
 from foretell.runtime import trial
+from foretell.runtime.graph_check import MAX_MADE
 from foretell.runtime.session import MAX_THREADS
 from foretell.runtime.words import networks
 from foretell.service import limits, models, requests, server

@@ -18,7 +18,7 @@ from foretell.cli.options import (
     OUTPUT,
     Literally,
     Name,
-    Output,
+    OutputOptions,
     TextInput,
     Texts,
 )
@@ -39,7 +39,7 @@ def classify(
     literal: Literally = False,
     keep_columns: Annotated[bool, Parameter(group=OUTPUT, negative="--no-keep-columns")] = True,
     abstain_below: Annotated[float | None, Parameter(group=OUTPUT, metavar="P")] = None,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
     files: ClusterFiles = NO_FILES,
 ) -> int:
     """Write the label of each text, with its probability.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model
-from foretell.cli.options import OUTPUT, LabelledInput, Name, Output, TextInput, expect
+from foretell.cli.options import OUTPUT, LabelledInput, Name, OutputOptions, TextInput, expect
 from foretell.cli.output import Format, Writer, listed, note
 from foretell.errors import ForetellError
 from foretell.progress import view
@@ -92,7 +92,7 @@ def run(
     sources: Sequence[str],
     reading: TextInput,
     files: ClusterOptions,
-    output: Output,
+    output: OutputOptions,
     *,
     model: str,
     literal: bool = False,
@@ -125,7 +125,7 @@ def run(
     with view() as show_event:
 
         def listener(_: object, finished: int, of: int) -> None:
-            show_event(Stage(name=f"{what}  shard {finished:,}/{of:,}", done=finished / of))
+            show_event(Stage(f"{what}  shard {finished:,}/{of:,}", finished / of))
 
         report = job(
             local_model(model),

@@ -9,7 +9,7 @@ from foretell.cli.options import (
     Count,
     LabelledInput,
     Name,
-    Output,
+    OutputOptions,
 )
 from foretell.cli.output import aligned, show_notes, write_report
 from foretell.cli.reports import Report
@@ -29,7 +29,7 @@ def compare(
     *,
     show: Count = 10,
     reading: LabelledInput = ANY_RECORDS,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
 ) -> None:
     """Compare two classifiers.
 

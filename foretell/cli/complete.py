@@ -14,7 +14,7 @@ from foretell.cli.options import (
     Cache,
     Literally,
     Name,
-    Output,
+    OutputOptions,
     Several,
 )
 from foretell.cli.output import Writer, show
@@ -22,7 +22,7 @@ from foretell.cli.output import Writer, show
 
 @Parameter(name="*", group=Group("Continuation", sort_key=0))
 @dataclass(frozen=True, kw_only=True)
-class CompletionOptions:
+class CompletionFlags:
     """How much is written, and how each next word is chosen.
 
     Attributes:
@@ -59,7 +59,7 @@ class CompletionOptions:
     cache: Cache = 0
 
 
-_USUAL = CompletionOptions()
+_USUAL = CompletionFlags()
 
 
 def complete(
@@ -67,9 +67,9 @@ def complete(
     text: str,
     /,
     *,
-    how: CompletionOptions = _USUAL,
+    how: CompletionFlags = _USUAL,
     literal: Literally = False,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
 ) -> None:
     """Write the text and its continuation, each word as soon as it is chosen.
 

@@ -13,7 +13,7 @@ from foretell.cli.options import (
     Count,
     LabelledInput,
     Name,
-    Output,
+    OutputOptions,
     expect,
 )
 from foretell.cli.output import aligned, note, show_notes, write_report
@@ -38,7 +38,7 @@ def data(
     show: Count = 20,
     multi_label: Annotated[str, Parameter(metavar="SEPARATOR")] = "",
     reading: LabelledInput = ANY_RECORDS,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
 ) -> None:
     """Survey labelled texts.
 
@@ -67,7 +67,7 @@ def data(
     is_checked = check_labels or accept_above is None
     expect(is_checked, "--check-labels with --accept-above", "none", "add --check-labels")
     format = output.chosen()
-    from foretell.surveying.findings import COLUMNS, findings
+    from foretell.surveying.result import COLUMNS, findings
     from foretell.surveying.survey import survey as survey_of
 
     how: Reading = {**reading.how(), "multi_label": multi_label}

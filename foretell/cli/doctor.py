@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from foretell.cli.options import AS_TEXT, Output
+from foretell.cli.options import AS_TEXT, OutputOptions
 from foretell.cli.output import listed, write_report
 from foretell.installation import PACKAGE, command, install_command
 from foretell.machine import require, require_training, usable_processors
@@ -24,7 +24,7 @@ _EXTRA = re.compile(r"""extra == ['"]([\w.-]+)['"]""")
 _SAME = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
 
 
-def doctor(*, train: bool = False, output: Output = AS_TEXT) -> int:
+def doctor(*, train: bool = False, output: OutputOptions = AS_TEXT) -> int:
     """Show what the machine has and which packages are missing; return 1 where predictions cannot
     work.
 

@@ -20,7 +20,7 @@ from foretell.cli.options import (
     Count,
     LabelledInput,
     Name,
-    Output,
+    OutputOptions,
     expect,
 )
 from foretell.cli.output import Format, Writer, counted, listed, show_notes
@@ -91,7 +91,7 @@ def evaluate(
     breakdown: Breakdown = WHOLE,
     reading: LabelledInput = ANY_RECORDS,
     cache: Cache = 0,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
     files: ClusterOptions = NO_CLUSTER,
 ) -> int:
     """Measure a model on test data.
@@ -175,11 +175,7 @@ def _measured_labels(
         warnings.simplefilter("always", SeenTextsWarning)
         report: Report = classifier.evaluate(
             data,
-            text=reading.text,
-            label=reading.label,
-            format=reading.format,
-            header_row=reading.header_row,
-            sheet=reading.sheet,
+            **vars(reading),
             folds=breakdown.folds,
             by=breakdown.by,
             cost=costs,

@@ -16,7 +16,7 @@ from foretell.cli.options import (
     OUTPUT,
     Literally,
     Name,
-    Output,
+    OutputOptions,
     TextInput,
     Texts,
     expect,
@@ -42,7 +42,7 @@ def explain(
     k: Annotated[int, Parameter(name=["-k", "--count"], group=OUTPUT)] = 10,
     html: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     label: Annotated[str | None, Parameter(group=OUTPUT, metavar="LABEL")] = None,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
 ) -> None:
     """Write the effect of each word on the label of a text.
 

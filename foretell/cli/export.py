@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, name_of
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Name, Output
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Name, OutputOptions
 from foretell.cli.output import Writer, note, show_notes
 from foretell.readable import megabytes, percent
 
@@ -30,7 +30,7 @@ def export(
     runtime: Path | None = None,
     data: Annotated[Name | None, Parameter(group=DATA, metavar="DATA")] = None,
     reading: LabelledInput = ANY_RECORDS,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
 ) -> None:
     """Write a model as a folder for other programs, and check that it gives the same answers.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from foretell.cli.inputs import open_model
-from foretell.cli.options import AS_TEXT, Name, Output, expect
+from foretell.cli.options import AS_TEXT, Name, OutputOptions, expect
 from foretell.cli.output import Writer, aligned, listed, show
 from foretell.cli.setting_flags import setting_infos
 from foretell.config import Job
@@ -21,7 +21,7 @@ def info(
     /,
     *,
     presets: bool = False,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
 ) -> None:
     """Show a model directory or the presets.
 

@@ -41,7 +41,7 @@ def names_source(argument: str, *, literal: bool = False, folders: bool = True) 
     if argument == STDIN or is_address(argument):
         return True
     # An empty argument would be the path of the current folder.
-    if not argument or len(argument) > _MAX_PATH or "\n" in argument or "\0" in argument:
+    if not argument or len(argument) > _MAX_PATH or not {"\n", "\0"}.isdisjoint(argument):
         return False
     path = Path(argument)
     try:
@@ -51,20 +51,26 @@ def names_source(argument: str, *, literal: bool = False, folders: bool = True) 
         # A name that is too long for the file system.
         return False
     if path.suffix and len(argument.split()) == 1 and not path.is_dir():
-        from foretell.data.decode import existing
-        from foretell.data.formats import ENDINGS
-
-        if path.suffix.lower() in (*ENDINGS, ".gz"):
-            try:
-                existing(path)
-            except DataError as error:
-                raise DataError(
-                    error.expected,
-                    error.found,
-                    where=argument,
-                    fix=f"{error.fix} (--literal takes it as a text)",
-                ) from None
+        _check_no_file(argument)
     return False
+
+
+def _check_no_file(argument: str) -> None:
+    """Raise DataError for the name of a file that is not there."""
+    from foretell.data.decode import existing
+    from foretell.data.formats import ENDINGS
+
+    if not argument.lower().endswith((*ENDINGS, ".gz")):
+        return
+    try:
+        existing(argument)
+    except DataError as error:
+        raise DataError(
+            error.expected,
+            error.found,
+            where=argument,
+            fix=f"{error.fix} (--literal takes it as a text)",
+        ) from None
 
 
 def read_records(

@@ -12,7 +12,7 @@ from foretell.cli.options import (
     Cache,
     Literally,
     Name,
-    Output,
+    OutputOptions,
 )
 from foretell.cli.output import Writer, note
 from foretell.readable import listed as named
@@ -55,7 +55,7 @@ def next(
     unfinished: bool = False,
     cache: Cache = 0,
     literal: Literally = False,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
 ) -> None:
     """Write the most probable next words, or tokens of a model whose tokens are parts of words.
 

@@ -79,7 +79,7 @@ Cache = Annotated[
 
 @Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, kw_only=True)
-class Output:
+class OutputOptions:
     """How the answer is written to stdout.
 
     Attributes:
@@ -98,7 +98,7 @@ class Output:
         return "jsonl" if self.json else self.format
 
 
-AS_TEXT = Output()
+AS_TEXT = OutputOptions()
 ColumnName = Annotated[str | None, Parameter(metavar="COLUMN")]
 ColumnNames = Annotated[tuple[str, ...], Parameter(metavar="COLUMN", show_default=False)]
 

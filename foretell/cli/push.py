@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from foretell.cli.inputs import local_model, open_model
-from foretell.cli.options import AS_TEXT, Name, Output, expect
+from foretell.cli.options import AS_TEXT, Name, OutputOptions, expect
 from foretell.cli.output import Writer, note
 
 
@@ -19,7 +19,7 @@ def push(
     *,
     public: bool = False,
     yes: Annotated[bool, Parameter(name=["-y", "--yes"])] = False,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
 ) -> int:
     """Push a model to the Hugging Face Hub.
 

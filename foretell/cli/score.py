@@ -13,7 +13,7 @@ from foretell.cli.options import (
     Cache,
     Literally,
     Name,
-    Output,
+    OutputOptions,
     TextInput,
     expect,
 )
@@ -29,7 +29,7 @@ def score(
     cache: Cache = 0,
     literal: Literally = False,
     reading: TextInput = ANY_TEXTS,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
     files: ClusterFiles = NO_FILES,
 ) -> int:
     """Write how probable a text is.

@@ -18,7 +18,7 @@ from foretell.cli.options import (
     DATA,
     LabelledInput,
     Name,
-    Output,
+    OutputOptions,
     Several,
     expect,
 )
@@ -105,7 +105,7 @@ def train_labels(
     training: RunOptions,
     more: Sources = _NOTHING_MORE,
     reading: LabelledInput = ANY_RECORDS,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
     options: LabelsOptions | None = None,
 ) -> None:
     """Train a text classifier.
@@ -142,16 +142,7 @@ def train_labels(
             label_hints=more.label_hints,
             old=_source(more.old) if more.old else None,
             continue_from=None if more.continue_ is None else local_model(more.continue_),
-            text=reading.text,
-            label=reading.label,
-            format=reading.format,
-            header_row=reading.header_row,
-            sheet=reading.sheet,
-            out=training.out,
-            resume=training.resume,
-            restart=training.restart,
-            overwrite=training.overwrite,
-            tensorboard=training.tensorboard,
-            checkpoint_seconds=training.checkpoint_seconds,
+            **vars(reading),
+            **training.how(),
         )
     finish(training, output)

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model, open_model
-from foretell.cli.options import AS_TEXT, DATA, Name, Output, Several, rare
+from foretell.cli.options import AS_TEXT, DATA, Name, OutputOptions, Several, rare
 from foretell.cli.output import Writer, note
 from foretell.cli.setting_flags import WordsOptions, given
 from foretell.installation import command
@@ -47,8 +47,13 @@ class RunOptions:
     checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN))] = 60.0
     tensorboard: Annotated[Path | None, Parameter(group=rare(RUN), metavar="DIR")] = None
 
+    def how(self) -> dict[str, Any]:
+        """Return what the training itself is given, by the names that it has in Python."""
+        read_here = ("preset", "config")
+        return {name: value for name, value in vars(self).items() if name not in read_here}
 
-def finish(training: RunOptions, output: Output) -> None:
+
+def finish(training: RunOptions, output: OutputOptions) -> None:
     """Say where the model is and what to do with it; write the metrics for programs to stdout.
 
     The training itself has shown the result.
@@ -83,7 +88,7 @@ def train_words(
     ] = None,
     old: Annotated[Several, Parameter(group=DATA, metavar="TEXT")] = (),
     baseline: Annotated[bool, Parameter(group=RUN, negative="--no-baseline")] = True,
-    output: Output = AS_TEXT,
+    output: OutputOptions = AS_TEXT,
     options: WordsOptions | None = None,
 ) -> None:
     """Train a language model.
@@ -108,13 +113,8 @@ def train_words(
         valid=open_corpus(valid, part="test") if valid else None,
         continue_from=None if continue_ is None else local_model(continue_),
         old=open_corpus(old) if old else None,
-        out=training.out,
-        resume=training.resume,
-        restart=training.restart,
-        overwrite=training.overwrite,
         baseline=baseline,
-        checkpoint_seconds=training.checkpoint_seconds,
-        tensorboard=training.tensorboard,
+        **training.how(),
         **given(options),
     )
     finish(training, output)

@@ -111,7 +111,7 @@ def _is_number(value: object) -> bool:
 
 def _too_much(most: str, found: str) -> DataError:
     return DataError(
-        f"at most {most}, as Excel has them",
+        f"at most {most}, the limit of Excel",
         found,
         where="--out",
         fix="give a name that ends in .csv or .jsonl",

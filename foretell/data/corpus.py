@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,7 @@ memory.
 """
 _OPEN_FILES = Path("/proc/self/fd")
 _Part = Literal["train", "test"]
+_HIDDEN = re.compile(r"/\.")
 _ENDINGS = (".txt", ".text", ".md", ".markdown", ".rst", ".gz", ".bz2")
 
 
@@ -209,10 +211,10 @@ def _files_below(folder: Path, notes: list[str]) -> list[Path]:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
         and file.stat().st_size
-        and not any(part.startswith(".") for part in file.parts[len(folder.parts) :])
+        and not _HIDDEN.search(f"/{file.relative_to(folder).as_posix()}")
     ]
     files = [file for file in found if file.suffix.lower() in _ENDINGS and _is_text(file)]
-    others = [str(file.relative_to(folder)) for file in found if file not in {*files}]
+    others = [str(file.relative_to(folder)) for file in sorted({*found} - {*files})]
     if not files:
         raise DataError(
             f"files of text ({', '.join(_ENDINGS)})",

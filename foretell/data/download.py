@@ -17,7 +17,7 @@ _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DownloadLimits:
     """What a download may cost.
 
     Attributes:
@@ -33,10 +33,10 @@ class Limits:
     redirects: int = 5
 
 
-LIMITS = Limits()
+LIMITS = DownloadLimits()
 
 
-def download(address: str, limits: Limits = LIMITS) -> bytes:
+def download(address: str, limits: DownloadLimits = LIMITS) -> bytes:
     """Return the content at an address.
 
     Raises:
@@ -71,7 +71,7 @@ def download(address: str, limits: Limits = LIMITS) -> bytes:
     return answer
 
 
-def _content(address: str, limits: Limits, stop: threading.Event) -> bytes:
+def _content(address: str, limits: DownloadLimits, stop: threading.Event) -> bytes:
     opener = urllib.request.build_opener(_redirects(limits.redirects))
     content = bytearray()
     with opener.open(address, timeout=limits.silent_seconds) as answer:

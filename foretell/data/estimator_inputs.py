@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -228,7 +227,7 @@ def labelled_rows(
     given = [
         place for place, each in enumerate(values) if not is_missing(each) and str(each).strip()
     ]
-    others = [i for i in given if not isinstance(values[i], numbers.Real) or values[i] != -1]
+    others = [place for place in given if values[place] != -1]
     if not (unknown := len(given) - len(others)) or "-1" in known:
         return given, ()
     if not known and len({str(values[place]) for place in others}) == 1:

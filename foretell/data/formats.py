@@ -184,11 +184,11 @@ def folder_records(source: Source) -> Iterator[Record]:
     """
     path = _part_of_folder(source)
     try:
-        entries = sorted(entry for entry in path.iterdir() if _is_visible(entry))
+        entries = sorted(filter(_is_visible, path.iterdir()))
     except OSError as error:
         raise DataError("a folder that can be read", str(error.strerror), where=path) from error
-    folders = [each for each in entries if each.is_dir()]
-    files = [each for each in entries if each.is_file()]
+    folders = list(filter(Path.is_dir, entries))
+    files = list(filter(Path.is_file, entries))
     if not folders:
         yield from _flat_folder(files, source, path)
     elif files:
@@ -218,7 +218,7 @@ def _flat_folder(files: list[Path], source: Source, path: Path) -> Iterator[Reco
     expected = "files of text"
     fate = "read as one text each"
     tables = [file for file in files if _ending(file) in TABLES]
-    others = [file for file in files if file not in tables]
+    others = sorted({*files} - {*tables})
     texts = others
     if source.options.need_label:
         expected = "a folder for each label"
@@ -243,8 +243,7 @@ def _flat_folder(files: list[Path], source: Source, path: Path) -> Iterator[Reco
 
 
 def _label_folder(folder: Path, source: Source) -> Iterator[Record]:
-    found = (entry for entry in folder.rglob("*") if entry.is_file() and _is_visible(entry))
-    files = sorted(found)
+    files = sorted(filter(_is_visible, filter(Path.is_file, folder.rglob("*"))))
     if tables := [file for file in files if _ending(file) in TABLES]:
         source.add_note(
             f"each table in the folder '{folder.name}' is one text, as any file there: "

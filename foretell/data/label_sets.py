@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from numbers import Real
 from typing import Any
 
@@ -92,7 +93,7 @@ def label_rows(y: Any, multi_label: str) -> tuple[Array | list[object], list[obj
     elif hasattr(y, "toarray"):
         # SciPy's sparse matrices have this method.
         found = y.toarray()
-    shape: tuple[int, ...] = np.shape(found) if hasattr(found, "shape") else (0,)
+    shape: tuple[int, ...] = tuple(getattr(found, "shape", (0,)))
     if len(shape) == 2 and (shape[1] != 1 or multi_label):
         return np.asarray(found), names
     if isinstance(y, str | bytes) or not isinstance(found, Iterable) or len(shape) > 2:
@@ -122,9 +123,11 @@ def sets_of(
     if isinstance(rows, list) and not _are_numbers(rows, names or ("0", "1")):
         return _of_lists(rows)
     try:
-        if isinstance(rows, np.ndarray) and rows.dtype == object:
-            rows = [[math.nan if is_missing(value) else value for value in row] for row in rows]
-        matrix = np.asarray(rows, np.float32)
+        cells = np.asarray(rows)
+        if cells.dtype == object:
+            known = [[math.nan if is_missing(value) else value for value in row] for row in cells]
+            cells = np.asarray(known)
+        matrix = np.asarray(cells, np.float32)
     except (TypeError, ValueError):
         matrix = np.full((1, 1), 2, np.float32)
     if not (np.isnan(matrix) | (matrix == 0) | (matrix == 1)).all():
@@ -142,12 +145,10 @@ def _are_numbers(rows: list[object], names: Sequence[object]) -> bool:
     lists = [row for row in rows if isinstance(row, list)]
     if len(lists) < len(rows) or len(set(map(len, lists))) != 1 or len(lists[0]) < 2:
         return False
-    are = all(isinstance(x, Real) and (x in (0, 1) or is_missing(x)) for own in lists for x in own)
-    if (
-        are
-        and {"0", "1"} <= {*map(label_name, names)}
-        and all(sorted(own) == [0, 1] for own in lists)
-    ):
+    cells = chain.from_iterable(lists)
+    are = all(isinstance(cell, Real) and (cell in (0, 1) or is_missing(cell)) for cell in cells)
+    is_named = {"0", "1"} <= {*map(label_name, names)}
+    if are and is_named and {*map(tuple, lists)} <= {(0, 1), (1, 0)}:
         raise DataError(
             "a matrix of 0 and 1, or lists of labels",
             "lists that may be either",

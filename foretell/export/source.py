@@ -87,7 +87,7 @@ class ExportSource:
         if max_ngrams is not None:
             self.model = _pruned(self.model, max_ngrams)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if ensemble.linear else ()
-        self.labels = list(model.labels or ())
+        self.labels = list(model.labels)
         self.thresholds: list[float] | None = None
         if isinstance(ensemble, LabelwiseEnsemble):
             self.thresholds = list(ensemble.thresholds)

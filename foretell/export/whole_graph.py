@@ -77,7 +77,7 @@ def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
             zeros = np.zeros((1, n_columns), np.float32)
             arrays.append(onnx.numpy_helper.from_array(zeros, TFIDF_SCORES))
     nodes += parsed(_combined(ensemble))
-    shape: list[str | int | None] = ["batch", len(model.labels or ())]
+    shape: list[str | int | None] = ["batch", len(model.labels)]
     probabilities = onnx.helper.make_tensor_value_info(
         "probabilities", onnx.TensorProto.FLOAT, shape
     )

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import importlib
 import logging
 import re
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
 from foretell.errors import DataError, HubError, UsageError
-from foretell.hub_bounds import bounded
 from foretell.machine import require
 from foretell.readable import listed
+
+if TYPE_CHECKING:
+    from huggingface_hub.utils.tqdm import tqdm
 
 LIBRARY = "foretell"
 SCHEME = "hf://"
@@ -212,9 +216,8 @@ def _split(
 ) -> tuple[str, list[str]]:
     """Return the configuration and split that are asked for, or needed, and its files."""
     splits: dict[tuple[str, str], list[str]] = {}
-    for name in names:
-        if match := _PARQUET.fullmatch(name):
-            splits.setdefault((match[1], match[2]), []).append(name)
+    for match in filter(None, map(_PARQUET.fullmatch, names)):
+        splits.setdefault((match[1], match[2]), []).append(match[0])
     configuration, _, split = asked.rpartition("/")
     if not configuration:
         configuration = _only((name for name, _ in splits), "default")
@@ -241,6 +244,61 @@ def _only(names: Iterable[str], usual: str) -> str:
     """Return the only one of these names; where there are several, or none, the usual one."""
     different = set(names)
     return different.pop() if len(different) == 1 else usual
+
+
+@contextlib.contextmanager
+def bounded(max_count: int, seconds: float) -> Iterator[type[tqdm]]:
+    """End what is downloaded meanwhile with an OSError after `seconds`.
+
+    huggingface_hub itself limits the time of each read only, and compares the size of a file after
+    its last byte only.
+
+    Yields:
+        The class of the progress bar to download with, which raises it beyond `max_count` bytes or
+        files.
+    """
+    from huggingface_hub import get_session
+    from huggingface_hub.utils.tqdm import tqdm
+
+    deadline = time.monotonic() + seconds
+
+    def check_time() -> None:
+        if time.monotonic() > deadline:
+            raise OSError(f"a download that is not complete after {seconds:g} seconds")
+
+    class Progress(tqdm):
+        count = 0.0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            check_time()
+            self.count += n or 0
+            if self.count > max_count:
+                raise OSError("more bytes than announced")
+            shown: bool | None = super().update(n)
+            return shown
+
+    session = get_session()
+    library = importlib.import_module(type(session).__module__.partition(".")[0])
+
+    # A progress bar is updated once for many megabytes: a server that drips is noticed here.
+    class Stream(library.SyncByteStream):  # type: ignore[misc, name-defined]
+        def __init__(self, stream: IO[bytes]) -> None:
+            self.close = stream.close
+            self.stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            for part in self.stream:
+                check_time()
+                yield part
+
+    def watch(response: Any) -> None:
+        response.stream = Stream(response.stream)
+
+    session.event_hooks["response"].append(watch)
+    try:
+        yield Progress
+    finally:
+        session.event_hooks["response"].remove(watch)
 
 
 @contextlib.contextmanager

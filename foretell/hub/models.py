@@ -198,7 +198,7 @@ def _contents(model: Model, source: Path, repository: str) -> dict[str, bytes]:
         for name, entry in model.files.items()
         if name in ON_HUB
     }
-    labels = frozenset(model.labels or ())
+    labels = frozenset(model.labels)
 
     def public(value: object, key: str) -> object:
         if isinstance(value, Mapping):

@@ -40,7 +40,7 @@ _MIN_WIDTH = 8
 
 
 @dataclass
-class Part:
+class BatchPart:
     """The rows `first` to `last` of a batch, and the results of their forward pass."""
 
     first: int
@@ -55,7 +55,7 @@ class Pass:
     """The results of a forward pass that its backward pass needs."""
 
     recurrent: Float32s
-    parts: list[Part]
+    parts: list[BatchPart]
     in_bfloat16: bool
 
     def release(self, buffers: Buffers) -> None:
@@ -188,10 +188,10 @@ def forward(
     hidden = np.empty((batch, steps, units), np.float32)
     run, _ = steps_for(matrices.dtype)
 
-    def go(ends: tuple[int, int]) -> Part:
+    def go(ends: tuple[int, int]) -> BatchPart:
         first, last = ends
         rows = last - first
-        part = Part(
+        part = BatchPart(
             first,
             last,
             np.ascontiguousarray(masks[:, first:last]),
@@ -246,7 +246,7 @@ def backward(
     d_c = d_c.copy()
     _, run = steps_for(matrices.dtype)
 
-    def go(part: Part) -> None:
+    def go(part: BatchPart) -> None:
         rows = slice(part.first, part.last)
         run(
             d_hidden[rows],

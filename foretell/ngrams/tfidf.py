@@ -31,7 +31,7 @@ LONGEST = 2
 _CHARACTERS_AT_ONCE = 1 << 19
 
 
-class Counts(NamedTuple):
+class FeatureCounts(NamedTuple):
     """The features of some texts.
 
     Attributes:
@@ -66,7 +66,7 @@ class TfidfFeatures:
     def __len__(self) -> int:
         return len(self.words) + len(self.characters)
 
-    def counts(self, ids: TokenIds, starts: Integers, texts: Sequence[str]) -> Counts:
+    def counts(self, ids: TokenIds, starts: Integers, texts: Sequence[str]) -> FeatureCounts:
         """Count the features of texts: text i is ids[starts[i]:starts[i + 1]], and written
         texts[i].
         """
@@ -116,7 +116,7 @@ class TfidfModel:
             rows.append(self.scores_of_counts(counts, last - first))
         return np.concatenate(rows)
 
-    def scores_of_counts(self, counts: Counts, n_texts: int) -> Float32s:
+    def scores_of_counts(self, counts: FeatureCounts, n_texts: int) -> Float32s:
         """Return `scores` of texts whose features are counted."""
         texts, features, values = counts
         weighted = values.astype(np.float64) * self.idf[features]
@@ -208,14 +208,14 @@ def tfidf_models(arrays: Mapping[str, Array]) -> tuple[TfidfModel, ...]:
     return tuple(TfidfModel.from_arrays(arrays, name) for name in names)
 
 
-def count_pairs(texts: Integers, features: Integers, n_features: int) -> Counts:
+def count_pairs(texts: Integers, features: Integers, n_features: int) -> FeatureCounts:
     """Count equal pairs of text and feature, [occurrence] each."""
     packed = texts.astype(np.int64) * n_features + features
     packed.sort()
     first = np.flatnonzero(np.append(True, packed[1:] != packed[:-1])[: len(packed)])
     counts = np.diff(np.append(first, len(packed)))
     of_text, of_feature = np.divmod(packed[first], max(n_features, 1))
-    return Counts(of_text, of_feature, (1 + np.log(counts)).astype(np.float32))
+    return FeatureCounts(of_text, of_feature, (1 + np.log(counts)).astype(np.float32))
 
 
 def merged(models: Iterable[TfidfModel]) -> tuple[TfidfModel, ...]:

@@ -5,7 +5,7 @@ page.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from itertools import pairwise
@@ -312,3 +312,38 @@ def _table(
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
     table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
     return f'<h2>{title}</h2><div class="card wide" tabindex="0">{table}</div>'
+
+
+COLUMNS = (
+    "finding",
+    "row",
+    "text",
+    "label",
+    "suggested",
+    "probability",
+    "suggested_probability",
+    "accept",
+)
+"""Of the rows of `findings`."""
+
+
+def findings(survey: DataSurvey) -> Iterator[dict[str, object]]:
+    """Yield a row for each text that something was found about: label errors, conflicts, repeated
+    texts.
+    """
+    for error in () if survey.label_check is None else survey.label_check.errors:
+        yield {"finding": "likely label error", **asdict(error)}
+    repeats = survey.repeats
+    groups = [("different labels", each.places) for each in survey.conflicts]
+    groups += [("duplicate", group[1:]) for group in repeats.equal]
+    groups += [("near-duplicate", group[1:]) for group in repeats.near]
+    groups += [
+        (f"also in the {each.part} data", tuple(pair[0] for pair in each.examples))
+        for each in survey.overlaps
+    ]
+    texts = survey.examples.texts
+    labels = survey.examples.labels
+    for finding, places in groups:
+        for place in places:
+            row = survey.rows[place]
+            yield {"finding": finding, "row": row, "text": texts[place], "label": labels[place]}

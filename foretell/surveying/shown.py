@@ -45,7 +45,7 @@ def show_examples(
     else:
         shown += split.notes
     for note in shown:
-        listener(Note(text=note))
+        listener(Note(note))
 
 
 def _nearly_seen(split: Split) -> list[str]:
@@ -70,8 +70,8 @@ def show_text(corpus: Corpus, settings: WordsSettings, started: float, listener:
     lines = InTime(corpus, budget, budget.share(_SURVEY_SHARE))
     tokens = Tokenizer.without_words(settings.tokens, lowercase=settings.lowercase).runs
     survey = survey_corpus(corpus, tokens=tokens, lines=lines)
-    listener(Note(text=str(survey)))
+    listener(Note(str(survey)))
     if lines.is_cut:
         cut = f"the time limit is short: only the first {lines.count:,} lines are counted here"
-        listener(Note(text=cut))
+        listener(Note(cut))
     return survey.tokens

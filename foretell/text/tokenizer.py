@@ -181,9 +181,7 @@ class Tokenizer:
             found = "none"
             if counts:
                 found = f"no {what} that occurs {min_count} times or more"
-            raise DataError(
-                expected=f"texts with at least one {what}", found=found, fix="give other texts"
-            )
+            raise DataError(f"texts with at least one {what}", found, fix="give other texts")
         return cls(library_tokenizer(style, lowercase, tokens, merges), style)
 
     @classmethod

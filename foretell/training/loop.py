@@ -264,7 +264,7 @@ class TrainingLoop:
         self.best_weights = saved.under(_BEST)
         self.trainable.restore(saved)
         self._start_clocks()
-        self._emit(Note(text=f"resumed after step {saved.step:,} of {self.schedule.steps:,}"))
+        self._emit(Note(f"resumed after step {saved.step:,} of {self.schedule.steps:,}"))
 
     def train(self) -> None:
         """Continue to the last step, or until `patience` epochs were no better; then restore the
@@ -368,7 +368,7 @@ class TrainingLoop:
             raise diverged(state.step, rate, self.run.out)
         text = f"the loss was not finite after step {state.step:,}: restored the weights of epoch"
         fix = f"{state.best_epoch} (best validation result); set a lower learning rate"
-        self._emit(Note(text=f"{text} {fix} (--learning-rate) than {rate:g}"))
+        self._emit(Note(f"{text} {fix} (--learning-rate) than {rate:g}"))
         state.has_stopped = True
 
     def _end_epoch(self) -> None:

@@ -172,11 +172,11 @@ class Run:
 
     def note(self, text: str) -> None:
         """Emit one line about the data or a decision."""
-        self.options.listener(Note(text=text))
+        self.options.listener(Note(text))
 
     def stage(self, name: str, done: float) -> None:
         """Emit that a stage has begun, after a part `done` of the training."""
-        self.options.listener(Stage(name=name, done=done))
+        self.options.listener(Stage(name, done))
 
     def log(self, *, step: int, **values: float | None) -> None:
         """Append one line to metrics.jsonl, and its numbers to TensorBoard where that was asked
@@ -320,9 +320,9 @@ def read_request(out: Path | str) -> dict[str, object]:
         return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except (OSError, ValueError) as error:
         raise RunError(
-            expected="an unfinished run",
-            found="none",
-            where=str(path.parent),
+            "an unfinished run",
+            "none",
+            where=path.parent,
             fix="train without --resume",
         ) from error
 
@@ -342,24 +342,24 @@ def check_can_begin(options: TrainOptions) -> None:
     folder = folder_of(options.out)
     if (options.out / MANIFEST).exists() and not options.overwrite:
         raise RunError(
-            expected="a new folder",
-            found="a finished model",
-            where=str(options.out),
+            "a new folder",
+            "a finished model",
+            where=options.out,
             fix="choose another --out, or replace the model with --overwrite (overwrite=True)",
         )
     if folder.exists() and any(folder.iterdir()) and not (folder / _REQUEST).is_file():
         raise RunError(
-            expected="a free name for the run",
-            found="a folder or file that foretell did not make",
-            where=str(folder),
+            "a free name for the run",
+            "a folder or file that foretell did not make",
+            where=folder,
             fix="choose another out",
         )
     # Nothing is lost with a run that ended before its first checkpoint.
     if any((folder / _CHECKPOINTS).glob("checkpoint-*")) and not options.restart:
         raise RunError(
-            expected="no unfinished run",
-            found="one with a checkpoint",
-            where=str(folder),
+            "no unfinished run",
+            "one with a checkpoint",
+            where=folder,
             fix="continue it with --resume (resume=True), or delete it with --restart "
             "(restart=True)",
         )
@@ -391,9 +391,9 @@ def _check_same(then: Mapping[str, object], now: Mapping[str, object], out: Path
             # Of the data only a hash is known.
             began, found = ("", "other data") if part == "data" else (f" ({old})", str(new))
             raise RunError(
-                expected=f"the {part.replace('_', ' ')} that the run was started with{began}",
-                found=found,
-                where=str(folder_of(out)),
+                f"the {part.replace('_', ' ')} that the run was started with{began}",
+                found,
+                where=folder_of(out),
                 fix="resume with the same, or begin again with --restart (restart=True)",
             )
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from foretell.data import download as downloads
-from foretell.data.download import Limits, download
+from foretell.data.download import DownloadLimits, download
 
-LIMITS = Limits(max_bytes=200_000, seconds=0.8, silent_seconds=0.4, redirects=3)
+LIMITS = DownloadLimits(max_bytes=200_000, seconds=0.8, silent_seconds=0.4, redirects=3)
 MAX_SECONDS = 5
 
 

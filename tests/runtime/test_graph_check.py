@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import AttributeProto, TensorProto, helper
 
-from foretell.artifacts import constant_sizes
-from foretell.runtime.graph_check import check_graph
+from foretell.runtime.graph_check import MAX_MADE, check_graph
 from tests.encoders import minilm, tiny_graph
 
 EXTERNAL = TensorProto(name="x", data_type=TensorProto.FLOAT, dims=[4], data_location=1)
@@ -126,7 +125,7 @@ def with_sizes(data: st.DataObject, kind: str, size: int) -> bytes:
 
 @given(st.data(), st.sampled_from(OPERATORS_OF_SIZES), st.sampled_from([24, 30]))
 def test_what_constants_make_is_bounded(data: st.DataObject, kind: str, bits: int) -> None:
-    assert constant_sizes.MAX_MADE == 1 << 24
+    assert MAX_MADE == 1 << 24
     check_graph(with_sizes(data, kind, 1 << 20))
     with pytest.raises(ValueError, match=r"constants that make more than 16,777,216 numbers"):
         check_graph(with_sizes(data, kind, (1 << bits) + 8))

@@ -188,7 +188,7 @@ def _spelled_alike(label: str) -> str:
     return " ".join(label.casefold().split())
 
 
-class Answers(NamedTuple):
+class LabelPredictions(NamedTuple):
     """What a classifier answers to some texts.
 
     Attributes:
@@ -206,7 +206,7 @@ class Answers(NamedTuple):
         return None if self.probabilities is None else self.probabilities[place]
 
 
-def comparison_report(examples: Examples, a: Answers, b: Answers) -> Report:
+def comparison_report(examples: Examples, a: LabelPredictions, b: LabelPredictions) -> Report:
     """Return what `foretell.compare` returns, of two classifiers' answers to the same texts.
 
     Raises:
@@ -231,7 +231,7 @@ def comparison_report(examples: Examples, a: Answers, b: Answers) -> Report:
     }
 
 
-def _different(examples: Examples, place: int, a: Answers, b: Answers) -> Report:
+def _different(examples: Examples, place: int, a: LabelPredictions, b: LabelPredictions) -> Report:
     label = examples.labels[place]
     answers = {"a": a.predicted[place], "b": b.predicted[place]}
     right = [name for name, answer in answers.items() if answer == label]

@@ -114,7 +114,6 @@ def take_over_classifier(network: Network, labels: Sequence[str], old: Model) ->
     weights = weights_of(network)
     theirs = old.weights
     first = old.tokenizer.specials
-    had = list(old.labels or [])
     shared = min(len(theirs["embedding"]), len(weights["embedding"]))
     embedding = weights["embedding"].copy()
     spread = float(theirs["embedding"][first:].std()) / max(float(embedding[first:].std()), 1e-9)
@@ -123,14 +122,14 @@ def take_over_classifier(network: Network, labels: Sequence[str], old: Model) ->
     merged: Weights = {
         **theirs,
         "embedding": embedding,
-        "output/kernel": columns_for(theirs["output/kernel"], had, labels),
-        "output/bias": columns_for(theirs["output/bias"][None], had, labels)[0],
+        "output/kernel": columns_for(theirs["output/kernel"], old.labels, labels),
+        "output/bias": columns_for(theirs["output/bias"], old.labels, labels),
     }
     set_weights(network, merged)
 
 
 def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> Float32s:
-    """Return scores, or weights of scores, [row, column], for other labels, sorted, the old ones
+    """Return scores, or weights of scores, [..., column], for other labels, sorted, the old ones
     among them.
 
     There is one column for each label, or one for two labels, the log-odds of the second. A new
@@ -139,9 +138,9 @@ def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> 
     if len(labels) == len(old):
         return values.copy()
     if len(old) == 2:
-        values = np.concatenate([-values / 2, values / 2], axis=1)
-    result = np.repeat(values.mean(axis=1, keepdims=True), len(labels), axis=1)
-    result[:, [labels.index(label) for label in old]] = values
+        values = np.concatenate([-values / 2, values / 2], axis=-1)
+    result = np.repeat(values.mean(axis=-1, keepdims=True), len(labels), axis=-1)
+    result[..., [labels.index(label) for label in old]] = values
     return np.ascontiguousarray(result, np.float32)
 
 
@@ -168,7 +167,7 @@ def linear_parts(
         model.linear,
         keys=keys_for(model.linear.keys, model.linear.size, size),
         weights=columns_for(model.linear.weights, old, labels),
-        bias=columns_for(model.linear.bias[None], old, labels)[0],
+        bias=columns_for(model.linear.bias, old, labels),
         size=size,
     )
     parts: list[LinearModel | TfidfModel] = [linear]
@@ -178,7 +177,7 @@ def linear_parts(
             each,
             features=replace(each.features, words=words, size=size),
             weights=_weights_for(each.weights, old, labels),
-            bias=columns_for(each.bias[None], old, labels)[0],
+            bias=columns_for(each.bias, old, labels),
         )
         parts.append(part)
     return tuple(parts)

@@ -25,7 +25,6 @@ from foretell.data.label_types import ordered
 from foretell.data.split import MIN_TEXTS, Split
 from foretell.errors import DataError, ForetellError, RunError
 from foretell.readable import listed
-from foretell.training.events import Note, Stage
 from foretell.training.labels.candidates import TAUGHT_STRENGTHS, Features, sparse_member
 from foretell.training.labels.continued import joined
 from foretell.training.labels.corpus import Corpus, Origin, Part, make_corpus, part_of
@@ -161,14 +160,11 @@ def _asked(teacher: Answering, texts: tuple[str, ...], stages: Stages) -> Float3
     n = first = len(parts[0])
     began = time.monotonic()
     seconds = run.budget.share(_MAX_TIME_SHARE)
-    listener = run.options.listener
-    listener(Note(text=f"the teacher ({teacher.name}) is asked for {len(texts) - n:,} texts"))
+    run.note(f"the teacher ({teacher.name}) is asked for {len(texts) - n:,} texts")
     try:
         while n < len(texts):
             if n > first and time.monotonic() - began > seconds:
-                listener(
-                    Note(text=f"the time limit leaves the teacher time for {n:,} unlabelled texts")
-                )
+                run.note(f"the time limit leaves the teacher time for {n:,} unlabelled texts")
                 # Kept too, so that a resumed training has the same rows.
                 parts.append(np.full((len(texts) - n, len(teacher.labels)), np.nan, np.float32))
                 break
@@ -177,12 +173,7 @@ def _asked(teacher: Answering, texts: tuple[str, ...], stages: Stages) -> Float3
             n += len(batch)
             if run.checkpoints.due():
                 stages.keep(_STAGE, {_ASKED: np.concatenate(parts)})
-            listener(
-                Stage(
-                    name=f"teacher: {n:,} of {len(texts):,} texts",
-                    done=0.02 + 0.02 * n / len(texts),
-                )
-            )
+            run.stage(f"teacher: {n:,} of {len(texts):,} texts", 0.02 + 0.02 * n / len(texts))
             run.interrupt.check()
     finally:
         if n > first:
@@ -229,7 +220,7 @@ def _knows_labels(teacher: Answering, small: _Small) -> bool:
     folds = Folds(fold_of=small.folds.fold_of[: len(targets)])
     for fold, (inside, held) in enumerate(folds):
         name = f"copies of the teacher: {fold + 1} of {folds.count}"
-        small.stages.run.options.listener(Stage(name=name, done=0.04 + 0.02 * fold / folds.count))
+        small.stages.run.stage(name, 0.04 + 0.02 * fold / folds.count)
         others = list(compress(texts, inside))
         asked = list(compress(texts, held))
         try:
@@ -308,7 +299,7 @@ def _decided(
                 "answers are worth"
             )
             fix = f"give {MIN_TEXTS} or more labelled texts that it has not seen as validation set"
-            stages.run.options.listener(Note(text=f"{text}: they are not used; {fix}"))
+            stages.run.note(f"{text}: they are not used; {fix}")
             return False, {}
         deciding[:] = True
     with_them = small.losses(taught=True)[deciding]
@@ -320,7 +311,7 @@ def _decided(
             "the teacher's answers do not lower the log loss of held-out labelled texts: "
             "they are not used"
         )
-        stages.run.options.listener(Note(text=text))
+        stages.run.note(text)
     return is_used, {"log_loss": float(with_them.mean()), "log_loss_without": float(without.mean())}
 
 
@@ -332,7 +323,7 @@ def _knows_better(small: _Small) -> bool:
     better = _margin(found, small.targets) > _FEW_MARGIN
     if not better:
         text = "the teacher's answers do not agree with the few labels: they are not used"
-        small.stages.run.options.listener(Note(text=text))
+        small.stages.run.note(text)
     return better
 
 

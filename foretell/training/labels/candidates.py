@@ -121,7 +121,7 @@ def sparse_member(name: str, features: Features, sources: Sequence[Source]) -> M
 def word_member(features: Features, source: Source, passes: int) -> Member:
     """Return softmax regression on words and pairs of words; its strength is the passes."""
     # It compiles with Numba, which not every machine has and the other members do not need.
-    from foretell.training.labels.word_fit import WordFit
+    from foretell.training.labels.softmax_fit import WordFit
 
     def drawn(inside: Mask) -> Rows:
         return source(inside if features.drawn is None else inside & features.drawn)

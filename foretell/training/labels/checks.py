@@ -18,6 +18,9 @@ from foretell.training.labels.soft import Answering
 from foretell.training.labels.teacher import Encoder
 from foretell.training.run import Request
 
+Rule = tuple[bool, str, str, str, str]
+"""Whether an error applies, and its expected, found, where and fix."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outside:
@@ -53,10 +56,8 @@ def check_together(split: Split, settings: LabelsSettings, outside: Outside) -> 
     if split.has_only_hints:
         other = "label-hints alone"
     is_continued = outside.continued is not None
-    has_teacher = outside.teacher is not None
     several = bool(settings.multi_label)
-    is_kept = outside.keep_teacher
-    rules = [
+    rules: list[Rule] = [
         (
             is_continued and several,
             "a classifier with one label for each text, which can be continued",
@@ -85,6 +86,19 @@ def check_together(split: Split, settings: LabelsSettings, outside: Outside) -> 
             ", ".join(learned),
             "choose --preset base, or set --linear",
         ),
+        *_on_teacher(split, settings, outside, no_encoder),
+    ]
+    for applies, expected, found, where, fix in rules:
+        if applies:
+            raise SettingsError(expected, found, where=where, fix=fix)
+
+
+def _on_teacher(
+    split: Split, settings: LabelsSettings, outside: Outside, no_encoder: str
+) -> list[Rule]:
+    has_teacher = outside.teacher is not None
+    is_kept = outside.keep_teacher
+    return [
         (
             is_kept and outside.encoder is None,
             "a teacher to keep",
@@ -108,9 +122,6 @@ def check_together(split: Split, settings: LabelsSettings, outside: Outside) -> 
             "(--keep-teacher)",
         ),
     ]
-    for applies, expected, found, where, fix in rules:
-        if applies:
-            raise SettingsError(expected, found, where=where, fix=fix)
 
 
 def request_of(split: Split, settings: LabelsSettings, *more: str) -> Request:

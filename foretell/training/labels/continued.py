@@ -191,7 +191,7 @@ def continued_metrics(
     """
     found: dict[str, dict[str, float] | None] = {"new": None, "old": None}
     ancestor = continued.ancestor
-    labels = list(model.labels or [])
+    labels = model.labels
     if measured is not None:
         is_old = np.array([text_key(text) in continued.old_keys for text in measured.texts], bool)
         true = measured.targets
@@ -203,12 +203,12 @@ def continued_metrics(
                     f"{name} examples: accuracy {percent(of_rows['accuracy'])} on "
                     f"{rows.sum():,} texts"
                 )
-                listener(Note(text=text))
+                listener(Note(text))
     if found["old"] is None:
         reason = "none were given"
         if continued.old is not None:
             reason = "none were left to measure on"
-        listener(Note(text=f"old examples: not measured, because {reason}"))
+        listener(Note(f"old examples: not measured, because {reason}"))
     return {
         "sha256": list(ancestor.lineage),
         "replayed": continued.counts,

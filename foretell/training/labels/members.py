@@ -297,12 +297,12 @@ def choose_all(
 
     for member in members:
         # How many members there will be is not known: each has a share of what is left.
-        training.begin(f"linear models: {member.name}", 0.4 - 0.32 * 0.75 ** len(chosen))
+        training.run.stage(f"linear models: {member.name}", 0.4 - 0.32 * 0.75 ** len(chosen))
         with suppress(_OutOfTimeError):
             chosen.append(choose(member, evidence, check, searches=searches))
         if is_late():
             names = ", ".join(each.name for each in chosen)
-            training.note(f"the time limit ended the choice of linear models after {names}")
+            training.run.note(f"the time limit ended the choice of linear models after {names}")
             break
     logits = {each.name: each.logits for each in chosen}
     strengths = np.array([each.strength for each in chosen])

@@ -219,7 +219,7 @@ def _train(
     The network has its best weights at the end where it `keeps_best`, else the last ones.
     """
     run = training.run
-    training.begin("network", 0.15)
+    training.run.stage("network", 0.15)
     given = run.options.given
     schedule = make_schedule(training.settings, len(learned), given, keeps_best=keeps_best)
     trainable = TrainableNetwork(network, learned, watched, training, schedule)
@@ -271,7 +271,7 @@ def fold_probabilities(
     steps = 0
     try:
         for fold in range(count):
-            training.begin(f"network on folds: {fold} of {count}", 0.4 + 0.3 * fold / count)
+            training.run.stage(f"network on folds: {fold} of {count}", 0.4 + 0.3 * fold / count)
             network.restart()
             learned = read_rows(rows_of(fold_of != fold), training)
             # Others follow: those of the other folds, and the network of all texts.
@@ -281,12 +281,12 @@ def fold_probabilities(
             found[held] = network.predict(texts)
             if fold + 1 == GIVE_UP_AFTER < count and not pays(found, GIVE_UP_AFTER):
                 text = f"the network has next to no weight after {GIVE_UP_AFTER} of {count} folds"
-                training.note(f"{text}: the linear models decide")
+                training.run.note(f"{text}: the linear models decide")
                 found = none
                 break
     except _TooSlowError:
         text = "the time limit is too short for out-of-fold predictions of the network"
-        training.note(f"{text}: it is left out")
+        training.run.note(f"{text}: it is left out")
         found = none
     finally:
         network.restart()

@@ -168,6 +168,7 @@ class SeveralLabels:
         label.
         """
         members = [None if network is None else logit(network), linear]
+        is_there = [each is not None for each in members]
         present = [each for each in members if each is not None]
         both = len(present) > 1
         n_labels = self.n_labels
@@ -182,9 +183,9 @@ class SeveralLabels:
             logits = np.tensordot(weights, present, 1)
             scales, offsets = _scaling(targets, _clipped(logits))
             thresholds = best_thresholds(targets, sigmoid(scales * logits + offsets))
-        shares = iter(weights.tolist())
-        parts = [0.0 if each is None else next(shares) for each in members]
-        by_label = [tuple((scales * share).tolist()) if share else () for share in parts]
+        shares = np.zeros(2)
+        shares[is_there] = weights
+        by_label = [tuple((scales * share).tolist()) if share else () for share in shares]
         return LabelwiseEnsemble(
             network=by_label[0],
             linear=by_label[1],
@@ -221,33 +222,27 @@ def fit_ensemble(
 
     Of two log-probabilities [text, label] one may be None; the other one then has the prior mean 1.
     """
-    present = [member for member in members if member is not None]
-    n_labels = present[0].shape[1]
+    is_there = [member is not None for member in members]
+    present = np.stack([member for member in members if member is not None])
+    n_labels = present.shape[2]
     smallest = np.bincount(targets, minlength=n_labels).min()
     basis = np.eye(n_labels, n_labels if smallest >= _MIN_TEXTS_PER_OFFSET else 0)
     if balance is not None:
         # The correction is exact only for models that fit perfectly.
         basis = np.column_stack([basis, balance.direction])
-    strength = [
-        texts for texts, member in zip(prior.strength, members, strict=True) if member is not None
-    ]
     means = np.array(prior.weights if len(present) == 2 else [1.0])
     found = fit_weights(
-        np.stack(present),
+        present,
         one_hot(targets, n_labels),
         means,
-        np.array(strength),
+        np.array(prior.strength)[is_there],
         basis,
         _OFFSET_STRENGTH,
     )
     # Where no member helps, the probabilities are nearly equal.
-    shares = (
-        found[: len(present)]
-        if found[: len(present)].sum() > 0
-        else np.full(len(present), _NEXT_TO_NOTHING)
-    )
-    weights = iter(shares.tolist())
-    network, linear = (0.0 if member is None else next(weights) for member in members)
+    shares = np.zeros(2)
+    shares[is_there] = found[: len(present)] if found[: len(present)].any() else _NEXT_TO_NOTHING
+    network, linear = shares.tolist()
     offsets = tuple((basis @ found[len(present) :]).tolist()) if basis.shape[1] else ()
     return Ensemble(network=network, linear=linear, offsets=offsets)
 

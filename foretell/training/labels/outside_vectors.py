@@ -103,7 +103,7 @@ def vectors_for(
     n_more = tokenizer.size - old.size
     text = f"word vectors ({vectors.name}): of {n_known:,} of {len(words):,} words of the texts"
     for note in (*vectors.notes, f"{text}, and of {n_more:,} others"):
-        listener(Note(text=note))
+        listener(Note(note))
     return tokenizer, OutsideVectors(
         rows=np.pad(rows, ((first, 0), (0, 0))),
         known=np.pad(is_known, (first, 0)),

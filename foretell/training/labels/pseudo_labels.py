@@ -82,7 +82,7 @@ def pseudo_labels(training: Training, evidence: Evidence) -> PseudoLabels:
     if before := training.stages.found(_STAGE):
         model = LinearModel.from_arrays(before) if len(before) > 1 else None
         return _made(corpus, before["soft"], model)
-    training.begin("pseudo-labels", 0.2)
+    training.run.stage("pseudo-labels", 0.2)
     inside = ~evidence.folds.held
     features = Features(corpus=corpus, n_texts=corpus.n_given)
     member = sparse_member("ngrams", features, (corpus.labelled,))
@@ -193,7 +193,9 @@ def _vectors_pay(training: Training, evidence: Evidence, pace: float) -> bool:
         return False
     # Numba has no wheel for every machine.
     if find_spec("numba") is None:
-        training.note("text vectors, which improve pseudo-labels, need Numba: pip install numba")
+        training.run.note(
+            "text vectors, which improve pseudo-labels, need Numba: pip install numba"
+        )
         return False
     return True
 
@@ -209,7 +211,7 @@ def _in_time(training: Training, pace: float) -> TokenizedTexts:
     n = max(0, int(np.searchsorted(unlabelled.starts, affordable, side="right")) - 1)
     if n < len(unlabelled):
         some = f"{n:,} of {len(unlabelled):,}"
-        training.note(f"the time limit leaves time for {some} unlabelled texts")
+        training.run.note(f"the time limit leaves time for {some} unlabelled texts")
     return unlabelled.part(0, n)
 
 

@@ -1,4 +1,4 @@
-"""Softmax regression on sparse features by AdaGrad, one text a step.
+"""The member `words`: softmax regression on words and pairs of words by AdaGrad, one text a step.
 
 For many labels and many texts: a pass takes time in proportion to the features of the texts and
 the labels, and a few are enough, where Newton's method solves a system for every step. Each
@@ -13,7 +13,7 @@ divergence of the labels of texts that have the feature from those of all texts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -21,8 +21,11 @@ from scipy import sparse
 
 from foretell.arrays import Float32s, Floats, Integers
 from foretell.ngrams.sparse_weights import SparseWeights
+from foretell.ngrams.tfidf import TfidfModel
+from foretell.training.labels.dense_fit import unit_rows
 from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.rows import Rows
+from foretell.training.labels.tfidf_fit import CountedFeatures
 
 F = np.float32
 
@@ -176,6 +179,47 @@ def _kept(weights: Float32s, size: Float32s) -> Float32s | SparseWeights:
         is_kept = np.abs(block) * often[begin : begin + _BLOCK] > cut
         blocks.append(SparseWeights.of(np.where(is_kept, block, 0)))
     return SparseWeights.stacked(blocks)
+
+
+class WordFit:
+    """Softmax regression on words and pairs of words, each as much as it tells about the labels.
+
+    The values of a text are its TF-IDF values times `informativeness`, divided by their length.
+    """
+
+    def __init__(self, counted: CountedFeatures, rows: Rows) -> None:
+        self._counted = counted
+        self._rows = rows
+        counts, in_texts = label_counts(counted.matrix, rows)
+        idf = np.log((1 + len(rows.texts)) / (1 + in_texts)) + 1
+        # A feature that no text of these rows has is none.
+        factors = idf * (in_texts > 0) * informativeness(counts, rows.mass.sum(axis=1))
+        self._factors = factors.astype(np.float32)
+
+    def fit(
+        self, strength: float, start: SparseSoftmax | None = None, check: Check = ignore
+    ) -> SparseSoftmax:
+        """Fit the model in as many passes as `strength` says."""
+        del start
+        matrix = self._counted.matrix
+        return fit_softmax(matrix, self._factors, self._rows, int(strength), check)
+
+    def scores(self, parameters: SparseSoftmax, texts: Integers) -> Float32s:
+        """Return the scores [text, column] of the texts at some places."""
+        return parameters.scores(self._values(texts))
+
+    def model(self, parameters: SparseSoftmax) -> TfidfModel:
+        """Return the model for predictions."""
+        features = self._counted.features
+        kept = np.flatnonzero(self._factors)
+        chosen = replace(features, words=features.words[kept])
+        weights = parameters.weights[kept]
+        return TfidfModel(chosen, self._factors[kept], weights, parameters.bias)
+
+    def _values(self, texts: Integers) -> sparse.csr_array:
+        """Return the values of the texts at some places, float32 [text, feature]."""
+        values = self._counted.matrix[texts] @ sparse.diags_array(self._factors)
+        return unit_rows(values, 2)
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", cache=True)

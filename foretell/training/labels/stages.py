@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from foretell.arrays import Array
 from foretell.config import LabelsSettings
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import Note, Stage
 from foretell.training.labels.corpus import Corpus
 from foretell.training.run import Run
 
@@ -53,13 +52,6 @@ class Training:
     settings: LabelsSettings
     run: Run
     stages: Stages
-
-    def note(self, text: str) -> None:
-        self.run.options.listener(Note(text=text))
-
-    def begin(self, stage: str, done: float) -> None:
-        """Report that a stage has begun, and the part of the training that is done, 0 to 1."""
-        self.run.options.listener(Stage(name=stage, done=done))
 
     def within(self, seconds: float) -> Callable[[], bool]:
         """Return a `check` that is True once so many seconds have passed."""

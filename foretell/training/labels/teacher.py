@@ -170,9 +170,9 @@ def _embed(
             if is_cut := is_late() and start > first:
                 left = f"time for {start - n_labelled:,} unlabelled texts"
                 text = left if start >= n_labelled else "no time: it is left out"
-                training.note(f"the time limit leaves the teacher ({encoder.name}) {text}")
+                training.run.note(f"the time limit leaves the teacher ({encoder.name}) {text}")
                 break
-            training.begin(f"teacher: {start:,} of {len(distinct):,} texts", 0.05)
+            training.run.stage(f"teacher: {start:,} of {len(distinct):,} texts", 0.05)
             encoded = encoder.encode_counted(distinct[start : start + _CHUNK], check=training.check)
             parts.append(encoded.features())
     finally:

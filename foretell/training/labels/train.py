@@ -30,7 +30,6 @@ from foretell.data.split import Split
 from foretell.data.word_vectors import vector_files
 from foretell.presets import changed
 from foretell.runtime.labels.seen import write_seen
-from foretell.training.events import Stage
 from foretell.training.labels.ancestor import ancestor_member
 from foretell.training.labels.answers import Answers, answers_of, taught_metrics
 from foretell.training.labels.candidates import (
@@ -144,7 +143,7 @@ def train_labels(
         if outside.answering is not None:
             answers = answers_of(outside.answering, split, settings, stages)
         began = time.monotonic()
-        run.options.listener(Stage(name="counting words", done=0.05))
+        run.stage("counting words", 0.05)
         corpus = _corpus(split, settings, outside, answers)
         pace = (time.monotonic() - began) / max(1, len(corpus.tokenized.ids))
         training = _training(corpus, settings, outside, run, stages)
@@ -155,7 +154,7 @@ def train_labels(
         linear = _fit_linear(training, plan, evidence, outside)
         run.begin_network(0.15)
         network = _fit_network(training, plan, evidence, linear, outside)
-        fitted = _FittedAll(training, plan, evidence, linear, network)
+        fitted = _FittedClassifier(training, plan, evidence, linear, network)
         unseen = fitted.unseen()
         model = fitted.model(unseen.ensemble(), split, kept)
         measured = fitted.measured(unseen, model, split, outside)
@@ -254,7 +253,7 @@ def _planned(training: Training, pace: float) -> tuple[Plan, Evidence]:
     if plan.folds:
         folds = folds_of(texts, targets, plan.folds, settings.seed, plan.first)
         fold_of[:n] = folds.fold_of
-    training.note(str(plan))
+    training.run.note(str(plan))
     return plan, evidence_of(corpus, Folds(fold_of=fold_of), _outputs(training))
 
 
@@ -369,7 +368,7 @@ def _fit_network(
 
 
 @dataclass(frozen=True)
-class _FittedAll:
+class _FittedClassifier:
     """All members of a classifier, fitted: what its model and its metrics are made of."""
 
     training: Training
@@ -402,7 +401,7 @@ class _FittedAll:
         if kept is not None:
             own = None if members is None or not ensemble.linear else members.teacher
             if own is None:
-                training.note("the teacher has weight 0 out of fold: it is not kept")
+                training.run.note("the teacher has weight 0 out of fold: it is not kept")
             else:
                 teacher = KeptTeacher(own.weights, own.bias, kept)
         return Model(
@@ -443,7 +442,6 @@ class _FittedAll:
             scores = members.scores(tokens.ids, tokens.starts, valid.texts, embeddings)
             logits = unseen.outputs.of_scores(scores)
         assert self.network.valid is not None
-        assert model.ensemble is not None
         return of_validation_set(valid, model.ensemble, unseen.outputs, self.network.valid, logits)
 
     def metrics(self, model: Model, measured: Measured | None, split: Split) -> dict[str, object]:
@@ -468,20 +466,15 @@ class _FittedAll:
             "seconds": self.training.run.budget.seconds(),
         }
         if self.linear is not None:
-            linear = self.linear
-            found |= linear.metrics
-            if linear.teacher is not None:
-                found["teacher"] = dict(linear.teacher.metrics)
-                if (kept := model.teacher) is not None:
-                    size = len(kept.files.graph) + len(kept.files.tokenizer)
-                    found["teacher"] = {**linear.teacher.metrics, "kept": True, "bytes": size}
+            found |= self.linear.metrics
+            if self.linear.teacher is not None:
+                found["teacher"] = _teacher_metrics(self.linear.teacher, model.teacher)
         if state.best is not None:
             is_last = self.training.settings.follows_article
             found["best_epoch"] = loop.epoch() if is_last else state.best_epoch
         if corpus.vectors is not None:
             found["vectors"] = corpus.vectors.metrics
         if measured is not None:
-            assert model.ensemble is not None
             found |= metrics_of(measured, corpus.labels, model.ensemble)
         elif self.plan.not_measured and not split.has_only_hints:
             found["not_measured"] = self.plan.not_measured
@@ -490,3 +483,11 @@ class _FittedAll:
             if split.has_only_hints:
                 found |= {"only_hints": True, "measured_on": "label hints, while training"}
         return found
+
+
+def _teacher_metrics(teacher: Teacher, kept: KeptTeacher | None) -> dict[str, object]:
+    """Return the metrics of a teacher, with the size of the one that the model keeps."""
+    if kept is None:
+        return teacher.metrics
+    size = len(kept.files.graph) + len(kept.files.tokenizer)
+    return {**teacher.metrics, "kept": True, "bytes": size}

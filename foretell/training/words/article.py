@@ -31,7 +31,7 @@ from foretell.networks.words import ArticleNetwork
 from foretell.training.checkpoints import Checkpoint, named, numbered
 from foretell.training.loop import Schedule, StepMeans, StepsAhead, TrainingLoop
 from foretell.training.run import Run
-from foretell.training.words.result import NetworkResult
+from foretell.training.words.step import NetworkResult
 from foretell.training.words.token_file import TokenFile
 
 DECAY = 0.9

@@ -88,7 +88,7 @@ def fit_kneser_ney(
     text = f"Kneser–Ney model of {model.order}-grams: validation perplexity {whole:,.1f}"
     if model.words < len(train):
         text = f"{text}, from the first {model.words:,} words"
-    listener(Note(text=text))
+    listener(Note(text))
     if not settings.kneser_ney:
         return [KneserNeyFit(model, logs, lengths, whole)]
     model = counted.pruned(_MAX_LARGE if settings.units > 256 else _MAX_NGRAMS)

@@ -31,9 +31,9 @@ from foretell.training.words.distance import DISTANCES, MAX_COMPARED, best_dista
 from foretell.training.words.initial import continued_weights, initialise
 from foretell.training.words.kneser_ney_fit import KneserNeyFit
 from foretell.training.words.precision import precision_for
-from foretell.training.words.result import NetworkResult
 from foretell.training.words.step import (
     Batch,
+    NetworkResult,
     Predictions,
     Steps,
     ending_after,

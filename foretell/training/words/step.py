@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from foretell.arrays import Float32s, Int32s
+from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.networks.words import LstmNetwork, States
 from foretell.training.words.clipping import clipped
@@ -51,6 +52,25 @@ ENDING_FACTOR = 4
 
 # Seed stride between steps; each random choice of a step adds another, smaller number.
 _SEED_STRIDE = 2_000
+
+
+class NetworkResult(NamedTuple):
+    """The result of a network's training.
+
+    Attributes:
+        weights: those of the best epoch where there is validation, else the last.
+        metrics: the metrics.
+        valid_logs: log-probabilities of every validation token but the first, float32 [token - 1];
+            None: there is no validation.
+        valid_hidden: the hidden values before the first of these tokens, float32 [token,
+            embedding], at most as many as the cache is fitted on; None: there is no validation, or
+            no state.
+    """
+
+    weights: Weights
+    metrics: dict[str, object]
+    valid_logs: Float32s | None = None
+    valid_hidden: Float32s | None = None
 
 
 class Batch(NamedTuple):

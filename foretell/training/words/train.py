@@ -37,7 +37,7 @@ from foretell.training.words.validation_fit import fit_cache, interpolate
 
 if TYPE_CHECKING:
     from foretell.training.words.network import TrainableWords
-    from foretell.training.words.result import NetworkResult
+    from foretell.training.words.step import NetworkResult
 
 _WITHOUT_EFFECT = {
     "lstm": {"iterations"},
@@ -101,7 +101,7 @@ def train_words(
     require_training()
     check_valid(settings, valid)
     if unused := ", ".join(sorted(options.given & _WITHOUT_EFFECT[settings.network])):
-        options.listener(Note(text=f"without effect on the network {settings.network}: {unused}"))
+        options.listener(Note(f"without effect on the network {settings.network}: {unused}"))
     request = _request(corpus, valid, settings, options.listener, continued)
     before = old_valid = None
     if continued is not None:
@@ -147,9 +147,8 @@ def check_valid(settings: WordsSettings, valid: object) -> None:
     where = next((name for name, value in given.items() if value is not None), None)
     if where is not None and settings.follows_article:
         raise UsageError(
-            expected=f"no {where}, since the article's network does iterations on all text, "
-            f"one by one",
-            found=f"{settings.minutes:g}" if where == "minutes" else "one",
+            f"no {where}, since the article's network does iterations on all text, one by one",
+            f"{settings.minutes:g}" if where == "minutes" else "one",
             where=where,
             fix="leave it out (fewer iterations take less time), or choose the preset base",
         )
@@ -168,14 +167,14 @@ def _request(
         of_valid = valid.digest()
         if of_valid == data:
             text = "the validation text is the training text: its metrics are too optimistic"
-            listener(Note(text=text))
+            listener(Note(text))
         data = hashlib.sha256(f"{data} {of_valid}".encode()).hexdigest()
     if continued is not None:
         data = hashlib.sha256(" ".join([data, *continued.digests()]).encode()).hexdigest()
     # Complete now that the texts have been read once.
     for read in filter(None, (corpus, valid)):
         for note in read.notes:
-            listener(Note(text=note))
+            listener(Note(note))
     return Request(job="words", settings=settings, data=data)
 
 

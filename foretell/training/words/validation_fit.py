@@ -52,7 +52,7 @@ def interpolate(
     alone = perplexity_of(network_logs)
     weight = float(np.array(fitted.kneser_ney_weights)[lengths].mean())
     text = f"interpolation: mean weight of the Kneser–Ney model {weight:.0%}, validation perplexity"
-    listener(Note(text=f"{text} {both:,.1f} (network alone: {alone:,.1f})"))
+    listener(Note(f"{text} {both:,.1f} (network alone: {alone:,.1f})"))
     return fitted, {"perplexity": both, "valid_perplexity": both, "network_perplexity": alone}
 
 
@@ -110,7 +110,7 @@ def fit_cache(
     before = perplexity_of(model_logs)
     text = f"continuous cache of {SIZE} words: theta {best.theta:g}, weight {best.weight:.0%}"
     text = f"{text}, validation perplexity {perplexity:,.1f} with --cache {SIZE}"
-    listener(Note(text=f"{text} (without: {before:,.1f})"))
+    listener(Note(f"{text} (without: {before:,.1f})"))
     return best, 1 - perplexity / before
 
 

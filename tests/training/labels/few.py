@@ -65,17 +65,18 @@ class FewTraining:
         kept = SimpleNamespace(due=lambda: False, save=lambda *_: None)
         deadline = None if left == float("inf") else left
         budget = SimpleNamespace(for_stage=lambda _: left, deadline=deadline)
-        self.run: Any = SimpleNamespace(budget=budget, checkpoints=kept, resumed=lambda: checkpoint)
-        self.corpus, self.stages, self.notes = corpus, Stages(self.run), list[str]()
+        self.notes = list[str]()
+        self.run: Any = SimpleNamespace(
+            budget=budget,
+            checkpoints=kept,
+            resumed=lambda: checkpoint,
+            note=self.notes.append,
+            stage=lambda *_: None,
+        )
+        self.corpus, self.stages = corpus, Stages(self.run)
         self.settings = LABELS_PRESETS["base"]
 
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
     within = Training.within
-
-    def begin(self, *_: object) -> None:
-        pass
 
     def check(self) -> None:
         pass
