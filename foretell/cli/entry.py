@@ -104,6 +104,9 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
         where = str(error.filename or "")
         expected = "a file that can be read or written"
         return str(ForetellError(expected, found, where=where)), FAILED
+    if isinstance(error, MemoryError):
+        fix = "give fewer or shorter texts at once, or more memory"
+        return str(ForetellError("enough memory", "none left", fix=fix)), FAILED
     if type(error).__module__.startswith("cyclopts"):
         return wrong_usage(error, tokens), UsageError.exit_code  # type: ignore[arg-type]
     what = f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -225,6 +225,8 @@ def test_every_error_is_one_line_with_an_exit_code() -> None:
         assert describe(stopped, []) == ("interrupted", code)
     line, code = describe(ZeroDivisionError("a\nb"), [])
     assert (code, "ZeroDivisionError: a b" in line) == (1, True)
+    line, code = describe(MemoryError(), [])
+    assert (code, line.startswith("expected enough memory, found none left; give")) == (1, True)
     line, code = describe(OSError(28, "No space left on device", "model.onnx"), [])
     assert (code, line.startswith("model.onnx: expected")) == (1, True)
     assert "No space left on device" in line

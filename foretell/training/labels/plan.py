@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from foretell.config import LabelsSettings
 from foretell.data.folds import MANY_TEXTS
-from foretell.readable import number_of
+from foretell.readable import duration, number_of
 
 MEMORY = 2 << 30
 """Bytes that the features and scores of one member may take."""
@@ -62,6 +62,10 @@ _MAX_HELD = 20_000
 """Texts that are held out in one part, at most: more would not be measured more precisely than they
 are needed, and nothing would be learned from them.
 """
+
+_LONG = 60
+_LARGE = 1 << 29
+"""Seconds and bytes of the linear members from which the plan states them."""
 
 _TIMED = 100_000
 _REFERENCE_PACE = 8e-7
@@ -141,6 +145,7 @@ class Plan:
         pseudo_labels: whether members learn from texts that a first one has labelled.
         dense_tokens: unlabelled tokens that embeddings and SVD are made of, at most.
         left_out: members for which time or memory is too small.
+        seconds, bytes: that the linear members take, estimated by their costs.
         not_measured: why nothing is held out; empty: something is.
     """
 
@@ -154,6 +159,8 @@ class Plan:
     pseudo_labels: bool = False
     dense_tokens: int = 0
     left_out: tuple[str, ...] = ()
+    seconds: float = 0.0
+    bytes: int = 0
     not_measured: str = ""
 
     @property
@@ -166,7 +173,11 @@ class Plan:
         members = ", ".join((*self.members, "network"))
         parts = f"{number_of(self.folds, 'fold')}, {self.network_folds} of them for the network"
         left_out = ", ".join(self.left_out) or "nothing"
-        return f"plan: {members}; on {parts}; no time or memory for: {left_out}"
+        line = f"plan: {members}; on {parts}; no time or memory for: {left_out}"
+        if self.seconds < _LONG and self.bytes < _LARGE:
+            return line
+        costs = f"about {duration(self.seconds)} and up to {self.bytes / 1e9:.1f} GB of memory"
+        return f"{line}; the members before the network take {costs} beside the texts"
 
 
 def make_plan(
@@ -200,8 +211,8 @@ def make_plan(
     if settings.minutes:
         dense = min(dense, int(_DENSE_PER_MINUTE * settings.minutes))
     plans = _from_best(plan, names, _within_memory(names, sizes, plan.share))
-    in_time = (each for each in plans if slowness * _seconds(each, sizes, dense) <= seconds)
-    best = next(in_time, plans[-1])
+    plans = [replace(each, seconds=slowness * _seconds(each, sizes, dense)) for each in plans]
+    best = next((each for each in plans if each.seconds <= seconds), plans[-1])
     return replace(
         best,
         network_folds=min(best.network_folds, best.folds),
@@ -209,6 +220,7 @@ def make_plan(
         # With few labels embeddings and SVD of all texts teach more than a first member's answers.
         pseudo_labels=bool(sizes.unlabelled) and best.folds < 2 and not settings.multi_label,
         left_out=tuple(name for name in names if name not in best.members),
+        bytes=max((_bytes(name, sizes, plan.share) for name in best.members), default=0),
     )
 
 
@@ -269,17 +281,17 @@ def _choices(plan: Plan) -> list[tuple[int, bool]]:
 
 def _within_memory(names: Sequence[str], sizes: Sizes, share: float) -> tuple[str, ...]:
     """Return the members for which the memory is large enough, `words` on a share of the texts."""
-    scores = _BYTES_OF_SCORE * sizes.texts * sizes.columns
+    return tuple(name for name in names if _bytes(name, sizes, share) <= MEMORY)
 
-    def fits(name: str) -> bool:
-        work, amount = _work(name, sizes, 0)
-        if name == "words":
-            amount = int(share * amount)
-        # Members with a closed form need no scores of the texts that they are fitted to.
-        has_scores = name not in (*_GENERATIVE, "words")
-        return work.size * amount + scores * has_scores <= MEMORY
 
-    return tuple(name for name in names if fits(name))
+def _bytes(name: str, sizes: Sizes, share: float) -> int:
+    """Return the memory that the features and scores of a member take."""
+    work, amount = _work(name, sizes, 0)
+    if name == "words":
+        amount = int(share * amount)
+    # Members with a closed form need no scores of the texts that they are fitted to.
+    has_scores = name not in (*_GENERATIVE, "words")
+    return int(work.size * amount) + _BYTES_OF_SCORE * sizes.texts * sizes.columns * has_scores
 
 
 def _work(name: str, sizes: Sizes, dense_tokens: int) -> tuple[Work, int]:

@@ -82,6 +82,10 @@ def test_any_texts_have_a_plan_within_memory_and_time(
     # Texts that `words` does not learn from are not held out in turns.
     assert plan.share == 1 or plan.folds == 1
     assert re.search(r"^plan: .* on (1 fold|([2-9]|\d\d+) folds), ", str(plan))
+    # What takes long or much is said before it begins.
+    assert plan.bytes <= plan_module.MEMORY
+    is_large = plan.seconds >= 60 or plan.bytes >= 1 << 29
+    assert (" GB of memory beside the texts" in str(plan)) == is_large
     # More time never leaves anything out.
     more = make_plan(sizes, settings, seconds=math.inf)
     assert set(plan.members) <= set(more.members)
@@ -91,6 +95,12 @@ def test_any_texts_have_a_plan_within_memory_and_time(
 
 
 _NAMES = ("words", "bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
+
+
+def test_ten_thousand_labels_have_a_plan_with_its_costs() -> None:
+    sizes = Sizes(texts=20_000, tokens=400_000, characters=2_000_000, labels=10_000)
+    line = str(make_plan(sizes, BASE, seconds=300))
+    assert re.search(r"the network take about \d+ (s|min).* and up to [0-2]\.\d GB of", line), line
 
 
 @pytest.mark.parametrize("labels", [2, 167])
