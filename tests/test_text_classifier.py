@@ -210,12 +210,6 @@ def test_dates_become_text_and_are_measured_as_dates() -> None:
     assert model.score(TEXTS, y) == model.evaluate(TEXTS, y)["accuracy"] == 1
 
 
-def test_a_validation_set_is_validated_on_and_not_learned_from() -> None:
-    frame = pd.DataFrame({"text": TEXTS[:6], "label": LABELS[:6]})
-    clf = tiny().fit(TEXTS, LABELS, valid=frame)
-    assert (clf.metrics_["texts"], clf.metrics_["valid_texts"]) == (18, 6)
-
-
 @pytest.mark.parametrize(("ignored", "folds"), [("first", 0), ("second", 2)])
 def test_of_two_labels_of_a_text_the_one_that_has_weight_is_learned(
     ignored: str, folds: int

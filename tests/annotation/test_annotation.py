@@ -8,6 +8,7 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from annotation.tickets import LABELS, answer_right, label_of, opened, shown, tickets
@@ -15,7 +16,7 @@ from builders import write_random
 
 from foretell import TextClassifier
 from foretell.annotation.annotation import LEASE_SECONDS, Annotation
-from foretell.annotation.ranking import MODEL_FACTOR
+from foretell.annotation.ranking import MODEL_FACTOR, QuickModel
 from foretell.config import LabelsSettings
 from foretell.data.examples import read_examples
 from foretell.errors import DataError, ForetellError, UsageError
@@ -27,7 +28,9 @@ def annotation(tmp_path: Path) -> Iterator[Annotation]:
         yield it
 
 
-def test_one_text_in_five_is_random_and_never_trained_on(annotation: Annotation) -> None:
+def test_one_text_in_five_is_random_and_never_trained_on(
+    annotation: Annotation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     items = answer_right(annotation, 30)
     parts = [each.part for each in annotation.answers]
     assert all(5 * parts[:n].count("test") >= n for n in range(1, 31))
@@ -38,9 +41,17 @@ def test_one_text_in_five_is_random_and_never_trained_on(annotation: Annotation)
     drawn = [item.id for item, part in zip(items, parts, strict=True) if part == "test"]
     assert drawn == pool.drawn[:6].tolist()
     assert all(item.suggested is None for item in items if item.id in drawn)
-    trained, _ = annotation._ranker.labelled(annotation.answers, "train")
-    assert not pool.reserved[trained].any()
+    trained = set[int]()
+    fit = QuickModel.probabilities
+
+    def noted(model: QuickModel, places: Any, targets: Any) -> Any:
+        trained.update(places.tolist())
+        return fit(model, places, targets)
+
+    monkeypatch.setattr(QuickModel, "probabilities", noted)
     assert annotation.metrics(fresh=True).accuracy.texts == 6  # type: ignore[union-attr]
+    assert len(trained) == 24
+    assert not pool.reserved[list(trained)].any()
 
 
 def test_suggestions_are_recorded_and_become_right(annotation: Annotation) -> None:

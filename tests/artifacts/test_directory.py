@@ -315,6 +315,11 @@ def test_packed_and_unpacked_it_is_the_same(directory, tmp_path):
     unpack(packed, tmp_path / "copy")
     assert files(tmp_path / "copy") == packed
     assert read_model(tmp_path / "copy").job == "labels"
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "thesis.txt").touch()
+    with pytest.raises(ArtifactError, match="a model directory, or no such path"):
+        unpack(packed, tmp_path / "theirs")
+    assert [path.name for path in (tmp_path / "theirs").iterdir()] == ["thesis.txt"]
 
 
 def test_the_card_may_be_edited_and_deleted(directory, tmp_path):

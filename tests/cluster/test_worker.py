@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from cluster import made_files
 from cluster.made_files import text_of, write_jsonl
@@ -69,9 +70,14 @@ def test_each_row_is_answered_as_by_the_model_itself(
     tmp_path: Path, labels_model: Path, out_format: str
 ) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", 100)
-    shards = work(path, labels_model, tmp_path / "out", 2000, out_format=out_format)
+    runtime = LabelsRuntime(labels_model)
+    texts = [text_of(i) for i in range(100)]
+    least = float(np.quantile(runtime.predict_proba(texts).max(axis=1), 0.3))
+    how: dict[str, Any] = {"out_format": out_format, "abstain_below": least}
+    shards = work(path, labels_model, tmp_path / "out", 2000, **how)
     rows = [row for do in shards for row in rows_of(tmp_path / "out", do())]
-    verdicts = list(LabelsRuntime(labels_model).classify([text_of(i) for i in range(100)]))
+    verdicts = list(runtime.classify(texts, abstain_below=least))
+    assert {"good", ""} <= {verdict.label for verdict in verdicts}
     assert [int(row["id"]) for row in rows] == list(range(100))
     assert [row["foretell_label"] for row in rows] == [verdict.label for verdict in verdicts]
     assert [float(row["probability"]) for row in rows] == [
@@ -127,14 +133,18 @@ def test_only_texts_that_are_read_and_have_a_label_are_measured(
     assert (line.rows, line.skipped) == (4, {EMPTY: 1, NO_LABEL: 1, UNREADABLE: 1})
 
 
-def test_score_gives_each_row_the_score_of_its_text(tmp_path: Path, words_model: Path) -> None:
+@pytest.mark.parametrize("cache", [0, 20])
+def test_score_gives_each_row_the_score_of_its_text(
+    tmp_path: Path, words_model: Path, cache: int
+) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", 12)
     path.write_text(path.read_text() + '{"id":12,"text":" ","label":""}\n')
-    (do,) = work(path, words_model, tmp_path / "out", command="score")
+    (do,) = work(path, words_model, tmp_path / "out", command="score", cache=cache)
     rows = rows_of(tmp_path / "out", do())
     runtime = WordsRuntime(words_model)
     for row in rows[:12]:
-        assert row["perplexity"] == pytest.approx(runtime.score([row["text"]]).perplexity, rel=1e-6)
+        expected = runtime.score([row["text"]], cache=cache)
+        assert row["perplexity"] == pytest.approx(expected.perplexity, rel=1e-6)
     assert rows[12]["perplexity"] is None
     assert rows[12]["reason"].startswith("expected a text")
 

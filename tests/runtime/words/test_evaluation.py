@@ -4,13 +4,17 @@ definition.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from foretell.metrics.bootstrap import resamples
 from foretell.ngrams import suggestions
 from foretell.ngrams.suggestions import METRICS, Keyboard, headline
 from foretell.runtime.words import evaluation, scoring
-from foretell.runtime.words.evaluation import evaluate_words
+from foretell.runtime.words.evaluation import compare_words, evaluate_words
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.text.tokenizer import keys_of
 
@@ -75,6 +79,15 @@ def test_the_metrics_are_those_of_somebody_who_types(
             assert low <= model[key] <= high
 
 
+def test_the_headline_is_of_the_model_as_it_predicts() -> None:
+    values = {"network": 0.1, "kneser_ney": 0.2, "both": 0.3, "cache": 0.4}
+    models = {name: dict.fromkeys(METRICS, value) for name, value in values.items()}
+    assert headline({"models": models}) == models["both"]
+    assert headline({"models": models}, with_cache=True) == models["cache"]
+    del models["both"]
+    assert headline({"models": models}) == models["network"]
+
+
 def test_one_letter_more_where_three_words_begin_alike() -> None:
     words = ["<pad>", "<unk>", "<eos>", "the", "then", "them", "they", "there", "cat", ","]
     keyboard = Keyboard(words, list(map(keys_of, words)), [0, 1])
@@ -100,3 +113,31 @@ def test_only_the_beginning_of_a_text_is_measured(
     report = evaluate_words(lstm, iter(LINES * 3))
     assert report["suggestions"]["positions"] == 10 < report["tokens"]
     assert list(report["suggestions"]["models"]) == ["network", "cache"]
+
+
+def test_a_difference_is_that_of_all_bytes_of_the_parts_that_are_drawn() -> None:
+    random = np.random.default_rng(0)
+    sizes = random.integers(1, 40, 50)
+    bits = random.random((2, 50)) * sizes
+    spelled = random.integers(9, size=50)
+
+    def runtime(row: int) -> Any:
+        def score(lines: list[str]) -> scoring.Score:
+            tally = scoring.Tally()
+            for place in map(int, lines):
+                tally.tokens += 1
+                tally.characters += 1
+                tally.bytes += int(sizes[place])
+                tally.spelled += int(spelled[place])
+                tally.log_probability -= bits[row, place] * np.log(2)
+            return tally.score()
+
+        return SimpleNamespace(score=score)
+
+    found = compare_words(runtime(0), runtime(1), map(str, range(50)))
+    of_all = (bits[0] + 8 * spelled).sum() / sizes.sum()
+    assert found["bits_per_byte"] == pytest.approx(of_all)
+    # The parts are scored from the end on.
+    drawn = 49 - np.concatenate(list(resamples(50)))
+    values = (bits[0] - bits[1])[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    assert found["interval"] == pytest.approx(np.quantile(values, [0.025, 0.975]))

@@ -263,10 +263,11 @@ def test_what_cannot_be_continued(old: Ancestor) -> None:
 def test_texts_that_the_old_model_has_learned_are_no_new_ones(old: Ancestor) -> None:
     known = examples("ab", 60)
     new = examples("AB", 30, seed=5)
-    both = Examples([*known.texts, *new.texts], [*known.labels, *new.labels])
+    both = Examples([*known.texts, *new.texts], [*known.labels, *new.labels], weights=[2.0] * 90)
     split, _ = split_of(both, TINY, old, old=known)
+    weights = dict(zip(split.train.texts, split.train.weights or (), strict=True))
+    assert weights == dict.fromkeys(known.texts, 1.0) | dict.fromkeys(new.texts, 2.0)
     assert [text for text in split.train.texts if text in new.texts] == new.texts
-    assert sorted(split.train.texts) == sorted([*known.texts, *new.texts])
     assert (
         "60 of the 90 texts were in the training data of january: they are left out"
         in split.notes[0]

@@ -27,8 +27,7 @@ from foretell.ngrams.suggestions import METRICS
 from foretell.presets import WORDS_PRESETS
 from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.training import loop
-from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress, Stage
+from foretell.training.events import EpochDone, Event
 from foretell.training.loop import Evaluation
 from foretell.training.words import kneser_ney_fit, network, step
 from foretell.training.words.network import TrainableWords
@@ -102,30 +101,6 @@ def test_it_resumes_bit_for_bit(
             trained(corpus, chosen, tmp_path / "parts", resume=True)
     check_same(model, trained(corpus, chosen, tmp_path / "parts", resume=True))
     assert lines_of(folder) == lines_of(tmp_path / "parts")
-
-
-def test_the_events_of_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0.0)
-    events: list[Event] = []
-    options: dict[str, Any] = {"listener": events.append, "checkpoint_seconds": 1e-9}
-    model = trained(noisy_corpus(), SMALL, tmp_path / "m", **options)
-    steps = model.metrics["steps"]
-    # A stage comes first where TensorFlow is not loaded yet.
-    assert isinstance(next(event for event in events if not isinstance(event, Stage)), Note)
-    progress = [event for event in events if isinstance(event, Progress)]
-    assert [event.step for event in progress] == list(range(1, steps + 1))
-    assert {event.steps for event in progress} == {steps}
-    assert all(0 <= event.accuracy <= 1 and event.speed > 0 for event in progress)
-    assert progress[-1].seconds_left == 0
-    done = [event for event in events if isinstance(event, EpochDone)]
-    assert [(event.epoch, event.step) for event in done] == [(1, steps // 2), (2, steps)]
-    # A checkpoint follows the end of an epoch.
-    saved = [event for event in events if isinstance(event, Checkpointed)]
-    assert [event.step for event in saved] == list(range(1, steps + 1))
-    assert events.index(done[0]) < events.index(saved[steps // 2 - 1])
-    losses = [event.valid_loss for event in done if event.is_best]
-    assert losses == sorted(losses, reverse=True)
-    assert progress[-1].best == done[0].valid_loss
 
 
 def test_texts_and_options_that_cannot_be_used(tmp_path: Path) -> None:
@@ -220,6 +195,7 @@ def test_a_tiny_corpus_has_no_validation_and_is_learned_by_heart(tmp_path: Path)
     settings = with_changes(WORDS_PRESETS["base"], {"units": 64, "embedding_size": 64})
     model = trained(open_corpus("meditations"), settings, tmp_path / "m", listener=notes)
     assert model.metrics["network_accuracy"] > 0.95
+    assert model.metrics["measured_on"] == "training text"
     assert model.metrics["valid_perplexity"] is None
     assert (model.kneser_ney, model.interpolation) == (None, None)
     assert "suggestions" not in model.metrics
@@ -230,18 +206,13 @@ def test_a_tiny_corpus_has_no_validation_and_is_learned_by_heart(tmp_path: Path)
     assert not (tmp_path / "m.run").exists()
 
 
-@pytest.mark.parametrize("share", [SMALL.valid_fraction, 0.0])
-def test_the_metrics_name_the_text_that_they_were_measured_on(whole: Whole, share: float) -> None:
-    metrics = whole(with_changes(SMALL, {"valid_fraction": share}))[0].metrics
-    assert metrics["measured_on"] == ("validation text" if share else "training text")
-    assert metrics["valid_perplexity"] == (metrics["perplexity"] if share else None)
-
-
 def test_with_a_time_limit_epochs_are_compared_on_a_part_and_the_end_is_measured_on_all(
     whole: Whole, limited: Path, tmp_path: Path
 ) -> None:
     """A resumed training compares on the same part."""
     model, folder = whole(SMALL)
+    assert model.metrics["measured_on"] == "validation text"
+    assert model.metrics["valid_perplexity"] == model.metrics["perplexity"]
     shutil.copytree(limited, tmp_path / "m.run")
     part = trained(noisy_corpus(), LIMITED, tmp_path / "m", resume=True)
     assert part.metrics["measured_words"] == model.metrics["measured_words"] > 300
