@@ -14,12 +14,16 @@ import numpy as np
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.examples import Column, Examples
-from foretell.data.folds import make_folds, too_few
+from foretell.data.folds import make_folds, note_on_unknown, too_few
 from foretell.errors import SettingsError, TooFewTextsWarning
 from foretell.metrics.costs import Costs
 from foretell.runtime.labels.evaluation import MAX_MISTAKES, evaluation_report
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.tokens import targets_of
+
+_OF_UNKNOWN_LABEL = 1e-7
+"""The probability of a label that a fold's training lacks; the loss of a training clips there, too.
+"""
 
 
 def cross_validate(
@@ -37,7 +41,7 @@ def cross_validate(
     """Train a classifier without each fold of the texts, and measure its answers to the fold.
 
     Every label is spread evenly over the folds, and texts that differ only in case and white space
-    stay together. Texts of a label with one such text are in training always, and get no answer.
+    stay together. A text whose label no other text has is answered wrongly, as a new label is.
 
     Args:
         new: returns an untrained `Classifier`.
@@ -64,32 +68,31 @@ def cross_validate(
     names = examples.label_names
     targets = targets_of(examples.labels, names)
     folds = make_folds(examples.texts, targets, n_folds, settings.seed)
-    answers = np.zeros((len(examples), len(names)), np.float32)
+    answers = np.full((len(examples), len(names)), _OF_UNKNOWN_LABEL, np.float32)
     for fold, (rows, held) in enumerate(folds):
         without = f"without fold {fold + 1}"
         listener(Stage(f"training {without} of {folds.count}", fold / folds.count))
         part = examples.select(np.flatnonzero(rows).tolist(), f"{examples.name} {without}")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TooFewTextsWarning)
-            model = new().fit(part)
         known = np.array([names.index(name) for name in part.label_names])
-        probabilities = model.predict_proba(list(compress(examples.texts, held)))
+        # Of one label alone there is nothing to learn.
+        probabilities = np.ones(1, np.float32)
+        if len(known) > 1:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TooFewTextsWarning)
+                model = new().fit(part)
+            probabilities = model.predict_proba(list(compress(examples.texts, held)))
         answers[np.ix_(np.flatnonzero(held), known)] = probabilities
-    if n := int((~folds.held).sum()):
-        alone = f"{n:,} texts with a label that no other text has"
-        listener(Note(f"{alone}: in every training, so not measured"))
-    if reason := too_few(examples.texts, targets):
-        listener(Note(reason))
-    if by is not None:
-        by = Column(by.name, list(compress(by.values, folds.held)))
+    for sentence in (note_on_unknown(folds, targets), too_few(examples.texts, targets)):
+        if sentence:
+            listener(Note(sentence))
     report = evaluation_report(
-        list(compress(examples.labels, folds.held)),
-        answers[folds.held],
+        examples.labels,
+        answers,
         names,
         by=by,
         costs=costs,
         positive=positive,
-        texts=list(compress(examples.texts, folds.held)),
+        texts=examples.texts,
         max_mistakes=max_mistakes,
     )
     measured_on = f"answers of {folds.count} models, each to the texts that it was trained without"

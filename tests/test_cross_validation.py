@@ -51,23 +51,32 @@ def test_no_model_has_seen_what_it_answers(
 
     monkeypatch.setattr(train, "train_labels", spied_train)
     monkeypatch.setattr(LabelsRuntime, "predict_proba", spied_predict)
-    # A label with one text gets no answer.
+    # The label of one text is unknown where it is asked for: a wrong answer.
     given = examples()
     given.labels[5] = "odd"
     estimator = TextClassifier("base", verbose=1, **SIZES)
     report = estimator.evaluate(given.texts, given.labels, folds=2, by=["a", "b", "c"] * 10)
     assert all(not one & other for one, other in zip(seen, answered, strict=True))
     texts = [text.casefold() for text in given.texts]
-    assert answered[0] | answered[1] == {*texts} - {texts[5]}
-    assert (report["texts"], report["folds"]) == (29, 2)
-    assert report["accuracy"] > 0.9
-    assert [row["texts"] for row in report["slices"]["values"]] == [10, 10, 9]
+    assert answered[0] | answered[1] == {*texts}
+    assert (report["texts"], report["folds"]) == (30, 2)
+    assert 0.9 < report["accuracy"] <= 29 / 30
+    assert report["labels"]["odd"]["f1"] == 0
+    assert 0.5 < report["log_loss"] < 1.5
+    assert [row["texts"] for row in report["slices"]["values"]] == [10, 10, 10]
     assert {name: row["support"] for name, row in report["labels"].items()} == {
         "neg": 15,
-        "odd": 0,
+        "odd": 1,
         "pos": 14,
     }
-    assert "a label that no other text has" in capsys.readouterr().err
+    note = "1 text has a label that no other text has: counted as answered wrongly"
+    assert note in capsys.readouterr().err
+
+
+def test_where_only_one_label_is_left_it_is_the_answer() -> None:
+    texts = [f"film {i}" for i in range(6)]
+    report = ESTIMATOR.evaluate(texts, ["one"] * 5 + ["odd"], folds=2)
+    assert (report["texts"], report["accuracy"]) == (6, 5 / 6)
 
 
 def test_an_estimator_need_not_be_fitted_and_stays_as_it_is() -> None:

@@ -169,6 +169,42 @@ def test_several_labels_of_texts_that_are_there_twice(n: int) -> None:
     check_honest(metrics, metrics["valid_texts"] // 2 or n)
 
 
+def rare(n: int, seed: int) -> Labelled:
+    """Return texts of a hundred labels, the k-th drawn in proportion to 1 / k; one in five is
+    wrong.
+    """
+    draw = random.Random(seed)
+    shares = [1 / k for k in range(1, 101)]
+    texts = []
+    labels = []
+    for _ in range(n):
+        label, other = draw.choices(range(100), shares, k=2)
+        words = [*draw.choices(_WORDS, k=4), f"about{label}"]
+        draw.shuffle(words)
+        texts.append(" ".join(words))
+        labels.append(f"label {other if draw.random() < 0.2 else label}")
+    return Labelled(texts, labels)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_labels_of_one_text_count_as_the_labels_of_new_texts_do(seed: int) -> None:
+    """Texts whose label is new are wrong, as often as the share of labels with one text says."""
+    given = rare(150, seed)
+    new = rare(2_000, seed + 100)
+    model = classifier(folds=5, epochs=1).fit(*given)
+    crossed = classifier(folds=5, epochs=1).evaluate(*given, folds=3) if not seed else None
+    answers = model.predict(new.texts)
+    true = np.mean([a == b for a, b in zip(answers, new.labels, strict=True)])
+    error = (true * (1 - true) / len(given.texts)) ** 0.5
+    assert model.metrics_["accuracy"] <= true + 2.5 * error
+    assert model.metrics_["accuracy"] >= true - 3 * error
+    if crossed is not None:
+        low, high = crossed["intervals"]["accuracy"]
+        assert low <= true + error
+        assert abs(crossed["accuracy"] - true) < 3 * error
+        assert high < 1
+
+
 @pytest.mark.parametrize("repeated", [False, True])
 def test_cross_validation(repeated: bool) -> None:
     given = noisy(200)

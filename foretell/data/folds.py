@@ -91,12 +91,26 @@ def too_few(texts: Sequence[str], targets: Array) -> str:
     )
 
 
+def note_on_unknown(folds: Folds, targets: Array) -> str:
+    """Return a sentence on held-out texts whose label no text has that they are predicted by; "":
+    there are none.
+
+    The labels `targets` are those of `folds_of`.
+    """
+    if targets.ndim > 1:
+        return ""
+    n = sum(int((~np.isin(targets[held], targets[fitted])).sum()) for fitted, held in folds)
+    have = "1 text has" if n == 1 else f"{n:,} texts have"
+    return f"{have} a label that no other text has: counted as answered wrongly" if n else ""
+
+
 def make_folds(texts: Sequence[str], targets: Int32s, n_folds: int, seed: int) -> Folds:
     """Return the folds of labelled texts, fewer than `n_folds` where there are fewer texts.
 
-    Each label is spread evenly over the folds. Texts that differ only in case and white space stay
-    together, so no fold is tested on a text that it was fitted to. A label with one such group of
-    texts is never held out: without it, the model of its fold would not know the label.
+    Each label is spread evenly over the folds, and so are the texts whose label no other text has:
+    their fold's model does not know it, as a model knows no label that is new. Texts that differ
+    only in case and white space stay together, so no fold is tested on a text that it was fitted
+    to.
     """
     groups = places_of_equal(map(text_key, texts))
     by_label: dict[int, list[list[int]]] = defaultdict(list)
@@ -106,7 +120,8 @@ def make_folds(texts: Sequence[str], targets: Int32s, n_folds: int, seed: int) -
     generator = np.random.default_rng(seed)
     fold_of = np.full(len(texts), -1, np.int32)
     next_fold = 0
-    for label in sorted(label for label, members in by_label.items() if len(members) > 1):
+    # Labels of one text are the last: together they are spread evenly.
+    for label in sorted(by_label, key=lambda label: (len(by_label[label]) == 1, label)):
         # The next label begins where this one ends: rare labels fill the folds evenly.
         for place in generator.permutation(len(by_label[label])):
             fold_of[by_label[label][place]] = next_fold % n_folds

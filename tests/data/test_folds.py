@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretell.data.folds import folds_of
+from foretell.data.folds import folds_of, make_folds, note_on_unknown
+from foretell.data.text_keys import text_key
 
 
 @given(
@@ -34,3 +35,29 @@ def test_equal_texts_are_never_on_both_sides(
         assert not sides[0] & sides[1]
         assert (fitted | held).all()
         assert n_folds == 1 or fitted.any() or not held.any()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9)), min_size=2, max_size=40),
+    st.integers(2, 5),
+    st.integers(0, 9),
+)
+def test_every_text_is_held_out_and_only_labels_of_one_text_are_unknown_then(
+    given_texts: list[tuple[int, int]], n_folds: int, seed: int
+) -> None:
+    """A text whose label no other text has is what a new text with a new label is: a miss."""
+    texts = [f"text {number}" for number, _ in given_texts]
+    # Equal texts have one label here.
+    label_of = dict(given_texts)
+    labels = np.array([label_of[number] for number, _ in given_texts], np.int32)
+    folds = make_folds(texts, labels, n_folds, seed)
+    assert folds.held.all()
+    different = {
+        label: {text_key(texts[i]) for i in np.flatnonzero(labels == label)} for label in labels
+    }
+    alone = [len(different[label]) == 1 for label in labels]
+    for fitted, held in folds:
+        for place in np.flatnonzero(held):
+            assert (labels[place] in labels[fitted]) == (not alone[place])
+    note = note_on_unknown(folds, labels)
+    assert note.startswith(f"{sum(alone)} text") or (note == "" and not any(alone))

@@ -24,7 +24,7 @@ from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.decode import sha256_of
-from foretell.data.folds import Folds, folds_of, too_few
+from foretell.data.folds import Folds, folds_of, note_on_unknown, too_few
 from foretell.data.label_types import ordered
 from foretell.data.split import Split
 from foretell.data.word_vectors import vector_files
@@ -253,6 +253,8 @@ def _planned(training: Training, pace: float) -> tuple[Plan, Evidence]:
     if plan.folds:
         folds = folds_of(texts, targets, plan.folds, settings.seed, plan.first)
         fold_of[:n] = folds.fold_of
+        if note := note_on_unknown(folds, targets):
+            training.run.note(note)
     training.run.note(str(plan))
     return plan, evidence_of(corpus, Folds(fold_of=fold_of), _outputs(training))
 

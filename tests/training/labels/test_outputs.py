@@ -201,10 +201,3 @@ def test_labels_are_spread_evenly_over_the_folds() -> None:
         assert counts.max() <= most
         assert counts.max() - counts.min() <= 1
     assert (make_folds(texts, targets, 5, seed=4).fold_of != folds.fold_of).any()
-
-
-def test_a_label_of_one_text_is_never_held_out() -> None:
-    targets = np.array([0, 0, 0, 0, 0, 0, 1, 2, 2], np.int32)
-    folds = make_folds([f"text {i}" for i in range(9)], targets, 5, seed=1)
-    assert folds.fold_of[6] == -1
-    assert folds.held.sum() == 8
