@@ -126,6 +126,8 @@ class Classifier(Trained[LabelsRuntime]):
         format: str | None = None,
         header_row: int | None = None,
         sheet: str | None = None,
+        split: str | None = None,
+        weight: str | None = None,
         out: str | Path | None = None,
         resume: bool = False,
         restart: bool = False,
@@ -147,8 +149,8 @@ class Classifier(Trained[LabelsRuntime]):
                 and 1, where NaN means unknown, or a list of labels for each text.
             unlabelled: more texts of the same kind without labels: a list, a table, or files.
             valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the
-                records of `X` whose column `split` says so, or else the fraction `valid_fraction`
-                of the training texts.
+                records of `X` that its column of parts names, or else the fraction
+                `valid_fraction` of the training texts.
             vectors: word vectors from other texts, which help with few labels: a file (GloVe,
                 word2vec, fastText), or "glove" for those of the extra `glove`.
             teacher: what helps to label the unlabelled texts, in training only: a sentence encoder
@@ -166,7 +168,7 @@ class Classifier(Trained[LabelsRuntime]):
             old: old examples of that classifier, of the kinds of `valid`, learned from again. None:
                 they are gone, and the old model labels unlabelled and made-up texts instead.
             sample_weight: how much each text counts in training, [text]. Validation metrics are not
-                weighted. Data that has the labels too may have a column `weight` instead.
+                weighted. Data that has the labels too may have a column of weights instead.
             text: the name of the text column of `X`, or a list of several, whose texts are joined;
                 None: chosen where it is clear. The model remembers several columns: `predict`,
                 `classify`, `score` and `evaluate` join those of a table in the same way.
@@ -175,6 +177,10 @@ class Classifier(Trained[LabelsRuntime]):
             header_row: the row of a table in a file that has the names of the columns, from 1;
                 None: found.
             sheet: the sheet of a spreadsheet; None: the first with records.
+            split: the column of `X` that divides it into training and validation data; None: one
+                called split, whose cells are train, valid and the like; "": none.
+            weight: the column of `X` with sample weights; None: one called weight, whose cells are
+                numbers; "": none.
             out: the model directory to write; None: a temporary one, deleted with this object.
             resume: continue the unfinished training of `out`.
             restart: delete the unfinished training of `out` and begin again.
@@ -231,6 +237,8 @@ class Classifier(Trained[LabelsRuntime]):
                 format=format,
                 header_row=header_row,
                 sheet=sheet,
+                split=split,
+                weight=weight,
                 multi_label=settings.multi_label,
             )
             data = training_data(X, y, sample_weight, label_hints, teacher, **how)
@@ -241,8 +249,10 @@ class Classifier(Trained[LabelsRuntime]):
             if data.examples.sets is not None and not settings.multi_label:
                 settings = with_changes(settings, {"multi_label": SEPARATOR})
                 how["multi_label"] = SEPARATOR
+            # Other sources need not have the columns that `X` has beside texts and labels.
+            how |= {"split": split and None, "weight": weight and None}
             how_old: Reading = {**how, "part": "train"}
-            split, continued = split_of(
+            parts, continued = split_of(
                 data.examples,
                 settings,
                 ancestor,
@@ -251,9 +261,9 @@ class Classifier(Trained[LabelsRuntime]):
                 valid=validation_data(valid, known, data.valid, **how),
                 old=validation_data(old, known, None, **how_old),
             )
-            show_examples(data.examples, data.notes, split, settings, show)
+            show_examples(data.examples, data.notes, parts, settings, show)
             train_labels(
-                split,
+                parts,
                 settings,
                 options,
                 continued=continued,
@@ -366,6 +376,8 @@ class Classifier(Trained[LabelsRuntime]):
         format: str | None = None,
         header_row: int | None = None,
         sheet: str | None = None,
+        split: str | None = None,
+        weight: str | None = None,
         folds: int | None = None,
         by: object = None,
         cost: Mapping[str, float] | None = None,
@@ -375,8 +387,8 @@ class Classifier(Trained[LabelsRuntime]):
         """Return metrics on texts that were not used in training.
 
         Args:
-            X, y, text, label, format, header_row, sheet: as for `fit`; of a named set, the test
-                part.
+            X, y, text, label, format, header_row, sheet, split, weight: as for `fit`; of a named
+                set, and of what has a column of parts, the test part.
             folds: measure by cross-validation, for small data: train so many classifiers with
                 this one's parameters, each without a part of the texts, and measure each on its
                 part. This one need not be fitted, and stays as it is.
@@ -427,6 +439,8 @@ class Classifier(Trained[LabelsRuntime]):
             format=format,
             header_row=header_row,
             sheet=sheet,
+            split=split,
+            weight=weight,
             multi_label=separator,
         )
         side = None if positive is None else label_name(positive, known)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
+from foretell.artifacts.model import Model
 from foretell.data.estimator_inputs import evaluation_data
 from foretell.data.label_types import label_name
+from foretell.data.records import Reading, columns_of, spelled
 from foretell.errors import UsageError
 from foretell.metrics import Report
 from foretell.readable import listed
@@ -22,9 +25,7 @@ def compare(
     b: object,
     data: object,
     y: object = None,
-    *,
-    text: str | None = None,
-    label: str | None = None,
+    **how: Unpack[Reading],
 ) -> Report:
     """Compare two classifiers on labelled texts that had no part in their training.
 
@@ -38,7 +39,8 @@ def compare(
         data: texts with labels, as `TextClassifier.fit` takes them without `y`; or the texts,
             [text].
         y: the label of each text, [text]; None: `data` has the labels.
-        text, label: the names of the columns of `data`; None: chosen where they are clear.
+        how: `text`, one or several, and `label`, the names of the columns of `data`, where they are
+            not clear; `split`, `weight` and the other options of reading that `fit` takes.
 
     Returns:
         What `foretell compare --json` prints. `texts`: their number. `a` and `b`: `accuracy`,
@@ -51,18 +53,16 @@ def compare(
         then those that B alone gets right; of each kind the most probable wrong answers first.
 
     Raises:
-        UsageError: a model of another job, or a label of A that B lacks.
+        UsageError: a model of another job, or a label of A that B lacks; without `text`, two models
+            that have joined different columns.
         DataError: no labels, none that the models have, or texts that cannot be read.
         ArtifactError: a model directory that cannot be trusted.
     """
     classifiers = [_opened(each, where) for each, where in ((a, "a"), (b, "b"))]
     known = [_labels_of(each) for each in classifiers]
-    columns = next(
-        (each.model.text_columns for each in classifiers if isinstance(each, LabelsRuntime)), ()
-    )
-    examples, _ = evaluation_data(
-        data, y, None, known[0] or (), text=text, text_columns=columns, label=label
-    )
+    models = [each.model for each in classifiers if isinstance(each, LabelsRuntime)]
+    how["text_columns"] = columns_of_both(models, how.get("text"))
+    examples, _ = evaluation_data(data, y, None, known[0] or (), **how)
     if known[0] and known[1] and not set(known[0]) <= set(known[1]):
         raise UsageError(
             f"a model with the labels of a, and new ones or not (a: {listed(known[0])})",
@@ -75,6 +75,23 @@ def compare(
         for each, labels in zip(classifiers, known, strict=True)
     ]
     return comparison_report(examples, *answers)
+
+
+def columns_of_both(models: Sequence[Model], text: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the text columns that models have joined, which are read unless `text` names others.
+
+    Raises:
+        UsageError: two models have joined others.
+    """
+    joined = sorted({model.text_columns for model in models} - {()})
+    if len(joined) > 1 and not columns_of(text):
+        found = " in one, ".join(" and ".join(columns) for columns in joined)
+        raise UsageError(
+            "models that have joined the same columns",
+            f"{found} in the other",
+            fix=f"name the columns to read: {spelled('text', 'COLUMN')}",
+        )
+    return joined[0] if joined else ()
 
 
 def _opened(model: object, where: str) -> Any:

@@ -74,7 +74,7 @@ def annotate(
     out: str | Path,
     by: str = "",
     seed: int | None = None,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     suggest: str | Path | None = None,
 ) -> Annotation:
     """Open texts for annotation: an `Annotation`, whose `next` is the most informative text.
@@ -95,7 +95,8 @@ def annotate(
         out: the journal of the answers, a file of JSON Lines; where there is one, it is continued.
         by: who answers.
         seed: of the random draws; None: that of the journal, or 0.
-        text: the name of the text column; None: chosen where it is clear.
+        text: the name of the text column, or of several, whose texts are joined; None: those that
+            the model `suggest` has joined, or else chosen where it is clear.
         suggest: a model directory for labels, whose probabilities the quick model starts from.
 
     Raises:
@@ -106,7 +107,6 @@ def annotate(
         ForetellError: another process has the journal open, or it cannot be written.
     """
     notes: list[str] = []
-    read = unlabelled_texts(texts, text=text, notes=notes)
     model = None
     if suggest is not None:
         from foretell.runtime.labels.classifier import LabelsRuntime
@@ -118,6 +118,8 @@ def annotate(
             # Before a new journal is made.
             labels = checked_labels(labels, str(out))
             check_suggests(model, labels)
+        text = text or model.model.text_columns
+    read = unlabelled_texts(texts, text=text, notes=notes)
     journal = Journal(out, labels, seed)
     try:
         if model is not None:

@@ -117,11 +117,16 @@ def run(
         "one of them",
         "save the table as a .csv whose first row has the names of the columns",
     )
+    if isinstance(reading, LabelledInput):
+        expect(
+            not reading.split and not reading.weight,
+            "no --split and no --weight with --cluster, which reads every row alike",
+            "one of them",
+        )
+        how["label"] = reading.label
     format = output.chosen()
     if isinstance(files, ClusterFiles):
         how |= {"out": files.out, "out_format": files.out_format}
-    if isinstance(reading, LabelledInput):
-        how["label"] = reading.label
     with view() as show_event:
 
         def listener(_: object, finished: int, of: int) -> None:

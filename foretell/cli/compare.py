@@ -39,14 +39,16 @@ def compare(
         data: Texts with labels; - is standard input.
         show: Show up to N texts with different labels; jsonl and csv have all of them.
     """
+    from foretell.comparison import columns_of_both
     from foretell.comparison import compare as compare_models
 
     format = output.chosen()
     first = local_model(a)
     second = local_model(b)
-    examples = reading.read(data, part="test", columns=open_model(first).text_columns)
+    columns = columns_of_both([open_model(first), open_model(second)], reading.text)
+    examples = reading.read(data, part="test", columns=columns)
     show_notes(examples.notes)
-    report = {"models": [a, b], **compare_models(first, second, examples)}
+    report = {"models": [a, b], **compare_models(first, second, examples, text=reading.text)}
     write_report(format, report, _comparison(report, show), _DIFFER, report["differ"])
 
 

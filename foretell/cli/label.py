@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
 from foretell.annotation import COMMANDS, keys_of
-from foretell.cli.inputs import STDIN, local_model
+from foretell.cli.inputs import STDIN, local_model, open_model
 from foretell.cli.options import ANY_TEXTS, OUTPUT, Name, TextInput, expect
 from foretell.cli.output import listed, note, show, show_notes
 from foretell.cli.serve import OPEN, AccessOptions, serve_annotation
@@ -68,17 +70,20 @@ def label(
     from foretell.data.examples import iter_records
 
     notes: list[str] = []
-    read = [
-        each.text for each in iter_records(texts, notes=notes, **reading.how()) if each.text.strip()
-    ]
+    how = reading.how()
+    model = None
+    if suggest is not None:
+        model = local_model(suggest)
+        how["text_columns"] = open_model(model).text_columns
+    read = [each.text for each in iter_records(texts, notes=notes, **how) if each.text.strip()]
     if not read:
         raise DataError("texts to label", "none that is not empty", where=texts)
     names = None if labels is None else labels.split(",")
-    model = None if suggest is None else local_model(suggest)
     with annotate(read, names, out=out, by=by, seed=seed, suggest=model) as annotation:
         show_notes([*notes, *annotation.notes])
         if export is not None:
-            _export(annotation, texts, out, export)
+            # The file of answers has one column of texts, by another name.
+            _export(annotation, () if reading.text else (texts,), out, export)
             return
         try:
             if page:
@@ -96,7 +101,7 @@ def _answers(annotation: Annotation) -> str:
     return number_of(annotation.counts().answers, "answer")
 
 
-def _export(annotation: Annotation, texts: str, out: Path, export: Path) -> None:
+def _export(annotation: Annotation, unlabelled: Sequence[str], out: Path, export: Path) -> None:
     """Write the answers as CSV, and show the command that trains."""
     if not annotation.counts().answers:
         raise DataError(
@@ -106,7 +111,8 @@ def _export(annotation: Annotation, texts: str, out: Path, export: Path) -> None
             fix="label texts first, with the same command without --export",
         )
     annotation.export(export)
-    train = ("train", "labels", str(export), "--unlabelled", texts, "--out", "model")
+    more = chain.from_iterable(("--unlabelled", each) for each in unlabelled)
+    train = ("train", "labels", str(export), *more, "--out", "model")
     note(f"wrote {export}: {_answers(annotation)}; to train a model: {command(*train)}")
 
 

@@ -134,9 +134,15 @@ class LabelledInput(TextInput):
 
     Attributes:
         label: Name the column with the labels, where it is not clear.
+        split: Name the column that divides the data (train, valid, test). Default: one called
+            split, whose cells are such names. '' reads all rows alike.
+        weight: Name the column with the weight of each text in training. Default: one called
+            weight, whose cells are numbers. '' weighs all texts alike.
     """
 
     label: ColumnName = None
+    split: ColumnName = None
+    weight: ColumnName = None
 
     def read(
         self, source: str, *, part: Part, multi_label: str = "", columns: Sequence[str] = ()
@@ -249,7 +255,7 @@ def check_other_files(_: App, __: tuple[str, ...], arguments: ArgumentCollection
     named = [(argument.name, token.value) for argument in arguments for token in argument.tokens]
     written = [(name, path) for name, path in named if name in _WRITTEN]
     for (name, path), (other, value) in itertools.product(written, named):
-        if other not in (name, "--label", "--text", "--sheet", "--by"):
+        if other not in (name, "--label", "--text", "--sheet", "--by", "--split", "--weight"):
             is_same = other in _WRITTEN and Path(path).absolute() == Path(value).absolute()
             with contextlib.suppress(OSError, ValueError):  # where one is no file yet, or a text
                 is_same |= Path(path).is_file() and Path(path).samefile(value)

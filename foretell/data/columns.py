@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 from foretell.data.decode import note
 from foretell.data.label_types import common_type, type_of
 from foretell.data.records import (
+    Option,
     Part,
     ReadOptions,
     Record,
@@ -64,8 +65,6 @@ airline_sentiment kategorie catégorie categoría categoria etiqueta étiquette
     ),
 }
 _VAGUE = len(_USUAL["label"]) - 1
-_SPLIT = "split"
-_WEIGHT = "weight"
 _PARTS: dict[str, Part] = {
     "train": "train",
     "training": "train",
@@ -75,7 +74,7 @@ _PARTS: dict[str, Part] = {
     "dev": "valid",
     "test": "test",
 }
-"""What the cells of a column `split` mean."""
+"""What the cells of a column of parts mean."""
 _A_PART = f"one of {listed(_PARTS)}"
 Value = TypeVar("Value")
 MIN_TO_JUDGE = 20
@@ -120,8 +119,8 @@ class Columns:
     def record(self, row: Mapping[str, object], where: str) -> Record:
         """Return the record of a mapping from column to value; `where` is its place, for errors."""
         text = self._text(row, where)
-        part: Part | None = _read(row, self.split, _part_of, _A_PART, where)
-        weight = _read(row, self.weight, _weight_of, "a number of at least 0", where)
+        part: Part | None = _read(row, "split", self.split, _part_of, _A_PART, where)
+        weight = _read(row, "weight", self.weight, _weight_of, "a number of at least 0", where)
         label = None if self.label is None else value_at(row, self.label)
         several = as_list(label) if self.several_labels else None
         if several is None:
@@ -157,6 +156,7 @@ def _weight_of(cell: str) -> float | None:
 
 def _read(
     row: Mapping[str, object],
+    option: Option,
     column: str | None,
     parse: Callable[[str], Value | None],
     expected: str,
@@ -165,14 +165,14 @@ def _read(
     """Return the value of a cell; None: there is no such column. DataError: it has no value."""
     if column is None:
         return None
-    cell = text_of(row.get(column))
+    cell = text_of(value_at(row, column))
     value = parse(cell)
     if value is None:
         raise DataError(
             f"{expected} in the column '{column}'",
             repr(cell[:40]),
             where=where,
-            fix="correct it, or rename the column if it means something else",
+            fix=f"correct it, or leave the column out: {spelled(option, '')}",
         )
     return value
 
@@ -216,16 +216,20 @@ def choose_columns(
     label = None if options.label is None else _named(names, options.label, "label", where)
     if label in texts:
         raise DataError("two columns", f"'{label}' for texts and labels", where=where)
-    aside = _aside(names, rows, (*texts, label))
+    named = (*texts, label)
+    aside = {
+        "split": _aside(names, rows, named, "split", options.split, _part_of, where),
+        "weight": _aside(names, rows, named, "weight", options.weight, _weight_of, where),
+    }
     places = [place for place, name in enumerate(names) if name not in aside.values()]
     if not texts or label is None:
         kept = [names[place] for place in places]
         cells = [[row[place] for place in places] for row in rows if len(row) == len(names)]
         texts, label = _completed(kept, cells, texts, label, options, where)
-    if options.part is None or not options.need_label:
-        aside = {}
     several = bool(options.multi_label)
-    return Columns(texts, label, several, aside.get(_SPLIT), aside.get(_WEIGHT))
+    if options.part is None or not options.need_label:
+        return Columns(texts, label, several)
+    return Columns(texts, label, several, **aside)
 
 
 def columns_of_rows(
@@ -240,18 +244,25 @@ def columns_of_rows(
 
 
 def _aside(
-    names: Sequence[str], rows: Sequence[Sequence[str]], named: Collection[str | None]
-) -> dict[str, str]:
-    """Return the columns with the parts and the weights of the texts, by name and first cells."""
-    parsers = {_SPLIT: _part_of, _WEIGHT: _weight_of}
-    found = {}
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    named: Collection[str | None],
+    option: Literal["split", "weight"],
+    wanted: str | None,
+    parse: Callable[[str], object],
+    where: str,
+) -> str | None:
+    """Return the column with the parts or the weights of the texts: the one that is `wanted`, or
+    the one called like the option, if a first cell has such a value; None: there is none.
+    """
+    if wanted is not None:
+        return _named(names, wanted, option, where) if wanted else None
     for place, name in enumerate(names):
-        parse = parsers.get(_fold(name))
-        if parse is not None and name not in named:
+        if _fold(name) == option and name not in named:
             cells = (row[place] for row in rows if place < len(row))
             if any(parse(cell) is not None for cell in cells):
-                found[_fold(name)] = name
-    return found
+                return name
+    return None
 
 
 def _completed(
@@ -388,7 +399,7 @@ def _why_no_label(values: Sequence[str]) -> str:
     return ""
 
 
-def _named(names: Sequence[str], wanted: str, role: Role, where: str) -> str:
+def _named(names: Sequence[str], wanted: str, role: Option, where: str) -> str:
     wanted = str(wanted)
     if wanted in names:
         return wanted

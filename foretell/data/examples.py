@@ -19,7 +19,15 @@ from foretell.data.decode import STDIN, existing, note
 from foretell.data.formats import read_source
 from foretell.data.label_sets import LabelSets, names_in
 from foretell.data.label_types import LabelType, common_type, label_name, ordered, type_of
-from foretell.data.records import Part, Reading, ReadOptions, Record, text_of, value_at
+from foretell.data.records import (
+    Part,
+    Reading,
+    ReadOptions,
+    Record,
+    spelled,
+    text_of,
+    value_at,
+)
 from foretell.data.several import records_of_files, several_files
 from foretell.data.source import Source
 from foretell.data.text_keys import text_key
@@ -193,7 +201,7 @@ def hub_records(files: HubFiles, options: ReadOptions, notes: list[str]) -> Iter
 def read_examples(source: object, **how: Unpack[Reading]) -> Examples:
     """Read all examples of a source; drop records without a text or a label, with a note.
 
-    Of a table whose column `split` divides it into parts one part is read. A column `weight` has
+    Of a table whose column of parts (`split`) divides it one part is read. The column `weight` has
     the weights.
 
     Args:
@@ -280,16 +288,19 @@ def _divided(source: object, how: Reading, column: str | None = None) -> _Divide
     parts = defaultdict[Part | None, _Gathered](lambda: _Gathered(name, separator, column))
     for number, record in enumerate(records, start=1):
         parts[record.part].add(number, record)
-    return _Divided(name, notes, parts)
+    return _Divided(name, notes, parts, how.get("split") or "split")
 
 
 @dataclass(frozen=True, slots=True)
 class _Divided:
-    """The examples of a source by their part; of one without a column `split` there is one part."""
+    """The examples of a source by their part, which a `column` names; of one without it there is
+    one part.
+    """
 
     name: str
     notes: list[str]
     parts: defaultdict[Part | None, _Gathered]
+    column: str
 
     def part(self, part: Part | None) -> _Gathered:
         """Return what was gathered of a part, or of the only one that there is."""
@@ -297,10 +308,10 @@ class _Divided:
             (part,) = self.parts
         if self.parts and part not in self.parts:
             raise DataError(
-                f"records of the part {part} in the column 'split'",
+                f"records of the part {part} in the column '{self.column}'",
                 self._counts(),
                 where=self.name,
-                fix="name a file of that part, or rename the column to read all records",
+                fix=f"name a file of that part, or read all records: {spelled('split', '')}",
             )
         return self.parts[part]
 
@@ -312,7 +323,7 @@ class _Divided:
         if len(self.parts) > 1:
             left_out = [str(each) for each in self.parts if each not in (part, *others)]
             fate = f"; left out: {listed(left_out)}" if left_out else ""
-            note(self.notes, f"{self.name}: {self._counts()} by the column 'split'{fate}")
+            note(self.notes, f"{self.name}: {self._counts()} by the column '{self.column}'{fate}")
         return chosen.examples(self.notes)
 
     def _counts(self) -> str:

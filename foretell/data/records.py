@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, SupportsFloat, TypedDict
+from typing import Literal, SupportsFloat, TypedDict, TypeVar
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from foretell.data.label_types import LabelType, label_name
 from foretell.errors import DataError
 
 Part = Literal["train", "valid", "test"]
+Row = TypeVar("Row")
 
 MAX_RECORD = 1 << 26
 """Maximum characters of a record and of a JSON array, and cells of a sheet."""
@@ -47,8 +50,8 @@ class Record:
         label_type: the type of the label in the source; "text" where the source has no types.
         labels: its labels, where texts may have several and the source lists them; None: it does
             not.
-        part: the part that its column `split` says; None: the source has none, or it is not read.
-        weight: how much it counts in training, from its column `weight`; None as for `part`.
+        part: the part that its column of parts says; None: the source has none, or it is not read.
+        weight: how much it counts in training, from its column of weights; None as for `part`.
     """
 
     text: str
@@ -71,6 +74,8 @@ class Reading(TypedDict, total=False):
     multi_label: str
     header_row: int | None
     sheet: str | None
+    split: str | None
+    weight: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,10 @@ class ReadOptions:
             an error.
         header_row: the row of a table that has the names of the columns, from 1; None: it is found.
         sheet: the sheet of a workbook; None: the first with records.
+        split: the column with the part of each record; None: one called split, whose cells are
+            parts; "": none.
+        weight: the column with the weight of each record; None: one called weight, whose cells are
+            numbers; "": none.
     """
 
     text: str | Sequence[str] | None = None
@@ -101,6 +110,8 @@ class ReadOptions:
     multi_label: str = ""
     header_row: int | None = None
     sheet: str | None = None
+    split: str | None = None
+    weight: str | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -120,6 +131,26 @@ def columns_of(text: str | Sequence[str] | None) -> tuple[str, ...]:
         names = [] if text is None else [text]
     # A table may have numbers as names.
     return tuple(dict.fromkeys(map(str, names)))
+
+
+def first_rows(rows: Iterator[Row], count: int, size: Callable[[Row], int]) -> list[Row]:
+    """Return the first rows of a source, at most `count`, and fewer where they are large.
+
+    Each may have `MAX_RECORD` characters: together they have as many, and the last one of them.
+    """
+    first = []
+    characters = 0
+    for row in itertools.islice(rows, count):
+        first.append(row)
+        characters += size(row)
+        if characters > MAX_RECORD:
+            break
+    return first
+
+
+def characters_of(row: Mapping[str, object]) -> int:
+    """Return how many characters the cells of a row have."""
+    return sum(len(text_of(value)) for value in row.values())
 
 
 def joined_text(parts: Iterable[tuple[str, str]]) -> str:
@@ -167,14 +198,18 @@ def value_at(row: Mapping[str, object], path: str) -> object:
     return None
 
 
-def spelled(option: Literal["text", "label", "format", "header_row", "sheet"], value: str) -> str:
+Option = Literal["text", "label", "format", "header_row", "sheet", "split", "weight"]
+"""The name of an option of reading."""
+
+
+def spelled(option: Option, value: str) -> str:
     """Return an option of reading with its value, as the command line and Python spell it.
 
     >>> spelled("text", "body")
     "--text body (Python: text='body')"
     """
     flag = "input-format" if option == "format" else option.replace("_", "-")
-    return f"--{flag} {value} (Python: {option}='{value}')"
+    return f"--{flag} {shlex.quote(value)} (Python: {option}='{value}')"
 
 
 def is_missing(value: object) -> bool:

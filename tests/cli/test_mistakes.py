@@ -156,6 +156,7 @@ COMMANDS = [
         for option in ("--folds 3", "--by label", "--cost fp=5,fn=1", "--show 2")
     ),
     ("evaluate m reviews.csv --cluster local --sheet a", 2, "no --header-row and no --sheet"),
+    ("evaluate m reviews.csv --cluster local --split a", 2, "no --split and no --weight"),
     ("evaluate m nosuch.csv --cluster local", 1, "nosuch.csv: expected "),
     ("evaluate m notes.txt --cluster local", 1, "notes.txt: expected texts with labels"),
     # The survey.

@@ -343,3 +343,19 @@ def test_addresses() -> None:
     with pytest.raises(UsageError, match="a key before @") as caught:
         absolute("s3://id:verysecret@bucket/folder")
     assert "verysecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json"])
+def test_the_columns_that_a_model_has_joined_are_read(tmp_path: Path, name: str) -> None:
+    rows = [{"id": n, "subject": f"no login {n}", "body": "error 5"} for n in range(5)]
+    lines = {
+        "a.csv": ["id,subject,body", *(",".join(map(str, row.values())) for row in rows)],
+        "a.jsonl": list(map(json.dumps, rows)),
+        "a.json": [json.dumps(rows)],
+    }
+    (tmp_path / name).write_text("\n".join(lines[name]))
+    joined = [f"subject: no login {n}\nbody: error 5" for n in range(5)]
+    by_model = ReadOptions(text_columns=("subject", "body"))
+    by_user = ReadOptions(text=("subject", "body"), text_columns=("id", "body"))
+    for options in (by_model, by_user):
+        assert texts_of(shards_of(tmp_path / name, 60, options)) == joined

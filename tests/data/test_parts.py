@@ -87,7 +87,7 @@ def test_no_record_is_in_two_parts_and_none_is_lost(cells: list[str]) -> None:
     ("column", "cell", "message"),
     [
         ("split", "trian", r"expected one of train, .* in the column 'split', found 'trian'"),
-        ("split", "", r"found ''; correct it, or rename the column"),
+        ("split", "", r"found ''; correct it, or leave the column out: --split ''"),
         ("weight", "heavy", r"expected a number of at least 0 in the column 'weight', found 'heav"),
         ("weight", "-1", "found '-1'"),
         ("weight", "nan", "found 'nan'"),
@@ -113,6 +113,24 @@ def test_columns_that_mean_something_else_are_not_taken(tmp_path: Path) -> None:
     # Nor is a column that was named as the label.
     path.write_text("text,split\none,train\ntwo,test\n")
     assert read_examples(path, label="split").labels == ["train", "test"]
+
+
+@given(st.lists(st.tuples(st.sampled_from([*CELLS]), st.integers(0, 9)), min_size=3, max_size=30))
+def test_a_column_with_another_name_is_used_or_none(rows: list[tuple[str, int]]) -> None:
+    cells, weights = map(list, zip(*rows, strict=True))
+    weights[cells.index(cells[0])] = 1
+    data = table(cells, weight=weights)
+    # The usual names mean something else here: by mistake they would be an error, or other numbers.
+    renamed = data.rename(columns={"Split": "Fold", "weight": "counts"})
+    renamed = renamed.assign(split=["train", *["trained"] * (len(cells) - 1)], weight=7)
+    how: Any = {"text": "body", "label": "stars", "part": CELLS[cells[0]]}
+    expected = read_examples(data, **how)
+    found = read_examples(renamed, **how, split="fold", weight="counts")
+    assert (found.texts, found.weights) == (expected.texts, expected.weights)
+    everything = read_examples(renamed, **how, split="", weight="")
+    assert (everything.texts, everything.weights) == (list(data["body"]), None)
+    with pytest.raises(DataError, match=r"column named 'cuonts'.* did you mean --weight counts"):
+        read_examples(renamed, **how, split="", weight="cuonts")
 
 
 def test_weights_that_are_all_0_are_an_error() -> None:
