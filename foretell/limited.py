@@ -61,8 +61,10 @@ def work_limited(work: Callable[..., object]) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     try:
         work(*sys.argv[3:])
-    # A panic of a library in Rust is no Exception.
     except BaseException as error:
         shown = f"{type(error).__name__}: {error}"
+        if not isinstance(error, Exception):
+            # A panic of a library in Rust speaks of its own code.
+            shown = "the reader stopped at a part that it did not expect"
         sys.stdout.buffer.write(shown[:300].encode(errors="replace"))
         sys.exit(1)

@@ -21,7 +21,9 @@ from foretell.data.frames import parquet_records
 from foretell.data.records import (
     MAX_RECORD,
     Record,
+    characters_of,
     check_size,
+    first_rows,
     label_of,
     spelled,
 )
@@ -70,7 +72,8 @@ def json_records(source: Source) -> Iterator[Record]:
     is_array = source.first_line.lstrip().startswith("[")
     rows = _array(source) if is_array else _lines(source)
     # Labels are judged by several records; without them each record is given as soon as it is read.
-    first = list(itertools.islice(rows, _SAMPLE if source.options.need_label else 1))
+    count = _SAMPLE if source.options.need_label else 1
+    first = first_rows(rows, count, lambda row: characters_of(row[1]))
     if not first:
         raise DataError("records", "none", where=source.name)
     columns = columns_of_rows([row for _, row in first], source.options, source.name)

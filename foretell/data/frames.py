@@ -20,7 +20,9 @@ from foretell.data.records import (
     MAX_RECORD,
     ReadOptions,
     Record,
+    characters_of,
     check_size,
+    first_rows,
     is_missing,
     is_nested,
     label_of,
@@ -28,7 +30,7 @@ from foretell.data.records import (
     values_of,
 )
 from foretell.data.source import Source
-from foretell.data.trial import parquet_batches, tried
+from foretell.data.trial import characters_in, parquet_batches, tried
 from foretell.errors import DataError
 from foretell.machine import require
 
@@ -70,7 +72,7 @@ def _records(frame: Frame, options: ReadOptions, notes: list[str], short: str) -
             expected="columns with different names", found=", ".join(names), where=frame.name
         )
     rows = (dict(zip(names, cells, strict=True)) for cells in frame.rows)
-    sample = list(itertools.islice(rows, _SAMPLE_ROWS))
+    sample = first_rows(rows, _SAMPLE_ROWS, characters_of)
     columns = columns_of_rows(sample or [dict.fromkeys(names)], options, frame.name)
     columns.add_note(short, options, notes)
     for number, row in enumerate(itertools.chain(sample, rows), start=1):
@@ -184,18 +186,13 @@ def tried_parquet(path: Path, where: str, start: int = 0, count: int | None = No
 
 
 def _rows(batch: pl.DataFrame, where: str) -> Iterator[tuple[object, ...]]:
-    """Return the rows of a batch, of long texts a few at a time: a column may have one text many
-    times.
-    """
-    from polars import selectors
-
-    lengths = (selectors.string().str.len_bytes(), selectors.binary().bin.size())
-    longest = sum(size or 1 for size in batch.select(*lengths).max().row(0)) if len(batch) else 0
-    check_size(longest, where)
-    # How long lists and groups are is not known.
-    has_nested = batch.select(selectors.nested()).width
-    at_once = 1 if has_nested else max(1, MAX_RECORD // max(1, longest))
-    return itertools.chain.from_iterable(part.rows() for part in batch.iter_slices(at_once))
+    """Yield the rows of a batch, one by one where they are large: one text may be there often."""
+    if sum(map(characters_in, batch)) <= MAX_RECORD:
+        yield from batch.rows()
+        return
+    for row in batch.iter_slices(1):
+        check_size(sum(map(characters_in, row)), where)
+        yield from row.rows()
 
 
 def classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from foretell.data.columns import Columns, by_length, choose_columns, is_known
 from foretell.data.decode import no_text
 from foretell.data.formulas import formulas_without_value
-from foretell.data.records import MAX_RECORD, ReadOptions, Record, check_size, spelled, text_of
+from foretell.data.records import (
+    MAX_RECORD,
+    ReadOptions,
+    Record,
+    check_size,
+    first_rows,
+    spelled,
+    text_of,
+)
 from foretell.data.source import Source
 from foretell.data.trial import tried, visible_sheets
 from foretell.errors import DataError
@@ -287,7 +295,7 @@ def open_csv(source: Source, lines: Iterator[str], prefer: str) -> tuple[Csv, It
         )
     every = csv_rows(dialect, itertools.chain(sample, head, lines), first)
     rows = (row for row in every if row.is_filled)
-    start = list(itertools.islice(rows, _SAMPLE_ROWS))
+    start = first_rows(rows, _SAMPLE_ROWS, lambda row: row.size)
     if start and start[0].problem:
         raise _broken(start[0], source.name)
     fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
@@ -385,7 +393,7 @@ def workbook_records(source: Source) -> Iterator[Record]:
             f"({listed(formulas, 3)}): open the file in a spreadsheet program and save it"
         )
     rows = _below_title(_filled_rows(sheet, source.name), source)
-    first = list(itertools.islice(rows, _SAMPLE_ROWS))
+    first = first_rows(rows, _SAMPLE_ROWS, lambda row: sum(map(len, row[1])))
     table = table_of([cells for _, cells in first], source)
     below = itertools.islice(itertools.chain(first, rows), table.header_rows, None)
     return (table.record(cells, f"{source.name}, row {number}") for number, cells in below)

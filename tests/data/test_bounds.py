@@ -87,9 +87,10 @@ LINES: dict[str, tuple[bytes, bytes, bytes, str]] = {
 """Compressed text: how a file begins, what follows again and again, how it ends, and the answer."""
 
 
-def one_text(size: int) -> pa.Array:
-    """Return one text, as often as its length."""
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int16)), ["x" * size])
+def one_text(size: int, rows: int = 0) -> pa.Array:
+    """Return one text so many times, or as often as its length."""
+    places = pa.array(np.zeros(rows or size, np.int16))
+    return pa.DictionaryArray.from_arrays(places, ["x" * size])
 
 
 def lists(values: pa.Array, levels: int = 1) -> pa.Array:
@@ -111,18 +112,35 @@ def many_rows() -> pa.Array:
 
 PARQUET: dict[str, tuple[Write, str]] = {
     "one text in all rows": (partial(write_parquet, column=lambda: one_text(1 << 14)), "16384 rec"),
+    "a large text in some rows": (
+        partial(write_parquet, column=lambda: one_text(60 << 20, 60), name="text"),
+        "60 records",
+    ),
     "a long text": (partial(write_parquet, column=lambda: pa.array(["x" * BIG])), RECORD),
-    "a list": (partial(write_parquet, column=lambda: lists(one_text(1 << 15))), TOO_LARGE),
+    "a list": (partial(write_parquet, column=lambda: lists(one_text(1 << 15))), RECORD),
     "lists in lists": (
         partial(write_parquet, column=lambda: lists(one_text(1 << 15), 9)),
-        TOO_LARGE,
+        RECORD,
     ),
     "lists of groups": (
         partial(
             write_parquet,
             column=lambda: lists(pa.StructArray.from_arrays([one_text(1 << 15)], ["a"]), 2),
         ),
-        TOO_LARGE,
+        RECORD,
+    ),
+    "empty lists": (
+        partial(
+            write_parquet,
+            column=lambda: lists(
+                pa.ListArray.from_arrays(pa.array(np.zeros(BIG >> 3, np.int32)), pa.array([1]))
+            ),
+        ),
+        RECORD,
+    ),
+    "many lists": (
+        partial(write_parquet, column=lambda: pa.array([["ab"] * 9, None, []] * (1 << 12))),
+        "12288 records",
     ),
     "a list of numbers": (
         partial(write_parquet, column=lambda: lists(pa.array(np.zeros(1 << 24, np.int8)))),
