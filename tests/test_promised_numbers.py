@@ -35,18 +35,48 @@ def numbers(file: str, *names: str) -> list[float]:
     return [ast.literal_eval(found[f"MAX_{name}"]) for name in names]
 
 
+def wholes(file: str) -> dict[str, int]:
+    """Return how much each test of a file does as a whole, the second argument of `sizes`."""
+    found = {}
+    for each in ast.parse((ROOT / "tests/reliability" / file).read_text(encoding="utf-8")).body:
+        for call in getattr(each, "decorator_list", ()):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "sizes":
+                found[f"`{getattr(each, 'name', '')}`"] = ast.literal_eval(call.args[1])
+    return found
+
+
+def row(file: str, what: str, test: str) -> str:
+    """Return the end of the row of a test in the table of long ones."""
+    return f"{test} | {wholes(file)[test]:,} {what} |"
+
+
+INPUTS = wholes("test_malformed.py")
+CORRUPTIONS = INPUTS.pop("`test_every_corruption_is_caught`")
 HOSTILE = numbers("artifacts/test_hostile.py", "CPU_SECONDS", "MEGABYTES")
 EXPENSIVE = numbers("reliability/test_expensive.py", "WAIT", "MEGABYTES", "EXIT")
 CONNECTIONS = numbers("reliability/test_connections.py", "FILES", "WAIT", "MEGABYTES")
 [MALFORMED] = numbers("reliability/test_malformed.py", "SECONDS")
 [EACH_SIGNAL] = numbers("reliability/test_interrupted_trainings.py", "SECONDS")
 [END_UNDER_LOAD] = numbers("reliability/test_load.py", "SECONDS")
+[LOG] = numbers("reliability/test_connections.py", "LOG")
+[REPLACED] = numbers("reliability/test_replaced_models.py", "MEGABYTES")
 THREADS = {4: "four"}[MAX_THREADS]
+REDIRECTS = {5: "five"}[LIMITS.redirects]
+
+WHOLES = {
+    "test_interrupted_trainings.py": ["kills a job"],
+    "test_expensive.py": ["combinations"],
+    "test_load.py": ["requests", "requests", "signals"],
+    "test_replaced_models.py": ["requests"],
+}
+"""What the tests of a file count, in their order."""
 
 PROMISES = {
     "SECURITY.md": [
         f"A record has at most {MAX_RECORD >> 20} Mi characters",
-        f"have at most {LIMITS.max_bytes >> 20} MiB, {LIMITS.seconds / 60:g} minutes",
+        f"have at most {LIMITS.max_bytes >> 20} MiB, {LIMITS.seconds / 60:g} minutes "
+        f"and {REDIRECTS} redirects",
+        f"they too have at most {MAX_RECORD >> 20} Mi characters",
         f"from the Hugging Face Hub at most {client.MAX_BYTES >> 30} GiB",
         f"announces, and {client.MAX_SECONDS / 3600:g} hours",
         f"of its own, with {trial.MAX_SECONDS} seconds of processor time",
@@ -70,7 +100,15 @@ PROMISES = {
         f"and the process ends within {END_UNDER_LOAD:g} seconds",
         f"to a process that may open {CONNECTIONS[0]} files",
         f"answered within {CONNECTIONS[1]:g} seconds, memory grows by {CONNECTIONS[2]:g} MB at "
-        "most",
+        f"most, the log has at most {LOG / 1000:g} kB",
+        f"memory grows by {REPLACED:g} MB and open files by 5 at most",
+        f"`tests/reliability/test_malformed.py` | {sum(INPUTS.values()):,} inputs |",
+        f"`test_every_corruption_is_caught` | {CORRUPTIONS:,} corruptions |",
+        *(
+            row(file, what, test)
+            for file, whats in WHOLES.items()
+            for what, test in zip(whats, wholes(file), strict=True)
+        ),
     ],
     "docs/serving.md": [
         f"A request may have {USUAL.body >> 20} MiB, {USUAL.texts:,} texts, "

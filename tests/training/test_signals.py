@@ -33,7 +33,6 @@ from foretell.training.words.network import TrainableWords
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
 MAX_SECONDS = 5.0
-"""Two on a machine that does nothing else."""
 
 # Where the function of each stage stands, and the seconds after which the signal is sent.
 STAGES: dict[tuple[str, str], tuple[Any, str, float]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from foretell.config import with_changes
 from foretell.data.corpus import Corpus
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training import budget as budget_module
-from foretell.training import run
+from foretell.training import checkpoints, loop, run
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoints
 from foretell.training.words import kneser_ney_fit, network, time_limit, train, validation_fit
@@ -73,9 +74,12 @@ def costly(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     cost(TrainableWords, "_step", lambda *_: STEP)
     cost(train, "interpolate", lambda *_: 0.4)
     cost(validation_fit, "probabilities", lambda _, hidden, *__, **___: CACHED * len(hidden))
-    cost(Checkpoints, "save", lambda *_: 0.5)
+    cost(Checkpoints, "save", lambda *_: 0.2)
     cost(run, "write_model", lambda *_, **__: 1.0)
     monkeypatch.setattr(run, "Budget", partial(Budget, clock=clock))
+    # When a checkpoint is due is read from this clock too, or a slow machine would save more.
+    for module in (checkpoints, loop):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock))
     # So little text is not read whole in any case.
     monkeypatch.setattr(budget_module, "_MIN_CHARACTERS", 1_000)
 
