@@ -135,9 +135,7 @@ def classify_files(
         ArtifactError: the model cannot be trusted.
     """
     if abstain_below is not None and not 0 <= abstain_below <= 1:
-        raise SettingsError(
-            expected="a probability from 0 to 1", found=repr(abstain_below), where="abstain-below"
-        )
+        raise SettingsError("a probability from 0 to 1", repr(abstain_below), where="abstain-below")
     task = Task(
         command="classify",
         out=absolute(out),
@@ -212,20 +210,17 @@ def _run(
     for name in ("workers", "shard_mb"):
         value = where.get(name)
         if value is not None and not (isinstance(value, int | float) and value > 0):
-            raise SettingsError(
-                expected="more than 0", found=repr(value), where=name.replace("_", "-")
-            )
+            raise SettingsError("more than 0", repr(value), where=name.replace("_", "-"))
     path = Path(local_path(model))
     opened = read_model(path)
     if job not in (None, opened.job):
         fix = "use foretell score with it" if task.command == "classify" else ""
         expected = f"a model for {job}"
-        found = f"one for {opened.job}"
-        raise UsageError(expected=expected, found=found, where=str(path), fix=fix)
+        raise UsageError(expected, f"one for {opened.job}", where=path, fix=fix)
     if task.cache and opened.cache is None:
         expected = "a model with a continuous cache"
         fix = "leave --cache out"
-        raise UsageError(expected=expected, found="one without", where=str(path), fix=fix)
+        raise UsageError(expected, "one without", where=path, fix=fix)
     if task.command == "evaluate":
         check_one_label(opened.settings, "evaluate --cluster")
     task = replace(

@@ -127,10 +127,12 @@ class Output:
         """Commit a shard: check that its part is there, then write its line."""
         if self.address:
             if not _has_part(self.address, line):
-                expected = "an output folder that every node sees"
-                found = f"no {line.part} of the worker {line.worker} in it"
-                fix = "use a shared file system or a bucket for --out"
-                raise RunError(expected=expected, found=found, where=self.address, fix=fix)
+                raise RunError(
+                    "an output folder that every node sees",
+                    f"no {line.part} of the worker {line.worker} in it",
+                    where=self.address,
+                    fix="use a shared file system or a bucket for --out",
+                )
             storage.put(
                 join(self.address, FOLDER, "done", f"{line.ordinal:05d}.json"), _json(asdict(line))
             )
@@ -171,10 +173,10 @@ def reserved(out: str | None, files: Sequence[StoredFile]) -> Iterator[None]:
         if out is not None and not is_bucket(out):
             make_directories(Path(out) / FOLDER)
             if not lock(stack.enter_context((Path(out) / FOLDER / LOCK).open("ab"))):
-                expected = "one command at a time"
-                found = "another one that writes there"
                 fix = "wait for it, or choose another --out"
-                raise RunError(expected=expected, found=found, where=out, fix=fix)
+                raise RunError(
+                    "one command at a time", "another one that writes there", where=out, fix=fix
+                )
         yield
 
 
@@ -192,8 +194,9 @@ def begin(task: Task, files: Sequence[StoredFile], shards: list[Shard]) -> Outpu
             shown = (
                 f", {before.get(name)!r:.100}" if name not in ("model", "files", "shards") else ""
             )
-            expected = f"the {name} of the run that is there{shown}"
-            raise RunError(expected=expected, found="another", where=out, fix=_OTHER_OUT)
+            raise RunError(
+                f"the {name} of the run that is there{shown}", "another", where=out, fix=_OTHER_OUT
+            )
     stored = [each.file for each in storage.files_below(join(out, FOLDER, "done"))]
     # What a command that was killed has not renamed has another ending.
     lines = [_done(file) for file in stored if name_of(file).endswith(".json")]
@@ -209,10 +212,12 @@ def _check_place(out: str, files: Sequence[StoredFile]) -> None:
     if storage.find(join(out, FOLDER, RUN)) is None:
         others += [name_of(each.file) for each in storage.files_below(out, recursive=False)]
     if others:
-        expected = "an empty folder, or one that the same command began"
         found = ", ".join(others[:3])
         raise RunError(
-            expected=expected, found=f"other files in it ({found})", where=out, fix=_OTHER_OUT
+            "an empty folder, or one that the same command began",
+            f"other files in it ({found})",
+            where=out,
+            fix=_OTHER_OUT,
         )
 
 
@@ -236,8 +241,9 @@ def _done(address: str) -> Done:
 
 
 def _other(address: str) -> RunError:
-    expected = "JSON as this version writes it"
-    return RunError(expected=expected, found="something else", where=address, fix=_OTHER_OUT)
+    return RunError(
+        "JSON as this version writes it", "something else", where=address, fix=_OTHER_OUT
+    )
 
 
 def _listed(task: Task) -> Json:

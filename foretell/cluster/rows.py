@@ -87,9 +87,9 @@ def row_writer(
     def write(fields: Mapping[str, object], answer: Mapping[str, object]) -> None:
         named = {names[part]: value for part, value in answer.items() if part in names}
         if taken := fields.keys() & named.keys():
-            expected = "the columns of the file's first rows (or --no-keep-columns)"
             raise DataError(
-                expected=expected, found=f"'{min(taken)}', a part of the answer, in a later one"
+                "the columns of the file's first rows (or --no-keep-columns)",
+                f"'{min(taken)}', a part of the answer, in a later one",
             )
         row = {**fields, **named}
         if out_format == "csv":

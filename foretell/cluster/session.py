@@ -57,18 +57,23 @@ class Cluster:
         """
         most = max(1, int(self.processors))
         if asked is not None and asked > most:
-            expected = f"at most {most} workers, one for each processor"
-            fix = "give fewer, or add nodes"
-            raise UsageError(expected=expected, found=str(asked), where="workers", fix=fix)
+            raise UsageError(
+                f"at most {most} workers, one for each processor",
+                asked,
+                where="workers",
+                fix="give fewer, or add nodes",
+            )
         return asked or most
 
     def check_alive(self) -> None:
         """Check that the head is still there."""
         if not _answers(self.address):
-            fix = "start it again, then repeat the command: what is finished is kept"
-            expected = "the head of the cluster"
-            found = "nothing that answers any more"
-            raise RunError(expected=expected, found=found, where=self.address, fix=fix)
+            raise RunError(
+                "the head of the cluster",
+                "nothing that answers any more",
+                where=self.address,
+                fix="start it again, then repeat the command: what is finished is kept",
+            )
 
 
 def require_cluster() -> None:
@@ -90,9 +95,11 @@ def connected(where: str) -> Iterator[Cluster]:
     import ray
 
     if ray.is_initialized():
-        found = "one that ray.init has connected"
-        fix = "call ray.shutdown() first"
-        raise UsageError(expected="a process without a connection to Ray", found=found, fix=fix)
+        raise UsageError(
+            "a process without a connection to Ray",
+            "one that ray.init has connected",
+            fix="call ray.shutdown() first",
+        )
     with contextlib.ExitStack() as stack:
         if where == "local":
             address = stack.enter_context(_own_cluster())
@@ -146,9 +153,11 @@ def _own_cluster() -> Iterator[str]:
             info = _init(**options, _temp_dir=str(folder / "again"))
         stack.callback(_shutdown)
         if info["node_ip_address"] != _LOOPBACK:
-            found = f"one on {info['node_ip_address']}"
-            fix = "report this with the version of Ray"
-            raise RunError(expected="a cluster on the loopback address", found=found, fix=fix)
+            raise RunError(
+                "a cluster on the loopback address",
+                f"one on {info['node_ip_address']}",
+                fix="report this with the version of Ray",
+            )
         yield info["gcs_address"]
 
 
@@ -171,10 +180,12 @@ def _init(**options: object) -> dict[str, str]:
         )
     except Exception as error:
         ray.shutdown()
-        found = f"an error while connecting ({' '.join(str(error).split()):.200})"
-        where = str(options.get("address", "local"))
-        fix = "ray status shows its state"
-        raise RunError(expected="a Ray cluster", found=found, where=where, fix=fix) from error
+        raise RunError(
+            "a Ray cluster",
+            f"an error while connecting ({' '.join(str(error).split()):.200})",
+            where=str(options.get("address", "local")),
+            fix="ray status shows its state",
+        ) from error
     return dict(context.address_info)
 
 
@@ -204,7 +215,7 @@ def _check_head(address: str) -> None:
         expected = "the token of the cluster"
         fix = "set RAY_AUTH_TOKEN_PATH to the file that has it"
     if found:
-        raise RunError(expected=expected, found=found, where=address, fix=fix)
+        raise RunError(expected, found, where=address, fix=fix)
 
 
 def _found_at(address: str) -> str:
@@ -236,8 +247,11 @@ def _without_old_token() -> Any:
 def host_and_port(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
-        expected = "local, auto, or the HOST:PORT of a head (port 6379 unless it was changed)"
-        raise UsageError(expected=expected, found=repr(address), where="cluster")
+        raise UsageError(
+            "local, auto, or the HOST:PORT of a head (port 6379 unless it was changed)",
+            repr(address),
+            where="cluster",
+        )
     return host.strip("[]"), int(port)
 
 
@@ -255,9 +269,12 @@ def _found_address() -> str:
 
     with contextlib.suppress(ConnectionError):
         return str(services.canonicalize_bootstrap_address("auto"))
-    expected = "a Ray cluster on this machine, or RAY_ADDRESS"
-    fix = "give --cluster local, or HOST:PORT"
-    raise RunError(expected=expected, found="none", where="cluster auto", fix=fix)
+    raise RunError(
+        "a Ray cluster on this machine, or RAY_ADDRESS",
+        "none",
+        where="cluster auto",
+        fix="give --cluster local, or HOST:PORT",
+    )
 
 
 @contextlib.contextmanager

@@ -266,8 +266,8 @@ def open_shard(shard: Shard) -> Iterator[Row]:
     with typed(DataError, "a file that can be read", address):
         if (stored := find(address)) != shard.file:
             raise DataError(
-                expected="the file as it was when the run began, on every node",
-                found="nothing" if stored is None else "a later change",
+                "the file as it was when the run began, on every node",
+                "nothing" if stored is None else "a later change",
                 where=address,
                 fix="use a shared file system or a bucket; give another --out for new data",
             )
@@ -313,8 +313,11 @@ def _text(content: bytes, encoding: str, where: str) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        found = f"the byte 0x{content[error.start]:02x}, which cannot be decoded"
-        raise DataError(expected=f"text in {encoding}", found=found, where=where) from error
+        raise DataError(
+            f"text in {encoding}",
+            f"the byte 0x{content[error.start]:02x}, which cannot be decoded",
+            where=where,
+        ) from error
 
 
 def _rows(shard: Shard, content: bytes | None) -> Iterator[Row]:

@@ -59,8 +59,12 @@ def absolute(address: str | Path) -> str:
     if match["scheme"].lower() == "file":
         return str(Path(match["rest"]).absolute())
     if "@" in match["rest"].partition("/")[0]:
-        fix = "give it in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or a profile"
-        raise UsageError(expected="a bucket path without a key", found="a key before @", fix=fix)
+        raise UsageError(
+            "a bucket path without a key",
+            "a key before @",
+            fix="give it in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or a "
+            "profile",
+        )
     return str(address)
 
 
@@ -207,8 +211,9 @@ def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
     """
     if not sources or "-" in map(str, sources):
         found = "standard input (-)" if sources else "none"
-        expected = "files, folders or bucket paths that every worker can read"
-        raise UsageError(expected=expected, found=found, fix="name a file")
+        raise UsageError(
+            "files, folders or bucket paths that every worker can read", found, fix="name a file"
+        )
     files: dict[str, StoredFile] = {}
     for source in sources:
         address = absolute(source)
@@ -216,15 +221,11 @@ def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
         with typed(DataError, "files that can be read", address, fix):
             for each in _files_of(address):
                 if each.file in files:
-                    raise DataError(
-                        expected="each file once", found="one named twice", where=each.file
-                    )
+                    raise DataError("each file once", "one named twice", where=each.file)
                 files[each.file] = each
     filled = [each for each in files.values() if each.size]
     if not filled:
-        raise DataError(
-            expected="files with records", found="only empty ones", where=str(sources[0])
-        )
+        raise DataError("files with records", "only empty ones", where=sources[0])
     return filled
 
 
@@ -242,7 +243,7 @@ def _files_of(address: str) -> list[StoredFile]:
         expected = (
             "a file that matches" if is_glob else "files with records (.csv, .jsonl, .parquet, …)"
         )
-        raise DataError(expected=expected, found="none", where=address, fix="check the address")
+        raise DataError(expected, "none", where=address, fix="check the address")
     return found
 
 

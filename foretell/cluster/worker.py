@@ -60,8 +60,12 @@ def process(task: Task, model: Sequence[object], shard: Shard, of_driver: str) -
     try:
         if (here := version("foretell")) != of_driver:
             where = socket.gethostname()
-            fix = "install the same foretell[cluster] on every node"
-            raise RunError(expected=f"foretell {of_driver}", found=here, where=where, fix=fix)
+            raise RunError(
+                f"foretell {of_driver}",
+                here,
+                where=where,
+                fix="install the same foretell[cluster] on every node",
+            )
         return _process(task, _opened(task.model, model[0]), shard)
     except ForetellError as error:
         return Failed(reason=str(error), is_final=not isinstance(error.__cause__, OSError))

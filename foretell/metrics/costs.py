@@ -32,7 +32,7 @@ def parsed_costs(text: str) -> dict[str, float]:
     try:
         return {name: float(value) for name, _, value in pairs}
     except ValueError:
-        raise UsageError(expected="costs like fp=5,fn=1", found=text, where="--cost") from None
+        raise UsageError("costs like fp=5,fn=1", text, where="--cost") from None
 
 
 def costs_of(given: Mapping[str, float] | str) -> Costs:
@@ -42,9 +42,7 @@ def costs_of(given: Mapping[str, float] | str) -> Costs:
         SettingsError: other keys, or a cost that is not a finite number above 0.
     """
     if isinstance(given, str):
-        raise SettingsError(
-            expected='costs, such as {"fp": 5, "fn": 1}', found=repr(given), where="cost"
-        )
+        raise SettingsError('costs, such as {"fp": 5, "fn": 1}', repr(given), where="cost")
     kinds = (int, float, np.number)
     are_costs = all(
         isinstance(cost, kinds) and cost is not True and 0 < cost < math.inf
@@ -52,8 +50,8 @@ def costs_of(given: Mapping[str, float] | str) -> Costs:
     )
     if set(given) != {"fp", "fn"} or not are_costs:
         raise SettingsError(
-            expected="the costs fp and fn, numbers above 0",
-            found=", ".join(f"{name}={value!r}" for name, value in given.items()) or "none",
+            "the costs fp and fn, numbers above 0",
+            ", ".join(f"{name}={value!r}" for name, value in given.items()) or "none",
             where="cost",
         )
     return Costs(**given)
