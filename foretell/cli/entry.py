@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -19,6 +20,7 @@ from foretell.installation import command
 
 FAILED = 1
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SWITCHES = frozenset({"--debug", "--help-all"})
 
 
@@ -103,7 +105,10 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
         found = error.strerror or str(error)
         where = str(error.filename or "")
         expected = "a file that can be read or written"
-        return str(ForetellError(expected, found, where=where)), FAILED
+        fix = ""
+        if error.errno in _FULL:
+            fix = "free some space, then run it again (a training with --resume)"
+        return str(ForetellError(expected, found, where=where, fix=fix)), FAILED
     if isinstance(error, MemoryError):
         fix = "give fewer or shorter texts at once, or more memory"
         return str(ForetellError("enough memory", "none left", fix=fix)), FAILED

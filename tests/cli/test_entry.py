@@ -229,4 +229,4 @@ def test_every_error_is_one_line_with_an_exit_code() -> None:
     assert (code, line.startswith("expected enough memory, found none left; give")) == (1, True)
     line, code = describe(OSError(28, "No space left on device", "model.onnx"), [])
     assert (code, line.startswith("model.onnx: expected")) == (1, True)
-    assert "No space left on device" in line
+    assert "No space left on device; free some space, then run it again" in line
