@@ -91,7 +91,7 @@ def test_a_line_that_is_no_json_is_a_row_with_a_problem(tmp_path: Path) -> None:
         ("a.json", b'[{"text":"a"},\n{"text":"b"}]'),
         ("a.txt", "a\nb\n".encode("utf-16")),
         ("a.txt.bz2", bz2.compress(b"a\nb\n")),
-        ("a.csv.gz", gzip.compress(b'text;n\n"a;\nb";1\nc;2\n')),
+        ("a.csv.gz", gzip.compress(b'text;n\n"a;\nb";1\nc;2\n', mtime=0)),
         ("a.tsv", "text\tn\né\t1\nb\t2\n".encode("utf-16")),
     ],
 )
