@@ -40,7 +40,7 @@ STAGES: dict[tuple[str, str], tuple[Any, str, float]] = {
     ("labels", "network"): (TrainingLoop, "train", 1.0),
     ("words", "kneser-ney"): (kneser_ney_fit, "count", 0.2),
     ("words", "network"): (TrainingLoop, "train", 0.5),
-    ("words", "slow step"): (TrainableWords, "_step", 0.0),
+    ("words", "slow step"): (TrainableWords, "advance", 0.0),
 }
 _count = kneser_ney_fit.count
 

@@ -402,9 +402,9 @@ def on_folds(
             tokenizer=SimpleNamespace(unknown=1, size=9, is_open=True),
         ),
         settings=small("base"),
-        note=notes.append,
-        begin=lambda *_: None,
         run=SimpleNamespace(
+            note=notes.append,
+            stage=lambda *_: None,
             budget=SimpleNamespace(left=lambda: left - network.now),
             interrupt=SimpleNamespace(check=int, stop_after_steps=None),
         ),

@@ -71,7 +71,7 @@ def costly(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
         cost(owner, "log_probabilities", lambda _, text: 1e-4 * len(text))
     cost(network, "predict", lambda _, tokens, __: PREDICTED * len(tokens))
     cost(network, "hidden_values", lambda _, tokens, __: PREDICTED / 4 * len(tokens))
-    cost(TrainableWords, "_step", lambda *_: STEP)
+    cost(TrainableWords, "advance", lambda *_: STEP)
     cost(train, "interpolate", lambda *_: 0.4)
     cost(validation_fit, "probabilities", lambda _, hidden, *__, **___: CACHED * len(hidden))
     cost(Checkpoints, "save", lambda *_: 0.2)
