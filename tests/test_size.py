@@ -21,27 +21,27 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 TOKENS = {
-    "foretell/cli": 24_600,
-    "foretell/service": 20_000,
-    "foretell/annotation": 10_800,
-    "foretell/cluster": 13_700,
-    "foretell/export": 10_900,
-    "foretell/surveying": 10_200,
-    "foretell/training/labels": 45_500,
-    "foretell/training/words": 20_900,
-    "foretell/training/*.py": 15_050,
-    "foretell/runtime": 29_200,
-    "foretell/networks": 13_800,
-    "foretell/artifacts": 19_100,
-    "foretell/data": 35_400,
-    "foretell/ngrams": 16_700,
-    "foretell/text": 7_800,
-    "foretell/metrics": 9_000,
-    "foretell/hub": 5_800,
-    "foretell/*.py": 17_100,
-    "foretell": 276_000,
-    "tests": 300_000,
-    "bench": 25_500,
+    "foretell/cli": 21_600,
+    "foretell/service": 16_900,
+    "foretell/annotation": 7_750,
+    "foretell/cluster": 10_600,
+    "foretell/export": 7_800,
+    "foretell/surveying": 7_100,
+    "foretell/training/labels": 42_500,
+    "foretell/training/words": 16_850,
+    "foretell/training/*.py": 12_100,
+    "foretell/runtime": 27_200,
+    "foretell/networks": 10_800,
+    "foretell/artifacts": 14_700,
+    "foretell/data": 33_000,
+    "foretell/ngrams": 13_700,
+    "foretell/text": 4_800,
+    "foretell/metrics": 6_000,
+    "foretell/hub": 3_000,
+    "foretell/*.py": 13_700,
+    "foretell": 269_650,
+    "tests": 298_500,
+    "bench": 24_600,
 }
 """Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the
 goal for the whole package is 250,000.
@@ -50,9 +50,9 @@ goal for the whole package is 250,000.
 LINES = {"foretell/service/page": 3_990, "foretell/export/web": 1_060}
 """Lines of JavaScript, CSS and HTML."""
 
-MODULES = 275
+MODULES = 259
 ANY = 110
-TANGLED = 31
+TANGLED = 20
 """Functions with more than `MANY_BRANCHES` branches."""
 MANY_BRANCHES = 12
 MAX_BRANCHES = 18
