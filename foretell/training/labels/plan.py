@@ -9,7 +9,7 @@ what is done; whatever has no time or no memory is left out, and the plan says s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import NamedTuple
@@ -21,8 +21,10 @@ from foretell.readable import duration, number_of
 MEMORY = 2 << 30
 """Bytes that the features and scores of one member may take."""
 
-_MEMBERS: tuple[str, ...] = ("words", "bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
-"""The linear members; where time is short, the last ones are left out first."""
+_MEMBERS: tuple[str, ...] = ("words", "bayes", "centroids", "embeddings", "svd", "tfidf", "ngrams")
+"""The linear members, in the order in which they get time: with 167 labels embeddings have most of
+the weight beside `words`, and `ngrams`, which takes longest, has none (docs/experiments.md).
+"""
 
 _OF_TWO_LABELS: tuple[str, ...] = (
     "ngrams",
@@ -210,8 +212,18 @@ def make_plan(
     dense = _MAX_DENSE
     if settings.minutes:
         dense = min(dense, int(_DENSE_PER_MINUTE * settings.minutes))
-    plans = _from_best(plan, names, _within_memory(names, sizes, plan.share))
-    plans = [replace(each, seconds=slowness * _seconds(each, sizes, dense)) for each in plans]
+
+    def timed(plan: Plan) -> Plan:
+        return replace(plan, seconds=slowness * _seconds(plan, sizes, dense))
+
+    plan = replace(plan, members=_within_memory(names, sizes, plan.share))
+    choices = [
+        replace(plan, folds=folds, searches=searches and len(names) > 1)
+        for folds, searches in _choices(plan)
+    ]
+    # As many members as the simplest choice has time for, then the best choice for these.
+    chosen = _in_time(choices[-1], seconds, timed)
+    plans = [timed(replace(each, members=chosen.members, passes=chosen.passes)) for each in choices]
     best = next((each for each in plans if each.seconds <= seconds), plans[-1])
     return replace(
         best,
@@ -239,16 +251,20 @@ def _names(sizes: Sizes, settings: LabelsSettings) -> tuple[str, ...]:
     return tuple(name for name in names if name not in impossible)
 
 
-def _from_best(plan: Plan, names: Sequence[str], members: tuple[str, ...]) -> list[Plan]:
-    """Return the plans with some members, and with fewer and fewer of them."""
-    plans = [
-        replace(plan, members=members, folds=folds, searches=searches and len(names) > 1)
-        for folds, searches in _choices(plan)
-    ]
-    plans += [replace(plans[-1], members=members[:n]) for n in range(len(members) - 1, 0, -1)]
-    if plans[-1].members == ("words",):
-        plans += [replace(plans[-1], passes=PASSES // n) for n in (2, 4, 8)]
-    return plans
+def _in_time(plan: Plan, seconds: float, timed: Callable[[Plan], Plan]) -> Plan:
+    """Return a plan with those of its members, one after the other, for which there is time, or
+    with the first alone.
+    """
+    chosen = timed(replace(plan, members=plan.members[:1]))
+    if chosen.members == ("words",):
+        passes = (PASSES, PASSES // 2, PASSES // 4, 1)
+        plans = [timed(replace(chosen, passes=each)) for each in passes]
+        chosen = next((each for each in plans if each.seconds <= seconds), plans[-1])
+    for name in plan.members[1:]:
+        more = timed(replace(chosen, members=(*chosen.members, name)))
+        if more.seconds <= seconds:
+            chosen = more
+    return chosen
 
 
 def _folded(sizes: Sizes, settings: LabelsSettings, too_few: str) -> Plan:

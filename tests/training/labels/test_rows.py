@@ -91,10 +91,9 @@ def test_any_texts_have_a_plan_within_memory_and_time(
     assert set(plan.members) <= set(more.members)
     assert plan.folds <= more.folds
     assert plan.passes <= more.passes
-    assert plan.passes == more.passes or plan.members == ("words",)
 
 
-_NAMES = ("words", "bayes", "centroids", "ngrams", "tfidf", "svd", "embeddings")
+_NAMES = ("words", "bayes", "centroids", "embeddings", "svd", "tfidf", "ngrams")
 
 
 def test_ten_thousand_labels_have_a_plan_with_its_costs() -> None:
