@@ -222,8 +222,13 @@ def make_plan(
         for folds, searches in _choices(plan)
     ]
     # As many members as the simplest choice has time for, then the best choice for these.
-    chosen = _in_time(choices[-1], seconds, timed)
-    plans = [timed(replace(each, members=chosen.members, passes=chosen.passes)) for each in choices]
+    skips = sizes.columns > 1
+    chosen = _in_time(choices[-1], seconds, timed, skips=skips)
+    plans = [chosen]
+    if skips or chosen.members == plan.members:
+        plans = [
+            timed(replace(each, members=chosen.members, passes=chosen.passes)) for each in choices
+        ]
     best = next((each for each in plans if each.seconds <= seconds), plans[-1])
     return replace(
         best,
@@ -251,9 +256,12 @@ def _names(sizes: Sizes, settings: LabelsSettings) -> tuple[str, ...]:
     return tuple(name for name in names if name not in impossible)
 
 
-def _in_time(plan: Plan, seconds: float, timed: Callable[[Plan], Plan]) -> Plan:
+def _in_time(plan: Plan, seconds: float, timed: Callable[[Plan], Plan], *, skips: bool) -> Plan:
     """Return a plan with those of its members, one after the other, for which there is time, or
     with the first alone.
+
+    A member without time is skipped, or where nothing `skips` it ends them: with two labels the
+    network makes more of the time that is left (docs/experiments.md).
     """
     chosen = timed(replace(plan, members=plan.members[:1]))
     if chosen.members == ("words",):
@@ -264,6 +272,8 @@ def _in_time(plan: Plan, seconds: float, timed: Callable[[Plan], Plan]) -> Plan:
         more = timed(replace(chosen, members=(*chosen.members, name)))
         if more.seconds <= seconds:
             chosen = more
+        elif not skips:
+            break
     return chosen
 
 
