@@ -25,7 +25,7 @@ Float32s = NDArray[np.float32]
 Float64s = NDArray[np.float64]
 
 TokenIds = NDArray[np.integer]
-"""Token ids: int64, or int32 where many are in memory."""
+"""Token ids: int64, or int32 or uint16 where many are in memory."""
 
 NgramKeys = NDArray[np.int64]
 """Keys of n-grams; see `foretell.ngrams.keys`."""

@@ -22,8 +22,7 @@ from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.tokens import targets_of
 
 _OF_UNKNOWN_LABEL = 1e-7
-"""The probability of a label that a fold's training lacks; the loss of a training clips there, too.
-"""
+"""The probability of a label that the training of a fold lacks: where log losses are clipped."""
 
 
 def cross_validate(

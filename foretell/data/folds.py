@@ -92,8 +92,7 @@ def too_few(texts: Sequence[str], targets: Array) -> str:
 
 
 def note_on_unknown(folds: Folds, targets: Array) -> str:
-    """Return a sentence on held-out texts whose label no text has that they are predicted by; "":
-    there are none.
+    """Return a sentence on texts whose label no text of the other folds has; "": there are none.
 
     The labels `targets` are those of `folds_of`.
     """

@@ -138,11 +138,11 @@ def _near(
 def _in_parts(
     ids: TokenIds, starts: Integers, first: int, size: int, window: int, seed: int
 ) -> Iterator[tuple[TokenIds, Integers]]:
-    """Yield the words of some texts and the text of each, in parts, because each pair of words
-    takes twelve bytes before equal ones are summed.
+    """Yield the words of some texts, and the text of each, in parts of about `_WORDS_AT_ONCE`.
 
-    The parts are in a random order: of sorted texts, the first ones are alike. The end of a part of
-    a long text is the beginning of the next one.
+    Each pair of words takes twelve bytes before equal ones are summed. The parts are in a random
+    order: of sorted texts the first ones are alike. Each part of a long text has the first `window`
+    words of the next part too.
     """
     several = list(parts(starts, _WORDS_AT_ONCE))
     for place in np.random.default_rng(seed).permutation(len(several)):

@@ -159,9 +159,7 @@ class Run:
         return run
 
     def begin_network(self, done: float = 0.01) -> None:
-        """Load TensorFlow, once a part `done` of the training is done: what needs none comes before
-        it and has its time and memory.
-        """
+        """Load TensorFlow, whose memory the stages before can use; `done` as in `stage`."""
         self.stage("loading TensorFlow", done)
         load_tensorflow(self.interrupt)
         self._forgetting.enter_context(forgotten_gradients())

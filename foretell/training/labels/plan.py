@@ -61,8 +61,8 @@ _ENOUGH_FOLDS = 3
 """
 
 _MAX_HELD = 20_000
-"""Texts that are held out in one part, at most: more would not be measured more precisely than they
-are needed, and nothing would be learned from them.
+"""Texts that are held out in one part, at most: more make weights and metrics hardly more precise,
+and the network does not learn from them.
 """
 
 _LONG = 60

@@ -318,7 +318,8 @@ def _fit_linear(
         chosen.append(teacher.chosen)
     # The last fit has to reach its end: what was measured is a member that did.
     ensembled = fit_ensembled(chosen, evidence, training.check)
-    # Their features are large: they are gone before the network is trained.
+    # `chosen` holds the features, which are large: nothing of it is kept while the network is
+    # trained.
     metrics = metrics_of_members(chosen, ensembled, evidence, measured_places(corpus, evidence))
     return Linear(ensembled=ensembled, metrics=metrics, teacher=teacher, pseudo=pseudo)
 
