@@ -39,8 +39,8 @@ TOKENS = {
     "foretell/metrics": 6_000,
     "foretell/hub": 3_000,
     "foretell/*.py": 13_700,
-    "foretell": 269_800,
-    "tests": 298_500,
+    "foretell": 271_500,
+    "tests": 305_000,
     "bench": 24_600,
 }
 """Tokens that a room has at most: what it has today. Lower a limit when the room becomes smaller; the

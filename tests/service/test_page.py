@@ -128,6 +128,22 @@ def test_tab_inserts_the_first_word_until_escape_is_pressed(page: Page) -> None:
     expect(field).not_to_be_focused()
 
 
+def test_a_suggestion_that_comes_late_leaves_selected_text_alone(page: Page) -> None:
+    field = page.locator("#words-text")
+    with holding(page) as held:
+        field.press_sequentially("the obstacle ")
+        until(page, "() => document.querySelector('.next[aria-busy]')")
+        field.press("Tab")
+        field.press("ControlOrMeta+a")
+    for route in held:
+        route.continue_()
+    until(page, IDLE)
+    expect(page.locator("#view-words .suggestions button")).to_have_count(3)
+    expect(field).to_have_value("the obstacle ")
+    field.press("x")
+    expect(field).to_have_value("x")
+
+
 def test_three_suggestions_are_narrowed_by_letters_and_accepted_by_keys_and_taps(
     page: Page, served: Running
 ) -> None:

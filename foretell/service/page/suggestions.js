@@ -72,7 +72,8 @@ export class Suggestions {
     }));
     const pending = this.#choices[this.#pending];
     this.#pending = -1;
-    if (pending) this.#accept(pending);
+    // Not where the caret has moved or text is selected since then.
+    if (pending && this.text === this.#text) this.#accept(pending);
   }
 
   // Shows no suggestions until the text changes.

@@ -253,6 +253,7 @@ def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSetting
 def _metrics(loop: TrainingLoop, article: TrainableArticle, words: int) -> dict[str, object]:
     """Return the metrics; accuracy and perplexity are averages of the last 1,000 iterations."""
     loss, accuracy = article.recent.mean(axis=1, dtype=np.float64).tolist()
+    speed = loop.speed()
     return {
         "accuracy": accuracy,
         "perplexity": math.exp(min(loss, 700.0)),
@@ -262,6 +263,6 @@ def _metrics(loop: TrainingLoop, article: TrainableArticle, words: int) -> dict[
         "words": words,
         "vocabulary": article.network.size,
         "seconds": loop.seconds(),
-        "iterations_per_second": loop.speed(),
-        "words_per_second": loop.speed() * article.steps.n_input,
+        "iterations_per_second": speed,
+        "words_per_second": speed * article.steps.n_input,
     }
