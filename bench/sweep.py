@@ -40,7 +40,7 @@ PEERS = {
         "sklearn",
         "TF-IDF of 1-2 grams, at most 500,000",
         support_vectors,
-        tuple({"c": c} for c in (0.03, 0.1, 0.3, 1)),
+        tuple({"c": c} for c in (0.1, 0.3, 1, 3)),
     ),
     "NB-LR": Peer(
         "sklearn",
