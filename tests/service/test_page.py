@@ -136,9 +136,9 @@ def test_a_suggestion_that_comes_late_leaves_selected_text_alone(page: Page) -> 
             page.wait_for_timeout(20)
         field.press("Tab")
         field.press("ControlOrMeta+a")
-    [route] = held
-    route.continue_()
-    until(page, IDLE)
+        [route] = held
+        route.continue_()
+        until(page, IDLE)
     expect(page.locator("#view-words .suggestions button")).to_have_count(3)
     expect(field).to_have_value("the obstacle ")
     field.press("x")
