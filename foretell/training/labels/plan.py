@@ -65,6 +65,13 @@ _MAX_HELD = 20_000
 and the network does not learn from them.
 """
 
+_MAX_CELLS = 4_000_000
+_ENOUGH_HELD = 500
+"""Predictions [held-out text, label] of a member, at most, and texts that are held out all the
+same: ensemble weights are fitted to these predictions many times. With 10,000 labels, 30 million
+of them took four minutes and 4 GB (docs/experiments.md).
+"""
+
 _LONG = 60
 _LARGE = 1 << 29
 """Seconds and bytes of the linear members from which the plan states them."""
@@ -290,7 +297,8 @@ def _folded(sizes: Sizes, settings: LabelsSettings, too_few: str) -> Plan:
         return Plan(folds=settings.folds, network_folds=n)
     if not share:
         return Plan()
-    share = min(share, _MAX_HELD / sizes.texts)
+    most = min(_MAX_HELD, max(_ENOUGH_HELD, _MAX_CELLS // sizes.columns))
+    share = min(share, most / sizes.texts)
     return Plan(folds=settings.folds if has_folds else 1, first=share, network_folds=1)
 
 

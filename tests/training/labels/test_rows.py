@@ -82,6 +82,9 @@ def test_any_texts_have_a_plan_within_memory_and_time(
     # Texts that `words` does not learn from are not held out in turns.
     assert plan.share == 1 or plan.folds == 1
     assert re.search(r"^plan: .* on (1 fold|([2-9]|\d\d+) folds), ", str(plan))
+    # Predictions of held-out texts are few enough to fit weights to them again and again.
+    held = plan.first * texts
+    assert held <= 500.1 or held * labels < 4.1e6
     # What takes long or much is said before it begins.
     assert plan.bytes <= plan_module.MEMORY
     is_large = plan.seconds >= 60 or plan.bytes >= 1 << 29
